@@ -19,7 +19,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help setup run test check soak bench shots mutants build lock upgrade clean
+.PHONY: help setup run test check soak window bench shots mutants build sbom audit lock upgrade clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -35,9 +35,10 @@ test: setup $(STAMPS)/build-tools $(STAMPS)/servers check  ## all checks, then a
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" \
 		--randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
 
-check: setup  ## ruff, import contracts, lock in step, house rules, mypy --strict
+check: setup  ## ruff (rules and form), import contracts, lock in step, house rules, mypy --strict
 	@echo "Checking style, imports, lock, house rules and types …"
 	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --quiet --check .
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PY) -m scripts.lock --check
 	@$(PY) -m scripts.house_checks
@@ -48,17 +49,27 @@ check: setup  ## ruff, import contracts, lock in step, house rules, mypy --stric
 soak: setup $(STAMPS)/servers  ## the tests at full counts (up to 90 minutes; can be resumed)
 	@$(PY) -m tests.soak $(ARGS)
 
+window: setup $(STAMPS)/servers  ## the window's tests at desks that ask a worker (make test runs them embedded)
+	@$(PY) -m pytest -n 2 tests/desk --through-worker
+
 bench: setup $(STAMPS)/servers  ## the figures: each with its floor or peer, the ratio and the goal
 	@$(PY) -m tests.bench $(ARGS)
 
 shots: setup  ## a screenshot of every screen, into shots/
 	@$(PY) -m tests.shots $(ARGS)
 
-mutants: setup  ## breaks the guards one by one and shows that a test notices each
+mutants: setup  ## breaks guards one by one, then places drawn at random, and shows what the tests notice
 	@$(PY) -m tests.mutants $(ARGS)
+	@$(PY) -m tests.mutants.drawn $(DRAWN)
 
 build: setup $(STAMPS)/build-tools  ## the one-folder application, into dist/support-console
-	@$(PY) build_spec.py
+	@$(PY) build_spec.py $(ARGS)
+
+sbom: setup  ## what runs, as CycloneDX, into dist/sbom.json
+	@mkdir -p dist && $(PY) -m scripts.third_party dist/sbom.json
+
+audit: setup  ## asks about known vulnerabilities of every pin (needs the network; 2: out of reach)
+	@$(PY) -m scripts.audit
 
 lock: setup  ## requirements.lock from pyproject.toml; pins that still fit stay
 	@$(PY) -m scripts.lock

@@ -1,8 +1,13 @@
 """Builds the one-folder application with PyInstaller: `python build_spec.py` → dist/support-console/."""
 
+import argparse
+import shutil
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
+
+from scripts import third_party
 
 ROOT = Path(__file__).resolve().parent
 NAME = "support-console"
@@ -25,8 +30,19 @@ UNUSED = (
     *("tkinter", "pytest", "hypothesis", "mypy", "setuptools", "pip", "numpy", "PIL", "IPython", "pygments"),
 )
 
+# Python has a module for it, and PyInstaller takes what is there; its licence (GPL) would become the application's.
+FORBIDDEN = ("readline",)
+# What each extra brings; only in an application that was asked to have it.
+EXTRAS = {
+    "gs": ("gcsfs", "fsspec", "google", "grpc", "aiohttp", "googleapiclient"),
+    "kafka": ("confluent_kafka",),
+}
+# Under the LGPL, as files that anybody can replace; PySide6 and Qt are so anyway.
+PLAIN = ("stdnum",)
+NEEDED_BY_PLAIN = ("pydoc", "unicodedata", "warnings", "re", "datetime", "ssl", "json")
 
-def options(dist: Path, work: Path) -> list[str]:
+
+def options(dist: Path, work: Path, extras: Sequence[str] = ()) -> list[str]:
     """PyInstaller's command line."""
     chosen = [
         *("--noconfirm", "--onedir", "--console", "--log-level=ERROR", f"--name={NAME}"),
@@ -36,26 +52,42 @@ def options(dist: Path, work: Path) -> list[str]:
     ]
     chosen += [f"--add-data={ROOT / source}:{target}" for source, target in DATA.items()]
     chosen += [f"--collect-submodules={name}" for name in COLLECTED]
-    chosen += [f"--hidden-import={name}" for name in HIDDEN]
-    chosen += [f"--exclude-module={name}" for name in UNUSED]
+    chosen += [f"--hidden-import={name}" for name in (*HIDDEN, *NEEDED_BY_PLAIN)]
+    left_out = [name for extra, names in EXTRAS.items() if extra not in extras for name in names]
+    chosen += [f"--exclude-module={name}" for name in (*UNUSED, *FORBIDDEN, *PLAIN, *left_out)]
+    chosen += [f"--hidden-import={name}" for extra in extras for name in EXTRAS[extra] if find_spec(name)]
     return [*chosen, str(ROOT / "console" / "__main__.py")]
 
 
-def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build") -> Path:
-    """Build the application and return its program."""
+def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Sequence[str] = ()) -> Path:
+    """Build the application with the licences of all that is in it, and return its program."""
     from PyInstaller.__main__ import run
 
     work.mkdir(parents=True, exist_ok=True)
-    run(options(dist, work))
+    run(options(dist, work, extras))
+    for name in PLAIN:
+        _copy_plain(name, dist / NAME / "_internal")
+    third_party.write(dist / NAME / "THIRD_PARTY", extras)
     return dist / NAME / (f"{NAME}.exe" if sys.platform == "win32" else NAME)
 
 
+def _copy_plain(name: str, target: Path) -> None:
+    """Put a package's own files where the program finds them: whoever replaces them runs the replacement."""
+    found = find_spec(name)
+    assert found is not None, name  # it is pinned
+    assert found.origin is not None, name  # it is a package
+    shutil.copytree(Path(found.origin).parent, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """`build_spec.py [FOLDER]`: the folder holds dist/ and build/; default: this one."""
-    arguments = sys.argv[1:] if argv is None else argv
-    target = Path(arguments[0]).resolve() if arguments else ROOT
+    """`build_spec.py [FOLDER] [--with gs] [--with kafka]`: the folder holds dist/ and build/; default: this one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT)
+    parser.add_argument("--with", dest="extras", action="append", choices=sorted(EXTRAS), default=[])
+    args = parser.parse_args(argv)
+    target = args.folder.resolve()
     print("Building the one-folder application; this takes about a minute.", flush=True)
-    print(f"Built {build(target / 'dist', target / 'build')}")
+    print(f"Built {build(target / 'dist', target / 'build', args.extras)}")
     return 0
 
 

@@ -1,203 +1,289 @@
-"""The composition root: settings in, a Console with all services out. The only place that wires things."""
+"""The composition root: `open_console` opens the database and returns the object from which all services are reached.
+The modules of `console.wiring` build the services.
+"""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from console import alert_wiring, payment_wiring
 from console.domain.clock import Clock, SystemClock, TimeScale
-from console.domain.errors import ConsoleError
-from console.domain.records import Person
-from console.services.desk import Desk, acting
-from console.services.failpoints import Failpoints
-from console.settings import Settings
-from console.store import migrate
-from console.store.documents import open_documents
-from console.store.engine import Database
-from console.store.spool import Spool
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments import provider_registry
+from console.domain.permissions import WORKER
+from console.domain.setting_problems import SettingProblem
+from console.services.process.context import ServiceContext, act_as, executed_request
+from console.services.process.failpoints import Failpoints
+from console.settings.settings import Settings
+from console.store.database.engine import Database
+from console.store.documents.documents import open_documents
+from console.store.migrations import upgrade as migrate
+from console.store.spool.spool import Spool
+from console.wiring import providers as alert_wiring
+from console.wiring import providers as payment_wiring
 
 if TYPE_CHECKING:
-    from console.machinery import CreditCheckDesk, Machinery
-    from console.machinery_payments import PaymentDesk
-    from console.machinery_recovery import RecoveryDesk
-    from console.machinery_refunds import RefundDesk
-    from console.providers.payment_protocol import PaymentVendor
-    from console.providers.protocol import CreditVendor
-    from console.services.accounts import Accounts
-    from console.services.adoption import Adoption
-    from console.services.alert_desk import AlertDesk
-    from console.services.auditing import Auditing
-    from console.services.bulk_runs import BulkRuns
-    from console.services.figures import FigureReader
-    from console.services.health import Health
-    from console.services.idempotency import Idempotency
-    from console.services.live_view import LiveView
+    from console.domain.payments.provider_messages import RefundReport
+    from console.providers.credit_provider import CreditVendor
+    from console.providers.payment_provider import PaymentVendor
+    from console.services.access.accounts import Accounts
+    from console.services.access.lock_watch import LockWatch
+    from console.services.access.operators import People
+    from console.services.access.sessions import Sessions
+    from console.services.adoption.adopt import Adoption
+    from console.services.alerts.inbox import AlertService
+    from console.services.audit.trail import AuditService
+    from console.services.bulk.runs import BulkRuns
+    from console.services.credit_checks.pdf import Pdfs
+    from console.services.desk_requests.desk_status import DeskStatus
+    from console.services.desk_requests.execution import RequestExecutor
+    from console.services.guarded.idempotency import Idempotency
+    from console.services.guarded.request_ids import RequestIds
     from console.services.lookup import Lookup
-    from console.services.pdfs import Pdfs
-    from console.services.people import People
-    from console.services.reconciling import Reconciling
-    from console.services.samples import PaymentSample, Render, Sample
-    from console.services.scheduling import Scheduler
-    from console.services.sessions import Sessions
-    from console.store.cache import NoCache
+    from console.services.monitoring.doctor import Health
+    from console.services.monitoring.live_feed import LiveView
+    from console.services.monitoring.metrics import FigureReader
+    from console.services.reconciliation.run import ReconciliationService
+    from console.services.refunds.limit_changes import LimitService
+    from console.services.tasks.scheduler import Scheduler
+    from console.store.database.engine import Transaction
+    from console.store.operations.idempotency_cache import NoCache
+    from console.wiring.payments import PaymentService
+    from console.wiring.records import RecoveryService
+    from console.wiring.refunds import RefundService
+    from console.wiring.services import CreditCheckService, ServiceBuilder
+
+
+T = TypeVar("T")
 
 
 class Console:
-    """All services of one desk. Safe to call from any thread; close it to stop what runs in the background.
+    """All services of one database. Safe to call from any thread; close it to stop its background threads.
 
-    A service is wired, and its modules are imported, when it is first asked for: a plain lookup starts without the
-    machinery of buying.
+    A service is built, and its modules are imported, at its first use. So a lookup does not import the modules of a
+    purchase.
     """
 
     def __init__(
-        self, desk: Desk, vendor: "CreditVendor | None" = None,
+        self,
+        context: ServiceContext,
+        vendor: "CreditVendor | None" = None,
         payment_vendor: "Callable[[str], PaymentVendor] | None" = None,
-    ) -> None:  # fmt: skip
-        self._desk = desk
+    ) -> None:
+        self._context = context
         self._vendor = vendor
         self._payment_vendor = payment_vendor
-        self.settings = desk.settings
+        self.settings = context.settings
 
     @cached_property
     def lookup(self) -> "Lookup":
         from console.services.lookup import Lookup
 
-        return Lookup(self._desk)
+        return Lookup(self._context)
 
     @cached_property
-    def credit_checks(self) -> "CreditCheckDesk":
-        return self._machinery.credit_check_desk(self.lookup)
+    def credit_checks(self) -> "CreditCheckService":
+        return self._service_builder.credit_check_service(self.lookup)
 
     @cached_property
-    def payments(self) -> "PaymentDesk":
-        return self._machinery.payment_desk()
+    def payments(self) -> "PaymentService":
+        return self._service_builder.payment_service()
 
     @cached_property
-    def refunds(self) -> "RefundDesk":
-        return self._machinery.refund_desk()
+    def refunds(self) -> "RefundService":
+        return self._service_builder.refund_service()
 
     @property
     def payment_providers(self) -> tuple[str, ...]:
-        """The payment providers that are set up on this desk. May ask the keyring."""
-        return payment_wiring.configured(self.settings)
+        """Names of the configured payment providers; of all providers at a desk that asks. May read the keyring."""
+        if self._context.asks:  # the worker knows which ones are configured
+            return provider_registry.provider_names()
+        return payment_wiring.configured_providers(self.settings)
 
     @cached_property
-    def recovery(self) -> "RecoveryDesk":
-        return self._machinery.recovery_desk()
+    def recovery(self) -> "RecoveryService":
+        return self._service_builder.recovery_service()
 
     @property
     def scheduler(self) -> "Scheduler":
-        """The due tasks, for a worker."""
-        return self._machinery.scheduler
+        """The due tasks, for a worker process."""
+        return self._service_builder.scheduler
 
     @cached_property
     def bulk(self) -> "BulkRuns":
-        return self._machinery.bulk
+        return self._service_builder.bulk_runs
 
     @property
-    def reconciliation(self) -> "Reconciling":
-        return self._machinery.reconciliation
+    def reconciliation(self) -> "ReconciliationService":
+        return self._service_builder.reconciliation_service
 
     @cached_property
-    def alerts(self) -> "AlertDesk":
-        from console.services.alert_desk import AlertDesk
+    def alerts(self) -> "AlertService":
+        from console.services.alerts.inbox import AlertService
 
-        return AlertDesk(self._desk)
+        return AlertService(self._context, self.request_ids)
+
+    @cached_property
+    def limits(self) -> "LimitService":
+        from console.services.refunds.limit_changes import LimitService
+
+        return LimitService(self._context, self.request_ids)
 
     @cached_property
     def pdfs(self) -> "Pdfs":
-        return self._machinery.pdfs()
+        return self._service_builder.pdfs()
 
     @cached_property
-    def audit(self) -> "Auditing":
-        from console.services.auditing import Auditing
+    def audit(self) -> "AuditService":
+        from console.services.audit.trail import AuditService
 
-        return Auditing(self._desk, self._machinery.reads)
+        return AuditService(self._context, self._service_builder.read_log, self.request_ids.act_once)
 
     @cached_property
     def people(self) -> "People":
-        from console.services.people import People
+        from console.services.access.operators import People
 
-        return People(self._desk)
+        return People(self._context)
 
     @cached_property
     def accounts(self) -> "Accounts":
-        from console.services.accounts import Accounts
+        from console.services.access.accounts import Accounts
 
-        return Accounts(self._desk)
+        return Accounts(self._context, self.request_ids)
 
     @cached_property
     def sessions(self) -> "Sessions":
-        from console.services.sessions import Sessions
+        from console.services.access.sessions import Sessions
 
-        return Sessions(self._desk)
+        return Sessions(self._context)
 
     @cached_property
     def idempotency(self) -> "Idempotency":
-        from console.services.idempotency import Idempotency
+        from console.services.guarded.idempotency import Idempotency
 
-        return Idempotency(self._desk, _cache(self._desk))
+        return Idempotency(self._context, self._answer_cache)
+
+    @cached_property
+    def request_ids(self) -> "RequestIds":
+        """The service that runs an act at most once under the request id of its caller. At the desk of a person who
+        asks, it lets a worker run the act.
+        """
+        from console.services.guarded.request_ids import RequestIds
+
+        if self._context.asks:
+            from console.services.desk_requests.asking import AskingRequestIds
+            from console.wiring.desk_requests import FORMS
+
+            return AskingRequestIds(self._context, FORMS)
+        return RequestIds(self._context, self._answer_cache)
+
+    @cached_property
+    def desk_requests(self) -> "RequestExecutor":
+        """The service with which a worker executes the requests of desks."""
+        from console.services.desk_requests.execution import RequestExecutor
+        from console.wiring.desk_requests import FORMS, ActingServices, command_runners
+
+        services = ActingServices(
+            self.credit_checks,
+            self.payments,
+            self.refunds,
+            self.recovery,
+            self.bulk,
+            self.alerts,
+            self.reconciliation,
+            self.audit,
+            self.limits,
+        )
+        return RequestExecutor(self._context, command_runners(self._context, services), FORMS)
+
+    @cached_property
+    def desk_status(self) -> "DeskStatus":
+        from console.services.desk_requests.desk_status import DeskStatus
+
+        return DeskStatus(self._context)
+
+    @cached_property
+    def lock_watch(self) -> "LockWatch":
+        """The service with which a worker ends sessions that hold others up."""
+        from console.services.access.lock_watch import LockWatch
+
+        return LockWatch(self._context)
+
+    @cached_property
+    def _answer_cache(self) -> "NoCache":
+        """The Redis cache, which connects at its first use; a `NoCache` if no Redis is configured."""
+        from console.store.operations.idempotency_cache import Cache, NoCache
+
+        url = self._context.settings.redis_url
+        return NoCache() if url is None else Cache(url, self._context.database_id, self._context.settings.store_key)
 
     @cached_property
     def figures(self) -> "FigureReader":
-        from console.services.figures import FigureReader
-        from console.services.queues import Queues
+        from console.services.monitoring.metrics import FigureReader
+        from console.services.recovery.queues import Queues
 
-        return FigureReader(self._desk, Queues(self._desk), self._cache_counts)
+        return FigureReader(self._context, Queues(self._context), self._cache_counts)
 
     @cached_property
     def live(self) -> "LiveView":
-        from console.services.live_view import LiveView
-        from console.services.queues import Queues
+        from console.services.monitoring.live_feed import LiveView
+        from console.services.recovery.queues import Queues
 
-        return LiveView(self._desk, Queues(self._desk))
+        return LiveView(self._context, Queues(self._context))
 
     def _cache_counts(self) -> tuple[int, int]:
-        return self.idempotency.cache_counts if "idempotency" in self.__dict__ else (0, 0)
+        return self._answer_cache.counts
 
     @cached_property
     def health(self) -> "Health":
-        from console.services.health import Health
+        from console.services.monitoring.doctor import Health
 
-        return Health(self._desk.settings, lambda: self._desk.database, self._desk.clock)
+        return Health(self._context.settings, lambda: self._context.database, self._context.clock)
 
     @cached_property
-    def _machinery(self) -> "Machinery":
-        from console.machinery import Machinery
+    def _service_builder(self) -> "ServiceBuilder":
+        from console.wiring.services import ServiceBuilder
 
-        desk = self._desk
-        make_payment_vendor = self._payment_vendor or partial(payment_wiring.open_vendor, desk)
-        vendor, publisher = self._vendor, partial(alert_wiring.open_publisher, desk)
-        return Machinery(desk, lambda: vendor or _alarmbox(desk), make_payment_vendor, publisher)
+        context = self._context
+        make_payment_vendor = self._payment_vendor or partial(payment_wiring.open_vendor, context)
+        vendor, publisher = self._vendor, partial(alert_wiring.open_publisher, context)
+        return ServiceBuilder(
+            context, lambda: vendor or _open_alarmbox(context), make_payment_vendor, publisher, self.request_ids
+        )
+
+    def end_unsent_operations(self) -> None:
+        """Settle as not sent the operations that an ended process of this desk had claimed but not sent. An operation
+        that fails to settle is left to the due tasks.
+        """
+        from console.services.guarded import unsent_operations as unsent
+
+        if unsent.has_unsent(self._context):
+            with act_as(WORKER):
+                self._service_builder.end_unsent_operations()
 
     @contextmanager
-    def acting(self, name: str | None) -> Iterator[None]:
-        """Who acts in this thread until the end of the block."""
-        with acting(name):
+    def acting_as(self, name: str | None) -> Iterator[None]:
+        """Set the person who acts in this thread until the end of the block. With None the operator of the settings
+        acts; on a server the connected database account always acts.
+        """
+        with act_as(name):
             yield
-
-    def add_samples(
-        self, samples: "Sequence[Sample]", team: Sequence[Person], render: "Render",
-        payments: "Sequence[PaymentSample]" = (),
-    ) -> None:  # fmt: skip
-        """Fill an empty database with invented records and the people of `team`: for the demo and benchmarks."""
-        from console.services.samples import fill
-
-        fill(self._desk, samples, team, render, payments)
 
     @property
     def database(self) -> Database:
-        """For tests and benchmarks that look underneath."""
-        return self._desk.database
+        """The database, for tests and benchmarks that bypass the services."""
+        return self._context.database
 
     def close(self) -> None:
-        if "_machinery" in self.__dict__:
-            self._machinery.close()
-        if "idempotency" in self.__dict__:
-            self.idempotency.close()
-        self._desk.spool.close()
-        self._desk.database.close()
+        """Stop background work and close the database."""
+        if "_service_builder" in self.__dict__:
+            self._service_builder.close()
+        if "request_ids" in self.__dict__:
+            self.request_ids.close()
+        if "_answer_cache" in self.__dict__:
+            self._answer_cache.close()
+        self._context.spool.close()
+        self._context.database.close()
 
     def __enter__(self) -> "Console":
         return self
@@ -213,58 +299,117 @@ def open_console(
     program: str = "terminal",
     payment_vendor: "Callable[[str], PaymentVendor] | None" = None,
 ) -> Console:
-    """Open the desk: a missing embedded database is made, an unfit one refused. Nothing is sent.
+    """Open the database and return its services. A missing embedded database is created; nothing is sent to a
+    provider.
 
-    `vendor` and `payment_vendor` (by the provider's name) stand in for the configured ones; `program` names this
-    process run in the database.
-
-    Raises ConsoleError bad_profile, schema_mismatch, not_our_database, database_unreachable and its like.
+    `vendor` and `payment_vendor` (called with the provider's name) replace the configured providers; `program` is the
+    name of this program in the sessions of the database. Raises bad_profile, schema_mismatch, not_our_database,
+    database_unreachable and the other errors of an unusable database.
     """
-    used = clock or SystemClock()
-    database = Database(settings.database_url)
-    state = _entered(settings, database)
-    database.admission = migrate.admit
+    used_clock = clock or SystemClock()
+    from console.services.guarded import database_rollback as going_back
+
     spool = Spool(settings.home, cipher=None)
-    desk = Desk(
+    database = _open_database(settings)
+    state = _sign_in_to_database(settings, database)
+    database.admission = migrate.require_current_version
+    database.executed_request = executed_request
+    context = ServiceContext(
         settings=settings,
         database=database,
         database_id=state["database_id"],
         spool=spool,
         documents=open_documents(settings.documents_url, database),
-        clock=used,
+        clock=used_clock,
         scale=TimeScale(settings.time_scale),
         failpoints=Failpoints(settings.failpoint),
+        apply_refund_report=_apply_refund_report,
         program=program,
     )
-    return Console(desk, vendor, payment_vendor)
+    console = Console(context, vendor, payment_vendor)
+    if not context.asks:  # the worker acts, and compares its own anchors with the whole trail
+        going_back.find_loss(context)
+        console.end_unsent_operations()
+    return console
 
 
-def _entered(settings: Settings, database: Database) -> dict[str, str]:
-    """What the database says of itself; a sign-in that it refuses is not offered again by itself."""
+def _open_database(settings: Settings, *, unhurried: bool = False) -> Database:
+    """Return the configured database. Raises database_went_back if its file is missing and the spool of this desk
+    has stored an id for its address.
+    """
+    from console.services.guarded import database_rollback as going_back
+
+    database, spool = Database(settings.database_url, without_time_limit=unhurried), Spool(settings.home, cipher=None)
     try:
-        return migrate.ensure(database)
+        going_back.require_file(database, spool)
+    finally:
+        spool.close()
+    return database
+
+
+def _sign_in_to_database(settings: Settings, database: Database) -> dict[str, str]:
+    """Sign in to the database and return its stored state (`migrate.ensure_schema`). If the database refuses the
+    sign-in, mark the stored sign-in as refused, so that it is not used again automatically.
+    """
+    try:
+        return migrate.ensure_schema(database)
     except ConsoleError as refused:
-        settings.sign_in.refused(refused)
+        settings.sign_in.handle_database_error(refused)
         database.close()
         raise
 
 
-def open_health(settings: Settings) -> "Health":
-    """For `doctor` and `db …`: works where a Console can't be opened."""
-    from console.services.health import Health
+def act_once_by_request_id(
+    settings: Settings, command: str, request_id: str | None, arguments: tuple[object, ...], act: Callable[[], T]
+) -> T:
+    """Run `act` at most once under a request id, for commands that make a database usable.
 
-    return Health(settings, lambda: Database(settings.database_url, unhurried=True), SystemClock())
+    If the database is not usable yet, `act` runs without the request id, and its answer is stored under the id after
+    that. Such a command must detect by itself that its work is already done.
+    """
+    if request_id is None:
+        return act()
+    console = _open_if_fit(settings)
+    if console is not None:
+        with console:
+            return console.request_ids.act_once(command, request_id, arguments, act)
+    value = act()
+    console = _open_if_fit(settings)
+    if console is not None:
+        with console:
+            console.request_ids.act_once(command, request_id, arguments, lambda: value)
+    return value
+
+
+def _open_if_fit(settings: Settings) -> Console | None:
+    """Return the opened services; None if the database is missing or its schema doesn't fit this version."""
+    file = Database(settings.database_url).file
+    if file is not None and not file.exists():
+        return None
+    try:
+        return open_console(settings)
+    except ConsoleError as unfit:
+        if unfit.code in (ErrorCode.SCHEMA_MISMATCH, ErrorCode.NOT_OUR_DATABASE):
+            return None
+        raise
+
+
+def open_health(settings: Settings) -> "Health":
+    """Return the checks of the commands `doctor` and `db check`. They also run if `open_console` fails."""
+    from console.services.monitoring.doctor import Health
+
+    return Health(settings, lambda: _open_database(settings, unhurried=True), SystemClock())
 
 
 @contextmanager
 def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[Adoption]":
-    """For `db adopt`: works before there is a schema, on statements of any length."""
-    from console.services.adoption import Adoption
+    """Yield the service of the command `db adopt`. It needs no schema, and its statements have no time limit."""
+    from console.services.adoption.adopt import Adoption
 
-    database, spool = Database(settings.database_url, unhurried=True), Spool(settings.home, cipher=None)
+    database, spool = _open_database(settings, unhurried=True), Spool(settings.home, cipher=None)
 
-    def desk() -> Desk:
-        return Desk(
+    def context() -> ServiceContext:
+        return ServiceContext(
             settings=settings,
             database=database,
             database_id=migrate.read_state(database)["database_id"],
@@ -273,46 +418,50 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
             clock=clock or SystemClock(),
             scale=TimeScale(settings.time_scale),
             failpoints=Failpoints(settings.failpoint),
+            apply_refund_report=_apply_refund_report,
         )
 
     try:
-        yield Adoption(database, desk)
+        yield Adoption(database, context)
     finally:
         spool.close()
         database.close()
 
 
-def _cache(desk: Desk) -> "NoCache | None":
-    """In front of the idempotency service, where a Redis is configured; connected when it is first asked."""
-    url = desk.settings.redis_url
-    if url is None:
-        return None
-    from console.store.cache import Cache
+def _apply_refund_report(context: ServiceContext, tx: "Transaction", report: "RefundReport") -> bool:
+    from console.services.refunds.late_outcomes import apply_refund_report
 
-    return Cache(url, desk.database_id, desk.settings.store_key)
+    return apply_refund_report(context, tx, report)
 
 
-def _alarmbox(desk: Desk) -> "CreditVendor":
-    """The vendor as configured. Raises bad_profile naming what is missing, before anything is sent."""
-    from console.providers.alarmbox import PRODUCTION_URL, AlarmBoxConfig, open_alarmbox
-    from console.services.tokens import SpacedCalls, StoredTokens
+def _open_alarmbox(context: ServiceContext) -> "CreditVendor":
+    """Return the configured AlarmBox client.
 
-    settings = desk.settings
+    Raises `bad_profile` naming the missing variable, before anything is sent.
+    """
+    from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, open_alarmbox
+    from console.services.credit_checks.provider_tokens import NoCalls, SpacedCalls, StoredTokens
+
+    settings = context.settings
+    if context.asks:  # the worker has the credentials; this desk reads the capabilities alone
+        url = settings.provider_url("alarmbox") or PRODUCTION_URL
+        config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
+        return open_alarmbox(config, tokens=NoCalls(), gate=NoCalls(), clock=context.clock, scale=context.scale)
     client_id, secret = settings.secret("ALARMBOX_CLIENT_ID"), settings.secret("ALARMBOX_CLIENT_SECRET")
     if not client_id or not secret:
         variable = "CONSOLE_SECRET_ALARMBOX_CLIENT_ID" if not client_id else "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET"
-        raise ConsoleError("bad_profile", {"variable": variable, "problem": "missing"})
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.MISSING})
     config = AlarmBoxConfig(
-        base_url=settings.alarmbox_url or PRODUCTION_URL,
+        base_url=settings.provider_url("alarmbox") or PRODUCTION_URL,
         client_id=client_id,
         client_secret=secret,
         find_purchases=settings.alarmbox_find_purchases,
     )
-    first = settings.secret("ALARMBOX_REFRESH_TOKEN")
+    first_refresh_token = settings.secret("ALARMBOX_REFRESH_TOKEN")
     return open_alarmbox(
         config,
-        tokens=StoredTokens(desk, "alarmbox", first, desk.cipher),
-        gate=SpacedCalls(desk, "alarmbox", settings.alarmbox_spacing_seconds),
-        clock=desk.clock,
-        scale=desk.scale,
+        tokens=StoredTokens(context, "alarmbox", first_refresh_token, context.cipher),
+        gate=SpacedCalls(context, "alarmbox", settings.alarmbox_spacing_seconds),
+        clock=context.clock,
+        scale=context.scale,
     )

@@ -1,8 +1,8 @@
 """Writes `requirements.lock` from pyproject.toml, or (`--check`) says whether the two are in step.
 
-    python -m scripts.lock             # keep every pin that still fits
-    python -m scripts.lock --upgrade   # take the newest versions that fit
-    python -m scripts.lock --check     # no network; what `make check` runs
+python -m scripts.lock             # keep every pin that still fits
+python -m scripts.lock --upgrade   # take the newest versions that fit
+python -m scripts.lock --check     # no network; what `make check` runs
 """
 
 import argparse

@@ -7,12 +7,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from console.domain import schedules, states
+from console.domain import retry_schedules as schedules
+from console.domain.payments.states import PAYMENT_STEPS
+from console.domain.transitions import tables as states
 
 PAGE = Path(__file__).parents[1] / "docs" / "states.md"
 _HEAD = """# States
 
-Made by `python -m scripts.states_doc` from `console/domain/states.py` and `schedules.py`; a test keeps it in step.
+Made by `python -m scripts.states_doc` from `console/domain/transitions/tables.py` and `retry_schedules.py`; a test
+keeps it in step.
 
 Three axes, never one: the business state (what is it?), certainty (`known`, `unknown`: do we know?) and work
 (`none`, `scheduled`, `needs_review`: who does what next?). *Incomplete* is a bought check with something missing:
@@ -57,15 +60,15 @@ S = TypeVar("S", bound=StrEnum)
 
 def render() -> str:
     """The whole page."""
-    opened = ", ".join(f"`{state}`" for state in states.REFUND if state in states.OPEN_REFUND)
-    further = ", ".join(f"`{state}`" for state in states.HOLDING_REFUND - states.OPEN_REFUND)
+    opened = ", ".join(f"`{state}`" for state in states.REFUND_TRANSITIONS if state in states.OPEN_REFUND_STATES)
+    further = ", ".join(f"`{state}`" for state in states.HOLDING_REFUND_STATES - states.OPEN_REFUND_STATES)
     parts = (
-        _part("Credit check", states.CREDIT_CHECK, _RENEWAL),
-        _part("Payment", states.PAYMENT, _LATE),
-        _part("Order", states.ORDER, _ORDER),
-        _part("Refund", states.REFUND, _REFUND.format(open=opened, further=further)),
-        _part("Set-aside", states.SET_ASIDE, _ASIDE),
-        _part("Operation (journal)", states.OPERATION, _LAPSE),
+        _part("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL),
+        _part("Payment", PAYMENT_STEPS, _LATE),
+        _part("Order", states.ORDER_TRANSITIONS, _ORDER),
+        _part("Refund", states.REFUND_TRANSITIONS, _REFUND.format(open=opened, further=further)),
+        _part("Set-aside", states.SET_ASIDE_TRANSITIONS, _ASIDE),
+        _part("Operation (journal)", states.OPERATION_TRANSITIONS, _LAPSE),
     )
     return "\n".join((_HEAD, *parts, _SCHEDULES.format(**_waits())))
 
@@ -85,8 +88,8 @@ def _waits() -> Mapping[str, str]:
         "sendings": _times(schedules.REFUND_SENDINGS),
         "accepted": _times(schedules.REFUND_POLLS),
         "slow": _times(schedules.SLOW_REFUND_POLLS),
-        "patience": _text(schedules.REFUND_PATIENCE),
-        "decision": _text(schedules.REFUND_DECISION),
+        "patience": _text(schedules.SLOW_REFUND_AGE),
+        "decision": _text(schedules.REFUND_DECISION_TIME_LIMIT),
     }
 
 

@@ -4,12 +4,18 @@ import ast
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ErrorCode
+
 _KEY = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]+)+")
-# Calls that write the audit trail, and which of their arguments says what happened. Such a code is no key itself.
-_AUDIT = {"note": 1, "opened": 0, "audited": 1}
+# Calls that write the audit trail, and the place of the action among their arguments.
+AUDIT_CALLS = {"record_audit": 1, "record_opening": 0, "audited": 1}
+# Closed vocabularies: `ErrorCode.IN_PROGRESS` in the source stands for its value.
+_VOCABULARIES: dict[str, type[StrEnum]] = {"ErrorCode": ErrorCode, "AuditAction": AuditAction}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +39,25 @@ def keys(root: Path, families: Collection[str]) -> list[Asked]:
     ]
 
 
-def audit_codes(root: Path) -> list[Asked]:
-    """Every code that is written to the audit trail, and thus shown in a timeline."""
+def audit_actions(root: Path) -> list[Asked]:
+    """Return every action of the audit trail that the modules name: as a member of AuditAction, or by a text that is
+    made into one.
+    """
     return [
-        Asked(code, f"{file}:{call.lineno}")
+        Asked(text, f"{file}:{node.lineno}")
         for tree, file in _modules(root)
-        for call, place in _calls(tree, _AUDIT)
-        if len(call.args) > place
-        for code in _values(call.args[place], tree)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute | ast.Call)
+        for text in _actions(node)
     ]
+
+
+def _actions(node: ast.Attribute | ast.Call) -> Iterator[str]:
+    if isinstance(node, ast.Call):
+        if getattr(node.func, "id", None) == AuditAction.__name__:
+            yield from _literal(node.args[0])
+    elif getattr(node.value, "id", None) == AuditAction.__name__:
+        yield AuditAction[node.attr].value
 
 
 def arguments(root: Path, functions: dict[str, int]) -> list[Asked]:
@@ -55,26 +71,21 @@ def arguments(root: Path, functions: dict[str, int]) -> list[Asked]:
     ]
 
 
-def details(root: Path, fact: str) -> list[tuple[str, Asked]]:
-    """(code, literal value) of one fact in the detail of every ConsoleError that is made with both."""
+def literals(root: Path, functions: dict[str, int]) -> list[Asked]:
+    """Every literal text inside the argument at the given place of every call to one of the functions."""
     return [
-        (code, Asked(text, f"{file}:{call.lineno}"))
+        Asked(node.value, f"{file}:{node.lineno}")
         for tree, file in _modules(root)
-        for call, _ in _calls(tree, {"ConsoleError": 0})
-        if len(call.args) > 1 and (code := _string(call.args[0])) is not None
-        for text in _facts(call.args[1], fact)
+        for call, place in _calls(tree, functions)
+        for argument in call.args[place : place + 1]
+        for node in ast.walk(argument)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
 
 
-def _facts(detail: ast.expr, fact: str) -> Iterator[str]:
-    pairs = zip(detail.keys, detail.values, strict=True) if isinstance(detail, ast.Dict) else ()
-    for name, value in pairs:
-        text = _string(value)
-        if text is not None and _string(name) == fact:
-            yield text
-
-
 def _string(node: ast.expr | None) -> str | None:
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _VOCABULARIES:
+        return _VOCABULARIES[node.value.id][node.attr].value
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
@@ -105,15 +116,14 @@ def _texts(tree: ast.Module, file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _not_asked(tree: ast.Module) -> Iterator[ast.AST]:
-    """Docstrings, and what is written to the audit trail."""
+    """Docstrings, the values of a vocabulary, and texts that are made into actions of the audit trail."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name in _VOCABULARIES:
+            yield from ast.walk(node)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
-    for call, place in _calls(tree, _AUDIT):
-        for argument in call.args[place : place + 1]:
-            yield from ast.walk(argument)
-            for value in _assigned(argument, tree):
-                yield from ast.walk(value)
+    for call, place in _calls(tree, {AuditAction.__name__: 0}):
+        yield from ast.walk(call.args[place])
 
 
 def _literal(node: ast.AST) -> Iterator[str]:
@@ -121,25 +131,3 @@ def _literal(node: ast.AST) -> Iterator[str]:
         yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in node.values)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value + "*" * node.value.endswith(".")
-
-
-def _values(node: ast.expr, tree: ast.Module) -> Iterator[str]:
-    """The texts that an argument can be: itself, either side of a choice, or what its name is set to."""
-    if isinstance(node, ast.IfExp):
-        yield from _values(node.body, tree)
-        yield from _values(node.orelse, tree)
-    elif isinstance(node, ast.Name):
-        for value in _assigned(node, tree):
-            yield from _values(value, tree)
-    else:
-        yield from _literal(node)
-
-
-def _assigned(node: ast.expr, tree: ast.Module) -> Iterator[ast.expr]:
-    """What is assigned to a name anywhere in the module."""
-    if not isinstance(node, ast.Name):
-        return
-    for other in ast.walk(tree):
-        names = other.targets if isinstance(other, ast.Assign) else ()
-        if isinstance(other, ast.Assign) and any(getattr(name, "id", None) == node.id for name in names):
-            yield other.value

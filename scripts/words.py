@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 
-from console.paths import resources_dir
+from console.resource_paths import resources_dir
 from scripts import word_use
 
 LANGUAGES = ("ja", "en")

@@ -24,20 +24,27 @@ settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--through-worker", action="store_true", help="window tests at desks that ask a worker")
+
+
 # Files that take longest: none of them is left for the end, when the other workers have nothing more to do.
 _BEGUN_FIRST = (
     "day/test_day.py", "packaging/test_build.py", "crash/test_statements.py", "crash/test_kills.py",
-    "races/test_races.py", "races/test_refunds.py", "crash/test_refund_kills.py", "store/test_guards.py",
-    "mutants/test_mutants.py", "services/test_adoption.py", "faults/test_steps.py", "store/test_spool.py",
+    "races/test_races.py", "races/test_refunds.py", "crash/test_refund_kills.py",
+    "store/constraints/test_constraints.py",
+    "mutants/test_mutants.py", "services/adoption/test_adoption.py", "faults/test_steps.py",
+    "store/spool/test_spool.py",
     "races/test_silences.py", "stateful/test_machine.py", "faults/test_galera.py", "races/test_notices.py",
-    "crash/test_hangs.py",
+    "crash/test_hangs.py", "stateful/test_refund_machine.py", "crash/test_notice_kills.py",
+    "store/audit/test_tampering.py",
 )  # fmt: skip
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {name: place for place, name in enumerate(_BEGUN_FIRST)}
-    items.sort(key=lambda item: rank.get("/".join(item.path.parts[-2:]), len(rank)))
+    items.sort(key=lambda item: rank.get(item.path.as_posix().rpartition("/tests/")[2], len(rank)))
 
 
 def pytest_collection_finish() -> None:
@@ -76,9 +83,9 @@ def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) 
         yield
         leaked = guards.leaked_threads(threads)
     if not gc.isenabled():
-        from console.views.collector import collect_what_is_due
+        from console.views.app.garbage_collection import collect_due_generations
 
-        collect_what_is_due()
+        collect_due_generations()
     faults = [f"tried the network: {attempt}" for attempt in network_guard.attempts]
     faults += [f"left a thread running: {thread}" for thread in leaked]
     expected = request.node.get_closest_marker("expects_log")

@@ -1,6 +1,6 @@
 """The files that ship with the program are where the program looks for them."""
 
-from console.paths import resources_dir
+from console.resource_paths import resources_dir
 
 
 def test_resources_lie_beside_the_package() -> None:

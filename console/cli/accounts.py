@@ -1,64 +1,94 @@
-"""`db accounts apply`: people and their rights from a file; with `--dry-run` only the SQL, passwords masked."""
+"""The command `db accounts apply`: create people and their rights from a file. `--dry-run` only prints the SQL, with
+masked passwords.
+"""
 
 import os
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli_writer import Lines, Voice, Writer
-from console.domain.errors import ConsoleError
-from console.domain.results import AccountsApplied
+from console.cli.output import Writer
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
 
 if TYPE_CHECKING:
-    from console.cli_json import Object
+    from console.cli.json_output.results import JsonObject
+    from console.domain.service_results import AccountsApplied
 
-LARGEST_FILE_BYTES = 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024
 
 
 class ApplyAccounts:
-    """Makes the database know the people of a file. Passwords come from the environment alone."""
+    """Writes the people of a file to the database: rows of `operators`, and on a server also database accounts.
+    Passwords are read from environment variables only.
+    """
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        from console.cli_service import opened
+        """Apply the file.
 
-        content = _content(Path(args.file))
-        with opened(writer) as console:
-            applied = console.accounts.apply(content, os.environ.get, dry_run=args.dry_run)
-        writer.answer(lambda: _data(applied), lambda: _lines(applied, writer.voice))
+        Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
+        connected account may not create accounts, and the errors of `open_console`.
+        """
+        from console.cli.command import mark_repetition, open_console
+
+        content = _read_file(Path(args.file))
+        with mark_repetition(args, writer) as repeated, open_console(writer) as console:
+            applied = console.accounts.apply(
+                content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
+            )
+        writer.write_answer(
+            lambda: repeated.mark_json(_json_data(applied)),
+            lambda: repeated.add_note(_text_lines(applied, writer.translator)),
+        )
 
 
-def _content(file: Path) -> str:
+def _read_file(file: Path) -> str:
+    """Return the text of the file of people.
+
+    Raises ConsoleError `usage` if it can't be read, is too large or isn't UTF-8.
+    """
     try:
         with file.open("rb") as opened_file:
-            content = opened_file.read(LARGEST_FILE_BYTES + 1)
-        if len(content) > LARGEST_FILE_BYTES:
+            content = opened_file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
             raise ValueError("larger than any team")
         return content.decode("utf-8-sig")
     except (OSError, ValueError) as trouble:
-        raise ConsoleError("usage", {"problem": "accounts_unreadable", "file": str(file)}) from trouble
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.ACCOUNTS_UNREADABLE, "file": str(file)}
+        ) from trouble
 
 
-def _data(applied: AccountsApplied) -> "Object":
-    people: list[Object] = [
+def _json_data(applied: "AccountsApplied") -> "JsonObject":
+    people: list[JsonObject] = [
         {
-            "name": one.person.name,
-            "roles": sorted(one.person.roles),
-            "may_buy": one.person.may_buy,
-            "done": one.done,
-            "password": one.password,
+            "name": operator.person.name,
+            "roles": sorted(operator.person.roles),
+            "may_buy": operator.person.may_buy,
+            "done": operator.done,
+            "password": operator.password,
+            "asks": operator.asks,
+            "moved": operator.has_moved,
         }
-        for one in applied.operators
+        for operator in applied.operators
     ]
-    told: Object = {"dry_run": applied.dry_run, "operators": people, "statements": len(applied.statements)}
-    return told | {"sql": list(applied.statements)} if applied.dry_run else told
+    answer: JsonObject = {"dry_run": applied.dry_run, "operators": people, "statements": len(applied.statements)}
+    return answer | {"sql": list(applied.statements)} if applied.dry_run else answer
 
 
-def _lines(applied: AccountsApplied, voice: Voice) -> Lines:
+def _text_lines(applied: "AccountsApplied", translator: Translator) -> Lines:
     if applied.dry_run:
         yield from (f"{statement};" for statement in applied.statements)
-    aside = "-- " if applied.dry_run else ""  # what is printed stays SQL
-    for one in applied.operators:
-        roles = sorted(one.person.roles)
-        yield aside + voice(f"cli.account.{one.done}", name=one.person.name, roles=roles)
+    comment_mark = (
+        "-- " if applied.dry_run else ""
+    )  # sentences become SQL comments, so that the printed text is valid SQL
+    for operator in applied.operators:
+        roles = sorted(operator.person.roles)
+        yield comment_mark + translator(f"cli.account.{operator.done}", name=operator.person.name, roles=roles)
+        if operator.has_moved:
+            is_refused = applied.dry_run and operator.is_default
+            move = "unsaid" if is_refused else "asks" if operator.asks else "acts"
+            yield comment_mark + translator(f"cli.account.{move}", name=operator.person.name)
     key = "cli.accounts.dry_run" if applied.dry_run else "cli.accounts"
-    yield aside + voice(key, people=len(applied.operators), statements=len(applied.statements))
+    yield comment_mark + translator(key, people=len(applied.operators), statements=len(applied.statements))

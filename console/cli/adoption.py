@@ -1,33 +1,73 @@
-"""`db adopt` at the terminal: what it would do, or what it did, as sentences and as JSON."""
+"""The command `db adopt`: the plan and the result of an adoption, as sentences and as JSON."""
 
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from console.cli_writer import Lines, Voice, Writer
+from console.cli.output import Writer
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.errors import rebuild_error
+from console.domain.records import CheckState
 
 if TYPE_CHECKING:
-    from console.cli_json import Object
-    from console.services.adoption_plan import AdoptionPlan, RowCount
-    from console.services.adoption_run import Adopted
+    from console.cli.json_output.results import JsonObject
+    from console.services.adoption.plan import AdoptionPlan, RowCount
+    from console.services.adoption.run import AdoptionResult
 
 
-class Adopt:
-    """Takes another application's table into service; with `--dry-run` it only looks."""
+class AdoptDatabase:
+    """Adopts another application's table of credit checks; `--dry-run` only shows the plan."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        from console.app import open_adoption
+        from console.app import act_once_by_request_id, open_adoption
+        from console.cli.command import mark_repetition
+        from console.services.adoption.run import AdoptionResult
 
-        with open_adoption(writer.read_settings()) as adoption:
+        with mark_repetition(args, writer) as repeated, open_adoption(settings := writer.read_settings()) as adoption:
+            arguments = (args.timezone, args.convert, args.accept_incomplete)
+            request = (settings, "db adopt", args.request_id, arguments)
             if args.dry_run:
                 plan = adoption.plan(args.timezone)
-                writer.answer(lambda: plan_data(plan, writer.voice), lambda: list(plan_lines(plan, writer.voice)))
+                _refuse_adoption(plan, writer, may_convert=args.convert)
+                writer.write_answer(
+                    lambda: plan_json(plan, writer.translator), lambda: list(plan_lines(plan, writer.translator))
+                )
+            elif args.accept_incomplete:
+                accepted_rows = act_once_by_request_id(*request, adoption.accept_incomplete)
+                writer.write_answer(
+                    lambda: repeated.mark_json({"dry_run": False, "accepted_incomplete": accepted_rows}),
+                    lambda: repeated.add_note(
+                        [writer.translator("cli.adopt.accepted_incomplete", rows=accepted_rows)]
+                    ),
+                )
             else:
-                done = adoption.run(args.timezone, convert=args.convert)
-                writer.answer(lambda: done_data(done), lambda: list(done_lines(done, writer.voice)))
+                result = act_once_by_request_id(
+                    *request, lambda: asdict(adoption.run(args.timezone, convert=args.convert))
+                )
+                adopted = AdoptionResult(**result)
+                writer.write_answer(
+                    lambda: repeated.mark_json(result_json(adopted)),
+                    lambda: repeated.add_note(result_lines(adopted, writer.translator)),
+                )
 
 
-def plan_data(plan: "AdoptionPlan", voice: Voice) -> "Object":
+def _refuse_adoption(plan: "AdoptionPlan", writer: Writer, *, may_convert: bool) -> None:
+    """Raise the error with which `db adopt` would end; return if it can run. The whole plan is among the facts of the
+    error; without JSON, the lines of the plan are written to stderr first.
+    """
+    from console.services.adoption.adopt import find_refusal
+
+    refusal = find_refusal(plan.obstacles, convert=may_convert)
+    if refusal is not None:
+        if not writer.is_json:
+            for line in plan_lines(plan, writer.translator):
+                writer.write_to_stderr(line)
+        raise rebuild_error(refusal.code, {**plan_json(plan, writer.translator), **refusal.detail})
+
+
+def plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
+    """Return the plan of `db adopt --dry-run` as JSON."""
     count = plan.count
     return {
         "dry_run": True,
@@ -39,81 +79,99 @@ def plan_data(plan: "AdoptionPlan", voice: Voice) -> "Object":
             "rows": count.duplicates,
             "claims": count.doubled_claims,
             "examples": [
-                {"client_id": one.client_id, "corporation_number": one.corporation_number, "rows": one.rows}
-                for one in count.doubled
+                {"client_id": item.client_id, "corporation_number": item.corporation_number, "rows": item.rows}
+                for item in count.doubled
             ],
         },
         "unreadable": {
             "rows": count.unreadable,
-            "examples": [{"id": one.id, "written": one.written} for one in count.unreadable_examples],
+            "examples": [{"id": item.id, "written": item.text} for item in count.unreadable_examples],
         },
         "respelled": count.respelled,
+        "by_status": dict(count.by_status),
         "without_credit_check_id": count.unbought,
-        "steps": [{"name": step.name, "sql": step.sql, "online": step.online} for step in plan.steps],
+        "success_without_credit_check_id": count.success_without_id,
+        "steps": [{"name": step.name, "sql": step.sql, "online": step.is_online} for step in plan.steps],
         "obstacles": [
             {
-                "kind": one.kind, "name": one.name, "found": one.found, "convertible": one.convertible,
-                "message": voice(f"adoption.obstacle.{one.kind}", name=one.name, found=one.found),
+                "kind": item.kind,
+                "name": item.name,
+                "found": item.present_value,
+                "convertible": item.is_convertible,
+                "message": translator(f"adoption.obstacle.{item.kind}", name=item.name, found=item.present_value),
             }
-            for one in plan.obstacles
+            for item in plan.obstacles
         ],
         "cluster": plan.cluster,
         "estimated_seconds": plan.seconds,
-    }  # fmt: skip
-
-
-def plan_lines(plan: "AdoptionPlan", voice: Voice) -> Iterator[str]:
-    if plan.state == "adopted":
-        yield voice("cli.adopt.nothing", table=plan.table, rows=plan.count.rows)
-        return
-    yield voice("cli.adopt.rows", table=plan.table, rows=plan.count.rows, timezone=plan.zone)
-    yield from _row_lines(plan.count, voice)
-    for step in plan.steps:
-        yield voice("cli.adopt.step", name=step.name)
-    for one in plan.obstacles:
-        yield "✕ " + voice(f"adoption.obstacle.{one.kind}", name=one.name, found=one.found)
-    if any(one.convertible for one in plan.obstacles):
-        yield voice("cli.adopt.convert")
-    if plan.cluster:
-        yield voice("cli.adopt.cluster")
-    yield voice("cli.adopt.seconds", seconds=plan.seconds)
-
-
-def _row_lines(count: "RowCount", voice: Voice) -> Iterator[str]:
-    if count.duplicates:
-        yield voice("cli.adopt.duplicates", rows=count.duplicates, claims=count.doubled_claims)
-    for claim in count.doubled:
-        number, client = claim.corporation_number, claim.client_id
-        yield "  " + voice("cli.adopt.duplicate", number=number, client=client, rows=claim.rows)
-    if count.unreadable:
-        yield voice("cli.adopt.unreadable", rows=count.unreadable)
-    for one in count.unreadable_examples:
-        yield f"  #{one.id}  {one.written}"
-    if count.respelled:
-        yield voice("cli.adopt.respelled", rows=count.respelled)
-    if count.unbought:
-        yield voice("cli.adopt.unbought", rows=count.unbought)
-
-
-def done_data(done: "Adopted") -> "Object":
-    return {
-        "dry_run": False,
-        "table": done.table,
-        "timezone": done.zone,
-        "rows": done.rows,
-        "taken_in": done.taken_in,
-        "duplicates": done.duplicates,
-        "unreadable": done.unreadable,
-        "respelled": done.respelled,
-        "steps": list(done.steps),
     }
 
 
-def done_lines(done: "Adopted", voice: Voice) -> Lines:
-    changed = done.steps or done.taken_in or done.duplicates or done.unreadable
-    if not changed:
-        return [voice("cli.adopt.nothing", table=done.table, rows=done.rows)]
-    lines = [voice("cli.adopted", table=done.table, rows=done.rows, taken_in=done.taken_in)]
-    if done.duplicates or done.unreadable:
-        lines.append(voice("cli.adopted.cases", duplicates=done.duplicates, unreadable=done.unreadable))
-    return [*lines, voice("cli.adopted.next")]
+def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
+    """Return the plan of `db adopt --dry-run` as sentences."""
+    if plan.state == "adopted":
+        yield translator("cli.adopt.nothing", table=plan.table, rows=plan.count.rows)
+        return
+    yield translator("cli.adopt.rows", table=plan.table, rows=plan.count.rows, timezone=plan.zone)
+    yield from _row_lines(plan.count, translator)
+    for step in plan.steps:
+        yield translator("cli.adopt.step", name=step.name)
+    for obstacle in plan.obstacles:
+        yield "✕ " + translator(
+            f"adoption.obstacle.{obstacle.kind}", name=obstacle.name, found=obstacle.present_value
+        )
+    if any(obstacle.is_convertible for obstacle in plan.obstacles):
+        yield translator("cli.adopt.convert")
+    if plan.cluster:
+        yield translator("cli.adopt.cluster")
+    yield translator("cli.adopt.seconds", seconds=plan.seconds)
+
+
+def _row_lines(count: "RowCount", translator: Translator) -> Iterator[str]:
+    if count.duplicates:
+        yield translator("cli.adopt.duplicates", rows=count.duplicates, claims=count.doubled_claims)
+    for claim in count.doubled:
+        number, client = claim.corporation_number, claim.client_id
+        yield "  " + translator("cli.adopt.duplicate", number=number, client=client, rows=claim.rows)
+    if count.unreadable:
+        yield translator("cli.adopt.unreadable", rows=count.unreadable)
+    for example in count.unreadable_examples:
+        yield f"  #{example.id}  {example.text}"
+    if count.respelled:
+        yield translator("cli.adopt.respelled", rows=count.respelled)
+    if count.unbought:
+        yield translator("cli.adopt.unbought", rows=count.unbought)
+    if count.success_without_id:
+        yield translator("cli.adopt.success_without_id", rows=count.success_without_id)
+    if count.by_status.get(CheckState.ERROR):
+        yield translator("cli.adopt.errors", rows=count.by_status[CheckState.ERROR])
+
+
+def result_json(adopted: "AdoptionResult") -> "JsonObject":
+    """Return the result of `db adopt` as JSON."""
+    return {
+        "dry_run": False,
+        "table": adopted.table,
+        "timezone": adopted.zone,
+        "rows": adopted.rows,
+        "taken_in": adopted.taken_in,
+        "duplicates": adopted.duplicates,
+        "unreadable": adopted.unreadable,
+        "respelled": adopted.respelled,
+        "incomplete": adopted.incomplete,
+        "steps": list(adopted.steps),
+    }
+
+
+def result_lines(adopted: "AdoptionResult", translator: Translator) -> Lines:
+    """Return the result of `db adopt` as sentences."""
+    has_changes = adopted.steps or adopted.taken_in or adopted.duplicates or adopted.unreadable
+    if not has_changes:
+        return [translator("cli.adopt.nothing", table=adopted.table, rows=adopted.rows)]
+    lines = [translator("cli.adopted", table=adopted.table, rows=adopted.rows, taken_in=adopted.taken_in)]
+    if adopted.duplicates or adopted.unreadable:
+        lines.append(translator("cli.adopted.cases", duplicates=adopted.duplicates, unreadable=adopted.unreadable))
+    lines.append(translator("cli.adopted.next"))
+    if adopted.incomplete:
+        lines.append(translator("cli.adopted.incomplete", rows=adopted.incomplete))
+    return lines

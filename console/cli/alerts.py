@@ -1,78 +1,81 @@
-"""The terminal's commands about alerts: what doesn't fit, and that somebody has seen it."""
+"""The commands `alerts list` and `alerts ack`."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console import wording
-from console.cli_json import Object, Say, instant
-from console.cli_service import Command, OnService, row_id
-from console.cli_text_records import GAP, Row, table
-from console.cli_writer import Voice, Writer
+from console.cli.command import Command, ServiceCommand, parse_row_id
+from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.output import Writer
+from console.cli.text_output.records import COLUMN_GAP, TableRow, aligned_lines
+from console.cli.text_output.translator import Translator
+from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.worker_records import Alert
+    from console.domain.tasks.records import Alert
+
+_ALERT_FIELDS = ("id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by")
 
 
-def _list(console: "Console", _: Namespace, __: Writer) -> "tuple[Alert, ...]":
-    return console.alerts.list()
+def _list_alerts(console: "Console", _: Namespace, __: Writer) -> "tuple[Alert, ...]":
+    return console.alerts.list_alerts()
 
 
-def _acknowledge(console: "Console", args: Namespace, _: Writer) -> "Alert":
-    return console.alerts.acknowledge(row_id("alert", args.id), args.note)
+def _acknowledge_alert(console: "Console", args: Namespace, _: Writer) -> "Alert":
+    return console.alerts.acknowledge(parse_row_id("alert", args.id), args.note, request_id=args.request_id)
 
 
-def alert(one: "Alert", _: Say) -> Object:
-    return {
-        "id": one.id,
-        "order_no": one.order_no,
-        "rule_id": one.rule_id,
-        "observed": one.observed,
-        "expected": one.expected,
-        "detected_at": instant(one.detected_at),
-        "resolved_at": instant(one.resolved_at),
-        "acknowledged_by": one.acknowledged_by,
-    }
+def alert_json(record: "Alert", translate: Translate) -> JsonObject:
+    """Return an alert as a JSON object."""
+    return attributes_json(record, _ALERT_FIELDS, translate)
 
 
-def alert_list(found: "Sequence[Alert]", say: Say) -> Object:
-    return {"alerts": [alert(one, say) for one in found]}
+def alert_list_json(alerts: "Sequence[Alert]", translate: Translate) -> JsonObject:
+    """Return the answer of `alerts list` as a JSON object."""
+    return {"alerts": [alert_json(record, translate) for record in alerts]}
 
 
-def listed(found: "Sequence[Alert]", voice: Voice) -> Iterator[str]:
-    """A line for each, and under it what was found and what was expected."""
-    if not found:
-        yield voice("alerts_screen.empty")
-    for line, one in zip(table(_row(one, voice) for one in found), found, strict=True):
+def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Iterator[str]:
+    """Return the answer of `alerts list`: one line per alert, and below it the observed and the expected value."""
+    if not alerts:
+        yield translator("alerts_screen.empty")
+    for line, record in zip(aligned_lines(_alert_row(record, translator) for record in alerts), alerts, strict=True):
         yield line
-        yield f"{GAP}{one.observed} → {one.expected}"
+        yield f"{COLUMN_GAP}{record.observed} → {record.expected}"
 
 
-def _row(one: "Alert", voice: Voice) -> Row:
-    about = one.order_no or f"{one.subject_kind} {one.subject_id}"
-    return str(one.id), wording.format_instant(one.detected_at), _rule(one, voice), about, _state(one, voice)
+def _alert_row(record: "Alert", translator: Translator) -> TableRow:
+    about = record.order_no or f"{record.subject_kind} {record.subject_id}"
+    return (
+        str(record.id),
+        wording.format_instant(record.detected_at),
+        _rule_text(record, translator),
+        about,
+        _state_text(record, translator),
+    )
 
 
-def _rule(one: "Alert", voice: Voice) -> str:
-    key = wording.rule_key(one.rule_id)
-    return voice(key) if key else one.rule_id
+def _rule_text(record: "Alert", translator: Translator) -> str:
+    key = wording.rule_sentence_key(record.rule_id)
+    return translator(key) if key else record.rule_id
 
 
-def _state(one: "Alert", voice: Voice) -> str:
-    if one.resolved_at is not None:
-        return voice("alerts_screen.resolved_at", at=one.resolved_at)
-    if one.acknowledged_by is not None:
-        return voice("alerts_screen.seen_by", who=one.acknowledged_by)
-    return voice("alerts_screen.open")
+def _state_text(record: "Alert", translator: Translator) -> str:
+    if record.resolved_at is not None:
+        return translator("alerts_screen.resolved_at", at=record.resolved_at)
+    if record.acknowledged_by is not None:
+        return translator("alerts_screen.seen_by", who=record.acknowledged_by)
+    return translator("alerts_screen.open")
 
 
-def acknowledged(one: "Alert", voice: Voice) -> Iterator[str]:
-    yield voice("cli.acknowledged", id=one.id)
-    yield from listed((one,), voice)
+def acknowledgement_lines(record: "Alert", translator: Translator) -> Iterator[str]:
+    """Return the answer of `alerts ack` as text."""
+    yield translator("cli.acknowledged", id=record.id)
+    yield from alert_list_lines((record,), translator)
 
 
 ALERT_COMMANDS: Mapping[str, Command] = {
-    "alerts list": OnService(_list, alert_list, listed),
-    "alerts ack": OnService(_acknowledge, alert, acknowledged),
+    "alerts list": ServiceCommand(_list_alerts, alert_list_json, alert_list_lines),
+    "alerts ack": ServiceCommand(_acknowledge_alert, alert_json, acknowledgement_lines),
 }

@@ -1,71 +1,124 @@
-"""A command that makes one call of a service, the desk that it is made on, and ids as they are typed."""
+"""Base classes of the commands: a command with one service call, the opening of the services, and the parsing
+of ids.
+"""
 
 import contextlib
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from console.cli_json import Object, Say
-from console.cli_parser import LONGEST_NUMBER, usage
-from console.cli_writer import Lines, Voice, Writer
-from console.domain.errors import ConsoleError
+from console.cli.json_output.results import JsonObject, Translate
+from console.cli.output import Writer
+from console.cli.parser import MAX_ID_DIGITS, usage_error
+from console.cli.password import read_password
+from console.cli.text_output.translator import Lines, Translator
+from console.domain import interrupts
+from console.domain.errors import ConsoleError, ErrorCode
 
 if TYPE_CHECKING:
     from console.app import Console
 
 T = TypeVar("T")
 
-_LONGEST_PROVIDER_ID = 64
+_MAX_PROVIDER_ID_LENGTH = 64
 
 
 class Command(Protocol):
-    """Something that can be run once with the words that belong to it."""
+    """A command of the terminal. `run` executes it once with its arguments."""
 
     def run(self, args: Namespace, writer: Writer) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class OnService(Generic[T]):
-    """A command that makes one call of a service and tells its value."""
+class ServiceCommand(Generic[T]):
+    """A command that makes one service call and writes the value as text or JSON."""
 
-    act: "Callable[[Console, Namespace, Writer], T]"
-    data: Callable[[T, Say], Object]
-    lines: Callable[[T, Voice], Lines]
+    call_service: "Callable[[Console, Namespace, Writer], T]"
+    json_of: Callable[[T, Translate], JsonObject]
+    lines_of: Callable[[T, Translator], Lines]
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        with opened(writer) as console:
-            value = self.act(console, args, writer)
-            writer.answer(lambda: self.data(value, writer.voice), lambda: self.lines(value, writer.voice))
+        """Open the services, make the call and write its value. If the request id was used before, the answer says
+        that it is a repetition.
+        """
+        with mark_repetition(args, writer) as repeated_answer, open_console(writer) as console:
+            interrupts.raise_if_pending()
+            value = self.call_service(console, args, writer)
+            data, lines = self.json_of, self.lines_of
+            writer.write_answer(
+                lambda: repeated_answer.mark_json(data(value, writer.translator)),
+                lambda: repeated_answer.add_note(lines(value, writer.translator)),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedAnswer:
+    """Marks an answer that was stored for an earlier call with the same request id."""
+
+    is_repetition: Callable[[], bool]
+    repetition_note: str
+
+    def mark_json(self, answer: JsonObject) -> JsonObject:
+        return {**answer, "duplicate": True} if self.is_repetition() else answer
+
+    def add_note(self, lines: Lines) -> Iterator[str]:
+        """Return the lines; if the answer is a repetition, a sentence about it follows."""
+        yield from lines
+        if self.is_repetition():
+            yield self.repetition_note
 
 
 @contextlib.contextmanager
-def opened(writer: Writer) -> "Iterator[Console]":
-    """The services, for the length of one command."""
+def mark_repetition(args: Namespace, writer: Writer) -> Iterator[RepeatedAnswer]:
+    """Yield an object that marks the answer if the service finds that the command repeats an earlier request id.
+
+    Raises `usage` for a text that can be no request id.
+    """
+    if getattr(args, "request_id", None) is None:
+        yield RepeatedAnswer(lambda: False, "")
+        return
+    from console.services.guarded.request_ids import require_valid, watch_repeats
+
+    note = writer.translator("cli.repeated", id=require_valid(args.request_id))
+    with watch_repeats() as watch:
+        yield RepeatedAnswer(lambda: watch.is_repetition, note)
+
+
+@contextlib.contextmanager
+def open_console(writer: Writer) -> "Iterator[Console]":
+    """Yield the services, which ask this terminal for passwords. They are closed at the end of the block."""
     settings = writer.read_settings()
     from console.app import open_console
+    from console.services.process.passwords import passwords_from
 
-    with open_console(settings) as console:
+    ask = partial(read_password, settings, writer.translator)
+    with open_console(settings) as console, passwords_from(ask):
         yield console
 
 
-def row_id(kind: str, text: str) -> int:
-    """The number of a record; not_found for text that no record can have as its id."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER):
-        raise ConsoleError("not_found", {"kind": kind, "id": text[:40]})
+def parse_row_id(kind: str, text: str) -> int:
+    """Return the id of a record as a number.
+
+    Raises `not_found` for a text that can be no id.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_ID_DIGITS):
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": text[:40]})
     return int(text)
 
 
-def provider_id(kind: str, text: str | None) -> int | str | None:
-    """What `--provider-id` names: a number of AlarmBox's, or a payment provider's text; of an operation, whichever
-    its record has. Raises usage.
+def parse_provider_id(kind: str, text: str | None) -> int | str | None:
+    """Return the value of `--provider-id`: a number for a credit check, text for other kinds; None if it is missing.
+
+    Raises `usage` for a value that can be no id of a provider.
     """
     if text is None:
         return None
     if kind == "credit-check":
-        if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER and int(text):
+        if text.isascii() and text.isdecimal() and len(text) <= MAX_ID_DIGITS and int(text):
             return int(text)
-        raise usage("--provider-id: a whole number is needed")
-    if not (text.strip() and text.isascii() and text.isprintable() and len(text) <= _LONGEST_PROVIDER_ID):
-        raise usage("--provider-id: an id of the provider is needed")
+        raise usage_error("--provider-id: a whole number is needed")
+    if not (text.strip() and text.isascii() and text.isprintable() and len(text) <= _MAX_PROVIDER_ID_LENGTH):
+        raise usage_error("--provider-id: an id of the provider is needed")
     return text.strip()

@@ -1,4 +1,4 @@
-"""The demo: a temporary desk with a sandbox provider over real HTTP, three people and invented records."""
+"""The demo: a temporary home folder with simulated providers (over real HTTP), three people and sample records."""
 
 import contextlib
 import os
@@ -6,29 +6,35 @@ import secrets
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console import demo_payments, demo_reconcile
-from console.cli_servers import until_told
-from console.cli_window import has_display, show_open_desk
-from console.cli_writer import Voice, Writer
+from console.cli.output import Writer
+from console.cli.stop_signals import wait_for_stop
+from console.cli.text_output.translator import Translator
+from console.cli.window import has_display, show_window
+from console.demo import payments as demo_payments
+from console.demo import reconciliation as demo_reconcile
 from console.domain.clock import SystemClock
 from console.domain.corporation_number import check_digit
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import CheckReport, Person
-from console.settings import PROVIDERS
+from console.settings.private_files import make_private_file
+from console.settings.provider_access import access_by_provider
 
 if TYPE_CHECKING:
     from console.app import Console
+    from console.demo.samples import CheckSample, PaymentSample
     from console.sandbox import Sandbox
-    from console.services.samples import PaymentSample, Sample
 
-SEED = 20261120
-FAST = 20
-_SHOWN = 3
+RunCommand = Callable[[Sequence[str]], int]
+"""`console.cli.main.main`: runs one command and returns its exit status."""
+
+SAMPLE_SEED = 20261120
+FAST_TIME_SCALE = 20
+_SCREEN_ROWS = 3
 TEAM = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("lead-b", frozenset({APPROVER}), may_buy=True),
@@ -37,76 +43,89 @@ TEAM = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """A number that is worth buying in the demo: what happens then, and the sandbox's rule for it."""
+class TrialPurchase:
+    """A corporation number to purchase in the demo: what happens to the purchase, and the rule of the sandbox that
+    causes it.
+    """
 
     key: str
     number: str
     rule: dict[str, Any] | None = None
 
 
-def _number(serial: int) -> str:
-    """Well-formed, and no corporation's: no registry office's code begins with 98."""
+def _demo_number(serial: int) -> str:
+    """Return a valid corporation number that belongs to no corporation: the codes of the registry offices never begin
+    with 98.
+    """
     base = f"98{serial:010d}"
     return check_digit(base) + base
 
 
-TRIALS = (
-    Trial("ok", _number(1)),
-    Trial("refuse", _number(2), {"action": "status:422", "call": "purchase", "times": None}),
-    Trial("no_answer", _number(3), {"action": "reset_after_charge", "call": "purchase", "times": None}),
-    Trial("pdf_later", _number(4), {"action": "pdf_missing", "call": "pdf", "times": 1}),
-    Trial("slow", _number(5), {"action": "hang", "call": "purchase", "seconds": 10.0, "times": None}),
+TRIAL_PURCHASES = (
+    TrialPurchase("ok", _demo_number(1)),
+    TrialPurchase("refuse", _demo_number(2), {"action": "status:422", "call": "purchase", "times": None}),
+    TrialPurchase("no_answer", _demo_number(3), {"action": "reset_after_charge", "call": "purchase", "times": None}),
+    TrialPurchase("pdf_later", _demo_number(4), {"action": "pdf_missing", "call": "pdf", "times": 1}),
+    TrialPurchase("slow", _demo_number(5), {"action": "hang", "call": "purchase", "seconds": 10.0, "times": None}),
 )
 
 
-def run_demo(writer: Writer, *, fast: bool) -> None:
-    """Set the demo up, tell where it is, and stay until the window closes or somebody ends it."""
-    from console.sandbox import start
+def run_demo(writer: Writer, run_command: RunCommand, *, has_fast_clock: bool) -> None:
+    """Start the demo, write its answer, and run until the window is closed or the process is stopped."""
+    from console.sandbox import start_sandbox
 
     home = tempfile.TemporaryDirectory(prefix="support-console-demo-", ignore_cleanup_errors=True)
-    with home as folder, start() as sandbox, _environment(_variables(Path(folder), sandbox, fast)):
-        from console.cli_service import opened
+    with (
+        home as folder,
+        start_sandbox() as sandbox,
+        _replaced_environment(_demo_variables(Path(folder), sandbox, has_fast_clock)),
+    ):
+        from console.cli.command import open_console
 
-        with opened(writer) as console:
-            samples, payments = _furnish(console, sandbox)
-            ready = _ready(Path(folder), sandbox, samples, payments)
-            writer.ready(lambda: ready, lambda: _lines(ready, writer.voice))
-            with demo_payments.payer(sandbox, payments, fast=fast):
-                _stay(console, writer)
+        with open_console(writer) as console:
+            samples, payments = _write_samples(console, sandbox)
+            ready = _demo_answer(Path(folder), sandbox, samples, payments)
+            writer.write_ready(lambda: ready, lambda: _ready_lines(ready, writer.translator))
+            with demo_payments.paying_customer(sandbox, payments, is_fast=has_fast_clock):
+                _run_until_closed(console, writer, run_command)
 
 
-# ---- the desk and its provider
+# -- home and provider
 
 
-def _variables(home: Path, sandbox: "Sandbox", fast: bool) -> dict[str, str]:
-    """What the desk is told; its secrets are made up now and live in this process's environment alone."""
-    from console.services.samples import CLIENTS
+def _demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dict[str, str]:
+    """Return the environment variables of the demo. Its secrets are created now and exist only in the environment of
+    this process.
+    """
+    from console.demo.samples import CLIENT_IDS
 
     client, secret, refresh = (f"demo-{secrets.token_urlsafe(16)}" for _ in range(3))
-    sandbox.control.accept(client, secret, refresh)
-    urls = "".join(f'{name}.url = "{sandbox.url}"\n' for name in PROVIDERS)
+    sandbox.control.register_client(client, secret, refresh)
+    urls = "".join(f'{name}.url = "{sandbox.url}"\n' for name in access_by_provider())
     profile = f'environment = "training"\noperator = "{TEAM[0].name}"\n{urls}'
+    make_private_file(home / "profile.toml")
     (home / "profile.toml").write_text(profile, encoding="utf-8")
     return {
         "CONSOLE_HOME": str(home),
-        **{f"CONSOLE_{name.upper()}_URL": sandbox.url for name in PROVIDERS},
-        "CONSOLE_CLIENTS": ",".join(CLIENTS),
+        **{f"CONSOLE_{name.upper()}_URL": sandbox.url for name in access_by_provider()},
+        "CONSOLE_CLIENTS": ",".join(CLIENT_IDS),
         "CONSOLE_OPERATOR": TEAM[0].name,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": client,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": secret,
         "CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN": refresh,
         "CONSOLE_SECRET_STORE_KEY": secrets.token_urlsafe(32),
-        **demo_payments.merchant(sandbox),
-        **({"CONSOLE_TIME_SCALE": str(FAST)} if fast else {}),
+        **demo_payments.register_merchant(sandbox),
+        **({"CONSOLE_TIME_SCALE": str(FAST_TIME_SCALE)} if has_fast_clock else {}),
     }
 
 
 @contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Nothing of the person's own desk but the language; everything as before afterwards."""
-    before = dict(os.environ)
-    for name in before:
+def _replaced_environment(variables: dict[str, str]) -> Iterator[None]:
+    """Replace the CONSOLE_ variables of the person, except the language, by those of the demo until the end of the
+    block.
+    """
+    variables_before = dict(os.environ)
+    for name in variables_before:
         if name.startswith("CONSOLE_") and name != "CONSOLE_LANGUAGE":
             del os.environ[name]
     os.environ.update(variables)
@@ -114,37 +133,41 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(variables_before)
 
 
-def _furnish(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Sample], Sequence[PaymentSample]]":
-    """Records here, and what the provider has of them there."""
-    from console.sandbox import content
-    from console.services.samples import generate, generate_payments
+def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[CheckSample], Sequence[PaymentSample]]":
+    """Write the sample records to the database, and register them at the simulated providers."""
+    from console.demo.samples import generate_checks, generate_payments, write_samples
+    from console.sandbox.alarmbox import companies as content
 
     now = SystemClock().now()
-    samples = generate(SEED, now, lambda number: (content.company_name(number), content.verdict(number)))
-    payments = generate_payments(SEED, now, samples)
-    console.add_samples(samples, TEAM, render, payments)
+    samples = generate_checks(
+        SAMPLE_SEED, now, lambda number: (content.company_name(number), content.credit_verdict(number))
+    )
+    payments = generate_payments(SAMPLE_SEED, now, samples)
+    write_samples(console._context, samples, TEAM, render_pdf, payments)
     control = sandbox.control
-    demo_payments.tell(sandbox, payments)
-    demo_reconcile.history(console, sandbox, SEED, now, TEAM[0].name)
-    control.know(*(known(s, s.report) for s in samples if s.report and not s.forgotten))
-    control.config(expired_is_forbidden=True)
-    control.faults(*({**trial.rule, "number": trial.number} for trial in TRIALS if trial.rule))
+    demo_payments.register_payments(sandbox, payments)
+    demo_reconcile.prepare_days(console, sandbox, SAMPLE_SEED, now, TEAM[0].name)
+    control.register_checks(*(sandbox_check(s, s.report) for s in samples if s.report and not s.is_forgotten))
+    control.change_settings(expired_is_forbidden=True)
+    control.add_faults(*({**trial.rule, "number": trial.number} for trial in TRIAL_PURCHASES if trial.rule))
     return samples, payments
 
 
-def render(report: CheckReport, revision: int) -> bytes:
-    """The PDF of an invented record."""
-    from console.sandbox import pdf
+def render_pdf(report: CheckReport, revision: int) -> bytes:
+    """Return the PDF of a sample record."""
+    from console.sandbox.alarmbox import pdf
 
     bought = report.purchase_date.isoformat() if report.purchase_date else ""
-    return pdf.report(report.corporation_number or "", report.credit_check_id, revision, bought, str(report.result))
+    return pdf.report_pdf(
+        report.corporation_number or "", report.credit_check_id, revision, bought, str(report.result)
+    )
 
 
-def known(sample: "Sample", report: CheckReport) -> dict[str, Any]:
-    """A bought check as the sandbox takes it."""
+def sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
+    """Return a purchased credit check in the form in which the sandbox stores it."""
     return {
         "credit_check_id": report.credit_check_id,
         "corporation_number": report.corporation_number,
@@ -156,17 +179,19 @@ def known(sample: "Sample", report: CheckReport) -> dict[str, Any]:
     }
 
 
-# ---- what is told, and what happens then
+# -- answer and main loop
 
 
-def _ready(
-    home: Path, sandbox: "Sandbox", samples: "Sequence[Sample]", payments: "Sequence[PaymentSample]"
+def _demo_answer(
+    home: Path, sandbox: "Sandbox", samples: "Sequence[CheckSample]", payments: "Sequence[PaymentSample]"
 ) -> dict[str, Any]:
-    """`provider_screen`: what a person would find on AlarmBox's own screen about purchases unknown here."""
-    unknown = (s for s in samples if s.status == "pending" and s.report and s.journal)
-    screen = [
+    """Return the answer of the demo. `provider_screen` lists the purchases that AlarmBox's own screen would show and
+    whose outcome is unknown here.
+    """
+    unknown_checks = (s for s in samples if s.status == "pending" and s.report and s.journal)
+    screen_rows = [
         {"id": s.id, "corporation_number": s.number, "credit_check_id": s.report.credit_check_id}
-        for s in unknown
+        for s in unknown_checks
         if s.report
     ]
     return {
@@ -176,51 +201,51 @@ def _ready(
         "operators": [person.name for person in TEAM],
         "records": len(samples),
         "payments": len(payments),
-        "try_payments": demo_payments.shown(payments),
-        "try": [{"corporation_number": trial.number, "what": trial.key} for trial in TRIALS],
-        "provider_screen": screen,
+        "try_payments": demo_payments.payments_json(payments),
+        "try": [{"corporation_number": trial.number, "what": trial.key} for trial in TRIAL_PURCHASES],
+        "provider_screen": screen_rows,
     }
 
 
-def _lines(ready: dict[str, Any], voice: Voice) -> Iterator[str]:
-    yield voice("cli.demo.ready", home=ready["home"])
-    yield voice("cli.sandbox.ready", url=ready["url"])
-    yield voice("cli.demo.people", names=ready["operators"])
-    for trial in TRIALS:
-        yield voice("cli.demo.try", number=trial.number, what=voice(f"cli.demo.fault.{trial.key}"))
-    for shown in ready["try_payments"]:
-        yield voice("cli.demo.payment", **shown, words=voice(f"cli.demo.payment.{shown['what']}"))
-    for there in ready["provider_screen"][:_SHOWN]:
-        facts = {**there, "number": there["corporation_number"]}
-        yield voice("cli.demo.screen", **facts)
+def _ready_lines(ready: dict[str, Any], translator: Translator) -> Iterator[str]:
+    yield translator("cli.demo.ready", home=ready["home"])
+    yield translator("cli.sandbox.ready", url=ready["url"])
+    yield translator("cli.demo.people", names=ready["operators"])
+    for trial in TRIAL_PURCHASES:
+        yield translator("cli.demo.try", number=trial.number, what=translator(f"cli.demo.fault.{trial.key}"))
+    for payment in ready["try_payments"]:
+        yield translator("cli.demo.payment", **payment, words=translator(f"cli.demo.payment.{payment['what']}"))
+    for purchase in ready["provider_screen"][:_SCREEN_ROWS]:
+        facts = {**purchase, "number": purchase["corporation_number"]}
+        yield translator("cli.demo.screen", **facts)
 
 
-def _stay(console: "Console", writer: Writer) -> None:
-    """The window where one can be shown, else a prompt, else the provider alone for other terminals."""
+def _run_until_closed(console: "Console", writer: Writer, run_command: RunCommand) -> None:
+    """Show the window. Without a display, show a prompt; without a terminal, run the providers for commands in other
+    terminals.
+    """
     if has_display():
-        show_open_desk(console)
+        show_window(console)
     elif sys.stdin is not None and sys.stdin.isatty():
-        _prompt(writer)
+        _run_prompt(writer, run_command)
     else:
-        writer.aside(writer.voice("cli.demo.serving", home=os.environ["CONSOLE_HOME"]))
-        until_told()
+        writer.write_to_stderr(writer.translator("cli.demo.serving", home=os.environ["CONSOLE_HOME"]))
+        wait_for_stop()
 
 
-def _prompt(writer: Writer) -> None:
-    """Commands of this demo, one a line; `as NAME` changes who acts."""
-    from console.cli import main
-
-    writer.aside(writer.voice("cli.demo.terminal", number=TRIALS[0].number))
+def _run_prompt(writer: Writer, run_command: RunCommand) -> None:
+    """Run commands of the demo, one per line. The line `as NAME` changes the acting person."""
+    writer.write_to_stderr(writer.translator("cli.demo.terminal", number=TRIAL_PURCHASES[0].number))
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, KeyboardInterrupt):
-        while (words := _words(input("support-console> "))) != ["exit"]:
+        while (words := _split_words(input("support-console> "))) != ["exit"]:
             if words[:1] == ["as"] and len(words) == 2:
                 os.environ["CONSOLE_OPERATOR"] = words[1]
             elif words:
-                main(words)
+                run_command(words)
 
 
-def _words(line: str) -> list[str]:
-    """A line as a shell would split it; an unfinished quotation is taken as it is."""
+def _split_words(line: str) -> list[str]:
+    """Split a line into words as a shell does; a line with an unfinished quotation is split at blanks."""
     try:
         return shlex.split(line)
     except ValueError:

@@ -1,4 +1,6 @@
-"""`show --pack`: one record whole, and all that proves it in a file; `audit verify --pack`: is that file whole?"""
+"""The commands `show` (with `--pack`, it also writes the evidence pack of the record) and `audit verify` (with
+`--pack`, it verifies such a file).
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -6,75 +8,92 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console import cli_json, cli_text
-from console.cli_service import OnService
-from console.cli_writer import Voice, Writer
-from console.domain.errors import ConsoleError
+from console.cli.command import ServiceCommand
+from console.cli.json_output import results as cli_json
+from console.cli.output import Writer
+from console.cli.text_output import results as cli_text
+from console.cli.text_output.translator import Translator
+from console.domain.errors import ConsoleError, ErrorCode
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.views import AnyView
-    from console.services.evidence_pack import PackWritten
-    from console.services.pack_check import PackVerdict
+    from console.domain.error_details import AuditBroken
+    from console.domain.views.any_record import AnyView
+    from console.services.evidence.pack import PackWritten
+    from console.services.evidence.pack_verification import PackVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A record with its history, and its evidence pack where one was asked for."""
+class ShowAnswer:
+    """The view of a record, and its evidence pack if `--pack` was given."""
 
     view: "AnyView"
     pack: "PackWritten | None"
 
 
-def _show(console: "Console", args: Namespace, _: Writer) -> Shown:
+def _show_record(console: "Console", args: Namespace, _: Writer) -> ShowAnswer:
     view = console.recovery.show(args.kind, args.id)
     if args.pack is None:
-        return Shown(view, None)
-    return Shown(view, console.recovery.evidence_pack(args.kind, args.id, Path(args.pack).absolute()))
+        return ShowAnswer(view, None)
+    return ShowAnswer(view, console.recovery.evidence_pack(args.kind, args.id, Path(args.pack).absolute()))
 
 
-def _data(shown: Shown, say: cli_json.Say) -> cli_json.Object:
-    data = cli_json.view(shown.view, say)
-    return data if shown.pack is None else {**data, "pack": cli_json.fact(shown.pack, say)}
+def _view_json(answer: ShowAnswer, translate: cli_json.Translate) -> cli_json.JsonObject:
+    data = cli_json.record_view_json(answer.view, translate)
+    return data if answer.pack is None else {**data, "pack": cli_json.fact_json(answer.pack, translate)}
 
 
-def _lines(shown: Shown, voice: Voice) -> Iterator[str]:
-    yield from cli_text.view(shown.view, voice)
-    pack = shown.pack
+def _view_lines(answer: ShowAnswer, translator: Translator) -> Iterator[str]:
+    yield from cli_text.record_view_lines(answer.view, translator)
+    pack = answer.pack
     if pack is not None:
         yield ""
-        yield voice("pack.written", file=pack.file, size=pack.bytes, n=pack.files)
-        yield voice("pack.sha256", sha256=pack.sha256)
-        yield from (voice("pack.left_out", name=name) for name in pack.left_out)
+        yield translator("pack.written", file=pack.file, size=pack.bytes, n=pack.files)
+        yield translator("pack.sha256", sha256=pack.sha256)
+        yield from (translator("pack.left_out", name=name) for name in pack.left_out)
 
 
-SHOW = OnService(_show, _data, _lines)
+SHOW_COMMAND = ServiceCommand(_show_record, _view_json, _view_lines)
 
 
 class VerifyAudit:
-    """The trail of the database, or (`--pack`) a pack by itself, for which no desk is opened."""
+    """Verifies the audit trail of the database; with `--pack`, an evidence pack, for which no database is needed."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
+        """Verify the audit trail or the evidence pack.
+
+        Raises ConsoleError `audit_broken` with the first wrong row or problem.
+        """
         if args.pack is None:
-            OnService(lambda console, _, __: console.audit.verify(), cli_json.verified, cli_text.verified).run(
-                args, writer
-            )
+            ServiceCommand(
+                lambda console, _, __: console.audit.verify_chains(),
+                cli_json.verification_json,
+                cli_text.verification_lines,
+            ).run(args, writer)
             return
-        from console.services.pack_check import verify_pack
+        from console.services.evidence.pack_verification import verify_pack
 
         writer.read_settings()
         verdict = verify_pack(Path(args.pack))
-        if not verdict.whole:
-            raise _broken(verdict, args.pack)
+        if not verdict.is_intact:
+            raise _audit_broken_error(verdict, args.pack)
         facts = {"rows": verdict.rows, "first_bad": None, "files": verdict.files}
-        line = writer.voice("pack.whole", rows=verdict.rows, n=verdict.files)
-        writer.answer(lambda: facts, lambda: [line])
+        line = writer.translator("pack.whole", rows=verdict.rows, n=verdict.files)
+        writer.write_answer(lambda: facts, lambda: [line])
 
 
-def _broken(verdict: "PackVerdict", file: str) -> ConsoleError:
-    """The first problem in words, all of them as facts."""
+def _audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
+    """Return the error `audit_broken`: its text is the first problem of the pack, its facts are all problems."""
     first = verdict.problems[0]
-    problems = [{"file": one.file, "why": one.why, "row": one.row} for one in verdict.problems]
-    bad = next((one.row for one in verdict.problems if one.row is not None), None)
-    detail = {"problem": "pack", "file": file, "part": first.file, "why": first.why, "rows": verdict.rows}
-    return ConsoleError("audit_broken", {**detail, "first_bad": bad, "problems": problems})
+    problems: list[dict[str, object]] = [
+        {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems
+    ]
+    bad = next((problem.row for problem in verdict.problems if problem.row is not None), None)
+    detail: AuditBroken = {
+        "problem": "pack",
+        "file": file,
+        "part": first.file,
+        "why": first.code,
+        "rows": verdict.rows,
+    }
+    return ConsoleError(ErrorCode.AUDIT_BROKEN, {**detail, "first_bad": bad, "problems": problems})

@@ -1,4 +1,4 @@
-"""`support-console`: the services from a terminal, as sentences for people or one object for programs."""
+"""The program `support-console`: run one command and print its answer as sentences or as one JSON object."""
 
 import contextlib
 import logging
@@ -6,27 +6,30 @@ import os
 import sys
 from collections.abc import Sequence
 
-from console.cli_log import BUG, log_on_stderr
-from console.cli_writer import Voice, Writer, wants_json
-from console.domain import tracing
-from console.domain.errors import ConsoleError
+from console.cli.output import Writer, wants_json
+from console.cli.stderr_log import BUG_MARK, log_on_stderr
+from console.cli.text_output.translator import Translator
+from console.domain import correlation as tracing
+from console.domain import interrupts
+from console.domain.errors import ConsoleError, ErrorCode
 
 log = logging.getLogger("console.cli")
 
-PDF_CHILD = "--pdf-child"
-"""A built application starts itself with this word to read an untrusted PDF in a process of its own."""
+PDF_CHILD_ARGUMENT = "--pdf-child"
+"""First argument with which a packaged application starts itself as the child process that reads an untrusted PDF."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; without words, open the window."""
+    """Run one command and return its exit status. Without arguments, open the window."""
     words = tuple(sys.argv[1:] if argv is None else argv)
-    if words[:1] == (PDF_CHILD,):
-        return _pdf_child(words[1:])
-    writer = Writer(sys.stdout, Voice(), as_json=wants_json(words))
-    # Whatever a library prints belongs to the log: stdout carries the answer alone.
-    logged = log_on_stderr(tracebacks=_has_window(words))
-    with contextlib.redirect_stdout(sys.stderr), logged, tracing.correlated():
-        _answer(words, writer)
+    if words[:1] == (PDF_CHILD_ARGUMENT,):
+        return _run_pdf_child(words[1:])
+    writer = Writer(sys.stdout, Translator(), as_json=wants_json(words))
+    # Text that a library prints goes to stderr, because stdout contains only the answer.
+    has_window = _has_window(words)
+    log_block = log_on_stderr(tracebacks=has_window, events=has_window or writer.is_json)
+    with contextlib.redirect_stdout(sys.stderr), log_block, tracing.with_correlation():
+        _answer_command(words, writer)
     return writer.status
 
 
@@ -34,56 +37,78 @@ def _has_window(words: Sequence[str]) -> bool:
     return not words or "demo" in words
 
 
-def _pdf_child(words: Sequence[str]) -> int:
-    from console.store import pdf_child
+def _run_pdf_child(words: Sequence[str]) -> int:
+    from console.store.documents import pdf_child_process
 
-    return pdf_child.main(list(words))
+    return pdf_child_process.main(list(words))
 
 
-def _answer(words: Sequence[str], writer: Writer) -> None:
-    """Run the command; whatever way it ends, there is one answer."""
+def _answer_command(words: Sequence[str], writer: Writer) -> None:
+    """Run the command. However it ends, even by a bug, exactly one answer is written."""
     try:
-        _run(words, writer)
-    except ConsoleError as error:
-        writer.refuse(error)
-    except KeyboardInterrupt:
-        if not writer.spoken:
-            writer.refuse(_interrupted(words))
-    except Exception:
-        # A bug of ours: the code leads from the message to the traceback in the log.
-        support_code = os.urandom(4).hex().upper()
-        log.exception("Internal error, support code %s", support_code, extra=BUG)
-        writer.refuse(ConsoleError("internal_error", {"support_code": support_code}))
+        _run_command_or_window(words, writer)
+    except (Exception, KeyboardInterrupt) as ending:
+        try:
+            with interrupts.ignore_signals():
+                _write_failure(words, writer, ending)
+        except KeyboardInterrupt:  # a second signal arrived before signals were ignored
+            with interrupts.ignore_signals():
+                _write_failure(words, writer, ending)
 
 
-def _run(words: Sequence[str], writer: Writer) -> None:
-    if words:
-        _command(words, writer)
+def _write_failure(words: Sequence[str], writer: Writer, error: BaseException) -> None:
+    """Write the answer of a command that has ended with this exception."""
+    if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps what ends the definition of a class
+        error = error.__cause__
+    if isinstance(error, ConsoleError):
+        writer.write_error(error)
+    elif isinstance(error, KeyboardInterrupt):
+        if not writer.has_answered:
+            writer.write_error(_interruption_error(words, error))
     else:
-        # Nothing but what the window needs: its first frame waits for every import.
-        from console.cli_window import open_window
+        # A bug: the message contains a support code by which the traceback can be found in the log.
+        support_code = os.urandom(4).hex().upper()
+        log.error("Internal error, support code %s", support_code, exc_info=error, extra=BUG_MARK)
+        writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, {"support_code": support_code}))
+
+
+def _run_command_or_window(words: Sequence[str], writer: Writer) -> None:
+    if words:
+        _run_command(words, writer)
+    else:
+        # Only the imports that the window needs: each one delays its first frame.
+        from console.cli.window import open_window
 
         open_window(writer)
 
 
-def _command(words: Sequence[str], writer: Writer) -> None:
-    from console.cli_parser import HelpWanted, parse
+def _run_command(words: Sequence[str], writer: Writer) -> None:
+    from console.cli.parser import HelpRequest, parse_arguments
 
     try:
-        args = parse(words, writer.voice)
-    except HelpWanted as wanted:
-        page = wanted.text
-        writer.answer(lambda: {"help": page}, lambda: [page])
+        args = parse_arguments(words, writer.translator)
+    except HelpRequest as help_page:
+        page = help_page.text
+        writer.write_answer(lambda: {"help": page}, lambda: [page])
         return
-    from console.cli_commands import command_for
+    from console.cli.registry import COMMANDS_WITH_EFFECTS, find_command, is_long_running
 
-    command_for(args).run(args, writer)
+    command = find_command(args, main)
+    if is_long_running(args):  # the command handles signals itself
+        command.run(args, writer)
+        return
+    with interrupts.handle_signals(is_patient=args.command in COMMANDS_WITH_EFFECTS):
+        command.run(args, writer)
 
 
-def _interrupted(words: Sequence[str]) -> ConsoleError:
-    """Ctrl+C. Where something may have been sent or written by then, the outcome isn't known here."""
-    from console.cli_commands import WITH_EFFECTS
+def _interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> ConsoleError:
+    """Return the error for Ctrl+C or SIGTERM before the command has answered. A command with effects runs to its end
+    and answers itself; only a second signal ends it here, with an unknown outcome if its action had begun.
+    """
+    from console.cli.registry import COMMANDS_WITH_EFFECTS
+    from console.domain.error_reasons import UnknownReason
 
-    if WITH_EFFECTS.isdisjoint(words):
-        return ConsoleError("interrupted", exit_status=6)
-    return ConsoleError("outcome_unknown", {"reason": "interrupted"})
+    is_unbegun = isinstance(stop, interrupts.Interrupted) or not interrupts.has_begun()
+    if is_unbegun or COMMANDS_WITH_EFFECTS.isdisjoint(words):
+        return ConsoleError(ErrorCode.INTERRUPTED)
+    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.INTERRUPTED})

@@ -1,167 +1,168 @@
-"""The one place that writes what a command has to say: once, as sentences for people or one JSON object."""
+"""Write the one answer of a command, as sentences or as one JSON object."""
 
 import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from console.cli_log import BUG
+from console.cli.password import keep_descriptor_private
+from console.cli.stderr_log import BUG_MARK
+from console.cli.text_output.translator import Lines, Translator
+from console.domain import interrupts
 from console.domain.errors import ConsoleError
 
-if TYPE_CHECKING:  # a window starts through here too, and its first frame waits for every import
-    from console.cli_json import Object
-    from console.domain.records import TimelineEntry
-    from console.settings import Settings
+if TYPE_CHECKING:  # the window starts through this module, and each import delays its first frame
+    from console.cli.json_output.results import JsonObject
+    from console.settings.settings import Settings
 
 log = logging.getLogger("console.cli")
 
-Lines = Iterable[str]
-# What could drive a terminal or turn the reading order: control characters but the line's end, and bidi marks.
-_UNSEEN = (*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_SHOWN = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _UNSEEN if code != 0x0A}
+# Control characters except the newline, which could control a terminal, and marks that change the reading direction.
+_INVISIBLE_CHARACTERS = (
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    0x61C,
+    0x200E,
+    0x200F,
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+)
+_ESCAPE_BY_CHARACTER = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _INVISIBLE_CHARACTERS if code != 0x0A
+}
 
 
-def plain(text: str) -> str:
-    """Text as it may go to a terminal, whoever wrote parts of it."""
-    return text.translate(_SHOWN)
+def escape_control_characters(text: str) -> str:
+    """Return the text with control characters and marks of the reading direction escaped, so that a terminal can show
+    it safely.
+    """
+    return text.translate(_ESCAPE_BY_CHARACTER)
 
 
 def wants_json(words: Sequence[str]) -> bool:
-    """Whether `--json` stands anywhere before a `--`; asked first, mistakes are told in it too."""
+    """Return True if `--json` stands before any `--`. This is checked before parsing, so that errors of the command
+    line are JSON too.
+    """
     return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
-class Voice:
-    """Sentences in the language of this call: the environment's until the settings have been read."""
-
-    def __init__(self) -> None:
-        from console.settings import system_language
-
-        given = os.environ.get("CONSOLE_LANGUAGE")
-        self.language = given if given in ("ja", "en") else system_language(os.environ)
-
-    def __call__(self, key: str, /, **facts: object) -> str:
-        from console import wording
-
-        return wording.say(key, self.language, **facts)
-
-    def timeline(self, entry: "TimelineEntry") -> str:
-        from console import wording
-
-        return wording.timeline_line(entry, self.language)
-
-    def message(self, error: ConsoleError) -> str:
-        from console import wording
-
-        return wording.message(error, self.language)
-
-
 class Writer:
-    """Writes one answer and keeps the exit status that belongs to it.
+    """Writes one answer and stores the exit status that belongs to it.
 
-    A second answer goes to the log: a program that reads stdout expects exactly one object, and what it was
-    told must be what the exit status says.
+    A second answer is only logged: a program that reads stdout expects one object, and the exit status must belong to
+    it.
     """
 
-    def __init__(self, stream: TextIO | None, voice: Voice, *, as_json: bool) -> None:
+    def __init__(self, stream: TextIO | None, translator: Translator, *, as_json: bool) -> None:
         self.stream = stream
-        self.voice = voice
-        self.as_json = as_json
+        self.translator = translator
+        self.is_json = as_json
         self.status = 0
-        self.spoken = False
-        self._stays = False
+        self.has_answered = False
+        self._is_long_running = False
 
-    def ready(self, data: "Callable[[], Object]", lines: Callable[[], Lines]) -> None:
-        """Tell that a command which stays is ready; how it ends later is told by the exit status alone."""
-        self._stays = True
-        self.answer(data, lines)
+    def write_ready(self, data: "Callable[[], JsonObject]", lines: Callable[[], Lines]) -> None:
+        """Write that a command which runs until it is stopped is ready. Its end is reported by the exit
+        status only.
+        """
+        self._is_long_running = True
+        self.write_answer(data, lines)
 
-    def answer(self, data: "Callable[[], Object]", lines: Callable[[], Lines]) -> None:
-        """Tell a success; only the form that is wanted gets made."""
-        if self.as_json:
-            self._json({"ok": True, "data": data()}, 0)
-        else:
-            text = "".join(plain(line) + "\n" for line in lines())
-            self._once(text.encode(self._encoding(), "backslashreplace"), 0)
+    def write_answer(self, data: "Callable[[], JsonObject]", lines: Callable[[], Lines]) -> None:
+        """Write the answer of a successful command. `data` builds the JSON, `lines` the text; only one of them is
+        called.
+        """
+        with interrupts.defer_while_printing():
+            if self.is_json:
+                self._write_json({"ok": True, "data": data()}, 0)
+            else:
+                text = "".join(escape_control_characters(line) + "\n" for line in lines())
+                self._write_once(text.encode(self._encoding(), "backslashreplace"), 0)
 
-    def refuse(self, error: ConsoleError) -> None:
-        """Tell a refusal or failure: programs read it on stdout, people on stderr."""
-        message = self._message(error)
-        if self.spoken and self._stays:
+    def write_error(self, error: ConsoleError) -> None:
+        """Write the answer of a failed command: as JSON to stdout, or as a sentence to stderr."""
+        message = self._error_message(error)
+        if self.has_answered and self._is_long_running:
             self.status = error.exit_status
-            self.aside(message)
-        elif self.as_json:
-            from console import cli_json
+            self.write_to_stderr(message)
+        elif self.is_json:
+            from console.cli.json_output import results as cli_json
 
-            detail = cli_json.fact(error.detail, self.voice)
+            detail = cli_json.fact_json(error.detail, self.translator)
             body = {"code": error.code, "message": message, "detail": detail}
-            self._json({"ok": False, "error": body}, error.exit_status)
-        elif not self.spoken:
-            self.spoken, self.status = True, error.exit_status
-            self.aside(message)
+            self._write_json({"ok": False, "error": body}, error.exit_status)
+        elif not self.has_answered:
+            self.has_answered, self.status = True, error.exit_status
+            self.write_to_stderr(message)
 
-    def _message(self, error: ConsoleError) -> str:
-        """The sentence; the bare code where even the words can't be read."""
+    def _error_message(self, error: ConsoleError) -> str:
+        """Return the sentence of an error, or its error code if the texts can't be read."""
         try:
-            return self.voice.message(error)
+            return self.translator.error_message(error)
         except Exception:
-            log.exception("No sentence for %s", error.code, extra=BUG)
+            log.exception("No sentence for %s", error.code, extra=BUG_MARK)
             return error.code
 
-    def aside(self, text: str) -> None:
-        """A line for people beside the answer."""
+    def write_to_stderr(self, text: str) -> None:
+        """Write a line to stderr, in addition to the answer."""
         if sys.stderr is not None:
-            sys.stderr.write(plain(text) + "\n")
+            sys.stderr.write(escape_control_characters(text) + "\n")
 
     def read_settings(self) -> "Settings":
-        """The desk's settings; from here on the answer speaks their language."""
-        from console.settings import Settings
+        """Load and return the settings; from now on the answer is in their language.
+
+        Raises `bad_profile` if they can't be read.
+        """
+        from console.settings.settings import Settings
 
         settings = Settings.load()
-        self.voice.language = settings.language
+        self.translator.language = settings.language
+        keep_descriptor_private(settings)
         return settings
 
-    def progress(self, step: str) -> None:
-        """Tell a person at a terminal which step has begun."""
-        if not self.as_json and sys.stderr is not None and sys.stderr.isatty():
-            self.aside(self.voice(f"progress.{step}"))
+    def show_progress(self, step: str) -> None:
+        """Show the step that has begun, if stderr is a terminal and the answer is not JSON."""
+        if not self.is_json and sys.stderr is not None and sys.stderr.isatty():
+            self.write_to_stderr(self.translator(f"progress.{step}"))
 
-    def _json(self, payload: "Object", status: int) -> None:
-        from console import cli_json
+    def _write_json(self, payload: "JsonObject", status: int) -> None:
+        from console.cli.json_output import results as cli_json
 
-        self._once(cli_json.document(payload), status)
+        self._write_once(cli_json.json_line(payload), status)
 
-    def _once(self, content: bytes, status: int) -> None:
-        if self.spoken:
+    def _write_once(self, content: bytes, status: int) -> None:
+        if self.has_answered:
             log.error("A second answer was not written: %r", content[:300])
             return
-        self.spoken, self.status = True, status
+        self.has_answered, self.status = True, status
         try:
-            _put(self.stream, content)
+            _write_bytes(self.stream, content)
         except OSError as trouble:
-            # What was done stays done, and the status says what: the reader's end changes neither.
+            # The effect of the command and its exit status are valid even if the reader has closed the pipe.
             if not isinstance(trouble, BrokenPipeError):
                 log.error("The answer could not be written: %s", trouble.strerror)
-            _forget(self.stream)
+            _discard_stream(self.stream)
 
     def _encoding(self) -> str:
         return getattr(self.stream, "encoding", None) or "utf-8"
 
 
-def _put(stream: TextIO | None, content: bytes) -> None:
-    binary = getattr(stream, "buffer", None)
-    if binary is not None:
-        binary.write(content)
-        binary.flush()
+def _write_bytes(stream: TextIO | None, content: bytes) -> None:
+    binary_stream = getattr(stream, "buffer", None)
+    if binary_stream is not None:
+        binary_stream.write(content)
+        binary_stream.flush()
     elif stream is not None:
         stream.write(content.decode())
 
 
-def _forget(stream: TextIO | None) -> None:
-    """Let the interpreter's end not try again: it would add a complaint and change the exit status."""
+def _discard_stream(stream: TextIO | None) -> None:
+    """Redirect the stream to the null device. Otherwise the flush at exit would fail again and change the exit
+    status.
+    """
     if stream is not None:
-        with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
+        with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as null_device:
+            os.dup2(null_device.fileno(), stream.fileno())

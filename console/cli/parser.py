@@ -1,26 +1,31 @@
-"""The words of the command line: what may be typed, and how a mistake in it is told."""
+"""Parse the command line and report its errors."""
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments import provider_registry
+from console.domain.payments.limits import LARGEST_LIMIT
+from console.domain.reason import Text
 
-PROGRAM = "support-console"
-QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
-PROVIDERS = ("paypay", "atom")
-KINDS = ("credit-check", "payment", "order", "refund", "operation")
-LARGEST_LIMIT = 10_000
-_LARGEST = 10**18 - 1
-_LONGEST_PROBLEM = 300
-LONGEST_NUMBER = 18  # digits
+if TYPE_CHECKING:
+    from console.domain.error_details import Usage
 
-Say = Callable[[str], str]
-Group: TypeAlias = "argparse._SubParsersAction[_Parser]"
+PROGRAM_NAME = "support-console"
+QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
+RECORD_KINDS = ("credit-check", "payment", "order", "refund", "operation")
+MAX_LIMIT = 10_000
+_MAX_ID = 10**18 - 1
+_MAX_PROBLEM_LENGTH = 300
+MAX_ID_DIGITS = 18  # digits
+
+Translate = Callable[[str], str]
+SubcommandGroup: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
 
-class HelpWanted(Exception):
-    """The words asked for help; `text` is the page, without a line end."""
+class HelpRequest(Exception):
+    """Raised if help is requested; `text` is the help page without a final newline."""
 
     def __init__(self, text: str) -> None:
         super().__init__("help")
@@ -28,61 +33,66 @@ class HelpWanted(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises instead of printing and leaving, so that every ending goes through one writer."""
+    """An argparse parser that raises exceptions. It never prints or exits, so that Writer writes every answer."""
 
     def error(self, message: str) -> NoReturn:
-        raise usage(message, self.format_usage())
+        """Raise ConsoleError `usage` with the synopsis of the command."""
+        raise usage_error(message, self.format_usage())
 
     def print_help(self, file: object = None) -> NoReturn:
-        raise HelpWanted(self.format_help().rstrip())
+        """Raise HelpRequest with the help page."""
+        raise HelpRequest(self.format_help().rstrip())
 
 
-def usage(problem: str, synopsis: str = "") -> ConsoleError:
-    """The refusal of words that are no command; what was typed is cut, it may be a pasted book."""
-    detail: dict[str, object] = {"problem": problem[:_LONGEST_PROBLEM]}
+def usage_error(problem: str, synopsis: str = "") -> ConsoleError:
+    """Return the error `usage`. The problem is cut to 300 characters, because arguments may be long."""
+    detail: Usage = {"problem": Text(problem[:_MAX_PROBLEM_LENGTH])}
     if synopsis:
-        detail["usage"] = " ".join(synopsis.split()).removeprefix("usage: ")
-    return ConsoleError("usage", detail)
+        synopsis_text = " ".join(synopsis.split()).removeprefix("usage: ")
+        detail["usage"] = synopsis_text  # house: a key of the detail
+    return ConsoleError(ErrorCode.USAGE, detail)
 
 
-def parse(words: Sequence[str], say: Say) -> argparse.Namespace:
-    """The command in `command` and what belongs to it beside it; raises ConsoleError `usage`, or HelpWanted.
+def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Namespace:
+    """Return the arguments; `command` is the name of the command.
 
-    `say` gives the sentence for a key; it is only asked when help is wanted.
+    `say` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`, or
+    HelpRequest.
     """
-    helping = any(word in ("-h", "--help") for word in words)
-    parser = _parser(say if helping else _silent, words)
-    args = parser.parse_args(_reasons_apart(words))
+    wants_help = any(word in ("-h", "--help") for word in words)
+    parser = _build_parser(translate if wants_help else _empty_text, words)
+    args = parser.parse_args(_separate_reasons(words))
     if args.command is None:
-        raise usage("a command is needed", parser.format_usage())
+        raise usage_error("a command is needed", parser.format_usage())
     _refuse_unreadable(args)
     return args
 
 
-def _silent(_: str) -> str:
+def _empty_text(_: str) -> str:
     return ""
 
 
-def _reasons_apart(words: Sequence[str]) -> list[str]:
-    """`--reason 1 4 NUMBER` as `--reason 1 --reason 4 NUMBER`: only single digits belong to the option."""
+def _separate_reasons(words: Sequence[str]) -> list[str]:
+    """Rewrite `--reason 1 4 NUMBER` as `--reason 1 --reason 4 NUMBER`. Only single digits are reasons."""
     if next((word for word in words if not word.startswith("-")), "") != "purchase":
-        return list(words)  # elsewhere a reason is a sentence
-    apart: list[str] = []
+        return list(words)  # in other commands a reason is a sentence
+    separated_words: list[str] = []
     for word in words:
-        if apart[-2:-1] == ["--reason"] and len(word) == 1 and _is_digits(word):
-            apart.append("--reason")
-        apart.append(word)
-    return apart
+        if separated_words[-2:-1] == ["--reason"] and len(word) == 1 and _is_digits(word):
+            separated_words.append("--reason")
+        separated_words.append(word)
+    return separated_words
 
 
 def _refuse_unreadable(args: argparse.Namespace) -> None:
-    """Bytes that are no UTF-8 arrive as lone surrogates; no database and no file takes them.
+    """Refuse arguments that are not UTF-8. Python passes their bytes as lone surrogates, which no database or file
+    accepts.
 
-    A corporation number is left to its own rules, which name the reason.
+    A corporation number is not checked here, because its own validation names the reason. Raises `usage`.
     """
     for name, value in vars(args).items():
         if name != "number" and isinstance(value, str) and not _is_utf8(value):
-            raise usage(f"{name}: the text is not UTF-8")
+            raise usage_error(f"{name}: the text is not UTF-8")
 
 
 def _is_utf8(text: str) -> bool:
@@ -94,191 +104,228 @@ def _is_utf8(text: str) -> bool:
 
 
 def _is_digits(text: str) -> bool:
-    """ASCII digits alone; `isdecimal` by itself would take `１２` too."""
+    """Return True if the text has only ASCII digits; `isdecimal` alone also accepts `１２`."""
     return text.isascii() and text.isdecimal()
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    """Reads ASCII digits within limits; `int` would also take `１２`, `1_0` and blanks."""
+def _integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return a function that converts text to a whole number between `minimum` and `maximum`. It refuses `１２`,
+    `1_0` and blanks, which `int` accepts. It raises ArgumentTypeError.
+    """
 
     def convert(text: str) -> int:
-        if len(text) > LONGEST_NUMBER or not _is_digits(text) or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"a whole number from {low} to {high} is needed")
+        if len(text) > MAX_ID_DIGITS or not _is_digits(text) or not minimum <= int(text) <= maximum:
+            raise argparse.ArgumentTypeError(f"a whole number from {minimum} to {maximum} is needed")
         return int(text)
 
     return convert
 
 
-def _parser(say: Say, words: Sequence[str]) -> _Parser:
-    """All commands, or only the group of the one that is named first: the others would cost a start time."""
-    parser = _Parser(prog=PROGRAM, description=say("cli.help"), allow_abbrev=False)
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=say("cli.help.json"))
+def _build_parser(translate: Translate, words: Sequence[str]) -> _Parser:
+    """Return the parser with only the group of commands that the arguments name, because building all groups takes
+    noticeable time.
+    """
+    parser = _Parser(prog=PROGRAM_NAME, description=translate("cli.help"), allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
     parser.set_defaults(json=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    named = next((word for word in words if not word.startswith("-")), "")
-    wanted = [add for names, add in _GROUPS if named in names]
-    for add in wanted or [add for _, add in _GROUPS]:
-        add(commands, say)
+    command_name = next((word for word in words if not word.startswith("-")), "")
+    matching_builders = [add_commands for names, add_commands in _COMMAND_BUILDERS if command_name in names]
+    for add_commands in matching_builders or [add_commands for _, add_commands in _COMMAND_BUILDERS]:
+        add_commands(commands, translate)
     return parser
 
 
-def _command(commands: Group, name: str, say: Say, key: str | None = None) -> _Parser:
-    text = say(f"cli.help.{key or name}")
+def _add_command(commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None) -> _Parser:
+    text = translate(f"cli.help.{key or name}")
     parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=say("cli.help.json"))
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
     return parser
 
 
-def _looking(commands: Group, say: Say) -> None:
-    lookup = _command(commands, "lookup", say)
+def _add_changing_command(
+    commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
+) -> _Parser:
+    """Add a command that changes something. It has the option `--request-id`: a repetition with the same id returns
+    the first answer.
+    """
+    parser = _add_command(commands, name, translate, key)
+    parser.add_argument("--request-id", metavar="ID", help=translate("cli.help.request_id"))
+    return parser
+
+
+def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    lookup = _add_command(commands, "lookup", translate)
     lookup.add_argument("number", metavar="NUMBER")
-    queue = _command(commands, "queue", say)
-    queue.add_argument("name", choices=QUEUES, metavar="NAME", help=", ".join(QUEUES))
-    queue.add_argument("--limit", type=_whole(1, LARGEST_LIMIT), default=50, metavar="N")
+    queue = _add_command(commands, "queue", translate)
+    queue.add_argument("name", choices=QUEUE_NAMES, metavar="NAME", help=", ".join(QUEUE_NAMES))
+    queue.add_argument("--limit", type=_integer_parser(1, MAX_LIMIT), default=50, metavar="N")
     queue.add_argument("--after", metavar="CURSOR")
-    show = _command(commands, "show", say)
-    _of_kind(show)
-    show.add_argument("--pack", metavar="FILE", help=say("cli.help.pack"))
+    show = _add_command(commands, "show", translate)
+    _add_kind_and_id(show)
+    show.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
 
 
-def _of_kind(parser: _Parser) -> None:
-    parser.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+def _add_kind_and_id(parser: _Parser) -> None:
+    parser.add_argument("kind", choices=RECORD_KINDS, metavar="KIND", help=", ".join(RECORD_KINDS))
     parser.add_argument("id", metavar="ID")
 
 
-def _buying(commands: Group, say: Say) -> None:
-    purchase = _command(commands, "purchase", say)
+def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> None:
+    purchase = _add_changing_command(commands, "purchase", translate)
     purchase.add_argument("number", metavar="NUMBER")
     purchase.add_argument("--client", required=True, metavar="ID")
-    purchase.add_argument("--deal", type=int, choices=(1, 2, 9), metavar="N", help=say("cli.help.deal"))
+    purchase.add_argument("--deal", type=int, choices=(1, 2, 9), metavar="N", help=translate("cli.help.deal"))
     purchase.add_argument(
-        "--reason", type=int, choices=(1, 2, 3, 4, 9), action="append", default=[], metavar="N",
-        help=say("cli.help.reason"),
-    )  # fmt: skip
+        "--reason",
+        type=int,
+        choices=(1, 2, 3, 4, 9),
+        action="append",
+        default=[],
+        metavar="N",
+        help=translate("cli.help.reason"),
+    )
     purchase.add_argument("--comment", metavar="T")
-    purchase.add_argument("--renew", action="store_true", help=say("cli.help.renew"))
+    purchase.add_argument("--renew", action="store_true", help=translate("cli.help.renew"))
 
 
-def _repairing(commands: Group, say: Say) -> None:
-    refetch = _command(commands, "refetch", say)
+def _add_repair_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    refetch = _add_changing_command(commands, "refetch", translate)
     refetch.add_argument("id", metavar="ID")
     refetch.add_argument("--detail", action="store_true")
     refetch.add_argument("--pdf", action="store_true")
-    _saw(refetch, say)
-    _of_kind(_command(commands, "probe", say))
-    resolve = _command(commands, "resolve", say)
-    _of_kind(resolve)
+    _add_saw_option(refetch, translate)
+    _add_kind_and_id(_add_changing_command(commands, "probe", translate))
+    resolve = _add_changing_command(commands, "resolve", translate)
+    _add_kind_and_id(resolve)
     resolve.add_argument("--as", dest="as_state", required=True, metavar="STATE")
-    resolve.add_argument("--evidence", default="", metavar="FILE|TEXT", help=say("cli.help.evidence"))
+    resolve.add_argument("--evidence", default="", metavar="FILE|TEXT", help=translate("cli.help.evidence"))
     resolve.add_argument("--provider-id", metavar="ID")
-    _saw(resolve, say)
+    _add_saw_option(resolve, translate)
 
 
-def _saw(parser: _Parser, say: Say) -> None:
-    parser.add_argument("--saw", type=_whole(0, _LARGEST), metavar="VERSION", help=say("cli.help.saw"))
+def _add_saw_option(parser: _Parser, translate: Translate) -> None:
+    parser.add_argument("--saw", type=_integer_parser(0, _MAX_ID), metavar="VERSION", help=translate("cli.help.saw"))
 
 
-def _paying(commands: Group, say: Say) -> None:
-    actions = _group(commands, "payment", say)
-    taken = _command(actions, "import", say, "payment.import")
-    taken.add_argument("provider", choices=PROVIDERS, metavar="PROVIDER", help=", ".join(PROVIDERS))
-    taken.add_argument("merchant_payment_id", metavar="MERCHANT_PAYMENT_ID")
-    taken.add_argument("--corporation-number", metavar="N")
-    taken.add_argument("--amount", metavar="A", help=say("cli.help.amount"))
-    taken.add_argument("--date", metavar="D", help=say("cli.help.payment_date"))
+def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions, names = _add_group(commands, "payment", translate), provider_registry.provider_names()
+    import_command = _add_changing_command(actions, "import", translate, "payment.import")
+    import_command.add_argument("provider", choices=names, metavar="PROVIDER", help=", ".join(names))
+    import_command.add_argument("merchant_payment_id", metavar="MERCHANT_PAYMENT_ID")
+    import_command.add_argument("--corporation-number", metavar="N")
+    import_command.add_argument("--amount", metavar="A", help=translate("cli.help.amount"))
+    import_command.add_argument("--date", metavar="D", help=translate("cli.help.payment_date"))
 
 
-def _reconciling(commands: Group, say: Say) -> None:
-    reconcile = _command(commands, "reconcile", say)
-    reconcile.add_argument("provider", metavar="PROVIDER", help=say("cli.help.reconcile_provider"))
+def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> None:
+    reconcile = _add_changing_command(commands, "reconcile", translate)
+    reconcile.add_argument("provider", metavar="PROVIDER", help=translate("cli.help.reconcile_provider"))
     for name in ("from", "to"):
-        reconcile.add_argument(f"--{name}", dest=f"{name}_day", required=True, metavar="D", help=say("cli.help.day"))
-    reconcile.add_argument("--dry-run", action="store_true", help=say("cli.help.dry_run"))
+        reconcile.add_argument(
+            f"--{name}", dest=f"{name}_day", required=True, metavar="D", help=translate("cli.help.day")
+        )
+    reconcile.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
 
 
-def _refunding(commands: Group, say: Say) -> None:
-    actions = _group(commands, "refund", say)
-    request = _command(actions, "request", say, "refund.request")
+def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "refund", translate)
+    request = _add_changing_command(actions, "request", translate, "refund.request")
     request.add_argument("payment", metavar="PAYMENT")
-    request.add_argument("--amount", required=True, metavar="N", help=say("cli.help.amount"))
+    request.add_argument("--amount", required=True, metavar="N", help=translate("cli.help.amount"))
     request.add_argument("--reason", required=True, metavar="T")
-    request.add_argument("--intended-repeat", action="store_true", help=say("cli.help.intended_repeat"))
-    request.add_argument("--ticket", metavar="T", help=say("cli.help.ticket"))
-    _saw(request, say)
+    request.add_argument("--intended-repeat", action="store_true", help=translate("cli.help.intended_repeat"))
+    request.add_argument("--ticket", metavar="T", help=translate("cli.help.ticket"))
+    _add_saw_option(request, translate)
     for name in ("approve", "reject", "withdraw"):
-        decided = _command(actions, name, say, f"refund.{name}")
-        decided.add_argument("id", metavar="ID")
+        decision_command = _add_changing_command(actions, name, translate, f"refund.{name}")
+        decision_command.add_argument("id", metavar="ID")
         if name == "reject":
-            decided.add_argument("--reason", required=True, metavar="T")
+            decision_command.add_argument("--reason", required=True, metavar="T")
         if name != "withdraw":
-            _saw(decided, say)
+            _add_saw_option(decision_command, translate)
 
 
-def _alerting(commands: Group, say: Say) -> None:
-    actions = _group(commands, "alerts", say)
-    _command(actions, "list", say, "alerts.list")
-    seen = _command(actions, "ack", say, "alerts.ack")
-    seen.add_argument("id", metavar="ID")
-    seen.add_argument("--note", required=True, metavar="T")
+def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "alerts", translate)
+    _add_command(actions, "list", translate, "alerts.list")
+    acknowledge = _add_changing_command(actions, "ack", translate, "alerts.ack")
+    acknowledge.add_argument("id", metavar="ID")
+    acknowledge.add_argument("--note", required=True, metavar="T")
 
 
-def _auditing(commands: Group, say: Say) -> None:
-    actions = _group(commands, "audit", say)
-    listing = _command(actions, "list", say, "audit.list")
-    listing.add_argument("--limit", type=_whole(1, LARGEST_LIMIT), default=50, metavar="N")
-    listing.add_argument("--before", type=_whole(1, _LARGEST), metavar="ID")
-    verify = _command(actions, "verify", say, "audit.verify")
-    verify.add_argument("--pack", metavar="FILE", help=say("cli.help.verify_pack"))
-    _command(actions, "export", say, "audit.export").add_argument("file", metavar="FILE")
+def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "limits", translate)
+    _add_command(actions, "list", translate, "limits.list")
+    change = _add_changing_command(actions, "set", translate, "limits.set")
+    change.add_argument("name", metavar="NAME")
+    change.add_argument("currency", metavar="CURRENCY")
+    change.add_argument("value", type=_integer_parser(0, LARGEST_LIMIT), metavar="N")
 
 
-def _group(commands: Group, name: str, say: Say, key: str | None = None) -> Group:
-    """A command whose next word says which; `action` holds it."""
-    return _command(commands, name, say, key).add_subparsers(
+def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "audit", translate)
+    listing = _add_command(actions, "list", translate, "audit.list")
+    listing.add_argument("--limit", type=_integer_parser(1, MAX_LIMIT), default=50, metavar="N")
+    listing.add_argument("--before", type=_integer_parser(1, _MAX_ID), metavar="ID")
+    verify = _add_command(actions, "verify", translate, "audit.verify")
+    verify.add_argument("--pack", metavar="FILE", help=translate("cli.help.verify_pack"))
+    _add_changing_command(actions, "export", translate, "audit.export").add_argument("file", metavar="FILE")
+
+
+def _add_group(commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None) -> SubcommandGroup:
+    """Add a command with subcommands. The name of the chosen one is stored as `action`."""
+    return _add_command(commands, name, translate, key).add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=_Parser
     )
 
 
-def _keeping(commands: Group, say: Say) -> None:
-    database = _group(commands, "db", say)
-    _command(database, "upgrade", say, "db.upgrade")
-    _command(database, "check", say, "db.check")
-    _accounts(database, say)
-    adopt = _command(database, "adopt", say, "db.adopt")
-    adopt.add_argument("--dry-run", action="store_true", help=say("cli.help.dry_run"))
-    adopt.add_argument("--timezone", metavar="ZONE", help=say("cli.help.timezone"))
-    adopt.add_argument("--convert", action="store_true", help=say("cli.help.convert"))
-    _command(commands, "worker", say).add_argument("--once", action="store_true", help=say("cli.help.once"))
-    sandbox = _command(commands, "sandbox", say)
-    sandbox.add_argument("--port", type=_whole(0, 65535), default=0, metavar="N")
-    _command(commands, "demo", say).add_argument("--fast-clock", action="store_true")
-    _command(commands, "doctor", say)
+def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    database = _add_group(commands, "db", translate)
+    upgrade = _add_changing_command(database, "upgrade", translate, "db.upgrade")
+    upgrade.add_argument("--new", action="store_true", help=translate("cli.help.anew"))
+    _add_command(database, "check", translate, "db.check")
+    _add_accounts_command(database, translate)
+    adopt = _add_changing_command(database, "adopt", translate, "db.adopt")
+    adopt.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
+    adopt.add_argument("--timezone", metavar="ZONE", help=translate("cli.help.timezone"))
+    adopt.add_argument("--convert", action="store_true", help=translate("cli.help.convert"))
+    adopt.add_argument("--accept-incomplete", action="store_true", help=translate("cli.help.accept_incomplete"))
+    _add_command(commands, "worker", translate).add_argument(
+        "--once", action="store_true", help=translate("cli.help.once")
+    )
+    sandbox = _add_command(commands, "sandbox", translate)
+    sandbox.add_argument("--port", type=_integer_parser(0, 65535), default=0, metavar="N")
+    _add_command(commands, "demo", translate).add_argument("--fast-clock", action="store_true")
+    _add_command(commands, "doctor", translate)
 
 
-def _accounts(commands: Group, say: Say) -> None:
-    """`db accounts apply`: three words name the command."""
-    accounts = _group(commands, "accounts", say, "db.accounts")
-    apply = _command(accounts, "apply", say, "db.accounts.apply")
+def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> None:
+    """Add `db accounts apply`, a command of three words; `action` is `accounts apply`."""
+    accounts = _add_group(commands, "accounts", translate, "db.accounts")
+    apply = _add_changing_command(accounts, "apply", translate, "db.accounts.apply")
     apply.set_defaults(action="accounts apply")
     apply.add_argument("file", metavar="FILE")
-    apply.add_argument("--dry-run", action="store_true", help=say("cli.help.dry_run"))
+    apply.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
 
 
-def _signing(commands: Group, say: Say) -> None:
-    _command(commands, "sign-in", say, "sign_in").add_argument("--user", metavar="NAME")
-    _command(commands, "sign-out", say, "sign_out")
-    _command(commands, "whoami", say)
+def _add_sign_in_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    _add_command(commands, "sign-in", translate, "sign_in").add_argument("--user", metavar="NAME")
+    _add_command(commands, "sign-out", translate, "sign_out")
+    _add_command(commands, "whoami", translate)
+    _add_command(commands, "forget-credentials", translate, "forget_credentials")
 
 
-_GROUPS = (
-    (("lookup", "queue", "show"), _looking),
-    (("purchase",), _buying),
-    (("refetch", "probe", "resolve"), _repairing),
-    (("payment",), _paying),
-    (("reconcile",), _reconciling),
-    (("refund",), _refunding),
-    (("alerts",), _alerting),
-    (("audit",), _auditing),
-    (("sign-in", "sign-out", "whoami"), _signing),
-    (("db", "worker", "sandbox", "demo", "doctor"), _keeping),
+_COMMAND_BUILDERS = (
+    (("lookup", "queue", "show"), _add_reading_commands),
+    (("purchase",), _add_purchase_command),
+    (("refetch", "probe", "resolve"), _add_repair_commands),
+    (("payment",), _add_payment_commands),
+    (("reconcile",), _add_reconcile_command),
+    (("refund",), _add_refund_commands),
+    (("alerts",), _add_alert_commands),
+    (("limits",), _add_limit_commands),
+    (("audit",), _add_audit_commands),
+    (("sign-in", "sign-out", "whoami", "forget-credentials"), _add_sign_in_commands),
+    (("db", "worker", "sandbox", "demo", "doctor"), _add_system_commands),
 )

@@ -1,35 +1,40 @@
-"""The terminal's commands about payments and refunds: booking what only the provider has, maker and checker."""
+"""Commands for payments and refunds: import a payment; request, approve, reject or withdraw a refund."""
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
-from console import cli_json, cli_text
-from console.cli_parser import usage
-from console.cli_service import Command, OnService, row_id
-from console.cli_writer import Lines, Voice, Writer
-from console.domain.order_records import Payment, PaymentImport, Refund, RefundRequest
+from console.cli.command import Command, ServiceCommand, parse_row_id
+from console.cli.json_output import results as cli_json
+from console.cli.output import Writer
+from console.cli.parser import usage_error
+from console.cli.text_output import results as cli_text
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.payments.records import Payment, PaymentImport, Refund, RefundRequest
 
 if TYPE_CHECKING:
     from console.app import Console
 
-Act = Callable[["Console", Namespace, Writer], Refund]
+RefundAction = Callable[["Console", Namespace, Writer], Refund]
 
 
-def _import(console: "Console", args: Namespace, _: Writer) -> Payment:
-    wanted = PaymentImport(
+def _import_payment(console: "Console", args: Namespace, _: Writer) -> Payment:
+    data = PaymentImport(
         provider=args.provider,
         merchant_payment_id=args.merchant_payment_id,
         corporation_number=args.corporation_number,
         amount=args.amount,
-        day=day_of(args.date, "--date"),
+        day=parse_day(args.date, "--date"),
     )
-    return console.payments.import_(wanted)
+    return console.payments.import_(data, request_id=args.request_id)
 
 
-def day_of(text: str | None, option: str) -> date | None:
-    """A calendar day as `2026-11-20`. Raises usage."""
+def parse_day(text: str | None, option: str) -> date | None:
+    """Return a day from a text such as `2026-11-20`; None without a text.
+
+    Raises `usage`, which names the option, for another form.
+    """
     try:
         if text is not None and len(text) == len("2026-11-20"):
             return date.fromisoformat(text)
@@ -37,64 +42,68 @@ def day_of(text: str | None, option: str) -> date | None:
         pass
     if text is None:
         return None
-    raise usage(f"{option}: a day is needed, like 2026-11-20")
+    raise usage_error(f"{option}: a day is needed, like 2026-11-20")
 
 
-def _request(console: "Console", args: Namespace, _: Writer) -> Refund:
-    wanted = RefundRequest(
-        payment_id=row_id("payment", args.payment),
+def _request_refund(console: "Console", args: Namespace, _: Writer) -> Refund:
+    request = RefundRequest(
+        payment_id=parse_row_id("payment", args.payment),
         amount=args.amount,
         reason=args.reason,
         intended_repeat=args.intended_repeat,
         ticket=args.ticket,
         saw=args.saw,
     )
-    return console.refunds.request(wanted)
+    return console.refunds.request(request, request_id=args.request_id)
 
 
-def _approve(console: "Console", args: Namespace, writer: Writer) -> Refund:
-    """Where nothing has to be waited for, it is sent in the same breath; the steps of that are told."""
+def _approve_refund(console: "Console", args: Namespace, writer: Writer) -> Refund:
+    """Approve a refund. Without a cooling-off period it is also sent, and the steps of that call are shown as
+    progress.
+    """
 
-    def tell(step: str) -> None:
-        writer.progress("sending" if step == "asking" else step)
+    def show_progress(step: str) -> None:
+        writer.show_progress("sending" if step == "asking" else step)
 
-    return console.refunds.approve(row_id("refund", args.id), saw=args.saw, progress=tell)
-
-
-def _reject(console: "Console", args: Namespace, _: Writer) -> Refund:
-    return console.refunds.reject(row_id("refund", args.id), args.reason, saw=args.saw)
-
-
-def _withdraw(console: "Console", args: Namespace, _: Writer) -> Refund:
-    return console.refunds.withdraw(row_id("refund", args.id))
+    id = parse_row_id("refund", args.id)
+    return console.refunds.approve(id, expected_version=args.saw, progress=show_progress, request_id=args.request_id)
 
 
-def _imported(record: Payment, voice: Voice) -> Iterator[str]:
-    yield voice("cli.payment.imported", id=record.id)
-    yield from cli_text.one(record, voice)
+def _reject_refund(console: "Console", args: Namespace, _: Writer) -> Refund:
+    id = parse_row_id("refund", args.id)
+    return console.refunds.reject(id, args.reason, expected_version=args.saw, request_id=args.request_id)
 
 
-def _decided(record: Refund, voice: Voice) -> Iterator[str]:
-    """What became of the request, and who is needed next."""
-    yield voice(f"cli.refund.{record.state.value}", id=record.id)
-    missing = record.checkers_needed - len(record.checkers)
+def _withdraw_refund(console: "Console", args: Namespace, _: Writer) -> Refund:
+    return console.refunds.withdraw(parse_row_id("refund", args.id), request_id=args.request_id)
+
+
+def _import_lines(record: Payment, translator: Translator) -> Iterator[str]:
+    yield translator("cli.payment.imported", id=record.id)
+    yield from cli_text.record_table(record, translator)
+
+
+def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
+    """Return the refund after a decision, and which person must act next."""
+    yield translator(f"cli.refund.{record.state.value}", id=record.id)
+    missing_checkers = record.checkers_needed - len(record.checkers)
     if record.state.value == "requested":
-        yield voice("cli.refund.checkers", n=missing, by=record.decide_by)
+        yield translator("cli.refund.checkers", n=missing_checkers, by=record.decide_by)
     if record.state.value == "approved" and record.sends_after is not None:
-        yield voice("cli.refund.sends_after", at=record.sends_after)
-    yield from cli_text.one(record, voice)
+        yield translator("cli.refund.sends_after", at=record.sends_after)
+    yield from cli_text.record_table(record, translator)
 
 
-def _refund(act: Act) -> Command:
-    data: Callable[[Refund, cli_json.Say], cli_json.Object] = cli_json.refund
-    lines: Callable[[Refund, Voice], Lines] = _decided
-    return OnService(act, data, lines)
+def _refund_command(act: RefundAction) -> Command:
+    data: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.record_json
+    lines: Callable[[Refund, Translator], Lines] = _decision_lines
+    return ServiceCommand(act, data, lines)
 
 
 PAYMENT_COMMANDS: Mapping[str, Command] = {
-    "payment import": OnService(_import, cli_json.payment, _imported),
-    "refund request": _refund(_request),
-    "refund approve": _refund(_approve),
-    "refund reject": _refund(_reject),
-    "refund withdraw": _refund(_withdraw),
+    "payment import": ServiceCommand(_import_payment, cli_json.record_json, _import_lines),
+    "refund request": _refund_command(_request_refund),
+    "refund approve": _refund_command(_approve_refund),
+    "refund reject": _refund_command(_reject_refund),
+    "refund withdraw": _refund_command(_withdraw_refund),
 }

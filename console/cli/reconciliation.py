@@ -1,80 +1,91 @@
-"""The terminal's `reconcile`: a provider's history beside ours, told as counts and cases."""
+"""The command `reconcile`: compare a provider's history with our records. The answer has the counts and the cases."""
 
 from argparse import Namespace
 from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING
 
-from console.cli_json import Object, Say
-from console.cli_json_records import instant
-from console.cli_parser import usage
-from console.cli_payments import day_of
-from console.cli_service import OnService
-from console.cli_writer import Voice, Writer
+from console.cli.alerts import alert_json
+from console.cli.command import ServiceCommand
+from console.cli.json_output.records import instant_json
+from console.cli.json_output.results import JsonObject, Translate
+from console.cli.output import Writer
+from console.cli.parser import usage_error
+from console.cli.payments import parse_day
+from console.cli.text_output.translator import Translator
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.worker_records import Alert, Difference, ReconcileReport
+    from console.domain.tasks.records import Alert, Difference, ReconcileReport
 
-_COUNTS = ("matched", "imported", "missing_there", "different_state", "different_amount")
-_SHOWN = 50
-
-
-def _reconcile(console: "Console", args: Namespace, _: Writer) -> "ReconcileReport":
-    first, last = _needed(args.from_day, "--from"), _needed(args.to_day, "--to")
-    return console.reconciliation.run(args.provider, first, last, dry_run=args.dry_run)
+_COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "different_amount")
+_MAX_LISTED_DIFFERENCES = 50
 
 
-def _needed(text: str, option: str) -> date:
-    day = day_of(text, option)
+def _run_reconciliation(console: "Console", args: Namespace, _: Writer) -> "ReconcileReport":
+    first_day, last_day = _parse_required_day(args.from_day, "--from"), _parse_required_day(args.to_day, "--to")
+    period = (args.provider, first_day, last_day)
+    return console.reconciliation.run(*period, dry_run=args.dry_run, request_id=args.request_id)
+
+
+def _parse_required_day(text: str, option: str) -> date:
+    day = parse_day(text, option)
     if day is None:
-        raise usage(f"{option}: a day is needed, like 2026-11-20")
+        raise usage_error(f"{option}: a day is needed, like 2026-11-20")
     return day
 
 
-def _data(report: "ReconcileReport", _: Say) -> Object:
+def _report_json(report: "ReconcileReport", translate: Translate) -> JsonObject:
     return {
-        **{name: getattr(report, name) for name in _COUNTS},
-        "cases": [_case(one) for one in report.cases],
+        **{name: getattr(report, name) for name in _COUNT_NAMES},
+        "cases": [_case_json(item, translate) for item in report.cases],
         "refused": report.refused,
-        "differences": [_difference(one) for one in report.differences],
+        "differences": [_difference_json(item) for item in report.differences],
         "provider": report.provider,
         "from": report.from_day.isoformat(),
         "to": report.to_day.isoformat(),
         "dry_run": report.run_id is None,
         "reconciliation": report.run_id,
         "evidence": report.evidence_id,
-        "ended_at": instant(report.ended_at),
+        "ended_at": instant_json(report.ended_at),
     }
 
 
-def _case(one: "Alert") -> Object:
+def _case_json(case: "Alert", translate: Translate) -> JsonObject:
+    return {**alert_json(case, translate), "subject": {"kind": case.subject_kind, "id": case.subject_id}}
+
+
+def _difference_json(difference: "Difference") -> JsonObject:
     return {
-        "id": one.id, "order_no": one.order_no, "rule_id": one.rule_id, "observed": one.observed,
-        "expected": one.expected, "detected_at": instant(one.detected_at), "resolved_at": instant(one.resolved_at),
-        "acknowledged_by": one.acknowledged_by, "subject": {"kind": one.subject_kind, "id": one.subject_id},
-    }  # fmt: skip
+        "row": difference.row_key,
+        "verdict": difference.verdict.value,
+        "payment": difference.payment_id,
+        "ours": difference.ours,
+        "theirs": difference.theirs,
+    }
 
 
-def _difference(one: "Difference") -> Object:
-    return {"row": one.row_key, "verdict": one.verdict.value, "payment": one.payment_id, "ours": one.ours,
-            "theirs": one.theirs}  # fmt: skip
-
-
-def _lines(report: "ReconcileReport", voice: Voice) -> Iterator[str]:
-    facts = {name: getattr(report, name) for name in _COUNTS}
+def _report_lines(report: "ReconcileReport", translator: Translator) -> Iterator[str]:
+    facts = {name: getattr(report, name) for name in _COUNT_NAMES}
     if report.run_id is None:
-        yield voice("cli.reconcile.dry_run")
-    yield voice("cli.reconcile.counts", provider=report.provider, first=report.from_day, last=report.to_day, **facts)
+        yield translator("cli.reconcile.dry_run")
+    yield translator(
+        "cli.reconcile.counts", provider=report.provider, first=report.from_day, last=report.to_day, **facts
+    )
     if report.refused:
-        yield voice("cli.reconcile.refused", n=report.refused)
-    for one in report.differences[:_SHOWN]:
-        yield voice(f"cli.reconcile.{one.verdict.value}", id=one.payment_id, ours=one.ours, theirs=one.theirs)
-    if len(report.differences) > _SHOWN:
-        yield voice("cli.reconcile.more", n=len(report.differences) - _SHOWN)
-    open_ones = sum(one.resolved_at is None for one in report.cases)
-    if open_ones:
-        yield voice("cli.reconcile.cases", n=open_ones)
+        yield translator("cli.reconcile.refused", n=report.refused)
+    for difference in report.differences[:_MAX_LISTED_DIFFERENCES]:
+        yield translator(
+            f"cli.reconcile.{difference.verdict.value}",
+            id=difference.payment_id,
+            ours=difference.ours,
+            theirs=difference.theirs,
+        )
+    if len(report.differences) > _MAX_LISTED_DIFFERENCES:
+        yield translator("cli.reconcile.more", n=len(report.differences) - _MAX_LISTED_DIFFERENCES)
+    open_cases = sum(case.resolved_at is None for case in report.cases)
+    if open_cases:
+        yield translator("cli.reconcile.cases", n=open_cases)
 
 
-RECONCILE = OnService(_reconcile, _data, _lines)
+RECONCILE_COMMAND = ServiceCommand(_run_reconciliation, _report_json, _report_lines)

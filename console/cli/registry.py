@@ -1,59 +1,78 @@
-"""What each command of the terminal does: arguments in, one call of a service, and how its value is told."""
+"""The commands of the terminal. Each one turns its arguments into a service call, and the result into text or
+JSON.
+"""
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console import cli_json, cli_text
-from console.cli_accounts import ApplyAccounts
-from console.cli_adoption import Adopt
-from console.cli_alerts import ALERT_COMMANDS
-from console.cli_evidence import SHOW, VerifyAudit
-from console.cli_json import Exported
-from console.cli_json_records import AnyRecord
-from console.cli_payments import PAYMENT_COMMANDS
-from console.cli_reconcile import RECONCILE
-from console.cli_servers import Demo, SandboxAlone, Worker
-from console.cli_service import Command, OnService, provider_id, row_id
-from console.cli_sign_in import SignIn, SignOut, WhoAmI
-from console.cli_writer import Writer
-from console.domain.errors import ConsoleError
+from console.cli.accounts import ApplyAccounts
+from console.cli.adoption import AdoptDatabase
+from console.cli.alerts import ALERT_COMMANDS
+from console.cli.command import Command, ServiceCommand, mark_repetition, parse_provider_id, parse_row_id
+from console.cli.evidence import SHOW_COMMAND, VerifyAudit
+from console.cli.json_output import results as cli_json
+from console.cli.json_output.records import AnyRecord
+from console.cli.json_output.results import ExportResult
+from console.cli.limits import LIMIT_COMMANDS
+from console.cli.output import Writer
+from console.cli.payments import PAYMENT_COMMANDS
+from console.cli.reconciliation import RECONCILE_COMMAND
+from console.cli.servers import DemoCommand, SandboxCommand, WorkerCommand
+from console.cli.sign_in import ForgetCredentials, SignInCommand, SignOutCommand, WhoAmICommand
+from console.cli.text_output import results as cli_text
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry, CreditCheck, PurchaseRequest
-from console.domain.results import HealthCheck, LookupResult, QueuePage, RefetchResult, ResolveResult, TaskRun
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.services.health import Health
+    from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
+    from console.domain.views.any_record import LookupResult, QueuePage, ResolveResult
+    from console.services.monitoring.doctor import Health
 
-WITH_EFFECTS = frozenset({"purchase", "refetch", "probe", "resolve", "refund", "payment", "worker"})
-"""Commands whose interruption may have come after something was sent or written."""
-# What people attach as evidence; such a word that names no file is a slip, not a statement.
-_ATTACHMENTS = frozenset((".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".eml", ".msg", ".txt", ".csv"))
+COMMANDS_WITH_EFFECTS = frozenset(
+    {"purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "limits", "worker"}
+)
+"""Commands that send or write something. After a signal, such a command runs to its end and reports it."""
+_LONG_RUNNING_COMMANDS = frozenset({"sandbox", "demo"})
+# File suffixes of evidence. An argument with such a suffix must name an existing file; it is no written statement.
+_EVIDENCE_SUFFIXES = frozenset(
+    (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".eml", ".msg", ".txt", ".csv")
+)
 
 
-def command_for(args: Namespace) -> Command:
-    """The command that the words name; `audit`, `db` and their like have their action beside them."""
+def find_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -> Command:
+    """Return the command of these arguments; a command with subcommands is found by both words. `run_command` runs
+    the commands that are entered at the prompt of the demo.
+    """
+    if args.command == "demo":
+        return DemoCommand(run_command)
     action = getattr(args, "action", None)
     return COMMANDS[args.command if action is None else f"{args.command} {action}"]
 
 
-# ---- looking
+def is_long_running(args: Namespace) -> bool:
+    """Return True if the command runs until it is stopped."""
+    return args.command in _LONG_RUNNING_COMMANDS or (args.command == "worker" and not args.once)
 
 
-def _lookup(console: "Console", args: Namespace, _: Writer) -> LookupResult:
-    return console.lookup.find(args.number)
+# -- reading
 
 
-def _queue(console: "Console", args: Namespace, _: Writer) -> QueuePage:
+def _look_up_number(console: "Console", args: Namespace, _: Writer) -> "LookupResult":
+    return console.lookup.find_records(args.number)
+
+
+def _read_queue(console: "Console", args: Namespace, _: Writer) -> "QueuePage":
     return console.recovery.queue(args.name, args.limit, args.after)
 
 
-# ---- buying and repairing
+# -- purchase and repair
 
 
-def _purchase(console: "Console", args: Namespace, writer: Writer) -> CreditCheck:
+def _purchase_check(console: "Console", args: Namespace, writer: Writer) -> CreditCheck:
     request = PurchaseRequest(
         corporation_number=args.number,
         client_id=args.client,
@@ -62,111 +81,137 @@ def _purchase(console: "Console", args: Namespace, writer: Writer) -> CreditChec
         comment=args.comment,
         renew=args.renew,
     )
-    return console.credit_checks.purchase(request, writer.progress)
+    return console.credit_checks.purchase(request, writer.show_progress, request_id=args.request_id)
 
 
-def _refetch(console: "Console", args: Namespace, writer: Writer) -> RefetchResult:
-    both = args.detail == args.pdf
-    detail, pdf = both or args.detail, both or args.pdf
+def _refetch_check(console: "Console", args: Namespace, writer: Writer) -> "RefetchResult":
+    has_all_parts = args.detail == args.pdf
+    detail, pdf = has_all_parts or args.detail, has_all_parts or args.pdf
     return console.credit_checks.refetch(
-        row_id("credit-check", args.id), detail=detail, pdf=pdf, saw=args.saw, progress=writer.progress
+        parse_row_id("credit-check", args.id),
+        detail=detail,
+        pdf=pdf,
+        expected_version=args.saw,
+        progress=writer.show_progress,
+        request_id=args.request_id,
     )
 
 
-def _probe(console: "Console", args: Namespace, _: Writer) -> AnyRecord:
-    return console.recovery.probe(args.kind, args.id)
+def _probe_record(console: "Console", args: Namespace, _: Writer) -> AnyRecord:
+    return console.recovery.probe(args.kind, args.id, request_id=args.request_id)
 
 
-def _resolve(console: "Console", args: Namespace, _: Writer) -> ResolveResult:
-    proof, theirs = _evidence(args.evidence), provider_id(args.kind, args.provider_id)
-    return console.recovery.resolve(args.kind, args.id, args.as_state, proof, theirs, args.saw)
+def _resolve_record(console: "Console", args: Namespace, _: Writer) -> "ResolveResult":
+    proof, provider_record_id = _proof_of_argument(args.evidence), parse_provider_id(args.kind, args.provider_id)
+    arguments = (args.kind, args.id, args.as_state, proof, provider_record_id, args.saw)
+    return console.recovery.resolve(*arguments, request_id=args.request_id)
 
 
-def _evidence(given: str) -> str | Path:
-    """A file where the words name one, otherwise a statement."""
-    path = Path(given)
+def _proof_of_argument(argument: str) -> str | Path:
+    """Return a path if the argument names a file, otherwise the argument itself, which is a written statement.
+
+    Raises `no_evidence` for a directory, and for a missing file with a suffix of evidence.
+    """
+    path = Path(argument)
     try:
         if path.is_file():
             return path
-        missing = path.is_dir() or (path.suffix.lower() in _ATTACHMENTS and not any(map(str.isspace, given)))
-    except (OSError, ValueError):  # too long for a path, or with a character that none can have
-        return given
-    if given and missing:
-        raise ConsoleError("no_evidence", {"reason": "no_such_file", "file": given})
-    return given
+        is_missing = path.is_dir() or (
+            path.suffix.lower() in _EVIDENCE_SUFFIXES and not any(map(str.isspace, argument))
+        )
+    except (OSError, ValueError):  # too long for a path, or with a character that is not allowed in a path
+        return argument
+    if argument and is_missing:
+        raise ConsoleError(ErrorCode.NO_EVIDENCE, {"reason": "no_such_file", "file": argument})
+    return argument
 
 
-# ---- the audit trail
+# -- audit trail
 
 
-def _audit_list(console: "Console", args: Namespace, _: Writer) -> tuple[AuditEntry, ...]:
-    return console.audit.list(args.limit, args.before)
+def _list_audit_entries(console: "Console", args: Namespace, _: Writer) -> tuple[AuditEntry, ...]:
+    return console.audit.list_entries(args.limit, args.before)
 
 
-def _audit_export(console: "Console", args: Namespace, _: Writer) -> Exported:
+def _export_audit_trail(console: "Console", args: Namespace, _: Writer) -> ExportResult:
     file = Path(args.file).absolute()
-    return Exported(str(file), console.audit.export(file))
+    return ExportResult(str(file), console.audit.export_csv(file, request_id=args.request_id))
 
 
-# ---- keeping the desk
+# -- worker and database
 
 
-def _worker(console: "Console", _: Namespace, __: Writer) -> tuple[TaskRun, ...]:
-    with console.acting("worker"):
+def _run_due_tasks(console: "Console", _: Namespace, __: Writer) -> "tuple[TaskRun, ...]":
+    with console.acting_as("worker"):
         return console.recovery.run_due()
 
 
-class Upgrade:
-    """Brings the schema up to this program: on the way to a desk that can be opened, so it opens none."""
+class UpgradeDatabase:
+    """Upgrades the schema. It does not open the services, because they refuse an old schema."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        from console.app import open_health
+        from console.app import act_once_by_request_id, open_health
 
-        done = open_health(writer.read_settings()).upgrade()
-        writer.answer(lambda: done, lambda: cli_text.upgraded(done, writer.voice))
+        with mark_repetition(args, writer) as repeated:
+            settings = writer.read_settings()
+            health = open_health(settings)
+            request = (settings, "db upgrade", args.request_id, (args.new,))
+            revisions = act_once_by_request_id(*request, lambda: health.upgrade(accepts_new_database=args.new))
+            lines = cli_text.upgrade_lines
+            writer.write_answer(
+                lambda: repeated.mark_json(dict(revisions)),
+                lambda: repeated.add_note(lines(revisions, writer.translator)),
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
-    """A look at the desk: whatever is wrong is a finding, a profile that can't be read included."""
+class HealthCommand:
+    """Runs the checks of the database (`db check`) or of the whole installation (`doctor`). Each problem is part of
+    the answer, even an unreadable profile file.
+    """
 
-    look: "Callable[[Health], tuple[HealthCheck, ...]]"
+    check_health: "Callable[[Health], tuple[HealthCheck, ...]]"
 
     def run(self, args: Namespace, writer: Writer) -> None:
         from console.app import open_health
 
         try:
-            checks = self.look(open_health(writer.read_settings()))
+            checks = self.check_health(open_health(writer.read_settings()))
         except ConsoleError as error:
+            from console.domain.service_results import HealthCheck
+
             facts = {"code": error.code, **error.detail}
             checks = (HealthCheck("profile", False, "doctor.profile.bad", "doctor.profile.next", facts),)
-        voice = writer.voice
-        writer.answer(lambda: cli_json.health(checks, voice), lambda: cli_text.health(checks, voice))
+        translator = writer.translator
+        writer.write_answer(
+            lambda: cli_json.health_json(checks, translator), lambda: cli_text.health_lines(checks, translator)
+        )
 
 
 COMMANDS: Mapping[str, Command] = {
-    "lookup": OnService(_lookup, cli_json.lookup, cli_text.lookup),
-    "queue": OnService(_queue, cli_json.queue_page, cli_text.queue_page),
-    "show": SHOW,
-    "purchase": OnService(_purchase, cli_json.credit_check, cli_text.bought),
-    "refetch": OnService(_refetch, cli_json.refetched, cli_text.refetched),
-    "probe": OnService(_probe, cli_json.record, cli_text.probed),
-    "resolve": OnService(_resolve, cli_json.resolved, cli_text.resolved),
-    "audit list": OnService(_audit_list, cli_json.audit_page, cli_text.audit_page),
+    "lookup": ServiceCommand(_look_up_number, cli_json.lookup_json, cli_text.lookup_lines),
+    "queue": ServiceCommand(_read_queue, cli_json.queue_page_json, cli_text.queue_page_lines),
+    "show": SHOW_COMMAND,
+    "purchase": ServiceCommand(_purchase_check, cli_json.record_json, cli_text.purchase_lines),
+    "refetch": ServiceCommand(_refetch_check, cli_json.refetch_json, cli_text.refetch_lines),
+    "probe": ServiceCommand(_probe_record, cli_json.record_json, cli_text.probe_lines),
+    "resolve": ServiceCommand(_resolve_record, cli_json.resolution_json, cli_text.resolution_lines),
+    "audit list": ServiceCommand(_list_audit_entries, cli_json.audit_page_json, cli_text.audit_page_lines),
     "audit verify": VerifyAudit(),
-    "audit export": OnService(_audit_export, cli_json.exported, cli_text.exported),
+    "audit export": ServiceCommand(_export_audit_trail, cli_json.export_json, cli_text.export_lines),
     **PAYMENT_COMMANDS,
     **ALERT_COMMANDS,
-    "reconcile": RECONCILE,
-    "sign-in": SignIn(),
-    "sign-out": SignOut(),
-    "whoami": WhoAmI(),
-    "db upgrade": Upgrade(),
-    "db adopt": Adopt(),
+    **LIMIT_COMMANDS,
+    "reconcile": RECONCILE_COMMAND,
+    "sign-in": SignInCommand(),
+    "sign-out": SignOutCommand(),
+    "whoami": WhoAmICommand(),
+    "forget-credentials": ForgetCredentials(),
+    "db upgrade": UpgradeDatabase(),
+    "db adopt": AdoptDatabase(),
     "db accounts apply": ApplyAccounts(),
-    "db check": Examination(lambda health: health.check_database()),
-    "doctor": Examination(lambda health: health.doctor()),
-    "worker": Worker(OnService(_worker, cli_json.tasks, cli_text.tasks)),
-    "sandbox": SandboxAlone(),
-    "demo": Demo(),
+    "db check": HealthCommand(lambda health: health.check_database()),
+    "doctor": HealthCommand(lambda health: health.run_all_checks()),
+    "worker": WorkerCommand(ServiceCommand(_run_due_tasks, cli_json.task_runs_json, cli_text.task_run_lines)),
+    "sandbox": SandboxCommand(),
 }

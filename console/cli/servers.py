@@ -1,79 +1,75 @@
-"""Commands that stay until they are told to end: the sandbox alone, and the demo."""
+"""Commands that run until they are stopped: sandbox, worker and demo."""
 
-import contextlib
-import signal
-import threading
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from console.cli_json import Object
-from console.cli_parser import usage
-from console.cli_service import Command
-from console.cli_writer import Writer
+from console.cli.command import Command
+from console.cli.json_output.results import JsonObject
+from console.cli.output import Writer
+from console.cli.parser import usage_error
+from console.cli.stop_signals import sigterm_as_interrupt, wait_for_stop
 
 
-class SandboxAlone:
-    """The provider simulators on one port, until they are told to end."""
+class SandboxCommand:
+    """Runs the provider simulators on one port until it is stopped."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        from console.sandbox import start
+        """Run the simulators until stopped.
 
-        with ended_politely():
+        Raises ConsoleError `usage` if the port is in use.
+        """
+        from console.sandbox import start_sandbox
+
+        with sigterm_as_interrupt():
             try:
-                sandbox = start(port=args.port)
+                sandbox = start_sandbox(port=args.port)
             except OSError as trouble:
-                raise usage(writer.voice("cli.port_taken", port=args.port)) from trouble
+                raise usage_error(writer.translator("cli.port_taken", port=args.port)) from trouble
             with sandbox:
                 ready = {"url": sandbox.url, "port": sandbox.port}
-                writer.ready(lambda: ready, lambda: [writer.voice("cli.sandbox.ready", url=sandbox.url)])
-                until_told()
+                writer.write_ready(lambda: ready, lambda: [writer.translator("cli.sandbox.ready", url=sandbox.url)])
+                wait_for_stop()
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
-    """Due tasks and the receiver until it is told to end; with `--once` every due task and no more, by `once`."""
+class WorkerCommand:
+    """Runs due tasks and the receiver of notices until it is stopped. With `--once`, runs the command `once_command`
+    instead, which runs every due task one time.
+    """
 
-    once: Command
+    once_command: Command
 
     def run(self, args: Namespace, writer: Writer) -> None:
+        """Run the worker; see `console.worker.main.run` for the errors."""
         if args.once:
-            self.once.run(args, writer)
+            self.once_command.run(args, writer)
             return
         from console.app import open_console
-        from console.worker import process
-        from console.worker.logs import json_lines
+        from console.worker import main as process
+        from console.worker.json_logging import log_json_lines
 
-        def ready(told: process.Ready) -> None:
-            facts: Object = {"url": told.url, "port": told.port, "tasks": list(told.tasks)}
-            writer.ready(lambda: facts, lambda: [writer.voice("cli.worker.ready", url=told.url, n=len(told.tasks))])
+        def ready(worker: process.ReadyWorker) -> None:
+            facts: JsonObject = {"url": worker.url, "port": worker.port, "tasks": list(worker.tasks)}
+            writer.write_ready(
+                lambda: facts, lambda: [writer.translator("cli.worker.ready", url=worker.url, n=len(worker.tasks))]
+            )
 
         settings = writer.read_settings()
-        with json_lines(), open_console(settings, program="worker") as console:
-            process.run(console, ready)
+        with log_json_lines(), open_console(settings, program="worker") as console:
+            process.run_worker(console, ready)
 
 
-class Demo:
-    """The window on a temporary desk, with a sandbox provider and invented records."""
+@dataclass(frozen=True, slots=True)
+class DemoCommand:
+    """Opens the window with a temporary home folder, simulated providers and sample records. `run_command` runs the
+    commands that are entered at the demo's prompt.
+    """
+
+    run_command: Callable[[Sequence[str]], int]
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        from console.demo import run_demo
+        from console.cli.demo import run_demo
 
-        with ended_politely():
-            run_demo(writer, fast=args.fast_clock)
-
-
-@contextlib.contextmanager
-def ended_politely() -> Iterator[None]:
-    """A request to end (SIGTERM) is taken like Ctrl+C, so that servers stop and temporary folders go."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def until_told() -> None:
-    """Wait for Ctrl+C or its like."""
-    with contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()
+        with sigterm_as_interrupt():
+            run_demo(writer, self.run_command, has_fast_clock=args.fast_clock)

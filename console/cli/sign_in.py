@@ -1,84 +1,125 @@
-"""Signing in and out at a terminal, and who one is: for databases with accounts."""
+"""The commands `sign-in`, `sign-out`, `whoami` and `forget-credentials`, for databases with database accounts."""
 
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from console.cli_writer import Lines, Voice, Writer
-from console.domain.errors import ConsoleError
-from console.domain.results import Identity
+from console.cli.output import Writer
+from console.cli.password import ask_at_terminal, is_terminal
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
 
 if TYPE_CHECKING:
-    from console.cli_json import Object
-    from console.settings import Settings
+    from console.cli.json_output.results import JsonObject
+    from console.domain.desk_requests import LeftoverCredentials
+    from console.domain.service_results import Identity
+    from console.settings.settings import Settings
 
-_LONGEST_LINE = 4096
+_MAX_LINE_LENGTH = 4096
 
 
-class SignIn:
-    """Asks for account and password, has the database try them, and keeps them in the keyring."""
+class SignInCommand:
+    """Asks for database account and password, lets the database check them, and stores them in the keyring."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
+        """Sign in.
+
+        Raises ConsoleError `usage` if the database has no accounts or the environment already contains a sign-in,
+        `bad_profile` if the password is refused or can't be stored.
+        """
         settings = writer.read_settings()
-        _require_a_place_to_keep(settings)
-        user = args.user or settings.sign_in.user or _line(writer, "sign_in.field.user")
-        settings.sign_in.take(user, _password(writer, user))
+        _require_keyring(settings)
+        user = args.user or settings.sign_in.user or _read_line(writer, "sign_in.field.user")
+        settings.sign_in.use_account(user, _read_password(writer, user))
         from console.app import open_console
 
         with open_console(settings) as console:
-            if not console.sessions.signed_in(keep=True):
-                raise _unkept("keyring_failed")
+            if not console.sessions.record_sign_in(keep=True):
+                raise _keyring_error(SettingProblem.KEYRING_FAILED)
             identity = console.sessions.whoami()
-        data = {**_identity(identity), "kept": True}
-        writer.answer(lambda: data, lambda: [writer.voice("sign_in.done", user=user, place=settings.sign_in.place)])
+        data = {**_identity_json(identity), "kept": True}
+        writer.write_answer(
+            lambda: data,
+            lambda: [writer.translator("sign_in.done", user=user, place=settings.sign_in.database_place)],
+        )
 
 
-class SignOut:
-    """Takes the sign-in out of the keyring, whether the database answers or not."""
+class SignOutCommand:
+    """Deletes the sign-in from the keyring, even if the database does not answer."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
+        """Sign out. The answer says whether the audit trail contains it.
+
+        Raises ConsoleError `usage` if the database has no accounts.
+        """
         settings = writer.read_settings()
         _require_accounts(settings)
-        kept = settings.sign_in.is_kept()
-        audited = kept and _audited(settings)
-        if kept and not audited:
-            settings.sign_in.forget()
-        data = {"signed_out": kept, "audited": audited}
-        key = "sign_in.out.none" if not kept else "sign_in.out" if audited else "sign_in.out.unaudited"
-        writer.answer(lambda: data, lambda: [writer.voice(key, place=settings.sign_in.place)])
+        stored = settings.sign_in.is_password_stored()
+        audited = stored and _sign_out_audited(settings)
+        if stored and not audited:
+            settings.sign_in.sign_out()
+        data = {"signed_out": stored, "audited": audited}
+        key = "sign_in.out.none" if not stored else "sign_in.out" if audited else "sign_in.out.unaudited"
+        writer.write_answer(lambda: data, lambda: [writer.translator(key, place=settings.sign_in.database_place)])
 
 
-class WhoAmI:
-    """Account, roles and database of whoever acts here."""
+class WhoAmICommand:
+    """Shows name, roles and database of the acting person."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        from console.cli_service import opened
+        from console.cli.command import open_console
 
-        with opened(writer) as console:
+        with open_console(writer) as console:
             identity = console.sessions.whoami()
-        writer.answer(lambda: _identity(identity), lambda: _lines(identity, writer.voice))
+        writer.write_answer(lambda: _identity_json(identity), lambda: _identity_lines(identity, writer.translator))
+
+
+class ForgetCredentials:
+    """Deletes the keyring's credentials that a desk no longer needs, because a worker acts for its person."""
+
+    def run(self, args: Namespace, writer: Writer) -> None:
+        """Delete them. The answer names them, and the environment variables, which only their owner can remove.
+
+        Raises ConsoleError `usage` at a desk that acts itself, and while answers for the database wait there.
+        """
+        from console.cli.command import open_console
+
+        with open_console(writer) as console:
+            done = console.desk_status.forget_credentials()
+        data: JsonObject = {"forgotten": list(done.entries), "environment": list(done.variables)}
+        writer.write_answer(lambda: data, lambda: _forgotten_lines(done, writer.translator))
+
+
+def _forgotten_lines(done: "LeftoverCredentials", translator: Translator) -> Lines:
+    yield translator("cli.forgotten", names=done.entries) if done.entries else translator("cli.forgotten.none")
+    if done.variables:
+        yield translator("cli.forgotten.given", names=done.variables)
 
 
 def _require_accounts(settings: "Settings") -> None:
     if not settings.sign_in.is_server:
-        raise ConsoleError("usage", {"problem": "no_accounts"})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNTS})
 
 
-def _require_a_place_to_keep(settings: "Settings") -> None:
-    """Before anybody types a password: what the environment says would win, and without a keyring nothing stays."""
+def _require_keyring(settings: "Settings") -> None:
+    """Check, before the person types a password, that it can be stored. Raises `usage` if the environment contains a
+    sign-in, which would be used instead, `bad_profile` without a keyring.
+    """
     _require_accounts(settings)
-    if settings.sign_in.is_given():
-        raise ConsoleError("usage", {"problem": "sign_in_given"})
-    if not settings.sign_in.can_keep():
-        raise _unkept("no_keyring")
+    if settings.sign_in.has_configured_account():
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SIGN_IN_GIVEN})
+    if not settings.sign_in.can_store_password():
+        raise _keyring_error(SettingProblem.NO_KEYRING)
 
 
-def _unkept(problem: str) -> ConsoleError:
-    return ConsoleError("bad_profile", {"variable": "CONSOLE_SECRET_DATABASE_PASSWORD", "problem": problem})
+def _keyring_error(problem: SettingProblem) -> ConsoleError:
+    return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_SECRET_DATABASE_PASSWORD", "problem": problem})
 
 
-def _audited(settings: "Settings") -> bool:
-    """Sign out through the desk, so that the trail has it; False where the desk can't be opened."""
+def _sign_out_audited(settings: "Settings") -> bool:
+    """Sign out through the services, so that the audit trail contains it. Return False if they can't be opened."""
     from console.app import open_console
 
     try:
@@ -88,47 +129,44 @@ def _audited(settings: "Settings") -> bool:
         return False
 
 
-def _password(writer: Writer, user: str) -> str:
-    """From the terminal without an echo; from standard input for programs and pipes."""
-    if writer.as_json or not _at_a_terminal():
-        return _from_stdin()
-    import getpass
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
-        try:
-            return getpass.getpass(writer.voice("sign_in.ask_password", user=user))
-        except (getpass.GetPassWarning, EOFError) as unseen:
-            raise ConsoleError("usage", {"problem": "no_password"}) from unseen
-
-
-def _line(writer: Writer, key: str) -> str:
-    """A line that somebody types at the terminal; programs name the account themselves."""
-    if writer.as_json or not _at_a_terminal():
-        raise ConsoleError("usage", {"problem": "no_account_name"})
-    try:
-        return input(f"{writer.voice(key)}: ").strip()
-    except EOFError as ended:
-        raise ConsoleError("usage", {"problem": "no_account_name"}) from ended
-
-
-def _at_a_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _from_stdin() -> str:
-    try:
-        typed = sys.stdin.readline(_LONGEST_LINE) if sys.stdin is not None else ""
-    except UnicodeDecodeError as unreadable:
-        raise ConsoleError("usage", {"problem": "no_password"}) from unreadable
-    password = typed.removesuffix("\n").removesuffix("\r")
-    if not password:
-        raise ConsoleError("usage", {"problem": "no_password"})
+def _read_password(writer: Writer, user: str) -> str:
+    """Return the password: read from the terminal without echo, or from standard input in a pipe or with `--json`."""
+    if writer.is_json or not is_terminal():
+        return _read_stdin()
+    password = ask_at_terminal(writer.translator, "sign_in.ask_password", user=user)
+    if password is None:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_PASSWORD})
     return password
 
 
-def _identity(identity: Identity) -> "Object":
+def _read_line(writer: Writer, key: str) -> str:
+    """Return a line that a person enters at the terminal. Raises `usage` without a terminal, because programs must
+    name the account as an argument.
+    """
+    if writer.is_json or not is_terminal():
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME})
+    try:
+        return input(f"{writer.translator(key)}: ").strip()
+    except EOFError as end_of_input:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME}) from end_of_input
+
+
+def _read_stdin() -> str:
+    """Return the password from standard input.
+
+    Raises ConsoleError `usage` if there is none.
+    """
+    try:
+        entered_line = sys.stdin.readline(_MAX_LINE_LENGTH) if sys.stdin is not None else ""
+    except UnicodeDecodeError as unreadable:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_PASSWORD}) from unreadable
+    password = entered_line.removesuffix("\n").removesuffix("\r")
+    if not password:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_PASSWORD})
+    return password
+
+
+def _identity_json(identity: "Identity") -> "JsonObject":
     person = identity.person
     return {
         "operator": person.name,
@@ -141,9 +179,9 @@ def _identity(identity: Identity) -> "Object":
     }
 
 
-def _lines(identity: Identity, voice: Voice) -> Lines:
+def _identity_lines(identity: "Identity", translator: Translator) -> Lines:
     person = identity.person
     key = "sign_in.who" if person.roles else "sign_in.who.no_role" if identity.known else "sign_in.who.unknown"
-    yield voice(key, name=person.name, roles=sorted(person.roles), place=identity.database)
+    yield translator(key, name=person.name, roles=sorted(person.roles), place=identity.database)
     if identity.source is not None:
-        yield voice(f"sign_in.source.{identity.source}")
+        yield translator(f"sign_in.source.{identity.source}")

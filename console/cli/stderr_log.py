@@ -1,19 +1,23 @@
-"""The log on stderr: one line per record, and a traceback for bugs alone."""
+"""The log on stderr: one line per record; tracebacks only for bugs."""
 
 import contextlib
 import logging
 import sys
 from collections.abc import Iterator
 
-BUG = {"bug": True}
-"""`log.exception(…, extra=BUG)`: a failure of ours, whose traceback belongs into the log."""
+from console.domain import log_events
+
+BUG_MARK = {"bug": True}
+"""Marks a log record as a bug, so that its traceback is logged: `log.exception(…, extra=BUG_MARK)`."""
 
 
-class OneLine(logging.Formatter):
-    """A failure that the program coped with is told by its kind and place; what it carries stays out of the log.
+class OneLineFormatter(logging.Formatter):
+    """Formats log records in one line. An exception that the program has handled appears with type and place in the
+    code, without its text.
 
-    Control characters and changes of writing direction are shown escaped, so that no text from outside can forge a
-    line. `tracebacks`: print them for every record, as a window needs whose bugs end no process.
+    Control characters and marks of the reading direction are escaped, so that text from outside can't imitate a log
+    line. With `tracebacks`, every exception has its traceback; the window needs this, because its process continues
+    after a bug.
     """
 
     def __init__(self, *, tracebacks: bool) -> None:
@@ -22,35 +26,56 @@ class OneLine(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         text = super().formatMessage(record)
-        return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
     def format(self, record: logging.LogRecord) -> str:
         if not record.exc_info or self._tracebacks or getattr(record, "bug", False):
             return super().format(record)
         plain = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
-        return f"{super().format(plain)} ({_place(record.exc_info[1])})"
+        return f"{super().format(plain)} ({_error_place(record.exc_info[1])})"
 
 
-def _place(trouble: BaseException | None) -> str:
-    """`TimeoutError at wire.py:41`."""
-    trace = trouble.__traceback__ if trouble else None
+def _error_place(error: BaseException | None) -> str:
+    """Return type and innermost frame of the exception, such as `TimeoutError at wire.py:41`."""
+    trace = error.__traceback__ if error else None
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    where = f" at {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""
-    return f"{type(trouble).__name__}{where}"
+    place = f" at {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{place}"
 
 
 @contextlib.contextmanager
-def log_on_stderr(*, tracebacks: bool) -> Iterator[None]:
-    """Everything from WARNING on goes to stderr until the end of the block, once: blocks may lie in one another."""
+def log_on_stderr(*, tracebacks: bool, events: bool) -> Iterator[None]:
+    """Log records from WARNING on to stderr until the end of the block. If blocks are nested, each record is logged
+    once.
+
+    `events` also logs the events of `domain/log_events.py`, one JSON object per line. This is for programs and
+    windows; a person at a terminal does not get them.
+    """
     root = logging.getLogger()
-    if any(isinstance(handler.formatter, OneLine) for handler in root.handlers):
+    if any(isinstance(handler.formatter, OneLineFormatter) for handler in root.handlers):
         yield
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine(tracebacks=tracebacks))
+    handler.setFormatter(OneLineFormatter(tracebacks=tracebacks))
+    handler.setLevel(logging.WARNING)
     root.addHandler(handler)
+    try:
+        with _events_on_stderr() if events else contextlib.nullcontext():
+            yield
+    finally:
+        root.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _events_on_stderr() -> Iterator[None]:
+    logger = logging.getLogger(log_events.LOGGER_NAME)
+    earlier_level, handler = logger.level, logging.StreamHandler(sys.stderr)
+    handler.setFormatter(log_events.EventLineFormatter())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        root.removeHandler(handler)
+        logger.setLevel(earlier_level)
+        logger.removeHandler(handler)

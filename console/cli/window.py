@@ -1,5 +1,6 @@
-"""Opens the window from the terminal, or says what works where none can be shown."""
+"""Open the window from the terminal, or report that there is no display."""
 
+import gc
 import os
 import signal
 import sys
@@ -7,59 +8,78 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from console.cli_writer import Writer
+from console.cli.output import Writer
 
 if TYPE_CHECKING:
     from console.app import Console
 
-NO_DISPLAY = 6
-"""Exit status: out of reach, and nothing was done."""
+NO_DISPLAY_STATUS = 6
+"""Exit status if there is no display. Nothing was done."""
 
 
 def has_display() -> bool:
-    """Whether a window can be shown: on Linux somebody has to name a display, or a platform that needs none."""
+    """Return True if a window can be shown. On Linux an environment variable must name a display or a Qt platform."""
     named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     return sys.platform != "linux" or any(map(os.environ.get, named))
 
 
 def open_window(writer: Writer) -> None:
-    """The window of this desk, until it is closed. The desk is opened behind the first painted frame."""
+    """Show the window until it is closed. The services are opened after its first frame was painted."""
     if not has_display():
-        writer.aside(writer.voice("cli.no_display"))
-        writer.status = NO_DISPLAY
+        writer.write_to_stderr(writer.translator("cli.no_display"))
+        writer.status = NO_DISPLAY_STATUS
         return
-    settings = writer.read_settings()
-    with ExitStack() as opened, ended_by_signals() as asked_to_end:
-        from console.views.main import run
+    with pause_garbage_collection():
+        settings = writer.read_settings()
+        with ExitStack() as opened_console, record_stop_signals() as stop_requested:
+            from console.views.app.main import run_window
 
-        def open_desk() -> "Console":
-            """Whoever was signed out, or refused, is gone before somebody else comes in."""
-            from console.app import open_console
+            def open_services() -> "Console":
+                """Close the services if they are open (after a sign-out, for example), then open and return them."""
+                from console.app import open_console
 
-            opened.close()
-            return opened.enter_context(open_console(settings, program="window"))
+                opened_console.close()
+                return opened_console.enter_context(open_console(settings, program="window"))
 
-        writer.status = run(settings, open_desk, asked_to_end)
+            writer.status = run_window(settings, open_services, stop_requested)
 
 
-def show_open_desk(console: "Console") -> int:
-    """The window of a desk that is open already, until it is closed."""
-    with ended_by_signals() as asked_to_end:
-        from console.views.main import run
+def show_window(console: "Console") -> int:
+    """Show the window for services that are already open, until it is closed. Return the exit status."""
+    with record_stop_signals() as stop_requested:
+        from console.views.app.main import run_window
 
-        return run(console.settings, lambda: console, asked_to_end)
+        return run_window(console.settings, lambda: console, stop_requested)
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl+C or a request to end has come. Only noted: an exception out of a signal handler would break
-    Qt's imports in the middle, and its event loop would swallow it.
+def pause_garbage_collection() -> Iterator[None]:
+    """Stop Python's automatic garbage collection until the end of the block.
+
+    Imports make objects that stay: to search them for garbage took 3 % of the CPU time until the first frame.
+    After the imports the window collects garbage itself (`console.views.app.garbage_collection`).
     """
-    came: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in numbers}
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
-        yield lambda: bool(came)
+        yield
     finally:
-        for number, handler in before.items():
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
+def record_stop_signals() -> Iterator[Callable[[], bool]]:
+    """Yield a function that returns True after SIGINT or SIGTERM. The signal handler only records the signal: an
+    exception from it could interrupt an import of Qt, and Qt's event loop would ignore it.
+    """
+    received_signals: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    earlier_handlers = {
+        number: signal.signal(number, lambda got, _: received_signals.append(got)) for number in numbers
+    }
+    try:
+        yield lambda: bool(received_signals)
+    finally:
+        for number, handler in earlier_handlers.items():
             signal.signal(number, handler)

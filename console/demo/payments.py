@@ -1,4 +1,4 @@
-"""The demo's other half: a merchant at both simulated payment providers, what they know, and a payer who pays."""
+"""Payments of the demo: a merchant at both simulated payment providers, the payments that they know, and a payer."""
 
 import contextlib
 import secrets
@@ -7,43 +7,43 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from console.demo.samples import PaymentSample
     from console.sandbox import Sandbox
-    from console.services.samples import PaymentSample
 
 PAYER_SECONDS, FAST_PAYER_SECONDS = 60.0, 10.0
-PAYS = "pays_by_itself"
-SHOWN = (PAYS, "refund_asked", "refund_unknown", "contradicted", "complete")
-"""Kinds of payments that are worth a look; one of each is named."""
+SELF_PAID_KIND = "pays_by_itself"
+LISTED_KINDS = (SELF_PAID_KIND, "refund_asked", "refund_unknown", "contradicted", "complete")
+"""Kinds of sample payments that the demo lists, with one payment of each."""
 
 
-def merchant(sandbox: "Sandbox") -> dict[str, str]:
-    """A merchant of this demo's own at both payment providers; its keys as variables."""
+def register_merchant(sandbox: "Sandbox") -> dict[str, str]:
+    """Register a new merchant at both simulated payment providers. Return its keys as environment variables."""
     paypay = {name: secrets.token_urlsafe(18) for name in ("api_key", "api_secret")}
-    paypay["merchant_id"] = secrets.token_hex(9)  # letters and digits: names of its daily files carry it
-    sandbox.control.money.accept_paypay(**paypay)
+    paypay["merchant_id"] = secrets.token_hex(9)  # letters and digits: the names of its daily files contain it
+    sandbox.control.payments_control.register_paypay_merchant(**paypay)
     keys = ("request_key", "request_salt", "response_key", "response_salt", "request_hash_key", "response_hash_key")
     atom = {"merch_id": str(secrets.randbelow(900_000) + 100_000), "password": secrets.token_urlsafe(12)}
     atom |= {name: secrets.token_hex(16).upper() for name in keys}
-    sandbox.control.money.accept_atom(**atom, product="NSE")
-    given = {f"PAYPAY_{name.upper()}": text for name, text in paypay.items()}
-    given |= {f"ATOM_{name.upper()}": text for name, text in atom.items()}
-    return {f"CONSOLE_SECRET_{name}": text for name, text in given.items()}
+    sandbox.control.payments_control.register_atom_merchant(**atom, product="NSE")
+    credentials = {f"PAYPAY_{name.upper()}": text for name, text in paypay.items()}
+    credentials |= {f"ATOM_{name.upper()}": text for name, text in atom.items()}
+    return {f"CONSOLE_SECRET_{name}": text for name, text in credentials.items()}
 
 
-def tell(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -> None:
-    """Let the providers know what they have of the invented payments."""
+def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -> None:
+    """Register the sample payments at the simulated providers."""
     for payment in payments:
-        if known := payment.known_there:
-            sandbox.control.money.know(**known)
+        if at_provider := payment.sandbox_payment:
+            sandbox.control.payments_control.register_payment(**at_provider)
 
 
-def shown(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
-    """The newest payment of each kind that is worth a look."""
+def payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
+    """Return the newest payment of each kind in LISTED_KINDS, as JSON objects."""
     newest = {payment.kind: payment for payment in payments}
-    return [_shown(newest[kind]) for kind in SHOWN if kind in newest]
+    return [_payment_json(newest[kind]) for kind in LISTED_KINDS if kind in newest]
 
 
-def _shown(payment: "PaymentSample") -> dict[str, Any]:
+def _payment_json(payment: "PaymentSample") -> dict[str, Any]:
     return {
         "id": payment.id,
         "order": payment.order_no,
@@ -54,10 +54,12 @@ def _shown(payment: "PaymentSample") -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def payer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, fast: bool) -> Iterator[None]:
-    """Somebody pays one of the open payments after a while, by itself; nobody does once the block has ended."""
-    open_one = next((payment for payment in payments if payment.kind == PAYS), None)
-    timer = threading.Timer(FAST_PAYER_SECONDS if fast else PAYER_SECONDS, _pay, (sandbox, open_one))
+def paying_customer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, is_fast: bool) -> Iterator[None]:
+    """Let a simulated payer pay an open payment while the block runs: after PAYER_SECONDS, or FAST_PAYER_SECONDS if
+    `is_fast`. The payer is cancelled when the block ends.
+    """
+    open_payment = next((payment for payment in payments if payment.kind == SELF_PAID_KIND), None)
+    timer = threading.Timer(FAST_PAYER_SECONDS if is_fast else PAYER_SECONDS, _pay, (sandbox, open_payment))
     timer.daemon = True
     timer.start()
     try:
@@ -67,7 +69,9 @@ def payer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, fast: bool
 
 
 def _pay(sandbox: "Sandbox", payment: "PaymentSample | None") -> None:
-    """A demo that ends at this moment needs no payer any more."""
+    """Set the payment to paid at the simulated provider. Ignore an OSError, because the sandbox may have ended
+    already.
+    """
     if payment is not None:
         with contextlib.suppress(OSError):
-            sandbox.control.money.move(payment.provider, payment.reference, "paid")
+            sandbox.control.payments_control.move_payment(payment.provider, payment.reference, "paid")

@@ -1,4 +1,4 @@
-"""The demo's days to reconcile: what only the gateway has, its announced files, and one day that was compared."""
+"""Two days to reconcile in the demo: payments that only the gateway has, announced files, and one finished run."""
 
 import json
 import random
@@ -6,42 +6,47 @@ import uuid
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from console.domain.dates import JST
-from console.domain.order_records import NoticePost
+from console.domain.calendar_days import JST
+from console.domain.payments.records import NoticePost
 
 if TYPE_CHECKING:
     from console.app import Console
     from console.sandbox import Sandbox
 
-_YEN = (1_980, 4_400, 7_700, 15_400)
-_DAYS = (2, 1)
-"""So many days ago; the first of them is compared, the last is there to begin with."""
-_ONLY_THEIRS = 2
+_YEN_AMOUNTS = (1_980, 4_400, 7_700, 15_400)
+_DAYS_BACK = (2, 1)
+"""Days before today in Japan. The older day is reconciled here; the other is left to the person who uses the demo."""
+_GATEWAY_ONLY_COUNT = 2
 
 
-def history(console: "Console", sandbox: "Sandbox", seed: int, now: datetime, operator: str) -> None:
-    """Two days whose files are announced. `operator` has compared the older one; who acts compares the newer."""
-    days = [(now.astimezone(JST) - timedelta(days=back)).date() for back in _DAYS]
+def prepare_days(console: "Console", sandbox: "Sandbox", seed: int, now: datetime, operator: str) -> None:
+    """Prepare the two days: register payments at the gateway and announce the files. Reconcile the older day as
+    `operator`; the newer day is left to the person who uses the demo.
+    """
+    days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _DAYS_BACK]
     for day in days:
-        _only_theirs(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose
-        _announce(console, sandbox, day)
-    with console.acting(operator):
+        _register_gateway_only_payments(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose
+        _announce_file(console, sandbox, day)
+    with console.acting_as(operator):
         console.reconciliation.run("paypay", days[0], days[0])
 
 
-def _only_theirs(sandbox: "Sandbox", drawn: random.Random, day: date) -> None:
-    """Payments of that day's afternoon that the gateway alone has."""
-    for serial in range(_ONLY_THEIRS):
-        at = datetime.combine(day, time(16 + serial, drawn.randrange(60)), JST).astimezone(UTC)
-        number, minor = f"ORD-{day:%Y%m%d}-9{drawn.randrange(10**5):05d}", drawn.choice(_YEN)
-        sandbox.control.money.know("paypay", number, minor, "paid", at=at.isoformat())
+def _register_gateway_only_payments(sandbox: "Sandbox", random_source: random.Random, day: date) -> None:
+    """Register payments of that afternoon (Japan time) at the gateway only."""
+    for serial in range(_GATEWAY_ONLY_COUNT):
+        at = datetime.combine(day, time(16 + serial, random_source.randrange(60)), JST).astimezone(UTC)
+        number, minor = f"ORD-{day:%Y%m%d}-9{random_source.randrange(10**5):05d}", random_source.choice(_YEN_AMOUNTS)
+        sandbox.control.payments_control.register_payment("paypay", number, minor, "paid", at=at.isoformat())
 
 
-def _announce(console: "Console", sandbox: "Sandbox", day: date) -> None:
-    """The gateway says that the day's file is there, as its notice does."""
-    url = sandbox.control.money.recon(day.isoformat(), notify=False)
-    told = {
-        "notification_type": "file.created", "notification_id": str(uuid.uuid4()), "fileType": "transaction_recon",
-        "path": url, "requestedAt": "1",
-    }  # fmt: skip
-    console.payments.notice(NoticePost("paypay", json.dumps(told).encode(), (), "127.0.0.1"))
+def _announce_file(console: "Console", sandbox: "Sandbox", day: date) -> None:
+    """Announce the file of the day by a notice in the format of PayPay."""
+    url = sandbox.control.payments_control.publish_recon_file(day.isoformat(), must_notify=False)
+    notice = {
+        "notification_type": "file.created",
+        "notification_id": str(uuid.uuid4()),
+        "fileType": "transaction_recon",
+        "path": url,
+        "requestedAt": "1",
+    }
+    console.payments.notice(NoticePost("paypay", json.dumps(notice).encode(), (), "127.0.0.1"))

@@ -1,1 +1,1 @@
-"""Pure rules and values: no I/O, no import of ours outside this room."""
+"""Rules and values without I/O; this package imports nothing of ours from outside itself."""

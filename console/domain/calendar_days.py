@@ -1,4 +1,4 @@
-"""Japanese calendar days and the instants they begin: providers speak in days, the store in UTC."""
+"""Convert Japanese calendar days to instants and back: providers use days, the store uses UTC."""
 
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import cache
@@ -7,48 +7,52 @@ JST = timezone(timedelta(hours=9), "JST")
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 
 
-def day_begins(day: date) -> datetime:
-    """First instant (UTC) of a Japanese day."""
+def start_of_day(day: date) -> datetime:
+    """Return the first instant (UTC) of a Japanese day."""
     return datetime.combine(day, time(), JST).astimezone(UTC)
 
 
-def day_ended(day: date) -> datetime:
-    """First instant (UTC) after a Japanese day: what `expired_at` holds for a last valid day."""
-    return day_begins(day + timedelta(days=1))
+def end_of_day(day: date) -> datetime:
+    """Return the first instant (UTC) after a Japanese day. If `day` is the last valid day, this is `expired_at`."""
+    return start_of_day(day + timedelta(days=1))
 
 
-def last_day(expired_at: datetime) -> date:
-    """The last valid Japanese day of something that ends at `expired_at`."""
+def last_valid_day(expired_at: datetime) -> date:
+    """Return the last valid Japanese day of a credit check that expires at the instant `expired_at`."""
     return (expired_at.astimezone(JST) - timedelta(microseconds=1)).date()
 
 
 def instant_text(at: datetime) -> str:
-    """`2026-11-20T03:20:01Z`, the one form in which programs get instants."""
+    """Return the instant in UTC as `2026-11-20T03:20:01Z`. All instants for other programs have this form."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @cache
-def zone(name: str) -> tzinfo:
-    """A time zone by its IANA name, such as `Asia/Tokyo`; LookupError when there is none of that name."""
+def find_zone(name: str) -> tzinfo:
+    """Return a time zone by its IANA name, such as `Asia/Tokyo`. Raises LookupError for an unknown name."""
     from zoneinfo import ZoneInfo
 
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):
-        if name == "Asia/Tokyo":  # machines that have no zone table
+        if name == "Asia/Tokyo":  # machines without a time zone database
             return JST
         raise LookupError(name) from None
 
 
-def from_zone(written: datetime, name: str) -> datetime | None:
-    """A date and time as somebody in that zone wrote it, as an instant (UTC); None beyond the calendar's ends."""
+def to_utc(local: datetime, name: str) -> datetime | None:
+    """Return the instant (UTC) of a local date and time in the time zone `name`; None if it is outside of the years 1
+    to 9999. Raises LookupError for an unknown zone.
+    """
     try:
-        return written.replace(tzinfo=zone(name)).astimezone(UTC)
+        return local.replace(tzinfo=find_zone(name)).astimezone(UTC)
     except OverflowError:
         return None
 
 
-def in_zone(at: datetime, name: str) -> datetime:
-    """An instant (naive ones are UTC) as somebody in that zone writes it, naive."""
+def to_zone(at: datetime, name: str) -> datetime:
+    """Return the local date and time (naive) of an instant in the time zone `name`; a naive instant is read as UTC.
+    Raises LookupError for an unknown zone.
+    """
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return aware.astimezone(zone(name)).replace(tzinfo=None)
+    return aware.astimezone(find_zone(name)).replace(tzinfo=None)

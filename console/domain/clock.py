@@ -1,4 +1,4 @@
-"""The one clock that everything above reads, and the scale by which waits are shortened in tests."""
+"""The clock that all layers use, and the time scale that divides waits in tests."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -6,57 +6,70 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall time for facts, monotonic time for waiting. Injected once, by the composition root."""
+    """Interface of a clock: wall time for stored instants, monotonic time for waits. The entry point of the program
+    passes one instance to all services.
+    """
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """Return the present instant, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that only ever grow, for budgets and waits."""
+        """Return seconds that never decrease, for time limits and waits."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait that long; never to make a race come out right."""
+        """Wait for `seconds`. Don't rely on a wait to order the actions of two processes."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
+        """Return the machine's monotonic seconds."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`; return immediately if it is negative."""
         time.sleep(max(0.0, seconds))
 
 
-AHEAD = timedelta(minutes=1)
-"""So far may the clocks of two desks be apart."""
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""Largest accepted difference between the clocks of two desks."""
 
 
-def is_ahead(written: datetime, now: datetime) -> bool:
-    """Whether what was written then can't have been: a clock has jumped since, or is wrong now."""
-    return written > now + AHEAD
+def is_in_future(instant: datetime, now: datetime) -> bool:
+    """True if `instant` is more than `CLOCK_TOLERANCE` after `now`: a clock was ahead when it was written, or is
+    behind now.
+    """
+    return instant > now + CLOCK_TOLERANCE
 
 
 class TimeScale:
-    """Divides every duration that the console waits for; never a calendar fact such as an expiry date."""
+    """Divides every duration for which the console waits by `factor`. It isn't used for dates, such as an expiry
+    date.
+    """
 
     SHORTEST_LEASE_SECONDS = 2.0
 
     def __init__(self, factor: float = 1.0) -> None:
         self.factor = factor
 
-    def seconds(self, real: float) -> float:
+    def scaled_seconds(self, real: float) -> float:
+        """Return the seconds for which to wait where the real program waits `real` seconds."""
         return real / self.factor
 
-    def delta(self, real: timedelta) -> timedelta:
+    def scaled_delta(self, real: timedelta) -> timedelta:
+        """Return the time for which to wait where the real program waits the time `real`."""
         return real / self.factor
 
     def lease_seconds(self, real: float) -> float:
-        """A scaled lease, never so short that a busy machine would lose it while alive."""
+        """Return the scaled length of a lease in seconds. With a factor other than 1 it is at least
+        SHORTEST_LEASE_SECONDS, so that a busy machine renews the lease before it expires.
+        """
         return max(self.SHORTEST_LEASE_SECONDS, real / self.factor) if self.factor != 1 else real

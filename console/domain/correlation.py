@@ -1,32 +1,42 @@
-"""What the work at hand belongs to: one correlation id from the first room to the last, and facts beside it.
+"""Correlation id of the current work (a command, an action in a window, a run of a task) and facts about it, for
+logs.
 
-Kept in a context variable: the thread that works has it, and whoever copies its context. No I/O.
+They are stored in a context variable, so every function that the work calls in its thread can read them. No I/O.
 """
 
-import secrets
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 
-CORRELATION = "correlation"
+CORRELATION_FACT = "correlation"
+RETRIES_FACT = "retries"
 _facts: ContextVar[Mapping[str, str]] = ContextVar("tracing", default=MappingProxyType({}))
 
 
-def facts() -> Mapping[str, str]:
-    """What is known of the work at hand: `correlation`, and where known `run`, `task`, `record`, `operation`."""
+def current_facts() -> Mapping[str, str]:
+    """Return the facts about the current work: `correlation_id`, and where known `run`, `task`, `record`,
+    `operation`.
+    """
     return _facts.get()
 
 
-def correlation() -> str | None:
-    """The id that all traces of the work at hand carry; None outside of any."""
-    return _facts.get().get(CORRELATION)
+def correlation_id() -> str | None:
+    """Return the correlation id of the current work; None outside of any work."""
+    return _facts.get().get(CORRELATION_FACT)
+
+
+def retry_count() -> int:
+    """Return the number of earlier attempts of the current call; 0 if none is known."""
+    text = _facts.get().get(RETRIES_FACT, "0")
+    return int(text) if text.isdecimal() else 0
 
 
 @contextmanager
-def within(**more: str) -> Iterator[None]:
-    """These facts too, until the end of the block."""
-    token = _facts.set({**_facts.get(), **more})
+def with_facts(**facts: str) -> Iterator[None]:
+    """Add these facts to those of the current work until the end of the block."""
+    token = _facts.set({**_facts.get(), **facts})
     try:
         yield
     finally:
@@ -34,20 +44,20 @@ def within(**more: str) -> Iterator[None]:
 
 
 @contextmanager
-def correlated(**more: str) -> Iterator[str]:
-    """One piece of work: under the id that is there, otherwise under a new one, which it gives."""
-    with within(**{CORRELATION: correlation() or _new(), **more}):
-        yield correlation() or ""
+def with_correlation(**facts: str) -> Iterator[str]:
+    """Run the block with these facts and the present correlation id, or a new id if there is none; yield the id."""
+    with with_facts(**{CORRELATION_FACT: correlation_id() or _new_id(), **facts}):
+        yield correlation_id() or ""
 
 
 @contextmanager
-def apart(**more: str) -> Iterator[str]:
-    """A piece of work with an id of its own; the one around it stays beside it as `run`."""
-    around = correlation()
-    outer = {"run": around} if around else {}
-    with within(**{**outer, CORRELATION: _new(), **more}):
-        yield correlation() or ""
+def with_new_correlation(**facts: str) -> Iterator[str]:
+    """Run the block with these facts and a new correlation id, and yield it. The fact `run` has the outer id."""
+    outer_id = correlation_id()
+    outer = {"run": outer_id} if outer_id else {}
+    with with_facts(**{**outer, CORRELATION_FACT: _new_id(), **facts}):
+        yield correlation_id() or ""
 
 
-def _new() -> str:
-    return secrets.token_hex(8)
+def _new_id() -> str:
+    return os.urandom(8).hex()  # as secrets.token_hex, whose module loads OpenSSL into every start

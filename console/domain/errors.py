@@ -1,77 +1,237 @@
-"""Refusals and failures that a person can act on.
+"""Errors of the console: refusals and failures to which a person can react.
 
 ConsoleError (code, facts)
 ├── exit 2  bad input, nothing written
-├── exit 3  refused by a guard
+├── exit 3  refused by a rule of the console
 ├── exit 4  outcome unknown
 ├── exit 5  the provider refused, or its answer is unusable
-├── exit 6  out of reach or out of room before anything was sent
+├── exit 6  unreachable or out of space before anything was sent
 └── exit 70 a bug of ours
 
-Sentences for the codes live in `console.wording`; here are only codes and facts.
+The sentences for the codes are in `console.wording.catalogue`; this module has only codes and facts.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, cast, overload
+
+if TYPE_CHECKING:  # every start imports this module; error_details imports all records
+    from console.domain import error_details as _d
+
+
+class ErrorCode(StrEnum):
+    """Code of a ConsoleError. The values are fixed: scripts, the audit trail and `error_code` columns hold them."""
+
+    INVALID_CORPORATION_NUMBER = "invalid_corporation_number"
+    INVALID_AMOUNT = "invalid_amount"
+    UNKNOWN_CLIENT = "unknown_client"
+    NOT_FOUND = "not_found"
+    NO_OPERATOR = "no_operator"
+    NO_EVIDENCE = "no_evidence"
+    USAGE = "usage"
+    BAD_PROFILE = "bad_profile"
+    ALREADY_PURCHASED = "already_purchased"
+    NOT_EXPIRED = "not_expired"
+    LEASE_TIMEOUT = "lease_timeout"
+    IN_PROGRESS = "in_progress"
+    NOT_REFETCHABLE = "not_refetchable"
+    NOTHING_TO_RESOLVE = "nothing_to_resolve"
+    EVIDENCE_MISMATCH = "evidence_mismatch"
+    SAME_PERSON = "same_person"
+    ALREADY_DECIDED = "already_decided"
+    NOT_ALLOWED = "not_allowed"
+    EXCEEDS_CAPTURED = "exceeds_captured"
+    OVER_LIMIT = "over_limit"
+    POSSIBLE_REPEAT = "possible_repeat"
+    OUTSIDE_WINDOW = "outside_window"
+    STALE_VIEW = "stale_view"
+    READ_ONLY = "read_only"
+    SCHEMA_MISMATCH = "schema_mismatch"
+    NOT_OUR_DATABASE = "not_our_database"
+    AUDIT_BROKEN = "audit_broken"
+    DATABASE_WENT_BACK = "database_went_back"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    PROVIDER_REFUSED = "provider_refused"
+    PROVIDER_AUTH = "provider_auth"
+    VIEWING_PERIOD_OVER = "viewing_period_over"
+    RATE_LIMITED = "rate_limited"
+    PROVIDER_ANSWER_UNUSABLE = "provider_answer_unusable"
+    PROVIDER_UNREACHABLE = "provider_unreachable"
+    DATABASE_UNREACHABLE = "database_unreachable"
+    DATABASE_LOCKED = "database_locked"
+    WORKER_AWAY = "worker_away"
+    DOCUMENTS_UNREACHABLE = "documents_unreachable"
+    STORAGE_FULL = "storage_full"
+    INTERRUPTED = "interrupted"
+    INTERNAL_ERROR = "internal_error"
+
 
 EXIT_STATUS: Mapping[str, int] = {
     **dict.fromkeys(
         (
-            "invalid_corporation_number",
-            "invalid_amount",
-            "unknown_client",
-            "not_found",
-            "no_operator",
-            "no_evidence",
-            "usage",
-            "bad_profile",
+            ErrorCode.INVALID_CORPORATION_NUMBER,
+            ErrorCode.INVALID_AMOUNT,
+            ErrorCode.UNKNOWN_CLIENT,
+            ErrorCode.NOT_FOUND,
+            ErrorCode.NO_OPERATOR,
+            ErrorCode.NO_EVIDENCE,
+            ErrorCode.USAGE,
+            ErrorCode.BAD_PROFILE,
         ),
         2,
     ),
     **dict.fromkeys(
         (
-            "already_purchased",
-            "not_expired",
-            "lease_timeout",
-            "in_progress",
-            "not_refetchable",
-            "nothing_to_resolve",
-            "evidence_mismatch",
-            "same_person",
-            "already_decided",
-            "not_allowed",
-            "exceeds_captured",
-            "over_limit",
-            "possible_repeat",
-            "outside_window",
-            "stale_view",
-            "read_only",
-            "schema_mismatch",
-            "not_our_database",
-            "audit_broken",
+            ErrorCode.ALREADY_PURCHASED,
+            ErrorCode.NOT_EXPIRED,
+            ErrorCode.LEASE_TIMEOUT,
+            ErrorCode.IN_PROGRESS,
+            ErrorCode.NOT_REFETCHABLE,
+            ErrorCode.NOTHING_TO_RESOLVE,
+            ErrorCode.EVIDENCE_MISMATCH,
+            ErrorCode.SAME_PERSON,
+            ErrorCode.ALREADY_DECIDED,
+            ErrorCode.NOT_ALLOWED,
+            ErrorCode.EXCEEDS_CAPTURED,
+            ErrorCode.OVER_LIMIT,
+            ErrorCode.POSSIBLE_REPEAT,
+            ErrorCode.OUTSIDE_WINDOW,
+            ErrorCode.STALE_VIEW,
+            ErrorCode.READ_ONLY,
+            ErrorCode.SCHEMA_MISMATCH,
+            ErrorCode.NOT_OUR_DATABASE,
+            ErrorCode.AUDIT_BROKEN,
+            ErrorCode.DATABASE_WENT_BACK,
         ),
         3,
     ),
-    "outcome_unknown": 4,
-    **dict.fromkeys(("provider_refused", "provider_auth", "rate_limited", "provider_answer_unusable"), 5),
+    ErrorCode.OUTCOME_UNKNOWN: 4,
     **dict.fromkeys(
-        ("provider_unreachable", "database_unreachable", "database_locked", "documents_unreachable", "storage_full"),
+        (
+            ErrorCode.PROVIDER_REFUSED,
+            ErrorCode.PROVIDER_AUTH,
+            ErrorCode.RATE_LIMITED,
+            ErrorCode.PROVIDER_ANSWER_UNUSABLE,
+        ),
+        5,
+    ),
+    **dict.fromkeys(
+        (
+            ErrorCode.PROVIDER_UNREACHABLE,
+            ErrorCode.DATABASE_UNREACHABLE,
+            ErrorCode.DATABASE_LOCKED,
+            ErrorCode.WORKER_AWAY,
+            ErrorCode.DOCUMENTS_UNREACHABLE,
+            ErrorCode.STORAGE_FULL,
+            ErrorCode.INTERRUPTED,
+        ),
         6,
     ),
-    "internal_error": 70,
+    ErrorCode.INTERNAL_ERROR: 70,
 }
 
 
 class ConsoleError(Exception):
-    """A refusal or failure with a stable code and facts; `detail` may hold frozen records under "record".
+    """A refusal or failure with a stable code and its facts (`detail`), whose types depend on the code
+    (`error_details`).
 
-    `exit_status` follows from the code. `viewing_period_over` exists under two statuses (5 when the provider
-    has just said so, 3 when we already knew and asked nothing), so it names its own.
+    The code determines `exit_status`, except for `viewing_period_over`: its callers pass 5 if the provider has just
+    refused, 3 if the refusal was known and the provider was not called.
     """
 
+    @overload
+    def __init__(self, code: ErrorCode, *, exit_status: int | None = None) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.INVALID_CORPORATION_NUMBER], detail: _d.InvalidNumber) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.INVALID_AMOUNT], detail: _d.InvalidAmount) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.UNKNOWN_CLIENT], detail: _d.UnknownClient) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.NOT_FOUND], detail: _d.NotFound) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.NO_EVIDENCE], detail: _d.NoEvidence) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.USAGE], detail: _d.Usage) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.BAD_PROFILE], detail: _d.BadProfile) -> None: ...
+    @overload
     def __init__(
-        self, code: str, detail: Mapping[str, object] | None = None, *, exit_status: int | None = None
+        self, code: Literal[ErrorCode.ALREADY_PURCHASED, ErrorCode.NOT_EXPIRED], detail: _d.AlreadyPurchased
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, code: Literal[ErrorCode.IN_PROGRESS, ErrorCode.LEASE_TIMEOUT], detail: _d.InProgress
+    ) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.NOT_REFETCHABLE], detail: _d.StateTold) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.NOTHING_TO_RESOLVE], detail: _d.Idle) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.EVIDENCE_MISMATCH], detail: _d.Mismatch) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.SAME_PERSON], detail: _d.SamePerson) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.ALREADY_DECIDED], detail: _d.AlreadyDecided) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.NOT_ALLOWED], detail: _d.NotAllowed) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.EXCEEDS_CAPTURED], detail: _d.Exceeds) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.OVER_LIMIT], detail: _d.OverLimit) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.POSSIBLE_REPEAT], detail: _d.PossibleRepeat) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.STALE_VIEW], detail: _d.StaleView) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.SCHEMA_MISMATCH], detail: _d.SchemaMismatch) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.NOT_OUR_DATABASE], detail: _d.NotOurs) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.AUDIT_BROKEN], detail: _d.AuditBroken) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.DATABASE_WENT_BACK], detail: _d.WentBack) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.OUTCOME_UNKNOWN], detail: _d.OutcomeUnknown) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.PROVIDER_ANSWER_UNUSABLE], detail: _d.Unusable) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.DATABASE_UNREACHABLE], detail: _d.Unreachable) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.DATABASE_LOCKED], detail: _d.Locked) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.DOCUMENTS_UNREACHABLE], detail: _d.DocumentsAway) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.STORAGE_FULL], detail: _d.StorageFull) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.INTERRUPTED], detail: _d.Interrupted) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.INTERNAL_ERROR], detail: _d.Bug) -> None: ...
+    @overload
+    def __init__(
+        self, code: Literal[ErrorCode.VIEWING_PERIOD_OVER], detail: _d.Answered, *, exit_status: int
+    ) -> None: ...
+    def __init__(
+        self, code: ErrorCode, detail: Mapping[str, object] | None = None, *, exit_status: int | None = None
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.detail: dict[str, object] = dict(detail or {})
+        self.detail = cast("_d.Detail", dict(detail or {}))
+        self.noted = False
+        """True if the audit trail already has an entry about this error."""
         self.exit_status = EXIT_STATUS[code] if exit_status is None else exit_status
+
+
+def error_of_outcome(code: ErrorCode, detail: _d.Answered, *, exit_status: int | None = None) -> ConsoleError:
+    """Return the error for an outcome of a call to a provider; the caller has derived `code` from the outcome."""
+    return rebuild_error(code, detail, exit_status=exit_status)
+
+
+def rebuild_error(code: ErrorCode, detail: Mapping[str, object], *, exit_status: int | None = None) -> ConsoleError:
+    """Return an error with facts that were read from a database or taken from another error, so that mypy can't check
+    their types.
+    """
+    made: Callable[..., ConsoleError] = ConsoleError
+    return made(code, detail, exit_status=exit_status)

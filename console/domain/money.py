@@ -1,4 +1,4 @@
-"""Money: an integer of minor units and a currency, and its exact decimal text. No float ever comes near it."""
+"""Money: an integer of minor units and a currency, and its exact decimal text. Floats are never used."""
 
 import re
 from collections.abc import Mapping
@@ -7,65 +7,70 @@ from decimal import Decimal
 
 MINOR_DIGITS: Mapping[str, int] = {"JPY": 0, "INR": 2}
 LARGEST_MINOR = 10**15
-_PLAIN = re.compile(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?")
+_PLAIN_AMOUNT_PATTERN = re.compile(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?")
 
 
-class NotAnAmount(ValueError):
-    """What was given is no exact amount of that currency, or one beyond every bound."""
+class InvalidAmountText(ValueError):
+    """The value isn't a whole number of minor units of the currency, or is negative or too large."""
 
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An amount that is not negative, in minor units (yen, paise), at most 10^15; raises NotAnAmount otherwise."""
+    """A non-negative amount in minor units (yen, paise), at most 10^15. Raises NotAnAmount otherwise."""
 
     minor: int
     currency: str
 
     def __post_init__(self) -> None:
         if type(self.minor) is not int or not 0 <= self.minor <= LARGEST_MINOR:
-            raise NotAnAmount("out of bounds")
+            raise InvalidAmountText("out of bounds")
         if self.currency not in MINOR_DIGITS:
-            raise NotAnAmount("no currency of ours")
+            raise InvalidAmountText("no currency of ours")
 
 
 def decimal_text(money: Money) -> str:
-    """All digits of the currency: `3300` (yen), `150.50` (rupees)."""
+    """Return the amount with all digits of the currency: `3300` (yen), `150.50` (rupees)."""
     digits = MINOR_DIGITS[money.currency]
-    whole, part = divmod(money.minor, 10**digits)
-    return f"{whole}.{part:0{digits}}" if digits else str(whole)
+    units, part = divmod(money.minor, 10**digits)
+    return f"{units}.{part:0{digits}}" if digits else str(units)
 
 
 def shortest_text(money: Money) -> str:
-    """Without needless zeros: `150.5`, `5`."""
+    """Return the amount without trailing zeros: `150.5`, `5`."""
     text = decimal_text(money)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def money_from_text(text: str, currency: str) -> Money:
-    """From plain decimal text in ASCII digits, no sign, no exponent; raises NotAnAmount.
+    """Parse a decimal text of ASCII digits, without sign or exponent. Raises NotAnAmount for any other text.
 
-    Digits finer than the currency are refused, even zeros: who writes them may mean another currency.
+    A text with more decimal places than the currency has is refused, even if they are zeros, because the amount may
+    be meant in another currency.
     """
     digits = MINOR_DIGITS.get(currency, 0)
-    found = _PLAIN.fullmatch(text)
-    if found is None or len(found[2] or ".") - 1 > digits:
-        raise NotAnAmount("no plain amount")
+    match = _PLAIN_AMOUNT_PATTERN.fullmatch(text)
+    if match is None or len(match[2] or ".") - 1 > digits:
+        raise InvalidAmountText("no plain amount")
     return money_from_number(Decimal(text), currency)
 
 
 def money_from_number(value: int | Decimal, currency: str) -> Money:
-    """From a number that was read exactly; raises NotAnAmount when it is no whole count of minor units."""
+    """Convert an amount in major units (yen, rupees). Raises NotAnAmount if it isn't a whole number of minor
+    units.
+    """
     exact = Decimal(value)
     if not exact.is_finite() or exact.adjusted() > 15 or exact.is_signed():
-        raise NotAnAmount("out of bounds")
+        raise InvalidAmountText("out of bounds")
     _, figures, exponent = exact.as_tuple()
     shift = int(exponent) + MINOR_DIGITS.get(currency, 0)
     if shift < 0 and any(figures[shift:]):
-        raise NotAnAmount("finer than the currency")
-    return Money(_shifted(figures, shift), currency)
+        raise InvalidAmountText("finer than the currency")
+    return Money(_shift_digits(figures, shift), currency)
 
 
-def _shifted(figures: tuple[int, ...], shift: int) -> int:
-    """The integer of these decimal figures, moved by whole places; what falls off is known to be zero."""
-    kept = figures[:shift] if shift < 0 else figures
-    return int("".join(map(str, kept)) + "0" * max(shift, 0) or "0")
+def _shift_digits(figures: tuple[int, ...], shift: int) -> int:
+    """Return the integer of these decimal digits times 10^`shift`. Digits that a negative shift drops must be
+    zero.
+    """
+    digits = figures[:shift] if shift < 0 else figures
+    return int("".join(map(str, digits)) + "0" * max(shift, 0) or "0")

@@ -1,15 +1,17 @@
-"""Pages of a document as people see them: pictures, and places on them."""
+"""Pages of a PDF for display: their images, and positions on them."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 Box: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right, bottom as fractions (0 to 1) of the page as it is shown."""
+"""Left, top, right, bottom as fractions (0 to 1) of the displayed page."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A page as a picture; `pixels`: height × width × 3 bytes (red, green, blue), rows without padding."""
+    """A page as an image. Width and height are in pixels; `pixels` has height × width × 3 bytes (red, green, blue),
+    rows without padding.
+    """
 
     width: int
     height: int
@@ -18,7 +20,7 @@ class PageImage:
 
 @dataclass(frozen=True, slots=True)
 class PageHit:
-    """One place where the words stand: page index from 0, one box per line that they cover."""
+    """One match of a search: page index from 0, and one box per line that it covers."""
 
     page: int
     boxes: tuple[Box, ...]

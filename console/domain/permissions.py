@@ -1,4 +1,6 @@
-"""Who may do what. The service asks here; screens read the same table to explain what is off."""
+"""Roles and rights: the roles that may do each action. Services check the table; screens use it to explain a disabled
+action.
+"""
 
 from collections.abc import Mapping
 
@@ -7,7 +9,7 @@ from console.domain.records import Person
 OPERATOR, APPROVER, AUDITOR, ADMIN, WORKER = "operator", "approver", "auditor", "admin", "worker"
 ALL_ROLES = frozenset({OPERATOR, APPROVER, AUDITOR, ADMIN, WORKER})
 
-ROLES_FOR: Mapping[str, frozenset[str]] = {
+ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
     "read": frozenset({OPERATOR, APPROVER, AUDITOR, WORKER}),
     "probe": frozenset({OPERATOR, APPROVER, WORKER}),
     "refetch": frozenset({OPERATOR, APPROVER, WORKER}),
@@ -21,21 +23,28 @@ ROLES_FOR: Mapping[str, frozenset[str]] = {
     "payment_start": frozenset({OPERATOR, APPROVER, WORKER}),
     "import": frozenset({OPERATOR, APPROVER, WORKER}),
     "refund_request": frozenset({OPERATOR, APPROVER}),
+    "refund_propose": frozenset({WORKER}),  # request the refund of a set-aside, which two people must approve
     "refund_withdraw": frozenset({OPERATOR, APPROVER}),
     "refund_approve": frozenset({APPROVER}),
     "refund_submit": frozenset({OPERATOR, APPROVER, WORKER}),
     "audit_own": frozenset({OPERATOR, APPROVER}),
     "audit": frozenset({AUDITOR}),
-    "audit_any": frozenset({OPERATOR, APPROVER, AUDITOR}),  # their own entries, or all
+    "audit_any": frozenset({OPERATOR, APPROVER, AUDITOR}),  # read the own entries, or those of all people
+    "limits": frozenset({ADMIN}),
     "schema": frozenset({ADMIN}),
 }
 
-
-def may(person: Person, action: str) -> bool:
-    """Whether one of the person's roles admits the action; buying also takes the person's own flag."""
-    return bool(person.roles & ROLES_FOR[action]) and (action != "purchase" or person.may_buy)
+READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
+"""Rights that a desk uses itself, also if a worker acts for its person."""
 
 
-def same_person(one: str, other: str) -> bool:
-    """Names compared trimmed and case-folded, so that `Op-A ` can't be second person to `op-a`."""
-    return one.strip().casefold() == other.strip().casefold()
+def has_right(person: Person, action: str) -> bool:
+    """True if one of the person's roles allows the action; a purchase also needs the person's flag `may_buy`."""
+    return bool(person.roles & ROLES_BY_RIGHT[action]) and (action != "purchase" or person.may_buy)
+
+
+def is_same_person(name: str, other_name: str) -> bool:
+    """True if the names are equal without regard to case and outer spaces, so that `Op-A ` can't confirm a decision
+    of `op-a`.
+    """
+    return name.strip().casefold() == other_name.strip().casefold()

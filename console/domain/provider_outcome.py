@@ -1,4 +1,4 @@
-"""What a provider's answer, or its silence, means: one class per call, whatever went wrong."""
+"""Outcome of a call to a provider: each call gets one class, also after an error of the network or the program."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class OutcomeClass(StrEnum):
-    """Seven meanings; a code, status or field that no table lists is UNKNOWN for a call that costs money."""
+    """Class of an outcome. For a call that costs money, an answer with a code, status or field that isn't in the
+    adapter's tables is UNKNOWN.
+    """
 
     SUCCEEDED = "SUCCEEDED"
     PENDING = "PENDING"
@@ -20,7 +22,7 @@ class OutcomeClass(StrEnum):
 
 
 class Sent(StrEnum):
-    """Whether a byte of the request can have reached the provider."""
+    """Knowledge about whether a byte of the request has reached the provider."""
 
     NO = "no"
     MAYBE = "maybe"
@@ -29,10 +31,11 @@ class Sent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T_co]):
-    """One provider call seen from outside.
+    """Outcome of one call to a provider.
 
     `reason` is a stable code (`read_timeout`, `http_503`, `other_number`, …), `status` the HTTP status if one
-    arrived, `evidence` the redacted body text, `sha256` the hash of the body as it came, `found` what was read.
+    arrived, `evidence` the redacted text of the body, `sha256` the hash of the body as received, `found` the parsed
+    content.
     """
 
     kind: OutcomeClass

@@ -1,4 +1,4 @@
-"""The frozen values that records are made of: states, checks, operations, evidence, people."""
+"""Immutable values: states, credit checks, operations, evidence, people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,23 +15,74 @@ class CheckState(StrEnum):
 
 
 class Certainty(StrEnum):
-    """Do we know?"""
+    """Certainty of a record, stored beside its state: UNKNOWN if its last call was sent and its outcome isn't
+    known.
+    """
 
     KNOWN = "known"
     UNKNOWN = "unknown"
 
 
 class WorkState(StrEnum):
-    """Who does what next?"""
+    """State of a record's next step: no work, work that the program has scheduled, or work for a person."""
 
     NONE = "none"
     SCHEDULED = "scheduled"
     NEEDS_REVIEW = "needs_review"
 
 
+class WorkReason(StrEnum):
+    """Reason of a record's next step. The values are stored in the column `work_reason`, and the catalogue has a text
+    `work.reason.<value>` for each.
+    """
+
+    AMOUNT_DIFFERS = "amount_differs"
+    ANSWER_DOES_NOT_FIT = "answer_does_not_fit"
+    CONFIRM = "confirm"
+    CONTRADICTED = "contradicted"
+    COOLING_OFF = "cooling_off"
+    DUPLICATE = "duplicate"
+    INCOMPLETE = "incomplete"
+    LAPSED = "lapsed"
+    MOVE_ORDER = "move_order"
+    NO_LIST_CALL = "no_list_call"
+    NO_ORDER = "no_order"
+    NOT_MOVED = "not_moved"
+    NOT_SENT = "not_sent"
+    NUMBER_UNREADABLE = "number_unreadable"
+    ORDER_NO_LONGER_KEPT = "order_no_longer_kept"
+    OTHER_AMOUNT = "other_amount"
+    OTHER_PAYMENT = "other_payment"
+    PAID_AFTER_CANCEL = "paid_after_cancel"
+    PAID_LATE = "paid_late"
+    PAID_TWICE = "paid_twice"
+    PAID_WITHOUT_PAYMENT = "paid_without_payment"
+    POLL = "poll"
+    PROBES_ENDED = "probes_ended"
+    RECONCILE_AMOUNT = "reconcile_amount"
+    RECONCILE_MISSING_THERE = "reconcile_missing_there"
+    RECONCILE_STATE = "reconcile_state"
+    RECONCILE_UNKNOWN_REFUND = "reconcile_unknown_refund"
+    REFETCHES_ENDED = "refetches_ended"
+    REFUND_SLOW = "refund_slow"
+    REVERSED = "reversed"
+    SET_ASIDE = "set_aside"
+    STATE_UNREADABLE = "state_unreadable"
+    SUBMISSION = "submission"
+    TIMEOUT_STUCK = "timeout_stuck"
+    UNKNOWN = "unknown"
+    UNKNOWN_REFUND = "unknown_refund"
+    UNMATCHED_NOTICE = "unmatched_notice"
+    UNVERIFIED_NOTICE = "unverified_notice"
+    WAITING = "waiting"
+    WRITTEN_BY_OTHER = "written_by_other"
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The work axis: `at` (UTC) when scheduled, `reason` a stable code, `attempt` how many were made."""
+    """The next step of a record. `at` is its due time (UTC) if it is scheduled, `reason` a stable code, `attempt` the
+    number of attempts made so far.
+    """
 
     state: WorkState = WorkState.NONE
     at: datetime | None = None
@@ -41,7 +92,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class CreditCheck:
-    """One row of the credit checks, read with everything derived. Instants are aware UTC."""
+    """One credit check, with the values that the database derives. Instants are aware UTC. `incomplete` has the names
+    of missing fields; `viewing_over`: the provider doesn't show the report any more.
+    """
 
     id: int
     corporation_number: str
@@ -65,20 +118,23 @@ class CreditCheck:
     viewing_over: bool = False
     duplicate_of: int | None = None
     dates_zone: str | None = None
-    """The zone in which its row holds `purchased_at` and `expired_at`; None: UTC. Here they are UTC always."""
+    """Time zone in which the row stores `purchased_at` and `expired_at`; None for UTC. The values here are always
+    UTC.
+    """
 
     @property
     def superseded(self) -> bool:
+        """True if a renewal has replaced this record."""
         return self.superseded_by is not None
 
     @property
     def live(self) -> bool:
-        """Holds the claim on (client, corporation number)."""
+        """True if the record holds the claim on its pair of client and corporation number."""
         return self.state is not CheckState.ERROR and not self.superseded and self.duplicate_of is None
 
 
 class OperationState(StrEnum):
-    """State of a journal row."""
+    """State of an operation in the journal."""
 
     CALLING = "calling"
     DONE = "done"
@@ -88,7 +144,7 @@ class OperationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One guarded operation of the journal; `source` is "desk" when only the desk's spool knows it."""
+    """One guarded operation. `source` is "database" if the journal has it, "desk" if only the desk's spool has it."""
 
     id: str
     action: str
@@ -108,7 +164,9 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line of a record's history; `what` is a code, `detail` its facts, `result` done | refused | failed."""
+    """One line of a record's history. `what` is the code of the event and `detail` has its facts; `result` is done,
+    refused or failed.
+    """
 
     at: datetime
     who: str
@@ -119,7 +177,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceItem:
-    """A kept answer or a person's proof. `summary` is safe to show; `body` is the redacted text."""
+    """A stored answer of a provider or a proof of a person. `summary` has no secret; `body` is the redacted text."""
 
     id: int
     at: datetime
@@ -132,7 +190,9 @@ class EvidenceItem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A stored PDF of a record: path relative to the documents root, named by its content."""
+    """A stored PDF of a record. `path` is relative to the folder of documents, and the file's name is the hash of its
+    content.
+    """
 
     path: str
     sha256: str
@@ -143,7 +203,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class LeaseHolder:
-    """Who holds a lease, since when and until when (wall time, for people; never used for judging)."""
+    """The holder of a lease. `since` and `until` are only for display, because a lease expires by the database's
+    clock.
+    """
 
     name: str
     operator: str
@@ -156,7 +218,9 @@ class LeaseHolder:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRequest:
-    """What a person asks to buy; `reasons` and `deal` are AlarmBox's own numbers."""
+    """A person's request to buy a credit check. `reasons` and `deal` are code numbers of AlarmBox. `renew`: replace a
+    live credit check whose validity has ended.
+    """
 
     corporation_number: str
     client_id: str
@@ -168,7 +232,7 @@ class PurchaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a vendor says about one credit check, already validated by its adapter. Dates are Japanese days."""
+    """A provider's statement about one credit check, validated by its adapter. Dates are calendar days in Japan."""
 
     credit_check_id: int
     corporation_number: str | None = None
@@ -181,7 +245,7 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An operator with roles; `may_buy` is a flag of the person."""
+    """An operator with roles. `may_buy`: this person may buy credit checks, if a role allows it too."""
 
     name: str
     roles: frozenset[str]

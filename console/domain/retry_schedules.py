@@ -1,4 +1,6 @@
-"""When the console asks again by itself, and when it stops and calls a person. Starting values."""
+"""Schedules of automatic attempts: the waits before each. After the last attempt of a schedule without repetition,
+the record waits for a person.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,27 +22,33 @@ REFUND_PROBES: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY, _DAY, _DAY,
 )  # fmt: skip
 PAYMENT_TIMEOUTS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR)
-"""When the end of a payment whose time has passed is tried again, while nobody can tell; the last goes on."""
+"""Waits between attempts to end a payment that has expired, while its outcome isn't known; the last wait repeats."""
 INCOMPLETE_REFETCHES: Sequence[timedelta] = (5 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY)
 
 REFUND_POLLS: Sequence[timedelta] = (30 * _SECOND, 2 * _MINUTE, 10 * _MINUTE, *(24 * (_HOUR,)), _DAY)
 SLOW_REFUND_POLLS: Sequence[timedelta] = (*(24 * (_HOUR,)), _DAY)
-"""When accepted refunds are asked about, where the provider is quick and where it takes hours; the last goes on."""
+"""Waits between polls of an accepted refund: REFUND_POLLS for a provider that completes refunds within minutes,
+SLOW_REFUND_POLLS for one that needs hours. The last wait repeats.
+"""
 REFUND_SENDINGS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY)
-"""When an approved refund that could not be sent is sent, with its one key."""
-REFUND_DECISION = 72 * _HOUR
-"""How long a request waits for its decision."""
-REFUND_PATIENCE = 24 * _HOUR
-"""How long an accepted refund takes before somebody is told."""
+"""Waits before an approved refund that could not be sent is sent again, with the same key."""
+REFUND_DECISION_TIME_LIMIT = 72 * _HOUR
+"""Time limit for the decision about a refund request."""
+SLOW_REFUND_AGE = 24 * _HOUR
+"""Time after which a case is opened for an accepted refund."""
 
 
-def next_at(schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale) -> datetime | None:
-    """When attempt number `attempts` + 1 is due, counted from the last one; None when the schedule has ended."""
+def next_attempt_at(schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale) -> datetime | None:
+    """Return the instant at which the next attempt is due, after `attempts` earlier ones; None if the schedule has no
+    more attempts.
+    """
     if attempts >= len(schedule):
         return None
-    return now + scale.delta(schedule[attempts])
+    return now + scale.scaled_delta(schedule[attempts])
 
 
-def next_of_endless(schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale) -> datetime:
-    """As `next_at`, for a schedule that never ends."""
-    return now + scale.delta(schedule[min(attempts, len(schedule) - 1)])
+def next_attempt_at_endless(
+    schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
+) -> datetime:
+    """Return the instant at which the next attempt is due, for a schedule whose last wait repeats."""
+    return now + scale.scaled_delta(schedule[min(attempts, len(schedule) - 1)])

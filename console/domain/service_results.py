@@ -1,9 +1,8 @@
-"""What services answer: records with their explanation, pages of queues, plans and results of acts."""
+"""Results of services: records with their explanation, pages of queues, plans and results of actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from console.domain.records import (
     CreditCheck,
@@ -15,14 +14,12 @@ from console.domain.records import (
     TimelineEntry,
 )
 
-if TYPE_CHECKING:  # a lookup of credit checks does without
-    from console.domain.order_records import Order, Payment, Refund
-    from console.domain.worker_records import Note, Take
-
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What happens next, as a code with facts, and the terminal command that a person may run, if any."""
+    """The next step of a record: a wording code with facts, and the terminal command for it; None if there is
+    none.
+    """
 
     code: str
     facts: Mapping[str, object] = field(default_factory=dict)
@@ -31,7 +28,9 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Verdict, why and next of a record, each a wording code with facts; `may_act` names the roles."""
+    """Verdict, reason and next step of a record, each as a wording code with facts. `may_act` has the roles that may
+    do the next step.
+    """
 
     verdict: str
     why: str
@@ -42,7 +41,9 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class AllowedAction:
-    """Whether the reader may act now: `reason` is a wording code with facts where not."""
+    """An action on a record. `allowed`: the present person may do it now; otherwise `reason` is a wording code with
+    facts.
+    """
 
     action: str
     allowed: bool
@@ -51,26 +52,10 @@ class AllowedAction:
 
 
 @dataclass(frozen=True, slots=True)
-class CreditCheckView:
-    """Everything that one record's screen or `show` needs, read in one call."""
-
-    record: CreditCheck
-    explanation: Explanation
-    timeline: tuple[TimelineEntry, ...]
-    evidence: tuple[EvidenceItem, ...]
-    documents: tuple[Document, ...]
-    actions: tuple[AllowedAction, ...]
-    holder: LeaseHolder | None = None
-    awaiting: str | None = None
-    asked_at: datetime | None = None
-    history: tuple[CreditCheck, ...] = ()
-    taken: "Take | None" = None
-    notes: "tuple[Note, ...]" = ()
-
-
-@dataclass(frozen=True, slots=True)
 class OperationView:
-    """One journal entry with its history."""
+    """One guarded operation with its history. `awaiting` is "second_person" while a decision needs a second
+    person.
+    """
 
     record: Operation
     explanation: Explanation
@@ -80,38 +65,10 @@ class OperationView:
 
 
 @dataclass(frozen=True, slots=True)
-class LookupResult:
-    """All we have for one corporation number, newest first."""
-
-    corporation_number: str
-    credit_checks: tuple[CreditCheck, ...]
-    stripped_prefix: bool = False
-    orders: "tuple[Order, ...]" = ()
-    payments: "tuple[Payment, ...]" = ()
-    refunds: "tuple[Refund, ...]" = ()
-
-
-@dataclass(frozen=True, slots=True)
-class QueueItem:
-    """A record in a queue with why it is there, since when and what happens next."""
-
-    record: "CreditCheck | Order | Payment | Refund"
-    explanation: Explanation
-    since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class QueuePage:
-    """A keyset page; `next_cursor` is opaque text, None at the end."""
-
-    queue: str
-    items: tuple[QueueItem, ...]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class QueueCount:
-    """How many wait, capped at 1,000 (`capped`), and since when the oldest does."""
+    """Number of records in a queue, at most 1,000 (`capped`: there are more). `oldest` is the instant since when the
+    oldest record waits.
+    """
 
     queue: str
     count: int
@@ -121,7 +78,9 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
-    """What the purchase dialog shows before asking: facts of this moment, nothing reserved."""
+    """Facts for the purchase dialog, as read at `read_at`; nothing is reserved. `live` are the live credit checks of
+    the number, `running` is the process that buys one now.
+    """
 
     corporation_number: str
     clients: tuple[str, ...]
@@ -134,7 +93,7 @@ class PurchasePlan:
 
 @dataclass(frozen=True, slots=True)
 class RefetchResult:
-    """What a re-fetch brought: names of changed fields and the record's documents."""
+    """Result of a re-fetch: the record, the names of its changed fields, and its documents."""
 
     record: CreditCheck
     changed: tuple[str, ...]
@@ -142,16 +101,8 @@ class RefetchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class ResolveResult:
-    """The record after a decision; `awaiting` is "second_person" while one more is needed."""
-
-    record: "CreditCheck | Order | Payment | Refund | Operation"
-    awaiting: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One line of `doctor`: what was looked at, whether it is well, and what to do next if not."""
+    """One check of `doctor`: `message` and `next` are wording codes of the result and of the next step."""
 
     name: str
     ok: bool
@@ -161,33 +112,24 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class UnfinishedWork:
-    """Something begun and not ended, for the list shown after a crash."""
-
-    operation: Operation
-    record: "CreditCheck | Order | Payment | Refund | None"
-    next_step: NextStep
-    holder: LeaseHolder | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class FeedMark:
-    """How far a reader of the feed got; handed back with the next reading, of no other meaning.
+    """Position of a reader in the change feed. The reader passes it unchanged to its next call.
 
-    Ids up to `closed` are over; those up to `closing`, the latest one at `turned` (seconds, monotonic), will be next.
-    `seen`: which of the open ones it has met.
+    No row with an id up to `closed` can still appear. `latest_when_marked` was the newest id at the time
+    `marked_at_seconds` (monotonic seconds) and becomes `closed` later. `seen` has the ids above `closed` that the
+    reader has already got.
     """
 
     latest: int
     seen: frozenset[int]
     closed: int
-    closing: int
-    turned: float
+    latest_when_marked: int
+    marked_at_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """How often a due task did something in this run."""
+    """Result of one run of a due task: its name, and the number of records that it worked on."""
 
     task: str
     count: int
@@ -195,8 +137,11 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who acts, with which roles, and where: `source` says where a server's account came from ("asked", "given" by
-    the settings, "kept" in the keyring), `kept` whether the keyring holds it. Both are empty on SQLite.
+    """The acting person and the database. `known`: the database has an operator of this name.
+
+    `source` tells from where the database account of a server comes: "asked" from the person, "given" by the
+    settings, or "kept" in the keyring. `kept` is True if the keyring has the account. On SQLite they are None and
+    False.
     """
 
     person: Person
@@ -208,18 +153,24 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class AccountDone:
-    """What became of one person of an accounts file. `done`: created, updated, unchanged or disabled; `password`:
-    set, kept, or none where the database has no passwords.
+    """Result for one person of a file of accounts. `done` is created, updated, unchanged or disabled. `password` is
+    set (a new one), kept (unchanged), or none for a database without passwords. `asks`: a worker acts for the person.
+    `has_moved`: the person acted before and asks now, or the other way round. `is_default`: the file doesn't say it.
     """
 
     person: Person
     done: str
     password: str
+    asks: bool
+    has_moved: bool
+    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AccountsApplied:
-    """What `db accounts apply` did, or would do: the people, and the statements with passwords masked."""
+    """Result of `db accounts apply`: the people, and the SQL statements with masked passwords. With `dry_run` nothing
+    was executed.
+    """
 
     operators: tuple[AccountDone, ...]
     statements: tuple[str, ...]

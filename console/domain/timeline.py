@@ -1,7 +1,8 @@
-"""Why a record is like this: typed events of several sources as one chain in true order. No I/O.
+"""Timeline: merges the events of several sources (tables) into one chain. No I/O.
 
-Each source keeps its own order, that of its rows, whatever a clock said; the sources are merged by time. Where times
-are alike, causes come before effects (begun, answered, decided, ended), then ids decide.
+The events of one source keep the order of their rows, even if a clock was wrong; the sources are merged by time.
+Events of the same time are sorted so that a cause comes before its effect (begun, answered, decided, ended), then by
+id.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -13,39 +14,41 @@ from typing import Any
 
 
 class Step(StrEnum):
-    """What kind of thing happened; in the order in which things of one moment are told."""
+    """Kind of an event. Events of the same time are sorted in the order of these members."""
 
     BEGUN = "begun"
-    """An operation was written down, before anything was sent."""
+    """An operation was written to the journal, before anything was sent."""
     ANSWER = "answer"
-    """A provider was asked and answered, or kept silent."""
+    """A call to a provider ended, with or without an answer."""
     NOTICE = "notice"
     PROOF = "proof"
-    """What a person brought as evidence."""
+    """A person handed in evidence."""
     RECONCILIATION = "reconciliation"
     DECISION = "decision"
-    """Of a person."""
+    """A person decided."""
     CHANGE = "change"
-    """What the record became by it, or what was refused."""
+    """The record changed, or a change was refused."""
     SAGA = "saga"
     ALERT = "alert"
     ENDED = "ended"
 
 
-_RANK: Mapping[Step, int] = {step: place for place, step in enumerate(Step)}
-_SHORTEST_HIDDEN = 4
-NEVER = datetime.min.replace(tzinfo=UTC)
-Key = tuple[datetime, int, str, int, str]
+_RANK_OF_STEP: Mapping[Step, int] = {step: place for place, step in enumerate(Step)}
+_SHORTEST_HIDDEN_CHARACTERS = 4
+EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
+SortKey = tuple[datetime, int, str, int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened to the record `kind` `id`. `at` is aware UTC.
+    """One event of the record `kind` `id`; `at` is aware UTC.
 
-    `what` is a code with `facts`; `result` done, refused or failed. `source` and `row` say where it is kept;
-    `operation_id` (where there was one), `correlation` (the piece of work, as in the logs) and `session` (the process
-    run) what belongs together; `evidence` the ids of what it rests on. `after` is the time of its cause, where that
-    was noted a moment later.
+    - `what` is a code with `facts`; `result` is done, refused or failed.
+    - `source` and `row` name the place where it is stored.
+    - `operation_id` (if there was one), `correlation` (the work, as in the logs) and `session` (the process) group
+      events.
+    - `evidence` has the ids of its evidence.
+    - `after` is the time of its cause, if the cause was stored a moment later.
     """
 
     at: datetime
@@ -66,19 +69,21 @@ class Event:
 
     @property
     def moment(self) -> datetime:
-        """By what it is placed."""
+        """The time by which the event is sorted into the chain: `at`, but not before its cause."""
         return self.at if self.after is None else max(self.at, self.after)
 
     @property
     def stream(self) -> str:
-        """The source's rows about this one record: what has an order of its own."""
+        """The key of its stream. A stream has the rows of one source about one record, whose order never changes."""
         return f"{self.source} {self.kind} {self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Events of a record and of those it belongs to, oldest first. `next_cursor`: where the next page goes on, None
-    at the end. `facts` are the record's own words (number, states), `hidden` texts that nobody is to read.
+    """Events of a record and its related records, oldest first.
+
+    `next_cursor` is the position at which the next page begins; None on the last page. `facts` has the record's
+    number and states; `hidden` has texts that must be masked.
     """
 
     kind: str
@@ -89,61 +94,75 @@ class Chain:
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
-NO_STORY = Chain("", "", ())
-"""Nothing was collected."""
+EMPTY_CHAIN = Chain("", "", ())
+"""A chain without events."""
 
 
-def in_order(streams: Iterable[tuple[Iterable[Event], datetime]]) -> Iterator[tuple[datetime, Event]]:
-    """All events as one chain, in flat memory, each with its moment: its time, or that of an earlier row of its
-    stream where a clock was set back. A stream comes with the moment that it had reached before (NEVER at first).
+def merge_streams(streams: Iterable[tuple[Iterable[Event], datetime]]) -> Iterator[tuple[datetime, Event]]:
+    """Merge streams of events into one chain, and yield each event with its moment: its own time, or the moment of an
+    earlier event of its stream if that is later because a clock was set back.
+
+    Each stream comes with the moment of its last event on the previous page; EARLIEST_INSTANT for the first page.
+    Only one event of each stream is in memory at a time.
     """
-    for key, event in merge(*(_placed(events, reached) for events, reached in streams), key=lambda pair: pair[0]):
+    for key, event in merge(
+        *(_with_sort_keys(events, reached) for events, reached in streams), key=lambda pair: pair[0]
+    ):
         yield key[0], event
 
 
-def _placed(events: Iterable[Event], reached: datetime) -> Iterator[tuple[Key, Event]]:
+def _with_sort_keys(events: Iterable[Event], reached: datetime) -> Iterator[tuple[SortKey, Event]]:
     for event in events:
         reached = max(reached, event.moment)
         number = int(event.row) if event.row.isdecimal() else 0
-        yield (reached, _RANK[event.step], event.source, number, event.row), event
+        yield (reached, _RANK_OF_STEP[event.step], event.source, number, event.row), event
 
 
-_DECIDED = (
+_DECISION_WORDS = (
     "resolve", "resolve_proposed", "resolved", "requested", "request", "approve", "approved", "half_approved",
-    "reject", "rejected", "withdraw", "withdrawn", "taken", "given_back", "noted", "acknowledged", "move_order",
+    "reject", "rejected", "withdraw", "withdrawn", "acknowledged", "move_order",
 )  # fmt: skip
-_PARTS: tuple[tuple[str, Step], ...] = (
-    ("notice", Step.NOTICE), ("saga", Step.SAGA), ("timeout", Step.SAGA), ("alert", Step.ALERT),
+_STEP_OF_FRAGMENT: tuple[tuple[str, Step], ...] = (
+    ("notice", Step.NOTICE),
+    ("saga", Step.SAGA),
+    ("timeout", Step.SAGA),
+    ("alert", Step.ALERT),
     ("reconcil", Step.RECONCILIATION),
-)  # fmt: skip
+)
 
 
 def step_of(what: str) -> Step:
-    """What kind of step an entry of the audit trail tells."""
+    """Return the kind of event of an audit entry with this action."""
     name = what.rpartition(".")[2]
-    if name in _DECIDED:
+    if name in _DECISION_WORDS:
         return Step.DECISION
-    return next((step for part, step in _PARTS if part in what), Step.CHANGE)
+    return next((step for part, step in _STEP_OF_FRAGMENT if part in what), Step.CHANGE)
 
 
-def shown(event: Event, hidden: Collection[str]) -> Event:
-    """The event without what nobody is to read."""
-    return replace(event, facts=_shown(event.facts, hidden)) if hidden else event
+def mask_event(event: Event, hidden: Collection[str]) -> Event:
+    """Return the event with the `hidden` texts masked in its facts."""
+    return replace(event, facts=_mask(event.facts, hidden)) if hidden else event
 
 
-def _shown(value: Any, hidden: Collection[str]) -> Any:
+def _mask(value: Any, hidden: Collection[str]) -> Any:
     match value:
         case str():
-            return masked(value, hidden)
+            return mask_text(value, hidden)
         case Mapping():
-            return {key: _shown(part, hidden) for key, part in value.items()}
+            return {key: _mask(part, hidden) for key, part in value.items()}
         case list() | tuple():
-            return [_shown(part, hidden) for part in value]
+            return [_mask(part, hidden) for part in value]
     return value
 
 
-def masked(text: str, hidden: Iterable[str]) -> str:
-    """The text without what nobody is to read: of a long word its last four characters stay."""
-    for word in sorted((one for one in hidden if len(one) >= _SHORTEST_HIDDEN), key=len, reverse=True):
-        text = text.replace(word, "****" + (word[-4:] if len(word) >= 8 else ""))
+def mask_text(text: str, hidden: Iterable[str]) -> str:
+    """Return the text with each hidden text of at least four characters replaced by `****`, followed by its last four
+    characters if it has at least eight.
+    """
+    for secret in sorted(
+        (hidden_text for hidden_text in hidden if len(hidden_text) >= _SHORTEST_HIDDEN_CHARACTERS),
+        key=len,
+        reverse=True,
+    ):
+        text = text.replace(secret, "****" + (secret[-4:] if len(secret) >= 8 else ""))
     return text

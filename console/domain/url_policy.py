@@ -1,130 +1,153 @@
-"""Which provider URLs are fit to receive credentials: https, or this machine; nothing hides another host."""
+"""Checks of providers' URLs, because credentials are sent to them: a URL must use https or name this machine, and
+must not contain a part that leads to another host than it seems.
+"""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.network_addresses import embedded_address, is_public, is_this_machine
+from console.domain.setting_problems import SettingProblem
 
-_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
-_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
-_LOOKS_LIKE_AN_ADDRESS = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)")
+_LABEL_PATTERN = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
+_HOST_NAME_PATTERN = re.compile(rf"(?=.{{1,253}}$){_LABEL_PATTERN}(\.{_LABEL_PATTERN})*")
+_ADDRESS_LIKE_PATTERN = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)")
 
 
 Network = IPv4Network | IPv6Network
-_PRIVATE: Sequence[Network] = tuple(
+_PRIVATE_NETWORKS: Sequence[Network] = tuple(
     ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
-"""What may be opened by name (RFC 1918, 6598, 4193): never link-local addresses, where clouds keep credentials."""
+"""Private networks that the settings may allow (RFC 1918, 6598, 4193). Link-local addresses are excluded, because
+cloud machines get credentials from servers at such addresses.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """A provider's origin. `host`: ASCII, lower case, no brackets; `port` None is the scheme's own. `private`:
-    networks beside the public one that it may lead into.
+    """A provider's origin (scheme, host and port). `host` is ASCII in lower case, without brackets. `port`: None
+    means the default port of the scheme.
+
+    `private_networks`: private networks whose addresses are allowed in addition to public addresses.
     """
 
     scheme: str
     host: str
     port: int | None
-    private: Sequence[Network] = ()
+    private_networks: Sequence[Network] = ()
 
     @property
-    def loopback(self) -> bool:
-        """This machine, by name or by address."""
-        return self.host == "localhost" or _is_loopback_text(self.host)
+    def is_loopback(self) -> bool:
+        """True if the host is this machine, by name or by address."""
+        return is_this_machine(self.host)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" + ("" if self.port is None else f":{self.port}")
 
-    def admits(self, address: str) -> bool:
-        """Whether a resolved address may be connected to.
+    def admits_address(self, address: str) -> bool:
+        """True if the program may connect to this address, to which the host's name was resolved.
 
-        A loopback URL stays on this machine; any other leads to the public network, never into a private one that was
-        not named for it.
+        For a loopback URL only addresses of this machine are allowed; for any other URL public addresses and those in
+        the networks of `private_networks`.
         """
-        found = _judged(ip_address(address.partition("%")[0]))
-        if self.loopback:
-            return found.is_loopback
-        return _is_public(found) or any(found in network for network in self.private)
+        parsed = ip_address(address.partition("%")[0])
+        if self.is_loopback:
+            return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+        return is_public(parsed) or any(embedded_address(parsed) in network for network in self.private_networks)
 
 
 def check_base_url(url: str, variable: str = "provider_url") -> None:
-    """Refuse an unfit URL: ConsoleError `bad_profile`, detail `variable` and `problem` (never the URL)."""
+    """Raise ConsoleError `bad_profile` for a URL that is not allowed, with the facts `variable` and `problem`, but
+    without the URL.
+    """
     parse_base_url(url, variable)
 
 
-def private_network(text: str) -> Network:
-    """A private network that may be named. Raises ValueError for anything else, also for one that is wider."""
+def parse_private_network(text: str) -> Network:
+    """Parse a private network that the settings may allow. Raises ValueError for a network that isn't part of one of
+    `_PRIVATE_NETWORKS`.
+    """
     network = ip_network(text)
-    if not any(network.version == known.version and network.subnet_of(known) for known in _PRIVATE):  # type: ignore[arg-type]  # of one version
+    if not any(
+        network.version == permitted.version and network.subnet_of(permitted)  # type: ignore[arg-type]  # of one version
+        for permitted in _PRIVATE_NETWORKS
+    ):
         raise ValueError("not within a private network")
     return network
 
 
 def parse_base_url(url: str, variable: str = "provider_url", private: Sequence[Network] = ()) -> BaseUrl:
-    """The origin that `url` names; scheme, host and port are all it may hold."""
+    """Return the origin of `url`, which may have only scheme, host and port. Raises ConsoleError `bad_profile`."""
     try:
         return _parsed(url, private)
-    except _Unfit as unfit:
-        raise ConsoleError("bad_profile", {"variable": variable, "problem": str(unfit)}) from None
+    except _InvalidUrl as unfit:
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": unfit.problem}) from None
 
 
-class _Unfit(Exception):
-    """Why a URL is refused."""
+class _InvalidUrl(Exception):
+    """A URL that isn't allowed, with the problem."""
+
+    def __init__(self, problem: SettingProblem) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 def _parsed(url: str, private: Sequence[Network]) -> BaseUrl:
-    parts = _split(url)
-    base = BaseUrl(parts.scheme, _host(parts), parts.port, private)
-    if base.scheme != "https" and not (base.scheme == "http" and base.loopback):
-        raise _Unfit("url_not_https")
-    if not base.loopback and _is_address(base.host) and not base.admits(base.host):
-        raise _Unfit("url_private_address")
+    parts = _parse(url)
+    base = BaseUrl(parts.scheme, _read_host(parts), parts.port, private)
+    if base.scheme != "https" and not (base.scheme == "http" and base.is_loopback):
+        raise _InvalidUrl(SettingProblem.URL_NOT_HTTPS)
+    if not base.is_loopback and _is_address(base.host) and not base.admits_address(base.host):
+        raise _InvalidUrl(SettingProblem.URL_PRIVATE_ADDRESS)
     return base
 
 
-def _split(url: str) -> SplitResult:
+def _parse(url: str) -> SplitResult:
     if not re.fullmatch(r"[^\s\\\x00-\x20\x7f]+", url):
-        raise _Unfit("url_form")  # urlsplit would silently drop some of these
+        raise _InvalidUrl(SettingProblem.URL_FORM)  # urlsplit silently removes some of these characters
     try:
         parts = urlsplit(url)
         well_formed = parts.port is None or parts.port > 0
     except ValueError:
-        raise _Unfit("url_form") from None
+        raise _InvalidUrl(SettingProblem.URL_FORM) from None
     if "@" in url:
-        raise _Unfit("url_userinfo")
+        raise _InvalidUrl(SettingProblem.URL_USERINFO)
     if not well_formed or parts.netloc.endswith(":") or set(url) & {"?", "#"} or parts.path not in ("", "/"):
-        raise _Unfit("url_form")
+        raise _InvalidUrl(SettingProblem.URL_FORM)
     return parts
 
 
-def _host(parts: SplitResult) -> str:
-    """The host in ASCII. What only some resolvers read as an address (`127.1`, `0x7f000001`) is refused."""
-    host = _ascii((parts.hostname or "").removesuffix("."))
+def _read_host(parts: SplitResult) -> str:
+    """Return the host in ASCII. Raises _Unfit for forms that only some resolvers read as an address (`127.1`,
+    `0x7f000001`).
+    """
+    host = _ascii_host((parts.hostname or "").removesuffix("."))
     if _is_address(host):
         return host
-    if "[" in parts.netloc or not _NAME.fullmatch(host) or _LOOKS_LIKE_AN_ADDRESS.fullmatch(host):
-        raise _Unfit("url_form")
+    if "[" in parts.netloc or not _HOST_NAME_PATTERN.fullmatch(host) or _ADDRESS_LIKE_PATTERN.fullmatch(host):
+        raise _InvalidUrl(SettingProblem.URL_FORM)
     return host
 
 
-def _ascii(host: str) -> str:
-    """Punycode of an international name; look-alikes of ASCII (full width, other dots) are refused."""
+def _ascii_host(host: str) -> str:
+    """Return the Punycode of an international name. Raises _Unfit for look-alikes of ASCII (full width, other
+    dots).
+    """
     if host.isascii():
         return host
     if unicodedata.normalize("NFKC", host) != host or "。" in host:
-        raise _Unfit("url_form")
+        raise _InvalidUrl(SettingProblem.URL_FORM)
     import idna
 
     try:
         return idna.encode(host).decode("ascii")
     except idna.IDNAError:
-        raise _Unfit("url_form") from None
+        raise _InvalidUrl(SettingProblem.URL_FORM) from None
 
 
 def _is_address(host: str) -> bool:
@@ -133,18 +156,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_loopback_text(host: str) -> bool:
-    return _is_address(host) and ip_address(host).is_loopback
-
-
-def _judged(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """An IPv4 address inside an IPv6 one is judged as what it is."""
-    inner = address.ipv4_mapped or address.sixtofour if isinstance(address, IPv6Address) else None
-    return inner or address
-
-
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Global unicast."""
-    return address.is_global and not address.is_multicast

@@ -1,1 +1,3 @@
-"""What goes over the wire: one small protocol, one transport, one module per provider."""
+"""Adapters to external providers: shared HTTP transport, protocols that the services use, and one package per
+provider.
+"""

@@ -1,44 +1,44 @@
-"""What every credit-check vendor offers the services, and what it needs from them."""
+"""Protocols through which the services call the providers of credit checks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from console.domain.outcomes import Outcome
+from console.domain.provider_outcome import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a vendor can do at all; services ask this, never the vendor's name.
+    """Features of a provider. The services check these and never the provider's name.
 
-    `by_number`: searches by corporation number (otherwise by name). `synchronous`: `check` itself brings the
-    answer. `verdict`: answers ok / hold / ng (otherwise a count). `pdf`: has a report to fetch. `idempotent`:
-    repeating a purchase is harmless. `finds_purchases`: can list what was bought for a number.
+    - `by_number`: companies are identified by corporation number (otherwise by name)
+    - `verdict`: the result of a check is ok, hold or ng (otherwise a count)
+    - `pdf`: a credit check has a report as a PDF file
+    - `finds_purchases`: the provider can list the purchases for a corporation number
     """
 
     by_number: bool
-    synchronous: bool
     verdict: bool
     pdf: bool
-    idempotent: bool
     finds_purchases: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PdfAnswer:
-    """A report together with its file, checked to be a complete PDF of at most 32 MiB."""
+    """A credit check's report and its file. The file was checked: it is a complete PDF of at most 32 MiB."""
 
     report: CheckReport
     content: bytes = field(repr=False)
 
 
 class CreditReader(Protocol):
-    """The reading half of a vendor: whoever holds only this can't buy anything.
+    """Read-only calls to a provider of credit checks: with this protocol alone nothing can be bought.
 
-    No method raises for what the provider or the network does: every answer and every silence is an Outcome.
-    A read that taught nothing is UNKNOWN: `sent` NO when it was never asked, `status` None when nothing came.
+    No method raises for errors of the provider or the network: every answer and every missing answer becomes an
+    Outcome. A read without a result is UNKNOWN, with `sent` NO if the request wasn't sent and `status` None if there
+    was no answer.
     """
 
     @property
@@ -47,40 +47,46 @@ class CreditReader(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
-    def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        """Ask for one check; FAILED_DEFINITE with status 403 when it may not be seen (any more)."""
+    def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
+        """Read one credit check. The outcome is FAILED_DEFINITE with status 403 if we may not, or may no longer, see
+        it.
+        """
         ...
 
-    def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        """Ask for one check with its file; reasons `pdf_…` say why a file that came is unusable."""
+    def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
+        """Read one credit check with its file. A reason that begins with `pdf_` names a fault of the file."""
         ...
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        """What was bought for a number; UNKNOWN `no_list_call`, nothing sent, where the vendor can't tell."""
+        """Read the purchases for a corporation number. If the provider has no such call, nothing is sent and the
+        outcome is UNKNOWN with the reason `no_list_call`.
+        """
         ...
 
 
 class CreditVendor(CreditReader, Protocol):
-    """A whole vendor."""
+    """Calls to a provider of credit checks, the purchase included."""
 
-    def check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
-        """Buy one credit check; the only call that costs money, and never repeated by itself.
+    def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
+        """Buy one credit check. It is the only call that costs money, and it isn't repeated automatically.
 
-        Never raises an Exception. `sent` is NO only when no byte can have left; FAILED_DEFINITE, AUTH and
-        RATE_LIMITED mean that nothing was bought; anything else that is not SUCCEEDED is UNKNOWN.
+        Raises no Exception. `sent` is NO only if certainly no byte of the request was sent. FAILED_DEFINITE, AUTH and
+        RATE_LIMITED mean that nothing was bought; every other outcome except SUCCEEDED is UNKNOWN.
         """
         ...
 
     def reader(self) -> CreditReader:
-        """The same vendor without `check`."""
+        """Return this provider without the method `check`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """An access token with the refresh token that replaces it; `version` counts what the keeper has stored.
+    """An access token, and the refresh token with which the next pair is requested. The TokenKeeper increments
+    `version` with each stored pair.
 
-    `expires_at` (UTC) is None when the provider did not say; then only a 401 tells that it is over.
+    `expires_at` (UTC) is None if the provider didn't state it; a response with status 401 then shows that the access
+    token has expired.
     """
 
     access_token: str = field(repr=False)
@@ -90,7 +96,9 @@ class TokenPair:
 
 
 class TokenRefused(Exception):
-    """The provider no longer takes what we have; `reason` is `authorise_again` or `client_refused`."""
+    """The provider refuses our credentials. `reason` is `authorise_again` (a person must authorise this console
+    again) or `client_refused`.
+    """
 
     def __init__(self, reason: str = "authorise_again") -> None:
         super().__init__(reason)
@@ -98,7 +106,9 @@ class TokenRefused(Exception):
 
 
 class TokenUnavailable(Exception):
-    """No new token now, for a cause that passes; `reason` is a stable code, `rate_limited` among them."""
+    """A new token can't be obtained now, for a temporary reason; `reason` is a stable code, for example
+    `rate_limited`.
+    """
 
     def __init__(self, reason: str = "token_unavailable") -> None:
         super().__init__(reason)
@@ -106,32 +116,37 @@ class TokenUnavailable(Exception):
 
 
 Exchange = Callable[[str], TokenPair | None]
-"""Trades a refresh token for a new pair. None: the provider refused this refresh token (`invalid_grant`),
-which is no error if somebody else has meanwhile used it. Raises TokenRefused when no refresh token could
-help, and TokenUnavailable when no usable answer came (after one retry with the same refresh token)."""
+"""Function that exchanges a refresh token for a new pair. It returns None if the provider refuses the refresh token
+(`invalid_grant`); that is no error if another process has used the token meanwhile. It raises TokenRefused if no
+refresh token can help, and TokenUnavailable if there is no usable answer after one retry with the same refresh token.
+"""
 
 
 class TokenKeeper(Protocol):
-    """Keeps the pair for all desks, so that two refreshing at once don't lose it."""
+    """Stores the token pair for all desks. It prevents two desks from refreshing at the same time, which would lose
+    the pair.
+    """
 
     def current(self) -> TokenPair | None:
-        """The stored pair, None before the first."""
+        """Return the stored pair; None if none was ever stored."""
         ...
 
     def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
-        """A pair newer than `stale`, by asking at most once at a time over all desks.
+        """Return a pair newer than `stale` (None: any pair is newer). Only one desk at a time asks the provider.
 
-        Under the lease: reads the stored pair again; one newer than `stale` is returned without asking;
-        otherwise runs `exchange` and stores what it brings before returning it. When `exchange` gives None, a
-        pair that has meanwhile become newer is returned, else TokenRefused is raised. TokenUnavailable passes
-        through.
+        The desk that holds the lease reads the stored pair again and returns it if it is newer than `stale`.
+        Otherwise the desk calls `exchange` and stores the new pair before it returns it. If `exchange` returns None,
+        the desk returns the stored pair if that has become newer meanwhile, or raises TokenRefused. A
+        TokenUnavailable of `exchange` is raised to the caller.
         """
         ...
 
 
 class RateGate(Protocol):
-    """Spaces the starts of calls over all desks."""
+    """Keeps a minimum time between the starts of two calls to a provider, over all desks."""
 
     def wait_turn(self) -> None:
-        """Reserve the next free slot, then wait for it; a call that hangs afterwards delays nobody."""
+        """Reserve the next free start time and wait until it is reached. A call that hangs after its start doesn't
+        delay other calls.
+        """
         ...

@@ -1,11 +1,10 @@
-"""What every payment provider offers the services: a half that reads, and a half that moves money."""
+"""Protocols of payment providers: one with the read-only calls, and one that adds the calls that move money."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from console.domain.outcomes import Outcome
-from console.domain.payment_records import (
+from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
@@ -13,12 +12,15 @@ from console.domain.payment_records import (
     RefundReport,
     StartedPayment,
 )
+from console.domain.provider_outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class NotFoundRule:
-    """When "not found" proves that a refund did not happen: so many answers, the first and the last not before so
-    many seconds (real ones) after sending."""
+    """Rule by which "not found" answers prove that a refund didn't happen: `answers` of them are needed.
+    `first_after` and `last_after` are real seconds after the refund was sent: an earlier answer doesn't count as the
+    first or the last of them.
+    """
 
     answers: int = 2
     first_after: float = 60.0
@@ -27,13 +29,18 @@ class NotFoundRule:
 
 @dataclass(frozen=True, slots=True)
 class PaymentCapabilities:
-    """What a provider can do at all; services ask this, never the provider's name.
+    """Features and limits of a provider. The services check these and never the provider's name.
 
-    `most_refunds`: per payment, None where no limit is published. `refund_window_days`: calendar days after the
-    payment, None where the provider names none. `keeps_keys`: the same refund key again brings the earlier result.
-    `not_found`: None where "not found" never settles anything. `asks_by_amount_and_day`: a payment can't be found
-    without its sum and day. `refund_timeout`: seconds before which no automatic probe of a refund makes sense.
-    `spacing`: seconds between the starts of calls. `slow_refunds`: an accepted refund takes hours at least.
+    - `partial_refunds`: a refund may be smaller than the payment
+    - `repeated_refunds`: a payment may have several refunds
+    - `most_refunds`: number of refunds of one payment; None if no limit is published
+    - `refund_window_days`: calendar days after the payment; None if the provider states none
+    - `can_cancel`: the provider has a call that cancels a payment
+    - `keeps_idempotency_keys`: a repeated refund key returns the earlier result
+    - `not_found_rule`: None if "not found" never decides a refund
+    - `asks_by_amount_and_day`: a payment can only be found by its amount and day
+    - `refund_timeout`: real seconds before which an automatic probe of a refund is useless
+    - `has_slow_refunds`: an accepted refund takes hours or longer
     """
 
     currency: str
@@ -41,21 +48,21 @@ class PaymentCapabilities:
     repeated_refunds: bool
     most_refunds: int | None
     refund_window_days: int | None
-    cancels: bool
-    keeps_keys: bool
-    not_found: NotFoundRule | None
+    can_cancel: bool
+    keeps_idempotency_keys: bool
+    not_found_rule: NotFoundRule | None
     asks_by_amount_and_day: bool
     refund_timeout: float
-    spacing: float
-    slow_refunds: bool = False
+    has_slow_refunds: bool = False
 
 
 class PaymentReader(Protocol):
-    """The reading half of a provider: whoever holds only this can't move money.
+    """Read-only calls to a payment provider: with this protocol alone no money can be moved.
 
-    No method raises for what the provider or the network does: every answer and every silence is an Outcome. In
-    the answer to a read, FAILED_DEFINITE is the provider's word that the thing failed; a read that taught nothing
-    is UNKNOWN, and so is an answer that doesn't fit the question (`other_amount` keeps what was read in `found`).
+    No method raises for errors of the provider or the network: every answer and every missing answer becomes an
+    Outcome. In a read, FAILED_DEFINITE means that the provider reports a failure of the payment or refund. A read
+    without a result is UNKNOWN, and so is an answer that doesn't match the request (with the reason `other_amount`,
+    `found` has the report).
     """
 
     @property
@@ -64,42 +71,55 @@ class PaymentReader(Protocol):
     @property
     def capabilities(self) -> PaymentCapabilities: ...
 
-    def payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """What the provider says of a payment. A report of a success that is not `bookable` lacks id or sum."""
+    def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
+        """Read a payment. A report of a success has an id and an amount only if its `bookable` is True."""
         ...
 
-    def refund_status(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """What the provider says of a refund of ours, found by its key; NOT_FOUND is never decided on here."""
+    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+        """Read one of our refunds by its idempotency key. The caller, a service, decides the meaning of NOT_FOUND."""
         ...
 
-    def refund_until(self, paid_at: datetime) -> datetime | None:
-        """The last second (UTC) at which a payment can be refunded; None where the provider names none."""
+    def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
+        """Return the last second (aware) in which a payment can be refunded; None if the provider states none.
+        `paid_at` is aware.
+        """
         ...
 
-    def cancel_until(self, paid_at: datetime) -> datetime | None:
-        """The last second (UTC) at which a payment can be cancelled; None where it never can."""
+    def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
+        """Return the last second (aware) in which a payment can be cancelled; None if it never can. `paid_at` is
+        aware.
+        """
         ...
 
 
 class PaymentVendor(PaymentReader, Protocol):
-    """A whole provider. What moves money is sent once and never repeated by itself.
+    """All calls to a payment provider, also those that move money. A call that moves money is sent once and isn't
+    repeated automatically.
 
-    `sent` is NO only when no byte can have left; FAILED_DEFINITE, AUTH and RATE_LIMITED mean that nothing happened,
-    PENDING that it was accepted; anything else that is not SUCCEEDED is UNKNOWN.
+    For such a call, `sent` is NO only if certainly no byte of the request was sent. FAILED_DEFINITE, AUTH and
+    RATE_LIMITED mean that nothing happened, PENDING that the provider has accepted the request; every other outcome
+    except SUCCEEDED is UNKNOWN.
     """
 
+    @property
+    def merchant_id(self) -> str:
+        """Our id at this provider. It isn't secret, and is part of a payment's identity."""
+        ...
+
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Get the code or token with which the payer pays."""
+        """Request the code or the token with which the payer pays."""
         ...
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Give money back, under the order's key."""
+        """Refund money under the idempotency key `order.key`."""
         ...
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
-        """Undo a payment; FAILED_DEFINITE `not_supported`, nothing sent, where there is no such call."""
+        """Cancel a payment. If the provider has no such call, nothing is sent and the outcome is FAILED_DEFINITE with
+        the reason `not_supported`.
+        """
         ...
 
     def reader(self) -> PaymentReader:
-        """The same provider without what moves money."""
+        """Return this provider without the calls that move money."""
         ...

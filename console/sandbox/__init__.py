@@ -1,7 +1,9 @@
-"""Simulated providers over real HTTP on loopback: somebody else's server, with the truth in a ledger."""
+"""Simulated providers over real HTTP on the loopback interface, with a ledger of the purchases and refunds that they
+have accepted.
+"""
 
-from console.sandbox.client import SandboxControl
-from console.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
-from console.sandbox.server import Sandbox, run_forever, start
+from console.sandbox.control.client import SandboxControl
+from console.sandbox.environment.credentials import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+from console.sandbox.server import Sandbox, run_sandbox, start_sandbox
 
-__all__ = ["CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN", "Sandbox", "SandboxControl", "run_forever", "start"]
+__all__ = ["CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN", "Sandbox", "SandboxControl", "run_sandbox", "start_sandbox"]

@@ -1,4 +1,6 @@
-"""The sandbox as a whole: one port, one router, and what happens to a request between them."""
+"""The whole sandbox: one port, the routes of all providers and of the control API, and the handling of each
+request.
+"""
 
 import time
 from collections.abc import Callable
@@ -6,38 +8,40 @@ from datetime import datetime
 from threading import Event
 
 from console.sandbox import faults  # noqa: F401 - fills the table of faults
-from console.sandbox.alarmbox import AlarmBox
-from console.sandbox.atom import Atom
-from console.sandbox.calllog import Entry
-from console.sandbox.calls import Call, Router
-from console.sandbox.client import SandboxControl
-from console.sandbox.clock import machine_time
-from console.sandbox.connection import Connection
-from console.sandbox.control import PREFIX, Control
-from console.sandbox.exchange import Exchange
-from console.sandbox.fault_table import ORDINARY
-from console.sandbox.ledger import Ledger
-from console.sandbox.listener import HOST, LAST_WORDS_SECONDS, Listener
-from console.sandbox.payment_book import PaymentBook
-from console.sandbox.payment_control import PaymentControl
-from console.sandbox.payment_notices import PostOffice
-from console.sandbox.paypay import PayPay
-from console.sandbox.rules import BadRule, Order, order_from_header
-from console.sandbox.wire import Reply, Request, error_reply
-from console.sandbox.world import World
+from console.sandbox.alarmbox.api import AlarmBox
+from console.sandbox.alarmbox.ledger import Ledger
+from console.sandbox.atom.api import Atom
+from console.sandbox.control.api import PATH_PREFIX, ControlApi
+from console.sandbox.control.client import SandboxControl
+from console.sandbox.control.notice_sender import NoticeSender
+from console.sandbox.control.payments import PaymentControl
+from console.sandbox.environment.clock import machine_time
+from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.state import SandboxState
+from console.sandbox.http.call_log import LoggedCall
+from console.sandbox.http.calls import ProviderCall, Router
+from console.sandbox.http.connection import SandboxConnection
+from console.sandbox.http.listener import HOST, STOP_WAIT_SECONDS, Listener
+from console.sandbox.http.messages import HttpReply, HttpRequest, error_reply
+from console.sandbox.payments.ledger import PaymentBook
+from console.sandbox.paypay.api import PayPay
+from console.sandbox.rules.registry import NO_FAULT
+from console.sandbox.rules.rules import FaultInstruction, InvalidRule, instruction_from_header
 
 
 class Sandbox:
-    """A running sandbox; also a context manager that stops it."""
+    """A running sandbox. As a context manager it stops at the end of the block."""
 
     def __init__(self, port: int = 0, clock: Callable[[], datetime] = machine_time) -> None:
-        self._world = World(clock)
-        alarmbox = AlarmBox(self._world)
-        paypay = PayPay(self._world)
-        self._post = PostOffice(self._world)
-        payments = PaymentControl(self._world, paypay, self._post, lambda: self.url)
-        self._providers = Router((*alarmbox.routes(), *paypay.routes(), *Atom(self._world).routes()))
-        self._control_room = Router(Control(self._world, alarmbox, payments, self._post, self.outage).routes())
+        self._state = SandboxState(clock)
+        alarmbox = AlarmBox(self._state)
+        paypay = PayPay(self._state)
+        self._notice_sender = NoticeSender(self._state)
+        payments = PaymentControl(self._state, paypay, self._notice_sender, lambda: self.url)
+        self._provider_router = Router((*alarmbox.routes(), *paypay.routes(), *Atom(self._state).routes()))
+        self._control_router = Router(
+            ControlApi(self._state, alarmbox, payments, self._notice_sender, self.begin_outage).routes()
+        )
         self._listener = Listener(port, self._answer)
         self._stopped = Event()
         self.port: int = self._listener.server_port
@@ -45,37 +49,39 @@ class Sandbox:
 
     @property
     def ledger(self) -> Ledger:
-        """The truth about charges."""
-        return self._world.ledger
+        """The ledger of charges for credit checks."""
+        return self._state.ledger
 
     @property
     def payments(self) -> PaymentBook:
-        """The truth about payments and refunds."""
-        return self._world.payments
+        """The ledger of payments and refunds."""
+        return self._state.payments
 
     @property
     def control(self) -> SandboxControl:
-        """The control room, over HTTP like everybody else."""
+        """A client of the control API, over HTTP."""
         return SandboxControl(self.url)
 
-    def outage(self, seconds: float | None) -> None:
-        """Refuse connections for so long; None ends it."""
+    def begin_outage(self, seconds: float | None) -> None:
+        """Refuse connections for these seconds; None ends the outage."""
         if seconds is None:
             self._listener.accept_connections()
         else:
             self._listener.refuse_connections(seconds)
 
     def stop(self) -> None:
-        """End at once, hanging calls included; calling it twice does no harm."""
+        """Stop the sandbox now; held calls end. A repeated call has no effect."""
         if self._stopped.is_set():
             return
-        self._world.holds.close()
+        self._state.holds.close()
         self._listener.stop()
-        self._post.stop(LAST_WORDS_SECONDS)
+        self._notice_sender.stop(STOP_WAIT_SECONDS)
         self._stopped.set()
 
     def wait(self) -> None:
-        """Until somebody calls `stop`. In short waits: a long one can't be interrupted on Windows."""
+        """Wait until `stop` is called. It waits in short steps, because a long wait can't be interrupted on
+        Windows.
+        """
         while not self._stopped.wait(0.5):
             pass
 
@@ -85,52 +91,58 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _answer(self, request: Request, wire: Connection) -> None:
-        if request.path.startswith(PREFIX):
-            self._reply(self._control_room.resolve(request), wire)
+    def _answer(self, request: HttpRequest, wire: SandboxConnection) -> None:
+        if request.path.startswith(PATH_PREFIX):
+            self._send_reply(self._control_router.find_call(request), wire)
             return
-        wire.entry = entry = self._world.log.received(request, time.monotonic())
-        self._world.holds.pause(self._world.settings.delay_seconds)
-        outcome = self._providers.resolve(request)
-        if isinstance(outcome, Call):
-            self._perform(request, outcome, entry, wire)
+        wire.entry = entry = self._state.call_log.record_request(request, time.monotonic())
+        self._state.holds.pause(self._state.settings.delay_seconds)
+        call_or_reply = self._provider_router.find_call(request)
+        if isinstance(call_or_reply, ProviderCall):
+            self._execute_call(request, call_or_reply, entry, wire)
         else:
-            self._reply(outcome, wire)
+            self._send_reply(call_or_reply, wire)
 
-    def _perform(self, request: Request, call: Call, entry: Entry, wire: Connection) -> None:
-        self._world.log.counted(entry, call.name, call.number)
-        self._world.holds.ring()
-        if call.name != "token" and self._world.too_fast(call.provider):
-            self._reply(call.busy, wire)
+    def _execute_call(
+        self, request: HttpRequest, call: ProviderCall, entry: LoggedCall, wire: SandboxConnection
+    ) -> None:
+        self._state.call_log.record_call(entry, call.name, call.number)
+        self._state.holds.notify_waiters()
+        if call.name != "token" and self._state.is_too_fast(call.provider):
+            self._send_reply(call.too_fast_reply, wire)
             return
         try:
-            order = self._order(request, call)
-        except (BadRule, ValueError) as reason:
-            self._reply(error_reply(400, f"X-Sandbox-Fault: {reason}"), wire)
+            instruction = self._fault_instruction(request, call)
+        except (InvalidRule, ValueError) as reason:
+            self._send_reply(error_reply(400, f"X-Sandbox-Fault: {reason}"), wire)
             return
-        entry.fault = order.action if order else None
-        order = order or Order(ORDINARY)
-        order.kind.perform(Exchange(call, order, wire, self._world))
+        entry.fault = instruction.action if instruction else None
+        instruction = instruction or FaultInstruction(NO_FAULT)
+        instruction.kind.perform(Exchange(call, instruction, wire, self._state))
 
-    def _order(self, request: Request, call: Call) -> Order | None:
-        asked = request.headers.get("x-sandbox-fault")
-        return order_from_header(asked, call) if asked else self._world.rules.pick(call)
+    def _fault_instruction(self, request: HttpRequest, call: ProviderCall) -> FaultInstruction | None:
+        header = request.headers.get("x-sandbox-fault")
+        return instruction_from_header(header, call) if header else self._state.rules.pick_fault(call)
 
-    def _reply(self, outcome: Reply | Call, wire: Connection) -> None:
-        reply = outcome.act() if isinstance(outcome, Call) else outcome
-        wire.write(reply.head() + reply.body)
+    def _send_reply(self, call_or_reply: HttpReply | ProviderCall, wire: SandboxConnection) -> None:
+        reply = call_or_reply.execute() if isinstance(call_or_reply, ProviderCall) else call_or_reply
+        wire.write(reply.head_bytes() + reply.body)
 
 
-def start(port: int = 0, clock: Callable[[], datetime] = machine_time) -> Sandbox:
-    """A sandbox on loopback, ready on return; port 0 takes a free one. Raises OSError for a taken one."""
+def start_sandbox(port: int = 0, clock: Callable[[], datetime] = machine_time) -> Sandbox:
+    """Start a sandbox on the loopback interface; it accepts connections when this function returns. With port 0 the
+    system chooses a free port.
+
+    Raises OSError if the port is used by another program.
+    """
     return Sandbox(port, clock)
 
 
-def run_forever(port: int = 0, on_ready: Callable[[Sandbox], None] = lambda _: None) -> None:
-    """Serve until interrupted (Ctrl+C); `on_ready` is called once, when connections are accepted."""
-    with start(port) as sandbox:
+def run_sandbox(port: int = 0, on_ready: Callable[[Sandbox], None] = lambda _: None) -> None:
+    """Run a sandbox until Ctrl+C. `on_ready` is called once, when connections are accepted."""
+    with start_sandbox(port) as sandbox:
         on_ready(sandbox)
         try:
             sandbox.wait()
         except KeyboardInterrupt:
-            pass  # the ordinary way to end it
+            pass  # the ordinary way to stop

@@ -1,1 +1,1 @@
-"""The locked service layer: what window, terminal and worker may do, each rule once."""
+"""Service layer: the actions that window, terminal and worker share, with their rules."""

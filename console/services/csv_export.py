@@ -1,35 +1,38 @@
-"""Tables as files for a spreadsheet: CSV in UTF-8 with signature, no cell of which is taken for a formula."""
+"""Write tables as CSV files for a spreadsheet: UTF-8 with a byte order mark, and no cell is read as a formula."""
 
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from console.domain.errors import ConsoleError
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reason import Text
+from console.settings.private_files import make_private_file
 
 
-def write(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
-    """Write a new file, row by row as they come; how many rows stand below the heads.
+def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
+    """Write the head rows and the rows to a new file that only this user can read; return the number of `rows`.
 
-    Raises usage for a file that exists, storage_full.
+    Raises usage if the file exists, and storage_full if it can't be written.
     """
     count = 0
     try:
-        with path.open("x", encoding="utf-8-sig", newline="") as file:
+        if not make_private_file(path):
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)})
+        with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
-            writer.writerows(map(safe, heads))
+            writer.writerows(map(escape_formulas, heads))
             for row in rows:
-                writer.writerow(safe(row))
+                writer.writerow(escape_formulas(row))
                 count += 1
-    except FileExistsError as exists:
-        raise ConsoleError("usage", {"problem": "file_exists", "file": str(path)}) from exists
     except OSError as trouble:
-        raise ConsoleError("storage_full", {"file": str(path), "problem": str(trouble)}) from trouble
+        raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": Text(str(trouble))}) from trouble
     return count
 
 
-def safe(cells: Sequence[str]) -> list[str]:
-    """Cells that no spreadsheet takes for a formula: a leading trigger gets an apostrophe before it.
+def escape_formulas(cells: Sequence[str]) -> list[str]:
+    """Return the cells; a cell that a spreadsheet would read as a formula gets an apostrophe in front.
 
-    Triggers: OWASP's list for CSV injection, their full-width twins and line feed.
+    Such a cell begins with a character of OWASP's list for CSV injection, its full-width form or a line feed.
     """
     return ["'" + text if text[:1] in tuple("=+-@\t\r\n＝＋－＠") and text else text for text in cells]

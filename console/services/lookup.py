@@ -1,111 +1,128 @@
-"""Finding records by corporation number, by the beginning of a number or name, or by id."""
+"""Find records by a corporation number, by the first characters of a number or name, or by an id."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
-from console.domain.corporation_number import InvalidCorporationNumber, one_slip, parse
+from console.domain.corporation_number import InvalidCorporationNumber, numbers_one_slip_away, parse_number
+from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck
-from console.domain.results import LookupResult
-from console.services.desk import Desk, admitted
-from console.store import credit_checks, journal, looks
+from console.domain.views.any_record import LookupResult
+from console.services.process.context import ServiceContext, require_reader
+from console.store.credit_checks import credit_checks
+from console.store.credit_checks import joined_reads as looks
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
 
 if TYPE_CHECKING:
-    from console.domain.order_records import Order, Payment, Refund
-    from console.store.queue_parts import Queued
+    from console.domain.payments.records import Order, Payment, Refund
+    from console.store.queues.table_queries import QueuedRecord
 
-_LONGEST_QUERY = 200
+_LONGEST_QUERY_CHARACTERS = 200
 _WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
     ord(c): None for c in " \u3000-\u2010\u2212\uff0d\u30fc"
 }
 
 
 class Lookup:
-    """Reads by index only, at any table size. Lookups are not audited."""
+    """Finds records. Each query uses an index. Lookups are not written to the audit trail."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
-    def find(self, text: str) -> LookupResult:
-        """All we have for a corporation number, newest first. Raises invalid_corporation_number with at most
-        three `candidates` that we have; nothing found is an empty result.
+    def find_records(self, text: str) -> LookupResult:
+        """Return all records of a corporation number, newest first; empty if there are none.
+
+        Raises invalid_corporation_number with at most three similar stored numbers (detail.candidates), and
+        not_allowed if a named person may not read.
         """
         try:
-            number = parse(text, dummies=self._desk.settings.test_numbers)
+            number = parse_number(text, allow_dummies=self._context.settings.test_numbers)
         except InvalidCorporationNumber as invalid:
-            invalid.detail["candidates"] = list(self._explained(invalid))
+            invalid.detail["candidates"] = list(self._similar_numbers(invalid))
             raise
-        name = self._desk.looker
+        name = self._context.reader_name
         try:
-            with self._desk.database.read() as conn:
-                found = looks.look(conn, number.value, name, anybody=self._desk.anybody)
-                more = _money(conn, number.value) if found.money else ((), (), ())
-        except ConsoleError as refused:
-            if refused.detail.get("reason") == "no_grant":  # the database was quicker; we know why, and say it
-                self._desk.require("read")
+            with self._context.database.read() as conn:
+                reading = looks.search_number(
+                    conn, number.value, name, admit_unlisted=self._context.admits_unlisted_names
+                )
+                money = _find_money_records(conn, number.value) if reading.has_money else ((), (), ())
+        except ConsoleError as refusal:
+            # The database refused the read; `require` raises a more precise error.
+            if refusal.detail.get("reason") == NotAllowedReason.NO_GRANT:
+                self._context.require("read")
             raise
         if name is not None:
-            admitted(name, found.person)
-        return LookupResult(number.value, found.credit_checks, number.stripped_prefix, *more)
+            require_reader(name, reading.person)
+        return LookupResult(number.value, reading.credit_checks, number.stripped_prefix, *money)
 
-    def neighbours(self, text: str) -> tuple[str, ...]:
-        """At most three numbers that we have and that one slip in `text` explains."""
+    def find_similar_numbers(self, text: str) -> tuple[str, ...]:
+        """Return at most three stored corporation numbers that differ from `text` by one typing error; none if `text`
+        is valid.
+        """
         try:
-            parse(text)
+            parse_number(text)
         except InvalidCorporationNumber as invalid:
-            return self._explained(invalid)
+            return self._similar_numbers(invalid)
         return ()
 
-    def _explained(self, invalid: InvalidCorporationNumber) -> tuple[str, ...]:
-        slips = (
-            one_slip(invalid.normalized) if invalid.reason in ("CHECK_DIGIT", "LENGTH") and invalid.normalized else ()
+    def _similar_numbers(self, invalid: InvalidCorporationNumber) -> tuple[str, ...]:
+        typing_variants = (
+            numbers_one_slip_away(invalid.normalized)
+            if invalid.reason in ("CHECK_DIGIT", "LENGTH") and invalid.normalized
+            else ()
         )
-        if not slips:
+        if not typing_variants:
             return ()
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return credit_checks.known_numbers(conn, slips, 3)
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return credit_checks.known_numbers(conn, typing_variants, 3)
 
-    def suggest(self, text: str, limit: int = 20) -> "tuple[Queued, ...]":
-        """Credit checks whose number or name begins with `text`, or whose id or provider's id it is; orders, payments
-        and refunds whose number, merchant's or provider's id, key or payer begins so. What is called exactly so comes
-        first, then the kinds take turns, each newest first.
+    def suggest_records(self, text: str, limit: int = 20) -> "tuple[QueuedRecord, ...]":
+        """Return records that match `text`, at most `limit`. Raises not_allowed if a named person may not read.
+
+        A credit check matches if its corporation number or corporation name begins with `text`, or if its id or the
+        provider's id equals it. Orders, payments and refunds match if their number, the merchant's or the provider's
+        id, the idempotency key or the payer begins with it. Exact matches come first; the others follow in turns, one
+        of each kind, each kind newest first.
         """
-        from console.store import beginnings
+        from console.store.records import prefix_search as beginnings
 
-        query = text.strip()[:_LONGEST_QUERY]
+        query = text.strip()[:_LONGEST_QUERY_CHARACTERS]
         if not query:
             return ()
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
             lapsed = journal.lapsed_by_kind(conn)
-            checks = _checks(conn, query, limit, lapsed.get(credit_checks.KIND, frozenset()))
-            money = beginnings.of(conn, query, limit, lapsed)
-        kinds: tuple[Sequence[Queued], ...] = (checks, money.orders, money.payments, money.refunds)
-        in_turn = [record for turn in zip_longest(*kinds) for record in turn if record is not None]
-        exact = [record for record in in_turn if beginnings.is_called(record, query)]
-        return tuple(dict.fromkeys([*exact, *in_turn]))[:limit]
+            checks = _find_checks(conn, query, limit, lapsed.get(credit_checks.KIND, frozenset()))
+            money = beginnings.find_by_prefix(conn, query, limit, lapsed)
+        kinds: tuple[Sequence[QueuedRecord], ...] = (checks, money.orders, money.payments, money.refunds)
+        interleaved_records = [record for group in zip_longest(*kinds) for record in group if record is not None]
+        exact_matches = [record for record in interleaved_records if beginnings.is_exact_match(record, query)]
+        return tuple(dict.fromkeys([*exact_matches, *interleaved_records]))[:limit]
 
 
-def _money(
+def _find_money_records(
     conn: Connection, number: str
 ) -> tuple[tuple["Order", ...], tuple["Payment", ...], tuple["Refund", ...]]:
-    """Orders, payments and refunds of a number; whoever has none does without what reads them."""
-    from console.store import money_looks
+    """Return the orders, payments and refunds of a corporation number.
 
-    found = money_looks.of_number(conn, number)
-    return found.orders, found.payments, found.refunds
+    The module is imported here, because a lookup in a database without payments doesn't need it.
+    """
+    from console.store.records import money_by_corporation as money_looks
+
+    money = money_looks.records_of_number(conn, number)
+    return money.orders, money.payments, money.refunds
 
 
-def _checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int]) -> tuple[CreditCheck, ...]:
+def _find_checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int]) -> tuple[CreditCheck, ...]:
     digits = query.translate(_WIDE_TO_ASCII).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
-    found = credit_checks.starting_with(conn, digits, "" if digits else query, limit, lapsed)
+    matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed)
     if digits and len(digits) < 10:
-        one = credit_checks.find(conn, int(digits), lapsed)
+        by_id = credit_checks.find(conn, int(digits), lapsed)
         by_provider = credit_checks.with_provider_id(conn, int(digits))
-        found = tuple(dict.fromkeys([*([one] if one else []), *by_provider, *found]))
-    return found
+        matches = tuple(dict.fromkeys([*([by_id] if by_id else []), *by_provider, *matches]))
+    return matches

@@ -1,4 +1,4 @@
-"""Where alerts are published: a signed webhook or Kafka; neither means that they wait."""
+"""Settings of the publisher of alerts: a signed webhook or Kafka. Without either, the events stay in the outbox."""
 
 import re
 from collections.abc import Callable
@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
-from console.domain.errors import ConsoleError
-from console.setting_payments import Sources, call_url
-from console.setting_urls import private_networks
-from console.setting_values import Given
+from console.domain.setting_problems import SettingProblem
+from console.settings.provider_access import SettingSource, parse_call_url
+from console.settings.urls import parse_private_networks
+from console.settings.value_parsers import RawSetting, bad_profile_error
 
-WEBHOOK_KEY = "ALERTS_WEBHOOK_KEY"
-SHORTEST_KEY = 16  # characters
-_BROKER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?")
+WEBHOOK_KEY_NAME = "ALERTS_WEBHOOK_KEY"
+MIN_KEY_LENGTH = 16  # characters
+_BROKER_PATTERN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """`webhook`: an https address, or one on this machine; `brokers`: of Kafka, `host:port`. `webhook_networks`: the
-    private networks (CIDR) into which the webhook may lead.
+    """The publisher of alerts. `webhook` is an https URL, or a URL on this machine. `brokers` are Kafka brokers
+    as `host:port`.
+
+    `webhook_networks` are private networks (CIDR) in which the address of the webhook may be.
     """
 
     webhook: str | None = None
@@ -27,38 +29,45 @@ class AlertSettings:
     webhook_networks: tuple[str, ...] = ()
 
     @property
-    def way(self) -> Literal["webhook", "kafka"] | None:
+    def publisher_kind(self) -> Literal["webhook", "kafka"] | None:
+        """The kind of the configured publisher; None without one."""
         return "webhook" if self.webhook else "kafka" if self.brokers else None
 
-    def check(self, secret: Callable[[str], str | None]) -> str:
-        """What this way needs is here; the key of the webhook. Raises bad_profile."""
+    def require_usable(self, get_secret: Callable[[str], str | None]) -> str:
+        """Check that the publisher can be used, and return the secret key of the webhook (empty for Kafka).
+        `get_secret` returns a secret by its name. Raises bad_profile.
+        """
         if self.brokers and find_spec("confluent_kafka") is None:
-            raise _refused("CONSOLE_ALERTS_KAFKA_BROKERS", "kafka_missing")
-        key = (secret(WEBHOOK_KEY) or "") if self.webhook else ""
-        if self.webhook and len(key) < SHORTEST_KEY:
-            raise _refused(f"CONSOLE_SECRET_{WEBHOOK_KEY}", "token_short" if key else "missing")
+            raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_MISSING)
+        key = (get_secret(WEBHOOK_KEY_NAME) or "") if self.webhook else ""
+        if self.webhook and len(key) < MIN_KEY_LENGTH:
+            raise bad_profile_error(
+                f"CONSOLE_SECRET_{WEBHOOK_KEY_NAME}", SettingProblem.TOKEN_SHORT if key else SettingProblem.MISSING
+            )
         return key
 
 
-def alert_settings(given: Sources) -> AlertSettings:
-    """Raises bad_profile for an unfit address, and where both ways are given: an event is told in one."""
-    networks = given.get("ALERTS_WEBHOOK_NETWORKS", private_networks, ())
-    webhook = given.get("ALERTS_WEBHOOK_URL", lambda it: call_url(it, networks), None)
-    found = AlertSettings(webhook, given.get("ALERTS_KAFKA_BROKERS", brokers, ()), networks)
-    if found.webhook and found.brokers:
-        raise _refused("CONSOLE_ALERTS_KAFKA_BROKERS", "one_of_two")
-    return found
+def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
+    """Read the settings of the publisher. Raises bad_profile for an unsuitable URL, and if both a webhook and Kafka
+    are configured.
+    """
+    private_networks_of_webhook = setting_source.get("ALERTS_WEBHOOK_NETWORKS", parse_private_networks, ())
+    webhook = setting_source.get(
+        "ALERTS_WEBHOOK_URL", lambda raw: parse_call_url(raw, private_networks_of_webhook), None
+    )
+    settings = AlertSettings(
+        webhook, setting_source.get("ALERTS_KAFKA_BROKERS", parse_brokers, ()), private_networks_of_webhook
+    )
+    if settings.webhook and settings.brokers:
+        raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.ONE_OF_TWO)
+    return settings
 
 
-def brokers(given: Given) -> tuple[str, ...]:
-    """Brokers between commas."""
-    named = tuple(part.strip() for part in given.text.split(","))
-    for one in named:
-        found = _BROKER.fullmatch(one)
-        if found is None or not 0 < int(found[2] or 1) < 65536:
-            raise given.bad("broker_form")
-    return named
-
-
-def _refused(variable: str, problem: str) -> ConsoleError:
-    return ConsoleError("bad_profile", {"variable": variable, "problem": problem})
+def parse_brokers(raw: RawSetting) -> tuple[str, ...]:
+    """Return the Kafka brokers. The text separates them by commas. Raises bad_profile."""
+    broker_addresses = tuple(part.strip() for part in raw.text.split(","))
+    for broker in broker_addresses:
+        match = _BROKER_PATTERN.fullmatch(broker)
+        if match is None or not 0 < int(match[2] or 1) < 65536:
+            raise raw.setting_error(SettingProblem.BROKER_FORM)
+    return broker_addresses

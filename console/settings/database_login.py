@@ -1,182 +1,216 @@
-"""Signing in to a server database: whose account this process connects with, and where its password is kept.
+"""Sign-in to a database server: the database account of this process and the source of its password.
 
-An account comes from, in this order: what was asked for in this process, the database URL, the environment's
-CONSOLE_SECRET_DATABASE_PASSWORD, the system's keyring. No password is ever written anywhere else.
+The first of these sources is used: the account that a person entered in this process, the database URL,
+CONSOLE_SECRET_DATABASE_PASSWORD in the environment, the system's keyring. Passwords are stored nowhere else.
 """
 
 import re
 from typing import Literal
 from urllib.parse import quote, unquote
 
-from console.domain.errors import ConsoleError
-from console.secret_store import SecretStore, Unshown
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
+from console.settings.secrets import VARIABLE_PREFIX, HiddenSecrets, SecretStore
+from console.settings.value_parsers import bad_profile_error
 
-VARIABLE = "DATABASE_PASSWORD"
-_URL = re.compile(
+PASSWORD_NAME = "DATABASE_PASSWORD"  # noqa: S105  # the name of a secret
+_PASSWORD_VARIABLE = f"{VARIABLE_PREFIX}{PASSWORD_NAME}"
+OPERATOR_VARIABLE = "CONSOLE_OPERATOR"
+"""Environment variable with the name of the database account, used for a password from the environment if the URL has
+no name.
+"""
+_SERVER_URL_PATTERN = re.compile(
     r"(?P<scheme>[a-z]+\+pymysql://)(?:(?P<user>[^:/]*?)(?P<password>:[^@]*)?@)?"
     r"(?P<rest>(?P<host>\[[^\]/]+\]|[^/:?]*)(?::(?P<port>[0-9]+))?(?:/(?P<database>[^?]*))?(?:\?.*)?)",
     re.S,
 )
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
+_ACCOUNT_NAME_PATTERN = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
 
-Account = tuple[str, str]  # name and password; no class: it must never have a repr of its own by accident
-Source = Literal["asked", "given", "kept"]
-Missing = Literal["none", "refused"]
+DatabaseAccount = tuple[str, str]  # name and password; a tuple, because the repr of a class could show the password
+AccountSource = Literal["asked", "given", "kept"]
+SignInReason = Literal["none", "refused"]
 
 
-class SignIn(Unshown):
-    """The account of this process at its server database; with SQLite there is none, and nothing to ask for.
+class SignIn(HiddenSecrets):
+    """The database account of this process at its server. SQLite has no accounts and needs no sign-in.
 
-    `missing` says why somebody had to be asked: no stored sign-in was found, or the database refused it.
+    `sign_in_reason` is the reason why a person must sign in: no stored sign-in was found (`none`), or the database
+    refused it (`refused`); None if no person has to.
     """
 
-    def __init__(self, url: str, named: str | None, secrets: SecretStore) -> None:
-        """`named`: who acts according to the settings, taken where the URL names nobody."""
-        found = _URL.fullmatch(url)
-        self.is_server = found is not None
-        self._url, self._named, self._secrets = url, named, secrets
-        self._parts = found.groupdict() if found else {}
-        self._asked: Account | None = None
-        self._used: tuple[Account, Source] | None = None
-        self._left = False
-        self.missing: Missing | None = None
+    def __init__(self, url: str, operator: str | None, secrets: SecretStore) -> None:
+        """`operator` is the operator of the settings; it is used if the URL contains no account."""
+        match = _SERVER_URL_PATTERN.fullmatch(url)
+        self.is_server = match is not None
+        self._url, self._configured_operator, self._secrets = url, operator, secrets
+        self._url_parts = match.groupdict() if match else {}
+        self._entered_account: DatabaseAccount | None = None
+        self._account_in_use: tuple[DatabaseAccount, AccountSource] | None = None
+        self._has_signed_out = False
+        self.sign_in_reason: SignInReason | None = None
 
     @property
-    def place(self) -> str:
-        """Where the database is, for people and as part of the keyring's entry: `host:port/database`."""
-        part = self._parts
-        host, port = (part.get("host") or "127.0.0.1").lower(), part.get("port") or "3306"
-        return f"{host}:{port}/{unquote(part.get('database') or '')}" if self.is_server else ""
+    def database_place(self) -> str:
+        """The address of the database, for people and for the keyring's entry: `host:port/database`. Empty on
+        SQLite.
+        """
+        url_parts = self._url_parts
+        host, port = (url_parts.get("host") or "127.0.0.1").lower(), url_parts.get("port") or "3306"
+        return f"{host}:{port}/{unquote(url_parts.get('database') or '')}" if self.is_server else ""
 
     @property
     def user(self) -> str | None:
-        """The account that is used, or would be; on SQLite nobody. May ask the keyring."""
-        if self._used is not None:
-            return self._used[0][0]
-        return self._presumed() or (self._remembered() if self.is_server else None)
+        """The name of the database account in use, otherwise of the one that would be used; None on SQLite and if
+        none is known. May read the keyring.
+        """
+        if self._account_in_use is not None:
+            return self._account_in_use[0][0]
+        return self._expected_user() or (self._last_user() if self.is_server else None)
 
-    def known_user(self) -> str | None:
-        """`user`, where a keyring that can't be read is as good as none."""
+    def user_if_readable(self) -> str | None:
+        """Return `user`; None also if the keyring can't be read."""
         try:
             return self.user
         except ConsoleError:
             return None
 
     @property
-    def source(self) -> Source | None:
-        """Where the account in use came from; None before one was used."""
-        return self._used[1] if self._used else None
+    def source(self) -> AccountSource | None:
+        """The source of the account in use; None before the URL was requested."""
+        return self._account_in_use[1] if self._account_in_use else None
 
-    def is_given(self) -> bool:
-        """Whether URL and environment say it all, so that nobody is asked."""
-        return self.is_server and self._given() is not None
+    def has_configured_account(self) -> bool:
+        """True if URL and environment contain account and password, so that no person has to enter them."""
+        return self.is_server and self._configured_account() is not None
 
-    def can_keep(self) -> bool:
-        """Whether there is a keyring to keep a password in."""
-        return self._secrets.can_keep()
+    def is_unnamed(self) -> bool:
+        """True if the environment has a password, but neither it nor the URL has the account."""
+        is_known = self._has_signed_out or self._expected_user() is not None
+        return self.is_server and not is_known and bool(self._secrets.read_secret(PASSWORD_NAME, ask_keyring=False))
 
-    def url(self) -> str:
-        """The database's URL with the account: hand it on, never show it.
+    def can_store_password(self) -> bool:
+        """True if there is a keyring in which a password can be stored."""
+        return self._secrets.has_keyring()
 
-        Raises bad_profile `sign_in_missing` where nobody has signed in yet, `keyring_failed` where the keyring
-        can't be read.
+    def database_url(self) -> str:
+        """Return the URL of the database with account and password. It must not be shown.
+
+        Raises bad_profile: `sign_in_missing` if nobody has signed in yet, `sign_in_unnamed` if the environment has a
+        password but no account, `keyring_failed` if the keyring can't be read.
         """
         if not self.is_server:
             return self._url
-        if self._asked is not None:
-            return self._with(self._asked, "asked")
-        given = None if self._left else self._given()
-        if given is not None:
-            return self._with(given, "given")
-        kept = None if self._left else self._kept()
-        if kept is not None:
-            return self._with(kept, "kept")
-        self.missing = self.missing or "none"
-        raise _bad("sign_in_missing", user=self._presumed(), place=self.place)
+        if self._entered_account is not None:
+            return self._use_account(self._entered_account, "asked")
+        configured_account = None if self._has_signed_out else self._configured_account()
+        if configured_account is not None:
+            return self._use_account(configured_account, "given")
+        stored_account = None if self._has_signed_out else self._stored_account()
+        if stored_account is not None:
+            return self._use_account(stored_account, "kept")
+        self.sign_in_reason = self.sign_in_reason or "none"
+        if self.is_unnamed():
+            raise bad_profile_error(OPERATOR_VARIABLE, SettingProblem.SIGN_IN_UNNAMED, place=self.database_place)
+        raise bad_profile_error(
+            _PASSWORD_VARIABLE, SettingProblem.SIGN_IN_MISSING, user=self._expected_user(), place=self.database_place
+        )
 
-    def url_for(self, password: str) -> str:
-        """The URL for the same account with another password: to find out whether it is the person's own."""
-        return self._filled((self.user or "", password))
+    def url_with_password(self, password: str) -> str:
+        """Return the URL for the same account with this password. The caller uses it to check a password that a
+        person has entered.
+        """
+        return self._filled_url((self.user or "", password))
 
-    # -- signing in and out
+    # -- sign-in and sign-out
 
-    def take(self, user: str, password: str) -> None:
-        """Use this account from now on, in this process alone. Raises usage for what can be no account's name."""
-        if not _NAME.fullmatch(user):
-            raise ConsoleError("usage", {"problem": "account_name"})
-        self._asked, self._used = (user, password), None
+    def use_account(self, user: str, password: str) -> None:
+        """Use this account from now on, in this process only. Raises usage for a text that can be no account name."""
+        if not _ACCOUNT_NAME_PATTERN.fullmatch(user):
+            from console.domain.error_reasons import UsageProblem  # late: each import delays the first frame
 
-    def refused(self, trouble: ConsoleError) -> None:
-        """The database was asked and raised that: an account it doesn't accept is not offered again by itself."""
-        if trouble.detail.get("problem") != "access_denied":
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ACCOUNT_NAME})
+        self._entered_account, self._account_in_use = (user, password), None
+
+    def handle_database_error(self, error: ConsoleError) -> None:
+        """Handle an error of the database. If it refused the account, that account is not used again without a
+        person.
+        """
+        if error.detail.get("problem") != SettingProblem.ACCESS_DENIED:
             return
-        if self._asked is None:
-            self.missing = "refused"
-        self._asked = self._used = None
+        if self._entered_account is None:
+            self.sign_in_reason = "refused"
+        self._entered_account = self._account_in_use = None
 
-    def keep(self) -> None:
-        """Keep the account in use in the keyring. Raises bad_profile `no_keyring` or `keyring_failed`."""
-        if self._used is None:
-            raise _bad("sign_in_missing", user=self._presumed(), place=self.place)
-        user, password = self._used[0]
-        self._secrets.keep(self._entry(user), password, VARIABLE)
-        self._secrets.keep(self._who, user, VARIABLE)
+    def store_password(self) -> None:
+        """Store the account in use and its password in the keyring. Raises bad_profile `no_keyring` or
+        `keyring_failed`.
+        """
+        if self._account_in_use is None:
+            raise bad_profile_error(
+                _PASSWORD_VARIABLE,
+                SettingProblem.SIGN_IN_MISSING,
+                user=self._expected_user(),
+                place=self.database_place,
+            )
+        user, password = self._account_in_use[0]
+        self._secrets.store_entry(self._password_entry(user), password, PASSWORD_NAME)
+        self._secrets.store_entry(self._last_user_entry, user, PASSWORD_NAME)
 
-    def is_kept(self) -> bool:
-        """Whether the keyring holds a sign-in for this database. A keyring that can't be read counts as none."""
+    def is_password_stored(self) -> bool:
+        """True if the keyring has account and password for this database; False also if it can't be read."""
         try:
-            return self._kept() is not None
+            return self._stored_account() is not None
         except ConsoleError:
             return False
 
-    def forget(self) -> bool:
-        """Sign out: nothing stays in the keyring, and this process asks again; whether anything was kept."""
+    def sign_out(self) -> bool:
+        """Sign out: delete the entries in the keyring, and require a new sign-in in this process. Return True if
+        there was an entry.
+        """
         user = self.user
-        self._asked, self._used, self._left = None, None, True
-        entries = [self._who] if user is None else [self._entry(user), self._who]
-        return any([self._secrets.forget(entry, VARIABLE) for entry in entries])  # noqa: C419  # all of them go
+        self._entered_account, self._account_in_use, self._has_signed_out = None, None, True
+        entries = [self._last_user_entry] if user is None else [self._password_entry(user), self._last_user_entry]
+        return any([self._secrets.delete_entry(entry, PASSWORD_NAME) for entry in entries])  # noqa: C419  # a list, so that every entry is deleted
 
-    # -- where accounts come from
+    # -- sources of account and password
 
-    def _given(self) -> Account | None:
-        """By the URL or the environment, whole."""
-        url_user, url_password = self._parts["user"], self._parts["password"]
+    def _configured_account(self) -> DatabaseAccount | None:
+        """Return account and password from the URL or the environment; None if one of them is missing."""
+        url_user, url_password = self._url_parts["user"], self._url_parts["password"]
         if url_user and url_password is not None:
             return unquote(url_user), unquote(url_password[1:])
-        password, user = self._secrets.get(VARIABLE, ask_keyring=False), self._presumed()
+        password, user = self._secrets.read_secret(PASSWORD_NAME, ask_keyring=False), self._expected_user()
         return (user, password) if user and password else None
 
-    def _kept(self) -> Account | None:
-        """Only of the account that the settings name; where they name none, of the one that signed in last."""
-        user = self._presumed() or self._remembered()
-        password = self._secrets.kept(self._entry(user), VARIABLE) if user else None
+    def _stored_account(self) -> DatabaseAccount | None:
+        """Return account and password from the keyring: those of the account in the settings, otherwise of the
+        account that signed in last.
+        """
+        user = self._expected_user() or self._last_user()
+        password = self._secrets.read_entry(self._password_entry(user), PASSWORD_NAME) if user else None
         return (user, password) if user and password is not None else None
 
-    def _presumed(self) -> str | None:
-        if self._asked is not None:
-            return self._asked[0]
-        return unquote(self._parts.get("user") or "") or self._named
+    def _expected_user(self) -> str | None:
+        if self._entered_account is not None:
+            return self._entered_account[0]
+        return unquote(self._url_parts.get("user") or "") or self._configured_operator
 
-    def _remembered(self) -> str | None:
-        return self._secrets.kept(self._who, VARIABLE)
+    def _last_user(self) -> str | None:
+        return self._secrets.read_entry(self._last_user_entry, PASSWORD_NAME)
 
-    def _entry(self, user: str) -> str:
-        return f"{user}@{self.place}"
+    def _password_entry(self, user: str) -> str:
+        return f"{user}@{self.database_place}"
 
     @property
-    def _who(self) -> str:
-        return f"account at {self.place}"
+    def _last_user_entry(self) -> str:
+        return f"account at {self.database_place}"
 
-    # -- putting the URL together
+    # -- building the URL
 
-    def _with(self, account: Account, source: Source) -> str:
-        self._used = account, source
-        return self._filled(account)
+    def _use_account(self, account: DatabaseAccount, source: AccountSource) -> str:
+        self._account_in_use = account, source
+        return self._filled_url(account)
 
-    def _filled(self, account: Account) -> str:
+    def _filled_url(self, account: DatabaseAccount) -> str:
         user, password = (quote(part, safe="") for part in account)
-        return f"{self._parts['scheme']}{user}:{password}@{self._parts['rest']}"
-
-
-def _bad(problem: str, **facts: object) -> ConsoleError:
-    return ConsoleError("bad_profile", {"variable": f"CONSOLE_SECRET_{VARIABLE}", "problem": problem} | facts)
+        return f"{self._url_parts['scheme']}{user}:{password}@{self._url_parts['rest']}"

@@ -1,108 +1,129 @@
-"""The profile file: reads `profile.toml`, refuses what it does not know, and says where a mistake stands."""
+"""Read `profile.toml`. Unknown keys are refused, and the error about a mistake names its line."""
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
-from console.domain.errors import ConsoleError
-from console.setting_payments import ATOM_CALLS
-from console.setting_values import Given
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
+from console.settings.provider_access import setting_name_by_profile_key
+from console.settings.value_parsers import RawSetting
 
-MAX_BYTES = 1 << 20
-# Key in the file → the setting, named like the variable that stands over it. The last ones exist here only.
-KEYS: Mapping[str, str] = {
+if TYPE_CHECKING:
+    from console.domain.error_details import BadProfile
+
+MAX_PROFILE_BYTES = 1 << 20
+# Key in the file → name of the setting: that of the environment variable which overrides it, without `CONSOLE_`. The
+# settings with a name in small letters have no variable. The keys of providers are in `provider_access`.
+_SETTING_NAME_BY_KEY: Mapping[str, str] = {
     "database_url": "DATABASE_URL",
     "documents_url": "DOCUMENTS_URL",
     "redis_url": "REDIS_URL",
     "language": "LANGUAGE",
     "operator": "OPERATOR",
     "clients": "CLIENTS",
-    "alarmbox.url": "ALARMBOX_URL",
-    "alarmbox.find_purchases": "ALARMBOX_FIND_PURCHASES",
-    "paypay.url": "PAYPAY_URL",
-    "atom.url": "ATOM_URL",
     "receiver.bind": "RECEIVER_BIND",
     "receiver.port": "RECEIVER_PORT",
     "receiver.trusted_proxies": "RECEIVER_TRUSTED_PROXIES",
     "receiver.certificate": "RECEIVER_CERTIFICATE",
     "receiver.key": "RECEIVER_KEY",
-    "receiver.paypay_webhook_sources": "PAYPAY_WEBHOOK_SOURCES",
     "environment": "environment",
     "idle_lock_minutes": "idle_lock_minutes",
-    "alarmbox.spacing_seconds": "alarmbox.spacing_seconds",
-    "alarmbox.test_account": "alarmbox.test_account",
-    **{
-        f"paypay.{key}": f"paypay.{key}"
-        for key in ("environment", "recon_hosts", "repeated_refunds", "spacing_seconds")
-    },
-    **{
-        f"atom.{key}": f"atom.{key}"
-        for key in (
-            "environment", "verification", "amount_format", "product", "account", "spacing_seconds",
-            *(f"{call}_url" for call in ATOM_CALLS),
-        )
-    },
-}  # fmt: skip
+}
 
 
-_SECTIONS = frozenset(key.partition(".")[0] for key in KEYS if "." in key)
+def read_profile(file: Path) -> dict[str, RawSetting]:
+    """Return the settings of the file by name; empty if the file is missing. Raises `bad_profile` with file, line and
+    key.
+    """
+    content = _read_bytes(file)
+    if content is None:
+        return {}
+    keys = {**_SETTING_NAME_BY_KEY, **setting_name_by_profile_key()}
+    return {keys[key]: RawSetting(key, text, file) for key, text in _checked_entries(file, content, keys)}
 
 
-def read_profile(file: Path) -> dict[str, Given]:
-    """Settings by name; none when the file is missing. Raises `bad_profile` with file, line and key."""
-    raw = _bytes(file)
-    return {} if raw is None else {KEYS[key]: Given(key, text, file) for key, text in _entries(file, raw)}
-
-
-def _bytes(file: Path) -> bytes | None:
+def _read_bytes(file: Path) -> bytes | None:
     try:
         with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            _require_own_file(file, os.fstat(stream.fileno()), SettingProblem.WRITABLE_BY_OTHERS)
+            _require_own_file(
+                file, file.parent.stat(), SettingProblem.FOLDER_WRITABLE_BY_OTHERS, folder=str(file.parent)
+            )
+            content = stream.read(MAX_PROFILE_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as cause:
-        raise _bad(file, "unreadable") from cause
-    if len(raw) > MAX_BYTES:
-        raise _bad(file, "too_large")
-    return raw
+        raise _profile_error(file, SettingProblem.UNREADABLE) from cause
+    if len(content) > MAX_PROFILE_BYTES:
+        raise _profile_error(file, SettingProblem.TOO_LARGE)
+    return content
 
 
-def _entries(file: Path, raw: bytes) -> Iterator[tuple[str, str]]:
-    for key, value in _flat(_table(file, raw)):
-        text = _text(value)
-        if key not in KEYS or text is None:
-            problem = "wrong_type" if key in KEYS else "unknown_key"
-            raise _bad(file, problem, variable=key[:80], line=_line_of(raw, key))
+def _require_own_file(
+    file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfile"]
+) -> None:
+    """Check that only the present user or the administrator can write to the file or folder of this status. Raises
+    bad_profile otherwise.
+
+    A folder with the sticky bit is accepted, because nobody can replace the files of others in it.
+    """
+    if os.name == "nt":
+        return
+    is_shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+    if (is_shared and not is_sticky) or status.st_uid not in (0, os.geteuid()):
+        raise _profile_error(file, problem, **facts)
+
+
+def _checked_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator[tuple[str, str]]:
+    sections = frozenset(key.partition(".")[0] for key in keys if "." in key)
+    for key, value in _flat_entries(_parse_table(file, content), sections):
+        text = _setting_text(value)
+        if key not in keys or text is None:
+            problem = SettingProblem.WRONG_TYPE if key in keys else SettingProblem.UNKNOWN_KEY
+            raise _profile_error(file, problem, variable=key[:80], line=_line_number_of(content, key))
         if text:
             yield key, text
 
 
-def _table(file: Path, raw: bytes) -> dict[str, object]:
+def _parse_table(file: Path, content: bytes) -> dict[str, object]:
     import tomllib
 
     try:
-        return tomllib.loads(raw.decode("utf-8-sig"))
+        return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as cause:
-        raise _bad(file, "not_utf8", line=raw.count(b"\n", 0, cause.start) + 1) from cause
+        raise _profile_error(file, SettingProblem.NOT_UTF8, line=content.count(b"\n", 0, cause.start) + 1) from cause
     except (
         ValueError,
         RecursionError,
-    ) as cause:  # a TOML error is a ValueError, so is a number of 5,000 digits
+    ) as cause:  # a TOML error is a ValueError, and so is a number of 5,000 digits
         line = re.search(r"at line (\d+)", str(cause))
-        raise _bad(file, "corrupt", line=int(line[1]) if line else raw.count(b"\n") + 1) from cause
+        raise _profile_error(
+            file, SettingProblem.CORRUPT, line=int(line[1]) if line else content.count(b"\n") + 1
+        ) from cause
 
 
-def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """`{"alarmbox": {"url": …}}` as `alarmbox.url`; a table below that is a value of the wrong type."""
+def _flat_entries(
+    table: Mapping[str, object], sections: Collection[str], prefix: str = ""
+) -> Iterator[tuple[str, object]]:
+    """Yield each value with its full key: `{"alarmbox": {"url": …}}` as `alarmbox.url`. A table at a deeper level is
+    yielded as a value, and so has the wrong type.
+    """
     for key, value in table.items():
-        if isinstance(value, dict) and not prefix and key in _SECTIONS:
-            yield from _flat(value, f"{key}.")
+        if isinstance(value, dict) and not prefix and key in sections:
+            yield from _flat_entries(value, sections, f"{key}.")
         else:
             yield prefix + key, value
 
 
-def _text(value: object) -> str | None:
-    """The value as the environment would spell it; None for what no setting can be."""
+def _setting_text(value: object) -> str | None:
+    """Return a value in the notation of environment variables (`1` for true, lists with commas); None for a type that
+    no setting has.
+    """
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, str | int | float):
@@ -112,12 +133,16 @@ def _text(value: object) -> str | None:
     return None
 
 
-def _line_of(raw: bytes, key: str) -> int:
-    """The first line that begins with the key's last part; line 1 where it is spelled in another way."""
+def _line_number_of(content: bytes, key: str) -> int:
+    """Return the number of the first line that begins with the last part of the key; 1 if the file has it in another
+    notation.
+    """
     name = re.escape(key.rpartition(".")[2].encode())
-    found = re.search(rb"^[ \t\[]*(?:[\w\"'-]+\.)*[\"']?" + name + rb"[\"']?\s*[=\].]", raw, re.M)
-    return raw.count(b"\n", 0, found.start()) + 1 if found else 1
+    match = re.search(rb"^[ \t\[]*(?:[\w\"'-]+\.)*[\"']?" + name + rb"[\"']?\s*[=\].]", content, re.M)
+    return content.count(b"\n", 0, match.start()) + 1 if match else 1
 
 
-def _bad(file: Path, problem: str, **facts: object) -> ConsoleError:
-    return ConsoleError("bad_profile", {"variable": file.name, "problem": problem, "file": str(file)} | facts)
+def _profile_error(file: Path, problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
+    return ConsoleError(
+        ErrorCode.BAD_PROFILE, {"variable": file.name, "problem": problem, "file": str(file), **facts}
+    )

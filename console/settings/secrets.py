@@ -1,4 +1,6 @@
-"""Secrets of this desk: the environment first, then the system's keyring; never shown, never copied."""
+"""Secrets of this desk: from the environment variables, otherwise from the system's keyring. They are never shown,
+and not stored anywhere else.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -6,15 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, Protocol, Self
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
+from console.settings.private_files import make_private_file, make_private_folder
+from console.settings.value_parsers import bad_profile_error
 
-SHORTEST_STORE_KEY = 16
-STORE_KEY = "STORE_KEY"
-_PREFIX = "CONSOLE_SECRET_"
-_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
-# The system's own keyrings. Everything else that keyring knows (plain files, null, chains set up by a
-# configuration file) is passed over: a secret is either kept well or not at all.
-_BACKENDS = (
+MIN_STORE_KEY_LENGTH = 16
+STORE_KEY_NAME = "STORE_KEY"
+VARIABLE_PREFIX = "CONSOLE_SECRET_"
+_SECRET_NAME_PATTERN = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
+# The keyrings of the operating systems. Other backends of the package keyring (plain files, null, combinations from
+# a configuration file) aren't used, because they don't protect a secret.
+_KEYRING_BACKENDS = (
     ("keyring.backends.Windows", "WinVaultKeyring"),
     ("keyring.backends.macOS", "Keyring"),
     ("keyring.backends.SecretService", "Keyring"),
@@ -23,7 +28,7 @@ _BACKENDS = (
 
 
 class Keyring(Protocol):
-    """What we use of a keyring backend."""
+    """The methods of a keyring backend that this program uses."""
 
     def get_password(self, service: str, username: str) -> str | None: ...
 
@@ -33,20 +38,20 @@ class Keyring(Protocol):
 
 
 def system_keyring() -> Keyring | None:
-    """The first of the accepted backends that works here, None on a machine without one."""
+    """Return the first backend of _KEYRING_BACKENDS that works on this machine; None without one."""
     from importlib import import_module
 
-    for module, name in _BACKENDS:
+    for module, name in _KEYRING_BACKENDS:
         backend = getattr(import_module(module), name)
         if backend.viable:
-            found: Keyring = backend()
-            return found
+            keyring: Keyring = backend()
+            return keyring
     return None
 
 
-class Unshown:
-    """Holds secrets. Copies are the object itself, pickling is refused and `repr` is a fixed text, so that no log
-    line, no `asdict` and no other process ever gets a value that was not asked for by name.
+class HiddenSecrets:
+    """Base class of objects with secrets. Copying returns the object itself, pickling is refused and `repr` is a
+    fixed text. So a log line, `asdict` or another process never contains a secret by accident.
     """
 
     def __repr__(self) -> str:
@@ -62,8 +67,8 @@ class Unshown:
         raise TypeError("secrets do not travel: give the other process its environment")
 
 
-class SecretStore(Unshown):
-    """Secrets by name (`ALARMBOX_CLIENT_ID`), and the URLs that may hold a password."""
+class SecretStore(HiddenSecrets):
+    """The secrets by name (`ALARMBOX_CLIENT_ID`), and the URLs that may contain a password."""
 
     def __init__(
         self,
@@ -73,119 +78,134 @@ class SecretStore(Unshown):
         urls: Mapping[str, str] | None = None,
         keyring: Callable[[], Keyring | None] = system_keyring,
     ) -> None:
-        named = {name.removeprefix(_PREFIX): value for name, value in env.items() if name.startswith(_PREFIX)}
-        self._given = {name: value for name, value in named.items() if value}
+        names_in_environment = {
+            name.removeprefix(VARIABLE_PREFIX): value
+            for name, value in env.items()
+            if name.startswith(VARIABLE_PREFIX)
+        }
+        self._environment = {name: value for name, value in names_in_environment.items() if value}
         self._home = home
         self._urls = dict(urls or {})
         self._open_keyring = keyring
 
     @property
-    def service(self) -> str:
-        """The name under which the keyring holds this desk's secrets: two homes never share any."""
+    def keyring_service(self) -> str:
+        """The service name under which the keyring has this desk's entries. It contains the home folder, so desks
+        with different homes have different entries.
+        """
         return f"support-console:{self._home}"
 
-    def url(self, name: str) -> str | None:
+    def environment_url(self, name: str) -> str | None:
+        """Return the URL of this name, which may contain a password; None if there is none."""
         return self._urls.get(name)
 
-    def names(self) -> frozenset[str]:
-        """Which secrets the environment gives."""
-        return frozenset(self._given)
+    def environment_names(self) -> frozenset[str]:
+        """Return the names of the secrets in the environment variables, without the prefix."""
+        return frozenset(self._environment)
 
-    def get(self, name: str, *, ask_keyring: bool = True) -> str | None:
-        """The secret, or None. Raises `bad_profile` when a keyring is there and can't be read."""
-        if not _NAME.fullmatch(name):
+    def read_secret(self, name: str, *, ask_keyring: bool = True) -> str | None:
+        """Return the secret of this name, from the environment variables, otherwise (with `ask_keyring`) from the
+        keyring; None if it is missing. Raises `bad_profile` if there is a keyring that can't be read.
+        """
+        if not _SECRET_NAME_PATTERN.fullmatch(name):
             raise ValueError(f"not the name of a secret: {name!r}")
-        return self._given.get(name) or (self._from_keyring(name) if ask_keyring else None)
+        return self._environment.get(name) or (self._read_from_keyring(name) if ask_keyring else None)
 
-    # -- what is kept in the keyring for a person: entries by name, `variable` is what may be given instead
+    # -- entries of the keyring; `variable` is the secret's name in the environment, which may be set instead
 
-    def can_keep(self) -> bool:
-        """Whether there is a real keyring here. One that is there and locked counts: using it says so."""
+    def has_keyring(self) -> bool:
+        """True if there is a system keyring, even a locked one: an error is reported when it is used."""
         try:
             return self._open_keyring() is not None
-        except Exception:  # a backend raises what its system raises
+        except Exception:  # the type of the exception depends on the backend
             return True
 
-    def kept(self, entry: str, variable: str) -> str | None:
-        """What the keyring holds, None without a keyring. Raises `bad_profile` where it can't be read."""
-        backend = self._keyring(variable)
-        with _said(variable):
-            return backend.get_password(self.service, entry) if backend else None
+    def read_entry(self, entry: str, variable: str) -> str | None:
+        """Return the keyring's entry of this name; None without an entry or a keyring. Raises `bad_profile` if it
+        can't be read.
+        """
+        backend = self._require_keyring(variable)
+        with _keyring_errors(variable):
+            return backend.get_password(self.keyring_service, entry) if backend else None
 
-    def keep(self, entry: str, value: str, variable: str) -> None:
-        """Keep it in the keyring and nowhere else. Raises `bad_profile` where there is none or it refuses."""
-        backend = self._keyring(variable)
+    def store_entry(self, entry: str, value: str, variable: str) -> None:
+        """Store an entry in the keyring. Raises `bad_profile` if there is no keyring, or if it refuses the entry."""
+        backend = self._require_keyring(variable)
         if backend is None:
-            raise _bad(variable, "no_keyring")
-        with _said(variable):
-            backend.set_password(self.service, entry, value)
+            raise bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.NO_KEYRING)
+        with _keyring_errors(variable):
+            backend.set_password(self.keyring_service, entry, value)
 
-    def forget(self, entry: str, variable: str) -> bool:
-        """Take it out of the keyring; whether there was anything."""
-        backend = self._keyring(variable)
-        if backend is None or self.kept(entry, variable) is None:
+    def delete_entry(self, entry: str, variable: str) -> bool:
+        """Delete an entry of the keyring. Return True if it existed."""
+        backend = self._require_keyring(variable)
+        if backend is None or self.read_entry(entry, variable) is None:
             return False
-        with _said(variable):
-            backend.delete_password(self.service, entry)
+        with _keyring_errors(variable):
+            backend.delete_password(self.keyring_service, entry)
         return True
 
-    def store_key(self, *, may_make: bool) -> str:
-        """The key of stored tokens and spooled answers: given, kept, or (`may_make`) made and kept now.
+    def store_key(self, *, may_create: bool) -> str:
+        """Return the key that encrypts stored tokens and spooled answers: from the environment variable or the
+        keyring; with `may_create`, a missing key is created in the keyring.
 
-        Raises `bad_profile` when there is none, or when it is shorter than 16 characters.
+        Raises `bad_profile` if there is none, or if it has fewer than 16 characters.
         """
-        key = self.get(STORE_KEY) or (self._made_key() if may_make else None)
+        key = self.read_secret(STORE_KEY_NAME) or (self._store_new_key() if may_create else None)
         if key is None:
-            raise _bad(STORE_KEY, "store_key_missing")
-        if len(key) < SHORTEST_STORE_KEY:
-            raise _bad(STORE_KEY, "store_key_short")
+            raise bad_profile_error(VARIABLE_PREFIX + STORE_KEY_NAME, SettingProblem.STORE_KEY_MISSING)
+        if len(key) < MIN_STORE_KEY_LENGTH:
+            raise bad_profile_error(VARIABLE_PREFIX + STORE_KEY_NAME, SettingProblem.STORE_KEY_SHORT)
         return key
 
-    def _from_keyring(self, name: str) -> str | None:
-        return self.kept(name, name)
+    def _read_from_keyring(self, name: str) -> str | None:
+        return self.read_entry(name, name)
 
-    def _keyring(self, variable: str) -> Keyring | None:
-        with _said(variable):
+    def _require_keyring(self, variable: str) -> Keyring | None:
+        with _keyring_errors(variable):
             return self._open_keyring()
 
-    def _made_key(self) -> str | None:
-        """Make the key, once for all processes of the desk; None without a real keyring."""
+    def _store_new_key(self) -> str | None:
+        """Create the key in the keyring, only once for all processes of the desk, and return it; None without a
+        system keyring.
+        """
         import secrets
 
-        if self._keyring(STORE_KEY) is None:
+        if self._require_keyring(STORE_KEY_NAME) is None:
             return None
-        with _alone(self._home / "store-key.lock"):
-            kept = self._from_keyring(STORE_KEY)
-            if kept is None:
-                self.keep(STORE_KEY, secrets.token_urlsafe(32), STORE_KEY)
-            return kept or self._from_keyring(STORE_KEY)
+        with _exclusive_lock(self._home / "store-key.lock"):
+            key = self._read_from_keyring(STORE_KEY_NAME)
+            if key is None:
+                self.store_entry(STORE_KEY_NAME, secrets.token_urlsafe(32), STORE_KEY_NAME)
+            return key or self._read_from_keyring(STORE_KEY_NAME)
 
 
 @contextmanager
-def _said(variable: str) -> Iterator[None]:
-    """A keyring that fails is a setting that is missing: it says which one may be given instead."""
+def _keyring_errors(variable: str) -> Iterator[None]:
+    """Turn any error of the keyring into `bad_profile`, which names the environment variable that may be set
+    instead.
+    """
     try:
         yield
-    except Exception as cause:  # a backend raises what its system raises
-        raise _bad(variable, "keyring_failed") from cause
+    except Exception as cause:  # the type of the exception depends on the backend
+        raise bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.KEYRING_FAILED) from cause
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process of the desk at a time: an exclusive lock that the system drops when its holder dies."""
+def _exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock among the processes of the desk during the block. The system releases it if the process
+    ends. Raises storage_full.
+    """
     import sqlite3
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = sqlite3.connect(path, timeout=30, isolation_level=None)
-        lock.execute("BEGIN EXCLUSIVE")
+        make_private_folder(path.parent)
+        make_private_file(path)
+        lock_file = sqlite3.connect(path, timeout=30, isolation_level=None)
+        lock_file.execute("BEGIN EXCLUSIVE")
     except (OSError, sqlite3.Error) as cause:
-        raise ConsoleError("storage_full", {"path": str(path), "reason": "not_writable"}) from cause
+        raise ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(path), "reason": "not_writable"}) from cause
     try:
         yield
     finally:
-        lock.close()
-
-
-def _bad(name: str, problem: str) -> ConsoleError:
-    return ConsoleError("bad_profile", {"variable": _PREFIX + name, "problem": problem})
+        lock_file.close()

@@ -1,60 +1,50 @@
-"""What a desk is told: the environment over the profile file, secrets from the environment or the keyring."""
+"""Settings of a desk. An environment variable overrides the profile file; secrets come from environment variables or
+the keyring.
+"""
 
 import os
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
-from console.domain.errors import ConsoleError
-from console.profile_file import read_profile
-from console.secret_store import Keyring, SecretStore, system_keyring
-from console.setting_alerts import AlertSettings, alert_settings
-from console.setting_payments import AtomSettings, PayPaySettings, atom_settings, paypay_settings, spacing
-from console.setting_urls import (
-    database_url,
-    documents_url,
+from console.domain.payments import provider_registry
+from console.domain.setting_problems import SettingProblem
+from console.settings.alerts import AlertSettings, read_alert_settings
+from console.settings.database_login import SignIn
+from console.settings.profile_file import read_profile
+from console.settings.provider_access import (
+    ConfiguredProvider,
+    ProviderAccess,
+    S,
+    access_by_provider,
+    credential_names,
+    needed_secret_names,
+    parse_seconds,
+    spacing_seconds,
+)
+from console.settings.secrets import STORE_KEY_NAME, VARIABLE_PREFIX, Keyring, SecretStore, system_keyring
+from console.settings.urls import (
     folder_url,
     is_loopback,
-    masked,
-    provider_url,
-    redis_url,
+    mask_password,
+    parse_database_url,
+    parse_documents_url,
+    parse_hosts,
+    parse_provider_url,
+    parse_redis_url,
+    require_known_host,
     sqlite_url,
 )
-from console.setting_values import CLIENT_ID, Given
-from console.sign_in import SignIn
-
-PROVIDERS = ("alarmbox", "paypay", "atom")
-_LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
-# What a provider can't be reached without. The AlarmBox refresh token is not among them: after the first
-# time it lives in the database.
-_CREDENTIALS: Mapping[str, tuple[str, ...]] = {
-    "alarmbox": ("ALARMBOX_CLIENT_ID", "ALARMBOX_CLIENT_SECRET"),
-    "paypay": ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID"),
-    "atom": ("ATOM_MERCH_ID", "ATOM_PASSWORD"),
-}
-_KEYS = ("REQUEST_KEY", "REQUEST_SALT", "RESPONSE_KEY", "RESPONSE_SALT", "REQUEST_HASH_KEY", "RESPONSE_HASH_KEY")
-NEEDED: Mapping[str, tuple[str, ...]] = {
-    **_CREDENTIALS,
-    "atom": (*_CREDENTIALS["atom"], *(f"ATOM_{name}" for name in _KEYS)),
-}
-"""Every secret without which a provider can't be asked."""
+from console.settings.value_parsers import CLIENT_ID_PATTERN, RawSetting, bad_profile_error, choice_parser
 
 ALARMBOX_SPACING_SECONDS = 1.0
 RECEIVER_PORT = 8089
 IDLE_LOCK_MINUTES = 10
-VARIABLES = tuple(
-    f"CONSOLE_{name}"
-    for name in (
-        "DATABASE_URL", "DOCUMENTS_URL", "REDIS_URL", "LANGUAGE", "OPERATOR", "CLIENTS",
-        "ALARMBOX_URL", "PAYPAY_URL", "ATOM_URL", "ALARMBOX_FIND_PURCHASES",
-        "RECEIVER_BIND", "RECEIVER_PORT", "RECEIVER_TRUSTED_PROXIES", "RECEIVER_CERTIFICATE", "RECEIVER_KEY",
-        "PAYPAY_WEBHOOK_SOURCES",
-        "REFUND_COOLING_OFF_SECONDS", "TIME_SCALE", "LEASES", "FAILPOINT", "TEST_NUMBERS",
-        "ALERTS_WEBHOOK_URL", "ALERTS_WEBHOOK_NETWORKS", "ALERTS_KAFKA_BROKERS",
-    )
-)  # fmt: skip
+_NOTICE_KEY_PATTERN = re.compile(r"NOTICE_[A-Z0-9_]+_KEY")
+_HIGHEST_DESCRIPTOR = 1_048_576
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -62,10 +52,11 @@ D = TypeVar("D")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that differs between desks, checked. Durations in seconds, paths absolute.
+    """All settings of a desk, validated. Paths are absolute.
 
-    `failpoint` is (step, nth passing, action). Secrets and the URLs that may hold a password are no fields:
-    they are asked for by name and appear in no `repr`, no `asdict` and no pickle.
+    `failpoint` is (step, count, action): the action happens when the step is reached for the count-th time. Secrets
+    and URLs that may contain a password are not fields: they are read by name, and no `repr`, `asdict` or pickle
+    contains them.
     """
 
     home: Path
@@ -74,9 +65,7 @@ class Settings:
     language: Literal["ja", "en"]
     operator: str | None
     clients: frozenset[str] | None
-    alarmbox_url: str | None
-    paypay_url: str | None
-    atom_url: str | None
+    provider_urls: Mapping[str, str | None]  # by provider; None: the provider's own hosts
     alarmbox_find_purchases: bool
     alarmbox_spacing_seconds: float
     alarmbox_test_account: bool
@@ -85,192 +74,255 @@ class Settings:
     leases: bool
     failpoint: tuple[str, int, str] | None
     refund_cooling_off_seconds: int | None
-    paypay: PayPaySettings
-    atom: AtomSettings
+    provider_settings: Mapping[str, object]  # by payment provider; read with `provider_settings_of`
     alerts: AlertSettings
     receiver_bind: str
     receiver_port: int
     receiver_trusted_proxies: tuple[str, ...]
     receiver_certificate: Path | None
     receiver_key: Path | None
-    paypay_webhook_sources: tuple[str, ...]
     environment_word: Literal["production", "test", "training"]
     idle_lock_seconds: int
+    operator_password_fd: int | None  # file descriptor from which a program gives the password of a decision
     secrets: SecretStore = field(repr=False, compare=False)
     sign_in: SignIn = field(repr=False, compare=False)
 
     @staticmethod
     def load(env: Mapping[str, str] | None = None) -> "Settings":
-        """Read `env` (default: the process's) over `profile.toml` in the home folder; creates nothing.
+        """Read the settings from `env` (None: the environment of the process) and from `profile.toml` in the home
+        folder. Creates no file or folder.
 
-        Raises `bad_profile` with detail.variable and detail.problem, and file and line where it is the file.
+        Raises `bad_profile` with detail.variable and detail.problem; for the profile file also with file and line.
         """
         return load_settings(os.environ if env is None else env)
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL, a server's password included: hand it on, never show it.
+        """The SQLAlchemy URL, for a server with its password. It must not be shown.
 
-        Raises `bad_profile` where a server's account or password isn't known yet: somebody has to sign in.
+        Raises `bad_profile` if database account or password are unknown, so that a person must sign in.
         """
-        return self.sign_in.url()
+        return self.sign_in.database_url()
 
     @property
-    def database_shown(self) -> str:
-        """The database for people: no password."""
-        return masked(self.secrets.url("DATABASE_URL") or "")
+    def masked_database_url(self) -> str:
+        """The URL of the database without a password, which may be shown."""
+        return mask_password(self.secrets.environment_url("DATABASE_URL") or "")
 
     @property
     def redis_url(self) -> str | None:
-        """Where the optional cache answers; may hold a password."""
-        return self.secrets.url("REDIS_URL") or None
+        """The URL of the optional cache; it may contain a password. None without a cache."""
+        return self.secrets.environment_url("REDIS_URL") or None
 
-    def url(self, provider: str) -> str | None:
-        """The configured origin of `alarmbox`, `paypay` or `atom`; None: the provider's own hosts."""
-        return {"alarmbox": self.alarmbox_url, "paypay": self.paypay_url, "atom": self.atom_url}[provider]
+    def provider_url(self, provider: str) -> str | None:
+        """Return the origin that is configured for a provider; None if the provider's own hosts are used."""
+        return self.provider_urls[provider]
 
-    def on_loopback(self, provider: str) -> bool:
-        url = self.url(provider)
+    def provider_settings_of(self, provider: ConfiguredProvider[S]) -> S:
+        """Return the settings that a payment provider has read for itself."""
+        return cast(S, self.provider_settings[provider.name])
+
+    def is_on_loopback(self, provider: str) -> bool:
+        """True if the origin that is configured for the provider is on this machine."""
+        url = self.provider_url(provider)
         return url is not None and is_loopback(url)
 
-    def enabled(self, provider: str) -> bool:
-        """Whether the provider has a URL of its own here, or credentials. May ask the keyring."""
-        return self.url(provider) is not None or all(map(self.secret, _CREDENTIALS[provider]))
+    def is_enabled(self, provider: str) -> bool:
+        """True if the provider has a configured URL, or all its credentials. May read the keyring."""
+        return self.provider_url(provider) is not None or all(map(self.secret, credential_names(provider)))
 
-    def missing(self, provider: str) -> tuple[str, ...]:
-        """The variables of the secrets that a provider lacks here. May ask the keyring."""
-        return tuple(f"CONSOLE_SECRET_{name}" for name in NEEDED[provider] if not self.secret(name))
+    def missing_secret_names(self, provider: str) -> tuple[str, ...]:
+        """Return the environment variables of the provider's missing secrets. May read the keyring."""
+        return tuple(f"CONSOLE_SECRET_{name}" for name in needed_secret_names(provider) if not self.secret(name))
+
+    def secrets_of(self, provider: str) -> dict[str, str]:
+        """Return all secrets that a provider needs, by name without the provider's prefix (`API_KEY`). A missing
+        secret is an empty text.
+
+        May read the keyring.
+        """
+        return {
+            name.removeprefix(f"{provider.upper()}_"): self.secret(name) or ""
+            for name in needed_secret_names(provider)
+        }
 
     def secret(self, name: str) -> str | None:
-        """A secret by its name (`ALARMBOX_CLIENT_ID`), environment first, then keyring; else None.
+        """Return a secret by its name (`ALARMBOX_CLIENT_ID`), from the environment variables, otherwise from the
+        keyring; None if it is missing.
 
-        While a switch for tests is on, the keyring stays closed for providers: their real credentials can't
-        be reached by a process whose clock runs fast or which dies on purpose.
+        While a test switch is on, the keyring is not read for secrets of providers, so that a process with a fast
+        clock or a failpoint can't use real credentials.
         """
         provider = name.split("_")[0].lower()
-        return self.secrets.get(name, ask_keyring=not (self.switches and provider in PROVIDERS))
+        return self.secrets.read_secret(
+            name, ask_keyring=not (self.active_switches and provider in access_by_provider())
+        )
+
+    def credential_variables(self) -> tuple[str, ...]:
+        """Return the environment variables with credentials of providers, keys of notices, or the store key."""
+        names = self.secrets.environment_names()
+        notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
+        return tuple(f"{VARIABLE_PREFIX}{name}" for name in sorted(names & set(_credential_names()) | notice_keys))
+
+    def credential_entries(self) -> tuple[str, ...]:
+        """Return the names of the keyring's entries with credentials of providers, or with the store key. Raises
+        `bad_profile` if there is a keyring that can't be read.
+        """
+        return tuple(name for name in _credential_names() if self.secrets.read_entry(name, name))
 
     def store_key(self) -> str:
-        """The key of stored tokens and spooled answers, at least 16 characters.
+        """Return the key that encrypts stored tokens and spooled answers; it has at least 16 characters.
 
-        For an embedded database one is made in the system's keyring when there is none yet. Raises
-        `bad_profile` when there is no key and nowhere to keep one.
+        For an SQLite database, a missing key is created in the system's keyring. Raises `bad_profile` if there is
+        neither a key nor a keyring.
         """
-        return self.secrets.store_key(may_make=self.database_path is not None)
+        return self.secrets.store_key(may_create=self.database_path is not None)
 
     def knows_client(self, client_id: str) -> bool:
-        """Whether the id has the right form and is one of the clients that exist."""
-        return bool(CLIENT_ID.fullmatch(client_id)) and (self.clients is None or client_id in self.clients)
+        """True if the text is a client id and one of the configured clients (without configured clients: any)."""
+        return bool(CLIENT_ID_PATTERN.fullmatch(client_id)) and (self.clients is None or client_id in self.clients)
 
     @property
-    def switches(self) -> tuple[str, ...]:
-        """The variables in force that are allowed with providers on this machine alone."""
-        on = {
+    def active_switches(self) -> tuple[str, ...]:
+        """The environment variables of the test switches that are on. They are allowed only if all providers are on
+        this machine.
+        """
+        states = {
             "CONSOLE_TIME_SCALE": self.time_scale != 1,
             "CONSOLE_LEASES": not self.leases,
             "CONSOLE_FAILPOINT": self.failpoint is not None,
             "CONSOLE_REFUND_COOLING_OFF_SECONDS": self.refund_cooling_off_seconds is not None,
             "CONSOLE_TEST_NUMBERS": self.test_numbers and not self.alarmbox_test_account,
         }
-        return tuple(name for name, is_on in on.items() if is_on)
+        return tuple(name for name, is_on in states.items() if is_on)
+
+
+def _credential_names() -> tuple[str, ...]:
+    """Return the names of all secrets of providers, and of the store key."""
+    of_providers = (name for provider in access_by_provider() for name in needed_secret_names(provider))
+    return (*of_providers, "ALARMBOX_REFRESH_TOKEN", STORE_KEY_NAME)
 
 
 def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | None] = system_keyring) -> Settings:
-    """`Settings.load`, with the keyring to ask."""
-    home = _home(env)
-    given = _Sources(read_profile(home / "profile.toml") | _from_environment(env))
+    """Read the settings as `Settings.load` does. `keyring` returns the keyring, None without one."""
+    home = _home_folder(env)
+    setting_source = _SettingSource(env, read_profile(home / "profile.toml"))
     default_database = home / "console.db"
-    database, file = given.get("DATABASE_URL", database_url, (sqlite_url(default_database), default_database))
-    urls = {"DATABASE_URL": database, "REDIS_URL": given.get("REDIS_URL", redis_url, "")}
-    alarmbox = given.get("ALARMBOX_URL", provider_url, None)
-    paypay, atom = given.get("PAYPAY_URL", provider_url, None), given.get("ATOM_URL", provider_url, None)
-    pause = spacing(alarmbox, ALARMBOX_SPACING_SECONDS)
-    operator = given.get("OPERATOR", Given.operator, None)
+    database, file = setting_source.get(
+        "DATABASE_URL", parse_database_url, (sqlite_url(default_database), default_database)
+    )
+    urls = {"DATABASE_URL": database, "REDIS_URL": setting_source.get("REDIS_URL", parse_redis_url, "")}
+    hosts = setting_source.get("PROVIDER_HOSTS", parse_hosts, ())
+    provider_urls = {
+        name: _read_provider_url(name, access, setting_source, hosts) for name, access in access_by_provider().items()
+    }
+    default_spacing = spacing_seconds(provider_urls["alarmbox"], ALARMBOX_SPACING_SECONDS)
+    payment_providers = provider_registry.registered_parts(ConfiguredProvider)
+    operator = setting_source.get("OPERATOR", RawSetting.parse_operator, None)
     secrets = SecretStore(env, home, urls=urls, keyring=keyring)
     settings = Settings(
         home=home,
         database_path=file,
-        documents_url=given.get("DOCUMENTS_URL", documents_url, folder_url(home / "documents")),
-        language=given.get("LANGUAGE", Given.language, system_language(env)),
+        documents_url=setting_source.get("DOCUMENTS_URL", parse_documents_url, folder_url(home / "documents")),
+        language=setting_source.get("LANGUAGE", choice_parser("ja", "en"), system_language(env)),
         operator=operator,
-        clients=given.get("CLIENTS", Given.clients, None),
-        alarmbox_url=alarmbox,
-        paypay_url=paypay,
-        atom_url=atom,
-        alarmbox_find_purchases=given.get("ALARMBOX_FIND_PURCHASES", Given.flag, False),
-        alarmbox_spacing_seconds=given.get("alarmbox.spacing_seconds", _seconds, pause),
-        alarmbox_test_account=given.get("alarmbox.test_account", Given.flag, False),
-        test_numbers=given.get("TEST_NUMBERS", Given.flag, False),
-        time_scale=given.get("TIME_SCALE", lambda it: it.number(1, 100), 1.0),
-        leases=given.get("LEASES", lambda it: it.one_of("on", "off") == "on", True),
-        failpoint=given.get("FAILPOINT", Given.failpoint, None),
-        refund_cooling_off_seconds=given.get("REFUND_COOLING_OFF_SECONDS", _whole_seconds, None),
-        paypay=paypay_settings(given, paypay),
-        atom=atom_settings(given, atom),
-        alerts=alert_settings(given),
-        receiver_bind=given.get("RECEIVER_BIND", Given.address, "127.0.0.1"),
-        receiver_port=given.get("RECEIVER_PORT", lambda it: it.whole(0, 65535), RECEIVER_PORT),
-        receiver_trusted_proxies=given.get("RECEIVER_TRUSTED_PROXIES", Given.networks, ()),
-        receiver_certificate=given.get("RECEIVER_CERTIFICATE", Given.path, None),
-        receiver_key=given.get("RECEIVER_KEY", Given.path, None),
-        paypay_webhook_sources=given.get("PAYPAY_WEBHOOK_SOURCES", Given.networks, _LOOPBACK_NETWORKS),
-        environment_word=given.get("environment", Given.environment_word, "production"),
-        idle_lock_seconds=60 * given.get("idle_lock_minutes", lambda it: it.whole(1, 120), IDLE_LOCK_MINUTES),
+        clients=setting_source.get("CLIENTS", RawSetting.parse_clients, None),
+        provider_urls=provider_urls,
+        alarmbox_find_purchases=setting_source.get("ALARMBOX_FIND_PURCHASES", RawSetting.parse_flag, False),
+        alarmbox_spacing_seconds=setting_source.get("alarmbox.spacing_seconds", parse_seconds, default_spacing),
+        alarmbox_test_account=setting_source.get("alarmbox.test_account", RawSetting.parse_flag, False),
+        test_numbers=setting_source.get("TEST_NUMBERS", RawSetting.parse_flag, False),
+        time_scale=setting_source.get("TIME_SCALE", lambda raw: raw.parse_number(1, 100), 1.0),
+        leases=setting_source.get("LEASES", lambda raw: choice_parser("on", "off")(raw) == "on", True),
+        failpoint=setting_source.get("FAILPOINT", RawSetting.parse_failpoint, None),
+        refund_cooling_off_seconds=setting_source.get(
+            "REFUND_COOLING_OFF_SECONDS", lambda raw: raw.parse_integer(0, 999_999), None
+        ),
+        provider_settings={
+            plugin.name: plugin.read_settings(setting_source, provider_urls[plugin.name], hosts)
+            for plugin in payment_providers
+        },
+        alerts=read_alert_settings(setting_source),
+        receiver_bind=setting_source.get("RECEIVER_BIND", RawSetting.parse_address, "127.0.0.1"),
+        receiver_port=setting_source.get("RECEIVER_PORT", lambda raw: raw.parse_integer(0, 65535), RECEIVER_PORT),
+        receiver_trusted_proxies=setting_source.get("RECEIVER_TRUSTED_PROXIES", RawSetting.parse_networks, ()),
+        receiver_certificate=setting_source.get("RECEIVER_CERTIFICATE", RawSetting.parse_path, None),
+        receiver_key=setting_source.get("RECEIVER_KEY", RawSetting.parse_path, None),
+        environment_word=setting_source.get(
+            "environment", choice_parser("production", "test", "training"), "production"
+        ),
+        idle_lock_seconds=60
+        * setting_source.get("idle_lock_minutes", lambda raw: raw.parse_integer(1, 120), IDLE_LOCK_MINUTES),
+        operator_password_fd=setting_source.get(
+            "OPERATOR_PASSWORD_FD", lambda raw: raw.parse_integer(0, _HIGHEST_DESCRIPTOR), None
+        ),
         secrets=secrets,
         sign_in=SignIn(database, operator, secrets),
     )
-    return _checked_as_a_whole(settings, named="environment" in given.settings)
+    return _require_consistent(settings, has_configured_environment=setting_source.find("environment") is not None)
 
 
-def _checked_as_a_whole(settings: Settings, *, named: bool) -> Settings:
-    """Rules over several settings: switches for tests and a word for training keep off real money."""
-    abroad = _beyond_this_machine(settings)
-    if settings.switches and abroad:
-        raise _refused(settings.switches[0], "loopback_only", provider=abroad[0])
-    if settings.environment_word == "training" and abroad:
-        raise _refused("environment", "training_reaches_provider", provider=abroad[0])
-    local = settings.alarmbox_test_account or (not abroad and any(map(settings.url, PROVIDERS)))
-    return replace(settings, environment_word="test") if local and not named else settings
+def _read_provider_url(
+    provider: str, access: ProviderAccess, setting_source: "_SettingSource", hosts: Collection[str]
+) -> str | None:
+    known_hosts = {*access.hosts, *hosts}
+    return setting_source.get(
+        f"{provider.upper()}_URL", lambda raw: require_known_host(raw, parse_provider_url(raw), known_hosts), None
+    )
 
 
-def _beyond_this_machine(settings: Settings) -> list[str]:
-    """Providers that are configured, by URL or by a given credential, and don't answer on loopback."""
-    prefixes = {name.split("_")[0].lower() for name in settings.secrets.names()}
+def _require_consistent(settings: Settings, *, has_configured_environment: bool) -> Settings:
+    """Check the rules about several settings: test switches and the environment `training` are refused together with
+    real providers. Return the settings. If no environment is configured, it becomes `test` for a test account at
+    AlarmBox, or if all configured providers are on this machine.
+    """
+    remote_providers = _remote_providers(settings)
+    if settings.active_switches and remote_providers:
+        raise bad_profile_error(
+            settings.active_switches[0], SettingProblem.LOOPBACK_ONLY, provider=remote_providers[0]
+        )
+    if settings.environment_word == "training" and remote_providers:
+        raise bad_profile_error("environment", SettingProblem.TRAINING_REACHES_PROVIDER, provider=remote_providers[0])
+    is_test = settings.alarmbox_test_account or (not remote_providers and any(settings.provider_urls.values()))
+    return replace(settings, environment_word="test") if is_test and not has_configured_environment else settings
+
+
+def _remote_providers(settings: Settings) -> list[str]:
+    """Return the providers that are configured (by a URL, or by a credential in the environment variables) and are
+    not on this machine.
+    """
+    prefixes = {name.split("_")[0].lower() for name in settings.secrets.environment_names()}
     return [
-        name for name in PROVIDERS if not settings.on_loopback(name) and (settings.url(name) or name in prefixes)
+        name
+        for name in access_by_provider()
+        if not settings.is_on_loopback(name) and (settings.provider_url(name) or name in prefixes)
     ]
 
 
-class _Sources:
-    """Settings by name as they were written; what nobody wrote takes its default."""
+class _SettingSource:
+    """The texts of the settings. A name in capitals is an environment variable without `CONSOLE_`, which overrides
+    the profile file; any other name is a key that only the profile file can have. An empty variable counts as unset.
+    """
 
-    def __init__(self, settings: Mapping[str, Given]) -> None:
-        self.settings = settings
+    def __init__(self, env: Mapping[str, str], profile: Mapping[str, RawSetting]) -> None:
+        self._env = env
+        self._profile = profile
 
-    def get(self, name: str, parse: Callable[[Given], T], default: D) -> T | D:
-        return parse(self.settings[name]) if name in self.settings else default
+    def find(self, name: str) -> RawSetting | None:
+        text = self._env.get(f"CONSOLE_{name}", "").strip() if name.isupper() else ""
+        return RawSetting(f"CONSOLE_{name}", text) if text else self._profile.get(name)
 
-
-def _from_environment(env: Mapping[str, str]) -> dict[str, Given]:
-    """What the environment says; an empty variable counts as unset."""
-    named = (Given(variable, env.get(variable, "").strip()) for variable in VARIABLES)
-    return {given.name.removeprefix("CONSOLE_"): given for given in named if given.text}
-
-
-def _seconds(given: Given) -> float:
-    return given.number(0, 3600)
+    def get(self, name: str, parse: Callable[[RawSetting], T], default: D) -> T | D:
+        raw = self.find(name)
+        return default if raw is None else parse(raw)
 
 
-def _whole_seconds(given: Given) -> int:
-    return given.whole(0, 999_999)
-
-
-def _home(env: Mapping[str, str]) -> Path:
+def _home_folder(env: Mapping[str, str]) -> Path:
     for name, value in env.items():
         if name.startswith("CONSOLE_") and not _is_text(value):
-            raise _refused(name, "not_utf8")
+            raise bad_profile_error(name, SettingProblem.NOT_UTF8)
     if env.get("CONSOLE_HOME", "").strip():
-        return Given("CONSOLE_HOME", env["CONSOLE_HOME"]).folder()
+        return RawSetting("CONSOLE_HOME", env["CONSOLE_HOME"]).parse_folder()
     from platformdirs import user_data_path
 
     return user_data_path("support-console", appauthor=False).absolute()
@@ -285,14 +337,10 @@ def _is_text(value: str) -> bool:
 
 
 def system_language(env: Mapping[str, str]) -> Literal["ja", "en"]:
-    """Japanese where the system speaks Japanese, English everywhere else."""
+    """Return `ja` if the language of the system is Japanese, otherwise `en`."""
     if sys.platform == "win32":
         import ctypes
 
         return "ja" if ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF == 0x11 else "en"
-    spoken = next(filter(None, map(env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "ja" if spoken.split(".")[0].split("_")[0] == "ja" else "en"
-
-
-def _refused(variable: str, problem: str, **facts: object) -> ConsoleError:
-    return ConsoleError("bad_profile", {"variable": variable, "problem": problem} | facts)
+    locale_name = next(filter(None, map(env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return "ja" if locale_name.split(".")[0].split("_")[0] == "ja" else "en"

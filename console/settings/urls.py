@@ -1,110 +1,145 @@
-"""URLs in settings: providers over https (or on this machine), databases, and where documents lie."""
+"""Parsers of URLs in settings: providers, databases, Redis, documents."""
 
 import os
 import re
-from collections.abc import Sequence
-from ipaddress import ip_address
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from console.domain.errors import ConsoleError
-from console.providers.base_url import parse_base_url, private_network
-from console.setting_values import Given
+from console.domain.network_addresses import is_this_machine
+from console.domain.setting_problems import SettingProblem
+from console.domain.url_policy import parse_base_url, parse_private_network
+from console.settings.value_parsers import RawSetting
 
-_SQLITE = re.compile(r"sqlite(\+pysqlite)?://(?P<path>.*)", re.S)
-_SERVER = re.compile(r"(mysql|mariadb)\+pymysql://\S+")
-_FOLDER = re.compile(r"file:(//(localhost)?(?=/))?(?P<path>(?!//)[^?#]+)", re.S)
-_REDIS = re.compile(
+_SQLITE_URL_PATTERN = re.compile(r"sqlite(\+pysqlite)?://(?P<path>.*)", re.S)
+_SERVER_URL_PATTERN = re.compile(r"(mysql|mariadb)\+pymysql://\S+")
+_FOLDER_URL_PATTERN = re.compile(r"file:(//(localhost)?(?=/))?(?P<path>(?!//)[^?#]+)", re.S)
+_REDIS_URL_PATTERN = re.compile(
     r"redis://[^\s/?#]+(/[0-9]{0,4})?|rediss://[^\s/?#]+(/[0-9]{0,4})?(\?ssl_ca_certs=[^\s&#]+)?"
     r"|unix://([^\s/?#]*@)?/[^\s?#]+(\?db=[0-9]{1,4})?"
 )
-_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
+_PASSWORD_PATTERN = re.compile(r"^[^:/]+://[^:/@]*:[^@]+@|[?&][^=&]*pass(word|wd|phrase)?=[^&]", re.I)
+_BUCKET_URL_PATTERN = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
 
 
-def provider_url(given: Given, private: Sequence[str] = ()) -> str:
-    """Scheme, host and port alone, normalised: https anywhere, http on this machine. No path, no userinfo. `private`:
-    networks (as `private_networks` returns them) in which its address may lie.
+def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
+    """Return the normalised origin (scheme, host and port): https, or http on this machine; without path, user and
+    password.
+
+    `private_networks`: private networks (as `parse_private_networks` returns them) in which its address may be.
     """
     try:
-        return str(parse_base_url(given.text, given.name, [private_network(text) for text in private]))
+        return str(parse_base_url(raw.text, raw.name, [parse_private_network(text) for text in private_networks]))
     except ConsoleError as unfit:
-        raise given.bad(str(unfit.detail["problem"])) from None
+        raise raw.setting_error(SettingProblem(str(unfit.detail["problem"]))) from None
 
 
-def private_networks(given: Given) -> tuple[str, ...]:
-    """Private networks in CIDR form, between commas."""
+def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain: str | None = None) -> str:
+    """Return the URL. If it comes from a profile file, its host must be one of `hosts`, under `domain`, or this
+    machine; raises bad_profile otherwise.
+
+    An environment variable may name any host. A file may have been written by somebody else, and credentials are sent
+    to the host that it names.
+    """
+    base_url = parse_base_url(url.partition("://")[0] + "://" + urlsplit(url).netloc)
+    is_in_domain = domain is not None and base_url.host.endswith(domain)
+    if raw.file is not None and not (base_url.is_loopback or is_in_domain or base_url.host in hosts):
+        raise raw.setting_error(SettingProblem.HOST_UNKNOWN, host=base_url.host)
+    return url
+
+
+def parse_hosts(raw: RawSetting) -> tuple[str, ...]:
+    """Return hosts that a profile file may name in addition to the providers' own. The text separates them by
+    commas.
+    """
     try:
-        return tuple(str(private_network(part.strip())) for part in given.text.split(","))
+        return tuple(parse_base_url(f"https://{part.strip()}").host for part in raw.text.split(","))
+    except ConsoleError as unfit:
+        raise raw.setting_error(SettingProblem(str(unfit.detail["problem"]))) from None
+
+
+def parse_private_networks(raw: RawSetting) -> tuple[str, ...]:
+    """Return private networks in CIDR form. The text separates them by commas."""
+    try:
+        return tuple(str(parse_private_network(part.strip())) for part in raw.text.split(","))
     except ValueError:
-        raise given.bad("not_private_network") from None
+        raise raw.setting_error(SettingProblem.NOT_PRIVATE_NETWORK) from None
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL as `provider_url` returns it stays on this machine."""
-    return parse_base_url(url).loopback
+    """True if a URL that `parse_provider_url` has returned is on this machine."""
+    return parse_base_url(url).is_loopback
 
 
-def database_url(given: Given) -> tuple[str, Path | None]:
-    """The URL and, for SQLite, its absolute file. A database in memory forgets what was bought: refused."""
-    if _SERVER.fullmatch(given.text):
-        return given.text, None
-    found = _SQLITE.fullmatch(given.text)
-    if found is None:
-        raise given.bad("database_form")
-    path = found["path"].removeprefix("/")
+def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
+    """Return the URL and, for SQLite, the absolute path of its file (None for a server). Raises bad_profile for a
+    database in memory, because purchases in it would be lost.
+    """
+    _require_no_password(raw)
+    if _SERVER_URL_PATTERN.fullmatch(raw.text):
+        return raw.text, None
+    match = _SQLITE_URL_PATTERN.fullmatch(raw.text)
+    if match is None:
+        raise raw.setting_error(SettingProblem.DATABASE_FORM)
+    path = match["path"].removeprefix("/")
     if not path or "?" in path or path.startswith((":memory:", "file:")):
-        raise given.bad("database_form")
-    file = Given(given.name, unquote(path), given.file).path()
+        raise raw.setting_error(SettingProblem.DATABASE_FORM)
+    file = RawSetting(raw.name, unquote(path), raw.file).parse_path()
     if file.is_dir():
-        raise given.bad("database_form")
+        raise raw.setting_error(SettingProblem.DATABASE_FORM)
     return sqlite_url(file), file
 
 
+def _require_no_password(raw: RawSetting) -> None:
+    """Raise bad_profile for a password in a profile file, because such a file is copied and backed up. The password
+    must be in the environment or the keyring.
+    """
+    if raw.file is not None and _PASSWORD_PATTERN.search(raw.text):
+        raise raw.setting_error(SettingProblem.PASSWORD_IN_FILE)
+
+
 def sqlite_url(file: Path) -> str:
-    """The SQLAlchemy URL of an absolute file: there `%` introduces a character and `?` ends the file's name."""
+    """Return the SQLAlchemy URL of a file with an absolute path; `%` and `?` are escaped."""
     return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
-def redis_url(given: Given) -> str:
-    """`rediss://` anywhere (the certificate is verified), `redis://` and `unix://` on this machine."""
-    if not _REDIS.fullmatch(given.text):
-        raise given.bad("url_form")
+def parse_redis_url(raw: RawSetting) -> str:
+    """Check the URL and return it: `rediss://` for any host (the certificate is verified); `redis://` and `unix://`
+    only on this machine.
+    """
+    _require_no_password(raw)
+    if not _REDIS_URL_PATTERN.fullmatch(raw.text):
+        raise raw.setting_error(SettingProblem.REDIS_FORM)
     try:
-        parts = urlsplit(given.text)
+        parts = urlsplit(raw.text)
         host, port = parts.hostname or "localhost", parts.port
     except ValueError:
-        raise given.bad("url_form") from None
+        raise raw.setting_error(SettingProblem.REDIS_FORM) from None
     if port == 0:
-        raise given.bad("url_form")
-    if parts.scheme == "redis" and not _is_this_machine(host):
-        raise given.bad("redis_not_tls")
-    return given.text
+        raise raw.setting_error(SettingProblem.REDIS_FORM)
+    if parts.scheme == "redis" and not is_this_machine(host):
+        raise raw.setting_error(SettingProblem.REDIS_NOT_TLS)
+    return raw.text
 
 
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def documents_url(given: Given) -> str:
-    """`file:///absolute/folder` (percent-encoded) or `gs://bucket/prefix`."""
-    if _BUCKET.fullmatch(given.text):
-        return given.text.rstrip("/")
-    found = _FOLDER.fullmatch(given.text)
-    if found is None:
-        raise given.bad("documents_form")
-    path = unquote(found["path"])
-    drive = re.match(r"/[A-Za-z]:", path) if os.name == "nt" else None
-    return folder_url(Given(given.name, path[1:] if drive else path, given.file).folder())
+def parse_documents_url(raw: RawSetting) -> str:
+    """Check the URL and return it: `file:///absolute/folder` (percent-encoded) or `gs://bucket/prefix`."""
+    if _BUCKET_URL_PATTERN.fullmatch(raw.text):
+        return raw.text.rstrip("/")
+    match = _FOLDER_URL_PATTERN.fullmatch(raw.text)
+    if match is None:
+        raise raw.setting_error(SettingProblem.DOCUMENTS_FORM)
+    path = unquote(match["path"])
+    drive_match = re.match(r"/[A-Za-z]:", path) if os.name == "nt" else None
+    return folder_url(RawSetting(raw.name, path[1:] if drive_match else path, raw.file).parse_folder())
 
 
 def folder_url(folder: Path) -> str:
-    """The `file:` URL of an absolute folder."""
+    """Return the `file:` URL of a folder with an absolute path."""
     return folder.as_uri()
 
 
-def masked(url: str) -> str:
-    """The URL for people: a password in it becomes `***`."""
+def mask_password(url: str) -> str:
+    """Return the URL in a form that may be shown: a password is replaced by `***`."""
     return re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url, flags=re.S)

@@ -1,113 +1,131 @@
-"""One parser per kind of setting: text from the environment or the profile file in, a checked value out."""
+"""Parsers of settings: each turns a text from an environment variable or the profile file into a validated value."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from console.domain.errors import ConsoleError
+from console.domain import failpoint_names
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
 
-CLIENT_ID = re.compile(r"[1-9][0-9]{0,17}")
-_OPERATOR = re.compile(r"[A-Za-z0-9._-]{1,32}")
-_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_FAILPOINT = re.compile(r"([a-z][a-z0-9_]*):([1-9][0-9]{0,8}):(kill|raise|hang)")
+if TYPE_CHECKING:
+    from console.domain.error_details import BadProfile
+
+CLIENT_ID_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
+_OPERATOR_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,32}")
+_DECIMAL_PATTERN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_FAILPOINT_PATTERN = re.compile(r"([a-z][a-z0-9_]*):([1-9][0-9]{0,8}):(kill|raise|hang)")
+
+W = TypeVar("W", bound=str)
+
+
+def bad_profile_error(variable: str, problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
+    """Return the error about a setting. `variable` is the name of the setting, `problem` the code of the mistake."""
+    return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": problem, **facts})
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A setting as somebody wrote it; `name` is the variable or key, `file` the profile if it stood there.
+class RawSetting:
+    """The text of a setting. `name` is the environment variable or the key in the profile file; `file` is that file,
+    None for an environment variable.
 
-    Every parser raises `bad_profile` with the name and a problem code.
+    Every parser raises `bad_profile` with this name and a problem code.
     """
 
     name: str
     text: str
     file: Path | None = None
 
-    def bad(self, problem: str, **facts: object) -> ConsoleError:
-        """The refusal of this value. It never carries the value itself: a URL may hold a password."""
-        where: dict[str, object] = {"variable": self.name, "problem": problem}
-        if self.file is not None:
-            where["file"] = str(self.file)
-        return ConsoleError("bad_profile", where | facts)
+    def setting_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
+        """Return the error about this setting. It does not contain the text, because a URL may contain a password."""
+        file: BadProfile = {} if self.file is None else {"file": str(self.file)}
+        return bad_profile_error(self.name, problem, **file | facts)
 
-    def one_of(self, *words: str) -> str:
-        if self.text not in words:
-            raise self.bad("not_one_of", allowed=", ".join(words))
+    def parse_flag(self) -> bool:
+        """Return True for 1, False for 0."""
+        return choice_parser("0", "1")(self) == "1"
+
+    def parse_operator(self) -> str:
+        """Return an operator's name: 1 to 32 letters, digits, dots, underscores and hyphens."""
+        if not _OPERATOR_PATTERN.fullmatch(self.text):
+            raise self.setting_error(SettingProblem.BAD_OPERATOR)
         return self.text
 
-    def flag(self) -> bool:
-        return self.one_of("0", "1") == "1"
-
-    def language(self) -> Literal["ja", "en"]:
-        return "ja" if self.one_of("ja", "en") == "ja" else "en"
-
-    def environment_word(self) -> Literal["production", "test", "training"]:
-        word = self.one_of("production", "test", "training")
-        return "production" if word == "production" else "test" if word == "test" else "training"
-
-    def operator(self) -> str:
-        if not _OPERATOR.fullmatch(self.text):
-            raise self.bad("bad_operator")
-        return self.text
-
-    def clients(self) -> frozenset[str]:
+    def parse_clients(self) -> frozenset[str]:
+        """Return the client ids. The text separates them by commas."""
         ids = [part.strip() for part in self.text.split(",")]
-        if not all(CLIENT_ID.fullmatch(client) for client in ids):
-            raise self.bad("bad_clients")
+        if not all(CLIENT_ID_PATTERN.fullmatch(client) for client in ids):
+            raise self.setting_error(SettingProblem.BAD_CLIENTS)
         return frozenset(ids)
 
-    def number(self, low: float, high: float) -> float:
-        """A plain decimal in ASCII digits, within the limits."""
-        if not _DECIMAL.fullmatch(self.text) or not low <= float(self.text) <= high:
-            raise self.bad("out_of_range", low=f"{low:g}", high=f"{high:g}")
+    def parse_number(self, minimum: float, maximum: float) -> float:
+        """Return a decimal number between `minimum` and `maximum`, both included; only ASCII digits are accepted."""
+        if not _DECIMAL_PATTERN.fullmatch(self.text) or not minimum <= float(self.text) <= maximum:
+            raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:g}", high=f"{maximum:g}")
         return float(self.text)
 
-    def whole(self, low: int, high: int) -> int:
-        if not (self.text.isascii() and self.text.isdigit() and low <= self.number(low, high)):
-            raise self.bad("out_of_range", low=f"{low:g}", high=f"{high:g}")
+    def parse_integer(self, minimum: int, maximum: int) -> int:
+        """Return an integer between `minimum` and `maximum`, both included; only ASCII digits are accepted."""
+        if not (self.text.isascii() and self.text.isdigit() and minimum <= self.parse_number(minimum, maximum)):
+            raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:g}", high=f"{maximum:g}")
         return int(self.text)
 
-    def failpoint(self) -> tuple[str, int, str]:
-        """`name:nth:action`; whether a step of that name exists is known to those who run the steps."""
-        found = _FAILPOINT.fullmatch(self.text)
-        if found is None:
-            raise self.bad("bad_failpoint")
-        return found[1], int(found[2]), found[3]
+    def parse_failpoint(self) -> tuple[str, int, str]:
+        """Return step, count and action of `step:count:action`. The step is one of those that `doctor` lists."""
+        match = _FAILPOINT_PATTERN.fullmatch(self.text)
+        if match is None:
+            raise self.setting_error(SettingProblem.BAD_FAILPOINT)
+        if match[1] not in failpoint_names.ALL_NAMES:
+            raise self.setting_error(SettingProblem.NO_SUCH_FAILPOINT, allowed=failpoint_names.ALL_NAMES)
+        return match[1], int(match[2]), match[3]
 
-    def address(self) -> str:
+    def parse_address(self) -> str:
+        """Return the IP address in its normal form."""
         from ipaddress import ip_address
 
-        return self._parsed(ip_address, self.text)
+        return self._parse_with(ip_address, self.text)
 
-    def networks(self) -> tuple[str, ...]:
-        """Networks in CIDR form."""
+    def parse_networks(self) -> tuple[str, ...]:
+        """Return the networks in CIDR form. The text separates them by commas."""
         from ipaddress import ip_network
 
-        return tuple(self._parsed(ip_network, part.strip()) for part in self.text.split(","))
+        return tuple(self._parse_with(ip_network, part.strip()) for part in self.text.split(","))
 
-    def _parsed(self, parse: Callable[[str], object], text: str) -> str:
+    def _parse_with(self, parse: Callable[[str], object], text: str) -> str:
         try:
             return str(parse(text))
         except ValueError as cause:
-            raise self.bad("bad_address") from cause
+            raise self.setting_error(SettingProblem.BAD_ADDRESS) from cause
 
-    def path(self) -> Path:
-        """An absolute path; a relative one counts from the working directory."""
+    def parse_path(self) -> Path:
+        """Return an absolute path. A relative path is taken from the working directory."""
         if "\0" in self.text:
-            raise self.bad("bad_path")
+            raise self.setting_error(SettingProblem.BAD_PATH)
         try:
             return Path(self.text).expanduser().absolute()
-        except RuntimeError as cause:  # "~somebody" that is nobody
-            raise self.bad("bad_path") from cause
+        except RuntimeError as cause:  # the user in "~user" doesn't exist
+            raise self.setting_error(SettingProblem.BAD_PATH) from cause
 
-    def folder(self) -> Path:
-        """An absolute folder, which need not exist yet."""
-        path = self.path()
+    def parse_folder(self) -> Path:
+        """Return the absolute path of a folder. It may be missing, but must not be a file."""
+        path = self.parse_path()
         try:
             if path.exists() and not path.is_dir():
-                raise self.bad("not_a_folder")
-        except OSError as cause:  # a name too long, a folder that may not be entered
-            raise self.bad("bad_path") from cause
+                raise self.setting_error(SettingProblem.NOT_A_FOLDER)
+        except OSError as cause:  # a name that is too long, or a folder without permission
+            raise self.setting_error(SettingProblem.BAD_PATH) from cause
         return path
+
+
+def choice_parser(*allowed_words: W) -> Callable[[RawSetting], W]:
+    """Return a parser that accepts only one of `allowed_words`."""
+
+    def parse(raw: RawSetting) -> W:
+        for word in allowed_words:
+            if raw.text == word:
+                return word
+        raise raw.setting_error(SettingProblem.NOT_ONE_OF, allowed=", ".join(allowed_words))
+
+    return parse

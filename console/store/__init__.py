@@ -1,1 +1,1 @@
-"""SQL, leases, journal, audit, the desk's spool and documents: everything that remembers."""
+"""Persistence: database, journal, audit trail, the desk's spool, documents."""

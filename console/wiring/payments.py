@@ -1,98 +1,206 @@
-"""The machinery of payments and refunds, wired once per process: beside that of credit checks."""
+"""Builds the services of payments, once per process."""
 
 from pathlib import Path
+from typing import NoReturn
 
-from console.domain.order_records import NoticePost, Order, Payment, PaymentImport
-from console.domain.payment_results import NoticeResult, OrderView, PaymentView, SetAsideItem, StartResult
-from console.domain.results import ResolveResult
-from console.services import order_moving
-from console.services.desk import Desk
-from console.services.due import Task
-from console.services.due_payments import DuePayments
-from console.services.guarded import Guard
-from console.services.imports import Imports
-from console.services.notice_heard import Heard
-from console.services.notices import Notices
-from console.services.paying import Paying
-from console.services.payment_deciding import PaymentDeciding
-from console.services.payment_probing import PaymentProbing
-from console.services.payment_starting import PaymentSettler
-from console.services.payment_timeouts import PaymentTimeouts
-from console.services.payment_vendors import PaymentVendors
-from console.services.payment_views import PaymentViews
-from console.services.reads import ReadLog
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import IdleReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import NoticePost, Order, Payment, PaymentImport
+from console.domain.payments.service_results import NoticeResult, OrderView, PaymentView, SetAsideItem, StartResult
+from console.domain.records import Certainty
+from console.domain.views.any_record import ResolveResult
+from console.services.audit import refusals
+from console.services.audit.read_log import ReadLog
+from console.services.guarded.action import GuardedService
+from console.services.guarded.pipeline import GuardedPipeline
+from console.services.guarded.request_ids import RequestIds
+from console.services.payment_intake.due_tasks import DuePayments
+from console.services.payment_intake.import_payment import Imports
+from console.services.payment_intake.judged_notice import JudgedNotice
+from console.services.payment_intake.receive import Notices
+from console.services.payments import order_status as order_moving
+from console.services.payments.probe import PaymentProbes
+from console.services.payments.providers import PaymentVendors
+from console.services.payments.resolve import PaymentDecisions
+from console.services.payments.start import START, PaymentStarts, Starts
+from console.services.payments.timeouts import PaymentTimeouts
+from console.services.payments.view import PaymentViews
+from console.services.process.context import ServiceContext
+from console.services.recovery import replayed_answers as record_answers
+from console.services.tasks.due_tasks import Task
+from console.store.payments import orders, payments
 
 
-class PaymentDesk:
-    """`console.payments`: everything about payments and orders."""
+class PaymentService:
+    """`console.payments`: all actions on payments and orders."""
 
     def __init__(
-        self, paying: Paying, imports: Imports, notices: Notices, probing: PaymentProbing, deciding: PaymentDeciding,
-        views: PaymentViews, desk: Desk, timeouts: PaymentTimeouts,
+        self, payment_starts: PaymentStarts, imports: Imports, notices: Notices, payment_probes: PaymentProbes,
+        payment_decisions: PaymentDecisions, views: PaymentViews, context: ServiceContext, timeouts: PaymentTimeouts,
+        request_ids: RequestIds,
     ) -> None:  # fmt: skip
-        self._paying, self._imports, self._notices, self._timeouts = paying, imports, notices, timeouts
-        self._probing, self._deciding, self._views, self._desk = probing, deciding, views, desk
+        self._request_ids = request_ids
+        self._payment_starts, self._imports, self._notices, self._timeouts = (
+            payment_starts,
+            imports,
+            notices,
+            timeouts,
+        )
+        self._payment_probes, self._payment_decisions, self._views, self._context = (
+            payment_probes,
+            payment_decisions,
+            views,
+            context,
+        )
 
-    def start(self, order_id: int, provider: str) -> StartResult:
-        return self._paying.start(order_id, provider)
+    def start(self, order_id: int, provider: str, *, request_id: str | None = None) -> StartResult:
+        """Start a payment of an order, or return the open one. Raises as `PaymentStarts.start` does."""
+        return self._request_ids.act_once(
+            "payment start",
+            request_id,
+            (order_id, provider),
+            lambda: self._payment_starts.start(order_id, provider),
+            record_answers.start_answer_finder(self._context),
+        )
 
-    def import_(self, asked: PaymentImport) -> Payment:
-        return self._imports.import_(asked)
+    def import_(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
+        """Insert a payment in the provider's state. Raises as `Imports.import_payment` does."""
+        return self._request_ids.act_once(
+            "payment import", request_id, (data,), lambda: self._imports.import_payment(data)
+        )
 
     def notice(self, post: NoticePost) -> NoticeResult:
-        return self._notices.notice(post)
+        """Check and store a notice and apply its report. Raises as `Notices.receive_notice` does."""
+        return self._notices.receive_notice(post)
 
-    def hear(self, post: NoticePost) -> Heard:
-        """The same in steps: judged here; to be kept, answered, and asked about by whoever serves the sender."""
-        return self._notices.hear(post)
+    def judge_notice(self, post: NoticePost) -> JudgedNotice:
+        """Check a notice and return it. The caller then stores it, answers the sender, and asks the provider."""
+        return self._notices.judge_notice(post)
 
     def refused_notices(self) -> int:
-        """How many notices were refused, counted up to 1,000."""
-        return self._notices.refused()
+        """Return the number of stored refused notices, at most 1,000. Raises not_allowed."""
+        return self._notices.count_refused()
 
     def show(self, id: int) -> PaymentView:
-        return self._views.payment(id)
+        """Return one payment with the data of its screen. Raises not_found, not_allowed."""
+        return self._views.read_payment(id)
 
     def order(self, id: int) -> OrderView:
-        return self._views.order(id)
+        """Return one order with its payments and refunds. Raises not_found, not_allowed."""
+        return self._views.read_order(id)
 
-    def probe(self, id: int) -> Payment:
-        """Ask the provider; what follows its time and was stuck goes on, whatever is answered. Raises as the probing
-        does.
+    def probe(self, id: int, *, request_id: str | None = None) -> Payment:
+        """Ask the provider about a payment, then resume its stuck saga, if it has one, whatever the answer is.
+
+        Raises as `PaymentProbes.probe` does.
         """
+        from_records = record_answers.probe_answer_finder(self._context, payments.KIND, id)
+        return self._request_ids.act_once(
+            "probe", request_id, (payments.KIND, str(id)), lambda: self._probe(id), from_records
+        )
+
+    def _probe(self, id: int) -> Payment:
         try:
-            self._probing.probe(id)
-        finally:
-            self._timeouts.go_on(id)
-        return self._probing.current(id)
+            self._payment_probes.probe(id)
+        except ConsoleError as ending:
+            if ending.exit_status != refusals.REFUSED_STATUS:
+                self._timeouts.go_on(id)
+            raise
+        self._timeouts.go_on(id)
+        return self._payment_probes.read_payment(id)
+
+    def probe_order(self, id: int) -> Order:
+        """Probe the order's newest payment and its payments with an unknown outcome; return the order after that.
+
+        Raises not_found, nothing_to_resolve for an order without a payment, and the errors of `probe`, with the order
+        as detail.record and the payment as detail.payment.
+        """
+        with refusals.audit_refusals(self._context, AuditAction.ORDER_PROBE, id, kind=orders.KIND):
+            self._context.require("probe")
+            view = self._views.read_order(id)
+            if not view.payments:
+                raise ConsoleError(
+                    ErrorCode.NOTHING_TO_RESOLVE, {"record": view.record, "reason": IdleReason.ORDER_UNPAID}
+                )
+            newest_id = max(payment.id for payment in view.payments)
+            try:
+                for payment in view.payments:
+                    if payment.id == newest_id or payment.certainty is Certainty.UNKNOWN:
+                        self._probe(payment.id)
+            except ConsoleError as ending:
+                payment_record = ending.detail.get("record")
+                ending.detail |= {
+                    "record": self._views.read_order(id).record,
+                    "about": "order",
+                    "payment": payment_record,
+                }
+                raise
+            return self._views.read_order(id).record
+
+    def resolve_order(self, id: int) -> NoReturn:
+        """Refuse a decision about an order, because only its payments can be decided. Raises nothing_to_resolve,
+        not_found, not_allowed.
+        """
+        with refusals.audit_refusals(self._context, AuditAction.ORDER_RESOLVE, id, kind=orders.KIND):
+            self._context.require("resolve")
+            record = self._views.read_order(id).record
+            raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record, "reason": IdleReason.ORDER})
 
     def resolve(
-        self, id: int, as_state: str, evidence: str | Path, provider_id: str | None = None, saw: int | None = None
+        self,
+        id: int,
+        as_state: str,
+        evidence: str | Path,
+        provider_id: str | None = None,
+        expected_version: int | None = None,
+        *,
+        request_id: str | None = None,
     ) -> ResolveResult:
-        return self._deciding.resolve(id, as_state, evidence, provider_id, saw)
+        """Decide a payment's outcome with evidence. Raises as `PaymentDecisions.resolve` does."""
+        return self._request_ids.act_once(
+            "resolve",
+            request_id,
+            (payments.KIND, str(id), as_state, evidence, provider_id, expected_version),
+            lambda: self._payment_decisions.resolve(id, as_state, evidence, provider_id, expected_version),
+            record_answers.resolve_answer_finder(self._context, payments.KIND, id),
+        )
 
     def set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
-        return self._views.set_asides(limit, after)
+        """Return the set-asides that wait for their refund, oldest first; `after` is the last id of the previous
+        page. Raises not_allowed.
+        """
+        return self._views.list_set_asides(limit, after)
 
-    def move_order(self, payment_id: int) -> Order:
-        return order_moving.by_hand(self._desk, payment_id)
+    def move_order(self, payment_id: int, *, request_id: str | None = None) -> Order:
+        """Set the payment's order to paid. Raises not_allowed, nothing_to_resolve, not_found."""
+        return self._request_ids.act_once(
+            "order move", request_id, (payment_id,), lambda: order_moving.move_by_person(self._context, payment_id)
+        )
 
 
-class PaymentMachinery:
-    """Services of payments, and what the refunds' share with them."""
+class PaymentServiceBuilder:
+    """Builds the services of payments, and keeps those that other services need."""
 
-    def __init__(self, desk: Desk, guard: Guard, vendors: PaymentVendors, reads: ReadLog) -> None:
-        self.probing = probing = PaymentProbing(desk, vendors)
-        self.imports = Imports(desk, vendors, probing)
-        notices = Notices(desk, vendors, probing)
-        self._due = DuePayments(desk, probing, notices)
-        self.timeouts = PaymentTimeouts(desk, probing)
-        self.settler = PaymentSettler(desk)
-        self.payments = PaymentDesk(
-            Paying(desk, guard, vendors, probing), self.imports, notices, probing,
-            PaymentDeciding(desk, probing), PaymentViews(desk, reads), desk, self.timeouts,
+    def __init__(
+        self,
+        context: ServiceContext,
+        pipeline: GuardedPipeline,
+        vendors: PaymentVendors,
+        read_log: ReadLog,
+        request_ids: RequestIds,
+    ) -> None:
+        self.starts: Starts = GuardedService(context, pipeline, START, lambda: context)
+        self.payment_probes = probes = PaymentProbes(context, vendors, self.starts)
+        self.imports = Imports(context, vendors, probes)
+        notices = Notices(context, vendors, probes)
+        self._due_payments = DuePayments(context, probes, notices)
+        self.timeouts = PaymentTimeouts(context, probes)
+        self.payments = PaymentService(
+            PaymentStarts(context, self.starts, vendors, probes), self.imports, notices, probes,
+            PaymentDecisions(context, probes), PaymentViews(context, read_log), context, self.timeouts, request_ids,
         )  # fmt: skip
 
-    def tasks(self) -> tuple[Task, ...]:
-        """Due tasks, for the worker."""
-        return (*self._due.tasks(), *self.timeouts.tasks())
+    def due_tasks(self) -> tuple[Task, ...]:
+        """Return the due tasks, for the worker."""
+        return (*self._due_payments.tasks(), *self.timeouts.tasks())

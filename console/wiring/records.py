@@ -1,211 +1,272 @@
-"""`console.recovery`: what waits, of every kind of record, and how each is looked at, asked about and settled."""
+"""`console.recovery`: the queues of waiting records of every kind, and the actions that show, probe and decide
+them.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from console.domain.choice_records import Choice
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Order, Payment, Refund
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, LeaseHolder, Operation
-from console.domain.results import (
-    FeedMark,
-    QueueCount,
-    QueuePage,
-    ResolveResult,
-    TaskRun,
-    UnfinishedWork,
-)
-from console.domain.views import AnyView
-from console.domain.worker_records import Note, Take
-from console.machinery_payments import PaymentDesk
-from console.machinery_refunds import RefundDesk
-from console.services.choices import Choices
-from console.services.evidence_pack import EvidencePacks, PackWritten
-from console.services.explaining import Explaining, Story
-from console.services.noting import Noting
-from console.services.operations import Operations
-from console.services.probing import Probing
-from console.services.queues import Queues
-from console.services.recovery import Recovery
-from console.services.scheduling import Scheduler
-from console.services.taking import Taking
-from console.services.views import Views
+from console.domain.recovery.records import Choice
+from console.domain.service_results import FeedMark, QueueCount, TaskRun
+from console.domain.tasks.records import Note, Take
+from console.domain.timeline import Chain
+from console.domain.views.any_record import AnyView, QueuePage, ResolveResult, UnfinishedWork
+from console.services.annotations.assignments import AssignmentService
+from console.services.annotations.notes import NoteService
+from console.services.credit_checks.probe import CreditCheckProbes
+from console.services.credit_checks.resolve import PurchaseDecisions
+from console.services.credit_checks.view import CreditCheckViews
+from console.services.evidence.pack import EvidencePacks, PackWritten
+from console.services.evidence.timeline import TimelineService
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import ServiceContext
+from console.services.recovery import replayed_answers as record_answers
+from console.services.recovery.choices import Choices
+from console.services.recovery.operations import Operations
+from console.services.recovery.queues import Queues
+from console.services.tasks.scheduler import Scheduler
+from console.wiring.payments import PaymentService
+from console.wiring.refunds import RefundService
 
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
-UNTIL_NEXT_LOOK = timedelta(seconds=15)
-"""A window looks each minute: what is due a moment after a look would wait for another one."""
-_LONGEST_ID = 18  # digits
+DUE_TASK_LOOKAHEAD = timedelta(seconds=15)
+"""A window runs the due tasks each minute. Tasks that become due within this time after it run too."""
+_MAX_ID_DIGITS = 18  # digits
 
 
 @dataclass(frozen=True, slots=True)
-class CheckMatters:
-    """What can be done about a credit check that waits."""
+class CheckRecovery:
+    """The services that decide, probe and show credit checks."""
 
-    recovery: Recovery
-    probing: Probing
-    views: Views
+    decisions: PurchaseDecisions
+    probes: CreditCheckProbes
+    views: CreditCheckViews
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
-    """What can be done beside any record, and what may be done about it."""
+class CommonServices:
+    """The services for records of every kind."""
 
     choices: Choices
-    taking: Taking
-    noting: Noting
-    explaining: Explaining
-    packs: EvidencePacks
+    assignments: AssignmentService
+    notes: NoteService
+    timelines: TimelineService
+    evidence_packs: EvidencePacks
 
 
-class RecoveryDesk:
-    """Kinds: credit-check, payment, order, refund, operation."""
+@dataclass(frozen=True, slots=True)
+class TimelineParts(Chain):
+    """A page of a timeline that can be written as text."""
+
+    def as_text(self, language: str) -> str:
+        """Return the events as plain text in `language`, e.g. to send it to a customer or an auditor. Payers are
+        masked.
+        """
+        from console.wording.timelines import timeline_text  # The words are loaded at their first use.
+
+        return timeline_text(self, language)
+
+
+class RecoveryService:
+    """Actions on records of the kinds credit-check, payment, order, refund, operation."""
 
     def __init__(
         self,
         queues: Queues,
-        checks: CheckMatters,
+        checks: CheckRecovery,
         operations: Operations,
-        payments: PaymentDesk,
-        refunds: RefundDesk,
+        payments: PaymentService,
+        refunds: RefundService,
         scheduler: Scheduler,
-        hands: Hands,
+        common: CommonServices,
+        context: ServiceContext,
+        request_ids: RequestIds,
     ) -> None:
+        self._context, self._request_ids = context, request_ids
         self._queues, self._checks, self._operations = queues, checks, operations
         self._payments, self._refunds, self._scheduler = payments, refunds, scheduler
-        self._hands = hands
+        self._common = common
 
     def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
-        return self._queues.queue(name, limit, after)
+        """Return one page of the queue `name`; `after` is the cursor of the previous page. Raises usage,
+        not_allowed.
+        """
+        return self._queues.read_page(name, limit, after)
 
     def counts(self) -> tuple[QueueCount, ...]:
-        return self._queues.counts()
+        """Return the number of records in each queue, counted up to a limit. Raises not_allowed."""
+        return self._queues.read_counts()
 
     def unfinished(self) -> tuple[UnfinishedWork, ...]:
-        return self._queues.unfinished()
+        """Return the operations in the journal that have not ended. Raises not_allowed."""
+        return self._queues.list_unfinished()
 
     def holders(self) -> tuple[LeaseHolder, ...]:
-        return self._queues.holders()
+        """Return the holders of leases, oldest first. Raises not_allowed."""
+        return self._queues.list_holders()
 
     def takes(self) -> tuple[Take, ...]:
-        return self._queues.takes()
+        """Return the takes that have not ended, oldest first. Raises not_allowed."""
+        return self._queues.list_takes()
 
     def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-        return self._queues.changes(after)
+        """Return a mark for the next call, and kind and id of the records that have changed since the mark
+        `after`.
+        """
+        return self._queues.read_changes(after)
 
     def run_due(self) -> tuple[TaskRun, ...]:
-        """Every task once, now. What one of them raised is raised at the end."""
-        return self._scheduler.run_all()
+        """Run every due task once, whether it is due or not. An error of a task is raised at the end."""
+        return self._request_ids.act_once("run due", None, (), self._scheduler.run_all)
 
     def run_scheduled(self) -> tuple[TaskRun, ...]:
-        """The tasks whose time has come and that nobody else runs: for a window, each minute."""
-        return self._scheduler.run_due(ahead=UNTIL_NEXT_LOOK)
+        """Run the tasks that are due and that no other process runs. A window calls this each minute."""
+        return () if self._context.asks else self._scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
 
     def choices(self, kind: str, id: int | str) -> tuple[Choice, ...]:
-        """What may be done about a credit check, payment, order or refund, each with its effect; what the facts rule
-        out with the reason. Raises not_found.
+        """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason
+        why it is not possible. Raises not_found.
         """
-        return self._hands.choices.choices(kind, _record_id(kind, id))
+        return self._common.choices.read_choices(kind, _record_id(kind, id))
 
-    def take(self, kind: str, id: int | str) -> Take:
-        """Work on it for half an hour. Raises in_progress while somebody else does."""
-        return self._hands.taking.take(kind, _record_id(kind, id))
+    def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
+        """Take the record for half an hour. Raises in_progress if somebody else has taken it."""
+        number, assignments = _record_id(kind, id), self._common.assignments
+        return self._request_ids.act_once(
+            "take", request_id, (kind, number), lambda: assignments.take_record(kind, number)
+        )
 
-    def give_up(self, kind: str, id: int | str) -> bool:
-        """Leave it to others; False when it isn't one's own any more."""
-        return self._hands.taking.give_up(kind, _record_id(kind, id))
+    def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
+        """End the person's own take. Return False if the person has no take of the record."""
+        number, assignments = _record_id(kind, id), self._common.assignments
+        return self._request_ids.act_once(
+            "give up", request_id, (kind, number), lambda: assignments.give_up(kind, number)
+        )
 
-    def note(self, kind: str, id: int | str, words: str) -> Note:
-        """Write a note beside it, in one's own name."""
-        return self._hands.noting.note(kind, _record_id(kind, id), words)
+    def note(self, kind: str, id: int | str, words: str, *, request_id: str | None = None) -> Note:
+        """Add a note of the acting person to the record. Raises usage, not_found, not_allowed."""
+        number, notes = _record_id(kind, id), self._common.notes
+        from_records = record_answers.note_answer_finder(self._context, kind, number, words)
+        act = (kind, number, words)
+        return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
 
     def show(self, kind: str, id: int | str) -> AnyView:
-        """One record with its history. Raises not_found."""
+        """Return one record with the data of its screen. Raises not_found, not_allowed."""
         match kind:
             case "operation":
-                return self._operations.show(str(id))
+                return self._operations.read_view(str(id))
             case "payment":
                 return self._payments.show(_record_id(kind, id))
             case "order":
                 return self._payments.order(_record_id(kind, id))
             case "refund":
                 return self._refunds.show(_record_id(kind, id))
-        return self._checks.views.credit_check(_check_id(kind, id))
+        return self._checks.views.read_credit_check(_check_id(kind, id))
 
-    def story(self, kind: str, id: int | str, limit: int = 500, after: str | None = None) -> Story:
-        """Why it is like this: what happened to it, oldest first, in pages; `as_text(language)` can be copied. Raises
-        not_found.
+    def story(self, kind: str, id: int | str, limit: int = 500, after: str | None = None) -> TimelineParts:
+        """Return one page of the record's timeline, oldest first; `after` is the cursor of the previous page. Raises
+        not_found, usage, not_allowed.
         """
-        return self._hands.explaining.story(kind, id, limit, after)
+        chain = self._common.timelines.read_story(kind, id, limit, after)
+        return TimelineParts(chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden)
 
     def evidence_pack(self, kind: str, id: int | str, path: Path) -> PackWritten:
-        """Write all that proves it to a new ZIP; `services.pack_check.verify_pack` checks one. Raises not_found,
-        not_allowed, usage (file_exists), storage_full.
-        """
-        return self._hands.packs.write(kind, id, path)
+        """Write the evidence pack of a record to the new file `path`. `pack_verification.verify_pack` verifies it.
 
-    def probe(self, kind: str, id: int | str) -> AnyRecord:
-        """Ask the provider what happened. An order is asked about by its newest payment. Raises not_found, and
-        nothing_to_resolve for an order without a payment.
+        Raises not_found, not_allowed, usage (file_exists), storage_full.
         """
+        return self._common.evidence_packs.write(kind, id, path)
+
+    def probe(self, kind: str, id: int | str, *, request_id: str | None = None) -> AnyRecord:
+        """Ask the provider about the record; return the record after that. For an order, its newest payment and its
+        payments with an unknown outcome are probed (`PaymentService.probe_order`).
+
+        Raises not_found, nothing_to_resolve for an order without a payment, and the errors of the record's own probe.
+        """
+        from_records = record_answers.probe_answer_finder(self._context, kind, id)
+        return self._request_ids.act_once(
+            "probe", request_id, (kind, str(id)), lambda: self._probe(kind, id), from_records
+        )
+
+    def _probe(self, kind: str, id: int | str) -> AnyRecord:
         match kind:
             case "operation":
                 return self._operations.probe(str(id))
             case "payment":
                 return self._payments.probe(_record_id(kind, id))
             case "order":
-                return self._probe_order(_record_id(kind, id))
+                return self._payments.probe_order(_record_id(kind, id))
             case "refund":
                 return self._refunds.probe(_record_id(kind, id))
-        return self._checks.probing.probe(_check_id(kind, id))
-
-    def _probe_order(self, order_id: int) -> Order:
-        order = self._payments.order(order_id).record
-        if not order.payment_ids:
-            raise ConsoleError("nothing_to_resolve", {"record": order, "reason": "no_payment"})
-        self._payments.probe(max(order.payment_ids))
-        return self._payments.order(order_id).record
+        return self._checks.probes.probe(_check_id(kind, id))
 
     def resolve(
         self, kind: str, id: int | str, as_state: str, evidence: str | Path, provider_id: int | str | None = None,
-        saw: int | None = None,
+        expected_version: int | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
-        """Decide with evidence what became of something unknown. `provider_id` is a number for credit checks, a text
-        for payments and refunds. Orders follow their payments: nothing_to_resolve.
+        """Decide an unknown outcome with evidence. Raises the errors of the record's own `resolve`.
+
+        `provider_id` is a number for credit checks, a text for payments and refunds. For an order, nothing_to_resolve
+        is raised, because only its payments can be decided.
         """
-        theirs = None if provider_id is None else str(provider_id)
+        provider_text = None if provider_id is None else str(provider_id)
+        return self._request_ids.act_once(
+            "resolve",
+            request_id,
+            (kind, str(id), as_state, evidence, provider_text, expected_version),
+            lambda: self._resolve(kind, id, as_state, evidence, provider_id, expected_version),
+            record_answers.resolve_answer_finder(self._context, kind, id),
+        )
+
+    def _resolve(
+        self,
+        kind: str,
+        id: int | str,
+        as_state: str,
+        evidence: str | Path,
+        provider_id: int | str | None,
+        expected_version: int | None,
+    ) -> ResolveResult:
+        provider_text = None if provider_id is None else str(provider_id)
         match kind:
             case "operation":
                 return self._operations.resolve(str(id), as_state, evidence, provider_id)
             case "payment":
-                return self._payments.resolve(_record_id(kind, id), as_state, evidence, theirs, saw)
+                return self._payments.resolve(
+                    _record_id(kind, id), as_state, evidence, provider_text, expected_version
+                )
             case "refund":
-                return self._refunds.resolve(_record_id(kind, id), as_state, evidence, theirs, saw)
+                return self._refunds.resolve(
+                    _record_id(kind, id), as_state, evidence, provider_text, expected_version
+                )
             case "order":
-                order = self._payments.order(_record_id(kind, id)).record
-                raise ConsoleError("nothing_to_resolve", {"record": order, "reason": "order"})
-        number = _number(provider_id)
-        return self._checks.recovery.resolve(_check_id(kind, id), as_state, evidence, number, saw)
+                self._payments.resolve_order(_record_id(kind, id))
+        number = _provider_check_id(provider_id)
+        return self._checks.decisions.resolve(_check_id(kind, id), as_state, evidence, number, expected_version)
 
 
 def _record_id(kind: str, id: int | str) -> int:
     text = str(id)
-    if not (text.isascii() and text.isdecimal()) or len(text) > _LONGEST_ID:
-        raise ConsoleError("not_found", {"kind": kind, "id": text[:40]})
+    if not (text.isascii() and text.isdecimal()) or len(text) > _MAX_ID_DIGITS:
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": text[:40]})
     return int(text)
 
 
 def _check_id(kind: str, id: int | str) -> int:
     if kind != "credit-check":
-        raise ConsoleError("not_found", {"kind": kind, "id": str(id)[:40]})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(id)[:40]})
     return _record_id(kind, id)
 
 
-def _number(provider_id: int | str | None) -> int | None:
-    """AlarmBox numbers its credit checks. Raises usage for what is no number."""
+def _provider_check_id(provider_id: int | str | None) -> int | None:
+    """Return the provider's id as a number. Raises usage if it isn't one."""
     if provider_id is None or isinstance(provider_id, int):
         return provider_id
-    if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= _LONGEST_ID):
-        raise ConsoleError("usage", {"problem": "provider_id"})
+    if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= _MAX_ID_DIGITS):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
     return int(provider_id)

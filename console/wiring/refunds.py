@@ -1,87 +1,179 @@
-"""The machinery of refunds, wired once per process: beside that of payments."""
+"""Builds the services of refunds, once per process."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.domain.order_records import Refund, RefundRequest
-from console.domain.payment_results import ApprovalInbox, RefundPlan, RefundView
-from console.domain.results import ResolveResult
-from console.services.described import Progress
-from console.services.desk import Desk
-from console.services.due import Task
-from console.services.due_refunds import DueRefunds
-from console.services.guarded import Guard
-from console.services.payment_vendors import PaymentVendors
-from console.services.reads import ReadLog
-from console.services.refund_holding import RefundHolding
-from console.services.refund_probing import RefundProbing
-from console.services.refund_recovery import RefundRecovery
-from console.services.refund_settling import RefundSettling
-from console.services.refund_views import RefundViews
-from console.services.refunding import Refunding
-from console.services.submitting import Submitting
-from console.services.voting import Voting
+from console.domain.payments.records import Refund, RefundRequest
+from console.domain.payments.service_results import ApprovalInbox, RefundPlan, RefundView
+from console.domain.payments.states import RefundState
+from console.domain.views.any_record import ResolveResult
+from console.services.audit.read_log import ReadLog
+from console.services.guarded.action import GuardedService
+from console.services.guarded.operation import Progress
+from console.services.guarded.pipeline import GuardedPipeline
+from console.services.guarded.request_ids import RequestIds
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.services.recovery import replayed_answers as record_answers
+from console.services.refunds.approval import RefundDecisions
+from console.services.refunds.due_tasks import DueRefunds
+from console.services.refunds.lease import RefundLease
+from console.services.refunds.probe import RefundProbes
+from console.services.refunds.request import RefundRequests
+from console.services.refunds.resolve import RefundRecovery
+from console.services.refunds.submit import SUBMIT, RefundSubmissions, Sendings
+from console.services.refunds.view import RefundViews
+from console.services.tasks.due_tasks import Task
+from console.store.refunds import refunds
 
 
-class RefundDesk:
-    """`console.refunds`: everything about refunds, for makers and checkers."""
+class RefundService:
+    """`console.refunds`: all actions on refunds, for makers and checkers."""
 
     def __init__(
-        self, refunding: Refunding, voting: Voting, submitting: Submitting, probing: RefundProbing,
-        recovery: RefundRecovery, views: RefundViews,
+        self, refund_requests: RefundRequests, refund_decisions: RefundDecisions,
+        refund_submissions: RefundSubmissions, refund_probes: RefundProbes, refund_recovery: RefundRecovery,
+        views: RefundViews, context: ServiceContext, request_ids: RequestIds,
     ) -> None:  # fmt: skip
-        self._refunding, self._voting, self._submitting = refunding, voting, submitting
-        self._probing, self._recovery, self._views = probing, recovery, views
+        self._context, self._request_ids = context, request_ids
+        self._refund_requests, self._refund_decisions, self._refund_submissions = (
+            refund_requests,
+            refund_decisions,
+            refund_submissions,
+        )
+        self._refund_probes, self._refund_recovery, self._views = refund_probes, refund_recovery, views
 
     def plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
-        return self._refunding.plan(payment_id, amount)
+        """Return the facts for a refund request. Raises as `RefundRequests.make_plan` does."""
+        return self._refund_requests.make_plan(payment_id, amount)
 
-    def request(self, request: RefundRequest) -> Refund:
-        return self._refunding.request(request)
-
-    def approve(self, id: int, saw: int | None = None, progress: Progress | None = None) -> Refund:
-        return self._voting.approve(id, saw, progress)
-
-    def reject(self, id: int, reason: str, saw: int | None = None) -> Refund:
-        return self._voting.reject(id, reason, saw)
-
-    def withdraw(self, id: int) -> Refund:
-        return self._voting.withdraw(id)
-
-    def submit(self, id: int, progress: Progress | None = None) -> Refund:
-        return self._submitting.submit(id, progress)
-
-    def probe(self, id: int) -> Refund:
-        return self._probing.probe(id)
-
-    def resolve(
-        self, id: int, as_state: str, evidence: str | Path, provider_id: str | None = None, saw: int | None = None
-    ) -> ResolveResult:
-        return self._recovery.resolve(id, as_state, evidence, provider_id, saw)
-
-    def show(self, id: int) -> RefundView:
-        return self._views.show(id)
-
-    def inbox(self) -> ApprovalInbox:
-        return self._views.inbox()
-
-
-class RefundMachinery:
-    """Services of refunds. Only what sends gets a whole provider; everything else its reading half."""
-
-    def __init__(self, desk: Desk, guard: Guard, vendors: PaymentVendors, reads: ReadLog) -> None:
-        self.settler = RefundSettling(desk, vendors)
-        holding = RefundHolding(desk, self.settler)
-        probing = RefundProbing(desk, vendors, holding)
-        submitting = Submitting(desk, guard, vendors, self.settler, probing)
-        voting = Voting(desk, vendors, submitting)
-        recovery = RefundRecovery(desk, vendors, holding)
-        self.refunding = Refunding(desk, vendors)
-        self._due = DueRefunds(desk, submitting, probing, voting)
-        self.refunds = RefundDesk(
-            self.refunding, voting, submitting, probing, recovery, RefundViews(desk, vendors, reads)
+    def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
+        """Request a refund; nothing is sent. Raises as `RefundRequests.request_refund` does."""
+        return self._request_ids.act_once(
+            "refund request",
+            request_id,
+            (request,),
+            lambda: self._refund_requests.request_refund(request),
+            record_answers.refund_request_answer_finder(self._context),
         )
 
-    def tasks(self) -> Sequence[Task]:
-        """Due tasks, for the worker."""
-        return self._due.tasks()
+    def approve(
+        self,
+        id: int,
+        expected_version: int | None = None,
+        progress: Progress | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> Refund:
+        """Approve a refund, and send it unless another checker or the end of the cooling-off is missing. Raises as
+        `RefundDecisions.approve` does.
+        """
+        return self._request_ids.act_once(
+            "refund approve",
+            request_id,
+            (id, expected_version),
+            lambda: self._refund_decisions.approve(id, expected_version, progress),
+            record_answers.refund_submit_answer_finder(self._context, id),
+            progress,
+        )
+
+    def reject(
+        self, id: int, reason: str, expected_version: int | None = None, *, request_id: str | None = None
+    ) -> Refund:
+        """Reject a requested refund with a reason. Raises as `RefundDecisions.reject` does."""
+        return self._request_ids.act_once(
+            "refund reject",
+            request_id,
+            (id, reason, expected_version),
+            lambda: self._refund_decisions.reject(id, reason, expected_version),
+            record_answers.refund_decision_answer_finder(self._context, id, RefundState.REJECTED),
+        )
+
+    def withdraw(self, id: int, *, request_id: str | None = None) -> Refund:
+        """Withdraw the person's own refund request. Raises as `RefundDecisions.withdraw` does."""
+        return self._request_ids.act_once(
+            "refund withdraw",
+            request_id,
+            (id,),
+            lambda: self._refund_decisions.withdraw(id),
+            record_answers.refund_decision_answer_finder(self._context, id, RefundState.WITHDRAWN),
+        )
+
+    def submit(self, id: int, progress: Progress | None = None, *, request_id: str | None = None) -> Refund:
+        """Send an approved refund. Raises as `RefundSubmissions.submit_refund` does."""
+        return self._request_ids.act_once(
+            "refund submit",
+            request_id,
+            (id,),
+            lambda: self._refund_submissions.submit_refund(id, progress),
+            record_answers.refund_submit_answer_finder(self._context, id),
+            progress,
+        )
+
+    def probe(self, id: int, *, request_id: str | None = None) -> Refund:
+        """Ask the provider about a refund. Raises as `RefundProbes.probe` does."""
+        return self._request_ids.act_once(
+            "probe",
+            request_id,
+            (refunds.KIND, str(id)),
+            lambda: self._refund_probes.probe(id),
+            record_answers.probe_answer_finder(self._context, refunds.KIND, id),
+        )
+
+    def resolve(
+        self,
+        id: int,
+        as_state: str,
+        evidence: str | Path,
+        provider_id: str | None = None,
+        expected_version: int | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> ResolveResult:
+        """Decide the outcome of an unknown refund. Raises as `RefundRecovery.resolve` does."""
+        return self._request_ids.act_once(
+            "resolve",
+            request_id,
+            (refunds.KIND, str(id), as_state, evidence, provider_id, expected_version),
+            lambda: self._refund_recovery.resolve(id, as_state, evidence, provider_id, expected_version),
+            record_answers.resolve_answer_finder(self._context, refunds.KIND, id),
+        )
+
+    def show(self, id: int) -> RefundView:
+        """Return one refund with the data of its screen. Raises not_found, not_allowed."""
+        return self._views.read_refund(id)
+
+    def inbox(self) -> ApprovalInbox:
+        """Return the refunds that wait for a decision, oldest first. Raises not_allowed."""
+        return self._views.read_inbox()
+
+
+class RefundServiceBuilder:
+    """Builds the services of refunds. Only `RefundSubmissions` gets all calls of a provider, the others only those
+    that read.
+    """
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        pipeline: GuardedPipeline,
+        vendors: PaymentVendors,
+        read_log: ReadLog,
+        request_ids: RequestIds,
+    ) -> None:
+        self.sendings: Sendings = GuardedService(context, pipeline, SUBMIT, lambda: context)
+        refund_lease = RefundLease(context, self.sendings)
+        probes = RefundProbes(context, vendors, refund_lease)
+        submissions = RefundSubmissions(context, self.sendings, vendors, probes)
+        decisions = RefundDecisions(context, vendors, submissions)
+        recovery = RefundRecovery(context, vendors, refund_lease)
+        self.refund_requests = RefundRequests(context, vendors)
+        self._due_refunds = DueRefunds(context, self.refund_requests, submissions, probes, decisions)
+        views = RefundViews(context, vendors, read_log)
+        self.refunds = RefundService(
+            self.refund_requests, decisions, submissions, probes, recovery, views, context, request_ids
+        )
+
+    def due_tasks(self) -> Sequence[Task]:
+        """Return the due tasks, for the worker."""
+        return self._due_refunds.tasks()

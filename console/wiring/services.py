@@ -1,186 +1,303 @@
-"""The machinery of buying and settling, wired once per process: the second half of the composition root."""
+"""Builds the services, once per process: the second part of the composition root."""
 
 from collections.abc import Callable
 from functools import cached_property
 
-from console.domain.publishing import Publisher
+from console.domain.alerts.events import Publisher
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.results import CreditCheckView, PurchasePlan, RefetchResult
-from console.machinery_payments import PaymentDesk, PaymentMachinery
-from console.machinery_recovery import CheckMatters, Hands, RecoveryDesk
-from console.machinery_refunds import RefundDesk, RefundMachinery
-from console.providers.payment_protocol import PaymentVendor
-from console.providers.protocol import CreditVendor
-from console.services import credit_checks as purchasing
-from console.services.alerting import AlertRules
-from console.services.audit_roots import AuditRoots
-from console.services.bulk_acts import BulkActs
-from console.services.bulk_judging import Judging
-from console.services.bulk_running import BulkRunning
-from console.services.bulk_runs import BulkRuns
-from console.services.choices import Choices
-from console.services.clock_jumps import ClockJumps
-from console.services.completion import Completion
-from console.services.described import Progress
-from console.services.desk import Desk
-from console.services.due import DueTasks
-from console.services.evidence_pack import EvidencePacks
-from console.services.explaining import Explaining
-from console.services.forgotten_refunds import ForgottenRefunds
-from console.services.guarded import Guard
-from console.services.heartbeat import Heartbeat
+from console.domain.service_results import PurchasePlan, RefetchResult
+from console.domain.views.any_record import CreditCheckView
+from console.providers.credit_provider import CreditVendor
+from console.providers.payment_provider import PaymentVendor
+from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.outbox_sender import OutboxSender
+from console.services.annotations.assignments import AssignmentService
+from console.services.annotations.notes import NoteService
+from console.services.audit.read_log import ReadLog
+from console.services.audit.roots import AuditRoots
+from console.services.bulk.actions import BulkActionRunner
+from console.services.bulk.eligibility import Eligibility
+from console.services.bulk.execute import BulkExecutor
+from console.services.bulk.runs import BulkRuns
+from console.services.credit_checks import purchase as purchasing
+from console.services.credit_checks.outcomes import PurchaseSettler
+from console.services.credit_checks.pdf import Pdfs
+from console.services.credit_checks.probe import CreditCheckProbes
+from console.services.credit_checks.provider import Vendors
+from console.services.credit_checks.readings import CheckReadings
+from console.services.credit_checks.refetch import RefetchService
+from console.services.credit_checks.resolve import PurchaseDecisions
+from console.services.credit_checks.view import CreditCheckViews
+from console.services.evidence.pack import EvidencePacks
+from console.services.evidence.pack_text import TimelineText
+from console.services.evidence.timeline import TimelineService
+from console.services.guarded import unsent_operations as unsent
+from console.services.guarded.action import GuardedService, Services, services_by_action
+from console.services.guarded.operation import Progress
+from console.services.guarded.pipeline import GuardedPipeline
+from console.services.guarded.request_ids import RequestIds
 from console.services.lookup import Lookup
-from console.services.noting import Noting
-from console.services.operations import Matters, Operations
-from console.services.parts import Parts
-from console.services.payment_vendors import PaymentVendors
-from console.services.pdfs import Pdfs
-from console.services.probing import Probing
-from console.services.publishing import Publishing
-from console.services.queues import Queues
-from console.services.reads import ReadLog
-from console.services.reconciling import Reconciling
-from console.services.recovery import Recovery
-from console.services.scheduling import Scheduler
-from console.services.taking import Taking
-from console.services.vendors import Vendors
-from console.services.views import Views
-from console.store import payments as payment_rows
-from console.store import refunds as refund_rows
+from console.services.payments.providers import PaymentVendors
+from console.services.payments.spooled_payments import SpooledPayments
+from console.services.process.context import ServiceContext
+from console.services.reconciliation.run import ReconciliationService
+from console.services.recovery import replayed_answers as record_answers
+from console.services.recovery.choices import Choices
+from console.services.recovery.operations import Operations, RecordRecovery
+from console.services.recovery.queues import Queues
+from console.services.refunds.spooled_refunds import SpooledRefunds
+from console.services.tasks.clock_jumps import ClockJumps
+from console.services.tasks.due_tasks import DueTasks
+from console.services.tasks.scheduler import Scheduler
+from console.store.payments import payments as payment_rows
+from console.store.refunds import refunds as refund_rows
+from console.wiring.payments import PaymentService, PaymentServiceBuilder
+from console.wiring.records import CheckRecovery, CommonServices, RecoveryService
+from console.wiring.refunds import RefundService, RefundServiceBuilder
 
 
-class CreditCheckDesk:
-    """`console.credit_checks`: everything about credit checks that a person does with one."""
-
-    def __init__(self, checks: purchasing.CreditChecks, probing: Probing, views: Views) -> None:
-        self._checks, self._probing, self._views = checks, probing, views
-
-    def plan(self, number: str) -> PurchasePlan:
-        return self._checks.plan(number)
-
-    def purchase(self, request: PurchaseRequest, progress: Progress | None = None) -> CreditCheck:
-        return self._checks.purchase(request, progress)
-
-    def refetch(
-        self, id: int, *, detail: bool = True, pdf: bool = True, saw: int | None = None,
-        progress: Progress | None = None,
-    ) -> RefetchResult:  # fmt: skip
-        return self._checks.refetch(id, detail=detail, pdf=pdf, saw=saw, progress=progress)
-
-    def probe(self, id: int) -> CreditCheck:
-        return self._probing.probe(id)
-
-    def show(self, id: int) -> CreditCheckView:
-        return self._views.credit_check(id)
-
-    def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
-        return self._views.pdf(id, sha256)
-
-
-class Machinery:
-    """The pipeline and what hangs on it. Everything but the purchase gets only the vendor's reading half."""
+class CreditCheckService:
+    """`console.credit_checks`: all actions of a person on credit checks."""
 
     def __init__(
         self,
-        desk: Desk,
+        context: ServiceContext,
+        checks: purchasing.CreditChecks,
+        check_probes: CreditCheckProbes,
+        views: CreditCheckViews,
+        request_ids: RequestIds,
+    ) -> None:
+        self._checks, self._check_probes, self._views = checks, check_probes, views
+        self._context, self._request_ids = context, request_ids
+
+    def plan(self, number: str) -> PurchasePlan:
+        """Return the facts for a purchase. Raises invalid_corporation_number."""
+        return self._checks.make_plan(number)
+
+    def purchase(
+        self, request: PurchaseRequest, progress: Progress | None = None, *, request_id: str | None = None
+    ) -> CreditCheck:
+        """Buy one credit check, at most once. Raises as `CreditChecks.purchase` does."""
+        return self._request_ids.act_once(
+            "purchase",
+            request_id,
+            (request,),
+            lambda: self._checks.purchase(request, progress),
+            record_answers.purchase_answer_finder(self._context),
+            progress,
+        )
+
+    def refetch(
+        self,
+        id: int,
+        *,
+        detail: bool = True,
+        pdf: bool = True,
+        expected_version: int | None = None,
+        progress: Progress | None = None,
+        request_id: str | None = None,
+    ) -> RefetchResult:
+        """Read detail and PDF of a bought check again. Raises as `CreditChecks.refetch` does."""
+        return self._request_ids.act_once(
+            "refetch",
+            request_id,
+            (id, detail, pdf, expected_version),
+            lambda: self._checks.refetch(
+                id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress
+            ),
+            progress=progress,
+        )
+
+    def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
+        """Ask the provider about a credit check. Raises as `CreditCheckProbes.probe` does."""
+        return self._request_ids.act_once(
+            "probe",
+            request_id,
+            ("credit-check", str(id)),
+            lambda: self._check_probes.probe(id),
+            record_answers.probe_answer_finder(self._context, "credit-check", id),
+        )
+
+    def show(self, id: int) -> CreditCheckView:
+        """Return one credit check with the data of its screen. Raises not_found, not_allowed."""
+        return self._views.read_credit_check(id)
+
+    def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
+        """Return the content of the record's current PDF, or of its PDF with this SHA-256. Raises not_found,
+        documents_unreachable, not_allowed.
+        """
+        return self._views.read_pdf(id, sha256)
+
+
+class ServiceBuilder:
+    """Builds all services. Only the purchase gets all calls of the credit-check provider, the others only those that
+    read.
+    """
+
+    def __init__(
+        self,
+        context: ServiceContext,
         make_vendor: Callable[[], CreditVendor],
         make_payment_vendor: Callable[[str], PaymentVendor],
         open_publisher: Callable[[], Publisher | None],
+        request_ids: RequestIds,
     ) -> None:
-        self._desk, self._open_publisher = desk, open_publisher
-        self.reads = ReadLog(desk)
+        self._context, self._open_publisher, self._request_ids = context, open_publisher, request_ids
+        self.read_log = ReadLog(context)
         self._vendors = Vendors(make_vendor)
-        reader = self._vendors.reader
-        self._heartbeat = Heartbeat(desk.scale)
-        self._guard = Guard(desk, self._heartbeat)
-        self._completion = Completion(desk, self._guard, self._heartbeat, Parts(desk, reader))
-        self._recovery = Recovery(desk, reader, self._vendors.capabilities)
-        self._probing = Probing(desk, self._recovery, reader)
-        self._views = Views(desk, self.reads)
+        reader = self._vendors.get_reader
+        self._heartbeat = context.heartbeat
+        self._pipeline = GuardedPipeline(context, self._heartbeat)
+        self._refetch_service = RefetchService(context, self._pipeline, CheckReadings(context, reader))
+        self._purchases: purchasing.Purchases = GuardedService(
+            context,
+            self._pipeline,
+            purchasing.PURCHASE,
+            lambda: PurchaseSettler(context, self._vendors.get_capabilities()),
+        )
+        self._purchase_decisions = PurchaseDecisions(context, reader, self._purchases)
+        self._check_probes = CreditCheckProbes(context, self._purchase_decisions, reader)
+        self._views = CreditCheckViews(context, self.read_log)
         self._payment_vendors = PaymentVendors(make_payment_vendor)
 
     @cached_property
-    def _payments(self) -> PaymentMachinery:
-        return PaymentMachinery(self._desk, self._guard, self._payment_vendors, self.reads)
+    def _payment_builder(self) -> PaymentServiceBuilder:
+        return PaymentServiceBuilder(
+            self._context, self._pipeline, self._payment_vendors, self.read_log, self._request_ids
+        )
 
     @cached_property
-    def _refunds(self) -> RefundMachinery:
-        return RefundMachinery(self._desk, self._guard, self._payment_vendors, self.reads)
+    def _refund_builder(self) -> RefundServiceBuilder:
+        return RefundServiceBuilder(
+            self._context, self._pipeline, self._payment_vendors, self.read_log, self._request_ids
+        )
 
-    def payment_desk(self) -> PaymentDesk:
-        return self._payments.payments
+    def payment_service(self) -> PaymentService:
+        """Return the service with all actions on payments and orders."""
+        return self._payment_builder.payments
 
-    def refund_desk(self) -> RefundDesk:
-        return self._refunds.refunds
+    def refund_service(self) -> RefundService:
+        """Return the service with all actions on refunds."""
+        return self._refund_builder.refunds
 
-    def credit_check_desk(self, lookup: Lookup) -> CreditCheckDesk:
-        checks = purchasing.CreditChecks(self._desk, self._guard, self._vendors, self._completion, lookup)
-        return CreditCheckDesk(checks, self._probing, self._views)
+    def credit_check_service(self, lookup: Lookup) -> CreditCheckService:
+        """Return the service with all actions on credit checks."""
+        checks = purchasing.CreditChecks(self._context, self._purchases, self._vendors, self._refetch_service, lookup)
+        return CreditCheckService(self._context, checks, self._check_probes, self._views, self._request_ids)
 
-    def recovery_desk(self) -> RecoveryDesk:
-        reader = self._vendors.reader
-        payments, refunds = self._payments, self._refunds
-        others: dict[str, Matters] = {payment_rows.KIND: payments.payments, refund_rows.KIND: refunds.refunds}
-        forgotten = ForgottenRefunds(self._desk, self._payment_vendors)
-        operations = Operations(self._desk, self._recovery, self._probing, reader, others, forgotten)
-        checks = CheckMatters(self._recovery, self._probing, self._views)
-        sides = (payments.payments, refunds.refunds)
-        return RecoveryDesk(Queues(self._desk), checks, operations, *sides, self.scheduler, self._hands)
+    def recovery_service(self) -> RecoveryService:
+        """Return the service with the actions on waiting records of every kind."""
+        reader = self._vendors.get_reader
+        payment_builder, refund_builder = self._payment_builder, self._refund_builder
+        record_services: dict[str, RecordRecovery] = {
+            payment_rows.KIND: payment_builder.payments,
+            refund_rows.KIND: refund_builder.refunds,
+        }
+        forgotten_refunds = SpooledRefunds(self._context, self._payment_vendors)
+        forgotten_payments = SpooledPayments(self._context, self._payment_vendors)
+        operations = Operations(
+            self._context,
+            self._purchase_decisions,
+            self._check_probes,
+            reader,
+            record_services,
+            forgotten_refunds,
+            forgotten_payments,
+        )
+        check_recovery = CheckRecovery(self._purchase_decisions, self._check_probes, self._views)
+        money_services = (payment_builder.payments, refund_builder.refunds)
+        call_context = (self._context, self._request_ids)
+        return RecoveryService(
+            Queues(self._context),
+            check_recovery,
+            operations,
+            *money_services,
+            self.scheduler,
+            self._common_services,
+            *call_context,
+        )
 
     @cached_property
     def _choices(self) -> Choices:
-        return Choices(self._desk, self._vendors, self._payment_vendors, self._refunds.refunding)
+        return Choices(self._context, self._vendors, self._payment_vendors, self._refund_builder.refund_requests)
 
     @property
-    def _hands(self) -> Hands:
-        """What can be done beside any record."""
-        explaining, packs = Explaining(self._desk, self.reads), EvidencePacks(self._desk)
-        return Hands(self._choices, Taking(self._desk), Noting(self._desk), explaining, packs)
+    def _common_services(self) -> CommonServices:
+        """Services for records of every kind."""
+        timelines, packs = TimelineService(self._context, self.read_log), EvidencePacks(self._context, _timeline_text)
+        return CommonServices(
+            self._choices, AssignmentService(self._context), NoteService(self._context), timelines, packs
+        )
+
+    @cached_property
+    def guarded_actions(self) -> Services:
+        """All guarded actions by name. Late answers and lapses of an action that is missing here can't be settled."""
+        checks = self._purchases, self._refetch_service.refetches
+        return services_by_action(*checks, self._payment_builder.starts, self._refund_builder.sendings)
+
+    def end_unsent_operations(self) -> None:
+        """Settle the operations that this desk certainly never sent."""
+        unsent.settle_all(self._context, self.guarded_actions)
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        """All due tasks, in the order in which each finds what the one before it left."""
-        payments, refunds = self._payments, self._refunds
-        due = DueTasks(
-            self._desk,
-            self._completion,
-            self._probing,
-            self._vendors.capabilities,
-            settlers={payment_rows.KIND: payments.settler, refund_rows.KIND: refunds.settler},
+        """The scheduler of all due tasks, in a sequence in which a task can handle the results of the tasks before
+        it.
+        """
+        payment_builder, refund_builder = self._payment_builder, self._refund_builder
+        due_tasks = DueTasks(
+            self._context,
+            self._refetch_service,
+            self._check_probes,
+            self.guarded_actions,
             further=(
-                ("clock_jumps", ClockJumps(self._desk).run),
-                *payments.tasks(),
-                *refunds.tasks(),
-                ("reconciliation", lambda: self.reconciliation.run_due()),
-                ("bulk_runs", lambda: self.bulk.go_on()),
-                ("alert_rules", AlertRules(self._desk).run),
-                ("outbox", Publishing(self._desk, self._open_publisher).run),
-                ("audit_roots", AuditRoots(self._desk).write_due),
+                ("clock_jumps", ClockJumps(self._context).run),
+                *payment_builder.due_tasks(),
+                *refund_builder.due_tasks(),
+                ("reconciliation", lambda: self.reconciliation_service.run_due()),
+                ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_run()),
+                ("alert_rules", AlertRules(self._context).run),
+                ("outbox", OutboxSender(self._context, self._open_publisher).run),
+                ("audit_roots", AuditRoots(self._context).write_due),
             ),
         )
-        return Scheduler(self._desk, self._heartbeat, due.tasks())
+        return Scheduler(self._context, self._heartbeat, due_tasks.tasks())
 
     @cached_property
-    def bulk(self) -> BulkRuns:
-        """Runs get what everybody probes, re-fetches, takes and notes with, and nothing else."""
-        desk, records = self._desk, self.recovery_desk()
+    def bulk_runs(self) -> BulkRuns:
+        """The service of bulk runs, whose actions are probe, re-fetch, take and note."""
+        context, recovery_service = self._context, self.recovery_service()
 
-        def refetch(record_id: int, saw: int | None) -> RefetchResult:
-            return self._completion.refetch(record_id, detail=True, pdf=True, saw=saw, progress=lambda _step: None)
+        def refetch(record_id: int, expected_version: int | None) -> RefetchResult:
+            return self._refetch_service.refetch(
+                record_id, detail=True, pdf=True, expected_version=expected_version, progress=lambda _step: None
+            )
 
-        acts = BulkActs(desk, records.probe, refetch, Taking(desk), Noting(desk))
-        judging = Judging(self._choices)
-        running = BulkRunning(desk, judging, acts, self._heartbeat)
-        return BulkRuns(desk, Queues(desk), judging, acts, running)
+        bulk_actions = BulkActionRunner(
+            context, recovery_service.probe, refetch, AssignmentService(context), NoteService(context)
+        )
+        eligibility = Eligibility(self._choices)
+        executor = BulkExecutor(context, eligibility, bulk_actions)
+        return BulkRuns(context, Queues(context), eligibility, bulk_actions, executor, self._request_ids)
 
     @cached_property
-    def reconciliation(self) -> Reconciling:
-        payments, refunds = self._payments, self._refunds.refunds
-        return Reconciling(self._desk, self._payment_vendors, payments.probing, payments.imports, refunds.probe)
+    def reconciliation_service(self) -> ReconciliationService:
+        """The service that compares providers' histories with our records."""
+        payment_builder, refund_service = self._payment_builder, self._refund_builder.refunds
+        actions = (payment_builder.payment_probes, payment_builder.imports, refund_service.probe)
+        return ReconciliationService(self._context, self._payment_vendors, *actions, self._request_ids)
 
     def pdfs(self) -> Pdfs:
+        """Return the service that opens PDFs."""
         return Pdfs(self._views)
 
     def close(self) -> None:
-        self.reads.flush()
+        """Write the collected audit entries about openings, and stop the heartbeat."""
+        self.read_log.flush()
         self._heartbeat.close()
+
+
+def _timeline_text() -> TimelineText:
+    from console.wording import timelines  # The words are loaded at their first use.
+
+    return timelines

@@ -1,8 +1,9 @@
-"""Every sentence and label, in Japanese and English, by code: for the window, the terminal and exports.
+"""All sentences and labels in Japanese and English, by wording key, for the window, the terminal and exports.
 
-A key names a whole sentence; facts fill its `{placeholders}`. `key.full` is the same sentence with more facts
-and is taken when all of them are there. In a placeholder, `{at:short}`, `{number:number}` choose a form, and
-`{cause:@cause}` puts the word of the key `cause.<value>`; lists are joined as the language does.
+A key stands for a whole sentence, whose `{placeholders}` are replaced by facts. The key `key.full` is the same
+sentence with more facts; it is used if all of them are given. In a placeholder, `{at:short}` and `{number:number}`
+name a format, and `{cause:@cause}` inserts the text of the key `cause.<value>`. The items of a list are joined as the
+language does it.
 """
 
 import json
@@ -12,15 +13,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import cache
+from typing import TYPE_CHECKING
 
 from console.domain.errors import ConsoleError
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS, Money
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, TimelineEntry
-from console.paths import resources_dir
-from console.word_formats import (
-    NOTHING,
-    Style,
+from console.domain.payments.provider_registry import ProviderTraits, registered_parts
+from console.resource_paths import resources_dir
+from console.wording.formats import (
+    NO_VALUE,
+    TimeStyle,
     age_parts,
     age_since,
     format_amount,
@@ -29,131 +30,177 @@ from console.word_formats import (
     format_day,
     format_instant,
     format_number,
-    short_id,
+    shorten_id,
 )
 
 __all__ = [
-    "LANGUAGES", "say", "has", "message", "with_amounts", "state_word", "badge", "timeline_line", "format_age",
-    "names",
-    "NOTHING", "Style", "age_parts", "age_since", "format_amount", "format_bytes", "format_count",
-    "format_day", "format_instant", "format_number", "short_id",
+    "LANGUAGES", "translate", "has_sentence", "error_message", "format_amounts", "state_word", "badge_word",
+    "timeline_line", "format_age", "placeholder_names",
+    "NO_VALUE", "TimeStyle", "age_parts", "age_since", "format_amount", "format_bytes", "format_count",
+    "format_day", "format_instant", "format_number", "shorten_id",
 ]  # fmt: skip
+
+if TYPE_CHECKING:
+    from console.domain.records import TimelineEntry
 
 LANGUAGES = ("ja", "en")
 
-_LONGEST_FACT = 300
-_SUMS = frozenset({"minor", "left", "limit", "today"})
-_VARIANTS = ("source", "reason", "problem", "state")
-_STYLES: tuple[Style, ...] = ("full", "short", "clock", "day", "until")
+_MAX_FACT_LENGTH = 300
+_AMOUNT_FACT_NAMES = frozenset({"minor", "left", "limit", "today"})
+_VARIANT_FACT_NAMES = ("source", "reason", "problem", "state")
+_TIME_STYLES: tuple[TimeStyle, ...] = ("full", "short", "clock", "day", "until")
 _log = logging.getLogger("console.wording")
 
 
 @cache
-def catalogue(language: str) -> Mapping[str, str]:
-    """All sentences of one language by key."""
+def sentences_by_key(language: str) -> Mapping[str, str]:
+    """Return every sentence of one language by key: those of the program and those of the payment providers."""
+    plugin_words = (plugin.words for plugin in registered_parts(ProviderTraits))
+    return {
+        **program_sentences(language),
+        **{key: texts[language] for words in plugin_words for key, texts in words.items()},
+    }
+
+
+def program_sentences(language: str) -> Mapping[str, str]:
+    """Return the program's own sentences of one language by key, without those of the providers."""
     text = (resources_dir() / "words" / f"{language}.json").read_text(encoding="utf-8")
     words: dict[str, str] = json.loads(text)
     return words
 
 
-def has(key: str) -> bool:
-    return key in catalogue(LANGUAGES[0])
+def has_sentence(key: str) -> bool:
+    """Return True if there is a text for the key."""
+    return key in sentences_by_key(LANGUAGES[0])
 
 
-def say(key: str, language: str, /, **facts: object) -> str:
-    """The sentence for `key`. A missing key is an error in the log and shown itself, a missing fact is –."""
-    words = catalogue(language)
+def translate(key: str, language: str, /, **facts: object) -> str:
+    """Return the sentence of `key`, filled with the facts. A missing key is logged as an error and returned as the
+    text; a missing fact becomes –.
+    """
+    words = sentences_by_key(language)
     if key not in words:
         _log.error("no words for %r", key)
         return key
-    full = words.get(f"{key}.full")
-    chosen = full if full is not None and _all_there(full, facts) else words[key]
-    return _Filled(language).vformat(chosen, (), facts)
+    full_sentence = words.get(f"{key}.full")
+    sentence = full_sentence if full_sentence is not None and has_all_facts(full_sentence, facts) else words[key]
+    return _SentenceFormatter(language).vformat(sentence, (), facts)
 
 
-def message(error: ConsoleError, language: str) -> str:
-    """What happened, what it means for the money, what to do next: the most particular sentence we have."""
-    key = next(filter(has, _message_keys(error)), f"error.{error.code}")
-    return say(key, language, **with_amounts(error.detail))
+def error_message(error: ConsoleError, language: str) -> str:
+    """Return the message of an error: what happened, what it means for the money, and what to do next. The most
+    specific sentence for the error is used.
+    """
+    key = next(filter(has_sentence, _message_keys(error)), f"error.{error.code}")
+    return translate(key, language, **format_amounts(error.detail))
 
 
 def _message_keys(error: ConsoleError) -> Iterator[str]:
-    """Keys from the most particular on: what we know of the record, reason (and hint), problem, code alone."""
+    """Yield the possible wording keys of an error, the most specific first: by certainty of the record, by reason and
+    hint, by problem, then by the error code alone.
+    """
     key, detail = f"error.{error.code}", error.detail
     if detail.get("newer") is True:
         yield f"{key}.newer"
-    record = detail.get("record")
-    if isinstance(record, CreditCheck) and record.certainty is Certainty.UNKNOWN:
+    if _is_unknown_check(detail.get("record")):
         yield f"{key}.unknown"
-    for fact in _VARIANTS:
+    kinds = _subject_kinds(detail)
+    for fact in _VARIANT_FACT_NAMES:
         if isinstance(variant := detail.get(fact), str):
             yield f"{key}.{variant}.{detail.get('hint')}"
+            yield from (f"{key}.{variant}.{kind}" for kind in kinds)
             yield f"{key}.{variant}"
-    if isinstance(record, Payment | Refund):  # money that goes in or back is not a purchase
-        yield f"{key}.{'payment' if isinstance(record, Payment) else 'refund'}"
+    yield from (f"{key}.{kind}" for kind in kinds)
     yield key
 
 
-def with_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
-    """The same facts with sums in minor units as money, where they name their currency; `minor` is the `amount`."""
+def _is_unknown_check(record: object) -> bool:
+    """Return True for a credit check with an unknown outcome."""
+    if record is None:
+        return False
+    # Here and below, records are imported for a fact that can be one: a help page and most errors have none.
+    from console.domain.records import Certainty, CreditCheck
+
+    return isinstance(record, CreditCheck) and record.certainty is Certainty.UNKNOWN
+
+
+def _subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the kinds of record that the error is about (payment, refund, order, reading), the most specific first;
+    empty for a purchase. An error without a record names the kind in `about`.
+    """
+    record, about = detail.get("record"), detail.get("about")
+    if isinstance(about, str):
+        return (about, "payment") if about in ("import", "order") else (about,)
+    if record is None:
+        return ()
+    from console.domain.payments.records import Payment, Refund
+
+    record_kind = {Payment: "payment", Refund: "refund"}.get(type(record))
+    return (record_kind,) if record_kind else ()
+
+
+def format_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the facts with their amounts in minor units replaced by Money, if the facts contain a known currency.
+    The fact `minor` becomes `amount`.
+    """
     currency = facts.get("currency")
     if currency not in MINOR_DIGITS:
         return facts
     sums = {
         "amount" if name == "minor" else name: Money(value, str(currency))
         for name, value in facts.items()
-        if name in _SUMS and type(value) is int and 0 <= value <= LARGEST_MINOR
+        if name in _AMOUNT_FACT_NAMES and type(value) is int and 0 <= value <= LARGEST_MINOR
     }
     return {**facts, **sums}
 
 
 def state_word(kind: str, state: str, language: str) -> str:
-    """The word for a stored state or a badge derived from it, as in `("credit-check", "success", "ja")`."""
-    return say(f"state.{kind.replace('-', '_')}.{state}", language)
+    """Return the word for a state of this kind of record, such as `("credit-check", "success", "ja")`."""
+    return translate(f"state.{kind.replace('-', '_')}.{state}", language)
 
 
-def badge(name: str, language: str) -> str:
-    """The word of a badge by its name in the look's tokens, such as `certainty.unknown`."""
-    return say(f"state.{name}", language)
+def badge_word(name: str, language: str) -> str:
+    """Return the text of a badge by its name in the design tokens, such as `certainty.unknown`."""
+    return translate(f"state.{name}", language)
 
 
-def rule_key(rule: str) -> str | None:
-    """The key of an alert's or a case's name; None for one that has no words."""
-    return next((key for key in (f"alert_rule.{rule}", f"work.reason.{rule}") if has(key)), None)
+def rule_sentence_key(rule: str) -> str | None:
+    """Return the wording key for the name of an alert rule or case; None if it has no text."""
+    return next((key for key in (f"alert_rule.{rule}", f"work.reason.{rule}") if has_sentence(key)), None)
 
 
-def timeline_line(entry: TimelineEntry, language: str) -> str:
-    """One line of a record's history."""
+def timeline_line(entry: "TimelineEntry", language: str) -> str:
+    """Return an audit entry as the sentence for a timeline."""
     keys = (f"timeline.{entry.what}.{entry.result}", f"timeline.{entry.what}")
-    known = next(filter(has, keys), None)
-    if known is None:
-        return say("timeline.other", language, what=entry.what)
-    return say(known, language, **with_amounts(entry.detail))
+    key = next(filter(has_sentence, keys), None)
+    if key is None:
+        return translate("timeline.other", language, what=entry.what)
+    return translate(key, language, **format_amounts(entry.detail))
 
 
 def format_age(age: timedelta, language: str) -> str:
-    """`26 h`, `26 時間`."""
+    """Return an age as `26 h` or `26 時間`."""
     number, unit = age_parts(age)
-    return f"{number} {say(unit, language)}"
+    return f"{number} {translate(unit, language)}"
 
 
-def names(template: str) -> frozenset[str]:
-    """The facts that a sentence asks for."""
+def placeholder_names(template: str) -> frozenset[str]:
+    """Return the names of the facts in the placeholders of a sentence."""
     fields = (field for _, field, _, _ in string.Formatter().parse(template) if field)
     return frozenset(field.partition(".")[0] for field in fields)
 
 
 @cache
-def _names(template: str) -> frozenset[str]:
-    return names(template)
+def _cached_placeholder_names(template: str) -> frozenset[str]:
+    return placeholder_names(template)
 
 
-def _all_there(template: str, facts: Mapping[str, object]) -> bool:
-    return all(facts.get(name) not in (None, "", (), [], {}) for name in _names(template))
+def has_all_facts(template: str, facts: Mapping[str, object]) -> bool:
+    return all(facts.get(name) not in (None, "", (), [], {}) for name in _cached_placeholder_names(template))
 
 
-class _Filled(string.Formatter):
-    """Fills a sentence; a fact of any kind becomes text here and nowhere else."""
+class _SentenceFormatter(string.Formatter):
+    """Fills the placeholders of a sentence. Only this class converts facts to text."""
 
     def __init__(self, language: str) -> None:
         self._language = language
@@ -163,9 +210,9 @@ class _Filled(string.Formatter):
 
     def format_field(self, value: object, format_spec: str) -> str:
         if value is None or value in ("", (), []):
-            return NOTHING
+            return NO_VALUE
         if isinstance(value, list | tuple | set | frozenset):
-            return self._say("list.separator").join(self.format_field(one, format_spec) for one in value)
+            return self._say("list.separator").join(self.format_field(item, format_spec) for item in value)
         if format_spec.startswith("@"):
             return self._word(format_spec[1:], value)
         if format_spec == "changes" and isinstance(value, Mapping):
@@ -173,21 +220,21 @@ class _Filled(string.Formatter):
         return self._fact(value, format_spec)
 
     def _say(self, key: str, **facts: object) -> str:
-        return say(key, self._language, **facts)
+        return translate(key, self._language, **facts)
 
     def _word(self, families: str, value: object) -> str:
-        """The word for a code: `family.code`, or the code in the place of a `*`; of several families the first
-        that has one. Without a word, the code itself.
+        """Return the text of a code. The wording key is `family.code`, or the family with the code in place of `*`.
+        Several families are separated by `|`; the first one with a text is used. Without a text, return the code.
         """
-        code = _plain(value)
+        code = _readable_value(value)
         for family in families.split("|"):
             key = family.replace("*", str(code)) if "*" in family else f"{family}.{code}"
-            if has(key):
+            if has_sentence(key):
                 return self._say(key)
-        return _text(code)
+        return _clean_text(code)
 
     def _changes(self, changes: Mapping[str, object]) -> str:
-        """Field by field, before → after."""
+        """Return the changed fields, each with its value before and after."""
         lines = []
         for name, pair in changes.items():
             before, after = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
@@ -198,7 +245,7 @@ class _Filled(string.Formatter):
     def _fact(self, value: object, form: str) -> str:
         match value:
             case datetime():
-                return format_instant(value, next((style for style in _STYLES if style == form), "full"))
+                return format_instant(value, next((style for style in _TIME_STYLES if style == form), "full"))
             case date():
                 return format_day(value)
             case Money():
@@ -207,32 +254,42 @@ class _Filled(string.Formatter):
                 return format_age(value, self._language)
             case bool():
                 return self._say("word.yes" if value else "word.no")
-            case int() if form in _INTEGERS:
-                return _INTEGERS[form](value)
-        text = _text(_plain(value))
-        return _TEXTS[form](text) if form in _TEXTS else text
+            case int() if form in _INTEGER_FORMATTERS:
+                return _INTEGER_FORMATTERS[form](value)
+        text = _clean_text(_readable_value(value))
+        return _TEXT_FORMATTERS[form](text) if form in _TEXT_FORMATTERS else text
 
 
-_INTEGERS: Mapping[str, Callable[[int], str]] = {"count": format_count, "bytes": format_bytes}
-_TEXTS: Mapping[str, Callable[[str], str]] = {"number": format_number, "id": short_id}
+_INTEGER_FORMATTERS: Mapping[str, Callable[[int], str]] = {"count": format_count, "bytes": format_bytes}
+_TEXT_FORMATTERS: Mapping[str, Callable[[str], str]] = {"number": format_number, "id": shorten_id}
 
 
-def _plain(value: object) -> object:
-    """What people call a value: a holder by name, a record by its id."""
+def _readable_value(value: object) -> object:
+    """Return a value in the form that people use: a lease holder as its name, a record as its id, a member of an enum
+    as its value.
+    """
+    match value:
+        case Enum():
+            return value.value
+        case str() | int():
+            return value
+        case Mapping():
+            return value.get("operator", NO_VALUE)
+    from console.domain.payments.records import Order, Payment, Refund
+    from console.domain.records import CreditCheck, LeaseHolder, Operation
+
     match value:
         case LeaseHolder():
             return value.operator
         case CreditCheck() | Operation() | Order() | Payment() | Refund():
             return value.id
-        case Mapping():
-            return value.get("operator", NOTHING)
-        case Enum():
-            return value.value
     return value
 
 
-def _text(value: object) -> str:
-    """Foreign text in one line: no control or direction characters, and not longer than a sentence bears."""
+def _clean_text(value: object) -> str:
+    """Return text from outside as one line: without control characters and changes of the reading direction, at most
+    300 characters.
+    """
     text = str(value)
-    clean = "".join(one if one.isprintable() else " " for one in text[: _LONGEST_FACT + 1])
-    return clean if len(text) <= _LONGEST_FACT else f"{clean[:_LONGEST_FACT]}…"
+    clean = "".join(character if character.isprintable() else " " for character in text[: _MAX_FACT_LENGTH + 1])
+    return clean if len(text) <= _MAX_FACT_LENGTH else f"{clean[:_MAX_FACT_LENGTH]}…"

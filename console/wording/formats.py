@@ -1,36 +1,42 @@
-"""Instants, ages, amounts and numbers as people read them: Japanese time, no floats, one form per thing."""
+"""Formats of instants, ages, amounts and numbers for people. Times are Japanese; amounts are computed with integers
+only.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from console.domain.corporation_number import LENGTH, grouped
-from console.domain.dates import JST, last_day
+from console.domain.calendar_days import JST, last_valid_day
+from console.domain.corporation_number import DIGIT_COUNT, group_digits
 
-Style = Literal["full", "short", "clock", "day", "until"]
-NOTHING = "–"
-_MINUS = "\u2212"
-_SYMBOLS = {"JPY": ("¥", 0), "INR": ("₹", 2)}
-_STYLES = {"full": "%Y-%m-%d %H:%M:%S JST", "short": "%m-%d %H:%M", "clock": "%H:%M:%S", "day": "%Y-%m-%d"}
+TimeStyle = Literal["full", "short", "clock", "day", "until"]
+NO_VALUE = "–"
+_MINUS_SIGN = "\u2212"
+_SYMBOL_AND_DECIMALS = {"JPY": ("¥", 0), "INR": ("₹", 2)}
+_FORMAT_BY_STYLE = {"full": "%Y-%m-%d %H:%M:%S JST", "short": "%m-%d %H:%M", "clock": "%H:%M:%S", "day": "%Y-%m-%d"}
 
 
-def format_instant(at: datetime | None, style: Style = "full") -> str:
-    """An instant in Japan: `2026-11-20 15:04:05 JST`, in lists (`short`) `11-20 15:04`.
+def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
+    """Return an instant in Japanese time: as `full` `2026-11-20 15:04:05 JST`, as `short` `11-20 15:04`, as `clock`
+    `15:04:05`, as `day` `2026-11-20`.
 
-    `clock` is the time alone, `day` the Japanese day, `until` the last day of something that ends at `at`.
+    As `until`, return the last Japanese day of a period that ends at `at`. None becomes –.
     """
     if at is None:
-        return NOTHING
+        return NO_VALUE
     if style == "until":
-        return format_day(last_day(at))
-    return at.astimezone(JST).strftime(_STYLES[style])
+        return format_day(last_valid_day(at))
+    return at.astimezone(JST).strftime(_FORMAT_BY_STYLE[style])
 
 
 def format_day(day: date | None) -> str:
-    return NOTHING if day is None else day.isoformat()
+    """Return a day as `2026-11-20`; None becomes –."""
+    return NO_VALUE if day is None else day.isoformat()
 
 
 def age_parts(age: timedelta) -> tuple[int, str]:
-    """How long ago, as a number and the key of its unit: minutes to an hour, hours to two days, then days."""
+    """Return an age as a number and the wording key of its unit: seconds below a minute, minutes below an hour, hours
+    below two days, then days.
+    """
     seconds = max(0, int(age.total_seconds()))
     for unit, size, limit in (("seconds", 1, 60), ("minutes", 60, 3_600), ("hours", 3_600, 172_800)):
         if seconds < limit:
@@ -39,42 +45,46 @@ def age_parts(age: timedelta) -> tuple[int, str]:
 
 
 def age_since(at: datetime, now: datetime) -> timedelta:
-    """The age of a fact; never negative, clocks differ a little."""
+    """Return the time from `at` until `now`; 0 if `at` is later, because the clocks of two machines may differ."""
     return max(timedelta(0), now.astimezone(UTC) - at.astimezone(UTC))
 
 
 def format_number(number: str) -> str:
-    """A corporation number as `7 1234 5678 9012`; anything else as it is."""
-    return grouped(number) if len(number) == LENGTH else number
+    """Return a corporation number as `7 1234 5678 9012`; any other text unchanged."""
+    return group_digits(number) if len(number) == DIGIT_COUNT else number
 
 
-def format_count(count: int, *, capped: bool = False) -> str:
-    """`1,204`, or `1,000+` where counting stopped there."""
-    return f"{count:,}+" if capped else f"{count:,}"
+def format_count(count: int, *, is_capped: bool = False) -> str:
+    """Return `1,204`, or `1,000+` if counting stopped at this number (`is_capped`)."""
+    return f"{count:,}+" if is_capped else f"{count:,}"
 
 
 def format_amount(minor: int, currency: str) -> str:
-    """Minor units as `¥12,000` or `₹1,23,456.00`, minus as −; other currencies as code and number."""
-    symbol, decimals = _SYMBOLS.get(currency, (f"{currency} ", 2))
-    whole, rest = divmod(abs(minor), 10**decimals)
-    digits = _indian(whole) if currency == "INR" else f"{whole:,}"
-    fraction = f".{rest:0{decimals}d}" if decimals else ""
-    return f"{_MINUS if minor < 0 else ''}{symbol}{digits}{fraction}"
+    """Return an amount in minor units as `¥12,000` or `₹1,23,456.00`; a negative amount begins with −. Other
+    currencies have their code and two decimals.
+    """
+    symbol, decimals = _SYMBOL_AND_DECIMALS.get(currency, (f"{currency} ", 2))
+    units, subunits = divmod(abs(minor), 10**decimals)
+    digits = _group_indian(units) if currency == "INR" else f"{units:,}"
+    fraction = f".{subunits:0{decimals}d}" if decimals else ""
+    return f"{_MINUS_SIGN if minor < 0 else ''}{symbol}{digits}{fraction}"
 
 
-def _indian(whole: int) -> str:
-    """Groups of two above the last three digits: 1,23,456."""
-    head, tail = divmod(whole, 1000)
+def _group_indian(units: int) -> str:
+    """Return a number with Indian grouping: the last three digits, above them pairs (`1,23,456`)."""
+    head, tail = divmod(units, 1000)
     if not head:
-        return str(whole)
+        return str(units)
     text = str(head)
-    first = len(text) % 2
-    pairs = ([text[:first]] if first else []) + [text[i : i + 2] for i in range(first, len(text), 2)]
+    first_width = len(text) % 2
+    pairs = ([text[:first_width]] if first_width else []) + [
+        text[i : i + 2] for i in range(first_width, len(text), 2)
+    ]
     return ",".join([*pairs, f"{tail:03d}"])
 
 
 def format_bytes(size: int) -> str:
-    """`182 KB`, `4.2 KB`, `3.0 MB`: two figures are enough to compare files."""
+    """Return a size as `182 KB`, `4.2 KB` or `3.0 MB`."""
     if size < 1024:
         return f"{size} B"
     kilo = size / 1024
@@ -82,6 +92,6 @@ def format_bytes(size: int) -> str:
     return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
 
 
-def short_id(text: str) -> str:
-    """A long id as its two ends: `7f3c…d2a1`."""
+def shorten_id(text: str) -> str:
+    """Return a long id as its first and last four characters: `7f3c…d2a1`."""
     return text if len(text) <= 12 else f"{text[:4]}…{text[-4:]}"

@@ -1,10 +1,10 @@
-"""What follows when a payment's time has passed, in words: for the window, the terminal and exports."""
+"""Texts about the saga that follows an expired payment, for the window, the terminal and exports."""
 
-from console import wording
-from console.domain.saga_steps import SagaStep, SagaView, StepState
-from console.domain.worker_records import SagaState
+from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState
+from console.domain.tasks.states import SagaState
+from console.wording import catalogue as wording
 
-_MARKS = {
+_MARK_BY_STEP_STATE = {
     StepState.DONE: "✓",
     StepState.CURRENT: "▶",
     StepState.WAITING: "…",
@@ -15,52 +15,57 @@ _MARKS = {
 }
 
 
-def mark(step: SagaStep) -> str:
-    """One character for how a step stands."""
-    return _MARKS[step.state]
+def step_mark(step: SagaStep) -> str:
+    """Return the character that stands for the state of a step."""
+    return _MARK_BY_STEP_STATE[step.state]
 
 
-def title(seen: SagaView, language: str) -> str:
-    return wording.say("saga.title", language, payment=seen.record.subject_id)
+def saga_title(view: SagaView, language: str) -> str:
+    """Return the title of the saga, which names the payment."""
+    return wording.translate("saga.title", language, payment=view.record.subject_id)
 
 
-def standing(seen: SagaView, language: str) -> str:
-    """How it stands as a whole; why it ended before its last step, or stopped."""
-    word = wording.say(f"state.saga.{seen.record.state.value}", language)
-    tells = seen.record.state is not SagaState.RUNNING
-    return _joined(word, reason(seen.record.reason, language) if tells else "")
+def saga_state_text(view: SagaView, language: str) -> str:
+    """Return the state of the saga; after an early end or a stop, with the reason."""
+    word = wording.translate(f"state.saga.{view.record.state.value}", language)
+    has_reason = view.record.state is not SagaState.RUNNING
+    return _join_parts(word, reason_text(view.record.reason, language) if has_reason else "")
 
 
-def dated(seen: SagaView, language: str) -> str:
-    """When it began; of one that has ended, when it did."""
-    record = seen.record
+def saga_time_text(view: SagaView, language: str) -> str:
+    """Return the time at which the saga ended; before its end, the time at which it began."""
+    record = view.record
     key, at = ("saga.ended", record.ended_at) if record.ended_at else ("saga.begun", record.begun_at)
-    return wording.say(key, language, at=wording.format_instant(at, "short"))
+    return wording.translate(key, language, at=wording.format_instant(at, "short"))
 
 
 def step_name(step: SagaStep, language: str) -> str:
-    return wording.say(f"saga.step.{step.name}", language)
+    """Return the name of a step."""
+    return wording.translate(f"saga.step.{step.name}", language)
 
 
 def step_word(step: SagaStep, language: str) -> str:
-    return wording.say(f"saga.at.{step.state.value}", language)
+    """Return the word for a step's state."""
+    return wording.translate(f"saga.at.{step.state.value}", language)
 
 
 def step_detail(step: SagaStep, language: str) -> str:
-    """When it was done; why it waits, and when it is tried again."""
+    """Return the time at which a step was done, or the reason for which it waits and the time of the next attempt."""
     at = wording.format_instant(step.at, "short") if step.at else ""
     if step.state is StepState.WAITING and at:
-        at = wording.say("saga.again", language, at=at)
-    return _joined(reason(step.reason, language), at)
+        at = wording.translate("saga.again", language, at=at)
+    return _join_parts(reason_text(step.reason, language), at)
 
 
-def reason(code: str | None, language: str) -> str:
-    """Why it waits or ended; whatever has no word of its own is named as a refusal is."""
+def reason_text(code: str | None, language: str) -> str:
+    """Return the text of the reason for which a step waits or a saga ended; empty for None. A code without a text of
+    its own has the text of the refusal or cause with the same code.
+    """
     if code is None:
         return ""
     keys = (f"saga.reason.{code}", f"refusal.{code}", f"cause.{code}")
-    return wording.say(next(filter(wording.has, keys), "saga.reason.trouble"), language)
+    return wording.translate(next(filter(wording.has_sentence, keys), "saga.reason.trouble"), language)
 
 
-def _joined(*parts: str) -> str:
+def _join_parts(*parts: str) -> str:
     return " · ".join(part for part in parts if part)

@@ -1,74 +1,76 @@
-"""A record's story as plain text, in Japanese and English: for people to read out, copy and keep."""
+"""The timeline of a record as plain text in Japanese or English, for the clipboard and for evidence packs."""
 
 from collections.abc import Iterator
 
-from console import wording
 from console.domain.records import TimelineEntry
-from console.domain.story import Chain, Event, Step, masked
+from console.domain.timeline import Chain, Event, Step, mask_text
+from console.wording import catalogue as wording
 
-_OWN = frozenset((Step.BEGUN, Step.ENDED, Step.ANSWER, Step.NOTICE, Step.PROOF))
-_TRAIL = "audit_log"
+_STEPS_WITH_SENTENCE = frozenset((Step.BEGUN, Step.ENDED, Step.ANSWER, Step.NOTICE, Step.PROOF))
+_AUDIT_SOURCE = "audit_log"
 
 
-def text(story: Chain, language: str) -> str:
-    """All of it: what it is about, then a line for each event, with what belongs to it in brackets."""
-    lines = [*head(story, language), *(line(event, story, language) for event in story.events)]
+def timeline_text(story: Chain, language: str) -> str:
+    """Return the whole text: the head of the record, then one line per event with its references in brackets."""
+    lines = [*header_lines(story, language), *(event_line(event, story, language) for event in story.events)]
     if not story.events:
-        lines.append(wording.say("story.empty", language))
+        lines.append(wording.translate("story.empty", language))
     if story.next_cursor is not None:
-        lines.append(wording.say("story.more", language))
-    return "\n".join(masked(one, story.hidden) for one in lines) + "\n"
+        lines.append(wording.translate("story.more", language))
+    return "\n".join(mask_text(entry, story.hidden) for entry in lines) + "\n"
 
 
-def head(story: Chain, language: str) -> Iterator[str]:
-    """Which record, and its state on each axis."""
-    facts = wording.with_amounts(story.facts)
-    kind = wording.say(f"kind.{story.kind}", language)
-    yield wording.say("story.title", language, **{**facts, "kind": kind, "id": story.id})
-    yield " / ".join(_axes(story, language))
+def header_lines(story: Chain, language: str) -> Iterator[str]:
+    """Yield the lines with the record's name and its states, then an empty line."""
+    facts = wording.format_amounts(story.facts)
+    kind = wording.translate(f"kind.{story.kind}", language)
+    yield wording.translate("story.title", language, **{**facts, "kind": kind, "id": story.id})
+    yield " / ".join(_state_texts(story, language))
     yield ""
 
 
-def _axes(story: Chain, language: str) -> Iterator[str]:
+def _state_texts(story: Chain, language: str) -> Iterator[str]:
     state, certainty, work = (story.facts.get(name) for name in ("state", "certainty", "work"))
     yield wording.state_word(story.kind, str(state), language)
     if certainty is not None:
-        yield wording.say(f"state.certainty.{certainty}", language)
-        yield wording.say(f"state.work.{work}", language)
+        yield wording.translate(f"state.certainty.{certainty}", language)
+        yield wording.translate(f"state.work.{work}", language)
 
 
-def line(event: Event, story: Chain, language: str) -> str:
-    """`2026-11-20 15:04:05 JST  op-a  Approved the refund. [operation …, evidence #12]`: never more than a line."""
-    who = wording.say("who.worker", language) if event.who == "worker" else event.who
-    told = said(event, story, language)
-    refs = wording.say("list.separator", language).join(_refs(event, language))
-    whole = f"{wording.format_instant(event.at)}  {who}  {told}{f'  [{refs}]' if refs else ''}"
-    return "".join(one if one.isprintable() else " " for one in whole)
+def event_line(event: Event, story: Chain, language: str) -> str:
+    """Return `2026-11-20 15:04:05 JST op-a Approved the refund. [operation …, evidence #12]`, always in one line."""
+    who = wording.translate("who.worker", language) if event.who == "worker" else event.who
+    sentence_text = sentence_with_record(event, story, language)
+    refs = wording.translate("list.separator", language).join(_references(event, language))
+    entry = f"{wording.format_instant(event.at)}  {who}  {sentence_text}{f'  [{refs}]' if refs else ''}"
+    return "".join(character if character.isprintable() else " " for character in entry)
 
 
-def said(event: Event, story: Chain, language: str) -> str:
-    """What happened, and to which record where it isn't the story's own; payers masked."""
-    told = sentence(event, language)
+def sentence_with_record(event: Event, story: Chain, language: str) -> str:
+    """Return the event as a sentence, with the name of its record if the timeline belongs to another record. Payers
+    are masked.
+    """
+    text = event_sentence(event, language)
     if (event.kind, event.id) != (story.kind, story.id):
-        kind = wording.say(f"kind.{event.kind}", language)
-        told = wording.say("story.of", language, kind=kind, id=event.id, told=told)
-    return masked(told, story.hidden)
+        kind = wording.translate(f"kind.{event.kind}", language)
+        text = wording.translate("story.of", language, kind=kind, id=event.id, told=text)
+    return mask_text(text, story.hidden)
 
 
-def sentence(event: Event, language: str) -> str:
-    """What happened, as a whole sentence."""
-    facts = wording.with_amounts(event.facts)
-    if event.step in _OWN and event.source != _TRAIL:
-        return wording.say(f"story.{event.step.value}", language, **facts)
-    if event.source != _TRAIL:
-        return wording.say(f"story.{event.what}", language, **facts)
+def event_sentence(event: Event, language: str) -> str:
+    """Return the event as a sentence without its record."""
+    facts = wording.format_amounts(event.facts)
+    if event.step in _STEPS_WITH_SENTENCE and event.source != _AUDIT_SOURCE:
+        return wording.translate(f"story.{event.step.value}", language, **facts)
+    if event.source != _AUDIT_SOURCE:
+        return wording.translate(f"story.{event.what}", language, **facts)
     return wording.timeline_line(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
 
 
-def _refs(event: Event, language: str) -> Iterator[str]:
+def _references(event: Event, language: str) -> Iterator[str]:
     if event.operation_id is not None:
-        yield wording.say("story.operation", language, id=event.operation_id)
+        yield wording.translate("story.operation", language, id=event.operation_id)
     elif event.correlation is not None:
-        yield wording.say("story.correlation", language, id=event.correlation)
-    for one in event.evidence:
-        yield wording.say("story.evidence", language, id=one)
+        yield wording.translate("story.correlation", language, id=event.correlation)
+    for evidence_id in event.evidence:
+        yield wording.translate("story.evidence", language, id=evidence_id)

@@ -1,1 +1,1 @@
-"""The worker: due tasks and the receiver, without a window."""
+"""The worker process: due tasks and the receiver of notices, without a window."""

@@ -1,51 +1,55 @@
-"""Who sends nothing but rubbish is turned away at the door for a while, which costs a tenth of refusing it.
+"""Reject connections from addresses whose requests are refused too often. Rejecting a connection costs a tenth of
+refusing a request.
 
-Each household has an allowance of refusals that fills again as time goes on (a token bucket). Whoever brought a
-genuine notice lately is let in whatever else comes from there: behind one address may be many.
+Each address (for IPv6: each /64 network) has a token bucket: a refusal uses one token, and tokens return with time.
+An address from which a genuine notice came recently is always accepted, because many senders may share one address.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
-BURST = 100.0
-"""Refusals that anybody may have at once."""
-PER_SECOND = 20.0
-VOUCHED_SECONDS = 600.0
-"""So long a genuine notice speaks for the address that it came from."""
-MOST_KNOWN = 4_096
-"""Households that are remembered; beyond these the one that was heard of longest ago is forgotten."""
+MAX_REFUSALS = 100.0
+"""Tokens of each address: the number of refusals after which its connections are rejected."""
+FORGIVEN_REFUSALS_PER_SECOND = 20.0
+GENUINE_SENDER_SECONDS = 600.0
+"""Seconds after a genuine notice during which its address is always accepted."""
+MAX_ADDRESSES = 4_096
+"""Largest number of addresses stored; after that the least recently used one is deleted."""
 V = TypeVar("V")
 
 
-class Offences:
-    """For one thread. `clock`: seconds that only go forward."""
+class RefusalBuckets:
+    """The token buckets of all addresses. Not thread-safe. `clock` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._vouched: OrderedDict[str, float] = OrderedDict()
+        self._used_tokens: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._accepted_until: OrderedDict[str, float] = OrderedDict()
 
-    def add(self, name: str) -> None:
-        """This household was refused something."""
-        _keep(self._spent, name, (self._owed(name) + 1, self._clock()))
+    def count_refusal(self, address: str) -> None:
+        """Count a refusal of a request from this address."""
+        _store_value(self._used_tokens, address, (self._used_token_count(address) + 1, self._clock()))
 
-    def vouch(self, name: str) -> None:
-        """It brought something genuine."""
-        _keep(self._vouched, name, self._clock() + VOUCHED_SECONDS)
+    def mark_genuine(self, address: str) -> None:
+        """Accept connections from this address for GENUINE_SENDER_SECONDS: a genuine notice came from it."""
+        _store_value(self._accepted_until, address, self._clock() + GENUINE_SENDER_SECONDS)
 
-    def is_spent(self, name: str) -> bool:
-        """Whether it is not to be heard now."""
-        return self._owed(name) >= BURST and self._vouched.get(name, float("-inf")) < self._clock()
+    def is_blocked(self, address: str) -> bool:
+        """Return True if connections from this address are rejected now."""
+        return (
+            self._used_token_count(address) >= MAX_REFUSALS
+            and self._accepted_until.get(address, float("-inf")) < self._clock()
+        )
 
-    def _owed(self, name: str) -> float:
-        """Its refusals that time has not made up for yet."""
-        owed, at = self._spent.get(name, (0.0, 0.0))
-        return max(0.0, owed - (self._clock() - at) * PER_SECOND)
+    def _used_token_count(self, address: str) -> float:
+        """Return the used tokens of this address that have not returned yet."""
+        token_count, counted_at = self._used_tokens.get(address, (0.0, 0.0))
+        return max(0.0, token_count - (self._clock() - counted_at) * FORGIVEN_REFUSALS_PER_SECOND)
 
 
-def _keep(kept: OrderedDict[str, V], name: str, value: V) -> None:
-    kept[name] = value
-    kept.move_to_end(name)
-    if len(kept) > MOST_KNOWN:
-        kept.popitem(last=False)
+def _store_value(values_by_address: OrderedDict[str, V], address: str, value: V) -> None:
+    values_by_address[address] = value
+    values_by_address.move_to_end(address)
+    if len(values_by_address) > MAX_ADDRESSES:
+        values_by_address.popitem(last=False)

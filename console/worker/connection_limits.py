@@ -1,4 +1,6 @@
-"""How much the receiver takes in at once, from whom, and how long it waits for it."""
+"""Limits of the receiver: number and size of requests, connections per address, and times in which a request must
+arrive.
+"""
 
 import asyncio
 import time
@@ -10,259 +12,292 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from console.settings import Settings
-from console.worker.offences import Offences
+from console.settings.settings import Settings
+from console.worker.abuse_limiter import RefusalBuckets
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-LARGEST_BODY = 1 << 20
-REFUSAL = b"refused\n"
+MAX_BODY_BYTES = 1 << 20
+REFUSAL_BODY = b"refused\n"
 REFUSAL_HEADERS = (
-    (b"content-length", b"%d" % len(REFUSAL)),
+    (b"content-length", b"%d" % len(REFUSAL_BODY)),
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"Connection", b"close"),
 )
-"""All that is ever said to somebody who is refused; the last header stands, and is written, as h11 does it where it
-has to.
+"""Headers of the answer to every refused request. `Connection` is written as h11 spells it."""
+LIVE_PATH = "/live"
+LAST_REQUEST_KEY, SLOT_KEY = "last", "slot"
+"""Keys in the state of a request: LAST_REQUEST_KEY is True if it is the last one on its connection; SLOT_KEY is the
+connection's slot.
 """
-LIVE = "/live"
-LAST, SEAT = "last", "seat"
-"""In a request's state: it is the last one on its connection; the connection's seat."""
-_ONCE = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
-"""Headers that say one thing: a second one is for somebody who reads otherwise than we do."""
+_SINGLE_HEADERS = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
+"""Headers that may occur only once. If one is repeated, another program could read the other value."""
 
 T = TypeVar("T")
 
 
-class Refused(Exception):
-    """It gets the one uniform refusal; the reason is for tests and nobody else."""
+class RequestRefused(Exception):
+    """The request is refused. All refusals have the same answer; only tests read the reason."""
 
 
-class Busy(Exception):
-    """No room now: whoever sent it is to come again."""
+class NoCapacity(Exception):
+    """There is no capacity at the moment; the sender is asked to try again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Where the receiver listens and what it puts up with. Seconds, bytes and counts.
+class ReceiverOptions:
+    """Address and limits of the receiver, in seconds, bytes and counts.
 
-    `threads` work in each lane while `waiting` more wait; `connections` are open at most, `per_peer` of them from one
-    address; `certificate` and `key` are PEM files, for TLS without a proxy.
+    In each `ServiceThreads`, `threads_per_pool` calls run at the same time and `queue_length` more wait.
+    `max_connections` is the largest total of connections, `max_connections_per_address` the largest number per
+    address. `certificate_file` and `key_file` are PEM files, for TLS without a proxy.
     """
 
-    bind: str = "127.0.0.1"
+    bind_address: str = "127.0.0.1"
     port: int = 0
     trusted_proxies: tuple[str, ...] = ()
-    certificate: Path | None = None
-    key: Path | None = None
-    threads: int = 4
-    waiting: int = 28
-    connections: int = 512
-    per_peer: int = 64
-    largest_body: int = LARGEST_BODY
-    largest_head: int = 16 * 1024
-    head_seconds: float = 5.0
-    body_seconds: float = 10.0
-    idle_seconds: int = 5
-    connection_seconds: float = 60.0
-    connection_requests: int = 1_000
-    drain_seconds: int = 10
-    metrics_seconds: float = 5.0
-    live_clients: int = 64
-    live_backlog: int = 64
-    live_seconds: float = 0.5
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    threads_per_pool: int = 4
+    queue_length: int = 28
+    max_connections: int = 512
+    max_connections_per_address: int = 64
+    max_body_bytes: int = MAX_BODY_BYTES
+    max_head_bytes: int = 16 * 1024
+    head_timeout_seconds: float = 5.0
+    body_timeout_seconds: float = 10.0
+    idle_timeout_seconds: int = 5
+    max_connection_seconds: float = 60.0
+    max_requests_per_connection: int = 1_000
+    drain_timeout_seconds: int = 10
+    metrics_interval_seconds: float = 5.0
+    max_live_clients: int = 64
+    max_live_backlog: int = 64
+    live_interval_seconds: float = 0.5
 
     @staticmethod
-    def of(settings: Settings) -> "Options":
-        """As the desk is told."""
-        return Options(
-            bind=settings.receiver_bind,
+    def from_settings(settings: Settings) -> "ReceiverOptions":
+        """Return the options of these settings."""
+        return ReceiverOptions(
+            bind_address=settings.receiver_bind,
             port=settings.receiver_port,
             trusted_proxies=settings.receiver_trusted_proxies,
-            certificate=settings.receiver_certificate,
-            key=settings.receiver_key,
+            certificate_file=settings.receiver_certificate,
+            key_file=settings.receiver_key,
         )
 
 
-def address(text: str | None) -> IPv4Address | IPv6Address | None:
-    """An address as it is written by itself, an IPv4 one within IPv6 as what it is; None for anything else."""
+def parse_address(text: str | None) -> IPv4Address | IPv6Address | None:
+    """Return the IP address in the text; None if the text is none. An IPv4 address mapped into IPv6 is returned as
+    IPv4. A zone (after `%`) is removed, because it may be any text.
+    """
     try:
-        found = ip_address((text or "").strip())
+        ip = ip_address((text or "").strip().partition("%")[0])
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return getattr(ip, "ipv4_mapped", None) or ip
 
 
-class Origins:
-    """Tells where a request comes from."""
+class SenderAddresses:
+    """Finds the address from which a request comes."""
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
-        self._trusted = [ip_network(text) for text in trusted_proxies]
+        self._trusted_networks = [ip_network(text) for text in trusted_proxies]
 
-    def trusts(self, peer: str | None) -> bool:
-        """Whether what a peer says of others is believed."""
-        found = address(peer)
-        return found is not None and any(found in net for net in self._trusted if net.version == found.version)
+    def is_trusted_proxy(self, peer: str | None) -> bool:
+        """Return True if the TCP peer is a trusted proxy, whose header X-Forwarded-For is used."""
+        peer_address = parse_address(peer)
+        return peer_address is not None and any(
+            peer_address in net for net in self._trusted_networks if net.version == peer_address.version
+        )
 
-    def source(self, peer: str | None, forwarded: Sequence[str]) -> str | None:
-        """The TCP peer, or the last forwarded address where the peer is a trusted proxy. `forwarded`: the values of
-        X-Forwarded-For as they came. None where a proxy says something that is no address.
+    def sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:
+        """Return the address of the TCP peer or, if it is a trusted proxy, the last forwarded address.
+        `forwarded_values` holds the values of X-Forwarded-For. None if that value is no address.
         """
-        told = ",".join(forwarded)
-        named = told.rpartition(",")[2] if told and self.trusts(peer) else peer
-        found = address(named)
-        return None if found is None else str(found)
+        joined_values = ",".join(forwarded_values)
+        claimed_address = joined_values.rpartition(",")[2] if joined_values and self.is_trusted_proxy(peer) else peer
+        sender = parse_address(claimed_address)
+        return None if sender is None else str(sender)
 
 
-class Crowd:
-    """Who is connected. A trusted proxy stands for many and is counted among all alone.
+class OpenConnections:
+    """The open connections of the receiver. Connections of a trusted proxy count only towards the total, because they
+    come from many senders.
 
-    Where there is no seat left, whoever has waited longest with an unfinished request, or none, gives its own up: of
-    the same peer, or, when all seats are taken, of the peer that has the most. So whoever speaks is heard, however
-    many hold connections and say nothing. Who is refused all the time gets no seat for a while.
+    If no slot is free, the connection that has waited longest without a complete request is closed and loses its
+    slot: one of the same address or, if the total is reached, one of the address with the most connections. So idle
+    connections of others can't keep a sender out. An address whose requests are refused too often gets no slot for
+    some time.
     """
 
     def __init__(
-        self, most: int, per_peer: int, origins: Origins, clock: Callable[[], float] = time.monotonic
+        self,
+        max_connections: int,
+        max_per_address: int,
+        sender_addresses: SenderAddresses,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most, self._per_peer, self._origins = most, per_peer, origins
-        self.offences = Offences(clock)
-        self._seats: Counter[str] = Counter()
-        self._waiting: dict[str, dict[Seat, None]] = {}
-        self.size = self.turned_away = 0
+        self._max_connections, self._max_per_address, self._sender_addresses = (
+            max_connections,
+            max_per_address,
+            sender_addresses,
+        )
+        self.refusal_buckets = RefusalBuckets(clock)
+        self._slot_counts: Counter[str] = Counter()
+        self._waiting_slots: dict[str, dict[ConnectionSlot, None]] = {}
+        self.connection_count = self.rejected_count = 0
 
-    def enter(self, peer: str | None, give_up: Callable[[], None]) -> "Seat | None":
-        """A seat, or None where nobody can give one up. `give_up`: ends the connection; called at most once."""
-        name, one = _household(peer), not self._origins.trusts(peer)
-        if one and self.offences.is_spent(name):
-            self.turned_away += 1
+    def open_slot(self, peer: str | None, abort_connection: Callable[[], None]) -> "ConnectionSlot | None":
+        """Return a slot for a new connection; None if there is none. `abort_connection` closes this connection when
+        it loses its slot; it is called at most once.
+        """
+        address, is_direct = _address_key(peer), not self._sender_addresses.is_trusted_proxy(peer)
+        if is_direct and self.refusal_buckets.is_blocked(address):
+            self.rejected_count += 1
             return None
-        crowded = one and self._seats[name] >= self._per_peer
-        if crowded or self.size >= self._most:
-            largest = max(self._waiting, key=self._seats.__getitem__, default=name)
-            self.turned_away += 1
-            if not self._displace(name if crowded else largest):
+        is_limit_reached = is_direct and self._slot_counts[address] >= self._max_per_address
+        if is_limit_reached or self.connection_count >= self._max_connections:
+            busiest_address = max(self._waiting_slots, key=self._slot_counts.__getitem__, default=address)
+            self.rejected_count += 1
+            if not self._release_waiting_slot(address if is_limit_reached else busiest_address):
                 return None
-        self.size += 1
-        self._seats[name] += 1
-        seat = Seat(self, name, give_up)
-        self.waits(seat, waiting=True)
-        return seat
+        self.connection_count += 1
+        self._slot_counts[address] += 1
+        slot = ConnectionSlot(self, address, abort_connection)
+        self.mark_waiting(slot, is_waiting=True)
+        return slot
 
-    def _displace(self, name: str) -> bool:
-        seat = next(iter(self._waiting.get(name, ())), None)
-        if seat is not None:
-            seat.leave()
-            seat.give_up()
-        return seat is not None
+    def _release_waiting_slot(self, address: str) -> bool:
+        slot = next(iter(self._waiting_slots.get(address, ())), None)
+        if slot is not None:
+            slot.release()
+            slot.abort_connection()
+        return slot is not None
 
-    def waits(self, seat: "Seat", *, waiting: bool) -> None:
-        """Whether it may be displaced; who waits already keeps its place among those who wait."""
-        if waiting:
-            self._waiting.setdefault(seat.name, {}).setdefault(seat)
-        elif seat in (row := self._waiting.get(seat.name, {})):
-            del row[seat]
-            if not row:
-                del self._waiting[seat.name]
+    def mark_waiting(self, slot: "ConnectionSlot", *, is_waiting: bool) -> None:
+        """Mark whether the connection of this slot waits for its sender, so that it may lose the slot. A slot that is
+        already marked keeps its position in the row.
+        """
+        if is_waiting:
+            self._waiting_slots.setdefault(slot.address, {}).setdefault(slot)
+        elif slot in (slots_of_address := self._waiting_slots.get(slot.address, {})):
+            del slots_of_address[slot]
+            if not slots_of_address:
+                del self._waiting_slots[slot.address]
 
-    def left(self, name: str) -> None:
-        self.size -= 1
-        self._seats[name] -= 1
-        if not self._seats[name]:
-            del self._seats[name]
-
-
-def _household(peer: str | None) -> str:
-    """One address; of IPv6 the network that one subscriber has."""
-    found = address(peer)
-    if isinstance(found, IPv6Address):
-        return str(ip_network((int(found) >> 64 << 64, 64)))
-    return str(found or "?")
+    def count_release(self, address: str) -> None:
+        """Count a released slot of this address."""
+        self.connection_count -= 1
+        self._slot_counts[address] -= 1
+        if not self._slot_counts[address]:
+            del self._slot_counts[address]
 
 
-class Seat:
-    """One connection's place; given up once."""
-
-    def __init__(self, crowd: Crowd, name: str, give_up: Callable[[], None]) -> None:
-        self._crowd, self.name, self.give_up = crowd, name, give_up
-        self._taken = True
-
-    def waits(self, waiting: bool) -> None:
-        """Whether it waits for its client to say something, so that somebody else may have its place."""
-        if self._taken:
-            self._crowd.waits(self, waiting=waiting)
-
-    def judged(self, *, genuine: bool) -> None:
-        """What it brought was genuine, or was refused: that is remembered of whom it belongs to."""
-        offences = self._crowd.offences
-        (offences.vouch if genuine else offences.add)(self.name)
-
-    def leave(self) -> None:
-        if self._taken:
-            self._crowd.waits(self, waiting=False)
-            self._taken = False
-            self._crowd.left(self.name)
+def _address_key(peer: str | None) -> str:
+    """Return the text by which the connections of an address are counted: for IPv6 its /64 network, which belongs to
+    one subscriber.
+    """
+    ip = parse_address(peer)
+    if isinstance(ip, IPv6Address):
+        return str(ip_network((int(ip) >> 64 << 64, 64)))
+    return str(ip or "?")
 
 
-class Lane:
-    """Calls of services, which block, on threads of their own: so many at once, so many waiting, and no more.
+class ConnectionSlot:
+    """The slot of one connection. It can be released only once."""
 
-    For the event loop's thread alone. What one lane waits for keeps no other one waiting.
+    def __init__(self, open_connections: OpenConnections, address: str, abort_connection: Callable[[], None]) -> None:
+        self._open_connections, self.address, self.abort_connection = open_connections, address, abort_connection
+        self._is_held = True
+
+    def mark_waiting(self, is_waiting: bool) -> None:
+        """Mark whether the connection waits for its sender, so that it may lose the slot."""
+        if self._is_held:
+            self._open_connections.mark_waiting(self, is_waiting=is_waiting)
+
+    def count_request(self, *, is_genuine: bool) -> None:
+        """Count the connection's request as genuine or refused, for its address."""
+        refusal_buckets = self._open_connections.refusal_buckets
+        (refusal_buckets.mark_genuine if is_genuine else refusal_buckets.count_refusal)(self.address)
+
+    def release(self) -> None:
+        """Release the slot; repeated calls have no effect."""
+        if self._is_held:
+            self._open_connections.mark_waiting(self, is_waiting=False)
+            self._is_held = False
+            self._open_connections.count_release(self.address)
+
+
+class ServiceThreads:
+    """A thread pool for service calls, which block: `thread_count` run at the same time, `queue_length` wait, more
+    are refused.
+
+    It must be used on the thread of the event loop. If one pool is full, the others are not delayed.
     """
 
-    def __init__(self, name: str, threads: int, waiting: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"receiver-{name}")
-        self._room = threads + waiting
-        self.in_flight = 0
+    def __init__(self, name: str, thread_count: int, queue_length: int) -> None:
+        self._pool = ThreadPoolExecutor(thread_count, thread_name_prefix=f"receiver-{name}")
+        self._capacity = thread_count + queue_length
+        self.unfinished_calls = 0
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises; Busy where the lane is full. Whoever stops waiting stops nothing."""
-        if self.in_flight >= self._room:
-            raise Busy
-        self.in_flight += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
-        future.add_done_callback(self._left)
+    async def run(self, service_call: Callable[[], T]) -> T:
+        """Run `service_call` in a thread and return its result; its exceptions are raised. Raises NoCapacity if the
+        pool is full. If the caller is cancelled, the call continues.
+        """
+        if self.unfinished_calls >= self._capacity:
+            raise NoCapacity
+        self.unfinished_calls += 1
+        future = asyncio.get_running_loop().run_in_executor(self._pool, service_call)
+        future.add_done_callback(self._finish_call)
         return await asyncio.shield(future)
 
-    def _left(self, future: "asyncio.Future[T]") -> None:
-        self.in_flight -= 1
+    def _finish_call(self, future: "asyncio.Future[T]") -> None:
+        self.unfinished_calls -= 1
         if not future.cancelled():
-            future.exception()  # looked at, also where nobody waits for it any more
+            future.exception()  # read the exception, so that asyncio doesn't report it as unhandled
 
     def close(self) -> None:
-        """Nothing new begins; what runs is waited for only where it is about to end anyway."""
-        self._pool.shutdown(wait=not self.in_flight, cancel_futures=True)
+        """Cancel the calls that wait. If no call is running, wait for the threads to end."""
+        self._pool.shutdown(wait=not self.unfinished_calls, cancel_futures=True)
 
 
-def require_plain(request: "Request", largest: int) -> None:
-    """Only what can be read in one way. Raises Refused."""
+def require_unambiguous(request: "Request", largest_bytes: int) -> None:
+    """Refuse a request that two programs could read in different ways.
+
+    Raises RequestRefused for a repeated header, for a length together with chunks, for an encoded body, and for a
+    length above `largest_bytes`.
+    """
     names = [name for name, _ in request.headers.raw]
-    said = dict(request.headers.raw)
-    if any(names.count(name) > 1 for name in _ONCE):
-        raise Refused("header_twice")
-    if b"transfer-encoding" in said and b"content-length" in said:
-        raise Refused("two_lengths")
-    if said.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
-        raise Refused("encoded")
-    length = said.get(b"content-length", b"0").strip()
-    if not length.isdigit() or len(length) > 12 or int(length) > largest:
-        raise Refused("length")
+    headers = dict(request.headers.raw)
+    if any(names.count(name) > 1 for name in _SINGLE_HEADERS):
+        raise RequestRefused("header_twice")
+    if b"transfer-encoding" in headers and b"content-length" in headers:
+        raise RequestRefused("two_lengths")
+    if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
+        raise RequestRefused("encoded")
+    length = headers.get(b"content-length", b"0").strip()
+    if not length.isdigit() or len(length) > 12 or int(length) > largest_bytes:
+        raise RequestRefused("length")
 
 
-async def read_body(request: "Request", largest: int, seconds: float) -> bytes:
-    """The whole body, no more than `largest` bytes within so many seconds. Raises Refused."""
+async def read_body(request: "Request", largest_bytes: int, seconds: float) -> bytes:
+    """Return the whole body of the request.
+
+    Raises RequestRefused if it has more than `largest_bytes` or does not arrive within `seconds`.
+    """
     from starlette.requests import ClientDisconnect
 
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > largest:
-                    raise Refused("length")
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > largest_bytes:
+                    raise RequestRefused("length")
     except TimeoutError:
-        raise Refused("slow") from None
+        raise RequestRefused("slow") from None
     except ClientDisconnect:
-        raise Refused("gone") from None
+        raise RequestRefused("gone") from None
     return bytes(body)

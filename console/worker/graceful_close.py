@@ -1,55 +1,63 @@
-"""How a connection ends whose client is still speaking: otherwise a reset could overtake its answer."""
+"""Close the connection to a sender that is still sending, so that it receives its answer: a TCP reset could otherwise
+arrive first.
+"""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
-SECONDS, LARGEST = 2.0, 8 << 20
-"""So long, and for so many bytes, what comes after the last word is heard and dropped."""
+DRAIN_SECONDS, MAX_DRAINED_BYTES = 2.0, 8 << 20
+"""Seconds, and bytes, for which data that arrive after the last answer are read and ignored."""
 
 
-class Farewell:
-    """A transport to whoever writes to it, but for its end.
+class ClosingTransport:
+    """A transport that behaves like the wrapped one, except for `close`.
 
-    Closing with bytes unread makes TCP reset the connection, and a client that is about to send a large body would
-    meet that instead of its refusal. So where `speaks` says that more is to come, the last word is said, and the rest
-    is dropped until the client ends too. Over TLS, which has no half of an end, it is closed at once.
+    If a socket with unread bytes is closed, TCP resets the connection; a sender of a large body would then see the
+    reset instead of its refusal. If `is_sending` returns True (the sender is still sending), `close` sends the
+    answer, closes the writing direction, and ignores incoming data until the sender closes too. TLS can't close one
+    direction only, so a TLS connection is closed immediately.
     """
 
-    def __init__(self, line: asyncio.Transport, loop: asyncio.AbstractEventLoop, speaks: Callable[[], bool]) -> None:
-        self._line, self._loop, self._speaks = line, loop, speaks
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, is_sending: Callable[[], bool]
+    ) -> None:
+        self._transport, self._loop, self._is_sending = transport, loop, is_sending
         self._timer: asyncio.TimerHandle | None = None
-        self._heard = 0
-        self.write = line.write
+        self._dropped_bytes = 0
+        self.write = transport.write
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._line, name)
+        return getattr(self._transport, name)
 
     @property
-    def is_over(self) -> bool:
-        """The last word is said; what comes is to be handed to `hear`."""
+    def is_closing_down(self) -> bool:
+        """True after the last answer. Data that arrive now must be passed to `drop_data`."""
         return self._timer is not None
 
     def is_closing(self) -> bool:
-        return self.is_over or self._line.is_closing()
+        return self.is_closing_down or self._transport.is_closing()
 
     def close(self) -> None:
+        """Close the connection. If the sender is still sending, close the writing direction first and ignore its data
+        for at most DRAIN_SECONDS.
+        """
         if self.is_closing():
             return
-        if not self._speaks() or not self._line.can_write_eof():
-            self._line.close()
+        if not self._is_sending() or not self._transport.can_write_eof():
+            self._transport.close()
             return
-        self._timer = self._loop.call_later(SECONDS, self._line.abort)
-        self._line.write_eof()
-        self._line.resume_reading()
+        self._timer = self._loop.call_later(DRAIN_SECONDS, self._transport.abort)
+        self._transport.write_eof()
+        self._transport.resume_reading()
 
-    def hear(self, data: bytes) -> None:
-        """Whatever it is, it comes too late."""
-        self._heard += len(data)
-        if self._heard > LARGEST:
-            self._line.abort()
+    def drop_data(self, data: bytes) -> None:
+        """Count and ignore data that arrive after the last answer. Abort the connection after MAX_DRAINED_BYTES."""
+        self._dropped_bytes += len(data)
+        if self._dropped_bytes > MAX_DRAINED_BYTES:
+            self._transport.abort()
 
-    def forget(self) -> None:
-        """The connection is gone."""
+    def cancel_timer(self) -> None:
+        """Cancel the timer, because the connection has ended."""
         if self._timer is not None:
             self._timer.cancel()

@@ -1,7 +1,7 @@
-"""The receiver: what providers send comes in here, and others see how things go.
+"""The receiver: accepts the notices of the providers, and serves health, metrics and `/live`.
 
-Whatever is wrong with a notice, its refusal is one and the same, byte for byte. Services block, so that they are
-called on threads of their own, never on the event loop; where there is no room the sender is told to come again.
+Every refused notice gets the same answer, byte for byte, whatever the reason. Service calls block, so they run in
+threads, never on the event loop. If a thread pool is full, the sender is asked to try again later.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -21,281 +22,346 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.app import Console
-from console.domain.errors import ConsoleError
-from console.domain.order_records import NoticePost
-from console.services.notice_heard import Heard
-from console.services.notice_signed import SOURCE
-from console.worker import live
-from console.worker.limits import (
-    LAST,
-    LIVE,
-    REFUSAL,
+from console.domain.error_details import BadProfile
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments import provider_registry
+from console.domain.payments.provider_registry import ProviderTraits
+from console.domain.payments.records import NoticePost
+from console.domain.setting_problems import SettingProblem
+from console.services.payment_intake.judged_notice import JudgedNotice
+from console.services.payment_intake.signed_notices import SOURCE_PATTERN
+from console.worker import live_websocket as live
+from console.worker.connection_limits import (
+    LAST_REQUEST_KEY,
+    LIVE_PATH,
+    REFUSAL_BODY,
     REFUSAL_HEADERS,
-    SEAT,
-    Busy,
-    Crowd,
-    Lane,
-    Options,
-    Origins,
-    Refused,
+    SLOT_KEY,
+    ConnectionSlot,
+    NoCapacity,
+    OpenConnections,
+    ReceiverOptions,
+    RequestRefused,
+    SenderAddresses,
+    ServiceThreads,
     read_body,
-    require_plain,
+    require_unambiguous,
 )
-from console.worker.metrics import CONTENT_TYPE, OTHER, Metrics
+from console.worker.prometheus_metrics import CONTENT_TYPE, OTHER_SOURCE, Metrics
 
 if TYPE_CHECKING:
-    from console.worker.door import Config
+    from console.worker.uvicorn_protocols import ReceiverConfig
 
-PAYPAY, ATOM = "paypay", "atom"
-_REFUSED, _BUSY, _TROUBLE = "refused", "busy", "trouble"
-_READY_SECONDS = 2.0
-_NAMED_SOURCES = 64
+_REFUSED_RESULT, _BUSY_RESULT, _TROUBLE_RESULT = "refused", "busy", "trouble"
+_READINESS_TIMEOUT_SECONDS = 2.0
+_MAX_NAMED_SOURCES = 64
 _log = logging.getLogger("console.worker")
 
 
 class Receiver:
-    """What the endpoints share. For one event loop."""
+    """The state that the endpoints share, for one event loop."""
 
-    def __init__(self, console: Console, options: Options) -> None:
+    def __init__(self, console: Console, options: ReceiverOptions) -> None:
         self._console, self._options = console, options
-        self.origins = Origins(options.trusted_proxies)
-        self.crowd = Crowd(options.connections, options.per_peer, self.origins)
-        # Rubbish is known without the database: however much of it comes, it takes no room from what is kept. Nobody
-        # waits for a provider but those who ask it.
-        self._judging = Lane("judging", 2, options.connections)
-        self._refusing = Lane("refusing", 1, options.waiting)
-        self._keeping = {name: Lane(name, options.threads, options.waiting) for name in (PAYPAY, ATOM, OTHER)}
-        self._asking = {name: Lane(f"ask-{name}", options.threads, options.waiting) for name in (PAYPAY, ATOM)}
-        self._looks = Lane("looks", 2, options.live_clients)
-        self._metrics = Metrics(console, options, self.crowd, self._looks)
-        self._hub = live.Hub(console, options, self._looks, self._metrics)
-        self._sources = {PAYPAY, ATOM}
-        self.live = live.Live(self._hub, options, live.read_token(console))
-        self._ready: tuple[float, bool] = (float("-inf"), False)
-        self._readying = asyncio.Lock()
+        self.sender_addresses = SenderAddresses(options.trusted_proxies)
+        self.open_connections = OpenConnections(
+            options.max_connections, options.max_connections_per_address, self.sender_addresses
+        )
+        # Signatures are checked without the database, in a thread pool of their own, so that invalid requests use no
+        # capacity of genuine ones. Calls to each provider have their own pool, so that only they wait for it.
+        self._verify_threads = ServiceThreads("judging", 2, options.max_connections)
+        self._refusal_threads = ServiceThreads("refusing", 1, options.queue_length)
+        traits = provider_registry.registered_parts(ProviderTraits)
+        self._paths = {provider.name: provider.notice_path for provider in traits if provider.notice_path}
+        self._store_threads = {
+            name: ServiceThreads(name, options.threads_per_pool, options.queue_length)
+            for name in (*self._paths, OTHER_SOURCE)
+        }
+        self._probe_threads = {
+            name: ServiceThreads(f"ask-{name}", options.threads_per_pool, options.queue_length)
+            for name in self._paths
+        }
+        self._read_threads = ServiceThreads("looks", 2, options.max_live_clients)
+        self._metrics = Metrics(console, options, self.open_connections, self._read_threads)
+        self._live_hub = live.LiveHub(console, options, self._read_threads, self._metrics)
+        self._named_sources = set(self._paths)
+        self.live_endpoint = live.LiveEndpoint(
+            self._live_hub, options, console, self._read_threads, self.sender_addresses
+        )
+        self._readiness: tuple[float, bool] = (float("-inf"), False)
+        self._readiness_lock = asyncio.Lock()
 
-    # Notices
+    # -- notices
 
-    async def paypay(self, request: Request) -> Response:
-        return await self._take(request, PAYPAY)
+    def notice_routes(self) -> list[Route]:
+        """Return one route per payment provider that sends notices, at its own path."""
+        return [
+            Route(path, partial(self._answer_notice, source=name), methods=["POST"])
+            for name, path in self._paths.items()
+        ]
 
-    async def atom(self, request: Request) -> Response:
-        return await self._take(request, ATOM)
+    async def answer_signed_notice(self, request: Request) -> Response:
+        """Accept a signed notice of the source named in the path."""
+        return await self._answer_notice(request, request.path_params["source"])
 
-    async def notice(self, request: Request) -> Response:
-        return await self._take(request, request.path_params["source"])
-
-    async def _take(self, request: Request, source: str) -> Response:
-        """Judged, kept and booked by services, then answered; here is decided only what needs no database."""
+    async def _answer_notice(self, request: Request, source: str) -> Response:
+        """Answer one notice. The services verify and store it; this method decides only about limits and the form of
+        the request.
+        """
         loop = asyncio.get_running_loop()
-        began, result, heard = loop.time(), _TROUBLE, None
-        self._metrics.came()
+        started_at, result, notice = loop.time(), _TROUBLE_RESULT, None
+        self._metrics.count_arrival()
         try:
-            heard = await self._judged(request, source)
-            result = await self._kept(source, heard)
-        except Refused:
-            result = _REFUSED
-        except Busy:
-            result = _BUSY
+            notice = await self._verify(request, source)
+            result = await self._store(source, notice)
+        except RequestRefused:
+            result = _REFUSED_RESULT
+        except NoCapacity:
+            result = _BUSY_RESULT
         except ConsoleError as trouble:
             _log.info("a notice could not be taken: %s", trouble.code)
         except Exception:
             _log.exception("a notice could not be taken", extra={"bug": True})
         finally:
-            named = source in self._sources
-            self._metrics.went(source if named else OTHER, result, loop.time() - began)
-        if result == _REFUSED:
-            return refusal(request)
-        if heard is None or result in (_BUSY, _TROUBLE):
-            return _come_again(1 if result == _BUSY else 5)
-        _remember(request, genuine=True)
-        return Response(b"OK", media_type="text/plain", background=BackgroundTask(self._follow_up, source, heard))
+            is_known = source in self._named_sources
+            self._metrics.count_result(source if is_known else OTHER_SOURCE, result, loop.time() - started_at)
+        if result == _REFUSED_RESULT:
+            return refusal_response(request)
+        if notice is None or result in (_BUSY_RESULT, _TROUBLE_RESULT):
+            return _try_later_response(1 if result == _BUSY_RESULT else 5)
+        _count_request(request, is_genuine=True)
+        return Response(
+            b"OK", media_type="text/plain", background=BackgroundTask(self._probe_payment, source, notice)
+        )
 
-    async def _judged(self, request: Request, source: str) -> Heard:
-        if not SOURCE.fullmatch(source) or (source in (PAYPAY, ATOM) and "source" in request.path_params):
-            raise Refused("source")
-        require_plain(request, self._options.largest_body)
-        body = await read_body(request, self._options.largest_body, self._options.body_seconds)
-        post = NoticePost(source, body, _headers(request), self._origin(request))
-        return await self._judging.run(lambda: self._console.payments.hear(post))
+    async def _verify(self, request: Request, source: str) -> JudgedNotice:
+        """Read a request and let the service verify it.
 
-    async def _kept(self, source: str, heard: Heard) -> str:
-        """What became of it. Raises Refused, however the writing of a refusal went that need not be written."""
-        if heard.refused:
-            if heard.matters:
-                await self._keeping[ATOM].run(heard.keep)
-            elif heard.writes:
-                with suppress(Busy, ConsoleError):
-                    await self._refusing.run(heard.keep)
-            raise Refused("service")
-        told = await self._keeping.get(source, self._keeping[OTHER]).run(heard.keep)
-        if len(self._sources) < _NAMED_SOURCES:
-            self._sources.add(source)
-        return told.done or _TROUBLE
+        Raises RequestRefused for a request that the receiver itself refuses.
+        """
+        if not SOURCE_PATTERN.fullmatch(source) or (
+            provider_registry.find_provider(source) and "source" in request.path_params
+        ):
+            raise RequestRefused("source")
+        require_unambiguous(request, self._options.max_body_bytes)
+        body = await read_body(request, self._options.max_body_bytes, self._options.body_timeout_seconds)
+        post = NoticePost(source, body, _header_pairs(request), self._sender_address(request))
+        return await self._verify_threads.run(lambda: self._console.payments.judge_notice(post))
 
-    async def _follow_up(self, source: str, heard: Heard) -> None:
-        """The provider is asked once its notice is answered. Where there is no room a due task asks."""
-        if heard.asks:
-            with suppress(Busy):
-                await self._asking[source].run(heard.ask)
+    async def _store(self, source: str, notice: JudgedNotice) -> str:
+        """Store a verified notice and return its result.
 
-    def _origin(self, request: Request) -> str | None:
+        Raises RequestRefused for every refused notice, even if its refusal could not be written to the audit trail.
+        """
+        if notice.is_refused:
+            if notice.write_first:
+                await self._store_threads[source].run(notice.store_notice)
+            elif notice.writes_database:
+                with suppress(NoCapacity, ConsoleError):
+                    await self._refusal_threads.run(notice.store_notice)
+            raise RequestRefused("service")
+        try:
+            result = await self._store_threads.get(source, self._store_threads[OTHER_SOURCE]).run(notice.store_notice)
+        except UnicodeError:  # the text can't be stored in a database, and a retry would not change that
+            raise RequestRefused("text") from None
+        if len(self._named_sources) < _MAX_NAMED_SOURCES:
+            self._named_sources.add(source)
+        return result.done or _TROUBLE_RESULT
+
+    async def _probe_payment(self, source: str, notice: JudgedNotice) -> None:
+        """Ask the provider about the payment after its notice was answered. If the thread pool is full, a due task
+        asks later.
+        """
+        if notice.must_ask:
+            with suppress(NoCapacity):
+                await self._probe_threads[source].run(notice.ask_provider)
+
+    def _sender_address(self, request: Request) -> str | None:
         peer = request.client.host if request.client else None
-        return self.origins.source(peer, request.headers.getlist("x-forwarded-for"))
+        return self.sender_addresses.sender_address(peer, request.headers.getlist("x-forwarded-for"))
 
-    # How it goes
+    # -- health
 
-    async def health(self, _: Request) -> Response:
+    async def answer_health(self, _: Request) -> Response:
+        """Return 200, because the process is running."""
         return Response(b"ok\n", media_type="text/plain")
 
-    async def ready(self, _: Request) -> Response:
-        """The database answers and no task is late, as of a second ago."""
+    async def answer_readiness(self, _: Request) -> Response:
+        """Return 200 if the database answers and no task is overdue, otherwise 503. The result is at most one second
+        old.
+        """
         loop = asyncio.get_running_loop()
-        async with self._readying:
-            if loop.time() - self._ready[0] >= 1:
-                self._ready = (loop.time(), await self._is_ready())
-        good = self._ready[1]
-        return Response(b"ready\n" if good else b"not ready\n", 200 if good else 503, media_type="text/plain")
+        async with self._readiness_lock:
+            if loop.time() - self._readiness[0] >= 1:
+                self._readiness = (loop.time(), await self._check_readiness())
+        is_ready = self._readiness[1]
+        return Response(b"ready\n" if is_ready else b"not ready\n", 200 if is_ready else 503, media_type="text/plain")
 
-    async def _is_ready(self) -> bool:
+    async def _check_readiness(self) -> bool:
+        """Return True if the database answers within _READINESS_TIMEOUT_SECONDS and no task is overdue."""
         try:
-            async with asyncio.timeout(_READY_SECONDS):
-                return not await self._looks.run(lambda: self._console.figures.late_tasks())
-        except (ConsoleError, Busy, TimeoutError):
+            async with asyncio.timeout(_READINESS_TIMEOUT_SECONDS):
+                return not await self._read_threads.run(lambda: self._console.figures.find_late_tasks())
+        except (ConsoleError, NoCapacity, TimeoutError):
             return False
         except Exception:
             _log.exception("readiness could not be judged", extra={"bug": True})
             return False
 
-    async def metrics(self, _: Request) -> Response:
-        return Response(await self._metrics.page(), media_type=CONTENT_TYPE)
+    async def answer_metrics(self, _: Request) -> Response:
+        """Return the metrics in Prometheus' text format."""
+        return Response(await self._metrics.metrics_page(), media_type=CONTENT_TYPE)
 
-    # Its life
+    # -- lifetime
 
     @asynccontextmanager
-    async def life(self, _: Starlette) -> AsyncIterator[None]:
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         yield
-        await self._hub.close()
-        lanes = (self._judging, self._refusing, *self._keeping.values(), *self._asking.values(), self._looks)
-        for lane in lanes:
-            lane.close()
+        await self._live_hub.close()
+        pools = (
+            self._verify_threads,
+            self._refusal_threads,
+            *self._store_threads.values(),
+            *self._probe_threads.values(),
+            self._read_threads,
+        )
+        for pool in pools:
+            pool.close()
 
-    async def end_live(self) -> None:
-        """Listeners are told that the receiver goes away."""
-        self.live.closing = True
-        await self._hub.close()
+    async def close_live(self) -> None:
+        """Close all `/live` connections."""
+        self.live_endpoint.is_closing = True
+        await self._live_hub.close()
 
 
-def make_app(console: Console, options: Options) -> Starlette:
-    """The receiver's application. Raises bad_profile for a channel token that is too short."""
+def make_app(console: Console, options: ReceiverOptions) -> Starlette:
+    """Return the application of the receiver.
+
+    Raises `bad_profile` for a token of `/live` that is too short.
+    """
     receiver = Receiver(console, options)
     routes = [
-        Route("/webhooks/paypay", receiver.paypay, methods=["POST"]),
-        Route("/callbacks/atom", receiver.atom, methods=["POST"]),
-        Route("/notices/{source}", receiver.notice, methods=["POST"]),
-        Route("/healthz", receiver.health),
-        Route("/readyz", receiver.ready),
-        Route("/metrics", receiver.metrics),
-        WebSocketRoute(LIVE, receiver.live.answer),
+        *receiver.notice_routes(),
+        Route("/notices/{source}", receiver.answer_signed_notice, methods=["POST"]),
+        Route("/healthz", receiver.answer_health),
+        Route("/readyz", receiver.answer_readiness),
+        Route("/metrics", receiver.answer_metrics),
+        WebSocketRoute(LIVE_PATH, receiver.live_endpoint.serve_listener),
     ]
-    troubles = {HTTPException: _refuse, Exception: _bug}
-    app = Starlette(routes=routes, lifespan=receiver.life, exception_handlers=troubles)
+    handlers = {HTTPException: _answer_refusal, Exception: _answer_failure}
+    app = Starlette(routes=routes, lifespan=receiver.lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False
     app.state.receiver = receiver
-    app.add_middleware(_LastRequest)
+    app.add_middleware(_CloseAfterLastRequest)
     return app
 
 
-def refusal(request: Request) -> Response:
-    """The only one."""
-    _remember(request, genuine=False)
-    response = Response(REFUSAL, 400)
+def refusal_response(request: Request) -> Response:
+    """Return the answer to every refused request, and count the refusal for the address of the sender."""
+    _count_request(request, is_genuine=False)
+    response = Response(REFUSAL_BODY, 400)
     response.raw_headers = list(REFUSAL_HEADERS)
     return response
 
 
-def _come_again(seconds: int) -> Response:
+def _try_later_response(seconds: int) -> Response:
     return Response(b"", 503, {"retry-after": str(seconds), "connection": "close"})
 
 
-async def _refuse(request: Request, _: Exception) -> Response:
-    return refusal(request)
+async def _answer_refusal(request: Request, _: Exception) -> Response:
+    return refusal_response(request)
 
 
-def _remember(request: Request, *, genuine: bool) -> None:
-    seat = request.scope.get("state", {}).get(SEAT)
-    if seat is not None:
-        seat.judged(genuine=genuine)
+def _count_request(request: Request, *, is_genuine: bool) -> None:
+    slot: ConnectionSlot | None = request.scope.get("state", {}).get(SLOT_KEY)
+    if slot is not None:
+        slot.count_request(is_genuine=is_genuine)
 
 
-async def _bug(_: Request, bug: Exception) -> Response:
-    _log.error("a request broke off", exc_info=bug, extra={"bug": True})
+async def _answer_failure(_: Request, error: Exception) -> Response:
+    _log.error("a request broke off", exc_info=error, extra={"bug": True})
     return Response(b"", 500, {"connection": "close"})
 
 
-def _headers(request: Request) -> tuple[tuple[str, str], ...]:
+def _header_pairs(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.headers.raw)
 
 
-class _LastRequest:
-    """Says so where a connection has served its time."""
+class _CloseAfterLastRequest:
+    """Adds `Connection: close` to the last answer on a connection that has reached its largest age or number of
+    requests.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def told(message: Message) -> None:
+        async def send_with_close(message: Message) -> None:
             if message["type"] == "http.response.start":
-                said = list(message.get("headers", ()))
-                if (b"connection", b"close") not in said:
-                    message["headers"] = [*said, (b"connection", b"close")]
+                headers = list(message.get("headers", ()))
+                if (b"connection", b"close") not in headers:
+                    message["headers"] = [*headers, (b"connection", b"close")]
             await send(message)
 
-        last = scope["type"] == "http" and scope.get("state", {}).get(LAST)
-        await self._app(scope, receive, told if last else send)
+        is_last = scope["type"] == "http" and scope.get("state", {}).get(LAST_REQUEST_KEY)
+        await self._app(scope, receive, send_with_close if is_last else send)
 
 
 def serve(
-    app: Starlette, options: Options, stop: threading.Event, ready: Callable[[str, int], None] | None = None
+    app: Starlette,
+    options: ReceiverOptions,
+    stop_event: threading.Event,
+    on_ready: Callable[[str, int], None] | None = None,
 ) -> None:
-    """Answer until `stop` is set, then finish what is under way, for `drain_seconds` at most. Blocks; makes an event
-    loop of its own. `ready` is told the address and the port.
+    """Run the receiver until `stop_event` is set, then finish running requests within `drain_timeout_seconds`. Blocks
+    the thread; runs its own event loop. `on_ready` is called once with address and port.
 
-    Raises bad_profile where nobody can listen there, or the certificate doesn't fit.
+    Raises `bad_profile` if the address is in use or invalid, or the certificate is invalid.
     """
-    from console.worker.door import Config
+    from console.worker.uvicorn_protocols import ReceiverConfig
 
-    config = Config(app, options, app.state.receiver.crowd)
-    with _listener(options) as line:
-        asyncio.run(_run(app.state.receiver, config, line, stop, ready))
+    receiver: Receiver = app.state.receiver
+    config = ReceiverConfig(app, options, receiver.open_connections)
+    with _open_socket(options) as listening_socket:
+        asyncio.run(_run_server(receiver, config, listening_socket, stop_event, on_ready))
 
 
-def _listener(options: Options) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.bind else socket.AF_INET
-    line = socket.socket(family, socket.SOCK_STREAM)
+def _open_socket(options: ReceiverOptions) -> socket.socket:
+    """Return a socket bound to the receiver's address.
+
+    Raises ConsoleError `bad_profile` if the address can't be bound.
+    """
+    family = socket.AF_INET6 if ":" in options.bind_address else socket.AF_INET
+    listening_socket = socket.socket(family, socket.SOCK_STREAM)
     try:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        line.bind((options.bind, options.port))
+        listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening_socket.bind((options.bind_address, options.port))
     except OSError:
-        line.close()
-        told = {"variable": "CONSOLE_RECEIVER_BIND, CONSOLE_RECEIVER_PORT", "problem": "address_taken"}
-        raise ConsoleError("bad_profile", told) from None
-    return line
+        listening_socket.close()
+        detail: BadProfile = {
+            "variable": "CONSOLE_RECEIVER_BIND, CONSOLE_RECEIVER_PORT",
+            "problem": SettingProblem.ADDRESS_TAKEN,
+        }
+        raise ConsoleError(ErrorCode.BAD_PROFILE, detail) from None
+    return listening_socket
 
 
-async def _run(
-    receiver: Receiver, config: "Config", line: socket.socket, stop: threading.Event,
-    ready: Callable[[str, int], None] | None,
-) -> None:  # fmt: skip
-    from console.worker.door import Server
+async def _run_server(
+    receiver: Receiver,
+    config: "ReceiverConfig",
+    listening_socket: socket.socket,
+    stop_event: threading.Event,
+    on_ready: Callable[[str, int], None] | None,
+) -> None:
+    from console.worker.uvicorn_protocols import ReceiverServer
 
-    server = Server(config)
-    running = asyncio.create_task(server.serve([line]))
-    while not running.done() and not (server.started and stop.is_set()):
-        if server.started and ready is not None:
-            ready(*line.getsockname()[:2])
-            ready = None
+    server = ReceiverServer(config)
+    serving_task = asyncio.create_task(server.serve([listening_socket]))
+    while not serving_task.done() and not (server.started and stop_event.is_set()):
+        if server.started and on_ready is not None:
+            on_ready(*listening_socket.getsockname()[:2])
+            on_ready = None
         await asyncio.sleep(0.05)
-    await receiver.end_live()
+    await receiver.close_live()
     server.should_exit = True
-    await running
+    await serving_task

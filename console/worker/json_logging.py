@@ -1,7 +1,9 @@
-"""The worker's log: one JSON object per line on stderr, each with what it belongs to, none with a secret.
+"""The worker's log: one JSON object per line on stderr, with the correlation id of the task or request and without
+secrets.
 
-Of our own loggers the sentence is told, which is made of codes and our own numbers; of a library's only its pattern,
-for nobody knows what it fills in. A failure is told by its kind and place, never by what it carries.
+Messages of the program's own loggers are logged completely, because they contain only codes and internal numbers. For
+other loggers only the format string is logged, because its arguments may contain anything. An exception is logged by
+type and place in the code, never by its text.
 """
 
 import json
@@ -14,84 +16,93 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 
-from console.domain import tracing
+from console.domain import correlation as tracing
+from console.domain import log_events
 
-OURS = "console"
-LONGEST_MESSAGE = 2_000
-DEEPEST = 12
-"""Places of a trace that are told, the innermost ones."""
+OWN_LOGGER = "console"
+MAX_MESSAGE_LENGTH = 2_000
+MAX_FRAMES = 12
+"""Number of innermost stack frames that are logged."""
 
-_WARNED = re.compile(r"[^/\\]+:\d+: \w+")
+_WARNING_PATTERN = re.compile(r"[^/\\]+:\d+: \w+")
 
 
-class JsonLines(logging.Formatter):
-    """`at`, `level`, `logger`, `message`; then `correlation` and what else is known of the work; then `trouble`."""
+class JsonLineFormatter(logging.Formatter):
+    """Formats a record as JSON with the keys `at`, `level`, `logger`, `message`; for an event also `event` and its
+    facts; then `correlation` and other context; for an exception also `trouble` (its type) and `trace`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, object] = {
+        line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _message(record)[:LONGEST_MESSAGE],
-            **tracing.facts(),
+            "message": _message_text(record)[:MAX_MESSAGE_LENGTH],
+            **log_events.facts_of(record),
+            **tracing.current_facts(),
         }
         if record.exc_info and record.exc_info[1] is not None:
-            told["trouble"] = type(record.exc_info[1]).__name__
-            told["trace"] = _places(record.exc_info[2])
-        return json.dumps(told)  # ASCII alone: what turns the reading order or ends a line is escaped
+            line["trouble"] = type(record.exc_info[1]).__name__
+            line["trace"] = _stack_frames(record.exc_info[2])
+        # ASCII only: characters that change the reading direction or end a line are escaped
+        return json.dumps(line, default=str)
 
 
-def _message(record: logging.LogRecord) -> str:
-    if record.name == OURS or record.name.startswith(f"{OURS}."):
+def _message_text(record: logging.LogRecord) -> str:
+    if record.name == OWN_LOGGER or record.name.startswith(f"{OWN_LOGGER}."):
         return record.getMessage()
-    if record.name == "py.warnings":  # place, kind, and then a text of its own
-        found = _WARNED.search(str(record.msg))
-        return found[0] if found else "a warning"
+    if record.name == "py.warnings":  # place and category are logged; the free text after them is not
+        match = _WARNING_PATTERN.search(str(record.msg))
+        return match[0] if match else "a warning"
     return str(record.msg)
 
 
-def _places(trace: TracebackType | None) -> list[str]:
-    """`wire.py:41 read` from the outermost to the innermost."""
-    places: list[str] = []
+def _stack_frames(trace: TracebackType | None) -> list[str]:
+    """Return the stack frames as `wire.py:41 read`, the outermost first; at most the MAX_FRAMES innermost ones."""
+    frames: list[str] = []
     while trace is not None:
         code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename.replace(chr(92), '/').rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+        frames.append(f"{code.co_filename.replace(chr(92), '/').rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return places[-DEEPEST:]
+    return frames[-MAX_FRAMES:]
 
 
 @contextmanager
-def json_lines() -> Iterator[None]:
-    """Until the end of the block everything of ours from INFO on goes to stderr so, and of others from WARNING on;
-    whatever wrote to stderr before is silent.
+def log_json_lines() -> Iterator[None]:
+    """While the block runs, write log records as JSON lines to stderr: of the program's own loggers from INFO on, of
+    others from WARNING on. Other handlers that write to stderr are removed for this time.
     """
-    root, ours = logging.getLogger(), logging.getLogger(OURS)
-    before, level, hook = list(root.handlers), ours.level, threading.excepthook
+    root, own_logger = logging.getLogger(), logging.getLogger(OWN_LOGGER)
+    earlier_handlers, earlier_level, earlier_hook = list(root.handlers), own_logger.level, threading.excepthook
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    for one in before:
-        if isinstance(one, logging.StreamHandler) and one.stream is sys.stderr:
-            root.removeHandler(one)
+    handler.setFormatter(JsonLineFormatter())
+    for earlier_handler in earlier_handlers:
+        if isinstance(earlier_handler, logging.StreamHandler) and earlier_handler.stream is sys.stderr:
+            root.removeHandler(earlier_handler)
     root.addHandler(handler)
-    ours.setLevel(logging.INFO)
-    threading.excepthook = _thread_ended
+    own_logger.setLevel(logging.INFO)
+    events_logger = logging.getLogger(log_events.LOGGER_NAME)
+    # remove the handlers that log events elsewhere: here the root handler writes the events
+    event_handlers, events_logger.handlers = events_logger.handlers, []
+    threading.excepthook = _log_ended_thread
     logging.captureWarnings(True)
     try:
         yield
     finally:
         logging.captureWarnings(False)
-        threading.excepthook = hook
-        ours.setLevel(level)
+        events_logger.handlers = event_handlers
+        threading.excepthook = earlier_hook
+        own_logger.setLevel(earlier_level)
         root.removeHandler(handler)
-        for one in before:
-            if one not in root.handlers:
-                root.addHandler(one)
+        for earlier_handler in earlier_handlers:
+            if earlier_handler not in root.handlers:
+                root.addHandler(earlier_handler)
 
 
-def _thread_ended(args: threading.ExceptHookArgs) -> None:
-    """A thread that ends by a bug is told like everything else."""
+def _log_ended_thread(args: threading.ExceptHookArgs) -> None:
+    """Log the exception that ends a thread."""
     if args.exc_value is None:
         return
     name = args.thread.name if args.thread else "?"
-    trouble = (args.exc_type, args.exc_value, args.exc_traceback)
-    logging.getLogger("console.worker").error("thread %s ended", name, exc_info=trouble)
+    exception_info = (args.exc_type, args.exc_value, args.exc_traceback)
+    logging.getLogger("console.worker").error("thread %s ended", name, exc_info=exception_info)

@@ -1,5 +1,7 @@
-"""`/live`: other programs see at once where things stand, then each change. One reader of the feed serves all of
-them; a listener that can't keep up is dropped and begins again with a snapshot.
+"""The WebSocket `/live`: a listener receives a snapshot of the queues, then each change.
+
+The change feed is read once for all listeners. A listener that reads too slowly is disconnected; when it connects
+again, it begins with a new snapshot.
 """
 
 import asyncio
@@ -7,310 +9,436 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from starlette.websockets import WebSocket
 
 from console.app import Console
-from console.domain.dates import instant_text
-from console.domain.errors import ConsoleError
-from console.domain.results import FeedMark
-from console.services.live_view import CHANNELS, Glimpse, Snapshot
-from console.worker.limits import Busy, Lane, Options
-from console.worker.metrics import Metrics
+from console.domain.calendar_days import instant_text
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.service_results import FeedMark
+from console.domain.setting_problems import SettingProblem
+from console.services.monitoring.live_feed import CHANNELS, RecordSummary, Snapshot
+from console.services.payment_intake.rate_limit import TokenBucket
+from console.worker.connection_limits import (
+    SLOT_KEY,
+    ConnectionSlot,
+    NoCapacity,
+    ReceiverOptions,
+    SenderAddresses,
+    ServiceThreads,
+)
+from console.worker.prometheus_metrics import Metrics
 
-TOKEN = "LIVE_TOKEN"  # noqa: S105  # the name of the secret
-SHORTEST_TOKEN = 16
-REFUSED, GOING_AWAY, COME_AGAIN = 1008, 1001, 1013
-_REMEMBERED = 1_000
-"""Records of which the last word is remembered; as many as one reading of the feed tells of."""
+TOKEN_NAMES = ("LIVE_TOKEN", "LIVE_TOKEN_OLD")
+"""Names of the secrets: the present token, and the previous one, which is accepted while listeners still use it."""
+MIN_TOKEN_LENGTH = 16
+REFUSED_CLOSE_CODE, GOING_AWAY_CLOSE_CODE, TRY_LATER_CLOSE_CODE = 1008, 1001, 1013
+TOKEN_RENEWAL_SECONDS = 60.0
+"""Seconds after which the tokens are read from the keyring again."""
+MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND = 5, 1 / 60
+"""Limit for audit entries about refusals, per process: this many immediately, then this many per second."""
+_MAX_LAST_SENT_RECORDS = 1_000
+"""Number of records whose last sent state is stored: as many as one reading of the feed returns."""
 _log = logging.getLogger("console.worker")
 
 
-def read_token(console: Console) -> bytes | None:
-    """The hash of the channel's token; None, and a line in the log, where there is none. Raises bad_profile for one
-    that could be guessed.
+def read_tokens(console: Console) -> tuple[bytes, ...]:
+    """Return the SHA-256 hashes of the tokens of `/live`.
+
+    Raises `bad_profile` for a token of fewer than MIN_TOKEN_LENGTH characters.
     """
-    token = console.settings.secret(TOKEN)
-    if not token:
-        _log.warning("/live is closed: there is no channel token (CONSOLE_SECRET_%s)", TOKEN)
-        return None
-    if len(token) < SHORTEST_TOKEN:
-        raise ConsoleError("bad_profile", {"variable": f"CONSOLE_SECRET_{TOKEN}", "problem": "token_short"})
-    return _hash(token)
+    hashes = []
+    for name in TOKEN_NAMES:
+        token = console.settings.secret(name)
+        if token and len(token) < MIN_TOKEN_LENGTH:
+            raise ConsoleError(
+                ErrorCode.BAD_PROFILE, {"variable": f"CONSOLE_SECRET_{name}", "problem": SettingProblem.TOKEN_SHORT}
+            )
+        hashes += [_token_hash(token)] if token else []
+    return tuple(hashes)
 
 
-def _hash(token: str) -> bytes:
-    """Of equal length for every token, so that comparing tells nothing of it."""
+def _token_hash(token: str) -> bytes:
+    """Return the SHA-256 of a token. Hashes have equal length, so that comparing them reveals nothing about the
+    length of the token.
+    """
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-class News:
-    """What changed between two readings of the feed; the text for all who hear the same is made once."""
+class FeedChanges:
+    """The changes between two readings of the feed. The message is encoded once for all listeners with the same
+    channels.
+    """
 
-    def __init__(self, changed: Collection[Glimpse]) -> None:
-        self._changed = changed
-        self._texts: dict[frozenset[str], str | None] = {}
+    def __init__(self, changes: Collection[RecordSummary]) -> None:
+        self._changes = changes
+        self._text_by_channels: dict[frozenset[str], str | None] = {}
 
-    def text(self, channels: frozenset[str], known: dict[tuple[str, int], Glimpse]) -> str | None:
-        """The message for a listener; None where nothing in it is news. `known`: what its snapshot said of records
-        that it has not been told of since: those of the same or an older version are left out, others forgotten.
+    def message_text(
+        self, channels: frozenset[str], snapshot_versions: dict[tuple[str, int], RecordSummary]
+    ) -> str | None:
+        """Return the message for a listener; None if it contains nothing new. `snapshot_versions` holds the records
+        of the listener's snapshot, by kind and id, which no later message has replaced. Changes of the same or an
+        older version are left out; the entries of newer changes are removed from `snapshot_versions`.
         """
-        old = [one for one in self._changed if known and _is_old(one, known.pop((one.kind, one.id), None), known)]
-        if old:
-            return changes_text([one for one in self._changed if one not in old], channels)
-        if channels not in self._texts:
-            self._texts[channels] = changes_text(self._changed, channels)
-        return self._texts[channels]
+        known_changes = [
+            change
+            for change in self._changes
+            if snapshot_versions
+            and _is_in_snapshot(change, snapshot_versions.pop((change.kind, change.id), None), snapshot_versions)
+        ]
+        if known_changes:
+            return changes_text([change for change in self._changes if change not in known_changes], channels)
+        if channels not in self._text_by_channels:
+            self._text_by_channels[channels] = changes_text(self._changes, channels)
+        return self._text_by_channels[channels]
 
 
-def _is_old(one: Glimpse, before: Glimpse | None, known: dict[tuple[str, int], Glimpse]) -> bool:
-    """Whether the snapshot has it; then the snapshot's word goes on to count."""
-    if before is None or one.version is None or before.version is None:
+def _is_in_snapshot(
+    change: RecordSummary,
+    snapshot_version: RecordSummary | None,
+    snapshot_versions: dict[tuple[str, int], RecordSummary],
+) -> bool:
+    """Return True if the snapshot already contained this version of the record. Its entry then stays in
+    `snapshot_versions`.
+    """
+    if snapshot_version is None or change.version is None or snapshot_version.version is None:
         return False
-    old = one.version < before.version or one == replace(before, since=None)
-    if old:
-        known[one.kind, one.id] = before
-    return old
+    is_in_snapshot = change.version < snapshot_version.version or change == replace(snapshot_version, since=None)
+    if is_in_snapshot:
+        snapshot_versions[change.kind, change.id] = snapshot_version
+    return is_in_snapshot
 
 
-class Listener:
-    """One client: the channels that it asked for, and the news that waits for it."""
+class LiveListener:
+    """One listener: its channels and the messages that are to be sent to it."""
 
     def __init__(self, channels: frozenset[str], backlog: int) -> None:
         self.channels = channels
-        self.waiting: asyncio.Queue[News] = asyncio.Queue(backlog)
-        self.over = asyncio.Event()
+        self.message_queue: asyncio.Queue[FeedChanges] = asyncio.Queue(backlog)
+        self.end_event = asyncio.Event()
 
-    def tell(self, news: News) -> bool:
-        """False where it has not taken what came before."""
+    def enqueue(self, feed_changes: FeedChanges) -> bool:
+        """Add a message to those that wait for the listener. Return False if too many wait; the listener is then
+        disconnected.
+        """
         try:
-            self.waiting.put_nowait(news)
+            self.message_queue.put_nowait(feed_changes)
         except asyncio.QueueFull:
-            self.over.set()
+            self.end_event.set()
             return False
         return True
 
 
-class Hub:
-    """Reads the feed while anybody listens, and tells everybody."""
+class LiveHub:
+    """Reads the change feed while any listener is connected, and sends the changes to all listeners."""
 
-    def __init__(self, console: Console, options: Options, lane: Lane, metrics: Metrics) -> None:
-        self._console, self._options, self._lane, self._metrics = console, options, lane, metrics
-        self._listeners: set[Listener] = set()
-        self._joining = asyncio.Lock()
-        self._mark: FeedMark | None = None
-        self._told: dict[tuple[str, int], Glimpse] = {}
+    def __init__(self, console: Console, options: ReceiverOptions, threads: ServiceThreads, metrics: Metrics) -> None:
+        self._console, self._options, self._threads, self._metrics = console, options, threads, metrics
+        self._listeners: set[LiveListener] = set()
+        self._join_lock = asyncio.Lock()
+        self._feed_mark: FeedMark | None = None
+        self._last_sent: dict[tuple[str, int], RecordSummary] = {}
         self._poller: asyncio.Task[None] | None = None
 
-    async def join(self, channels: frozenset[str]) -> Listener:
-        """From here on nothing is missed. Raises Busy, or ConsoleError where the database doesn't answer."""
-        if len(self._listeners) >= self._options.live_clients:
-            raise Busy
-        async with self._joining:
+    async def join(self, channels: frozenset[str]) -> LiveListener:
+        """Register a listener; it receives every change from now on.
+
+        Raises NoCapacity if there are too many listeners, ConsoleError if the database is unreachable.
+        """
+        if len(self._listeners) >= self._options.max_live_clients:
+            raise NoCapacity
+        async with self._join_lock:
             if self._poller is None:
-                self._mark, _ = await self._read(None)
-                self._told.clear()
-                self._poller = asyncio.create_task(self._poll())
-            listener = Listener(channels, self._options.live_backlog)
+                self._feed_mark, _ = await self._read_changes(None)
+                self._last_sent.clear()
+                self._poller = asyncio.create_task(self._poll_feed())
+            listener = LiveListener(channels, self._options.max_live_backlog)
             self._listeners.add(listener)
-        self._metrics.live_clients.set(len(self._listeners))
+        self._metrics.live_client_gauge.set(len(self._listeners))
         return listener
 
-    def leave(self, listener: Listener) -> None:
+    def leave(self, listener: LiveListener) -> None:
+        """Remove a listener. After the last one is removed, the feed is no longer read."""
         self._listeners.discard(listener)
-        self._metrics.live_clients.set(len(self._listeners))
-        if not self._listeners and self._poller is not None and not self._joining.locked():
+        self._metrics.live_client_gauge.set(len(self._listeners))
+        if not self._listeners and self._poller is not None and not self._join_lock.locked():
             self._poller.cancel()
             self._poller = None
 
     async def snapshot(self) -> Snapshot:
-        return await self._lane.run(self._read_snapshot)
+        """Read the counts and first records of the queues.
+
+        Raises NoCapacity or ConsoleError.
+        """
+        return await self._threads.run(self._read_snapshot)
 
     def _read_snapshot(self) -> Snapshot:
-        with self._console.acting("worker"):
-            return self._console.live.snapshot()
+        with self._console.acting_as("worker"):
+            return self._console.live.read_snapshot()
 
-    async def _read(self, mark: FeedMark | None) -> tuple[FeedMark, tuple[Glimpse, ...]]:
-        def read() -> tuple[FeedMark, tuple[Glimpse, ...]]:
-            with self._console.acting("worker"):
-                return self._console.live.changes(mark)
+    async def _read_changes(self, mark: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
+        def read() -> tuple[FeedMark, tuple[RecordSummary, ...]]:
+            with self._console.acting_as("worker"):
+                return self._console.live.read_changes(mark)
 
-        return await self._lane.run(read)
+        return await self._threads.run(read)
 
-    async def _poll(self) -> None:
+    async def _poll_feed(self) -> None:
         while True:
-            await asyncio.sleep(self._options.live_seconds)
+            await asyncio.sleep(self._options.live_interval_seconds)
             try:
-                self._mark, changed = await self._read(self._mark)
-            except Exception as trouble:  # the next reading goes on from the same mark
+                self._feed_mark, changes = await self._read_changes(self._feed_mark)
+            except Exception as trouble:  # the next reading begins at the same position
                 _log.info("the feed could not be read: %s", type(trouble).__name__)
                 continue
-            if changed:
-                self._tell(changed)
+            if changes:
+                self._broadcast(changes)
 
-    def _tell(self, changed: tuple[Glimpse, ...]) -> None:
-        fresh = [one for one in changed if self._is_fresh(one)]
-        if not fresh:
+    def _broadcast(self, changes: tuple[RecordSummary, ...]) -> None:
+        unsent = [change for change in changes if self._is_unsent(change)]
+        if not unsent:
             return
-        news = News(fresh)
+        feed_changes = FeedChanges(unsent)
         for listener in list(self._listeners):
-            if not listener.tell(news):
+            if not listener.enqueue(feed_changes):
                 self._listeners.discard(listener)
-                self._metrics.live_dropped.inc()
+                self._metrics.dropped_client_counter.inc()
 
-    def _is_fresh(self, one: Glimpse) -> bool:
-        """Two rows of the feed that were written while one reading looked at their record tell the same."""
-        key = (one.kind, one.id)
-        told = self._told.pop(key, None)
-        self._told[key] = one
-        if len(self._told) > _REMEMBERED:
-            del self._told[next(iter(self._told))]
-        return one.version is None or one != told
+    def _is_unsent(self, change: RecordSummary) -> bool:
+        """Return False for a change that was already sent, because two rows of the feed may be about the same version
+        of a record.
+        """
+        key = (change.kind, change.id)
+        last_sent = self._last_sent.pop(key, None)
+        self._last_sent[key] = change
+        if len(self._last_sent) > _MAX_LAST_SENT_RECORDS:
+            del self._last_sent[next(iter(self._last_sent))]
+        return change.version is None or change != last_sent
 
     async def close(self) -> None:
+        """Disconnect all listeners and stop reading the feed."""
         for listener in list(self._listeners):
-            listener.over.set()
+            listener.end_event.set()
         if self._poller is not None:
             self._poller.cancel()
             with suppress(asyncio.CancelledError):
                 await self._poller
 
 
-class Live:
-    """The door of `/live`."""
+class LiveEndpoint:
+    """The endpoint `/live`. A listener without a valid token counts as a refused request."""
 
-    def __init__(self, hub: Hub, options: Options, token: bytes | None) -> None:
-        self._hub, self._options, self._token = hub, options, token
-        self.closing = False
+    def __init__(
+        self,
+        hub: LiveHub,
+        options: ReceiverOptions,
+        console: Console,
+        threads: ServiceThreads,
+        sender_addresses: SenderAddresses,
+    ) -> None:
+        """Raises `bad_profile` for a token that is too short. Without a token the endpoint refuses everybody, and
+        this is logged.
+        """
+        self._hub, self._options, self._console, self._threads, self._sender_addresses = (
+            hub,
+            options,
+            console,
+            threads,
+            sender_addresses,
+        )
+        self._tokens, self._tokens_read_at = read_tokens(console), time.monotonic()
+        if not self._tokens:
+            _log.warning("/live is closed: there is no channel token (CONSOLE_SECRET_%s)", TOKEN_NAMES[0])
+        self._refusal_limit = TokenBucket(MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND)
+        self.is_closing = False
 
-    async def answer(self, websocket: WebSocket) -> None:
-        channels = _channels(websocket.query_params.getlist("channels"))
-        header = websocket.headers.get("authorization")
-        if self._token is None or channels is None or (header is not None and not self._knows(_bearer(header))):
-            await websocket.close(REFUSED)  # before it is accepted: 403
+    async def serve_listener(self, websocket: WebSocket) -> None:
+        await self._renew_tokens()
+        channels = _parse_channels(websocket.query_params.getlist("channels"))
+        headers = websocket.headers.getlist("authorization")
+        reason = self._refusal_reason(headers, channels)
+        if reason is not None:
+            self._count_request(websocket, is_genuine=False)
+            await websocket.close(
+                REFUSED_CLOSE_CODE
+            )  # closed before the handshake is accepted: the listener receives 403
+            await self._record_refusal(websocket, reason)
             return
+        assert channels is not None  # noqa: S101  # _refusal_reason has refused None
         await websocket.accept()
-        if header is None and not self._knows(await self._first_message(websocket)):
-            await _say_goodbye(websocket, REFUSED)
+        if not headers and not self._is_token(await self._first_message(websocket)):
+            self._count_request(websocket, is_genuine=False)
+            await _close_websocket(websocket, REFUSED_CLOSE_CODE)
+            await self._record_refusal(websocket, "token")
             return
+        self._count_request(websocket, is_genuine=True)
         try:
             listener = await self._hub.join(channels)
-        except (Busy, ConsoleError):
-            await _say_goodbye(websocket, COME_AGAIN)
+        except (NoCapacity, ConsoleError):
+            await _close_websocket(websocket, TRY_LATER_CLOSE_CODE)
             return
         try:
-            await self._serve(websocket, listener)
+            await self._send_until_end(websocket, listener)
         finally:
             self._hub.leave(listener)
 
-    def _knows(self, token: str | None) -> bool:
-        return self._token is not None and hmac.compare_digest(_hash(token or ""), self._token)
+    def _refusal_reason(self, headers: Sequence[str], channels: frozenset[str] | None) -> str | None:
+        """Return the reason for which a request with these headers and channels is refused; None if its token is
+        right, or if it has no token yet and may send it as the first message.
+        """
+        if not self._tokens:
+            return "closed"
+        if len(headers) > 1:
+            return "header_twice"
+        if headers and not self._is_token(_bearer_token(headers[0])):
+            return "token"
+        return "channels" if channels is None else None
+
+    def _is_token(self, token: str | None) -> bool:
+        """Return True if the text is one of the tokens. It is always compared with all of them, in constant time."""
+        digest = _token_hash(token or "")
+        return sum(hmac.compare_digest(digest, known_hash) for known_hash in self._tokens) > 0
+
+    async def _renew_tokens(self) -> None:
+        """Read the tokens again after TOKEN_RENEWAL_SECONDS, so that they can be replaced in the keyring without a
+        restart.
+        """
+        if time.monotonic() - self._tokens_read_at < TOKEN_RENEWAL_SECONDS:
+            return
+        self._tokens_read_at = time.monotonic()
+        with suppress(NoCapacity, ConsoleError):  # on failure the tokens read before stay valid
+            self._tokens = await self._threads.run(lambda: read_tokens(self._console))
+
+    def _count_request(self, websocket: WebSocket, *, is_genuine: bool) -> None:
+        slot: ConnectionSlot | None = websocket.scope.get("state", {}).get(SLOT_KEY)
+        if slot is not None:
+            slot.count_request(is_genuine=is_genuine)
+
+    async def _record_refusal(self, websocket: WebSocket, reason: str) -> None:
+        """Write a refusal to the audit trail, unless too many were written recently or the endpoint has no token."""
+        skipped_count = self._refusal_limit.take_token(time.monotonic())
+        if skipped_count is None or reason == "closed":
+            return
+        peer = websocket.client.host if websocket.client else None
+        origin = self._sender_addresses.sender_address(peer, websocket.headers.getlist("x-forwarded-for"))
+        with suppress(NoCapacity, ConsoleError):
+            await self._threads.run(lambda: self._write_refusal(reason, origin, skipped_count))
+
+    def _write_refusal(self, reason: str, origin: str | None, skipped_count: int) -> None:
+        with self._console.acting_as("worker"):
+            self._console.live.record_refusal(reason, origin, skipped_count)
 
     async def _first_message(self, websocket: WebSocket) -> str | None:
-        """`{"token": "…"}` or the token by itself; None where nothing comes in time."""
+        """Return the token in the first message, which is `{"token": "…"}` or the token alone; None if no message
+        arrives within `head_timeout_seconds`.
+        """
         try:
-            async with asyncio.timeout(self._options.head_seconds):
-                said = (await websocket.receive()).get("text")
+            async with asyncio.timeout(self._options.head_timeout_seconds):
+                text = (await websocket.receive()).get("text")
         except TimeoutError:
             return None
-        return None if said is None else _token_in(said)
+        return None if text is None else _token_of_message(text)
 
-    async def _serve(self, websocket: WebSocket, listener: Listener) -> None:
-        """Until the client goes, falls behind, or the receiver ends."""
+    async def _send_until_end(self, websocket: WebSocket, listener: LiveListener) -> None:
+        """Send changes until the listener disconnects, reads too slowly, or the receiver stops."""
         tasks = [
-            asyncio.create_task(self._send(websocket, listener)),
-            asyncio.create_task(_until_gone(websocket)),
-            asyncio.create_task(listener.over.wait()),
+            asyncio.create_task(self._send_messages(websocket, listener)),
+            asyncio.create_task(_await_disconnect(websocket)),
+            asyncio.create_task(listener.end_event.wait()),
         ]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended_tasks, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if tasks[1] not in done:
-            await _say_goodbye(websocket, GOING_AWAY if self.closing else COME_AGAIN)
+        if tasks[1] not in ended_tasks:
+            await _close_websocket(websocket, GOING_AWAY_CLOSE_CODE if self.is_closing else TRY_LATER_CLOSE_CODE)
 
-    async def _send(self, websocket: WebSocket, listener: Listener) -> None:
+    async def _send_messages(self, websocket: WebSocket, listener: LiveListener) -> None:
         snapshot = await self._hub.snapshot()
         await websocket.send_text(snapshot_text(snapshot, listener.channels))
-        known = {(one.kind, one.id): one for items in snapshot.items.values() for one in items}
+        snapshot_versions = {
+            (summary.kind, summary.id): summary for items in snapshot.items.values() for summary in items
+        }
         while True:
-            text = (await listener.waiting.get()).text(listener.channels, known)
+            text = (await listener.message_queue.get()).message_text(listener.channels, snapshot_versions)
             if text is not None:
                 await websocket.send_text(text)
 
 
-async def _until_gone(websocket: WebSocket) -> None:
-    """Whatever a client says after its token means nothing."""
+async def _await_disconnect(websocket: WebSocket) -> None:
+    """Ignore all messages of the listener until it disconnects."""
     while (await websocket.receive())["type"] != "websocket.disconnect":
         pass
 
 
-async def _say_goodbye(websocket: WebSocket, code: int) -> None:
-    """To whoever listens; one that doesn't read is not waited for."""
+async def _close_websocket(websocket: WebSocket, code: int) -> None:
+    """Close the WebSocket. Wait at most one second for a listener that does not read."""
     with suppress(Exception):
         async with asyncio.timeout(1):
             await websocket.close(code)
 
 
-def _bearer(header: str) -> str | None:
+def _bearer_token(header: str) -> str | None:
     scheme, _, token = header.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _token_in(said: str) -> str | None:
-    if not said.lstrip().startswith("{"):
-        return said.strip()
+def _token_of_message(text: str) -> str | None:
+    if not text.lstrip().startswith("{"):
+        return text.strip()
     try:
-        token = json.loads(said).get("token")
+        token = json.loads(text).get("token")
     except (ValueError, RecursionError):
         return None
     return token if isinstance(token, str) else None
 
 
-def _channels(asked: Collection[str]) -> frozenset[str] | None:
-    """Those of `?channels=payment,refund`; all of them where none is named, None for one that doesn't exist."""
-    named = frozenset(name for text in asked for name in text.split(",")) or frozenset(CHANNELS)
-    return named if named <= frozenset(CHANNELS) else None
+def _parse_channels(queries: Collection[str]) -> frozenset[str] | None:
+    """Return the channels in `?channels=payment,refund`; all channels if none is named, None if one is unknown."""
+    channels = frozenset(name for text in queries for name in text.split(",")) or frozenset(CHANNELS)
+    return channels if channels <= frozenset(CHANNELS) else None
 
 
 def snapshot_text(snapshot: Snapshot, channels: frozenset[str]) -> str:
-    """The first message."""
+    """Return the first message for a listener: the counts and first records of all queues."""
     queues = [
         {
-            "queue": one.queue,
-            "count": one.count,
-            "capped": one.capped,
-            "oldest": instant_text(one.oldest) if one.oldest else None,
-            "items": _shown(snapshot.items.get(one.queue, ()), channels),
+            "queue": count.queue,
+            "count": count.count,
+            "capped": count.capped,
+            "oldest": instant_text(count.oldest) if count.oldest else None,
+            "items": _change_objects(snapshot.items.get(count.queue, ()), channels),
         }
-        for one in snapshot.counts
+        for count in snapshot.counts
     ]
     return json.dumps({"type": "snapshot", "queues": queues})
 
 
-def changes_text(changed: Iterable[Glimpse], channels: frozenset[str]) -> str | None:
-    """A later message; None where none of the channels is concerned."""
-    shown = _shown(changed, channels)
-    return json.dumps({"type": "changes", "changes": shown}) if shown else None
+def changes_text(summaries: Iterable[RecordSummary], channels: frozenset[str]) -> str | None:
+    """Return a message with the changes of these channels; None if there is none."""
+    objects = _change_objects(summaries, channels)
+    return json.dumps({"type": "changes", "changes": objects}) if objects else None
 
 
-def _shown(glimpses: Iterable[Glimpse], channels: frozenset[str]) -> list[dict[str, object]]:
-    return [_object(one) for one in glimpses if one.kind in channels]
+def _change_objects(summaries: Iterable[RecordSummary], channels: frozenset[str]) -> list[dict[str, object]]:
+    return [_change_object(summary) for summary in summaries if summary.kind in channels]
 
 
-def _object(one: Glimpse) -> dict[str, object]:
+def _change_object(summary: RecordSummary) -> dict[str, object]:
     return {
-        "kind": one.kind,
-        "id": one.id,
-        "state": one.state,
-        "certainty": one.certainty,
-        "work": one.work,
-        "reason": one.reason,
-        "version": one.version,
-        "since": instant_text(one.since) if one.since else None,
+        "kind": summary.kind,
+        "id": summary.id,
+        "state": summary.state,
+        "certainty": summary.certainty,
+        "work": summary.work,
+        "reason": summary.reason,
+        "version": summary.version,
+        "since": instant_text(summary.since) if summary.since else None,
     }

@@ -1,7 +1,8 @@
-"""The worker process: due tasks and the receiver, until it is told to end."""
+"""The worker process: runs due tasks and the receiver of notices until it is asked to stop."""
 
 import logging
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,78 +10,98 @@ from threading import Event
 from types import FrameType
 
 from console.app import Console
-from console.worker.runner import Runner
+from console.domain import interrupts
+from console.worker.lock_thread import LockThread
+from console.worker.request_threads import RequestThreads
+from console.worker.task_threads import TaskThreads
 
-STOP_SECONDS = 40.0
-"""So long a stop waits for the runs that are under way; what is cut off then is taken over as after a kill."""
+MAX_STOP_SECONDS = 40.0
+"""Seconds for which a stop waits for running tasks. After that, their calls to providers are aborted."""
+MAX_RECORDING_SECONDS = 10.0
+"""Seconds for which a stop waits until the results of aborted calls are recorded. A result that is not recorded by
+then is recovered later, as after a kill.
+"""
 _log = logging.getLogger("console.worker")
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """Where the receiver answers, and what the worker looks after."""
+class ReadyWorker:
+    """The receiver's URL and port, and the names of the due tasks."""
 
     url: str
     port: int
     tasks: Sequence[str]
 
 
-def run(console: Console, ready: Callable[[Ready], None]) -> None:
-    """Work until SIGTERM or Ctrl+C, telling once when everything has begun. Call it from the main thread.
+def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> None:
+    """Run due tasks and the receiver until SIGTERM or Ctrl+C. `on_ready` is called once, when both run. Must be
+    called on the main thread.
 
-    Told to end: no new task is begun and no new request taken; what is under way ends, within STOP_SECONDS; leases
-    are given up. Told so twice: what is under way is cut off. Raises not_allowed for an account that may not run due
-    tasks, bad_profile where nobody can listen.
+    After the first signal no task begins and no request is accepted; running ones may end within MAX_STOP_SECONDS,
+    and their leases are released. The second signal aborts the running ones. Raises `not_allowed` if the database
+    account may not run due tasks, `bad_profile` if the receiver can't listen on its address.
     """
-    scheduler, stop, hurry = console.scheduler, Event(), Event()
-    scheduler.require()
-    runner = Runner(scheduler, stop)
+    scheduler, stop_event, abort_event = console.scheduler, Event(), Event()
+    scheduler.require_permission()
+    threads: list[TaskThreads | RequestThreads | LockThread] = [TaskThreads(scheduler, stop_event)]
+    if console.database.is_server:
+        threads.append(RequestThreads(console.desk_requests, stop_event))
+        threads.append(LockThread(console.lock_watch, stop_event))
 
-    def begun(url: str, port: int) -> None:
-        runner.start()
+    def start_tasks(url: str, port: int) -> None:
+        for group in threads:
+            group.start()
         _log.info("ready: %d tasks, receiver on port %d", len(scheduler.names), port)
-        ready(Ready(url, port, scheduler.names))
+        on_ready(ReadyWorker(url, port, scheduler.names))
 
-    with _told_to_end(stop, hurry):
+    with _handle_signals(stop_event, abort_event):
         try:
-            _receive(console, stop, begun)
+            _run_receiver(console, stop_event, start_tasks)
         finally:
-            stop.set()
-            _end(runner, scheduler.scale.seconds(STOP_SECONDS), hurry)
+            stop_event.set()
+            _end_threads(threads, scheduler.scale.scaled_seconds(MAX_STOP_SECONDS), abort_event)
 
 
-def _receive(console: Console, stop: Event, begun: Callable[[str, int], None]) -> None:
-    """Take what providers send, until `stop`: on this thread."""
-    from console.worker import receiver
-    from console.worker.limits import Options
+def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[str, int], None]) -> None:
+    """Run the receiver on this thread until `stop_event` is set. `on_listening` is called with its URL and port."""
+    from console.worker import http_app as receiver
+    from console.worker.connection_limits import ReceiverOptions
 
-    options = Options.of(console.settings)
-    scheme = "https" if options.certificate else "http"
+    options = ReceiverOptions.from_settings(console.settings)
+    scheme = "https" if options.certificate_file else "http"
 
-    def listening(address: str, port: int) -> None:
+    def report_listening(address: str, port: int) -> None:
         host = f"[{address}]" if ":" in address else address
-        begun(f"{scheme}://{host}:{port}", port)
+        on_listening(f"{scheme}://{host}:{port}", port)
 
-    receiver.serve(receiver.make_app(console, options), options, stop, listening)
+    receiver.serve(receiver.make_app(console, options), options, stop_event, report_listening)
 
 
-def _end(runner: Runner, seconds: float, hurry: Event) -> None:
-    if runner.ended(seconds, hurry):
+def _end_threads(
+    threads: Sequence[TaskThreads | RequestThreads | LockThread], seconds: float, abort_event: Event
+) -> None:
+    """Wait until all threads have ended. Abort their calls to providers after `seconds`."""
+    deadline = time.monotonic() + seconds
+    if not all(group.wait_until_idle(deadline - time.monotonic(), abort_event) for group in threads):
+        interrupts.end_calls(MAX_RECORDING_SECONDS)
+    if all(group.wait_until_idle(0, abort_event) for group in threads):
         _log.info("ended")
     else:
         _log.warning("ended; a task that was under way is cut off")
 
 
 @contextmanager
-def _told_to_end(stop: Event, hurry: Event) -> Iterator[None]:
-    """The first request to end sets `stop`, a second one `hurry`: nothing is raised in the middle of anything."""
+def _handle_signals(stop_event: Event, abort_event: Event) -> Iterator[None]:
+    """While the block runs, set `stop_event` on the first SIGINT or SIGTERM, and `abort_event` on the second. The
+    handlers raise nothing, so that no exception interrupts an operation.
+    """
 
-    def told(_: int, __: FrameType | None) -> None:
-        (hurry if stop.is_set() else stop).set()
+    def set_event(_: int, __: FrameType | None) -> None:
+        (abort_event if stop_event.is_set() else stop_event).set()
 
-    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier_handlers = {number: signal.signal(number, set_event) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in earlier_handlers.items():
             signal.signal(number, handler)

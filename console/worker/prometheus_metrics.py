@@ -1,6 +1,7 @@
-"""The receiver's figures in Prometheus' form: counters of this process, and what the database says every few seconds.
+"""The receiver's metrics in Prometheus' text format: counters of this process, and figures that are read from the
+database every few seconds.
 
-Labels are names of sources, results and queues alone: nothing of any payer or company.
+Labels contain only the names of sources, results and queues, never a payer or company.
 """
 
 import asyncio
@@ -12,127 +13,155 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.services.figures import FigureReader, Figures
-from console.services.tally import BOUNDS
-from console.worker.limits import Busy, Crowd, Lane, Options
+from console.services.monitoring.metrics import FigureReader, Figures
+from console.services.process.counters import WAIT_BOUNDS_SECONDS
+from console.worker.connection_limits import NoCapacity, OpenConnections, ReceiverOptions, ServiceThreads
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-OTHER = "other"
-_NOTHING = float("nan")  # as Prometheus has it where nothing was divided by nothing
+OTHER_SOURCE = "other"
+_DUPLICATES_HELP = "By the guards: this process, and all desks since it began."
+_WAITS_HELP = "Waits for a lease: this process, and all desks since it began."
+_NO_VALUE = float("nan")  # Prometheus' value for a ratio without any observation
 
 
 class Metrics:
-    """One receiver's registry. For the event loop's thread; what is read of the database comes by `lane`."""
+    """The metrics of one receiver, used on the thread of the event loop. The figures of the database are read in the
+    threads of this pool (`threads`).
+    """
 
-    def __init__(self, console: Console, options: Options, crowd: Crowd, lane: Lane) -> None:
-        self._console, self._seconds, self._lane = console, options.metrics_seconds, lane
+    def __init__(
+        self, console: Console, options: ReceiverOptions, open_connections: OpenConnections, threads: ServiceThreads
+    ) -> None:
+        self._console, self._interval_seconds, self._threads = console, options.metrics_interval_seconds, threads
         self._read_at = float("-inf")
-        self._reading = asyncio.Lock()
+        self._read_lock = asyncio.Lock()
         self._figures: Figures | None = None
         self.registry = CollectorRegistry(auto_describe=False)
-        self._notices = Counter(
+        self._notice_counter = Counter(
             "notices", "Notices by source and result, this process.", ("source", "result"), registry=self.registry
         )
-        self._answers = Histogram(
-            "notice_seconds", "From the head of a notice to its answer, this process.", registry=self.registry,
+        self._answer_histogram = Histogram(
+            "notice_seconds",
+            "From the head of a notice to its answer, this process.",
+            registry=self.registry,
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
-        )  # fmt: skip
-        self._in_flight = Gauge("receiver_in_flight", "Notices under way, this process.", registry=self.registry)
-        self.live_clients = Gauge("live_clients", "Listeners of /live, this process.", registry=self.registry)
-        self.live_dropped = Counter("live_dropped", "Listeners that were too slow.", registry=self.registry)
-        connections = Gauge("receiver_connections", "Open connections, this process.", registry=self.registry)
-        connections.set_function(lambda: crowd.size)
-        self.registry.register(_Collected(lambda: self._figures, lambda: console.figures, crowd))
+        )
+        self._notice_gauge = Gauge("receiver_in_flight", "Notices under way, this process.", registry=self.registry)
+        self.live_client_gauge = Gauge("live_clients", "Listeners of /live, this process.", registry=self.registry)
+        self.dropped_client_counter = Counter("live_dropped", "Listeners that were too slow.", registry=self.registry)
+        connection_gauge = Gauge("receiver_connections", "Open connections, this process.", registry=self.registry)
+        connection_gauge.set_function(lambda: open_connections.connection_count)
+        self.registry.register(_FigureCollector(lambda: self._figures, lambda: console.figures, open_connections))
 
-    def came(self) -> None:
-        """A notice has begun."""
-        self._in_flight.inc()
+    def count_arrival(self) -> None:
+        """Count a notice that has arrived."""
+        self._notice_gauge.inc()
 
-    def went(self, source: str, result: str, seconds: float) -> None:
-        """It was answered. `source` is a name that has proved itself, or `other`."""
-        self._in_flight.dec()
-        self._notices.labels(source, result).inc()
-        self._answers.observe(seconds)
+    def count_result(self, source: str, result: str, seconds: float) -> None:
+        """Record the result and the duration of a notice. `source` is the name of a verified source, or `other`."""
+        self._notice_gauge.dec()
+        self._notice_counter.labels(source, result).inc()
+        self._answer_histogram.observe(seconds)
 
-    async def page(self) -> bytes:
-        """The whole page. The database is asked once in some seconds, whoever asks for the page how often."""
+    async def metrics_page(self) -> bytes:
+        """Return the metrics page. The database is read at most once in `metrics_interval_seconds`, even if the page
+        is requested more often.
+        """
         loop = asyncio.get_running_loop()
-        async with self._reading:
-            if loop.time() - self._read_at >= self._seconds:
-                self._figures = await self._read()
+        async with self._read_lock:
+            if loop.time() - self._read_at >= self._interval_seconds:
+                self._figures = await self._read_figures()
                 self._read_at = loop.time()
         return generate_latest(self.registry)
 
-    async def _read(self) -> Figures | None:
-        """None while the database doesn't answer: then the page has no figures of it, instead of old ones."""
+    async def _read_figures(self) -> Figures | None:
+        """Return the figures of the database; None if it does not answer, so that the page contains no outdated
+        figures.
+        """
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._lane.run(lambda: _read(self._console))
-        except (ConsoleError, Busy, TimeoutError):
+            async with asyncio.timeout(self._interval_seconds):
+                return await self._threads.run(lambda: _read_figures_as_worker(self._console))
+        except (ConsoleError, NoCapacity, TimeoutError):
             return None
 
 
-def _read(console: Console) -> Figures:
-    with console.acting("worker"):
-        return console.figures.read()
+def _read_figures_as_worker(console: Console) -> Figures:
+    with console.acting_as("worker"):
+        return console.figures.read_figures()
 
 
-class _Collected:
-    """What is not counted here but looked up when the page is made."""
+class _FigureCollector:
+    """Metrics that are read when the page is built, instead of counted when an event happens."""
 
     def __init__(
-        self, figures: Callable[[], Figures | None], reader: Callable[[], FigureReader], crowd: Crowd
-    ) -> None:  # fmt: skip
-        self._figures, self._reader, self._crowd = figures, reader, crowd
+        self,
+        figures: Callable[[], Figures | None],
+        reader: Callable[[], FigureReader],
+        open_connections: OpenConnections,
+    ) -> None:
+        self._figures, self._reader, self._open_connections = figures, reader, open_connections
 
     def collect(self) -> Iterator[Metric]:
         figures, reader = self._figures(), self._reader()
-        yield _gauge("database_up", "Whether the database answers.", float(figures is not None))
-        yield _count("connections_turned_away", "Beyond the limits, this process.", self._crowd.turned_away)
-        yield _count("duplicates_refused", "By the guards, this process.", reader.duplicates())
-        yield _gauge("cache_hit_rate", "Of what the cache was asked, this process.", reader.cache_hits().value)
-        yield _waits(*reader.lease_waits())
+        yield _gauge_metric("database_up", "Whether the database answers.", float(figures is not None))
+        yield _counter_metric(
+            "connections_turned_away", "Beyond the limits, this process.", self._open_connections.rejected_count
+        )
+        yield _counter_metric("duplicates_refused", _DUPLICATES_HELP, reader.count_duplicates())
+        yield _gauge_metric(
+            "cache_hit_rate", "Of what the cache was asked, by all desks.", reader.count_cache_hits().value
+        )
+        yield _wait_histogram(*reader.count_lease_waits())
         if figures is not None:
-            yield from _rates(figures)
-            yield from _queues(figures)
-            yield _gauge("tasks_late", "Tasks that should have ended long ago.", float(len(figures.late)))
+            yield from _rate_metrics(figures)
+            yield from _queue_metrics(figures)
+            yield _gauge_metric(
+                "tasks_late", "Tasks that should have ended long ago.", float(len(figures.late_tasks))
+            )
 
 
-def _rates(figures: Figures) -> Iterable[Metric]:
-    yield _gauge(
-        "payment_success_rate", "Paid, of payments that changed in 15 minutes and have ended.",
+def _rate_metrics(figures: Figures) -> Iterable[Metric]:
+    yield _gauge_metric(
+        "payment_success_rate",
+        "Paid, of payments that changed in 15 minutes and have ended.",
         figures.payments_paid.value,
-    )  # fmt: skip
-    yield _gauge("avg_response_time", "Seconds of journalled calls, mean of 15 minutes.", figures.response_seconds)
-    yield _gauge("error_rate", "Calls without an answer to go on with, 15 minutes.", figures.calls_failed.value)
-    yield _gauge("api_availability", "Calls that were answered at all, 15 minutes.", figures.calls_answered.value)
-    yield _gauge(
+    )
+    yield _gauge_metric(
+        "avg_response_time", "Seconds of journalled calls, mean of 15 minutes.", figures.response_seconds
+    )
+    yield _gauge_metric(
+        "error_rate", "Calls without an answer to go on with, 15 minutes.", figures.calls_failed.value
+    )
+    yield _gauge_metric(
+        "api_availability", "Calls that were answered at all, 15 minutes.", figures.calls_answered.value
+    )
+    yield _gauge_metric(
         "signature_failure_rate", "Refused, of notices that are signed, 15 minutes.", figures.notices_refused.value
     )
 
 
-def _queues(figures: Figures) -> Iterable[Metric]:
+def _queue_metrics(figures: Figures) -> Iterable[Metric]:
     depths = GaugeMetricFamily("queue_depth", "How many wait, counted up to 1,000.", labels=("queue",))
     ages = GaugeMetricFamily("queue_oldest_seconds", "Since when the oldest waits.", labels=("queue",))
     for queue in figures.queues:
         depths.add_metric((queue.queue,), queue.count)
-        ages.add_metric((queue.queue,), figures.age(queue))
+        ages.add_metric((queue.queue,), figures.get_queue_age_seconds(queue))
     yield from (depths, ages)
-    unknown = sum(queue.count for queue in figures.queues if queue.queue == "unknown")
-    yield _gauge("unknown_outcomes", "Calls of which nobody knows how they ended, up to 1,000.", unknown)
+    unknown_count = sum(queue.count for queue in figures.queues if queue.queue == "unknown")
+    yield _gauge_metric("unknown_outcomes", "Calls of which nobody knows how they ended, up to 1,000.", unknown_count)
 
 
-def _gauge(name: str, says: str, value: float | None) -> Metric:
-    return GaugeMetricFamily(name, says, value=_NOTHING if value is None else value)
+def _gauge_metric(name: str, help_text: str, value: float | None) -> Metric:
+    return GaugeMetricFamily(name, help_text, value=_NO_VALUE if value is None else value)
 
 
-def _count(name: str, says: str, value: float) -> Metric:
-    return CounterMetricFamily(name, says, value=value)
+def _counter_metric(name: str, help_text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, help_text, value=value)
 
 
-def _waits(classes: tuple[int, ...], seconds: float) -> Metric:
-    buckets, so_far = [], 0
-    for bound, count in zip((*map(str, BOUNDS), "+Inf"), classes, strict=True):
-        so_far += count
-        buckets.append((bound, so_far))
-    return HistogramMetricFamily("lease_wait_seconds", "Waits for a lease, this process.", buckets, sum_value=seconds)
+def _wait_histogram(bucket_counts: tuple[int, ...], seconds: float) -> Metric:
+    buckets, cumulated_count = [], 0
+    for bound, count in zip((*map(str, WAIT_BOUNDS_SECONDS), "+Inf"), bucket_counts, strict=True):
+        cumulated_count += count
+        buckets.append((bound, cumulated_count))
+    return HistogramMetricFamily("lease_wait_seconds", _WAITS_HELP, buckets, sum_value=seconds)

@@ -1,67 +1,81 @@
-"""Runs the due tasks of a worker: a few threads, each of which looks every second and takes what nobody else has."""
+"""Run the due tasks of a worker in a few threads. Each thread asks the scheduler for due tasks every second."""
 
 import logging
 from threading import Event, Thread
 
-from console.domain.errors import ConsoleError
-from console.services.scheduling import Scheduler
+from console.domain.errors import ConsoleError, ErrorCode
+from console.services.tasks.scheduler import Scheduler
 
-THREADS = 3
-"""A long run keeps one of them busy, and the short ones go on."""
-LOOK_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
-_SHORTEST_LOOK_SECONDS = 0.3
-_MOMENT_SECONDS = 0.02
+THREAD_COUNT = 3
+"""Number of threads. A long task occupies one thread while the others run the short tasks."""
+POLL_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 30.0
+_MIN_POLL_SECONDS = 0.3
+_IDLE_POLL_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
 
-class Runner:
-    """From `start` until `stop` is set. Leases, not these threads, keep one task from running twice."""
+class TaskThreads:
+    """Runs due tasks from `start` until `stop_event` is set. The leases of the tasks, not these threads, prevent that
+    a task runs twice at the same time.
+    """
 
-    def __init__(self, scheduler: Scheduler, stop: Event) -> None:
-        self._scheduler, self._stop = scheduler, stop
+    def __init__(self, scheduler: Scheduler, stop_event: Event) -> None:
+        self._scheduler, self._stop_event = scheduler, stop_event
         self._scale, self._clock = scheduler.scale, scheduler.clock
-        self._threads = [Thread(target=self._go, args=(i,), name=f"tasks-{i}", daemon=True) for i in range(THREADS)]
+        self._threads = [
+            Thread(target=self._run_loop, args=(i,), name=f"tasks-{i}", daemon=True) for i in range(THREAD_COUNT)
+        ]
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
-    def ended(self, seconds: float, hurry: Event) -> bool:
-        """Wait for the runs that are under way, at most that long and not beyond `hurry`; whether all have ended."""
+    def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
+        """Wait for running tasks, at most `seconds`; return immediately once `abort_event` is set. Return True if all
+        threads have ended.
+        """
         deadline = self._clock.monotonic() + seconds
-        while self._is_busy() and self._clock.monotonic() < deadline and not hurry.wait(_MOMENT_SECONDS):
+        while self._is_running() and self._clock.monotonic() < deadline and not abort_event.wait(_IDLE_POLL_SECONDS):
             pass
-        return not self._is_busy()
+        return not self._is_running()
 
-    def _is_busy(self) -> bool:
+    def _is_running(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
 
-    def _go(self, place: int) -> None:
-        """The threads look one after the other, not all at once."""
-        look = max(_SHORTEST_LOOK_SECONDS, self._scale.seconds(LOOK_SECONDS))
-        troubles = 0
-        self._stop.wait(look * place / THREADS)
-        while not self._stop.is_set():
-            trouble = self._pass()
-            self._tell(trouble, troubles)
-            troubles = troubles + 1 if trouble else 0
-            self._stop.wait(min(look * 2**troubles, max(look, self._scale.seconds(LONGEST_PAUSE_SECONDS))))
+    def _run_loop(self, index: int) -> None:
+        """Run due tasks repeatedly until `stop_event` is set. The threads begin at different times, so that they
+        don't query the database at the same time.
+        """
+        poll_seconds = max(_MIN_POLL_SECONDS, self._scale.scaled_seconds(POLL_SECONDS))
+        failure_count = 0
+        self._stop_event.wait(poll_seconds * index / THREAD_COUNT)
+        while not self._stop_event.is_set():
+            error_code = self._run_due_tasks()
+            self._log_change(error_code, failure_count)
+            failure_count = failure_count + 1 if error_code else 0
+            self._stop_event.wait(
+                min(poll_seconds * 2**failure_count, max(poll_seconds, self._scale.scaled_seconds(MAX_PAUSE_SECONDS)))
+            )
 
-    def _pass(self) -> str | None:
-        """One look; the code of what it failed by as a whole: of tasks that fail their rows tell."""
+    def _run_due_tasks(self) -> str | None:
+        """Run the due tasks once. Return the error code if the scheduler failed, otherwise None; the failure of a
+        single task is stored in its row.
+        """
         try:
-            self._scheduler.run_due(self._stop.is_set)
+            self._scheduler.run_due(self._stop_event.is_set)
         except ConsoleError as refusal:
             return refusal.code
         except Exception:
             _log.exception("a pass of due tasks failed")
-            return "internal_error"
+            return ErrorCode.INTERNAL_ERROR
         return None
 
-    def _tell(self, trouble: str | None, troubles: int) -> None:
-        """Once when it begins and once when it is over: a database that is down for a day is one line."""
-        if trouble and not troubles:
-            _log.warning("due tasks can't be run: %s", trouble)
-        if troubles and not trouble:
-            _log.info("due tasks run again, after %d looks", troubles)
+    def _log_change(self, error_code: str | None, failure_count: int) -> None:
+        """Log once when the scheduler begins to fail and once when it works again, so that a day without the database
+        makes two lines. `failure_count` is the number of earlier consecutive failures.
+        """
+        if error_code and not failure_count:
+            _log.warning("due tasks can't be run: %s", error_code)
+        if failure_count and not error_code:
+            _log.info("due tasks run again, after %d looks", failure_count)

@@ -1,4 +1,4 @@
-"""Where connections come in: so many and no more, TLS, and nobody who takes for ever over a request's head."""
+"""Accept connections: a limited number, optional TLS, and a time in which the head of each request must arrive."""
 
 import asyncio
 import logging
@@ -10,252 +10,302 @@ from typing import Any, cast
 
 import h11
 import uvicorn
-import uvicorn.lifespan.on  # by its name alone uvicorn would look for it, and a frozen program lacks it
+import uvicorn.lifespan.on  # uvicorn imports it by name only, so a frozen program would lack it
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
-from console.domain.errors import ConsoleError
-from console.worker.farewell import Farewell
-from console.worker.limits import LAST, LIVE, REFUSAL, REFUSAL_HEADERS, SEAT, Crowd, Options, Seat
+from console.domain.error_details import BadProfile
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
+from console.worker.connection_limits import (
+    LAST_REQUEST_KEY,
+    LIVE_PATH,
+    REFUSAL_BODY,
+    REFUSAL_HEADERS,
+    SLOT_KEY,
+    ConnectionSlot,
+    OpenConnections,
+    ReceiverOptions,
+)
+from console.worker.graceful_close import ClosingTransport
 
-LARGEST_MESSAGE = 4 * 1024
-LARGEST_UNREAD = 1 << 20
-"""Bytes that wait for a listener: more, and it is cut off when it speaks."""
-_MOST_FRAGMENTS = 64
-_PIECE = 4 * 1024
-_BACKLOG = 128
-"""Connections that are let in at one go; each has a file of its own before anybody can turn it away."""
+MAX_MESSAGE_BYTES = 4 * 1024
+MAX_UNREAD_BYTES = 1 << 20
+"""Bytes that may wait in the write buffer of a listener of `/live`. If there are more, its connection is aborted at
+its next message.
+"""
+_MAX_FRAGMENTS = 64
+_CHUNK_BYTES = 4 * 1024
+_SOCKET_BACKLOG = 128
+"""Connections that may wait until the server accepts them; it accepts them in one pass. Each one uses a file
+descriptor before it can be rejected.
+"""
 
 
-class Config(uvicorn.Config):
-    """What the protocols below are told."""
+class ReceiverConfig(uvicorn.Config):
+    """The uvicorn configuration that the protocols below receive, with the limits and the open connections."""
 
-    def __init__(self, app: Any, options: Options, crowd: Crowd) -> None:
-        self.options, self.crowd = options, crowd
-        # It has a line for each request that is no HTTP; what is worth telling is told where it is known.
+    def __init__(self, app: Any, options: ReceiverOptions, open_connections: OpenConnections) -> None:
+        self.options, self.open_connections = options, open_connections
+        # uvicorn would log a line for each malformed request; this program logs events where their cause is known.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
-        self.tls = tls(options)
+        self.tls_context = tls_context(options)
         super().__init__(
-            app, http=Door, ws=LiveProtocol, lifespan="on", log_config=None, access_log=False, proxy_headers=False,
-            server_header=False, ws_max_size=LARGEST_MESSAGE, ws_per_message_deflate=False,
-            timeout_keep_alive=options.idle_seconds, h11_max_incomplete_event_size=options.largest_head,
-            timeout_graceful_shutdown=options.drain_seconds, backlog=_BACKLOG,
+            app, http=AdmissionProtocol, ws=LiveProtocol, lifespan="on", log_config=None, access_log=False,
+            proxy_headers=False, server_header=False, ws_max_size=MAX_MESSAGE_BYTES, ws_per_message_deflate=False,
+            timeout_keep_alive=options.idle_timeout_seconds, h11_max_incomplete_event_size=options.max_head_bytes,
+            timeout_graceful_shutdown=options.drain_timeout_seconds, backlog=_SOCKET_BACKLOG,
         )  # fmt: skip
 
 
-class Server(uvicorn.Server):
-    """Signals belong to whoever runs the process."""
+class ReceiverServer(uvicorn.Server):
+    """A server that installs no signal handlers: they belong to the process that runs it."""
 
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # there it is a generator's
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # in uvicorn it is a generator function
         return nullcontext()
 
 
-def tls(options: Options) -> ssl.SSLContext | None:
-    """From certificate files; None without. Raises bad_profile for files that don't fit."""
-    if options.certificate is None and options.key is None:
+def tls_context(options: ReceiverOptions) -> ssl.SSLContext | None:
+    """Return the TLS context for the certificate files; None if none is configured.
+
+    Raises `bad_profile` if a file is missing or invalid.
+    """
+    if options.certificate_file is None and options.key_file is None:
         return None
-    lacking = "CERTIFICATE" if options.certificate is None else "KEY"
-    if options.certificate is None or options.key is None:
-        raise ConsoleError("bad_profile", {"variable": f"CONSOLE_RECEIVER_{lacking}", "problem": "missing"})
+    missing_setting = "CERTIFICATE" if options.certificate_file is None else "KEY"
+    if options.certificate_file is None or options.key_file is None:
+        raise ConsoleError(
+            ErrorCode.BAD_PROFILE,
+            {"variable": f"CONSOLE_RECEIVER_{missing_setting}", "problem": SettingProblem.MISSING},
+        )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(options.certificate, options.key, password="")
+        context.load_cert_chain(options.certificate_file, options.key_file, password="")
     except (OSError, ValueError):
-        told = {"variable": "CONSOLE_RECEIVER_CERTIFICATE", "problem": "bad_certificate"}
-        raise ConsoleError("bad_profile", told) from None
+        detail: BadProfile = {"variable": "CONSOLE_RECEIVER_CERTIFICATE", "problem": SettingProblem.BAD_CERTIFICATE}
+        raise ConsoleError(ErrorCode.BAD_PROFILE, detail) from None
     return context
 
 
-class Door(asyncio.Protocol):
-    """A connection before it speaks: it gets a seat, and TLS, or is closed."""
-
-    def __init__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:  # fmt: skip
-        self._config = config
-        self._loop = _loop or asyncio.get_running_loop()
-        self._make = partial(HttpProtocol, config, server_state, app_state, self._loop)
-        self._opening: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        line = cast(asyncio.Transport, transport)
-        peer = line.get_extra_info("peername")
-        seat = self._config.crowd.enter(peer[0] if peer else None, line.abort)
-        if seat is None:
-            line.abort()
-            return
-        line.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        http = self._make(seat)
-        if self._config.tls is None:
-            line.set_protocol(http)
-            http.connection_made(line)
-        else:
-            line.pause_reading()
-            self._opening = self._loop.create_task(self._secure(line, http, self._config.tls))
-
-    async def _secure(self, line: asyncio.Transport, http: "HttpProtocol", context: ssl.SSLContext) -> None:
-        try:
-            secure = await self._loop.start_tls(
-                line, http, context, server_side=True, ssl_handshake_timeout=self._config.options.head_seconds
-            )
-        except OSError:
-            secure = None
-        if secure is None or http.gone:
-            http.seat.leave()
-            line.abort()
-        else:
-            http.connection_made(secure)
-
-
-class HttpProtocol(H11Protocol):
-    """Heads come in time or not at all, connections end after so many requests, and bytes that are no HTTP get the
-    same refusal as everything else.
+class AdmissionProtocol(asyncio.Protocol):
+    """The first protocol of a new connection. The connection gets a slot, and TLS if configured; without a free slot
+    it is aborted.
     """
 
     def __init__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any],
-        loop: asyncio.AbstractEventLoop, seat: Seat,
-    ) -> None:  # fmt: skip
-        super().__init__(config, server_state, {**app_state, SEAT: seat}, loop)
-        self.options, self.seat = config.options, seat
-        self.ws_protocol_class = cast(Any, partial(LiveProtocol, seat=seat))
-        self.gone = self._made = False
-        self._early = b""
-        self._served = 0
-        self._head: asyncio.TimerHandle | None = None
-        self._age: asyncio.TimerHandle | None = None
+        self,
+        config: ReceiverConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._config = config
+        self._loop = _loop or asyncio.get_running_loop()
+        self._make_http = partial(HttpProtocol, config, server_state, app_state, self._loop)
+        self._tls_task: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the one above
-        self._line = transport
-        self._farewell = Farewell(transport, self.loop, self._speaks)
-        super().connection_made(cast(asyncio.Transport, self._farewell))
-        self._made = True
-        # A request that begins while the connection is young has its time; then nothing holds it any more.
-        longest = 2 * self.options.connection_seconds
-        self._age = self.loop.call_later(longest, transport.abort)
-        self._born = self.loop.time()
-        self._watch()
-        if self._early:
-            self.data_received(self._early)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        asyncio_transport = cast(asyncio.Transport, transport)
+        peer = asyncio_transport.get_extra_info("peername")
+        slot = self._config.open_connections.open_slot(peer[0] if peer else None, asyncio_transport.abort)
+        if slot is None:
+            asyncio_transport.abort()
+            return
+        asyncio_transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        http = self._make_http(slot)
+        if self._config.tls_context is None:
+            asyncio_transport.set_protocol(http)
+            http.connection_made(asyncio_transport)
+        else:
+            asyncio_transport.pause_reading()
+            self._tls_task = self._loop.create_task(
+                self._start_tls(asyncio_transport, http, self._config.tls_context)
+            )
+
+    async def _start_tls(self, transport: asyncio.Transport, http: "HttpProtocol", context: ssl.SSLContext) -> None:
+        try:
+            tls_transport = await self._loop.start_tls(
+                transport,
+                http,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=self._config.options.head_timeout_seconds,
+            )
+        except OSError:
+            tls_transport = None
+        if tls_transport is None or http.is_lost:
+            http.slot.release()
+            transport.abort()
+        else:
+            http.connection_made(tls_transport)
+
+
+class HttpProtocol(H11Protocol):
+    """HTTP/1.1 with a time limit for the head and a limited number of requests per connection. Bytes that are not
+    HTTP get the same answer as every refused request.
+    """
+
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        loop: asyncio.AbstractEventLoop,
+        slot: ConnectionSlot,
+    ) -> None:
+        super().__init__(config, server_state, {**app_state, SLOT_KEY: slot}, loop)
+        self.options, self.slot = config.options, slot
+        self.ws_protocol_class = cast(Any, partial(LiveProtocol, slot=slot))
+        self.is_lost = self._is_connected = False
+        self._early_data = b""
+        self._request_count = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._age_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
+        self._plain_transport = transport
+        self._closing_transport = ClosingTransport(transport, self.loop, self._is_sending)
+        super().connection_made(cast(asyncio.Transport, self._closing_transport))
+        self._is_connected = True
+        # A request that begins before the connection has reached its largest age may use the same time again; then
+        # the connection is aborted.
+        max_seconds = 2 * self.options.max_connection_seconds
+        self._age_timer = self.loop.call_later(max_seconds, transport.abort)
+        self._connected_at = self.loop.time()
+        self._update_timers()
+        if self._early_data:
+            self.data_received(self._early_data)
 
     def data_received(self, data: bytes) -> None:
-        if not self._made:  # TLS is up, and we have not been told yet
-            self._early += data
+        if not self._is_connected:  # TLS is established, but connection_made has not been called yet
+            self._early_data += data
             return
         while data and self.transport.get_protocol() is self:
-            # h11 measures a head while it is unfinished: one that came at a stroke would be read at any size.
-            size = _PIECE if self.conn.their_state is h11.IDLE else len(data)
-            piece, data = data[:size], data[size:]
-            if self._farewell.is_over:
-                self._farewell.hear(piece)
+            # h11 limits the size of a head only while it is incomplete; a complete head would be parsed at any size.
+            # So a connection that waits for a head passes its data on in pieces.
+            size = _CHUNK_BYTES if self.conn.their_state is h11.IDLE else len(data)
+            chunk, data = data[:size], data[size:]
+            if self._closing_transport.is_closing_down:
+                self._closing_transport.drop_data(chunk)
             else:
-                super().data_received(piece)
-        self._watch()
+                super().data_received(chunk)
+        self._update_timers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
-        self._forget()
-        self.seat.leave()
-        if self._made:
+        self.is_lost = True
+        self._cancel_timers()
+        self.slot.release()
+        if self._is_connected:
             super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        self._served += 1
-        old = self.loop.time() - self._born > self.options.connection_seconds
-        if old or self._served >= self.options.connection_requests - 1:
-            self.app_state[LAST] = True
+        self._request_count += 1
+        is_age_reached = self.loop.time() - self._connected_at > self.options.max_connection_seconds
+        if is_age_reached or self._request_count >= self.options.max_requests_per_connection - 1:
+            self.app_state[LAST_REQUEST_KEY] = True
         super().on_response_complete()
-        self._watch()
+        self._update_timers()
 
     def _should_upgrade(self) -> bool:
-        """One address is a WebSocket; elsewhere the wish is passed over and the request judged as it is."""
-        asks = self.scope["method"] == "GET" and self.scope["path"] == LIVE
-        return asks and super()._should_upgrade()
+        """Return True for a WebSocket request to `/live`. On other paths the upgrade is ignored, and the request is
+        handled as plain HTTP.
+        """
+        is_live_request = self.scope["method"] == "GET" and self.scope["path"] == LIVE_PATH
+        return is_live_request and super()._should_upgrade()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """From here on no timer of ours watches: what can't become a WebSocket is not left open. Nor is one whose
-        client speaks on before it is answered: that is no WebSocket, and what it said would be lost.
+        """Pass the connection to the WebSocket protocol. The timers of this protocol end here, so a connection that
+        can't become a WebSocket is refused and closed. This includes a listener that sends data before the handshake
+        is answered, because that data would be lost.
         """
-        self._forget()
-        self.transport, began = self._line, False
+        self._cancel_timers()
+        self.transport, is_upgraded = self._plain_transport, False
         if not self.conn.trailing_data[0]:
             super().handle_websocket_upgrade(event)
-            live = self.transport.get_protocol()
-            began = isinstance(live, LiveProtocol) and live.handshake_initiated
-        if not began and not self.transport.is_closing():
-            self.seat.judged(genuine=False)
+            live_protocol = self.transport.get_protocol()
+            is_upgraded = isinstance(live_protocol, LiveProtocol) and live_protocol.handshake_initiated
+        if not is_upgraded and not self.transport.is_closing():
+            self.slot.count_request(is_genuine=False)
             headers = (*self.server_state.default_headers, *REFUSAL_HEADERS)
-            told = b"".join(b"%b: %b\r\n" % header for header in headers)
-            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + told + b"\r\n" + REFUSAL)
+            header_lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + header_lines + b"\r\n" + REFUSAL_BODY)
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
             return
-        self.seat.judged(genuine=False)
+        self.slot.count_request(is_genuine=False)
         headers = [*self.server_state.default_headers, *REFUSAL_HEADERS]
-        told = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
-        for event in (told, h11.Data(data=REFUSAL), h11.EndOfMessage()):
+        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (response, h11.Data(data=REFUSAL_BODY), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """It is answered as if it had not been asked for."""
+        """Do not log the warning: an unsupported upgrade is ignored here."""
 
-    def _speaks(self) -> bool:
-        """Whether the client has not ended what it began to say."""
+    def _is_sending(self) -> bool:
+        """Return True if the sender has not finished its request."""
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 
-    def _watch(self) -> None:
-        """A head is waited for, for so long and no longer; between two requests the connection may rest. Who has
-        asked something whole keeps its seat until it is answered.
+    def _update_timers(self) -> None:
+        """Start the timer for the head while the connection waits for a request, and cancel it otherwise; the time
+        between two requests has its own timer. From the complete request until the answer, the connection cannot lose
+        its slot.
         """
-        self.seat.waits(self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE) or self._farewell.is_over)
-        waiting = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None
-        if not waiting and self._head is not None:
-            self._head.cancel()
-            self._head = None
-        elif waiting and self._head is None and not self.transport.is_closing():
-            self._head = self.loop.call_later(self.options.head_seconds, self.transport.abort)
+        self.slot.mark_waiting(
+            self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE) or self._closing_transport.is_closing_down
+        )
+        is_awaiting_head = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None
+        if not is_awaiting_head and self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        elif is_awaiting_head and self._head_timer is None and not self.transport.is_closing():
+            self._head_timer = self.loop.call_later(self.options.head_timeout_seconds, self.transport.abort)
 
-    def _forget(self) -> None:
-        for timer in (self._head, self._age):
+    def _cancel_timers(self) -> None:
+        for timer in (self._head_timer, self._age_timer):
             if timer is not None:
                 timer.cancel()
-        if self._made:
-            self._farewell.forget()
+        if self._is_connected:
+            self._closing_transport.cancel_timer()
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket that keeps its connection's seat, which counts as taken once it has been told anything: until
-    then it is a stranger's.
+    """A WebSocket with the slot of its connection. It may lose the slot until the first message is sent to the
+    listener.
     """
 
-    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], seat: Seat) -> None:
+    def __init__(
+        self, config: ReceiverConfig, server_state: ServerState, app_state: dict[str, Any], slot: ConnectionSlot
+    ) -> None:
         super().__init__(config, server_state, app_state)
-        self._seat, self._patience = seat, config.options.head_seconds
-        seat.waits(True)
+        self._slot, self._abort_seconds = slot, config.options.head_timeout_seconds
+        slot.mark_waiting(True)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._seat.leave()
+        self._slot.release()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pings are answered, and messages put together, for those who read and come to an end."""
+        """Pass the data on. Abort the connection if the listener does not read its messages, or sends a message in
+        too many fragments.
+        """
         super().data_received(data)
-        if self.transport.get_write_buffer_size() > LARGEST_UNREAD or len(self.frames) > _MOST_FRAGMENTS:
+        if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES or len(self.frames) > _MAX_FRAGMENTS:
             self.transport.abort()
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.send":
-            self._seat.waits(False)
+            self._slot.mark_waiting(False)
         await super().send(message)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        """Whoever doesn't read to the end is not waited for."""
+        """Abort the connection `head_timeout_seconds` after the application has ended, even if the listener has not
+        read everything.
+        """
         super().on_task_complete(task)
-        self.loop.call_later(self._patience, self.transport.abort)
+        self.loop.call_later(self._abort_seconds, self.transport.abort)

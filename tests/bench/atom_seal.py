@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from console.providers.atom_seal import derived_key, seal, unseal
+from console.providers.atom.aes import derive_key, seal, unseal
 from tests.bench.figures import Row, Work, median, side_by_side, span, times
 
 _ROUNDS, _EACH = 400, 50
@@ -29,14 +29,14 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
     """Seal and open, each beside the primitives alone; the floor is one pass of the cipher over the same bytes."""
     if 18 not in wanted:
         return
-    key, plain = derived_key(_KEY, _KEY), _TEXT.encode()
+    key, plain = derive_key(_KEY, _KEY), _TEXT.encode()
     sealed = seal(_TEXT, key)
     whole = plain + b" " * (-len(plain) % 16)
     made = Cipher(AES(key), CBC(_VECTOR))
     works = {
         # As the program does it: the key is asked for each time, and comes out of the memory.
-        "seal": lambda: seal(_TEXT, derived_key(_KEY, _KEY)),
-        "open": lambda: unseal(sealed, derived_key(_KEY, _KEY)),
+        "seal": lambda: seal(_TEXT, derive_key(_KEY, _KEY)),
+        "open": lambda: unseal(sealed, derive_key(_KEY, _KEY)),
         "raw seal": lambda: _raw_seal(_TEXT, key),
         "raw open": lambda: _raw_open(sealed, key),
         "cipher": lambda: _turned(whole, made),

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 
 from pymysql import MySQLError
 
-from console.store import migrate
-from console.store.engine import Database
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
 from tests.bench import filling
 from tests.bench.big_table import FOLDER
 from tests.bench.filling import OPERATOR
@@ -68,7 +68,7 @@ class BigServer:
 
 
 def _upgrade(url: str) -> None:
-    database = Database(url, unhurried=True)
+    database = Database(url, without_time_limit=True)
     migrate.upgrade(database)
     database.close()
 
@@ -88,8 +88,11 @@ def _start(run: Run) -> Server:
     data, password, port = FOLDER / _NAME, secrets.token_urlsafe(12), free_port()
     if not data.exists():
         mariadb_server.fresh_data(run, _NAME)[0].rename(data)
-    admin = run.write("admin.sql", f"CREATE OR REPLACE USER admin@'%' IDENTIFIED BY '{password}';\n"
-                                   "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n")  # fmt: skip
+    admin = run.write(
+        "admin.sql",
+        f"CREATE OR REPLACE USER admin@'%' IDENTIFIED BY '{password}';\n"
+        "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n",
+    )
     lines = (f"datadir={data}", f"init-file={admin}", *SETTINGS)
     command = ("mariadbd", f"--defaults-file={mariadb_server.configuration(run, _NAME, port, lines)}")
     server = Server(run, _NAME, command, "127.0.0.1", port, "admin", password)

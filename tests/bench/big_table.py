@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from console.store import migrate
-from console.store.boot_clock import boot_id
-from console.store.engine import Database
+from console.store.database.boot_clock import boot_id
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
 from tests.bench import filling
 from tests.bench.filling import OPERATOR, TABLE, number_of
 

@@ -11,18 +11,18 @@ from pathlib import Path
 
 from console.app import open_console
 from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome
+from console.domain.provider_outcome import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
-from console.settings import Settings
-from console.store import credit_checks
-from console.store.engine import Database
-from console.store.turnstile import Turnstile
+from console.settings.settings import Settings
+from console.store.credit_checks import credit_checks
+from console.store.database.engine import Database
+from console.store.database.sqlite_write_queue import WriteQueueLock
 from tests.bench.figures import Row, span
 from tests.bench.purchases import InstantVendor, bench_folder, servers_on_disk, without_follow_up
 from tests.support.children import Child, Pipe, crowd
-from tests.support.desks import environment
+from tests.support.desks import NOWHERE, environment
 from tests.support.invented import numbers
-from tests.support.quick_desks import NOWHERE, quick_folder
+from tests.support.quick_desks import quick_folder
 from tests.support.teams import team
 
 PROCESSES = 8
@@ -50,9 +50,9 @@ class Ledger(InstantVendor):
         self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._ids = count(first_id)
 
-    def check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
+    def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         os.write(self._file, f"{request.corporation_number}\n".encode())
-        return super().check(request)
+        return super().buy_check(request)
 
 
 def buy(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -> None:
@@ -99,7 +99,7 @@ def _extra_purchases(engine: str, told: dict[str, str], auditor: dict[str, str],
     kills = _run_buyers(told, ledger, keys)
     sold = Counter(ledger.read_text().split())
     with open_console(Settings.load(auditor)) as console:
-        rows = console.audit.verify()
+        rows = console.audit.verify_chains()
     extra = sum(sold.values()) - len(sold)
     what = f"extra purchases, {engine}, {PROCESSES} processes × {keys:,} keys, {kills} kills"
     figure = f"{extra} of {len(sold):,} in {span(time.monotonic() - began)}"
@@ -144,15 +144,15 @@ def write(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
     """One writer: short transactions, one after another. Says how many there were and the longest wait for one."""
     database = Database(f"sqlite:///{file}")
     if not courteous:
-        database._turnstile = Turnstile(None)
+        database._write_queue = WriteQueueLock(None)
     pipe.send("ready")
     pipe.recv()
     written, longest, until = 0, 0.0, time.monotonic() + seconds
     while (asked := time.monotonic()) < until:
         try:
-            with database.attempt() as tx:
+            with database.write_once() as tx:
                 longest = max(longest, time.monotonic() - asked)
-                credit_checks.announce(tx.conn, written, datetime.now(UTC))
+                credit_checks.announce_change(tx.conn, written, datetime.now(UTC))
             written += 1
         except ConsoleError:
             longest = max(longest, time.monotonic() - asked)

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import text
 
 from console.app import Console
-from console.domain.results import FeedMark
+from console.domain.service_results import FeedMark
 from console.sandbox.server import Sandbox
-from console.store import payments, swaps
-from console.store.engine import Database
-from console.store.payments import NewPayment
+from console.store.database import compare_and_swap as swaps
+from console.store.database.engine import Database
+from console.store.payments import payments
+from console.store.payments.payments import NewPayment
 from tests.bench.figures import Row, centile, median, side_by_side, span, times
 from tests.bench.grounds import places_on_disk
 from tests.support.payment_desks import Scene, paying
@@ -38,8 +39,8 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 def _latency(engine: str, scene: Scene, other: Console) -> Row:
     """Notes are written at one desk at any moment; the other one is another node's, where there are several."""
-    now, new = scene.desk.now(), NewPayment("paypay", "ORD-1", "JPY", 3300)
-    payment = scene.desk.database.write(lambda tx: payments.insert(tx.conn, new, now))
+    now, new = scene.context.now(), NewPayment("paypay", "ORD-1", "JPY", 3300)
+    payment = scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))
     ours, bare = _Ours(other), _Bare(other.database)
     written: dict[int, float] = {}
     over = Event()
@@ -57,10 +58,15 @@ def _latency(engine: str, scene: Scene, other: Console) -> Row:
     took = {name: sorted(at[one] - moment for one, moment in written.items()) for name, at in told.items()}
     p99 = centile(took["ours"], 0.99)
     return Row(
-        str(NUMBER), f"feed latency, a reading a second, {engine}",
-        f"{span(median(took['ours']))}, p99 {span(p99)}", f"bare SELECT as often {span(median(took['bare']))}", "–",
-        times(median(took["ours"]) / median(took["bare"])), "p99 ≤ 2 s", p99 <= GOAL_SECONDS,
-    )  # fmt: skip
+        str(NUMBER),
+        f"feed latency, a reading a second, {engine}",
+        f"{span(median(took['ours']))}, p99 {span(p99)}",
+        f"bare SELECT as often {span(median(took['bare']))}",
+        "–",
+        times(median(took["ours"]) / median(took["bare"])),
+        "p99 ≤ 2 s",
+        p99 <= GOAL_SECONDS,
+    )
 
 
 def _reading(engine: str, place: Place, other: Console) -> Row:
@@ -71,9 +77,15 @@ def _reading(engine: str, place: Place, other: Console) -> Row:
     works: dict[str, Callable[[], object]] = {"ours": ours.read, "bare": bare.read}
     took = {name: median(seconds) for name, seconds in side_by_side(works, _READINGS).items()}
     return Row(
-        str(NUMBER), f"a reading of the feed, nothing new, {engine}", span(took["ours"]),
-        f"bare SELECT {span(took['bare'])}", "–", times(took["ours"] / took["bare"]), "–", None,
-    )  # fmt: skip
+        str(NUMBER),
+        f"a reading of the feed, nothing new, {engine}",
+        span(took["ours"]),
+        f"bare SELECT {span(took['bare'])}",
+        "–",
+        times(took["ours"] / took["bare"]),
+        "–",
+        None,
+    )
 
 
 def _write(console: Console, payment: int, written: dict[int, float], over: Event) -> None:
@@ -85,7 +97,7 @@ def _write(console: Console, payment: int, written: dict[int, float], over: Even
 
 
 def _announced(conn: Any, payment: int, console: Console) -> int:
-    swaps.announce(conn, "payment", payment, console._desk.now())
+    swaps.announce_change(conn, "payment", payment, console._context.now())
     own = "SELECT last_insert_rowid()" if conn.dialect.name == "sqlite" else "SELECT LAST_INSERT_ID()"
     return int(conn.exec_driver_sql(own).scalar())
 

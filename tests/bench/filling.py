@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from console.domain.corporation_number import check_digit
-from console.store import migrate
+from console.store.migrations import upgrade as migrate
+from console.store.schema import core
 from tests.bench import filling_money
 
 FORM = 4
@@ -167,6 +169,9 @@ def number_of(row: int) -> str:
 
 
 def form() -> str:
-    """Stands for what a kept table rests on: its rows, and the first migration (later ones are run on it)."""
-    first = migrate.MIGRATIONS / "versions" / "0001_credit_check_desk.py"
-    return f"{FORM}-{sha256(first.read_bytes()).hexdigest()[:8]}"
+    """Stands for what a kept table rests on: its rows, the declared schema, and the first migration, which makes it
+    (later ones are run on it).
+    """
+    first = min((migrate.MIGRATIONS_FOLDER / "versions").glob("[0-9]*.py"))
+    declared = sorted(Path(core.__file__).parent.glob("*.py"))
+    return f"{FORM}-{sha256(b''.join(file.read_bytes() for file in (first, *declared))).hexdigest()[:8]}"

@@ -45,6 +45,8 @@ def fill(many: str, few: str) -> tuple[str, ...]:
     `few` refunds, at most half as many. On a server they need `sql_mode = PIPES_AS_CONCAT`.
     """
     return (
-        _ORDERS.format(counted=many), _PAYMENTS.format(counted=many), _REFUNDS.format(counted=few),
+        _ORDERS.format(counted=many),
+        _PAYMENTS.format(counted=many),
+        _REFUNDS.format(counted=few),
         _VOTES.format(counted=few),
-    )  # fmt: skip
+    )

@@ -8,7 +8,7 @@ import sys
 import time
 
 
-def say(what: str) -> None:
+def translate(what: str) -> None:
     """One line: what, the monotonic clock in seconds, resident memory in bytes."""
     with open("/proc/self/statm") as file:  # noqa: PTH123  # pathlib would be an import of its own
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
@@ -23,7 +23,7 @@ def bare() -> None:
     class Window(QMainWindow):
         def paintEvent(self, event: QPaintEvent) -> None:
             super().paintEvent(event)
-            say("frame")
+            translate("frame")
             os._exit(0)
 
     app = QApplication(sys.argv[:1])
@@ -38,8 +38,8 @@ def console() -> None:
     from PySide6.QtCore import QTimer
     from PySide6.QtGui import QPaintEvent
 
-    from console.cli import main
-    from console.views.first_window import FirstWindow
+    from console.cli.main import main
+    from console.views.splash_window import FirstWindow
 
     paint = FirstWindow.paintEvent
     told: list[QTimer] = []
@@ -47,7 +47,7 @@ def console() -> None:
     def painted(window: FirstWindow, event: QPaintEvent) -> None:
         paint(window, event)
         if not told:
-            say("frame")
+            translate("frame")
             timer = QTimer(window, interval=5)
             timer.timeout.connect(_look_for_rows)
             timer.start()
@@ -58,7 +58,7 @@ def console() -> None:
 
 
 def _look_for_rows() -> None:
-    tables = sys.modules.get("console.views.tables.page")
+    tables = sys.modules.get("console.views.tables.record_table")
     if tables is None:
         return
     from PySide6.QtCore import QTimer
@@ -71,7 +71,7 @@ def _look_for_rows() -> None:
 
 
 def _say_rows() -> None:
-    say("rows")
+    translate("rows")
     os._exit(0)
 
 

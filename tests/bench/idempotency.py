@@ -9,9 +9,9 @@ from uuid import uuid4
 
 from redis import Redis
 
-from console.services.idempotency import payment_key
-from console.store import redis_link
-from console.store.cache import RUNNING_MS, Cache
+from console.services.guarded.idempotency import make_payment_key
+from console.store.operations import redis_client as redis_link
+from console.store.operations.idempotency_cache import RUNNING_MS, Cache
 from tests.bench.figures import Row, centile, median, side_by_side, span, times
 from tests.support import servers
 
@@ -48,19 +48,19 @@ def _cache(url: str) -> Cache:
 
 def _learn(cache: Cache) -> str | None:
     """What the service does once a second with a read of the database."""
-    return cache.refresh(lambda: "an epoch, as long as an identifier is")
+    return cache.refresh_epoch(lambda: "an epoch, as long as an identifier is")
 
 
 def _check(url: str) -> Row:
-    cache, peer, key = _cache(url), Redis.from_url(url), payment_key("M-1", "ORD-000001")
-    cache.keep(key, _PRINT, _RESULT, _learn(cache))
+    cache, peer, key = _cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
+    cache.store_result(key, _PRINT, _RESULT, _learn(cache))
     peer.set(key, _RESULT)
 
     answered = count()
 
     def check() -> None:
         _learn(cache)
-        if cache.recall(key, _PRINT).result == _RESULT:
+        if cache.find_result(key, _PRINT).result == _RESULT:
             next(answered)
 
     took = side_by_side({"check": check, "get": lambda: peer.get(key)}, _ROUNDS, warm=300)
@@ -71,9 +71,15 @@ def _check(url: str) -> Row:
     ours, theirs, p99 = median(took["check"]), median(took["get"]), centile(took["check"], 0.99)
     beside = f"redis-py GET {span(theirs)}, p99 {span(centile(took['get'], 0.99))}"
     return Row(
-        "13", "the same, Redis", f"{span(ours)}, p99 {span(p99)}", "–", beside,
-        times(ours / theirs), "≤ 1.25×, p99 < 1 ms", ours <= 1.25 * theirs and p99 < 0.001,
-    )  # fmt: skip
+        "13",
+        "the same, Redis",
+        f"{span(ours)}, p99 {span(p99)}",
+        "–",
+        beside,
+        times(ours / theirs),
+        "≤ 1.25×, p99 < 1 ms",
+        ours <= 1.25 * theirs and p99 < 0.001,
+    )
 
 
 def _first(url: str) -> Row:
@@ -81,7 +87,7 @@ def _first(url: str) -> Row:
 
     def first() -> None:
         _learn(cache)
-        cache.announce(payment_key("M-1", f"ORD-{next(numbers)}"), _PRINT)
+        cache.announce_use(make_payment_key("M-1", f"ORD-{next(numbers)}"), _PRINT)
 
     def set_get() -> None:
         peer.set(f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MS)
@@ -91,9 +97,15 @@ def _first(url: str) -> Row:
     peer.close()
     ours, theirs = median(took["first"]), median(took["set"])
     return Row(
-        "14", "first check-and-store, Redis", f"{span(ours)}, p99 {span(centile(took['first'], 0.99))}", "–",
-        f"redis-py SET NX GET PX {span(theirs)}", times(ours / theirs), "≤ 1.25×", ours <= 1.25 * theirs,
-    )  # fmt: skip
+        "14",
+        "first check-and-store, Redis",
+        f"{span(ours)}, p99 {span(centile(took['first'], 0.99))}",
+        "–",
+        f"redis-py SET NX GET PX {span(theirs)}",
+        times(ours / theirs),
+        "≤ 1.25×",
+        ours <= 1.25 * theirs,
+    )
 
 
 def _size(url: str) -> Row:
@@ -102,7 +114,7 @@ def _size(url: str) -> Row:
     with Redis.from_url(url) as peer:
         before = _used(peer)
         for number in range(_ENTRIES):
-            cache.keep(payment_key("M-1", f"ORD-{number:08}"), _PRINT, _RESULT, _learn(cache))
+            cache.store_result(make_payment_key("M-1", f"ORD-{number:08}"), _PRINT, _RESULT, _learn(cache))
         size = (_used(peer) - before) / _ENTRIES
     cache.close()
     return Row("14", "memory of a stored result", f"{size:.0f} B", "–", "–", "–", "≤ 200 B", size <= 200)
@@ -119,17 +131,23 @@ def _served(url: str) -> Row:
         done = pool.map(_ask_for_a_while, [url] * _PROCESSES)
     rate = sum(done) / _SECONDS
     return Row(
-        "13", f"checks a second, Redis, {_PROCESSES} processes", f"{rate:.0f} a second", "–", "–", "–",
-        f"≥ {_LEAST_A_SECOND}", rate >= _LEAST_A_SECOND,
-    )  # fmt: skip
+        "13",
+        f"checks a second, Redis, {_PROCESSES} processes",
+        f"{rate:.0f} a second",
+        "–",
+        "–",
+        "–",
+        f"≥ {_LEAST_A_SECOND}",
+        rate >= _LEAST_A_SECOND,
+    )
 
 
 def _ask_for_a_while(url: str) -> int:
-    cache, key, asked = _cache(url), payment_key("M-1", "ORD-000001"), 0
-    cache.keep(key, _PRINT, _RESULT, _learn(cache))
+    cache, key, asked = _cache(url), make_payment_key("M-1", "ORD-000001"), 0
+    cache.store_result(key, _PRINT, _RESULT, _learn(cache))
     until = time.monotonic() + _SECONDS
     while time.monotonic() < until:
         _learn(cache)
-        asked += cache.recall(key, _PRINT).result == _RESULT
+        asked += cache.find_result(key, _PRINT).result == _RESULT
     cache.close()
     return asked

@@ -138,6 +138,10 @@ def _open(place: Place) -> Any:
 
     at = urlsplit(place.url(""))
     return pymysql.connect(
-        host=at.hostname, port=at.port or 3306, user=unquote(at.username or ""), password=unquote(at.password or ""),
-        database=at.path[1:], autocommit=True,
-    )  # fmt: skip
+        host=at.hostname,
+        port=at.port or 3306,
+        user=unquote(at.username or ""),
+        password=unquote(at.password or ""),
+        database=at.path[1:],
+        autocommit=True,
+    )

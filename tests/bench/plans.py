@@ -8,29 +8,22 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from console.domain.results import FeedMark
-from console.store import (
-    accounts,
-    approvals,
-    beginnings,
-    credit_checks,
-    feed,
-    idempotency,
-    journal,
-    leases,
-    looks,
-    money_looks,
-    orders,
-    payment_events,
-    payments,
-    put_off,
-    queue_tables,
-    queues,
-    refunds,
-    set_asides,
-)  # fmt: skip
-from console.store.engine import Database
-from console.store.queue_parts import Key, Part
+from console.domain.service_results import FeedMark
+from console.store.credit_checks import credit_checks
+from console.store.credit_checks import joined_reads as looks
+from console.store.database import change_feed as feed
+from console.store.database.engine import Database
+from console.store.operations import idempotency, journal, leases
+from console.store.payments import account_limits as accounts
+from console.store.payments import events as payment_events
+from console.store.payments import orders, payments, set_asides
+from console.store.queues import definitions as queue_tables
+from console.store.queues import future_dated_work as put_off
+from console.store.queues import queues
+from console.store.queues.table_queries import QueueKey, TableQueries
+from console.store.records import money_by_corporation as money_looks
+from console.store.records import prefix_search as beginnings
+from console.store.refunds import approvals, refunds
 from tests.bench.figures import Row
 
 NUMBER = "7123456789012"
@@ -43,16 +36,16 @@ _MARK = FeedMark(5_000, frozenset(range(4_001, 5_001)), 4_000, 5_000, float("inf
 Ask = Callable[[Connection], object]
 
 
-def _page_of(part: Part, name: str, after: Key | None, lapsed: frozenset[int]) -> Ask:
+def _page_of(part: TableQueries, name: str, after: QueueKey | None, lapsed: frozenset[int]) -> Ask:
     return lambda conn: part.page(conn, name, after, 50, lapsed)
 
 
-def _count_of(name: str, lapsed: queues.Lapsed) -> Ask:
-    return lambda conn: queues.count(conn, name, lapsed)
+def _count_of(name: str, lapsed: queues.LapsedIds) -> Ask:
+    return lambda conn: queues.count_queue(conn, name, lapsed)
 
 
 PLACES = {"first page": None, "later page": ("needs_review", 7), "last page": ("scheduled", 7)}
-PARTS = {f"{part.kind} {name}": (part, name) for part in queue_tables.PARTS for name in part.queues}
+PARTS = {f"{part.kind} {name}": (part, name) for part in queue_tables.TABLES for name in part.queues}
 _ASKED = {
     f"{queue} {place}{' beside lapsed calls' if lapsed else ''}": (part, name, _page_of(part, name, after, lapsed))
     for queue, (part, name) in PARTS.items()
@@ -64,29 +57,30 @@ MERGED: dict[str, Ask] = {name: ask for name, (_, _, ask) in _ASKED.items() if n
 """Pages of several states: the first few of each are put in order afterwards."""
 COUNTS: dict[str, Ask] = {
     f"count of {name}{' beside lapsed calls' if lapsed else ''}": _count_of(name, lapsed)
-    for name in queues.NAMES
+    for name in queues.QUEUE_NAMES
     for lapsed in ({}, dict.fromkeys(queues.KINDS, _LAPSED))
 }
 BY_KEY: dict[str, Ask] = {
     "record": lambda conn: credit_checks.find(conn, 1),
-    "lookup": lambda conn: looks.look(conn, NUMBER, "op-a", anybody=False),
+    "lookup": lambda conn: looks.search_number(conn, NUMBER, "op-a", admit_unlisted=False),
     "records of a number": lambda conn: credit_checks.by_number(conn, NUMBER),
-    "live claim": lambda conn: credit_checks.live(conn, "1", NUMBER),
+    "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
+    "holder of a claim": lambda conn: credit_checks.find_claim_holder(conn, "1", NUMBER),
     "numbers that we have": lambda conn: credit_checks.known_numbers(conn, [NUMBER, NUMBER[::-1]], 3),
     "provider's id": lambda conn: credit_checks.with_provider_id(conn, 5),
-    "what a renewal replaced": lambda conn: credit_checks.renewed_by(conn, 5),
-    "due": lambda conn: queues.due(conn, "incomplete", _NOW, 10),
-    "what a wrong clock put off": lambda conn: put_off.find(conn, _NOW, 10),
-    "written by others": lambda conn: queues.written_by_others(conn, 10),
+    "what a renewal replaced": lambda conn: credit_checks.find_renewed_by(conn, 5),
+    "due": lambda conn: queues.due_credit_checks(conn, "incomplete", _NOW, 10),
+    "what a wrong clock put off": lambda conn: put_off.find_future_dated(conn, _NOW, 10),
+    "written by others": lambda conn: queues.find_foreign_rows(conn, 10),
     "records of lapsed calls": journal.lapsed_subjects,
     "records of lapsed calls of all kinds": journal.lapsed_by_kind,
-    "call running for a record": lambda conn: journal.running_of(conn, credit_checks.KIND, 1),
-    "purchases open for a number": lambda conn: journal.purchases_open_for(conn, NUMBER),
-    "idempotency key": lambda conn: idempotency.seen(conn, "key"),
+    "call running for a record": lambda conn: journal.find_running(conn, credit_checks.KIND, 1),
+    "purchases open for a number": lambda conn: journal.open_purchases(conn, NUMBER),
+    "idempotency key": lambda conn: idempotency.find_use(conn, "key"),
     "holder of a lease": lambda conn: leases.holder_of(conn, "name"),
-    "changes": lambda conn: feed.since(conn, None),
-    "changes, later reading": lambda conn: feed.since(conn, _MARK),
-    "changes, later reading, a late one": lambda conn: feed.since(conn, replace(_MARK, seen=frozenset())),
+    "changes": lambda conn: feed.changes_since(conn, None),
+    "changes, later reading": lambda conn: feed.changes_since(conn, _MARK),
+    "changes, later reading, a late one": lambda conn: feed.changes_since(conn, replace(_MARK, seen=frozenset())),
     "order": lambda conn: orders.find(conn, 1),
     "order by its number": lambda conn: orders.by_number(conn, "ORD-7"),
     "orders of a corporation": lambda conn: orders.of_corporation(conn, NUMBER),
@@ -95,37 +89,37 @@ BY_KEY: dict[str, Ask] = {
     "payment by the provider's id": lambda conn: payments.by_provider_id(conn, "paypay", "04217"),
     "payments of a corporation": lambda conn: payments.of_corporation(conn, NUMBER),
     "payments of an order": lambda conn: payments.of_order(conn, 7),
-    "event of a payment": lambda conn: payment_events.seen(conn, "paypay", "N-1"),
+    "event of a payment": lambda conn: payment_events.by_source_id(conn, "paypay", "N-1"),
     "events of a payment": lambda conn: payment_events.of_payment(conn, 7),
-    "events that wait": lambda conn: payment_events.with_done(conn, "queued", 10),
-    "open refund of a payment": lambda conn: refunds.open_of(conn, 70),
+    "events that wait": lambda conn: payment_events.events_with_result(conn, "queued", 10),
+    "open refund of a payment": lambda conn: refunds.find_open_of_payment(conn, 70),
     "refund by its key": lambda conn: refunds.by_key(conn, "RFD-7"),
     "refunds of a payment": lambda conn: refunds.of_payment(conn, 70),
-    "look-alike of a refund": lambda conn: refunds.lookalike(conn, 70, 1_000, _NOW),
-    "refunds of a maker": lambda conn: refunds.made_by_since(conn, "op-7", "JPY", _NOW),
-    "account": lambda conn: accounts.of(conn, NUMBER, "JPY"),
+    "look-alike of a refund": lambda conn: refunds.find_lookalike(conn, 70, 1_000, _NOW),
+    "refunds of a maker": lambda conn: refunds.sum_of_maker_since(conn, "op-7", "JPY", _NOW),
+    "account": lambda conn: accounts.find_by_corporation(conn, NUMBER, "JPY"),
     "set aside of a payment": lambda conn: set_asides.of_payment(conn, 7),
-    "set aside and open": lambda conn: set_asides.open_ones(conn, 10),
+    "set aside and open": lambda conn: set_asides.open_set_asides(conn, 10),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {
-    "lapsed calls": journal.lapsed,
-    "unfinished work": journal.unfinished,
+    "lapsed calls": journal.lapsed_operations,
+    "unfinished work": journal.unfinished_operations,
     "operations of a record": lambda conn: journal.of_subject(conn, credit_checks.KIND, 1),
     "holders": leases.holders,
-    "money of a number": lambda conn: money_looks.of_number(conn, NUMBER_WITH_MONEY),
-    "beginning of a name": lambda conn: beginnings.of(conn, "ORD-7", 20, {}),
+    "money of a number": lambda conn: money_looks.records_of_number(conn, NUMBER_WITH_MONEY),
+    "beginning of a name": lambda conn: beginnings.find_by_prefix(conn, "ORD-7", 20, {}),
     "refunds of an order": lambda conn: refunds.of_order(conn, 70),
-    "refunds of a payer": lambda conn: refunds.by_payer_since(conn, "架空7", _NOW),
-    "refunds that wait for a decision": lambda conn: refunds.waiting(conn, 10),
-    "payments due": lambda conn: payments.due(conn, ["unknown"], _NOW, 10),
-    "refunds due": lambda conn: refunds.due(conn, ["poll", "unknown"], _NOW, 10),
-    "votes": lambda conn: approvals.votes_of(conn, [1, 2, 3]),
-    "decisions that wait": lambda conn: approvals.awaited(conn, "refund", ["1", "2"]),
+    "refunds of a payer": lambda conn: refunds.by_payer_since(conn, 70, "架空7", _NOW),
+    "refunds that wait for a decision": lambda conn: refunds.waiting_for_decision(conn, 10),
+    "payments due": lambda conn: payments.due_payments(conn, ["unknown"], _NOW, 10),
+    "refunds due": lambda conn: refunds.due_refunds(conn, ["poll", "unknown"], _NOW, 10),
+    "votes": lambda conn: approvals.voters_of_refunds(conn, [1, 2, 3]),
+    "decisions that wait": lambda conn: approvals.subjects_with_proposal(conn, "refund", ["1", "2"]),
 }
 """Few rows, whatever the table's size: sorting them is cheap."""
 BEGINNINGS: dict[str, Ask] = {
-    "numbers that begin so": lambda conn: credit_checks.starting_with(conn, "7", "", 20, _NONE),
-    "names that begin so": lambda conn: credit_checks.starting_with(conn, "", "架空商事9", 20, _NONE),
+    "numbers that begin so": lambda conn: credit_checks.find_by_prefix(conn, "7", "", 20, _NONE),
+    "names that begin so": lambda conn: credit_checks.find_by_prefix(conn, "", "架空商事9", 20, _NONE),
 }
 ALL: dict[str, Ask] = {**PAGES, **MERGED, **COUNTS, **BY_KEY, **SORTED_IN_MEMORY, **BEGINNINGS}
 
@@ -162,7 +156,7 @@ def _explained(conn: Connection, sql: str, values: Any) -> Iterator[str]:
     if conn.dialect.name == "sqlite":
         yield from (str(step[-1]) for step in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values))
         return
-    for row in conn.exec_driver_sql(f"EXPLAIN {sql}", values).mappings():
+    for row in conn.exec_driver_sql(f"EXPLAIN /*!80000 FORMAT=TRADITIONAL */ {sql}", values).mappings():
         yield f"{row['type']} {row['table']} {row['key']}: {row['Extra']}"
 
 
@@ -181,7 +175,7 @@ def row(where: str, empty_url: str, big: Database) -> Row:
     """What is promised at any size: no question reads a whole table. They are asked of an empty database, because
     who finds nothing asks everything, and explained by the big one.
     """
-    with closing(Database(empty_url, unhurried=True)) as empty:
+    with closing(Database(empty_url, without_time_limit=True)) as empty:
         plans = {name: explained(big, heard(empty, ask)) for name, ask in ALL.items()}
     wrong = {name: whole for name, found in plans.items() if (whole := whole_tables(found))}
     for name, whole in wrong.items():

@@ -3,7 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from console.store import alerts, bulk, notes, outbox, reconciliations, sagas, stock, takes
+from console.store.alerts import alerts, outbox
+from console.store.payments import stock_reservations as stock
+from console.store.reconciliation import runs as reconciliations
+from console.store.records import assignments as takes
+from console.store.records import notes
+from console.store.tasks import bulk_runs as bulk
+from console.store.tasks import sagas
 from tests.bench.filling import unguard
 from tests.bench.plans import Ask
 
@@ -13,34 +19,34 @@ _FROM, _TO = date(2026, 11, 1), date(2026, 11, 2)
 
 BY_INDEX: dict[str, Ask] = {
     "alert": lambda conn: alerts.find(conn, 7),
-    "open alerts": lambda conn: alerts.open_ones(conn, 50),
-    "open alerts, later page": lambda conn: alerts.open_ones(conn, 50, 5_000),
-    "open alerts of a rule": lambda conn: alerts.open_by_rule(conn, "A", 50),
-    "open alerts of a rule, later page": lambda conn: alerts.open_by_rule(conn, "A", 50, 5_000),
-    "all alerts": lambda conn: alerts.all_of(conn, 50),
-    "all alerts, later page": lambda conn: alerts.all_of(conn, 50, 1_000),
+    "open alerts": lambda conn: alerts.open_alerts(conn, 50),
+    "open alerts, later page": lambda conn: alerts.open_alerts(conn, 50, 5_000),
+    "open alerts of a rule": lambda conn: alerts.open_alerts_of_rule(conn, "A", 50),
+    "open alerts of a rule, later page": lambda conn: alerts.open_alerts_of_rule(conn, "A", 50, 5_000),
+    "all alerts": lambda conn: alerts.all_alerts(conn, 50),
+    "all alerts, later page": lambda conn: alerts.all_alerts(conn, 50, 1_000),
     "alerts of a record": lambda conn: alerts.of_subject(conn, "order", 7),
-    "sagas due": lambda conn: sagas.due(conn, _NOW, 50),
-    "saga under way": lambda conn: sagas.open_of(conn, "timeout", "payment", 5_990),
+    "sagas due": lambda conn: sagas.due_sagas(conn, _NOW, 50),
+    "saga under way": lambda conn: sagas.find_open(conn, "timeout", "payment", 5_990),
     "sagas of a record": lambda conn: sagas.of_subject(conn, "payment", 7),
-    "events that wait": lambda conn: outbox.waiting(conn, _NOW, 50, too_far=_NOW + timedelta(hours=2)),
+    "events that wait": lambda conn: outbox.due_events(conn, _NOW, 50, latest_credible=_NOW + timedelta(hours=2)),
     "event": lambda conn: outbox.find(conn, "e7"),
-    "how many events wait": outbox.counts,
-    "stock of an order": lambda conn: stock.held_of(conn, 7),
-    "last reconciliations": lambda conn: reconciliations.latest(conn, "paypay", 10),
+    "how many events wait": outbox.count_unpublished,
+    "stock of an order": lambda conn: stock.held_reservations(conn, 7),
+    "last reconciliations": lambda conn: reconciliations.latest_runs(conn, "paypay", 10),
     "differences": lambda conn: reconciliations.rows(conn, 7, 0, 50),
     "bulk run": lambda conn: bulk.find(conn, 7),
-    "bulk runs under way": bulk.unfinished,
+    "bulk runs under way": bulk.unfinished_runs,
     "rows of a bulk run": lambda conn: bulk.rows(conn, 7, limit=50),
     "rows of a bulk run, later page": lambda conn: bulk.rows(conn, 7, after=50, limit=50),
     "rows with a result": lambda conn: bulk.rows(conn, 7, result="done", limit=50),
-    "rows to be done": lambda conn: bulk.next_open(conn, 7, 50),
-    "results": lambda conn: bulk.results(conn, 7),
-    "notes of a record": lambda conn: notes.of(conn, "payment", 7),
-    "who took records": lambda conn: takes.of(conn, "payment", [5, 6, 7], _NOW),
+    "rows to be done": lambda conn: bulk.next_unprocessed(conn, 7, 50),
+    "results": lambda conn: bulk.count_results(conn, 7),
+    "notes of a record": lambda conn: notes.notes_of(conn, "payment", 7),
+    "who took records": lambda conn: takes.takes_of(conn, "payment", [5, 6, 7], _NOW),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {
-    "reconciliations under way": lambda conn: reconciliations.unfinished(conn, "paypay"),
+    "reconciliations under way": lambda conn: reconciliations.unfinished_runs(conn, "paypay"),
 }
 """A few rows at most."""
 

@@ -29,9 +29,12 @@ def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _on(
-    engine: str, url: Callable[[int], str], empty: Callable[[], AbstractContextManager[str]], large: int,
+    engine: str,
+    url: Callable[[int], str],
+    empty: Callable[[], AbstractContextManager[str]],
+    large: int,
     wanted: frozenset[int],
-) -> Iterator[Row]:  # fmt: skip
+) -> Iterator[Row]:
     with _subjects(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"
         if _LOOKUP[engine] in wanted:
@@ -80,18 +83,30 @@ def _growth(where: str, small: Subject, big: Subject) -> Iterator[Row]:
         mine, floor = median(took["a"]) / median(took["b"]), median(took["c"]) / median(took["d"])
         figure = f"{span(median(took['b']))} → {span(median(took['a']))} = {times(mine)}"
         yield Row(
-            "5", f"growth of {name}, 1 M → {where}", figure, f"driver {times(floor)}", "–", times(mine / floor),
-            "≤ 1.05×", mine / floor <= 1.05,
-        )  # fmt: skip
+            "5",
+            f"growth of {name}, 1 M → {where}",
+            figure,
+            f"driver {times(floor)}",
+            "–",
+            times(mine / floor),
+            "≤ 1.05×",
+            mine / floor <= 1.05,
+        )
 
 
 def _depth(where: str, small: Subject, big: Subject) -> Row:
     """The queue that fares worst."""
     ratio, queue, at_depth, first = max(_at_depth(small, big, queue) for queue in _QUEUES)
     return Row(
-        "6", f"page of {PAGE} at 90 % of {where}, worst queue ({queue})", span(at_depth), "1.0",
-        f"page 1 of 1 M {span(first)}", times(ratio), "≤ 1.15×", ratio <= 1.15,
-    )  # fmt: skip
+        "6",
+        f"page of {PAGE} at 90 % of {where}, worst queue ({queue})",
+        span(at_depth),
+        "1.0",
+        f"page 1 of 1 M {span(first)}",
+        times(ratio),
+        "≤ 1.15×",
+        ratio <= 1.15,
+    )
 
 
 def _at_depth(small: Subject, big: Subject, queue: str) -> tuple[float, str, float, float]:
@@ -105,6 +120,12 @@ def _counts(where: str, big: Subject) -> Row:
     took = side_by_side({"counts": big.console.recovery.counts, "page": big.half_page}, 200)
     counts, page = median(took["counts"]), median(took["page"])
     return Row(
-        "7", f"counts of all queues, {where}", span(counts), "–", f"page of {PAGE} {span(page)}",
-        times(counts / page), "≤ 3×", counts <= 3 * page,
-    )  # fmt: skip
+        "7",
+        f"counts of all queues, {where}",
+        span(counts),
+        "–",
+        f"page of {PAGE} {span(page)}",
+        times(counts / page),
+        "≤ 3×",
+        counts <= 3 * page,
+    )

@@ -11,7 +11,7 @@ from functools import partial
 from threading import local
 from typing import Any
 
-from console.domain.order_records import NoticePost
+from console.domain.payments.records import NoticePost
 from console.sandbox.server import Sandbox
 from tests.bench.figures import Row, times
 from tests.bench.grounds import ROOT, places_on_disk

@@ -35,11 +35,11 @@ def say(port: int) -> None:
 
 def ours(env: dict[str, str], stop: threading.Event) -> None:
     from console.app import open_console
-    from console.settings import Settings
-    from console.worker.limits import Options
-    from console.worker.receiver import make_app, serve
+    from console.settings.settings import Settings
+    from console.worker.connection_limits import ReceiverOptions
+    from console.worker.http_app import make_app, serve
 
-    options = Options()
+    options = ReceiverOptions()
     with open_console(Settings.load(env)) as console:
         serve(make_app(console, options), options, stop, lambda _, port: say(port))
 
@@ -102,9 +102,13 @@ def _open(url: str, file: str) -> Any:
 
     at = urlsplit(url)
     return pymysql.connect(
-        host=at.hostname, port=at.port or 3306, user=unquote(at.username or ""), password=unquote(at.password or ""),
-        database=at.path[1:], autocommit=True,
-    )  # fmt: skip
+        host=at.hostname,
+        port=at.port or 3306,
+        user=unquote(at.username or ""),
+        password=unquote(at.password or ""),
+        database=at.path[1:],
+        autocommit=True,
+    )
 
 
 if __name__ == "__main__":

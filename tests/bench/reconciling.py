@@ -11,13 +11,13 @@ from unittest import mock
 from sqlalchemy import event
 
 from console.app import Console, open_console
-from console.domain.dates import JST
-from console.sandbox.credentials import PAYPAY_MERCHANT_ID
-from console.services.desk import WORKER, acting
-from console.settings import Settings
-from console.store import payment_events
-from console.store.history_reads import ANNOUNCED
-from console.store.payment_events import PaymentEvent
+from console.domain.calendar_days import JST
+from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
+from console.services.process.context import WORKER, act_as
+from console.settings.settings import Settings
+from console.store.payments import events as payment_events
+from console.store.payments.events import PaymentEvent
+from console.store.reconciliation.our_records import ANNOUNCED_RESULT
 from tests.bench import filling
 from tests.bench.big_server import SETTINGS
 from tests.bench.big_table import FOLDER
@@ -57,9 +57,7 @@ def rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[Row]:
     with bench_folder() as one, bench_folder() as other:
         yield from _on("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, each)
     if missing("mariadb") is None:
-        with (
-            mariadb(place=FOLDER, extra_config=SETTINGS) as server, bench_folder() as one, bench_folder() as other
-        ):  # fmt: skip
+        with mariadb(place=FOLDER, extra_config=SETTINGS) as server, bench_folder() as one, bench_folder() as other:
             small, large = (ServerPlace("mariadb", at, PooledDatabase((server,))) for at in (one, other))
             yield from _on("MariaDB", (small, large), payments, each)
 
@@ -69,9 +67,11 @@ def _on(engine: str, places: tuple[Place, Place], payments: int, each: int) -> I
         before = _most_memory(small)
         more = _most_memory(large) - before
         works: dict[str, Work] = {
-            "small": small.reconcile, "large": large.reconcile,
-            "swept small": small.sweep, "swept large": large.sweep,
-        }  # fmt: skip
+            "small": small.reconcile,
+            "large": large.reconcile,
+            "swept small": small.sweep,
+            "swept large": large.sweep,
+        }
         took = {name: median(seconds) for name, seconds in side_by_side(works, _ROUNDS, warm=1).items()}
         touched = {name: (large if "large" in name else small).touched(work) for name, work in works.items()}
     where = f"{payments // GROWN:,} → {payments:,} payments, {engine}"
@@ -119,13 +119,12 @@ class Table:
         self._file = days.announce(console)
 
     def reconcile(self) -> object:
-        with mock.patch.object(self._console.reconciliation._files, "fetch", return_value=self._file):
+        with mock.patch.object(self._console.reconciliation._files, "download_file", return_value=self._file):
             return self._days.reconcile(self._console)
 
     def sweep(self) -> object:
-        with acting(None if self._console.database.is_server else WORKER):
+        with act_as(None if self._console.database.is_server else WORKER):
             return self._console.recovery.run_due()
-
 
     def touched(self, work: Work) -> int:
         """What the database does for it: steps through rows and indexes on a server, of its machine on SQLite."""
@@ -198,8 +197,9 @@ class Days:
 
     def announce(self, console: Console) -> bytes:
         """The day's file, as if a notice had told of it."""
-        event = PaymentEvent("paypay", "bench", "ReconFileHint", ANNOUNCED, "", order_no=self.day.isoformat())
-        console._desk.write(lambda tx: payment_events.add(tx.conn, event, console._desk.now()))
+        event = PaymentEvent("paypay", "bench", "ReconFileHint", ANNOUNCED_RESULT, "", order_no=self.day.isoformat())
+        context = console._context
+        context.write(lambda tx: payment_events.add_event(tx.conn, event, context.holder().operator, context.now()))
         return self._content()
 
     def reconcile(self, console: Console) -> Any:

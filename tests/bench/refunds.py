@@ -7,11 +7,12 @@ from pathlib import Path
 
 from console.app import Console, open_console
 from console.domain.money import Money
-from console.domain.order_records import Payment, PaymentImport, RefundRequest
-from console.domain.payment_records import PaymentQuestion, RefundOrder, RefundState
-from console.payment_wiring import open_vendor
-from console.sandbox.client import SandboxControl
-from console.settings import Settings
+from console.domain.payments.provider_messages import PaymentQuestion, RefundOrder
+from console.domain.payments.records import Payment, PaymentImport, RefundRequest
+from console.domain.payments.states import RefundState
+from console.sandbox.control.client import SandboxControl
+from console.settings.settings import Settings
+from console.wiring.providers import open_vendor
 from tests.bench.figures import Row, centile, median, side_by_side, span, times
 from tests.bench.grounds import places_on_disk, provider
 from tests.bench.peers import DurableWrites
@@ -31,7 +32,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         return
     with provider() as url:
         control = SandboxControl(url)
-        control.config(refund_at_once=True)
+        control.change_settings(refund_at_once=True)
         for engine, place in places_on_disk(NUMBER):
             yield from _on(engine, place, url, control)
 
@@ -72,21 +73,21 @@ class Refunder:
 
     def __init__(self, maker: Console, checker: Console, control: SandboxControl, mark: str) -> None:
         self._maker, self._checker, self.asking = maker, checker, list[float]()
-        self._vendor, self._keys = open_vendor(maker._desk, "paypay"), count(1)
+        self._vendor, self._keys = open_vendor(maker._context, "paypay"), count(1)
         self._mark = mark.upper()
         everybody = [self._paid(control, f"{self._mark}-{number}") for number in range(2 * (_REFUNDS + _WARM))]
         self._ours, self._bare = iter(everybody[::2]), iter(everybody[1::2])
 
     def _paid(self, control: SandboxControl, number: str) -> Payment:
-        control.money.know("paypay", number, _CAPTURED)
+        control.payments_control.register_payment("paypay", number, _CAPTURED)
         return self._maker.payments.import_(PaymentImport("paypay", number))
 
     def refund(self) -> None:
         payment = next(self._ours)
         asked = RefundRequest(payment.id, str(_BACK.minor), "sent back")
-        began = self._maker._desk.clock.monotonic()
+        began = self._maker._context.clock.monotonic()
         requested = self._maker.refunds.request(asked)
-        self.asking.append(self._maker._desk.clock.monotonic() - began)
+        self.asking.append(self._maker._context.clock.monotonic() - began)
         done = self._checker.refunds.approve(requested.id)
         if done.state is not RefundState.COMPLETED:
             raise RuntimeError(f"the refund is {done.state}")
@@ -94,8 +95,8 @@ class Refunder:
     def bare(self) -> None:
         payment = next(self._bare)
         ours, theirs = payment.merchant_payment_id, payment.provider_payment_id or ""
-        self._vendor.payment(PaymentQuestion(ours, theirs, Money(_CAPTURED, "JPY")))
+        self._vendor.read_payment(PaymentQuestion(ours, theirs, Money(_CAPTURED, "JPY")))
         key = f"BARE-{self._mark}-{next(self._keys)}"
-        done = self._vendor.refund(RefundOrder(key, ours, theirs, _BACK, self._maker._desk.now(), "sent back"))
+        done = self._vendor.refund(RefundOrder(key, ours, theirs, _BACK, self._maker._context.now(), "sent back"))
         if done.found is None:
             raise RuntimeError(f"the bare refund was {done.kind}")

@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import Iterator
 
-from console.providers.paypay_signing import PayPayKey, authorization
+from console.providers.paypay.signing import PayPayKey, make_authorization
 from tests.bench.atom_seal import often
 from tests.bench.figures import Row, median, side_by_side, span, times
 
@@ -38,7 +38,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _signed() -> str:
-    return authorization(_KEY, "POST", _PATH, nonce=_NONCE, epoch=_EPOCH, content_type=_KIND, body=_BODY)
+    return make_authorization(_KEY, "POST", _PATH, nonce=_NONCE, epoch=_EPOCH, content_type=_KIND, body=_BODY)
 
 
 def _bare() -> str:

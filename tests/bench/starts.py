@@ -49,9 +49,14 @@ def start(program: str, env: Mapping[str, str]) -> dict[str, Seen]:
     command = [sys.executable, str(Path(__file__).with_name("first_frame.py")), program]
     began = time.monotonic()
     done = subprocess.run(
-        command, env={**env, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        timeout=_MOST_SECONDS, check=False,
-    )  # fmt: skip
+        command,
+        env={**env, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        timeout=_MOST_SECONDS,
+        check=False,
+    )
     lines = [line.split() for line in done.stdout.splitlines()]
     return {what: Seen(float(at) - began, int(resident)) for what, at, resident in lines}
 
@@ -79,14 +84,26 @@ def _windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator[Row]:
         frame, full = (median([one[what].resident for one in ours]) for what in ("frame", "rows"))
         peer = f"bare window {empty / _MEGABYTE:.0f} MB"
         yield Row(
-            "2", "memory at the first frame", f"{frame / _MEGABYTE:.0f} MB", "–", peer, times(frame / empty),
-            "≤ 1.25×", frame <= 1.25 * empty,
-        )  # fmt: skip
+            "2",
+            "memory at the first frame",
+            f"{frame / _MEGABYTE:.0f} MB",
+            "–",
+            peer,
+            times(frame / empty),
+            "≤ 1.25×",
+            frame <= 1.25 * empty,
+        )
         more = (full - empty) / _MEGABYTE
         yield Row(
-            "2", "memory with the first rows", f"{full / _MEGABYTE:.0f} MB", "–", peer, f"+ {more:.0f} MB",
-            "≤ + 45 MB", more <= 45,
-        )  # fmt: skip
+            "2",
+            "memory with the first rows",
+            f"{full / _MEGABYTE:.0f} MB",
+            "–",
+            peer,
+            f"+ {more:.0f} MB",
+            "≤ + 45 MB",
+            more <= 45,
+        )
 
 
 def _pairs(env: Mapping[str, str], rounds: int, *, cold: bool) -> tuple[list[dict[str, Seen]], list[dict[str, Seen]]]:
@@ -105,9 +122,15 @@ def _pairs(env: Mapping[str, str], rounds: int, *, cold: bool) -> tuple[list[dic
 def _first_frame(cache: str, bare: list[dict[str, Seen]], ours: list[dict[str, Seen]], goal: float) -> Row:
     floor, figure = (median([one["frame"].seconds for one in each]) for each in (bare, ours))
     return Row(
-        "1", f"first painted frame, {cache} cache", span(figure), "–", f"bare window {span(floor)}",
-        times(figure / floor), f"≤ {goal}×", figure <= goal * floor,
-    )  # fmt: skip
+        "1",
+        f"first painted frame, {cache} cache",
+        span(figure),
+        "–",
+        f"bare window {span(floor)}",
+        times(figure / floor),
+        f"≤ {goal}×",
+        figure <= goal * floor,
+    )
 
 
 # The terminal
@@ -127,6 +150,12 @@ def _command(env: Mapping[str, str]) -> Row:
     )
     lookup, peer = median(took["lookup"]), median(took["import"])
     return Row(
-        "8", "`lookup` as a whole process", span(lookup), f"python {span(median(took['python']))}",
-        f"`import sqlalchemy` {span(peer)}", times(lookup / peer), "≤ 1.5×", lookup <= 1.5 * peer,
-    )  # fmt: skip
+        "8",
+        "`lookup` as a whole process",
+        span(lookup),
+        f"python {span(median(took['python']))}",
+        f"`import sqlalchemy` {span(peer)}",
+        times(lookup / peer),
+        "≤ 1.5×",
+        lookup <= 1.5 * peer,
+    )

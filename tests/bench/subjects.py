@@ -14,18 +14,23 @@ from typing import Any, Literal
 from sqlalchemy import Engine, event, select
 
 from console.app import Console, open_console
-from console.settings import Settings
-from console.store import check_rows, journal, looks, people, server_engine, sqlite_engine
-from console.store.credit_checks import KIND, NUMBERED
-from console.store.schema import credit_checks as checks
+from console.settings.settings import Settings
+from console.store.access import operators as people
+from console.store.credit_checks import joined_reads as looks
+from console.store.credit_checks import row_mapping as check_rows
+from console.store.credit_checks.credit_checks import IDS_BY_NUMBER, KIND
+from console.store.database import server as server_engine
+from console.store.database import sqlite as sqlite_engine
+from console.store.operations import journal
+from console.store.schema.core import credit_checks as checks
 from tests.bench.figures import Work
 from tests.bench.filling import OPERATOR, number_of
 from tests.support.desks import environment
 
 PAGE = 50
-_PERSON = select(*people.COLUMNS, looks.HAS_MONEY).where(people.NAMED)
+_PERSON = select(*people.COLUMNS, looks.HAS_MONEY).where(people.IS_ENABLED_PERSON)
 _RECORDS = select(journal.is_lapsed(KIND, checks.c.id), *check_rows.COLUMNS).join_from(
-    NUMBERED, checks, checks.c.id == NUMBERED.c.id
+    IDS_BY_NUMBER, checks, checks.c.id == IDS_BY_NUMBER.c.id
 )
 
 
@@ -51,8 +56,8 @@ class Subject:
         self._held = self._engine.connect()
         self._driver = self._engine.raw_connection()
         self._cursor = self._driver.cursor()
-        self._lookup_core = self._heard("before_execute", lambda: console.lookup.find(self._number))
-        self._lookup_sql = self._heard("before_cursor_execute", lambda: console.lookup.find(self._number))
+        self._lookup_core = self._heard("before_execute", lambda: console.lookup.find_records(self._number))
+        self._lookup_sql = self._heard("before_cursor_execute", lambda: console.lookup.find_records(self._number))
         self._depth = self.cursor("incomplete", 0.5)
         self._page_sql = self._heard("before_cursor_execute", self.half_page)
 
@@ -78,7 +83,7 @@ class Subject:
     # Lookups
 
     def lookup(self) -> object:
-        return self.console.lookup.find(next(self._numbers))
+        return self.console.lookup.find_records(next(self._numbers))
 
     def core_lookup(self) -> object:
         """What the service asks, in a transaction where the service has one."""
@@ -136,7 +141,7 @@ def _engine(console: Console) -> Engine:
     """Connections set up as the console's own are."""
     url = console.database.url
     if console.database.is_server:
-        return server_engine.open_engine(server_engine.locate(url), "read")
+        return server_engine.open_engine(server_engine.parse_server_url(url), "read")
     return sqlite_engine.open_engine(url)
 
 

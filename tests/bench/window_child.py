@@ -18,17 +18,16 @@ from PySide6.QtWidgets import QApplication, QTableWidget, QTableWidgetItem
 from console.app import Console, open_console
 from console.domain.clock import SystemClock
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.settings import Settings
-from console.store import credit_checks
-from console.store.schema import credit_checks as table_of_checks
-from console.views.desk_api import Desk
-from console.views.look.theme import install, look
-from console.views.pages.columns import check_columns
-from console.views.seat import Seat
-from console.views.tables.book import Page
-from console.views.tables.page import RecordTable
-from console.views.tables.paging import PagedModel
-from console.views.task_runner import TaskRunner
+from console.settings.settings import Settings
+from console.store.credit_checks import credit_checks
+from console.store.schema.core import credit_checks as table_of_checks
+from console.views.records.columns import check_columns
+from console.views.runtime.context import WindowContext
+from console.views.runtime.page_fetch import Page
+from console.views.runtime.task_runner import TaskRunner
+from console.views.tables.paged_model import PagedModel
+from console.views.tables.record_table import RecordTable
+from console.views.theme.theme import current_appearance, install_appearance
 from tests.bench.figures import centile, median
 from tests.support.invented import numbers
 
@@ -45,13 +44,13 @@ class Stage:
 
     def __init__(self) -> None:
         self.app = QApplication(sys.argv[:1])
-        install(self.app, theme="light")
+        install_appearance(self.app, theme="light")
         self._left = ExitStack()
         settings = Settings.load()
         self.console: Console = self._left.enter_context(open_console(settings))
         self.runner = TaskRunner()
-        self.seat = Seat(settings, self.runner, SystemClock())
-        self.seat.take(self.console)
+        self.context = WindowContext(settings, self.runner, SystemClock())
+        self.context.use_services(self.console)
 
     def beside(self, url: str) -> Console:
         """Another database, open until the end."""
@@ -84,20 +83,20 @@ class Shown:
         self._last = rows
         self._database = console.database
         began = time.perf_counter()
-        columns = check_columns(stage.seat, _COLUMNS, lambda record: record)
+        columns = check_columns(stage.context, _COLUMNS, lambda record: record)
         self.model = PagedModel(columns, lambda record: record.id, stage.runner)
         self.table = WatchedTable(self.model, "records")
         self.table.resize(_WIDTH, _HEIGHT)
         loop = QEventLoop()
-        self.table.on_painted = lambda: None if self.model.loading else loop.quit()
+        self.table.on_painted = lambda: None if self.model.is_loading else loop.quit()
         self.model.arrived.connect(self.table.viewport().update)
-        self.model.read(stage.seat.fetch(self._fetch))
+        self.model.read_query(stage.context.page_fetch(self._fetch))
         self.table.show()
         _run(loop)
         self.seconds = time.perf_counter() - began
         self.table.on_painted = lambda: None
 
-    def _fetch(self, _desk: Desk, cursor: Any, limit: int) -> Page:
+    def _fetch(self, _services: Console, cursor: Any, limit: int) -> Page:
         """A page by id, of everything: no queue of the desk has a million rows."""
         after = int(cursor or 0)
         by_id = table_of_checks.c.id
@@ -201,12 +200,12 @@ def _items(shown: Shown) -> QTableWidget:
     count = 200
     items = QTableWidget(count, len(model.columns))
     items.resize(_WIDTH, _HEIGHT)
-    items.setFont(look().font("body"))
+    items.setFont(current_appearance().font("body"))
     items.setShowGrid(False)
     items.setWordWrap(False)
     items.setVerticalScrollMode(QTableWidget.ScrollMode.ScrollPerPixel)
     items.verticalHeader().hide()
-    items.verticalHeader().setDefaultSectionSize(look().row())
+    items.verticalHeader().setDefaultSectionSize(current_appearance().row_height())
     for place, column in enumerate(model.columns):
         items.setColumnWidth(place, shown.table.columnWidth(place))
         for row in range(count):

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from console.sandbox.client import SandboxControl
+from console.sandbox.control.client import SandboxControl
 from tests.bench.big_table import OPERATOR, big_table
 from tests.bench.figures import Row, median, span, times
 from tests.bench.grounds import provider
@@ -56,17 +56,35 @@ def _list(found: Found, large: int) -> Iterator[Row]:
     empty, small, big, grown = found["empty"], found["small"], found["large"], found["grown"] / 1e6
     size = f"{large // 1_000_000} M"
     yield Row(
-        "15", "list of 1 M rows: time to show", span(small), "–", f"empty list {span(empty)}", times(small / empty),
-        "≤ 2× + 5 ms", small <= 2 * empty + 5e-3,
-    )  # fmt: skip
+        "15",
+        "list of 1 M rows: time to show",
+        span(small),
+        "–",
+        f"empty list {span(empty)}",
+        times(small / empty),
+        "≤ 2× + 5 ms",
+        small <= 2 * empty + 5e-3,
+    )
     yield Row(
-        "15", f"memory after 600 pages of {size} (row {found['reached']:,})", f"+ {grown:.1f} MB", "–", "–", "–",
-        "≤ + 16 MB", grown <= 16,
-    )  # fmt: skip
+        "15",
+        f"memory after 600 pages of {size} (row {found['reached']:,})",
+        f"+ {grown:.1f} MB",
+        "–",
+        "–",
+        "–",
+        "≤ + 16 MB",
+        grown <= 16,
+    )
     yield Row(
-        "15", f"list of {size} rows: time to show", span(big), "–", f"1 M {span(small)}", times(big / small),
-        "≤ 1.1×", big <= 1.1 * small,
-    )  # fmt: skip
+        "15",
+        f"list of {size} rows: time to show",
+        span(big),
+        "–",
+        f"1 M {span(small)}",
+        times(big / small),
+        "≤ 1.1×",
+        big <= 1.1 * small,
+    )
 
 
 def _frames(found: Found) -> Iterator[Row]:
@@ -85,9 +103,15 @@ def _gaps() -> Row:
     ended = ", ".join(f"{count} {how}" for how, count in Counter[str](found["ended"]).items())
     idle, busy = median(found["idle"]), median(found["busy"])
     return Row(
-        "17", f"largest event-loop gap of 10 s, 4 workers, calls: {ended}", _rounds(found["busy"]),
-        f"idle {_rounds(found['idle'])}", "–", times(busy / idle), "≤ 33 ms", busy <= 33e-3,
-    )  # fmt: skip
+        "17",
+        f"largest event-loop gap of 10 s, 4 workers, calls: {ended}",
+        _rounds(found["busy"]),
+        f"idle {_rounds(found['idle'])}",
+        "–",
+        times(busy / idle),
+        "≤ 33 ms",
+        busy <= 33e-3,
+    )
 
 
 def _rounds(gaps: Sequence[float]) -> str:
@@ -101,5 +125,5 @@ def _slow_provider() -> Iterator[str]:
     with provider() as url:
         slow = {"action": "hang", "call": "purchase", "nth": 2, "times": "always", "seconds": _HANG_SECONDS}
         big = {"action": "pdf_huge", "call": "pdf", "nth": 2, "times": "always", "size": _PDF_BYTES}
-        SandboxControl(url).faults(slow, big)
+        SandboxControl(url).add_faults(slow, big)
         yield url

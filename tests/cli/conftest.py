@@ -11,9 +11,9 @@ from unittest import mock
 
 import pytest
 
-from console.cli import main
+from console.cli.main import main
 from console.sandbox.server import Sandbox
-from tests.support.desks import environment
+from tests.support.desks import environment, have_database
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,13 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
+def unopened(tmp_path: Path, sandbox: Sandbox) -> Terminal:
     """A desk that nobody has opened yet, with the sandbox for a provider."""
     return Terminal(environment(tmp_path / "home", sandbox.url))
+
+
+@pytest.fixture
+def terminal(unopened: Terminal) -> Terminal:
+    """The same with an empty database."""
+    have_database(Path(unopened.env["CONSOLE_HOME"]))
+    return unopened

@@ -1,37 +1,34 @@
 """A terminal on a desk with both payment gateways, and the shop's and the payers' hands beside it."""
 
-import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from console.domain.dates import IST
+from console.domain.calendar_days import IST
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Ending, Terminal
-from tests.support.desks import environment
+from tests.support.desks import environment, have_database
 from tests.support.payment_desks import told
-from tests.support.quick_desks import template
 
 NUMBER = "1180301018771"
 ORDER, ATOM_ORDER = "ORD-1", "ORD1"
 MAKER, CHECKER, SECOND = "op-a", "lead-b", "lead-c"
 
 
-class Desk(Terminal):
+class PayingTerminal(Terminal):
     """A terminal on a desk with both payment providers; the shop's and the payers' hands beside it."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
         super().__init__(environment(home, sandbox.url, **told(sandbox.url)))
-        home.mkdir()
-        shutil.copy(template(), home / "console.db")
-        self.home, self.control, self.money = home, sandbox.control, sandbox.control.money
+        have_database(home)
+        self.home, self.control, self.money = home, sandbox.control, sandbox.control.payments_control
 
     def paid(
         self, number: str = ORDER, minor: int = 3300, provider: str = "paypay", at: datetime | None = None
     ) -> int:
         """A payment that somebody has made, booked here."""
         when = at or datetime.now(UTC)
-        self.money.know(provider, number, minor, at=when.isoformat())
+        self.money.register_payment(provider, number, minor, at=when.isoformat())
         asked = ["payment", "import", provider, number, "--corporation-number", NUMBER]
         if provider == "atom":
             day = when.astimezone(IST).strftime("%Y-%m-%d")

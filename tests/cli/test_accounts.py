@@ -1,6 +1,7 @@
 """`db accounts apply` at the terminal: what it prints, and how a mistake in the file is told."""
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Terminal
 from tests.support.desks import environment
-from tests.support.servers import Server
+from tests.support.sql_server import SqlServer
 
 PEOPLE = {
     "operators": [{"name": "op-a", "roles": ["operator"], "may_buy": True, "password_env": "CONSOLE_SECRET_PW"}]
@@ -23,9 +24,9 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server_terminal(mariadb_server: Server, tmp_path: Path) -> Iterator[Terminal]:
+def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]:
     """The schema account of a fresh database."""
-    with mariadb_server.database() as url:
+    with sql_server.database() as url:
         terminal = Terminal(environment(tmp_path, "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=""))
         assert terminal.json("db", "upgrade").data["from"] is None
         yield terminal
@@ -37,6 +38,7 @@ def test_on_sqlite_only_rows_are_written(terminal: Terminal, file: Path) -> None
     assert (shown["dry_run"], shown["statements"], shown["sql"]) == (True, 0, [])
     done = terminal.json("db", "accounts", "apply", str(file)).data
     op = {"name": "op-a", "roles": ["operator"], "may_buy": True, "done": "created", "password": "none"}
+    op |= {"asks": False, "moved": False}
     assert done == {"dry_run": False, "operators": [op], "statements": 0}
     again = terminal.json("db", "accounts", "apply", str(file)).data
     assert [one["done"] for one in again["operators"]] == ["unchanged"]
@@ -59,6 +61,26 @@ def test_a_password_that_is_missing_is_named(server_terminal: Terminal, file: Pa
     assert refused.refused == (2, "bad_profile")
     assert (refused.error["detail"]["variable"], refused.error["detail"]["name"]) == ("CONSOLE_SECRET_PW", "op-a")
     assert "CONSOLE_SECRET_PW" in refused.error["message"]
+
+
+@pytest.mark.parametrize(("language", "sentence"), [("en", "has to say it"), ("ja", "ファイルに書いてください")])
+def test_a_dry_run_says_who_would_move(
+    server_terminal: Terminal, tmp_path: Path, language: str, sentence: str
+) -> None:
+    """In text and JSON; the same file without `--dry-run` is refused and moves nobody."""
+    name = f"op-a.{secrets.token_hex(3)}"
+    entry = PEOPLE["operators"][0] | {"name": name}
+    file, acting = tmp_path / "people.json", tmp_path / "acting.json"
+    file.write_text(json.dumps({"operators": [entry]}), encoding="utf-8")
+    acting.write_text(json.dumps({"operators": [entry | {"acts": True}]}), encoding="utf-8")
+    assert server_terminal.json("db", "accounts", "apply", str(acting), SECRET_PW="geheim").data["operators"]
+    shown = server_terminal("db", "accounts", "apply", str(file), "--dry-run", LANGUAGE=language).out.decode()
+    assert [line for line in shown.splitlines() if sentence in line and line.startswith(f"-- {name}")]
+    (op,) = server_terminal.json("db", "accounts", "apply", str(file), "--dry-run").data["operators"]
+    assert (op["asks"], op["moved"]) == (True, True)
+    refused = server_terminal.json("db", "accounts", "apply", str(file), LANGUAGE=language)
+    assert (refused.refused, refused.error["detail"]["names"]) == ((2, "usage"), [name])
+    assert name in refused.error["message"]
 
 
 @pytest.mark.parametrize(

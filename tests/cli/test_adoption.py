@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from console.store.engine import Database
+from console.store.database.engine import Database
 from tests.cli.conftest import Terminal
 from tests.support import legacy
 from tests.support.invented import numbers
 from tests.support.legacy import bought, row
 
 ONE, TWO = numbers(2, seed=51)
+REST = (
+    "corporation_number VARCHAR(13), credit_check_id INT, company_name VARCHAR(255), purchased_at DATETIME,"
+    " expired_at DATETIME, result VARCHAR(10), pdf_file_path VARCHAR(255)"
+)
 
 
 @pytest.fixture
@@ -56,8 +60,9 @@ def test_from_a_look_to_a_lookup(shared: Terminal, upgraded_first: bool) -> None
     checks = told(shared, "lookup", ONE)["credit_checks"]
     assert isinstance(checks, list)
     assert [(check["id"], check["purchased_at"]) for check in checks] == [
-        (2, "2025-03-31T15:00:00Z"), (1, "2025-03-31T15:00:00Z"),
-    ]  # fmt: skip
+        (2, "2025-03-31T15:00:00Z"),
+        (1, "2025-03-31T15:00:00Z"),
+    ]
     assert told(shared, "db", "adopt", "--dry-run")["state"] == "adopted"
     assert told(shared, "db", "adopt")["steps"] == []
 
@@ -81,7 +86,59 @@ def test_bad_words(shared: Terminal, words: tuple[str, ...], status: int, code: 
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (status, code)
 
 
-def test_no_such_table(terminal: Terminal) -> None:
+def test_no_such_table(unopened: Terminal) -> None:
     """Nothing is made where there is nothing to adopt."""
-    ending = terminal.json("db", "adopt", "--dry-run")
+    ending = unopened.json("db", "adopt", "--dry-run")
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (2, "not_found")
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_look_that_meets_an_obstacle_ends_with_three(shared: Terminal, language: str) -> None:
+    """The whole plan is in the refusal's facts; in words each obstacle is said before it."""
+    database = Database(shared.env["CONSOLE_DATABASE_URL"])
+    with database.write_once() as tx:
+        tx.conn.exec_driver_sql(f"ALTER TABLE {legacy.NAME} ADD COLUMN version TEXT")
+    database.close()
+    ending = shared.json("db", "adopt", "--dry-run", LANGUAGE=language)
+    error = json.loads(ending.out)["error"]
+    assert (ending.status, error["code"], error["detail"]["problem"]) == (3, "schema_mismatch", "cannot_be_adopted")
+    assert (error["detail"]["rows"], error["detail"]["by_status"]) == (4, {"pending": 2, "success": 2, "error": 0})
+    assert [one["kind"] for one in error["detail"]["obstacles"]] == ["column_taken"]
+    spoken = shared("db", "adopt", "--dry-run", LANGUAGE=language)
+    assert (spoken.status, spoken.out) == (3, b"")
+    assert "version" in spoken.err
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ("id INTEGER PRIMARY KEY, client_id BIGINT, corporation_number TEXT", "column_missing"),
+        (f"id VARCHAR(40) PRIMARY KEY, client_id BIGINT, {REST}", "no_own_numbers"),
+        (f"id INTEGER PRIMARY KEY, client_id BIGINT, {REST}", None),
+    ],
+)
+def test_a_look_at_another_shape(unopened: Terminal, tmp_path: Path, columns: str, kind: str | None) -> None:
+    """Columns that are missing, ids that are no numbers, a client that is none: a plan, and never a bug."""
+    url = f"sqlite:///{tmp_path}/other.db"
+    database = Database(url)
+    with database.write_once() as tx:
+        tx.conn.exec_driver_sql(f"CREATE TABLE {legacy.NAME} ({columns})")
+        record_id = "7" if "INTEGER" in columns else "'a-7'"
+        values = f"{record_id}, 'a client', '{ONE}'"
+        tx.conn.exec_driver_sql(f"INSERT INTO {legacy.NAME} (id, client_id, corporation_number) VALUES ({values})")
+    database.close()
+    ending = unopened.json("db", "adopt", "--dry-run", DATABASE_URL=url)
+    if kind is None:
+        assert (ending.status, ending.data["rows"], ending.data["obstacles"]) == (0, 1, [])
+        return
+    assert ending.refused == (3, "schema_mismatch")
+    assert {one["kind"] for one in ending.error["detail"]["obstacles"]} == {kind}
+
+
+def test_what_is_missing_can_be_set_aside(shared: Terminal) -> None:
+    """The run tells how many rows are incomplete; one more command takes them out of the queue."""
+    assert told(shared, "db", "adopt")["incomplete"] == 1
+    assert told(shared, "db", "adopt", "--accept-incomplete")["accepted_incomplete"] == 1
+    assert told(shared, "queue", "incomplete")["items"] == []
+    ending = shared("db", "adopt", "--accept-incomplete", LANGUAGE="en")
+    assert (ending.status, ending.out.decode().startswith("0 adopted rows")) == (0, True)

@@ -6,32 +6,32 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying import CHECKER, ORDER, Desk
+from tests.cli.paying import CHECKER, ORDER, PayingTerminal
 
 FIELDS = {"id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by"}
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
-    made = Desk(tmp_path / "home", sandbox)
+def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+    made = PayingTerminal(tmp_path / "home", sandbox)
     made.order(ORDER, 3300)
     shop(made, "UPDATE orders SET status = 'cancelled'")
     made.paid()
     return made
 
 
-def shop(desk: Desk, statement: str) -> None:
+def shop(desk: PayingTerminal, statement: str) -> None:
     with sqlite3.connect(desk.home / "console.db") as conn:
         conn.execute(statement)
 
 
-def of_orders(desk: Desk) -> list[dict[str, object]]:
+def of_orders(desk: PayingTerminal) -> list[dict[str, object]]:
     listed = desk.json("alerts", "list").data["alerts"]
     assert all(set(one) == FIELDS for one in listed)
     return [one for one in listed if one["order_no"]]
 
 
-def test_a_late_payment_is_told_and_seen(desk: Desk) -> None:
+def test_a_late_payment_is_told_and_seen(desk: PayingTerminal) -> None:
     """`worker --once` finds it, once; who has seen it is told, and it stays until the facts fit."""
     assert of_orders(desk) == []
     ran = {run["task"]: run["count"] for run in desk.json("worker", "--once").data["ran"]}
@@ -46,7 +46,7 @@ def test_a_late_payment_is_told_and_seen(desk: Desk) -> None:
     assert of_orders(desk)[0]["acknowledged_by"] == "op-a"
 
 
-def test_acknowledging_is_refused(desk: Desk) -> None:
+def test_acknowledging_is_refused(desk: PayingTerminal) -> None:
     """Somebody else was faster, no such alert, no words, nobody who says it."""
     desk.json("worker", "--once")
     number = str(of_orders(desk)[0]["id"])
@@ -59,14 +59,14 @@ def test_acknowledging_is_refused(desk: Desk) -> None:
     assert desk.json("alerts", "ack", number, "--note", "x", OPERATOR="").refused == (2, "no_operator")
 
 
-def test_the_cases_are_listed_beside(desk: Desk) -> None:
+def test_the_cases_are_listed_beside(desk: PayingTerminal) -> None:
     """What the payment's own case says of the same, without an order's number."""
     rules = {one["rule_id"] for one in desk.json("alerts", "list").data["alerts"]}
     assert rules == {"paid_after_cancel"}
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_in_words(desk: Desk, language: str) -> None:
+def test_in_words(desk: PayingTerminal, language: str) -> None:
     """One line each, with what was found and expected below."""
     desk.json("worker", "--once")
     told = desk("alerts", "list", LANGUAGE=language).out.decode()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from console.domain import failpoint_names
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 
@@ -47,7 +48,7 @@ def test_a_purchase_is_the_record_and_found_by_lookup(terminal: Terminal, sandbo
     bought = terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").data
     assert (bought["kind"], bought["state"], bought["certainty"]) == ("credit-check", "success", "known")
     assert (bought["client_id"], bought["incomplete"], bought["work"]["state"]) == ("42", [], "none")
-    assert sandbox.ledger.count(NUMBER) == 1
+    assert sandbox.ledger.count_of_number(NUMBER) == 1
     found = terminal.json("lookup", NUMBER).data["credit_checks"]
     assert [record["id"] for record in found] == [bought["id"]]
     shown = terminal.json("show", "credit-check", str(bought["id"])).data
@@ -66,7 +67,7 @@ def test_a_second_purchase_is_refused_with_the_record(terminal: Terminal, sandbo
     assert ending.error["detail"]["record"]["id"] == bought["id"]
     assert ending.error["detail"]["record"]["kind"] == "credit-check"
     assert terminal.json("purchase", NUMBER, "--client", "1", "--renew").refused == (3, "not_expired")
-    assert sandbox.ledger.total == 1
+    assert sandbox.ledger.charge_count == 1
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_each_ending_of_a_purchase_has_its_status(
     terminal: Terminal, sandbox: Sandbox, fault: str, status: int, code: str
 ) -> None:
     """Refused 5, unknown 4; the record is in the detail, in the state that the ending says."""
-    sandbox.control.fault(fault, call="purchase", times=1)
+    sandbox.control.add_fault(fault, call="purchase", times=1)
     ending = terminal.json("purchase", NUMBER, "--client", "1")
     assert ending.refused == (status, code)
     record = ending.error["detail"]["record"]
@@ -112,7 +113,7 @@ def test_a_client_outside_the_list_is_unknown(terminal: Terminal) -> None:
 
 def test_refetch_tells_what_changed(terminal: Terminal, sandbox: Sandbox) -> None:
     """A PDF that was missing comes with the re-fetch: changed, documents, exit 0; a stale version is refused."""
-    sandbox.control.fault("pdf_missing", call="pdf", times=1)
+    sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     assert bought["incomplete"] == ["pdf"]
     stale = terminal.json("refetch", str(bought["id"]), "--saw", str(bought["version"] - 1))
@@ -129,7 +130,7 @@ def test_refetch_tells_what_changed(terminal: Terminal, sandbox: Sandbox) -> Non
 def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox) -> None:
     """Not all was got: exit 5, the record as it is now, and what failed."""
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
-    sandbox.control.fault("status:500", call="pdf", times=None)
+    sandbox.control.add_fault("status:500", call="pdf", times=None)
     ending = terminal.json("refetch", str(bought["id"]))
     assert ending.status == 5
     detail = ending.error["detail"]
@@ -138,7 +139,7 @@ def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox
 
 def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbox: Sandbox, tmp_path: Path) -> None:
     """Not bought, on two people's word: awaiting, same_person, then error; each with the record's next step."""
-    sandbox.control.fault("status:503", call="purchase", times=1)
+    sandbox.control.add_fault("status:503", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
     which = ("credit-check", str(record["id"]))
     assert record["work"]["state"] == "needs_review"
@@ -160,9 +161,9 @@ def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbo
 
 def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, sandbox: Sandbox) -> None:
     """Bought, confirmed by a read: success by one person; without the id it is bad input."""
-    sandbox.control.fault("reset_after_charge", call="purchase", times=1)
+    sandbox.control.add_fault("reset_after_charge", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
-    (charge,) = sandbox.ledger.charges(NUMBER)
+    (charge,) = sandbox.ledger.charges_of_number(NUMBER)
     words = ("resolve", "credit-check", str(record["id"]), "--as", "success", "--evidence", "their screen")
     assert terminal.json(*words).status == 2
     settled = terminal.json(*words, "--provider-id", str(charge.id)).data
@@ -172,7 +173,7 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
 @pytest.mark.parametrize("evidence", ["", "   ", "missing-file.pdf", "."])
 def test_evidence_that_says_nothing_is_refused(terminal: Terminal, sandbox: Sandbox, evidence: str) -> None:
     """Empty words, a folder, or a file that isn't there: no_evidence, and nothing is decided."""
-    sandbox.control.fault("status:503", call="purchase", times=1)
+    sandbox.control.add_fault("status:503", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
     words = ("resolve", "credit-check", str(record["id"]), "--as", "error", f"--evidence={evidence}")
     assert terminal.json(*words).refused == (2, "no_evidence")
@@ -181,7 +182,7 @@ def test_evidence_that_says_nothing_is_refused(terminal: Terminal, sandbox: Sand
 
 def test_queues_page_by_cursor(terminal: Terminal, sandbox: Sandbox) -> None:
     """Items say why and what next; the cursor leads on until null; refunds are an empty page."""
-    sandbox.control.fault("status:422", call="purchase", times=None)
+    sandbox.control.add_fault("status:422", call="purchase", times=None)
     for client in ("1", "2", "3"):
         terminal.json("purchase", NUMBER, "--client", client)
     first = terminal.json("queue", "error", "--limit", "2").data
@@ -248,6 +249,14 @@ def test_doctor_always_ends_well(terminal: Terminal) -> None:
         assert bad["next"]
 
 
+def test_doctor_lists_failpoints_to_whoever_misspelt_one(terminal: Terminal) -> None:
+    """The refusal sends them there, with the variable still set."""
+    ending = terminal.json("lookup", NUMBER, FAILPOINT="before_sent:1:kill")
+    assert "doctor" in ending.error["message"]
+    (bad,) = terminal.json("doctor", FAILPOINT="before_sent:1:kill").data["checks"]
+    assert ", ".join(failpoint_names.ALL_NAMES) in bad["next"]
+
+
 def test_a_bad_setting_is_told_in_its_code(terminal: Terminal) -> None:
     """bad_profile, exit 2, naming the variable; in the language that was asked for, as far as that is known."""
     ending = terminal.json("lookup", NUMBER, ALARMBOX_URL="http://example.com", LANGUAGE="ja")
@@ -256,12 +265,12 @@ def test_a_bad_setting_is_told_in_its_code(terminal: Terminal) -> None:
     assert "https" in ending.error["message"]
 
 
-def test_a_corrupt_profile_file_is_refused(terminal: Terminal) -> None:
+def test_a_corrupt_profile_file_is_refused(unopened: Terminal) -> None:
     """The file and the line are named; nothing is written."""
-    home = Path(terminal.env["CONSOLE_HOME"])
+    home = Path(unopened.env["CONSOLE_HOME"])
     home.mkdir()
     (home / "profile.toml").write_text("language = \n", encoding="utf-8")
-    ending = terminal.json("lookup", NUMBER)
+    ending = unopened.json("lookup", NUMBER)
     assert ending.refused == (2, "bad_profile")
     assert ending.error["detail"]["line"] == 1
     assert [path.name for path in home.iterdir()] == ["profile.toml"]
@@ -288,7 +297,7 @@ def test_codes_never_change_with_the_language(terminal: Terminal, language: str)
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_people_read_sentences(terminal: Terminal, sandbox: Sandbox, language: str) -> None:
     """Without --json every command prints lines in the person's language, and no key of the catalogue."""
-    sandbox.control.fault("pdf_missing", call="pdf", times=1)
+    sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
     commands = [
         ("purchase", NUMBER, "--client", "1"),
         ("lookup", NUMBER),

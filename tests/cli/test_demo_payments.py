@@ -5,25 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from console import demo, demo_payments
 from console.app import Console, open_console
-from console.domain.order_records import RefundRequest
-from console.domain.payment_records import RefundState
-from console.sandbox import Sandbox, start
-from console.services.samples import PaymentSample, generate_payments
-from console.settings import Settings
+from console.cli import demo
+from console.demo import payments as demo_payments
+from console.demo.samples import PaymentSample, generate_payments, write_samples
+from console.domain.payments.records import RefundRequest
+from console.domain.payments.states import RefundState
+from console.sandbox import Sandbox, start_sandbox
+from console.settings.settings import Settings
 from tests.support.waiting import until
 
 
 @pytest.fixture
 def at_work(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSample, ...]]]:
     """A demo's desk without its credit checks, which take their time."""
-    with start() as sandbox:
-        told = demo._variables(tmp_path, sandbox, fast=True)
+    with start_sandbox() as sandbox:
+        told = demo._demo_variables(tmp_path, sandbox, has_fast_clock=True)
         with open_console(Settings.load(told)) as console:
-            payments = generate_payments(demo.SEED, console._desk.now(), (), 100)
-            console.add_samples((), demo.TEAM, demo.render, payments)
-            demo_payments.tell(sandbox, payments)
+            payments = generate_payments(demo.SAMPLE_SEED, console._context.now(), (), 100)
+            write_samples(console._context, (), demo.TEAM, demo.render_pdf, payments)
+            demo_payments.register_payments(sandbox, payments)
             yield console, sandbox, payments
 
 
@@ -32,12 +33,12 @@ def test_maker_and_checker_give_money_back(at_work: tuple[Console, Sandbox, tupl
     console, sandbox, payments = at_work
     for provider, amount in (("paypay", "500"), ("atom", "5.00")):
         paid = next(made for made in payments if made.kind == "complete" and made.provider == provider)
-        with console.acting("op-a"):
+        with console.acting_as("op-a"):
             refund = console.refunds.request(RefundRequest(paid.id, amount, "デモの返金"))
-        with console.acting("lead-b"):
+        with console.acting_as("lead-b"):
             assert console.refunds.approve(refund.id).state is RefundState.SUBMITTED
             assert console.refunds.probe(refund.id).state is RefundState.COMPLETED
-        there = sandbox.control.money.payment(provider, paid.reference)
+        there = sandbox.control.payments_control.read_payment(provider, paid.reference)
         assert there["refunded_minor"] == 500
 
 
@@ -46,12 +47,14 @@ def test_a_payer_pays_by_itself(
 ) -> None:
     """One open payment is paid after a while; asking for it books it, and its order follows."""
     console, sandbox, payments = at_work
-    (waiting,) = (made for made in payments if made.kind == demo_payments.PAYS)
+    (waiting,) = (made for made in payments if made.kind == demo_payments.SELF_PAID_KIND)
     monkeypatch.setattr(demo_payments, "FAST_PAYER_SECONDS", 0.01)
-    with demo_payments.payer(sandbox, payments, fast=True):
-        money = sandbox.control.money
-        until(lambda: bool(money.payment(waiting.provider, waiting.reference)["captured_minor"]), "the payer pays")
-    with console.acting("op-a"):
+    with demo_payments.paying_customer(sandbox, payments, is_fast=True):
+        money = sandbox.control.payments_control
+        until(
+            lambda: bool(money.read_payment(waiting.provider, waiting.reference)["captured_minor"]), "the payer pays"
+        )
+    with console.acting_as("op-a"):
         assert console.payments.probe(waiting.id).state.value == "completed"
         assert console.payments.order(waiting.order_id or 0).record.state.value == "paid"
 
@@ -59,6 +62,6 @@ def test_a_payer_pays_by_itself(
 def test_what_is_worth_a_look_is_named(at_work: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
     """One payment of each kind, with the refund that waits where there is one."""
     _, _, payments = at_work
-    shown = {one["what"]: one for one in demo_payments.shown(payments)}
-    assert tuple(shown) == demo_payments.SHOWN
+    shown = {one["what"]: one for one in demo_payments.payments_json(payments)}
+    assert tuple(shown) == demo_payments.LISTED_KINDS
     assert shown["refund_asked"]["refunds"]

@@ -8,16 +8,16 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
-from tests.cli.paying import Desk
+from tests.cli.paying import PayingTerminal
 from tests.support.desks import environment
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
-    return Desk(tmp_path / "home", sandbox)
+def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+    return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def test_show_with_a_pack(desk: Desk, tmp_path: Path) -> None:
+def test_show_with_a_pack(desk: PayingTerminal, tmp_path: Path) -> None:
     """The record as always, and beside it where the pack is; without the option nothing is beside it."""
     payment = str(desk.paid())
     plain = desk.json("show", "payment", payment).data
@@ -34,7 +34,7 @@ def test_show_with_a_pack(desk: Desk, tmp_path: Path) -> None:
     assert verified["rows"] > 0
 
 
-def test_in_words(desk: Desk, tmp_path: Path) -> None:
+def test_in_words(desk: PayingTerminal, tmp_path: Path) -> None:
     """People read where it is, its hash, and that it is whole."""
     payment, file = str(desk.paid()), tmp_path / "case.zip"
     told = desk("show", "payment", payment, "--pack", str(file)).out.decode()
@@ -43,7 +43,7 @@ def test_in_words(desk: Desk, tmp_path: Path) -> None:
     assert "The evidence pack is whole" in desk("audit", "verify", "--pack", str(file)).out.decode()
 
 
-def test_a_file_is_never_replaced(desk: Desk, tmp_path: Path) -> None:
+def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:
     """Exit 2, and what was there stays."""
     file = tmp_path / "case.zip"
     file.write_bytes(b"mine")
@@ -52,7 +52,7 @@ def test_a_file_is_never_replaced(desk: Desk, tmp_path: Path) -> None:
     assert file.read_bytes() == b"mine"
 
 
-def test_a_tampered_pack_is_broken(desk: Desk, tmp_path: Path) -> None:
+def test_a_tampered_pack_is_broken(desk: PayingTerminal, tmp_path: Path) -> None:
     """Exit 3 audit_broken, with what doesn't fit; so is what is no pack at all."""
     payment, file, other = str(desk.paid()), tmp_path / "case.zip", tmp_path / "other.zip"
     desk.json("show", "payment", payment, "--pack", str(file))
@@ -67,7 +67,7 @@ def test_a_tampered_pack_is_broken(desk: Desk, tmp_path: Path) -> None:
     assert desk.json("audit", "verify", "--pack", str(tmp_path / "none.zip")).refused == (3, "audit_broken")
 
 
-def test_verifying_a_pack_opens_no_desk(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """Whoever is given one can check it without the database; without `--pack` it is the trail as ever."""
     file = tmp_path / "case.zip"
     desk.json("show", "payment", str(desk.paid()), "--pack", str(file))
@@ -77,7 +77,7 @@ def test_verifying_a_pack_opens_no_desk(desk: Desk, tmp_path: Path, sandbox: San
     assert set(desk.json("audit", "verify").data) == {"rows", "first_bad"}
 
 
-def test_an_operation_and_what_is_not_there(desk: Desk, tmp_path: Path) -> None:
+def test_an_operation_and_what_is_not_there(desk: PayingTerminal, tmp_path: Path) -> None:
     """Every kind takes the option; a record that isn't there leaves no file."""
     payment = desk.json("show", "payment", str(desk.paid())).data
     if payment["operation_id"]:

@@ -4,15 +4,16 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from console import cli_json
+from console.cli.json_output import results as cli_json
 from console.domain import records as r
-from console.domain import results
+from console.domain import service_results as results
+from console.domain.views.any_record import CreditCheckView, LookupResult, QueueItem, QueuePage, ResolveResult
 
 AT = datetime(2026, 11, 20, 3, 20, 1, 999_999, UTC)
 TEXT = "2026-11-20T03:20:01Z"
 
 
-def say(key: str, **facts: object) -> str:
+def translate(key: str, **facts: object) -> str:
     return f"{key}{sorted(facts)}" if facts else key
 
 
@@ -42,13 +43,13 @@ EXPLAINED = results.Explanation("verdict.a", "why.b", NEXT, {"n": 1})
 
 
 def through_json(value: dict[str, Any]) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(cli_json.document(value))
+    loaded: dict[str, Any] = json.loads(cli_json.json_line(value))
     return loaded
 
 
 def test_a_credit_check_has_the_promised_fields() -> None:
     """Names, types and instants of a credit check are those that programs rely on."""
-    encoded = through_json(cli_json.credit_check(CHECK, say))
+    encoded = through_json(cli_json.record_json(CHECK, translate))
     promised = {
         "kind": "credit-check", "id": 17, "corporation_number": "1180301018771", "client_id": "1",
         "state": "success", "certainty": "known", "credit_check_id": 12345, "company_name": "架空商事",
@@ -63,23 +64,29 @@ def test_a_credit_check_has_the_promised_fields() -> None:
 
 def test_work_without_a_reason_says_null() -> None:
     """No reason is null, not an empty sentence."""
-    assert cli_json.work(r.Work(), say)["reason"] is None
+    assert cli_json.work_json(r.Work(), translate)["reason"] is None
 
 
 def test_an_operation_has_the_promised_fields() -> None:
     """An operation names its subject as an object."""
-    encoded = through_json(cli_json.operation(OPERATION))
+    encoded = through_json(cli_json.record_json(OPERATION, translate))
     promised = {
-        "kind": "operation", "id": "op-1", "action": "credit-check.purchase",
-        "subject": {"kind": "credit-check", "id": 17}, "state": "calling", "operator": "op-a",
-        "desk": "desk-1", "started_at": TEXT, "ended_at": None,
-    }  # fmt: skip
+        "kind": "operation",
+        "id": "op-1",
+        "action": "credit-check.purchase",
+        "subject": {"kind": "credit-check", "id": 17},
+        "state": "calling",
+        "operator": "op-a",
+        "desk": "desk-1",
+        "started_at": TEXT,
+        "ended_at": None,
+    }
     assert {key: encoded[key] for key in promised} == promised
 
 
 def test_show_adds_history_and_next_step() -> None:
     """`show` is the record with timeline, evidence and a next step that is text."""
-    seen = results.CreditCheckView(
+    seen = CreditCheckView(
         CHECK,
         EXPLAINED,
         (r.TimelineEntry(AT, "op-a", "purchase", {"before": None, "at": AT}),),
@@ -89,7 +96,7 @@ def test_show_adds_history_and_next_step() -> None:
         r.LeaseHolder("credit_check_17", "lead-b", "desk-2", "host", 9, AT, AT),
         history=(CHECK,),
     )
-    encoded = through_json(cli_json.view(seen, say))
+    encoded = through_json(cli_json.record_view_json(seen, translate))
     assert encoded["id"] == 17
     assert encoded["timeline"][0]["detail"] == {"before": None, "at": TEXT}
     assert {"at", "who", "what", "detail"} <= encoded["timeline"][0].keys()
@@ -102,7 +109,7 @@ def test_show_adds_history_and_next_step() -> None:
 
 def test_a_lookup_lists_all_four_kinds() -> None:
     """Orders, payments and refunds are there, empty, whatever is found."""
-    encoded = through_json(cli_json.lookup(results.LookupResult("1180301018771", (CHECK,)), say))
+    encoded = through_json(cli_json.lookup_json(LookupResult("1180301018771", (CHECK,)), translate))
     assert encoded["corporation_number"] == "1180301018771"
     assert [record["id"] for record in encoded["credit_checks"]] == [17]
     assert (encoded["orders"], encoded["payments"], encoded["refunds"]) == ([], [], [])
@@ -110,8 +117,8 @@ def test_a_lookup_lists_all_four_kinds() -> None:
 
 def test_a_queue_page_says_why_and_since_when() -> None:
     """Items are records with why, next step and since; the cursor is null at the end."""
-    page = results.QueuePage("incomplete", (results.QueueItem(CHECK, EXPLAINED, AT),), None)
-    encoded = through_json(cli_json.queue_page(page, say))
+    page = QueuePage("incomplete", (QueueItem(CHECK, EXPLAINED, AT),), None)
+    encoded = through_json(cli_json.queue_page_json(page, translate))
     (item,) = encoded["items"]
     assert (encoded["queue"], encoded["next_cursor"]) == ("incomplete", None)
     assert (item["kind"], item["why"], item["since"]) == ("credit-check", "why.b['n']", TEXT)
@@ -121,7 +128,7 @@ def test_a_queue_page_says_why_and_since_when() -> None:
 def test_refetch_and_resolve_are_records_with_more() -> None:
     """`changed` and `documents`, and `awaiting`, stand beside the record's own fields."""
     document = r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True)
-    refetched = through_json(cli_json.refetched(results.RefetchResult(CHECK, ("pdf",), (document,)), say))
+    refetched = through_json(cli_json.refetch_json(results.RefetchResult(CHECK, ("pdf",), (document,)), translate))
     assert (refetched["id"], refetched["changed"]) == (17, ["pdf"])
     stored = refetched["documents"][0]
     assert (stored["path"], stored["sha256"], stored["bytes"], stored["current"]) == (
@@ -130,27 +137,29 @@ def test_refetch_and_resolve_are_records_with_more() -> None:
         700,
         True,
     )
-    resolved = through_json(cli_json.resolved(results.ResolveResult(CHECK, "second_person"), say))
+    resolved = through_json(cli_json.resolution_json(ResolveResult(CHECK, "second_person"), translate))
     assert resolved["awaiting"] == "second_person"
 
 
 def test_facts_of_an_error_are_plain_values() -> None:
     """Records, instants, sets and unknown objects in a detail become JSON; a record looks as always."""
     encoded = through_json(
-        cli_json.fact({"record": CHECK, "since": AT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, say)
+        cli_json.fact_json(
+            {"record": CHECK, "since": AT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, translate
+        )
     )
-    assert encoded["record"] == through_json(cli_json.credit_check(CHECK, say))
+    assert encoded["record"] == through_json(cli_json.record_json(CHECK, translate))
     assert (encoded["since"], encoded["clients"], encoded["state"]) == (TEXT, ["1"], "error")
 
 
 def test_long_facts_are_cut() -> None:
     """Ten megabytes that somebody pasted don't come back."""
-    assert len(cli_json.fact("9" * 10_000_000, say)) < 3_000
+    assert len(cli_json.fact_json("9" * 10_000_000, translate)) < 3_000
 
 
 def test_the_object_is_one_line_of_utf8_whatever_was_typed() -> None:
     """Lone surrogates become U+FFFD, Japanese stays readable, line breaks stay inside strings."""
-    line = cli_json.document({"text": "\udcff 与信\n🦊"})
+    line = cli_json.json_line({"text": "\udcff 与信\n🦊"})
     assert line.count(b"\n") == 1
     assert json.loads(line.decode()) == {"text": "\ufffd 与信\n🦊"}
     assert "与信".encode() in line

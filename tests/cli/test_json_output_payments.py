@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 
-from console import cli_json, cli_text_views
-from console.cli_service import provider_id, row_id
-from console.cli_writer import Voice
-from console.domain import order_records as o
-from console.domain import payment_results as views
+from console.cli.command import parse_provider_id, parse_row_id
+from console.cli.json_output import results as cli_json
+from console.cli.text_output import views as cli_text_views
+from console.cli.text_output.translator import Translator
+from console.domain.error_reasons import WindowReason
 from console.domain.errors import ConsoleError
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payments import records as o
+from console.domain.payments import service_results as views
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.results import AllowedAction, Explanation, LookupResult, NextStep
-from console.domain.saga_steps import seen
-from console.domain.worker_records import Saga, SagaState
+from console.domain.service_results import AllowedAction, Explanation, NextStep
+from console.domain.tasks.records import Saga
+from console.domain.tasks.saga_progress import saga_view
+from console.domain.tasks.states import SagaState
+from console.domain.views.any_record import LookupResult
 
 AT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 TEXT = "2026-11-20T03:20:01Z"
@@ -36,19 +40,19 @@ REFUND = o.Refund(
 )  # fmt: skip
 EXPLAINED = Explanation("verdict.a", "why.b", NextStep("next.c", {"at": AT}, "show refund 9"))
 SIDES = (
-    views.Side("ours", state="completed", minor=3300, currency="JPY", since=AT),
-    views.Side("provider", word="COMPLETED", minor=3301, currency="JPY", asked=AT, differs=("amount",)),
-    views.Side("order", there=False),
+    views.ComparedSide("ours", state="completed", minor=3300, currency="JPY", since=AT),
+    views.ComparedSide("provider", word="COMPLETED", minor=3301, currency="JPY", asked=AT, differs=("amount",)),
+    views.ComparedSide("order", there=False),
 )
-MONEY = views.MoneyStrip("JPY", 3300, 0, 0, 1000, 0, 300, 2000)
+MONEY = views.MoneyParts("JPY", 3300, 0, 0, 1000, 0, 300, 2000)
 
 
-def say(key: str, **facts: object) -> str:
+def translate(key: str, **facts: object) -> str:
     return key
 
 
 def told(value: dict[str, Any]) -> dict[str, Any]:
-    encoded = cli_json.document(value).decode()
+    encoded = cli_json.json_line(value).decode()
     assert CANARY not in encoded
     loaded: dict[str, Any] = json.loads(encoded)
     return loaded
@@ -60,12 +64,12 @@ def test_an_order_has_the_promised_fields() -> None:
         "kind": "order", "id": 3, "merch_txn_id": "ORD-1", "corporation_number": "1180301018771", "state": "pending",
         "currency": "JPY", "total_minor": 3300, "payment_ids": [5], "version": 1,
     }  # fmt: skip
-    assert promised.items() <= told(cli_json.order(ORDER, say)).items()
+    assert promised.items() <= told(cli_json.record_json(ORDER, translate)).items()
 
 
 def test_a_payment_has_the_promised_fields() -> None:
     """The payer is masked, whatever else is told."""
-    encoded = told(cli_json.payment(PAYMENT, say))
+    encoded = told(cli_json.record_json(PAYMENT, translate))
     promised = {
         "kind": "payment", "id": 5, "order_id": 3, "provider": "paypay", "merchant_payment_id": "ORD-1",
         "provider_payment_id": "0421", "corporation_number": "1180301018771", "payer": "****1234",
@@ -81,12 +85,12 @@ def test_a_payment_has_the_promised_fields() -> None:
 )
 def test_a_payer_is_masked(payer: str | None, shown: str | None) -> None:
     """The last four of a long text; nothing of a short one."""
-    assert cli_json.masked_payer(payer) == shown
+    assert o.masked_payer(payer) == shown
 
 
 def test_a_refund_has_the_promised_fields() -> None:
     """Maker, checkers and both keys are there from the first moment."""
-    encoded = told(cli_json.refund(REFUND, say))
+    encoded = told(cli_json.record_json(REFUND, translate))
     promised = {
         "kind": "refund", "id": 9, "payment_id": 5, "amount_minor": 1000, "currency": "JPY", "state": "requested",
         "certainty": "unknown", "maker": "op-a", "checkers": ["lead-b"], "provider_refund_key": None,
@@ -99,7 +103,7 @@ def test_a_refund_has_the_promised_fields() -> None:
 def test_a_lookup_lists_all_four_kinds() -> None:
     """Each under its name."""
     found = LookupResult("1180301018771", (), orders=(ORDER,), payments=(PAYMENT,), refunds=(REFUND,))
-    encoded = told(cli_json.lookup(found, say))
+    encoded = told(cli_json.lookup_json(found, translate))
     kinds = {name: [one["kind"] for one in encoded[name]] for name in ("orders", "payments", "refunds")}
     assert kinds == {"orders": ["order"], "payments": ["payment"], "refunds": ["refund"]}
 
@@ -110,12 +114,14 @@ def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
     view = views.PaymentView(
         PAYMENT, EXPLAINED, SIDES, MONEY, ORDER, (REFUND,), (), (), (), (action,), awaiting="second_person"
     )
-    encoded = told(cli_json.view(view, say))
+    encoded = told(cli_json.record_view_json(view, translate))
     assert (encoded["kind"], encoded["payer"], encoded["awaiting"]) == ("payment", "****1234", "second_person")
     assert encoded["next_step"] == {"text": "next.c", "command": "show refund 9", "code": "next.c"}
     assert [(side["name"], side["differs"]) for side in encoded["sides"]] == [
-        ("ours", []), ("provider", ["amount"]), ("order", []),
-    ]  # fmt: skip
+        ("ours", []),
+        ("provider", ["amount"]),
+        ("order", []),
+    ]
     assert encoded["money"]["refundable"] == 2000
     assert (encoded["order"]["kind"], encoded["refunds"][0]["kind"]) == ("order", "refund")
     assert (encoded["timeline"], encoded["evidence"]) == ([], [])
@@ -123,12 +129,12 @@ def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
 
 def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
     """The payment in it is masked as everywhere."""
-    hit = views.RadarHit("lookalike", {"n": 1}, "refund", 8, "asked twice")
+    hit = views.RiskSignal("lookalike", {"n": 1}, "refund", 8, "asked twice")
     view = views.RefundView(
-        REFUND, EXPLAINED, PAYMENT, ORDER, SIDES, MONEY, (hit,), (views.Check("window", True),),
+        REFUND, EXPLAINED, PAYMENT, ORDER, SIDES, MONEY, (hit,), (views.RuleCheck(WindowReason.WINDOW, True),),
         {"captured_minor": (3300, 3000)}, (), (), (), (),
     )  # fmt: skip
-    encoded = told(cli_json.view(view, say))
+    encoded = told(cli_json.record_view_json(view, translate))
     assert (encoded["kind"], encoded["payment"]["payer"], encoded["awaiting"]) == ("refund", "****1234", None)
     assert encoded["against"][0]["rule"] == "lookalike"
     assert encoded["checks"] == [{"rule": "window", "holds": True, "facts": {}}]
@@ -138,7 +144,7 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
 def test_an_order_is_shown_with_its_payments() -> None:
     """Nothing is awaited of an order."""
     view = views.OrderView(ORDER, EXPLAINED, (PAYMENT,), (REFUND,), ())
-    encoded = told(cli_json.view(view, say))
+    encoded = told(cli_json.record_view_json(view, translate))
     assert (encoded["kind"], encoded["awaiting"]) == ("order", None)
     assert (encoded["payments"][0]["id"], encoded["refunds"][0]["id"]) == (5, 9)
     assert encoded["timeouts"] == []
@@ -152,37 +158,44 @@ def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
         3, "payment_timeout", "payment", 5, SagaState.RUNNING, "expire_payment", facts, AT, AT, "unknown",
         AT + timedelta(minutes=5), 2,
     )  # fmt: skip
-    view = views.OrderView(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(seen(saga, names, AT),))
-    (one,) = told(cli_json.view(view, say))["timeouts"]
+    view = views.OrderView(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(saga_view(saga, names, AT),))
+    (one,) = told(cli_json.record_view_json(view, translate))["timeouts"]
     assert (one["payment_id"], one["state"], one["step"]) == (5, "running", "expire_payment")
     assert (one["reason"], one["attempts"]) == ("unknown", 2)
     assert [(step["name"], step["state"]) for step in one["steps"]] == [
-        ("ask_provider", "done"), ("expire_payment", "waiting"),
-    ]  # fmt: skip
-    _, first, second = cli_text_views._sagas(view.sagas, Voice())
+        ("ask_provider", "done"),
+        ("expire_payment", "waiting"),
+    ]
+    _, first, second = cli_text_views._saga_lines(view.sagas, Translator())
     assert first.strip().startswith("✓")
     assert second.strip().startswith("…")
 
 
 def test_records_in_a_refusal_are_masked_too() -> None:
     """What stands in the way is told as everywhere."""
-    assert told(cli_json.fact({"record": PAYMENT}, say))["record"]["payer"] == "****1234"
+    assert told(cli_json.fact_json({"record": PAYMENT}, translate))["record"]["payer"] == "****1234"
 
 
 def test_ids_as_they_are_typed() -> None:
     """A record's id is a number, a provider's id of AlarmBox too; that of a payment provider is its own text."""
-    assert (row_id("refund", "017"), provider_id("credit-check", "12345")) == (17, 12345)
-    assert provider_id("operation", "0421") == "0421"
-    assert (provider_id("refund", " RFD-1 "), provider_id("payment", "0421"), provider_id("refund", None)) == (
-        "RFD-1", "0421", None,
-    )  # fmt: skip
+    assert (parse_row_id("refund", "017"), parse_provider_id("credit-check", "12345")) == (17, 12345)
+    assert parse_provider_id("operation", "0421") == "0421"
+    assert (
+        parse_provider_id("refund", " RFD-1 "),
+        parse_provider_id("payment", "0421"),
+        parse_provider_id("refund", None),
+    ) == (
+        "RFD-1",
+        "0421",
+        None,
+    )
     for text in ("", "x", "１", "-1", "9" * 19, "1_0"):
         with pytest.raises(ConsoleError) as missing:
-            row_id("refund", text)
+            parse_row_id("refund", text)
         assert missing.value.code == "not_found"
         with pytest.raises(ConsoleError) as wrong:
-            provider_id("credit-check", text)
+            parse_provider_id("credit-check", text)
         assert wrong.value.code == "usage"
     for text in ("", " ", "返金", "a\nb", "x" * 65):
         with pytest.raises(ConsoleError):
-            provider_id("refund", text)
+            parse_provider_id("refund", text)

@@ -5,22 +5,23 @@ import json
 
 import pytest
 
-from console.cli_writer import Voice, Writer
-from console.domain.errors import ConsoleError
+from console.cli.output import Writer
+from console.cli.text_output.translator import Translator
+from console.domain.errors import ConsoleError, ErrorCode
 
 
 def told(writer: Writer) -> None:
-    writer.answer(lambda: {"n": 1}, lambda: ["one"])
+    writer.write_answer(lambda: {"n": 1}, lambda: ["one"])
 
 
 @pytest.mark.expects_log("a second answer is our bug")
 def test_only_the_first_answer_is_written() -> None:
     """What a program was told stays what the exit status says, whatever comes later."""
     out = io.StringIO()
-    writer = Writer(out, Voice(), as_json=True)
+    writer = Writer(out, Translator(), as_json=True)
     told(writer)
     told(writer)
-    writer.refuse(ConsoleError("not_found"))
+    writer.write_error(ConsoleError(ErrorCode.NOT_FOUND))
     assert json.loads(out.getvalue()) == {"ok": True, "data": {"n": 1}}
     assert writer.status == 0
 
@@ -28,9 +29,9 @@ def test_only_the_first_answer_is_written() -> None:
 def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFixture[str]) -> None:
     """The object said that it was ready; a later failure is told on stderr and by the status."""
     out = io.StringIO()
-    writer = Writer(out, Voice(), as_json=True)
-    writer.ready(lambda: {"url": "u"}, list)
-    writer.refuse(ConsoleError("internal_error", {"support_code": "ABC"}))
+    writer = Writer(out, Translator(), as_json=True)
+    writer.write_ready(lambda: {"url": "u"}, list)
+    writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, {"support_code": "ABC"}))
     assert (writer.status, len(out.getvalue().splitlines())) == (70, 1)
     assert "ABC" in capsys.readouterr().err
 
@@ -42,15 +43,15 @@ def test_a_refusal_without_words_is_told_by_its_code(monkeypatch: pytest.MonkeyP
     def broken(_: ConsoleError) -> str:
         raise FileNotFoundError("words")
 
-    out, voice = io.StringIO(), Voice()
-    monkeypatch.setattr(voice, "message", broken)
-    Writer(out, voice, as_json=True).refuse(ConsoleError("not_found"))
+    out, translator = io.StringIO(), Translator()
+    monkeypatch.setattr(translator, "error_message", broken)
+    Writer(out, translator, as_json=True).write_error(ConsoleError(ErrorCode.NOT_FOUND))
     assert json.loads(out.getvalue())["error"]["message"] == "not_found"
 
 
 def test_no_stdout_at_all_is_no_failure() -> None:
     """A process started without streams does its work all the same."""
-    writer = Writer(None, Voice(), as_json=True)
+    writer = Writer(None, Translator(), as_json=True)
     told(writer)
     assert writer.status == 0
 
@@ -60,8 +61,8 @@ def test_nothing_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None
     hostile = "\x1b[2J株式会社\u202eA\x00\r\x9b1m\u2066"
     shown = "\\x1b[2J株式会社\\u202eA\\x00\\x0d\\x9b1m\\u2066"
     out = io.StringIO()
-    writer = Writer(out, Voice(), as_json=False)
-    writer.answer(dict, lambda: [hostile, "two\nlines"])
-    writer.aside(hostile)
+    writer = Writer(out, Translator(), as_json=False)
+    writer.write_answer(dict, lambda: [hostile, "two\nlines"])
+    writer.write_to_stderr(hostile)
     assert out.getvalue() == f"{shown}\ntwo\nlines\n"
     assert capsys.readouterr().err == f"{shown}\n"

@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from console.cli_parser import HelpWanted, parse
-from console.cli_writer import wants_json
+from console.cli.output import wants_json
+from console.cli.parser import HelpRequest, parse_arguments
 from console.domain.errors import ConsoleError
 
 NUMBER = "1180301018771"
 
 
 def words(*given: str) -> dict[str, Any]:
-    return vars(parse(given, lambda key: key))
+    return vars(parse_arguments(given, lambda key: key))
 
 
 def refusal(*given: str) -> ConsoleError:
     with pytest.raises(ConsoleError) as caught:
-        parse(given, lambda key: key)
+        parse_arguments(given, lambda key: key)
     assert (caught.value.code, caught.value.exit_status) == ("usage", 2)
     assert caught.value.detail["problem"]
     return caught.value
@@ -147,7 +147,7 @@ def test_a_pasted_number_is_handed_on_whole() -> None:
 @pytest.mark.parametrize("given", [("--help",), ("-h",), ("lookup", "--help"), ("audit", "list", "-h")])
 def test_help_is_a_value_in_the_readers_words(given: tuple[str, ...]) -> None:
     """Help is raised, not printed, so that it leaves through the same writer as everything else."""
-    with pytest.raises(HelpWanted) as caught:
-        parse(given, lambda key: f"«{key}»")
+    with pytest.raises(HelpRequest) as caught:
+        parse_arguments(given, lambda key: f"«{key}»")
     assert caught.value.text.startswith("usage: support-console")
     assert "«cli.help" in caught.value.text

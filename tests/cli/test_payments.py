@@ -6,15 +6,15 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
-from tests.cli.paying import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, Desk
+from tests.cli.paying import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, PayingTerminal
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
-    return Desk(tmp_path / "home", sandbox)
+def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+    return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def test_import_books_what_the_provider_has(desk: Desk) -> None:
+def test_import_books_what_the_provider_has(desk: PayingTerminal) -> None:
     """Once, however often it is asked for; lookup, show and probe know it."""
     first = desk.paid()
     again = desk.json("payment", "import", "paypay", ORDER).data
@@ -25,7 +25,7 @@ def test_import_books_what_the_provider_has(desk: Desk) -> None:
         "known",
     )
     assert (again["captured_minor"], again["currency"], again["corporation_number"]) == (3300, "JPY", NUMBER)
-    assert again["provider_payment_id"] == desk.money.payment("paypay", ORDER)["id"]
+    assert again["provider_payment_id"] == desk.money.read_payment("paypay", ORDER)["id"]
     found = desk.json("lookup", NUMBER).data
     assert [one["id"] for one in found["payments"]] == [first]
     shown = desk.json("show", "payment", str(first)).data
@@ -37,41 +37,44 @@ def test_import_books_what_the_provider_has(desk: Desk) -> None:
     assert desk.json("probe", "payment", str(first)).data["state"] == "completed"
 
 
-def test_import_of_atoms(desk: Desk) -> None:
+def test_import_of_atoms(desk: PayingTerminal) -> None:
     """Found by its sum and day alone; without them the question can't be asked."""
     payment = desk.paid(ATOM_ORDER, 50_050, "atom")
     shown = desk.json("show", "payment", str(payment)).data
     assert (shown["provider"], shown["captured_minor"], shown["currency"]) == ("atom", 50_050, "INR")
-    desk.money.know("atom", "ORD2", 100)
+    desk.money.register_payment("atom", "ORD2", 100)
     assert desk.json("payment", "import", "atom", "ORD2").status == 2
 
 
-@pytest.mark.parametrize(("words", "refused"), [
-    (("paypay", "ORD-9"), (5, "provider_refused")),
-    (("paypay", "ORD 9"), (2, "usage")),
-    (("paypay", ORDER, "--corporation-number", "1180301018772"), (2, "invalid_corporation_number")),
-    (("atom", ATOM_ORDER, "--amount", "x", "--date", "2026-11-20"), (2, "invalid_amount")),
-    (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "2026-11-31"), (2, "usage")),
-    (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "２０２６-11-20"), (2, "usage")),
-    (("stripe", ORDER), (2, "usage")),
-])  # fmt: skip
-def test_import_is_refused(desk: Desk, words: tuple[str, ...], refused: tuple[int, str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (("paypay", "ORD-9"), (5, "provider_refused")),
+        (("paypay", "ORD 9"), (2, "usage")),
+        (("paypay", ORDER, "--corporation-number", "1180301018772"), (2, "invalid_corporation_number")),
+        (("atom", ATOM_ORDER, "--amount", "x", "--date", "2026-11-20"), (2, "invalid_amount")),
+        (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "2026-11-31"), (2, "usage")),
+        (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "２０２６-11-20"), (2, "usage")),
+        (("stripe", ORDER), (2, "usage")),
+    ],
+)
+def test_import_is_refused(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
     """What the provider doesn't have, and what is no question; nothing is booked."""
     assert desk.json("payment", "import", *words).refused == refused
     assert desk.json("lookup", NUMBER).data["payments"] == []
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_import_without_an_answer(desk: Desk, sandbox: Sandbox) -> None:
+def test_import_without_an_answer(desk: PayingTerminal, sandbox: Sandbox) -> None:
     """Unusable answers are 4, refused credentials 5, a provider out of reach 6."""
-    desk.money.know("paypay", ORDER, 3300)
+    desk.money.register_payment("paypay", ORDER, 3300)
     asked = ("payment", "import", "paypay", ORDER)
     for fault, refused in (
         ("other_order", (4, "outcome_unknown")),
         ("result:UNAUTHORIZED", (5, "provider_auth")),
         ("result:RATE_LIMIT", (5, "rate_limited")),
     ):
-        desk.control.fault(fault, call="paypay_payment")
+        desk.control.add_fault(fault, call="paypay_payment")
         assert desk.json(*asked).refused == refused, fault
     sandbox.stop()
     assert desk.json(*asked).refused == (6, "provider_unreachable")
@@ -84,21 +87,41 @@ def test_a_provider_that_is_not_set_up(terminal: Terminal) -> None:
     assert ending.error["detail"]["variable"] == "CONSOLE_PAYPAY_URL"
 
 
-def test_an_order_and_its_payment(desk: Desk) -> None:
+def test_an_order_and_its_payment(desk: PayingTerminal) -> None:
     """Orders are shown with their payments; asking about one asks about its payment."""
     order = desk.order("S-1", 3300)
     shown = desk.json("show", "order", str(order)).data
     assert (shown["kind"], shown["merch_txn_id"], shown["total_minor"]) == ("order", "S-1", 3300)
     assert (shown["payments"], shown["refunds"], shown["state"]) == ([], [], "pending")
     assert desk.json("lookup", NUMBER).data["orders"][0]["id"] == order
-    assert desk.json("probe", "order", str(order)).refused == (3, "nothing_to_resolve")
+    unpaid = desk.json("probe", "order", str(order))
+    assert unpaid.refused == (3, "nothing_to_resolve")
+    assert unpaid.error["detail"]["record"]["id"] == order
+    assert "order" in unpaid.error["message"]
     resolved = desk.json("resolve", "order", str(order), "--as", "paid", "--evidence", "seen")
     assert resolved.refused == (3, "nothing_to_resolve")
 
 
+@pytest.mark.expects_log("some endings are logged")
+def test_a_probe_of_an_order_speaks_of_the_order(desk: PayingTerminal) -> None:
+    """Whatever came of asking about its payments, the record is the order's, and the payment stands beside it."""
+    order = desk.order("S-2", 3300)
+    payment = desk.paid("S-2")
+    asked = desk.json("probe", "order", str(order)).data
+    assert (asked["kind"], asked["id"], asked["payment_ids"]) == ("order", order, [payment])
+    faults = {"result:UNAUTHORIZED": (5, "provider_auth"), "result:RATE_LIMIT": (5, "rate_limited")}
+    for fault, refused in faults.items():
+        desk.control.add_fault(fault, call="paypay_payment")
+        told = desk.json("probe", "order", str(order))
+        assert told.refused == refused
+        detail = told.error["detail"]
+        assert (detail["record"]["kind"], detail["record"]["id"]) == ("order", order)
+        assert detail["payment"]["id"] == payment
+
+
 @pytest.mark.parametrize("kind", ["payment", "order", "refund"])
 @pytest.mark.parametrize("id", ["99", "x", "１", "9" * 30])
-def test_records_that_are_not_there(desk: Desk, kind: str, id: str) -> None:
+def test_records_that_are_not_there(desk: PayingTerminal, kind: str, id: str) -> None:
     """No such record, for every command that takes one."""
     assert desk.json("show", kind, id).refused == (2, "not_found")
     assert desk.json("probe", kind, id).refused == (2, "not_found")
@@ -107,7 +130,7 @@ def test_records_that_are_not_there(desk: Desk, kind: str, id: str) -> None:
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_probe_of_a_payment(desk: Desk) -> None:
+def test_probe_of_a_payment(desk: PayingTerminal) -> None:
     """What the gateway says now; refused credentials and speed are 5, a gateway out of reach 6, nothing changes."""
     payment = str(desk.paid())
     before = desk.json("show", "payment", payment).data["version"]
@@ -115,22 +138,23 @@ def test_probe_of_a_payment(desk: Desk) -> None:
         ("result:UNAUTHORIZED", (5, "provider_auth")),
         ("result:RATE_LIMIT", (5, "rate_limited")),
     ):
-        desk.control.fault(fault, call="paypay_payment")
+        desk.control.add_fault(fault, call="paypay_payment")
         assert desk.json("probe", "payment", payment).refused == refused
-    with desk.control.down():
+    with desk.control.outage_during():
         assert desk.json("probe", "payment", payment).refused == (6, "provider_unreachable")
     assert desk.json("show", "payment", payment).data["version"] == before
 
 
-def test_resolve_of_a_payment(desk: Desk) -> None:
+def test_resolve_of_a_payment(desk: PayingTerminal) -> None:
     """Taken back by the bank: one person, as the gateway says so too; never what it denies."""
     payment = str(desk.paid(ATOM_ORDER, 50_000, "atom"))
     words = ("resolve", "payment", payment, "--as", "reversed", "--evidence", "their settlement list")
     assert desk.json("resolve", "payment", payment, "--as", "completed", "--evidence", "seen").refused == (
-        3, "nothing_to_resolve",
-    )  # fmt: skip
+        3,
+        "nothing_to_resolve",
+    )
     assert desk.json(*words).refused == (3, "evidence_mismatch")
-    desk.money.move("atom", ATOM_ORDER, "reversed")
+    desk.money.move_payment("atom", ATOM_ORDER, "reversed")
     taken_back = desk.json(*words).data
     assert (taken_back["state"], taken_back["certainty"], taken_back["awaiting"]) == ("reversed", "known", None)
     assert desk.ask(int(payment), "1.00").refused == (3, "exceeds_captured")
@@ -142,7 +166,7 @@ def test_resolve_of_a_payment(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_everything_is_told_in_words(desk: Desk, language: str) -> None:
+def test_everything_is_told_in_words(desk: PayingTerminal, language: str) -> None:
     """Each command speaks to people too; a key without words would be logged, and fail here."""
     desk.env |= {"CONSOLE_LANGUAGE": language}
     payment = desk.paid()

@@ -1,25 +1,31 @@
 """The command as a process of its own: streams, signals, encodings, and what it imports."""
 
+import gc
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
+from console.cli.window import pause_garbage_collection
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 
 NUMBER = "1180301018771"
 COMMAND = (sys.executable, "-m", "console")
-PATIENCE = 30.0
+PATIENCE = 100.0
 
 
 def variables(terminal: Terminal, **more: str) -> dict[str, str]:
@@ -30,18 +36,26 @@ def run(
     terminal: Terminal, *words: str, stdout: Any = subprocess.PIPE, **more: str
 ) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        [*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-        env=variables(terminal, **more), timeout=PATIENCE, check=False,
-    )  # fmt: skip
+        [*COMMAND, *words],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=variables(terminal, **more),
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 @contextmanager
 def started(terminal: Terminal, *words: str, **more: str) -> "Iterator[subprocess.Popen[bytes]]":
     """A process that is ended with the block, whatever happens in it."""
     with subprocess.Popen(
-        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+        [*COMMAND, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         env=variables(terminal, **more),
-    ) as process:  # fmt: skip
+    ) as process:
         try:
             yield process
         finally:
@@ -57,7 +71,7 @@ def test_a_reader_that_left_changes_nothing(terminal: Terminal, sandbox: Sandbox
     finally:
         os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
-    assert sandbox.ledger.count(NUMBER) == 1
+    assert sandbox.ledger.count_of_number(NUMBER) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
@@ -75,8 +89,11 @@ def test_bytes_that_are_no_utf8_are_refused(terminal: Terminal) -> None:
     for locale in ("C", "C.UTF-8", "en_US.ISO-8859-1"):
         ended = subprocess.run(
             [*map(os.fsencode, COMMAND), b"--json", b"lookup", b"118\xff\xfe\xf0\x9f\xa6\x8a"],
-            capture_output=True, env=variables(terminal, LC_ALL=locale), timeout=PATIENCE, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            env=variables(terminal, LC_ALL=locale),
+            timeout=PATIENCE,
+            check=False,
+        )
         answer = json.loads(ended.stdout.decode("utf-8"))
         assert (ended.returncode, answer["error"]["detail"]["reason"]) == (2, "CHARACTER")
 
@@ -90,9 +107,9 @@ def test_japanese_is_printed_in_any_locale(terminal: Terminal) -> None:
 
 def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
     """Ctrl+C while the provider is asked: exit 4 with one object; a new process finds the record, unknown."""
-    sandbox.control.fault("hang", call="purchase", times=1)
+    sandbox.control.add_fault("hang", call="purchase", times=1)
     with started(terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1") as process:
-        reached = sandbox.control.wait(PATIENCE / 2, held=1)
+        reached = sandbox.control.wait_until_reached(PATIENCE / 2, held=1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     assert reached, err
@@ -100,7 +117,48 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
     assert (process.returncode, answer["error"]["code"]) == (4, "outcome_unknown")
     assert b"Traceback" not in err
     assert terminal.json("purchase", NUMBER, "--client", "1").refused == (3, "already_purchased")
-    assert sandbox.ledger.total == 0
+    assert sandbox.ledger.charge_count == 0
+
+
+def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Pressed until the answer is there: the first one ends the call, and none cuts the answer off."""
+    sandbox.control.add_fault("hang_after_charge", call="purchase", times=1)
+    with started(terminal, "--json", "purchase", NUMBER, "--client", "1") as process:
+        assert sandbox.control.wait_until_reached(PATIENCE / 2, held=1)
+        assert process.stdout is not None
+        pressed = 0
+        deadline = time.monotonic() + PATIENCE
+        while not select.select([process.stdout], [], [], 0.005)[0]:
+            assert time.monotonic() < deadline
+            process.send_signal(signal.SIGINT)
+            pressed += 1
+        out, err = process.communicate(timeout=PATIENCE)
+    assert b"Traceback" not in err
+    assert (process.returncode, json.loads(out)["error"]["code"]) == (4, "outcome_unknown")
+    assert pressed > 1
+    assert terminal.json("purchase", NUMBER, "--client", "1").refused == (3, "already_purchased")
+    assert sandbox.ledger.charge_count == 1
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_ctrl_c_twice_before_anything_has_begun(
+    terminal: Terminal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, wrapped: bool
+) -> None:
+    """While the program still loads: nothing was sent, so it is neither unknown nor a bug, and no record is named."""
+
+    class Pressed:
+        def __set_name__(self, _owner: object, _name: str) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def loading(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        if wrapped:
+            type("Loaded", (), {"field": Pressed()})
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("console.app.open_console", loading)
+    assert terminal.json("purchase", NUMBER, "--client", "1").refused == (6, "interrupted")
+    assert sandbox.ledger.charge_count == 0
 
 
 def test_a_bug_is_status_70_with_a_support_code(terminal: Terminal, sandbox: Sandbox) -> None:
@@ -110,7 +168,7 @@ def test_a_bug_is_status_70_with_a_support_code(terminal: Terminal, sandbox: San
     assert (ended.returncode, error["code"]) == (70, "internal_error")
     assert error["detail"]["support_code"].encode() in ended.stderr
     assert b"Traceback" in ended.stderr
-    assert sandbox.ledger.total == 0
+    assert sandbox.ledger.charge_count == 0
 
 
 def test_the_sandbox_says_where_it_is_and_ends_politely(terminal: Terminal) -> None:
@@ -137,19 +195,79 @@ def test_without_a_display_the_window_says_what_works(terminal: Terminal) -> Non
     assert b"Traceback" not in ended.stderr
 
 
+HEAVY = {"PySide6", "requests", "urllib3", "keyring", "alembic", "cryptography", "pypdfium2", "http.client"}
+# Modules that make tens of dataclasses, enumerations or statements. A lookup needs none of their names at run time.
+UNUSED_BY_LOOKUP = {
+    "console.domain.error_details",
+    "console.domain.service_results",
+    "console.domain.payments.service_results",
+    "console.domain.tasks.records",
+    "console.services.guarded.operation",
+    "console.services.guarded.pipeline",
+    "console.store.alerts.alerts",
+    "console.store.operations.leases",
+    "console.store.operations.lost_operations",
+    "console.store.operations.request_ids",
+    "console.store.schema.payments",
+    "console.store.schema.worker",
+    "console.wiring.services",
+}
+UNUSED_BY_HELP = {"console.domain.records", "console.domain.payments.records", "console.cli.registry"}
+UNUSED_BY_FIRST_FRAME = {"console.domain.error_reasons", "console.wording.catalogue", "argparse", "secrets"}
+
+
+def modules_after(terminal: Terminal, program: str, *words: str) -> set[str]:
+    """The names of the modules that a new Python has loaded at the end of this program."""
+    ended = subprocess.run(
+        [sys.executable, "-c", f"import sys; {program}; print(*sys.modules, file=sys.stderr)", *words],
+        capture_output=True,
+        env=variables(terminal),
+        timeout=PATIENCE,
+        check=False,
+    )
+    return set(ended.stderr.decode().splitlines()[-1].split())
+
+
 def test_a_plain_command_imports_nothing_heavy(terminal: Terminal) -> None:
-    """A lookup needs neither Qt nor HTTP nor keyring nor migrations nor cryptography; bad words not even SQL."""
+    """A lookup needs neither Qt nor HTTP nor keyring nor migrations nor cryptography, and of ours nothing that only
+    writes; bad words and a help page not even SQL.
+    """
     terminal.json("lookup", NUMBER)
-    program = "import sys; from console.cli import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
-    heavy = {"PySide6", "requests", "urllib3", "keyring", "alembic", "cryptography", "pypdfium2", "http.client"}
-    for words, more in ((("lookup", NUMBER), set()), (("queue", "nonsense"), {"sqlalchemy", "sqlite3"})):
-        ended = subprocess.run(
-            [sys.executable, "-c", program, "--json", *words], capture_output=True, env=variables(terminal),
-            timeout=PATIENCE, check=False,
-        )  # fmt: skip
-        loaded = set(ended.stderr.decode().split())
-        assert "console.cli_parser" in loaded
-        assert not loaded & (heavy | more)
+    no_database = {"sqlalchemy", "sqlite3", "console.app"}
+    for words, unused in (
+        (("--json", "lookup", NUMBER), UNUSED_BY_LOOKUP),
+        (("--json", "queue", "nonsense"), UNUSED_BY_LOOKUP | no_database),
+        (("--help",), UNUSED_BY_LOOKUP | no_database | UNUSED_BY_HELP),
+    ):
+        loaded = modules_after(terminal, "from console.cli.main import main; main(sys.argv[1:])", *words)
+        assert "console.cli.parser" in loaded
+        assert loaded & (HEAVY | unused) == set()
+
+
+def test_the_window_imports_little_before_its_first_frame(terminal: Terminal) -> None:
+    """The command and the settings are loaded before Qt; each of their imports delays the first frame."""
+    steps = ("from console.cli.main import main", "from console.settings.settings import Settings", "Settings.load()")
+    loaded = modules_after(terminal, "; ".join(steps))
+    assert "console.providers.paypay.plugin" in loaded
+    assert loaded & (HEAVY | UNUSED_BY_LOOKUP | UNUSED_BY_HELP | UNUSED_BY_FIRST_FRAME) == set()
+
+
+def test_no_garbage_is_collected_until_the_window_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collection stops for the block, and afterwards is as it was, also after an error."""
+    calls: list[str] = []
+    for name in ("enable", "disable"):
+        monkeypatch.setattr(gc, name, partial(calls.append, name))
+    for was_enabled in (True, False):
+        monkeypatch.setattr(gc, "isenabled", lambda enabled=was_enabled: enabled)
+        with pytest.raises(ValueError, match="settings"), pause_garbage_collection():
+            raise ValueError("settings")
+    assert calls == ["disable", "enable", "disable"]
+
+
+def test_every_module_that_a_start_must_not_load_exists() -> None:
+    """A renamed module would be absent from every start, and its check would prove nothing."""
+    for name in UNUSED_BY_LOOKUP | UNUSED_BY_HELP | UNUSED_BY_FIRST_FRAME:
+        assert find_spec(name) is not None, name
 
 
 # ---- the demo
@@ -190,9 +308,12 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
     """Without a display, in a terminal: commands of this desk can be typed, people switched, and exit ends it."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, "demo", "--fast-clock"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [*COMMAND, "demo", "--fast-clock"],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env=variables(terminal, **WITHOUT_DISPLAY),
-    ) as process:  # fmt: skip
+    ) as process:
         try:
             os.close(theirs)
             os.write(ours, b"--json purchase 9980000000001 --client 1\nas lead-b\n--json audit list\nexit\n")

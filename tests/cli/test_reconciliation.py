@@ -1,13 +1,16 @@
 """`reconcile` from the terminal: the counts and cases that programs read, in words too, and every refusal."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from console.app import open_console
 from console.sandbox.server import Sandbox
-from console.settings import Settings
-from tests.cli.paying import Desk
+from console.services.payment_intake.daily_files import ReconFiles
+from console.settings.settings import Settings
+from console.store.payments.events import PaymentEvent
+from tests.cli.paying import PayingTerminal
 from tests.support.payment_desks import Scene
 from tests.support.places import SqlitePlace
 from tests.support.recon_scene import Days
@@ -16,11 +19,11 @@ SHAPE = {"matched", "imported", "missing_there", "different_state", "different_a
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
-    return Desk(tmp_path / "home", sandbox)
+def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+    return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def planted(desk: Desk, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True) -> str:
+def planted(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True) -> str:
     """A day with a payment that only they have and one that only we have; its name."""
     place = SqlitePlace(tmp_path)
     place.file = desk.home / "console.db"
@@ -35,7 +38,7 @@ def planted(desk: Desk, tmp_path: Path, sandbox: Sandbox, *, announced: bool = T
     return days.day.isoformat()
 
 
-def test_counts_and_cases(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_counts_and_cases(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """The fixed names, the cases as alerts are listed, once more the same."""
     day = planted(desk, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day)
@@ -56,8 +59,30 @@ def test_counts_and_cases(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> None:
     assert case["id"] in {one["id"] for one in listed}
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",), ("--request-id", "one")])
+def test_stopped_before_its_end(
+    desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    """Counts of a part are no answer: the command is told that it was stopped, and the next one goes on."""
+    day = planted(desk, tmp_path, sandbox)
+    words = ("reconcile", "paypay", "--from", day, "--to", day, *more)
+    plain = ReconFiles.download_file
+
+    def stopped(self: ReconFiles, event: PaymentEvent) -> bytes:
+        content = plain(self, event)
+        signal.raise_signal(signal.SIGINT)
+        return content
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ReconFiles, "download_file", stopped)
+        assert desk.json(*words).refused == (6, "interrupted")
+    told = desk.json(*words).data
+    assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
+    assert "duplicate" not in told
+
+
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_in_words(desk: Desk, tmp_path: Path, sandbox: Sandbox, language: str) -> None:
+def test_in_words(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str) -> None:
     """Counts, each difference, and what waits for a person."""
     day = planted(desk, tmp_path, sandbox)
     ending = desk("reconcile", "paypay", "--from", day, "--to", day, LANGUAGE=language)
@@ -67,7 +92,7 @@ def test_in_words(desk: Desk, tmp_path: Path, sandbox: Sandbox, language: str) -
     assert "queue review" in lines[-1]
 
 
-def test_nothing_was_announced(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_nothing_was_announced(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """Nobody knows: exit 4, with the day and what to do next."""
     day = planted(desk, tmp_path, sandbox, announced=False)
     ending = desk.json("reconcile", "paypay", "--from", day, "--to", day)
@@ -88,12 +113,12 @@ def test_nothing_was_announced(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> 
         (("stripe", "--from", "2020-01-01", "--to", "2020-01-01"), (2, "not_found")),
     ],
 )
-def test_what_is_no_question(desk: Desk, words: tuple[str, ...], refused: tuple[int, str]) -> None:
+def test_what_is_no_question(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
     """Nothing is asked, nothing is written."""
     assert desk.json("reconcile", *words).refused == refused
 
 
-def test_who_may_not(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_who_may_not(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """Reconciling books payments: an auditor may not."""
     day = planted(desk, tmp_path, sandbox)
     place = SqlitePlace(tmp_path)

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, SECOND, Desk
+from tests.cli.paying import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, SECOND, PayingTerminal
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
-    return Desk(tmp_path / "home", sandbox)
+def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+    return PayingTerminal(tmp_path / "home", sandbox)
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_asked_for_approved_sent_and_done(desk: Desk, provider: str) -> None:
+def test_asked_for_approved_sent_and_done(desk: PayingTerminal, provider: str) -> None:
     """By two people; the provider's ledger has it once, under the key that was stored before."""
     number = ORDER if provider == "paypay" else ATOM_ORDER
     payment = desk.paid(number, 500_000, provider)
@@ -29,7 +29,7 @@ def test_asked_for_approved_sent_and_done(desk: Desk, provider: str) -> None:
     assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
     shown = desk.json("show", "refund", str(asked["id"])).data
     assert shown["payment"]["refunded_minor"] == asked["amount_minor"]
-    (there,) = desk.money.refunds()
+    (there,) = desk.money.read_refunds()
     assert (there["key"], there["amount_minor"]) == (sent["provider_refund_key"], asked["amount_minor"])
     assert desk.json("queue", "refunds").data["items"] == []
     assert [one["state"] for one in desk.json("lookup", NUMBER).data["refunds"]] == ["completed"]
@@ -40,14 +40,14 @@ def test_asked_for_approved_sent_and_done(desk: Desk, provider: str) -> None:
     ("１０００", (2, "invalid_amount")), ("", (2, "invalid_amount")), ("1e3", (2, "invalid_amount")),
     ("1000000000000000001", (2, "invalid_amount")), ("3301", (3, "exceeds_captured")),
 ])  # fmt: skip
-def test_amounts(desk: Desk, amount: str, refused: tuple[int, str]) -> None:
+def test_amounts(desk: PayingTerminal, amount: str, refused: tuple[int, str]) -> None:
     """Zero, negative, too fine, not ASCII, too large: 2; more than is left: 3. Nothing is reserved."""
     payment = desk.paid()
     assert desk.ask(payment, amount).refused == refused
     assert desk.json("show", "payment", str(payment)).data["reserved_minor"] == 0
 
 
-def test_who_may_decide(desk: Desk) -> None:
+def test_who_may_decide(desk: PayingTerminal) -> None:
     """Nobody about their own, however it is spelled; what is decided stays so; only the maker withdraws."""
     payment = desk.paid()
     refund = desk.ask(payment).data["id"]
@@ -61,11 +61,11 @@ def test_who_may_decide(desk: Desk) -> None:
     another = desk.ask(payment).data["id"]
     assert desk.decide("withdraw", another, by=MAKER).data["state"] == "withdrawn"
     assert desk.decide("reject", another, "--reason", "late").refused == (3, "already_decided")
-    assert desk.money.refunds() == []
+    assert desk.money.read_refunds() == []
     assert desk.json("show", "payment", str(payment)).data["left_minor"] == 3300
 
 
-def test_one_open_request_and_look_alikes(desk: Desk) -> None:
+def test_one_open_request_and_look_alikes(desk: PayingTerminal) -> None:
     """A second request waits for the first; the same sum again takes an intention."""
     payment = desk.paid()
     first = desk.ask(payment).data["id"]
@@ -77,7 +77,7 @@ def test_one_open_request_and_look_alikes(desk: Desk) -> None:
     assert desk.ask(payment, "1000", "--intended-repeat").data["state"] == "requested"
 
 
-def test_views_that_are_old(desk: Desk) -> None:
+def test_views_that_are_old(desk: PayingTerminal) -> None:
     """Who saw another version decides nothing, and is told what changed."""
     payment = desk.paid()
     stale = desk.ask(payment, "1000", "--saw", "0")
@@ -91,7 +91,7 @@ def test_views_that_are_old(desk: Desk) -> None:
         )
 
 
-def test_limits_and_windows(desk: Desk) -> None:
+def test_limits_and_windows(desk: PayingTerminal) -> None:
     """Beyond the table of limits, and beyond the provider's days."""
     large = desk.paid("ORD-L", 2_000_000)
     assert desk.ask(large, "1000001").refused == (3, "over_limit")
@@ -99,7 +99,7 @@ def test_limits_and_windows(desk: Desk) -> None:
     assert desk.ask(old).refused == (3, "outside_window")
 
 
-def test_a_large_one_takes_two_and_cools_off(desk: Desk) -> None:
+def test_a_large_one_takes_two_and_cools_off(desk: PayingTerminal) -> None:
     """The first approver leaves it requested, the same one again is refused, the second starts the cooling-off."""
     payment = desk.paid(minor=900_000)
     refund = desk.ask(payment, "600000").data["id"]
@@ -108,29 +108,34 @@ def test_a_large_one_takes_two_and_cools_off(desk: Desk) -> None:
     assert desk.decide("approve", refund).refused == (3, "same_person")
     whole = desk.decide("approve", refund, by=SECOND).data
     assert (whole["state"], whole["checkers"]) == ("approved", [CHECKER, SECOND])
-    assert desk.money.refunds() == []
+    assert desk.money.read_refunds() == []
 
 
-def test_a_cooling_off_by_setting(desk: Desk) -> None:
+def test_a_cooling_off_by_setting(desk: PayingTerminal) -> None:
     """For every refund on loopback; then its checker, or the worker, sends it."""
     desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600"}
     refund = desk.ask(desk.paid()).data["id"]
     assert desk.decide("approve", refund).data["state"] == "approved"
-    assert desk.money.refunds() == []
+    assert desk.money.read_refunds() == []
 
 
 @pytest.mark.expects_log("some endings are logged")
-@pytest.mark.parametrize(("fault", "refused", "known"), [
-    ("result:CANCELED_USER", (5, "provider_refused"), ("failed", "known")),
-    ("result:UNAUTHORIZED", (5, "provider_auth"), ("approved", "known")),
-    ("result:RATE_LIMIT", (5, "rate_limited"), ("approved", "known")),
-    ("result:SERVICE_ERROR", (4, "outcome_unknown"), ("submitting", "unknown")),
-    ("reset_after_charge", (4, "outcome_unknown"), ("submitting", "unknown")),
-])  # fmt: skip
-def test_each_ending_has_its_status(desk: Desk, fault: str, refused: tuple[int, str], known: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("fault", "refused", "known"),
+    [
+        ("result:CANCELED_USER", (5, "provider_refused"), ("failed", "known")),
+        ("result:UNAUTHORIZED", (5, "provider_auth"), ("approved", "known")),
+        ("result:RATE_LIMIT", (5, "rate_limited"), ("approved", "known")),
+        ("result:SERVICE_ERROR", (4, "outcome_unknown"), ("submitting", "unknown")),
+        ("reset_after_charge", (4, "outcome_unknown"), ("submitting", "unknown")),
+    ],
+)
+def test_each_ending_has_its_status(
+    desk: PayingTerminal, fault: str, refused: tuple[int, str], known: tuple[str, str]
+) -> None:
     """Refused, not sent or unknown, with the record as it is then."""
     refund = desk.ask(desk.paid()).data["id"]
-    desk.control.fault(fault, call="paypay_refund")
+    desk.control.add_fault(fault, call="paypay_refund")
     ending = desk.decide("approve", refund)
     assert ending.refused == refused
     record = ending.error["detail"]["record"]
@@ -138,25 +143,25 @@ def test_each_ending_has_its_status(desk: Desk, fault: str, refused: tuple[int, 
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_an_unknown_one_is_asked_about(desk: Desk) -> None:
+def test_an_unknown_one_is_asked_about(desk: PayingTerminal) -> None:
     """The answer was lost; a probe finds it under its key. Nothing else of the payment is asked for meanwhile."""
     payment = desk.paid()
     refund = desk.ask(payment).data["id"]
-    desk.control.fault("reset_after_charge", call="paypay_refund")
+    desk.control.add_fault("reset_after_charge", call="paypay_refund")
     assert desk.decide("approve", refund).status == 4
     assert [one["id"] for one in desk.json("queue", "unknown").data["items"]] == [refund]
     assert desk.ask(payment, "7").refused == (3, "in_progress")
     assert desk.json("show", "refund", str(refund)).data["next_step"]["text"]
     assert desk.json("probe", "refund", str(refund)).data["state"] == "completed"
-    assert len(desk.money.refunds()) == 1
+    assert len(desk.money.read_refunds()) == 1
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_two_people_say_that_it_failed(desk: Desk) -> None:
+def test_two_people_say_that_it_failed(desk: PayingTerminal) -> None:
     """Atom can't prove that a refund did not happen: two people can, with evidence, the second an approver."""
     payment = desk.paid(ATOM_ORDER, 50_000, "atom")
     refund = desk.ask(payment, "100.00").data["id"]
-    desk.control.fault("status:503", call="atom_refund")
+    desk.control.add_fault("status:503", call="atom_refund")
     assert desk.decide("approve", refund).status == 4
     words = ("resolve", "refund", str(refund), "--as", "failed", "--evidence", "not on their settlement list")
     first = desk.json(*words, OPERATOR=MAKER).data
@@ -170,10 +175,10 @@ def test_two_people_say_that_it_failed(desk: Desk) -> None:
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_out_of_reach_is_sent_again_with_its_key(desk: Desk, sandbox: Sandbox) -> None:
+def test_out_of_reach_is_sent_again_with_its_key(desk: PayingTerminal, sandbox: Sandbox) -> None:
     """Never sent: 6, approved, the same key the next time."""
     refund = desk.ask(desk.paid()).data["id"]
-    with desk.control.down():
+    with desk.control.outage_during():
         ending = desk.decide("approve", refund)
     assert ending.refused == (6, "provider_unreachable")
     record = ending.error["detail"]["record"]
@@ -182,10 +187,10 @@ def test_out_of_reach_is_sent_again_with_its_key(desk: Desk, sandbox: Sandbox) -
     assert key is not None
     sent = desk.decide("approve", refund).data
     assert (sent["state"], sent["provider_refund_key"]) == ("submitted", key)
-    assert [one["key"] for one in desk.money.refunds()] == [key]
+    assert [one["key"] for one in desk.money.read_refunds()] == [key]
 
 
-def test_sqlite_refunds_on_loopback_only(desk: Desk) -> None:
+def test_sqlite_refunds_on_loopback_only(desk: PayingTerminal) -> None:
     """Nothing there can enforce two people, so no real provider is reached."""
     payment = desk.paid()
     real = {"TIME_SCALE": "1", "PAYPAY_URL": "https://paypay.example", "OPERATOR": MAKER}
@@ -193,7 +198,7 @@ def test_sqlite_refunds_on_loopback_only(desk: Desk) -> None:
     assert desk.json(*words, **real).refused == (3, "not_allowed")
 
 
-def test_nobody_acts_without_a_name(desk: Desk) -> None:
+def test_nobody_acts_without_a_name(desk: PayingTerminal) -> None:
     """Commands that change a record need a person."""
     payment = desk.paid()
     words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "x")

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from console.settings import load_settings
+from console.settings.settings import load_settings
 from tests.cli.conftest import Terminal
 from tests.support.keyrings import DrawerKeyring
 from tests.support.places import Place
@@ -79,11 +79,49 @@ def test_the_doctor_says_that_nobody_has_signed_in(server: Terminal, keyring: Dr
     assert not checks["sign_in"]["ok"]
     assert "support-console sign-in" in checks["sign_in"]["next"]
     assert checks["home"]["ok"]
+    unseen = [checks[name] for name in ("operator", "database", "tasks")]
+    told = f"This can only be looked at once somebody has signed in to {PLACE}."
+    assert {check["message"] for check in unseen} == {told}
+    bad = [check for check in checks.values() if not check["ok"]]
+    assert {check["next"] for check in bad if check["name"] not in ("alarmbox", "store_key")} == {
+        checks["sign_in"]["next"]
+    }
     keyring.kept.update({ENTRY: "kept", f"account at {PLACE}": "op-a"})
     checks = {check["name"]: check for check in server.json("doctor").data["checks"]}
     assert (checks["sign_in"]["ok"], checks["operator"]["ok"]) == (True, True)
     assert checks["sign_in"]["message"] == f"op-a signs in to {PLACE}."
     assert not checks["database"]["ok"]
+    assert "database" in checks["tasks"]["message"], "no word of late tasks where nobody can look"
+
+
+def test_the_doctor_says_that_the_name_is_missing(server: Terminal) -> None:
+    """Not that the password is, which is there."""
+    for command in (("doctor",), ("db", "check")):
+        checks = server.json(*command, SECRET_DATABASE_PASSWORD="a password").data["checks"]
+        told = {check["next"] for check in checks if check["name"] in ("sign_in", "operator", "database", "tasks")}
+        (next_,) = told
+        assert "Set CONSOLE_OPERATOR" in next_
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (f"{URL}?ssl_ca=/nowhere.pem", "tls_file"),
+        (f"{URL}?ssl_ca={__file__}", "tls_file"),
+        (f"{URL}?ssl_cert={__file__}&ssl_key=/nowhere.pem", "tls_file"),
+        (f"{URL}?ssl_ca=/a.pem&ssl_ca=/b.pem", "unknown_option"),
+        ("mysql+pymysql://[::1/console", "database_form"),
+    ],
+)
+def test_an_address_that_cannot_be_used(server: Terminal, url: str, problem: str) -> None:
+    """Each is the setting's fault, said so by every command, and none of the program's or of the database's."""
+    login = {"OPERATOR": "op-a", "SECRET_DATABASE_PASSWORD": "a password"}
+    for command in (("lookup", "1180301018771"), ("db", "upgrade")):
+        ending = server.json(*command, DATABASE_URL=url, **login)
+        assert ending.refused == (2, "bad_profile")
+        assert ending.error["detail"]["problem"] == problem
+        assert "CONSOLE_DATABASE_URL" in ending.error["message"]
+    assert server.json("doctor", DATABASE_URL=url, **login).status == 0
 
 
 def test_without_a_keyring_nobody_types_a_password(server: Terminal) -> None:
@@ -184,17 +222,23 @@ def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring:
 def test_a_password_is_typed_without_an_echo() -> None:
     """At a real terminal the question appears and the answer doesn't."""
     code = (
-        "from console.cli_writer import Voice, Writer\n"
-        "from console.cli_sign_in import _password\n"
-        "got = _password(Writer(None, Voice(), as_json=False), 'op-a')\n"
+        "from console.cli.output import Writer\n"
+        "from console.cli.text_output.translator import Translator\n"
+        "from console.cli.sign_in import _read_password\n"
+        "got = _read_password(Writer(None, Translator(), as_json=False), 'op-a')\n"
         "print('length', len(got), flush=True)\n"
     )
     ours, theirs = pty.openpty()
     env = os.environ | {"CONSOLE_LANGUAGE": "en"}
     child = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True,
+        [sys.executable, "-c", code],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=env,
+        start_new_session=True,
         preexec_fn=_take_terminal,
-    )  # fmt: skip
+    )
     os.close(theirs)
     seen = b""
     while b"Password of op-a: " not in seen:

@@ -3,10 +3,11 @@
 import io
 import logging
 import sys
+from functools import partial
 
 import pytest
 
-from console.cli_log import BUG, log_on_stderr
+from console.cli.stderr_log import BUG_MARK, log_on_stderr
 
 LOG = logging.getLogger("console.test")
 MEANT = pytest.mark.expects_log("the log itself is what is tested")
@@ -16,7 +17,8 @@ def logged(monkeypatch: pytest.MonkeyPatch, *, tracebacks: bool = False, extra: 
     """What stands on stderr after a failure with a secret in it was logged."""
     err = io.StringIO()
     monkeypatch.setattr(sys, "stderr", err)
-    with log_on_stderr(tracebacks=tracebacks), log_on_stderr(tracebacks=tracebacks):
+    block = partial(log_on_stderr, tracebacks=tracebacks, events=False)
+    with block(), block():
         try:
             raise ValueError("canary")
         except ValueError:
@@ -29,14 +31,14 @@ def logged(monkeypatch: pytest.MonkeyPatch, *, tracebacks: bool = False, extra: 
 def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind and place, no traceback, nothing of what it carried, no forged line; and once, however deep the blocks."""
     text = logged(monkeypatch)
-    assert text.startswith("ERROR console.test: tolerated: a\\nforged\\u202eline (ValueError at test_cli_log.py:")
+    assert text.startswith("ERROR console.test: tolerated: a\\nforged\\u202eline (ValueError at test_stderr_log.py:")
     assert text.count("\n") == 1
     assert "canary" not in text
     assert "Traceback" not in text
 
 
 @MEANT
-@pytest.mark.parametrize(("tracebacks", "extra"), [(False, BUG), (True, None)])
+@pytest.mark.parametrize(("tracebacks", "extra"), [(False, BUG_MARK), (True, None)])
 def test_a_bug_has_its_traceback(
     monkeypatch: pytest.MonkeyPatch, tracebacks: bool, extra: dict[str, bool] | None
 ) -> None:

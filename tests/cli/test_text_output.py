@@ -6,39 +6,42 @@ from pathlib import Path
 
 import pytest
 
-from console import cli_json, cli_text
 from console.app import Console, open_console
-from console.cli_writer import Voice
-from console.demo import TEAM, render
-from console.sandbox import content
-from console.services.samples import Sample, generate
-from console.settings import Settings
+from console.cli.demo import TEAM, render_pdf
+from console.cli.json_output import results as cli_json
+from console.cli.text_output import results as cli_text
+from console.cli.text_output.translator import Translator
+from console.demo.samples import CheckSample, generate_checks, write_samples
+from console.sandbox.alarmbox import companies as content
+from console.settings.settings import Settings
 from tests.support.desks import environment
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[tuple[Console, list[Sample]]]:
+def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
     """A desk with one record of every kind to look at, among the others that they need."""
-    made = generate(3, datetime.now(UTC), lambda number: (content.company_name(number), content.verdict(number)), 300)
+    made = generate_checks(
+        3, datetime.now(UTC), lambda number: (content.company_name(number), content.credit_verdict(number)), 300
+    )
     with open_console(Settings.load(environment(tmp_path, "http://127.0.0.1:9"))) as console:
-        console.add_samples(made, TEAM, render)
+        write_samples(console._context, made, TEAM, render_pdf)
         yield console, list({sample.kind: sample for sample in made}.values())
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[Sample]], language: str) -> None:
+def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[CheckSample]], language: str) -> None:
     """Verdict, why and next step of whatever a desk may hold: no key without words (that would be logged), no empty
     place, before and after the due tasks have looked at it.
     """
     console, samples = desk
-    voice = Voice()
-    voice.language = language
+    translator = Translator()
+    translator.language = language
     for _ in range(2):
         for sample in samples:
             view = console.recovery.show("credit-check", str(sample.id))
-            text = "\n".join(cli_text.view(view, voice))
+            text = "\n".join(cli_text.record_view_lines(view, translator))
             assert not {"{", "None"} & set(text.split()), text
-            encoded = cli_json.view(view, voice)
+            encoded = cli_json.record_view_json(view, translator)
             assert encoded["next_step"]["text"]
             assert encoded["why"]
         console.recovery.run_due()
@@ -46,7 +49,7 @@ def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[Sample]
 
 def test_columns_stand_under_each_other() -> None:
     """A Japanese character takes two places; nothing trails behind the last column."""
-    lines = list(cli_text.table([("a", "与信", "x"), ("bbb", "ok", ""), ("", "", "y")]))
+    lines = list(cli_text.aligned_lines([("a", "与信", "x"), ("bbb", "ok", ""), ("", "", "y")]))
     assert lines == ["a    与信  x", "bbb  ok", "           y"]
-    assert list(cli_text.table([])) == []
-    assert list(cli_text.table([("a\nb", "c")])) == ["a b  c"]
+    assert list(cli_text.aligned_lines([])) == []
+    assert list(cli_text.aligned_lines([("a\nb", "c")])) == ["a b  c"]

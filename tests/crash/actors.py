@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.settings import Settings
+from console.settings.settings import Settings
 from tests.support.children import Pipe
 
 CLIENT = "1"

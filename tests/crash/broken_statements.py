@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from console.app import Console
-from console.store import desk_db
+from console.store.spool import sqlite_file as desk_db
 
 Trouble = Literal["full", "lost", "commit_lost", "desk_full", "deadlock", "lock_wait"]
 _WORDS: dict[Trouble, str] = {
@@ -101,7 +101,7 @@ def _connections(countdown: Countdown) -> type[sqlite3.Connection]:
 
 @contextmanager
 def _failing_desk(console: Console, countdown: Countdown) -> Iterator[None]:
-    console._desk.spool.close()  # the connections it has are of the other kind
+    console._context.spool.close()  # the connections it has are of the other kind
     plain = desk_db._Connection
 
     class Connection(plain):  # type: ignore[misc, valid-type]  # the class that connections have now
@@ -117,7 +117,7 @@ def _failing_desk(console: Console, countdown: Countdown) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(desk_db, "_Connection", Connection)
         yield
-    console._desk.spool.close()
+    console._context.spool.close()
 
 
 # Servers
@@ -145,8 +145,8 @@ def _failing_server(console: Console, countdown: Countdown) -> Iterator[None]:
         send(line, command, sql)
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("patience.AWAY_SECONDS", "engine.VERDICT_SECONDS"):
-            patch.setattr(f"console.store.{name}", _IMPATIENT_SECONDS)
+        for name in ("retry_policy.UNREACHABLE_RETRY_SECONDS", "engine.COMMIT_CHECK_SECONDS"):
+            patch.setattr(f"console.store.database.{name}", _IMPATIENT_SECONDS)
         console.database.close()
         patch.setattr(pymysql.connections.Connection, "_execute_command", breaking)
         yield

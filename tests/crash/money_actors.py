@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from console.app import Console, open_console
-from console.settings import Settings
+from console.settings.settings import Settings
 from tests.support.children import Pipe
 from tests.support.money_desks import ask, ending
 
@@ -29,6 +29,6 @@ _ACTS: Mapping[str, Callable[..., object]] = {
     "probe": lambda console, refund: console.refunds.probe(refund),
     "resolve": _resolve,
     "due": lambda console, _subject: console.recovery.run_due(),
-    "time_out": lambda console, payment: console._machinery._payments.timeouts.take(payment),
+    "time_out": lambda console, payment: console._service_builder._payment_builder.timeouts.run_now(payment),
     "notice": lambda console, post: console.payments.notice(post),
 }

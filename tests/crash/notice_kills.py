@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.app import Console
-from console.domain.order_records import NoticePost, OrderState, Payment
-from console.domain.truth import PAID
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import NoticePost, OrderState, Payment
 from console.sandbox.server import Sandbox
-from console.store import orders, payments
+from console.store.payments import orders, payments
 from tests.crash.money_actors import act
 from tests.support import money_truth
 from tests.support.children import crowd
@@ -23,9 +23,14 @@ KILLED = -9
 TOTAL = 3_000
 _CURRENCY = {"paypay": "JPY", "atom": "INR", "bank": "JPY"}
 _ASKED = (
-    "before_notice_tx", "after_notice_tx", "before_confirm", "after_confirm", "before_notice_end",
-    "before_order_move", "after_order_move",
-)  # fmt: skip
+    "before_notice_tx",
+    "after_notice_tx",
+    "before_confirm",
+    "after_confirm",
+    "before_notice_end",
+    "before_order_move",
+    "after_order_move",
+)
 STEPS: dict[str, tuple[str, ...]] = {
     "paypay": _ASKED,
     "atom": _ASKED,
@@ -48,20 +53,23 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
     clock, steps = MovedClock(), [(source, step) for source in sources for step in STEPS[source]]
     with Sandbox() as sandbox:
         extra = providers(sandbox.url) | {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
-        with place.opened(sandbox, clock, **extra) as console:
+        with (
+            place.opened(sandbox, clock, **extra) as console,
+            place.opened(sandbox, clock, person=place.taker, **extra) as taker,
+        ):
             cases = [_prepared(place, console, sandbox, *one, i) for i, one in enumerate(steps)]
-            told = [place.told(sandbox.url, FAILPOINT=f"{case.step}:1:kill", **extra) for case in cases]
+            told = [place.told(sandbox.url, place.taker, FAILPOINT=f"{case.step}:1:kill", **extra) for case in cases]
             for i in range(0, len(cases), 4):
                 _kill(cases[i : i + 4], told[i : i + 4])
             for i, case in enumerate(cases, seed):
-                _send_again(console, case, repeats=i % 2 == 0)
+                _send_again(taker, case, repeats=i % 2 == 0)
             for _ in range(3):
                 later(clock, sandbox, timedelta(minutes=5))
                 console.recovery.run_due()
             for case in cases:
                 _check(place, console, case)
             money_truth.check(console, sandbox)
-            console.audit.verify()
+            console.audit.verify_chains()
     return Counter(kills=len(cases))
 
 
@@ -72,17 +80,21 @@ def _prepared(place: Place, console: Console, sandbox: Sandbox, source: str, ste
     if source == "bank":
         return Case(source, step, number, _of_bank(number))
     ours = console.payments.start(order_id, source).payment.merchant_payment_id
-    sandbox.control.money.move(source, ours, "paid", notify=False)
-    _, body = sandbox.control.money.compose(source, ours)
+    sandbox.control.payments_control.move_payment(source, ours, "paid", notify=False)
+    _, body = sandbox.control.payments_control.compose_notice(source, ours)
     return Case(source, step, number, NoticePost(source, body, (), "127.0.0.1"))
 
 
 def _of_bank(number: str) -> NoticePost:
     now = datetime.now(UTC)
     told = {
-        "event_id": f"EV-{number}", "type": "payment.succeeded", "order_no": number, "amount": str(TOTAL),
-        "currency": "JPY", "occurred_at": now.isoformat(),
-    }  # fmt: skip
+        "event_id": f"EV-{number}",
+        "type": "payment.succeeded",
+        "order_no": number,
+        "amount": str(TOTAL),
+        "currency": "JPY",
+        "occurred_at": now.isoformat(),
+    }
     return signed("bank", json.dumps(told).encode(), now)
 
 
@@ -112,7 +124,7 @@ def _check(place: Place, console: Console, case: Case) -> None:
     assert found is not None
     assert len(mine) == 1, f"{len(mine)} payments: {case}"
     payment = mine[0]
-    assert payment.state in PAID, f"not booked: {case}: {payment}"
+    assert payment.state in PAID_STATES, f"not booked: {case}: {payment}"
     assert payment.captured_minor == TOTAL, f"{payment.captured_minor} booked: {case}"
     assert found.state is OrderState.PAID, f"its order is {found.state}: {case}: {payment}"
     events = place.sql(f"SELECT done FROM payment_events WHERE payment_id = {payment.id}")

@@ -41,12 +41,12 @@ def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -
 def fails_at(on: Stage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
     """How the action ended that met the trouble at its n-th statement; None when it has no such statement."""
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
-    matter = on.prepared(action)
+    target = on.prepared(action)
     with on.desk(action) as console:
         console.recovery.counts()  # opens the desk, so that only the action itself meets trouble
         with failing(console, nth, trouble, lasting=lasting) as countdown:
-            code = on.act(console, matter)
+            code = on.act(console, target)
             fired = countdown.fired
-    on.check_ending(matter, code, where)
-    on.settled(matter, code, where)
+    on.check_ending(target, code, where)
+    on.settled(target, code, where)
     return code if fired else None

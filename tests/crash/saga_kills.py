@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from console.app import Console
-from console.domain.saga_steps import SagaView
-from console.domain.worker_records import SagaState
+from console.domain.tasks.saga_progress import SagaView
+from console.domain.tasks.states import SagaState
 from console.sandbox.server import Sandbox
-from console.services.payment_probing import lease_name
+from console.services.payments.probe import lease_name
 from tests.crash.money_actors import act
 from tests.support import money_truth
 from tests.support.children import crowd
@@ -32,8 +32,14 @@ STEPS: dict[str, tuple[str, ...]] = {
     "paid in time": ("answered_ask_provider", "after_ask_provider"),
     "paid late": ("before_undo_expire_payment", "after_undo_expire_payment"),
 }
-_TRAIL = ("payment.expired", "payment.booked", "payment.expiry_undone", "order.cancelled", "order.stock_released",
-          "order.paid")  # fmt: skip
+_TRAIL = (
+    "payment.expired",
+    "payment.booked",
+    "payment.expiry_undone",
+    "order.cancelled",
+    "order.stock_released",
+    "order.paid",
+)
 
 
 @dataclass
@@ -68,8 +74,9 @@ def run(place: Place) -> Counter[str]:
         late = [case for case in cases if case.story == "paid late"]
         _kill(place, sandbox, late, "after_expire_payment")
         _pay(sandbox, late)
-        for case in late:
-            console.payments.notice(notice_of(sandbox.control.money, "paypay", case.number))
+        with place.opened(sandbox, clock, person=place.taker, **providers(sandbox.url)) as taker:
+            for case in late:
+                taker.payments.notice(notice_of(sandbox.control.payments_control, "paypay", case.number))
         _kill(place, sandbox, [case for case in cases if case not in late])
         until(lambda: not _held(console, late), "the leases of the dead", 15)
         _kill(place, sandbox, late)
@@ -80,7 +87,7 @@ def run(place: Place) -> Counter[str]:
         for case in cases:
             _check(place, console, case)
         money_truth.check(console, sandbox)
-        console.audit.verify()
+        console.audit.verify_chains()
     return Counter(kills=len(cases))
 
 
@@ -114,7 +121,7 @@ def _prepare(place: Place, console: Console, case: Case) -> None:
 
 def _pay(sandbox: Sandbox, cases: Sequence[Case]) -> None:
     for case in cases:
-        sandbox.control.money.move("paypay", case.number, "paid", notify=False)
+        sandbox.control.payments_control.move_payment("paypay", case.number, "paid", notify=False)
 
 
 def _kill(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | None = None) -> None:

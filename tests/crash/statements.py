@@ -20,8 +20,13 @@ TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
 ON_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
 NAMED = frozenset(("storage_full", "outcome_unknown", "database_unreachable", "database_locked", "bad_profile"))
 USUAL_PLACES: dict[Trouble, int] = {
-    "full": 60, "lost": 60, "commit_lost": 7, "desk_full": 7, "deadlock": 60, "lock_wait": 60,
-}  # fmt: skip
+    "full": 60,
+    "lost": 60,
+    "commit_lost": 7,
+    "desk_full": 7,
+    "deadlock": 60,
+    "lock_wait": 60,
+}
 (NUMBER,) = numbers(1)
 
 
@@ -76,7 +81,7 @@ def _fails_at(nth: int, place: Place, clock: HandClock, action: str, trouble: Tr
         truth.check_queues(fresh)
         assert truth.still_calling(fresh.database) == 0
         assert len(vendor.charges) == charged, f"bought again by due tasks, place {nth}"
-        fresh.audit.verify()
+        fresh.audit.verify_chains()
     return fired
 
 
@@ -94,7 +99,7 @@ def _prepare(console: Console, clock: HandClock, action: str) -> int:
 def _act(console: Console, action: str) -> str:
     try:
         if action == "refetch":
-            (bought,) = console.lookup.find(NUMBER).credit_checks
+            (bought,) = console.lookup.find_records(NUMBER).credit_checks
             console.credit_checks.refetch(bought.id)
         else:
             console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=action == "renewal"))

@@ -11,7 +11,7 @@ from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.settings import Settings
+from console.settings.settings import Settings
 from tests.crash.actors import CLIENT, pause_when_answered
 from tests.support import truth
 from tests.support.children import Child, crowd
@@ -58,7 +58,7 @@ def _stop(asleep: list[Stopped]) -> None:
 
 
 def _only(console: Console, number: str) -> CreditCheck:
-    (record,) = console.lookup.find(number).credit_checks
+    (record,) = console.lookup.find_records(number).credit_checks
     return record
 
 
@@ -91,7 +91,7 @@ def _wake(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[
         tally[f"told {one.child.report()}"] += 1
         assert one.child.ended() == 0
         after = _only(console, one.number)
-        (charge,) = sandbox.ledger.charges(one.number)
+        (charge,) = sandbox.ledger.charges_of_number(one.number)
         if one.decided:
             assert (after.state, after.certainty) == (before.state, before.certainty), f"overwritten: {after}"
             assert _contradicted(console, after.id) == 1
@@ -102,7 +102,7 @@ def _wake(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[
         tally["evidence"] += 1
     truth.check_claims(truth.rows(console.database))
     truth.check_queues(console)
-    console.audit.verify()
+    console.audit.verify_chains()
     return tally
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from console.app import open_console
-from console.settings import Settings
+from console.settings.settings import Settings
 from tests.support.children import Pipe, crowd
 from tests.support.places import Place
 

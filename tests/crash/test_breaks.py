@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.services.failpoints import FailpointReached
+from console.services.process.failpoints import FailpointReached
 from tests.support import refusals, truth
 from tests.support.children import Child, Pipe, crowd
 from tests.support.invented import numbers
@@ -46,7 +46,7 @@ def refusal(console: Console) -> ConsoleError:
 
 
 def only(console: Console) -> CreditCheck:
-    (record,) = console.lookup.find(NUMBER).credit_checks
+    (record,) = console.lookup.find_records(NUMBER).credit_checks
     return record
 
 
@@ -58,7 +58,7 @@ def test_raised_before_anything(place: Place, vendor: LedgerVendor, clock: HandC
     with place.desk(vendor, clock, FAILPOINT="before_tx1:1:raise") as console:
         with pytest.raises(FailpointReached):
             buy(console)
-        assert (console.lookup.find(NUMBER).credit_checks, vendor.charges) == ((), [])
+        assert (console.lookup.find_records(NUMBER).credit_checks, vendor.charges) == ((), [])
 
 
 @pytest.mark.parametrize("step", BEFORE_SENDING)
@@ -73,9 +73,7 @@ def test_raised_before_sending(place: Place, vendor: LedgerVendor, clock: HandCl
 
 @pytest.mark.expects_log("the failure is told")
 @pytest.mark.parametrize(("step", "settled"), [("after_send", "pending"), ("before_tx2", "success")])
-def test_raised_after_sending(
-    place: Place, vendor: LedgerVendor, clock: HandClock, step: str, settled: str
-) -> None:  # fmt: skip
+def test_raised_after_sending(place: Place, vendor: LedgerVendor, clock: HandClock, step: str, settled: str) -> None:
     """Exit 4 and still claimed; an answer that had arrived is delivered by the next due tasks."""
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         lost = refusal(console)
@@ -116,7 +114,7 @@ def hold_lock(pipe: Pipe, file: str) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that wait for a lock for a moment only."""
-    monkeypatch.setattr("console.store.sqlite_engine._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
+    monkeypatch.setattr("console.store.database.sqlite._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
 
 
 @pytest.fixture
@@ -144,7 +142,7 @@ def test_locked_before_the_claim(holder: Child, console: Console, vendor: Ledger
     take(holder)
     lost = refusal(console)
     assert (lost.code, lost.exit_status) == ("database_locked", 6)
-    assert (console.lookup.find(NUMBER).credit_checks, vendor.charges) == ((), [])
+    assert (console.lookup.find_records(NUMBER).credit_checks, vendor.charges) == ((), [])
     give(holder)
     assert buy(console).state == "success"
 
@@ -220,5 +218,5 @@ def test_read_only(console: Console, vendor: LedgerVendor) -> None:
     """A database that can't be written is refused by name, before anything is sent; reading goes on."""
     with told_to_each_connection(console, lambda: "query_only=ON"):
         lost = refusal(console)
-        assert console.lookup.find(NUMBER).credit_checks == ()
+        assert console.lookup.find_records(NUMBER).credit_checks == ()
     assert (lost.code, lost.exit_status, vendor.charges) == ("read_only", 3, [])

@@ -18,7 +18,7 @@ from tests.support.waiting import until
 
 
 def only(console: Console) -> CreditCheck:
-    (record,) = console.lookup.find(NUMBER).credit_checks
+    (record,) = console.lookup.find_records(NUMBER).credit_checks
     return record
 
 
@@ -46,7 +46,7 @@ def test_hanging_is_alive(place: Place, step: str, charges: int) -> None:
         until(lambda: only(console).certainty is Certainty.UNKNOWN, "its lease to run out")
         console.recovery.run_due()
         assert (only(console).state, only(console).certainty) == ("pending", "unknown")
-        assert sandbox.control.charges(NUMBER) == charges
+        assert sandbox.control.count_charges(NUMBER) == charges
 
 
 def _lasts(now: LeaseHolder | None, first: LeaseHolder, lease: timedelta) -> bool:

@@ -4,31 +4,31 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.order_records import Refund
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
 from tests.support.money_desks import ask, ending, newest
-from tests.support.money_stage import Matter, Stage, stage
+from tests.support.money_stage import ActionTarget, Stage, stage
 from tests.support.places import Place
 
 
-def believed_undone(on: Stage) -> Matter:
+def believed_undone(on: Stage) -> ActionTarget:
     """A refund that was sent and not answered, of which two later answers know nothing; it waits at the provider."""
-    matter = on.prepared("approve")
-    on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=matter.number)
-    assert ending(lambda: on.checker.refunds.approve(matter.refund)) == "outcome_unknown"
+    target = on.prepared("approve")
+    on.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=target.number)
+    assert ending(lambda: on.checker.refunds.approve(target.refund)) == "outcome_unknown"
     for _ in range(2):
         on.later(timedelta(seconds=30))
-        ending(lambda: on.maker.refunds.probe(matter.refund))
-    return matter
+        ending(lambda: on.maker.refunds.probe(target.refund))
+    return target
 
 
-def believed_undone_and_withdrawn(on: Stage) -> tuple[Matter, Refund]:
+def believed_undone_and_withdrawn(on: Stage) -> tuple[ActionTarget, Refund]:
     """The same, taken back in good faith; the refund as it is then."""
-    matter = believed_undone(on)
-    on.maker.refunds.withdraw(matter.refund)
-    withdrawn = newest(on.maker, matter.payment)
+    target = believed_undone(on)
+    on.maker.refunds.withdraw(target.refund)
+    withdrawn = newest(on.maker, target.payment)
     assert withdrawn is not None
-    return matter, withdrawn
+    return target, withdrawn
 
 
 def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
@@ -36,20 +36,20 @@ def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
     back would free its sum for another refund: only sending it, under its key, ends it.
     """
     with stage(place) as on:
-        matter = believed_undone(on)
-        undone = newest(on.maker, matter.payment)
+        target = believed_undone(on)
+        undone = newest(on.maker, target.payment)
         assert undone is not None
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
         on.arrive(undone.provider_refund_key)
-        on.maker.refunds.probe(matter.refund)
-        assert ending(lambda: on.maker.refunds.withdraw(matter.refund)) != "done", "its money is free, and gone"
-        assert ending(lambda: ask(on.maker, matter.payment)) == "in_progress"
-        assert ending(lambda: on.checker.refunds.submit(matter.refund)) == "done"
+        on.maker.refunds.probe(target.refund)
+        assert ending(lambda: on.maker.refunds.withdraw(target.refund)) != "done", "its money is free, and gone"
+        assert ending(lambda: ask(on.maker, target.payment)) == "in_progress"
+        assert ending(lambda: on.checker.refunds.submit(target.refund)) == "done"
         on.later()
         on.checker.recovery.run_due()
-        done = newest(on.maker, matter.payment)
+        done = newest(on.maker, target.payment)
         assert done is not None
-        assert (done.state, on.there(matter.number)) == (RefundState.COMPLETED, 1), done
+        assert (done.state, on.there(target.number)) == (RefundState.COMPLETED, 1), done
         on.checked()
 
 
@@ -58,10 +58,10 @@ def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) ->
     more of the payment is asked for.
     """
     with stage(place) as on:
-        matter, withdrawn = believed_undone_and_withdrawn(on)
+        target, withdrawn = believed_undone_and_withdrawn(on)
         on.arrive(withdrawn.provider_refund_key)
-        on.maker.refunds.probe(matter.refund)
-        assert ending(lambda: ask(on.maker, matter.payment)) == "in_progress"
+        on.maker.refunds.probe(target.refund)
+        assert ending(lambda: ask(on.maker, target.payment)) == "in_progress"
         on.checked()
 
 
@@ -70,36 +70,42 @@ def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -
     of the first one, and can't approve a second.
     """
     with stage(place) as on:
-        matter, withdrawn = believed_undone_and_withdrawn(on)
-        again = ask(on.maker, matter.payment)
+        target, withdrawn = believed_undone_and_withdrawn(on)
+        again = ask(on.maker, target.payment)
         on.arrive(withdrawn.provider_refund_key)
         assert ending(lambda: on.checker.refunds.approve(again.id)) != "done"
-        assert on.there(matter.number) == 1
+        assert on.there(target.number) == 1
         on.checked()
 
 
-@pytest.mark.parametrize("arrives", [True, False], ids=["it_arrives", "it_never_came"])
-def test_while_the_provider_says_nothing_the_next_one_is_not_sent(place: Place, arrives: bool) -> None:
+@pytest.mark.parametrize(
+    ("arrives", "silence", "told"),
+    [(True, "status:503", "provider_answer_unusable"), (False, "refuse", "provider_unreachable")],
+    ids=["it_arrives", "it_never_came"],
+)
+def test_while_the_provider_says_nothing_the_next_one_is_not_sent(
+    place: Place, arrives: bool, silence: str, told: str
+) -> None:
     """Silence at the approval is no word that the first one didn't happen: the next waits until there is one, and is
-    sent by itself then, or not at all.
+    sent by itself then, or not at all. A provider that answered without saying anything was not out of reach.
     """
     with stage(place) as on:
-        matter, withdrawn = believed_undone_and_withdrawn(on)
-        again = ask(on.maker, matter.payment)
+        target, withdrawn = believed_undone_and_withdrawn(on)
+        again = ask(on.maker, target.payment)
         silent = ("paypay_payment", "paypay_refund_details")
-        on.sandbox.control.faults(*({"action": "status:503", "call": call, "times": 100} for call in silent))
-        assert ending(lambda: on.checker.refunds.approve(again.id)) == "provider_unreachable"
+        on.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))
+        assert ending(lambda: on.checker.refunds.approve(again.id)) == told
         if arrives:
             on.arrive(withdrawn.provider_refund_key)
-        assert on.there(matter.number) == arrives
+        assert on.there(target.number) == arrives
         on.later()
         on.checker.recovery.run_due()
-        assert on.there(matter.number) == arrives, "sent without the provider's word"
+        assert on.there(target.number) == arrives, "sent without the provider's word"
         on.sandbox.control.clear_faults()
         on.later()
         on.checker.recovery.run_due()
-        last = newest(on.maker, matter.payment)
+        last = newest(on.maker, target.payment)
         assert last is not None
         ends = RefundState.APPROVED if arrives else RefundState.SUBMITTED
-        assert (last.state, on.there(matter.number)) == (ends, 1)
+        assert (last.state, on.there(target.number)) == (ends, 1)
         on.checked()

@@ -7,11 +7,11 @@ from threading import Event, Thread
 
 import pytest
 
-from console.domain.order_records import Refund
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from tests.support.money_desks import ending, newest
-from tests.support.money_stage import Matter, Stage, stage
+from tests.support.money_stage import ActionTarget, Stage, stage
 from tests.support.places import Place
 
 PATIENCE_SECONDS = 30
@@ -21,8 +21,8 @@ _R = RefundState
 class Sleeper:
     """One sending that stops at a step of its own until somebody wakes it."""
 
-    def __init__(self, on: Stage, matter: Matter, step: str) -> None:
-        self._on, self._matter, self._step = on, matter, step
+    def __init__(self, on: Stage, target: ActionTarget, step: str) -> None:
+        self._on, self._matter, self._step = on, target, step
         self._asleep, self._go = Event(), Event()
         self.code = ""
         self._thread = Thread(target=self._send)
@@ -49,14 +49,14 @@ class Sleeper:
             self._thread.join(PATIENCE_SECONDS)
 
 
-def lapsed_and_undone(on: Stage, matter: Matter) -> Refund:
+def lapsed_and_undone(on: Stage, target: ActionTarget) -> Refund:
     """Its lease runs out, and the provider says twice that it knows nothing of it: approved again, to be sent."""
     on.later(timedelta(minutes=2))
     on.checker.recovery.run_due()
     for _ in range(2):
         on.later(timedelta(seconds=30))
-        ending(lambda: on.maker.refunds.probe(matter.refund))
-    found = newest(on.maker, matter.payment)
+        ending(lambda: on.maker.refunds.probe(target.refund))
+    found = newest(on.maker, target.payment)
     assert found is not None
     return found
 
@@ -67,23 +67,23 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
     amount stays reserved, and the refund ends as the second one does, once.
     """
     with stage(place) as on:
-        matter = on.prepared("approve")
-        on.sandbox.control.fault("result:REFUND_LIMIT_EXCEEDED", call="paypay_refund", payment=matter.number)
-        first, second = Sleeper(on, matter, "answered"), Sleeper(on, matter, "asking")
+        target = on.prepared("approve")
+        on.sandbox.control.add_fault("result:REFUND_LIMIT_EXCEEDED", call="paypay_refund", payment=target.number)
+        first, second = Sleeper(on, target, "answered"), Sleeper(on, target, "asking")
         with first.asleep():
-            undone = lapsed_and_undone(on, matter)
+            undone = lapsed_and_undone(on, target)
             assert (undone.state, undone.certainty) == (_R.APPROVED, Certainty.KNOWN), undone
             with second.asleep():
                 first._go.set()
                 first._thread.join(PATIENCE_SECONDS)
-                now = newest(on.maker, matter.payment)
+                now = newest(on.maker, target.payment)
                 assert now is not None
                 assert (now.state, now.certainty) == (_R.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"
         assert second.code == "done", second.code
         on.later()
         on.checker.recovery.run_due()
-        done = newest(on.maker, matter.payment)
+        done = newest(on.maker, target.payment)
         assert done is not None
-        assert (done.state, on.there(matter.number)) == (_R.COMPLETED, 1), done
+        assert (done.state, on.there(target.number)) == (_R.COMPLETED, 1), done
         on.checked()
     print(f"demand 16: {place.engine}: refunds: an old refusal came during a newer sending: 0 overwritten")

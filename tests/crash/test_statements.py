@@ -12,9 +12,7 @@ PLACES = 3
 @pytest.mark.expects_log("every kind of trouble")
 @pytest.mark.parametrize("trouble", statements.TROUBLES)
 @pytest.mark.parametrize("action", statements.ACTIONS)
-def test_a_statement_fails(
-    fresh_place: Fresh, engine: Engine, action: str, trouble: Trouble, seed: int
-) -> None:
+def test_a_statement_fails(fresh_place: Fresh, engine: Engine, action: str, trouble: Trouble, seed: int) -> None:
     """However far it got: one charge at most, a named ending that tells the truth, nothing called error that was
     charged, and after the next due tasks nothing that hangs.
     """

@@ -4,7 +4,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.domain.task_intervals import is_running
+from console.domain.tasks.intervals import is_running
 from console.sandbox.server import Sandbox
 from tests.crash import task_kills
 from tests.support import truth
@@ -18,13 +18,13 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
     """Killed before, in the middle of or after a probe: the next worker makes what is missing of it, and all there is
     is one charge, one record and one settlement.
     """
-    sandbox.control.config(list_call=True)
+    sandbox.control.change_settings(list_call=True)
     with place.opened(sandbox, TIME_SCALE="60", ALARMBOX_FIND_PURCHASES="1") as console:
-        sandbox.control.fault("close_after_charge", call="purchase", number=NUMBERS[0])
+        sandbox.control.add_fault("close_after_charge", call="purchase", number=NUMBERS[0])
         with pytest.raises(ConsoleError, match="outcome_unknown"):
             console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
         task_kills.kill(place, sandbox.url, failpoint)
-        (killed,) = (task for task in console.scheduler.states() if is_running(task))
+        (killed,) = (task for task in console.scheduler.read_states() if is_running(task))
         ran: list[str] = []
 
         def taken_over() -> bool:
@@ -32,8 +32,8 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
             return killed.name in ran and truth.rows(console.database)[0].certainty == "known"
 
         until(taken_over, f"{killed.name} taken over")
-        assert not any(is_running(task) for task in console.scheduler.states())
-        (record,) = console.lookup.find(NUMBERS[0]).credit_checks
+        assert not any(is_running(task) for task in console.scheduler.read_states())
+        (record,) = console.lookup.find_records(NUMBERS[0]).credit_checks
         assert (record.state, record.certainty) == ("success", "known")
-        assert sandbox.ledger.count(NUMBERS[0]) == 1
-        console.audit.verify()
+        assert sandbox.ledger.count_of_number(NUMBERS[0]) == 1
+        console.audit.verify_chains()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -66,22 +67,22 @@ def test_killed_between_call_and_record(terminal: Terminal, sandbox: Sandbox) ->
     status, shown = terminal.run("show", "credit-check", str(record["id"]))
     assert (shown["state"], shown["certainty"], shown["work"]["state"]) == ("pending", "unknown", "needs_review")
     assert shown["next_step"]["text"]
-    (charge,) = sandbox.control.ledger(NUMBER)["entries"]
+    (charge,) = sandbox.control.read_ledger(NUMBER)["entries"]
     proof = ("--evidence", "seen on their screen", "--provider-id", str(charge["id"]))
     status, settled = terminal.run("resolve", "credit-check", str(record["id"]), "--as", "success", *proof)
     assert (status, settled["state"], settled["credit_check_id"]) == (0, "success", charge["id"])
     assert terminal.run("audit", "verify")[0] == 0
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
 
 
 def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox: Sandbox, home: Path) -> None:
     """Exit 4 with the record; when the file is back, `worker --once` brings the answer from the desk's spool."""
     assert terminal.run("lookup", NUMBER)[0] == 0
-    sandbox.control.fault("hang_after_charge", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait(held=1, seconds=PATIENCE_SECONDS)
+        assert sandbox.control.wait_until_reached(held=1, seconds=PATIENCE_SECONDS)
         (home / "console.db").rename(home / "elsewhere.db")
-        sandbox.control.release()
+        sandbox.control.release_calls()
         status, error = ended(buying)
     assert (status, error["code"]) == (4, "outcome_unknown")
     assert (error["detail"]["record"]["state"], error["detail"]["record"]["certainty"]) == ("pending", "unknown")
@@ -90,7 +91,7 @@ def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox
     assert {run["task"]: run["count"] for run in ran["ran"]}["spool_delivery"] == 1
     status, found = terminal.run("lookup", NUMBER)
     assert [(one["state"], one["certainty"]) for one in found["credit_checks"]] == [("success", "known")]
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
 
 
 def test_a_vanished_claim(terminal: Terminal, sandbox: Sandbox, home: Path) -> None:
@@ -109,4 +110,68 @@ def test_a_vanished_claim(terminal: Terminal, sandbox: Sandbox, home: Path) -> N
     proof = ("--evidence", "seen on their screen", "--provider-id", str(bought["credit_check_id"]))
     status, healed = terminal.run("resolve", "operation", operation, "--as", "success", *proof)
     assert (status, healed["id"], healed["state"]) == (0, bought["id"], "success")
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("step", "status", "code", "state", "charges"),
+    [("after_tx1", 6, "interrupted", "error", 0), ("after_detail", 0, None, "success", 1)],
+)
+def test_told_to_end_at_a_step(
+    terminal: Terminal, sandbox: Sandbox, home: Path, number: int, step: str, status: int, code: str | None,
+    state: str, charges: int,
+) -> None:  # fmt: skip
+    """One object that says how it really ended, with the record; nothing is left to be settled."""
+    with terminal.start("purchase", NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1") as buying:
+        reached = "calling" if step == "after_tx1" else "done"
+        until(lambda: _operations(home) == [reached], f"{step} to be reached", PATIENCE_SECONDS)
+        if step == "after_detail":
+            until(lambda: _named(home), "the detail to be written", PATIENCE_SECONDS)
+        buying.send_signal(number)
+        ended_with, told = ended(buying)
+    assert ended_with == status, told
+    record = told if code is None else told["detail"]["record"]
+    assert (record["state"], record["certainty"]) == (state, "known")
+    assert code is None or told["code"] == code
+    assert sandbox.control.count_charges(NUMBER) == charges
+    assert _operations(home) == ["failed" if charges == 0 else "done"]
+    if not charges:
+        assert terminal.run("purchase", NUMBER, "--client", "1")[0] == 0
+
+
+@pytest.mark.parametrize("numbers_", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
+def test_told_to_end_while_the_provider_is_asked(
+    terminal: Terminal, sandbox: Sandbox, home: Path, numbers_: list[int]
+) -> None:
+    """The wait for the answer ends at once: unknown, with the record, however often somebody presses Ctrl+C."""
+    sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
+    with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
+        assert sandbox.control.wait_until_reached(held=1, seconds=PATIENCE_SECONDS)
+        for number in numbers_:
+            buying.send_signal(number)
+        status, error = ended(buying)
+    assert (status, error["code"], error["detail"]["reason"]) == (4, "outcome_unknown", "interrupted")
+    record = error["detail"]["record"]
+    assert (record["state"], record["certainty"]) == ("pending", "unknown")
+    assert _operations(home) == ["unknown"]
+
+
+def _operations(home: Path) -> list[str]:
+    """The states of all operations, as the file has them now."""
+    return [str(state) for (state,) in _rows(home, "SELECT state FROM operations")]
+
+
+def _named(home: Path) -> bool:
+    return bool(_rows(home, "SELECT 1 FROM hansha_alarmbox_credit_checks WHERE company_name IS NOT NULL"))
+
+
+def _rows(home: Path, query: str) -> list[tuple[object, ...]]:
+    file = home / "console.db"
+    if not file.exists():
+        return []
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as conn:
+        try:
+            return conn.execute(query).fetchall()
+        except sqlite3.OperationalError:  # its tables are being made
+            return []

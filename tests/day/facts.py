@@ -14,9 +14,9 @@ Row = Mapping[str, Any]
 _TABLES: Mapping[str, str] = {
     "orders": "id, merch_txn_id, total_amount, currency, status, work_state, work_at, work_reason",
     "payments": "id, order_id, provider, merchant_payment_id, status, certainty, work_state, work_at, work_reason,"
-                " captured_minor, reserved_minor, refunded_minor, set_aside_minor, payment_expires_at, currency",
+    " captured_minor, reserved_minor, refunded_minor, set_aside_minor, payment_expires_at, currency",
     "refunds": "id, payment_id, refund_amount, status, certainty, work_state, work_at, work_reason, decide_by,"
-               " provider_refund_key",
+    " provider_refund_key",
     "sagas": "id, subject_id, state, step, reason, next_at, ended_at",
     "stock_reservations": "id, order_id, item, quantity, status",
     "outbox": "id, event_id, record_key, body, attempts, next_at, published_at",
@@ -24,7 +24,7 @@ _TABLES: Mapping[str, str] = {
     "operations": "id, action, state, subject_kind, subject_id",
     "payment_events": "id, source, payment_id, kind, done",
     "tasks": "name, next_at, trouble, failures",
-}  # fmt: skip
+}
 RULES = frozenset("ABC")
 
 
@@ -60,7 +60,7 @@ def read(town: Town, diary: Diary, *, audit: bool = True) -> Facts:
     return Facts(
         now=now,
         rows={table: _rows(town, table, columns) for table, columns in _TABLES.items()},
-        ledger=patiently(town.control.money.ledger)["payments"],
+        ledger=patiently(town.control.payments_control.read_ledger)["payments"],
         messages=[event for event, signed in messages if signed],
         bad_signatures=sum(not signed for _, signed in messages),
         planted=dict(diary.planted),
@@ -79,6 +79,6 @@ def _rows(town: Town, table: str, columns: str) -> Sequence[Row]:
 
 def _verified(town: Town) -> tuple[str | None, int]:
     try:
-        return None, town.auditor.audit.verify()
+        return None, town.auditor.audit.verify_chains()
     except ConsoleError as refusal:
         return f"{refusal.code}: {json.dumps(dict(refusal.detail), default=str)}", 0

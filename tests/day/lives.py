@@ -4,17 +4,23 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from console.domain.errors import EXIT_STATUS, ConsoleError
-from tests.day.people import Desks, Diary, Payers, Purse, Shop
+from tests.day.people import Diary, Operators, Payers, Purse, Shop
 from tests.day.plan import RULE_OF, Life, Story
 from tests.day.street import Alive, Seen, Step, Until
 from tests.day.town import Town
 
 _TRIES = 4
 _SOON = 0.3
-_NO_CODE = frozenset({
-    "outcome_unknown", "provider_refused", "provider_auth", "rate_limited", "provider_unreachable",
-    "provider_answer_unusable",
-})  # fmt: skip
+_NO_CODE = frozenset(
+    {
+        "outcome_unknown",
+        "provider_refused",
+        "provider_auth",
+        "rate_limited",
+        "provider_unreachable",
+        "provider_answer_unusable",
+    }
+)
 """How a beginning may end that gives the payer nothing to pay by."""
 _Tale: TypeAlias = Callable[["Lives", Life, Purse], Alive]
 
@@ -24,7 +30,7 @@ class Lives:
 
     def __init__(self, town: Town) -> None:
         self.diary = Diary()
-        self._shop, self._payers, self._desks = Shop(town, self.diary), Payers(town), Desks(town)
+        self._shop, self._payers, self._operators = Shop(town, self.diary), Payers(town), Operators(town)
 
     def all(self, lives: Sequence[Life]) -> Iterator[tuple[str, Alive]]:
         for life in lives:
@@ -32,7 +38,7 @@ class Lives:
 
     def evening(self) -> None:
         """When nobody buys any more."""
-        self._desks.ask_about_refunds()
+        self._operators.ask_about_refunds()
 
     def _life(self, life: Life) -> Alive:
         purse = yield from self._begin(life)
@@ -80,9 +86,9 @@ class Lives:
         yield from self._refund(purse, life.back_minor)
 
     def _refund(self, purse: Purse, minor: int) -> Alive:
-        refund = self._desks.ask(purse, minor)
+        refund = self._operators.ask(purse, minor)
         yield _SOON
-        while not self._desks.approve(refund):
+        while not self._operators.approve(refund):
             yield _SOON
 
     # What is planted
@@ -108,11 +114,12 @@ class Lives:
         if life.story is Story.UNDERPAID_MENDED:
             yield self._told(purse)
             self._shop.change(purse.order, f"total_amount = {life.minor}")
-            self._desks.move_order(purse)
+            self._operators.move_order(purse)
             yield from self._mended(purse)
 
     def _say_paid(self, life: Life, purse: Purse) -> Alive:
-        self._shop.change(purse.order, "status = 'paid'")
+        if not (self._payers.in_time(purse) and self._shop.say_paid(purse.order)):
+            return
         self._plant(purse, life.story)
         if life.story is Story.SAID_PAID_PAID:
             yield self._told(purse)
@@ -135,8 +142,18 @@ class Lives:
             yield from self._mended(purse)
 
     def _pay_after_failure(self, life: Life, purse: Purse) -> Alive:
+        if not self._payers.in_time(purse):
+            return
         self._payers.move(purse, "failed", sure=True)
-        yield Until(purse.payment, _has_failed, "failed")
+        states: list[str] = []
+
+        def ended(seen: Seen) -> bool:
+            states[:] = [seen.payment]
+            return _has_failed(seen) or seen.payment == "expired"
+
+        yield Until(purse.payment, ended, "failed, or expired by time just before")
+        if states != ["payment_failed"]:
+            return
         self._payers.move(purse, "paid", sure=True, another_attempt=True)
         self._plant(purse, life.story)
         if life.story is Story.AFTER_FAILURE_SHIPPED:

@@ -39,9 +39,14 @@ class Score:
 def judge(facts: Facts) -> list[str]:
     """Everything that is wrong, each in a sentence that names it."""
     return [
-        *_Stuck(facts).all(), *check_books(facts), *check_stock(facts), *check_cases(facts), *check_alerts(facts),
-        *check_messages(facts), *check_trail(facts),
-    ]  # fmt: skip
+        *_Stuck(facts).all(),
+        *check_books(facts),
+        *check_stock(facts),
+        *check_cases(facts),
+        *check_alerts(facts),
+        *check_messages(facts),
+        *check_trail(facts),
+    ]
 
 
 # 1, 5: nothing is stuck
@@ -59,12 +64,18 @@ class _Stuck:
                 if not self._moves(table, row):
                     yield f"stuck: {_KIND[table]} {dict(row)}"
         yield from (f"stuck: saga {dict(row)}" for row in self._facts["sagas"] if not self._saga(row))
-        yield from (f"stuck: event {row['event_id']} of {row['record_key']}" for row in self._facts["outbox"]
-                    if row["published_at"] is None and not self._to_come(row["next_at"]))  # fmt: skip
+        yield from (
+            f"stuck: event {row['event_id']} of {row['record_key']}"
+            for row in self._facts["outbox"]
+            if row["published_at"] is None and not self._to_come(row["next_at"])
+        )
         yield from (f"stuck: operation {dict(row)}" for row in self._facts["operations"] if row["state"] == "calling")
         yield from (f"stuck: notice {dict(row)}" for row in self._facts["payment_events"] if row["done"] == "queued")
-        yield from (f"stuck: task {dict(row)}" for row in self._facts["tasks"]
-                    if row["trouble"] is not None or not self._to_come(row["next_at"]))  # fmt: skip
+        yield from (
+            f"stuck: task {dict(row)}"
+            for row in self._facts["tasks"]
+            if row["trouble"] is not None or not self._to_come(row["next_at"])
+        )
 
     def _moves(self, table: str, row: Row) -> bool:
         """Whether it has ended, is moved on by itself, or waits for a person who knows of it."""
@@ -105,8 +116,9 @@ class _Stuck:
     def _open(self) -> frozenset[tuple[str, int]]:
         return frozenset(
             (str(row["subject_kind"]), int(row["subject_id"]))
-            for row in self._facts["alerts"] if row["resolved_at"] is None
-        )  # fmt: skip
+            for row in self._facts["alerts"]
+            if row["resolved_at"] is None
+        )
 
     @cached_property
     def _of_order(self) -> dict[int, list[Row]]:

@@ -1,17 +1,19 @@
 """What the shop, the payers and the people at the desks do, once each; they try again while somebody is away."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 from console.domain.errors import ConsoleError
-from console.domain.order_records import RefundRequest
+from console.domain.payments.records import RefundRequest
 from tests.day.plan import Life
 from tests.day.street import Seen
 from tests.day.town import Town, patiently
+from tests.support.half_with_ids import HalfWithIds
 
 _NOW = "UTC_TIMESTAMP(6)"
 _SEEN = (
@@ -19,6 +21,13 @@ _SEEN = (
     " WHERE p.id IN ({})"
 )
 _DECIDED = "already_decided"
+_T = TypeVar("_T")
+
+
+def _with_ids(what: str, act: Callable[[str | None], _T]) -> _T:
+    """Do it patiently; half of it under a request id, which is the same at each try."""
+    name = f"{what} {uuid4()}"
+    return patiently(lambda: HalfWithIds(name)(act))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +74,20 @@ class Shop:
 
     def begin(self, life: Life, number: str, order_id: int) -> Purse:
         """Raises ConsoleError where there is no code to pay by."""
-        result = patiently(lambda: self._town.till.payments.start(order_id, life.provider))
+        result = _with_ids(
+            f"begin {number}", lambda id: self._town.till.payments.start(order_id, life.provider, request_id=id)
+        )
         payment, until = result.payment, result.started.expires_at
         return Purse(number, order_id, payment.id, life.provider, payment.merchant_payment_id, until)
 
     def change(self, order: str, what: str) -> None:
         """Its own columns, and when it did so."""
         self._town.shop.sql(f"UPDATE orders SET {what}, updated_at = {_NOW} WHERE merch_txn_id = '{order}'")
+
+    def say_paid(self, order: str) -> bool:
+        """Set an order that still waits for its payment to paid; False if it was cancelled by time meanwhile."""
+        self.change(order, "status = IF(status = 'cancelled', status, 'paid')")
+        return self._town.shop.sql(f"SELECT status FROM orders WHERE merch_txn_id = '{order}'") == [("paid",)]
 
     def cancel(self, order: str, order_id: int) -> None:
         """With what was held for it."""
@@ -87,12 +103,12 @@ class Payers:
 
     def __init__(self, town: Town) -> None:
         self._town = town
-        self._money = town.control.money
+        self._money = town.control.payments_control
 
     def move(self, purse: Purse, to: str, *, sure: bool = False, **more: Any) -> None:
-        patiently(lambda: self._money.move(purse.provider, purse.number, to, notify=not sure, **more))
+        patiently(lambda: self._money.move_payment(purse.provider, purse.number, to, notify=not sure, **more))
         if sure:
-            kind, body = patiently(lambda: self._money.compose(purse.provider, purse.number))
+            kind, body = patiently(lambda: self._money.compose_notice(purse.provider, purse.number))
             path = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}[purse.provider]
             self._town.postman.hand_in(path, body, kind, sure=True)
 
@@ -104,7 +120,7 @@ class Payers:
 _MARGIN_SECONDS = 2.0
 
 
-class Desks:
+class Operators:
     """An operator and an approver."""
 
     def __init__(self, town: Town) -> None:
@@ -115,7 +131,8 @@ class Desks:
         text = str(minor) if purse.provider == "paypay" else f"{minor // 100}.{minor % 100:02}"
         wanted = RefundRequest(purse.payment, text, "sent back")
         try:
-            return patiently(lambda: self._town.operator.refunds.request(wanted)).id
+            asked = self._town.operator.refunds.request
+            return _with_ids(f"ask {purse.order}", lambda id: asked(wanted, request_id=id)).id
         except ConsoleError as refusal:
             if refusal.code not in ("in_progress", "possible_repeat"):  # an earlier try had arrived
                 raise
@@ -125,7 +142,9 @@ class Desks:
     def approve(self, refund: int) -> bool:
         """Whether it is decided; how its sending ended is the console's to find out."""
         try:
-            self._town.approver.refunds.approve(refund)
+            HalfWithIds(f"approve {refund} {uuid4()}")(
+                lambda id: self._town.approver.refunds.approve(refund, request_id=id)
+            )
         except ConsoleError as refusal:
             if refusal.code == _DECIDED:
                 return True
@@ -142,7 +161,8 @@ class Desks:
     def move_order(self, purse: Purse) -> None:
         """By hand, because an alert says so."""
         try:
-            patiently(lambda: self._town.operator.payments.move_order(purse.payment))
+            moved = self._town.operator.payments.move_order
+            _with_ids(f"move {purse.order}", lambda id: moved(purse.payment, request_id=id))
         except ConsoleError as refusal:
             if refusal.code != "nothing_to_resolve":  # an earlier try had arrived
                 raise

@@ -1,6 +1,6 @@
 """One day, from the first order until nothing is due any more; then the oracle.
 
-    python -m tests.day.run ORDERS [SEED] [scale=10 …]     here and now; tells how it goes
+python -m tests.day.run ORDERS [SEED] [scale=10 …]     here and now; tells how it goes
 """
 
 import json
@@ -52,6 +52,7 @@ def run(day: Day, folder: Path, say: Say = lambda _: None) -> Ended:
         quiet = _quiet(place, lives, say)
         say(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
         assert [worker.ended() for worker in place.workers] == [0] * len(place.workers)
+        lives.evening()  # a worker may have sent a refund since the last question, and nobody sends one from now on
         ended = facts.read(place, lives.diary)
         tally = _counted(place, ended, trouble, lives.diary)
     tally["seconds"] = round(time.monotonic() - began)

@@ -15,7 +15,7 @@ from tests.support import server_fixtures
 from tests.support.quick_desks import quick_folder
 
 ORDERS = 500
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(1_200)
 Alter = Callable[[Facts], Facts]
 
 
@@ -24,7 +24,7 @@ def day() -> Iterator[Ended]:
     """Lived once, looked at by all."""
     server_fixtures.need("mariadb")
     with quick_folder() as folder:
-        yield run(Day(ORDERS, seed=1), folder)
+        yield run(Day(ORDERS, seed=1, patience=500.0), folder)
 
 
 def test_a_day_in_the_life(day: Ended) -> None:
@@ -105,11 +105,10 @@ ALTERED: Mapping[str, tuple[Alter, str]] = {
     "a wrong rule": (lambda facts: _changed(facts, "alerts", _is_alert, rule_id="D"), "alert missing: "),
     "unknown without a probe": (_unknown_for_ever, "stuck: payment "),
     "an overdue step": (_overdue, "stuck: refund "),
-    "a saga that hangs": (
-        lambda facts: _changed(facts, "sagas", bool, ended_at=None, next_at=None), "stuck: saga "
-    ),
+    "a saga that hangs": (lambda facts: _changed(facts, "sagas", bool, ended_at=None, next_at=None), "stuck: saga "),
     "an event that never left": (
-        lambda facts: _changed(facts, "outbox", bool, published_at=None, next_at=None), "stuck: event "
+        lambda facts: _changed(facts, "outbox", bool, published_at=None, next_at=None),
+        "stuck: event ",
     ),
     "a message that was lost": (lambda facts: replace(facts, messages=facts.messages[1:]), "never told: event "),
     "a forged message": (lambda facts: replace(facts, bad_signatures=1), "bad signature"),
@@ -118,19 +117,25 @@ ALTERED: Mapping[str, tuple[Alter, str]] = {
         "stock: held for ",
     ),
     "a case that was settled": (
-        lambda facts: _changed(facts, "alerts", lambda row: row["rule_id"] == "not_moved", resolved_at=None,
-                               subject_id=next(row["id"] for row in facts["payments"] if row["status"] == "completed"
-                                               and _order_of(facts, row)["status"] == "paid")),
+        lambda facts: _changed(
+            facts,
+            "alerts",
+            lambda row: row["rule_id"] == "not_moved",
+            resolved_at=None,
+            subject_id=next(
+                row["id"]
+                for row in facts["payments"]
+                if row["status"] == "completed" and _order_of(facts, row)["status"] == "paid"
+            ),
+        ),
         "case still open: not_moved of ",
     ),
     "a case about nothing": (
-        lambda facts: replace(facts, planted={
-            order: rule for order, rule in facts.planted.items() if rule != "A"
-        }),
+        lambda facts: replace(facts, planted={order: rule for order, rule in facts.planted.items() if rule != "A"}),
         "case that nobody planted: not_moved of ",
     ),
     "a broken trail": (lambda facts: replace(facts, audit_trouble="audit_broken"), "audit trail: "),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", ALTERED)

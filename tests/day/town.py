@@ -13,7 +13,7 @@ import pymysql
 from console.app import Console, open_console
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.sandbox import SandboxControl
-from console.settings import Settings
+from console.settings.settings import Settings
 from tests.day import programs
 from tests.day.plan import Day
 from tests.day.postman import Postman
@@ -27,8 +27,12 @@ WORKERS = 3
 PATIENCE = 60.0
 """Seconds for which the shop and people try again while a provider or the database is away."""
 _MEMBERS = {
-    "op-a": ("operator",), "lead-b": ("approver",), "aud-e": ("auditor",), "worker": ("worker",), "till": ("worker",)
-}  # fmt: skip
+    "op-a": ("operator",),
+    "lead-b": ("approver",),
+    "aud-e": ("auditor",),
+    "worker": ("worker",),
+    "till": ("worker",),
+}
 _PAUSE = 0.2
 _AWAY = 6
 """The exit status of what can't be reached."""
@@ -132,8 +136,10 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
             worker.wait_ready()
         postman = stack.enter_context(Postman(day.seed, [worker.port for worker in workers]))
         control = SandboxControl(providers.url)
-        control.config(paypay_code_seconds=day.code_seconds)
-        control.money.notices_to(paypay=postman.address("/webhooks/paypay"), atom=postman.address("/callbacks/atom"))
+        control.change_settings(paypay_code_seconds=day.code_seconds)
+        control.payments_control.set_notice_addresses(
+            paypay=postman.address("/webhooks/paypay"), atom=postman.address("/callbacks/atom")
+        )
         _raise_limits(everything)
         yield Town(
             day, folder, server, control, workers, postman, told, desks["till"], desks["op-a"], desks["lead-b"],
@@ -151,9 +157,11 @@ def _books(server: servers.Server, team: teams.Team) -> tuple[Books, Books]:
     name, password = f"shop.{team.database[-6:]}", "the-shop's-own"
     server.sql(
         f'CREATE USER `{name}`@`%` IDENTIFIED BY "{password}"',
-        *(f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{table} TO `{name}`@`%`"
-          for table in ("orders", "stock_reservations")),
-    )  # fmt: skip
+        *(
+            f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{table} TO `{name}`@`%`"
+            for table in ("orders", "stock_reservations")
+        ),
+    )
     return (
         Books(lambda: server.connect(name, password, team.database)),
         Books(lambda: team.connect("owner")),

@@ -38,9 +38,11 @@ class TroubleMaker:
 
     def _planned(self, day: Day) -> list[tuple[int, str]]:
         kinds = {
-            "outages": day.outages, "slow_spells": day.slow_spells, "worker_kills": day.worker_kills,
+            "outages": day.outages,
+            "slow_spells": day.slow_spells,
+            "worker_kills": day.worker_kills,
             "database_kills": day.database_kills,
-        }  # fmt: skip
+        }
         span = (_FIRST * day.orders, _LAST * day.orders)
         return sorted((round(self._chance.uniform(*span)), kind) for kind, much in kinds.items() for _ in range(much))
 
@@ -48,11 +50,17 @@ class TroubleMaker:
         rules: list[dict[str, Any]] = []
         for rate, calls, actions in _BROKEN:
             rules += [
-                {"mode": "random", "actions": list(actions), "seed": self._town.day.seed, "rate": rate, "call": call,
-                 "seconds": self._town.day.held_seconds}
+                {
+                    "mode": "random",
+                    "actions": list(actions),
+                    "seed": self._town.day.seed,
+                    "rate": rate,
+                    "call": call,
+                    "seconds": self._town.day.held_seconds,
+                }
                 for call in calls
-            ]  # fmt: skip
-        self._town.control.faults(*rules)
+            ]
+        self._town.control.add_faults(*rules)
         self._thread.start()
         return self
 
@@ -65,7 +73,7 @@ class TroubleMaker:
         assert not self.went_wrong, self.went_wrong
 
     def _rules(self) -> list[dict[str, Any]]:
-        return list(patiently(self._town.control.state)["rules"])
+        return list(patiently(self._town.control.read_state)["rules"])
 
     def _go(self) -> None:
         for at, kind in self._plan:
@@ -83,13 +91,13 @@ class TroubleMaker:
     def _outages(self) -> None:
         """Both providers, and who asks for anything there."""
         seconds = self._chance.uniform(*_OUTAGE_SECONDS)
-        patiently(lambda: self._town.control.outage(seconds))
+        patiently(lambda: self._town.control.begin_outage(seconds))
         self._over.wait(seconds)
 
     def _slow_spells(self) -> None:
-        patiently(lambda: self._town.control.config(delay_seconds=_SLOW_DELAY))
+        patiently(lambda: self._town.control.change_settings(delay_seconds=_SLOW_DELAY))
         self._over.wait(_SLOW_SECONDS)
-        patiently(lambda: self._town.control.config(delay_seconds=0.0))
+        patiently(lambda: self._town.control.change_settings(delay_seconds=0.0))
 
     def _worker_kills(self) -> None:
         worker = self._chance.choice(self._town.workers)

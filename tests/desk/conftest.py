@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import shiboken6
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -12,11 +11,13 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.views.look.theme import install, look
+from console.views.theme.theme import current_appearance, install_appearance
 from tests.desk.hands import Person
-from tests.support.desks import MovedClock, opened
-from tests.support.furnished import TEAM
+from tests.desk.seats import AskingSeats, EmbeddedSeats, Seats, database_of_askers
+from tests.support import server_fixtures
+from tests.support.desks import MovedClock
 from tests.support.money_desks import providers
+from tests.support.pooled_databases import PooledDatabase
 
 Sit = Callable[..., Person]
 
@@ -26,29 +27,70 @@ def clock() -> MovedClock:
     return MovedClock()
 
 
-@pytest.fixture
-def console(tmp_path: Path, sandbox: Sandbox, clock: MovedClock) -> Iterator[Console]:
-    """A desk of three clients with its people."""
-    with opened(tmp_path / "desk", sandbox, clock, CLIENTS="1,2,42", **providers(sandbox.url)) as desk:
-        desk.add_samples((), TEAM, lambda _report, _revision: b"")
-        yield desk
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that is marked `both_ways` runs embedded and through a worker, whatever the option says."""
+    if metafunc.definition.get_closest_marker("both_ways"):
+        ways = {"embedded": False, "worker": True}
+        metafunc.parametrize("database_of_desks", ways.values(), ids=ways, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def database_of_desks(request: pytest.FixtureRequest) -> Iterator[PooledDatabase | None]:
+    """The database whose people ask a worker; None if the desks are embedded."""
+    if not getattr(request, "param", request.config.getoption("--through-worker")):
+        yield None
+        return
+    server_fixtures.need("mariadb")
+    with database_of_askers() as database:
+        yield database
 
 
 @pytest.fixture
-def sit(qtbot: QtBot, qapp: QApplication, console: Console, clock: MovedClock) -> Iterator[Sit]:
-    """Opens a window on the desk, and closes it at the end."""
-    install(qapp, theme="light")
-    people: list[Person] = []
+def facts() -> dict[str, str]:
+    """What a file of tests tells its desks beyond the usual; names without their `CONSOLE_`."""
+    return {}
 
-    def down() -> Person:
-        people.append(Person(qtbot, console, console.settings, clock))
-        return people[-1]
 
-    yield down
-    for person in people:
-        if shiboken6.isValid(person.window):
-            person.opening.close()
-    look().choose("light")
+@pytest.fixture
+def seats(
+    qtbot: QtBot,
+    qapp: QApplication,
+    tmp_path: Path,
+    sandbox: Sandbox,
+    clock: MovedClock,
+    facts: dict[str, str],
+    database_of_desks: PooledDatabase | None,
+) -> Iterator[Seats]:
+    """Desks of three clients with their people; windows and desks are closed at the end."""
+    install_appearance(qapp, theme="light")
+    told = {"CLIENTS": "1,2,42", **providers(sandbox.url), **facts}
+    if database_of_desks is None:
+        made: Seats = EmbeddedSeats(qtbot, clock, tmp_path, sandbox, told)
+    else:
+        database_of_desks.empty()
+        made = AskingSeats(qtbot, clock, tmp_path, sandbox, told, database_of_desks)
+    yield made
+    made.close()
+    current_appearance().choose_theme("light")
+
+
+@pytest.fixture
+def embedded(database_of_desks: PooledDatabase | None) -> None:
+    """For what only an embedded desk has."""
+    if database_of_desks is not None:
+        pytest.skip("only an embedded desk has this")
+
+
+@pytest.fixture
+def console(seats: Seats) -> Console:
+    """The desk of op-a."""
+    return seats.console
+
+
+@pytest.fixture
+def sit(seats: Seats) -> Sit:
+    """Opens a window."""
+    return seats.sit
 
 
 def buy(console: Console, number: str, client: str = "1") -> CreditCheck:
@@ -57,7 +99,7 @@ def buy(console: Console, number: str, client: str = "1") -> CreditCheck:
 
 def buy_unknown(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
     """A purchase that is charged and never answered."""
-    sandbox.control.fault("status_after_charge:500", call="purchase", number=number)
+    sandbox.control.add_fault("status_after_charge:500", call="purchase", number=number)
     with pytest.raises(ConsoleError) as caught:
         buy(console, number)
     record = caught.value.detail["record"]
@@ -67,10 +109,10 @@ def buy_unknown(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
 
 def buy_without_pdf(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
     """Bought, and the PDF is missing until it is fetched again."""
-    sandbox.control.fault("pdf_missing", call="pdf", number=number)
+    sandbox.control.add_fault("pdf_missing", call="pdf", number=number)
     return buy(console, number)
 
 
 def provider_id(sandbox: Sandbox, number: str) -> int:
     """What the provider's own screen would show."""
-    return int(sandbox.control.ledger(number)["entries"][-1]["id"])
+    return int(sandbox.control.read_ledger(number)["entries"][-1]["id"])

@@ -8,11 +8,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from console.app import Console
 from console.domain.clock import Clock
-from console.views.desk_api import Desk, Settings
-from console.views.frame import Frame
-from console.views.main import Opening
-from console.views.pages.page import Page
+from console.settings.settings import Settings
+from console.views.app.main import WindowOpening
+from console.views.app.main_window import Frame
+from console.views.pages.base import Page
 from console.views.widgets.dialog import DialogFrame
 
 P = TypeVar("P", bound=Page)
@@ -24,16 +25,16 @@ _MOST_TABS = 40
 class Person:
     """Works at one open window."""
 
-    def __init__(self, bot: QtBot, desk: Desk, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, bot: QtBot, services: Console, settings: Settings, clock: Clock | None = None) -> None:
         self._bot = bot
-        self.opening = Opening(settings, lambda: desk, clock)
+        self.opening = WindowOpening(settings, lambda: services, clock)
         self.window = self.opening.window
         self.window.resize(1440, 900)
         self.window.show()
         self.window.activateWindow()
         bot.waitActive(self.window, timeout=PATIENCE_MS)
-        self.until(lambda: self.opening.shell is not None and self.frame.page is not None)
-        self.until(lambda: self.opening.seat.standing.read_at is not None and bool(self.opening.seat.people))
+        self.until(lambda: self.opening.controller is not None and self.frame.current_page is not None)
+        self.until(lambda: self.opening.context.work_counts.read_at is not None and bool(self.opening.context.people))
         self.rest()
 
     @property
@@ -87,9 +88,9 @@ class Person:
 
     def page(self, kind: type[P]) -> P:
         """The page in sight once it is of that kind."""
-        self.until(lambda: isinstance(self.frame.page, kind))
-        assert isinstance(self.frame.page, kind)
-        return self.frame.page
+        self.until(lambda: isinstance(self.frame.current_page, kind))
+        assert isinstance(self.frame.current_page, kind)
+        return self.frame.current_page
 
     def dialog(self, kind: type[D]) -> D:
         """The dialog of that kind once it is open."""

@@ -1,17 +1,18 @@
 """Taking a record and noting beside it, from the pages of every kind, by keyboard."""
 
-
 from console.app import Console
+from console.domain.service_results import OperationView
 from console.sandbox.server import Sandbox
-from console.views.dialogs.note import NoteDialog
-from console.views.pages.page import Page
-from console.views.pages.payment import PaymentPage
-from console.views.pages.record import RecordPage
-from console.views.pages.refund import RefundPage
-from console.views.routes import PaymentRoute, RecordRoute, RefundRoute, Route
-from console.views.widgets.bars import Bar
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.money.payment_page import PaymentPage
+from console.views.money.refund_page import RefundPage
+from console.views.pages.base import Page
+from console.views.records.note_dialog import NoteDialog
+from console.views.runtime.routes import PaymentRoute, RecordRoute, RefundRoute, Route
+from console.views.widgets.notification_bars import Bar
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person
+from tests.desk.seats import Seats
 from tests.desk.test_evidence import shown, told
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import ask, paid
@@ -22,7 +23,7 @@ def routes(console: Console, sandbox: Sandbox) -> list[tuple[str, int, Route, ty
     payment = paid(console, sandbox, "ORD-1")
     refund, check = ask(console, payment.id), buy(console, NUMBERS[0])
     return [
-        ("credit-check", check.id, RecordRoute(check.id), RecordPage),
+        ("credit-check", check.id, RecordRoute(check.id), CreditCheckPage),
         ("payment", payment.id, PaymentRoute(payment.id), PaymentPage),
         ("refund", refund.id, RefundRoute(refund.id), RefundPage),
     ]
@@ -34,7 +35,7 @@ def note(person: Person, words: str) -> None:
     person.until(lambda: bool(dialogs(person)))
     (dialog,) = dialogs(person)
     assert not dialog.act_button.isEnabled()
-    dialog.words.edit.insertPlainText(words)  # type: ignore[union-attr]  # an area
+    dialog.words_field.edit.insertPlainText(words)  # type: ignore[union-attr]  # an area
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     person.until(lambda: not dialogs(person))
@@ -50,23 +51,22 @@ def test_taken_and_noted_by_keyboard(sit: Sit, console: Console, sandbox: Sandbo
     for kind, id, route, page_type in routes(console, sandbox):
         page = shown(person, route, page_type)
         person.press("T")
-        person.until(lambda page=page: "You work on it until" in told(page, Bar))  # type: ignore[misc]
+        person.until(lambda page=page: "You work on it until" in told(page, Bar))  # type: ignore[misc]  # a bound default
         note(person, f"asked about {kind}")
-        person.until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]
+        person.until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]  # a bound default
         view = console.recovery.show(kind, id)
-        assert [(one.person, one.words) for one in view.notes] == [("op-a", f"asked about {kind}")]  # type: ignore[union-attr]
-        assert view.taken is not None  # type: ignore[union-attr]
+        assert not isinstance(view, OperationView)
+        assert [(one.person, one.words) for one in view.notes] == [("op-a", f"asked about {kind}")]
+        assert view.taken is not None
 
 
-def test_what_somebody_else_took(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_what_somebody_else_took(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """Who and until when stands in a bar; taking it is refused there too."""
     check = buy(console, NUMBERS[0])
-    with console.acting("lead-b"):
-        console.recovery.take("credit-check", check.id)
+    with seats.acting("lead-b") as lead:
+        lead.recovery.take("credit-check", check.id)
     person = sit()
-    page = shown(person, RecordRoute(check.id), RecordPage)
+    page = shown(person, RecordRoute(check.id), CreditCheckPage)
     person.until(lambda: "lead-b works on it until" in told(page, Bar))
     person.press("T")
     person.until(lambda: "Nothing changed" in told(page, Bar))
-
-

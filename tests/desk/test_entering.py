@@ -11,20 +11,20 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.app import Console, open_console
-from console.secret_store import Keyring
-from console.settings import Settings, load_settings
-from console.views.entry.cover import Cover
-from console.views.entry.sign_in_form import SignInForm
-from console.views.entry.unlock_form import UnlockForm
-from console.views.first_window import FirstWindow
-from console.views.look.theme import install, look
-from console.views.main import Opening
-from console.views.pages.audit import AuditPage
-from console.views.pages.home import HomePage
-from console.views.pages.lookup import LookupPage
-from console.views.pages.no_right import NoRightPage
-from console.views.routes import AuditRoute, LookupRoute
-from console.views.widgets.bars import Bar
+from console.settings.secrets import Keyring
+from console.settings.settings import Settings, load_settings
+from console.views.app.main import WindowOpening
+from console.views.audit.page import AuditPage
+from console.views.home.page import HomePage
+from console.views.lookup.page import LookupPage
+from console.views.pages.no_permission import NoRightPage
+from console.views.runtime.routes import AuditRoute, LookupRoute
+from console.views.sign_in.privacy_cover import PrivacyCover
+from console.views.sign_in.sign_in_form import SignInForm
+from console.views.sign_in.unlock_form import UnlockForm
+from console.views.splash_window import FirstWindow
+from console.views.theme.theme import current_appearance, install_appearance
+from console.views.widgets.notification_bars import Bar
 from tests.desk.hands import Person
 from tests.desk.test_window import nameless
 from tests.support.desks import STORE_KEY
@@ -42,7 +42,7 @@ class Newcomer(Person):
     def __init__(self, bot: QtBot, settings: Settings) -> None:
         self._bot = bot
         self._desks = ExitStack()
-        self.opening = Opening(settings, self._open)
+        self.opening = WindowOpening(settings, self._open)
         self.settings = settings
         self.window.show()
         self.window.activateWindow()
@@ -66,8 +66,8 @@ class Newcomer(Person):
 
     def _panel(self, kind: type[SignInForm] | type[UnlockForm]) -> QWidget:
         def found() -> QWidget | None:
-            cover = self.frame.curtain.cover
-            panel = cover.panel if isinstance(cover, Cover) else None
+            cover = self.frame.window_cover.cover
+            panel = cover.panel if isinstance(cover, PrivacyCover) else None
             return panel if isinstance(panel, kind) and panel.button.isEnabled() else None
 
         self.until(lambda: found() is not None)
@@ -87,7 +87,7 @@ class Newcomer(Person):
         self.press("Return")
 
     def at_home(self) -> HomePage:
-        self.until(lambda: not self.frame.curtain.down and self.opening.shell is not None)
+        self.until(lambda: not self.frame.window_cover.is_covered and self.opening.controller is not None)
         return self.page(HomePage)
 
     def told(self) -> str:
@@ -103,7 +103,7 @@ class Newcomer(Person):
 
 @pytest.fixture
 def arrive(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Callable[..., Newcomer]]:
-    install(qapp, theme="light")
+    install_appearance(qapp, theme="light")
     people: list[Newcomer] = []
 
     def come(keyring: Keyring | None = None, url: str = "", **extra: str) -> Newcomer:
@@ -116,7 +116,7 @@ def arrive(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Callable[
     yield come
     for person in people:
         person.leave()
-    look().choose("light")
+    current_appearance().choose_theme("light")
 
 
 def account(place: Place, person: str = "op-a") -> tuple[str, str]:
@@ -147,13 +147,13 @@ def test_from_nothing_to_the_first_page(arrive: Arrive, place: Place) -> None:
     assert keyring.kept == {}
     person.sign_in(user, password)
     person.at_home()
-    assert person.opening.seat.operator == user
+    assert person.opening.context.operator == user
     assert person.frame.top.operator.text() == user
     assert password in keyring.kept.values()
     person.until(lambda: trail(place) == [(user, "session_missing"), (user, "session_created")])
     again = arrive(keyring)
     again.at_home()
-    assert again.opening.seat.operator == user
+    assert again.opening.context.operator == user
 
 
 def test_without_a_keyring_it_works_and_is_asked_each_time(arrive: Arrive, place: Place) -> None:
@@ -163,7 +163,7 @@ def test_without_a_keyring_it_works_and_is_asked_each_time(arrive: Arrive, place
     assert "no keyring" in person.form().keep.accessibleDescription()
     person.sign_in(user, password)
     person.at_home()
-    assert not person.frame.toasts.shown  # nobody had asked to keep it
+    assert not person.frame.toasts.visible_toasts  # nobody had asked to keep it
     assert arrive(None).form().user.text() == ""
 
 
@@ -171,14 +171,14 @@ def test_an_address_that_says_it_all_asks_nobody(arrive: Arrive, place: Place) -
     """As ever."""
     person = arrive(None, place.url())
     person.at_home()
-    assert person.opening.seat.operator == account(place)[0]
+    assert person.opening.context.operator == account(place)[0]
 
 
 def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> None:
     """A wrong one stays outside; the draft is still there for the right one."""
     person = arrive(None, place.url())
     person.at_home()
-    person.frame.go(LookupRoute(""))
+    person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
     person.until(page.number.edit.hasFocus)
     person.type_in("118")
@@ -191,7 +191,7 @@ def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> N
     assert not page.isVisible()
     person.type_in(account(place)[1])
     person.press("Return")
-    person.until(lambda: not person.frame.curtain.down)
+    person.until(lambda: not person.frame.window_cover.is_covered)
     assert page.number.edit.text().replace(" ", "") == "118"
 
 
@@ -202,7 +202,7 @@ def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> No
     person = arrive(keyring)
     person.sign_in(*first)
     person.at_home()
-    person.frame.go(LookupRoute("118"))
+    person.frame.show_route(LookupRoute("118"))
     person.page(LookupPage)
     person.press("Ctrl+L")
     before = person.window
@@ -213,9 +213,9 @@ def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> No
     assert (form.user.text(), form.password.text()) == ("", "")
     person.sign_in(*second)
     person.at_home()
-    assert person.opening.seat.operator == second[0]
-    assert person.frame.route is not None
-    assert not isinstance(person.frame.route, LookupRoute)
+    assert person.opening.context.operator == second[0]
+    assert person.frame.current_route is not None
+    assert not isinstance(person.frame.current_route, LookupRoute)
     said = [(first[0], "session_missing"), (first[0], "session_created"), (first[0], "session_deleted")]
     person.until(lambda: trail(place) == [*said, (second[0], "session_missing"), (second[0], "session_created")])
 
@@ -225,7 +225,7 @@ def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(arrive: Arriv
     user, password = account(place, "op-b")
     person = arrive(None, place.url("op-b"))
     person.at_home()
-    person.frame.go(LookupRoute(""))
+    person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
     place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")
     try:
@@ -238,32 +238,32 @@ def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(arrive: Arriv
         assert form.user.text() == user
         person.type_in("the-next-one")
         person.press("Return")
-        person.until(lambda: not person.frame.curtain.down)
+        person.until(lambda: not person.frame.window_cover.is_covered)
         assert person.page(LookupPage) is page
     finally:
         place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY '{password}'")
 
 
 def test_an_administrator_and_an_auditor_come_in(
-    qtbot: QtBot, qapp: QApplication, mariadb_server: SqlServer, tmp_path: Path
+    qtbot: QtBot, qapp: QApplication, sql_server: SqlServer, tmp_path: Path
 ) -> None:
     """With the rights of their roles alone nothing fails: one is told what to do, the other sees it all."""
-    install(qapp, theme="light")
-    with team(mariadb_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
+    install_appearance(qapp, theme="light")
+    with team(sql_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
         for who, kind in (("adm-f", NoRightPage), ("aud-e", HomePage)):
             told = {"HOME": str(tmp_path / who), "DATABASE_URL": people.urls[who], "LANGUAGE": "en"}
             settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, keyring=lambda: None)
             person = Newcomer(qtbot, settings)
-            person.until(lambda seat=person.opening.seat: seat.people_known)  # type: ignore[misc]  # of this turn
+            person.until(lambda seat=person.opening.context: seat.people_known)  # type: ignore[misc]  # of this turn
             person.page(kind)
-            person.opening.shell.pulse.run_due()  # type: ignore[union-attr]  # it is open
+            person.opening.controller.background_refresh.run_due()  # type: ignore[union-attr]  # it is open
             person.rest()
-            assert person.opening.seat.due_at is None
-            assert person.opening.seat.reach.lost_since is None
-            person.until(lambda seat=person.opening.seat: seat.reach.service_seconds is not None)  # type: ignore[misc]  # of this turn
-            person.frame.go(AuditRoute())
+            assert person.opening.context.due_at is None
+            assert person.opening.context.connection_state.lost_since is None
+            person.until(lambda seat=person.opening.context: seat.connection_state.service_seconds is not None)  # type: ignore[misc]  # of this turn
+            person.frame.show_route(AuditRoute())
             person.page(AuditPage if who == "aud-e" else NoRightPage)
             person.rest()
             assert [bar.accessibleName() for bar in person.window.findChildren(Bar) if bar.isVisible()] == []
             person.leave()
-    look().choose("light")
+    current_appearance().choose_theme("light")

@@ -10,20 +10,20 @@ from console.app import Console
 from console.domain.permissions import WORKER
 from console.domain.records import Person as Somebody
 from console.sandbox.server import Sandbox
-from console.services.pack_check import verify_pack
-from console.store import people
-from console.views.dialogs.keys import open_keys
-from console.views.pages.home import HomePage
-from console.views.pages.order import OrderPage
-from console.views.pages.page import Page
-from console.views.pages.payment import PaymentPage
-from console.views.pages.record import RecordPage
-from console.views.pages.refund import RefundPage
-from console.views.routes import HomeRoute, OrderRoute, PaymentRoute, RecordRoute, RefundRoute, Route
-from console.views.widgets.bars import Bar, Toast
-from console.views.widgets.base import Words
+from console.services.evidence.pack_verification import verify_pack
+from console.views.app.shortcuts_dialog import open_shortcuts_dialog
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.home.page import HomePage
+from console.views.money.order_page import OrderPage
+from console.views.money.payment_page import PaymentPage
+from console.views.money.refund_page import RefundPage
+from console.views.pages.base import Page
+from console.views.runtime.routes import HomeRoute, OrderRoute, PaymentRoute, RecordRoute, RefundRoute, Route
+from console.views.widgets.base import TextLabel
+from console.views.widgets.notification_bars import Bar, ToastFrame
 from tests.desk.conftest import Sit, buy, buy_unknown
 from tests.desk.hands import Person
+from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import ask, paid
 
@@ -33,7 +33,7 @@ NUMBER = NUMBERS[0]
 def told(root: QWidget, kind: type[QWidget]) -> str:
     """All words of what is in sight of that kind."""
     shown = (one for one in root.findChildren(kind) if one.isVisible())
-    return " ".join(words.plain for one in shown for words in one.findChildren(Words))
+    return " ".join(words.plain for one in shown for words in one.findChildren(TextLabel))
 
 
 def choose(person: Person, file: Path) -> None:
@@ -50,7 +50,7 @@ def choose(person: Person, file: Path) -> None:
 
 
 def shown(person: Person, route: Route, kind: type[Page]) -> Page:
-    person.frame.go(route)
+    person.frame.show_route(route)
     page = person.page(kind)
     person.until(lambda: getattr(page, "view", None) is not None)
     person.rest()
@@ -61,20 +61,20 @@ def test_three_actions_prove_a_case(sit: Sit, console: Console, sandbox: Sandbox
     """Ctrl+Shift+E on the record, a name, done: the toast says where and how large, and the pack is whole."""
     record = buy(console, NUMBER)
     person = sit()
-    shown(person, RecordRoute(record.id), RecordPage)
+    shown(person, RecordRoute(record.id), CreditCheckPage)
     person.press("Ctrl+Shift+E")
     file = tmp_path / "case.zip"
     choose(person, file)
-    person.until(lambda: str(file) in told(person.window, Toast))
-    assert "Wrote the evidence pack (" in told(person.window, Toast)
-    assert verify_pack(file).whole
+    person.until(lambda: str(file) in told(person.window, ToastFrame))
+    assert "Wrote the evidence pack (" in told(person.window, ToastFrame)
+    assert verify_pack(file).is_intact
 
 
 def test_a_name_in_use_is_refused_in_a_bar(sit: Sit, console: Console, tmp_path: Path) -> None:
     """Nothing is replaced, and the page says so; afterwards it can be done under another name."""
     record = buy(console, NUMBER)
     person = sit()
-    page = shown(person, RecordRoute(record.id), RecordPage)
+    page = shown(person, RecordRoute(record.id), CreditCheckPage)
     file = tmp_path / "case.zip"
     file.write_bytes(b"mine")
     person.press("Ctrl+Shift+E")
@@ -86,17 +86,21 @@ def test_a_name_in_use_is_refused_in_a_bar(sit: Sit, console: Console, tmp_path:
     person.until((tmp_path / "other.zip").exists)
 
 
-def test_every_record_page_has_both(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_every_record_page_has_both(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """Credit check, payment, order and refund: the story by key on the clipboard, the pack by key in a file."""
     check = buy(console, NUMBER)
-    number = order_of(console, sandbox)
+    number = order_of(seats)
     payment = paid(console, sandbox, "ORD-1")
     refund = ask(console, payment.id)
     person = sit()
     pages: tuple[tuple[str, Route, type[Page]], ...] = (
-        ("credit-check", RecordRoute(check.id), RecordPage), ("payment", PaymentRoute(payment.id), PaymentPage),
-        ("order", OrderRoute(number), OrderPage), ("refund", RefundRoute(refund.id), RefundPage),
-    )  # fmt: skip
+        ("credit-check", RecordRoute(check.id), CreditCheckPage),
+        ("payment", PaymentRoute(payment.id), PaymentPage),
+        ("order", OrderRoute(number), OrderPage),
+        ("refund", RefundRoute(refund.id), RefundPage),
+    )
     for kind, route, page in pages:
         shown(person, route, page)
         QGuiApplication.clipboard().clear()
@@ -109,7 +113,7 @@ def test_every_record_page_has_both(sit: Sit, console: Console, sandbox: Sandbox
         person.rest()
 
 
-def order_of(console: Console, sandbox: Sandbox) -> int:
+def order_of(seats: Seats) -> int:
     """An order of the shop, written as the shop does."""
     from sqlalchemy import text
 
@@ -117,22 +121,20 @@ def order_of(console: Console, sandbox: Sandbox) -> int:
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
         " VALUES ('ORD-1', 3000, 'JPY', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
     )
-    with console.database.attempt() as tx:
+    with seats.past_the_console() as tx:
         tx.conn.execute(text(statement))
         return int(tx.conn.scalar(text("SELECT id FROM orders")) or 0)
 
 
-def test_who_may_not_export_reads_why(sit: Sit, console: Console) -> None:
+def test_who_may_not_export_reads_why(seats: Seats, sit: Sit, console: Console) -> None:
     """The button is off with the reason and who may; the key does nothing; copying the story stays on."""
     record = buy(console, NUMBER)
     robot = Somebody("robot", frozenset({WORKER}), may_buy=False)
-    console.database.write(lambda tx: people.add(tx.conn, robot))
-    person = sit()
-    page = shown(person, RecordRoute(record.id), RecordPage)
-    assert isinstance(page, RecordPage)
-    person.opening.seat.become("robot")
-    person.rest()
-    button, copy = page.verbs.button("evidence_pack"), page.verbs.button("copy_story")
+    seats.add(robot)
+    person = seats.sit("robot")
+    page = shown(person, RecordRoute(record.id), CreditCheckPage)
+    assert isinstance(page, CreditCheckPage)
+    button, copy = page.action_bar.button("evidence_pack"), page.action_bar.button("copy_story")
     assert button is not None
     assert copy is not None
     person.until(lambda: not button.isEnabled())
@@ -146,9 +148,9 @@ def test_both_are_in_the_list_of_keys(sit: Sit, console: Console) -> None:
     """Whoever asks for the keys of the page finds them."""
     record = buy(console, NUMBER)
     person = sit()
-    page = shown(person, RecordRoute(record.id), RecordPage)
-    dialog = open_keys(person.frame, page)
-    words = [one.plain for one in dialog.findChildren(Words)]
+    page = shown(person, RecordRoute(record.id), CreditCheckPage)
+    dialog = open_shortcuts_dialog(person.frame, page)
+    words = [one.plain for one in dialog.findChildren(TextLabel)]
     assert "Export the evidence pack" in words
     assert "Copy the story as text" in words
     dialog.reject()
@@ -160,13 +162,13 @@ def test_an_empty_home_says_so(sit: Sit, console: Console, sandbox: Sandbox, wai
     if waits:
         buy_unknown(console, sandbox, NUMBER)
     person = sit()
-    person.frame.go(HomeRoute())
+    person.frame.show_route(HomeRoute())
     page = person.page(HomePage)
-    person.until(lambda: page.rows.complete)
+    person.until(lambda: page.rows.is_complete)
     person.rest()
     assert page.nothing.isVisible() is not waits
     assert page.table.isVisible() is waits
     if not waits:
-        assert "Nothing waits for you." in " ".join(one.plain for one in page.nothing.findChildren(Words))
+        assert "Nothing waits for you." in " ".join(one.plain for one in page.nothing.findChildren(TextLabel))
         person.control("Open in Queues", page.nothing).press()
-        person.until(lambda: not isinstance(person.frame.page, HomePage))
+        person.until(lambda: not isinstance(person.frame.current_page, HomePage))

@@ -2,21 +2,23 @@
 
 from datetime import timedelta
 
+import pytest
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from console.views.dialogs.keys import open_keys
-from console.views.dialogs.resolve import ResolveDialog
-from console.views.entry.cover import Cover
-from console.views.entry.lock import IdleLock
-from console.views.entry.unlock_form import UnlockForm
-from console.views.pages.lookup import LookupPage
-from console.views.pages.record import RecordPage
-from console.views.routes import LookupRoute, RecordRoute
+from console.views.app.shortcuts_dialog import open_shortcuts_dialog
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.lookup.page import LookupPage
+from console.views.records.resolve_dialog import ResolveDialog
+from console.views.runtime.routes import LookupRoute, RecordRoute
+from console.views.sign_in.idle_lock import IdleLock
+from console.views.sign_in.privacy_cover import PrivacyCover
+from console.views.sign_in.unlock_form import UnlockForm
 from console.views.widgets.dialog import DialogFrame
 from tests.desk.conftest import Sit, buy, buy_unknown
 from tests.desk.hands import Person
+from tests.desk.seats import FIRST, Seats
 from tests.desk.test_window import nameless
 from tests.support.desks import NUMBERS, MovedClock
 
@@ -24,23 +26,23 @@ NUMBER = NUMBERS[0]
 
 
 def lock_of(person: Person) -> IdleLock:
-    shell = person.opening.shell
+    shell = person.opening.controller
     assert shell is not None
-    return shell.lock
+    return shell.idle_lock
 
 
 def locked(person: Person) -> UnlockForm:
     """The form, once the window is covered and the rest is away."""
-    person.until(lambda: lock_of(person).locked and in_sight(person) == [])
-    cover = person.frame.curtain.cover
-    assert isinstance(cover, Cover)
+    person.until(lambda: lock_of(person).is_locked and in_sight(person) == [])
+    cover = person.frame.window_cover.cover
+    assert isinstance(cover, PrivacyCover)
     assert isinstance(cover.panel, UnlockForm)
     return cover.panel
 
 
 def in_sight(person: Person) -> list[str]:
     """Whatever can be seen besides the window itself and its cover."""
-    cover = person.frame.curtain.cover
+    cover = person.frame.window_cover.cover
     parts = [
         part for part in person.window.findChildren(QWidget) if part.isVisible() and part.parent() is person.window
     ]
@@ -50,59 +52,62 @@ def in_sight(person: Person) -> list[str]:
     ]
 
 
-def unlock(person: Person) -> None:
+def unlock(seats: Seats, person: Person) -> None:
+    form = locked(person)
+    form.reset_input()
+    if form.needs_password:
+        form.password.line_edit.setText(seats.password_of(FIRST))
     person.press("Return")
-    person.until(lambda: not lock_of(person).locked)
+    person.until(lambda: not lock_of(person).is_locked)
 
 
-def test_nothing_of_a_record_is_seen_or_reached(sit: Sit, console: Console) -> None:
+def test_nothing_of_a_record_is_seen_or_reached(seats: Seats, sit: Sit, console: Console) -> None:
     """Ctrl+L covers it all: no window, no text, no key but those of the form; Enter brings everything back."""
     record = buy(console, NUMBER)
     person = sit()
-    person.frame.go(RecordRoute(record.id))
-    person.page(RecordPage)
+    person.frame.show_route(RecordRoute(record.id))
+    person.page(CreditCheckPage)
     person.press("Ctrl+L")
     form = locked(person)
     words = [label for label in person.window.findChildren(QWidget) if label.isVisible() and label.accessibleName()]
     assert not any(NUMBER[1:] in label.accessibleName().replace(" ", "") for label in words)
-    before = person.frame.route
+    before = person.frame.current_route
     for keys in ("Alt+2", "Ctrl+K", "F5", "F1", "Ctrl+/", "Escape"):
         person.press(keys)
     person.rest()
-    assert person.frame.route == before
+    assert person.frame.current_route == before
     assert in_sight(person) == []
-    assert form.button.hasFocus()
+    assert (form.password.line_edit if form.needs_password else form.button).hasFocus()
     for _ in range(12):
         person.press("Tab")
         focus = QApplication.focusWidget()
         assert focus is not None
         assert form.window().isAncestorOf(focus)
         assert focus.isVisible()
-    form.begin()
-    unlock(person)
-    assert isinstance(person.frame.page, RecordPage)
-    assert person.frame.page.isVisible()
+    unlock(seats, person)
+    assert isinstance(person.frame.current_page, CreditCheckPage)
+    assert person.frame.current_page.isVisible()
     person.press("Ctrl+/")
     assert person.dialog(DialogFrame).isVisible()
 
 
-def test_drafts_and_dialogs_wait_behind_the_lock(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_drafts_and_dialogs_wait_behind_the_lock(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """What was typed into an open dialog is still there, and so is the focus."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
-    person.frame.go(RecordRoute(record.id))
-    person.page(RecordPage).acts.resolve(record)
+    person.frame.show_route(RecordRoute(record.id))
+    person.page(CreditCheckPage).acts.resolve(record)
     dialog = person.dialog(ResolveDialog)
     dialog.form.kinds["text"].setChecked(True)
     field = dialog.form.text.edit
     field.setFocus()
     person.until(field.hasFocus)
     person.type_in("as they wrote")
-    lock_of(person).lock()
+    lock_of(person).lock_window()
     locked(person)
     assert not dialog.isVisible()
     person.rest()
-    unlock(person)
+    unlock(seats, person)
     assert dialog.isVisible()
     assert dialog.form.text.text() == "as they wrote"
     person.until(field.hasFocus)
@@ -110,82 +115,81 @@ def test_drafts_and_dialogs_wait_behind_the_lock(sit: Sit, console: Console, san
     person.no_dialog()
 
 
-def test_what_arrives_meanwhile_waits(sit: Sit) -> None:
+def test_what_arrives_meanwhile_waits(seats: Seats, sit: Sit) -> None:
     """A dialog that opens and a message that comes while the window is locked are shown afterwards."""
     person = sit()
-    lock_of(person).lock()
+    lock_of(person).lock_window()
     locked(person)
-    dialog = open_keys(person.frame, person.frame.page)
-    person.opening.seat.tell("It has ended")
+    dialog = open_shortcuts_dialog(person.frame, person.frame.current_page)
+    person.opening.context.show_toast("It has ended")
     person.until(lambda: not dialog.isVisible())
     assert in_sight(person) == []
-    assert not person.frame.toasts.shown
-    unlock(person)
+    assert not person.frame.toasts.visible_toasts
+    unlock(seats, person)
     assert dialog.isVisible()
-    (toast,) = person.frame.toasts.shown
+    (toast,) = person.frame.toasts.visible_toasts
     assert toast.accessibleName() == "It has ended"
     dialog.reject()
 
 
-def test_ten_minutes_without_a_key_lock(sit: Sit, clock: MovedClock) -> None:
+def test_ten_minutes_without_a_key_lock(seats: Seats, sit: Sit, clock: MovedClock) -> None:
     """By the clock on the wall, which goes on while the machine sleeps; any key begins the ten minutes anew."""
     person = sit()
     lock = lock_of(person)
     clock.offset += timedelta(minutes=9, seconds=50)
-    lock.look()
-    assert not lock.locked
+    lock.lock_if_idle()
+    assert not lock.is_locked
     person.press("Shift+Tab")
     clock.offset += timedelta(minutes=9, seconds=50)
-    lock.look()
-    assert not lock.locked
+    lock.lock_if_idle()
+    assert not lock.is_locked
     clock.offset += timedelta(seconds=11)
-    lock.look()
+    lock.lock_if_idle()
     locked(person)
-    unlock(person)
-    lock.look()
-    assert not lock.locked
+    unlock(seats, person)
+    lock.lock_if_idle()
+    assert not lock.is_locked
 
 
-def test_a_draft_in_a_field_survives(sit: Sit) -> None:
+def test_a_draft_in_a_field_survives(seats: Seats, sit: Sit) -> None:
     """Half a number typed into a page is still there."""
     person = sit()
-    person.frame.go(LookupRoute(""))
+    person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
     person.until(page.number.edit.hasFocus)
     person.type_in("11803")
     person.press("Ctrl+L")
     locked(person)
-    unlock(person)
+    unlock(seats, person)
     edit = page.number.edit
     assert isinstance(edit, QLineEdit)
     assert edit.text().replace(" ", "") == "11803"
     person.until(edit.hasFocus)
 
 
-def test_the_lock_speaks_the_other_language_and_has_names(sit: Sit) -> None:
+def test_the_lock_speaks_the_other_language_and_has_names(seats: Seats, sit: Sit) -> None:
     """Switched in the lock itself, what comes back speaks it too; every control has a name in both."""
     person = sit()
     person.press("Ctrl+L")
     locked(person)
     assert nameless(person.window) == []
-    cover = person.frame.curtain.cover
-    assert isinstance(cover, Cover)
+    cover = person.frame.window_cover.cover
+    assert isinstance(cover, PrivacyCover)
     cover.languages["ja"].click()
     form = locked(person)
     assert form.accessibleName() == "ロック中"
     assert nameless(person.window) == []
-    form.begin()
-    unlock(person)
+    unlock(seats, person)
     assert person.frame.side.accessibleName() == "画面"
 
 
-def test_where_things_are_tried_out_another_person_may_come_back(sit: Sit) -> None:
+@pytest.mark.usefixtures("embedded")
+def test_where_things_are_tried_out_another_person_may_come_back(seats: Seats, sit: Sit) -> None:
     """SQLite has no passwords: who comes back is chosen, and acts from then on."""
     person = sit()
     person.press("Ctrl+L")
     form = locked(person)
     form.person.setCurrentIndex(form.person.findData("lead-b"))
-    form.begin()
-    unlock(person)
-    assert person.opening.seat.operator == "lead-b"
+    unlock(seats, person)
+    assert person.opening.context.operator == "lead-b"
     assert person.frame.top.operator.text() == "lead-b"

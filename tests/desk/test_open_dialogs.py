@@ -4,13 +4,14 @@ import pytest
 from PySide6.QtWidgets import QDialog
 
 from console.app import Console
-from console.domain.order_records import Payment, RefundRequest
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Payment, RefundRequest
+from console.domain.payments.states import RefundState
 from console.sandbox.server import Sandbox
-from console.views.dialogs.decide import ApproveDialog
-from console.views.dialogs.refund import RefundDialog
-from console.views.widgets.base import Words
+from console.views.refunds.decision_dialog import ApproveDialog
+from console.views.refunds.request_dialog import RefundDialog
+from console.views.widgets.base import TextLabel
 from tests.desk.conftest import Sit
+from tests.desk.seats import Seats
 from tests.desk.test_refunds import ask, at_approvals, at_payment, dialog_refund, read_to_the_end
 from tests.support.money_desks import paid
 
@@ -22,10 +23,12 @@ def payment(console: Console, sandbox: Sandbox) -> Payment:
 
 
 def words_of(dialog: QDialog) -> list[str]:
-    return [one.plain for one in dialog.findChildren(Words) if one.isVisible()]
+    return [one.plain for one in dialog.findChildren(TextLabel) if one.isVisible()]
 
 
-def test_a_refund_that_is_being_asked_for(sit: Sit, console: Console, sandbox: Sandbox, payment: Payment) -> None:
+def test_a_refund_that_is_being_is_requested_sql(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+) -> None:
     """Another one is asked for meanwhile: the review keeps its figures, and asking is refused."""
     person = sit()
     page = at_payment(person, payment)
@@ -39,34 +42,37 @@ def test_a_refund_that_is_being_asked_for(sit: Sit, console: Console, sandbox: S
     assert dialog.review is not None
     person.until(dialog.act_button.isEnabled)
     before = words_of(dialog)
-    with console.acting("lead-b"):
-        other = console.refunds.request(RefundRequest(payment.id, "5000", "sent back"))
+    with seats.acting("lead-b") as lead:
+        other = lead.refunds.request(RefundRequest(payment.id, "5000", "sent back"))
     person.until(lambda: page.view is not None and page.view.record.version > payment.version)
     assert words_of(dialog) == before
     dialog.act_button.click()
-    person.until(lambda: not dialog.busy and words_of(dialog) != before)
+    person.until(lambda: not dialog.is_busy and words_of(dialog) != before)
     newest = dialog_refund(person, payment)
     assert newest is not None
     assert newest.id == other.id
 
 
-def test_a_request_that_is_being_approved(sit: Sit, console: Console, sandbox: Sandbox, payment: Payment) -> None:
+def test_a_request_that_is_being_approved(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+) -> None:
     """It is taken back meanwhile: the dialog keeps what it asks, approving is refused, and nothing is sent."""
     refund = ask(sit(), payment)
     checker = sit()
-    checker.opening.seat.become("lead-b")
-    checker.until(lambda: checker.opening.seat.standing.decisions == 1)
+    checker = seats.become(checker, "lead-b")
+    checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
     page = at_approvals(checker, refund)
     read_to_the_end(checker, page)
     checker.until(page.approve.isEnabled)
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
+    seats.type_password(dialog, "lead-b")
     checker.until(dialog.act_button.isEnabled)
     before = words_of(dialog)
     console.refunds.withdraw(refund.id)
     checker.until(lambda: page.content.currentWidget() is page.empty)
     assert words_of(dialog) == before
     dialog.act_button.click()
-    checker.until(lambda: not dialog.busy and words_of(dialog) != before)
+    checker.until(lambda: not dialog.is_busy and words_of(dialog) != before)
     assert console.refunds.show(refund.id).record.state is RefundState.WITHDRAWN
-    assert sandbox.control.money.refunds() == []
+    assert sandbox.control.payments_control.read_refunds() == []

@@ -6,11 +6,11 @@ from PySide6.QtTest import QTest
 from console.app import Console
 from console.domain.records import CreditCheck
 from console.sandbox.server import Sandbox
-from console.views.dialogs.leaving import LeavingDialog
-from console.views.dialogs.purchase import PurchaseDialog
-from console.views.pages.queues import QueuesPage
-from console.views.pages.record import RecordPage
-from console.views.routes import LookupRoute
+from console.views.app.close_dialog import CloseDialog
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.purchase.dialog import PurchaseDialog
+from console.views.queues.page import QueuesPage
+from console.views.runtime.routes import LookupRoute
 from console.views.widgets.badge import Badge
 from console.views.widgets.inputs import Choice
 from tests.desk.conftest import Sit, buy
@@ -25,7 +25,7 @@ _FREE_GAP_MS = 2_000.0
 
 def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
     """The purchase dialog of NUMBER with a client chosen."""
-    person.frame.go(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(NUMBER))
     person.rest()
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
@@ -41,21 +41,21 @@ def purchase(person: Person) -> PurchaseDialog:
     """The same dialog once the provider has been asked, and the outcome is shown."""
     dialog = open_purchase(person)
     dialog.act_button.click()
-    person.until(lambda: not dialog.busy)
+    person.until(lambda: not dialog.is_busy)
     return dialog
 
 
 def leave_hanging(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
     """Ask a provider that hangs, and close the dialog."""
     dialog.act_button.click()
-    person.until(lambda: bool(sandbox.control.state()["held"]))
-    dialog.let_go("Close", "")
+    person.until(lambda: bool(sandbox.control.read_state()["held"]))
+    dialog.allow_closing("Close", "")
     dialog.reject()
     person.no_dialog()
 
 
 def recorded(console: Console) -> tuple[CreditCheck, ...]:
-    return console.lookup.find(NUMBER).credit_checks
+    return console.lookup.find_records(NUMBER).credit_checks
 
 
 def test_a_double_click_buys_once(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -64,16 +64,16 @@ def test_a_double_click_buys_once(sit: Sit, console: Console, sandbox: Sandbox) 
     dialog = open_purchase(person)
     QTest.mouseDClick(dialog.act_button, Qt.MouseButton.LeftButton)
     dialog.act_button.click()
-    person.until(lambda: not dialog.busy)
+    person.until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() == "Bought"
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
     assert [record.client_id for record in recorded(console)] == ["2"]
 
 
 def test_nothing_can_be_bought_in_the_first_moment(sit: Sit) -> None:
     """A key typed ahead or a double click decides nothing: the acting button is off when the dialog appears."""
     person = sit()
-    person.frame.go(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(NUMBER))
     person.rest()
     person.press("B")
     assert not person.dialog(PurchaseDialog).act_button.isEnabled()
@@ -85,7 +85,7 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: Sit, console: Console, sand
     """What is bought already can't be asked for again; the way to it is offered."""
     record = buy(console, NUMBER, "2")
     person = sit()
-    person.frame.go(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(NUMBER))
     person.rest()
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
@@ -95,13 +95,13 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: Sit, console: Console, sand
     assert "bought already" in dialog.hint.plain
     person.control("Open the record", dialog).press()
     person.no_dialog()
-    assert person.page(RecordPage).route.id == record.id
-    assert sandbox.control.charges() == 1
+    assert person.page(CreditCheckPage).route.id == record.id
+    assert sandbox.control.count_charges() == 1
 
 
 def test_without_an_answer_it_is_unknown_never_failed(sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """It may have been charged: the dialog says so, names the next step, and leaves no way to buy again."""
-    sandbox.control.fault("reset_after_charge", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("reset_after_charge", call="purchase", number=NUMBER)
     person = sit()
     dialog = purchase(person)
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
@@ -109,14 +109,14 @@ def test_without_an_answer_it_is_unknown_never_failed(sit: Sit, console: Console
     assert dialog.act_button.text() == "Open the record"
     person.press("Return")
     person.no_dialog()
-    record = person.page(RecordPage)
+    record = person.page(CreditCheckPage)
     person.until(lambda: record.view is not None)
-    assert not record.verbs.button("renew").isEnabled()  # type: ignore[union-attr]  # one of its buttons
+    assert not record.action_bar.button("renew").isEnabled()  # type: ignore[union-attr]  # one of its buttons
 
 
 def test_what_is_missing_after_a_purchase_is_no_error(sit: Sit, sandbox: Sandbox) -> None:
     """Bought, and the PDF comes later by itself: the dialog says when."""
-    sandbox.control.fault("pdf_missing", call="pdf", number=NUMBER)
+    sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBER)
     person = sit()
     dialog = purchase(person)
     assert dialog.windowTitle() == "Bought"
@@ -125,7 +125,7 @@ def test_what_is_missing_after_a_purchase_is_no_error(sit: Sit, sandbox: Sandbox
 
 def test_a_refusal_says_that_nothing_was_charged(sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """The number is free again, and the record tells why."""
-    sandbox.control.fault("status:422", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     person = sit()
     dialog = purchase(person)
     assert dialog.windowTitle() == "Not bought"
@@ -134,7 +134,7 @@ def test_a_refusal_says_that_nothing_was_charged(sit: Sit, console: Console, san
 
 def test_the_window_stays_fluid_while_the_provider_hangs(sit: Sit, sandbox: Sandbox) -> None:
     """Asking takes as long as it takes; meanwhile the event loop never stands still, and other pages answer."""
-    sandbox.control.fault("hang", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = sit()
     dialog = open_purchase(person)
     gaps = Gaps(person)
@@ -143,26 +143,26 @@ def test_the_window_stays_fluid_while_the_provider_hangs(sit: Sit, sandbox: Sand
     person.page(QueuesPage)
     person.press("Alt+1")
     worst = gaps.worst()
-    assert person.opening.seat.acts, "it goes on behind the closed dialog"
-    sandbox.control.release()
-    person.until(lambda: not person.opening.seat.acts)
+    assert person.opening.context.running_acts, "it goes on behind the closed dialog"
+    sandbox.control.release_calls()
+    person.until(lambda: not person.opening.context.running_acts)
     assert worst < _FREE_GAP_MS, f"the event loop stood still for {worst:.0f} ms"
 
 
 def test_closing_waits_for_what_still_runs(sit: Sit, sandbox: Sandbox) -> None:
     """The window says what is under way, and closes by itself when it has ended."""
-    sandbox.control.fault("hang", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = sit()
     dialog = open_purchase(person)
     leave_hanging(person, dialog, sandbox)
     person.window.close()
-    leaving = person.dialog(LeavingDialog)
+    leaving = person.dialog(CloseDialog)
     assert person.window.isVisible()
     person.until(leaving.act_button.isEnabled)
     leaving.act_button.click()
-    sandbox.control.release()
+    sandbox.control.release_calls()
     person.until(lambda: not person.window.isVisible())
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
     person.opening.close()
 
 
@@ -170,7 +170,7 @@ class Gaps:
     """Measures how long the event loop was busy at a stretch, in ms."""
 
     def __init__(self, person: Person) -> None:
-        self._clock = person.opening.seat
+        self._clock = person.opening.context
         self._last = self._clock.monotonic()
         self._worst = 0.0
         self._timer = QTimer(person.opening, interval=5)

@@ -9,29 +9,30 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.views.dialogs.resolve import ResolveDialog
-from console.views.pages.lookup import LookupPage
-from console.views.pages.queues import QueuesPage
-from console.views.pages.record import RecordPage
-from console.views.routes import LookupRoute, QueuesRoute, RecordRoute
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.lookup.page import LookupPage
+from console.views.queues.page import QueuesPage
+from console.views.records.resolve_dialog import ResolveDialog
+from console.views.runtime.routes import LookupRoute, QueuesRoute, RecordRoute
+from console.views.widgets.base import TextLabel
 from console.views.widgets.inputs import Edit
+from console.views.widgets.notification_bars import Bar
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf, provider_id
 from tests.desk.hands import Person
+from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS
 
 NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
 
-def opened(person: Person, id: int, trail: tuple[int, ...] = ()) -> RecordPage:
-    person.frame.go(RecordRoute(id, trail, "queues"))
-    page = person.page(RecordPage)
+def opened(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:
+    person.frame.show_route(RecordRoute(id, trail, "queues"))
+    page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == id)
     return page
 
 
-def bars(page: RecordPage | LookupPage) -> list[str]:
+def bars(page: CreditCheckPage | LookupPage) -> list[str]:
     return [bar.accessibleName() for bar in page.findChildren(Bar) if bar.isVisible()]
 
 
@@ -46,20 +47,22 @@ def prepare_error(dialog: ResolveDialog, words: str) -> None:
     dialog.form.unbought.setChecked(True)
 
 
-def test_what_somebody_else_changed_is_said(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_what_somebody_else_changed_is_said(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """A bar names who and what, the screen shows the new state, the difference is one press away."""
     record = buy_without_pdf(console, sandbox, NUMBER)
     person = sit()
     page = opened(person, record.id)
-    with console.acting("lead-b"):
-        console.credit_checks.refetch(record.id)
+    with seats.acting("lead-b") as lead:
+        lead.credit_checks.refetch(record.id)
     person.until(lambda: any(words.startswith("Changed Changed by lead-b") for words in bars(page)))
     assert page.pdf_button.isEnabled()
     person.control("Show difference").press()
     person.until(lambda: any("PDF: – →" in words for words in bars(page)))
 
 
-def test_a_decision_on_an_old_view_decides_nothing(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_decision_on_an_old_view_decides_nothing(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
     """The version that the person saw goes with the decision; the refusal shows what has changed."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
@@ -68,14 +71,14 @@ def test_a_decision_on_an_old_view_decides_nothing(sit: Sit, console: Console, s
     dialog = person.dialog(ResolveDialog)
     prepare_error(dialog, "not on their list")
     person.until(dialog.act_button.isEnabled)
-    with console.database.attempt() as tx:  # another desk
+    with seats.past_the_console() as tx:
         changed = {"id": record.id, "name": "架空商事"}
         update = "UPDATE hansha_alarmbox_credit_checks SET version = version + 1, company_name = :name WHERE id = :id"
         tx.conn.execute(text(update), changed)
     dialog.act_button.click()
-    person.until(lambda: not dialog.busy)
+    person.until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() == "The record changed meanwhile"
-    assert any("架空商事" in words.plain for words in dialog.findChildren(Words))
+    assert any("架空商事" in words.plain for words in dialog.findChildren(TextLabel))
     assert read(console, record.id).certainty == "unknown"
 
 
@@ -94,12 +97,15 @@ def test_only_what_the_evidence_carries_can_be_chosen(sit: Sit, console: Console
     assert form.unbought.isEnabled()
     assert not form.bought.isEnabled()
     form.unbought.setChecked(True)
-    assert "lead-b" in form.second.plain
+    assert "lead-b" in form.second_person_text.plain
     form.kinds["number"].setChecked(True)
     assert form.outcome == "", "a result that the evidence can't carry stayed chosen"
 
 
-def test_not_bought_takes_two_people(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.both_ways
+def test_not_bought_takes_two_people(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """The first one asks, with a file; another person, signed in at the same window, decides."""
     record = buy_unknown(console, sandbox, NUMBER)
     proof = tmp_path / "screen.txt"
@@ -118,26 +124,28 @@ def test_not_bought_takes_two_people(sit: Sit, console: Console, sandbox: Sandbo
     person.press("Esc")
     person.no_dialog()
 
-    person.opening.seat.become("lead-b")
+    person = seats.become(person, "lead-b")
+    page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.awaiting is not None)
     person.rest()
     person.press("E")
     second = person.dialog(ResolveDialog)
     prepare_error(second, "checked by phone")
-    assert "op-a" in second.form.second.plain
+    assert "op-a" in second.form.second_person_text.plain
     person.until(second.act_button.isEnabled)
     second.act_button.click()
+    seats.confirm(person, "lead-b")
     person.until(lambda: second.windowTitle() == "Resolved")
     assert read(console, record.id).state == "error"
 
 
-def test_who_has_no_right_sees_why(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_who_has_no_right_sees_why(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """An auditor looks at everything and can press nothing; beside each button stands who can."""
     record = buy_without_pdf(console, sandbox, NUMBER)
     person = sit()
-    person.opening.seat.become("aud-e")
+    person = seats.become(person, "aud-e")
     page = opened(person, record.id)
-    button = page.verbs.button("refetch")
+    button = page.action_bar.button("refetch")
     assert button is not None
     person.until(lambda: not button.isEnabled())
     assert "op-a" in button.reason
@@ -145,13 +153,13 @@ def test_who_has_no_right_sees_why(sit: Sit, console: Console, sandbox: Sandbox)
     person.press("F")
     assert not person.window.findChildren(ResolveDialog)
 
-    person.frame.go(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(NUMBER))
     lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company.current is not None)
+    person.until(lambda: lookup.company.current_record is not None)
     assert not lookup.company.buy_button.isEnabled()
     assert "operator" in lookup.company.buy_button.reason
-    with pytest.raises(ConsoleError, match="not_allowed"), console.acting("aud-e"):
-        console.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
+    with pytest.raises(ConsoleError, match="not_allowed"), seats.acting("aud-e") as auditor:
+        auditor.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
 
 
 def test_probe_changes_nothing_and_says_what_it_found(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -160,18 +168,18 @@ def test_probe_changes_nothing_and_says_what_it_found(sit: Sit, console: Console
     person = sit()
     page = opened(person, bought.id)
     person.press("P")
-    person.until(lambda: len(person.frame.toasts.shown) == 1)
+    person.until(lambda: len(person.frame.toasts.visible_toasts) == 1)
     page = opened(person, unknown.id)
     person.press("P")
     person.until(lambda: any("still unknown" in words for words in bars(page)))
-    assert sandbox.control.charges() == 2
+    assert sandbox.control.count_charges() == 2
 
 
 def test_previous_and_next_walk_the_list_it_came_from(sit: Sit, console: Console) -> None:
     """[ and ] stay within the list; Esc leads back to it at once."""
     ids = tuple(buy(console, number).id for number in NUMBERS[:3])
     person = sit()
-    person.frame.go(QueuesRoute("error"))
+    person.frame.show_route(QueuesRoute("error"))
     page = opened(person, ids[1], ids)
     person.press("]")
     person.until(lambda: page.view is not None and page.view.record.id == ids[2])
@@ -187,44 +195,46 @@ def test_new_arrivals_move_no_row(sit: Sit, console: Console, sandbox: Sandbox) 
     """They wait behind a button; the current row stays under the person's eyes."""
     first = buy_unknown(console, sandbox, NUMBER)
     person = sit()
-    person.frame.go(QueuesRoute("unknown"))
+    person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
-    person.until(lambda: page.current is not None)
+    person.until(lambda: page.current_row is not None)
     late = buy_unknown(console, sandbox, OTHER)
     person.until(page.news.button.isVisible)
-    assert page.rows.row_count == 1
+    assert page.row_model.row_count == 1
     assert page.news.button.text() == "Show 1 new"
     person.control("Show 1 new").press()
-    person.until(lambda: page.rows.row_count == 2)
-    assert page.current is not None
-    assert page.current.record.id == first.id
-    assert page.rows.find(("credit-check", late.id)) is not None
+    person.until(lambda: page.row_model.row_count == 2)
+    assert page.current_row is not None
+    assert page.current_row.record.id == first.id
+    assert page.row_model.find_row(("credit-check", late.id)) is not None
 
 
-def test_what_was_settled_elsewhere_is_marked_not_removed(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_what_was_settled_elsewhere_is_marked_not_removed(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
     """A row that has left the queue keeps its place until the list is read again."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
-    person.frame.go(QueuesRoute("unknown"))
+    person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
-    person.until(lambda: page.current is not None)
-    with console.acting("lead-b"):
+    person.until(lambda: page.current_row is not None)
+    with seats.acting("lead-b") as lead:
         proof = "seen on their screen"
-        console.recovery.resolve("credit-check", record.id, "success", proof, provider_id(sandbox, NUMBER))
-    place = page.rows.find(("credit-check", record.id))
+        lead.recovery.resolve("credit-check", record.id, "success", proof, provider_id(sandbox, NUMBER))
+    place = page.row_model.find_row(("credit-check", record.id))
     assert place is not None
-    person.until(lambda: page.table.mark_of(place) == "care")
+    person.until(lambda: page.table.row_tone(place) == "care")
     person.press("F5")
-    person.until(lambda: page.rows.row_count == 0)
+    person.until(lambda: page.row_model.row_count == 0)
 
 
 def test_single_letters_are_letters_in_a_field(sit: Sit, console: Console) -> None:
     """P, F, E and B act in a list, never in a text field."""
     buy(console, NUMBER)
     person = sit()
-    person.frame.go(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(NUMBER))
     page = person.page(LookupPage)
-    person.until(lambda: page.company.current is not None)
+    person.until(lambda: page.company.current_record is not None)
     person.press("Ctrl+F")
     person.type_in("bpf")
     assert page.number.text == "bpf"

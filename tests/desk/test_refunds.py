@@ -5,19 +5,20 @@ from sqlalchemy import text
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.order_records import OrderState, Payment, PaymentImport, Refund, RefundRequest
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import OrderState, Payment, PaymentImport, Refund, RefundRequest
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CreditCheck
 from console.sandbox.server import Sandbox
-from console.services.failpoints import Failpoints
-from console.views.dialogs.decide import ApproveDialog, DeclineDialog, WithdrawDialog
-from console.views.dialogs.refund import RefundDialog
-from console.views.pages.approvals import ApprovalsPage
-from console.views.pages.payment import PaymentPage
-from console.views.pages.refund import RefundPage
-from console.views.routes import HomeRoute, PaymentRoute, RefundRoute
+from console.services.process.failpoints import Failpoints
+from console.views.approvals.page import ApprovalsPage
+from console.views.money.payment_page import PaymentPage
+from console.views.money.refund_page import RefundPage
+from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog, WithdrawDialog
+from console.views.refunds.request_dialog import RefundDialog
+from console.views.runtime.routes import HomeRoute, PaymentRoute, RefundRoute
 from tests.desk.conftest import Sit
 from tests.desk.hands import Person
+from tests.desk.seats import Seats
 from tests.support.money_desks import newest, paid
 
 NUMBER = "ORD-20261120-000123"
@@ -30,7 +31,7 @@ def payment(console: Console, sandbox: Sandbox) -> Payment:
 
 
 def at_payment(person: Person, payment: Payment) -> PaymentPage:
-    person.frame.go(PaymentRoute(payment.id))
+    person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None and page.view.record.id == payment.id)
     person.rest()
@@ -61,9 +62,9 @@ def ask(person: Person, payment: Payment, amount: str = "8500") -> Refund:
 
 
 def dialog_refund(person: Person, payment: Payment) -> Refund | None:
-    desk = person.opening.seat._desk
-    assert isinstance(desk, Console)
-    return newest(desk, payment.id)
+    console = person.opening.context._services
+    assert isinstance(console, Console)
+    return newest(console, payment.id)
 
 
 def read_to_the_end(person: Person, page: ApprovalsPage) -> None:
@@ -72,7 +73,7 @@ def read_to_the_end(person: Person, page: ApprovalsPage) -> None:
     assert content is not None
     person.until(lambda: content.height() > 100)
     bar.setValue(bar.maximum())
-    person.until(lambda: page.view.seen_whole)
+    person.until(lambda: page.view.is_read)
 
 
 def at_approvals(person: Person, refund: Refund) -> ApprovalsPage:
@@ -89,23 +90,25 @@ def ended(person: Person, console: Console, refund: Refund) -> None:
     person.until(lambda: console.refunds.probe(refund.id).state is RefundState.COMPLETED)
 
 
+@pytest.mark.both_ways
 def test_one_asks_another_approves_and_it_is_refunded(
-    sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """Two windows: nothing is sent before the second person; then once, and it ends completed."""
     maker = sit()
     refund = ask(maker, payment)
     assert (refund.state, refund.provider_refund_key) == (RefundState.REQUESTED, None)
-    assert sandbox.control.money.refunds() == []
+    assert sandbox.control.payments_control.read_refunds() == []
 
     checker = sit()
-    checker.opening.seat.become("lead-b")
-    checker.until(lambda: checker.opening.seat.standing.decisions == 1)
+    checker = seats.become(checker, "lead-b")
+    checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
     page = at_approvals(checker, refund)
     read_to_the_end(checker, page)
     checker.until(page.approve.isEnabled)
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
+    seats.type_password(dialog, "lead-b")
     checker.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     checker.until(lambda: dialog.windowTitle() == "Approved")
@@ -113,18 +116,18 @@ def test_one_asks_another_approves_and_it_is_refunded(
     checker.no_dialog()
     checker.until(lambda: page.content.currentWidget() is page.empty)  # nothing is left to decide
     ended(checker, console, refund)
-    assert [one["amount_minor"] for one in sandbox.control.money.refunds()] == [8_500]
-    assert maker.opening.seat.operator == "op-a"
+    assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
+    assert maker.opening.context.operator == "op-a"
 
 
-def test_ones_own_request_has_no_buttons(sit: Sit, console: Console, payment: Payment) -> None:
+def test_ones_own_request_has_no_buttons(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
     """An approver who asked sees it apart: neither approving nor declining, only taking it back."""
     person = sit()
-    person.opening.seat.become("lead-b")
+    person = seats.become(person, "lead-b")
     refund = ask(person, payment)
     page = at_approvals(person, refund)
     assert page.list.cards[0].refund.id == refund.id
-    assert not page.inbox.mine_to_decide
+    assert not page.inbox.to_decide
     assert page.approve.isHidden()
     assert page.decline.isHidden()
     person.press("W")
@@ -135,11 +138,13 @@ def test_ones_own_request_has_no_buttons(sit: Sit, console: Console, payment: Pa
     assert console.refunds.show(refund.id).record.state is RefundState.WITHDRAWN
 
 
-def test_declining_needs_words_and_the_maker_reads_them(sit: Sit, console: Console, payment: Payment) -> None:
+def test_declining_needs_words_and_the_maker_reads_them(
+    seats: Seats, sit: Sit, console: Console, payment: Payment
+) -> None:
     """Without words the button stays off; the words stand in the maker's record."""
     person = sit()
     refund = ask(person, payment)
-    person.opening.seat.become("lead-b")
+    person = seats.become(person, "lead-b")
     page = at_approvals(person, refund)
     person.until(page.decline.isEnabled)
     person.press("D")
@@ -149,30 +154,31 @@ def test_declining_needs_words_and_the_maker_reads_them(sit: Sit, console: Conso
     dialog.words.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
+    seats.confirm(person, "lead-b")
     person.until(lambda: dialog.windowTitle() == "Declined")
     person.press("Esc")
-    person.opening.seat.become("op-a")
-    person.frame.go(RefundRoute(refund.id))
+    person = seats.become(person, "op-a")
+    person.frame.show_route(RefundRoute(refund.id))
     record = person.page(RefundPage)
     person.until(lambda: record.view is not None and "delivered as ordered" in record.form._why.plain)
 
 
-def test_approving_is_off_until_read_and_fresh(sit: Sit, console: Console, payment: Payment) -> None:
+def test_approving_is_off_until_read_and_fresh(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
     """An old fact asks for a probe first, an unread view to be read; the reason stands beside the button."""
-    with console.acting("op-a"):
-        refund = console.refunds.request(RefundRequest(payment.id, "500", "ordered twice"))
+    with seats.acting("op-a") as maker:
+        refund = maker.refunds.request(RefundRequest(payment.id, "500", "ordered twice"))
     person = sit()
-    person.opening.seat.become("lead-b")
+    person = seats.become(person, "lead-b")
     person.window.resize(1280, 800)
     page = at_approvals(person, refund)
     page.view.view = None  # as if nothing had been shown yet
-    page.view._seen.clear()
+    page.view._read_versions.clear()
     page.show_refund(refund.id)
     person.rest()
     person.until(lambda: page.view.view is not None)
-    if not page.view.seen_whole:
+    if not page.view.is_read:
         assert not page.approve.isEnabled()
-        assert page.why_not.plain == "Read down to the end first."
+        assert page.disabled_reason_label.plain == "Read down to the end first."
     read_to_the_end(person, page)
     person.until(page.approve.isEnabled)
 
@@ -201,18 +207,18 @@ def test_a_wrong_amount_is_told_at_its_field(sit: Sit, payment: Payment) -> None
 
 
 def test_an_unknown_refund_blocks_another_and_says_so(
-    sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """The page and the form say that nothing else may be refunded, and never that it failed."""
-    sandbox.control.fault("close_after_charge", call="paypay_refund", times=1)
+    sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     person = sit()
     refund = ask(person, payment)
-    with console.acting("lead-b"), pytest.raises(ConsoleError):
-        console.refunds.approve(refund.id)
+    with seats.acting("lead-b") as lead, pytest.raises(ConsoleError):
+        lead.refunds.approve(refund.id)
     assert console.refunds.show(refund.id).record.certainty is Certainty.UNKNOWN
     page = at_payment(person, payment)
     person.until(lambda: "refund" in page.bar_names())
-    page.act("refund")
+    page.act_on_record("refund")
     dialog = person.dialog(RefundDialog)
     assert not dialog.act_button.isEnabled()
     assert "no known result" in dialog.hint.plain
@@ -222,22 +228,22 @@ def test_search_finds_a_payment_by_its_numbers(
     sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """Ctrl+K, our number or the provider's, Enter: the payment is open, and not the company that it belongs to."""
-    sandbox.control.money.know("paypay", "ORD-OF-A-COMPANY", 500)
+    sandbox.control.payments_control.register_payment("paypay", "ORD-OF-A-COMPANY", 500)
     asked = PaymentImport("paypay", "ORD-OF-A-COMPANY", corporation_number="1180301018771")
     of_company = console.payments.import_(asked)
     person = sit()
-    shell = person.opening.shell
+    shell = person.opening.controller
     assert shell is not None
     assert payment.provider_payment_id is not None
-    finder = shell.finder
+    finder = shell.command_palette
     wanted = ((NUMBER, payment), (payment.provider_payment_id, payment), ("ORD-OF-A-COMPANY", of_company))
     for number, whose in wanted:
-        person.frame.go(HomeRoute())
+        person.frame.show_route(HomeRoute())
         person.press("Ctrl+K")
-        person.until(lambda: finder.box.visible)
+        person.until(lambda: finder.box.is_open)
         finder.box.input.setText("")
         finder.box.input.insert(number)
-        person.until(lambda: any(not isinstance(one, CreditCheck) for one in finder._found))
+        person.until(lambda: any(not isinstance(one, CreditCheck) for one in finder._matches))
         person.rest()
         person.press("Return")
         page = person.page(PaymentPage)
@@ -258,26 +264,27 @@ class Away(Failpoints):
 
 
 @pytest.mark.expects_log("what was tolerated is told")
-def test_an_unpaid_order_is_moved_by_hand(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_an_unpaid_order_is_moved_by_hand(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """The payment's page frames the order, M moves it, and nothing is sent to the provider."""
-    order = order_of(console, "ORD-7", 3_300)
+    order = order_of(seats, "ORD-7", 3_300)
     payment = console.payments.start(order, "paypay").payment
-    sandbox.control.money.move("paypay", "ORD-7", "paid")
-    before, console._desk.failpoints = console._desk.failpoints, Away()
+    sandbox.control.payments_control.move_payment("paypay", "ORD-7", "paid")
+    acting = seats.acting_desk._context
+    before, acting.failpoints = acting.failpoints, Away()
     console.payments.probe(payment.id)
     person = sit()
     page = at_payment(person, payment)
     person.until(lambda: page.form._verdict.plain.startswith("Sides disagree"))
     assert page.strip.panels[2].property("differs")
-    console._desk.failpoints = before
+    acting.failpoints = before
     person.press("M")
     person.until(lambda: console.payments.order(order).record.state is OrderState.PAID)
     person.until(lambda: page.form._verdict.plain == "¥3,300 is paid.")
 
 
-def order_of(console: Console, number: str, minor: int) -> int:
+def order_of(seats: Seats, number: str, minor: int) -> int:
     """An order as the shop writes it; its id."""
-    with console.database.attempt() as tx:
+    with seats.past_the_console() as tx:
         insert = (
             "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
             " VALUES (:number, :minor, 'JPY', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"

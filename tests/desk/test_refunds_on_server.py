@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.app import Console, open_console
-from console.domain.payment_records import RefundState
+from console.domain.payments.states import RefundState
 from console.sandbox.server import Sandbox
-from console.settings import Settings
-from console.views.dialogs.decide import ApproveDialog
-from console.views.look.theme import install, look
+from console.settings.settings import Settings
+from console.views.refunds.decision_dialog import ApproveDialog
+from console.views.theme.theme import current_appearance, install_appearance
 from tests.desk.hands import Person
 from tests.desk.test_entering import account
 from tests.desk.test_refunds import NUMBER, ask, at_approvals, ended, read_to_the_end
@@ -41,7 +41,7 @@ def test_two_windows_on_one_server(
     qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
 ) -> None:
     """The checker types their own password; a wrong one decides nothing; the money goes back once."""
-    install(qapp, theme="light")
+    install_appearance(qapp, theme="light")
     payment = paid(desks["op-a"], sandbox, NUMBER, 12_000)
     people = [Person(qtbot, desks["op-a"], desks["op-a"].settings)]
     try:
@@ -53,23 +53,23 @@ def test_two_windows_on_one_server(
         checker.until(page.approve.isEnabled)
         checker.press("A")
         dialog = checker.dialog(ApproveDialog)
-        assert dialog.asks
-        dialog.password.line.setText("not the password")
+        assert dialog.needs_password
+        dialog.password.line_edit.setText("not the password")
         checker.until(dialog.act_button.isEnabled)
         dialog.act_button.click()
-        checker.until(lambda: dialog.password.edit.accessibleDescription() != "")
+        checker.until(lambda: dialog.password.line_edit.accessibleDescription() != "")
         assert desks["op-a"].refunds.show(refund.id).record.state is RefundState.REQUESTED
         assert dialog.password.text() == ""
-        dialog.password.line.setText(account(place, "lead-b")[1])
+        dialog.password.line_edit.setText(account(place, "lead-b")[1])
         checker.until(dialog.act_button.isEnabled)
         dialog.act_button.click()
         checker.until(lambda: dialog.windowTitle() == "Approved")
         ended(checker, desks["lead-b"], refund)
-        assert [one["amount_minor"] for one in sandbox.control.money.refunds()] == [8_500]
+        assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
         found = desks["op-a"].refunds.show(refund.id).record
-        assert found.checkers == (desks["lead-b"].people.me().name,)
-        assert found.maker == desks["op-a"].people.me().name
+        assert found.checkers == (desks["lead-b"].people.find_acting_person().name,)
+        assert found.maker == desks["op-a"].people.find_acting_person().name
     finally:
         for person in people:
             person.opening.close()
-        look().choose("light")
+        current_appearance().choose_theme("light")

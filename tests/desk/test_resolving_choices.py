@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from console.views.dialogs.evidence_steps import TEXT
-from console.views.dialogs.resolve_money import ResolveMoneyDialog
-from console.views.pages.payment import PaymentPage
-from console.views.routes import PaymentRoute
+from console.views.money.payment_page import PaymentPage
+from console.views.records.evidence_wizard import TEXT_EVIDENCE
+from console.views.records.resolve_money_dialog import ResolveMoneyDialog
+from console.views.runtime.routes import PaymentRoute
 from tests.desk.conftest import Sit
 from tests.desk.test_evidence import shown
 from tests.support.desks import MovedClock
@@ -20,12 +20,12 @@ def test_what_the_facts_rule_out_says_why(sit: Sit, console: Console, sandbox: S
     person = sit()
     page = shown(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
-    page.acts.resolve_case(payment)
+    page.acts.resolve(payment)
     form = person.dialog(ResolveMoneyDialog).form
     person.until(lambda: bool(form._choices))
-    form.kinds[TEXT].setChecked(True)
+    form.kinds[TEXT_EVIDENCE].setChecked(True)
     form.text.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
-    reasons = {name: words.plain for name, words in form._why.items()}
+    reasons = {name: words.plain for name, words in form._reason_labels.items()}
     assert not any(radio.isEnabled() for radio in form.outcomes.values())
     assert "known already" in reasons["completed"]
     assert "can't become" in reasons["payment_failed"]
@@ -39,10 +39,10 @@ def test_the_dry_run_names_the_money(sit: Sit, console: Console, sandbox: Sandbo
     person = sit()
     page = shown(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
-    page.acts.resolve_case(payment)
+    page.acts.resolve(payment)
     form = person.dialog(ResolveMoneyDialog).form
     person.until(lambda: bool(form._choices))
-    form.kinds[TEXT].setChecked(True)
+    form.kinds[TEXT_EVIDENCE].setChecked(True)
     form.text.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
     form.outcomes["reversed"].setChecked(True)
     assert form.money_effect.plain == "Refundable: ¥3,000 → ¥0"

@@ -1,33 +1,29 @@
 """What each role sees in the window: nothing is hidden, what isn't theirs is greyed and says who may."""
 
+import pytest
 from PySide6.QtWidgets import QWidget
 
 from console.app import Console
 from console.domain.permissions import ADMIN
 from console.domain.records import Person as Operator
 from console.sandbox.server import Sandbox
-from console.views.dialogs.resolve import ResolveDialog
-from console.views.pages.audit import AuditPage
-from console.views.pages.home import HomePage
-from console.views.pages.lookup import LookupPage
-from console.views.pages.no_right import NoRightPage
-from console.views.pages.queues import QueuesPage
-from console.views.pages.record import RecordPage
-from console.views.routes import AuditRoute, HomeRoute, LookupRoute, QueuesRoute, RecordRoute, Route
-from console.views.widgets.bars import Bar
+from console.views.audit.page import AuditPage
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.home.page import HomePage
+from console.views.lookup.page import LookupPage
+from console.views.pages.no_permission import NoRightPage
+from console.views.queues.page import QueuesPage
+from console.views.records.resolve_dialog import ResolveDialog
+from console.views.runtime.routes import AuditRoute, HomeRoute, LookupRoute, QueuesRoute, RecordRoute, Route
 from console.views.widgets.buttons import KeyButton
+from console.views.widgets.notification_bars import Bar
 from tests.desk.conftest import Sit, buy_unknown
-from tests.desk.hands import Person
+from tests.desk.seats import Seats
 from tests.desk.test_window import nameless
 from tests.support.desks import NUMBERS
 
 NUMBER, FREE = NUMBERS[0], NUMBERS[1]
 MAY_PROBE = "Needs the role approver, operator: lead-b, op-a, op-c."
-
-
-def become(person: Person, name: str) -> None:
-    person.opening.seat.become(name)
-    person.rest()
 
 
 def off(root: QWidget) -> dict[str, str]:
@@ -40,36 +36,39 @@ def bars_of(page: QWidget) -> str:
     return "\n".join(bar.accessibleName() for bar in page.findChildren(Bar) if bar.isVisible())
 
 
-def test_an_administrator_is_told_why_and_what_to_do_instead(sit: Sit, console: Console) -> None:
+@pytest.mark.usefixtures("embedded")
+def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: Sit, console: Console) -> None:
     """No screen of records and no page that failed: the reason, who may, and the commands for them."""
-    console.people.add(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
+    seats.add(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     person = sit()
     person.page(HomePage)
-    become(person, "adm-f")
+    person = seats.become(person, "adm-f")
     routes: list[Route] = [HomeRoute(), QueuesRoute("unknown"), LookupRoute(NUMBER), RecordRoute(1), AuditRoute()]
     for route in routes:
-        person.frame.go(route)
+        person.frame.show_route(route)
         page = person.page(NoRightPage)
         person.rest()
-        assert page.why.plain.startswith("Needs the role approver, auditor, operator")
-        assert "lead-b" in page.why.plain
-        assert "db accounts apply" in page.instead.plain
+        assert page.reason_text.plain.startswith("Needs the role approver, auditor, operator")
+        assert "lead-b" in page.reason_text.plain
+        assert "db accounts apply" in page.advice_text.plain
         assert nameless(person.window) == []
-    assert person.frame.page is not None
-    assert person.frame.page.place == "audit"
-    become(person, "aud-e")
+    assert person.frame.current_page is not None
+    assert person.frame.current_page.place == "audit"
+    person = seats.become(person, "aud-e")
     person.page(AuditPage)
-    become(person, "nobody-here")
+    person = seats.become(person, "nobody-here")
     page = person.page(NoRightPage)
-    assert page.why.plain == "nobody-here is not known to this database. Ask an administrator to add the name."
+    assert (
+        page.reason_text.plain == "nobody-here is not known to this database. Ask an administrator to add the name."
+    )
 
 
-def test_an_auditor_looks_and_changes_nothing(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """Every button that acts is there and off, with who may; a key says the same in a bar."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
-    become(person, "aud-e")
-    person.frame.go(QueuesRoute("unknown"))
+    person = seats.become(person, "aud-e")
+    person.frame.show_route(QueuesRoute("unknown"))
     queues = person.page(QueuesPage)
     person.until(lambda: queues.preview.record is not None)
     shown = off(queues.preview)
@@ -78,30 +77,32 @@ def test_an_auditor_looks_and_changes_nothing(sit: Sit, console: Console, sandbo
     assert any(label.accessibleName() == MAY_PROBE for label in queues.preview.findChildren(QWidget))
     person.press("P")
     person.until(lambda: f"Not done {MAY_PROBE}" in bars_of(queues))
-    person.frame.go(RecordRoute(record.id))
-    page = person.page(RecordPage)
+    person.frame.show_route(RecordRoute(record.id))
+    page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    assert set(off(page.verbs.bar)) == {"Probe", "Re-fetch", "Resolve with evidence", "Renew", "Take", "Note"}
-    assert off(page.verbs.bar)["Probe"] == MAY_PROBE
-    person.frame.go(LookupRoute(FREE))
+    assert set(off(page.action_bar.bar)) == {"Probe", "Re-fetch", "Resolve with evidence", "Renew", "Take", "Note"}
+    assert off(page.action_bar.bar)["Probe"] == MAY_PROBE
+    person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
     person.rest()
     assert lookup.company.buy_button.reason == "Needs the role approver, operator: lead-b, op-a."
-    become(person, "op-a")
-    person.until(lookup.company.buy_button.isEnabled)
+    person = seats.become(person, "op-a")
+    person.until(person.page(LookupPage).company.buy_button.isEnabled)
 
 
-def test_an_operator_without_the_permission_to_buy(sit: Sit) -> None:
+def test_an_operator_without_the_permission_to_buy(seats: Seats, sit: Sit) -> None:
     """The role fits, the permission is missing: said so, with who has it."""
     person = sit()
-    become(person, "op-c")
-    person.frame.go(LookupRoute(FREE))
+    person = seats.become(person, "op-c")
+    person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
     person.rest()
     assert lookup.company.buy_button.reason == "You don't have the permission to buy. Those who do: lead-b, op-a."
 
 
-def test_half_a_decision_waits_for_another_approver(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_half_a_decision_waits_for_another_approver(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
     """Who began it can't end it, nor can an operator: both are told whom it takes; an approver may."""
     record = buy_unknown(console, sandbox, NUMBER)
     console.recovery.resolve("credit-check", record.id, "error", "not in their list")
@@ -111,10 +112,11 @@ def test_half_a_decision_waits_for_another_approver(sit: Sit, console: Console, 
         "op-c": "Needs the role approver: lead-b.",
         "lead-b": "",
     }
-    person.frame.go(RecordRoute(record.id))
-    page = person.page(RecordPage)
+    person.frame.show_route(RecordRoute(record.id))
+    person.page(CreditCheckPage)
     for name, reason in expected.items():
-        become(person, name)
+        person = seats.become(person, name)
+        page = person.page(CreditCheckPage)
         page.acts.resolve(record, "op-a")
         dialog = person.dialog(ResolveDialog)
         dialog.form.kinds["text"].setChecked(True)

@@ -6,6 +6,6 @@ from tests.desk.conftest import Sit
 def test_each_provider_of_this_desk_is_named(sit: Sit) -> None:
     """Those that are set up stand there from the start, as not asked yet; nothing is sent for it."""
     person = sit()
-    seat = person.opening.seat
-    person.until(lambda: [one.name for one in seat.reach.gateways] == ["atom", "paypay"])
-    assert [(one.seconds, one.at) for one in seat.reach.gateways] == [(None, None)] * 2
+    context = person.opening.context
+    person.until(lambda: [one.name for one in context.connection_state.gateways] == ["atom", "paypay"])
+    assert [(one.seconds, one.at) for one in context.connection_state.gateways] == [(None, None)] * 2

@@ -1,16 +1,17 @@
 """The whole job of a support person through the window: look up, open, fetch a PDF again, settle an unknown."""
 
+import pytest
 from PySide6.QtGui import QAccessible
 
 from console.app import Console
-from console.domain.results import CreditCheckView
+from console.domain.views.any_record import CreditCheckView
 from console.sandbox.server import Sandbox
-from console.views.dialogs.refetch import RefetchDialog
-from console.views.dialogs.resolve import ResolveDialog
-from console.views.pages.lookup import LookupPage
-from console.views.pages.pdf import PdfPage
-from console.views.pages.queues import QueuesPage
-from console.views.pages.record import RecordPage
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.documents.pdf_page import PdfPage
+from console.views.lookup.page import LookupPage
+from console.views.purchase.refetch_dialog import RefetchDialog
+from console.views.queues.page import QueuesPage
+from console.views.records.resolve_dialog import ResolveDialog
 from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, provider_id
 from tests.support.desks import NUMBERS
 
@@ -23,6 +24,7 @@ def shown(console: Console, id: int) -> CreditCheckView:
     return view
 
 
+@pytest.mark.both_ways
 def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """From the call to the settled record without a mouse."""
     lacking = buy_without_pdf(console, sandbox, LACKING)
@@ -33,9 +35,9 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.type_in(LACKING)
     person.press("Return")
     lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company.current is not None)
+    person.until(lambda: lookup.company.current_record is not None)
     person.press("Return")
-    record = person.page(RecordPage)
+    record = person.page(CreditCheckPage)
     person.until(lambda: record.view is not None)
 
     person.press("F")
@@ -43,7 +45,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.until(fetching.act_button.isEnabled)
     person.tab_to("Re-fetch")
     person.press("Return")
-    person.until(lambda: not fetching.busy and fetching.windowTitle() == "Fetched again")
+    person.until(lambda: not fetching.is_busy and fetching.windowTitle() == "Fetched again")
     person.press("Esc")
     person.no_dialog()
     assert shown(console, lacking.id).record.incomplete == ()
@@ -53,13 +55,13 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     pdf = person.page(PdfPage)
     person.until(lambda: pdf.canvas.has_page)
     person.press("PgDown")
-    assert pdf.index == 1
+    assert pdf.page_index == 1
     person.press("Esc")
-    person.page(RecordPage)
+    person.page(CreditCheckPage)
 
     person.press("Alt+2")
     queues = person.page(QueuesPage)
-    person.until(lambda: queues.current is not None and queues.current.record.id == unknown.id)
+    person.until(lambda: queues.current_row is not None and queues.current_row.record.id == unknown.id)
     person.press("E")
     settling = person.dialog(ResolveDialog)
     person.tab_to("AlarmBox's number")
@@ -76,7 +78,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.no_dialog()
     settled = shown(console, unknown.id).record
     assert (settled.state, settled.certainty) == ("success", "known")
-    assert sandbox.control.charges() == 2
+    assert sandbox.control.count_charges() == 2
 
 
 def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -90,7 +92,7 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     person.control("Corporation number", role=QAccessible.Role.EditableText).write(LACKING)
     person.control("Look up").press()
     person.control("Open the record").press()
-    record = person.page(RecordPage)
+    record = person.page(CreditCheckPage)
     person.until(lambda: record.view is not None)
     person.control("Re-fetch...").press()
     fetching = person.dialog(RefetchDialog)
@@ -108,9 +110,10 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     person.press("Alt+1")
     person.control("Needs a person").press()
     queues = person.page(QueuesPage)
-    person.until(lambda: queues.current is not None)
+    person.until(lambda: queues.current_row is not None)
     person.control("Open", queues.preview).press()
-    person.until(lambda: person.page(RecordPage).view is not None and person.page(RecordPage).route.id == unknown.id)
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None and page.id == unknown.id)
     person.control("Resolve with evidence...").press()
     settling = person.dialog(ResolveDialog)
     person.control("AlarmBox's number", settling, QAccessible.Role.RadioButton).toggle()

@@ -1,9 +1,11 @@
 """The window as a whole: every control has a name, words change at once, a lost database is told."""
 
+import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import shiboken6
@@ -13,21 +15,22 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from sqlalchemy import text
 
 from console.app import Console
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.sandbox.server import Sandbox
-from console.views.dialogs.help import open_help
-from console.views.dialogs.keys import open_keys
-from console.views.dialogs.purchase import PurchaseDialog
-from console.views.dialogs.refetch import RefetchDialog
-from console.views.dialogs.resolve import ResolveDialog
-from console.views.dialogs.unfinished import open_unfinished
-from console.views.look.theme import look
-from console.views.main import Opening
-from console.views.pages.home import HomePage
-from console.views.pages.lookup import LookupPage
-from console.views.pages.queues import QueuesPage
-from console.views.pages.record import RecordPage
-from console.views.routes import (
+from console.store.alerts import alerts
+from console.views.app.help_dialog import open_help_dialog
+from console.views.app.main import WindowOpening
+from console.views.app.shortcuts_dialog import open_shortcuts_dialog
+from console.views.app.unfinished_dialog import open_unfinished
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.home.page import HomePage
+from console.views.lookup.page import LookupPage
+from console.views.purchase.dialog import PurchaseDialog
+from console.views.purchase.refetch_dialog import RefetchDialog
+from console.views.queues.page import QueuesPage
+from console.views.records.resolve_dialog import ResolveDialog
+from console.views.runtime.routes import (
+    AlertsRoute,
     AuditRoute,
     HomeRoute,
     LookupRoute,
@@ -37,9 +40,11 @@ from console.views.routes import (
     RecordRoute,
     Route,
 )
-from console.views.widgets.bars import Bar
+from console.views.theme.theme import current_appearance
+from console.views.widgets.notification_bars import Bar
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person, name_of
+from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS
 
 NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
@@ -65,14 +70,20 @@ def test_every_control_on_every_page_has_a_name(sit: Sit, console: Console, sand
     """Whatever Tab can reach has a name, on each page and in both languages."""
     bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
     routes: list[Route] = [
-        HomeRoute(), QueuesRoute("unknown"), LookupRoute(NUMBER), RecordRoute(bought.id, (bought.id, unknown.id)),
-        RecordRoute(unknown.id), OperationRoute(unknown.operation_id or ""), PdfRoute(bought.id), AuditRoute(),
-    ]  # fmt: skip
+        HomeRoute(),
+        QueuesRoute("unknown"),
+        LookupRoute(NUMBER),
+        RecordRoute(bought.id, (bought.id, unknown.id)),
+        RecordRoute(unknown.id),
+        OperationRoute(unknown.operation_id or ""),
+        PdfRoute(bought.id),
+        AuditRoute(),
+    ]
     person = sit()
     for language in ("en", "ja"):
-        person.opening.seat.speak(language)
+        person.opening.context.change_language(language)
         for route in routes:
-            person.frame.go(route)
+            person.frame.show_route(route)
             person.rest()
             assert nameless(person.window) == [], (language, route)
 
@@ -81,13 +92,15 @@ def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sa
     """The same for the dialogs."""
     lacking, unknown = buy_without_pdf(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
-    seat, window = person.opening.seat, person.window
+    context, window = person.opening.context, person.window
     dialogs = [
-        open_unfinished(person.frame), open_keys(person.frame, person.frame.page),
-        open_help(person.frame, person.frame.page), RefetchDialog(seat, lacking, window),
-        ResolveDialog(seat, unknown, None, window),
-        PurchaseDialog(seat, console.credit_checks.plan(NUMBERS[2]), None, window),
-    ]  # fmt: skip
+        open_unfinished(person.frame),
+        open_shortcuts_dialog(person.frame, person.frame.current_page),
+        open_help_dialog(person.frame, person.frame.current_page),
+        RefetchDialog(context, lacking, window),
+        ResolveDialog(context, unknown, None, window),
+        PurchaseDialog(context, console.credit_checks.plan(NUMBERS[2]), None, window),
+    ]
     for dialog in dialogs:
         dialog.show()
         person.rest()
@@ -99,13 +112,13 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
     """Every word changes, the place and the way back stay."""
     record = buy(console, NUMBER)
     person = sit()
-    person.frame.go(LookupRoute(NUMBER))
-    person.frame.go(RecordRoute(record.id))
-    page = person.page(RecordPage)
+    person.frame.show_route(LookupRoute(NUMBER))
+    person.frame.show_route(RecordRoute(record.id))
+    page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    person.opening.seat.speak("ja")
-    person.until(lambda: person.page(RecordPage).view is not None)
-    assert person.page(RecordPage).head.title.accessibleName() == f"記録 与信チェック {record.id}"
+    person.opening.context.change_language("ja")
+    person.until(lambda: person.page(CreditCheckPage).view is not None)
+    assert person.page(CreditCheckPage).head.title.accessibleName() == f"記録 与信チェック {record.id}"
     assert person.frame.side.place(0).word == "ホーム"
     person.press("Esc")
     lookup = person.page(LookupPage)
@@ -116,11 +129,11 @@ def test_what_spoke_the_other_language_is_gone(sit: Sit, console: Console) -> No
     """Pages of the old language don't live on behind the window, reading and counting."""
     buy(console, NUMBER)
     person = sit()
-    person.frame.go(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(NUMBER))
     old = person.page(LookupPage)
-    person.until(lambda: old.company.current is not None)
+    person.until(lambda: old.company.current_record is not None)
     for language in ("ja", "en", "ja"):
-        person.opening.seat.speak(language)
+        person.opening.context.change_language(language)
         person.rest()
     person.until(lambda: not shiboken6.isValid(old))
     person.until(lambda: len(person.window.findChildren(LookupPage)) == 1)
@@ -130,8 +143,8 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
     """From the title over strips and tabs to the content and the actions, then round again."""
     record = buy(console, NUMBER)
     person = sit()
-    person.frame.go(RecordRoute(record.id))
-    page = person.page(RecordPage)
+    person.frame.show_route(RecordRoute(record.id))
+    page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
     page.head.title.setFocus()
     names = []
@@ -153,24 +166,25 @@ def test_another_theme_and_text_size_at_once(sit: Sit) -> None:
     person = sit()
     before = person.frame.top.height()
     for theme in ("dark", "high_contrast"):
-        look().choose(theme)
+        current_appearance().choose_theme(theme)
         person.rest()
-        assert look().theme == theme
-    look().set_scale(2.0)
+        assert current_appearance().theme == theme
+    current_appearance().set_scale(2.0)
     person.rest()
     assert person.frame.top.height() > before
-    look().set_scale(1.0)
+    current_appearance().set_scale(1.0)
 
 
+@pytest.mark.usefixtures("embedded")
 def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: Sit) -> None:
     """On a test desk everybody is there; whom one chooses acts from then on."""
     person = sit()
-    assert person.opening.shell is not None
-    menu: QMenu = person.opening.shell.menu.build()
+    assert person.opening.controller is not None
+    menu: QMenu = person.opening.controller.person_menu.build_menu()
     names = [action.data()[1] for action in menu.actions() if action.data() and action.data()[0] == "person"]
     assert names == ["aud-e", "lead-b", "op-a", "op-c"]
     next(action for action in menu.actions() if action.data() == ("person", "lead-b")).trigger()
-    assert person.opening.seat.operator == "lead-b"
+    assert person.opening.context.operator == "lead-b"
     assert name_of(person.frame.top.operator) == "lead-b"
 
 
@@ -178,23 +192,23 @@ def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
     """Ctrl+K, a number, Enter: the company. Full width is read; a wrong digit is told while typing."""
     buy(console, NUMBER)
     person = sit()
-    assert person.opening.shell is not None
-    box = person.opening.shell.finder.box
+    assert person.opening.controller is not None
+    box = person.opening.controller.command_palette.box
     person.press("Ctrl+K")
-    person.until(lambda: box.visible)
+    person.until(lambda: box.is_open)
     box.input.insert("".join(chr(ord(digit) + 0xFEE0) for digit in NUMBER))
     person.until(lambda: any(isinstance(key, LookupRoute) for key in (box.list.current_key(),)))
     person.rest()
     person.press("Return")
     page = person.page(LookupPage)
-    person.until(lambda: page.company.number == NUMBER and page.company.current is not None)
+    person.until(lambda: page.company.number == NUMBER and page.company.current_record is not None)
 
 
 def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
     """What one slip explains is offered, from records we have; a well-formed number is no proof."""
     buy(console, NUMBER)
     person = sit()
-    person.frame.go(LookupRoute())
+    person.frame.show_route(LookupRoute())
     page = person.page(LookupPage)
     person.press("Ctrl+F")
     person.type_in(NUMBER[:-1] + str((int(NUMBER[-1]) + 1) % 10))
@@ -211,29 +225,67 @@ def test_a_database_that_is_lost_is_told_and_comes_back(
     person = sit()
 
     def lost(_after: int | None = None) -> object:
-        raise ConsoleError("database_unreachable")
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
     with monkeypatch.context() as patch:
         patch.setattr(console.recovery, "changes", lost)
-        person.until(lambda: person.opening.seat.reach.lost_since is not None)
+        person.until(lambda: person.opening.context.connection_state.lost_since is not None)
         person.until(lambda: any("Not connected" in words for words in _visible_bars(person)))
-    person.until(lambda: person.opening.seat.reach.lost_since is None)
+    person.until(lambda: person.opening.context.connection_state.lost_since is None)
     person.until(lambda: not _visible_bars(person))
 
 
-def test_a_row_written_elsewhere_shows_up(sit: Sit, console: Console) -> None:
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_database_that_went_back_is_told_until_somebody_has_looked(
+    seats: Seats, sit: Sit, console: Console, theme: Literal["light", "dark"]
+) -> None:
+    """Above every page, in the words of the window's language, with the way to the alert; then it goes by itself."""
+    context = seats.acting_desk._context
+    context.write(
+        lambda tx: alerts.raise_alert(
+            tx.conn, "database_went_back", "database", 1, None, "row 7", "there", context.now()
+        )
+    )
+    person = sit()
+    current_appearance().choose_theme(theme)
+    told: tuple[tuple[Literal["en", "ja"], str], ...]
+    told = (("en", "went back in time"), ("ja", "以前の時点に戻っています"))
+    for language, words in told:
+        person.opening.context.change_language(language)
+        person.until(lambda words=words: any(words in shown for shown in _visible_bars(person)))  # type: ignore[misc]  # bound
+        picture(person, f"went-back-{language}-{theme}")
+    (bar,) = [bar for bar in person.window.findChildren(Bar) if bar.isVisible()]
+    assert bar.button is not None
+    bar.button.click()
+    person.until(lambda: isinstance(person.opening.controller.frame.current_route, AlertsRoute))  # type: ignore[union-attr]  # open
+    (alert,) = console.alerts.list_alerts()
+    with seats.acting("lead-b") as lead:
+        lead.alerts.acknowledge(alert.id, "restored on purpose")
+    person.until(lambda: not _visible_bars(person))
+
+
+def picture(person: Person, name: str) -> None:
+    """For people who want to see it: where DESK_PICTURES names a folder."""
+    folder = os.environ.get("DESK_PICTURES")
+    if folder:
+        person.window.grab().save(str(Path(folder) / f"{name}.png"))
+
+
+def test_a_row_written_elsewhere_shows_up(seats: Seats, sit: Sit) -> None:
     """The window reads the feed of changes: counts follow without anybody asking."""
     person = sit()
-    assert person.opening.seat.standing.count("error") is not None
-    before = person.opening.seat.standing.count("pending")
-    with console.database.attempt() as tx:
+    assert person.opening.context.work_counts.find_count("error") is not None
+    before = person.opening.context.work_counts.find_count("pending")
+    with seats.past_the_console() as tx:
         tx.conn.execute(
-            text("INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status)"
-                 " VALUES (7, '架空商事', 'pending')")
-        )  # fmt: skip
-    assert person.opening.shell is not None
-    person.opening.shell.pulse.run_due()
-    person.until(lambda: person.opening.seat.standing.count("review") != before)
+            text(
+                "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status)"
+                " VALUES (7, '架空商事', 'pending')"
+            )
+        )
+    assert person.opening.controller is not None
+    person.opening.controller.background_refresh.run_due()
+    person.until(lambda: person.opening.context.work_counts.find_count("review") != before)
 
 
 def test_home_leads_to_the_queues(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -241,7 +293,11 @@ def test_home_leads_to_the_queues(sit: Sit, console: Console, sandbox: Sandbox) 
     buy_unknown(console, sandbox, NUMBER)
     person = sit()
     home = person.page(HomePage)
-    person.until(lambda: any(line.line.figure == "1" for line in home.team.findChildren(type(home.team._buttons[0]))))
+    person.until(
+        lambda: any(
+            line.line.count_text == "1" for line in home.team_panel.findChildren(type(home.team_panel._buttons[0]))
+        )
+    )
     person.control("Unknown").press()
     assert person.page(QueuesPage).queue == "unknown"
 
@@ -250,14 +306,14 @@ def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
     qtbot: object, console: Console, qapp: QApplication
 ) -> None:
     """The message, and a way to try again that works once the cause is gone."""
-    trouble = [ConsoleError("database_locked")]
+    trouble = [ConsoleError(ErrorCode.DATABASE_LOCKED)]
 
-    def open_desk() -> Console:
+    def open_services() -> Console:
         if trouble:
             raise trouble.pop()
         return console
 
-    opening = Opening(console.settings, open_desk)
+    opening = WindowOpening(console.settings, open_services)
     opening.window.show()
     wait = qtbot.waitUntil  # type: ignore[attr-defined]  # pytest-qt's
     wait(lambda: hasattr(opening, "frame") and opening.frame.bars.count() == 1, timeout=10_000)
@@ -265,7 +321,7 @@ def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
     assert "stayed busy" in bar.accessibleName()
     assert bar.button is not None
     bar.button.click()
-    wait(lambda: opening.shell is not None and opening.runner.is_idle(), timeout=10_000)
+    wait(lambda: opening.controller is not None and opening.runner.is_idle(), timeout=10_000)
     opening.close()
 
 
@@ -277,7 +333,7 @@ def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> Non
         from pathlib import Path
         from PySide6.QtWidgets import QApplication
         app = QApplication(sys.argv[:1])
-        from console.views.main import Opening
+        from console.views.app.main import WindowOpening
 
         @dataclass
         class Told:
@@ -286,14 +342,14 @@ def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> Non
             operator: str = "op-a"
             environment_word: str = "test"
 
-        heavy = ("sqlalchemy", "requests", "alembic", "console.services", "console.app", "console.wording")
-        def look():
+        heavy = ("sqlalchemy", "requests", "alembic", "console.services", "console.app", "console.wording.catalogue")
+        def report():
             print([name for name in heavy if name in sys.modules])
             app.exit(0)
 
-        opening = Opening(Told(), lambda: None)
+        opening = WindowOpening(Told(), lambda: None)
         opening.window.painted.disconnect()
-        opening.window.painted.connect(look)
+        opening.window.painted.connect(report)
         opening.window.show()
         sys.exit(app.exec())
     """)

@@ -8,14 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.corporation_number import (
-    DUMMIES,
+    TEST_NUMBERS,
+    CorporationNumber,
     InvalidCorporationNumber,
     check_digit,
-    grouped,
-    one_slip,
-    parse,
-    well_formed,
+    group_digits,
+    is_well_formed,
+    numbers_one_slip_away,
+    parse_number,
 )
+from console.domain.error_reasons import NumberReason
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "provider_vectors.json").read_text(encoding="utf-8"))
 BASES = st.text(alphabet="0123456789", min_size=12, max_size=12)
@@ -28,14 +30,14 @@ def cases(name: str) -> list[object]:
 @pytest.mark.parametrize("case", cases("corporation_number_valid"))
 def test_valid_input_is_normalised(case: dict[str, str]) -> None:
     """Every accepted spelling becomes the same 13 ASCII digits."""
-    assert parse(case["input"]).value == case["normalized"]
+    assert parse_number(case["input"]).value == case["normalized"]
 
 
 @pytest.mark.parametrize("case", cases("corporation_number_invalid"))
 def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None:
     """The refusal says which rule failed and what was understood."""
     with pytest.raises(InvalidCorporationNumber) as refused:
-        parse(case["input"])
+        parse_number(case["input"])
     assert (refused.value.reason, refused.value.normalized) == (case["reason"], case["normalized"])
     assert refused.value.exit_status == 2
 
@@ -48,23 +50,23 @@ def test_check_digit(case: dict[str, str]) -> None:
 
 def test_the_invoice_prefix_is_told() -> None:
     """A stripped T is reported, so that the screen can say so."""
-    assert parse("T7010705000725").stripped_prefix
-    assert not parse("7010705000725").stripped_prefix
+    assert parse_number("T7010705000725").stripped_prefix
+    assert not parse_number("7010705000725").stripped_prefix
 
 
 def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
     """The number on a commercial register has no check digit; people are told."""
     with pytest.raises(InvalidCorporationNumber) as refused:
-        parse("010001065142")
+        parse_number("010001065142")
     assert refused.value.detail["hint"] == "check_digit_missing"
 
 
-@pytest.mark.parametrize("dummy", sorted(DUMMIES))
+@pytest.mark.parametrize("dummy", sorted(TEST_NUMBERS))
 def test_dummies_need_the_switch(dummy: str) -> None:
     """The provider's dummy numbers pass only where they are explicitly allowed."""
     with pytest.raises(InvalidCorporationNumber):
-        parse(dummy)
-    assert parse(dummy, dummies=True).value == dummy
+        parse_number(dummy)
+    assert parse_number(dummy, allow_dummies=True).value == dummy
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_dummies_need_the_switch(dummy: str) -> None:
 def test_hostile_input_is_refused(hostile: str) -> None:
     """Whatever is pasted, the answer is a named refusal."""
     with pytest.raises(InvalidCorporationNumber):
-        parse(hostile)
+        parse_number(hostile)
 
 
 @given(BASES)
@@ -81,7 +83,7 @@ def test_every_base_with_its_digit_is_well_formed(base: str) -> None:
     """A number made by the rule passes it, and the digit is never 0."""
     number = check_digit(base) + base
     assert number[0] != "0"
-    assert well_formed(number)
+    assert is_well_formed(number)
 
 
 @given(BASES, st.integers(0, 12), st.sampled_from("0123456789"))
@@ -89,17 +91,104 @@ def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
     """Whatever single digit was mistyped, the right number is among those offered."""
     number = check_digit(base) + base
     typed = number[:place] + digit + number[place + 1 :]
-    if not well_formed(typed):
-        assert number in one_slip(typed)
+    if not is_well_formed(typed):
+        assert number in numbers_one_slip_away(typed)
 
 
 @given(BASES, st.integers(0, 12))
 def test_one_slip_finds_a_dropped_digit(base: str, place: int) -> None:
     """A digit left out, wherever, is explained too."""
     number = check_digit(base) + base
-    assert number in one_slip(number[:place] + number[place + 1 :])
+    assert number in numbers_one_slip_away(number[:place] + number[place + 1 :])
 
 
 def test_grouping() -> None:
     """Numbers are shown in the groups that people read aloud."""
-    assert grouped("7123456789012") == "7 1234 5678 9012"
+    assert group_digits("7123456789012") == "7 1234 5678 9012"
+    assert group_digits("712345678901") == "712345678901"
+    assert group_digits("71234567890123") == "71234567890123"
+    assert group_digits("") == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "understood", "hinted"),
+    [
+        ("LENGTH", "010001065142", True),
+        ("LENGTH", "01000106514", False),
+        ("LENGTH", "01000106514212", False),
+        ("LENGTH", None, False),
+        ("CHECK_DIGIT", "010001065142", False),
+        ("EMPTY", None, False),
+    ],
+)
+def test_only_twelve_digits_lack_their_check_digit(reason: str, understood: str | None, hinted: bool) -> None:
+    """Neither fewer nor more of them, nor a number that is refused for something else."""
+    refused = InvalidCorporationNumber(NumberReason(reason), understood)
+    assert ("hint" in refused.detail) is hinted
+    assert (refused.reason, refused.normalized) == (reason, understood)
+    assert (refused.detail["reason"], refused.detail["normalized"]) == (reason, understood)
+
+
+def test_a_number_is_no_invoice_number_unless_it_says_so() -> None:
+    assert not CorporationNumber("7010705000725").stripped_prefix
+
+
+@pytest.mark.parametrize("blanks", [987, 988])
+def test_a_pasted_book_is_cut_short(blanks: int) -> None:
+    """A thousand characters are looked at, those that are dropped included; of more nothing is taken."""
+    text = " " * blanks + "7010705000725"
+    if blanks == 987:
+        assert parse_number(text).value == "7010705000725"
+    else:
+        with pytest.raises(InvalidCorporationNumber) as refused:
+            parse_number(text)
+        assert refused.value.reason == "LENGTH"
+    with pytest.raises(InvalidCorporationNumber):
+        parse_number("7010705000725" + " " * 988)
+
+
+@pytest.mark.parametrize("text", ["T", "TT7010705000725", "T701070500072", "T70107050007255", "TABC0705000725"])
+def test_a_prefix_stands_before_thirteen_digits_alone(text: str) -> None:
+    with pytest.raises(InvalidCorporationNumber) as refused:
+        parse_number(text)
+    assert refused.value.reason == "CHARACTER"
+
+
+@pytest.mark.parametrize("prefix", ["T", "t", "Ｔ", "ｔ"])
+def test_each_spelling_of_the_prefix(prefix: str) -> None:
+    assert parse_number(f"{prefix}7010705000725") == CorporationNumber("7010705000725", stripped_prefix=True)
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_full_width_digits_are_digits(digit: int) -> None:
+    """Each of the ten, and nothing beside them."""
+    number = check_digit(str(digit) * 12) + str(digit) * 12
+    assert parse_number("".join(chr(0xFF10 + int(one)) for one in number)).value == number
+    with pytest.raises(InvalidCorporationNumber):
+        parse_number("\uff1a" + number[1:])
+    with pytest.raises(InvalidCorporationNumber):
+        parse_number("\uff0f" + number[1:])
+
+
+@given(BASES, st.integers(0, 11), st.integers(0, 13), st.sampled_from("0123456789"))
+def test_one_slip_finds_a_swap_and_a_digit_too_many(base: str, swap: int, place: int, digit: str) -> None:
+    """Neighbours that changed places, and a digit that was typed beside the others."""
+    number = check_digit(base) + base
+    swapped = number[:swap] + number[swap + 1] + number[swap] + number[swap + 2 :]
+    assert swapped == number or is_well_formed(swapped) or number in numbers_one_slip_away(swapped)
+    assert number in numbers_one_slip_away(number[:place] + digit + number[place:])
+
+
+@pytest.mark.parametrize("typed", ["", "7", "70107050007", "701070500072512"])
+def test_more_than_one_slip_explains_nothing(typed: str) -> None:
+    assert numbers_one_slip_away(typed) == ()
+
+
+@pytest.mark.parametrize("typed", ["7010705000726", "701070500072", "70107050007255"])
+def test_what_one_slip_offers_is_well_formed_sorted_and_something_else(typed: str) -> None:
+    offered = numbers_one_slip_away(typed)
+    assert offered
+    assert list(offered) == sorted(set(offered))
+    assert typed not in offered
+    assert all(len(one) == 13 and is_well_formed(one) for one in offered)
+    assert numbers_one_slip_away("7010705000725").count("7010705000725") == 0

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from console.domain.money import (
     LARGEST_MINOR,
     MINOR_DIGITS,
+    InvalidAmountText,
     Money,
-    NotAnAmount,
     decimal_text,
     money_from_number,
     money_from_text,
@@ -34,7 +34,7 @@ def test_a_number_is_exact_or_none(value: Decimal, currency: str) -> None:
     """Whatever number comes, it is refused or means exactly that many minor units."""
     try:
         money = money_from_number(value, currency)
-    except NotAnAmount:
+    except InvalidAmountText:
         return
     assert Decimal(money.minor) == value.scaleb(MINOR_DIGITS[currency])
 
@@ -44,7 +44,7 @@ def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
     """No text does anything but be an amount or not be one; what is read was written in ASCII."""
     try:
         money = money_from_text(text, currency)
-    except NotAnAmount:
+    except InvalidAmountText:
         return
     assert text.isascii()
     assert Decimal(text) == Decimal(decimal_text(money))
@@ -75,14 +75,14 @@ def test_texts(money: Money, full: str, short: str) -> None:
 )  # fmt: skip
 def test_what_is_no_amount_of_yen(text: str) -> None:
     """Signs, separators, exponents, other digits, fractions of a yen and 10^18 are refused."""
-    with pytest.raises(NotAnAmount):
+    with pytest.raises(InvalidAmountText):
         money_from_text(text, "JPY")
 
 
 @pytest.mark.parametrize("text", ["1.005", "1.000", "0.001"])
 def test_finer_than_a_paisa(text: str) -> None:
     """A third place is refused, even a zero."""
-    with pytest.raises(NotAnAmount):
+    with pytest.raises(InvalidAmountText):
         money_from_text(text, "INR")
 
 
@@ -95,7 +95,7 @@ def test_finer_than_a_paisa(text: str) -> None:
 )  # fmt: skip
 def test_numbers_beyond_all_bounds(value: Decimal | int) -> None:
     """Huge exponents are refused before they are worked out."""
-    with pytest.raises(NotAnAmount):
+    with pytest.raises(InvalidAmountText):
         money_from_number(value, "JPY")
 
 
@@ -104,5 +104,25 @@ def test_numbers_beyond_all_bounds(value: Decimal | int) -> None:
 )
 def test_money_that_cannot_be(minor: int, currency: str) -> None:
     """There is no negative, endless, fractional or foreign money."""
-    with pytest.raises(NotAnAmount):
+    with pytest.raises(InvalidAmountText):
         Money(minor, currency)
+
+
+def test_the_largest_amount_there_is() -> None:
+    """10^15 minor units, as text too, and not one more."""
+    largest = 1_000_000_000_000_000
+    assert Money(largest, "JPY").minor == LARGEST_MINOR
+    assert money_from_text(str(largest), "JPY").minor == largest
+    assert money_from_text("10000000000000.00", "INR").minor == largest
+    for text, currency in ((str(largest + 1), "JPY"), ("10000000000000.01", "INR")):
+        with pytest.raises(InvalidAmountText):
+            money_from_text(text, currency)
+
+
+def test_an_amount_in_no_currency_of_ours() -> None:
+    """However it is written, and even where it has no fraction."""
+    for text in ("5", "5.0", "0"):
+        with pytest.raises(InvalidAmountText):
+            money_from_text(text, "USD")
+        with pytest.raises(InvalidAmountText):
+            money_from_number(Decimal(text), "USD")

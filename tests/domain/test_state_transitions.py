@@ -4,12 +4,17 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from console.domain import dates, permissions, schedules, states
+from console.domain import calendar_days as dates
+from console.domain import permissions
+from console.domain import retry_schedules as schedules
 from console.domain.clock import TimeScale
-from console.domain.errors import EXIT_STATUS, ConsoleError
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
+from console.domain.payments.states import PAYMENT_STEPS, PaymentState, RefundState, payment_path
 from console.domain.records import CheckState, OperationState, Person
+from console.domain.transitions import tables as states
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+P, R = PaymentState, RefundState
 
 
 @pytest.mark.parametrize(
@@ -18,12 +23,12 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 def test_what_ended_stays(before: CheckState, after: CheckState) -> None:
     """A charge is never taken back, and an error never becomes a purchase."""
     with pytest.raises(states.ForbiddenTransition):
-        states.require_check(before, after)
+        states.require_check_transition(before, after)
 
 
 def test_pending_may_end_both_ways() -> None:
     """Only pending is open."""
-    assert states.CREDIT_CHECK[CheckState.PENDING] == {CheckState.SUCCESS, CheckState.ERROR}
+    assert states.CREDIT_CHECK_TRANSITIONS[CheckState.PENDING] == {CheckState.SUCCESS, CheckState.ERROR}
     assert "calling" in states.sources_of_operation(OperationState.UNKNOWN)
     assert "unknown" not in states.sources_of_operation(OperationState.UNKNOWN)
 
@@ -31,38 +36,176 @@ def test_pending_may_end_both_ways() -> None:
 def test_schedules_end_with_a_person() -> None:
     """Probes and re-fetches follow their schedule, then nothing is due by itself any more."""
     scale = TimeScale()
-    assert schedules.next_at(schedules.PURCHASE_PROBES, 0, NOW, scale) == NOW + timedelta(minutes=1)
-    assert schedules.next_at(schedules.INCOMPLETE_REFETCHES, 4, NOW, scale) == NOW + timedelta(days=1)
-    assert schedules.next_at(schedules.INCOMPLETE_REFETCHES, 5, NOW, scale) is None
+    assert schedules.next_attempt_at(schedules.PURCHASE_PROBES, 0, NOW, scale) == NOW + timedelta(minutes=1)
+    assert schedules.next_attempt_at(schedules.INCOMPLETE_REFETCHES, 4, NOW, scale) == NOW + timedelta(days=1)
+    assert schedules.next_attempt_at(schedules.INCOMPLETE_REFETCHES, 5, NOW, scale) is None
+
+
+@pytest.mark.parametrize(("attempts", "waits"), [(0, 1), (2, 15), (3, 60), (4, 60), (5, 60), (1_000, 60)])
+def test_an_endless_schedule_goes_on_with_its_last_step(attempts: int, waits: int) -> None:
+    """Its last step is used for the first time when it is reached, and for each attempt after that."""
+    due = schedules.next_attempt_at_endless(schedules.PAYMENT_TIMEOUTS, attempts, NOW, TimeScale())
+    assert due - NOW == timedelta(minutes=waits)
 
 
 def test_the_scale_divides_waits_but_never_starves_a_lease() -> None:
     """A scaled lease lasts at least two seconds."""
-    assert TimeScale(20).seconds(60) == 3
+    assert TimeScale(20).scaled_seconds(60) == 3
     assert TimeScale(100).lease_seconds(45) == 2
     assert TimeScale(1).lease_seconds(45) == 45
 
 
 def test_a_day_ends_at_midnight_in_japan() -> None:
     """The last valid day counts in full, in Japan."""
-    assert dates.instant_text(dates.day_ended(date(2027, 11, 20))) == "2027-11-20T15:00:00Z"
-    assert dates.last_day(dates.day_ended(date(2027, 11, 20))) == date(2027, 11, 20)
+    assert dates.instant_text(dates.end_of_day(date(2027, 11, 20))) == "2027-11-20T15:00:00Z"
+    assert dates.last_valid_day(dates.end_of_day(date(2027, 11, 20))) == date(2027, 11, 20)
 
 
 def test_buying_takes_the_flag() -> None:
     """A role alone doesn't buy."""
-    assert permissions.may(Person("op-a", frozenset({"operator"}), may_buy=True), "purchase")
-    assert not permissions.may(Person("op-a", frozenset({"operator"}), may_buy=False), "purchase")
-    assert not permissions.may(Person("aud-e", frozenset({"auditor"}), may_buy=True), "refetch")
+    assert permissions.has_right(Person("op-a", frozenset({"operator"}), may_buy=True), "purchase")
+    assert not permissions.has_right(Person("op-a", frozenset({"operator"}), may_buy=False), "purchase")
+    assert not permissions.has_right(Person("aud-e", frozenset({"auditor"}), may_buy=True), "refetch")
 
 
 def test_one_person_under_two_spellings() -> None:
     """Case and blanks make nobody a second person."""
-    assert permissions.same_person("op-a", " OP-A ")
-    assert not permissions.same_person("op-a", "op-b")
+    assert permissions.is_same_person("op-a", " OP-A ")
+    assert not permissions.is_same_person("op-a", "op-b")
 
 
 def test_exit_statuses_are_complete() -> None:
     """Every code has its status; the one that has two says which."""
     assert set(EXIT_STATUS.values()) == {2, 3, 4, 5, 6, 70}
-    assert ConsoleError("viewing_period_over", exit_status=5).exit_status == 5
+    assert ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, exit_status=5).exit_status == 5
+
+
+@pytest.mark.parametrize("before", CheckState)
+@pytest.mark.parametrize("after", CheckState)
+def test_a_credit_check_goes_along_its_table(before: CheckState, after: CheckState) -> None:
+    """Only what is pending ends; staying is allowed to all."""
+    if before is after or before is CheckState.PENDING:
+        states.require_check_transition(before, after)
+    else:
+        with pytest.raises(states.ForbiddenTransition):
+            states.require_check_transition(before, after)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        PAYMENT_STEPS,
+        states.REFUND_TRANSITIONS,
+        states.ORDER_TRANSITIONS,
+        states.SAGA_TRANSITIONS,
+        states.STOCK_TRANSITIONS,
+    ],
+)
+def test_nothing_is_written_that_is_in_no_table(table: dict[object, frozenset[object]]) -> None:
+    """Every step of the table, and staying; no other one."""
+    for before, targets in table.items():
+        for after in table:
+            if after in targets or after is before:
+                states.require_transition(table, before, after)
+            else:
+                with pytest.raises(states.ForbiddenTransition):
+                    states.require_transition(table, before, after)
+
+
+@pytest.mark.parametrize("after", OperationState)
+def test_where_an_operation_may_come_from(after: OperationState) -> None:
+    """What has ended stays as it ended; what is unknown may be settled."""
+    sources = {
+        OperationState.CALLING: (),
+        OperationState.UNKNOWN: ("calling",),
+        OperationState.DONE: ("calling", "unknown"),
+        OperationState.FAILED: ("calling", "unknown"),
+    }
+    assert states.sources_of_operation(after) == sources[after]
+
+
+def test_which_refunds_hold_their_sum() -> None:
+    """Until they have ended; one at a time may be on its way to the provider."""
+    ended = {R.REJECTED, R.WITHDRAWN, R.EXPIRED, R.COMPLETED, R.FAILED}
+    assert ended == states.ENDED_REFUND_STATES
+    assert {R.REQUESTED, R.APPROVED, R.SUBMITTING} == states.OPEN_REFUND_STATES
+    assert set(RefundState) - ended == states.HOLDING_REFUND_STATES
+
+
+WAYS = {
+    (P.INITIALIZING, P.USER_PAYMENT): (P.TOKEN_GENERATED, P.USER_PAYMENT),
+    (P.INITIALIZING, P.PAYMENT_FAILED): (P.TOKEN_GENERATED, P.USER_PAYMENT, P.PAYMENT_FAILED),
+    (P.INITIALIZING, P.EXPIRED): (P.EXPIRED,),
+    (P.INITIALIZING, P.COMPLETED): (P.TOKEN_GENERATED, P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.COMPLETED),
+    (P.TOKEN_GENERATED, P.PAYMENT_SUCCESS): (P.USER_PAYMENT, P.PAYMENT_SUCCESS),
+    (P.USER_PAYMENT, P.REVERSED): (P.PAYMENT_SUCCESS, P.REVERSED),
+    (P.EXPIRED, P.COMPLETED): (P.PAYMENT_SUCCESS, P.COMPLETED),
+    (P.PAYMENT_FAILED, P.SIGNATURE_VERIFIED): (),
+    (P.EXPIRED, P.PAYMENT_FAILED): (),
+    (P.PAYMENT_SUCCESS, P.SIGNATURE_VERIFIED): (),
+    (P.COMPLETED, P.PAYMENT_SUCCESS): (),
+    (P.COMPLETED, P.COMPLETED): (),
+    (P.REVERSED, P.COMPLETED): (),
+    (P.CALLBACK_RECEIVED, P.COMPLETED): (),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_steps_that_nobody_saw(way: tuple[PaymentState, PaymentState]) -> None:
+    """The waiting states and a success may be passed through; a failure, an end or a notice never."""
+    assert payment_path(*way) == WAYS[way]
+
+
+def test_a_schedule_has_an_end_and_each_of_its_steps() -> None:
+    """One attempt after another; the scale divides the wait."""
+    steps = schedules.REFUND_SENDINGS
+    due = [schedules.next_attempt_at(steps, attempts, NOW, TimeScale(2)) for attempts in range(len(steps) + 1)]
+    assert due == [*(NOW + step / 2 for step in steps), None]
+    assert schedules.next_attempt_at_endless(steps, 0, NOW, TimeScale(2)) == NOW + timedelta(seconds=30)
+
+
+MINUTES = {
+    "PURCHASE_PROBES": (1, 5, 30, 120, 360, 1440, 1440, 1440),
+    "PAYMENT_PROBES": (1, 5, 30, 120, 360, 1440, 1440, 1440),
+    "PAYMENT_POLLS": (1 / 6, 1 / 3, 1 / 2, 1, 2, 5, 5, 15, 60, 360, 1440, 1440, 1440),
+    "REFUND_PROBES": (1, 5, 15, 60, 360, 1440, 1440, 1440, 1440, 1440),
+    "PAYMENT_TIMEOUTS": (1, 5, 15, 60),
+    "INCOMPLETE_REFETCHES": (5, 60, 360, 1440, 1440),
+    "REFUND_POLLS": (1 / 2, 2, 10, *[60] * 24, 1440),
+    "SLOW_REFUND_POLLS": (*[60] * 24, 1440),
+    "REFUND_SENDINGS": (1, 5, 15, 60, 360, 1440, 1440, 1440),
+}
+
+
+@pytest.mark.parametrize("name", MINUTES)
+def test_how_long_each_schedule_waits(name: str) -> None:
+    """In minutes, as the runbook promises it."""
+    assert tuple(getattr(schedules, name)) == tuple(timedelta(minutes=step) for step in MINUTES[name])
+
+
+def test_how_long_refunds_wait_for_people() -> None:
+    """Three days for a decision; after a day without an end somebody is told."""
+    assert timedelta(days=3) == schedules.REFUND_DECISION_TIME_LIMIT
+    assert timedelta(days=1) == schedules.SLOW_REFUND_AGE
+
+
+RIGHTS = {
+    "operator": "read probe refetch take note resolve due_tasks payment_start import refund_request refund_withdraw "
+    "refund_submit audit_own audit_any",
+    "approver": "read probe refetch take note resolve resolve_second due_tasks payment_start import refund_request "
+    "refund_withdraw refund_approve refund_submit audit_own audit_any",
+    "auditor": "read audit audit_any",
+    "worker": "read probe refetch take due_tasks audit_root payment_start import refund_submit refund_propose",
+    "admin": "limits schema",
+}
+
+
+@pytest.mark.parametrize("role", sorted(permissions.ALL_ROLES))
+def test_what_each_role_may_do(role: str) -> None:
+    """Nobody who only reads, or only runs tasks, decides anything."""
+    person = Person("p", frozenset({role}), may_buy=False)
+    assert {action for action in permissions.ROLES_BY_RIGHT if permissions.has_right(person, action)} == set(
+        RIGHTS[role].split()
+    )
+    buyer = Person("p", frozenset({role}), may_buy=True)
+    assert permissions.has_right(buyer, "purchase") is (role in ("operator", "approver"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.domain.story import NEVER, Event, Step, in_order, masked, step_of
+from console.domain.timeline import EARLIEST_INSTANT, Chain, Event, Step, mask_text, merge_streams, step_of
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def event(source: str, row: int | str, seconds: float = 0, step: Step = Step.CHA
 
 
 def rows(*streams: Iterable[Event]) -> list[tuple[str, str]]:
-    return [(one.source, one.row) for _, one in in_order((stream, NEVER) for stream in streams)]
+    return [(one.source, one.row) for _, one in merge_streams((stream, EARLIEST_INSTANT) for stream in streams)]
 
 
 def test_sources_are_merged_by_time() -> None:
@@ -30,7 +30,7 @@ def test_sources_are_merged_by_time() -> None:
 def test_at_one_moment_causes_come_before_effects() -> None:
     """Begun, answered, noticed, decided, changed, ended; whatever order the sources are in."""
     steps = [Step.ENDED, Step.CHANGE, Step.DECISION, Step.NOTICE, Step.ANSWER, Step.BEGUN]
-    told = [one.step for _, one in in_order(([event(step, 1, 0, step)], NEVER) for step in steps)]
+    told = [one.step for _, one in merge_streams(([event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)]
     assert told == steps[::-1]
 
 
@@ -59,11 +59,11 @@ def test_nothing_is_lost_and_every_source_keeps_its_order(clocks: list[list[int]
 def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int) -> None:
     """A stream that goes on with the moment it had reached is placed as if it had never been interrupted."""
     streams = [[event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
-    whole = list(in_order((stream, NEVER) for stream in streams))
+    whole = list(merge_streams((stream, EARLIEST_INSTANT) for stream in streams))
     read = [one for _, one in whole[:cut]]
     rest = [[one for one in stream if one not in read] for stream in streams]
-    reached = [max([NEVER, *(one.at for one in read if one in stream)]) for stream in streams]
-    assert list(in_order(zip(rest, reached, strict=True))) == whole[cut:]
+    reached = [max([EARLIEST_INSTANT, *(one.at for one in read if one in stream)]) for stream in streams]
+    assert list(merge_streams(zip(rest, reached, strict=True))) == whole[cut:]
 
 
 def test_it_is_read_no_further_than_it_is_told() -> None:
@@ -76,18 +76,21 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
             taken += 1
             yield event("a", taken, taken)
 
-    assert len(list(islice(in_order([(endless(), NEVER)]), 10))) == 10
+    assert len(list(islice(merge_streams([(endless(), EARLIEST_INSTANT)]), 10))) == 10
     assert taken <= 11
 
 
 @pytest.mark.parametrize(
     ("what", "step"),
     [
-        ("refund.approved", Step.DECISION), ("payment.resolve_proposed", Step.DECISION),
+        ("refund.approved", Step.DECISION),
+        ("payment.resolve_proposed", Step.DECISION),
         ("payment.booked", Step.CHANGE),
-        ("payment.noticed", Step.NOTICE), ("order.saga_step", Step.SAGA), ("credit-check.bought", Step.CHANGE),
+        ("payment.noticed", Step.NOTICE),
+        ("order.saga_step", Step.SAGA),
+        ("credit-check.bought", Step.CHANGE),
     ],
-)  # fmt: skip
+)
 def test_entries_of_the_trail_have_their_kind(what: str, step: Step) -> None:
     """Decisions of people are told from what the record became by them."""
     assert step_of(what) is step
@@ -95,5 +98,18 @@ def test_entries_of_the_trail_have_their_kind(what: str, step: Step) -> None:
 
 def test_what_is_hidden_is_masked_everywhere() -> None:
     """Of a long word the last four characters stay, of a short one none; the longest is looked for first."""
-    assert masked("U-1234567 and U-12 and U-1234567", ("U-12", "U-1234567")) == "****4567 and **** and ****4567"
-    assert masked("a b c", ("a",)) == "a b c", "a single letter names nobody"
+    assert mask_text("U-1234567 and U-12 and U-1234567", ("U-12", "U-1234567")) == "****4567 and **** and ****4567"
+    assert mask_text("a b c", ("a",)) == "a b c", "a single letter names nobody"
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [("abc", "abc"), ("abcd", "****"), ("abcdefg", "****"), ("abcdefgh", "****efgh"), ("abcdefghi", "****fghi")],
+)
+def test_how_much_of_a_hidden_word_is_shown(word: str, shown: str) -> None:
+    """The last four characters of eight or more; fewer than four hide nothing."""
+    assert mask_text(f"- {word} -", (word,)) == f"- {shown} -"
+
+
+def test_what_is_hidden_stands_in_no_log() -> None:
+    assert "secret name" not in repr(Chain("payment", "5", (), hidden=("secret name",)))

@@ -3,8 +3,8 @@
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.providers.base_url import parse_base_url, private_network
-from console.providers.transport import check_base_url
+from console.domain.url_policy import parse_base_url, parse_private_network
+from console.providers.http.transport import check_base_url
 
 GOOD = {
     "https://api.alarmbox.jp": "https://api.alarmbox.jp",
@@ -96,6 +96,31 @@ def test_bad(url: str, problem: str) -> None:
         ("https://api.alarmbox.jp", "fe80::1%eth0", False),
         ("https://api.alarmbox.jp", "2002:0a00:0001::", False),
         ("https://api.alarmbox.jp", "239.1.1.1", False),
+        ("https://api.alarmbox.jp", "ff0e::1", False),
+        ("https://api.alarmbox.jp", "64:ff9b::8.8.8.8", True),
+        ("https://api.alarmbox.jp", "64:ff9b::a9fe:a9fe", False),
+        ("https://api.alarmbox.jp", "64:ff9b::7f00:1", False),
+        ("https://api.alarmbox.jp", "64:ff9b:1::8.8.8.8", False),
+        ("https://api.alarmbox.jp", "64:ff9b:1:fffe::10.0.0.1", False),
+        ("https://api.alarmbox.jp", "::127.0.0.1", False),
+        ("https://api.alarmbox.jp", "::8.8.8.8", False),
+        ("https://api.alarmbox.jp", "::", False),
+        ("https://api.alarmbox.jp", "fec0::1", False),
+        ("https://api.alarmbox.jp", "feff::1%eth0", False),
+        ("https://api.alarmbox.jp", "::ffff:8.8.8.8", True),
+        ("https://api.alarmbox.jp", "::ffff:169.254.169.254", False),
+        ("https://api.alarmbox.jp", "::ffff:0:169.254.169.254", False),
+        ("https://api.alarmbox.jp", "2002:a9fe:a9fe::1", False),
+        ("https://api.alarmbox.jp", "2001:0:7f00:1::1", False),
+        ("https://api.alarmbox.jp", "2001:0:808:808:0:0:f7f7:f7f7", False),
+        ("https://api.alarmbox.jp", "2606:4700::5efe:10.0.0.1", False),
+        ("https://api.alarmbox.jp", "2001:db8::1", False),
+        ("https://api.alarmbox.jp", "100::1", False),
+        ("https://api.alarmbox.jp", "5f00::1", False),
+        ("https://api.alarmbox.jp", "100.64.0.1", False),
+        ("https://api.alarmbox.jp", "0.0.0.0", False),
+        ("http://localhost", "::ffff:127.0.0.1", True),
+        ("http://localhost", "64:ff9b::7f00:1", False),
         ("http://localhost", "127.0.0.1", True),
         ("http://localhost", "::1", True),
         ("http://localhost", "8.8.8.8", False),
@@ -103,14 +128,14 @@ def test_bad(url: str, problem: str) -> None:
 )
 def test_where_a_name_may_lead(url: str, address: str, allowed: bool) -> None:
     """A public name leads to public addresses, a loopback one stays here."""
-    assert parse_base_url(url).admits(address) is allowed
+    assert parse_base_url(url).admits_address(address) is allowed
 
 
 def test_private_networks_are_admitted_by_name() -> None:
     """What was named beside the public network, by whatever spelling of an address; never this machine."""
-    base = parse_base_url("https://alerts.example.com", private=[private_network("10.20.0.0/24")])
+    base = parse_base_url("https://alerts.example.com", private=[parse_private_network("10.20.0.0/24")])
     admitted = ("10.20.0.5", "::ffff:10.20.0.5", "8.8.8.8")
     refused = ("10.20.1.5", "192.168.0.1", "169.254.169.254", "127.0.0.1", "::1", "fd00::1", "0.0.0.0")
-    assert [base.admits(address) for address in (*admitted, *refused)] == [True] * 3 + [False] * 7
-    here = parse_base_url("http://127.0.0.1:1", private=[private_network("10.20.0.0/24")])
-    assert [here.admits(address) for address in ("127.0.0.1", "10.20.0.5")] == [True, False]
+    assert [base.admits_address(address) for address in (*admitted, *refused)] == [True] * 3 + [False] * 7
+    here = parse_base_url("http://127.0.0.1:1", private=[parse_private_network("10.20.0.0/24")])
+    assert [here.admits_address(address) for address in ("127.0.0.1", "10.20.0.5")] == [True, False]

@@ -9,13 +9,16 @@ from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import quick_folder
 from tests.support.servers import Cluster, Server, mariadb
+from tests.support.sql_server import SqlServer
 
 
 @pytest.fixture(scope="module")
-def place(mariadb_server: Server) -> Iterator[ServerPlace]:
+def place(sql_server: SqlServer) -> Iterator[ServerPlace]:
     """On the server that all tests share: what is broken is a connection, never the server."""
+    database = PooledDatabase((sql_server,))
     with quick_folder() as folder:
-        yield ServerPlace("mariadb", folder, PooledDatabase((mariadb_server,)))
+        yield ServerPlace("mariadb" if isinstance(sql_server, Server) else "mysql", folder, database)
+    database.drop()
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
-from console.store import leases
-from console.store.engine import Database
-from console.store.leases import Holder
+from console.store.database.engine import Database
+from console.store.operations import leases
+from console.store.operations.leases import Holder
 from tests.faults.scene import as_owner
 from tests.faults.verdicts import Note
 from tests.support.places import ServerPlace
@@ -58,7 +58,7 @@ def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
         value = turn * 10
         here.write(lambda tx, value=value: tx.conn.execute(_PUT, {"value": value}))  # type: ignore[misc]  # a default
-        swapped = there.write(lambda tx, value=value: tx.conn.execute(_SWAP, {"value": value}).rowcount)  # type: ignore[misc]
+        swapped = there.write(lambda tx, value=value: tx.conn.execute(_SWAP, {"value": value}).rowcount)  # type: ignore[misc]  # bound
         tally["refused"] += swapped != 1
     return tally
 
@@ -73,7 +73,7 @@ def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: 
         for turn in range(rounds):
             start.wait(30)
             name = f"fought-for-{turn}"
-            taken = databases[number].write(lambda tx, name=name: leases.take(tx, name, holder, START, 30))  # type: ignore[misc]
+            taken = databases[number].write(lambda tx, name=name: leases.acquire(tx, name, holder, START, 30))  # type: ignore[misc]  # bound
             if taken is not None:
                 won[turn].append(number)
 

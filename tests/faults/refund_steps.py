@@ -23,18 +23,30 @@ Trouble = Literal[
     "read_only", "restarted",
 ]  # fmt: skip
 TROUBLES: tuple[Trouble, ...] = (
-    "lost_request", "lost_reply", "half_reply", "killed", "commit_lost", "away", "away_after",
-)  # fmt: skip
+    "lost_request",
+    "lost_reply",
+    "half_reply",
+    "killed",
+    "commit_lost",
+    "away",
+    "away_after",
+)
 """The n-th command or its reply is lost once; its session is killed; the reply to its n-th COMMIT is lost; from it on
 the server is away for good."""
 OWN_SERVER: tuple[Trouble, ...] = ("read_only", "restarted")
 _KINDS: dict[Trouble, Break] = {
-    "lost_request": "lost_request", "lost_reply": "lost_reply", "half_reply": "half_reply", "killed": "passed",
-    "commit_lost": "lost_reply", "away": "lost_request", "away_after": "lost_reply", "read_only": "passed",
+    "lost_request": "lost_request",
+    "lost_reply": "lost_reply",
+    "half_reply": "half_reply",
+    "killed": "passed",
+    "commit_lost": "lost_reply",
+    "away": "lost_request",
+    "away_after": "lost_reply",
+    "read_only": "passed",
     "restarted": "passed",
-}  # fmt: skip
+}
 _LASTING: tuple[Trouble, ...] = ("away", "away_after")
-_IMPATIENT = {"patience.AWAY_SECONDS": 0.2, "engine.VERDICT_SECONDS": 0.2}
+_IMPATIENT = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 COMMANDS = {
     "ask": 40, "approve": 90, "reject": 35, "withdraw": 35, "probe": 60, "due": 90, "resolve": 60, "notice": 40,
 }  # fmt: skip
@@ -62,19 +74,23 @@ def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -
 
 
 def fails_at(
-    on: Stage, action: str, trouble: Trouble, nth: int, harm: Harm | None = None,
+    on: Stage,
+    action: str,
+    trouble: Trouble,
+    nth: int,
+    harm: Harm | None = None,
     mend: Callable[[], None] = lambda: None,
-) -> str | None:  # fmt: skip
+) -> str | None:
     """How the action ended that met the trouble at its n-th command; None when it has no such command."""
     where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING
     assert isinstance(on.place, ServerPlace)
     node = on.place.database.nodes[0]
-    matter = on.prepared(action)
+    target = on.prepared(action)
     with ExitStack() as around:
         if lasting:
             patch = around.enter_context(pytest.MonkeyPatch.context())
             for name, seconds in _IMPATIENT.items():
-                patch.setattr(f"console.store.{name}", seconds)
+                patch.setattr(f"console.store.database.{name}", seconds)
         proxy = around.enter_context(SqlProxy(node.host, node.port))
         console = around.enter_context(on.desk(action, proxy.url(on.place.url(on.who(action)))))
         console.recovery.counts()
@@ -82,13 +98,13 @@ def fails_at(
             harm = partial(_kill, node)
         word = "COMMIT" if trouble == "commit_lost" else ""
         with proxy.breaking(_KINDS[trouble], nth, word, lasting=lasting, before=harm or _nothing) as shot:
-            code = on.act(console, matter)
+            code = on.act(console, target)
         if shot.hit:
             mend()
-    on.check_ending(matter, code, where)
+    on.check_ending(target, code, where)
     if trouble in ("lost_request", "lost_reply", "half_reply", "killed", "commit_lost"):
         assert code in ("done", "database_unreachable"), f"one lost packet is no reason for {code}: {where}"
-    on.settled(matter, code, where)
+    on.settled(target, code, where)
     return code if shot.hit else None
 
 

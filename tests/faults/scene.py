@@ -90,7 +90,7 @@ class Scene:
     def verified(self) -> None:
         """The whole audit trail, once at the end."""
         with self.beside() as fresh:
-            fresh.audit.verify()
+            fresh.audit.verify_chains()
 
 
 def connected(place: ServerPlace, person: str = "", **more: Any) -> Any:

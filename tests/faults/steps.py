@@ -12,8 +12,8 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.providers.protocol import TokenPair
-from console.services.tokens import StoredTokens
+from console.providers.credit_provider import TokenPair
+from console.services.credit_checks.provider_tokens import StoredTokens
 from tests.faults.scene import NAMED, Scene, buy, check_ending
 from tests.support.each_place import at_each_place
 from tests.support.invented import numbers
@@ -35,7 +35,7 @@ _KINDS: dict[Trouble, tuple[Break, bool]] = {
 }
 USUAL_PLACES = {"purchase": 64, "refetch": 50, "probe": 40, "resolve": 40, "due": 60, "token": 15}
 ACTIONS = tuple(USUAL_PLACES)
-_IMPATIENT = {"patience.AWAY_SECONDS": 0.2, "engine.VERDICT_SECONDS": 0.2}
+_IMPATIENT = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 
 
 def run_all(scene: Scene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
@@ -85,9 +85,14 @@ def dies_at(scene: Scene, server: Server, action: str, nth: int, number: str) ->
 
 
 def fails_at(
-    scene: Scene, action: str, trouble: Trouble, nth: int, number: str,
-    harm: Callable[[int], None] | None = None, mend: Callable[[], None] = lambda: None,
-) -> str | None:  # fmt: skip
+    scene: Scene,
+    action: str,
+    trouble: Trouble,
+    nth: int,
+    number: str,
+    harm: Callable[[int], None] | None = None,
+    mend: Callable[[], None] = lambda: None,
+) -> str | None:
     """How the action ended that met the trouble at its n-th command; None when it has no such command."""
     kind, lasting = _KINDS[trouble]
     where = f"{action}, {trouble} at {nth}"
@@ -96,7 +101,7 @@ def fails_at(
         if lasting:
             patch = around.enter_context(pytest.MonkeyPatch.context())
             for name, seconds in _IMPATIENT.items():
-                patch.setattr(f"console.store.{name}", seconds)
+                patch.setattr(f"console.store.database.{name}", seconds)
         console = around.enter_context(scene.through())
         subject = _prepare(scene, action, number)
         before = scene.vendor.count(number)
@@ -133,7 +138,7 @@ def _prepare(scene: Scene, action: str, number: str) -> str:
             scene.vendor.behaviour = "silent_after_charge"
             assert buy(console, number) == "outcome_unknown"
             scene.vendor.behaviour = "answers"
-        (record,) = console.lookup.find(number).credit_checks
+        (record,) = console.lookup.find_records(number).credit_checks
     return str(record.id)
 
 
@@ -178,11 +183,11 @@ def _token(scene: Scene, console: Console, number: str) -> str:
         return TokenPair("access", good[-1], scene.clock.now(), 0)
 
     def refresh() -> None:
-        StoredTokens(console._desk, f"p{number}", "first", console._desk.cipher).refresh(exchange, stale=None)
+        StoredTokens(console._context, f"p{number}", "first", console._context.cipher).refresh(exchange, stale=None)
 
     ending = _named(refresh)
     with scene.beside() as fresh:
-        after = StoredTokens(fresh._desk, f"p{number}", "first", fresh._desk.cipher)
+        after = StoredTokens(fresh._context, f"p{number}", "first", fresh._context.cipher)
         stored = after.current()
         if ending == "done":
             assert stored, "nothing was stored"
@@ -202,7 +207,7 @@ _ACTIONS: dict[str, Callable[[Scene, Console, str], str]] = {
 
 def _check_end(scene: Scene, console: Console, action: str, number: str, ending: str, where: str) -> None:
     """What a fresh process finds: nothing that was charged is called error, and what ended well is there."""
-    records = console.lookup.find(number).credit_checks
+    records = console.lookup.find_records(number).credit_checks
     for record in records:
         if scene.vendor.count(number):
             assert record.state != "error", f"charged, but called an error: {where}"

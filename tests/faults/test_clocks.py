@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from console.store import leases
-from console.store.engine import Database
-from console.store.leases import Holder
+from console.store.database.engine import Database
+from console.store.operations import leases
+from console.store.operations.leases import Holder
 from tests.faults.scene import as_owner, buy, scene
 from tests.support import server_fixtures
 from tests.support.invented import numbers
@@ -61,12 +61,12 @@ def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
     for turn in range(40):
         name = f"clock-{forged}-{turn}"
         skew, more = SKEWS[turn % len(SKEWS)], SKEWS[(turn + 2) % len(SKEWS)]
-        taken = with_truth.write(lambda tx, name=name, at=now + skew: leases.take(tx, name, me, at, 30))  # type: ignore[misc]
+        taken = with_truth.write(lambda tx, name=name, at=now + skew: leases.acquire(tx, name, me, at, 30))  # type: ignore[misc]
         assert taken is not None
-        again = liar.write(lambda tx, name=name, at=now + more: leases.take(tx, name, other, at, 30))  # type: ignore[misc]
+        again = liar.write(lambda tx, name=name, at=now + more: leases.acquire(tx, name, other, at, 30))  # type: ignore[misc]
         early += again is not None
     as_owner(abroad, f"UPDATE leases SET lease_expires = lease_expires - 31000 WHERE name LIKE 'clock-{forged}-%'")
-    late = liar.write(lambda tx: leases.take(tx, f"clock-{forged}-0", other, now - SKEWS[1], 30))
+    late = liar.write(lambda tx: leases.acquire(tx, f"clock-{forged}-0", other, now - SKEWS[1], 30))
     print(f"demand 25: {early} early take-overs of 40, sessions {'forged' if forged else 'honest'}")
     assert (early, late is not None) == (0, True)
     with_truth.close()
@@ -83,7 +83,7 @@ def test_audit_rows_carry_the_servers_time(abroad: ServerPlace, skew: timedelta)
         forging(console.database)
         assert buy(console, next(NUMBERS)) == "done"
         ((slip,),) = as_owner(abroad, _SLIP.format(before))
-        console.audit.verify()
+        console.audit.verify_chains()
     print(f"demand 25: audit time within {slip / 1_000_000:.2f} s of the server's, desk {skew} off")
     assert slip < 2_000_000
 
@@ -98,4 +98,4 @@ def test_a_desk_a_day_ahead_does_not_call_others_dead(abroad: ServerPlace) -> No
         seen: list[Any] = []
         assert buy(buyer, number) == "done"
         assert {run.task: run.count for run in seen[0]}["lapsed_operations"] == 0
-        assert buyer.lookup.find(number).credit_checks[0].certainty == "known"
+        assert buyer.lookup.find_records(number).credit_checks[0].certainty == "known"

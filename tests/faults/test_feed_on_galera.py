@@ -10,9 +10,11 @@ from threading import Event, Thread
 
 import pytest
 
-from console.domain.results import FeedMark
-from console.store import feed, notes, swaps
-from console.store.engine import Database, Transaction
+from console.domain.service_results import FeedMark
+from console.store.database import change_feed as feed
+from console.store.database import compare_and_swap as swaps
+from console.store.database.engine import Database, Transaction
+from console.store.records import notes
 from tests.faults import nodes
 from tests.faults.scene import as_owner
 from tests.support.places import ServerPlace
@@ -33,7 +35,7 @@ class Reader:
         self.looks: defaultdict[int, list[int]] = defaultdict(list)
         self._database, self._over = database, Event()
         with database.read() as conn:
-            self._mark, _ = feed.since(conn, None)
+            self._mark, _ = feed.changes_since(conn, None)
         self._thread = Thread(target=self._go, daemon=True)
 
     @contextmanager
@@ -51,10 +53,10 @@ class Reader:
 
     def _read(self, before: FeedMark) -> FeedMark:
         with self._database.read() as conn:
-            mark, changed = feed.since(conn, before)
+            mark, changed = feed.changes_since(conn, before)
             for kind, record in changed:
                 if kind == KIND:
-                    self.looks[record].append(len(notes.of(conn, kind, record)))
+                    self.looks[record].append(len(notes.notes_of(conn, kind, record)))
         self.met.update(mark.seen - before.seen)
         return mark
 
@@ -66,9 +68,9 @@ def write(database: Database, who: str, number: int) -> None:
         record, others = chance.choice(RECORDS), CROWD if turn % 5 == 0 else 0
 
         def work(tx: Transaction, record: int = record, others: int = others, turn: int = turn) -> None:
-            notes.add(tx.conn, KIND, record, who, f"{number}-{turn}", START)
+            notes.add_note(tx.conn, KIND, record, who, f"{number}-{turn}", START)
             for one in range(others):
-                swaps.announce(tx.conn, "order", 1_000 * number + one, START)
+                swaps.announce_change(tx.conn, "order", 1_000 * number + one, START)
 
         database.write(work)
 
@@ -76,8 +78,8 @@ def write(database: Database, who: str, number: int) -> None:
 @contextmanager
 def written_late(database: Database, who: str, record: int) -> Iterator[None]:
     """A note whose row of the feed is there before the block, and committed after it."""
-    with database.attempt() as tx:
-        notes.add(tx.conn, KIND, record, who, "late", START)
+    with database.write_once() as tx:
+        notes.add_note(tx.conn, KIND, record, who, "late", START)
         yield
 
 
@@ -91,7 +93,7 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
                 late.enter_context(written_late(database, me, RECORDS[number]))
             all_at_once([Thread(target=write, args=(one, me, number)) for number, one in enumerate(databases)])
             most = max(rows(galera_place))
-            assert most - min(rows(galera_place) - before) > feed.LOOK_BACK, "the late ones lie far back"
+            assert most - min(rows(galera_place) - before) > feed.FIRST_OPEN_IDS, "the late ones lie far back"
         wanted = rows(galera_place) - before
         until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere", PATIENCE)
         written = {record: len(notes_of(databases[0], record)) for record in RECORDS}
@@ -103,7 +105,7 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
 
 def notes_of(database: Database, record: int) -> Sequence[object]:
     with database.read() as conn:
-        return notes.of(conn, KIND, record)
+        return notes.notes_of(conn, KIND, record)
 
 
 def all_at_once(threads: Sequence[Thread]) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.store.engine import Database, Transaction
+from console.store.database.engine import Database, Transaction
 from tests.faults.nodes import Writers, fight_for_leases, one_each, read_after_write, swap_after_write
 from tests.faults.scene import CLIENT, as_owner, buy, scene
 from tests.faults.verdicts import Note, tries_kept
@@ -27,7 +27,7 @@ def people(place: ServerPlace) -> list[str]:
 
 @pytest.fixture
 def causal(galera_place: ServerPlace) -> ServerPlace:
-    as_owner(galera_place, "DELETE FROM call_rates", "INSERT INTO call_rates VALUES ('causal', 'x', 0)")
+    as_owner(galera_place, "DELETE FROM call_rates", "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
     return galera_place
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
-from console.store.engine import Database
+from console.store.database.engine import Database
 from tests.faults.verdicts import Note, tries_kept
 from tests.support.places import ServerPlace
 from tests.support.servers import Server, mariadb
@@ -19,10 +19,10 @@ LOOK = "DO 1"
 @pytest.fixture(autouse=True)
 def looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server is looked at soon; the limit of an answer would be met much later, and is told in other words."""
-    monkeypatch.setattr("console.store.listening.FIRST_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr("console.store.listening.NEXT_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr("console.store.server_engine.CONNECT_SECONDS", 1)
-    monkeypatch.setattr("console.store.server_engine.ANSWER_SECONDS", 30)
+    monkeypatch.setattr("console.store.database.server_timeouts.FIRST_CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("console.store.database.server_timeouts.NEXT_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 30)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_frozen_server(own_place: ServerPlace, own_server: Server) -> None:
 
 def test_who_has_no_limit_is_not_hurried(place: ServerPlace, proxy: SqlProxy) -> None:
     """What `db …` does may take hours: nobody looks, nobody gives up."""
-    database = Database(proxy.url(place.url()), unhurried=True)
+    database = Database(proxy.url(place.url()), without_time_limit=True)
     assert slept(database, 0) == 0
     with proxy.breaking("passed"):
         assert slept(database, 0.3) == 0

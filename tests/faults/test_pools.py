@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import event, text
 
 from console.domain.errors import ConsoleError
-from console.store import leases
-from console.store.engine import Database, Transaction
-from console.store.leases import Holder
-from console.store.server_engine import POOL_SIZE
+from console.store.access import grants
+from console.store.database.engine import Database, Transaction
+from console.store.database.server import POOL_SIZE
+from console.store.operations import leases
+from console.store.operations.leases import Holder
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
 from tests.support.sql_proxy import SqlProxy
@@ -41,7 +42,7 @@ def works(database: Database, place: ServerPlace, name: str) -> bool:
     me = Holder(place.named("op-a"), "desk", "host", 1, "session")
     with database.read() as conn:
         assert conn.scalar(ONE) == 1
-    return database.write(lambda tx: leases.take(tx, name, me, START, 1)) is not None
+    return database.write(lambda tx: leases.acquire(tx, name, me, START, 1)) is not None
 
 
 def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
@@ -77,7 +78,7 @@ def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
 
 def test_more_threads_than_connections(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds none free waits; who waits too long is told."""
-    monkeypatch.setattr("console.store.server_engine.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 1)
     database = Database(place.url())
     held = [database.read() for _ in range(2 * POOL_SIZE)]
     for one in held:
@@ -116,8 +117,8 @@ def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
 
 def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody hung up and nobody answers, as behind a firewall that forgot us: noticed by a short question."""
-    monkeypatch.setattr("console.store.server_engine.CONNECT_SECONDS", 1)
-    monkeypatch.setattr("console.store.server_engine._IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server._IDLE_SECONDS", 0.0)
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as proxy:
         database = Database(proxy.url(place.url()))
@@ -133,7 +134,7 @@ def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytes
 @pytest.mark.parametrize("first", ["closed", "mute"])
 def test_another_node_is_asked(place: ServerPlace, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first node refuses, or takes us and says nothing: the next one is asked, and stays the first choice."""
-    monkeypatch.setattr("console.store.server_engine.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
     node = place.database.nodes[0]
     with SqlProxy(node.host, 9, mute=first == "mute") as broken:
         database = Database(f"{broken.url(place.url())}?fallback={node.host}:{node.port}")
@@ -147,8 +148,16 @@ def test_another_node_is_asked(place: ServerPlace, first: str, monkeypatch: pyte
 
 def test_every_checkout_is_set_up(database: Database) -> None:
     """Isolation, time zone, strictness and bounds hold on each connection of both pools."""
-    wanted = "SELECT @@tx_isolation, @@time_zone, @@innodb_lock_wait_timeout, @@max_statement_time, @@wsrep_sync_wait"
+    with database.read() as conn:
+        maria = grants.is_mariadb(conn)
+    isolation, bounds = (
+        ("tx_isolation", "@@max_statement_time, @@wsrep_sync_wait")
+        if maria
+        else ("transaction_isolation", "@@lock_wait_timeout")
+    )
+    wanted = f"SELECT @@{isolation}, @@time_zone, @@innodb_lock_wait_timeout, {bounds}"
     for _ in range(3):
         with database.read() as conn:
-            assert conn.execute(text(wanted)).one() == ("READ-COMMITTED", "+00:00", 4, 10.0, 3)
+            told = tuple(conn.execute(text(wanted)).one())
+            assert told == ("READ-COMMITTED", "+00:00", 4, *((10.0, 3) if maria else (10,)))
         assert database.write(lambda tx: tuple(tx.conn.execute(text(wanted)).one()))[0] == "READ-COMMITTED"

@@ -11,7 +11,7 @@ from tests.support.servers import Server
 @pytest.fixture
 def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for a server that refuses."""
-    monkeypatch.setattr("console.store.patience.AWAY_SECONDS", 1.0)
+    monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 1.0)
 
 
 @pytest.mark.expects_log("every kind of trouble")

@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.store.engine import Database
+from console.store.database.engine import Database
 from tests.faults.scene import CLIENT, Scene, as_owner, buy, check_ending, connected, scene
 from tests.support.invented import numbers
 from tests.support.places import ServerPlace
@@ -58,7 +58,7 @@ def test_read_only(stage: Scene, own_server: Server) -> None:
     with stage.beside() as console:
         with globally(own_server, "read_only", "1"):
             lost = refused(console, number)
-            assert console.lookup.find(number).credit_checks == ()
+            assert console.lookup.find_records(number).credit_checks == ()
         assert (lost.code, lost.exit_status, stage.vendor.count(number)) == ("read_only", 3, 0)
         assert buy(console, number) == "done"
 
@@ -76,7 +76,7 @@ def test_read_only_between_call_and_record(stage: Scene, own_server: Server) -> 
         assert (lost.code, stage.vendor.count(number)) == ("outcome_unknown", 1)
         stage.vendor.during = lambda: None
         assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 1
-        assert console.lookup.find(number).credit_checks[0].state == "success"
+        assert console.lookup.find_records(number).credit_checks[0].state == "success"
 
 
 def _set(server: Server, name: str, value: str) -> None:
@@ -124,7 +124,7 @@ def test_a_full_disk() -> None:
 @pytest.mark.parametrize("table", BEFORE_SENDING)
 def test_locked_before_the_claim(place: ServerPlace, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody holds every row and gap of a table: told as a lock in bounded time, nothing sent, nothing left."""
-    monkeypatch.setattr("console.store.patience.RERUNS", 1)
+    monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
     number = next(NUMBERS)
     with scene(place) as stage, stage.beside() as console, locked(stage, console, table):
         lost = refused(console, number)
@@ -136,13 +136,16 @@ def test_locked_before_the_claim(place: ServerPlace, table: str, monkeypatch: py
 @pytest.mark.expects_log("what could not be written is told")
 def test_locked_between_call_and_record(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer waits on the desk and arrives when the lock is gone."""
-    monkeypatch.setattr("console.store.patience.RERUNS", 0)
+    monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 0)
     number = next(NUMBERS)
     with scene(place) as stage, stage.beside() as console:
         with locked(stage, console, "evidence"):
             assert refused(console, number).code == "outcome_unknown"
         assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 1
-        assert (stage.vendor.count(number), console.lookup.find(number).credit_checks[0].state) == (1, "success")
+        assert (stage.vendor.count(number), console.lookup.find_records(number).credit_checks[0].state) == (
+            1,
+            "success",
+        )
 
 
 @contextmanager
@@ -208,10 +211,10 @@ def _person(place: ServerPlace) -> dict[str, object]:
 
 def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody takes the connection and says nothing: away as soon as we wait no longer, for `db …` too."""
-    monkeypatch.setattr("console.store.server_engine.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
     with SqlProxy("127.0.0.1", 9, mute=True) as mute:
         for unhurried in (False, True):
-            database = Database(f"mysql+pymysql://a:b@127.0.0.1:{mute.port}/x", unhurried=unhurried)
+            database = Database(f"mysql+pymysql://a:b@127.0.0.1:{mute.port}/x", without_time_limit=unhurried)
             begun = time.monotonic()
             with pytest.raises(ConsoleError) as away, database.read():
                 pass
@@ -222,10 +225,10 @@ def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.expects_log("what the frozen server did not take is told")
 def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGSTOP: whoever reads, writes or has just bought is told within bounds; when it goes on, all is settled."""
-    monkeypatch.setattr("console.store.server_engine.ANSWER_SECONDS", 2)
-    monkeypatch.setattr("console.store.server_engine.CONNECT_SECONDS", 1)
-    monkeypatch.setattr("console.store.engine.VERDICT_SECONDS", 1.0)
-    monkeypatch.setattr("console.store.patience.AWAY_SECONDS", 0.5)
+    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 2)
+    monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 1.0)
+    monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
     before, during = next(NUMBERS), next(NUMBERS)
     with stage.beside() as console:
         console.credit_checks.plan(before)
@@ -249,4 +252,4 @@ def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.M
     print(f"frozen server: told after {unsent:.1f} s before sending, {unknown:.1f} s after (waits of 2 s and 1 s)")
     assert max(unsent, unknown) < 30  # not until the server goes on
     with stage.settled(before, during) as fresh:
-        assert fresh.lookup.find(during).credit_checks[0].state == "success"
+        assert fresh.lookup.find_records(during).credit_checks[0].state == "success"

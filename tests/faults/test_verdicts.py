@@ -46,8 +46,8 @@ def test_a_slow_commit_that_still_gets_through(place: ServerPlace) -> None:
 
 def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told within bounds that the database is away, and then nothing is there: the lost session was ended."""
-    monkeypatch.setattr("console.store.patience.AWAY_SECONDS", 0.5)
-    monkeypatch.setattr("console.store.engine.VERDICT_SECONDS", 3.0)
+    monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
+    monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 3.0)
     with behind_proxy(place, answer_seconds=0.5) as (_, database):
         database.write(Note("warm", place.named("op-a")))
         with commits_stopped(place):

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.store import audit
-from console.store.engine import Database, Transaction
+from console.store.audit import trail as audit
+from console.store.database.engine import Database, Transaction
 from tests.faults.scene import as_owner
 from tests.support.places import ServerPlace
 from tests.support.sql_proxy import Break, SqlProxy
@@ -30,7 +30,7 @@ class Note:
     def __call__(self, tx: Transaction) -> int:
         self.tries += 1
         entry = audit.NewAuditEntry(self._who, "verdict", "test", self.name, detail={"try": self.tries})
-        audit.append(tx, entry, session=self._chain, desk="desk", at=datetime.now(UTC))
+        audit.append_entry(tx, entry, session=self._chain, desk="desk", at=datetime.now(UTC))
         return self.tries
 
 
@@ -40,7 +40,7 @@ def behind_proxy(place: ServerPlace, answer_seconds: float | None = None) -> Ite
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as proxy, pytest.MonkeyPatch.context() as patch:
         if answer_seconds:
-            patch.setattr("console.store.server_engine.ANSWER_SECONDS", answer_seconds)
+            patch.setattr("console.store.database.server.ANSWER_SECONDS", answer_seconds)
         database = Database(proxy.url(place.url()))
         try:
             yield proxy, database

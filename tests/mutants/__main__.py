@@ -1,6 +1,6 @@
 """Break the source one way at a time, in a copy, and see that a test notices.
 
-    python -m tests.mutants [part of a name …]
+python -m tests.mutants [part of a name …]
 """
 
 import os
@@ -22,7 +22,7 @@ LINKED = ("resources", "scripts", "Makefile", "README.md", "docs")
 PATIENCE_SECONDS = 300
 RED, GREEN = 1, 0
 # One seed, so that what is drawn at random finds a mutant every time or never.
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "--randomly-seed=1")
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "--randomly-seed=1", "-m", "not soak")
 
 
 class Unfit(Exception):

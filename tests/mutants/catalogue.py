@@ -18,19 +18,25 @@ from tests.mutants.mutant import (
     Change,
     Mutant,
 )
+from tests.mutants.on_edges import ON_EDGES
+from tests.mutants.on_harms import ON_HARMS
 from tests.mutants.on_refunds import ON_REFUNDS
+from tests.mutants.on_request_ids import ON_REQUEST_IDS
 from tests.mutants.on_servers import ON_SERVERS
 
 MUTANTS: tuple[Mutant, ...] = (
     *ON_SERVERS,
     *MONEY_MUTANTS,
+    *ON_REQUEST_IDS,
     *ON_REFUNDS,
+    *ON_EDGES,
+    *ON_HARMS,
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
     Mutant(
         "5xx is a failure",
         (
             Change(
-                "console/providers/judging.py",
+                "console/providers/http/response_classes.py",
                 "table.get(answer.status, OutcomeClass.UNKNOWN)",
                 "table.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
             ),
@@ -55,28 +61,34 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the driver's own BEGIN",
         (
-            Change("console/store/sqlite_engine.py", '"isolation_level": None}', '"isolation_level": ""}'),
-            Change("console/store/engine.py", "conn.exec_driver_sql(word)", 'conn.exec_driver_sql("SELECT 1")'),
+            Change("console/store/database/sqlite.py", '"isolation_level": None}', '"isolation_level": ""}'),
+            Change(
+                "console/store/database/engine.py",
+                "conn.exec_driver_sql(begin_statement)",
+                'conn.exec_driver_sql("SELECT 1")',
+            ),
         ),
-        ("tests/store/test_engine.py::test_a_write_transaction_owns_the_lock_before_it_reads",),
+        ("tests/store/database/test_engine.py::test_a_write_transaction_owns_the_lock_before_it_reads",),
     ),
     Mutant(
         "an empty list settles",
         (
             Change(
                 PROBING,
-                '        desk.note(tx, "credit-check.probed", record.id, result="failed", reason=reason[:64])\n',
-                '        desk.note(tx, "credit-check.probed", record.id, result="failed", reason=reason[:64])\n'
+                "        context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, "
+                'result="failed", reason=reason[:64])\n',
+                "        context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, "
+                'result="failed", reason=reason[:64])\n'
                 '        if reason == "none_found":\n'
-                "            settling.write_error(desk, tx, record, reason)\n"
+                "            settling.write_error(context, tx, record, reason)\n"
                 "            return None\n",
             ),
         ),
-        ("tests/services/test_recovery.py",),
+        ("tests/services/credit_checks/test_resolve.py",),
     ),
     Mutant(
         "a probe takes an id although several purchases wait",
-        (Change(PROBING, "if len(waiting) > 1:", "if len(waiting) > 99:"),),
+        (Change(PROBING, "if len(open_purchases) > 1:", "if len(open_purchases) > 99:"),),
         (GUARD_TESTS,),
     ),
     Mutant(
@@ -84,24 +96,24 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 SETTLING,
-                '        write_unknown(desk, tx, record, "lapsed", can)\n',
-                '        write_error(desk, tx, record, "lapsed")\n',
+                '            write_unknown(context, tx, record, "lapsed", self.can)\n',
+                '            write_error(context, tx, record, "lapsed")\n',
             ),
         ),
         (GUARD_TESTS,),
     ),
     Mutant(
         "a living holder's lease counts as over",
-        (Change("console/store/lease_time.py", "expires > lease_now())", "expires > lease_now() * 2)"),),
+        (Change("console/store/database/lease_clock.py", "expires > lease_now())", "expires > lease_now() * 2)"),),
         ("tests/crash/test_hangs.py",),
     ),
     Mutant(
         "no heartbeat",
         (
             Change(
-                "console/services/heartbeat.py",
-                "            for beat in beats:\n",
-                "            for beat in beats[:0]:\n",
+                "console/services/process/heartbeat.py",
+                "            for key, beat in due_beats.items():\n",
+                "            for key, beat in ():\n",
             ),
         ),
         ("tests/crash/test_hangs.py",),
@@ -111,64 +123,68 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 CHECKS,
-                "in self._desk.spool.standing(self._desk.database_id, client, number):",
-                "in self._desk.spool.standing(self._desk.database_id, client, number)[:0]:",
+                "for intent in (*spooled, *lost_operations",
+                "for intent in (*spooled[:0], *lost_operations",
             ),
         ),
-        ("tests/services/test_vanished_claims.py",),
+        ("tests/services/credit_checks/test_vanished_claims.py",),
     ),
     Mutant(
         "no intent on the desk",
-        (Change(GUARDED, "self._desk.spool.intent(self._intent(operation, claimed))", "pass"),),
+        (Change(GUARDED, "self._mark_calling(claimed.operation_id)", "pass"),),
         (CALL_TESTS,),
     ),
     Mutant(
         "an answer that can't be recorded is dropped",
-        (Change(GUARDED, "self._desk.spool.answered(claimed.operation_id, answer)", "pass"),),
+        (Change(GUARDED, "self._context.spool.store_answer(claimed.operation_id, answer)", "pass"),),
         (GUARD_TESTS,),
     ),
     Mutant(
         "anybody's root of the trail counts",
         (
             Change(
-                "console/store/audit_roots.py",
-                "root = _read(detail) if who in keepers else None",
-                "root = _read(detail)",
+                "console/store/audit/roots.py",
+                "_parse_root(row.id, row.detail) if row.who in writers else None",
+                "_parse_root(row.id, row.detail)",
             ),
         ),
-        ("tests/services/test_audit_roots.py",),
+        ("tests/services/audit/test_roots.py",),
     ),
     Mutant(
         "the audit chain is not verified",
         (
             Change(
-                "console/store/audit_chain.py",
+                "console/store/audit/hash_chain.py",
                 "    return VerifyResult(walk.rows, walk.first_bad, walk.why)\n",
                 "    return VerifyResult(walk.rows)\n",
             ),
         ),
-        ("tests/store/test_audit_tampering.py",),
+        ("tests/store/audit/test_tampering.py",),
     ),
     Mutant(
         "audit heads are not anchored",
         (
             Change(
-                "console/store/audit.py",
-                "            tx.after_commit(lambda: self._keep(heads))\n",
+                "console/store/audit/trail.py",
+                "            tx.after_commit(lambda: self._anchor_committed(heads))\n",
                 "            tx.after_commit(lambda: None)\n",
             ),
         ),
-        ("tests/store/test_audit_tampering.py", "tests/store/test_audit.py"),
+        ("tests/store/audit/test_tampering.py", "tests/store/audit/test_trail.py"),
     ),
     Mutant(
         "a re-fetch can buy",
         (
-            Change("console/services/vendors.py", "return self.buyer().reader()", "return self.buyer()"),
             Change(
-                "console/services/parts.py",
-                "            detail = self._reader().detail(provider_id)\n",
+                "console/services/credit_checks/provider.py",
+                "return self.get_buyer().reader()",
+                "return self.get_buyer()",
+            ),
+            Change(
+                "console/services/credit_checks/readings.py",
+                "            detail = self._reader().read_detail(provider_id)\n",
                 "            from console.domain.records import PurchaseRequest\n\n"
-                "            detail = self._reader().check(PurchaseRequest(record.corporation_number, "
+                "            detail = self._reader().buy_check(PurchaseRequest(record.corporation_number, "
                 "record.client_id))\n",
             ),
         ),
@@ -178,16 +194,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "a bought check raises when its PDF fails",
         (
             Change(
-                SETTLING,
-                '        _log.warning("tolerated: %s", what, exc_info=True)\n',
-                '        _log.warning("tolerated: %s", what, exc_info=True)\n        raise\n',
+                "console/services/process/tolerated.py",
+                '        _log.warning("tolerated: %s", name, exc_info=True)\n',
+                '        _log.warning("tolerated: %s", name, exc_info=True)\n        raise\n',
             ),
         ),
         (BREAKS,),
     ),
     Mutant(
         "a listener's failure loses the answer",
-        (Change(GUARDED, '            _tell(progress, "answered")\n', '            progress("answered")\n'),),
+        (Change(GUARDED, '            _report_step(progress, "answered")\n', '            progress("answered")\n'),),
         (GUARD_TESTS,),
     ),
     Mutant(
@@ -203,7 +219,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a renewal that failed leaves the old record superseded",
-        (Change(SETTLING, "    if old is not None:\n", "    if old is None:\n"),),
+        (Change(SETTLING, "    if superseded is not None:\n", "    if superseded is None:\n"),),
         (GUARD_TESTS,),
     ),
     Mutant(
@@ -211,7 +227,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 CHECKS,
-                "if live.expired_at is None or live.expired_at > self._desk.now():",
+                "if live.expired_at is None or live.expired_at > self._context.now():",
                 "if live.expired_at is None:",
             ),
         ),
@@ -219,18 +235,24 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "one person is enough",
-        (Change("console/services/recovery.py", "if same_person(person, first):", "if not person:"),),
+        (
+            Change(
+                "console/services/guarded/second_person.py",
+                "if is_same_person(decision.person, proposer):",
+                "if not proposer:",
+            ),
+        ),
         (CALL_TESTS,),
     ),
     Mutant(
         "writes go on into a file that was taken away",
-        (Change("console/store/engine.py", "elif identity != self._identity:", "elif identity == ():"),),
+        (Change("console/store/database/engine.py", "elif identity != self._identity:", "elif identity == ():"),),
         (GUARD_TESTS,),
     ),
     Mutant(
         "values of statements are repeated in errors",
-        (Change("console/store/sqlite_engine.py", "hide_parameters=True", "hide_parameters=False"),),
-        ("tests/services/test_canaries.py",),
+        (Change("console/store/database/sqlite.py", "hide_parameters=True", "hide_parameters=False"),),
+        ("tests/services/evidence/test_canaries.py",),
     ),
 )
 QUICK = ("what the desk remembers is not asked", "no intent on the desk")

@@ -2,11 +2,12 @@
 
 from tests.mutants.mutant import Change, Mutant
 
-_MONEY, _PAYMENTS, _REFUNDS = (f"console/store/{name}.py" for name in ("payment_money", "payments", "refunds"))
-_ACCOUNTS, _SWAPS = "console/store/accounts.py", "console/store/swaps.py"
-_SUMS, _REFUND_ROWS = ("tests/store/test_payment_money.py",), ("tests/store/test_refunds.py",)
-_PAYMENT_ROWS, _LIMITS = ("tests/store/test_payments.py",), ("tests/store/test_money_limits.py",)
-_QUEUES = ("tests/store/test_queues.py",)
+_MONEY = "console/store/payments/balances.py"
+_PAYMENTS, _REFUNDS = (f"console/store/{name}/{name}.py" for name in ("payments", "refunds"))
+_ACCOUNTS, _SWAPS = "console/store/payments/account_limits.py", "console/store/database/compare_and_swap.py"
+_SUMS, _REFUND_ROWS = ("tests/store/payments/test_balances.py",), ("tests/store/refunds/test_refunds.py",)
+_PAYMENT_ROWS, _LIMITS = ("tests/store/payments/test_payments.py",), ("tests/store/payments/test_limits.py",)
+_QUEUES = ("tests/store/queues/test_queues.py",)
 
 
 def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
@@ -17,8 +18,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "more than is left is reserved",
         _MONEY,
-        "_TO_RESERVED.where(_LEFT >= _X, _STANDS)",
-        "_TO_RESERVED.where(_STANDS)",
+        "_TO_RESERVED.where(_LEFT_MINOR >= _MINOR_PARAMETER, _IS_NOT_REVERSED)",
+        "_TO_RESERVED.where(_IS_NOT_REVERSED)",
         _SUMS,
     ),
     _mutant(
@@ -38,55 +39,65 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "nothing is moved below zero",
         _MONEY,
-        '.where(_t.id == bindparam("of"), _X > 0)',
+        '.where(_t.id == bindparam("of"), _MINOR_PARAMETER > 0)',
         '.where(_t.id == bindparam("of"))',
         _SUMS,
     ),
     _mutant(
         "more than was set aside is reserved of it",
         _MONEY,
-        "where(_t.set_aside_minor >= _X, _STANDS)",
-        "where(_STANDS)",
+        "where(_t.set_aside_minor >= _MINOR_PARAMETER, _IS_NOT_REVERSED)",
+        "where(_IS_NOT_REVERSED)",
         _SUMS,
     ),
     _mutant(
         "what is reserved of a set-aside stays there",
         _MONEY,
-        ".values(set_aside_minor=_t.set_aside_minor - _X)",
+        ".values(\n    set_aside_minor=_t.set_aside_minor - _MINOR_PARAMETER\n)",
         "",
         _SUMS,
     ),
-    _mutant("more than is reserved is released", _MONEY, "_MOVE.where(_t.reserved_minor >= _X)", "_MOVE", _SUMS),
+    _mutant(
+        "more than is reserved is released",
+        _MONEY,
+        "_UPDATE_AMOUNTS.where(_t.reserved_minor >= _MINOR_PARAMETER)",
+        "_UPDATE_AMOUNTS",
+        _SUMS,
+    ),
     _mutant(
         "a refund that is done stays reserved",
         _MONEY,
-        "        (_t.reserved_minor, _t.reserved_minor - _X),\n",
+        "        (_t.reserved_minor, _t.reserved_minor - _MINOR_PARAMETER),\n",
         "",
         _SUMS,
     ),
     _mutant(
         "what was refunded is free again",
         _MONEY,
-        "        (_t.refunded_minor, _GONE),\n",
+        "        (_t.refunded_minor, _NEW_REFUNDED_MINOR),\n",
         "",
         _SUMS,
     ),
     _mutant(
         "a capture may fall",
         _MONEY,
-        "_MOVE.where(_t.captured_minor < _X)",
-        "_MOVE.where(_t.captured_minor != _X)",
+        "_UPDATE_AMOUNTS.where(_t.captured_minor < _MINOR_PARAMETER)",
+        "_UPDATE_AMOUNTS.where(_t.captured_minor != _MINOR_PARAMETER)",
         _SUMS,
     ),
     _mutant(
         "a capture told twice is booked twice",
         _MONEY,
-        "values(captured_minor=_X)",
-        "values(captured_minor=_t.captured_minor + _X)",
+        "values(captured_minor=_MINOR_PARAMETER)",
+        "values(captured_minor=_t.captured_minor + _MINOR_PARAMETER)",
         _SUMS,
     ),
     _mutant(
-        "more than is left is set aside", _MONEY, "_SET_ASIDE = _MOVE.where(_LEFT >= _X)", "_SET_ASIDE = _MOVE", _SUMS
+        "more than is left is set aside",
+        _MONEY,
+        "_SET_ASIDE = _UPDATE_AMOUNTS.where(_LEFT_MINOR >= _MINOR_PARAMETER)",
+        "_SET_ASIDE = _UPDATE_AMOUNTS",
+        _SUMS,
     ),
     _mutant(
         "money that was taken back is refunded",
@@ -99,29 +110,35 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "whoever comes last writes",
         _SWAPS,
-        ', table.c.version == bindparam("as_read"), *alike)',
-        ", *alike)",
+        ', table.c.version == bindparam("as_read"), *same_sql)',
+        ", *same_sql)",
         _PAYMENT_ROWS,
     ),
     _mutant(
         "what the shop wrote is written over",
         _SWAPS,
-        '== bindparam("as_read"), *alike)',
+        '== bindparam("as_read"), *same_sql)',
         '== bindparam("as_read"))',
-        ("tests/store/test_orders.py",),
+        ("tests/store/payments/test_orders.py",),
     ),
-    _mutant("sums are written by anybody", _PAYMENTS, "_FIXED = MONEY | {", "_FIXED = {", _PAYMENT_ROWS),
+    _mutant(
+        "sums are written by anybody",
+        _PAYMENTS,
+        "_FIXED_COLUMNS = MONEY_COLUMNS | {",
+        "_FIXED_COLUMNS = {",
+        _PAYMENT_ROWS,
+    ),
     _mutant(
         "a payment leaps over its states",
         _PAYMENTS,
-        "        states.require(states.PAYMENT, before, after)",
+        "        states.require_transition(PAYMENT_STEPS, before, after)",
         "        assert before, after",
         _PAYMENT_ROWS,
     ),
     _mutant(
         "a refund leaps over its states",
         _REFUNDS,
-        "        states.require(states.REFUND, refund.state, target)\n",
+        "        states.require_transition(states.REFUND_TRANSITIONS, refund.state, target)\n",
         "",
         _REFUND_ROWS,
     ),
@@ -142,50 +159,50 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "an exact look-alike isn't seen",
         _REFUNDS,
-        '_t.refund_amount == bindparam("minor"), _SINCE, _COUNTS)',
-        '_t.refund_amount == bindparam("minor"), _SINCE, ~_COUNTS)',
+        '_t.refund_amount == bindparam("minor"), _IS_SINCE, _HAS_EFFECT)',
+        '_t.refund_amount == bindparam("minor"), _IS_SINCE, ~_HAS_EFFECT)',
         _REFUND_ROWS,
     ),
     _mutant(
         "limits add up all currencies",
         _REFUNDS,
-        '_t.maker == bindparam("of"), _SINCE, _t.currency == bindparam("in_currency"), _COUNTS',
-        '_t.maker == bindparam("of"), _SINCE, _COUNTS',
+        '_t.maker == bindparam("of"), _IS_SINCE, _t.currency == bindparam("in_currency"), _HAS_EFFECT',
+        '_t.maker == bindparam("of"), _IS_SINCE, _HAS_EFFECT',
         _REFUND_ROWS,
     ),
     _mutant(
         "an account gives room that others hold",
         _ACCOUNTS,
-        "- _t.balance_minor - _t.reserved_minor >= _X",
-        "- _t.balance_minor >= _X",
+        "- _t.balance_minor - _t.reserved_minor >= _MINOR_PARAMETER",
+        "- _t.balance_minor >= _MINOR_PARAMETER",
         _LIMITS,
     ),
     _mutant(
         "more is booked than there is room",
         _ACCOUNTS,
-        "max(0, min(minor, account.limit_minor - account.balance_minor - held))",
+        "max(0, min(minor, account.limit_minor - account.balance_minor - reserved))",
         "max(0, minor)",
         _LIMITS,
     ),
     _mutant(
         "a vote counts as a proposal",
-        "console/store/approvals.py",
-        "_OPEN = (_t.action == RESOLVE, ",
-        "_OPEN = (_t.action != '', ",
-        ("tests/store/test_approvals.py",),
+        "console/store/refunds/approvals.py",
+        "_IS_OPEN_PROPOSAL = (_t.action == RESOLVE_ACTION, ",
+        "_IS_OPEN_PROPOSAL = (_t.action != '', ",
+        ("tests/store/refunds/test_approvals.py",),
     ),
     _mutant(
         "a lapsed refund counts twice",
-        "console/store/queue_parts.py",
+        "console/store/queues/table_queries.py",
         'if name == "review" else joined',
         "if not name else joined",
         _QUEUES,
     ),
     _mutant(
         "a page forgets the kinds behind",
-        "console/store/queues.py",
-        "if found[limit - 1 : limit] and found[limit - 1][0].work == first:",
-        "if found[limit - 1 : limit]:",
+        "console/store/queues/queues.py",
+        "if entries[limit - 1 : limit] and entries[limit - 1][0].work == first:",
+        "if entries[limit - 1 : limit]:",
         _QUEUES,
     ),
 )

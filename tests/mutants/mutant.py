@@ -23,14 +23,14 @@ class Mutant:
     engine: str = ""
 
 
-GUARDED = "console/services/guarded.py"
-ENGINE = "console/store/engine.py"
-CHECKS = "console/services/credit_checks.py"
-SETTLING = "console/services/settling.py"
-JOURNAL = "console/store/journal.py"
-PROBING = "console/services/probing.py"
-GUARD_TESTS = "tests/services/test_guard.py"
-CALL_TESTS = "tests/services/test_provider_calls.py"
+GUARDED = "console/services/guarded/pipeline.py"
+ENGINE = "console/store/database/engine.py"
+CHECKS = "console/services/credit_checks/purchase.py"
+SETTLING = "console/services/credit_checks/outcomes.py"
+JOURNAL = "console/store/operations/journal.py"
+PROBING = "console/services/credit_checks/probe.py"
+GUARD_TESTS = "tests/services/credit_checks/test_purchase_breaks.py"
+CALL_TESTS = "tests/services/credit_checks/test_provider_calls.py"
 RACES = "tests/races/test_races.py"
 PROOF = "tests/races/test_database_proof.py"
 FAULTS = "tests/races/test_faults.py"
@@ -58,8 +58,8 @@ UNFENCED = (
 )
 NOT_UNIQUE = (
     Change(
-        "console/store/migrations/versions/0001_credit_check_desk.py",
-        '["client_id", "claim_number"], unique=True',
-        '["client_id", "claim_number"], unique=False',
+        "console/store/schema/core.py",
+        '"client_id", "claim_number", unique=True',
+        '"client_id", "claim_number", unique=False',
     ),
 )

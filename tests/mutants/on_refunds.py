@@ -2,16 +2,17 @@
 
 from tests.mutants.mutant import UNFENCED, Change, Mutant
 
-_MONEY, _SUBMITTING = "console/store/payment_money.py", "console/services/submitting.py"
-_VOTING, _PROBING = "console/services/voting.py", "console/services/refund_probing.py"
+_MONEY, _SUBMITTING = "console/store/payments/balances.py", "console/services/refunds/submit.py"
+_KEY = "console/services/refunds/idempotency_key.py"
+_VOTING, _PROBING = "console/services/refunds/approval.py", "console/services/refunds/probe.py"
 _AT_ONCE = "tests/races/test_requests_at_once.py"
 _SILENCES = "tests/races/test_silences.py"
 _LATE = (f"{_SILENCES}::test_effects_that_come_late",)
 _VOTES = "tests/services/refunds/test_votes.py"
-_RESERVED = "    return _move(conn, _RESERVE_ASIDE if from_set_aside else _RESERVE, payment_id, minor, now)\n"
+_RESERVED = "    return _move_amount(conn, _RESERVE_ASIDE if from_set_aside else _RESERVE, payment_id, minor, now)\n"
 _SUM = """    from sqlalchemy import func, select
 
-    from console.store.payment_schema import refunds
+    from console.store.schema.payments import refunds
 
     taken = select(func.sum(refunds.c.refund_amount)).where(refunds.c.payment_id == payment_id)
     captured = conn.scalar(select(_t.captured_minor).where(_t.id == payment_id).with_for_update())
@@ -19,13 +20,13 @@ _SUM = """    from sqlalchemy import func, select
 """
 _READ_FIRST = """    from sqlalchemy import select
 
-    if (conn.scalar(select(_LEFT).where(_t.id == payment_id)) or 0) < minor:
+    if (conn.scalar(select(_LEFT_MINOR).where(_t.id == payment_id)) or 0) < minor:
         return False
-    return _move(conn, _TO_RESERVED, payment_id, minor, now)
+    return _move_amount(conn, _TO_RESERVED, payment_id, minor, now)
 """
 _BELIEVED = """            from console.domain.money import Money
-            from console.domain.outcomes import Outcome, OutcomeClass, Sent
-            from console.domain.payment_records import PaymentReport
+            from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+            from console.domain.payments.provider_messages import PaymentReport
 
             said = PaymentReport(
                 merchant_payment_id=event.order_no or "", provider_payment_id="04299999999999999999",
@@ -34,8 +35,8 @@ _BELIEVED = """            from console.domain.money import Money
                 refunds=None,
             )
             told = Outcome(OutcomeClass.SUCCEEDED, "told", Sent.YES, said)
-            current = self._probing.current(event.payment_id)
-            done = self._probing.learn(current, told, self._desk.now(), event_id=event.event_id)
+            current = self._probing.read_payment(event.payment_id)
+            done = self._probing.learn(current, told, self._context.now(), event_id=event.event_id)
 """
 ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
@@ -52,7 +53,13 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "requests of one maker never meet",
-        (Change("console/services/refunding.py", "        self._take_turn(tx, asked.maker)\n", ""),),
+        (
+            Change(
+                "console/services/refunds/request.py",
+                "        self._serialize_requests_of_maker(tx, valid.maker)\n",
+                "",
+            ),
+        ),
         (f"{_AT_ONCE}::test_one_person_at_many_windows",),
         "mariadb",
     ),
@@ -61,11 +68,10 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "each sending of a refund has a key of its own",
         (
             Change(
-                _SUBMITTING,
+                _KEY,
                 "    if refund.provider_refund_key is not None:\n        return refund.provider_refund_key\n",
                 "",
             ),
-            Change(_SUBMITTING, '"|".join(map(str, request)).encode()', 'f"{request}{refund.sent_count}".encode()'),
         ),
         _LATE,
     ),
@@ -74,7 +80,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 _PROBING,
-                "        return refund.not_found + 1 >= rule.answers and self._is_time(refund, rule.last_after)\n",
+                "        return refund.not_found + 1 >= rule.answers and self._is_past(refund, rule.last_after)\n",
                 "        return True\n",
             ),
         ),
@@ -85,21 +91,22 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 _PROBING,
-                "        if rule is None or not can.keeps_keys or not counted:\n            return False\n",
+                "        if rule is None or not can.keeps_idempotency_keys or not columns:\n"
+                "            return False\n",
                 "        if rule is None:\n            return True\n"
-                "        if not counted:\n            return False\n",
+                "        if not columns:\n            return False\n",
             ),
         ),
         (f"{_SILENCES}::test_a_time_out_is_never_sent_again",),
     ),
     Mutant(
         "what arrived after all may be withdrawn",
-        (Change(_VOTING, "if refund.work.reason in refund_limits.CONTRADICTED:", "if False:"),),
+        (Change(_VOTING, "if refund.work.reason in refund_limits.CONTRADICTED_REASONS:", "if False:"),),
         ("tests/crash/test_refund_late_effects.py",),
     ),
     Mutant(
         "silence about an earlier refund is a no",
-        (Change(_SUBMITTING, "        self._probing.require_undone(matter)\n", ""),),
+        (Change(_SUBMITTING, "        self._probing.require_undone(pair)\n", ""),),
         ("tests/crash/test_refund_late_effects.py",),
         "says_nothing",
     ),
@@ -107,11 +114,11 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a refund's 5xx is a failure",
         (
             Change(
-                "console/providers/paypay_answers.py",
+                "console/providers/paypay/responses.py",
                 "    except Unreadable:\n",
                 "    except Unreadable:\n        if answer.status >= 500:\n"
-                "            from console.providers.payment_verdicts import refused\n\n"
-                '            return None, refused("http_5xx")\n',
+                "            from console.providers.payment_result_codes import make_refused_verdict\n\n"
+                '            return None, make_refused_verdict("http_5xx")\n',
             ),
         ),
         ("tests/services/refunds/test_sending.py",),
@@ -121,16 +128,22 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a webhook is believed",
         (
             Change(
-                "console/services/notice_paypay.py",
-                "            done = self._probing.confirm(event.payment_id, event.event_id)\n",
+                "console/services/payment_intake/hints.py",
+                "            effect = self._probing.confirm_by_provider(event.payment_id, event.event_id)\n",
                 _BELIEVED,
             ),
         ),
-        ("tests/services/test_notices.py::test_a_webhook_that_lies_books_nothing",),
+        ("tests/services/payment_intake/test_receive.py::test_a_webhook_that_lies_books_nothing",),
     ),
     Mutant(
         "a maker may approve",
-        (Change(_VOTING, "for other in (refund.maker, *refund.checkers):", "for other in refund.checkers:"),),
+        (
+            Change(
+                _VOTING,
+                "for earlier_person in (refund.maker, *refund.checkers):",
+                "for earlier_person in refund.checkers:",
+            ),
+        ),
         (_VOTES,),
         "nobody_approves_their_own",
     ),
@@ -138,18 +151,24 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a maker may approve past the console",
         (
             Change(
-                "console/store/guard_refunds.py", " AND {other_than('me', 'r.maker')} AND {UTC_NOW}", " AND {UTC_NOW}"
+                "console/store/constraints/refunds.py",
+                " AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW}",
+                " AND {UTC_NOW}",
             ),
         ),
-        ("tests/store/test_guards.py",),
+        ("tests/store/constraints/test_constraints.py",),
     ),
     Mutant(
         "who approves twice counts as two",
         (
-            Change(_VOTING, "for other in (refund.maker, *refund.checkers):", "for other in (refund.maker,):"),
             Change(
-                "console/store/approvals.py",
-                "        if person in votes(conn, refund_id):\n            return False\n        raise\n",
+                _VOTING,
+                "for earlier_person in (refund.maker, *refund.checkers):",
+                "for earlier_person in (refund.maker,):",
+            ),
+            Change(
+                "console/store/refunds/approvals.py",
+                "        if person in read_voters(conn, refund_id):\n            return False\n        raise\n",
                 "        return True\n",
             ),
         ),
@@ -160,18 +179,18 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "late news of a payment undoes newer",
         (
             Change(
-                "console/domain/payment_news.py",
+                "console/domain/payments/report_rules.py",
                 "    newer = payment.told_at is None or at >= payment.told_at\n",
                 "    newer = True\n",
             ),
         ),
-        ("tests/domain/test_payment_news.py",),
+        ("tests/domain/payments/test_report_rules.py",),
     ),
     Mutant(
         "an order's step is not planned with the booking",
         (
             Change(
-                "console/services/happened.py",
+                "console/services/payments/apply_report.py",
                 "    if follows:\n        return Work(",
                 "    if not follows:\n        return Work(",
             ),

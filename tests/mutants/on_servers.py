@@ -13,11 +13,11 @@ from tests.mutants.mutant import (
 )
 
 _VERDICT = (
-    "            if not self._was_committed(tx, session, asked, trouble):\n"
-    "                raise NotThere(tx) from trouble\n"
+    "            if not self._was_committed(tx, session, commit_at, error):\n"
+    "                raise CommitUnproven(tx) from error\n"
 )
-_WORDS, _TRIED = "console/store/guard_words.py", ("tests/store/test_guards.py",)
-_REFUNDS, _MONEY_TABLES = "console/store/guard_refunds.py", "console/store/migrations/versions/0004_payments.py"
+_WORDS, _TRIED = "console/store/constraints/sql_expressions.py", ("tests/store/constraints/test_constraints.py",)
+_REFUNDS, _TABLES = "console/store/constraints/refunds.py", "console/store/schema/core.py"
 ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "whoever proposes may be the second person too",
@@ -33,48 +33,118 @@ ON_SERVERS: tuple[Mutant, ...] = (
         "triggers take their owner for the one who writes",
         (
             Change(
-                "console/store/guards_sql.py",
-                "DEFAULT {_ME.format('USER()')};",
-                "DEFAULT {_ME.format('CURRENT_USER()')};",
+                "console/store/constraints/server_triggers.py",
+                "DEFAULT {NAME_WITHOUT_HOST.format('USER()')};",
+                "DEFAULT {NAME_WITHOUT_HOST.format('CURRENT_USER()')};",
             ),
         ),
         _TRIED,
     ),
     Mutant(
         "whoever is an operator may delete",
-        (Change("console/store/grants.py", '"UPDATE", column)', '"DELETE", "")'),),
+        (
+            Change(
+                "console/store/access/grants.py",
+                '(table, "UPDATE", column) for table, columns',
+                '(table, "DELETE", "") for table, columns',
+            ),
+        ),
         _TRIED,
     ),
     Mutant(
         "no trigger looks whose request is approved",
-        (Change(_REFUNDS, """{other_than('me', 'r.maker')} AND {UTC_NOW}""", "{UTC_NOW}"),),
+        (Change(_REFUNDS, """{is_other_person_sql('me', 'r.maker')} AND {UTC_NOW}""", "{UTC_NOW}"),),
         _TRIED,
     ),
     Mutant(
         "four eyes hold as long as CHECKs do",
         (
             Change(
-                "console/store/guards_sql.py",
-                'return f"IF ({rule.must})',
-                'return f"IF @@check_constraint_checks AND ({rule.must})',
+                "console/store/constraints/server_triggers.py",
+                'return f"IF ({rule.condition})',
+                'return f"IF @@check_constraint_checks AND ({rule.condition})',
             ),
         ),
         _TRIED,
     ),
     Mutant(
         "one approver counts as two",
-        (Change(_MONEY_TABLES, '["vote_of", "person"], unique=True', '["vote_of", "person"], unique=False'),),
+        (Change(_TABLES, '"vote_of", "person", unique=True', '"vote_of", "person", unique=False'),),
         _TRIED,
     ),
     Mutant(
         "a refund is asked for without its reservation",
-        (Change(_REFUNDS, " AND p.reserved_minor = NEW.refund_amount + {_HELD}", ""),),
+        (Change(_REFUNDS, " AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM}", ""),),
         _TRIED,
     ),
     Mutant(
         "an unknown refund is done because somebody says so",
-        (Change(_REFUNDS, "{_told(OutcomeClass.SUCCEEDED)} OR {_two_people(_R.COMPLETED)}", "TRUE"),),
+        (
+            Change(
+                _REFUNDS, "{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_is_second_person_sql(_R.COMPLETED)}", "TRUE"
+            ),
+        ),
         _TRIED,
+    ),
+    Mutant(
+        "a session may say which number comes next",
+        (
+            Change(
+                "console/store/constraints/row_counters.py",
+                '"@@SESSION.insert_id = 0 AND ',
+                '"TRUE OR @@SESSION.insert_id = 0 AND ',
+            ),
+        ),
+        ("tests/harms/test_used_up_counters.py",),
+        "mariadb",
+    ),
+    Mutant(
+        "a purchase begins with the last numbers of a table",
+        (
+            Change(
+                "console/services/guarded/pipeline.py",
+                "                row_counters.require_remaining_ids(tx.conn)\n",
+                "                pass\n",
+            ),
+        ),
+        ("tests/harms/test_used_up_counters.py",),
+        "mariadb",
+    ),
+    Mutant(
+        "evidence alone frees an unknown purchase",
+        (
+            Change(
+                "console/store/constraints/server_rules.py",
+                "({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_MINE}",
+                "(TRUE AND ({_IS_MINE}",
+            ),
+            Change("console/store/constraints/credit_checks.py", " AND {_HAS_FAILED})", ")"),
+        ),
+        ("tests/harms/test_bought_twice.py",),
+        "mariadb",
+    ),
+    Mutant(
+        "a claim is given up at whatever time one likes",
+        (
+            Change(
+                "console/store/constraints/credit_checks.py",
+                "OLD.expired_at <= {UTC_NOW} + INTERVAL",
+                "OLD.expired_at <= NEW.superseded_at + INTERVAL",
+            ),
+            Change(
+                "console/store/constraints/credit_checks.py",
+                "NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}",
+                "NEW.superseded_at)) > -1",
+            ),
+            Change("console/store/constraints/credit_checks.py", 'Rule(f"NOT {_HAS_UNRENEWED_CLAIM}"', 'Rule("TRUE"'),
+            Change(
+                "console/store/credit_checks/credit_checks.py",
+                "return to_record(rows[0], frozenset()) if rows else None",
+                "return None if rows else None",
+            ),
+        ),
+        ("tests/harms/test_bought_twice.py",),
+        "mariadb",
     ),
     Mutant("the unique index is no longer unique on a server", NOT_UNIQUE, (PROOF,), "mariadb"),
     Mutant("a server's provider is asked before COMMIT has returned", BEFORE_COMMIT, (CALL_TESTS,), "mariadb"),
@@ -103,14 +173,14 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a COMMIT that is still at work counts as lost",
-        (Change("console/store/transaction.py", "return query.with_for_update(read=True)", "return query"),),
+        (Change("console/store/database/transaction.py", "return query.with_for_update(read=True)", "return query"),),
         ("tests/faults/test_verdicts.py",),
     ),
     Mutant(
         "a lost session keeps its row for ever",
         (
             Change(
-                "console/store/server_engine.py",
+                "console/store/database/server.py",
                 '        conn.exec_driver_sql(f"KILL CONNECTION {lost.number}")\n',
                 "        pass\n",
             ),
@@ -119,28 +189,45 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a COMMIT that arrives late counts twice",
-        (Change(ENGINE, "                    if _arrived(lost, tx.conn):\n", "                    if False:\n"),),
+        (
+            Change(
+                ENGINE, "                    if _first_committed(lost, tx.conn):\n", "                    if False:\n"
+            ),
+        ),
         ("tests/faults/test_galera.py::test_a_commit_that_comes_late_to_another_node",),
     ),
     Mutant(
         "lost races are not run again",
         (
             Change(
-                "console/store/troubles.py", "_LOST_RACE = {1020, LOCK_WAIT, 1213, 1412}", "_LOST_RACE = {LOCK_WAIT}"
+                "console/store/database/error_codes.py",
+                "_LOST_RACE_ERRORS = {1020, LOCK_WAIT_TIMEOUT_ERROR, 1213, 1412}",
+                "_LOST_RACE_ERRORS = {LOCK_WAIT_TIMEOUT_ERROR}",
+            ),
+        ),
+        ("tests/faults/test_losers.py",),
+    ),
+    Mutant(
+        "a process that is stopped in a transaction keeps its locks",
+        (
+            Change(
+                "console/store/database/server.py",
+                "IDLE_TRANSACTION_SECONDS = 6\n",
+                "IDLE_TRANSACTION_SECONDS = 600\n",
             ),
         ),
         ("tests/faults/test_losers.py",),
     ),
     Mutant(
         "a node answers with what it happens to have",
-        (Change("console/store/server_engine.py", ", wsrep_sync_wait = 3 */", "*/"),),
+        (Change("console/store/database/server.py", ", wsrep_sync_wait = 3 */", "*/"),),
         ("tests/faults/test_galera.py::test_what_one_node_acknowledged_all_others_show",),
     ),
     Mutant(
         "who is overtaken on a server breaks off",
         (
             Change(
-                "console/store/swaps.py",
+                "console/store/database/compare_and_swap.py",
                 "    except Stale:\n        raise RunAgain from None\n",
                 "    except Stale:\n        raise\n",
             ),
@@ -150,7 +237,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "rows by others are taken in twice",
-        (Change("console/services/due.py", " or not queues.still_by_others(tx.conn, record_id)", ""),),
-        ("tests/services/test_rows_by_others.py",),
+        (Change("console/services/tasks/due_tasks.py", " or not queues.is_still_unadopted(tx.conn, record_id)", ""),),
+        ("tests/services/adoption/test_rows_by_others.py",),
     ),
 )

@@ -1,10 +1,15 @@
 """Demand 4: the guards' tests notice when a guard is missing."""
 
+import ast
+
 import pytest
+from cosmic_ray.mutating import mutate_code
 
 from tests.mutants.__main__ import ROOT, run
 from tests.mutants.catalogue import MUTANTS, QUICK
+from tests.mutants.drawn import OPERATORS, draw
 from tests.mutants.mutant import Mutant
+from tests.mutants.targets import TARGETS
 
 
 def named(name: str) -> Mutant:
@@ -27,3 +32,27 @@ def test_a_mutant_is_caught(name: str) -> None:
     caught, why = run(named(name))
     print(f"demand 4: {name}: {why}")
     assert caught, why
+
+
+@pytest.mark.parametrize("file", ["console/domain/errors.py", "console/store/payments/currency_limits.py"])
+def test_mutants_can_be_drawn(file: str) -> None:
+    """The same ones each time, at different places, and each is Python that differs from the source."""
+    drawn = draw(file, each=5, seed=1)
+    assert drawn == draw(file, each=5, seed=1)
+    assert len({one.source for one in drawn}) == len(drawn) == 5
+    for one in drawn:
+        ast.parse(one.source)
+
+
+def test_mutants_are_drawn_in_what_exists() -> None:
+    """Each file and each test of the table is there."""
+    for file, tests in TARGETS.items():
+        for path in (file, *tests):
+            assert (ROOT / path).exists(), path
+
+
+def test_a_call_can_be_lost() -> None:
+    """A call whose result nobody takes becomes `pass`; any other call stays."""
+    source = "def f():\n    # why\n    begin(1)\n    x = g()\n    return end(x)\n"
+    lost = [mutate_code(source, OPERATORS["DropCall"](), number) for number in (0, 1)]
+    assert lost == [source.replace("begin(1)", "pass"), None]

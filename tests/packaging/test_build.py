@@ -129,7 +129,9 @@ def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path,
     with subprocess.Popen(command, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as demo:
         try:
             assert demo.stdout is not None
-            ready = json.loads(demo.stdout.readline())["data"]
+            answer = json.loads(demo.stdout.readline())
+            assert answer["ok"], answer
+            ready = answer["data"]
             assert colours(port) > 50
             number = ready["provider_screen"][0]["corporation_number"]
             found = json.loads(run(program, Path(ready["home"]), "--json", "lookup", number).stdout)
@@ -139,3 +141,39 @@ def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path,
             status = demo.wait(timeout=30)
     assert status == 0
     assert not Path(ready["home"]).exists()
+
+
+def test_nothing_is_in_it_that_nobody_asked_for(program: Path) -> None:
+    """No readline (its licence would become the application's), no extras, no test tools."""
+    folder = program.parent
+    names = [str(one.relative_to(folder)).lower() for one in folder.rglob("*") if "THIRD_PARTY" not in one.parts]
+    strange = ("readline", "google", "grpc", "aiohttp", "gcsfs", "confluent", "librdkafka", "virtualkeyboard")
+    assert [name for name in names if any(word in name for word in strange)] == []
+    listed = (folder / "THIRD_PARTY" / "INDEX.txt").read_text(encoding="utf-8").lower()
+    assert [word for word in ("gcsfs", "confluent", "pytest", "hypothesis") if word in listed] == []
+
+
+def test_the_terms_of_everything_are_in_it(program: Path) -> None:
+    """Each package that runs is in the index, with its terms; the texts of the LGPL are there."""
+    folder = program.parent / "THIRD_PARTY"
+    index = (folder / "INDEX.txt").read_text(encoding="utf-8")
+    packages = [one for one in folder.iterdir() if one.is_dir() and one.name != "licenses"]
+    assert len(packages) > 25
+    assert [one.name for one in packages if f"{one.name}: " not in index or not (one / "TERMS.txt").is_file()] == []
+    for name in ("LGPL-3", "LGPL-2.1", "GPL-3", "Apache-2.0", "OFL-1.1-BIZ-UDGothic.txt"):
+        assert (folder / "licenses" / name).stat().st_size > 1_000
+    assert {one.name.rpartition("-")[0] for one in packages} >= {"PySide6_Essentials", "shiboken6", "python-stdnum"}
+
+
+def test_what_is_under_the_lgpl_can_be_replaced(program: Path, tmp_path: Path) -> None:
+    """A changed file of python-stdnum is what the program runs."""
+    file = program.parent / "_internal" / "stdnum" / "__init__.py"
+    before = file.read_text(encoding="utf-8")
+    program_text = (program.parent / "_internal" / "stdnum" / "jp" / "cn.py").read_text(encoding="utf-8")
+    assert "check digit" in program_text
+    try:
+        file.write_text(before + "\nraise RuntimeError('replaced')\n", encoding="utf-8")
+        done = run(program, tmp_path, "--json", "lookup", "1180301018771")
+    finally:
+        file.write_text(before, encoding="utf-8")
+    assert done.returncode == 70

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.house_checks import MAX_LINES, check, main
+from scripts.house_checks import check, main
 
 
 def findings(root: Path, path: str, text: str) -> list[str]:
@@ -24,7 +24,8 @@ def findings(root: Path, path: str, text: str) -> list[str]:
         ("console/views/page.py", "QApplication.processEvents()\n", "TaskRunner"),
         ("console/views/page.py", "self.table.selectAll()\n", "filter"),
         ("console/store/rows.py", "query.with_for_update()\n", "compare and swap"),
-        ("console/cli.py", "x = 1\n" * (MAX_LINES + 1), "split it"),
+        ("console/services/x.py", "held = code == 'in_progress'\n", "ErrorCode.IN_PROGRESS"),
+        ("console/services/x.py", "work(reason='paid_twice')\n", "WorkReason.PAID_TWICE"),
         ("docs/index.md", "see /ho" + "me/somebody/notes\n", "path of one machine"),
         ("requirements.lock", "--extra-index" + "-url x\n", "package index"),
     ],
@@ -40,9 +41,12 @@ def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -
     [
         ("console/sandbox/server.py", "import time\ntime.sleep(1)\n"),
         ("console/views/page.py", "self.filter.selectAll()\n"),
-        ("console/views/main.py", "app.exec()\nQApplication.exec()\nsqlite.executemany()\n"),
+        ("console/views/app/main.py", "app.exec()\nQApplication.exec()\nsqlite.executemany()\n"),
         ("tests/services/test_x.py", "import time\ntime.sleep(1)  # house: stands for a server that hangs\n"),
-        ("console/store/migrations/versions/0001_x.py", "x = 1\n" * 400),
+        ("console/store/long.py", "x = 1\n" * 400),
+        ("console/providers/x.py", "reason = 'internal_error'\n"),
+        ("console/services/x.py", "queue = 'unknown'\n"),
+        ("console/services/x.py", "key = 'usage'  # house: a key of the detail\n"),
         ("resources/fonts/a.ttf", "/ho" + "me/"),
     ],
 )

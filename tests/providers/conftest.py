@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.sandbox import Sandbox, SandboxControl, start
+from console.sandbox import Sandbox, SandboxControl, start_sandbox
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Sandbox]:
-    with start() as sandbox:
+    with start_sandbox() as sandbox:
         yield sandbox
 
 

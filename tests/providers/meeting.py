@@ -7,14 +7,15 @@ from typing import Any
 
 from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.money import Money
-from console.domain.outcomes import Outcome
-from console.domain.payment_records import PaymentQuestion, PaymentRequest, RefundOrder
-from console.providers.atom import Atom, AtomConfig, AtomMerchant, AtomUrls, open_atom
-from console.providers.atom_patience import IMPATIENT
-from console.providers.paypay import PayPay, PayPayConfig, open_paypay
-from console.providers.paypay_signing import PayPayKey
-from console.providers.protocol import RateGate
-from console.sandbox import SandboxControl, credentials
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.provider_outcome import Outcome
+from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, open_atom
+from console.providers.atom.read_retries import SINGLE_TRY
+from console.providers.credit_provider import RateGate
+from console.providers.paypay.client import PayPay, PayPayConfig, open_paypay
+from console.providers.paypay.signing import PayPayKey
+from console.sandbox import SandboxControl
+from console.sandbox.environment import credentials
 from tests.providers.parts import Turns
 
 ORDER, ATOM_ORDER = "ORD-20261120-000123", "ORD20261120000123"
@@ -40,18 +41,24 @@ def paypay(
 def merchant(changes: Mapping[str, Any]) -> AtomMerchant:
     return replace(
         AtomMerchant(
-            credentials.ATOM_MERCH_ID, credentials.ATOM_PASSWORD, credentials.ATOM_REQUEST_KEY,
-            credentials.ATOM_REQUEST_SALT, credentials.ATOM_RESPONSE_KEY, credentials.ATOM_RESPONSE_SALT,
-            credentials.ATOM_REQUEST_HASH_KEY, credentials.ATOM_RESPONSE_HASH_KEY, credentials.ATOM_PRODUCT,
+            credentials.ATOM_MERCH_ID,
+            credentials.ATOM_PASSWORD,
+            credentials.ATOM_REQUEST_KEY,
+            credentials.ATOM_REQUEST_SALT,
+            credentials.ATOM_RESPONSE_KEY,
+            credentials.ATOM_RESPONSE_SALT,
+            credentials.ATOM_REQUEST_HASH_KEY,
+            credentials.ATOM_RESPONSE_HASH_KEY,
+            credentials.ATOM_PRODUCT,
         ),
         **changes,
-    )  # fmt: skip
+    )
 
 
 def atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
     """As the sandbox knows us, unless fields of the merchant are given."""
     who = merchant(changes)
-    config = AtomConfig(AtomUrls.at(url, who.verification), who, IMPATIENT)
+    config = AtomConfig(AtomUrls.from_origin(url, who.verification), who, SINGLE_TRY)
     return open_atom(config, gate=Turns(), clock=SystemClock(), scale=TimeScale(scale))
 
 
@@ -62,8 +69,8 @@ class Meeting:
         self.control = control
         self.paypay, self.atom = paypay(control.url, scale=scale), atom(control.url, scale=scale)
         self.now = SystemClock().now()
-        yen = control.money.know("paypay", ORDER, YEN.minor)["id"]
-        rupees = control.money.know("atom", ATOM_ORDER, RUPEES.minor)["id"]
+        yen = control.payments_control.register_payment("paypay", ORDER, YEN.minor)["id"]
+        rupees = control.payments_control.register_payment("atom", ATOM_ORDER, RUPEES.minor)["id"]
         self.order = RefundOrder(KEY, ORDER, yen, PART, self.now, "注文キャンセルのため")
         self.atom_order = RefundOrder(ATOM_KEY, ATOM_ORDER, rupees, ATOM_PART, self.now, "cancelled")
         self.question = PaymentQuestion(ORDER, yen, YEN)
@@ -77,20 +84,20 @@ class Meeting:
     def ask(self, call: str) -> Outcome[Any]:
         calls: dict[str, Callable[[], Outcome[Any]]] = {
             "paypay_create": lambda: self.paypay.start(PaymentRequest("NEW", YEN, self.now, "利用料")),
-            "paypay_payment": lambda: self.paypay.payment(self.question),
+            "paypay_payment": lambda: self.paypay.read_payment(self.question),
             "paypay_cancel": lambda: self.paypay.cancel(self.question),
             "paypay_refund": lambda: self.paypay.refund(self.order),
-            "paypay_refund_details": lambda: self.paypay.refund_status(self.order),
+            "paypay_refund_details": lambda: self.paypay.read_refund(self.order),
             "atom_auth": lambda: self.atom.start(PaymentRequest("NEW", RUPEES, self.now)),
-            "atom_verification": lambda: self.atom.payment(self.atom_question),
+            "atom_verification": lambda: self.atom.read_payment(self.atom_question),
             "atom_refund": lambda: self.atom.refund(self.atom_order),
-            "atom_refund_status": lambda: self.atom.refund_status(self.atom_order),
+            "atom_refund_status": lambda: self.atom.read_refund(self.atom_order),
         }
         return calls[call]()
 
     def truth(self, provider: str) -> dict[str, Any]:
         """The ledger's word on the provider's payment."""
-        return self.control.money.payment(provider, ORDER if provider == "paypay" else ATOM_ORDER)
+        return self.control.payments_control.read_payment(provider, ORDER if provider == "paypay" else ATOM_ORDER)
 
 
 def in_india(at: datetime) -> datetime:

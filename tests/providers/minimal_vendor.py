@@ -7,22 +7,26 @@ another vendor is one more module.
 import json
 from collections.abc import Callable
 
-from console.domain.outcomes import Outcome
+from console.domain.provider_outcome import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
-from console.providers.asking import Question, ask_once, never_sent
-from console.providers.judging import PURCHASE, READ, Judge, Unusable, judge_by
-from console.providers.protocol import Capabilities, PdfAnswer, RateGate
-from console.providers.strict_json import parse_object
-from console.providers.transport import HttpTransport
+from console.providers.credit_provider import Capabilities, PdfAnswer, RateGate
+from console.providers.http.response_classes import (
+    PURCHASE_STATUSES,
+    READ_STATUSES,
+    Judge,
+    UnusableAnswer,
+    make_judge,
+)
+from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
+from console.providers.http.strict_json import parse_object
+from console.providers.http.transport import HttpTransport
 
 
 class ArticleCountReader:
     """Reads what was counted."""
 
     name = "article-count"
-    capabilities = Capabilities(
-        by_number=False, synchronous=True, verdict=False, pdf=False, idempotent=False, finds_purchases=False
-    )
+    capabilities = Capabilities(by_number=False, verdict=False, pdf=False, finds_purchases=False)
 
     def __init__(
         self, transport: HttpTransport, gate: RateGate, key: str, name_of: Callable[[str], str | None]
@@ -32,31 +36,31 @@ class ArticleCountReader:
         self._key = key
         self._name_of = name_of
 
-    def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        question = Question("GET", f"/api/searches/{credit_check_id}", read_timeout=10.0, budget=15.0)
-        return self._ask(question, judge_by(READ, _report))
+    def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
+        question = SingleRequest("GET", f"/api/searches/{credit_check_id}", read_timeout=10.0, budget=15.0)
+        return self._ask(question, make_judge(READ_STATUSES, _report))
 
-    def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        return never_sent("not_supported", buys=False)
+    def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
+        return make_unsent_outcome("not_supported", buys=False)
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        return never_sent("no_list_call", buys=False)
+        return make_unsent_outcome("no_list_call", buys=False)
 
-    def _ask(self, question: Question, judge: Judge[CheckReport]) -> Outcome[CheckReport]:
+    def _ask(self, question: SingleRequest, judge: Judge[CheckReport]) -> Outcome[CheckReport]:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        return ask_once(self._transport, self._gate, question, judge, headers=headers, secrets=(self._key,))
+        return send_once(self._transport, self._gate, question, judge, headers=headers, secrets=(self._key,))
 
 
 class ArticleCount(ArticleCountReader):
     """Counts articles about a company; every search is charged."""
 
-    def check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
+    def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         name = self._name_of(request.corporation_number)
         if name is None:
-            return never_sent("no_name", buys=True)
+            return make_unsent_outcome("no_name", buys=True)
         body = json.dumps({"keyword": name}).encode()
-        question = Question("POST", "/api/searches", read_timeout=10.0, budget=15.0, body=body, buys=True)
-        return self._ask(question, judge_by(PURCHASE, _report))
+        question = SingleRequest("POST", "/api/searches", read_timeout=10.0, budget=15.0, body=body, buys=True)
+        return self._ask(question, make_judge(PURCHASE_STATUSES, _report))
 
     def reader(self) -> ArticleCountReader:
         return ArticleCountReader(self._transport, self._gate, self._key, self._name_of)
@@ -67,5 +71,5 @@ def _report(body: bytes) -> CheckReport:
     found = parse_object(body)
     search, count = found.get("search_id"), found.get("count")
     if type(search) is not int or type(count) is not int:
-        raise Unusable("bad_id")
+        raise UnusableAnswer("bad_id")
     return CheckReport(credit_check_id=search)

@@ -5,8 +5,8 @@ from threading import Lock
 
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.records import PurchaseRequest
-from console.providers.alarmbox import AlarmBox, AlarmBoxConfig, open_alarmbox
-from console.providers.protocol import Exchange, RateGate, TokenPair, TokenRefused
+from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, open_alarmbox
+from console.providers.credit_provider import Exchange, RateGate, TokenPair, TokenRefused
 
 NUMBER = "7123456789012"
 REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="新規取引開始前の調査")

@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 
 from console.domain.clock import TimeScale
 from console.domain.money import Money
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_records import PaymentQuestion, PaymentRequest, RefundOrder
-from console.providers.atom import Atom, AtomConfig, AtomMerchant, AtomUrls, open_atom
-from console.providers.atom_patience import IMPATIENT, Patience
-from console.providers.atom_seal import derived_key, seal
-from console.providers.paypay import PayPay, PayPayConfig, open_paypay
-from console.providers.paypay_signing import PayPayKey
-from console.providers.protocol import RateGate
-from console.providers.transport import HttpAnswer
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.providers.atom.aes import derive_key, seal
+from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, open_atom
+from console.providers.atom.read_retries import SINGLE_TRY, RetryLimits
+from console.providers.credit_provider import RateGate
+from console.providers.http.transport import HttpAnswer
+from console.providers.paypay.client import PayPay, PayPayConfig, open_paypay
+from console.providers.paypay.signing import PayPayKey
 from tests.providers.parts import HandClock, Turns
 from tests.providers.raw_server import Script, says
 
@@ -42,9 +42,13 @@ PAYPAY_REQUEST = PaymentRequest("ORD-20261120-000123", YEN, AT, "利用料 2026�
 PAYPAY_QUESTION = PaymentQuestion("ORD-20261120-000123", amount=YEN)
 ATOM_ORDER = RefundOrder("RFD2026112000012301", "ORD20261120000123", "11000000615892", Money(15_050, "INR"), AT)
 ATOM_REQUEST = PaymentRequest(
-    "ORD20261120000123", RUPEES, datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC), corporation_number="1180301018771",
-    payer_email="ops@example.com", payer_mobile="9999999999",
-)  # fmt: skip
+    "ORD20261120000123",
+    RUPEES,
+    datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC),
+    corporation_number="1180301018771",
+    payer_email="ops@example.com",
+    payer_mobile="9999999999",
+)
 ATOM_QUESTION = PaymentQuestion("ORD20261120000123", amount=RUPEES, day=date(2026, 11, 20))
 
 
@@ -53,13 +57,13 @@ def paypay(url: str, *, gate: RateGate | None = None, scale: float = 1.0) -> Pay
     return open_paypay(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
 
 
-def atom(url: str, *, gate: RateGate | None = None, scale: float = 1.0, patience: Patience = IMPATIENT) -> Atom:
-    config = AtomConfig(AtomUrls.at(url), MERCHANT, patience)
+def atom(url: str, *, gate: RateGate | None = None, scale: float = 1.0, patience: RetryLimits = SINGLE_TRY) -> Atom:
+    config = AtomConfig(AtomUrls.from_origin(url), MERCHANT, patience)
     return open_atom(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
 
 
 def response_key() -> bytes:
-    return derived_key(RESPONSE_KEY, RESPONSE_KEY)
+    return derive_key(RESPONSE_KEY, RESPONSE_KEY)
 
 
 def sealed(said: object) -> bytes:

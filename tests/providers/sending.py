@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from console.domain.clock import SystemClock
-from console.domain.outcomes import OutcomeClass, Sent
-from console.providers.transport import HttpAnswer, HttpTransport, TransportFailure
+from console.domain.provider_outcome import OutcomeClass, Sent
+from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 from tests.providers.raw_server import http
 
 BODY = {"credit_check": {"credit_check_id": 12345}}
@@ -20,9 +20,14 @@ def transport(url: str, **options: Any) -> HttpTransport:
 def send(line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, limit: int = 1 << 20) -> HttpAnswer:
     headers = {"Content-Type": "application/json", "Authorization": "Bearer at-1"}
     return line.send(
-        "POST", "/ps/v1/credit_checks", headers=headers, body=b"{}",
-        read_timeout=read_timeout, budget=budget, limit=limit,
-    )  # fmt: skip
+        "POST",
+        "/ps/v1/credit_checks",
+        headers=headers,
+        body=b"{}",
+        read_timeout=read_timeout,
+        budget=budget,
+        limit=limit,
+    )
 
 
 def failure(line: HttpTransport, **options: Any) -> tuple[OutcomeClass, str, Sent]:

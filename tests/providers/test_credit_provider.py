@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pytest
 
 from console.domain.clock import SystemClock
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import OutcomeClass, Sent
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.provider_outcome import OutcomeClass, Sent
 from console.domain.records import PurchaseRequest
-from console.providers.protocol import CreditReader, CreditVendor, RateGate
-from console.providers.transport import HttpTransport
+from console.providers.credit_provider import CreditReader, CreditVendor, RateGate
+from console.providers.http.transport import HttpTransport
 from tests.providers.minimal_vendor import ArticleCount
 from tests.providers.parts import BOUGHT, REQUEST, Turns, alarmbox
 from tests.providers.raw_server import Script, closed_port, drips, hangs, http, resets, says, sends, serving
@@ -50,7 +50,7 @@ def test_a_purchase_is_one_request(case: Case) -> None:
     """Bought: the id is known, one request left, after one turn was waited for."""
     gate = Turns()
     with serving(says(200, case.bought)) as server:
-        outcome = case.open(server.url, gate).check(REQUEST)
+        outcome = case.open(server.url, gate).buy_check(REQUEST)
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.SUCCEEDED, Sent.YES, 200)
         assert outcome.found is not None
         assert outcome.found.credit_check_id == case.id
@@ -62,7 +62,7 @@ def test_no_status_is_taken_for_something_else(case: Case, status: int) -> None:
     """Without a readable body only the listed refusals are definite; everything else is UNKNOWN, sent once."""
     refused = {400, 403, 404, 422}
     with serving(says(status, b"")) as server:
-        outcome = case.open(server.url, Turns()).check(REQUEST)
+        outcome = case.open(server.url, Turns()).buy_check(REQUEST)
         purchases = [path for path in server.paths() if not path.endswith("/oauth/token")]
     if status == 401:
         assert outcome.kind is OutcomeClass.AUTH
@@ -92,7 +92,7 @@ FAULTS: dict[str, Script] = {
 def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
     """Whatever breaks after sending is UNKNOWN, an outcome and no exception, and is not sent again."""
     with serving(script) as server:
-        outcome = case.open(server.url, Turns()).check(REQUEST)
+        outcome = case.open(server.url, Turns()).buy_check(REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN
         assert outcome.sent is not Sent.NO
         assert server.connections == 1
@@ -101,7 +101,7 @@ def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
 def test_never_sent_is_definite_for_a_purchase_and_nothing_for_a_read(case: Case) -> None:
     """Nobody listens: certainly not bought; but a question that was not asked has taught nothing."""
     vendor = case.open(f"http://127.0.0.1:{closed_port()}", Turns())
-    bought, read = vendor.check(REQUEST), vendor.detail(case.id)
+    bought, read = vendor.buy_check(REQUEST), vendor.read_detail(case.id)
     assert (bought.kind, bought.reason, bought.sent) == (OutcomeClass.FAILED_DEFINITE, "not_connected", Sent.NO)
     assert (read.kind, read.reason, read.sent) == (OutcomeClass.UNKNOWN, "not_connected", Sent.NO)
 
@@ -119,12 +119,12 @@ class ShutGate:
 @pytest.mark.expects_log("a broken gate is a bug, which the log must name")
 @pytest.mark.parametrize(
     ("error", "reason"),
-    [(ConsoleError("database_locked"), "database_locked"), (ZeroDivisionError(), "internal_error")],
+    [(ConsoleError(ErrorCode.DATABASE_LOCKED), "database_locked"), (ZeroDivisionError(), "internal_error")],
 )
 def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason: str) -> None:
     """What goes wrong before sending is told as such, whatever it is."""
     with serving(says(200, case.bought)) as server:
-        outcome = case.open(server.url, ShutGate(error)).check(REQUEST)
+        outcome = case.open(server.url, ShutGate(error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
         assert server.connections == 0
 
@@ -133,9 +133,9 @@ def test_reads_do_not_buy(case: Case) -> None:
     """The reading half has no way to buy, and what it sends are questions."""
     with serving(says(200, case.bought)) as server:
         reader: CreditReader = case.open(server.url, Turns()).reader()
-        assert not hasattr(reader, "check")
-        reader.detail(case.id)
-        reader.pdf(case.id)
+        assert not hasattr(reader, "buy_check")
+        reader.read_detail(case.id)
+        reader.read_pdf(case.id)
         reader.find_purchases(REQUEST.corporation_number)
         assert {path.split()[0] for path in server.paths()} == {"GET"}
 
@@ -148,7 +148,7 @@ def test_what_a_vendor_cannot_do_sends_nothing(case: Case) -> None:
         found = vendor.find_purchases(REQUEST.corporation_number)
         assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", Sent.NO)
         if not vendor.capabilities.pdf:
-            file = vendor.pdf(case.id)
+            file = vendor.read_pdf(case.id)
             assert (file.kind, file.reason, file.sent) == (OutcomeClass.UNKNOWN, "not_supported", Sent.NO)
         assert server.connections == 0
 
@@ -157,7 +157,7 @@ def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
     """Neither the vendor nor an outcome shows what it signs in with."""
     with serving(says(500, "echo: " + " ".join(case.secrets))) as server:
         vendor = case.open(server.url, Turns())
-        seen = repr(vendor) + repr(vendor.check(REQUEST))
+        seen = repr(vendor) + repr(vendor.buy_check(REQUEST))
     assert "echo: " in seen
     assert not [secret for secret in case.secrets if secret in seen]
 
@@ -165,7 +165,7 @@ def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
 def test_a_company_without_a_name_is_not_searched() -> None:
     """A vendor that searches by name refuses what has none, before anything is sent."""
     with serving(says(200)) as server:
-        outcome = _article_count(server.url, Turns()).check(PurchaseRequest("0000000000000", "1"))
+        outcome = _article_count(server.url, Turns()).buy_check(PurchaseRequest("0000000000000", "1"))
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, "no_name", Sent.NO)
         assert server.connections == 0
 
@@ -174,6 +174,6 @@ def test_silence_and_drips_end() -> None:
     """A provider that never ends its answer leaves UNKNOWN within the scaled budget."""
     for script in (hangs(), drips(http(200, BOUGHT), 0.02)):
         with serving(script) as server:
-            outcome = alarmbox(server.url, scale=100).check(REQUEST)
+            outcome = alarmbox(server.url, scale=100).buy_check(REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN
         assert outcome.reason in ("read_timeout", "budget_spent")

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.sandbox import SandboxControl
-from console.sandbox.atom_merchant import CODES
-from console.sandbox.fault_table import FAULTS
-from console.sandbox.paypay_answers import RESULTS
+from console.sandbox.atom.merchant import MESSAGE_BY_CODE
+from console.sandbox.paypay.responses import RESULT_BY_CODE
+from console.sandbox.rules.registry import FAULTS
 from tests.providers.meeting import Meeting
 
 OK, PENDING, FAILED = OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE
@@ -17,14 +17,25 @@ UNKNOWN, NOT_FOUND = OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND
 AUTH, TOO_FAST = OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED
 
 GOOD = {
-    "paypay_create": OK, "paypay_payment": OK, "paypay_cancel": PENDING, "paypay_refund": PENDING,
-    "paypay_refund_details": OK, "atom_auth": OK, "atom_verification": OK, "atom_refund": PENDING,
+    "paypay_create": OK,
+    "paypay_payment": OK,
+    "paypay_cancel": PENDING,
+    "paypay_refund": PENDING,
+    "paypay_refund_details": OK,
+    "atom_auth": OK,
+    "atom_verification": OK,
+    "atom_refund": PENDING,
     "atom_refund_status": OK,
-}  # fmt: skip
+}
 """What each call is answered when nothing goes wrong."""
 
-ARGUMENTS = {"status": "503", "status_after_charge": "503", "late_charge": "503", "result": "SERVICE_ERROR",
-             "result_after": "SERVICE_ERROR"}  # fmt: skip
+ARGUMENTS = {
+    "status": "503",
+    "status_after_charge": "503",
+    "late_charge": "503",
+    "result": "SERVICE_ERROR",
+    "result_after": "SERVICE_ERROR",
+}
 SMALL: dict[str, dict[str, Any]] = {
     "huge": {"size": 4 << 20},
     "gzip_bomb": {"size": 64 << 20},
@@ -76,14 +87,14 @@ def test_each_fault_has_its_class(control: SandboxControl, name: str, call: str)
     meeting = Meeting(control, scale=100 if silent else 1.0)
     if call in ("paypay_refund_details", "atom_refund_status"):
         meeting.refunded()
-    before = control.money.ledger()["accepted_minor"]
+    before = control.payments_control.read_ledger()["accepted_minor"]
     action = f"{name}:{ARGUMENTS[name]}" if name in ARGUMENTS else name
-    control.fault(action, call=call, **SMALL.get(name, {}))
+    control.add_fault(action, call=call, **SMALL.get(name, {}))
     outcome = meeting.ask(call)
     expected = EXCEPTIONS.get((name, call), GOOD[call] if name in HARMLESS else UNKNOWN)
     assert outcome.kind is expected, outcome.reason
-    assert control.requests(call)[-1]["fault"] == action
-    moved = control.money.ledger()["accepted_minor"] - before
+    assert control.read_requests(call)[-1]["fault"] == action
+    moved = control.payments_control.read_ledger()["accepted_minor"] - before
     if FAULTS[name].effect == "happens" and call.endswith("_refund"):
         assert moved > 0
     if outcome.kind in (FAILED, AUTH, TOO_FAST):
@@ -102,25 +113,28 @@ PAYPAY_ASKED = {"UNAUTHORIZED": AUTH, "OP_OUT_OF_SCOPE": AUTH, "OPA_CLIENT_NOT_F
 PAYPAY_CODES = {
     "paypay_refund": PAYPAY_REFUND,
     "paypay_refund_details": PAYPAY_ASKED | {"NO_SUCH_REFUND_ORDER": NOT_FOUND},
-    "paypay_payment": PAYPAY_ASKED | {
-        "DYNAMIC_QR_PAYMENT_NOT_FOUND": NOT_FOUND, "RESOURCE_NOT_FOUND": NOT_FOUND, "NO_SUCH_REFUND_ORDER": NOT_FOUND,
+    "paypay_payment": PAYPAY_ASKED
+    | {
+        "DYNAMIC_QR_PAYMENT_NOT_FOUND": NOT_FOUND,
+        "RESOURCE_NOT_FOUND": NOT_FOUND,
+        "NO_SUCH_REFUND_ORDER": NOT_FOUND,
         "DYNAMIC_QR_NOT_FOUND": NOT_FOUND,
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("call", PAYPAY_CODES)
 def test_each_code_of_paypay(control: SandboxControl, call: str) -> None:
     """Each row of the table; one that isn't listed for the call is UNKNOWN, a success without data too."""
     meeting = Meeting(control)
-    told = {code: after(meeting, f"result:{code}", call).kind for code in (*RESULTS, "NEW_CODE")}
+    told = {code: after(meeting, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")}
     assert told == {code: PAYPAY_CODES[call].get(code, UNKNOWN) for code in told}
-    assert control.money.refunds() == []
+    assert control.payments_control.read_refunds() == []
 
 
 def after(meeting: Meeting, action: str, call: str) -> Outcome[Any]:
     """What a call brings that meets a fault."""
-    meeting.control.fault(action, call=call)
+    meeting.control.add_fault(action, call=call)
     return meeting.ask(call)
 
 
@@ -141,23 +155,23 @@ ATOM_CODES = {
 def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
     """Each code for each call; for a refund every doubt is UNKNOWN, never a failure. A code alone books nothing."""
     meeting = Meeting(control)
-    told = {code: after(meeting, f"result:{code}", call) for code in (*CODES, "OTS9999")}
+    told = {code: after(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_CODE, "OTS9999")}
     assert {code: one.kind for code, one in told.items()} == {c: ATOM_CODES[call].get(c, UNKNOWN) for c in told}
     assert not any(one.found is not None and one.found.bookable for one in told.values())
-    assert control.money.refunds() == []
+    assert control.payments_control.read_refunds() == []
 
 
 @pytest.mark.parametrize(("call", "status", "expected"), [
     ("atom_refund", 401, AUTH), ("atom_refund", 403, AUTH), ("atom_refund", 400, UNKNOWN),
-    ("atom_refund", 429, UNKNOWN), ("atom_refund", 402, UNKNOWN), ("atom_verification", 401, AUTH),
+    ("atom_refund", 429, TOO_FAST), ("atom_refund", 402, UNKNOWN), ("atom_verification", 401, AUTH),
     ("atom_verification", 404, UNKNOWN), ("paypay_refund", 401, UNKNOWN), ("paypay_refund", 403, UNKNOWN),
-    ("paypay_refund", 404, UNKNOWN), ("paypay_refund", 408, UNKNOWN), ("paypay_refund", 429, UNKNOWN),
+    ("paypay_refund", 404, UNKNOWN), ("paypay_refund", 408, UNKNOWN), ("paypay_refund", 429, TOO_FAST),
     ("paypay_payment", 404, UNKNOWN), ("paypay_refund_details", 404, UNKNOWN), ("atom_auth", 402, FAILED),
 ])  # fmt: skip
 def test_statuses_without_a_code(control: SandboxControl, call: str, status: int, expected: OutcomeClass) -> None:
     """Before PayPay stands a network that answers for itself: only a readable code is PayPay's word."""
     meeting = Meeting(control)
-    control.fault(f"status:{status}", call=call, body="<html>")
+    control.add_fault(f"status:{status}", call=call, body="<html>")
     assert meeting.ask(call).kind is expected
 
 
@@ -165,7 +179,7 @@ def test_statuses_without_a_code(control: SandboxControl, call: str, status: int
 def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
     """Connections refused: certain for what has an effect, nothing learned by a read."""
     meeting = Meeting(control)
-    with control.down():
+    with control.outage_during():
         outcome = meeting.ask(call)
     acts = call in ("paypay_create", "paypay_cancel", "paypay_refund", "atom_auth", "atom_refund")
     assert (outcome.kind, outcome.reason) == (FAILED if acts else UNKNOWN, "not_connected")
@@ -175,10 +189,10 @@ def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
 def test_late_refund(control: SandboxControl, provider: str) -> None:
     """No answer, money that goes back later: a probe in between finds nothing, the one after it the refund."""
     meeting = Meeting(control)
-    control.fault("late_charge:503", call=f"{provider}_refund")
+    control.add_fault("late_charge:503", call=f"{provider}_refund")
     probe = "paypay_refund_details" if provider == "paypay" else "atom_refund_status"
     assert meeting.ask(f"{provider}_refund").kind is UNKNOWN
     assert meeting.ask(probe).kind is NOT_FOUND
-    control.release()
-    assert control.wait(refunds=1)
+    control.release_calls()
+    assert control.wait_until_reached(refunds=1)
     assert meeting.ask(probe).kind is OK

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from console.domain.calendar_days import JST
 from console.domain.clock import TimeScale
-from console.domain.dates import JST
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import PaymentQuestion, PaymentRequest, RefundOrder
-from console.providers.atom_patience import IMPATIENT, Patience, ask_patiently, passing
-from console.providers.payment_protocol import PaymentReader, PaymentVendor
-from console.providers.protocol import RateGate
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.providers.atom.read_retries import SINGLE_TRY, RetryLimits, ask_with_retries, is_temporary_failure
+from console.providers.credit_provider import RateGate
+from console.providers.payment_provider import PaymentReader, PaymentVendor
+from tests.providers.atom.test_responses import attempt, details
 from tests.providers.parts import HandClock, Turns
 from tests.providers.payment_parts import (
     ATOM_ORDER,
@@ -34,9 +35,8 @@ from tests.providers.payment_parts import (
     sealed,
     seals,
 )
+from tests.providers.paypay.test_responses import PAYMENT, REFUND
 from tests.providers.raw_server import Script, closed_port, drips, floods, hangs, http, resets, says, sends, serving
-from tests.providers.test_atom_answers import attempt, details
-from tests.providers.test_paypay_answers import PAYMENT, REFUND
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def case(request: pytest.FixtureRequest) -> Case:
 def calls(case: Case, vendor: PaymentVendor) -> Mapping[str, Callable[[], Outcome[Any]]]:
     """Every call of a provider; the first two are reads."""
     return {
-        "payment": lambda: vendor.payment(case.question),
-        "refund status": lambda: vendor.refund_status(case.order),
+        "payment": lambda: vendor.read_payment(case.question),
+        "refund status": lambda: vendor.read_refund(case.order),
         "start": lambda: vendor.start(case.request),
         "refund": lambda: vendor.refund(case.order),
         "cancel": lambda: vendor.cancel(case.question),
@@ -95,7 +95,7 @@ READS = ("payment", "refund status")
 
 def asked(case: Case, vendor: PaymentVendor) -> dict[str, Outcome[Any]]:
     every = calls(case, vendor)
-    return {name: ask() for name, ask in every.items() if name != "cancel" or vendor.capabilities.cancels}
+    return {name: ask() for name, ask in every.items() if name != "cancel" or vendor.capabilities.can_cancel}
 
 
 def test_a_refund_is_one_request(case: Case) -> None:
@@ -150,7 +150,7 @@ class ShutGate:
     """A gate whose store is out of reach."""
 
     def wait_turn(self) -> None:
-        raise ConsoleError("database_locked")
+        raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
 
 def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
@@ -168,7 +168,7 @@ def test_reads_move_nothing(case: Case) -> None:
     with serving(sends(case.paid)) as server:
         reader: PaymentReader = case.open(server.url).reader()
         assert not [name for name in ("start", "refund", "cancel", "delete_code") if hasattr(reader, name)]
-        outcome = reader.payment(case.question)
+        outcome = reader.read_payment(case.question)
     assert outcome.kind is OutcomeClass.SUCCEEDED
     assert outcome.found is not None
     assert outcome.found.bookable
@@ -202,8 +202,8 @@ def test_ids_that_can_be_none_are_not_sent(case: Case, bad: str) -> None:
     with serving(sends(case.accepts)) as server:
         vendor = case.open(server.url)
         outcomes = {
-            "refund status": vendor.refund_status(order),
-            "payment": vendor.payment(replace(case.question, merchant_payment_id=bad)),
+            "refund status": vendor.read_refund(order),
+            "payment": vendor.read_payment(replace(case.question, merchant_payment_id=bad)),
             "refund": vendor.refund(order),
             "refund 2": vendor.refund(replace(case.order, provider_payment_id=bad)),
             "start": vendor.start(replace(case.request, merchant_payment_id=bad)),
@@ -241,22 +241,22 @@ def test_atom_asks_by_sum_and_day() -> None:
     with serving(says(500)) as server:
         vendor = atom(server.url)
         for lacking in (replace(ATOM_QUESTION, amount=None), replace(ATOM_QUESTION, day=None)):
-            outcome = vendor.payment(lacking)
+            outcome = vendor.read_payment(lacking)
             assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "amount_and_day_needed")
         assert server.connections == 0
         begun = datetime(2026, 11, 21, 1, 0, tzinfo=JST)
-        vendor.payment(replace(ATOM_QUESTION, day=None, begun_at=begun))
-        vendor.payment(ATOM_QUESTION)
+        vendor.read_payment(replace(ATOM_QUESTION, day=None, begun_at=begun))
+        vendor.read_payment(ATOM_QUESTION)
         assert server.bodies()[0] == server.bodies()[1]
 
 
 def test_capabilities() -> None:
     """What services ask instead of a name."""
     first, second = paypay("http://127.0.0.1:1").capabilities, atom("http://127.0.0.1:1").capabilities
-    assert (first.keeps_keys, second.keeps_keys) == (True, False)
-    assert (first.not_found is not None, second.not_found is not None) == (True, False)
+    assert (first.keeps_idempotency_keys, second.keeps_idempotency_keys) == (True, False)
+    assert (first.not_found_rule is not None, second.not_found_rule is not None) == (True, False)
     assert (first.refund_window_days, second.refund_window_days) == (365, None)
-    assert (first.cancels, second.cancels) == (True, False)
+    assert (first.can_cancel, second.can_cancel) == (True, False)
     outcome = atom("http://127.0.0.1:1").cancel(ATOM_QUESTION)
     assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, "not_supported", Sent.NO)
 
@@ -270,10 +270,10 @@ def test_windows(vector: dict[str, Any]) -> None:
     vendor = paypay("http://127.0.0.1:1")
     paid_at = datetime.fromisoformat(vector["paid_at"])
     assert paid_at == datetime.fromtimestamp(vector["paid_at_epoch"], UTC)
-    assert vendor.cancel_until(paid_at) == datetime.fromisoformat(vector["cancel_last_second"])
-    assert vendor.refund_until(paid_at) == datetime.fromisoformat(vector["refund_last_second"])
+    assert vendor.find_cancel_deadline(paid_at) == datetime.fromisoformat(vector["cancel_last_second"])
+    assert vendor.find_refund_deadline(paid_at) == datetime.fromisoformat(vector["refund_last_second"])
     other = atom("http://127.0.0.1:1")
-    assert (other.cancel_until(paid_at), other.refund_until(paid_at)) == (None, None)
+    assert (other.find_cancel_deadline(paid_at), other.find_refund_deadline(paid_at)) == (None, None)
 
 
 # ---- asking again
@@ -295,14 +295,14 @@ class PatientClock(HandClock):
 
 def test_reads_are_asked_again_after_the_providers_troubles() -> None:
     """A read that met a passing trouble is asked a few times; a refund never, whatever it met."""
-    patient = Patience(first_pause=0.01)
+    patient = RetryLimits(first_pause=0.01)
     trouble = seals({"payInstrument": details("OTS0951")})
     with serving(trouble, says(503), sends(CASES["atom"].paid)) as server:
-        assert atom(server.url, patience=patient).payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
+        assert atom(server.url, patience=patient).read_payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
         assert server.connections == 3
     with serving(trouble) as server:
         vendor = atom(server.url, patience=patient)
-        assert vendor.refund_status(ATOM_ORDER).kind is OutcomeClass.UNKNOWN
+        assert vendor.read_refund(ATOM_ORDER).kind is OutcomeClass.UNKNOWN
         assert server.connections == 3
         assert vendor.refund(ATOM_ORDER).kind is OutcomeClass.UNKNOWN
         assert vendor.start(ATOM_REQUEST).kind is OutcomeClass.UNKNOWN
@@ -313,16 +313,16 @@ def test_reads_are_asked_again_after_the_providers_troubles() -> None:
 def test_answers_are_not_asked_for_again(code: str) -> None:
     """A refusal, a state and a question that was wrong stay the same however often one asks."""
     with serving(seals({"payInstrument": details(code)})) as server:
-        atom(server.url, patience=Patience(first_pause=0.01)).payment(ATOM_QUESTION)
+        atom(server.url, patience=RetryLimits(first_pause=0.01)).read_payment(ATOM_QUESTION)
         assert server.connections == 1
 
 
 def test_pauses_double_and_end() -> None:
     """2, 4, 8 … up to 60 seconds, a quarter less by chance; all within the limit, scaled like every wait."""
-    assert [Patience().pause(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
-    assert Patience().pause(2, 0.0) == 3.0
+    assert [RetryLimits().pause(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
+    assert RetryLimits().pause(2, 0.0) == 3.0
     troubled: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", Sent.YES)
-    assert passing(troubled)
+    assert is_temporary_failure(troubled)
     asked: list[int] = []
 
     def ask() -> Outcome[None]:
@@ -330,10 +330,10 @@ def test_pauses_double_and_end() -> None:
         return troubled
 
     clock = PatientClock()
-    ask_patiently(ask, Patience(tries=50), clock, TimeScale(10))
+    ask_with_retries(ask, RetryLimits(tries=50), clock, TimeScale(10))
     assert sum(clock.slept) <= 2.0
     assert len(asked) == len(clock.slept) + 1
     assert statistics.mean(clock.slept) < 2.0
     asked.clear()
-    ask_patiently(ask, IMPATIENT, clock, TimeScale())
+    ask_with_retries(ask, SINGLE_TRY, clock, TimeScale())
     assert len(asked) == 1

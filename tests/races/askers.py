@@ -10,8 +10,8 @@ from redis import Redis
 
 from console.app import open_console
 from console.domain.errors import ConsoleError
-from console.services.idempotency import Begun, Idempotency, payment_key
-from console.settings import Settings
+from console.services.guarded.idempotency import HeldKey, Idempotency, make_payment_key
+from console.settings.settings import Settings
 from tests.bench.figures import centile
 from tests.support.children import Child, Pipe, crowd
 from tests.support.servers import RedisServer
@@ -39,7 +39,7 @@ class Crowd:
         return self.requests / self.rate
 
     def key(self, number: int) -> str:
-        return payment_key("M-1", f"{self.name}-{number}")
+        return make_payment_key("M-1", f"{self.name}-{number}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def ask_all(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, number: i
     report = Report()
     with open_console(Settings.load(environment)) as console:
         once = console.idempotency
-        once.check(wanted.key(-1), PRINT)  # connections are made before the first request is due
+        once.find_result(wanted.key(-1), PRINT)  # connections are made before the first request is due
         pipe.send("ready")
         began: float = pipe.recv()
         for key in range(wanted.keys):
@@ -150,10 +150,10 @@ def ask_all(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, number: i
 def ask(once: Idempotency, key: str, result: str) -> str:
     """One request: who is the first makes it, the others are told."""
     try:
-        taken = once.try_(key, PRINT, action="payment.start", subject=("payment", 1))
+        taken = once.take_key(key, PRINT, action="payment.start", subject=("payment", 1))
     except ConsoleError as refused:
         holder = refused.detail.get("holder")
         return refused.code if refused.code != "in_progress" or holder else "in_progress, by nobody"
-    if isinstance(taken, Begun):
-        return "created" if once.store(taken, result) else "lost"
+    if isinstance(taken, HeldKey):
+        return "created" if once.store_result(taken, result) else "lost"
     return "repeated" if taken == result else f"told {taken}"

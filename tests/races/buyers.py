@@ -1,5 +1,6 @@
 """A race for corporation numbers: many processes, several desks, one database, one sandbox with its ledger."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +10,12 @@ from multiprocessing.synchronize import Barrier
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
-from console.domain.records import CheckState, PurchaseRequest
+from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.settings import Settings
+from console.settings.settings import Settings
 from tests.support import truth
 from tests.support.children import PATIENCE_SECONDS, Child, Pipe, context, crowd
+from tests.support.half_with_ids import HalfWithIds
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
 from tests.support.waiting import until
@@ -66,9 +68,9 @@ def run(race: Race, place: Place) -> Counter[str]:
         before = _prepare(race, told[0], sandbox)
         if race.seed is not None:
             rate = 0.4
-            sandbox.control.random_faults(*FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2)
+            sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2)
         endings = _race(race, told)
-        sandbox.control.release()
+        sandbox.control.release_calls()
         if race.meanwhile:
             _deliver(told)
         tally = _judge(race, told, sandbox, before, endings)
@@ -81,16 +83,23 @@ def buy_all(
     pipe: Pipe, told: dict[str, str], numbers: Sequence[str], renew: bool, cut_off: bool, barrier: Barrier
 ) -> None:
     """One process: at each number it waits for the others, then buys."""
-    bare = CUT_OFF if cut_off else WITHOUT_RECORD
+    bare, ids = CUT_OFF if cut_off else WITHOUT_RECORD, HalfWithIds(f"buyer {os.getpid()}")
     with open_console(Settings.load(told)) as console:
         for number in numbers:
             barrier.wait(PATIENCE_SECONDS)
-            pipe.send(_buy(console, number, renew, bare))
+            pipe.send(_buy(console, number, renew, bare, ids))
 
 
-def _buy(console: Console, number: str, renew: bool, bare: Sequence[str] = WITHOUT_RECORD) -> Ending:
+def _buy(
+    console: Console, number: str, renew: bool, bare: Sequence[str] = WITHOUT_RECORD, ids: HalfWithIds | None = None
+) -> Ending:
+    wanted = PurchaseRequest(number, CLIENT, renew=renew)
+
+    def buy(request_id: str | None) -> CreditCheck:
+        return console.credit_checks.purchase(wanted, request_id=request_id)
+
     try:
-        record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT, renew=renew))
+        record = buy(None) if ids is None else ids(buy)
     except ConsoleError as refusal:
         clear = refusal.code in bare or "record" in refusal.detail
         bare_one = f"unhandled: {refusal.code} without the record: {refusal.detail}"
@@ -112,11 +121,11 @@ def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox) -> dict[str, in
     """The database, and for a renewal race what shall be renewed; charges per number before the race."""
     with open_console(Settings.load(told)) as console:
         if race.renew:
-            sandbox.control.config(today=date(2024, 4, 1).isoformat())
+            sandbox.control.change_settings(today=date(2024, 4, 1).isoformat())
             for number in race.numbers:
                 assert _buy(console, number, renew=False).code == "bought"
-            sandbox.control.config(today=None)
-    return sandbox.ledger.by_number()
+            sandbox.control.change_settings(today=None)
+    return sandbox.ledger.count_by_number()
 
 
 def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
@@ -126,7 +135,7 @@ def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
         endings: list[Ending] = []
         for turn in range(len(race.numbers)):
             if turn in race.meanwhile:
-                _first_of(children)
+                first_of(children)
                 race.meanwhile[turn]()
             endings.extend(child.report() for child in children)
         for child in children:
@@ -134,7 +143,7 @@ def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
     return endings
 
 
-def _first_of(children: Sequence[Child]) -> None:
+def first_of(children: Sequence[Child]) -> None:
     """Until one of them has something to tell, and the others are in the middle of it."""
     assert wait([child.pipe for child in children], PATIENCE_SECONDS)
 
@@ -155,7 +164,7 @@ def _buy_the_rest(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:
             assert ending.code in ("bought", "already_purchased"), ending
         found = truth.rows(console.database)
         assert Counter(row.number for row in found if row.status == "success") == Counter(race.numbers)
-    assert sandbox.ledger.by_number() == dict.fromkeys(race.numbers, 1)
+    assert sandbox.ledger.count_by_number() == dict.fromkeys(race.numbers, 1)
 
 
 def _judge(
@@ -167,23 +176,23 @@ def _judge(
     assert not odd, f"unhandled: {odd}"
     with open_console(Settings.load(told[0])) as console:
         found = truth.rows(console.database)
-        charges = sandbox.ledger.by_number()
+        charges = sandbox.ledger.count_by_number()
         fresh = {number: charges.get(number, 0) - before.get(number, 0) for number in race.numbers}
         assert max(fresh.values()) <= 1, f"charged twice: {[n for n, count in fresh.items() if count > 1]}"
         truth.check_claims(found)
         truth.check_charges(found, charges)
         truth.check_queues(console)
-        _check_answers(endings, sandbox)
+        check_answers(endings, sandbox)
     for desk in told:
         with open_console(Settings.load(desk)) as console:
-            console.audit.verify()
+            console.audit.verify_chains()
     tally.update(numbers=len(race.numbers), calls=len(endings), charged=sum(fresh.values()))
     return tally
 
 
-def _check_answers(endings: Sequence[Ending], sandbox: Sandbox) -> None:
+def check_answers(endings: Sequence[Ending], sandbox: Sandbox) -> None:
     """Who was told "bought" holds an id that the provider charged for that very number, once for all."""
-    ledger = {charge.id: charge.number for charge in sandbox.ledger.charges()}
+    ledger = {charge.id: charge.number for charge in sandbox.ledger.charges_of_number()}
     told = Counter(ending.provider_id for ending in endings if ending.code == "bought")
     for ending in endings:
         if ending.code == "bought":

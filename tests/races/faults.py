@@ -27,35 +27,35 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
         Sandbox() as sandbox,
         place.opened(sandbox, clock, TIME_SCALE=SCALE, ALARMBOX_FIND_PURCHASES="1") as console,
     ):
-        sandbox.control.config(list_call=True)
+        sandbox.control.change_settings(list_call=True)
         # The first call brings the token, so that the threads don't begin by waiting for one another.
         console.credit_checks.purchase(PurchaseRequest(numbers(1, seed=-1)[0], "99"))
         for call, rate in (("purchase", 0.6), ("list", 0.2)):
             rule = {"call": call, "seconds": 0.05, "size": 2 * 1024 * 1024}
-            sandbox.control.random_faults(*_faults(sandbox, call), seed=seed, rate=rate, **rule)
+            sandbox.control.add_random_faults(*_faults(sandbox, call), seed=seed, rate=rate, **rule)
         names = numbers(purchases, seed)
         with ThreadPoolExecutor(THREADS) as threads:
             endings = Counter(threads.map(lambda i: _buy(console, names[i], str(i % THREADS + 1)), range(purchases)))
-        sandbox.control.release()
+        sandbox.control.release_calls()
         tally = Counter(purchases=purchases, faults=_met(sandbox)) + endings
         _check(console, sandbox, names)
         _settle(place, console, sandbox, clock, tally)
         _check(console, sandbox, names)
         tally["left"] = sum(row.certainty == "unknown" for row in truth.rows(console.database))
         tally["calling"] = truth.still_calling(console.database)
-        console.audit.verify()
+        console.audit.verify_chains()
         return tally
 
 
 def _faults(sandbox: Sandbox, call: str) -> list[str]:
     """Every fault of the catalogue that a call can meet, with its arguments."""
-    kinds = [kind for kind in sandbox.control.catalogue() if not kind["calls"] or call in kind["calls"]]
+    kinds = [kind for kind in sandbox.control.read_catalogue() if not kind["calls"] or call in kind["calls"]]
     names = [kind["name"] for kind in kinds if kind["name"] not in _KEPT_OUT]
     return [f"{name}:{argument}" if argument else name for name in names for argument in _ARGUMENTS.get(name, ("",))]
 
 
 def _met(sandbox: Sandbox) -> int:
-    return sum(entry["fault"] is not None for entry in sandbox.control.requests("purchase"))
+    return sum(entry["fault"] is not None for entry in sandbox.control.read_requests("purchase"))
 
 
 def _buy(console: Console, number: str, client: str) -> str:
@@ -67,7 +67,7 @@ def _buy(console: Console, number: str, client: str) -> str:
 
 
 def _check(console: Console, sandbox: Sandbox, names: Sequence[str]) -> None:
-    charged = sandbox.ledger.by_number()
+    charged = sandbox.ledger.count_by_number()
     doubles = [number for number in names if charged.get(number, 0) > 1]
     assert not doubles, f"charged twice: {doubles}"
     found = truth.rows(console.database)
@@ -94,7 +94,7 @@ def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock,
 
 
 def _decide(place: Place, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
-    charges = sandbox.ledger.charges(record.corporation_number)
+    charges = sandbox.ledger.charges_of_number(record.corporation_number)
     if charges:
         settled = console.recovery.resolve("credit-check", record.id, "success", "their screen", charges[0].id).record
     else:

@@ -1,5 +1,6 @@
 """A crowd that asks for, approves, rejects, withdraws, sends and probes the same refunds at the same moments."""
 
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -8,14 +9,15 @@ from datetime import timedelta
 from multiprocessing.synchronize import Barrier
 
 from console.app import Console, open_console
-from console.domain.payment_records import RefundState
+from console.domain.payments.states import RefundState
 from console.domain.records import LeaseHolder
 from console.sandbox.server import Sandbox
-from console.settings import Settings
-from console.store import leases
+from console.settings.settings import Settings
+from console.store.operations import leases
 from tests.support import money_truth
 from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
 from tests.support.desks import MovedClock
+from tests.support.half_with_ids import HalfWithIds
 from tests.support.money_desks import ask, ending, later, newest, paid, providers
 from tests.support.money_truth import RefundRow
 from tests.support.places import Place
@@ -71,13 +73,13 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
         endings = _race(place, sandbox, wanted, ids)
         odd = [code for code in endings if "unhandled" in code]
         assert not odd, odd
-        sent = [one for call in ("paypay_refund", "atom_refund") for one in sandbox.control.requests(call)]
+        sent = [one for call in ("paypay_refund", "atom_refund") for one in sandbox.control.read_requests(call)]
         met = sum(entry["fault"] is not None for entry in sent)
         money_truth.check(console, sandbox)
         sandbox.control.clear_faults()
-        sandbox.control.release()
+        sandbox.control.release_calls()
         tally = _settle(console, sandbox, clock)
-        console.audit.verify()
+        console.audit.verify_chains()
         return tally + Counter(acts=endings.total(), done=_done(endings), sent=len(sent), faults=met)
 
 
@@ -91,7 +93,7 @@ def _let_fail(sandbox: Sandbox, wanted: Crowd) -> None:
         ("atom_refund", often, (*ATOM_SENDING, *hanging)),
         ("atom_refund_status", at_times, ATOM_READING),
     ):
-        sandbox.control.random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)
+        sandbox.control.add_random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)
 
 
 def _race(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Mapping[int, str]) -> Counter[str]:
@@ -102,19 +104,20 @@ def _race(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Mapping[int, str])
         for i in range(wanted.processes)
     ]
     with crowd(meddle, each) as children:
-        return sum((child.report(10 * PATIENCE_SECONDS) for child in children), Counter[str]())
+        return sum((child.report() for child in children), Counter[str]())
 
 
 def meddle(
     pipe: Pipe, told: dict[str, str], number: int, wanted: Crowd, ids: Mapping[int, str], barrier: Barrier
-) -> None:  # fmt: skip
+) -> None:
     """One process: at each visit all come to the same payment at the same moment, and each does what it likes."""
     chance = random.Random(f"{wanted.seed} {number}")
     which = random.Random(wanted.seed)
     rounds = [payment for _ in range(wanted.visits) for payment in which.sample(sorted(ids), len(ids))]
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
-        acts = _acts(console, chance, ids, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
+        half = HalfWithIds(f"crowd {wanted.seed} {number} {os.getpid()}")
+        acts = _acts(console, chance, ids, half, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(PATIENCE_SECONDS)
             name = _chosen(console, payment, chance)
@@ -123,24 +126,35 @@ def meddle(
 
 
 def _acts(
-    console: Console, chance: random.Random, ids: Mapping[int, str], *, checks: bool
-) -> dict[str, Callable[[int], object]]:  # fmt: skip
-    """What a person may do; who is no checker probes where others approve."""
+    console: Console, chance: random.Random, ids: Mapping[int, str], half: HalfWithIds, *, checks: bool
+) -> dict[str, Callable[[int], object]]:
+    """What a person may do; who is no checker probes where others approve. Half of it under a request id."""
     refunds = console.refunds
 
     def current(payment: int) -> int:
         found = newest(console, payment)
         return found.id if found else 0
 
+    def asked(payment: int) -> object:
+        amount = chance.choice(SUMS[ids[payment]])
+        return half(lambda request_id: ask(console, payment, amount, request_id))
+
+    def on_newest(act: Callable[[int, str | None], object]) -> Callable[[int], object]:
+        def done(payment: int) -> object:
+            refund = current(payment)
+            return half(lambda request_id: act(refund, request_id))
+
+        return done
+
     decide = {
-        "approve": lambda payment: refunds.approve(current(payment)),
-        "reject": lambda payment: refunds.reject(current(payment), "not ours"),
+        "approve": on_newest(lambda refund, request_id: refunds.approve(refund, request_id=request_id)),
+        "reject": on_newest(lambda refund, request_id: refunds.reject(refund, "not ours", request_id=request_id)),
     }
     everybody: dict[str, Callable[[int], object]] = {
-        "ask": lambda payment: ask(console, payment, chance.choice(SUMS[ids[payment]])),
-        "submit": lambda payment: refunds.submit(current(payment)),
-        "probe": lambda payment: refunds.probe(current(payment)),
-        "withdraw": lambda payment: refunds.withdraw(current(payment)),
+        "ask": asked,
+        "submit": on_newest(lambda refund, request_id: refunds.submit(refund, request_id=request_id)),
+        "probe": on_newest(lambda refund, request_id: refunds.probe(refund, request_id=request_id)),
+        "withdraw": on_newest(lambda refund, request_id: refunds.withdraw(refund, request_id=request_id)),
         "look": lambda payment: refunds.show(current(payment)),
         "due": lambda _payment: console.recovery.run_due(),
     }

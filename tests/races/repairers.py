@@ -8,7 +8,7 @@ from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.settings import Settings
+from console.settings.settings import Settings
 from tests.support import truth
 from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
 from tests.support.invented import numbers
@@ -24,13 +24,13 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
     """
     names = numbers(6, seed)
     with Sandbox() as sandbox, place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
-        sandbox.control.config(list_call=True)
+        sandbox.control.change_settings(list_call=True)
         for i, number in enumerate(names):
             fault, call = ("close_after_charge", "purchase") if i % 2 else ("pdf_missing", "pdf")
-            sandbox.control.fault(fault, call=call, number=number)
+            sandbox.control.add_fault(fault, call=call, number=number)
             _quietly(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
-        charges = {charge.number: charge.id for charge in sandbox.ledger.charges()}
-        ids = [(console.lookup.find(number).credit_checks[0].id, charges[number]) for number in names]
+        charges = {charge.number: charge.id for charge in sandbox.ledger.charges_of_number()}
+        ids = [(console.lookup.find_records(number).credit_checks[0].id, charges[number]) for number in names]
         told = [
             place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i, ALARMBOX_FIND_PURCHASES="1") for i in range(PROCESSES)
         ]
@@ -42,10 +42,10 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
         _finish(console, ids)
         found = truth.rows(console.database)
         truth.check_claims(found)
-        truth.check_charges(found, sandbox.ledger.by_number())
-        assert sandbox.ledger.by_number() == dict.fromkeys(names, 1)
+        truth.check_charges(found, sandbox.ledger.count_by_number())
+        assert sandbox.ledger.count_by_number() == dict.fromkeys(names, 1)
         assert [row.status for row in found] == ["success"] * len(names)
-        console.audit.verify()
+        console.audit.verify_chains()
         return endings
 
 

@@ -6,9 +6,9 @@ from multiprocessing.synchronize import Barrier
 
 from console.app import Console, open_console
 from console.sandbox.server import Sandbox
-from console.settings import Settings
-from console.store import payments
-from console.store.engine import Transaction
+from console.settings.settings import Settings
+from console.store.database.engine import Transaction
+from console.store.payments import payments
 from tests.support import money_truth
 from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
 from tests.support.money_desks import CAPTURED, ask, ending, paid, providers
@@ -36,22 +36,18 @@ def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counte
         assert endings["done"] == (2 if sums_alone else 1) * count, endings
         if not sums_alone:
             money_truth.check(console, sandbox)
-        assert not sandbox.control.money.refunds()
+        assert not sandbox.control.payments_control.read_refunds()
     return endings + Counter(payments=count)
 
 
-def _race(
-    place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], sums_alone: bool
-) -> Counter[str]:  # fmt: skip
+def _race(place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], sums_alone: bool) -> Counter[str]:
     barrier, extra = context().Barrier(processes), providers(sandbox.url)
     told = [place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra) for i in range(processes)]
     with crowd(ask_for_all, [(one, ids, sums_alone, barrier) for one in told]) as children:
         return sum((child.report() for child in children), Counter[str]())
 
 
-def ask_for_all(
-    pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone: bool, barrier: Barrier
-) -> None:  # fmt: skip
+def ask_for_all(pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone: bool, barrier: Barrier) -> None:
     """One process: payment by payment, together with all others."""
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
@@ -70,7 +66,7 @@ def _reserved(console: Console, payment: int) -> str:
     """By the one statement that decides, in a transaction of its own."""
 
     def reserve(tx: Transaction) -> bool:
-        return payments.reserve(tx.conn, payment, SHARE, console._desk.now())
+        return payments.reserve_amount(tx.conn, payment, SHARE, console._context.now())
 
     return "done" if console.database.write(reserve) else "exceeds_captured"
 

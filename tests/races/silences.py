@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from console.domain.order_records import Refund
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from tests.support import money_truth
 from tests.support.money_desks import CAPTURED, ask, ending, newest, paid
@@ -25,9 +25,9 @@ def time_outs(on: Stage, count: int, provider: str) -> Counter[str]:
     ids = _approved_at_once(on, count, provider, _silences(on, provider, count))
     sent = _sent(on, provider)
     if provider == "paypay":
-        on.sandbox.control.fault("status:500", call="paypay_refund_details", times="always")
+        on.sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
     else:
-        on.sandbox.control.fault("hidden_refunds", call="atom_refund_status", times="always")
+        on.sandbox.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
     for seconds in _SPANS:
         on.later(timedelta(seconds=seconds) / on.checker.settings.time_scale)
         on.checker.recovery.run_due()
@@ -45,7 +45,7 @@ def _silences(on: Stage, provider: str, count: int) -> list[str]:
     """Every second one has its effect all the same."""
     for i in range(count):
         fault = "hang_after_charge" if i % 2 else "hang"
-        on.sandbox.control.fault(fault, call=f"{provider}_refund", payment=_number(provider, i), seconds=30)
+        on.sandbox.control.add_fault(fault, call=f"{provider}_refund", payment=_number(provider, i), seconds=30)
     return [_number(provider, i) for i in range(count)]
 
 
@@ -59,12 +59,12 @@ def _approved_at_once(on: Stage, count: int, provider: str, numbers: Sequence[st
     with ThreadPoolExecutor(THREADS) as threads:
         codes = Counter(threads.map(lambda refund: ending(lambda: on.checker.refunds.approve(refund)), asked))
     assert codes == Counter(outcome_unknown=count), codes
-    on.sandbox.control.release()
+    on.sandbox.control.release_calls()
     return ids
 
 
 def _sent(on: Stage, provider: str) -> int:
-    return len(on.sandbox.control.requests(f"{provider}_refund"))
+    return len(on.sandbox.control.read_requests(f"{provider}_refund"))
 
 
 def _try_everything(on: Stage, ids: Sequence[int]) -> None:
@@ -88,7 +88,7 @@ def late_effects(on: Stage, count: int) -> Counter[str]:
     """
     numbers = [f"LATE-{i}" for i in range(count)]
     for number in numbers:
-        on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=number)
+        on.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=number)
     ids = _late_approved(on, numbers)
     known = _known(on)
     last = count // 4
@@ -131,7 +131,7 @@ def _late_approved(on: Stage, numbers: Sequence[str]) -> list[int]:
 def _known(on: Stage) -> int:
     """A refund that the provider knows, found in the same run by the same question."""
     refund = ask(on.maker, paid(on.maker, on.sandbox, "KNOWN-1").id)
-    on.sandbox.control.fault("close_after_charge", call="paypay_refund", payment="KNOWN-1")
+    on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment="KNOWN-1")
     assert ending(lambda: on.checker.refunds.approve(refund.id)) == "outcome_unknown"
     on.later(timedelta(seconds=3))
     assert on.checker.refunds.probe(refund.id).certainty is Certainty.KNOWN

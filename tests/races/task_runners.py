@@ -10,10 +10,10 @@ from unittest import mock
 
 from console.app import open_console
 from console.domain.errors import ConsoleError
-from console.domain.task_intervals import INTERVALS, Interval
-from console.services.heartbeat import Heartbeat
-from console.services.scheduling import Scheduler
-from console.settings import Settings
+from console.domain.tasks.intervals import INTERVAL_OF_TASK, Interval
+from console.services.process.heartbeat import Heartbeat
+from console.services.tasks.scheduler import Scheduler
+from console.settings.settings import Settings
 from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
 from tests.support.places import Place
 
@@ -78,7 +78,7 @@ def work(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, ru
 def scheduler(told: Mapping[str, str], book: Book) -> Iterator[Scheduler]:
     """Tasks that do nothing but tell, and are due again at once."""
     quick = dict.fromkeys(NAMES, ROUNDS)
-    with open_console(Settings.load(dict(told))) as console, mock.patch.dict(INTERVALS, quick):
-        heartbeat = Heartbeat(console._desk.scale)
-        yield Scheduler(console._desk, heartbeat, [(name, lambda name=name: book.run(name)) for name in NAMES])  # type: ignore[misc]  # the name of this turn
+    with open_console(Settings.load(dict(told))) as console, mock.patch.dict(INTERVAL_OF_TASK, quick):
+        heartbeat = Heartbeat(console._context.scale)
+        yield Scheduler(console._context, heartbeat, [(name, lambda name=name: book.run(name)) for name in NAMES])  # type: ignore[misc]  # the name of this turn
         heartbeat.close()

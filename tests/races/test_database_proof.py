@@ -18,7 +18,7 @@ FULL_WIDTH = NUMBER.translate({ord("0") + i: 0xFF10 + i for i in range(10)})
 SPELLINGS = (
     *(NUMBER, FULL_WIDTH, f"{NUMBER[:1]}-{NUMBER[1:]}"),
     *(f" {NUMBER[:5]} {NUMBER[5:]} ", f"{FULL_WIDTH[:4]}－{NUMBER[4:]}"),
-)  # fmt: skip
+)
 REFUSED = (sqlite3.IntegrityError, pymysql.err.IntegrityError)
 
 

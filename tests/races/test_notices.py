@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.order_records import PaymentImport
+from console.domain.payments.records import PaymentImport
 from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
 from tests.support.notice_storm import check, prepare, rage, settle
@@ -35,13 +35,13 @@ def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
     with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
         posts = prepare(scene, 0, 6, 2)
         ids = [int(row[0]) for row in scene.place.sql("SELECT id FROM payments")]
-        scene.control.random_faults("status:503", "reset_after_charge", "malformed", seed=5, rate=0.3)
+        scene.control.add_random_faults("status:503", "reset_after_charge", "malformed", seed=5, rate=0.3)
         acts = [
             *(lambda post=post: scene.payments.notice(post) for post in posts),
             *(lambda number=number: scene.payments.probe(number) for number in ids),
             *(lambda turn=turn: scene.payments.import_(PaymentImport("paypay", f"P-{turn}")) for turn in range(6)),
             scene.run_due,
-        ] * 3  # fmt: skip
+        ] * 3
         random.Random(5).shuffle(acts)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(told, acts))

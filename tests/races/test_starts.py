@@ -22,7 +22,7 @@ def test_an_order_is_begun_once(place: Place) -> None:
         with ThreadPoolExecutor(STARTERS) as pool:
             ends = list(pool.map(lambda order: begin(scene, order), [order for order in orders for _ in range(8)]))
         assert set(ends) <= {"begun", "in_progress", "over_limit", "already_decided"}
-        assert len(scene.control.requests(call="paypay_create")) == 3
+        assert len(scene.control.read_requests(call="paypay_create")) == 3
         rows = scene.place.sql("SELECT COUNT(*), COUNT(DISTINCT order_id), SUM(account_minor) FROM payments")
         assert [tuple(map(int, row)) for row in rows] == [(3, 3, 9900)]
         assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(0, 9900)]

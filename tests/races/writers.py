@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from console.store import migrate
-from console.store.engine import Database
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
 from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
 
 PROCESSES = 16
@@ -20,12 +20,12 @@ def run(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
     """So many turns each of 16 processes, with and without the courtesy queue; lost ones, longest wait in ms."""
     url = f"sqlite:///{folder / 'console.db'}"
     database = Database(url)
-    migrate.ensure(database)
+    migrate.ensure_schema(database)
     if not queue:
         (folder / "console.db-turn").unlink(missing_ok=True)
         (folder / "console.db-turn").mkdir()
-    with database.attempt() as tx:
-        migrate.remember(tx.conn, "sum", "0")
+    with database.write_once() as tx:
+        migrate.write_meta(tx.conn, "sum", "0")
     barrier = context().Barrier(PROCESSES)
     with crowd(add_up, [(url, turns, barrier)] * PROCESSES) as children:
         waits = [int(child.report()) for child in children]
@@ -44,7 +44,7 @@ def add_up(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
     longest = 0.0
     for _ in range(turns):
         begun = time.monotonic()
-        with database.attempt() as tx:
+        with database.write_once() as tx:
             value = int(tx.conn.scalar(_READ) or 0)
             tx.conn.execute(_WRITE, {"value": str(value + 1)})
         longest = max(longest, time.monotonic() - begun)

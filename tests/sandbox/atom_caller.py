@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from console.sandbox import Sandbox
-from console.sandbox import credentials as known
+from console.sandbox.environment import credentials as known
 from tests.sandbox.caller import FORM, Answer, Caller
 
 ORDER = "ORD20261120000123"
@@ -60,8 +60,9 @@ class AtomCaller:
     def __init__(self, sandbox: Sandbox) -> None:
         self.line = Caller(sandbox)
 
-    def post(self, path: str, text: str, *, merch_id: str = known.ATOM_MERCH_ID,
-             key: str = known.ATOM_REQUEST_KEY) -> Answer:  # fmt: skip
+    def post(
+        self, path: str, text: str, *, merch_id: str = known.ATOM_MERCH_ID, key: str = known.ATOM_REQUEST_KEY
+    ) -> Answer:
         form = urlencode({"merchId": merch_id, "encData": seal(text, key, known.ATOM_REQUEST_SALT)})
         return self.line.call("POST", path, form, Content_Type=FORM)
 
@@ -79,24 +80,33 @@ class AtomCaller:
     def verify(self, number: str = ORDER, amount: str = "500.00", day: str = DAY, **change: Any) -> Answer:
         signature = sign(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
                          known.ATOM_PASSWORD, number, amount, "INR", "TXNVERIFICATION")  # fmt: skip
-        asked = {"payInstrument": {
-            "headDetails": {"api": change.get("api", "TXNVERIFICATION"), "source": "OTS"},
-            "merchDetails": {"merchId": int(known.ATOM_MERCH_ID), "password": change.get(
-                "password", known.ATOM_PASSWORD), "merchTxnId": number, "merchTxnDate": day},
-            "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
-        }}  # fmt: skip
+        asked = {
+            "payInstrument": {
+                "headDetails": {"api": change.get("api", "TXNVERIFICATION"), "source": "OTS"},
+                "merchDetails": {
+                    "merchId": int(known.ATOM_MERCH_ID),
+                    "password": change.get("password", known.ATOM_PASSWORD),
+                    "merchTxnId": number,
+                    "merchTxnDate": day,
+                },
+                "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
+            }
+        }
         return self.post("/ots/payment/status", bare(asked), key=change.get("key", known.ATOM_REQUEST_KEY))
 
     def verify_v2(self, number: str = ORDER, amount: str = "500.00", day: str = DAY) -> Answer:
         signature = sign(known.ATOM_REQUEST_HASH_KEY, known.ATOM_MERCH_ID, number, amount, "INR")
-        asked = {"payInstrument": {
-            "merchDetails": {"merchId": int(known.ATOM_MERCH_ID), "merchTxnId": number, "merchTxnDate": day},
-            "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
-        }}  # fmt: skip
+        asked = {
+            "payInstrument": {
+                "merchDetails": {"merchId": int(known.ATOM_MERCH_ID), "merchTxnId": number, "merchTxnDate": day},
+                "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
+            }
+        }
         return self.post("/ots/v2/payment/status", bare(asked))
 
-    def refund(self, payment_id: str, amount: str = "150.50", key: str = "RFD1", number: str = ORDER,
-               **change: Any) -> Answer:  # fmt: skip
+    def refund(
+        self, payment_id: str, amount: str = "150.50", key: str = "RFD1", number: str = ORDER, **change: Any
+    ) -> Answer:
         signed = change.get("signed", amount)
         signature = sign(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
                          known.ATOM_PASSWORD, number, signed, "INR", "REFUNDINIT")  # fmt: skip
@@ -111,12 +121,16 @@ class AtomCaller:
         return self.post("/ots/payment/refund", bare(asked))
 
     def refund_status(self, payment_id: str, password: str = known.ATOM_PASSWORD) -> Answer:
-        asked = {"payInstrument": {
-            "headDetails": {"api": "REFUNDSTATUS", "source": "OTS_ARS"},
-            "merchDetails": {"merchId": int(known.ATOM_MERCH_ID),
-                             "password": base64.b64encode(password.encode()).decode()},
-            "payDetails": {"atomTxnId": int(payment_id), "prodDetails": [{"prodName": "NSE"}]},
-        }}  # fmt: skip
+        asked = {
+            "payInstrument": {
+                "headDetails": {"api": "REFUNDSTATUS", "source": "OTS_ARS"},
+                "merchDetails": {
+                    "merchId": int(known.ATOM_MERCH_ID),
+                    "password": base64.b64encode(password.encode()).decode(),
+                },
+                "payDetails": {"atomTxnId": int(payment_id), "prodDetails": [{"prodName": "NSE"}]},
+            }
+        }
         return self.post("/ots/payment/status", json.dumps(asked))
 
 

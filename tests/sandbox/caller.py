@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Sandbox
-from console.sandbox.wire import JsonObject
+from console.sandbox.http.messages import JsonObject
 
 NUMBER = "1180301018771"
 OTHER = "7123456789012"

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.sandbox import Sandbox, SandboxControl, start
+from console.sandbox import Sandbox, SandboxControl, start_sandbox
 from tests.sandbox.caller import Caller
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with start() as running:
+    with start_sandbox() as running:
         yield running
 
 

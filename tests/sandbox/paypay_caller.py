@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from console.sandbox import Sandbox
-from console.sandbox.credentials import PAYPAY_API_KEY, PAYPAY_API_SECRET
+from console.sandbox.environment.credentials import PAYPAY_API_KEY, PAYPAY_API_SECRET
 from tests.sandbox.caller import Answer, Caller
 
 JSON = "application/json;charset=UTF-8"
@@ -43,8 +43,12 @@ class PayPayCaller:
         return self.line.call(method, path + query, body, Authorization=signed, **more)
 
     def create(self, number: str = ORDER, amount: int = 3300, **fields: Any) -> Answer:
-        asked = {"merchantPaymentId": number, "amount": {"amount": amount, "currency": "JPY"},
-                 "codeType": "ORDER_QR", "requestedAt": 1795161600}  # fmt: skip
+        asked = {
+            "merchantPaymentId": number,
+            "amount": {"amount": amount, "currency": "JPY"},
+            "codeType": "ORDER_QR",
+            "requestedAt": 1795161600,
+        }
         return self.ask("POST", "/v2/codes", asked | fields)
 
     def payment(self, number: str = ORDER) -> Answer:
@@ -54,8 +58,13 @@ class PayPayCaller:
         return self.ask("DELETE", f"/v2/payments/{number}")
 
     def refund(self, payment_id: str, amount: int = 1000, key: str = "RFD-1", **fields: Any) -> Answer:
-        asked = {"merchantRefundId": key, "paymentId": payment_id, "amount": {"amount": amount, "currency": "JPY"},
-                 "requestedAt": 1795165200, "reason": "注文キャンセルのため"}  # fmt: skip
+        asked = {
+            "merchantRefundId": key,
+            "paymentId": payment_id,
+            "amount": {"amount": amount, "currency": "JPY"},
+            "requestedAt": 1795165200,
+            "reason": "注文キャンセルのため",
+        }
         return self.ask("POST", "/v2/refunds", asked | fields)
 
     def refund_details(self, payment_id: str, key: str = "RFD-1") -> Answer:
@@ -65,5 +74,3 @@ class PayPayCaller:
 def code(answer: Answer) -> tuple[int, str]:
     """Status and result code."""
     return answer.status, answer.data["resultInfo"]["code"]
-
-

@@ -10,36 +10,40 @@ from pathlib import Path
 
 import pytest
 
-from console.sandbox import Sandbox, SandboxControl, run_forever
-from console.sandbox.client import SandboxError
-from console.sandbox.fault_table import FAULTS, FaultKind
-from tests.sandbox import (
-    test_faults_answers,
-    test_faults_line,
-    test_faults_pdf,
-    test_faults_waiting,
-    test_paypay_atom_faults,
-    test_paypay_atom_notices,
-)
+from console.sandbox import Sandbox, SandboxControl, run_sandbox
+from console.sandbox.control.client import SandboxError
+from console.sandbox.rules.registry import FAULTS, FaultKind
 from tests.sandbox.caller import NUMBER, Caller
+from tests.sandbox.faults import test_holds as test_faults_waiting
+from tests.sandbox.faults import test_pdfs as test_faults_pdf
+from tests.sandbox.faults import test_responses as test_faults_answers
+from tests.sandbox.faults import test_transport as test_faults_line
+from tests.sandbox.payments import test_faults as test_paypay_atom_faults
+from tests.sandbox.payments import test_notices as test_paypay_atom_notices
 
 DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 
 def test_every_fault_has_a_test() -> None:
     """No fault is in the table without a test that shows it over real HTTP."""
-    tested = (test_faults_answers, test_faults_line, test_faults_pdf, test_faults_waiting, test_paypay_atom_faults,
-              test_paypay_atom_notices)  # fmt: skip
+    tested = (
+        test_faults_answers,
+        test_faults_line,
+        test_faults_pdf,
+        test_faults_waiting,
+        test_paypay_atom_faults,
+        test_paypay_atom_notices,
+    )
     assert set().union(*(module.COVERED for module in tested)) == set(FAULTS)
 
 
 def row(kind: FaultKind) -> str:
     """The line that documents a fault."""
     forms = {"required": f"{kind.name}:N", "optional": f"{kind.name}[:N]", "word": f"{kind.name}:CODE"}
-    name = forms.get(kind.argument, kind.name)
+    name = forms.get(kind.argument_rule, kind.name)
     calls = ", ".join(sorted(kind.calls)) or "any"
-    options = ", ".join(f"`{option}`" for option in kind.options) or "–"
-    return f"| `{name}` | {calls} | {kind.effect} | {kind.sees} | {options} |"
+    options = ", ".join(f"`{option}`" for option in kind.option_names) or "–"
+    return f"| `{name}` | {calls} | {kind.effect} | {kind.answer_description} | {options} |"
 
 
 def test_documentation_lists_every_fault() -> None:
@@ -52,7 +56,7 @@ def test_documentation_lists_every_fault() -> None:
 
 def test_catalogue(control: SandboxControl) -> None:
     """The table can be read by programs too."""
-    names = {fault["name"]: fault for fault in control.catalogue()}
+    names = {fault["name"]: fault for fault in control.read_catalogue()}
     assert names.keys() == FAULTS.keys()
     assert names["status"]["argument"] == "required"
     assert names["pdf_missing"]["calls"] == ["pdf"]
@@ -60,26 +64,26 @@ def test_catalogue(control: SandboxControl) -> None:
 
 def test_call_log(caller: Caller, control: SandboxControl) -> None:
     """Who called when, on which connection, and how it ended; in order and without secrets."""
-    control.fault("reset", call="purchase")
+    control.add_fault("reset", call="purchase")
     with pytest.raises(ConnectionResetError):
         caller.buy()
     caller.buy()
-    first, second, third = control.requests()
+    first, second, third = control.read_requests()
     assert [first["call"], second["call"], third["call"]] == ["token", "purchase", "purchase"]
     assert [second["status"], third["status"]] == [None, 201]
     assert (second["fault"], second["number"], second["turn"]) == ("reset", NUMBER, 1)
     assert second["connection"] != third["connection"]
     assert second["monotonic"] <= third["monotonic"]
     assert json.loads(third["body"])["corporation_number"] == NUMBER
-    assert "sandbox-" not in json.dumps(control.requests())
-    assert [entry["seq"] for entry in control.requests(call="purchase", after=second["seq"])] == [third["seq"]]
-    assert control.requests(number="0") == []
+    assert "sandbox-" not in json.dumps(control.read_requests())
+    assert [entry["seq"] for entry in control.read_requests(call="purchase", after=second["seq"])] == [third["seq"]]
+    assert control.read_requests(number="0") == []
 
 
 def test_state(caller: Caller, control: SandboxControl) -> None:
     """Settings, counts and tokens at a glance, and no token in it."""
     caller.buy()
-    state = control.config(now="2026-11-20T03:20:01Z", access_token_seconds=60)
+    state = control.change_settings(now="2026-11-20T03:20:01Z", access_token_seconds=60)
     assert state["now"].startswith("2026-11-20T03:20:01")
     assert (state["today"], state["charges"], state["calls"]) == (
         "2026-11-20",
@@ -93,10 +97,10 @@ def test_state(caller: Caller, control: SandboxControl) -> None:
 def test_reset(caller: Caller, control: SandboxControl) -> None:
     """Everything is as at the start; tokens may be kept."""
     caller.buy()
-    control.config(list_call=True, today="2020-01-01")
-    control.fault("reset")
+    control.change_settings(list_call=True, today="2020-01-01")
+    control.add_fault("reset")
     control.reset(keep_tokens=True)
-    state = control.state()
+    state = control.read_state()
     assert (state["charges"], state["rules"], state["settings"]["list_call"]) == (0, [], False)
     assert state["today"] != "2020-01-01"
     assert caller.buy().check["credit_check_id"] == 100_001
@@ -118,13 +122,13 @@ def test_reset(caller: Caller, control: SandboxControl) -> None:
 def test_settings_that_do_not_exist(control: SandboxControl, settings: dict[str, object]) -> None:
     """Refused with a reason."""
     with pytest.raises(SandboxError):
-        control.config(**settings)
+        control.change_settings(**settings)
 
 
 def test_wait_gives_up(control: SandboxControl) -> None:
     """What doesn't come is reported as not reached."""
-    assert control.wait(0.01, charges=1) is False
-    assert control.wait(0.01) is True
+    assert control.wait_until_reached(0.01, charges=1) is False
+    assert control.wait_until_reached(0.01) is True
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,7 @@ def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
                 assert (answer.status, len(answer.read()) > 0) == (404, True)
     finally:
         line.close()
-    entries = control.requests(call="detail")
+    entries = control.read_requests(call="detail")
     assert [entry["turn"] for entry in entries] == [1, 2, 3]
     assert len({entry["connection"] for entry in entries}) == 1
 
@@ -194,7 +198,7 @@ def test_run_forever() -> None:
         ready.append(sandbox)
         told.set()
 
-    thread = threading.Thread(target=run_forever, args=(0, on_ready))
+    thread = threading.Thread(target=run_sandbox, args=(0, on_ready))
     thread.start()
     assert told.wait(10)
     assert Caller(ready[0]).authorized().buy().status == 201
@@ -207,19 +211,19 @@ def test_as_a_child_process() -> None:
     """Works from another process, and needs nothing of ours beyond itself."""
     program = (
         "import sys\n"
-        "from console.sandbox import run_forever\n"
+        "from console.sandbox import run_sandbox\n"
         "def ready(sandbox):\n"
         "    heavy = [m for m in sys.modules if m.split('.')[0] in ('sqlalchemy', 'requests', 'PySide6')]\n"
         "    ours = [m for m in sys.modules if m.startswith('console.') and m.split('.')[1] != 'sandbox']\n"
         "    print(sandbox.url, heavy, ours, flush=True)\n"
-        "run_forever(0, ready)\n"
+        "run_sandbox(0, ready)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None
         url, rest = child.stdout.readline().strip().split(" ", 1)
         assert rest == "[] []"
-        assert SandboxControl(url).charges() == 0
+        assert SandboxControl(url).count_charges() == 0
     finally:
         child.terminate()
         child.communicate()

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
-from console.demo import render
-from console.domain.corporation_number import well_formed
+from console.cli.demo import render_pdf
+from console.demo.samples import CheckSample, generate_checks, write_samples
+from console.domain.corporation_number import is_well_formed
 from console.domain.records import Person
-from console.sandbox import content
-from console.services.samples import Sample, generate
-from console.settings import Settings
+from console.sandbox.alarmbox import companies as content
+from console.settings.settings import Settings
 from tests.support.desks import environment
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -27,33 +27,33 @@ TEAM = (
 
 
 def describe(number: str) -> tuple[str, str]:
-    return content.company_name(number), content.verdict(number)
+    return content.company_name(number), content.credit_verdict(number)
 
 
 @cache
-def samples(count: int = 400) -> tuple[Sample, ...]:
-    return generate(1, datetime.now(UTC), describe, count)
+def samples(count: int = 400) -> tuple[CheckSample, ...]:
+    return generate_checks(1, datetime.now(UTC), describe, count)
 
 
 @pytest.fixture
 def console(tmp_path: Path) -> Iterator[Console]:
     told = environment(tmp_path, "http://127.0.0.1:9")
     with open_console(Settings.load(told)) as desk:
-        desk.add_samples(samples(), TEAM, render)
+        write_samples(desk._context, samples(), TEAM, render_pdf)
         yield desk
 
 
 def test_the_same_seed_makes_the_same_records() -> None:
     """Two runs agree in everything; another seed makes others."""
-    first, second = (generate(7, NOW, describe, 300) for _ in range(2))
+    first, second = (generate_checks(7, NOW, describe, 300) for _ in range(2))
     assert repr(first[:50]) == repr(second[:50])
     assert [s.number for s in first] == [s.number for s in second]
-    assert [s.number for s in first] != [s.number for s in generate(8, NOW, describe, 300)]
+    assert [s.number for s in first] != [s.number for s in generate_checks(8, NOW, describe, 300)]
 
 
 def test_two_thousand_records_of_every_kind() -> None:
     """As many as asked for, oldest first; whatever a support person may meet is among them."""
-    made = generate(1, NOW, describe)
+    made = generate_checks(1, NOW, describe)
     kinds = Counter(sample.kind for sample in made)
     assert len(made) == 2_000
     assert [sample.at for sample in made] == sorted(sample.at for sample in made)
@@ -70,7 +70,7 @@ def test_two_thousand_records_of_every_kind() -> None:
 def test_no_number_can_be_somebodys() -> None:
     """Every number is well-formed and begins, after its check digit, with a code that no registry office has."""
     own = [sample.number for sample in samples() if sample.journal]
-    assert all(well_formed(number) and number[1:3] == "99" for number in own)
+    assert all(is_well_formed(number) and number[1:3] == "99" for number in own)
 
 
 def test_a_filled_desk_has_every_queue(console: Console) -> None:
@@ -85,8 +85,8 @@ def test_a_filled_desk_has_every_queue(console: Console) -> None:
 
 def test_the_trail_of_a_filled_desk_is_unbroken(console: Console) -> None:
     """Audit rows are chained and anchored like any others."""
-    with console.acting("aud-e"):
-        assert console.audit.verify() >= sum(len(sample.events) for sample in samples())
+    with console.acting_as("aud-e"):
+        assert console.audit.verify_chains() >= sum(len(sample.events) for sample in samples())
 
 
 def test_documents_of_samples_can_be_read(console: Console) -> None:
@@ -102,19 +102,19 @@ def test_documents_of_samples_can_be_read(console: Console) -> None:
 def test_chains_and_duplicates_point_to_each_other(console: Console) -> None:
     """A superseded record names its successor, a duplicate the live one; each number has one live record a client."""
     for sample in samples():
-        if sample.successor or sample.original:
+        if sample.newer_sample or sample.original_sample:
             record = console.credit_checks.show(sample.id).record
-            assert record.superseded_by == (sample.successor.id if sample.successor else None)
-            assert record.duplicate_of == (sample.original.id if sample.original else None)
+            assert record.superseded_by == (sample.newer_sample.id if sample.newer_sample else None)
+            assert record.duplicate_of == (sample.original_sample.id if sample.original_sample else None)
             assert not record.live
 
 
 def test_filling_is_quick(tmp_path: Path) -> None:
     """Two thousand records, their PDFs and their audit rows take a few seconds even on a busy machine."""
     with open_console(Settings.load(environment(tmp_path, "http://127.0.0.1:9"))) as desk:
-        made = generate(1, datetime.now(UTC), describe)
+        made = generate_checks(1, datetime.now(UTC), describe)
         began = time.perf_counter()
-        desk.add_samples(made, TEAM, render)
+        write_samples(desk._context, made, TEAM, render_pdf)
         took = time.perf_counter() - began
     print(f"2,000 samples in {took:.2f} s")
     assert took < 60

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from console import cli_json, cli_text, demo_payments
 from console.app import Console, open_console
-from console.cli_writer import Voice
-from console.domain.payment_records import RefundState
-from console.sandbox import Sandbox, start
-from console.services.samples import PaymentSample, generate, generate_payments
-from console.settings import Settings
+from console.cli.json_output import results as cli_json
+from console.cli.text_output import results as cli_text
+from console.cli.text_output.translator import Translator
+from console.demo import payments as demo_payments
+from console.demo.samples import PaymentSample, generate_checks, generate_payments, write_samples
+from console.domain.payments.states import RefundState
+from console.sandbox import Sandbox, start_sandbox
+from console.settings.settings import Settings
 from tests.services.test_samples import NOW, TEAM, describe, samples
 from tests.support import payment_desks
 from tests.support.desks import environment
@@ -27,21 +29,23 @@ def payments(count: int = 120) -> tuple[PaymentSample, ...]:
 @pytest.fixture
 def paying(tmp_path: Path) -> Iterator[tuple[Console, Sandbox]]:
     """A desk and both providers, who know the same payments."""
-    with start() as sandbox:
+    with start_sandbox() as sandbox:
         told = environment(tmp_path, sandbox.url, **payment_desks.told(sandbox.url))
         with open_console(Settings.load(told)) as desk:
-            desk.add_samples((), TEAM, lambda *_: b"", payments())  # credit checks have tests of their own
-            demo_payments.tell(sandbox, payments())
+            write_samples(
+                desk._context, (), TEAM, lambda *_: b"", payments()
+            )  # credit checks have tests of their own
+            demo_payments.register_payments(sandbox, payments())
             yield desk, sandbox
 
 
 def test_the_same_seed_makes_the_same_payments() -> None:
     """Two runs agree in everything."""
-    first, second = (generate_payments(7, NOW, generate(7, NOW, describe, 100), 80) for _ in range(2))
+    first, second = (generate_payments(7, NOW, generate_checks(7, NOW, describe, 100), 80) for _ in range(2))
     assert repr(first) == repr(second)
     assert len(first) == 80
     assert [made.at for made in first] == sorted(made.at for made in first)
-    assert max(made.latest for made in first) <= NOW
+    assert max(made.latest_event_at for made in first) <= NOW
 
 
 def test_payments_of_every_kind() -> None:
@@ -66,7 +70,7 @@ def test_money_of_samples_adds_up(paying: tuple[Console, Sandbox]) -> None:
         assert min(parts) >= 0
         assert sum(parts) == record.captured_minor
         if made.kind in ("complete", "refunded"):
-            there = sandbox.control.money.payment(made.provider, made.reference)
+            there = sandbox.control.payments_control.read_payment(made.provider, made.reference)
             assert there["captured_minor"] == record.captured_minor
             assert there["refunded_minor"] == record.refunded_minor
 
@@ -74,36 +78,38 @@ def test_money_of_samples_adds_up(paying: tuple[Console, Sandbox]) -> None:
 def test_every_payment_and_refund_explains_itself(paying: tuple[Console, Sandbox]) -> None:
     """In both languages, as text and as JSON; a key without words would be logged, and fail here."""
     console, _ = paying
-    voice = Voice()
+    translator = Translator()
     kinds = {made.kind: made for made in payments()}
-    for voice.language in ("ja", "en"):
+    for translator.language in ("ja", "en"):
         for made in kinds.values():
             ids = [("payment", made.id), ("order", made.order_id), *(("refund", one.id) for one in made.refunds)]
             for kind, record_id in ids:
                 view = console.recovery.show(kind, record_id or 0)
-                text = "\n".join(cli_text.view(view, voice))
+                text = "\n".join(cli_text.record_view_lines(view, translator))
                 assert not {"{", "None"} & set(text.split()), text
-                assert cli_json.view(view, voice)["next_step"]["text"]
+                assert cli_json.record_view_json(view, translator)["next_step"]["text"]
                 assert kind == "order" or view.timeline, made.kind
 
 
 def test_what_waits_can_be_settled(paying: tuple[Console, Sandbox]) -> None:
     """The providers know what the desk forgot: an unknown refund that went through is found by asking."""
     console, _ = paying
-    found = [one for made in payments() for one in made.refunds if made.kind == "refund_unknown" and one.there]
+    found = [
+        one for made in payments() for one in made.refunds if made.kind == "refund_unknown" and one.sandbox_state
+    ]
     assert found
     for one in found:
-        with console.acting("op-a"):
+        with console.acting_as("op-a"):
             assert console.refunds.probe(one.id).state is RefundState.COMPLETED
     asked = next(
         one for made in payments() for one in made.refunds if made.kind == "refund_asked" and one.maker == "op-a"
     )
-    with console.acting("lead-b"):
+    with console.acting_as("lead-b"):
         assert console.refunds.approve(asked.id).state is RefundState.SUBMITTED
 
 
 def test_due_tasks_find_nothing_broken(paying: tuple[Console, Sandbox]) -> None:
     """The worker goes through them all."""
     console, _ = paying
-    with console.acting("worker"):
+    with console.acting_as("worker"):
         assert {run.task for run in console.recovery.run_due()} >= {"payment_polls", "refund_polls", "refund_probes"}

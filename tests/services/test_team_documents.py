@@ -9,9 +9,9 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.domain.results import HealthCheck
+from console.domain.service_results import HealthCheck
 from console.sandbox.server import Sandbox
-from console.wording import message
+from console.wording.catalogue import error_message
 from tests.support.bucket_server import NAME, PREFIX, bucket_server
 from tests.support.desks import NUMBERS, opened
 
@@ -26,18 +26,18 @@ def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
         bought = console.credit_checks.purchase(ASK)
         assert served.names() == [bought.pdf_file_path]
         assert console.credit_checks.refetch(bought.id).changed == ()
-        with closing(console.pdfs.open(bought.id)) as pages:
+        with closing(console.pdfs.open_pages(bought.id)) as pages:
             assert pages.page_count() > 0
-        assert _documents(console.health.doctor()) == (True, f"{URL} ({served.address})")
+        assert _documents(console.health.run_all_checks()) == (True, f"{URL} ({served.address})")
         served.refuse = {"GET": 403, "POST": 403}
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
         assert (refused.value.code, refused.value.exit_status) == ("documents_unreachable", 6)
         assert "record" in refused.value.detail
         with pytest.raises(ConsoleError) as refused:
-            console.pdfs.open(bought.id)
-        assert "(access denied)" in message(refused.value, "en")
-        assert _documents(console.health.doctor())[0] is False
+            console.pdfs.open_pages(bought.id)
+        assert "(access denied)" in error_message(refused.value, "en")
+        assert _documents(console.health.run_all_checks())[0] is False
     assert not (tmp_path / "documents").exists()
 
 
@@ -46,15 +46,15 @@ def test_a_desk_whose_share_is_not_mounted(tmp_path: Path, sandbox: Sandbox) -> 
     """The database knows a document, the folder is empty: nothing is written there, and doctor says why."""
     with opened(tmp_path, sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
-        assert _documents(console.health.doctor()) == (True, str(tmp_path / "documents"))
+        assert _documents(console.health.run_all_checks()) == (True, str(tmp_path / "documents"))
         shutil.rmtree(tmp_path / "documents")
         (tmp_path / "documents").mkdir()
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
         assert refused.value.code == "documents_unreachable"
         with pytest.raises(ConsoleError, match="documents_unreachable"):
-            console.pdfs.open(bought.id)
-        assert _documents(console.health.doctor())[0] is False
+            console.pdfs.open_pages(bought.id)
+        assert _documents(console.health.run_all_checks())[0] is False
         assert list((tmp_path / "documents").iterdir()) == []
         assert console.credit_checks.show(bought.id).record.pdf_file_path == bought.pdf_file_path
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.setting_alerts import AlertSettings
-from console.settings import Settings
+from console.settings.alerts import AlertSettings
+from console.settings.settings import Settings
 
 BAD = [
     ("ALERTS_WEBHOOK_URL", "http://example.com/alerts"), ("ALERTS_WEBHOOK_URL", "https://example.com"),
@@ -29,9 +29,9 @@ def test_one_way_or_none(tmp_path: Path) -> None:
     """A webhook, some brokers, or nobody who is told."""
     assert load(tmp_path).alerts == AlertSettings()
     hook = load(tmp_path, ALERTS_WEBHOOK_URL="https://Example.com/alerts/v1").alerts
-    assert (hook.way, hook.webhook) == ("webhook", "https://example.com/alerts/v1")
+    assert (hook.publisher_kind, hook.webhook) == ("webhook", "https://example.com/alerts/v1")
     kafka = load(tmp_path, ALERTS_KAFKA_BROKERS="kafka-1:9092, [::1]:9093").alerts
-    assert (kafka.way, kafka.brokers) == ("kafka", ("kafka-1:9092", "[::1]:9093"))
+    assert (kafka.publisher_kind, kafka.brokers) == ("kafka", ("kafka-1:9092", "[::1]:9093"))
 
 
 def test_a_private_network_is_opened_by_name(tmp_path: Path) -> None:
@@ -63,11 +63,11 @@ def test_both_are_refused(tmp_path: Path) -> None:
 def test_what_a_way_needs_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The webhook's key; the part for Kafka, where it isn't installed."""
     hook, kafka = AlertSettings(webhook="https://example.com/a"), AlertSettings(brokers=("127.0.0.1:9",))
-    assert hook.check({"ALERTS_WEBHOOK_KEY": "x" * 16}.get) == "x" * 16
-    assert kafka.check(lambda _: None) == ""
-    monkeypatch.setattr("console.setting_alerts.find_spec", lambda _: None)
+    assert hook.require_usable({"ALERTS_WEBHOOK_KEY": "x" * 16}.get) == "x" * 16
+    assert kafka.require_usable(lambda _: None) == ""
+    monkeypatch.setattr("console.settings.alerts.find_spec", lambda _: None)
     lacking = ((hook, None, "missing"), (hook, "x" * 15, "token_short"), (kafka, "", "kafka_missing"))
     for told, secret, problem in lacking:
         with pytest.raises(ConsoleError) as refused:
-            told.check(lambda _, secret=secret: secret)  # type: ignore[misc]  # of this turn
+            told.require_usable(lambda _, secret=secret: secret)  # type: ignore[misc]  # of this turn
         assert refused.value.detail["problem"] == problem

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.errors import ConsoleError
-from console.secret_store import Keyring
-from console.settings import Settings, load_settings
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.settings.secrets import Keyring
+from console.settings.settings import Settings, load_settings
 from tests.support.keyrings import DrawerKeyring, LockedKeyring
 
 PLACE = "mysql+pymysql://db.example:3307/console"
-REFUSED = ConsoleError("bad_profile", {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
-AWAY = ConsoleError("database_unreachable", {"problem": "gone"})
+REFUSED = rebuild_error(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
+AWAY = rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
 CANARY = "canary-p@ss:w/rd?"
 
 
@@ -50,7 +50,7 @@ def test_sqlite_asks_for_nobody(tmp_path: Path) -> None:
     """An embedded database has no accounts: its URL is whole, and there is no one to be."""
     settings = load_settings({"CONSOLE_HOME": str(tmp_path)}, keyring=lambda: None)
     assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
-    assert (settings.sign_in.is_server, settings.sign_in.user, settings.sign_in.place) == (False, None, "")
+    assert (settings.sign_in.is_server, settings.sign_in.user, settings.sign_in.database_place) == (False, None, "")
 
 
 def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
@@ -59,8 +59,8 @@ def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
     detail = missing(settings).detail
     assert (detail["place"], detail["user"]) == ("db.example:3307/console", None)
     assert detail["variable"] == "CONSOLE_SECRET_DATABASE_PASSWORD"
-    assert settings.sign_in.missing == "none"
-    assert settings.database_shown == PLACE
+    assert settings.sign_in.sign_in_reason == "none"
+    assert settings.masked_database_url == PLACE
 
 
 def test_the_environment_gives_the_password_alone(tmp_path: Path) -> None:
@@ -68,21 +68,24 @@ def test_the_environment_gives_the_password_alone(tmp_path: Path) -> None:
     whole = "mysql+pymysql://op-a:canary-p%40ss%3Aw%2Frd%3F@db.example:3307/console"
     assert desk(tmp_path, url=PLACE.replace("//", "//op-a@"), SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
     assert desk(tmp_path, OPERATOR="op-a", SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
-    missing(desk(tmp_path, SECRET_DATABASE_PASSWORD=CANARY))
+    with pytest.raises(ConsoleError) as unnamed:
+        _ = desk(tmp_path, SECRET_DATABASE_PASSWORD=CANARY).database_url
+    assert unnamed.value.detail["problem"] == "sign_in_unnamed"
+    assert unnamed.value.detail["variable"] == "CONSOLE_OPERATOR"
 
 
 def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> None:
     """The next start finds account and password; another database, or another account, finds none."""
     keyring = DrawerKeyring()
     first = desk(tmp_path, keyring)
-    first.sign_in.take("op-a", CANARY)
+    first.sign_in.use_account("op-a", CANARY)
     whole = first.database_url
     assert keyring.kept == {}
-    first.sign_in.keep()
+    first.sign_in.store_password()
     assert keyring.kept["op-a@db.example:3307/console"] == CANARY
     again = desk(tmp_path, keyring)
     assert again.database_url == whole
-    assert (again.sign_in.user, again.sign_in.source, again.sign_in.missing) == ("op-a", "kept", None)
+    assert (again.sign_in.user, again.sign_in.source, again.sign_in.sign_in_reason) == ("op-a", "kept", None)
     missing(desk(tmp_path, keyring, PLACE.replace("3307", "3306")))
     missing(desk(tmp_path, keyring, OPERATOR="op-b"))
     assert missing(desk(tmp_path, keyring, PLACE.replace("//", "//lead-b@"))).detail["user"] == "lead-b"
@@ -90,8 +93,12 @@ def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> N
 
 def test_the_same_place_however_it_is_written(tmp_path: Path) -> None:
     """Upper case in the host and the usual port make no other place."""
-    assert desk(tmp_path, url="mysql+pymysql://DB.example/console").sign_in.place == "db.example:3306/console"
-    assert desk(tmp_path, url="mariadb+pymysql://[::1]:3310/c%20d?ssl_ca=x").sign_in.place == "[::1]:3310/c d"
+    assert (
+        desk(tmp_path, url="mysql+pymysql://DB.example/console").sign_in.database_place == "db.example:3306/console"
+    )
+    assert (
+        desk(tmp_path, url="mariadb+pymysql://[::1]:3310/c%20d?ssl_ca=x").sign_in.database_place == "[::1]:3310/c d"
+    )
 
 
 def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
@@ -99,11 +106,11 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
     keyring = DrawerKeyring({"op-a@db.example:3307/console": "old", "account at db.example:3307/console": "op-a"})
     settings = desk(tmp_path, keyring)
     assert ":old@" in settings.database_url
-    settings.sign_in.refused(REFUSED)
-    assert settings.sign_in.missing == "refused"
-    settings.sign_in.take("op-a", "typed")
+    settings.sign_in.handle_database_error(REFUSED)
+    assert settings.sign_in.sign_in_reason == "refused"
+    settings.sign_in.use_account("op-a", "typed")
     assert ":typed@" in settings.database_url
-    settings.sign_in.refused(REFUSED)
+    settings.sign_in.handle_database_error(REFUSED)
     assert ":typed@" not in settings.database_url
     assert keyring.kept["op-a@db.example:3307/console"] == "old"
 
@@ -111,38 +118,38 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
 def test_a_database_that_is_away_is_no_refusal(tmp_path: Path) -> None:
     """What was typed is still there when the database is back."""
     settings = desk(tmp_path, None)
-    settings.sign_in.take("op-a", "typed")
-    settings.sign_in.refused(AWAY)
+    settings.sign_in.use_account("op-a", "typed")
+    settings.sign_in.handle_database_error(AWAY)
     assert ":typed@" in settings.database_url
-    assert settings.sign_in.missing is None
+    assert settings.sign_in.sign_in_reason is None
 
 
 def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
     """The keyring is empty, and this process asks again even where the environment knows the password."""
     keyring = DrawerKeyring()
     settings = desk(tmp_path, keyring)
-    settings.sign_in.take("op-a", CANARY)
+    settings.sign_in.use_account("op-a", CANARY)
     assert settings.database_url
-    settings.sign_in.keep()
-    assert settings.sign_in.is_kept()
-    assert settings.sign_in.forget()
+    settings.sign_in.store_password()
+    assert settings.sign_in.is_password_stored()
+    assert settings.sign_in.sign_out()
     assert keyring.kept == {}
-    assert not settings.sign_in.forget()
+    assert not settings.sign_in.sign_out()
     missing(settings)
     given = desk(tmp_path, None, "mysql+pymysql://op-a:pw@db.example/console")
     assert given.database_url
-    assert not given.sign_in.forget()
+    assert not given.sign_in.sign_out()
     missing(given)
 
 
 def test_without_a_keyring_the_password_lives_in_this_process_alone(tmp_path: Path) -> None:
     """Keeping is refused with the reason, and no file appears."""
     settings = desk(tmp_path, None)
-    settings.sign_in.take("op-a", CANARY)
+    settings.sign_in.use_account("op-a", CANARY)
     assert "op-a" in settings.database_url
-    assert not settings.sign_in.can_keep()
+    assert not settings.sign_in.can_store_password()
     with pytest.raises(ConsoleError) as caught:
-        settings.sign_in.keep()
+        settings.sign_in.store_password()
     assert (caught.value.code, caught.value.detail["problem"]) == ("bad_profile", "no_keyring")
     assert list(tmp_path.iterdir()) == []
 
@@ -150,21 +157,21 @@ def test_without_a_keyring_the_password_lives_in_this_process_alone(tmp_path: Pa
 def test_a_locked_keyring_is_said(tmp_path: Path) -> None:
     """It is no missing sign-in: whoever unlocks it is signed in."""
     settings = desk(tmp_path, LockedKeyring())
-    for act in (lambda: settings.database_url, settings.sign_in.keep):
+    for act in (lambda: settings.database_url, settings.sign_in.store_password):
         with pytest.raises(ConsoleError) as caught:
             act()
         assert caught.value.detail["problem"] == "keyring_failed"
-        settings.sign_in.take("op-a", CANARY)
+        settings.sign_in.use_account("op-a", CANARY)
         assert settings.database_url
-    assert settings.sign_in.can_keep()
-    assert not settings.sign_in.is_kept()
+    assert settings.sign_in.can_store_password()
+    assert not settings.sign_in.is_password_stored()
 
 
 @pytest.mark.parametrize("name", ["", "op\na", "x" * 81])
 def test_a_name_that_no_account_has_is_refused(tmp_path: Path, name: str) -> None:
     """Before anything is sent."""
     with pytest.raises(ConsoleError) as caught:
-        desk(tmp_path).sign_in.take(name, "x")
+        desk(tmp_path).sign_in.use_account(name, "x")
     assert (caught.value.code, caught.value.detail["problem"]) == ("usage", "account_name")
 
 
@@ -172,11 +179,11 @@ def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixt
     """Not by repr, a log line, a copy or a refusal; and it goes into no pickle."""
     settings = desk(tmp_path, DrawerKeyring())
     trouble = missing(settings)
-    settings.sign_in.take("op-a", CANARY)
+    settings.sign_in.use_account("op-a", CANARY)
     assert settings.database_url
     with caplog.at_level(logging.INFO):
         logging.getLogger("test").info("%s %r", settings.sign_in, settings)
-    shown = [caplog.text, repr(dataclasses.asdict(settings)), repr(trouble.detail), settings.database_shown]
+    shown = [caplog.text, repr(dataclasses.asdict(settings)), repr(trouble.detail), settings.masked_database_url]
     assert [text for text in shown if "canary" in text] == []
     with pytest.raises(TypeError):
         pickle.dumps(settings.sign_in)

@@ -5,31 +5,44 @@ from pathlib import Path
 
 import pytest
 
-from console import payment_wiring
 from console.app import open_health
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
-from console.domain.outcomes import OutcomeClass
-from console.domain.payment_records import PaymentQuestion
-from console.providers.atom import Atom, AtomUrls
-from console.providers.atom_messages import Verification
-from console.providers.paypay import PRODUCTION_URL, STAGING_URL, PayPay
-from console.sandbox import Sandbox, credentials, start
-from console.services.desk import Desk
-from console.services.failpoints import Failpoints
-from console.settings import Settings, load_settings
-from console.store import migrate
-from console.store.documents import open_documents
-from console.store.engine import Database
-from console.store.spool import Spool
+from console.domain.payments import provider_registry
+from console.domain.payments.provider_messages import PaymentQuestion
+from console.domain.provider_outcome import OutcomeClass
+from console.providers.atom.client import Atom, AtomUrls
+from console.providers.atom.plugin import PLUGIN as ATOM_PLUGIN
+from console.providers.atom.plugin import make_merchant
+from console.providers.atom.plugin import make_urls as atom_urls
+from console.providers.atom.request_bodies import Verification
+from console.providers.paypay.client import PRODUCTION_URL, STAGING_URL, PayPay
+from console.providers.paypay.plugin import PLUGIN as PAYPAY_PLUGIN
+from console.sandbox import Sandbox, start_sandbox
+from console.sandbox.environment import credentials
+from console.services.process.context import ServiceContext
+from console.services.process.failpoints import Failpoints
+from console.services.refunds.late_outcomes import apply_refund_report
+from console.settings.settings import Settings, load_settings
+from console.store.database.engine import Database
+from console.store.documents.documents import open_documents
+from console.store.migrations import upgrade as migrate
+from console.store.spool.spool import Spool
+from console.wiring import providers as payment_wiring
 
 LOOPBACK = "http://127.0.0.1:8080"
 PAYPAY = {f"CONSOLE_SECRET_PAYPAY_{name}": "x" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")}
 ATOM_NAMES = (
-    "MERCH_ID", "PASSWORD", "REQUEST_KEY", "REQUEST_SALT", "RESPONSE_KEY", "RESPONSE_SALT", "REQUEST_HASH_KEY",
+    "MERCH_ID",
+    "PASSWORD",
+    "REQUEST_KEY",
+    "REQUEST_SALT",
+    "RESPONSE_KEY",
+    "RESPONSE_SALT",
+    "REQUEST_HASH_KEY",
     "RESPONSE_HASH_KEY",
-)  # fmt: skip
+)
 ATOM = {f"CONSOLE_SECRET_ATOM_{name}": "x" for name in ATOM_NAMES}
 
 
@@ -39,29 +52,39 @@ def settings(home: Path, profile: str = "", env: Mapping[str, str] | None = None
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def context(tmp_path: Path) -> Iterator[ServiceContext]:
     """A desk on an empty database; tests put their settings into it."""
     told = settings(tmp_path)
     database, spool = Database(told.database_url), Spool(tmp_path, cipher=None)
-    yield Desk(
-        settings=told, database=database, database_id=migrate.ensure(database)["database_id"], spool=spool,
-        documents=open_documents(told.documents_url, database), clock=SystemClock(), scale=TimeScale(1),
+    yield ServiceContext(
+        settings=told,
+        database=database,
+        database_id=migrate.ensure_schema(database)["database_id"],
+        spool=spool,
+        documents=open_documents(told.documents_url, database),
+        clock=SystemClock(),
+        scale=TimeScale(1),
         failpoints=Failpoints(None),
-    )  # fmt: skip
+        apply_refund_report=apply_refund_report,
+    )
     spool.close()
     database.close()
 
 
-def opened(desk: Desk, name: str, profile: str = "", env: Mapping[str, str] | None = None) -> PayPay | Atom:
-    desk.settings = settings(desk.settings.home, profile, env)
-    vendor = payment_wiring.open_vendor(desk, name)
+def opened(
+    context: ServiceContext, name: str, profile: str = "", env: Mapping[str, str] | None = None
+) -> PayPay | Atom:
+    context.settings = settings(context.settings.home, profile, env)
+    vendor = payment_wiring.open_vendor(context, name)
     assert isinstance(vendor, PayPay | Atom)
     return vendor
 
 
-def refusal(desk: Desk, name: str, profile: str = "", env: Mapping[str, str] | None = None) -> Mapping[str, object]:
+def refusal(
+    context: ServiceContext, name: str, profile: str = "", env: Mapping[str, str] | None = None
+) -> Mapping[str, object]:
     with pytest.raises(ConsoleError) as caught:
-        opened(desk, name, profile, env)
+        opened(context, name, profile, env)
     assert caught.value.code == "bad_profile"
     return caught.value.detail
 
@@ -69,15 +92,24 @@ def refusal(desk: Desk, name: str, profile: str = "", env: Mapping[str, str] | N
 def test_defaults_are_production_and_the_published_pace(tmp_path: Path) -> None:
     """Without a word: production, both refund at will, three calls a second and one a second."""
     told = settings(tmp_path)
-    assert (told.paypay.environment, told.paypay.repeated_refunds, told.paypay.spacing_seconds) == (
-        "production", True, 0.34,
-    )  # fmt: skip
-    assert (told.atom.environment, told.atom.verification, told.atom.amount_format) == (
-        "production", "v1", "two_decimals",
-    )  # fmt: skip
-    assert (told.atom.product, told.atom.account, told.atom.spacing_seconds) == ("NSE", "", 1.0)
+    own = told.provider_settings_of(PAYPAY_PLUGIN)
+    assert (own.environment, own.repeated_refunds, own.spacing_seconds) == (
+        "production",
+        True,
+        0.34,
+    )
+    atom = told.provider_settings_of(ATOM_PLUGIN)
+    assert (atom.environment, atom.verification, atom.amount_format) == (
+        "production",
+        "v1",
+        "two_decimals",
+    )
+    assert (atom.product, atom.account, atom.spacing_seconds) == ("NSE", "", 1.0)
     here = settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK, "CONSOLE_ATOM_URL": LOOPBACK})
-    assert (here.paypay.spacing_seconds, here.atom.spacing_seconds) == (0.0, 0.0)
+    assert (
+        here.provider_settings_of(PAYPAY_PLUGIN).spacing_seconds,
+        here.provider_settings_of(ATOM_PLUGIN).spacing_seconds,
+    ) == (0.0, 0.0)
 
 
 def test_a_whole_profile(tmp_path: Path) -> None:
@@ -101,16 +133,18 @@ def test_a_whole_profile(tmp_path: Path) -> None:
         refund_url = "https://c.example:8443/paynetz/refund"
         refund_status_url = "http://127.0.0.1:9/s"
         """,
+        {"CONSOLE_PROVIDER_HOSTS": "a.example,b.example,c.example"},
     )
-    assert (told.paypay.environment, told.paypay.repeated_refunds, told.paypay.spacing_seconds) == (
+    own = told.provider_settings_of(PAYPAY_PLUGIN)
+    assert (own.environment, own.repeated_refunds, own.spacing_seconds) == (
         "staging",
         False,
         2,
     )
-    own = told.atom
-    assert (own.environment, own.verification, own.amount_format) == ("uat", "v2", "shortest")
-    assert (own.product, own.account, own.spacing_seconds) == ("SHOP", "213232323", 0.5)
-    assert own.urls == {
+    atom = told.provider_settings_of(ATOM_PLUGIN)
+    assert (atom.environment, atom.verification, atom.amount_format) == ("uat", "v2", "shortest")
+    assert (atom.product, atom.account, atom.spacing_seconds) == ("SHOP", "213232323", 0.5)
+    assert atom.urls == {
         "auth": "https://a.example/otsv2/aipay/auth",
         "verification": "https://b.example/v",
         "refund": "https://c.example:8443/paynetz/refund",
@@ -138,54 +172,57 @@ def test_a_bad_value_names_its_key(tmp_path: Path, key: str, value: str) -> None
 
 def test_which_are_configured(tmp_path: Path) -> None:
     """A provider with neither a URL nor credentials is disabled."""
-    assert payment_wiring.configured(settings(tmp_path)) == ()
-    assert payment_wiring.configured(settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})) == ("paypay",)
-    assert payment_wiring.configured(settings(tmp_path, env=PAYPAY | ATOM)) == ("paypay", "atom")
-    assert payment_wiring.configured(settings(tmp_path, "[atom]\nenvironment = 'uat'\n")) == ()
+    assert payment_wiring.configured_providers(settings(tmp_path)) == ()
+    assert payment_wiring.configured_providers(settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})) == (
+        "paypay",
+    )
+    assert payment_wiring.configured_providers(settings(tmp_path, env=PAYPAY | ATOM)) == ("paypay", "atom")
+    assert payment_wiring.configured_providers(settings(tmp_path, "[atom]\nenvironment = 'uat'\n")) == ()
 
 
-def test_what_is_missing_is_named(desk: Desk) -> None:
+def test_what_is_missing_is_named(context: ServiceContext) -> None:
     """A disabled provider and a missing secret are refused by the name of what would help."""
-    for name in payment_wiring.NAMES:
-        detail = refusal(desk, name)
+    for name in provider_registry.provider_names():
+        detail = refusal(context, name)
         assert (detail["variable"], detail["problem"]) == (f"CONSOLE_{name.upper()}_URL", "provider_disabled")
     for secrets, name in ((PAYPAY, "paypay"), (ATOM, "atom")):
         for missing in secrets:
             env = {k: v for k, v in secrets.items() if k != missing} | {f"CONSOLE_{name.upper()}_URL": LOOPBACK}
-            assert refusal(desk, name, env=env) == {"variable": missing, "problem": "missing"}
+            assert refusal(context, name, env=env) == {"variable": missing, "problem": "missing"}
     with pytest.raises(ConsoleError) as caught:
-        opened(desk, "stripe")
+        opened(context, "stripe")
     assert caught.value.code == "not_found"
 
 
-def test_where_paypay_is(desk: Desk) -> None:
+def test_where_paypay_is(context: ServiceContext) -> None:
     """By its environment; a URL stands over it."""
-    assert paypay_url(opened(desk, "paypay", env=PAYPAY)) == PRODUCTION_URL
-    assert paypay_url(opened(desk, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY)) == STAGING_URL
-    assert paypay_url(opened(desk, "paypay", env=PAYPAY | {"CONSOLE_PAYPAY_URL": LOOPBACK})) == LOOPBACK
-    many = opened(desk, "paypay", env=PAYPAY).capabilities
+    assert paypay_url(opened(context, "paypay", env=PAYPAY)) == PRODUCTION_URL
+    assert paypay_url(opened(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY)) == STAGING_URL
+    assert paypay_url(opened(context, "paypay", env=PAYPAY | {"CONSOLE_PAYPAY_URL": LOOPBACK})) == LOOPBACK
+    many = opened(context, "paypay", env=PAYPAY).capabilities
     assert (many.repeated_refunds, many.most_refunds) == (True, 50)
-    one = opened(desk, "paypay", "[paypay]\nrepeated_refunds = false\n", PAYPAY).capabilities
+    one = opened(context, "paypay", "[paypay]\nrepeated_refunds = false\n", PAYPAY).capabilities
     assert (one.repeated_refunds, one.most_refunds) == (False, 1)
 
 
 def paypay_url(vendor: PayPay | Atom) -> str:
     assert isinstance(vendor, PayPay)
-    return vendor._line.config.base_url
+    return vendor._sender.config.base_url
 
 
 def test_where_atom_is(tmp_path: Path) -> None:
     """By environment and form; a call's own address over it; another origin over both, paths kept."""
 
     def urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
-        told = settings(tmp_path, profile, ATOM | dict(env or {}))
-        return payment_wiring._urls(told, payment_wiring._merchant(told))
+        told = settings(tmp_path, profile, ATOM | {"CONSOLE_PROVIDER_HOSTS": "a.example"} | dict(env or {}))
+        own = told.provider_settings_of(ATOM_PLUGIN)
+        return atom_urls(own, make_merchant(own, told.secrets_of("atom")), told.provider_url("atom"))
 
-    assert urls("") == AtomUrls.production()
-    assert urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.uat(Verification.V2)
+    assert urls("") == AtomUrls.for_production()
+    assert urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.for_uat(Verification.V2)
     own = "[atom]\nauth_url='https://a.example/otsv2/aipay/auth'\n"
     assert urls(own).auth == "https://a.example/otsv2/aipay/auth"
-    assert urls(own).refund == AtomUrls.production().refund
+    assert urls(own).refund == AtomUrls.for_production().refund
     here = urls(own, {"CONSOLE_ATOM_URL": LOOPBACK})
     assert here.auth == f"{LOOPBACK}/otsv2/aipay/auth"
     assert here.refund_status == f"{LOOPBACK}/ots/payment/status"
@@ -193,27 +230,27 @@ def test_where_atom_is(tmp_path: Path) -> None:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with start() as running:
+    with start_sandbox() as running:
         yield running
 
 
-def test_both_are_opened_by_the_documented_variables(desk: Desk, sandbox: Sandbox) -> None:
+def test_both_are_opened_by_the_documented_variables(context: ServiceContext, sandbox: Sandbox) -> None:
     """What the sandbox's page says to export is all that is needed."""
     env = {"CONSOLE_PAYPAY_URL": sandbox.url, "CONSOLE_ATOM_URL": sandbox.url}
     names = [f"ATOM_{name}" for name in ATOM_NAMES] + ["PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID"]
     env |= {f"CONSOLE_SECRET_{name}": getattr(credentials, name) for name in names}
-    for name in payment_wiring.NAMES:
-        sandbox.control.money.know(name, "ORD-1", 3300)
-        vendor = opened(desk, name, env=env)
-        asked = PaymentQuestion("ORD-1", amount=Money(3300, vendor.capabilities.currency), begun_at=desk.now())
-        assert vendor.payment(asked).kind is OutcomeClass.SUCCEEDED
+    for name in provider_registry.provider_names():
+        sandbox.control.payments_control.register_payment(name, "ORD-1", 3300)
+        vendor = opened(context, name, env=env)
+        asked = PaymentQuestion("ORD-1", amount=Money(3300, vendor.capabilities.currency), begun_at=context.now())
+        assert vendor.read_payment(asked).kind is OutcomeClass.SUCCEEDED
 
 
 def test_doctor_names_what_a_gateway_lacks(tmp_path: Path) -> None:
     """Not set up is no fault; set up without a secret is one, with its name."""
 
     def found(env: Mapping[str, str]) -> dict[str, tuple[bool, str, object]]:
-        looked = open_health(settings(tmp_path, env=env)).doctor()
+        looked = open_health(settings(tmp_path, env=env)).run_all_checks()
         return {one.name: (one.ok, one.message, one.facts.get("missing")) for one in looked}
 
     assert found({})["paypay"] == (True, "doctor.gateway.off", None)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.secret_store import Keyring
-from console.settings import Settings, load_settings
+from console.settings.secrets import Keyring
+from console.settings.settings import Settings, load_settings
 from tests.support.keyrings import DrawerKeyring, LockedKeyring
 
 CANARY = "canary-7f3d2a1b9c8e"
@@ -65,12 +65,12 @@ def test_nothing_that_prints_or_copies_settings_shows_one(
         logging.getLogger("test").info("%s %r", settings, settings)
     shown = [
         repr(settings), str(settings), f"{settings}", repr(settings.secrets), str(settings.secrets),
-        repr(dataclasses.asdict(settings)), repr(dataclasses.astuple(settings)), settings.database_shown,
+        repr(dataclasses.asdict(settings)), repr(dataclasses.astuple(settings)), settings.masked_database_url,
         json.dumps(dataclasses.asdict(settings), default=str), repr(copy.deepcopy(settings)), caplog.text,
         repr(dataclasses.replace(settings, operator="op-b")),
     ]  # fmt: skip
     assert [text for text in shown if CANARY in text] == []
-    assert settings.database_shown == "mysql+pymysql://op-a:***@db.example/console"
+    assert settings.masked_database_url == "mysql+pymysql://op-a:***@db.example/console"
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -110,8 +110,8 @@ def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
 def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) -> None:
     """With a switch for tests on, real credentials that lie in the keyring enable nothing."""
     keyring = DrawerKeyring({"PAYPAY_API_KEY": "x", "PAYPAY_API_SECRET": "y", "PAYPAY_MERCHANT_ID": "z"})
-    assert with_keyring(env, keyring).enabled("paypay")
-    assert not with_keyring(env | {"CONSOLE_TIME_SCALE": "20"}, keyring).enabled("paypay")
+    assert with_keyring(env, keyring).is_enabled("paypay")
+    assert not with_keyring(env | {"CONSOLE_TIME_SCALE": "20"}, keyring).is_enabled("paypay")
 
 
 def test_a_name_is_a_name(env: dict[str, str]) -> None:
@@ -184,7 +184,7 @@ def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_pat
 def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
     """A configured fail, null or plain-file backend is passed over: clear refusal, nothing in the clear."""
     code = (
-        "from console.settings import Settings\n"
+        "from console.settings.settings import Settings\n"
         "from console.domain.errors import ConsoleError\n"
         "try: print(Settings.load().store_key())\n"
         "except ConsoleError as error: print(error.code, error.detail['problem'])\n"
@@ -193,7 +193,7 @@ def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
         "CONSOLE_HOME": str(tmp_path),
         "HOME": str(tmp_path),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "PYTHONPATH": str(Path(__file__).parent.parent.parent),
     }
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert run.stdout.split() == ["bad_profile", "store_key_missing"]

@@ -1,5 +1,6 @@
 """What a desk is told: forms, defaults, order of sources, and switches that stay off real money."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.settings import Settings, load_settings
+from console.providers.paypay.plugin import PLUGIN as PAYPAY
+from console.settings.settings import Settings, load_settings
 
 LOOPBACK = "http://127.0.0.1:8080"
 
@@ -32,7 +34,7 @@ def test_an_empty_home_is_enough(env: dict[str, str], tmp_path: Path) -> None:
     assert settings.database_path == tmp_path / "console.db"
     assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
     assert settings.documents_url == f"file://{tmp_path}/documents"
-    assert (settings.operator, settings.clients, settings.alarmbox_url, settings.redis_url) == (None,) * 4
+    assert (settings.operator, settings.clients, settings.provider_url("alarmbox"), settings.redis_url) == (None,) * 4
     assert (settings.time_scale, settings.leases, settings.failpoint) == (1.0, True, None)
     assert settings.environment_word == "production"
     assert list(tmp_path.iterdir()) == []
@@ -48,7 +50,7 @@ def test_without_a_home_the_folder_is_the_systems(monkeypatch: pytest.MonkeyPatc
 def test_importing_settings_costs_no_library() -> None:
     """Importing settings brings in no database, HTTP, keyring or window library."""
     heavy = {"sqlalchemy", "requests", "keyring", "PySide6", "platformdirs", "cryptography", "sqlite3"}
-    code = f"import sys, console.settings; print(sorted({heavy!r} & set(sys.modules)))"
+    code = f"import sys, console.settings.settings; print(sorted({heavy!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 
@@ -85,17 +87,115 @@ def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
         paypay_webhook_sources = ["192.0.2.0/24", "2001:db8::/32"]
         """
     )
-    settings = Settings.load(env)
+    settings = Settings.load(env | {"CONSOLE_PROVIDER_HOSTS": "PayPay.example, atom.example"})
     assert settings.database_path == tmp_path / "other.db"
     assert settings.documents_url == f"file://{tmp_path}/papers"
     assert settings.redis_url == "redis://127.0.0.1:6379/0"
     assert settings.environment_word == "test"
-    assert (settings.alarmbox_url, settings.alarmbox_find_purchases) == (LOOPBACK, True)
+    assert (settings.provider_url("alarmbox"), settings.alarmbox_find_purchases) == (LOOPBACK, True)
     assert (settings.alarmbox_spacing_seconds, settings.alarmbox_test_account) == (0.5, True)
-    assert (settings.paypay_url, settings.atom_url) == ("https://paypay.example", "https://atom.example:8443")
+    assert (settings.provider_url("paypay"), settings.provider_url("atom")) == (
+        "https://paypay.example",
+        "https://atom.example:8443",
+    )
     assert (settings.receiver_bind, settings.receiver_port) == ("::1", 9000)
     assert settings.receiver_trusted_proxies == ("10.0.0.0/8",)
-    assert settings.paypay_webhook_sources == ("192.0.2.0/24", "2001:db8::/32")
+    assert settings.provider_settings_of(PAYPAY).webhook_sources == ("192.0.2.0/24", "2001:db8::/32")
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o622, 0o606, 0o664, 0o620, 0o602, 0o777])
+def test_a_profile_that_others_may_write_is_not_believed(env: dict[str, str], tmp_path: Path, mode: int) -> None:
+    """Nor one in a folder where others may replace it; the command that is told mends it."""
+    file = tmp_path / "profile.toml"
+    file.write_text('language = "ja"\n')
+    both = ((file, "writable_by_others", 0o600), (tmp_path, "folder_writable_by_others", 0o755))
+    for place, problem, mended in both:
+        place.chmod(mode | (0o700 if place is tmp_path else 0))
+        detail = refusal(env)
+        assert (detail["problem"], detail["file"]) == (problem, str(file))
+        place.chmod(mended)
+        assert Settings.load(env).language == "ja"
+
+
+def test_somebody_elses_profile_is_not_believed(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner may write it at any time; the system's administrator may do everything anyhow."""
+    file = tmp_path / "profile.toml"
+    file.write_text('language = "ja"\n')
+    monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 7)
+    if file.stat().st_uid == 0:
+        assert Settings.load(env).language == "ja"
+    else:
+        assert refusal(env)["problem"] == "writable_by_others"
+
+
+HOSTS = (
+    ("alarmbox.url", "https://evil.example"),
+    ("alarmbox.url", "https://api.alarmbox.jp.evil.example"),
+    ("alarmbox.url", "https://apigw.paypay.ne.jp"),
+    ("paypay.url", "https://xapigw.paypay.ne.jp"),
+    ("paypay.url", "https://8.8.8.8"),
+    ("atom.url", "https://api.alarmbox.jp"),
+    ("atom.auth_url", "https://evil.example/x"),
+    ("atom.refund_status_url", "https://payment1.atomtech.in.x/a"),
+    ("paypay.recon_hosts", "https://evil.example"),
+    ("paypay.recon_hosts", "https://evilpaypay.ne.jp"),
+    ("paypay.recon_hosts", "https://a.paypay.ne.jp,https://evil.example"),
+)
+
+
+@pytest.mark.parametrize(("key", "url"), HOSTS)
+def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
+    """Credentials go there, or what comes from there is believed: only the environment may name another host."""
+    section, _, name = key.partition(".")
+    (tmp_path / "profile.toml").write_text(f'[{section}]\n{name} = "{url}"\n')
+    detail = refusal(env)
+    assert (detail["variable"], detail["problem"]) == (key, "host_unknown")
+    allowed = {"CONSOLE_PROVIDER_HOSTS": str(detail["host"])}
+    assert Settings.load(env | allowed).home == tmp_path
+    variable = f"CONSOLE_{section.upper()}_URL"
+    (tmp_path / "profile.toml").unlink()
+    if name == "url":
+        assert Settings.load(env | {variable: url}).provider_url(section) == url
+
+
+@pytest.mark.parametrize(
+    ("section", "url"),
+    [
+        ("alarmbox", "https://API.alarmbox.jp"),
+        ("paypay", "https://apigw.stg.paypay.ne.jp:443"),
+        ("atom", "https://caller.atomtech.in"),
+        ("alarmbox", LOOPBACK),
+        ("paypay", "http://[::1]:8"),
+    ],
+)
+def test_a_file_names_the_providers_own_hosts(env: dict[str, str], tmp_path: Path, section: str, url: str) -> None:
+    """Of every environment, and this machine."""
+    (tmp_path / "profile.toml").write_text(f'[{section}]\nurl = "{url}"\n')
+    assert Settings.load(env).provider_url(section) is not None
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("database_url", "mysql+pymysql://op-a:canary@127.0.0.1/books"),
+        ("database_url", "mysql+pymysql://op-a:can%40ry@db.example:3306/books?ssl_ca=/ca.pem"),
+        ("database_url", "mysql+pymysql://op-a:can/ary@db.example/books"),
+        ("database_url", "mysql+pymysql://:canary@db.example/books"),
+        ("database_url", "mysql+pymysql://op-a@db.example/books?password=canary"),
+        ("database_url", "mysql+pymysql://op-a@db.example/books?ssl_ca=/ca.pem&ssl_key_password=canary"),
+        ("redis_url", "redis://:canary@127.0.0.1:6379/0"),
+        ("redis_url", "rediss://me:canary@cache.example/0"),
+    ],
+)
+def test_a_file_holds_no_password(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
+    """It is refused, and not repeated; the environment may give the same address."""
+    (tmp_path / "profile.toml").write_text(f'{key} = "{url}"\n')
+    env = {name: text for name, text in env.items() if name != "CONSOLE_DATABASE_URL"}
+    detail = refusal(env)
+    assert (detail["variable"], detail["problem"]) == (key, "password_in_file")
+    assert "canary" not in str(detail)
 
 
 BROKEN_PROFILES = {
@@ -157,6 +257,7 @@ BAD_VALUES = [
     ("CONSOLE_LEASES", "no"), ("CONSOLE_TEST_NUMBERS", "yes"), ("CONSOLE_ALARMBOX_FIND_PURCHASES", "true"),
     ("CONSOLE_FAILPOINT", "before_send"), ("CONSOLE_FAILPOINT", "before_send:0:kill"),
     ("CONSOLE_FAILPOINT", "before_send:1:explode"), ("CONSOLE_FAILPOINT", "before_send:１:kill"),
+    ("CONSOLE_FAILPOINT", "before_sending:1:kill"), ("CONSOLE_FAILPOINT", "afterwards:2:hang"),
     ("CONSOLE_RECEIVER_PORT", "65536"), ("CONSOLE_RECEIVER_PORT", "80.0"), ("CONSOLE_RECEIVER_BIND", "localhost"),
     ("CONSOLE_RECEIVER_TRUSTED_PROXIES", "10.0.0.1/8"), ("CONSOLE_PAYPAY_WEBHOOK_SOURCES", "everyone"),
     ("CONSOLE_REFUND_COOLING_OFF_SECONDS", "-1"), ("CONSOLE_REDIS_URL", "127.0.0.1"),
@@ -182,13 +283,23 @@ def test_a_bad_value_names_its_variable_and_not_itself(env: dict[str, str], vari
     assert "canary" not in repr(detail)
 
 
+def test_what_is_no_redis_is_not_told_to_be_https(env: dict[str, str]) -> None:
+    """Its own problem, with a sentence about Redis."""
+    assert refusal(env | {"CONSOLE_REDIS_URL": "127.0.0.1:6379"})["problem"] == "redis_form"
+
+
 @pytest.mark.parametrize(
     "url",
     [
-        "redis://127.0.0.1", "redis://:pw@[::1]:6379/2", "redis://localhost:6379", "rediss://u:p%40@cache.example:6380/0",
-        "rediss://10.0.0.5/1?ssl_ca_certs=/etc/ca.pem", "unix:///run/redis.sock?db=1", "unix://:pw@/run/redis.sock",
+        "redis://127.0.0.1",
+        "redis://:pw@[::1]:6379/2",
+        "redis://localhost:6379",
+        "rediss://u:p%40@cache.example:6380/0",
+        "rediss://10.0.0.5/1?ssl_ca_certs=/etc/ca.pem",
+        "unix:///run/redis.sock?db=1",
+        "unix://:pw@/run/redis.sock",
     ],
-)  # fmt: skip
+)
 def test_where_redis_may_be(env: dict[str, str], url: str) -> None:
     """On this machine in any way, elsewhere with TLS."""
     assert Settings.load(env | {"CONSOLE_REDIS_URL": url}).redis_url == url
@@ -273,14 +384,14 @@ def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], swit
 def test_switches_are_free_on_this_machine(env: dict[str, str], url: str) -> None:
     """With providers on loopback every switch may be on, credentials or not."""
     given = {"CONSOLE_ALARMBOX_URL": url, "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "id"}
-    assert set(Settings.load(env | given | SWITCHES).switches) == set(SWITCHES)
+    assert set(Settings.load(env | given | SWITCHES).active_switches) == set(SWITCHES)
 
 
 def test_switches_that_change_nothing_are_no_switches(env: dict[str, str]) -> None:
     """A scale of 1 and leases that are on may be said aloud beside a real provider."""
     said = {"CONSOLE_TIME_SCALE": "1", "CONSOLE_LEASES": "on", "CONSOLE_TEST_NUMBERS": "0"}
     settings = Settings.load(env | ABROAD["a provider's URL elsewhere"] | said)
-    assert settings.switches == ()
+    assert settings.active_switches == ()
     assert settings.environment_word == "production"
 
 
@@ -355,16 +466,16 @@ def test_provider_urls(env: dict[str, str], text: str, origin: str | None) -> No
     if origin is None:
         assert refusal(given)["variable"] == "CONSOLE_ALARMBOX_URL"
     else:
-        assert Settings.load(given).alarmbox_url == origin
+        assert Settings.load(given).provider_url("alarmbox") == origin
 
 
 def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> None:
     """Neither a URL nor credentials: disabled."""
     without = load_settings(env, keyring=lambda: None)
-    assert not any(map(without.enabled, ("alarmbox", "paypay", "atom")))
+    assert not any(map(without.is_enabled, ("alarmbox", "paypay", "atom")))
     secrets = {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "a", "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": "b"}
-    assert load_settings(env | secrets, keyring=lambda: None).enabled("alarmbox")
-    assert load_settings(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}, keyring=lambda: None).enabled("alarmbox")
+    assert load_settings(env | secrets, keyring=lambda: None).is_enabled("alarmbox")
+    assert load_settings(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}, keyring=lambda: None).is_enabled("alarmbox")
 
 
 @pytest.mark.parametrize("name", ["p%20q", "50%", "a b#c", "デスク", *(["who?"] if sys.platform != "win32" else [])])

@@ -14,7 +14,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
-from console.views.collector import Collector
+from console.views.app.garbage_collection import GarbageCollectionTimer
 from tests.shots.bulk_scenes import BULK
 from tests.shots.money_scenes import MONEY
 from tests.shots.reconcile_scenes import RECONCILE
@@ -41,7 +41,7 @@ def main() -> int:
     asked = options.parse_args()
     qInstallMessageHandler(_quiet)
     app = QApplication(sys.argv[:1])
-    collector = Collector(app)
+    collector = GarbageCollectionTimer(app)
     for sight in SIGHTS[:1] if asked.quick else SIGHTS:
         shoot(sight, asked.into, asked.only)
     collector.stop()

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from console.domain.bulk_records import Chosen
+from console.domain.bulk.records import ChosenRecord
 from console.domain.records import CreditCheck
-from console.domain.worker_records import BulkAction, BulkRun
-from console.views.dialogs.bulk import BulkDialog
-from console.views.dialogs.unfinished import open_unfinished
-from console.views.pages.queues import QueuesPage
-from console.views.routes import QueuesRoute
+from console.domain.tasks.records import BulkAction, BulkRun
+from console.views.app.unfinished_dialog import open_unfinished
+from console.views.bulk.dialog import BulkDialog
+from console.views.queues.page import QueuesPage
+from console.views.runtime.routes import QueuesRoute
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
 
@@ -37,27 +37,27 @@ def choosing(stage: Stage) -> None:
 def planning(stage: Stage) -> None:
     """The dry run, of all and of the first few; one in which nothing can be done; the words of a note."""
     page = _queue(stage, "unknown")
-    others = [item.item.record.id for item in page.rows.here() if item.item.record.id % 5 == 0]
-    with stage.desk.console.acting("lead-b"):
+    others = [item.item.record.id for item in page.row_model.loaded_rows() if item.item.record.id % 5 == 0]
+    with stage.desk.console.acting_as("lead-b"):
         for id in others[1:4]:
             stage.desk.console.recovery.take(KIND, id)
     page.choice.choose_all()
-    page.hands.do_to_all(BulkAction.PROBE)
+    page.queue_acts.begin_bulk_run(BulkAction.PROBE)
     dialog = _planned(stage)
     stage.shoot("bulk-plan")
     assert dialog.plan is not None
-    dialog.plan.how_many.setCurrentIndex(2)
+    dialog.plan.size_choice.setCurrentIndex(2)
     stage.shoot("bulk-plan-first")
     dialog.reject()
-    page.hands.do_to_all(BulkAction.REFETCH)
+    page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
     _planned(stage)
     stage.shoot("bulk-plan-nothing")
     stage.find(BulkDialog).reject()
-    page.hands.do_to_all(BulkAction.NOTE)
+    page.queue_acts.begin_bulk_run(BulkAction.NOTE)
     dialog = stage.find(BulkDialog)
     stage.shoot("bulk-note")
-    assert dialog.words is not None
-    dialog.words.edit.setPlainText("AlarmBox へ電話で確認中。折り返し待ち。")  # type: ignore[union-attr]  # an area
+    assert dialog.words_field is not None
+    dialog.words_field.edit.setPlainText("AlarmBox へ電話で確認中。折り返し待ち。")  # type: ignore[union-attr]  # an area
     stage.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     _planned(stage)
@@ -70,20 +70,20 @@ def running(stage: Stage) -> None:
     """Under way, with a provider that hangs; its end; the rows that were not done; stopped, and paused."""
     page = _queue(stage, "unknown")
     page.choice.choose_all()
-    page.hands.do_to_all(BulkAction.PROBE)
+    page.queue_acts.begin_bulk_run(BulkAction.PROBE)
     dialog = _planned(stage)
     assert dialog.plan is not None
-    dialog.plan.how_many.setCurrentIndex(3)
+    dialog.plan.size_choice.setCurrentIndex(3)
     stage.until(dialog.act_button.isEnabled)
-    stage.desk.sandbox.control.fault("hang", times="always")
+    stage.desk.sandbox.control.add_fault("hang", times="always")
     dialog.act_button.click()
-    stage.until(lambda: stage.desk.sandbox.control.state()["held"] != [])
+    stage.until(lambda: stage.desk.sandbox.control.read_state()["held"] != [])
     stage.until(lambda: dialog.outcome is not None and dialog.act_button.isEnabled())
     stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
     stage.shoot("bulk-running")
     del stage.opening.runner.is_idle
     stage.desk.sandbox.control.clear_faults()
-    stage.desk.sandbox.control.release()
+    stage.desk.sandbox.control.release_calls()
     stage.until(lambda: not dialog.is_running_here)
     stage.until(lambda: dialog.run is not None and dialog.run.state != "running")
     stage.shoot("bulk-stopped")
@@ -97,7 +97,7 @@ def unfinished(stage: Stage) -> None:
     """Runs of every state, who holds what, and what is begun."""
     _runs(stage)
     dialog = open_unfinished(stage.frame)
-    for name in dialog.NAMES:
+    for name in dialog.TAB_NAMES:
         dialog.show_tab(name)
         stage.shoot(f"unfinished-{name}")
     dialog.reject()
@@ -107,7 +107,7 @@ def _runs(stage: Stage) -> list[BulkRun]:
     console = stage.desk.console
     items = console.recovery.queue("unknown", 20).items
     checks = [item.record for item in items if isinstance(item.record, CreditCheck)]
-    chosen = [Chosen(KIND, check.id, check.version) for check in checks]
+    chosen = [ChosenRecord(KIND, check.id, check.version) for check in checks]
     done = console.bulk.run(console.bulk.freeze("take", chosen[:3]).id)
     stopped = console.bulk.run(console.bulk.freeze("take", chosen[3:9]).id, 2)
     return [done, stopped, console.bulk.freeze("probe", chosen)]
@@ -116,7 +116,7 @@ def _runs(stage: Stage) -> list[BulkRun]:
 def _queue(stage: Stage, name: str) -> QueuesPage:
     stage.go(QueuesRoute(name))
     page = stage.find(QueuesPage)
-    stage.until(lambda: page.table.current is not None)
+    stage.until(lambda: page.table.current_item is not None)
     return page
 
 
@@ -127,5 +127,8 @@ def _planned(stage: Stage) -> BulkDialog:
 
 
 BULK: Mapping[str, Scene] = {
-    "choosing": choosing, "planning": planning, "running": running, "unfinished": unfinished,
-}  # fmt: skip
+    "choosing": choosing,
+    "planning": planning,
+    "running": running,
+    "unfinished": unfinished,
+}

@@ -5,22 +5,22 @@ from datetime import timedelta
 
 from PySide6.QtTest import QTest
 
-from console.domain.payment_results import RefundView
-from console.services import timed_out
-from console.services.alerting import AlertRules
-from console.services.desk import WORKER, acting
-from console.store import sagas
-from console.store.engine import Transaction
-from console.views.dialogs.acknowledge import AcknowledgeDialog
-from console.views.dialogs.decide import ApproveDialog, DeclineDialog
-from console.views.dialogs.refund import RefundDialog
-from console.views.dialogs.resolve_money import ResolveMoneyDialog
-from console.views.pages.alerts import AlertsPage
-from console.views.pages.approvals import ApprovalsPage
-from console.views.pages.order import OrderPage
-from console.views.pages.payment import PaymentPage
-from console.views.pages.refund import RefundPage
-from console.views.routes import (
+from console.domain.payments.service_results import RefundView
+from console.services.alerts.evaluate import AlertRules
+from console.services.payments import timeout_start as timed_out
+from console.services.process.context import WORKER, act_as
+from console.store.database.engine import Transaction
+from console.store.tasks import sagas
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.page import AlertsPage
+from console.views.approvals.page import ApprovalsPage
+from console.views.money.order_page import OrderPage
+from console.views.money.payment_page import PaymentPage
+from console.views.money.refund_page import RefundPage
+from console.views.records.resolve_money_dialog import ResolveMoneyDialog
+from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog
+from console.views.refunds.request_dialog import RefundDialog
+from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     LookupRoute,
@@ -75,15 +75,15 @@ def orders(stage: Stage) -> None:
 
 def _time_over(stage: Stage, payment_id: int) -> None:
     """Its time has passed, and the gateway can't be reached."""
-    desk = stage.desk.console._desk
+    context = stage.desk.console._context
 
     def begin(tx: Transaction) -> None:
-        now = desk.now()
-        saga = sagas.start(tx.conn, timed_out.KIND, "payment", payment_id, timed_out.ASK, {}, now)
+        now = context.now()
+        saga = sagas.start_saga(tx.conn, timed_out.KIND, "payment", payment_id, timed_out.ASK, {}, now)
         if saga is not None:
-            sagas.postpone(tx.conn, saga, now, now + timedelta(minutes=5), "provider_unreachable")
+            sagas.postpone_step(tx.conn, saga, now, now + timedelta(minutes=5), "provider_unreachable")
 
-    desk.write(begin)
+    context.write(begin)
 
 
 def refunds(stage: Stage) -> None:
@@ -108,14 +108,14 @@ def refund_dialog(stage: Stage) -> None:
     payment = stage.desk.paid("complete")[-1]
     stage.go(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
-    page.act("refund")
+    page.act_on_record("refund")
     dialog = stage.find(RefundDialog)
     stage.shoot("dialog-refund-begin")
     dialog.probe_button.click()
-    stage.until(lambda: not dialog.is_old)
+    stage.until(lambda: not dialog.is_answer_old)
     dialog.form.amount_edit.setText("999999999")
     stage.shoot("dialog-refund-too-much")
-    dialog.form.amount_edit.setText(str(max(1, payment.minor // 2)) if payment.currency == "JPY" else "1.00")
+    dialog.form.amount_edit.setText(str(max(1, payment.amount_minor // 2)) if payment.currency == "JPY" else "1.00")
     dialog.form.reason.setCurrentIndex(0)
     dialog.form.words_edit.setText("同じ品を 2 回注文。1 点分のみ返金")
     dialog.form.ticket_edit.setText("T-88213")
@@ -128,22 +128,22 @@ def refund_dialog(stage: Stage) -> None:
     dialog.act_button.click()
     stage.shoot("dialog-refund-review")
     dialog.act_button.click()
-    stage.until(lambda: not dialog.busy)
+    stage.until(lambda: not dialog.is_busy)
     stage.shoot("dialog-refund-asked")
     dialog.cancel_button.click()
     stage.settle()
-    page.act("refund")
+    page.act_on_record("refund")
     stage.shoot("dialog-refund-off")
     stage.find(RefundDialog).reject()
 
 
 def approvals(stage: Stage) -> None:
-    seat = stage.opening.seat
-    seat.become("lead-b")
+    context = stage.opening.context
+    context.change_operator("lead-b")
     stage.go(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
     stage.shoot("approvals")
-    page.probe()
+    page.probe_payment()
     stage.settle()
     bar = page.view.verticalScrollBar()
     bar.setValue(bar.maximum())
@@ -156,7 +156,7 @@ def approvals(stage: Stage) -> None:
         stage.shoot(f"dialog-{kind}")
         dialog.reject()
         stage.settle()
-    seat.become("op-a")
+    context.change_operator("op-a")
     stage.settle()
     stage.shoot("approvals-own")
 
@@ -165,33 +165,38 @@ def resolve_money(stage: Stage) -> None:
     payment = stage.desk.paid("refund_unknown")[-1]
     stage.go(RefundRoute(stage.desk.console.payments.show(payment.id).refunds[0].id))
     page = stage.find(RefundPage)
-    page.act("resolve")
+    page.act_on_record("resolve")
     dialog = stage.find(ResolveMoneyDialog)
     dialog.form.kinds["file"].setChecked(True)
     dialog.form.file.edit.setText("atom-refund-1120.png")  # type: ignore[union-attr]  # a line
     dialog.form.outcomes["completed"].setChecked(True)
-    dialog.form.done_as.edit.setText("1519")  # type: ignore[union-attr]  # a line
+    dialog.form.completed_number.edit.setText("1519")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve-refund")
     dialog.reject()
 
 
 def alerts(stage: Stage) -> None:
-    with acting(WORKER):
-        AlertRules(stage.desk.console._desk).run()
+    with act_as(WORKER):
+        AlertRules(stage.desk.console._context).run()
     stage.go(AlertsRoute())
     stage.shoot("alerts")
     page = stage.find(AlertsPage)
-    page.acknowledge()
+    page.acknowledge_current()
     dialog = stage.find(AcknowledgeDialog)
-    dialog.words.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
+    dialog.reason_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
     stage.shoot("dialog-acknowledge")
     dialog.reject()
 
 
 MONEY: Mapping[str, Scene] = {
     "alerts": alerts,
-    "payments": payments, "payment_tabs": payment_tabs, "orders": orders, "refunds": refunds,
-    "money_lists": money_lists, "refund_dialog": refund_dialog, "approvals": approvals,
+    "payments": payments,
+    "payment_tabs": payment_tabs,
+    "orders": orders,
+    "refunds": refunds,
+    "money_lists": money_lists,
+    "refund_dialog": refund_dialog,
+    "approvals": approvals,
     "resolve_money": resolve_money,
-}  # fmt: skip
+}

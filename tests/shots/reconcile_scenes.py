@@ -3,35 +3,36 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from console import demo_reconcile
-from console.demo import SEED
-from console.domain.dates import JST
-from console.store import leases, reconciliations
-from console.store.engine import Transaction
-from console.store.leases import Holder
-from console.views.dialogs.reconcile import ReconcileDialog
-from console.views.pages.reconcile import ReconcilePage
-from console.views.routes import ReconcileRoute, ReconcileRunsRoute
+from console.cli.demo import SAMPLE_SEED
+from console.demo import reconciliation as demo_reconcile
+from console.domain.calendar_days import JST
+from console.store.database.engine import Transaction
+from console.store.operations import leases
+from console.store.operations.leases import Holder
+from console.store.reconciliation import runs as reconciliations
+from console.views.reconciliation.dialog import ReconcileDialog
+from console.views.reconciliation.page import ReconcilePage
+from console.views.runtime.routes import ReconcileRoute, ReconcileRunsRoute
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
 
 
 def reconcile(stage: Stage) -> None:
     """Nothing yet; beginning one; its result; every part; broken off, running, failed; who may not."""
-    seat = stage.opening.seat
+    context = stage.opening.context
     stage.go(ReconcileRoute())
     stage.shoot("reconcile-never")
     stage.go(ReconcileRunsRoute())
     stage.shoot("reconcile-runs-never")
-    now = seat.now()
-    demo_reconcile.history(stage.desk.console, stage.desk.sandbox, SEED, now, "op-a")
+    now = context.now()
+    demo_reconcile.prepare_days(stage.desk.console, stage.desk.sandbox, SAMPLE_SEED, now, "op-a")
     _begin(stage)
-    stage.go(ReconcileRoute(stage.desk.console.reconciliation.views.runs("paypay").items[0].id))
+    stage.go(ReconcileRoute(stage.desk.console.reconciliation.views.list_runs("paypay").items[0].id))
     page = stage.find(ReconcilePage)
-    stage.until(lambda: page.table.current is not None)
+    stage.until(lambda: page.table.current_item is not None)
     for row in range(page.rows.rowCount()):
         page.table.go_to(row)
-        if page.current is not None and page.current.action == "probe":
+        if page.current_difference is not None and page.current_difference.action == "probe":
             break
     stage.shoot("reconcile")
     for number, part in enumerate(("differ", "only_ours", "only_theirs", "refused"), 1):
@@ -39,10 +40,10 @@ def reconcile(stage: Stage) -> None:
         stage.shoot(f"reconcile-{part}")
     page.tabs.setCurrentIndex(0)
     _others(stage)
-    seat.become("aud-e")
+    context.change_operator("aud-e")
     stage.go(ReconcileRoute())
     stage.shoot("reconcile-auditor")
-    seat.become("op-a")
+    context.change_operator("op-a")
 
 
 def _begin(stage: Stage) -> None:
@@ -52,14 +53,14 @@ def _begin(stage: Stage) -> None:
     dialog = stage.find(ReconcileDialog)
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-reconcile")
-    dialog.last.edit.setText("2026-13-01")  # type: ignore[union-attr]  # a line
-    dialog._edited()
+    dialog.last_day_field.edit.setText("2026-13-01")  # type: ignore[union-attr]  # a line
+    dialog._check_days()
     stage.shoot("dialog-reconcile-wrong-day")
-    dialog.last.edit.setText(dialog.first.text())  # type: ignore[union-attr]
-    dialog._edited()
-    dialog.dry.setChecked(True)
+    dialog.last_day_field.edit.setText(dialog.first_day_field.text())  # type: ignore[union-attr]
+    dialog._check_days()
+    dialog.dry_run_box.setChecked(True)
     dialog.act_button.click()
-    stage.until(lambda: not dialog.busy)
+    stage.until(lambda: not dialog.is_busy)
     stage.shoot("dialog-reconcile-dry")
     dialog.reject()
     stage.settle()
@@ -67,7 +68,7 @@ def _begin(stage: Stage) -> None:
     dialog = stage.find(ReconcileDialog)
     stage.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
-    stage.until(lambda: not dialog.busy)
+    stage.until(lambda: not dialog.is_busy)
     stage.shoot("dialog-reconcile-done")
     dialog.reject()
     stage.settle()
@@ -75,26 +76,26 @@ def _begin(stage: Stage) -> None:
 
 def _others(stage: Stage) -> None:
     """Runs as they stand when something went wrong, or goes on elsewhere."""
-    desk = stage.desk.console._desk
-    now = desk.now()
+    context = stage.desk.console._context
+    now = context.now()
 
     def begin(tx: Transaction, back: int) -> reconciliations.Run:
         day = now.astimezone(JST).date() - timedelta(days=back)
-        run_id = reconciliations.open(tx.conn, "paypay", day, day, "lead-b", now)
+        run_id = reconciliations.open_run(tx.conn, "paypay", day, day, "lead-b", now)
         run = reconciliations.find(tx.conn, run_id)
         assert run is not None
-        return reconciliations.save(tx.conn, run, now, matched=1_204, position="x")
+        return reconciliations.save_progress(tx.conn, run, now, matched=1_204, position="x")
 
-    broken = desk.write(lambda tx: begin(tx, 3))
+    broken = context.write(lambda tx: begin(tx, 3))
     stage.go(ReconcileRoute(broken.id))
     stage.shoot("reconcile-broken-off")
     holder = Holder("lead-b", "desk-2", "host-2", 7, "session-2")
-    lease = desk.write(lambda tx: leases.take(tx, "reconciliation_paypay", holder, now, 600.0))
-    running = desk.write(lambda tx: begin(tx, 4))
+    lease = context.write(lambda tx: leases.acquire(tx, "reconciliation_paypay", holder, now, 600.0))
+    running = context.write(lambda tx: begin(tx, 4))
     stage.go(ReconcileRoute(running.id))
     stage.shoot("reconcile-running")
-    failed = desk.write(
-        lambda tx: reconciliations.save(
+    failed = context.write(
+        lambda tx: reconciliations.save_progress(
             tx.conn, begin(tx, 5), now, state=reconciliations.FAILED, reason="provider_answer_unusable"
         )
     )
@@ -103,7 +104,7 @@ def _others(stage: Stage) -> None:
     stage.go(ReconcileRunsRoute())
     stage.shoot("reconcile-runs")
     if lease is not None:
-        desk.write(lambda tx: leases.release(tx.conn, lease))
+        context.write(lambda tx: leases.release(tx.conn, lease))
 
 
 RECONCILE: Mapping[str, Scene] = {"reconcile": reconcile}

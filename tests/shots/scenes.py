@@ -8,23 +8,24 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from console.domain.corporation_number import check_digit
+from console.domain.errors import ErrorCode
 from console.domain.permissions import ADMIN
 from console.domain.records import Person
-from console.views.dialogs.help import open_help
-from console.views.dialogs.keys import open_keys
-from console.views.dialogs.purchase import PurchaseDialog
-from console.views.dialogs.refetch import RefetchDialog
-from console.views.dialogs.resolve import ResolveDialog
-from console.views.dialogs.unfinished import UnfinishedDialog, open_unfinished
-from console.views.entry.cover import Cover
-from console.views.entry.sign_in_form import SignInForm
-from console.views.entry.unlock_form import UnlockForm
-from console.views.pages.audit import AuditPage
-from console.views.pages.lookup import LookupPage
-from console.views.pages.pdf import PdfPage
-from console.views.pages.record import RecordPage
-from console.views.routes import AuditRoute, HomeRoute, LookupRoute, PdfRoute, QueuesRoute, RecordRoute
-from console.views.tasks import Failure
+from console.views.app.help_dialog import open_help_dialog
+from console.views.app.shortcuts_dialog import open_shortcuts_dialog
+from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
+from console.views.audit.page import AuditPage
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.documents.pdf_page import PdfPage
+from console.views.lookup.page import LookupPage
+from console.views.purchase.dialog import PurchaseDialog
+from console.views.purchase.refetch_dialog import RefetchDialog
+from console.views.records.resolve_dialog import ResolveDialog
+from console.views.runtime.routes import AuditRoute, HomeRoute, LookupRoute, PdfRoute, QueuesRoute, RecordRoute
+from console.views.runtime.tasks import Failure
+from console.views.sign_in.privacy_cover import PrivacyCover
+from console.views.sign_in.sign_in_form import SignInForm
+from console.views.sign_in.unlock_form import UnlockForm
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Choice
 from tests.shots.stage import Stage
@@ -78,7 +79,7 @@ def records(stage: Stage) -> None:
 
 def record_tabs(stage: Stage) -> None:
     stage.go(RecordRoute(stage.desk.of("two_reports")[0].id))
-    page = stage.find(RecordPage)
+    page = stage.find(CreditCheckPage)
     for name in ("documents", "history", "evidence", "audit"):
         page.tabs.show_tab(name)
         stage.shoot(f"record-tab-{name}")
@@ -89,10 +90,10 @@ def proving(stage: Stage) -> None:
     """The toasts after the evidence pack and the story; and a name that is in use."""
     record = stage.desk.of("two_reports")[0]
     stage.go(RecordRoute(record.id))
-    page = stage.find(RecordPage)
+    page = stage.find(CreditCheckPage)
     with TemporaryDirectory() as folder:
         for name in ("evidence-pack", "evidence-pack-refused"):
-            page.evidence.write("credit-check", record.id, Path(folder, "case.zip"))
+            page.evidence.write_pack("credit-check", record.id, Path(folder, "case.zip"))
             stage.settle()
             stage.shoot(name)
     page.hide_bar("act")
@@ -120,9 +121,9 @@ def audit(stage: Stage) -> None:
 
 def search(stage: Stage) -> None:
     stage.go(QueuesRoute("unknown"))
-    assert stage.opening.shell is not None
-    stage.opening.shell.finder.open()
-    box = stage.opening.shell.finder.box
+    assert stage.opening.controller is not None
+    stage.opening.controller.command_palette.open()
+    box = stage.opening.controller.command_palette.box
     number = stage.desk.of("several_clients")[0].number
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in number)
     box.input.insert(f"{wide[:5]}-{wide[5:9]}-{wide[9:]}")
@@ -132,75 +133,80 @@ def search(stage: Stage) -> None:
 
 
 def menu(stage: Stage) -> None:
-    assert stage.opening.shell is not None
-    menu = stage.opening.shell.menu.build()
+    assert stage.opening.controller is not None
+    menu = stage.opening.controller.person_menu.build_menu()
     menu.popup(stage.window.mapToGlobal(QPoint(0, 0)))
     stage.shoot_over("person-menu", menu, stage.window.width() - menu.width() - 8, 44)
     menu.close()
 
 
 def dialogs(stage: Stage) -> None:
-    assert stage.opening.shell is not None
+    assert stage.opening.controller is not None
     stage.go(QueuesRoute("unknown"))
     _show(stage, open_unfinished(stage.frame), "dialog-unfinished")
-    _show(stage, open_keys(stage.frame, stage.frame.page), "dialog-keys")
-    _show(stage, open_help(stage.frame, stage.frame.page), "dialog-help")
+    _show(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")
+    _show(stage, open_help_dialog(stage.frame, stage.frame.current_page), "dialog-help")
 
 
 def lock(stage: Stage) -> None:
-    assert stage.opening.shell is not None
+    assert stage.opening.controller is not None
     stage.go(HomeRoute())
-    stage.opening.shell.lock.lock()
+    stage.opening.controller.idle_lock.lock_window()
     stage.shoot("locked")
-    stage.opening.shell.lock.let_go()
+    stage.opening.controller.idle_lock.unlock_window()
 
 
 def sign_in(stage: Stage) -> None:
     """As it is asked for, with three lines for the first time, and after a refusal; where there is no keyring."""
     for name, can_keep in (("sign-in", True), ("sign-in-no-keyring", False)):
-        form = SignInForm(stage.opening.seat, "db.example:3306/console", "", can_keep=can_keep)
-        stage.frame.curtain.lower(Cover(stage.opening.seat, form))
-        form.begin()
+        form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_keep=can_keep)
+        stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
+        form.reset_input()
         stage.shoot(name)
         form.user.edit.setText("op-a")  # type: ignore[union-attr]  # a line
-        form.refuse(Failure("bad_profile", {"problem": "access_denied"}))
+        form.show_failure(Failure(ErrorCode.BAD_PROFILE, {"problem": "access_denied"}))
         form.first_time.click()
         stage.shoot(f"{name}-refused")
-    stage.frame.curtain.lift()
+    stage.frame.window_cover.remove_cover()
 
 
 def unlock(stage: Stage) -> None:
     """Where there are accounts."""
-    form = UnlockForm(stage.opening.seat, stage.opening.seat.now(), asks=True)
-    stage.frame.curtain.lower(Cover(stage.opening.seat, form))
-    form.begin()
-    form.refuse(None)
+    form = UnlockForm(stage.opening.context, stage.opening.context.now(), needs_password=True)
+    stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
+    form.reset_input()
+    form.show_failure(None)
     stage.shoot("locked-password")
-    stage.frame.curtain.lift()
+    stage.frame.window_cover.remove_cover()
 
 
 def no_right(stage: Stage) -> None:
     """An administrator, and an auditor before a record."""
-    seat = stage.opening.seat
-    people, operator = seat.people, seat.operator
-    seat.know((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
+    context = stage.opening.context
+    people, operator = context.people, context.operator
+    context.store_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
     for name, route in (("adm-f", HomeRoute()), ("aud-e", QueuesRoute("unknown"))):
-        seat.become(name)
+        context.change_operator(name)
         stage.go(route)
         stage.shoot(f"role-{name}")
-    seat.know(people)
-    seat.become(operator or "op-a")
+    context.store_people(people)
+    context.change_operator(operator or "op-a")
 
 
 def purchase(stage: Stage) -> None:
     """Before; bought; bought with something missing; refused; no answer."""
     control = stage.desk.sandbox.control
-    endings = {"bought": None, "incomplete": ("pdf_missing", "pdf"), "refused": ("status:422", "purchase"),
-               "unknown": ("reset_after_charge", "purchase"), "asking": ("hang", "purchase")}  # fmt: skip
+    endings = {
+        "bought": None,
+        "incomplete": ("pdf_missing", "pdf"),
+        "refused": ("status:422", "purchase"),
+        "unknown": ("reset_after_charge", "purchase"),
+        "asking": ("hang", "purchase"),
+    }
     for place, (name, fault) in enumerate(endings.items()):
         number = free_number(20 + place)
         if fault:
-            control.fault(fault[0], call=fault[1], number=number, times="always")
+            control.add_fault(fault[0], call=fault[1], number=number, times="always")
         stage.go(LookupRoute(number, buy=True))
         dialog = stage.find(PurchaseDialog)
         if name == "bought":
@@ -214,12 +220,12 @@ def purchase(stage: Stage) -> None:
             stage.shoot("dialog-purchase")
         dialog.act_button.click()
         if name == "asking":
-            stage.until(lambda number=number: control.state()["held"] != [])  # type: ignore[misc]  # of this turn
+            stage.until(lambda number=number: control.read_state()["held"] != [])  # type: ignore[misc]  # of this turn
             QTest.qWait(300)
             stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
             stage.shoot("dialog-purchase-asking")
             del stage.opening.runner.is_idle
-            control.release()
+            control.release_calls()
         stage.until(lambda dialog=dialog: not dialog.busy)  # type: ignore[misc]  # of this turn
         if name != "asking":
             stage.shoot(f"dialog-purchase-{name}")
@@ -229,21 +235,21 @@ def purchase(stage: Stage) -> None:
 
 def refetch(stage: Stage) -> None:
     stage.go(RecordRoute(next(s for s in stage.desk.of("incomplete") if s.missing == ("pdf",)).id))
-    page = stage.find(RecordPage)
+    page = stage.find(CreditCheckPage)
     assert page.view is not None
     page.acts.refetch(page.view.record)
     dialog = stage.find(RefetchDialog)
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-refetch")
     dialog.act_button.click()
-    stage.until(lambda: not dialog.busy)
+    stage.until(lambda: not dialog.is_busy)
     stage.shoot("dialog-refetch-done")
     dialog.cancel_button.click()
 
 
 def resolve(stage: Stage) -> None:
     stage.go(RecordRoute(stage.desk.of("unknown")[1].id))
-    page = stage.find(RecordPage)
+    page = stage.find(CreditCheckPage)
     assert page.view is not None
     page.acts.resolve(page.view.record)
     dialog = stage.find(ResolveDialog)
@@ -255,7 +261,7 @@ def resolve(stage: Stage) -> None:
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve")
     dialog.act_button.click()
-    stage.until(lambda: not dialog.busy)
+    stage.until(lambda: not dialog.is_busy)
     stage.shoot("dialog-resolve-awaiting")
     dialog.cancel_button.click()
 

@@ -11,10 +11,10 @@ from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
-from console.views.frame import Frame
-from console.views.look.theme import look
-from console.views.look.tokens import Density, ThemeName
-from console.views.main import Opening
+from console.views.app.main import WindowOpening
+from console.views.app.main_window import Frame
+from console.views.theme.design_tokens import Density, ThemeName
+from console.views.theme.theme import current_appearance
 from tests.support.furnished import Furnished, furnished
 
 W = TypeVar("W", bound=QWidget)
@@ -46,14 +46,14 @@ class Stage:
         self.desk, self.sight = desk, sight
         self._folder = folder / sight.name
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.opening = Opening(desk.console.settings, lambda: desk.console)
+        self.opening = WindowOpening(desk.console.settings, lambda: desk.console)
         self.window = self.opening.window
         self.window.resize(sight.width, sight.height)
         self.window.show()
-        self.until(lambda: self.opening.shell is not None)
-        look().set_density(sight.density)
-        look().set_scale(sight.scale)
-        look().choose(sight.theme)
+        self.until(lambda: self.opening.controller is not None)
+        current_appearance().set_density(sight.density)
+        current_appearance().set_scale(sight.scale)
+        current_appearance().choose_theme(sight.theme)
         self.settle()
 
     @property
@@ -76,7 +76,7 @@ class Stage:
                 _live()
 
     def go(self, route: object) -> None:
-        self.frame.go(route)  # type: ignore[arg-type]  # a Route
+        self.frame.show_route(route)  # type: ignore[arg-type]  # a Route
         self.settle()
 
     def find(self, kind: type[W]) -> W:

@@ -1,7 +1,7 @@
 """Every demand at full count: `make soak`. What was done is remembered, so it can be stopped and taken up again.
 
-    python -m tests.soak [--minutes 90] [--workers 2] [--fresh] [demand …]
-    python -m tests.soak --shard DEMAND NUMBER     one shard, here and now
+python -m tests.soak [--minutes 90] [--workers 2] [--fresh] [demand …]
+python -m tests.soak --shard DEMAND NUMBER     one shard, here and now
 """
 
 import argparse
@@ -136,9 +136,7 @@ def run(shard: Shard, deadline: float) -> tuple[bool | None, str]:
         return None, ""
     words = [sys.executable, "-m", "tests.soak", "--shard", shard.demand, str(shard.number)]
     try:
-        done = subprocess.run(
-            words, cwd=ROOT, capture_output=True, text=True, timeout=shard.seconds, check=False
-        )  # fmt: skip
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=shard.seconds, check=False)
     except subprocess.TimeoutExpired:
         return False, f"took longer than {shard.seconds} s"
     return done.returncode == 0, done.stdout if done.returncode == 0 else done.stdout + done.stderr

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from console.services.adoption_run import Adopted
-from console.store.engine import Database
+from console.services.adoption.run import AdoptionResult
+from console.store.database.engine import Database
 from tests.support import legacy, other_application, servers
 from tests.support.adoptions import adoption
 from tests.support.legacy import NAME
@@ -19,7 +19,7 @@ def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
     """One table of its own server. Whatever the other application wrote is there, and it never waited a second."""
     with servers.mariadb() as server:
         url = server.fresh_database()
-        database = Database(url, unhurried=True)
+        database = Database(url, without_time_limit=True)
         legacy.make(database, legacy.many(rows))
         with other_application.at_work(url) as told:
             begun = time.monotonic()
@@ -30,12 +30,12 @@ def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
     return tally + Counter(seconds=round(seconds))
 
 
-def _adopted(folder: Path, url: str) -> Adopted:
+def _adopted(folder: Path, url: str) -> AdoptionResult:
     with adoption(folder / "home", url) as service:
         return service.run()
 
 
-def _checked(database: Database, done: Adopted, met: other_application.Met, rows: int) -> Counter[str]:
+def _checked(database: Database, done: AdoptionResult, met: other_application.Met, rows: int) -> Counter[str]:
     with database.read() as conn:
         ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {NAME}"))}
         found = legacy.facts(conn)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from console.store.engine import Database
-from console.store.patience import RERUNS
+from console.store.database.engine import Database
+from console.store.database.retry_policy import MAX_RERUNS
 from tests.faults import losers, nodes, steps, verdicts
 from tests.faults.losers import reruns_counted
 from tests.faults.scene import as_owner, scene
@@ -53,7 +53,9 @@ def races(shard: int, folder: Path) -> Counter[str]:
             opened.callback(database.close)
         tally = losers.race(made, 700)
         (counted,) = set(as_owner(place, "SELECT not_before FROM call_rates"))
-    print(f"demand 7: shard {shard}: {tally['tries'] - 2100} reruns, at most {tally['max_tries'] - 1} of {RERUNS}")
+    print(
+        f"demand 7: shard {shard}: {tally['tries'] - 2100} reruns, at most {tally['max_tries'] - 1} of {MAX_RERUNS}"
+    )
     assert counted[0] == tally["won"], "half a transaction"
     assert tally["won"] >= 0.999 * 3 * 700, tally
     return Counter(turns=3 * 700, won=tally["won"], deadlocks=reruns.numbers["1213"])
@@ -99,7 +101,7 @@ def causal(_shard: int, folder: Path) -> Counter[str]:
     """A thousand reads after writes on other nodes, 500 compare-and-swaps, 200 fights for a lease."""
     with servers.galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
-        as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'x', 0)")
+        as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
         with nodes.one_each(place, owner=True) as owners:
             tally = nodes.read_after_write(owners, 1_000) + nodes.swap_after_write(owners, 500)
         databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from console.app import Console
-from console.domain.bulk_records import BulkProgress
+from console.domain.bulk.records import BulkProgress
 from console.sandbox.server import Sandbox
 from tests.soak.shards import Demand, placed
 from tests.support.bulk_stage import numbers, unknown_rows
@@ -43,9 +43,9 @@ def killed(engine: Engine, count: int, folder: Path) -> Counter[str]:
 
 
 def _sold(sandbox: Sandbox, count: int) -> None:
-    sandbox.control.config(list_call=True)
+    sandbox.control.change_settings(list_call=True)
     for some in _parts(numbers(count)):
-        sandbox.control.know(*({"corporation_number": number} for number in some))
+        sandbox.control.register_checks(*({"corporation_number": number} for number in some))
 
 
 def _parts(whole: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -57,7 +57,7 @@ def _half_by_hand(console: Console, run_id: int, half: int) -> None:
     heard: list[int] = []
 
     def hear(now: BulkProgress) -> None:
-        heard.append(now.done)
+        heard.append(now.done_count)
 
     stopped = console.bulk.run(run_id, progress=hear, stop=lambda: len(heard) == half)
     assert (stopped.state, stopped.done) == ("stopped", half), stopped
@@ -115,18 +115,20 @@ def _sound(place: Place, sandbox: Sandbox, run_id: int, count: int, deaths: int)
         " GROUP BY status, certainty"
     )
     assert records == [("success", "known", count, count)], records
-    asked = Counter(str(entry["number"]) for entry in sandbox.control.requests("list"))
+    asked = Counter(str(entry["number"]) for entry in sandbox.control.read_requests("list"))
     assert asked.keys() == set(numbers(count)), len(asked)
     again = sum(asked.values()) - count
     assert 0 <= again <= deaths, again
-    assert sandbox.control.charges() == 0
+    assert sandbox.control.count_charges() == 0
     return Counter(settled=count, asked=sum(asked.values()), again=again)
 
 
 DEMANDS = (
     Demand(
-        "bulk mariadb", 1, lambda _shard, folder: killed("mariadb", 10_000, folder),
+        "bulk mariadb",
+        1,
+        lambda _shard, folder: killed("mariadb", 10_000, folder),
         "{records} records, {deaths} workers killed: {settled} settled once, {asked} asked, {again} twice",
         seconds=3_600,
     ),
-)  # fmt: skip
+)

@@ -7,19 +7,31 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from tests.crash import kills, statements, stops
+from tests.crash import kills, request_kills, signals, statements, stops
 from tests.crash.broken_statements import Trouble
 from tests.races import buyers, faults, repairers, writers
+from tests.races import same_ids as race_of_ids
 from tests.races.buyers import Race
 from tests.races.node_death import one_node_dies
-from tests.services.test_provider_calls import time_outs
-from tests.soak import adoption, broken_servers, bulk, day, feed_latency, money, refunds, rubbish, worker_memory
+from tests.services.credit_checks.test_provider_calls import time_outs
+from tests.soak import (
+    adoption,
+    asking,
+    broken_servers,
+    bulk,
+    day,
+    feed_latency,
+    money,
+    refunds,
+    rubbish,
+    worker_memory,
+)
 from tests.soak.held import RUNS as HELD
 from tests.soak.held import held
 from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, on, placed
 from tests.stateful import machine
 from tests.support.invented import numbers
-from tests.support.places import Engine, fresh_anywhere
+from tests.support.places import Engine, fresh, fresh_anywhere
 from tests.support.servers import own_run, shared_galera
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,9 +87,34 @@ def wire(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     return tally
 
 
+def same_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """Sixteen processes make each call with one id at the same moment."""
+    with placed(engine, folder) as place:
+        return race_of_ids.run(place, numbers(30, 300 + shard), 16) + Counter(calls=90)
+
+
+def id_kills(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """Every action with an id at every step of it, asked again by the same id."""
+    tally: Counter[str] = Counter()
+    with own_run():  # one server for all: the pool of databases belongs to it
+        for action in request_kills.STEPS:
+            beside = folder / action
+            beside.mkdir()
+            with fresh(engine, beside) as place:
+                tally += request_kills.run(action, place, shard)
+    return tally + Counter(kills=tally.total())
+
+
 def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     with placed(engine, folder) as place:
         return kills.run(tuple(kills.STEPS), place, shard, within=RECOVERY_SECONDS)
+
+
+def signalled(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """One guarded action at every step of it, by every signal."""
+    action = list(signals.STEPS)[shard]
+    with placed(engine, folder) as place:
+        return Counter(signals=signals.run(place, action, signals.every(action)))
 
 
 def broken(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
@@ -126,14 +163,20 @@ _FULL_ANYWAY = (
     "tests/faults/test_galera.py",
     "tests/faults/test_server_states.py",
     "tests/faults/test_clocks.py",
-    "tests/services/test_provider_calls.py",
-    "tests/services/test_vanished_claims.py",
-    "tests/services/test_idempotency.py",
-    "tests/services/test_canaries.py",
-    "tests/store/test_audit.py",
-    "tests/store/test_guards.py",
-    "tests/store/test_guards_money.py",
-    "tests/store/test_audit_tampering.py",
+    "tests/services/credit_checks/test_provider_calls.py",
+    "tests/services/credit_checks/test_vanished_claims.py",
+    "tests/services/guarded/test_idempotency.py",
+    "tests/services/evidence/test_canaries.py",
+    "tests/store/audit/test_trail.py",
+    "tests/store/constraints/test_constraints.py",
+    "tests/store/constraints/test_constraints_money.py",
+    "tests/store/audit/test_tampering.py",
+    "tests/harms/test_bought_twice.py",
+    "tests/harms/test_cooling_off.py",
+    "tests/harms/test_forged_notices.py",
+    "tests/harms/test_hostile_rows.py",
+    "tests/harms/test_paid_orders.py",
+    "tests/harms/test_used_up_counters.py",
 )
 
 
@@ -157,7 +200,10 @@ DEMANDS: tuple[Demand, ...] = (
     *on(ALL, "1 renewal", 4, renewals, f"{CROWD}, renewals: {{charged}} charged, 0 doubles, sound chains"),
     *on(ALL, "1 repairs", 5, repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"),
     *on(ALL, "2", 20, wire, "{purchases} purchases, {faults} faults met: 0 doubles, {calling} calling, {left} left"),
+    *on(ALL, "request ids", 4, same_ids, "16 × {calls} calls of one id: {acted} acted, {repeated} repeated"),
+    *on(SINGLE, "request id kills", 10, id_kills, "{kills} kills: {acted} acted anew, {repeated} answered, 0 twice"),
     *on(SINGLE, "3", 50, killed, "{kills} kills at every named step: 0 second charges, 0 lost, recovery ≤ 5 s"),
+    *on(SINGLE, "signals", len(signals.STEPS), signalled, "{signals} signals at every named step: 0 lost, 0 untrue"),
     *on(("sqlite",), "3 statements", 12, broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
     *on(("mariadb",), "3 statements", 18, broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
     Demand("4", 1, mutants, "mutants, see above"),
@@ -171,6 +217,7 @@ DEMANDS: tuple[Demand, ...] = (
     Demand("24 mariadb", 2, partial(interleaved, "mariadb"), INTERLEAVED, spare=20),
     *money.DEMANDS,
     *refunds.DEMANDS,
+    *asking.DEMANDS,
     *rubbish.DEMANDS,
     *bulk.DEMANDS,
     *feed_latency.DEMANDS,

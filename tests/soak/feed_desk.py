@@ -8,7 +8,6 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,13 +16,12 @@ from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from console.app import open_console
 from console.domain.clock import SystemClock
-from console.domain.order_records import RefundRequest
-from console.settings import Settings
-from console.views.desk_api import Desk
-from console.views.pulse import Pulse
-from console.views.seat import Note, Seat
-from console.views.task_runner import TaskRunner
-from console.views.tasks import Failure
+from console.domain.payments.records import RefundRequest
+from console.settings.settings import Settings
+from console.views.app.background_refresh import BackgroundRefresh
+from console.views.runtime.context import Act, Toast, WindowContext
+from console.views.runtime.task_runner import TaskRunner
+from console.views.runtime.tasks import Failure
 from tests.support import commit_log
 
 _PAYMENT = "payment"
@@ -34,26 +32,26 @@ class Sitting(QObject):
 
     times_came = Signal()
 
-    def __init__(self, seat: Seat, pulse: Pulse, asked: dict[str, Any]) -> None:
+    def __init__(self, context: WindowContext, pulse: BackgroundRefresh, asked: dict[str, Any]) -> None:
         super().__init__()
-        self._seat, self._pulse, self._asked = seat, pulse, asked
+        self._context, self._pulse, self._asked = context, pulse, asked
         self._chance = random.Random(asked["seed"])
         self._payments: list[int] = asked["payments"]
         self._seen: frozenset[int] = frozenset()
         self._times: dict[str, float] = {}
         self.told: list[tuple[float, list[int], list[tuple[str, int]]]] = []
         self.done: Counter[str] = Counter()
-        seat.changed.connect(self._hear)
+        context.changed.connect(self._hear)
 
     def _hear(self, changed: frozenset[tuple[str, int]]) -> None:
-        moment, mark = time.monotonic(), self._pulse._latest
+        moment, mark = time.monotonic(), self._pulse._latest_mark
         assert mark is not None
         self.told.append((moment, sorted(mark.seen - self._seen), sorted(changed)))
         self._seen = mark.seen
 
     def begin(self) -> bool:
         """What is there is no news. False before the first reading."""
-        mark = self._pulse._latest
+        mark = self._pulse._latest_mark
         if mark is None:
             return False
         self._seen = mark.seen
@@ -80,16 +78,23 @@ class Sitting(QObject):
         """A note or a take of any record, a question to the provider, a refund asked for."""
         self._again()
         payment, number = self._chance.choice(self._payments), self._chance.random()
-        acts: tuple[tuple[float, str, Callable[[Desk], object]], ...] = (
-            (0.5, "note", lambda desk: desk.recovery.note(_PAYMENT, payment, "looked at")),
-            (0.8, "take", lambda desk: desk.recovery.take(_PAYMENT, payment)),
-            (0.9, "probe", lambda desk: desk.recovery.probe(_PAYMENT, payment)),
-            (1.0, "refund", lambda desk: desk.refunds.request(RefundRequest(payment, "10", "sent back"))),
+        refund = RefundRequest(payment, "10", "sent back")
+        acts: tuple[tuple[float, str, Act[object]], ...] = (
+            (0.5, "note", lambda on, id: on.recovery.note(_PAYMENT, payment, "looked at", request_id=id)),
+            (0.8, "take", lambda on, id: on.recovery.take(_PAYMENT, payment, request_id=id)),
+            (0.9, "probe", lambda on, id: on.recovery.probe(_PAYMENT, payment, request_id=id)),
+            (1.0, "refund", lambda on, id: on.refunds.request(refund, request_id=id)),
         )
         name, act = next((name, act) for upto, name, act in acts if number < upto)
-        self._seat.act(
-            act, lambda _: self._count(name), self._refused, owner=self, label=name, told=lambda _: Note(name)
-        )  # fmt: skip
+        self._context.run_act(
+            act,
+            lambda _: self._count(name),
+            self._refused,
+            owner=self,
+            label=name,
+            describe=lambda _: Toast(name),
+            attempt=(name, payment),
+        )
 
     def _count(self, name: str) -> None:
         self.done[name] += 1
@@ -104,11 +109,11 @@ def main() -> None:
     app, settings = QCoreApplication(sys.argv[:1]), Settings.load()
     runner = TaskRunner()
     with open_console(settings) as console:
-        seat = Seat(settings, runner, SystemClock())
-        seat.become(asked["account"])
-        pulse = Pulse(seat, seat)
-        sitting = Sitting(seat, pulse, asked)
-        seat.take(console)
+        context = WindowContext(settings, runner, SystemClock())
+        context.change_operator(asked["account"])
+        pulse = BackgroundRefresh(context, context)
+        sitting = Sitting(context, pulse, asked)
+        context.use_services(console)
         ready = QTimer()
         ready.setInterval(20)
         ready.timeout.connect(lambda: _when_it_has_read(ready, sitting))

@@ -181,15 +181,17 @@ def _worker(place: ServerPlace, url: str, number: int) -> Any:
 
 
 @contextmanager
-def _desk(
-    place: ServerPlace, url: str, number: int, payments: Sequence[int]
-) -> "Iterator[subprocess.Popen[str]]":  # fmt: skip
+def _desk(place: ServerPlace, url: str, number: int, payments: Sequence[int]) -> "Iterator[subprocess.Popen[str]]":
     person = _DESKS[number]
     env = {**os.environ, **place.told(url, person, number, TIME_SCALE="1", **told(url))}
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.soak.feed_desk"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, env=env,
-    ) as process:  # fmt: skip
+        [sys.executable, "-m", "tests.soak.feed_desk"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
+    ) as process:
         try:
             log = place.folder / f"{person}.commits"
             facts = {"seed": number, "payments": payments, "log": str(log), "every_ms": EVERY_MS}

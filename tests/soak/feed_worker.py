@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from console.cli import main
+from console.cli.main import main
 from tests.support import commit_log
 
 if __name__ == "__main__":

@@ -5,15 +5,20 @@ from pathlib import Path
 
 from tests.races.askers import ASKERS, Crowd, asking, trouble
 from tests.support import places, servers
+from tests.support.desks import NOWHERE
 from tests.support.places import Engine
-from tests.support.quick_desks import NOWHERE
 
 RATE, SECONDS, PROCESSES = 1_000, 60, 8
 RUNS: tuple[tuple[Engine, str], ...] = (
-    ("sqlite", "no Redis"), ("mariadb", "no Redis"), ("galera", "no Redis"),
-    ("sqlite", "Redis"), ("mariadb", "Redis"), ("galera", "Redis"),
-    ("sqlite", "Redis troubled"), ("mariadb", "Redis troubled"),
-)  # fmt: skip
+    ("sqlite", "no Redis"),
+    ("mariadb", "no Redis"),
+    ("galera", "no Redis"),
+    ("sqlite", "Redis"),
+    ("mariadb", "Redis"),
+    ("galera", "Redis"),
+    ("sqlite", "Redis troubled"),
+    ("mariadb", "Redis troubled"),
+)
 
 
 def held(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tests.support import pooled_databases
 from tests.support.places import Engine, Place, fresh
 from tests.support.server_fixtures import MYSQL
 from tests.support.servers import own_run
@@ -40,8 +41,11 @@ class Demand:
 @contextmanager
 def placed(engine: Engine, folder: Path) -> Iterator[Place]:
     """A database on this engine; its server ends with the shard."""
-    with own_run(), fresh(engine, folder) as place:
-        yield place
+    try:
+        with own_run(), fresh(engine, folder) as place:
+            yield place
+    finally:
+        pooled_databases.forget_all()
 
 
 def on(

@@ -12,10 +12,10 @@ from websockets.sync.client import connect
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.order_records import NoticePost
+from console.domain.payments.records import NoticePost
 from console.sandbox.server import Sandbox
-from console.store import payments
-from console.store.payments import NewPayment
+from console.store.payments import payments
+from console.store.payments.payments import NewPayment
 from tests.support.alert_receiver import Receiver
 from tests.support.money_desks import ask
 from tests.support.payment_desks import Scene, paying, told
@@ -66,10 +66,10 @@ class SteadyWork:
         for part in range(2):
             name = f"P-{number}-{part}"
             self._begun(name)
-            self._scene.money.know("paypay", name, YEN)
+            self._scene.money.register_payment("paypay", name, YEN)
             self._notice(self._scene.post("paypay", name), times=1 + part)
         if self._started(f"L-{number}"):  # its notice is lost: a poll finds it
-            self._scene.money.move("paypay", f"L-{number}", "paid")
+            self._scene.money.move_payment("paypay", f"L-{number}", "paid")
         for _ in range(4):
             self._say("POST", "/notices/bank", b'{"event_id": "x"}', wanted=400)
         self._say("GET", "/no-such-page", b"", wanted=None)
@@ -98,9 +98,9 @@ class SteadyWork:
 
     def _begun(self, name: str) -> None:
         """A payment that its payer is at."""
-        desk, order = self._scene.desk, self._order(name)
-        new = NewPayment("paypay", name, "JPY", YEN, order_id=order, begun_at=desk.now())
-        desk.database.write(lambda tx: payments.insert(tx.conn, new, desk.now()))
+        context, order = self._scene.context, self._order(name)
+        new = NewPayment("paypay", name, "JPY", YEN, order_id=order, begun_at=context.now())
+        context.database.write(lambda tx: payments.insert_payment(tx.conn, new, context.now()))
 
     def _started(self, name: str) -> bool:
         """One that was begun at the desk, and is asked about by itself; False where a busy machine's sandbox was too
@@ -151,7 +151,7 @@ class SteadyWork:
                 self._scene.place.sql(f"UPDATE orders SET status = 'paid' WHERE merch_txn_id = '{name}'")
                 self._ailing.append((number + _HEALING_TURNS, name))
         while self._ailing and self._ailing[0][0] <= number:
-            self._scene.money.move("paypay", self._ailing.pop(0)[1], "paid")
+            self._scene.money.move_payment("paypay", self._ailing.pop(0)[1], "paid")
 
     def _say(self, method: str, path: str, body: bytes, wanted: int | None) -> None:
         assert self._worker is not None

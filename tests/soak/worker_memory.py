@@ -79,8 +79,10 @@ class Samples:
     def step(self, what: str) -> float:
         """By how much the median of the last third stands above the one of the third before (bytes)."""
         third = len(self.all) // 3
-        before, last = (statistics.median(_of(one, what) for one in some)
-                        for some in (self.all[third : 2 * third], self.all[2 * third :]))  # fmt: skip
+        before, last = (
+            statistics.median(_of(one, what) for one in some)
+            for some in (self.all[third : 2 * third], self.all[2 * third :])
+        )
         return last - before
 
     def told(self) -> str:
@@ -137,9 +139,15 @@ def _under_way(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
 
 def _worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContextManager[WorkerProcess]:
     return worker_process(
-        place, work.provider, desk=1, person="worker", TIME_SCALE=SCALE, SECRET_LIVE_TOKEN=TOKEN,
-        ALERTS_WEBHOOK_URL=alerts, SECRET_ALERTS_WEBHOOK_KEY=alert_receiver.KEY,
-    )  # fmt: skip
+        place,
+        work.provider,
+        desk=1,
+        person="worker",
+        TIME_SCALE=SCALE,
+        SECRET_LIVE_TOKEN=TOKEN,
+        ALERTS_WEBHOOK_URL=alerts,
+        SECRET_ALERTS_WEBHOOK_KEY=alert_receiver.KEY,
+    )
 
 
 def _go_on(work: SteadyWork, samples: Samples, seconds: float) -> None:
@@ -168,10 +176,13 @@ def _watch(samples: Samples, over: Event) -> None:
 
 DEMANDS = (
     Demand(
-        "worker memory", 1, run, "{minutes} minutes, {notices} notices: {kib_an_hour} KiB an hour (≤ 2,048)",
+        "worker memory",
+        1,
+        run,
+        "{minutes} minutes, {notices} notices: {kib_an_hour} KiB an hour (≤ 2,048)",
         seconds=round(MINUTES * 60) + 900,
     ),
-)  # fmt: skip
+)
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from console.app import Console
-from console.domain.errors import ConsoleError
-from console.services.failpoints import Failpoints
+from console.domain.errors import ConsoleError, ErrorCode
+from console.services.process.failpoints import Failpoints
 
 T = TypeVar("T")
 STEPS = 50
@@ -72,7 +72,7 @@ class Desks(ABC):
     def _seat(self, number: int) -> Seat:
         points = CrashPoints()
         seat = Seat(number, self._console(number), points)
-        seat.console._desk.failpoints = points
+        seat.console._context.failpoints = points
         points.die = lambda: self.kill(seat)
         return seat
 
@@ -85,14 +85,14 @@ class Desks(ABC):
         seat.dead = True
         seat.console.database.write = gone  # type: ignore[method-assign]  # a dead process writes nothing
         for name in ("intent", "answered", "ended", "delivered", "anchor"):
-            setattr(seat.console._desk.spool, name, gone)
+            setattr(seat.console._context.spool, name, gone)
         raise Crash
 
     def _leave(self, seat: Seat) -> None:
-        seat.console._machinery._heartbeat.close()
+        seat.console._service_builder._heartbeat.close()
         if not seat.dead:
-            seat.console._machinery.reads.flush()
-        seat.console._desk.spool.close()
+            seat.console._service_builder.read_log.flush()
+        seat.console._context.spool.close()
         seat.console.database.close()
         self._forget(seat.console)
 
@@ -102,7 +102,7 @@ class Desks(ABC):
         database = self.seats[which].console.database
 
         def broken(_work: object) -> None:
-            raise ConsoleError("database_locked")
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
         def lose() -> None:
             database.write = broken  # type: ignore[method-assign, assignment]  # until the block is over

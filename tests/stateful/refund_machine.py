@@ -14,10 +14,10 @@ from hypothesis.stateful import (
 )
 
 from console.app import Console
-from console.domain.order_records import Refund, RefundRequest
-from console.domain.permissions import same_person
-from console.services.failpoints import MONEY, NAMES
-from console.services.refund_settling import refund_seen
+from console.domain.failpoint_names import MONEY_NAMES, OPERATION_NAMES
+from console.domain.payments.records import Refund, RefundRequest
+from console.domain.permissions import is_same_person
+from console.services.refunds.late_outcomes import apply_refund_report
 from tests.stateful import crashing
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
 from tests.support import money_truth, truth
@@ -32,7 +32,7 @@ SPANS = tuple(timedelta(seconds=s) for s in (1, 3, 10, 60, 600, 4_000, 15_000))
 AMOUNTS = ("100", "500", "1000", "2000", "3001", "0")
 desks = st.integers(0, 1)
 refunds = st.integers(0, 20)
-crashes = st.none() | st.none() | st.sampled_from((*NAMES, *MONEY))
+crashes = st.none() | st.none() | st.sampled_from((*OPERATION_NAMES, *MONEY_NAMES))
 
 
 class Refunds(RuleBasedStateMachine):
@@ -68,14 +68,18 @@ class Refunds(RuleBasedStateMachine):
         assert truth.still_calling(console.database) == 0
         money_truth.check_queues(console, world.rows())
         for seat in world.seats:
-            seat.console.audit.verify()
+            seat.console.audit.verify_chains()
 
     # Asking
 
     @rule(
-        desk=desks, which=st.integers(0, 5), amount=st.sampled_from(AMOUNTS), person=st.sampled_from(MAKERS),
-        repeat=st.booleans(), crash=crashes,
-    )  # fmt: skip
+        desk=desks,
+        which=st.integers(0, 5),
+        amount=st.sampled_from(AMOUNTS),
+        person=st.sampled_from(MAKERS),
+        repeat=st.booleans(),
+        crash=crashes,
+    )
     def ask(self, desk: int, which: int, amount: str, person: str, repeat: bool, crash: str | None) -> None:
         request = RefundRequest(self.world.payments[which], amount, "sent back", repeat)
         self._note("asked", self.world.do(desk, person, lambda console: console.refunds.request(request), crash))
@@ -99,16 +103,23 @@ class Refunds(RuleBasedStateMachine):
     # Deciding and sending
 
     @rule(
-        desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *CHECKERS, *MAKERS)),
-        behaviour=st.sampled_from(BEHAVIOURS), crash=crashes,
-    )  # fmt: skip
+        desk=desks,
+        n=refunds,
+        person=st.sampled_from((*CHECKERS, *CHECKERS, *MAKERS)),
+        behaviour=st.sampled_from(BEHAVIOURS),
+        crash=crashes,
+    )
     def approve(self, desk: int, n: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
         self._approve(desk, n, person, behaviour, crash)
 
     @rule(
-        desk=desks, which=st.integers(0, 5), amount=st.sampled_from(AMOUNTS[:4]), wait=st.booleans(),
-        behaviour=st.sampled_from(BEHAVIOURS), crash=crashes,
-    )  # fmt: skip
+        desk=desks,
+        which=st.integers(0, 5),
+        amount=st.sampled_from(AMOUNTS[:4]),
+        wait=st.booleans(),
+        behaviour=st.sampled_from(BEHAVIOURS),
+        crash=crashes,
+    )
     def ask_and_approve(
         self, desk: int, which: int, amount: str, behaviour: Behaviour, wait: bool, crash: str | None
     ) -> None:
@@ -160,13 +171,15 @@ class Refunds(RuleBasedStateMachine):
         world.ledger.behaviour = behaviour
         told = world.do(desk, person, lambda console: console.refunds.approve(refund_id), crash)
         self._note("approved", told)
-        assert not isinstance(told, Refund) or not same_person(person, told.maker), f"approved their own: {told}"
+        assert not isinstance(told, Refund) or not is_same_person(person, told.maker), f"approved their own: {told}"
         world.ledger.behaviour = "accepts"
 
     @rule(
-        desk=desks, which=st.integers(0, 5), late=st.booleans(),
+        desk=desks,
+        which=st.integers(0, 5),
+        late=st.booleans(),
         later=st.lists(st.sampled_from(SPANS[2:]), min_size=3, max_size=6),
-    )  # fmt: skip
+    )
     def no_answer_comes(self, desk: int, which: int, late: bool, later: list[timedelta]) -> None:
         """The refund may still come about, while due tasks ask about it again and again."""
         world, sent = self.world, self.world.ledger.sendings
@@ -221,7 +234,7 @@ class Refunds(RuleBasedStateMachine):
         report = report_of(entries[n % len(entries)])
 
         def hear(console: Console) -> bool:
-            return console.database.write(lambda tx: refund_seen(console._desk, tx, report))
+            return console.database.write(lambda tx: apply_refund_report(console._context, tx, report))
 
         assert self.world.do(desk, "op-a", hear) is True
 

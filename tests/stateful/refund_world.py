@@ -7,25 +7,31 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from console.app import Console
-from console.domain.payment_records import PaymentState, RefundOrder, RefundState
-from console.domain.states import ENDED_REFUND, HOLDING_REFUND
-from console.services.payment_vendors import PaymentVendors
-from console.store import payments, set_asides
-from console.store.engine import Transaction
+from console.domain.payments.provider_messages import RefundOrder
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES
+from console.services.payments.providers import PaymentVendors
+from console.store.database.engine import Transaction
+from console.store.payments import payments, set_asides
 from tests.stateful.crashing import Desks
 from tests.support import money_truth
+from tests.support.desks import NOWHERE
 from tests.support.ledger_refunds import LedgerProvider, RefundLedger
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions, demand
 from tests.support.money_truth import RefundRow
 from tests.support.places import fresh_anywhere
-from tests.support.quick_desks import NOWHERE, HandClock, lease_clock
+from tests.support.quick_desks import HandClock, lease_clock
 
 T = TypeVar("T")
 MAKERS, CHECKERS = ("op-a", "op-e"), ("lead-b", "lead-c")
 PAYMENTS = (
-    ("paypay", "ORD-1", 3_000, 0), ("atom", "ORD2", 900_000, 0), ("paypay", "ORD-3", 2_000, 700),
-    ("paypay", "ORD-4", 1_100, 0), ("atom", "ORD5", 70_000, 0), ("paypay", "ORD-6", 9_000, 0),
-)  # fmt: skip
+    ("paypay", "ORD-1", 3_000, 0),
+    ("atom", "ORD2", 900_000, 0),
+    ("paypay", "ORD-3", 2_000, 700),
+    ("paypay", "ORD-4", 1_100, 0),
+    ("atom", "ORD5", 70_000, 0),
+    ("paypay", "ORD-6", 9_000, 0),
+)
 """Provider, number, captured, set aside."""
 LIMITS = {"second_checker_above": 1_500, "cooling_off_above": 800, "cooling_off_seconds": 900}
 NAMED = frozenset((
@@ -34,8 +40,11 @@ NAMED = frozenset((
     "provider_unreachable", "nothing_to_resolve", "evidence_mismatch", "database_locked", "invalid_amount",
 ))  # fmt: skip
 _STEPS = (
-    PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED,
-)  # fmt: skip
+    PaymentState.TOKEN_GENERATED,
+    PaymentState.USER_PAYMENT,
+    PaymentState.PAYMENT_SUCCESS,
+    PaymentState.COMPLETED,
+)
 _R = RefundState
 
 
@@ -68,7 +77,7 @@ class RefundWorld(Desks):
         urls = {"PAYPAY_URL": NOWHERE, "ATOM_URL": NOWHERE}
         console = self.place.desk(LedgerVendor(), self.clock, desk=number, **urls)
         made: dict[str, Any] = {name: LedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
-        console._machinery._payment_vendors = PaymentVendors(lambda name: made[name])
+        console._service_builder._payment_vendors = PaymentVendors(lambda name: made[name])
         self.ledger.watched.append(OpenTransactions(console.database))
         return console
 
@@ -79,7 +88,7 @@ class RefundWorld(Desks):
         """Let somebody act at a desk; see `at`."""
 
         def acting(console: Console) -> T:
-            with console.acting(who):
+            with console.acting_as(who):
                 return act(console)
 
         return self.at(which, acting, crash_at)
@@ -91,15 +100,15 @@ class RefundWorld(Desks):
 
         def write(tx: Transaction) -> int:
             new = payments.NewPayment(provider, number, currency, minor, begun_at=now, payer="payer-1")
-            payment = payments.find(tx.conn, payments.insert(tx.conn, new, now))
+            payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
-            payments.follow(tx.conn, payment, _STEPS, now, provider_payment_id=f"T-{number}", paid_at=now)
-            assert payments.capture(tx.conn, payment.id, minor, now)
+            payments.follow_path(tx.conn, payment, _STEPS, now, provider_payment_id=f"T-{number}", paid_at=now)
+            assert payments.capture_amount(tx.conn, payment.id, minor, now)
             if aside:
-                assert payments.set_aside(tx.conn, payment.id, aside, now)
+                assert payments.set_amount_aside(tx.conn, payment.id, aside, now)
                 fresh = payments.find(tx.conn, payment.id)
                 assert fresh is not None
-                self.asides.append((payment.id, set_asides.insert(tx.conn, fresh, 1, aside, now)))
+                self.asides.append((payment.id, set_asides.insert_set_aside(tx.conn, fresh, 1, aside, now)))
             return payment.id
 
         return self.seats[0].console.database.write(write)
@@ -157,14 +166,14 @@ class RefundWorld(Desks):
         for row in rows:
             happened = row.state in (_R.SUBMITTED, _R.COMPLETED)
             assert not happened or len(self.ledger.of(row.key)) == 1, f"{row.state} here, and not there: {row}"
-            ended = row.state in ENDED_REFUND
+            ended = row.state in ENDED_REFUND_STATES
             assert not ended or row.certainty == "known", f"ended and unknown: {row}"
 
     def _check_pair(self, standing: str, row: RefundRow) -> None:
         if standing == "void":
             assert row.state is not _R.COMPLETED, f"refused there, refunded here: {row}"
         else:
-            assert row.state in HOLDING_REFUND | {_R.COMPLETED}, f"refunded there, and ended here: {row}"
+            assert row.state in HOLDING_REFUND_STATES | {_R.COMPLETED}, f"refunded there, and ended here: {row}"
             assert row.state is not _R.COMPLETED or standing == "done", f"not done there: {row}"
 
     def _provider_of(self, order: RefundOrder) -> str:

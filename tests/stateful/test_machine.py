@@ -9,14 +9,14 @@ from tests.stateful import crashing, machine
 from tests.support import server_fixtures
 from tests.support.places import Engine
 
-EXAMPLES = {"sqlite": 20}
+EXAMPLES = {"sqlite": 10}
 
 
 @pytest.mark.timeout(240)  # a failure is made small before it is told
 @pytest.mark.expects_log("every kind of failure is provoked")
 def test_random_interleavings(
     engine: Engine, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
-) -> None:  # fmt: skip
+) -> None:
     """At most one live claim; no charge without a record; nothing charged is called error; no unknown is re-sent."""
     caplog.set_level(logging.CRITICAL)
     seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
@@ -26,4 +26,4 @@ def test_random_interleavings(
     counts = machine.run(seed, examples, engine)
     told = {name: counts[name] for name in ("steps", "bought", "crashes", "charges", "outcome_unknown")}
     print(f"demand 24: {engine}: {examples} runs of up to {crashing.STEPS} steps, {told}, 0 violations")
-    assert counts["bought" if examples > 10 else "steps"]
+    assert counts["bought" if engine == "sqlite" else "steps"]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.stateful import crashing, refund_machine
 
-EXAMPLES = 12
+EXAMPLES = 8
 
 
 @pytest.mark.timeout(240)  # a failure is made small before it is told

@@ -108,5 +108,3 @@ class World(Desks):
     def charge_of(self, record_id: int) -> int | None:
         """The provider's id of what was charged for a record."""
         return next((charge.id for charge in self.vendor.charges if charge.record_id == record_id), None)
-
-

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
-from console.store.engine import Database, Transaction
+from console.store.database.engine import Database, Transaction
 
 T = TypeVar("T")
 MANY = 6

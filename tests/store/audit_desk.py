@@ -8,11 +8,11 @@ from itertools import islice
 from sqlalchemy import insert
 
 from console.domain.clock import SystemClock
-from console.store.audit import AuditTrail, VerifyResult, verify
-from console.store.audit_chain import CONTENT, START, digest, instant_form
-from console.store.engine import Database, Transaction
-from console.store.schema import audit_log
-from console.store.spool import Head
+from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash, hashed_instant_text
+from console.store.audit.trail import AuditTrail, NewAuditEntry, VerifyResult, verify_chains
+from console.store.database.engine import Database, Transaction
+from console.store.schema.core import audit_log
+from console.store.spool.spool import Head
 from tests.support.places import Place
 
 DESK = "desk-1"
@@ -32,7 +32,7 @@ class Anchors:
         return iter(sorted(self.heads, key=lambda head: (head.chain, head.seq, head.row_id)))
 
 
-class Desk:
+class ThreeChains:
     """A database with three chains: two of this desk, one of another whose anchors we don't have."""
 
     def __init__(self, place: Place) -> None:
@@ -48,7 +48,8 @@ class Desk:
     def record(self, chain: str, count: int = 1, **facts: object) -> None:
         def write(tx: Transaction) -> None:
             for _ in range(count):
-                self.trails[chain].record(tx, self.me, "credit-check.purchase", "credit-check", 17, detail=facts)
+                entry = NewAuditEntry(self.me, "credit-check.purchase", "credit-check", 17, detail=facts)
+                self.trails[chain].record_all(tx, (entry,))
 
         self.database.write(write)
 
@@ -58,7 +59,7 @@ class Desk:
 
     def verify(self) -> VerifyResult:
         with self.database.read() as conn:
-            return verify(conn, self.anchors)
+            return verify_chains(conn, self.anchors)
 
     def tamper(self, *statements: str) -> None:
         """As somebody with the file, or the schema account, and without our program would."""
@@ -70,32 +71,34 @@ class Desk:
         return [(row_id, session, seq) for row_id, session, seq in found]
 
 
-def fill(desk: Desk, seed: int, rows: int = 60) -> random.Random:
+def fill(desk: ThreeChains, seed: int, rows: int = 60) -> random.Random:
     """Rows of all chains, mixed, in transactions of one to three."""
-    chance = random.Random(seed)
-    while len(desk.rows()) < rows:
-        desk.record(chance.choice(list(desk.trails)), chance.randint(1, 3), company="株式会社", n=chance.random())
+    chance, written = random.Random(seed), len(desk.rows())
+    while written < rows:
+        chain, count = chance.choice(list(desk.trails)), chance.randint(1, 3)
+        desk.record(chain, count, company="株式会社", n=chance.random())
+        written += count
     return chance
 
 
-def write_rows(desk: Desk, count: int) -> None:
+def write_rows(desk: ThreeChains, count: int) -> None:
     """Rows in chains of four, past our program: many process runs, each with little to tell."""
     desk.place.unguard("audit_log")
-    columns = (*CONTENT, "prev_hash", "hash")
+    columns = (*HASHED_COLUMNS, "prev_hash", "hash")
     rows = _rows(count)
-    with desk.database.attempt() as tx:
+    with desk.database.write_once() as tx:
         while some := [dict(zip(columns, row, strict=True)) for row in islice(rows, 5_000)]:
             tx.conn.execute(insert(audit_log), some)
 
 
 def _rows(count: int) -> Iterator[tuple[object, ...]]:
-    before = START
+    before = FIRST_PREVIOUS_HASH
     for index in range(count):
         seq = index % 4 + 1
-        before = START if seq == 1 else before
+        before = FIRST_PREVIOUS_HASH if seq == 1 else before
         at = (AT + timedelta(seconds=index)).replace(tzinfo=None)
         chain = f"chain-{index // 4:09}"
-        content = [chain, seq, instant_form(at), "op-a", DESK, "x", "credit-check", "17", "done", None, "{}"]
-        hashed = digest(before, content)
+        content = [chain, seq, hashed_instant_text(at), "op-a", DESK, "x", "credit-check", "17", "done", None, "{}"]
+        hashed = compute_row_hash(before, content)
         yield (chain, seq, at, *content[3:], before, hashed)
         before = hashed

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from console.store import migrate
-from console.store.cipher import Cipher
-from console.store.engine import Database
-from console.store.spool import Spool
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.spool.cipher import Cipher
+from console.store.spool.spool import Spool
 from tests.store import forbidden_worker, money_scene
-from tests.store.audit_desk import Desk
-from tests.store.guard_lines import Lines
+from tests.store.audit_desk import ThreeChains
+from tests.store.guard_lines import Lines, careless_server
 from tests.store.spool_worker import KEY
-from tests.support import server_fixtures, servers
+from tests.support import server_fixtures
 from tests.support.places import PERSON, Engine, Place, fresh_anywhere
 from tests.support.quick_desks import HandClock
-from tests.support.servers import Server
-from tests.support.teams import Team, team_on
+from tests.support.sql_server import SqlServer
+from tests.support.teams import Team, team
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +35,8 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(place: Place) -> Iterator[Desk]:
-    opened = Desk(place)
+def desk(place: Place) -> Iterator[ThreeChains]:
+    opened = ThreeChains(place)
     yield opened
     opened.database.close()
 
@@ -55,7 +55,7 @@ def books(engine: Engine) -> Iterator[Database]:
 @pytest.fixture
 def rows(books: Database) -> Iterator[Connection]:
     """A write transaction of which nothing stays."""
-    with suppress(_Undone), books.attempt() as tx:
+    with suppress(_Undone), books.write_once() as tx:
         yield tx.conn
         raise _Undone
 
@@ -71,7 +71,7 @@ def account(engine: Engine) -> Iterator[Database]:
 @pytest.fixture
 def own_rows(account: Database) -> Iterator[Connection]:
     """A write transaction of the operator's of which nothing stays."""
-    with suppress(_Undone), account.attempt() as tx:
+    with suppress(_Undone), account.write_once() as tx:
         yield tx.conn
         raise _Undone
 
@@ -97,12 +97,11 @@ def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, .
 
 
 @pytest.fixture
-def mariadb(mariadb_server: Server) -> Iterator[Database]:
-    """A database with its schema on the run's MariaDB."""
-    made = Database(mariadb_server.fresh_database(), unhurried=True)
-    migrate.upgrade(made)
-    yield made
-    made.close()
+def on_server(sql_server: SqlServer) -> Iterator[Database]:
+    """A database with its schema on each server."""
+    with sql_server.database() as url, closing(Database(url, without_time_limit=True)) as made:
+        migrate.upgrade(made)
+        yield made
 
 
 @pytest.fixture
@@ -114,11 +113,9 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 @pytest.fixture(scope="module")
-def people() -> Iterator[Team]:
+def people(engine: Engine) -> Iterator[Team]:
     """A team with payments and refunds of every kind. These tests leave them as they are."""
-    server_fixtures.need("mariadb")
-    with servers.mariadb() as server:
-        made = team_on(server)
+    with careless_server(engine) as server, team(server) as made:
         money_scene.seed(made)
         forbidden_worker.seed(made)
         yield made

@@ -2,15 +2,15 @@
 
 import sys
 
-from console.store.documents import Documents
+from console.store.documents.documents import Documents
 
 
 def main(url: str) -> None:
     documents = Documents(url)
-    documents.look()
+    documents.check_writable()
     print("ready", flush=True)
     sys.stdin.readline()
-    print(*(documents.put(b"%PDF-1.7 " + bytes([number]) * 50_000).path for number in range(20)))
+    print(*(documents.store(b"%PDF-1.7 " + bytes([number]) * 50_000).path for number in range(20)))
 
 
 if __name__ == "__main__":

@@ -8,21 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.store.audit_chain import START
+from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH
 from tests.support.teams import Team
 
 CHECKS = "hansha_alarmbox_credit_checks"
 UTC = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 HASH = "a" * 64
+ANSWER_KEY = "b" * 64
+"""What the process that began an operation alone knows."""
 BOUGHT, UNKNOWN, RUNNING, SUPERSEDED, RENEWAL, BY_OTHERS, PROPOSED = range(1, 8)
-DENIED = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959}
+DENIED = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959, 3530}
 """Error numbers by which a server says that an account may not, or not twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """One attempt: the last of `sql` must be refused."""
+    """One attempt: the last of `sql` must be refused in these words, or in others that `|` divides from them."""
 
     title: str
     sql: tuple[str, ...]
@@ -34,9 +36,14 @@ def _f(title: str, *sql: str, words: str = "denied") -> Forbidden:
 
 
 def audit_row(
-    at: str = UTC, who: str = "{me}", session: str = "UUID()", seq: int = 1, before: str = START, what: str = "try",
+    at: str = UTC,
+    who: str = "{me}",
+    session: str = "UUID()",
+    seq: int = 1,
+    before: str = FIRST_PREVIOUS_HASH,
+    what: str = "try",
     number: str = "NULL",
-) -> str:  # fmt: skip
+) -> str:
     return (
         "INSERT INTO audit_log (id, session, seq, at, who, desk, what, result, detail, prev_hash, hash) VALUES"
         f" ({number}, {session}, {seq}, {at}, '{who}', 'desk', '{what}', 'done', '{{{{}}}}', '{before}', '{HASH}')"
@@ -230,7 +237,7 @@ FORBIDDEN: Sequence[Forbidden] = (
     _f(
         "unknown: error with all checks switched off",
         "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
-        "SET SESSION check_constraint_checks = 0",
+        "SET @off = 1 /*M! , SESSION check_constraint_checks = 0 */",  # of MariaDB alone
         check(UNKNOWN, **NOT_BOUGHT),
         words=SECOND,
     ),
@@ -310,7 +317,7 @@ FORBIDDEN: Sequence[Forbidden] = (
     ),
     _f("server: an account", "CREATE USER friend IDENTIFIED BY 'x'"),
     _f("server: a right", "GRANT DELETE ON audit_log TO '{me}'@'%'"),
-    _f("server: a role that one hasn't", "SET ROLE `{database}/{other_role}`", words="Invalid role"),
+    _f("server: a role that one hasn't", "SET ROLE `{database}/{other_role}`", words="Invalid role|is not granted"),
     _f("server: no replication", "SET SESSION sql_log_bin = 0"),
     _f("server: a global setting", "SET GLOBAL max_connections = 10"),
     _f("server: a table of one's own", "CREATE TABLE mine (a INT)"),
@@ -365,9 +372,14 @@ def _row(table: str, **values: str) -> str:
 
 def _proposed(record: int, who: str) -> dict[str, str]:
     return {
-        "subject_kind": "'credit-check'", "subject_id": f"'{record}'", "action": "'resolve'", "proposed": "'error'",
-        "person": f"'{who}'", "evidence_id": "1", "at": UTC,
-    }  # fmt: skip
+        "subject_kind": "'credit-check'",
+        "subject_id": f"'{record}'",
+        "action": "'resolve'",
+        "proposed": "'error'",
+        "person": f"'{who}'",
+        "evidence_id": "1",
+        "at": UTC,
+    }
 
 
 def _lease(who: str) -> dict[str, str]:
@@ -380,9 +392,9 @@ _STATES = {1: "done", 2: "unknown", 3: "calling", 4: "done", 5: "done", 7: "unkn
 def _operation(number: int, state: str, who: str) -> str:
     return (
         "INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator,"
-        " desk, host, process, session, started_at, lease_clock, lease_expires) VALUES"
+        " desk, host, process, session, started_at, lease_clock, lease_expires, answer_lock) VALUES"
         f" ('op-{number}', 'credit-check.purchase', 'credit-check', {number}, '{state}', 'key-{number}', 'f',"
-        f" '{who}', 'd', 'h', 1, 's', {UTC}, 'server', {NOW_MS} + 600000)"
+        f" '{who}', 'd', 'h', 1, 's', {UTC}, 'server', {NOW_MS} + 600000, SHA2('{ANSWER_KEY}', 256))"
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tests.store.forbidden import IN_NAME, UTC, Forbidden
+from tests.store.forbidden import IN_NAME, NOW_MS, UTC, Forbidden
 from tests.store.money_scene import changed, row
 from tests.support.teams import Team
 
@@ -12,6 +12,7 @@ HELD_BY_OTHER, TAKEN_BEFORE, FREE = 1, 2, 3
 """Orders: taken by op-b, taken by op-b until a while ago, never taken."""
 SEEN, UNSEEN = 101, 102
 """Alerts: acknowledged by op-b and resolved, and open."""
+_OWN = "its own person's"
 MONEY = ("refund", "approve", "resolve")
 STAYS = "stays as it is"
 AT = {"created_at": UTC, "next_at": UTC}
@@ -42,9 +43,15 @@ def event_row(event: str = "e9", **more: str) -> str:
 
 def run_row(**more: str) -> str:
     written = {
-        "provider": "'paypay'", "from_day": "'2026-11-01'", "to_day": "'2026-11-09'", "state": "'running'",
-        "phase": "'theirs'", "asked_by": "'{me}'", "begun_at": UTC, "changed_at": UTC,
-    }  # fmt: skip
+        "provider": "'paypay'",
+        "from_day": "'2026-11-01'",
+        "to_day": "'2026-11-09'",
+        "state": "'running'",
+        "phase": "'theirs'",
+        "asked_by": "'{me}'",
+        "begun_at": UTC,
+        "changed_at": UTC,
+    }
     return row("reconciliations", **(written | more))
 
 
@@ -59,16 +66,25 @@ def bulk_row(run: int | str, position: int = 1, **more: str) -> str:
 
 def frozen(**more: str) -> str:
     written = {
-        "action": "'probe'", "state": "'frozen'", "most": "1", "made_by": "'{me}'", "made_at": UTC, "changed_at": UTC,
-    }  # fmt: skip
+        "action": "'probe'",
+        "state": "'frozen'",
+        "most": "1",
+        "made_by": "'{me}'",
+        "made_at": UTC,
+        "changed_at": UTC,
+    }
     return row("bulk_runs", **(written | more))
 
 
 def take_row(of: int = FREE, who: str = "{me}", hours: int = 1) -> str:
     return row(
-        "takes", kind="'order'", subject_id=str(of), person=f"'{who}'", taken_at=UTC,
+        "takes",
+        kind="'order'",
+        subject_id=str(of),
+        person=f"'{who}'",
+        taken_at=UTC,
         until=f"{UTC} + INTERVAL {hours} HOUR",
-    )  # fmt: skip
+    )
 
 
 def taken(of: int, who: str = "{me}", hours: int = 1) -> str:
@@ -80,6 +96,19 @@ def taken(of: int, who: str = "{me}", hours: int = 1) -> str:
 
 def note_row(who: str = "{me}") -> str:
     return row("notes", kind="'order'", subject_id="1", person=f"'{who}'", words="'called'", at=UTC)
+
+
+def request_row(who: str = "{me}", lease: int = 45_000, fence: int = 1) -> str:
+    written = {
+        "person": f"'{who}'", "request_id": "'r9'", "command": "'purchase'", "fingerprint": "'f'",
+        "state": "'running'", "begun_ms": NOW_MS, "desk": "'d'", "host": "'h'", "process": "1", "since": UTC,
+        "token": "UUID()", "lease_clock": "'server'", "lease_expires": f"{NOW_MS} + {lease}", "fence": str(fence),
+    }  # fmt: skip
+    return row("request_ids", **written)
+
+
+def of_other(**values: str) -> str:
+    return plain("request_ids", 0, **values).replace("WHERE id = 0", "WHERE person = '{other}'")
 
 
 def acknowledged(record: int, who: str = "{me}") -> str:
@@ -185,7 +214,7 @@ CASES: Sequence[Forbidden] = (
     _f("take: as oneself in capitals", take_row(who="{ME}"), words=IN_NAME),
     _f("take: for a week", take_row(hours=168), words="longer than a day"),
     _f("take: what somebody else has", taken(HELD_BY_OTHER), words="somebody else has"),
-    _f("take: what somebody else has, with a forged NOW()", "SET timestamp = 4102444800", taken(HELD_BY_OTHER),
+    _f("take: what somebody else has, with a forged NOW()", "SET timestamp = 2145916800", taken(HELD_BY_OTHER),
        words="somebody else has"),
     _f("take: give free what somebody else has", f"UPDATE takes SET until = {UTC} WHERE subject_id = {HELD_BY_OTHER}",
        words="somebody else has"),
@@ -197,6 +226,18 @@ CASES: Sequence[Forbidden] = (
     _f("note: as a letter that looks the same", note_row("{homoglyph}"), words=IN_NAME),
     _f("note: change", "UPDATE notes SET words = 'x'"),
     _f("note: delete", "DELETE FROM notes"),
+
+    _f("request: in another's name", request_row("{other}"), words=_OWN),
+    _f("request: as oneself in capitals", request_row("{ME}"), words=_OWN),
+    _f("request: as a letter that looks the same", request_row("{homoglyph}"), words=_OWN),
+    _f("request: another's answer", of_other(answer="'x'"), words=_OWN),
+    _f("request: free another's", of_other(state="'free'", lease_expires="0"), words=_OWN),
+    _f("request: take another's over", of_other(fence="fence + 1", command="'x'"), words=_OWN),
+    _f("request: make another's one's own", "UPDATE request_ids SET person = '{me}'"),
+    _f("request: another id", "UPDATE request_ids SET request_id = 'r7'"),
+    _f("request: a lease of a day", request_row(lease=86_400_000), words="ten minutes"),
+    _f("request: begin with a high token", request_row(fence=9), words="ten minutes"),
+    _f("request: delete", "DELETE FROM request_ids"),
 
     _f("task: another name", "UPDATE tasks SET name = 'x', version = version + 1"),
     _f("task: without raising the version", "UPDATE tasks SET taken = 9", words="raises the version"),
@@ -234,9 +275,15 @@ def _found() -> list[str]:
         run_row(id=str(OPEN), to_day="'2026-11-02'", missing_there="4"),
         run_row(**done),
         difference_row(OPEN, "k1").replace("(run_id", "(id, run_id").replace("VALUES (", f"VALUES ({OPEN}, "),
-        row("reconciliation_rows", id=str(ENDED), run_id=str(ENDED), row_key="'k2'", verdict="'missing_there'",
-            case_opened="1"),
-    ]  # fmt: skip
+        row(
+            "reconciliation_rows",
+            id=str(ENDED),
+            run_id=str(ENDED),
+            row_key="'k2'",
+            verdict="'missing_there'",
+            case_opened="1",
+        ),
+    ]
 
 
 def _people() -> list[str]:
@@ -248,4 +295,5 @@ def _people() -> list[str]:
         take_row(HELD_BY_OTHER),
         take_row(TAKEN_BEFORE, hours=-1),
         note_row(),
+        request_row(),
     ]

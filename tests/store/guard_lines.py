@@ -1,14 +1,44 @@
 """A plain client's connections to a guarded database, and what it says to each statement."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pymysql
 
-from console.store import guards_sql
+from console.store.constraints import server_triggers
 from tests.store.forbidden import DENIED, Forbidden
+from tests.support import server_fixtures, servers
+from tests.support.places import Engine, nodes_of
+from tests.support.sql_server import SqlServer
 from tests.support.teams import EVERYBODY, Team
+
+
+@contextmanager
+def careless_server(engine: Engine) -> Iterator[SqlServer]:
+    """A server that lets anybody forge NOW(), as every MySQL does."""
+    server_fixtures.need_engine(engine)
+    if engine == "mysql":
+        yield nodes_of(engine)[0]
+        return
+    with servers.mariadb(extra_config=["secure-timestamp=NO"]) as server:
+        yield server
+
+
+@contextmanager
+def guest(people: Team, table: str, **how: Any) -> Iterator[Any]:
+    """A connection of an account that is in no file, with all rights on `table` ("*": on each)."""
+    name, place = f"guest.{secrets.token_hex(3)}", table if table == "*" else f"`{table}`"
+    people.server.sql(
+        f"CREATE USER `{name}`@`%` IDENTIFIED BY 'pw'",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{people.database}`.{place} TO `{name}`@`%`",
+    )
+    try:
+        with people.server.connect(name, "pw", people.database, **how) as connection:
+            yield connection
+    finally:
+        people.server.sql(f"DROP USER `{name}`@`%`")
 
 
 class Lines:
@@ -39,18 +69,21 @@ class Lines:
             line.close()
 
 
-TRIGGER = next(one.name for one in guards_sql.triggers() if one.table == "audit_log")
+TRIGGER = next(one.name for one in server_triggers.all_triggers() if one.table == "audit_log")
 
 
 def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None:
     """What the database said to the last statement of `case`; None when it did as it was told."""
     me, role = people.names[who], EVERYBODY[who][0]
     names = {
-        "me": me, "other": people.names["op-b"], "ME": me.upper(),
+        "me": me,
+        "other": people.names["op-b"],
+        "ME": me.upper(),
         "homoglyph": me.replace("o", "\N{CYRILLIC SMALL LETTER O}").replace("a", "\N{CYRILLIC SMALL LETTER A}"),
-        "trigger": TRIGGER, "database": people.database,
+        "trigger": TRIGGER,
+        "database": people.database,
         "other_role": "approver" if role != "approver" else "operator",
-    }  # fmt: skip
+    }
     *before, last = (statement.format(**names) for statement in case.sql)
     own = lines.fresh(who) if before else nullcontext(lines.kept(who))
     with own as connection, connection.cursor() as cursor:

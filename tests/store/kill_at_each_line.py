@@ -11,13 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import console.store.answers  # noqa: F401  # loaded by whoever first keeps an answer: once, not in each fork
-from console.store.cipher import Cipher
-from console.store.documents import Documents
-from console.store.spool import Spool
-from tests.store.spool_worker import ANSWER, DATABASE, KEY, intent
+import console.store.spool.answer_codec  # noqa: F401  # loaded by whoever first keeps an answer: once, not in each fork
+from console.store.documents.documents import Documents
+from console.store.spool.cipher import Cipher
+from console.store.spool.spool import Spool
+from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
 
-WATCHED = ("spool.py", "desk_db.py", "answers.py", "documents.py", "documents_folder.py")
+WATCHED = ("spool.py", "sqlite_file.py", "answer_codec.py", "documents.py", "folder.py")
 Promise = Callable[[str], None]
 
 
@@ -26,12 +26,12 @@ def spool_work(home: Path, promise: Promise) -> None:
     spool = Spool(home, Cipher(KEY))
     promise("desk " + spool.desk_id)
     for operation in ("lost", "taken"):
-        spool.intent(intent(operation))
+        begin(spool, intent(operation))
         promise("intent " + operation)
-    spool.answered("lost", ANSWER)
+    spool.store_answer("lost", ANSWER)
     promise("answered lost")
-    spool.ended("taken", holds_claim=True, provider_id=5)
-    spool.delivered("lost")
+    spool.mark_ended("taken", holds_claim=True, provider_id=5)
+    spool.mark_delivered("lost")
     promise("delivered lost")
 
 
@@ -49,14 +49,14 @@ def spool_look(home: Path, promised: list[str]) -> None:
             assert entry is not None
             assert entry.answer == ANSWER
         else:
-            assert spool.undelivered(DATABASE) == ()
-    spool.intent(intent("after"))
+            assert spool.undelivered_entries(DATABASE) == ()
+    begin(spool, intent("after"))
     assert spool.find("after") is not None
     spool.close()
 
 
 def documents_work(home: Path, promise: Promise) -> None:
-    promise(Documents(home.as_uri()).put(b"%PDF-1.7 " + b"x" * 10_000).path)
+    promise(Documents(home.as_uri()).store(b"%PDF-1.7 " + b"x" * 10_000).path)
 
 
 def documents_look(home: Path, promised: list[str]) -> None:
@@ -66,7 +66,7 @@ def documents_look(home: Path, promised: list[str]) -> None:
         documents.read(str(found.relative_to(home)))
     for path in promised:
         assert documents.read(path)
-    assert documents.read(documents.put(b"%PDF-1.7 " + b"x" * 10_000).path)
+    assert documents.read(documents.store(b"%PDF-1.7 " + b"x" * 10_000).path)
 
 
 SCENARIOS = {"spool": (spool_work, spool_look), "documents": (documents_work, documents_look)}

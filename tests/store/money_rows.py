@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from console.domain.order_records import Payment, Refund
-from console.domain.payment_records import PaymentState, RefundState
-from console.store import payments, refunds
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
+from console.store.payments import payments
+from console.store.refunds import refunds
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _P = PaymentState
@@ -27,14 +28,14 @@ STEPS = {
 def begun(conn: Connection, number: str = "ORD-1", **facts: Any) -> Payment:
     """A payment of 3,300 yen that begins."""
     known = {"provider": "paypay", "merchant_payment_id": number, "currency": "JPY", "asked_minor": 3_300}
-    return again(conn, payments.insert(conn, payments.NewPayment(**{**known, **facts}), NOW))
+    return again(conn, payments.insert_payment(conn, payments.NewPayment(**{**known, **facts}), NOW))
 
 
 def paid(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: Any) -> Payment:
     """A payment that the provider has taken `minor` of."""
     payment = begun(conn, number, **facts)
-    payments.follow(conn, payment, PAID, NOW, paid_at=NOW)
-    assert payments.capture(conn, payment.id, minor, NOW)
+    payments.follow_path(conn, payment, PAID, NOW, paid_at=NOW)
+    assert payments.capture_amount(conn, payment.id, minor, NOW)
     return again(conn, payment.id)
 
 
@@ -49,10 +50,10 @@ def asked(conn: Connection, payment: Payment, minor: int = 1_000, maker: str = "
     """A refund that was just asked for; nothing is reserved."""
     known = {
         "payment_id": payment.id, "order_id": payment.order_id, "amount_minor": minor, "currency": payment.currency,
-        "maker": maker, "reason": "sent back", "saw": '{"version": 3}', "radar": "[]", "checkers_needed": 1,
-        "decide_by": NOW + timedelta(hours=72),
+        "maker": maker, "reason": "sent back", "payment_at_request": '{"version": 3}', "risk_signals": "[]",
+        "checkers_needed": 1, "decide_by": NOW + timedelta(hours=72),
     }  # fmt: skip
-    return anew(conn, refunds.insert(conn, refunds.NewRefund(**{**known, **facts}), NOW))
+    return anew(conn, refunds.insert_refund(conn, refunds.NewRefund(**{**known, **facts}), NOW))
 
 
 def anew(conn: Connection, refund_id: int) -> Refund:
@@ -66,5 +67,5 @@ def moved(conn: Connection, refund: Refund, state: RefundState) -> Refund:
     """The refund after the steps that lead there."""
     for step in STEPS[state]:
         more = {"refund_txn_id": f"R-{refund.id}"} if step is RefundState.COMPLETED else {}
-        refunds.change(conn, anew(conn, refund.id), NOW, status=step, **more)
+        refunds.change_refund(conn, anew(conn, refund.id), NOW, status=step, **more)
     return anew(conn, refund.id)

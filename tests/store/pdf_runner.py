@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Thread
 
 from console.domain.errors import ConsoleError
-from console.domain.pages import PageImage
-from console.store.pdf_pages import PdfPages
+from console.domain.pdf_pages import PageImage
+from console.store.documents.pdf_renderer import PdfDocument
 
 
 def main(folder: Path, seconds: float) -> None:
@@ -32,7 +32,7 @@ def main(folder: Path, seconds: float) -> None:
 
 def _open_all(folder: Path, seconds: float, results: list[dict[str, object]]) -> None:
     for file in sorted(folder.iterdir()):
-        with PdfPages(file, seconds=seconds) as pages:
+        with PdfDocument(file, seconds=seconds) as pages:
             for name, act in _acts(pages).items():
                 began = time.perf_counter()
                 said = _outcome(act)
@@ -42,7 +42,7 @@ def _open_all(folder: Path, seconds: float, results: list[dict[str, object]]) ->
                     break  # nobody goes on with a document that was refused
 
 
-def _acts(pages: PdfPages) -> dict[str, Callable[[], object]]:
+def _acts(pages: PdfDocument) -> dict[str, Callable[[], object]]:
     return {
         "count": pages.page_count,
         "image": lambda: pages.page_image(0, 1600),

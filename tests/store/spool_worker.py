@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport
-from console.store.cipher import Cipher
-from console.store.spool import Head, Intent, Spool
+from console.store.spool.cipher import Cipher
+from console.store.spool.spool import Head, Intent, Spool
 
 DATABASE = "db-1"
 KEY = "a key of enough characters"
@@ -26,6 +26,12 @@ ANSWER = Outcome(
 def intent(operation_id: str, number: str = "7123456789012") -> Intent:
     at = datetime(2026, 11, 20, 3, 20, 1, 5, tzinfo=UTC)
     return Intent(operation_id, DATABASE, "credit-check.purchase", "1", number, 17, "op-a", "desk", at, "f" * 64)
+
+
+def begin(spool: Spool, about: Intent) -> None:
+    """As a purchase does: prepared within tx1, calling before the first byte."""
+    spool.store_intent(about)
+    assert spool.mark_calling(about.operation_id)
 
 
 def say(text: str) -> None:
@@ -55,9 +61,9 @@ def write_many(home: Path, count: str) -> None:
 
 def _steps(spool: Spool, operation: str, index: int) -> Iterator[Callable[[], None]]:
     head = Head(f"chain-{os.getpid()}", index + 1, index, "0" * 64)
-    yield lambda: spool.intent(intent(operation))
-    yield lambda: spool.anchor(DATABASE, (head,))
-    yield lambda: spool.ended(operation, holds_claim=True, provider_id=index)
+    yield lambda: begin(spool, intent(operation))
+    yield lambda: spool.store_anchors(DATABASE, (head,))
+    yield lambda: spool.mark_ended(operation, holds_claim=True, provider_id=index)
 
 
 def write_endlessly(home: Path) -> None:
@@ -67,9 +73,9 @@ def write_endlessly(home: Path) -> None:
     index = 0
     while True:
         operation = f"{os.getpid()}-{index}"
-        spool.intent(intent(operation))
+        begin(spool, intent(operation))
         say(f"intent {operation}")
-        spool.answered(operation, ANSWER)
+        spool.store_answer(operation, ANSWER)
         say(f"answered {operation}")
         index += 1
 
@@ -77,14 +83,14 @@ def write_endlessly(home: Path) -> None:
 def write_until_full(home: Path) -> None:
     """On a disk that has no more room: says what was promised and how it ended."""
     spool = Spool(home, None)
-    spool.intent(intent("first"))
+    begin(spool, intent("first"))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     start()
     promised = ["first"]
     try:
         for index in range(10_000):
-            spool.intent(intent(f"op-{index}"))
+            begin(spool, intent(f"op-{index}"))
             promised.append(f"op-{index}")
     except ConsoleError as full:
         say(json.dumps({"promised": promised, "code": full.code}))

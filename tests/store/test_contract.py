@@ -8,13 +8,18 @@ from threading import Barrier
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import OperationState
-from console.store import approvals, cases, credit_checks, evidence, journal, tokens
-from console.store.engine import Database, Transaction
-from console.store.journal import NewOperation
-from console.store.leases import Holder
-from console.store.tokens import StoredToken
+from console.store.alerts import cases
+from console.store.credit_checks import credit_checks
+from console.store.database.engine import Database, Transaction
+from console.store.operations import journal
+from console.store.operations import provider_tokens as tokens
+from console.store.operations.journal import NewOperation
+from console.store.operations.leases import Holder
+from console.store.operations.provider_tokens import StoredToken
+from console.store.records import evidence
+from console.store.refunds import approvals
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -39,7 +44,7 @@ def new(key: str = "key-1", subject: int = 1) -> NewOperation:
 
 
 def begin(database: Database, operation: NewOperation, who: Holder) -> int:
-    return database.write(lambda tx: journal.begin(tx, operation, who, NOW, SECONDS))
+    return database.write(lambda tx: journal.begin_operation(tx, operation, who, NOW, SECONDS))
 
 
 # The journal
@@ -72,25 +77,25 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: Holder, ha
     operation = new()
     fence = begin(here, operation, me)
     with there.read() as conn:
-        running = journal.running_of(conn, "credit-check", 1)
+        running = journal.find_running(conn, "credit-check", 1)
         assert (running.id if running else None, journal.lapsed_subjects(conn)) == (operation.id, frozenset())
-    assert here.write(lambda tx: journal.renew(tx.conn, operation.id, fence, SECONDS))
+    assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
     hand_clock.at += timedelta(seconds=SECONDS + 1)
     with there.read() as conn:
-        seen = journal.seen(conn, operation.id)
+        seen = journal.find_effective(conn, operation.id)
         assert (seen.state if seen else None, journal.lapsed_subjects(conn)) == ("unknown", frozenset({1}))
-        assert [one.id for one in journal.lapsed(conn)] == [operation.id]
-    assert there.write(lambda tx: journal.lapse(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
-    assert not there.write(lambda tx: journal.lapse(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
+        assert [one.id for one in journal.lapsed_operations(conn)] == [operation.id]
+    assert there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
+    assert not there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
 
     def late(tx: Transaction) -> bool:
-        return journal.end(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, NOW)
+        return journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, NOW)
 
     assert not here.write(late)
-    assert not here.write(lambda tx: journal.renew(tx.conn, operation.id, fence, SECONDS))
+    assert not here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
     with here.read() as conn:
-        assert [one.state for one in journal.unfinished(conn)] == ["unknown"]
-        assert [one.id for one in journal.purchases_open_for(conn, NUMBER)] == [operation.id]
+        assert [one.state for one in journal.unfinished_operations(conn)] == ["unknown"]
+        assert [one.id for one in journal.open_purchases(conn, NUMBER)] == [operation.id]
 
 
 def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: Holder) -> None:
@@ -98,7 +103,7 @@ def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: H
     here, there = databases
     operation, ended = new(), NOW + timedelta(microseconds=999_999)
     fence = begin(here, operation, me)
-    here.write(lambda tx: journal.end(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, ended))
+    here.write(lambda tx: journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, ended))
     with there.read() as conn:
         found = journal.find(conn, operation.id)
     assert found is not None
@@ -107,10 +112,10 @@ def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: H
 
 # Tokens
 
-SEALED = ("gAAAAfirst", "gAAAAsecond", "gAAAAthird")
+SEALED = ("v1.gAAAAfirst", "v2.gAAAAsecond", "v3.gAAAAthird")
 
 
-def pair(version: int, used: frozenset[str] = frozenset()) -> StoredToken:
+def pair(version: int, used: tuple[str, ...] = ()) -> StoredToken:
     return StoredToken(SEALED[version - 1], NOW + timedelta(hours=version), version, used)
 
 
@@ -119,15 +124,15 @@ def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
     here, there = databases
 
     def swap(database: Database, before: StoredToken | None, after: StoredToken) -> bool:
-        return database.write(lambda tx: tokens.replace(tx.conn, "alarmbox", before, after, NOW))
+        return database.write(lambda tx: tokens.replace_token(tx.conn, "alarmbox", before, after, NOW))
 
     assert swap(here, None, pair(1))
     assert not swap(there, None, pair(1))
-    assert swap(there, pair(1), pair(2, frozenset({"0a" * 32})))
+    assert swap(there, pair(1), pair(2, ("0a" * 32,)))
     assert not swap(here, pair(1), pair(2))
     with here.read() as conn:
-        assert tokens.read(conn, "alarmbox") == pair(2, frozenset({"0a" * 32}))
-        assert tokens.read(conn, "paypay") is None
+        assert tokens.read_token(conn, "alarmbox") == pair(2, ("0a" * 32,))
+        assert tokens.read_token(conn, "paypay") is None
 
 
 # Evidence, decisions, cases
@@ -158,12 +163,12 @@ def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
     def note(database: Database, sha: str, minutes: int) -> bool:
         at = NOW + timedelta(minutes=minutes)
         return database.write(
-            lambda tx: evidence.add_document(tx.conn, 1, "credit-check", f"{sha}.pdf", sha, 10, at)
+            lambda tx: evidence.add_document(tx.conn, 1, "credit-check", f"{sha[:2]}/{sha}.pdf", sha, 10, at)
         )
 
     assert [note(here, "a" * 64, 0), note(there, "b" * 64, 1), note(there, "a" * 64, 2)] == [True, True, False]
     with here.read() as conn:
-        kept = evidence.documents_of(conn, "credit-check", 1, f"{'b' * 64}.pdf")
+        kept = evidence.documents_of(conn, "credit-check", 1, f"bb/{'b' * 64}.pdf")
     assert [(one.sha256[0], one.current) for one in kept] == [("a", False), ("b", True)]
 
 
@@ -174,14 +179,14 @@ def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], pl
 
     def propose(tx: Transaction) -> None:
         proof = evidence.add_proof(tx.conn, ("credit-check", 1), None, who, b"their list is empty", NOW)
-        approvals.propose(tx.conn, "credit-check", "1", "error", who, proof, NOW)
+        approvals.insert_proposal(tx.conn, "credit-check", "1", "error", who, proof, NOW)
 
     here.write(propose)
     with there.read() as conn:
         first = approvals.open_proposal(conn, "credit-check", "1")
         assert first is not None
         assert (first.person, first.proposed) == (who, "error")
-    there.write(lambda tx: approvals.close(tx.conn, "credit-check", "1", NOW))
+    there.write(lambda tx: approvals.close_proposals(tx.conn, "credit-check", "1", NOW))
     with here.read() as conn:
         assert approvals.open_proposal(conn, "credit-check", "1") is None
 
@@ -210,19 +215,19 @@ def test_a_change_needs_the_row_as_it_was_read(databases: tuple[Database, ...], 
     def claim(tx: Transaction) -> int:
         operation = new()
         record_id = credit_checks.insert_pending(tx.conn, "1", NUMBER, operation.id, NOW, None)
-        journal.begin(tx, operation, me, NOW, SECONDS)
+        journal.begin_operation(tx, operation, me, NOW, SECONDS)
         return record_id
 
     record_id = here.write(claim)
     with pytest.raises(IntegrityError):
         there.write(lambda tx: credit_checks.insert_pending(tx.conn, "1", NUMBER, "other", NOW, None))
     with there.read() as conn:
-        read = credit_checks.live(conn, "1", NUMBER)
+        read = credit_checks.find_live(conn, "1", NUMBER)
     assert read is not None
     assert (read.id, read.version, read.created_at) == (record_id, 1, NOW)
-    here.write(lambda tx: credit_checks.change(tx.conn, read, NOW, error_code=TEXT))
+    here.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code=TEXT))
     with pytest.raises(credit_checks.Stale):
-        there.write(lambda tx: credit_checks.change(tx.conn, read, NOW, error_code="overrun"))
+        there.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code="overrun"))
     with there.read() as conn:
         found = credit_checks.find(conn, record_id)
     assert found is not None

@@ -13,13 +13,12 @@ import pymysql
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.support import keeper, server_fixtures, server_run
+from tests.support import keeper, server_fixtures, server_run, sql_server
 from tests.support.servers import (
     Cluster,
     RedisServer,
     Server,
     Tls,
-    given,
     mariadb,
     own_run,
     redis,
@@ -244,6 +243,6 @@ def test_a_missing_server_skips_and_fails_where_required(kind: str, monkeypatch:
 
 def test_a_given_server_is_taken_by_its_address() -> None:
     """User and password may need quoting."""
-    server = given("mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/")
+    server = sql_server.at("mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/")
     assert (server.host, server.port, server.admin, server.password) == ("127.0.0.1", 3307, "ad@min", "p/w")
     assert server.admin_url == "mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/"

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from console.app import open_adoption
-from console.services.adoption import Adoption
-from console.settings import Settings
+from console.services.adoption.adopt import Adoption
+from console.settings.settings import Settings
 from tests.support.desks import environment
 from tests.support.sql_server import SqlServer
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from console.app import Console
-from console.domain.bulk_records import Chosen
+from console.domain.bulk.records import ChosenRecord
 from console.domain.corporation_number import check_digit
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CreditCheck, PurchaseRequest, Work, WorkState
-from console.store import credit_checks
-from console.store.engine import Transaction
+from console.store.credit_checks import credit_checks
+from console.store.database.engine import Transaction
 from tests.support.children import Pipe
 from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.places import Place
@@ -36,20 +36,20 @@ def vendor_of(count: int) -> LedgerVendor:
     return vendor
 
 
-def unknown_checks(console: Console, count: int) -> list[Chosen]:
+def unknown_checks(console: Console, count: int) -> list[ChosenRecord]:
     """Their records here, unknown: a few as they come about, many as rows."""
     if count <= A_FEW:
         return _bought_unheard(console, count)
     return unknown_rows(console, numbers(count))
 
 
-def unknown_rows(console: Console, which: Sequence[str]) -> list[Chosen]:
+def unknown_rows(console: Console, which: Sequence[str]) -> list[ChosenRecord]:
     """Records of these numbers, in one transaction."""
-    now = console._desk.now()
+    now = console._context.now()
     return console.database.write(lambda tx: [_row(tx, number, now) for number in which])
 
 
-def _bought_unheard(console: Console, count: int) -> list[Chosen]:
+def _bought_unheard(console: Console, count: int) -> list[ChosenRecord]:
     """Bought here and now, the same that the vendor has sold, without an answer."""
     vendor = console._vendor
     assert isinstance(vendor, LedgerVendor)
@@ -58,18 +58,18 @@ def _bought_unheard(console: Console, count: int) -> list[Chosen]:
         with suppress(ConsoleError):
             console.credit_checks.purchase(PurchaseRequest(number, "1"))
     vendor.asked.clear()
-    found = console.recovery.queue("unknown", count).items
-    return sorted(Chosen(KIND, item.record.id, item.record.version) for item in found)
+    found = sorted(console.recovery.queue("unknown", count).items, key=lambda item: item.record.id)
+    return [ChosenRecord(KIND, item.record.id, item.record.version) for item in found]
 
 
-def _row(tx: Transaction, number: str, now: datetime) -> Chosen:
+def _row(tx: Transaction, number: str, now: datetime) -> ChosenRecord:
     record_id = credit_checks.insert_pending(tx.conn, "1", number, "", now, None)
     made = credit_checks.find(tx.conn, record_id)
     assert made is not None
     work = credit_checks.work_values(Work(WorkState.NEEDS_REVIEW, reason="no_list_call"))
     unknown = {"certainty": Certainty.UNKNOWN.value, "error_code": "read_timeout"}
-    credit_checks.change(tx.conn, made, now, **unknown, **work)
-    return Chosen(KIND, record_id, made.version + 1)
+    credit_checks.change_record(tx.conn, made, now, **unknown, **work)
+    return ChosenRecord(KIND, record_id, made.version + 1)
 
 
 def check(console: Console, record_id: int) -> CreditCheck:

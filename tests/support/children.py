@@ -11,9 +11,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
-PATIENCE_SECONDS = 50.0
+PATIENCE_SECONDS = 500.0
+"""Longer than any test may take: what hangs ends by the time limit of its test or shard, slow machines wait."""
 _PRELOADED = (
-    "console.app", "console.machinery", "console.providers.alarmbox", "requests", "cryptography.fernet", "pymysql",
+    "console.app", "console.wiring.services", "console.providers.alarmbox.client", "requests", "cryptography.fernet",
+    "pymysql",
     "alembic.command", "tests.support.places", "tests.support.money_desks", "tests.support.warm",
 )  # fmt: skip
 
@@ -40,14 +42,14 @@ class Child:
         assert self.process.pid is not None
         return self.process.pid
 
-    def report(self, seconds: float = PATIENCE_SECONDS) -> Any:
-        """What it says next; fails when it ends without a word or says nothing in time."""
+    def report(self, seconds: float | None = None) -> Any:
+        """What it says next; fails when it ends without a word, or says nothing in so many seconds."""
         if not self.pipe.poll(seconds):
             raise AssertionError(f"child {self.pid} said nothing for {seconds} s")
         try:
             return self.pipe.recv()
         except EOFError:
-            self.process.join(seconds)
+            self.process.join(PATIENCE_SECONDS)
             raise AssertionError(f"child {self.pid} ended with {self.process.exitcode}") from None
 
     def ended(self, seconds: float = PATIENCE_SECONDS) -> int:

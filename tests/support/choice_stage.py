@@ -10,24 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from console.app import Console, open_console
-from console.domain.choice_records import Choice, Told
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
-from console.domain.order_records import Payment, Refund, RefundRequest
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import PaymentQuestion, PaymentReport, PaymentState
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
+from console.domain.payments.records import Payment, Refund, RefundRequest
+from console.domain.payments.states import PAYMENT_STEPS, PaymentState
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, CreditCheck, Person, PurchaseRequest, Work, WorkState
-from console.domain.states import PAYMENT
-from console.domain.truth import PAID
-from console.settings import Settings
-from console.store import orders, payments
-from console.store.engine import Transaction
+from console.domain.recovery.records import Choice, ProviderStatement
+from console.settings.settings import Settings
+from console.store.database.engine import Transaction
+from console.store.payments import orders, payments
 from tests.support.bulk_stage import numbers
-from tests.support.desks import environment
+from tests.support.desks import NOWHERE, environment, have_database
 from tests.support.ledger_refunds import UNREADABLE, LedgerProvider, LedgerReader, RefundLedger
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import NOWHERE, template
 
 TEAM = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
@@ -36,35 +35,49 @@ TEAM = (
     Person("aud-f", frozenset({AUDITOR}), may_buy=False),
 )
 MINOR = 3_300
-_WORDS = {Told.PAID: "COMPLETED", Told.WAITING: "CREATED", Told.FAILED: "FAILED", Told.EXPIRED: "EXPIRED"}
+_WORDS = {
+    ProviderStatement.PAID: "COMPLETED",
+    ProviderStatement.WAITING: "CREATED",
+    ProviderStatement.FAILED: "FAILED",
+    ProviderStatement.EXPIRED: "EXPIRED",
+}
 _MEANT = {
-    Told.PAID: PaymentState.PAYMENT_SUCCESS, Told.WAITING: PaymentState.USER_PAYMENT,
-    Told.FAILED: PaymentState.PAYMENT_FAILED, Told.EXPIRED: PaymentState.EXPIRED,
-}  # fmt: skip
+    ProviderStatement.PAID: PaymentState.PAYMENT_SUCCESS,
+    ProviderStatement.WAITING: PaymentState.USER_PAYMENT,
+    ProviderStatement.FAILED: PaymentState.PAYMENT_FAILED,
+    ProviderStatement.EXPIRED: PaymentState.EXPIRED,
+}
 _KINDS = {
-    Told.PAID: OutcomeClass.SUCCEEDED, Told.WAITING: OutcomeClass.PENDING, Told.FAILED: OutcomeClass.FAILED_DEFINITE,
-    Told.EXPIRED: OutcomeClass.FAILED_DEFINITE,
-}  # fmt: skip
+    ProviderStatement.PAID: OutcomeClass.SUCCEEDED,
+    ProviderStatement.WAITING: OutcomeClass.PENDING,
+    ProviderStatement.FAILED: OutcomeClass.FAILED_DEFINITE,
+    ProviderStatement.EXPIRED: OutcomeClass.FAILED_DEFINITE,
+}
 
 
 @dataclass(frozen=True)
 class TellingReader(LedgerReader):
     """Says of any payment what it is told to say."""
 
-    says: dict[str, Told] = field(default_factory=dict)
+    says: dict[str, ProviderStatement] = field(default_factory=dict)
 
-    def payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        told = self.says.get(question.merchant_payment_id, Told.NOTHING)
-        if told is Told.NOTHING:
+    def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
+        told = self.says.get(question.merchant_payment_id, ProviderStatement.NOTHING)
+        if told is ProviderStatement.NOTHING:
             return UNREADABLE
-        if told is Told.NOT_FOUND:
+        if told is ProviderStatement.NOT_FOUND:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", Sent.YES)
         number = question.merchant_payment_id
         state = _MEANT.get(told, PaymentState.PAYMENT_SUCCESS)
         report = PaymentReport(
-            number, f"T-{number}", _WORDS.get(told, "COMPLETED"), state, told is not Told.WAITING, question.amount
+            number,
+            f"T-{number}",
+            _WORDS.get(told, "COMPLETED"),
+            state,
+            told is not ProviderStatement.WAITING,
+            question.amount,
         )
-        if told is Told.OTHER_AMOUNT:
+        if told is ProviderStatement.OTHER_AMOUNT:
             report = replace(report, amount=Money(MINOR - 1, "JPY"))
             return Outcome(OutcomeClass.UNKNOWN, "other_amount", Sent.YES, report)
         return Outcome(_KINDS[told], "answered", Sent.YES, report, evidence="{}")
@@ -74,19 +87,22 @@ class TellingProvider(TellingReader, LedgerProvider):
     def reader(self) -> TellingReader:
         return TellingReader(self.name, self.ledger, self.says)
 
+    @property
+    def merchant_id(self) -> str:
+        return "M-1"
+
 
 class Stage:
     """Makes records, and does by a choice's name what a person would do."""
 
     def __init__(self, home: Path) -> None:
-        home.mkdir(exist_ok=True)
-        (home / "console.db").write_bytes(template().read_bytes())
-        self.vendor, self.ledger, self.says = LedgerVendor(finds=True), RefundLedger(), dict[str, Told]()
+        have_database(home)
+        self.vendor, self.ledger, self.says = LedgerVendor(finds=True), RefundLedger(), dict[str, ProviderStatement]()
         told = environment(home, NOWHERE, PAYPAY_URL=NOWHERE, ATOM_URL=NOWHERE)
         self.console: Console = open_console(Settings.load(told), None, self.vendor, payment_vendor=self._provider)
-        self.desk, self._next, self._numbers = self.console._desk, count(1), iter(numbers(2_000))
+        self.context, self._next, self._numbers = self.console._context, count(1), iter(numbers(2_000))
         for person in TEAM:
-            self.console.people.add(person)
+            self.console.people.add_person(person)
 
     def _provider(self, name: str) -> TellingProvider:
         return TellingProvider(name, self.ledger, self.says)
@@ -108,31 +124,43 @@ class Stage:
     # Payments
 
     def payment(
-        self, state: PaymentState, told: Told = Told.NOTHING, *, unknown: bool = False, review: bool = False,
+        self,
+        state: PaymentState,
+        told: ProviderStatement = ProviderStatement.NOTHING,
+        *,
+        unknown: bool = False,
+        review: bool = False,
         order: bool = True,
-    ) -> Payment:  # fmt: skip
+    ) -> Payment:
         number = f"ORD-{next(self._next)}"
         self.says[number] = told
-        return self.desk.database.write(lambda tx: self._write(tx, number, state, told, unknown, review, order))
+        return self.context.database.write(lambda tx: self._write(tx, number, state, told, unknown, review, order))
 
     def _write(
-        self, tx: Transaction, number: str, state: PaymentState, told: Told, unknown: bool, review: bool, order: bool
+        self,
+        tx: Transaction,
+        number: str,
+        state: PaymentState,
+        told: ProviderStatement,
+        unknown: bool,
+        review: bool,
+        order: bool,
     ) -> Payment:
-        now, conn = self.desk.now(), tx.conn
-        order_id = orders.insert(conn, orders.NewOrder(number, MINOR, "JPY"), now) if order else None
+        now, conn = self.context.now(), tx.conn
+        order_id = orders.insert_order(conn, orders.NewOrder(number, MINOR, "JPY"), now) if order else None
         new = payments.NewPayment("paypay", number, "JPY", MINOR, order_id=order_id, begun_at=now)
-        made = payments.find(conn, payments.insert(conn, new, now))
+        made = payments.find(conn, payments.insert_payment(conn, new, now))
         assert made is not None
         path = way(state)
         values: dict[str, Any] = {"certainty": Certainty.UNKNOWN if unknown else Certainty.KNOWN}
         values |= _told_before(told, now, number)
-        if PAID & set(path):
+        if PAID_STATES & set(path):
             values |= {"provider_payment_id": f"T-{number}", "paid_at": now}
         if review:
             values |= payments.work_values(Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
-        payments.follow(conn, made, path, now, **values)
-        if PAID & set(path):
-            payments.capture(conn, made.id, MINOR, now)
+        payments.follow_path(conn, made, path, now, **values)
+        if PAID_STATES & set(path):
+            payments.capture_amount(conn, made.id, MINOR, now)
         return self._found(conn, made.id)
 
     def _found(self, conn: Any, payment_id: int) -> Payment:
@@ -142,7 +170,7 @@ class Stage:
 
     def paid(self) -> Payment:
         """A payment that can be refunded."""
-        return self.payment(PaymentState.COMPLETED, Told.PAID)
+        return self.payment(PaymentState.COMPLETED, ProviderStatement.PAID)
 
     # Refunds
 
@@ -153,23 +181,23 @@ class Stage:
         assert isinstance(asked, Refund)
         if behaviour is not None:
             self.ledger.behaviour = behaviour  # type: ignore[assignment]  # one of its words
-            with self.console.acting("lead-b"):
+            with self.console.acting_as("lead-b"):
                 ending(lambda: self.console.refunds.approve(asked.id))
         return self.console.refunds.show(asked.id).record
 
     # People
 
     def by(self, who: str, act: Callable[[], Any]) -> Any:
-        with self.console.acting(who):
+        with self.console.acting_as(who):
             return act()
 
     def choices(self, who: str, kind: str, record_id: int) -> dict[str, Choice]:
-        with self.console.acting(who):
+        with self.console.acting_as(who):
             return {choice.what: choice for choice in self.console.recovery.choices(kind, record_id)}
 
     def does(self, who: str, kind: str, record: Any, what: str) -> str:
         """The service's answer to that choice: done, awaiting, or the code."""
-        with self.console.acting(who):
+        with self.console.acting_as(who):
             return ending(lambda: self._act(kind, record, what))
 
     def _act(self, kind: str, record: Any, what: str) -> Any:
@@ -218,19 +246,21 @@ def way(state: PaymentState) -> tuple[PaymentState, ...]:
         last = path[-1] if path else PaymentState.INITIALIZING
         if last is state:
             return path
-        ways += [(*path, step) for step in sorted(PAYMENT[last]) if step not in path]
+        ways += [(*path, step) for step in sorted(PAYMENT_STEPS[last]) if step not in path]
     raise AssertionError(state)
 
 
-def _told_before(told: Told, now: Any, number: str) -> dict[str, Any]:
+def _told_before(told: ProviderStatement, now: Any, number: str) -> dict[str, Any]:
     """What the desk knows of what the provider says: it was asked a moment ago."""
-    if told in (Told.NOTHING, Told.NOT_FOUND):
-        return {"error_code": "not_found" if told is Told.NOT_FOUND else None}
-    other = told is Told.OTHER_AMOUNT
+    if told in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND):
+        return {"error_code": "not_found" if told is ProviderStatement.NOT_FOUND else None}
+    other = told is ProviderStatement.OTHER_AMOUNT
     return {
-        "provider_state": _WORDS.get(told, "COMPLETED"), "told_at": now,
-        "provider_minor": MINOR - 1 if other else MINOR, "error_code": "other_amount" if other else None,
-    }  # fmt: skip
+        "provider_state": _WORDS.get(told, "COMPLETED"),
+        "told_at": now,
+        "provider_minor": MINOR - 1 if other else MINOR,
+        "error_code": "other_amount" if other else None,
+    }
 
 
 @contextmanager

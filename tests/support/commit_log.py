@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from console.store.engine import Database
-from console.store.transaction import Transaction
+from console.store.database.engine import Database
+from console.store.database.transaction import Transaction
 
 _KEY = "rows of the feed"
 

@@ -1,18 +1,25 @@
 """Whole desks for tests: a home, a database, the sandbox as provider, and a clock that can be moved."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from console.app import Console, open_console
 from console.domain.clock import SystemClock
 from console.sandbox.server import Sandbox
-from console.settings import Settings
+from console.settings.settings import Settings
+from tests.support import compiled
 
 NUMBERS = ("1180301018771", "5010001192707", "7010001065142", "7000012050002", "4011001098993", "7123456789012")
 """Public test vectors with valid check digits."""
 STORE_KEY = "a-store-key-for-tests"
+NOWHERE = "http://127.0.0.1:9"
+
+compiled.share()  # whoever makes desks makes many
 
 
 class MovedClock(SystemClock):
@@ -46,8 +53,32 @@ def environment(home: Path, url: str, **extra: str) -> dict[str, str]:
     return {f"CONSOLE_{name}": value for name, value in told.items()}
 
 
+@cache
+def _template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
+    """A database as the migrations leave it, made once per process."""
+    folder = tempfile.TemporaryDirectory(prefix="console-template-")
+    home = Path(folder.name)
+    with open_console(Settings.load(environment(home, NOWHERE))):
+        pass
+    return folder, home / "console.db"
+
+
+def template() -> Path:
+    """An empty database, to be copied."""
+    return _template()[1]
+
+
+def have_database(home: Path) -> None:
+    """The home of a desk with its database, empty: to make it takes the migrations longer than many a test."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (home / "console.db").exists():
+        shutil.copy(template(), home / "console.db")
+
+
 @contextmanager
 def opened(home: Path, sandbox: Sandbox, clock: SystemClock | None = None, **extra: str) -> Iterator[Console]:
-    """A console on `home`, closed at the end."""
+    """A console on `home`, which gets a database if it has none; closed at the end."""
+    if "DATABASE_URL" not in extra:
+        have_database(home)
     with open_console(Settings.load(environment(home, sandbox.url, **extra)), clock) as console:
         yield console

@@ -1,6 +1,7 @@
 """The environment of every test process: nothing of the person's own desk, keyring or display."""
 
 import os
+import signal
 import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -16,7 +17,12 @@ DROPPED = {
 
 
 def isolate(environ: MutableMapping[str, str] = os.environ) -> tempfile.TemporaryDirectory[str]:
-    """Make `environ` hermetic. The folder that stands for the home lives as long as what is returned."""
+    """Make `environ` hermetic. The folder that stands for the home lives as long as what is returned.
+
+    A shell tells what it begins in the background to ignore Ctrl+C, which children inherit: here it is heard again.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     dropped = DROPPED if "QT_QPA_PLATFORM" in environ else DROPPED | {"DISPLAY", "WAYLAND_DISPLAY"}
     for name in list(environ):
         if name in dropped or (name.startswith("CONSOLE_") and name not in KEPT):

@@ -6,17 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from console import demo_payments
 from console.app import Console, open_console
-from console.demo import SEED, known, render
+from console.cli.demo import SAMPLE_SEED, render_pdf, sandbox_check
+from console.demo import payments as demo_payments
+from console.demo.samples import (
+    CLIENT_IDS,
+    CheckSample,
+    PaymentSample,
+    generate_checks,
+    generate_payments,
+    write_samples,
+)
 from console.domain.clock import SystemClock
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Person
-from console.sandbox import content
+from console.sandbox.alarmbox import companies as content
 from console.sandbox.server import Sandbox
-from console.services.samples import CLIENTS, PaymentSample, Sample, generate, generate_payments
-from console.settings import Settings
-from tests.support.desks import environment
+from console.settings.settings import Settings
+from tests.support.desks import environment, have_database
 
 TEAM = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
@@ -32,14 +39,14 @@ class Furnished:
 
     console: Console
     sandbox: Sandbox
-    samples: tuple[Sample, ...]
+    samples: tuple[CheckSample, ...]
     payments: tuple[PaymentSample, ...] = ()
 
     def paid(self, kind: str) -> list[PaymentSample]:
         """The invented payments of one kind, oldest first."""
         return [payment for payment in self.payments if payment.kind == kind]
 
-    def of(self, kind: str) -> list[Sample]:
+    def of(self, kind: str) -> list[CheckSample]:
         """The samples of one kind, oldest first."""
         return [sample for sample in self.samples if sample.kind == kind]
 
@@ -49,9 +56,13 @@ def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None,
     """A desk on `home`, closed at the end; `extra` are settings without their `CONSOLE_`."""
     with Sandbox() as sandbox:
         urls = {"PAYPAY_URL": sandbox.url, "ATOM_URL": sandbox.url}
-        merchant = {name.removeprefix("CONSOLE_"): value for name, value in demo_payments.merchant(sandbox).items()}
-        told = environment(home, sandbox.url, **{"CLIENTS": ",".join(CLIENTS), **urls, **merchant, **extra})
+        merchant = {
+            name.removeprefix("CONSOLE_"): value for name, value in demo_payments.register_merchant(sandbox).items()
+        }
+        told = environment(home, sandbox.url, **{"CLIENTS": ",".join(CLIENT_IDS), **urls, **merchant, **extra})
         used = clock or SystemClock()
+        if "DATABASE_URL" not in extra:
+            have_database(home)
         with open_console(Settings.load(told), used) as console:
             samples, payments = _furnish(console, sandbox, used.now(), count)
             yield Furnished(console, sandbox, samples, payments)
@@ -59,10 +70,12 @@ def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None,
 
 def _furnish(
     console: Console, sandbox: Sandbox, now: datetime, count: int
-) -> tuple[tuple[Sample, ...], tuple[PaymentSample, ...]]:
-    samples = generate(SEED, now, lambda number: (content.company_name(number), content.verdict(number)), count)
-    payments = tuple(generate_payments(SEED, now, samples))
-    console.add_samples(samples, TEAM, render, payments)
-    demo_payments.tell(sandbox, payments)
-    sandbox.control.know(*(known(sample, sample.report) for sample in samples if sample.report))
+) -> tuple[tuple[CheckSample, ...], tuple[PaymentSample, ...]]:
+    samples = generate_checks(
+        SAMPLE_SEED, now, lambda number: (content.company_name(number), content.credit_verdict(number)), count
+    )
+    payments = tuple(generate_payments(SAMPLE_SEED, now, samples))
+    write_samples(console._context, samples, TEAM, render_pdf, payments)
+    demo_payments.register_payments(sandbox, payments)
+    sandbox.control.register_checks(*(sandbox_check(sample, sample.report) for sample in samples if sample.report))
     return samples, payments

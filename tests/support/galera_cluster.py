@@ -24,7 +24,7 @@ from tests.support.waiting import until
 PROVIDERS = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
 _POSITION = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
 _SYNCED, _NEW = "4", "--wsrep-new-cluster"
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 200.0
 """For what nodes do by themselves: seconds on a quiet machine."""
 _RECOVERIES, _ON_THE_WAY_OUT_SECONDS = 5, 5.0
 

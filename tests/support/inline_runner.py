@@ -5,35 +5,35 @@ from typing import Any
 
 import shiboken6
 
-from console.views.tasks import Report, Runner, Task, TaskHandle, failure_of
+from console.views.runtime.tasks import Report, Runner, Task, TaskHandle, failure_of
 
 
 class InlineRunner(Runner):
-    """Does each call at once; with `held=True` only at `step()`, to look at the time in between."""
+    """Does each call at once; with `paused=True` only at `step()`, to look at the time in between."""
 
-    def __init__(self, *, held: bool = False) -> None:
-        self.held = held
+    def __init__(self, *, paused: bool = False) -> None:
+        self.paused = paused
         self.labels: list[str] = []
         self._queue: list[Task] = []
 
     def step(self) -> None:
-        """Do the oldest held call."""
+        """Do the oldest paused call."""
         self._do(self._queue.pop(0))
 
     @property
     def waiting(self) -> int:
         return len(self._queue)
 
-    def _take(self, task: Task) -> TaskHandle:
+    def _accept_task(self, task: Task) -> TaskHandle:
         self.labels.append(task.label)
-        if self.held:
+        if self.paused:
             self._queue.append(task)
         else:
             self._do(task)
         return TaskHandle(task)
 
     def _do(self, task: Task) -> None:
-        if not task.wanted():
+        if not task.should_begin():
             return
         task.state = "running"
         task.report = Report(task.on_progress or (lambda _: None))
@@ -46,7 +46,7 @@ class InlineRunner(Runner):
 
     @staticmethod
     def _end(task: Task, tell: Callable[[Any], None], value: object) -> None:
-        wanted = task.state == "running" and shiboken6.isValid(task.owner)
+        should_begin = task.state == "running" and shiboken6.isValid(task.owner)
         task.state = "done" if task.state == "running" else task.state
-        if wanted:
+        if should_begin:
             tell(value)

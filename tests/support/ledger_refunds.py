@@ -8,16 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from console.domain.money import Money
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import (
-    PaymentQuestion,
-    PaymentReport,
-    PaymentState,
-    RefundOrder,
-    RefundReport,
-    RefundState,
-)
-from console.providers.payment_protocol import NotFoundRule, PaymentCapabilities
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundOrder, RefundReport
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.providers.payment_provider import NotFoundRule, PaymentCapabilities
 from tests.support.ledger_vendor import OpenTransactions, demand
 
 Behaviour = Literal[
@@ -107,16 +101,15 @@ class LedgerReader:
             repeated_refunds=True,
             most_refunds=50 if self.keeps_keys else None,
             refund_window_days=365 if self.keeps_keys else None,
-            cancels=False,
-            keeps_keys=self.keeps_keys,
-            not_found=NotFoundRule() if self.keeps_keys else None,
+            can_cancel=False,
+            keeps_idempotency_keys=self.keeps_keys,
+            not_found_rule=NotFoundRule() if self.keeps_keys else None,
             asks_by_amount_and_day=not self.keeps_keys,
             refund_timeout=30.0,
-            spacing=0.0,
-            slow_refunds=not self.keeps_keys,
+            has_slow_refunds=not self.keeps_keys,
         )
 
-    def refund_status(self, order: RefundOrder) -> Outcome[RefundReport]:
+    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         self.ledger.outside()
         if not self.ledger.readable:
             return UNREADABLE
@@ -125,22 +118,27 @@ class LedgerReader:
             return Outcome(_O.NOT_FOUND, "not_found", Sent.YES)
         return _answer(found[0])
 
-    def payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
+    def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         self.ledger.outside()
         if not self.ledger.readable:
             return UNREADABLE
         mine = [one for one in self.ledger.entries if one.payment == question.provider_payment_id]
         refunds = tuple(report_of(one) for one in mine) if self.keeps_keys else ()
         report = PaymentReport(
-            question.merchant_payment_id, question.provider_payment_id, "COMPLETED", PaymentState.PAYMENT_SUCCESS,
-            final=True, amount=question.amount, refunds=refunds,
-        )  # fmt: skip
+            question.merchant_payment_id,
+            question.provider_payment_id,
+            "COMPLETED",
+            PaymentState.PAYMENT_SUCCESS,
+            final=True,
+            amount=question.amount,
+            refunds=refunds,
+        )
         return Outcome(_O.SUCCEEDED, "answered", Sent.YES, report)
 
-    def refund_until(self, _paid_at: object) -> None:
+    def find_refund_deadline(self, _paid_at: object) -> None:
         return None
 
-    def cancel_until(self, _paid_at: object) -> None:
+    def find_cancel_deadline(self, _paid_at: object) -> None:
         return None
 
 

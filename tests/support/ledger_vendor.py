@@ -12,11 +12,11 @@ from typing import Literal
 
 import pytest
 
-from console.domain.dates import JST
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.calendar_days import JST
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, PurchaseRequest
-from console.providers.protocol import Capabilities, PdfAnswer
-from console.store.engine import Database
+from console.providers.credit_provider import Capabilities, PdfAnswer
+from console.store.database.engine import Database
 
 Behaviour = Literal[
     "answers", "refuses", "unauthorised", "too_fast", "unreachable",
@@ -81,12 +81,12 @@ class LedgerVendor:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(True, True, True, True, False, self.finds)
+        return Capabilities(True, True, True, self.finds)
 
     def reader(self) -> "LedgerReader":
         return LedgerReader(self)
 
-    def check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
+    def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         self.note("check")
         record_id = self.witness(request)
         self.before()
@@ -99,11 +99,11 @@ class LedgerVendor:
         kind, reason, sent, status = _WITHOUT_ANSWER[self.behaviour]
         return Outcome(kind, reason, sent, None, status)
 
-    def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        return self.reader().detail(credit_check_id)
+    def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
+        return self.reader().read_detail(credit_check_id)
 
-    def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        return self.reader().pdf(credit_check_id)
+    def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
+        return self.reader().read_pdf(credit_check_id)
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         return self.reader().find_purchases(corporation_number)
@@ -127,7 +127,7 @@ class LedgerReader:
     def capabilities(self) -> Capabilities:
         return self.world.capabilities
 
-    def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
+    def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         self.world.note("detail")
         if not self.world.readable:
             return UNREADABLE
@@ -136,9 +136,9 @@ class LedgerReader:
             return Outcome(OutcomeClass.NOT_FOUND, "http_404", Sent.YES, None, 404)
         return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, self.world.report(found), 200, "{}")
 
-    def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
+    def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         self.world.note("pdf")
-        detail = self.detail(credit_check_id)
+        detail = self.read_detail(credit_check_id)
         if detail.found is None:
             return Outcome(detail.kind, detail.reason, detail.sent, None, detail.status)
         content = PDF + str(credit_check_id).encode()

@@ -6,7 +6,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, text
 
-from console.store.engine import Database
+from console.store.database.engine import Database
 from tests.support.invented import numbers
 
 NAME = "hansha_alarmbox_credit_checks"
@@ -40,7 +40,7 @@ def create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = "", opt
 
 def make(database: Database, rows: Iterable[Row] = (), **how: str) -> None:
     """The table with these rows; what a row doesn't name is NULL, its client is 1."""
-    with database.attempt() as tx:
+    with database.write_once() as tx:
         tx.conn.exec_driver_sql(create_sql(database.dialect, **how))
     add(database, rows)
 
@@ -49,24 +49,32 @@ def add(database: Database, rows: Iterable[Row]) -> None:
     """Insert as the other application does, a thousand rows at a time."""
     coming = iter(rows)
     while some := [row(**given) for given in islice(coming, 1_000)]:
-        with database.attempt() as tx:
+        with database.write_once() as tx:
             tx.conn.execute(_INSERT, some)
 
 
 def row(**given: object) -> Row:
     names = (
-        "corporation_number", "credit_check_id", "company_name", "purchased_at", "expired_at", "result",
+        "corporation_number",
+        "credit_check_id",
+        "company_name",
+        "purchased_at",
+        "expired_at",
+        "result",
         "pdf_file_path",
-    )  # fmt: skip
+    )
     return {"client_id": 1, **dict.fromkeys(names), **given}
 
 
 def bought(number: str, provider_id: int, **given: object) -> Row:
     """A row with all that a purchase gives."""
     return row(
-        corporation_number=number, credit_check_id=provider_id, company_name=f"架空商事 {provider_id}", result="ok",
+        corporation_number=number,
+        credit_check_id=provider_id,
+        company_name=f"架空商事 {provider_id}",
+        result="ok",
         **{"purchased_at": "2025-04-01 00:00:00", "expired_at": "2026-04-01 00:00:00"} | given,
-    )  # fmt: skip
+    )
 
 
 def many(

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from console.app import Console
-from console.domain.dates import IST
+from console.domain.calendar_days import IST
 from console.domain.errors import ConsoleError
-from console.domain.order_records import Payment, PaymentImport, Refund, RefundRequest
-from console.sandbox import credentials
+from console.domain.payments.records import Payment, PaymentImport, Refund, RefundRequest
+from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
-from console.store import refunds
+from console.store.refunds import refunds
 from tests.support.desks import MovedClock
 from tests.support.places import Place
 
@@ -19,9 +19,15 @@ SCALE = "20"
 """How much faster than in life a desk of these tests waits."""
 CAPTURED = 3_000
 _ATOM = (
-    "MERCH_ID", "PASSWORD", "REQUEST_KEY", "REQUEST_SALT", "RESPONSE_KEY", "RESPONSE_SALT", "REQUEST_HASH_KEY",
+    "MERCH_ID",
+    "PASSWORD",
+    "REQUEST_KEY",
+    "REQUEST_SALT",
+    "RESPONSE_KEY",
+    "RESPONSE_SALT",
+    "REQUEST_HASH_KEY",
     "RESPONSE_HASH_KEY",
-)  # fmt: skip
+)
 _SECRETS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATOM_{name}" for name in _ATOM))
 
 
@@ -33,8 +39,8 @@ def providers(url: str) -> dict[str, Any]:
 
 def paid(console: Console, sandbox: Sandbox, number: str, minor: int = CAPTURED, provider: str = "paypay") -> Payment:
     """A payment that somebody has made, booked here."""
-    sandbox.control.money.know(provider, number, minor)
-    today = console._desk.now().astimezone(IST).date()
+    sandbox.control.payments_control.register_payment(provider, number, minor)
+    today = console._context.now().astimezone(IST).date()
     asked = PaymentImport(provider, number)
     if provider == "atom":
         asked = PaymentImport(provider, number, amount=f"{minor // 100}.{minor % 100:02}", day=today)
@@ -53,9 +59,10 @@ def order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
     return int(place.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{number}'")[0][0])
 
 
-def ask(console: Console, payment_id: int, amount: int | str = 1_000) -> Refund:
+def ask(console: Console, payment_id: int, amount: int | str = 1_000, request_id: str | None = None) -> Refund:
     """A request for so much of a payment, whatever was asked for before."""
-    return console.refunds.request(RefundRequest(payment_id, str(amount), "sent back", intended_repeat=True))
+    wanted = RefundRequest(payment_id, str(amount), "sent back", intended_repeat=True)
+    return console.refunds.request(wanted, request_id=request_id)
 
 
 def newest(console: Console, payment_id: int) -> Refund | None:
@@ -67,7 +74,7 @@ def newest(console: Console, payment_id: int) -> Refund | None:
 def later(clock: MovedClock, sandbox: Sandbox, step: timedelta) -> None:
     """Time goes on for a desk and for the providers."""
     clock.offset += step
-    sandbox.control.config(advance_seconds=step.total_seconds())
+    sandbox.control.change_settings(advance_seconds=step.total_seconds())
 
 
 def ending(act: Callable[[], object]) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import text
 
 from console.app import Console
-from console.domain.payment_records import RefundState
-from console.domain.permissions import same_person
-from console.domain.states import ENDED_REFUND, HOLDING_REFUND
+from console.domain.payments.states import RefundState
+from console.domain.permissions import is_same_person
+from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES
 from console.sandbox.server import Sandbox
-from console.store.engine import Database
+from console.store.database.engine import Database
 
 _REFUNDS = text(
     "SELECT id, payment_id, refund_amount, status, certainty, work_state, work_at, work_reason, maker,"
@@ -54,7 +54,7 @@ class RefundRow:
 
     @property
     def open(self) -> bool:
-        return self.state not in ENDED_REFUND or self.certainty == "unknown"
+        return self.state not in ENDED_REFUND_STATES or self.certainty == "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
     held, gone = Counter[int](), Counter[int]()
     opened = Counter(row.payment_id for row in rows if row.state in _OPEN)
     for row in rows:
-        held[row.payment_id] += row.minor if row.state in HOLDING_REFUND else 0
+        held[row.payment_id] += row.minor if row.state in HOLDING_REFUND_STATES else 0
         gone[row.payment_id] += row.minor if row.state is _R.COMPLETED else 0
     with database.read() as conn:
         aside = {int(of): int(minor) for of, minor in conn.execute(_ASIDE)}
@@ -113,7 +113,7 @@ _OPEN = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})
 def ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
     """What providers took on, by our key."""
     found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for entry in sandbox.control.money.refunds():
+    for entry in sandbox.control.payments_control.read_refunds():
         found[entry["key"]].append(entry)
     return found
 
@@ -128,7 +128,7 @@ def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox
     assert theirs.keys() <= by_key.keys(), f"refunds that nobody knows: {theirs.keys() - by_key.keys()}"
     for key, row in by_key.items():
         _check_pair(row, [entry for entry in theirs.get(key or "", ()) if entry["state"] not in _VOID])
-    for payment in sandbox.control.money.ledger()["payments"]:
+    for payment in sandbox.control.payments_control.read_ledger()["payments"]:
         assert payment["accepted_minor"] <= payment["captured_minor"], f"more than was captured: {payment}"
     unsent = [row for row in rows if row.key is None and row.state in (_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED)]
     assert not unsent, f"sent without a key: {unsent}"
@@ -155,7 +155,7 @@ def check_votes(database: Database, rows: Iterable[RefundRow]) -> None:
     for row in rows:
         given = votes[str(row.id)]
         assert len(set(given)) == len(given), f"voted twice: {row}, {given}"
-        assert not any(same_person(one, row.maker) for one in given), f"approved by its maker: {row}"
+        assert not any(is_same_person(one, row.maker) for one in given), f"approved by its maker: {row}"
         assert not row.sent_count or len(given) >= row.needed, f"sent with {len(given)} approvals: {row}"
 
 

@@ -10,9 +10,9 @@ from datetime import timedelta
 from threading import Lock
 
 from console.domain.errors import ConsoleError
-from console.domain.order_records import NoticePost
-from console.store import payments
-from console.store.payments import NewPayment
+from console.domain.payments.records import NoticePost
+from console.store.payments import payments
+from console.store.payments.payments import NewPayment
 from tests.support.payment_desks import Scene
 
 SENDERS = 8
@@ -57,10 +57,10 @@ def _row(name: str) -> str:
 
 def _begun(scene: Scene, provider: str, name: str, order_id: int) -> NoticePost:
     minor, currency = (RUPEES, "INR") if provider == "atom" else (YEN, "JPY")
-    now = scene.desk.now()
+    now = scene.context.now()
     new = NewPayment(provider, name, currency, minor, order_id=order_id, begun_at=now)
-    scene.desk.database.write(lambda tx: payments.insert(tx.conn, new, now))
-    scene.money.know(provider, name, minor)
+    scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))
+    scene.money.register_payment(provider, name, minor)
     return scene.post(provider, name)
 
 
@@ -97,7 +97,7 @@ def rage(scene: Scene, posts: Sequence[NoticePost], seed: int) -> Storm:
 
 def settle(scene: Scene) -> None:
     """What is left to the due tasks, done: nothing may stay queued, and every order follows."""
-    clock = scene.desk.clock
+    clock = scene.context.clock
     for _ in range(20):
         waiting = scene.place.sql(
             "SELECT COUNT(*) FROM payments WHERE work_state = 'scheduled' UNION ALL"
@@ -119,9 +119,7 @@ def check(scene: Scene, posts: Sequence[NoticePost]) -> None:
 
 def check_booked(scene: Scene, posts: Sequence[NoticePost]) -> None:
     """The same, whatever else was refused."""
-    rows = scene.place.sql(
-        "SELECT provider, status, captured_minor, certainty, work_state FROM payments ORDER BY id"
-    )
+    rows = scene.place.sql("SELECT provider, status, captured_minor, certainty, work_state FROM payments ORDER BY id")
     wrong = [row for row in rows if tuple(row[1:]) not in _RIGHT[str(row[0])]]
     assert wrong[:3] == []
     assert len(rows) == len(posts)

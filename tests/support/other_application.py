@@ -76,9 +76,15 @@ class Application:
             return sqlite3.connect(str(self._url.database), timeout=30, isolation_level=None)
         url = self._url
         return pymysql.connect(
-            host=url.host, port=url.port or 3306, user=url.username, password=url.password or "",
-            database=url.database, autocommit=True, charset="utf8mb4", ssl_disabled=True,
-        )  # fmt: skip
+            host=url.host,
+            port=url.port or 3306,
+            user=url.username,
+            password=url.password or "",
+            database=url.database,
+            autocommit=True,
+            charset="utf8mb4",
+            ssl_disabled=True,
+        )
 
     def _read(self) -> None:
         """The newest rows and one by its id: what such an application shows."""

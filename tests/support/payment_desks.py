@@ -1,35 +1,38 @@
 """Desks that take payments: the real adapters before the sandbox, over real HTTP, on any engine.
 
-    with paying(place, sandbox, clock) as scene:
-        order = scene.order("ORD-1", 3300)
-        started = scene.payments.start(order, "paypay")
-        scene.money.move("paypay", "ORD-1", "paid")
-        assert scene.payments.probe(started.payment.id).state == "completed"
+with paying(place, sandbox, clock) as scene:
+    order = scene.order("ORD-1", 3300)
+    started = scene.payments.start(order, "paypay")
+    scene.money.move("paypay", "ORD-1", "paid")
+    assert scene.payments.probe(started.payment.id).state == "completed"
 """
 
 import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
 
 from console.app import Console
 from console.domain.clock import SystemClock
-from console.domain.order_records import NoticePost, Order, Payment
-from console.domain.payment_results import NoticeResult
-from console.domain.results import TaskRun
-from console.machinery_payments import PaymentMachinery
-from console.payment_wiring import open_vendor
-from console.sandbox import SandboxControl, credentials
+from console.domain.payments.records import NoticePost, Order, Payment
+from console.domain.payments.service_results import NoticeResult
+from console.domain.service_results import TaskRun
+from console.sandbox import SandboxControl
+from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
-from console.services.desk import WORKER, Desk, acting
-from console.services.guarded import Guard
-from console.services.heartbeat import Heartbeat
-from console.services.payment_vendors import PaymentVendors
-from console.services.reads import ReadLog
-from console.store import orders, payments
+from console.services.audit.read_log import ReadLog
+from console.services.guarded.pipeline import GuardedPipeline
+from console.services.guarded.request_ids import RequestIds
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import WORKER, ServiceContext, act_as
+from console.services.process.heartbeat import Heartbeat
+from console.store.operations.idempotency_cache import NoCache
+from console.store.payments import orders, payments
+from console.wiring.payments import PaymentServiceBuilder
+from console.wiring.providers import open_vendor
 from tests.support.places import Place
 
 BANK_KEY = "a-bank's-own-key-for-notices"
@@ -39,9 +42,15 @@ def told(url: str) -> dict[str, str]:
     """What a desk has to be told about both providers of a sandbox, and one source of signed notices."""
     names = ("API_KEY", "API_SECRET", "MERCHANT_ID")
     atoms = (
-        "MERCH_ID", "PASSWORD", "REQUEST_KEY", "REQUEST_SALT", "RESPONSE_KEY", "RESPONSE_SALT", "REQUEST_HASH_KEY",
+        "MERCH_ID",
+        "PASSWORD",
+        "REQUEST_KEY",
+        "REQUEST_SALT",
+        "RESPONSE_KEY",
+        "RESPONSE_SALT",
+        "REQUEST_HASH_KEY",
         "RESPONSE_HASH_KEY",
-    )  # fmt: skip
+    )
     return (
         {"PAYPAY_URL": url, "ATOM_URL": url, "SECRET_NOTICE_BANK_KEY": BANK_KEY}
         | {f"SECRET_PAYPAY_{name}": getattr(credentials, f"PAYPAY_{name}") for name in names}
@@ -54,14 +63,28 @@ class Scene:
 
     def __init__(self, place: Place, console: Console, sandbox: Sandbox) -> None:
         self.place, self.console = place, console
-        self.desk: Desk = console._desk
+        self.context: ServiceContext = console._context
         self.control = SandboxControl(sandbox.url)
-        self.money = self.control.money
-        self.heartbeat = Heartbeat(self.desk.scale)
-        self.vendors = PaymentVendors(lambda name: open_vendor(self.desk, name))
-        self.reads = ReadLog(self.desk)
-        self.machinery = PaymentMachinery(self.desk, Guard(self.desk, self.heartbeat), self.vendors, self.reads)
+        self.money = self.control.payments_control
+        self.heartbeat = Heartbeat(self.context.scale)
+        self.vendors = PaymentVendors(lambda name: open_vendor(self.context, name))
+        self.reads = ReadLog(self.context)
+        self.machinery = PaymentServiceBuilder(
+            self.context,
+            GuardedPipeline(self.context, self.heartbeat),
+            self.vendors,
+            self.reads,
+            RequestIds(self.context, NoCache()),
+        )
         self.payments = self.machinery.payments
+        self.taker = console
+
+    def notices_come_to(self, receiver: Console) -> None:
+        """Notices are taken by this console from now on: on a server only the worker's account keeps them."""
+        self._receiver = receiver
+        self.taker = receiver
+        receiver._context.failpoints = self.context.failpoints
+        self.payments._notices = receiver.payments._notices
 
     # The shop
 
@@ -86,17 +109,17 @@ class Scene:
     # Reading
 
     def payment(self, payment_id: int) -> Payment:
-        with self.desk.database.read() as conn:
+        with self.context.database.read() as conn:
             found = payments.find(conn, payment_id)
         assert found is not None
         return found
 
     def of_number(self, provider: str, number: str) -> Payment | None:
-        with self.desk.database.read() as conn:
+        with self.context.database.read() as conn:
             return payments.by_merchant_id(conn, provider, number)
 
     def order_now(self, number: str) -> Order:
-        with self.desk.database.read() as conn:
+        with self.context.database.read() as conn:
             found = orders.by_number(conn, number)
         assert found is not None
         return found
@@ -115,8 +138,8 @@ class Scene:
 
     def run_due(self) -> tuple[TaskRun, ...]:
         """The due tasks of payments, as the program."""
-        with acting(WORKER):
-            return tuple(TaskRun(name, task()) for name, task in self.machinery.tasks())
+        with act_as(WORKER):
+            return tuple(TaskRun(name, task()) for name, task in self.machinery.due_tasks())
 
     def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> NoticePost:
         """What the simulated provider would send about a payment as it stands."""
@@ -128,10 +151,14 @@ class Scene:
     def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> NoticePost:
         """A signed notice of a bank."""
         told = {
-            "event_id": event, "type": "payment.succeeded", "order_no": order, "amount": amount, "currency": "JPY",
-            "occurred_at": self.desk.now().isoformat(),
-        } | fields  # fmt: skip
-        return signed("bank", json.dumps(told).encode(), self.desk.now())
+            "event_id": event,
+            "type": "payment.succeeded",
+            "order_no": order,
+            "amount": amount,
+            "currency": "JPY",
+            "occurred_at": self.context.now().isoformat(),
+        } | fields
+        return signed("bank", json.dumps(told).encode(), self.context.now())
 
     def close(self) -> None:
         self.heartbeat.close()
@@ -139,7 +166,7 @@ class Scene:
 
 def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> NoticePost:
     """What the simulated provider would send, by the sandbox's hands."""
-    _, body = money.compose(provider, number, **more)
+    _, body = money.compose_notice(provider, number, **more)
     return NoticePost(provider, body, (), peer)
 
 
@@ -158,6 +185,10 @@ def paying(
     with place.opened(sandbox, clock, person=person, **known) as console:
         scene = Scene(place, console, sandbox)
         try:
-            yield scene
+            with ExitStack() as stack:
+                if place.taker not in ("op-a", person):
+                    taker = place.opened(sandbox, clock, person=place.taker, **known)
+                    scene.notices_come_to(stack.enter_context(taker))
+                yield scene
         finally:
             scene.close()

@@ -30,6 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "sql_server" in metafunc.fixturenames:
+        given = ["mysql"] if os.environ.get(server_fixtures.MYSQL) else []
+        metafunc.parametrize("sql_server", ["mariadb", *given], indirect=True, scope="session")
     if "engine" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("engines")
@@ -121,5 +124,3 @@ def home() -> Iterator[Path]:
 def seed(request: pytest.FixtureRequest) -> int:
     """What draws faults and places: the run's seed. `-p randomly -p "randomly_seed=N"` repeats a run."""
     return int(request.config.getoption("randomly_seed", 0) or 0)
-
-

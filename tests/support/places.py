@@ -19,18 +19,24 @@ from typing import Any, Literal
 
 from console.app import Console, open_console
 from console.domain.clock import SystemClock
-from console.providers.protocol import CreditVendor
+from console.providers.credit_provider import CreditVendor
 from console.sandbox.server import Sandbox
-from console.settings import Settings
+from console.settings.settings import Settings
 from tests.support import servers
-from tests.support.desks import environment
+from tests.support.desks import environment, template
 from tests.support.pooled_databases import PooledDatabase, lend
-from tests.support.quick_desks import HandClock, quick_desk, quick_folder, template
+from tests.support.quick_desks import HandClock, quick_desk, quick_folder
 from tests.support.server_fixtures import MYSQL
 
 Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
 PERSON = "op-a"
-_AGED = (("operations", "lease_expires"), ("leases", "lease_expires"), ("call_rates", "not_before"))
+CHECKS = "hansha_alarmbox_credit_checks"
+_AGED = (
+    ("operations", "lease_expires"),
+    ("leases", "lease_expires"),
+    ("request_ids", "lease_expires"),
+    ("call_rates", "not_before"),
+)
 
 
 class Place(ABC):
@@ -56,6 +62,11 @@ class Place(ABC):
     @property
     def is_server(self) -> bool:
         return self.engine != "sqlite"
+
+    @property
+    def taker(self) -> str:
+        """Whose account keeps notices: on a server the worker's alone."""
+        return "worker" if self.is_server else PERSON
 
     @abstractmethod
     def named(self, person: str) -> str:
@@ -94,9 +105,14 @@ class Place(ABC):
         return {"DOCUMENTS_URL": self.documents.as_uri(), **self.access(person, desk)}
 
     def desk(
-        self, vendor: CreditVendor, clock: HandClock | None = None, *, person: str = PERSON, desk: int = 0,
+        self,
+        vendor: CreditVendor,
+        clock: HandClock | None = None,
+        *,
+        person: str = PERSON,
+        desk: int = 0,
         **extra: str,
-    ) -> Console:  # fmt: skip
+    ) -> Console:
         """A quick desk (see quick_desks.py). Close it. On a server its leases age as `clock` is moved."""
         if clock is not None and self.is_server:
             clock.moved[self.folder] = self.age
@@ -116,15 +132,15 @@ class Place(ABC):
     def acting(self, console: Console, person: str) -> Iterator[Console]:
         """Another person at the same desk: in the same process on SQLite, signed in with their account elsewhere."""
         if not self.is_server:
-            with console.acting(person):
+            with console.acting_as(person):
                 yield console
             return
         settings = console.settings
         extra = {"TIME_SCALE": f"{settings.time_scale:g}"}
         if settings.alarmbox_find_purchases:
             extra["ALARMBOX_FIND_PURCHASES"] = "1"
-        told = environment(settings.home, settings.alarmbox_url or "", **self.facts(person, 0), **extra)
-        with open_console(Settings.load(told), console._desk.clock, console._vendor) as other:
+        told = environment(settings.home, settings.provider_url("alarmbox") or "", **self.facts(person, 0), **extra)
+        with open_console(Settings.load(told), console._context.clock, console._vendor) as other:
             yield other
 
 
@@ -185,6 +201,8 @@ class ServerPlace(Place):
     def age(self, by: timedelta) -> None:
         step = round(by.total_seconds() * 1000)
         self.sql(*(f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0" for table, column in _AGED))
+        if by >= timedelta(days=1):  # renewals go by the server's clock, which isn't moved
+            self.sql(f"UPDATE {CHECKS} SET expired_at = expired_at - INTERVAL {by.days} DAY")
 
     def unguard(self, table: str) -> None:
         self.database.unguard(table)

@@ -5,24 +5,34 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from console.store import guards_sql
-from console.store.engine import Database
+from console.store.constraints import server_triggers
+from console.store.database.engine import Database
 from tests.support.sql_server import SqlServer
 from tests.support.teams import EVERYBODY, team_on
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
 _TEAM = {name: EVERYBODY[name] for name in (*PEOPLE, "worker")}
 _SHOP = "shop"
+# MySQL tells how a table is from what it once knew of it, for a day, unless asked so; MariaDB doesn't read this.
+_AS_IT_IS = "SET @as_it_is = 1 /*!80000 , SESSION information_schema_stats_expiry = 0 */"
 _free: dict[str, list["PooledDatabase"]] = {}
 
 
 class PooledDatabase:
     """One database and its people, each with the rights of their role. `nodes`: one server, or a cluster's."""
 
-    def __init__(self, nodes: Sequence[SqlServer], people: Mapping[str, tuple[str, ...]] = _TEAM) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[SqlServer],
+        people: Mapping[str, tuple[str, ...]] = _TEAM,
+        *,
+        exact: bool = False,
+        asks: bool = False,
+    ) -> None:
+        """`exact`: accounts have the names of `people`, on servers that nobody shares. `asks`: they ask a worker."""
         self.nodes = tuple(nodes)
         self._unguarded = False
-        self._team = team_on(nodes[0], people)
+        self._team = team_on(nodes[0], people, exact=exact, asks=asks)
         self._accounts = {short: _account(url) for short, url in self._team.urls.items()}
         self._accounts |= {"": _account(self._team.owner), _SHOP: self._admit_shop()}
         self._lines: dict[str, Any] = {}
@@ -32,6 +42,14 @@ class PooledDatabase:
     def account_of(self, person: str) -> str:
         """Accounts belong to the whole server: each database has its own ones."""
         return self._accounts[person][0]
+
+    @property
+    def owner(self) -> str:
+        """The address of the schema account."""
+        return self._team.owner
+
+    def password_of(self, person: str) -> str:
+        return self._accounts[person][1]
 
     def url(self, person: str, *, first: int = 0) -> str:
         """The address of a person; `first`: the node that is asked first, the others are told as well."""
@@ -61,6 +79,11 @@ class PooledDatabase:
                 marks = ", ".join(["%s"] * len(rows[0]))
                 cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
+    def keep(self, statement: str) -> None:
+        """Run it now, and begin each later test with its effect."""
+        self.sql(statement)
+        self._kept = {table: self.sql(f"SELECT * FROM {table}") for table in self._filled()}
+
     def unguard(self, table: str) -> None:
         """Drop its triggers; until the database is emptied nothing is refused there."""
         self._unguarded = True
@@ -69,9 +92,9 @@ class PooledDatabase:
             self.sql(f"DROP TRIGGER {trigger}")
 
     def _guard(self) -> None:
-        schema = Database(self._team.owner, unhurried=True)
+        schema = Database(self._team.owner, without_time_limit=True)
         with schema.read() as conn:
-            guards_sql.refresh(conn)
+            server_triggers.renew_triggers(conn)
         schema.close()
         self._unguarded = False
 
@@ -86,8 +109,7 @@ class PooledDatabase:
         if not alone or who not in self._lines:
             node = next(node for node in self.nodes if alone or node.answers())
             self._lines[who] = node.connect(*self._accounts[who], self._team.database)
-            if not alone:
-                self._lines[who].query("SET wsrep_sync_wait = 7")
+            self._lines[who].query(_AS_IT_IS if alone else "SET wsrep_sync_wait = 7")
         return self._lines[who]
 
     def _admit_shop(self) -> tuple[str, str]:
@@ -129,6 +151,11 @@ def lend(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDatabase]:
         yield database
     finally:
         free.append(database)
+
+
+def forget_all() -> None:
+    """For a pool whose servers have ended."""
+    _free.clear()
 
 
 def drop_all() -> None:

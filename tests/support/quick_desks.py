@@ -1,24 +1,21 @@
 """Desks in process, made in milliseconds: a copied database, a vendor in memory, clocks moved by hand."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from console.app import Console, open_console
-from console.domain.dates import JST
-from console.providers.protocol import CreditVendor
-from console.settings import Settings
-from tests.support.desks import environment
+from console.domain.calendar_days import JST
+from console.providers.credit_provider import CreditVendor
+from console.settings.settings import Settings
+from tests.support.desks import NOWHERE, environment, have_database
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
 
-NOWHERE = "http://127.0.0.1:9"
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
@@ -62,7 +59,7 @@ class HandClock:
 def lease_clock(clock: HandClock) -> Iterator[None]:
     """Leases expire by `clock` inside the block."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("console.store.boot_clock.uptime_ms", clock.uptime_ms)
+        patch.setattr("console.store.database.boot_clock.uptime_ms", clock.uptime_ms)
         yield
 
 
@@ -75,29 +72,15 @@ def quick_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@cache
-def _template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
-    """A database as the migrations leave it, made once per process."""
-    folder = tempfile.TemporaryDirectory(prefix="console-template-")
-    home = Path(folder.name)
-    with open_console(Settings.load(environment(home, NOWHERE))):
-        pass
-    return folder, home / "console.db"
-
-
-def template() -> Path:
-    """An empty database, to be copied."""
-    return _template()[1]
-
-
 def quick_desk(home: Path, vendor: CreditVendor, clock: HandClock | None = None, **extra: str) -> Console:
     """A console on `home`, which gets a database if it has none. Close it.
 
     A vendor that keeps a ledger fails every call that is made inside a transaction of this console.
     """
-    home.mkdir(exist_ok=True)
-    if not (home / "console.db").exists() and "DATABASE_URL" not in extra:
-        shutil.copy(template(), home / "console.db")
+    if "DATABASE_URL" in extra:
+        home.mkdir(exist_ok=True)
+    else:
+        have_database(home)
     console = open_console(Settings.load(environment(home, NOWHERE, **extra)), clock, vendor)
     if isinstance(vendor, LedgerVendor):
         vendor.watched.append(OpenTransactions(console.database))

@@ -8,17 +8,18 @@ from typing import Any
 from uuid import uuid4
 
 from console.app import open_console
-from console.domain.dates import JST
+from console.domain.calendar_days import JST
 from console.domain.money import Money
-from console.domain.order_records import NoticePost, Payment
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentReport, PaymentState
-from console.domain.worker_records import ReconcileReport
-from console.services.happened import PaymentFact, what_happened
-from console.settings import Settings
-from console.store import payments
-from console.store.payments import NewPayment
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import NoticePost, Payment
+from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.states import PaymentState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.tasks.records import ReconcileReport
+from console.services.payments.apply_report import PaymentFact, apply_report
+from console.settings.settings import Settings
+from console.store.payments import payments
+from console.store.payments.payments import NewPayment
 from tests.support.payment_desks import Scene
 
 COUNTS = ("matched", "imported", "missing_there", "different_state", "different_amount")
@@ -29,7 +30,7 @@ class Days:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.day: date = (scene.desk.now().astimezone(JST) - timedelta(days=1)).date()
+        self.day: date = (scene.context.now().astimezone(JST) - timedelta(days=1)).date()
 
     @property
     def noon(self) -> datetime:
@@ -37,25 +38,31 @@ class Days:
 
     def there(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
         """A payment that the provider has: its number there."""
-        made = self.scene.money.know("paypay", number, minor, state, at=self.noon.isoformat(), **more)
+        made = self.scene.money.register_payment("paypay", number, minor, state, at=self.noon.isoformat(), **more)
         return str(made["id"])
 
     def here(
         self, number: str, minor: int = 3300, theirs: str | None = None, *, paid: bool = True, source: str = "paypay"
-    ) -> Payment:  # fmt: skip
+    ) -> Payment:
         """A payment that we have: paid at noon, or still waited for."""
         at, scene = self.noon, self.scene
         new = NewPayment(source, number, "JPY", minor, state=PaymentState.USER_PAYMENT, begun_at=at)
-        payment = scene.payment(scene.desk.database.write(lambda tx: payments.insert(tx.conn, new, at)))
+        payment = scene.payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, at)))
         if not paid:
             return payment
         report = PaymentReport(
-            number, theirs or f"0499{payment.id:016}", "COMPLETED", PaymentState.PAYMENT_SUCCESS, True,
-            Money(minor, "JPY"), paid_at=at, refunds=None,
-        )  # fmt: skip
+            number,
+            theirs or f"0499{payment.id:016}",
+            "COMPLETED",
+            PaymentState.PAYMENT_SUCCESS,
+            True,
+            Money(minor, "JPY"),
+            paid_at=at,
+            refunds=None,
+        )
         answer = Outcome(OutcomeClass.SUCCEEDED, "told", Sent.YES, report, 200, "{}", "0" * 64)
-        fact = PaymentFact(report, at, Way.READ, "payment", answer)
-        scene.desk.write(lambda tx: what_happened(scene.desk, tx, payment, fact))
+        fact = PaymentFact(report, at, ReportSource.READ, "payment", answer)
+        scene.context.write(lambda tx: apply_report(scene.context, tx, payment, fact))
         return scene.payment(payment.id)
 
     def both(self, number: str, minor: int = 3300, **more: Any) -> Payment:
@@ -64,9 +71,14 @@ class Days:
 
     def announce(self) -> None:
         """The provider says that the day's file is there."""
-        url = self.scene.money.recon(self.day.isoformat(), notify=False)
-        told = {"notification_type": "file.created", "notification_id": str(uuid4()),
-                "fileType": "transaction_recon", "path": url, "requestedAt": "1"}  # fmt: skip
+        url = self.scene.money.publish_recon_file(self.day.isoformat(), must_notify=False)
+        told = {
+            "notification_type": "file.created",
+            "notification_id": str(uuid4()),
+            "fileType": "transaction_recon",
+            "path": url,
+            "requestedAt": "1",
+        }
         result = self.scene.payments.notice(NoticePost("paypay", json.dumps(told).encode(), (), "127.0.0.1"))
         assert not result.refused
 

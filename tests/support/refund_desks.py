@@ -13,21 +13,25 @@ from sqlalchemy import text
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.order_records import OrderState, Payment, Refund, RefundRequest
-from console.domain.payment_records import PaymentState
+from console.domain.payments.records import OrderState, Payment, Refund, RefundRequest
+from console.domain.payments.states import PaymentState
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Person
-from console.machinery_refunds import RefundMachinery
-from console.providers.payment_protocol import PaymentVendor
+from console.providers.payment_provider import PaymentVendor
 from console.sandbox import SandboxControl
-from console.services import refund_reading
-from console.services.desk import WORKER, acting
-from console.services.guarded import Guard
-from console.services.heartbeat import Heartbeat
-from console.services.payment_vendors import PaymentVendors
-from console.services.reads import ReadLog
-from console.store import journal, orders, payments, people
-from console.store.engine import Transaction
+from console.services.audit.read_log import ReadLog
+from console.services.guarded.pipeline import GuardedPipeline
+from console.services.guarded.request_ids import RequestIds
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import WORKER, act_as
+from console.services.process.heartbeat import Heartbeat
+from console.services.refunds import records as refund_reading
+from console.store.access import operators as people
+from console.store.database.engine import Transaction
+from console.store.operations import journal
+from console.store.operations.idempotency_cache import NoCache
+from console.store.payments import orders, payments
+from console.wiring.refunds import RefundServiceBuilder
 from tests.providers.meeting import atom, paypay
 from tests.support.desks import MovedClock
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
@@ -73,17 +77,18 @@ class RefundDesk:
         self.control, self.clock = control, MovedClock()
         urls = {"PAYPAY_URL": control.url, "ATOM_URL": control.url, "TIME_SCALE": str(scale)}
         self.console: Console = quick_desk(home, LedgerVendor(), self.clock, **{**urls, **extra})  # type: ignore[arg-type]
-        self.desk = self.console._desk
-        self._heartbeat = Heartbeat(self.desk.scale)
-        self.reads = ReadLog(self.desk)
-        self._watch = OpenTransactions(self.desk.database)
+        self.context = self.console._context
+        self._heartbeat = Heartbeat(self.context.scale)
+        self.reads = ReadLog(self.context)
+        self._watch = OpenTransactions(self.context.database)
         self._made: dict[str, PaymentVendor] = {
             "paypay": Outsider(paypay(control.url, scale=scale), self._watch),
             "atom": Outsider(atom(control.url, scale=scale), self._watch),
         }
         self.vendors = PaymentVendors(lambda name: self._made[name])
-        self.guard = Guard(self.desk, self._heartbeat)
-        self.machinery = RefundMachinery(self.desk, self.guard, self.vendors, self.reads)
+        self.pipeline = GuardedPipeline(self.context, self._heartbeat)
+        request_ids = RequestIds(self.context, NoCache())
+        self.machinery = RefundServiceBuilder(self.context, self.pipeline, self.vendors, self.reads, request_ids)
         self.refunds = self.machinery.refunds
 
     def close(self) -> None:
@@ -98,35 +103,35 @@ class RefundDesk:
 
         def add(tx: Transaction) -> None:
             for person in TEAM:
-                people.add(tx.conn, person)
+                people.insert_person(tx.conn, person)
 
-        self.desk.database.write(add)
+        self.context.database.write(add)
 
     def paid(
         self, number: str = "ORD-1", minor: int = 3_300, provider: str = "paypay", *, order: bool = True, **facts: Any
     ) -> Payment:
         """A payment that was taken, there and here, with its order."""
-        there = self.control.money.know(provider, number, minor)
-        now, currency = self.desk.now(), _CURRENCY[provider]
+        there = self.control.payments_control.register_payment(provider, number, minor)
+        now, currency = self.context.now(), _CURRENCY[provider]
 
         def write(tx: Any) -> int:
             order_id = None
             if order:
-                order_id = orders.insert(tx.conn, orders.NewOrder(number, minor, currency), now)
+                order_id = orders.insert_order(tx.conn, orders.NewOrder(number, minor, currency), now)
                 made = orders.find(tx.conn, order_id)
                 assert made is not None
-                orders.change(tx.conn, made, now, status=OrderState.PAID)
+                orders.change_order(tx.conn, made, now, status=OrderState.PAID)
             new = payments.NewPayment(provider, number, currency, minor, order_id=order_id, begun_at=now, **facts)
-            payment = payments.find(tx.conn, payments.insert(tx.conn, new, now))
+            payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
-            payments.follow(tx.conn, payment, PAID, now, provider_payment_id=there["id"], paid_at=now)
-            assert payments.capture(tx.conn, payment.id, minor, now)
+            payments.follow_path(tx.conn, payment, PAID, now, provider_payment_id=there["id"], paid_at=now)
+            assert payments.capture_amount(tx.conn, payment.id, minor, now)
             return payment.id
 
-        return self.payment(self.desk.database.write(write))
+        return self.payment(self.context.database.write(write))
 
     def payment(self, payment_id: int) -> Payment:
-        with self.desk.database.read() as conn:
+        with self.context.database.read() as conn:
             found = payments.find(conn, payment_id)
         assert found is not None
         return found
@@ -136,72 +141,73 @@ class RefundDesk:
 
     def sql(self, statement: str, **values: object) -> list[Any]:
         """Plain SQL, as somebody else would run it."""
+
         def run(tx: Any) -> list[Any]:
             result = tx.conn.execute(text(statement), values)
             return list(result) if result.returns_rows else []
 
-        return self.desk.database.write(run)
+        return self.context.database.write(run)
 
     # What people do
 
     def ask(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
-        with self.console.acting(by):
+        with self.console.acting_as(by):
             return self.refunds.request(RefundRequest(payment.id, amount, more.pop("reason", "sent back"), **more))
 
-    def approve(self, refund: Refund, by: str = "lead-b", saw: int | None = None) -> Refund:
-        with self.console.acting(by):
-            return self.refunds.approve(refund.id, saw)
+    def approve(self, refund: Refund, by: str = "lead-b", expected_version: int | None = None) -> Refund:
+        with self.console.acting_as(by):
+            return self.refunds.approve(refund.id, expected_version)
 
     def reject(self, refund: Refund, by: str = "lead-b", reason: str = "paid out in cash") -> Refund:
-        with self.console.acting(by):
+        with self.console.acting_as(by):
             return self.refunds.reject(refund.id, reason)
 
     def withdraw(self, refund: Refund, by: str = "op-a") -> Refund:
-        with self.console.acting(by):
+        with self.console.acting_as(by):
             return self.refunds.withdraw(refund.id)
 
     def probe(self, refund: Refund, by: str = "op-a") -> Refund:
-        with self.console.acting(by):
+        with self.console.acting_as(by):
             return self.refunds.probe(refund.id)
 
     def resolve(self, refund: Refund, as_state: str, by: str, number: str | None = None, proof: str = "seen") -> Any:
-        with self.console.acting(by):
+        with self.console.acting_as(by):
             return self.refunds.resolve(refund.id, as_state, proof, number)
 
     def due(self) -> dict[str, int]:
         """Every due task of refunds, in its order, and those that settle what was left behind."""
-        tasks = dict(self.machinery.tasks())
-        with acting(WORKER):
-            with self.desk.database.read() as conn:
-                lapsed = [one for one in journal.lapsed(conn) if one.subject_kind == "refund"]
-            done = {"lapsed": sum(self.machinery.settler.lapse(one.id) for one in lapsed)}
+        tasks = dict(self.machinery.due_tasks())
+        with act_as(WORKER):
+            with self.context.database.read() as conn:
+                lapsed = [one for one in journal.lapsed_operations(conn) if one.subject_kind == "refund"]
+            done = {"lapsed": sum(self.machinery.sendings.lapse(one.id) for one in lapsed)}
             done["delivered"] = self._deliver()
             return done | {name: task() for name, task in tasks.items()}
 
     def _deliver(self) -> int:
-        spool, count = self.desk.spool, 0
-        spool.unlock(self.desk.cipher)
-        for entry in spool.undelivered(self.desk.database_id):
+        spool, count = self.context.spool, 0
+        spool.unlock(self.context.cipher)
+        for entry in spool.undelivered_entries(self.context.database_id):
             assert entry.answer is not None
-            if self.machinery.settler.deliver(entry.intent.operation_id, entry.answer):
-                spool.delivered(entry.intent.operation_id)
+            if self.machinery.sendings.deliver(entry.intent.operation_id, entry.answer):
+                spool.mark_delivered(entry.intent.operation_id)
                 count += 1
         return count
 
     def later(self, **span: float) -> None:
         """Time passes here, in the console's own time: a minute of it takes three seconds at scale 20."""
-        self.clock.offset += timedelta(**span) / self.desk.scale.factor
+        self.clock.offset += timedelta(**span) / self.context.scale.factor
 
     def now(self, refund: Refund) -> Refund:
         """The refund as everybody sees it."""
-        return refund_reading.current(self.desk, refund.id)
+        return refund_reading.read_refund(self.context, refund.id)
 
     # What must be true
 
     def agree(self, payment: Payment) -> Payment:
         """Our sums add up, and give back no more than the provider's ledger knows to have been taken."""
         ours = self.payment(payment.id)
-        there = self.control.money.payment(ours.provider, ours.merchant_payment_id)
+        there = self.control.payments_control.read_payment(ours.provider, ours.merchant_payment_id)
         assert ours.left_minor >= 0
         assert there["accepted_minor"] <= ours.captured_minor
         assert ours.refunded_minor <= there["accepted_minor"]
@@ -210,7 +216,7 @@ class RefundDesk:
 
     def keys_at(self, payment: Payment) -> list[str]:
         """The keys of the refunds that the provider accepted, in order."""
-        there = self.control.money.payment(payment.provider, payment.merchant_payment_id)
+        there = self.control.payments_control.read_payment(payment.provider, payment.merchant_payment_id)
         return [refund["key"] for refund in there["refunds"]]
 
     def refused(self, code: str | None = None) -> list[str]:

@@ -90,7 +90,7 @@ _OTHERS: Mapping[str, Callable[[random.Random], Rubbish]] = {
     ),
     "token at once": lambda chance: Rubbish("token at once", _UPGRADE + b"\r\n" + _WRONG_TOKEN),
     "health": lambda chance: Rubbish("health", _HEALTH * 3 + _HEALTH[:-2] + b"connection: close\r\n\r\n", ALIVE),
-}  # fmt: skip
+}
 NAMES = (*_KINDS, *_OTHERS)
 
 

@@ -13,9 +13,10 @@ import pytest
 from tests.support import server_run, servers
 
 MYSQL = "CONSOLE_TEST_MYSQL_URL"
+NOT_GIVEN = f"nothing runs on MySQL, no server was given: {MYSQL}=mysql+pymysql://admin:secret@host:port/"
 # The first test that asks for a server waits until it has started.
 _TIMEOUT_SECONDS = 150
-_FIXTURES = {"mariadb_server", "galera_cluster", "redis_server"}
+_FIXTURES = {"mariadb_server", "galera_cluster", "redis_server", "sql_server"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _FIXTURES & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not os.environ.get(MYSQL):
+        terminalreporter.write_line(NOT_GIVEN)
 
 
 def required() -> bool:
@@ -114,15 +120,16 @@ def redis_server() -> servers.RedisServer:
 
 
 @pytest.fixture(scope="session")
-def mysql_url() -> str:
-    """An administrator's address of a MySQL server that was given."""
+def mysql_server() -> servers.SqlServer:
+    """The MySQL server that was given."""
     url = os.environ.get(MYSQL)
     if not url:
-        pytest.skip(f"no MySQL server was given: {MYSQL}=mysql+pymysql://admin:secret@host:port/")
-    return url
+        pytest.skip(NOT_GIVEN)
+    return servers.given(url)
 
 
 @pytest.fixture(scope="session")
-def mysql_server(mysql_url: str) -> servers.SqlServer:
-    """The MySQL server that was given."""
-    return servers.given(mysql_url)
+def sql_server(request: pytest.FixtureRequest) -> servers.SqlServer:
+    """The run's MariaDB, and the MySQL server that was given: a test that takes it runs on each."""
+    server: servers.SqlServer = request.getfixturevalue(f"{request.param}_server")
+    return server

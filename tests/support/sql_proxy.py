@@ -209,9 +209,14 @@ class SqlProxy:
 
     @contextmanager
     def breaking(
-        self, kind: Break, nth: int = 1, on: str = "", *, lasting: bool = False,
+        self,
+        kind: Break,
+        nth: int = 1,
+        on: str = "",
+        *,
+        lasting: bool = False,
         before: Callable[[int], None] = lambda _session: None,
-    ) -> Iterator[Shot]:  # fmt: skip
+    ) -> Iterator[Shot]:
         """Armed inside the block; what hangs is hung up at its end."""
         shot = Shot(kind, nth, on, before, lasting)
         with self._lock:

@@ -18,9 +18,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from console.app import open_console
-from console.settings import Settings
-from console.store import migrate
-from console.store.engine import Database
+from console.settings.settings import Settings
+from console.store.access.grants import REQUESTER_ROLES
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
 from tests.support.sql_server import SqlServer
 
 NOWHERE = "http://127.0.0.1:9"
@@ -49,6 +50,10 @@ class Team:
     def database(self) -> str:
         return self.owner.rpartition("/")[2]
 
+    def holder(self, who: str) -> str:
+        """Who holds a person's roles: on MariaDB a role of their own, on MySQL the account."""
+        return f"`console:{self.names[who]}`" if self.server.is_mariadb else f"`{self.names[who]}`@`%`"
+
     def connect(self, who: str, **more: Any) -> Any:
         """A plain PyMySQL connection of this person; each statement commits. "owner": the schema account."""
         parts = urlsplit(self.owner if who == "owner" else self.urls[who])
@@ -58,7 +63,7 @@ class Team:
         """Database, accounts and roles."""
         accounts = [f"DROP USER IF EXISTS `{name}`@`%`" for name in self.names.values()]
         roles = [f"DROP ROLE IF EXISTS `console:{name}`" for name in self.names.values()]
-        shared = {role for roles in EVERYBODY.values() for role in roles}
+        shared = {role for roles in EVERYBODY.values() for role in roles} | REQUESTER_ROLES
         self.server.sql(*accounts, *roles, *(f"DROP ROLE IF EXISTS `{self.database}/{role}`" for role in shared))
         self.server.drop_database(self.owner)
 
@@ -78,17 +83,19 @@ def team_on(
     members: Mapping[str, tuple[str, ...]] = EVERYBODY,
     *,
     exact: bool = False,
+    asks: bool = False,
     host: str | None = None,
 ) -> Team:
     """A fresh database with its schema, and accounts as `db accounts apply` makes them.
 
-    `exact`: names as given, for a server that nobody shares. `host` goes into the addresses in place of the server's.
+    `exact`: names as given, for a server that nobody shares. `asks`: operators and approvers ask a worker. `host`
+    goes into the addresses in place of the server's.
     """
     owner = server.fresh_database()
-    schema = Database(owner, unhurried=True)
+    schema = Database(owner, without_time_limit=True)
     migrate.upgrade(schema)
     schema.close()
-    return staff(server, owner, members, exact=exact, host=host)
+    return staff(server, owner, members, exact=exact, asks=asks, host=host)
 
 
 def staff(
@@ -97,13 +104,14 @@ def staff(
     members: Mapping[str, tuple[str, ...]] = EVERYBODY,
     *,
     exact: bool = False,
+    asks: bool = False,
     host: str | None = None,
 ) -> Team:
     """Accounts on a database that has its schema."""
     mark = "" if exact else f".{secrets.token_hex(3)}"
     names = {short: f"{short}{mark}" for short in members}
     passwords = {short: secrets.token_urlsafe(12) for short in members}
-    apply(owner, people_of(names, members), {_variable(short): word for short, word in passwords.items()})
+    apply(owner, people_of(names, members, asks=asks), {_variable(short): word for short, word in passwords.items()})
     place = f"{host or server.host}:{server.port}/{owner.rpartition('/')[2]}"
     urls = {
         short: f"mysql+pymysql://{quote(names[short], safe='')}:{quote(passwords[short], safe='')}@{place}"
@@ -112,14 +120,18 @@ def staff(
     return Team(server, owner, urls, names)
 
 
-def people_of(names: Mapping[str, str], members: Mapping[str, tuple[str, ...]]) -> list[dict[str, object]]:
+def people_of(
+    names: Mapping[str, str], members: Mapping[str, tuple[str, ...]], *, asks: bool = False
+) -> list[dict[str, object]]:
     """The entries of an accounts file."""
+    decides = {"operator", "approver"}
     return [
         {
             "name": names[short],
             "roles": list(roles),
-            "may_buy": bool({"operator", "approver"} & set(roles)),
+            "may_buy": bool(decides & set(roles)),
             "password_env": _variable(short),
+            **({} if "worker" in roles else {"acts": not asks}),
         }
         for short, roles in members.items()
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 
 from console.app import Console
-from console.store.engine import Database
+from console.store.database.engine import Database
 
 _ROWS = text(
     "SELECT id, client_id, corporation_number, status, certainty, credit_check_id, superseded_by, superseded_at,"
@@ -100,5 +100,3 @@ def check_queues(console: Console) -> None:
     for items in queued.values():
         for item in items.values():
             assert item.explanation.next_step.code, f"no next step: {item.record}"
-
-

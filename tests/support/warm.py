@@ -8,18 +8,33 @@ from types import ModuleType
 import console.providers
 import console.services
 import console.store
+from console.app import open_console
 from console.domain.corporation_number import check_digit
-from console.store.cipher import Cipher
-from tests.support.desks import STORE_KEY
+from console.domain.records import PurchaseRequest
+from console.settings.settings import Settings
+from console.store.spool.cipher import Cipher
+from tests.support.desks import NOWHERE, NUMBERS, STORE_KEY, environment
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import quick_folder
 
 
 def _import_all(package: ModuleType) -> None:
-    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        if not found.ispkg:
+    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not found.ispkg and found.name != "console.store.migrations.env":  # that one needs Alembic around it
             importlib.import_module(found.name)
+
+
+def _buy() -> None:
+    """One purchase on a database that is gone afterwards: its statements stay compiled (see compiled.py)."""
+    with (
+        quick_folder() as home,
+        open_console(Settings.load(environment(home, NOWHERE)), vendor=LedgerVendor()) as desk,
+    ):
+        desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 
 
 for part in (console.providers, console.services, console.store):
     _import_all(part)
 # These import or compute something when they are first asked, the last one slowly on purpose; it is remembered.
 WARMED = (check_digit("180301018771"), codecs.lookup("utf-8-sig"), Cipher(STORE_KEY).fingerprint)
+_buy()

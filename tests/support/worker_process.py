@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.payment_desks import told
-from tests.support.places import PERSON, Place
+from tests.support.places import Place
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,17 +39,17 @@ def worker_process(
     provider: str,
     *,
     desk: int,
-    person: str = PERSON,
+    person: str | None = None,
     program: Sequence[str] = ("console",),
     **extra: str,
 ) -> Iterator[WorkerProcess]:
     """Ready, and gone at the end whatever happens. Its log is a file of the place's folder, for it may run for long.
 
-    `extra`: what it is told beside both providers of the sandbox, names without their `CONSOLE_`. `program`: another
-    module that runs the console, and its own words.
+    `person`: who runs it, else who keeps notices. `extra`: what it is told beside both providers of the sandbox,
+    names without their `CONSOLE_`. `program`: another module that runs the console, and its own words.
     """
     facts = {"RECEIVER_PORT": "0", **told(provider), **extra}
-    env = {**os.environ, **place.told(provider, person, desk, **facts)}
+    env = {**os.environ, **place.told(provider, person or place.taker, desk, **facts)}
     log = place.folder / f"worker-{desk}.log"
     command = [sys.executable, "-m", *program, "--json", "worker"]
     with (

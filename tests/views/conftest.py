@@ -5,23 +5,27 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from console.views.look.theme import Look, install, look
-from console.views.widgets.ring import have_rings
+from console.views.theme.theme import Appearance, current_appearance, install_appearance
+from console.views.widgets.focus_ring import install_focus_ring
 
 
 @pytest.fixture(scope="session")
 def dressed(qapp: QApplication) -> QApplication:
-    install(qapp, theme="light")
-    have_rings()
+    install_appearance(qapp, theme="light")
+    install_focus_ring()
     return qapp
 
 
 @pytest.fixture(autouse=True)
-def the_look(dressed: QApplication) -> Iterator[Look]:
+def the_look(dressed: QApplication) -> Iterator[Appearance]:
     """The look in force, put back after the test."""
-    yield look()
-    if (look().theme, look().scale, look().density) != ("light", 1.0, "comfortable"):
-        look().density = "comfortable"
-        look().scale = 1.0
-        look().set_scale(1.0)
-        look().choose("light")
+    yield current_appearance()
+    if (current_appearance().theme, current_appearance().scale, current_appearance().density) != (
+        "light",
+        1.0,
+        "comfortable",
+    ):
+        current_appearance().density = "comfortable"
+        current_appearance().scale = 1.0
+        current_appearance().set_scale(1.0)
+        current_appearance().choose_theme("light")

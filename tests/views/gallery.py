@@ -7,25 +7,25 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QApplication, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from console.views.look.theme import install, look
-from console.views.look.tokens import ThemeName, tokens
-from console.views.tables.book import Page
+from console.views.runtime.page_fetch import Page
 from console.views.tables.columns import Cell, Column, StateCell, check_column
-from console.views.tables.page import RecordTable
-from console.views.tables.paging import PagedModel
+from console.views.tables.paged_model import PagedModel
+from console.views.tables.record_table import RecordTable
+from console.views.theme.design_tokens import ThemeName, tokens
+from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.badge import Badge
-from console.views.widgets.bars import Bar, Toast
-from console.views.widgets.base import Surface, Words, column, row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, Kind, ReasonLabel
-from console.views.widgets.chrome import HintBar, Status, StatusBar, TopBar
-from console.views.widgets.copyable import CopyableId
-from console.views.widgets.empty import EmptyState, SkeletonRows
+from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.focus_ring import FocusRing
 from console.views.widgets.inputs import CheckBox, Choice, Field, FilterChip, RadioButton
-from console.views.widgets.record import DocumentPart, DocumentStrip, FactForm, Side, Strip
-from console.views.widgets.ring import FocusRing
+from console.views.widgets.notification_bars import Bar, ToastFrame
+from console.views.widgets.placeholders import EmptyState, SkeletonRows
+from console.views.widgets.record_parts import DocumentPart, DocumentStrip, FactForm, SideFacts, SideStrip
 from console.views.widgets.sidebar import Place, SideBar
 from console.views.widgets.tabs import Tabs
-from console.views.widgets.timeline import Happening, TimelineList
+from console.views.widgets.timeline import TimelineLine, TimelineList
+from console.views.widgets.window_bars import HintBar, Status, StatusBar, TopBar
 from tests.support.inline_runner import InlineRunner
 
 _AXES = {
@@ -42,11 +42,11 @@ _rings: list[tuple[FocusRing, QWidget]] = []
 
 def section(title: str, content: QWidget | None, note: str = "") -> QWidget:
     holder = QWidget()
-    head = row(Words(title, "section"), Words(note, "small", "muted"), None)
-    parts = column(head, gap=8)
+    head = make_row(TextLabel(title, "section"), TextLabel(note, "small", "muted"), None)
+    parts = make_column(head, gap=8)
     if content is not None:
         box = Surface(edge="all")
-        box.setLayout(column(content, margins=(16, 12, 16, 12)))
+        box.setLayout(make_column(content, margins=(16, 12, 16, 12)))
         parts.addWidget(box)
     holder.setLayout(parts)
     return holder
@@ -55,7 +55,7 @@ def section(title: str, content: QWidget | None, note: str = "") -> QWidget:
 def badges() -> QWidget:
     grid = QGridLayout()
     for line, (axis, title) in enumerate(_AXES.items()):
-        grid.addWidget(Words(title, "body", "muted"), line, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(TextLabel(title, "body", "muted"), line, 0, Qt.AlignmentFlag.AlignTop)
         boxes = QVBoxLayout()
         box = QHBoxLayout()
         states = [key for key in tokens().badges if key.startswith(axis + ".")]
@@ -64,8 +64,8 @@ def badges() -> QWidget:
                 box.addStretch(1)
                 boxes.addLayout(box)
                 box = QHBoxLayout()
-            box.addWidget(Badge.of(key, "ja"))
-            box.addWidget(Words(tokens().badges[key].en, "body", "muted"))
+            box.addWidget(Badge.from_badge_key(key, "ja"))
+            box.addWidget(TextLabel(tokens().badges[key].en, "body", "muted"))
             box.addSpacing(12)
         box.addStretch(1)
         boxes.addLayout(box)
@@ -91,7 +91,7 @@ def buttons() -> QWidget:
     grid.setHorizontalSpacing(16)
     grid.setVerticalSpacing(12)
     for place, word in enumerate(("通常", "指す", "押す", "焦点", "無効と理由"), start=1):
-        grid.addWidget(Words(word, "small", "muted"), 0, place)
+        grid.addWidget(TextLabel(word, "small", "muted"), 0, place)
     kinds: list[tuple[str, str, str, Kind, str, str]] = [
         ("既定", "状態確認", "P", "default", "", "15:05 から可能"),
         ("主", "返金を申請", "", "primary", "", "2 度押しできません"),
@@ -99,12 +99,12 @@ def buttons() -> QWidget:
         ("道具", "列", "", "tool", "columns", "変更なし"),
     ]
     for line, (name, text, key, kind, icon, reason) in enumerate(kinds, start=1):
-        grid.addWidget(Words(name, "small", "muted"), line, 0)
+        grid.addWidget(TextLabel(name, "small", "muted"), line, 0)
         for place, state in enumerate(("", "hover", "down", "focus"), start=1):
             grid.addWidget(_button(text, key, kind, state, icon), line, place)
         off = KeyButton(text, key, kind, icon=icon)
-        off.set_off(reason)
-        grid.addLayout(row(off, ReasonLabel(off), None), line, 5)
+        off.disable_with_reason(reason)
+        grid.addLayout(make_row(off, ReasonLabel(off), None), line, 5)
     holder = QWidget()
     holder.setLayout(grid)
     return section("ボタン", holder)
@@ -130,17 +130,17 @@ def inputs() -> QWidget:
     locked.lock("番号を選ぶと入力できます")
     for place, field in enumerate((good, wrong, amount, words)):
         grid.addWidget(field, place // 2, place % 2, Qt.AlignmentFlag.AlignTop)
-    grid.addLayout(column(Words("理由", "small", "muted"), reason, gap=4), 2, 0)
+    grid.addLayout(make_column(TextLabel("理由", "small", "muted"), reason, gap=4), 2, 0)
     grid.addWidget(locked, 2, 1)
     checked, radio = CheckBox("詳細"), RadioButton("一部")
     checked.setChecked(True)
     radio.setChecked(True)
-    grid.addLayout(row(checked, CheckBox("PDF"), radio, RadioButton("全額"), None, gap=14), 3, 0)
+    grid.addLayout(make_row(checked, CheckBox("PDF"), radio, RadioButton("全額"), None, gap=14), 3, 0)
     chips = [FilterChip(name) for name in ("担当", "経過")]
     chips[0].addItems(["担当 誰でも"])
     chips[1].addItems(["いつでも", "5 分以上"])
     chips[1].setCurrentIndex(1)
-    grid.addLayout(row(*chips, None), 3, 1)
+    grid.addLayout(make_row(*chips, None), 3, 1)
     holder = QWidget()
     holder.setLayout(grid)
     return section("入力", holder, "誤りは欄の下に、直し方まで書く")
@@ -148,7 +148,7 @@ def inputs() -> QWidget:
 
 def bars() -> QWidget:
     inline: Callable[..., KeyButton] = lambda text, key="": KeyButton(text, key, "inline", binds=False)  # noqa: E731 - short
-    shown = (
+    examples = (
         Bar(
             "古い表示",
             "14:52:10 に読取(12 分前)。変更の操作は再読込のあとで使えます。",
@@ -182,54 +182,58 @@ def bars() -> QWidget:
         Bar("再購入禁止", "料金が発生した可能性があります。", tone="unknown", shape="lock"),
     )
     holder = QWidget()
-    holder.setLayout(column(*shown, gap=8))
+    holder.setLayout(make_column(*examples, gap=8))
     return section("状態の帯", holder)
 
 
 def toasts() -> QWidget:
-    shown = (
-        Toast("コピーしました 2010401907731", "4 秒で消えます"),
-        Toast("¥8,500 の返金を申請しました", "R-2214 承認待ち。PayPay へは未送信です"),
-        Toast("まだ応答がありません", "監視を続けています。閉じても構いません", shape="question", tone="unknown"),
-        Toast("実行しませんでした: 更新あり", "v8 に変わっています。違いを表示", shape="square_bang", tone="bad"),
+    examples = (
+        ToastFrame("コピーしました 2010401907731", "4 秒で消えます"),
+        ToastFrame("¥8,500 の返金を申請しました", "R-2214 承認待ち。PayPay へは未送信です"),
+        ToastFrame(
+            "まだ応答がありません", "監視を続けています。閉じても構いません", shape="question", tone="unknown"
+        ),
+        ToastFrame(
+            "実行しませんでした: 更新あり", "v8 に変わっています。違いを表示", shape="square_bang", tone="bad"
+        ),
     )
     holder = QWidget()
-    holder.setLayout(column(*shown, gap=8))
+    holder.setLayout(make_column(*examples, gap=8))
     return section("短い知らせ", holder)
 
 
 def rows() -> QWidget:
     def state(key: str, extra: str = "") -> Callable[[tuple[str, ...]], Cell]:
-        return lambda item: StateCell.of(item[int(key)], "ja", item[4] if extra else "")
+        return lambda item: StateCell.from_badge_key(item[int(key)], "ja", item[4] if extra else "")
 
     columns = [
         check_column(),
-        Column("what", "行の様子", 136, lambda item: item[0], muted=True),
+        Column("what", "行の様子", 136, lambda item: item[0], is_muted=True),
         Column("order", "注文", 84, lambda item: "A-10442", "data"),
-        Column("corporation", "法人", 172, lambda item: "みなも堂印刷", stretches=True),
+        Column("corporation", "法人", 172, lambda item: "みなも堂印刷", is_stretched=True),
         Column("amount", "金額", 96, lambda item: "¥12,000", "amount"),
         Column("state", "状態", 84, state("1"), "state"),
         Column("certainty", "確度", 104, state("2"), "state"),
         Column("work", "作業", 140, state("3", "x"), "state"),
     ]
-    done, known, none = "payment.completed", "certainty.known", "work.none"
+    completed, certain, none = "payment.completed", "certainty.known", "work.none"
     items = [
-        ("通常", done, known, none, ""),
-        ("指す", done, known, none, ""),
-        ("選択", done, known, none, ""),
-        ("選択、焦点あり", done, "certainty.sides_disagree", "work.scheduled", ""),
-        ("情報が古い", done, "certainty.old", none, ""),
-        ("他の人が変更", done, known, "work.taken", "lead-b"),
-        ("要対応", done, "certainty.unknown", "work.needs_review", ""),
+        ("通常", completed, certain, none, ""),
+        ("指す", completed, certain, none, ""),
+        ("選択", completed, certain, none, ""),
+        ("選択、焦点あり", completed, "certainty.sides_disagree", "work.scheduled", ""),
+        ("情報が古い", completed, "certainty.old", none, ""),
+        ("他の人が変更", completed, certain, "work.taken", "lead-b"),
+        ("要対応", completed, "certainty.unknown", "work.needs_review", ""),
     ]
     model = PagedModel(columns, lambda item: item[0], InlineRunner())
     table = RecordTable(model, "表の行", margin=12)
     model.setParent(table)
-    model.read(lambda cursor, limit: Page(items))
-    model.choose(2)
+    model.read_query(lambda cursor, limit: Page(items))
+    model.choose_row(2)
     table.go_to(3)
     table.ring_row, table.hover_row = 3, 1
-    table.mark("他の人が変更", "care")
+    table.mark_row("他の人が変更", "care")
     table.setFixedHeight(28 + 7 * 32)
     return section("表の行", table)
 
@@ -240,14 +244,14 @@ def nothing() -> QWidget:
     empty = EmptyState("結果不明の記録はありません", "15:03 に確認しました", button=button)
     skeleton = SkeletonRows()
     QApplication.sendEvent(skeleton, QEvent(QEvent.Type.Polish))
-    skeleton._appear()
-    holder.setLayout(row(empty, skeleton))
+    skeleton._show_bars()
+    holder.setLayout(make_row(empty, skeleton))
     return section("空と読み込み", holder)
 
 
 def chrome() -> QWidget:
     top = TopBar("サポートコンソール", "本番", "production", "検索またはコマンド", "op-a")
-    top.clock.say("15:04 JST")
+    top.clock.show_text("15:04 JST")
     places = [
         Place("home", "home", "ホーム", "Alt+1"),
         Place("queues", "list", "対応一覧", "Alt+2", "12"),
@@ -258,9 +262,9 @@ def chrome() -> QWidget:
     side = SideBar(places, "画面")
     side.show_current("queues")
     side.setFixedHeight(220)
-    strip = Strip(
+    strip = SideStrip(
         [
-            Side(
+            SideFacts(
                 "当社",
                 "完了",
                 "disc",
@@ -269,7 +273,7 @@ def chrome() -> QWidget:
                 fact="14:58:03 から・6 分",
                 source="v7・自動確認による",
             ),
-            Side(
+            SideFacts(
                 "決済会社(PayPay)",
                 "成功",
                 "disc",
@@ -279,7 +283,7 @@ def chrome() -> QWidget:
                 "15:01:40 に確認・3 分前",
                 "参照 0473…8821",
             ),
-            Side(
+            SideFacts(
                 "注文",
                 "未入金",
                 "ring",
@@ -307,44 +311,44 @@ def chrome() -> QWidget:
     for word, count in (("時系列", "8"), ("試行", "2"), ("返金", "0"), ("応答原文(伏せ字)", "3")):
         tabs.add(word, count)
     off = KeyButton("証跡付きで解決…", "E")
-    off.set_off("必要な権限: 承認者 lead-b、lead-c")
+    off.disable_with_reason("必要な権限: 承認者 lead-b、lead-c")
     actions = Surface(raised=True, edge="top")
     acts = KeyButton("状態確認", "P"), KeyButton("再取得", "F"), off, ReasonLabel(off), None, KeyButton("メモ", "N")
-    actions.setLayout(row(*acts, margins=(24, 8, 24, 8)))
+    actions.setLayout(make_row(*acts, margins=(24, 8, 24, 8)))
     hints = HintBar([(("↓", "↑"), "移動"), (("Enter",), "開く"), (("Ctrl+F",), "絞り込み")])
-    hints.count.say("16 件中 5 件目")
+    hints.count.show_text("16 件中 5 件目")
     status = StatusBar()
     status.show_cells(
         [Status("サービス", "check", "good", "0.2 秒"), Status("Atom", "warning", "care", "遅延 4 秒")],
         [Status("未完了の作業", words="1", key="unfinished"), Status("書き込み可", "check", "good")],
     )
-    title = row(
-        Words("決済 A-10442", "title"),
+    title = make_row(
+        TextLabel("決済 A-10442", "title"),
         CopyableId("2 0104 0190 7731", "2010401907731", "法人番号", tone="muted"),
         None,
-        Badge.of("payment.completed", "ja"),
-        Badge.of("certainty.sides_disagree", "ja"),
-        Badge.of("work.scheduled", "ja"),
+        Badge.from_badge_key("payment.completed", "ja"),
+        Badge.from_badge_key("certainty.sides_disagree", "ja"),
+        Badge.from_badge_key("work.scheduled", "ja"),
         margins=(24, 12, 24, 12),
     )
-    page = column(title, strip, form, tabs, timeline(), actions, hints, gap=0)
+    page = make_column(title, strip, form, tabs, timeline(), actions, hints, gap=0)
     holder = QWidget()
-    body = row(side, gap=0)
+    body = make_row(side, gap=0)
     body.setAlignment(side, Qt.AlignmentFlag.AlignTop)
     body.addLayout(page, 1)
-    holder.setLayout(column(top, body, documents(), status, gap=0))
+    holder.setLayout(make_column(top, body, documents(), status, gap=0))
     return section("枠と記録", holder)
 
 
 def timeline() -> QWidget:
     lines = TimelineList("時系列")
     lines.setFixedHeight(4 * 32)
-    lines.show_happenings(
+    lines.show_lines(
         [
-            Happening("15:09:00", "", "clock", "muted", "自動", "予定: 注文への反映 2 / 6"),
-            Happening("15:01:40", "", "circle_arrow", "text", "op-a", "状態確認: COMPLETED ¥12,000", "変化なし"),
-            Happening("14:58:35", "", "cross", "bad", "自動", "注文への反映 1 / 6 失敗:", "データベース応答なし"),
-            Happening("14:58:03", "", "check", "good", "PayPay", "通知受信、署名確認済: COMPLETED ¥12,000"),
+            TimelineLine("15:09:00", "", "clock", "muted", "自動", "予定: 注文への反映 2 / 6"),
+            TimelineLine("15:01:40", "", "circle_arrow", "text", "op-a", "状態確認: COMPLETED ¥12,000", "変化なし"),
+            TimelineLine("14:58:35", "", "cross", "bad", "自動", "注文への反映 1 / 6 失敗:", "データベース応答なし"),
+            TimelineLine("14:58:03", "", "check", "good", "PayPay", "通知受信、署名確認済: COMPLETED ¥12,000"),
         ]
     )
     return lines
@@ -352,21 +356,23 @@ def timeline() -> QWidget:
 
 def documents() -> QWidget:
     button = KeyButton("PDFを開く", icon="document")
-    button.set_off("まだ保存されていません")
+    button.disable_with_reason("まだ保存されていません")
     tail = QWidget()
-    tail.setLayout(column(button, ReasonLabel(button), gap=4))
+    tail.setLayout(make_column(button, ReasonLabel(button), gap=4))
     strip = DocumentStrip(
         [
             DocumentPart("詳細", "check", "good", "揃っています", "14:58:04 に取得"),
             DocumentPart("結果", "check", "good", "保留", "値 hold"),
             DocumentPart("期日", "check", "good", "2027-11-20 まで", "2026-11-20 に購入"),
-            DocumentPart("PDF", "cross", "bad", "応答が途中で切断", "次回 15:58", missing=True, missing_word="なし"),
+            DocumentPart(
+                "PDF", "cross", "bad", "応答が途中で切断", "次回 15:58", is_missing=True, missing_word="なし"
+            ),
         ],
         "書類",
         tail,
     )
     holder = QWidget()
-    holder.setLayout(column(strip, margins=(24, 16, 24, 16)))
+    holder.setLayout(make_column(strip, margins=(24, 16, 24, 16)))
     return holder
 
 
@@ -374,13 +380,13 @@ def sheet() -> QWidget:
     page = QWidget()
     page.setFixedWidth(1440)
     page.setAutoFillBackground(True)
-    upper, lower = row(gap=24), row(gap=24)
+    upper, lower = make_row(gap=24), make_row(gap=24)
     top = Qt.AlignmentFlag.AlignTop
     upper.addWidget(buttons(), 3, top)
     upper.addWidget(toasts(), 2, top)
     lower.addWidget(inputs(), 1, top)
     lower.addWidget(bars(), 1, top)
-    parts = column(gap=20, margins=(24, 24, 24, 24))
+    parts = make_column(gap=20, margins=(24, 24, 24, 24))
     parts.addWidget(badges())
     parts.addLayout(upper)
     parts.addLayout(lower)
@@ -392,8 +398,8 @@ def sheet() -> QWidget:
 
 def render(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
     """One picture of everything in a theme."""
-    look().choose(theme)
-    look().set_scale(scale)
+    current_appearance().choose_theme(theme)
+    current_appearance().set_scale(scale)
     page = sheet()
     page.show()
     layout = page.layout()
@@ -412,7 +418,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     app = QApplication([])
-    install(app)
+    install_appearance(app)
     for theme in ("light", "dark", "high_contrast"):
         print(render(theme, folder))
     print(render("light", folder, 2.0))

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from console.domain.clock import SystemClock
-from console.domain.explain import explain
+from console.domain.explanations.credit_checks import explain
 from console.domain.records import Certainty, CheckState, CreditCheck, Work
-from console.domain.results import QueueItem, QueuePage
-from console.views.seat import Seat
+from console.domain.views.any_record import QueueItem, QueuePage
+from console.views.runtime.context import WindowContext
 from tests.support.inline_runner import InlineRunner
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -31,8 +31,8 @@ class NoAccounts:
         raise AssertionError("there are no accounts")
 
 
-class Told:
-    """Settings of a window."""
+class WindowSettings:
+    """The settings that a window reads."""
 
     home = Path("/nowhere")
     language: Literal["ja", "en"] = "en"
@@ -49,8 +49,8 @@ class StillClock(SystemClock):
         return NOW
 
 
-def seat() -> Seat:
-    return Seat(Told(), InlineRunner(), StillClock())
+def window_context() -> WindowContext:
+    return WindowContext(WindowSettings(), InlineRunner(), StillClock())  # type: ignore[arg-type]  # enough of them
 
 
 def check(id: int = 17, **other: Any) -> CreditCheck:
@@ -66,15 +66,15 @@ def item(record: CreditCheck) -> QueueItem:
     return QueueItem(record, explain(record, NOW), record.changed_at)
 
 
-class QueueDesk:
-    """A desk that has queues alone, `size` records long."""
+class QueueServices:
+    """Services with queues alone, `size` records long."""
 
     def __init__(self, records: list[CreditCheck]) -> None:
         self._items = [item(record) for record in records]
         self.reads = 0
 
     @property
-    def recovery(self) -> "QueueDesk":
+    def recovery(self) -> "QueueServices":
         return self
 
     def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:

@@ -4,14 +4,22 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from console.domain.explain_payments import explain_payment, explain_refund
-from console.domain.order_records import Limits, Order, OrderState, Payment, Refund, SetAside, SetAsideState
-from console.domain.payment_records import PaymentState, RefundState
-from console.domain.payment_results import Check, MoneyStrip, RadarHit, RefundPlan, RefundView, Side
+from console.domain.error_reasons import LimitReason
+from console.domain.explanations.payments import explain_payment, explain_refund
+from console.domain.payments.records import Limits, Order, OrderState, Payment, Refund, SetAside, SetAsideState
+from console.domain.payments.service_results import (
+    ComparedSide,
+    MoneyParts,
+    RefundPlan,
+    RefundView,
+    RiskSignal,
+    RuleCheck,
+)
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
-from tests.views.pages.invented_checks import NOW
+from tests.views.invented_checks import NOW
 
-STRIP = MoneyStrip("JPY", 12_000, 0, 0, 0, 0, 0, 12_000)
+STRIP = MoneyParts("JPY", 12_000, 0, 0, 0, 0, 0, 12_000)
 LIMITS = Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
 ORDER = Order(3, "A-10442", "2010401907731", OrderState.PAID, "JPY", 12_000, (5,), 2, created_at=NOW, changed_at=NOW)
 ASIDE = SetAside(4, 5, 1, 6_000, "JPY", SetAsideState.OPEN, None, 1, NOW)
@@ -36,28 +44,38 @@ def refund(**other: Any) -> Refund:
     return replace(record, **other)
 
 
-def sides(asked_ago: timedelta | None = timedelta(minutes=3), **theirs: Any) -> tuple[Side, Side, Side]:
+def sides(
+    asked_ago: timedelta | None = timedelta(minutes=3), **theirs: Any
+) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """All three agree; `theirs` says what differs at the gateway."""
-    asked = NOW - asked_ago if asked_ago is not None else None
-    ours = Side("ours", state="completed", word="completed", minor=12_000, currency="JPY", since=NOW, version=7)
-    told = Side("provider", state="completed", word="COMPLETED", minor=12_000, currency="JPY", asked=asked)
-    order = Side("order", state="paid", word="paid", minor=12_000, currency="JPY", since=NOW, version=2)
-    return ours, replace(told, **theirs), order
+    asked_at = NOW - asked_ago if asked_ago is not None else None
+    ours = ComparedSide(
+        "ours", state="completed", word="completed", minor=12_000, currency="JPY", since=NOW, version=7
+    )
+    gateway = ComparedSide(
+        "provider", state="completed", word="COMPLETED", minor=12_000, currency="JPY", asked=asked_at
+    )
+    order = ComparedSide("order", state="paid", word="paid", minor=12_000, currency="JPY", since=NOW, version=2)
+    return ours, replace(gateway, **theirs), order
 
 
-def plan(*hits: RadarHit, **other: Any) -> RefundPlan:
+WITHIN_LIMIT = RuleCheck(LimitReason.PER_REFUND, True, {"limit": 1_000_000})
+
+
+def plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
     made = RefundPlan(
-        payment(), ORDER, STRIP, LIMITS, 20_000, hits, (Check("per_refund", True, {"limit": 1_000_000}),), (), False,
+        payment(), ORDER, STRIP, LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), False,
         None, ("lead-b", "lead-c"), read_at=NOW,
     )  # fmt: skip
     return replace(made, **other)
 
 
-def view(record: Refund | None = None, *against: RadarHit, **other: Any) -> RefundView:
-    asked = record or refund()
+def view(record: Refund | None = None, *against: RiskSignal, **other: Any) -> RefundView:
+    requested = record or refund()
     made = RefundView(
-        asked, explain_refund(asked, NOW), payment(), ORDER, sides(), replace(STRIP, waiting=8_500, refundable=3_500),
-        against, (Check("per_refund", True, {"limit": 1_000_000}),), {}, (), (), (), (),
+        requested, explain_refund(requested, NOW), payment(), ORDER, sides(),
+        replace(STRIP, waiting=8_500, refundable=3_500), against,
+        (WITHIN_LIMIT,), {}, (), (), (), (),
     )  # fmt: skip
     return replace(made, **other)
 

@@ -1,12 +1,12 @@
-"""Reconciliations as values, and a desk that has them, for pages and dialogs without a database."""
+"""Reconciliations as values, and services that have them, for pages and dialogs without a database."""
 
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from console.domain.errors import ConsoleError
-from console.domain.reconcile_results import (
-    PARTS,
+from console.domain.errors import ErrorCode, rebuild_error
+from console.domain.reconciliation.service_results import (
+    VERDICTS_OF_PART,
     DifferenceItem,
     DifferencesPage,
     ReadFile,
@@ -15,9 +15,9 @@ from console.domain.reconcile_results import (
     RunState,
     RunView,
 )
-from console.domain.worker_records import Alert, Difference, ReconcileReport, Verdict
-from tests.views.pages.invented_checks import NOW
-from tests.views.pages.invented_payments import payment
+from console.domain.tasks.records import Alert, Difference, ReconcileReport, Verdict
+from tests.views.invented_checks import NOW
+from tests.views.invented_payments import payment
 
 DAY = date(2026, 11, 19)
 FILE = ReadFile(DAY, "ab" * 32, 1_234, 7, 216_700, 66_000, (2,))
@@ -40,8 +40,8 @@ def view(item: RunItem | None = None, **other: Any) -> RunView:
 def difference(id: int, verdict: Verdict, ours: str | None, theirs: str | None, **other: Any) -> DifferenceItem:
     """A row with its payment; `other` are the item's own fields."""
     refused = verdict is Verdict.REFUSED
-    found = Difference(f"2026-11-19:{id:08}", verdict, None if refused else id, ours, theirs, bool(other), id)
-    return DifferenceItem(found, **{"payment": None if refused else payment(id=id), **other})
+    compared = Difference(f"2026-11-19:{id:08}", verdict, None if refused else id, ours, theirs, bool(other), id)
+    return DifferenceItem(compared, **{"payment": None if refused else payment(id=id), **other})
 
 
 AMOUNT = difference(1, Verdict.DIFFERENT_AMOUNT, "completed 1200 JPY", "取引完了 1300 JPY", case=CASE)
@@ -50,56 +50,58 @@ REFUSED = difference(4, Verdict.REFUSED, None, "other_day 0412")
 ALL = (AMOUNT, IMPORTED, REFUSED)
 
 
-class ReconcileDesk:
-    """A desk that has reconciliations alone. `held`: run ids to what it shows; `refusal`: why a run is refused."""
+class ReconcileServices:
+    """Services with reconciliations alone. `run_views`: run ids to what it shows; `refusal`: why a run is refused."""
 
-    def __init__(self, *held: RunView, rows: tuple[DifferenceItem, ...] = ALL, refusal: str = "") -> None:
-        self.held = {one.item.id: one for one in held}
+    def __init__(self, *views: RunView, rows: tuple[DifferenceItem, ...] = ALL, refusal: str = "") -> None:
+        self.run_views = {view.item.id: view for view in views}
         self.rows, self.refusal = rows, refusal
-        self.asked: list[tuple[str, date, date, bool]] = []
+        self.runs_begun: list[tuple[str, date, date, bool]] = []
 
     @property
-    def reconciliation(self) -> "ReconcileDesk":
+    def reconciliation(self) -> "ReconcileServices":
         return self
 
     @property
     def views(self) -> "ReconcileViewsOf":
         return ReconcileViewsOf(self)
 
-    def acting(self, _name: str | None) -> Any:
+    def acting_as(self, _name: str | None) -> Any:
         from contextlib import nullcontext
 
         return nullcontext()
 
-    def run(self, provider: str, first: date, last: date, *, dry_run: bool = False) -> ReconcileReport:
-        self.asked.append((provider, first, last, dry_run))
+    def run(
+        self, provider: str, first: date, last: date, *, dry_run: bool = False, request_id: str | None = None
+    ) -> ReconcileReport:
+        self.runs_begun.append((provider, first, last, dry_run))
         if self.refusal:
-            raise ConsoleError(self.refusal, {"reason": "reconciliation"})
+            raise rebuild_error(ErrorCode(self.refusal), {"reason": "reconciliation"})
         return ReconcileReport(
             provider, first, last, 3, 1, 1, 0, 1, run_id=None if dry_run else 3, ended_at=None if dry_run else NOW
-        )  # fmt: skip
+        )
 
 
 class ReconcileViewsOf:
     """The reading half."""
 
-    def __init__(self, desk: ReconcileDesk) -> None:
-        self._desk = desk
+    def __init__(self, services: ReconcileServices) -> None:
+        self._services = services
 
     def providers(self) -> tuple[str, ...]:
         return ("paypay", "atom", "bank")
 
-    def run(self, run_id: int = 0) -> RunView | None:
-        held = self._desk.held
-        return held.get(run_id or max(held, default=0))
+    def read_run(self, run_id: int = 0) -> RunView | None:
+        run_views = self._services.run_views
+        return run_views.get(run_id or max(run_views, default=0))
 
-    def runs(self, provider: str | None = None, limit: int = 50, before: int | None = None) -> RunsPage:
-        items = [one.item for one in self._desk.held.values() if provider in (None, one.item.provider)]
+    def list_runs(self, provider: str | None = None, limit: int = 50, before: int | None = None) -> RunsPage:
+        items = [view.item for view in self._services.run_views.values() if provider in (None, view.item.provider)]
         return RunsPage(tuple(sorted(items, key=lambda item: -item.id)))
 
-    def differences(
+    def list_differences(
         self, run_id: int, part: str = "all", limit: int = 200, after: int | None = None
-    ) -> DifferencesPage:  # fmt: skip
-        of_part = [one for one in self._desk.rows if one.found.verdict in PARTS[part]]
-        rest = [one for one in of_part if one.found.id > (after or 0)]
+    ) -> DifferencesPage:
+        of_part = [item for item in self._services.rows if item.found.verdict in VERDICTS_OF_PART[part]]
+        rest = [item for item in of_part if item.found.id > (after or 0)]
         return DifferencesPage(tuple(rest[:limit]), rest[limit - 1].found.id if len(rest) > limit else None)

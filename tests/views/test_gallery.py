@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtGui import QColor, QImage
 
-from console.views.look.tokens import ThemeName, tokens
+from console.views.theme.design_tokens import ThemeName, tokens
 from tests.views.gallery import render
 
 

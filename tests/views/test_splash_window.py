@@ -7,15 +7,15 @@ import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.first_window import FirstWindow
-from console.views.look.tokens import ThemeName, tokens
+from console.views.splash_window import FirstWindow
+from console.views.theme.design_tokens import ThemeName, tokens
 
 _PROGRAM = """
 import sys
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
 before = set(sys.modules)
-from console.views.first_window import FirstWindow
+from console.views.splash_window import FirstWindow
 window = FirstWindow("production")
 window.painted.connect(app.quit)
 window.show()
@@ -27,9 +27,11 @@ _LIGHT = {"console", "json", "_json", "typing", "functools", "string", "pathlib"
 
 def test_nothing_heavy_is_imported_before_the_first_frame() -> None:
     """Until the first frame is painted, only tokens and their reader are loaded besides Qt."""
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=30)
-    loaded = done.stdout.split()
-    assert "console.views.look.tokens" in loaded
+    completed = subprocess.run(
+        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=30
+    )
+    loaded = completed.stdout.split()
+    assert "console.views.theme.design_tokens" in loaded
     assert {name.partition(".")[0] for name in loaded} <= _LIGHT
     assert len([name for name in loaded if name.startswith("console")]) <= 6
 
@@ -42,12 +44,12 @@ def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: Th
     with qtbot.waitSignal(window.painted):
         window.show()
     image = window.grab().toImage()
-    seen = {
+    grounds = {
         "env_test": (1, 450),
         "raised": (100, 20),
         "base": (800, 450),
     }
-    for name, (x, y) in seen.items():
+    for name, (x, y) in grounds.items():
         assert image.pixelColor(x, y).name().upper() == values[name], name
 
 

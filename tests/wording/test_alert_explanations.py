@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from console.domain.alert_rules import Finding, judge
+from console.domain.alerts.rules import BrokenRule, find_broken_rule
 from console.domain.clock import TimeScale
-from console.domain.explain_alerts import explain_alert
-from console.domain.order_records import Order, OrderState, Payment
-from console.domain.payment_states import PaymentState
-from console.domain.results import Explanation
-from console.wording import LANGUAGES
+from console.domain.explanations.alerts import explain_alert
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.states import PaymentState
+from console.domain.service_results import Explanation
+from console.wording.catalogue import LANGUAGES
 from tests.support.telling import require_whole, sentences
-from tests.test_wording_explain_payments import NOW, ORDER, PAYMENT
+from tests.wording.test_payment_explanations import NOW, ORDER, PAYMENT
 
 AGO = NOW - timedelta(hours=2)
 PAID = replace(PAYMENT, paid_at=AGO)
@@ -26,8 +26,8 @@ BROKEN: Mapping[str, tuple[Order, Payment]] = {
 }
 
 
-def found(order: Order, payment: Payment, now: datetime = NOW) -> Finding:
-    finding = judge(order, (payment,), now, TimeScale(1))
+def found(order: Order, payment: Payment, now: datetime = NOW) -> BrokenRule:
+    finding = find_broken_rule(order, (payment,), now, TimeScale(1))
     assert finding is not None
     return finding
 

@@ -8,15 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from console import wording
-from console.domain.errors import EXIT_STATUS, ConsoleError
-from console.domain.outcomes import OutcomeClass
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
+from console.domain.payments.provider_registry import ProviderTraits, registered_parts
+from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import LeaseHolder, TimelineEntry
-from console.paths import resources_dir
-from console.wording import LANGUAGES, catalogue, message, names, say
+from console.resource_paths import resources_dir
+from console.wording import catalogue as wording
+from console.wording.catalogue import (
+    LANGUAGES,
+    error_message,
+    placeholder_names,
+    program_sentences,
+    sentences_by_key,
+    translate,
+)
 from scripts.words import text_of
 
-JA, EN = catalogue("ja"), catalogue("en")
+JA, EN = sentences_by_key("ja"), sentences_by_key("en")
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 ALREADY = "この法人番号は処理中または購入済みです"
 
@@ -34,19 +42,29 @@ def test_both_languages_have_the_same_keys() -> None:
 def test_catalogues_are_sorted_one_sentence_per_line(language: str) -> None:
     """The files have one form, so that people who add sentences at once don't get in each other's way."""
     file = resources_dir() / "words" / f"{language}.json"
-    assert file.read_text(encoding="utf-8") == text_of(catalogue(language))
+    assert file.read_text(encoding="utf-8") == text_of(program_sentences(language))
+
+
+def test_providers_bring_their_words_in_both_languages() -> None:
+    """Each sentence of a payment provider is there in both, and takes the place of none of the program's own."""
+    for provider in registered_parts(ProviderTraits):
+        assert f"provider.{provider.name}" in provider.words
+        assert [key for key, said in provider.words.items() if set(said) != set(LANGUAGES)] == []
+        assert not set(provider.words) & set(program_sentences("ja"))
 
 
 def test_both_languages_ask_for_the_same_facts() -> None:
     """A fact that one language shows is shown by the other."""
-    assert [key for key in JA if names(JA[key]) != names(EN[key])] == []
+    assert [key for key in JA if placeholder_names(JA[key]) != placeholder_names(EN[key])] == []
 
 
 def test_a_fuller_sentence_stands_beside_a_plain_one() -> None:
     """`key.full` tells a fact more than `key`, which is always there."""
     fuller = [key for key in JA if key.endswith(".full")]
     assert [key for key in fuller if key.removesuffix(".full") not in JA] == []
-    assert [key for key in fuller if names(JA[key]) <= names(JA[key.removesuffix(".full")])] == []
+    assert [
+        key for key in fuller if placeholder_names(JA[key]) <= placeholder_names(JA[key.removesuffix(".full")])
+    ] == []
 
 
 def test_every_word_family_that_a_sentence_names_exists() -> None:
@@ -65,7 +83,7 @@ def test_words_of_states_are_those_of_the_look() -> None:
     tokens = json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8"))
     badges = tokens["badges"]
     assert {name: (badge["ja"], badge["en"]) for name, badge in badges.items()} == {
-        name: (wording.badge(name, "ja"), wording.badge(name, "en")) for name in badges
+        name: (wording.badge_word(name, "ja"), wording.badge_word(name, "en")) for name in badges
     }
 
 
@@ -116,24 +134,26 @@ def test_a_claimed_number_is_refused_in_the_agreed_words() -> None:
     for key, text in JA.items():
         if key.startswith("error.already_purchased"):
             assert text.startswith(ALREADY), key
-    assert message(ConsoleError("already_purchased"), "ja").startswith(ALREADY)
+    assert error_message(ConsoleError(ErrorCode.ALREADY_PURCHASED), "ja").startswith(ALREADY)
     assert JA["dialog.purchase.live_one"] == ALREADY
 
 
 @pytest.mark.parametrize("reason", ["EMPTY", "CHARACTER", "LENGTH", "CHECK_DIGIT"])
 def test_a_wrong_number_says_which_rule_failed(reason: str) -> None:
     """Each broken rule has a sentence of its own."""
-    error = ConsoleError("invalid_corporation_number", {"reason": reason, "normalized": None})
+    error = rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, {"reason": reason, "normalized": None})
     for language in LANGUAGES:
-        assert message(error, language) == catalogue(language)[f"error.invalid_corporation_number.{reason}"]
+        assert (
+            error_message(error, language) == sentences_by_key(language)[f"error.invalid_corporation_number.{reason}"]
+        )
 
 
 def test_a_wrong_digit_offers_numbers_that_we_have() -> None:
     """Candidates are named, grouped as people read them; without any the sentence is whole too."""
     detail = {"reason": "CHECK_DIGIT", "candidates": ["7123456789012", "1180301018771"]}
-    text = message(ConsoleError("invalid_corporation_number", detail), "ja")
+    text = error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "ja")
     assert "7 1234 5678 9012、1 1803 0101 8771" in text
-    none = message(ConsoleError("invalid_corporation_number", {**detail, "candidates": []}), "ja")
+    none = error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, {**detail, "candidates": []}), "ja")
     assert none == JA["error.invalid_corporation_number.CHECK_DIGIT"]
 
 
@@ -143,19 +163,22 @@ def test_the_most_particular_message_wins() -> None:
         ({"reason": "LENGTH", "hint": "check_digit_missing"}, "LENGTH.check_digit_missing"),
         ({"reason": "LENGTH", "hint": "nothing known"}, "LENGTH"),
     ]:
-        found = message(ConsoleError("invalid_corporation_number", detail), "en")
+        found = error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "en")
         assert found == EN[f"error.invalid_corporation_number.{key}"]
-    assert "newer" in message(ConsoleError("schema_mismatch", {"newer": True}), "en")
-    assert message(ConsoleError("not_allowed", {"reason": "never heard of"}), "en") == EN["error.not_allowed"]
+    assert "newer" in error_message(ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"newer": True}), "en")
+    assert (
+        error_message(rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "never heard of"}), "en")
+        == EN["error.not_allowed"]
+    )
 
 
 def test_a_holder_is_named_with_the_time() -> None:
     """Who holds a lease and since when, however the holder is given."""
     holder = LeaseHolder("credit_check_1", "op-a", "d", "h", 1, NOW, NOW)
     for given in (holder, {"operator": "op-a", "desk": "d"}, "op-a"):
-        text = message(ConsoleError("lease_timeout", {"holder": given, "since": NOW}), "ja")
-        assert "op-a の購入が 2026-11-20 15:04:05 JST から" in text
-    assert "{" not in message(ConsoleError("lease_timeout", {"holder": None, "since": None}), "ja")
+        text = error_message(rebuild_error(ErrorCode.LEASE_TIMEOUT, {"holder": given, "since": NOW}), "ja")
+        assert "op-a の処理が 2026-11-20 15:04:05 JST から" in text
+    assert "{" not in error_message(ConsoleError(ErrorCode.LEASE_TIMEOUT, {"holder": None, "since": None}), "ja")
 
 
 # ---- facts
@@ -165,30 +188,32 @@ def test_a_holder_is_named_with_the_time() -> None:
 def test_a_missing_key_shows_itself_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A person sees the key rather than nothing; the log says so."""
     with caplog.at_level(logging.ERROR):
-        assert say("no.such.key", "ja", fact=1) == "no.such.key"
+        assert translate("no.such.key", "ja", fact=1) == "no.such.key"
     assert "no.such.key" in caplog.text
 
 
 def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
     """Instants in Japan, numbers in groups, codes as words, lists joined as the language does."""
     facts = {"at": NOW, "of": 5, "attempt": 2}
-    assert say("next.refetch_scheduled", "ja", **facts).startswith("11-20 15:04 に自動で再取得します（5回中2回目）")
-    assert "at 11-20 15:04 (attempt 2 of 5)" in say("next.refetch_scheduled", "en", **facts)
-    assert say("verdict.incomplete", "ja", missing=("name", "pdf")) == "購入済みです。会社名、PDFがありません。"
-    assert say("verdict.incomplete", "en", missing=("name", "pdf")).endswith("Missing: company name, PDF.")
-    assert "7 1234 5678 9012" in say("next.resolve", "ja", number="7123456789012")
-    assert say("search.open_queue", "en", queue="unknown") == "Open the queue Unknown"
-    assert say("record.side.result", "ja", result=None) == "結果 –"
+    assert translate("next.refetch_scheduled", "ja", **facts).startswith(
+        "11-20 15:04 に自動で再取得します（5回中2回目）"
+    )
+    assert "at 11-20 15:04 (attempt 2 of 5)" in translate("next.refetch_scheduled", "en", **facts)
+    assert translate("verdict.incomplete", "ja", missing=("name", "pdf")) == "購入済みです。会社名、PDFがありません。"
+    assert translate("verdict.incomplete", "en", missing=("name", "pdf")).endswith("Missing: company name, PDF.")
+    assert "7 1234 5678 9012" in translate("next.resolve", "ja", number="7123456789012")
+    assert translate("search.open_queue", "en", queue="unknown") == "Open the queue Unknown"
+    assert translate("record.side.result", "ja", result=None) == "結果 –"
 
 
 def test_a_code_without_a_word_is_shown_itself() -> None:
     """A provider's own code is never swallowed."""
-    assert say("why.no_answer", "en", since=NOW, cause="http_599").endswith("(http_599).")
+    assert translate("why.no_answer", "en", since=NOW, cause="http_599").endswith("(http_599).")
 
 
 def test_foreign_text_stays_in_its_line() -> None:
     """A name with line ends or direction marks, or a pasted book, can't change what the sentence says."""
-    text = say("error.not_found", "en", kind="credit-check", id="1\n2\u202e3" + "x" * 10_000)
+    text = translate("error.not_found", "en", kind="credit-check", id="1\n2\u202e3" + "x" * 10_000)
     assert "\n" not in text
     assert "\u202e" not in text
     assert len(text) < 500
@@ -196,7 +221,7 @@ def test_foreign_text_stays_in_its_line() -> None:
 
 def test_a_fact_is_no_template() -> None:
     """Braces in a fact are text."""
-    assert "{problem.__class__}" in say("error.usage", "en", problem="{problem.__class__}")
+    assert "{problem.__class__}" in translate("error.usage", "en", problem="{problem.__class__}")
 
 
 def test_a_timeline_line_says_what_changed() -> None:
@@ -268,13 +293,13 @@ def test_numbers_counts_and_sizes() -> None:
     """Corporation numbers in groups; counts that stopped at their cap; sizes of files."""
     assert wording.format_number("7123456789012") == "7 1234 5678 9012"
     assert wording.format_number("odd") == "odd"
-    assert (wording.format_count(1204), wording.format_count(1000, capped=True)) == ("1,204", "1,000+")
+    assert (wording.format_count(1204), wording.format_count(1000, is_capped=True)) == ("1,204", "1,000+")
     assert list(map(wording.format_bytes, (12, 4_300, 186_368, 3_145_728))) == ["12 B", "4.2 KB", "182 KB", "3.0 MB"]
-    assert wording.short_id("7f3c0b9e-2222-4333-8444-55555555d2a1") == "7f3c…d2a1"
+    assert wording.shorten_id("7f3c0b9e-2222-4333-8444-55555555d2a1") == "7f3c…d2a1"
 
 
 def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The words don't depend on the working directory."""
     monkeypatch.chdir(tmp_path)
-    catalogue.cache_clear()
-    assert say("app.name", "ja") == "サポートコンソール"
+    sentences_by_key.cache_clear()
+    assert translate("app.name", "ja") == "サポートコンソール"

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.errors import ConsoleError
-from console.domain.explain import explain
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.explanations.credit_checks import explain
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
-from console.wording import LANGUAGES, message
+from console.wording.catalogue import LANGUAGES, error_message
 from tests.support.telling import require_whole, sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -20,9 +20,15 @@ BOUGHT = CreditCheck(
 )  # fmt: skip
 LATER = NOW + timedelta(minutes=5)
 PENDING = replace(
-    BOUGHT, state=CheckState.PENDING, credit_check_id=None, company_name=None, result=None, purchased_at=None,
-    expired_at=None, pdf_file_path=None,
-)  # fmt: skip
+    BOUGHT,
+    state=CheckState.PENDING,
+    credit_check_id=None,
+    company_name=None,
+    result=None,
+    purchased_at=None,
+    expired_at=None,
+    pdf_file_path=None,
+)
 UNKNOWN = replace(
     PENDING,
     certainty=Certainty.UNKNOWN,
@@ -30,9 +36,12 @@ UNKNOWN = replace(
     work=Work(WorkState.NEEDS_REVIEW, None, "no_list_call"),
 )
 LACKING = replace(
-    BOUGHT, pdf_file_path=None, incomplete=("pdf",), error_code="answer_cut",
+    BOUGHT,
+    pdf_file_path=None,
+    incomplete=("pdf",),
+    error_code="answer_cut",
     work=Work(WorkState.SCHEDULED, LATER, "incomplete", 1),
-)  # fmt: skip
+)
 ENDED = Work(WorkState.NEEDS_REVIEW, None, "refetches_ended", 5)
 
 SITUATIONS: dict[str, CreditCheck] = {
@@ -104,9 +113,11 @@ def test_an_unknown_purchase_is_never_called_failed(situation: str) -> None:
 
 def test_an_unknown_record_is_refused_as_unknown() -> None:
     """A re-fetch of an unknown purchase doesn't say that the purchase is still running."""
-    error = ConsoleError("not_refetchable", {"record": UNKNOWN, "state": "pending"})
-    assert "結果が分からない" in message(error, "ja")
-    assert "途中" in message(ConsoleError("not_refetchable", {"record": PENDING, "state": "pending"}), "ja")
+    error = ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": UNKNOWN, "state": "pending"})
+    assert "結果が分からない" in error_message(error, "ja")
+    assert "途中" in error_message(
+        ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": PENDING, "state": "pending"}), "ja"
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,6 +125,6 @@ def test_an_unknown_record_is_refused_as_unknown() -> None:
 )
 def test_a_refusal_beside_an_unknown_purchase_speaks_of_new_charges_alone(code: str) -> None:
     """What was refused cost nothing; what went before may have been charged."""
-    error = ConsoleError(code, {"record": UNKNOWN})
-    assert "新たな料金は発生していません" in message(error, "ja")
-    assert "othing new was charged" in message(error, "en")
+    error = rebuild_error(ErrorCode(code), {"record": UNKNOWN})
+    assert "新たな料金は発生していません" in error_message(error, "ja")
+    assert "othing new was charged" in error_message(error, "en")

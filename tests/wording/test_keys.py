@@ -1,26 +1,39 @@
 """The program never asks for words that aren't there, and no family of words lies unused."""
 
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import EnumType
 from pathlib import Path
+from types import UnionType
+from typing import Literal, Union, cast, get_args, get_origin, get_overloads, get_type_hints
 
 import pytest
 
 import console
-from console import wording
-from console.domain.errors import EXIT_STATUS
-from console.domain.records import TimelineEntry
-from console.providers import failures
-from console.wording import catalogue
+from console.domain import error_details, error_reasons, setting_problems
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
+from console.domain.reason import Reason
+from console.domain.records import TimelineEntry, WorkReason
+from console.domain.setting_problems import SettingProblem
+from console.providers.http import failure_classes as failures
+from console.wording import catalogue as wording
+from console.wording.catalogue import sentences_by_key
 from scripts import word_use
 
 ROOT = Path(console.__file__).parent
-WORDS = frozenset(catalogue("ja"))
+WORDS = frozenset(sentences_by_key("ja"))
 FAMILIES = frozenset(key.split(".")[0] for key in WORDS)
 # Where outcomes get their reason, and at which place.
 OUTCOMES = {
-    "Outcome": 1, "TransportFailure": 1, "_Unusable": 0, "PdfUnusable": 0, "TokenRefused": 0, "TokenUnavailable": 0,
-    "_never_sent": 0, "_not_asked": 0,
-}  # fmt: skip
+    "Outcome": 1,
+    "TransportFailure": 1,
+    "UnusableAnswer": 0,
+    "TokenRefused": 0,
+    "TokenUnavailable": 0,
+    "unsent_outcome": 0,
+}
 # Facts of these codes are for programs and experts: the sentence stands without them.
 UNTOLD = frozenset({"internal_error", "storage_full", "not_found"})
 
@@ -44,16 +57,64 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
 def test_no_family_of_words_lies_unused() -> None:
     """A family that no code and no sentence names is dead: it is removed, or somebody forgot to show it."""
     named = {key.text.split(".")[0] for key in word_use.keys(ROOT, FAMILIES)}
-    sentences = "".join(catalogue("ja").values())
+    sentences = "".join(sentences_by_key("ja").values())
     assert {family for family in FAMILIES - named if f"@{family}" not in sentences} <= AWAITED
+
+
+def test_no_sentence_lies_unused() -> None:
+    """Code or another sentence asks for every key, by its name or with an open part."""
+    asked = "|".join({re.escape(key.text).replace(r"\*", ".*") for key in word_use.keys(ROOT, FAMILIES)})
+    families = set(re.findall(r"@([a-z_.]+)", "".join(sentences_by_key("ja").values())))
+    plain = {word.removesuffix(".full") for word in WORDS}  # the catalogue itself takes the full form of a sentence
+    unused = [word for word in plain if not re.fullmatch(asked, word) and word.rpartition(".")[0] not in families]
+    assert sorted(unused) == []
 
 
 def test_everything_in_a_timeline_has_words() -> None:
     """Whatever is written to the audit trail can be told to a person."""
-    codes = word_use.audit_codes(ROOT)
-    assert len(codes) > 15
+    actions = word_use.audit_actions(ROOT)
+    assert len(actions) > 15
     timeline = [word.removeprefix("timeline.") for word in WORDS if word.startswith("timeline.")]
-    assert [code for code in codes if not any(code.covers(word) for word in timeline)] == []
+    assert [action for action in actions if not any(action.covers(word) for word in timeline)] == []
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+def test_every_audit_action_has_words_and_every_word_its_action(language: str) -> None:
+    """The enumeration and the family `timeline` name the same actions; a result and `.full` are forms."""
+    told = {key.removeprefix("timeline.") for key in sentences_by_key(language) if key.startswith("timeline.")} - {
+        "other"
+    }
+    forms = {
+        action: {
+            f"{action}{result}{full}" for result in ("", ".done", ".refused", ".failed") for full in ("", ".full")
+        }
+        for action in AuditAction
+    }
+    assert [action for action, known in forms.items() if not known & told] == []
+    assert told - set().union(*forms.values()) == set()
+
+
+def test_every_audit_action_is_written() -> None:
+    """A module names the member, or makes it from a text that fits; one that nobody names is dead."""
+    named = word_use.audit_actions(ROOT)
+    assert [action for action in AuditAction if not any(one.covers(action) for one in named)] == []
+    assert [action.name for action in AuditAction if action.name != re.sub(r"[.-]", "_", action).upper()] == []
+
+
+def test_no_text_stands_for_an_audit_action() -> None:
+    """A call that writes the trail names a member, never its value."""
+    actions = set(AuditAction)
+    texts = [one for one in word_use.literals(ROOT, word_use.AUDIT_CALLS) if one.text in actions]
+    assert texts == []
+
+
+def test_an_action_of_another_version_keeps_its_text() -> None:
+    """An action from a row that this program doesn't declare is written as it stands; it is no member."""
+    other = AuditAction("gift.send.lapsed")
+    assert (other, str(other), f"{other}", other.value) == ("gift.send.lapsed",) * 4
+    assert other not in set(AuditAction)
+    with pytest.raises(ValueError, match="7"):
+        AuditAction(cast("str", 7))
 
 
 def test_every_error_raised_has_a_code_and_words() -> None:
@@ -63,28 +124,65 @@ def test_every_error_raised_has_a_code_and_words() -> None:
     assert [code for code in raised if f"error.{code.text}" not in WORDS] == []
 
 
-@pytest.mark.parametrize("fact", ["reason", "problem"])
-def test_every_reason_of_a_refusal_is_told(fact: str) -> None:
+def test_every_error_code_has_words_and_is_raised() -> None:
+    """The enumeration and the catalogue name the same codes; a member that nobody raises or returns is dead."""
+    assert {f"error.{code}" for code in ErrorCode} - WORDS == set()
+    source = "".join(file.read_text(encoding="utf-8") for file in ROOT.rglob("*.py") if file.name != "errors.py")
+    assert [code for code in ErrorCode if f"ErrorCode.{code.name}" not in source] == []
+
+
+def test_every_reason_of_work_has_words() -> None:
+    """The enumeration and the family `work.reason` name the same reasons."""
+    assert {f"work.reason.{reason}" for reason in WorkReason} == {
+        key for key in WORDS if key.startswith("work.reason.")
+    }
+
+
+def _reasons() -> Iterator[tuple[str, str]]:
+    """Each code with each reason or problem of its closed sets, as the constructors of ConsoleError declare them."""
+    for constructor in get_overloads(ConsoleError.__init__):
+        hints = get_type_hints(constructor, localns={"_d": error_details})
+        shape = get_type_hints(hints["detail"]) if "detail" in hints else {}
+        for kind in (part for fact in ("reason", "problem") for part in _parts(shape.get(fact))):
+            values = get_args(kind) if get_origin(kind) is Literal else kind if isinstance(kind, EnumType) else ()
+            yield from ((get_args(hints["code"])[0], str(value)) for value in values)
+
+
+def _parts(declared: object) -> tuple[object, ...]:
+    return get_args(declared) if isinstance(declared, UnionType) or get_origin(declared) is Union else (declared,)
+
+
+@pytest.mark.parametrize("code", sorted({code for code, _ in _reasons()} - UNTOLD))
+def test_every_reason_of_a_refusal_is_told(code: str) -> None:
     """A reason is a sentence of its own, or a word within one."""
-    told = [
-        (code, reason)
-        for code, reason in word_use.details(ROOT, fact)
-        if code not in UNTOLD and not {f"error.{code}.{reason.text}", f"cause.{reason.text}"} & WORDS
-    ]
-    assert told == []
+    reasons = {reason for of, reason in _reasons() if of == code}
+    assert {reason for reason in reasons if not {f"error.{code}.{reason}", f"cause.{reason}"} & WORDS} == set()
+
+
+def test_every_reason_is_given_by_some_refusal() -> None:
+    """A member of these enumerations that nothing in the program names is dead."""
+    source = "".join(
+        file.read_text(encoding="utf-8")
+        for file in ROOT.rglob("*.py")
+        if file.name not in ("error_reasons.py", "setting_problems.py")
+    )
+    declared = (vars(error_reasons) | vars(setting_problems)).values()
+    kinds = [kind for kind in declared if isinstance(kind, EnumType) and issubclass(kind, Reason)]
+    assert len(kinds) > 20
+    named = {f"{kind.__name__}.{name}" for kind in kinds for name in kind.__members__}
+    assert {name for name in named if not re.search(rf"\b{name}\b", source)} == set()
 
 
 def test_every_problem_of_a_setting_is_told() -> None:
     """What is wrong with a setting is said in a sentence that shows how to write it."""
-    problems = word_use.arguments(ROOT, {"bad": 0, "_bad": 1, "_refused": 1, "_Unfit": 0, "_unfit": 0})
-    assert len(problems) > 20
-    assert [code for code in problems if f"error.bad_profile.{code.text}" not in WORDS] == []
+    assert len(SettingProblem) > 20
+    assert {problem for problem in SettingProblem if f"error.bad_profile.{problem}" not in WORDS} == set()
 
 
 def test_every_reason_of_an_outcome_has_a_word() -> None:
     """What went wrong on the way to a provider can be named in a list and in a sentence."""
     reasons = {asked.text for asked in word_use.arguments(ROOT / "providers", OUTCOMES)}
-    reasons |= {reason for reason, *_ in failures._rows()}
+    reasons |= {reason for reason, *_ in failures._make_rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
 
 
@@ -92,7 +190,11 @@ def test_every_reason_of_an_outcome_has_a_word() -> None:
 def test_a_line_of_history_never_shows_a_code(language: str) -> None:
     """Whatever a service refuses with has a short word for the history of its record."""
     codes = set(EXIT_STATUS) - {"internal_error"}
-    assert [code for code in codes if not (wording.has(f"refusal.{code}") or wording.has(f"cause.{code}"))] == []
+    assert [
+        code
+        for code in codes
+        if not (wording.has_sentence(f"refusal.{code}") or wording.has_sentence(f"cause.{code}"))
+    ] == []
     at, why = datetime(2026, 11, 20, tzinfo=UTC), {"reason": "exceeds_captured"}
     entry = TimelineEntry(at, "op-a", "refund.request", why, "refused")
     assert "exceeds" not in wording.timeline_line(entry, language)

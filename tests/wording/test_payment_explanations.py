@@ -5,18 +5,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.explain_payments import (
-    PAID,
+from console.domain.errors import ErrorCode, rebuild_error
+from console.domain.explanations.payments import (
+    PAID_STATES,
     explain_order,
     explain_payment,
     explain_refund,
     may_be_reversed_until,
 )
-from console.domain.order_records import Order, OrderState, Payment, Refund
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.results import Explanation
-from console.wording import LANGUAGES
+from console.domain.service_results import Explanation
+from console.wording.catalogue import LANGUAGES, error_message
 from tests.support.telling import require_whole, sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -33,13 +34,22 @@ REFUND = Refund(
     decide_by=NOW + timedelta(hours=72), created_at=NOW, changed_at=NOW, last_sent_at=NOW,
 )  # fmt: skip
 UNKNOWN = replace(
-    PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0,
-    error_code="read_timeout", work=Work(ITSELF, LATER, "unknown", 2),
-)  # fmt: skip
+    PAYMENT,
+    state=PaymentState.USER_PAYMENT,
+    certainty=Certainty.UNKNOWN,
+    captured_minor=0,
+    error_code="read_timeout",
+    work=Work(ITSELF, LATER, "unknown", 2),
+)
 UNSURE = replace(
-    REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout",
-    work=Work(ITSELF, LATER, "unknown", 3), provider_refund_key="RFD-A", sent_count=1,
-)  # fmt: skip
+    REFUND,
+    state=RefundState.SUBMITTING,
+    certainty=Certainty.UNKNOWN,
+    error_code="read_timeout",
+    work=Work(ITSELF, LATER, "unknown", 3),
+    provider_refund_key="RFD-A",
+    sent_count=1,
+)
 APPROVED = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
 BEHIND = replace(ORDER, state=OrderState.PENDING)
 
@@ -131,7 +141,7 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
         ("refund to be sent", 2, "二重には返金されません", "nothing is refunded twice"),
         ("payment for a person: probes_ended", 1, "自動確認の予定終了", "Probes ended"),
     ],
-)  # fmt: skip
+)
 def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
     """Amounts, attempts, days and persons are in the sentence."""
     assert japanese in sentences(SITUATIONS[situation], "ja")[part]
@@ -144,7 +154,9 @@ def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> Non
     until = may_be_reversed_until(atom)
     assert until == datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
     assert may_be_reversed_until(PAYMENT) is None
-    assert [may_be_reversed_until(replace(atom, state=state)) for state in set(PaymentState) - PAID] == [None] * 6
+    assert [may_be_reversed_until(replace(atom, state=state)) for state in set(PaymentState) - PAID_STATES] == [
+        None
+    ] * 6
     assert explain_payment(atom, until, order=ORDER).verdict == "verdict.payment_complete"
 
 
@@ -154,3 +166,15 @@ def test_what_needs_a_person_says_who_and_how() -> None:
         if "for a person" in name or "unknown" in name:
             assert explained.may_act, name
             assert explained.next_step.command, name
+
+
+@pytest.mark.parametrize("reason", [None, "interrupted", "not_recorded", "not_kept", "earlier_attempt"])
+@pytest.mark.parametrize("record", [PAYMENT, REFUND], ids=["payment", "refund"])
+def test_an_unknown_outcome_is_told_of_what_it_is(record: Payment | Refund, reason: str | None) -> None:
+    """Nobody is told of a purchase who has begun a payment or given money back; nor that nothing can be known."""
+    error = rebuild_error(ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": reason, "operation_id": "op-1"})
+    for language in ("en", "ja"):
+        told = error_message(error, language)
+        assert not any(word in told for word in ("buy", "bought", "購入")), told
+        own = {"en": ("paid", "refunded"), "ja": ("支払われた", "返金された")}[language]
+        assert own[isinstance(record, Refund)] in told, told

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from console import saga_wording, wording
-from console.domain.order_records import OrderState
-from console.domain.saga_steps import SagaStep, SagaView, StepState, seen
-from console.domain.worker_records import Saga, SagaState
-from console.services.timed_out import KIND, STEPS
+from console.domain.payments.records import OrderState
+from console.domain.tasks.records import Saga
+from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState, saga_view
+from console.domain.tasks.states import SagaState
+from console.services.payments.timeout_start import KIND, STEPS
+from console.wording import catalogue as wording
+from console.wording import sagas as saga_wording
 from scripts import word_use
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-SERVICES = Path(saga_wording.__file__).parent / "services"
+SERVICES = Path(saga_wording.__file__).parents[1] / "services"
 
 
 def saga(**more: object) -> Saga:
@@ -22,7 +24,7 @@ def saga(**more: object) -> Saga:
 
 
 def shown(**more: object) -> SagaView:
-    return seen(saga(**more), STEPS, NOW)
+    return saga_view(saga(**more), STEPS, NOW)
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
@@ -32,22 +34,22 @@ def test_every_step_and_state_has_words(language: str) -> None:
     for state in StepState:
         step = SagaStep(STEPS[0], state)
         assert not saga_wording.step_word(step, language).startswith("saga.")
-        assert len(saga_wording.mark(step)) == 1
+        assert len(saga_wording.step_mark(step)) == 1
     for whole in SagaState:
-        assert not saga_wording.standing(shown(state=whole), language).startswith("state.")
+        assert not saga_wording.saga_state_text(shown(state=whole), language).startswith("state.")
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_reason_has_words(language: str) -> None:
     """Those that the steps name, those of an order's state, and whatever a refusal is called."""
-    told = {one.text for one in word_use.arguments(SERVICES, {"Wait": 0, "Over": 0, "Undo": 0})}
+    told = {one.text for one in word_use.arguments(SERVICES, {"WaitUntil": 0, "SagaDone": 0, "Compensate": 0})}
     told |= {f"order_{state}" for state in OrderState if state not in (OrderState.PENDING, OrderState.CANCELLED)}
     assert len(told) > 12
-    unworded = {one for one in told if not wording.has(f"saga.reason.{one}")}
+    unworded = {one for one in told if not wording.has_sentence(f"saga.reason.{one}")}
     assert unworded == set()
-    assert saga_wording.reason("in_progress", language) == wording.say("refusal.in_progress", language)
-    assert saga_wording.reason("never heard of", language) == wording.say("saga.reason.trouble", language)
-    assert saga_wording.reason(None, language) == ""
+    assert saga_wording.reason_text("in_progress", language) == wording.translate("refusal.in_progress", language)
+    assert saga_wording.reason_text("never heard of", language) == wording.translate("saga.reason.trouble", language)
+    assert saga_wording.reason_text(None, language) == ""
 
 
 def test_a_step_that_waits_says_why_and_until_when() -> None:
@@ -62,6 +64,6 @@ def test_a_step_that_waits_says_why_and_until_when() -> None:
 def test_what_has_ended_says_why_and_when() -> None:
     ended = shown(state=SagaState.DONE, reason="paid", ended_at=NOW, facts={"done": {STEPS[0]: NOW.isoformat()}})
     assert [one.state for one in ended.steps] == [StepState.DONE, *[StepState.SKIPPED] * 3]
-    assert (ended.current, saga_wording.standing(ended, "en")) == (None, "Done · it was paid")
-    assert saga_wording.dated(ended, "en") == "ended 11-20 12:00"
-    assert saga_wording.title(ended, "en") == "After the time of payment #5"
+    assert (ended.current, saga_wording.saga_state_text(ended, "en")) == (None, "Done · it was paid")
+    assert saga_wording.saga_time_text(ended, "en") == "ended 11-20 12:00"
+    assert saga_wording.saga_title(ended, "en") == "After the time of payment #5"

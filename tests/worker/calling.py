@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.app import Console
-from console.domain.order_records import NoticePost
-from console.worker.limits import Options
-from console.worker.receiver import make_app, serve
+from console.domain.payments.records import NoticePost
+from console.worker.connection_limits import ReceiverOptions
+from console.worker.http_app import make_app, serve
 
 TOKEN = "a-channel-token-for-tests"
 PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
@@ -125,7 +125,7 @@ class _Bytes:
 @contextmanager
 def serving(console: Console, **options: Any) -> Iterator[Running]:
     """A receiver in a thread, ended at the end."""
-    told = Options(**options)
+    told = ReceiverOptions(**options)
     app, stop = make_app(console, told), threading.Event()
     ready: queue.Queue[tuple[str, int]] = queue.Queue()
     thread = threading.Thread(target=serve, args=(app, told, stop, lambda *at: ready.put(at)), name="receiver")

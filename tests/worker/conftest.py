@@ -21,5 +21,5 @@ def scene(place: Place, sandbox: Sandbox) -> Iterator[Scene]:
 
 @pytest.fixture
 def receiver(scene: Scene) -> Iterator[Running]:
-    with serving(scene.console) as running:
+    with serving(scene.taker) as running:
         yield running

@@ -18,7 +18,7 @@ from statistics import median
 from threading import Event, Lock, Thread
 from urllib.request import urlopen
 
-from console.domain.order_records import NoticePost
+from console.domain.payments.records import NoticePost
 from console.sandbox.server import Sandbox
 from tests.support import notice_storm
 from tests.support.payment_desks import Scene, paying

@@ -4,9 +4,15 @@ import socket
 
 import pytest
 
-from console.worker import offences
-from console.worker.limits import Crowd, Origins
-from console.worker.offences import BURST, MOST_KNOWN, PER_SECOND, VOUCHED_SECONDS, Offences
+from console.worker import abuse_limiter as offences
+from console.worker.abuse_limiter import (
+    FORGIVEN_REFUSALS_PER_SECOND,
+    GENUINE_SENDER_SECONDS,
+    MAX_ADDRESSES,
+    MAX_REFUSALS,
+    RefusalBuckets,
+)
+from console.worker.connection_limits import OpenConnections, SenderAddresses
 from tests.support.payment_desks import Scene
 from tests.worker.calling import LONG, Running, parse, read_all, written
 
@@ -34,49 +40,49 @@ class Hand:
 def test_an_allowance_is_spent_and_fills_again() -> None:
     """Only one household's, and with time."""
     clock = Hand()
-    kept = Offences(clock)
-    for n in range(int(BURST)):
-        assert not kept.is_spent("a"), n
-        kept.add("a")
-    assert (kept.is_spent("a"), kept.is_spent("b")) == (True, False)
-    clock.now += 1.5 / PER_SECOND
-    assert not kept.is_spent("a")
-    kept.add("a")
-    assert not kept.is_spent("a")
-    kept.add("a")
-    assert kept.is_spent("a")
+    kept = RefusalBuckets(clock)
+    for n in range(int(MAX_REFUSALS)):
+        assert not kept.is_blocked("a"), n
+        kept.count_refusal("a")
+    assert (kept.is_blocked("a"), kept.is_blocked("b")) == (True, False)
+    clock.now += 1.5 / FORGIVEN_REFUSALS_PER_SECOND
+    assert not kept.is_blocked("a")
+    kept.count_refusal("a")
+    assert not kept.is_blocked("a")
+    kept.count_refusal("a")
+    assert kept.is_blocked("a")
 
 
 def test_a_genuine_notice_vouches_for_a_while() -> None:
     """Rubbish from the same address, behind which there may be many, takes nothing from it."""
     clock = Hand()
-    kept = Offences(clock)
-    kept.vouch("a")
+    kept = RefusalBuckets(clock)
+    kept.mark_genuine("a")
     for _ in range(100_000):
-        kept.add("a")
-    assert not kept.is_spent("a")
-    clock.now += VOUCHED_SECONDS + 1
-    assert kept.is_spent("a")
+        kept.count_refusal("a")
+    assert not kept.is_blocked("a")
+    clock.now += GENUINE_SENDER_SECONDS + 1
+    assert kept.is_blocked("a")
 
 
 def test_no_more_are_remembered_than_there_is_room_for() -> None:
     """However many addresses somebody has."""
-    kept = Offences(Hand())
-    for n in range(3 * MOST_KNOWN):
-        kept.add(str(n))
-        kept.vouch(str(n))
-    assert (len(kept._spent), len(kept._vouched)) == (MOST_KNOWN, MOST_KNOWN)
+    kept = RefusalBuckets(Hand())
+    for n in range(3 * MAX_ADDRESSES):
+        kept.count_refusal(str(n))
+        kept.mark_genuine(str(n))
+    assert (len(kept._used_tokens), len(kept._accepted_until)) == (MAX_ADDRESSES, MAX_ADDRESSES)
 
 
 def test_a_trusted_proxy_is_always_let_in() -> None:
     """It stands for many; what it lets through is its own affair."""
-    crowd = Crowd(5, 5, Origins(["192.0.2.1/32"]), Hand())
+    crowd = OpenConnections(5, 5, SenderAddresses(["192.0.2.1/32"]), Hand())
     for peer in ("192.0.2.1", "192.0.2.2"):
-        for _ in range(int(BURST)):
-            crowd.offences.add(peer)
-    assert crowd.enter("192.0.2.1", lambda: None) is not None
-    assert crowd.enter("192.0.2.2", lambda: None) is None
-    assert crowd.turned_away == 1
+        for _ in range(int(MAX_REFUSALS)):
+            crowd.refusal_buckets.count_refusal(peer)
+    assert crowd.open_slot("192.0.2.1", lambda: None) is not None
+    assert crowd.open_slot("192.0.2.2", lambda: None) is None
+    assert crowd.rejected_count == 1
 
 
 def _said(receiver: Running, source: str, said: bytes) -> int:
@@ -94,8 +100,8 @@ def test_who_sends_only_rubbish_is_turned_away(
     scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every kind of refusal counts, against nobody else; what is genuine is taken, and speaks for who brought it."""
-    monkeypatch.setattr(offences, "BURST", float(len(RUBBISH)))
-    monkeypatch.setattr(offences, "PER_SECOND", 0.0)
+    monkeypatch.setattr(offences, "MAX_REFUSALS", float(len(RUBBISH)))
+    monkeypatch.setattr(offences, "FORGIVEN_REFUSALS_PER_SECOND", 0.0)
     post = scene.bank("e-1", "ORD-1")
     genuine = written("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
     assert [_said(receiver, "127.0.7.1", piece) for piece in RUBBISH] == [400] * len(RUBBISH)

@@ -19,7 +19,7 @@ def hanging(scene: Scene) -> Iterator[Callable[[str], None]]:
     """Makes a provider take our questions and answer none; freed at the end."""
 
     def hang(provider: str) -> None:
-        scene.control.fault("hang", call=CALLS[provider], times="always")
+        scene.control.add_fault("hang", call=CALLS[provider], times="always")
 
     yield hang
     release(scene)
@@ -28,13 +28,13 @@ def hanging(scene: Scene) -> Iterator[Callable[[str], None]]:
 def release(scene: Scene) -> None:
     scene.control.clear_faults()
     for call in CALLS.values():
-        scene.control.release(call=call)
+        scene.control.release_calls(call=call)
 
 
 def begun(scene: Scene, provider: str, number: str) -> int:
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
-    scene.money.move(provider, number, "paid")
+    scene.money.move_payment(provider, number, "paid")
     return payment.id
 
 
@@ -58,9 +58,9 @@ def test_a_provider_that_hangs_keeps_no_notice_waiting(
     whose = [begun(scene, provider, number) for number in numbers]
     scene.order("ORD-9", 3300)
     hanging(provider)
-    with serving(scene.console, threads=1, waiting=1) as receiver:
+    with serving(scene.taker, threads_per_pool=1, queue_length=1) as receiver:
         deliver(scene, receiver, provider, numbers[0])
-        assert scene.control.wait(held=1)
+        assert scene.control.wait_until_reached(held=1)
         for number in numbers:
             deliver(scene, receiver, provider, number)
         assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
@@ -79,9 +79,9 @@ def test_a_provider_that_hangs_does_not_keep_the_receiver(scene: Scene, hanging:
     """Told to end, it waits so long and no longer; what was asked in vain waits for a due task."""
     payment_id = begun(scene, "paypay", "ORD-1")
     hanging("paypay")
-    with serving(scene.console, drain_seconds=1) as receiver:
+    with serving(scene.taker, drain_timeout_seconds=1) as receiver:
         deliver(scene, receiver, "paypay", "ORD-1")
-        assert scene.control.wait(held=1)
+        assert scene.control.wait_until_reached(held=1)
         receiver.end()
     assert events(scene) == [("queued", payment_id)]
     release(scene)
@@ -93,14 +93,14 @@ def test_a_provider_that_hangs_does_not_keep_the_receiver(scene: Scene, hanging:
 def test_a_second_failure_waits_to_be_asked_about(scene: Scene, hanging: Callable[[str], None]) -> None:
     """It looks like the first one, and may be news: its row waits again, whatever becomes of who took it."""
     payment_id = begun(scene, "paypay", "ORD-1")
-    scene.money.move("paypay", "ORD-1", "failed")
+    scene.money.move_payment("paypay", "ORD-1", "failed")
     failed = scene.post("paypay", "ORD-1")
     assert scene.payments.notice(failed).done == "booked"
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.deliver("paypay", "ORD-1").done == "booked"
-    scene.money.move("paypay", "ORD-1", "failed")
-    heard = scene.payments.hear(failed)
-    assert (heard.keep().done, heard.asks) == ("repeated", True)
+    scene.money.move_payment("paypay", "ORD-1", "failed")
+    heard = scene.payments.judge_notice(failed)
+    assert (heard.store_notice().done, heard.must_ask) == ("repeated", True)
     assert events(scene)[0] == ("queued", payment_id)
     scene.run_due()
     assert scene.payment(payment_id).state == "reversed"

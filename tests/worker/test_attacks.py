@@ -1,8 +1,12 @@
 """Shapes that no honest client sends: each gets an answer or is cut off, none leaves a line of alarm or a way in."""
 
+import json
+
 import pytest
 
-from tests.support.payment_desks import Scene
+from console.worker import abuse_limiter as offences
+from console.worker.connection_limits import SenderAddresses
+from tests.support.payment_desks import Scene, signed
 from tests.worker.calling import TOKEN, Running, written
 
 pytestmark = pytest.mark.engines("sqlite")
@@ -84,3 +88,88 @@ def test_a_chunked_notice_is_taken(scene: Scene, receiver: Running) -> None:
     said += f"{name}: {value}\r\n\r\n".encode() + b"".join(b"1\r\n%c\r\n" % byte for byte in post.body) + b"0\r\n\r\n"
     assert receiver.say(said).status == 200
     assert scene.order_now("ORD-1").state == "paid"
+
+
+_HINT = {
+    "notification_type": "Transaction",
+    "order_id": "1",
+    "merchant_order_id": "ORD-1",
+    "order_amount": "3300",
+    "state": "COMPLETED",
+    "paid_at": "2026-11-20T03:00:00Z",
+}
+_HALF, _NUL = "\\ud800\\u0000", "\\u0000"
+
+
+def _hint(**changes: str) -> bytes:
+    """A webhook of PayPay's with these values, as JSON texts."""
+    told = {name: json.dumps(value) for name, value in _HINT.items()} | changes
+    return ("{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}").encode()
+
+
+POISON = {
+    "half a pair for an order": _hint(merchant_order_id=f'"{_HALF}"'),
+    "half a pair for an order, after a good number": _hint(order_id='"1"', merchant_order_id=f'"{_HALF}"'),
+    "NUL for an order": _hint(merchant_order_id=f'"{_NUL}"'),
+    "half a pair in a time": _hint(paid_at=f'"{_HALF}"'),
+    "half a pair as a state": _hint(state=f'"{_HALF}"'),
+    "half a pair as the type": _hint(notification_type=f'"{_HALF}"'),
+    "half a pair deep inside": _hint(other=f'[{{"a": ["{_HALF}"]}}]'),
+    "half a pair as a name": _hint(**{_HALF: "1"}),
+    "half a pair as a file": _hint(
+        notification_type='"file.created"', fileType='"transaction_recon"', notification_id='"n1"', path=f'"{_HALF}"'
+    ),
+    "a raw half pair": _hint(merchant_order_id='"@"').replace(b"@", b"\xed\xa0\x80"),
+    "a raw NUL": _hint(merchant_order_id='"@"').replace(b"@", b"\0"),
+    "bytes that are no text": _hint(merchant_order_id='"@"').replace(b"@", b"\xff"),
+    "UTF-16": _hint().decode().encode("utf-16"),
+    "a key twice": _hint(other='1, "state": "FAILED"'),
+    "NaN": _hint(order_amount="NaN"),
+    "Infinity": _hint(order_amount="-Infinity"),
+    "an endless number": _hint(order_amount="9" * 5_000),
+    "endless nesting": _hint(other="[" * 20_000 + "]" * 20_000),
+}
+
+
+@pytest.mark.parametrize("title", POISON)
+def test_what_no_database_takes_is_refused(
+    scene: Scene, receiver: Running, title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the uniform refusal, which counts; nothing is kept, and nobody is told to come again."""
+    monkeypatch.setattr(offences, "MAX_REFUSALS", 3.0)
+    monkeypatch.setattr(offences, "FORGIVEN_REFUSALS_PER_SECOND", 0.0)
+    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    for path in ("/webhooks/paypay", "/callbacks/atom"):
+        answer = receiver.post(path, POISON[title])
+        assert (answer.status, answer.body) == (400, REFUSED)
+    post = signed("bank", POISON[title], scene.context.now())
+    assert receiver.deliver(post).body == REFUSED
+    assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'") == [(0,)]
+    assert receiver.get("/healthz").status == 0, "three refusals were not counted"
+
+
+@pytest.mark.parametrize(
+    "amount", ["1e400", "[" * 900 + "]" * 900, '{"a": ' * 900 + "1" + "}" * 900, "9" * 4_000, '"\U0001f600"', "true"]
+)
+def test_an_odd_value_is_no_trouble(scene: Scene, receiver: Running, amount: str) -> None:
+    """A hint that can be followed is taken, whatever stands where its amount should."""
+    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    answer = receiver.post("/webhooks/paypay", _hint(order_amount=amount))
+    assert answer.status in (200, 400)
+    assert answer.status == 200 or answer.body == REFUSED
+
+
+@pytest.mark.parametrize("field", ["event_id", "type", "order_no", "amount", "currency", "occurred_at"])
+@pytest.mark.parametrize("text", ["\ud800", "\0", "\U0001f600", "9" * 5_000, "a\nb", ""])
+def test_no_field_of_a_signed_notice_takes_any_text(scene: Scene, receiver: Running, field: str, text: str) -> None:
+    """Also from who has the key."""
+    told = json.loads(scene.bank("e-1", "ORD-1").body) | {field: text}
+    answer = receiver.deliver(signed("bank", json.dumps(told).encode(), scene.context.now()))
+    assert (answer.status, answer.body) == (400, REFUSED)
+
+
+@pytest.mark.parametrize("origin", ["fe80::1%a b", "fe80::1%\xff\xfe", "fe80::1%" + "x" * 2_000, "::ffff:1.2.3.4%x"])
+def test_a_zone_is_no_part_of_an_address(origin: str) -> None:
+    """What a proxy says behind it is any text: it gets into no trail."""
+    found = SenderAddresses(["127.0.0.0/8"]).sender_address("127.0.0.1", [origin])
+    assert found in ("fe80::1", "1.2.3.4")

@@ -17,7 +17,7 @@ FORM = {"content-type": "application/json"}
 def begun(scene: Scene, provider: str, number: str = "ORD-1") -> int:
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
-    scene.money.move(provider, number, "paid")
+    scene.money.move_payment(provider, number, "paid")
     return payment.id
 
 
@@ -87,7 +87,7 @@ def test_every_refusal_is_the_same_to_the_byte(scene: Scene, receiver: Running) 
         receiver.say(doubled),
         receiver.say(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n"),
         receiver.say(b"POST /notices/bank HTTP/1.1\r\n" + b"a: b\r\n" * 5_000 + b"\r\n"),
-    ]  # fmt: skip
+    ]
     assert [n for n, answer in enumerate(answers) if not refused(answer)] == []
     assert [n for n, answer in enumerate(answers) if answer.raw != answers[0].raw] == []
     assert scene.order_now("ORD-1").state == "pending"
@@ -135,7 +135,7 @@ def test_a_body_without_end_is_cut_off(scene: Scene) -> None:
     """Chunk after chunk, and no time limit in reach: cut off once it is too large, and nobody has judged it."""
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
-    with serving(scene.console, body_seconds=600.0) as receiver:
+    with serving(scene.taker, body_timeout_seconds=600.0) as receiver:
         assert refused(receiver.say(head, *[chunk] * 40))
         assert scene.audited("payment.callback_refused") == 0
         assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
@@ -176,7 +176,7 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
     proxies, sources = ("127.0.0.0/8",), f"{ELSEWHERE}/32"
     with (
         paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,
-        serving(scene.console, trusted_proxies=proxies) as receiver,
+        serving(scene.taker, trusted_proxies=proxies) as receiver,
     ):
         begun(scene, "paypay")
         body = scene.post("paypay", "ORD-1").body
@@ -204,10 +204,8 @@ def test_while_the_database_is_away_the_sender_comes_again(scene: Scene, receive
 def test_the_process_lives_and_is_ready(scene: Scene, receiver: Running) -> None:
     """Both are told apart: a late task or a database without our tables is no reason to kill the process."""
     assert (receiver.get("/healthz").status, receiver.get("/readyz").status) == (200, 200)
-    scene.place.sql(
-        "INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')"
-    )
-    with serving(scene.console) as another:
+    scene.place.sql("INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')")
+    with serving(scene.taker) as another:
         assert (another.get("/healthz").status, another.get("/readyz").status) == (200, 503)
 
 

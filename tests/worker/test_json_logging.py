@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from console.domain import tracing
-from console.worker.logs import LONGEST_MESSAGE, json_lines
+from console.domain import correlation as tracing
+from console.worker.json_logging import MAX_MESSAGE_LENGTH, log_json_lines
 
 LOG = logging.getLogger("console.test")
 MEANT = pytest.mark.expects_log("the log itself is what is tested")
@@ -23,11 +23,11 @@ def objects(text: str) -> list[dict[str, Any]]:
 @MEANT
 def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a text holds, it neither ends the line nor turns the reading order; a long one is cut."""
-    with json_lines():
+    with log_json_lines():
         LOG.info('a "quoted"\nsecond line\u202e %s', "x" * 5_000)
     text = capsys.readouterr().err
     (line,) = objects(text)
-    assert (line["level"], line["logger"], len(line["message"])) == ("info", "console.test", LONGEST_MESSAGE)
+    assert (line["level"], line["logger"], len(line["message"])) == ("info", "console.test", MAX_MESSAGE_LENGTH)
     assert text.isascii()
     assert line["at"].endswith("+00:00")
 
@@ -35,11 +35,15 @@ def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
 @MEANT
 def test_a_line_tells_what_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
     """Task, record and operation, each with the correlation id of that piece of work and of the run around it."""
-    with json_lines():
+    with log_json_lines():
         LOG.info("before")
-        with tracing.apart(task="probes"):
+        with tracing.with_new_correlation(task="probes"):
             LOG.info("run")
-            with tracing.apart(record="payment 17"), tracing.correlated(), tracing.within(operation="abc"):
+            with (
+                tracing.with_new_correlation(record="payment 17"),
+                tracing.with_correlation(),
+                tracing.with_facts(operation="abc"),
+            ):
                 LOG.info("record")
     before, run, record = objects(capsys.readouterr().err)
     assert "correlation" not in before
@@ -55,7 +59,7 @@ def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) 
     def fail() -> None:
         raise ValueError("canary")
 
-    with json_lines():
+    with log_json_lines():
         try:
             fail()
         except ValueError:
@@ -66,7 +70,7 @@ def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) 
     text = capsys.readouterr().err
     told, ended = objects(text)
     assert told["trouble"] == ended["trouble"] == "ValueError"
-    assert told["trace"][-1].startswith("test_logs.py:")
+    assert told["trace"][-1].startswith("test_json_logging.py:")
     assert told["trace"][-1].endswith(" fail")
     assert ended["message"] == "thread doomed ended"
     assert "canary" not in text
@@ -75,7 +79,7 @@ def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) 
 @MEANT
 def test_a_library_is_told_by_its_pattern(capsys: pytest.CaptureFixture[str]) -> None:
     """What a library fills into its sentences may be an address with a token in it."""
-    with json_lines():
+    with log_json_lines():
         logging.getLogger("urllib3.test").warning("retrying %s", "/token?code=canary")
         logging.getLogger("urllib3.test").info("not at all")
         with warnings.catch_warnings():
@@ -83,7 +87,7 @@ def test_a_library_is_told_by_its_pattern(capsys: pytest.CaptureFixture[str]) ->
             warnings.warn("canary", stacklevel=1)
     told, warned = objects(capsys.readouterr().err)
     assert (told["logger"], told["message"]) == ("urllib3.test", "retrying %s")
-    assert warned["message"].startswith("test_logs.py:")
+    assert warned["message"].startswith("test_json_logging.py:")
     assert warned["message"].endswith(": UserWarning")
 
 
@@ -94,7 +98,7 @@ def test_everything_is_as_before_afterwards(capsys: pytest.CaptureFixture[str]) 
     before = (list(root.handlers), logging.getLogger("console").level, threading.excepthook)
     root.addHandler(plain)
     try:
-        with json_lines():
+        with log_json_lines():
             LOG.warning("inside")
         LOG.warning("outside")
     finally:

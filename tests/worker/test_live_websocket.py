@@ -10,10 +10,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.sandbox.server import Sandbox
-from console.worker.limits import Options
-from console.worker.receiver import make_app
+from console.worker import abuse_limiter as offences
+from console.worker import live_websocket as live
+from console.worker.connection_limits import ReceiverOptions
+from console.worker.http_app import make_app
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
 from tests.worker.calling import LONG, TOKEN, Running, serving
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.engines("sqlite")
 
 @pytest.fixture
 def receiver(scene: Scene) -> Iterator[Running]:
-    with serving(scene.console, live_seconds=0.02) as running:
+    with serving(scene.taker, live_interval_seconds=0.02) as running:
         yield running
 
 
@@ -61,8 +63,7 @@ def queue_named(snapshot: Any, name: str) -> Any:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_snapshot_then_changes_then_again(scene: Scene, receiver: Running) -> None:
-    """What waits is told at once, each change afterwards; whoever comes back gets a new snapshot, and misses nothing.
-    """
+    """Send a snapshot first, then each change; a client that comes back gets a new snapshot and misses nothing."""
     started = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     with listening(receiver) as line:
         snapshot = heard(line)
@@ -73,7 +74,7 @@ def test_a_snapshot_then_changes_then_again(scene: Scene, receiver: Running) -> 
         assert {(one["kind"], one["id"], one["state"]) for one in pending["items"]} >= {
             ("payment", started.id, "token_generated")
         }
-        scene.money.move("paypay", "ORD-1", "paid")
+        scene.money.move_payment("paypay", "ORD-1", "paid")
         assert receiver.deliver(scene.post("paypay", "ORD-1")).status == 200
         seen: dict[tuple[str, int], str] = {}
         while seen.get(("payment", started.id)) != "completed":
@@ -106,7 +107,7 @@ def test_each_channel_by_itself(scene: Scene, receiver: Running) -> None:
         payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
         kinds = {one["kind"] for one in heard(line)["changes"]}
         assert kinds == {"payment"}
-        scene.money.move("paypay", "ORD-1", "paid")
+        scene.money.move_payment("paypay", "ORD-1", "paid")
         scene.payments.probe(payment.id)
         assert {one["kind"] for one in heard(orders)["changes"]} == {"order"}
 
@@ -147,7 +148,7 @@ def test_nothing_else_is_listened_to(scene: Scene, receiver: Running, path: str,
 
 
 def test_nobody_waits_for_a_token_for_ever(scene: Scene) -> None:
-    with serving(scene.console, head_seconds=0.1) as receiver, listening(receiver, headers={}) as line:
+    with serving(scene.taker, head_timeout_seconds=0.1) as receiver, listening(receiver, headers={}) as line:
         assert code_of(line) == 1008
 
 
@@ -156,7 +157,7 @@ def test_without_a_token_the_channel_is_closed(
     place: Place, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """For everybody, whatever they say; the log names what is missing, once."""
-    with paying(place, sandbox) as scene, serving(scene.console) as receiver:
+    with paying(place, sandbox) as scene, serving(scene.taker) as receiver:
         for told in (BEARER, {}):
             with pytest.raises(InvalidStatus), listening(receiver, headers=told):
                 pass
@@ -166,14 +167,125 @@ def test_without_a_token_the_channel_is_closed(
 
 def test_a_token_that_can_be_guessed_is_a_bad_setting(place: Place, sandbox: Sandbox) -> None:
     with paying(place, sandbox, SECRET_LIVE_TOKEN="short") as scene, pytest.raises(ConsoleError) as refusal:
-        make_app(scene.console, Options())
+        make_app(scene.console, ReceiverOptions())
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", "token_short")
+
+
+OLD = "the-token-before-this-one"
+
+
+def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) -> None:
+    """The old one beside the new one, in a header or as the first message; neither is a part of the other."""
+    told: dict[str, Any] = {"SECRET_LIVE_TOKEN": TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD}
+    with paying(place, sandbox, **told) as scene, serving(scene.taker) as receiver:
+        for token in (TOKEN, OLD):
+            with listening(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
+                assert heard(line)["type"] == "snapshot"
+            with listening(receiver, headers={}, first=token) as line:
+                assert heard(line)["type"] == "snapshot"
+        with pytest.raises(InvalidStatus), listening(receiver, headers={"Authorization": f"Bearer {TOKEN}{OLD}"}):
+            pass
+
+
+def test_a_token_is_replaced_without_a_restart(
+    place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the keyring says now counts; a keyring that is away changes nothing."""
+    kept: dict[str, str | None] = {"LIVE_TOKEN": TOKEN}
+    with paying(place, sandbox) as scene:
+        own = scene.taker.settings.secrets
+
+        def get(name: str, *, ask_keyring: bool = True) -> str | None:
+            if name.startswith("LIVE_") and not kept:
+                raise rebuild_error(ErrorCode.BAD_PROFILE, {"variable": name, "problem": "keyring_failed"})
+            return (
+                kept.get(name)
+                if name.startswith("LIVE_")
+                else type(own).read_secret(own, name, ask_keyring=ask_keyring)
+            )
+
+        monkeypatch.setattr(own, "read_secret", get)
+        monkeypatch.setattr(live, "TOKEN_RENEWAL_SECONDS", 0.0)
+        with serving(scene.taker) as receiver:
+            assert _is_heard(receiver, TOKEN)
+            kept["LIVE_TOKEN"] = OLD
+            assert [_is_heard(receiver, token) for token in (TOKEN, OLD)] == [False, True]
+            kept.clear()
+            assert [_is_heard(receiver, token) for token in (TOKEN, OLD)] == [False, True]
+
+
+def _is_heard(receiver: Running, token: str) -> bool:
+    try:
+        with listening(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
+            return bool(heard(line)["type"] == "snapshot")
+    except InvalidStatus:
+        return False
+
+
+@pytest.mark.parametrize("second", [f"Bearer {TOKEN}", "Bearer x", ""])
+@pytest.mark.parametrize("first", [f"Bearer {TOKEN}", "Bearer x"])
+def test_a_second_header_opens_nothing(scene: Scene, receiver: Running, first: str, second: str) -> None:
+    """Not even the same one twice: another reader might believe the other."""
+    answer = receiver.say(
+        b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        b"authorization: " + first.encode() + b"\r\nAuthorization: " + second.encode() + b"\r\n\r\n"
+    )
+    assert answer.status == 403
+
+
+@pytest.mark.parametrize("way", ["header", "first message", "no message", "two headers", "no such channel"])
+def test_who_guesses_is_turned_away(scene: Scene, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each wrong try counts as any refusal does; the trail has one entry for many, with where they came from."""
+    monkeypatch.setattr(offences, "MAX_REFUSALS", 5.0)
+    monkeypatch.setattr(offences, "FORGIVEN_REFUSALS_PER_SECOND", 0.0)
+    monkeypatch.setattr(live, "MAX_AUDITED_REFUSALS", 2)
+    with serving(scene.taker, head_timeout_seconds=0.1 if way == "no message" else LONG) as receiver:
+        for _ in range(5):
+            _guess(receiver, way)
+        assert receiver.get("/healthz").status == 0
+    rows = scene.place.sql("SELECT result, detail FROM audit_log WHERE what = 'live.refused'")
+    assert [(result, json.loads(detail)["peer"]) for result, detail in rows] == [("refused", "127.0.0.1")] * 2
+    assert TOKEN not in str(rows)
+
+
+def _guess(receiver: Running, way: str) -> None:
+    wrong = {"Authorization": "Bearer " + "x" * 20}
+    if way in ("first message", "no message"):
+        with listening(receiver, headers={}, first="x" * 20 if way == "first message" else None) as line:
+            assert code_of(line) == 1008
+        return
+    headers = [("Authorization", f"Bearer {TOKEN}")] * 2 if way == "two headers" else wrong
+    path = "/live?channels=x" if way == "no such channel" else "/live"
+    with (
+        pytest.raises(InvalidStatus),
+        connect(
+            f"ws://127.0.0.1:{receiver.port}{path}",
+            additional_headers=BEARER if path != "/live" else headers,
+            open_timeout=LONG,
+            proxy=None,
+        ),
+    ):
+        pass
+
+
+def test_who_has_the_token_speaks_for_their_address(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind one address may be many: those who guess keep nobody out who knows."""
+    monkeypatch.setattr(offences, "MAX_REFUSALS", 3.0)
+    monkeypatch.setattr(offences, "FORGIVEN_REFUSALS_PER_SECOND", 0.0)
+    with serving(scene.taker) as receiver:
+        with listening(receiver) as line:
+            assert heard(line)["type"] == "snapshot"
+        for _ in range(6):
+            _guess(receiver, "header")
+        with listening(receiver) as line:
+            assert heard(line)["type"] == "snapshot"
 
 
 def test_who_does_not_read_is_dropped(scene: Scene) -> None:
     """Nothing piles up for it, and the others hear everything."""
     with (
-        serving(scene.console, live_seconds=0.001, live_backlog=2, head_seconds=0.5) as receiver,
+        serving(scene.taker, live_interval_seconds=0.001, max_live_backlog=2, head_timeout_seconds=0.5) as receiver,
         listening(receiver) as reader,
         socket.socket() as deaf,
     ):
@@ -194,7 +306,7 @@ def test_who_does_not_read_is_dropped(scene: Scene) -> None:
 
 def test_so_many_listeners_and_no_more(scene: Scene) -> None:
     """The next one is told to come again later."""
-    with serving(scene.console, live_clients=2) as receiver, ExitStack() as kept:
+    with serving(scene.taker, max_live_clients=2) as receiver, ExitStack() as kept:
         for _ in range(2):
             assert heard(kept.enter_context(listening(receiver)))["type"] == "snapshot"
         with listening(receiver) as line:

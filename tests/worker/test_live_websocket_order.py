@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from console.services.live_view import CHANNELS, Glimpse
-from console.worker import door
-from console.worker.live import News
+from console.services.monitoring.live_feed import CHANNELS, RecordSummary
+from console.worker import uvicorn_protocols as door
+from console.worker.live_websocket import FeedChanges
 from tests.support.payment_desks import Scene
 from tests.support.waiting import until
 from tests.worker.calling import LONG, TOKEN, Running, read_all, serving
-from tests.worker.test_live import BEARER, code_of, heard, listening
+from tests.worker.test_live_websocket import BEARER, code_of, heard, listening
 
 pytestmark = pytest.mark.engines("sqlite")
 ALL = frozenset(CHANNELS)
@@ -65,7 +65,11 @@ def test_nothing_is_missing_and_nothing_told_twice(scene: Scene) -> None:
         for number, order in orders.items():
             ids.append(pay(scene, number, order))
 
-    with serving(scene.console, live_seconds=0.01) as receiver, ExitStack() as open_, ThreadPoolExecutor(1) as shop:
+    with (
+        serving(scene.taker, live_interval_seconds=0.01) as receiver,
+        ExitStack() as open_,
+        ThreadPoolExecutor(1) as shop,
+    ):
         trading, stories = shop.submit(trade), []
         for n in range(1, len(numbers), 2):
             until(lambda n=n: trading.done() or len(ids) >= n, "another one is paid", LONG)  # type: ignore[misc]
@@ -82,18 +86,18 @@ def test_nothing_is_missing_and_nothing_told_twice(scene: Scene) -> None:
 
 def pay(scene: Scene, number: str, order: int) -> int:
     payment = scene.payments.start(order, "paypay").payment
-    scene.money.move("paypay", number, "paid")
+    scene.money.move_payment("paypay", number, "paid")
     scene.payments.probe(payment.id)
     return payment.id
 
 
 def test_what_the_snapshot_has_is_not_told_again() -> None:
     """Of a record that it showed only what came after; of others everything; and a later word makes it forget."""
-    shown = Glimpse("payment", 1, "user_payment", "known", "none", None, 4)
+    shown = RecordSummary("payment", 1, "user_payment", "known", "none", None, 4)
     known = {("payment", 1): shown}
 
-    def told(*changed: Glimpse) -> list[Any]:
-        text = News(changed).text(ALL, known)
+    def told(*changed: RecordSummary) -> list[Any]:
+        text = FeedChanges(changed).message_text(ALL, known)
         return [] if text is None else [(one["id"], one["version"]) for one in json.loads(text)["changes"]]
 
     other = replace(shown, id=2)
@@ -102,13 +106,16 @@ def test_what_the_snapshot_has_is_not_told_again() -> None:
     assert told(replace(shown, certainty="unknown")) == [(1, 4)]  # it lapsed, which writes no row
     assert told(shown, replace(shown, version=5)) == [(1, 4), (1, 5)]
     assert known == {}
-    assert told(Glimpse("payment", 1)) == [(1, None)]
+    assert told(RecordSummary("payment", 1)) == [(1, None)]
 
 
 def test_one_state_that_two_rows_of_the_feed_tell_is_told_once(scene: Scene) -> None:
     """The feed names a record each time it is written; what it is like now may be what was told before."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-    with serving(scene.console, live_seconds=0.01) as receiver, listening(receiver, "/live?channels=payment") as line:
+    with (
+        serving(scene.taker, live_interval_seconds=0.01) as receiver,
+        listening(receiver, "/live?channels=payment") as line,
+    ):
         story = Story(line)
         row = f"INSERT INTO changes (kind, subject_id, at) VALUES ('payment', {payment.id}, '2026-11-20 03:00:00')"
         scene.place.sql(row)
@@ -127,7 +134,7 @@ def test_one_state_that_two_rows_of_the_feed_tell_is_told_once(scene: Scene) -> 
 
 @pytest.fixture
 def receiver(scene: Scene) -> Iterator[Running]:
-    with serving(scene.console, live_seconds=0.02) as running:
+    with serving(scene.taker, live_interval_seconds=0.02) as running:
         yield running
 
 
@@ -151,7 +158,7 @@ def test_a_first_message_that_is_no_text_opens_nothing(scene: Scene, receiver: R
 def test_a_message_that_is_too_large_ends_it(scene: Scene, receiver: Running, headers: dict[str, str]) -> None:
     """Of strangers and of listeners."""
     with listening(receiver, headers=headers) as line:
-        line.send("x" * (door.LARGEST_MESSAGE + 1))
+        line.send("x" * (door.MAX_MESSAGE_BYTES + 1))
         assert code_of(line) == 1009
 
 
@@ -171,7 +178,7 @@ def test_a_flood_of_frames_is_cut_off(
     scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch, flood: bytes
 ) -> None:
     """Pings whose answers nobody reads, and a message of ever more fragments: neither piles up here."""
-    monkeypatch.setattr(door, "LARGEST_UNREAD", 64 * 1024)
+    monkeypatch.setattr(door, "MAX_UNREAD_BYTES", 64 * 1024)
     with raw(receiver) as line:
         line.sendall(b"\x01\x80" + MASK if flood[0] == 0 else b"")
         assert cut_off(line, flood * 500)

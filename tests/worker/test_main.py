@@ -13,9 +13,9 @@ from urllib.request import urlopen
 import pytest
 
 from console.app import Console
-from console.domain.task_intervals import TASK_LEASE
+from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.sandbox.server import Sandbox
-from console.store import leases
+from console.store.operations import leases
 from tests.support.payment_desks import told as providers
 from tests.support.places import Place
 from tests.support.waiting import until
@@ -47,9 +47,12 @@ def working(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[Worker]:
     told = {"RECEIVER_PORT": "0", **providers(sandbox.url), **extra}
     env = {**os.environ, **place.told(sandbox.url), **{f"CONSOLE_{name}": value for name, value in told.items()}}
     with subprocess.Popen(
-        [sys.executable, "-m", "console", "--json", "worker"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL, env=env,
-    ) as process:  # fmt: skip
+        [sys.executable, "-m", "console", "--json", "worker"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=env,
+    ) as process:
         try:
             yield Worker(process)
         finally:
@@ -58,7 +61,7 @@ def working(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[Worker]:
 
 def held(console: Console) -> set[str]:
     with console.database.read() as conn:
-        return {one.name for one in leases.holders(conn) if one.name.startswith(TASK_LEASE)}
+        return {one.name for one in leases.holders(conn) if one.name.startswith(TASK_LEASE_PREFIX)}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -72,13 +75,13 @@ def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number
             assert answer.status == 200
         names = worker.data["tasks"]
         until(
-            lambda: {task.name for task in console.scheduler.states() if task.ended_at} == set(names),
+            lambda: {task.name for task in console.scheduler.read_states() if task.ended_at} == set(names),
             "all have run",
             PATIENCE,
         )
         status, log = worker.told(number)
         assert (status, held(console)) == (0, set())
-    assert {task.trouble for task in console.scheduler.states()} == {None}
+    assert {task.trouble for task in console.scheduler.read_states()} == {None}
     assert log[-1]["message"] == "ended"
     assert all(line["correlation"] for line in log)
 
@@ -88,7 +91,7 @@ def test_two_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -> None:
     """Two workers on one server, each told to end: both end well, and the tasks have run."""
     with working(place, sandbox) as one, working(place, sandbox) as two, place.opened(sandbox) as console:
         until(
-            lambda: len([task for task in console.scheduler.states() if task.ended_at]) >= 15,
+            lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 15,
             "the tasks have run",
             PATIENCE,
         )
@@ -103,7 +106,7 @@ def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> 
     """
     with working(place, sandbox, FAILPOINT="after_task_begin:4:hang") as worker, place.opened(sandbox) as console:
         until(
-            lambda: len([task for task in console.scheduler.states() if task.ended_at]) >= 14,
+            lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 14,
             "the others have run",
             PATIENCE,
         )
@@ -129,4 +132,4 @@ def test_a_port_that_is_taken_is_refused_before_anything_runs(place: Place, sand
     with working(place, sandbox, RECEIVER_PORT=str(sandbox.port)) as worker, place.opened(sandbox) as console:
         assert worker.answer["error"]["code"] == "bad_profile"
         assert worker.process.wait(PATIENCE) == 2
-        assert console.scheduler.states() == ()
+        assert console.scheduler.read_states() == ()

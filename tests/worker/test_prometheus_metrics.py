@@ -5,7 +5,7 @@ import math
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from console.services.tally import BOUNDS, Tally
+from console.services.process.counters import WAIT_BOUNDS_SECONDS, Tally
 from tests.support.payment_desks import Scene
 from tests.worker.calling import Running, serving
 
@@ -51,13 +51,13 @@ def test_rates_come_from_what_happened(scene: Scene) -> None:
     """One paid, one failed, one call without an answer, one signed notice refused of three."""
     for number, became in (("ORD-1", "paid"), ("ORD-2", "failed")):
         payment = scene.payments.start(scene.order(number, 3300), "paypay").payment
-        scene.money.move("paypay", number, became)
+        scene.money.move_payment("paypay", number, became)
         scene.payments.probe(payment.id)
     scene.payments.start(scene.order("ORD-3", 3300), "paypay")
-    scene.money.move("paypay", "ORD-3", "paid")
-    scene.control.fault("status:503", call="paypay_payment", times=1)
+    scene.money.move_payment("paypay", "ORD-3", "paid")
+    scene.control.add_fault("status:503", call="paypay_payment", times=1)
     scene.payments.notice(scene.post("paypay", "ORD-3"))
-    with serving(scene.console) as receiver:
+    with serving(scene.taker) as receiver:
         assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
         assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
         assert receiver.deliver(scene.bank("e-2", "ORD-9")).status == 200
@@ -88,7 +88,7 @@ def test_nothing_of_anybody(scene: Scene, receiver: Running) -> None:
 
 def test_scraping_costs_nothing(scene: Scene) -> None:
     """The database is asked once, however often the page is."""
-    with serving(scene.console, metrics_seconds=3_600.0) as receiver:
+    with serving(scene.taker, metrics_interval_seconds=3_600.0) as receiver:
         page(receiver)
         scene.place.sql("ALTER TABLE payment_events RENAME TO away")
         assert one(page(receiver), "database_up") == 1
@@ -97,7 +97,7 @@ def test_scraping_costs_nothing(scene: Scene) -> None:
 
 def test_without_a_database_the_rest_is_told(scene: Scene) -> None:
     """No old figures: those of the database are missing, and it is said that it doesn't answer."""
-    with serving(scene.console, metrics_seconds=0.5) as receiver:
+    with serving(scene.taker, metrics_interval_seconds=0.5) as receiver:
         scene.place.sql("ALTER TABLE payment_events RENAME TO away")
         found = page(receiver)
         scene.place.sql("ALTER TABLE away RENAME TO payment_events")
@@ -110,9 +110,9 @@ def test_waits_and_duplicates_are_counted() -> None:
     """By class, with their sum; only refusals of what is done already count as duplicates."""
     tally = Tally()
     for seconds in (0.0, 0.005, 0.2, 99.0):
-        tally.waited(seconds)
+        tally.count_wait(seconds)
     for code in ("already_purchased", "possible_repeat", "over_limit"):
-        tally.refused(code)
+        tally.count_refusal(code)
     classes, total = tally.waits
-    assert (classes[0], classes[BOUNDS.index(0.25)], classes[-1], sum(classes)) == (2, 1, 1, 4)
+    assert (classes[0], classes[WAIT_BOUNDS_SECONDS.index(0.25)], classes[-1], sum(classes)) == (2, 1, 1, 4)
     assert (round(total, 3), tally.duplicates) == (99.205, 2)

@@ -9,9 +9,9 @@ import pytest
 from websockets.sync.client import connect
 
 from console.domain.errors import ConsoleError
-from console.worker.door import tls
-from console.worker.limits import Options
-from console.worker.receiver import make_app, serve
+from console.worker.connection_limits import ReceiverOptions
+from console.worker.http_app import make_app, serve
+from console.worker.uvicorn_protocols import tls_context
 from tests.providers.certificates import Authority
 from tests.support.payment_desks import Scene
 from tests.worker.calling import LONG, TOKEN, Running, parse, read_all, serving, written
@@ -27,7 +27,9 @@ def authority(tmp_path: Path) -> Authority:
 @pytest.fixture
 def receiver(scene: Scene, authority: Authority) -> Iterator[Running]:
     pem = authority.certificate("127.0.0.1")
-    with serving(scene.console, certificate=pem, key=pem, head_seconds=1.0, per_peer=4) as running:
+    with serving(
+        scene.taker, certificate_file=pem, key_file=pem, head_timeout_seconds=1.0, max_connections_per_address=4
+    ) as running:
         yield running
 
 
@@ -70,16 +72,21 @@ def test_who_shakes_no_hands_is_cut_off(scene: Scene, receiver: Running, authori
 
 def test_old_versions_are_not_spoken(authority: Authority) -> None:
     pem = authority.certificate("127.0.0.1")
-    context = tls(Options(certificate=pem, key=pem))
+    context = tls_context(ReceiverOptions(certificate_file=pem, key_file=pem))
     assert context is not None
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 @pytest.mark.parametrize(
     ("given", "problem"),
-    [(("certificate", "nothing"), "missing"), (("nothing", "key"), "missing"), (("away", "away"), "bad_certificate"),
-     (("text", "text"), "bad_certificate"), (("certificate", "other"), "bad_certificate")],
-)  # fmt: skip
+    [
+        (("certificate", "nothing"), "missing"),
+        (("nothing", "key"), "missing"),
+        (("away", "away"), "bad_certificate"),
+        (("text", "text"), "bad_certificate"),
+        (("certificate", "other"), "bad_certificate"),
+    ],
+)
 def test_bad_files_are_bad_settings(
     scene: Scene, authority: Authority, tmp_path: Path, given: tuple[str, str], problem: str
 ) -> None:
@@ -91,7 +98,7 @@ def test_bad_files_are_bad_settings(
     (tmp_path / "other").mkdir()
     pem, other = authority.certificate("127.0.0.1"), Authority(tmp_path / "other").certificate("127.0.0.1")
     files = {"certificate": pem, "key": pem, "nothing": None, "away": tmp_path / "x", "text": text, "other": other}
-    options = Options(certificate=files[given[0]], key=files[given[1]])
+    options = ReceiverOptions(certificate_file=files[given[0]], key_file=files[given[1]])
     with pytest.raises(ConsoleError) as refusal:
         serve(make_app(scene.console, options), options, threading.Event())
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", problem)

@@ -1,189 +1,161 @@
-"""Each kind of record as the JSON object that programs read; names and shapes here are a contract."""
+"""Records of each kind as JSON objects, and objects that several answers contain. Other programs rely on the names
+and types of their fields.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from console.domain.dates import instant_text
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.records import CreditCheck, Operation, Work
+from console.domain.calendar_days import instant_text
+from console.domain.payments.records import Order, Payment, Refund, masked_payer
+from console.domain.records import CreditCheck, Document, EvidenceItem, Operation, TimelineEntry, Work
 
-Object = dict[str, Any]
-Say = Callable[..., str]
-"""`say(key, **facts)`: the sentence for a key in the language of this call."""
+if TYPE_CHECKING:
+    from console.domain.service_results import Explanation, NextStep
+
+JsonObject = dict[str, Any]
+Translate = Callable[..., str]
+"""`translate(key, **facts)` returns the sentence of a wording key in the language of this call."""
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
 
-_SHOWN_OF_A_PAYER = 4
-_SHORTEST_TO_SHOW = 8
+KIND_BY_TYPE: Mapping[type, str] = {
+    CreditCheck: "credit-check",
+    Order: "order",
+    Payment: "payment",
+    Refund: "refund",
+    Operation: "operation",
+}
+# The fields of each kind after `kind`, in sequence; each is an attribute of the record, or computed below. Amounts
+# are in minor units. `provider_…` fields contain the last answer of the provider, which arrived at `told_at`.
+_FIELD_NAMES_BY_TYPE: Mapping[type, str] = {
+    CreditCheck: """
+        id corporation_number client_id state certainty work credit_check_id company_name result purchased_at
+        expired_at pdf_file_path incomplete superseded_by operation_id version created_at changed_at error_code
+        viewing_over duplicate_of""",
+    Order: """
+        id merch_txn_id corporation_number state currency total_minor payment_ids version work payment_method
+        atom_token_id atom_txn_id created_at changed_at""",
+    Payment: """
+        id order_id provider merchant_payment_id provider_payment_id corporation_number payer state certainty work
+        currency captured_minor reserved_minor refunded_minor version asked_minor set_aside_minor left_minor url
+        expires_at begun_at paid_at provider_state provider_minor provider_refunded_minor told_at error_code
+        operation_id created_at changed_at""",
+    Refund: """
+        id payment_id amount_minor currency state certainty work maker checkers provider_refund_key
+        provider_refund_id version order_id reason ticket intended_repeat checkers_needed declined_because
+        sends_after decide_by first_sent_at last_sent_at sent_count provider_state told_at error_code operation_id
+        created_at changed_at""",
+    Operation: """
+        id action subject state operator desk started_at ended_at corporation_number client_id outcome_class reason
+        source""",
+}
+_COMPUTED_FIELDS: Mapping[tuple[type, str], Callable[[Any], object]] = {
+    (Payment, "payer"): lambda payment: masked_payer(payment.payer),
+    (Operation, "subject"): lambda operation: {"kind": operation.subject_kind, "id": operation.subject_id},
+}
+_MAX_FACT_LENGTH = 2_000
 
 
-def instant(at: datetime | None) -> str | None:
+def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
+    """Return a record as the JSON object of its kind. The payer of a payment is masked."""
+    kind = type(value)
+    names = _FIELD_NAMES_BY_TYPE[kind].split()
+    computed = {
+        name: compute(value) for (record_type, name), compute in _COMPUTED_FIELDS.items() if record_type is kind
+    }
+    return {"kind": KIND_BY_TYPE[kind], **attributes_json(value, names, translate, **computed)}
+
+
+def attributes_json(value: object, names: Iterable[str], translate: Translate, **computed: object) -> JsonObject:
+    """Return the named attributes of an object as JSON, in this sequence. An entry in `computed` replaces the
+    attribute of the same name.
+    """
+    return {
+        name: computed[name] if name in computed else _attribute_json(getattr(value, name), translate)
+        for name in names
+    }
+
+
+def _attribute_json(value: object, translate: Translate) -> Any:
+    """Return an attribute as JSON; unlike facts of errors, its text is not cut."""
+    match value:
+        case Work():
+            return work_json(value, translate)
+        case str() if not isinstance(value, Enum):
+            return value
+    return fact_json(value, translate)
+
+
+def instant_json(at: datetime | None) -> str | None:
+    """Return an instant as `2026-11-20T03:20:01Z` (UTC); None stays None."""
     return None if at is None else instant_text(at)
 
 
-def work(axis: Work, say: Say) -> Object:
-    """`reason` is for people; `reason_code` for programs."""
-    reason = None if axis.reason is None else say(f"work.reason.{axis.reason}")
+def work_json(axis: Work, translate: Translate) -> JsonObject:
+    """Return a record's work as JSON. `reason` is a sentence for people, `reason_code` the code for programs."""
+    reason = None if axis.reason is None else translate(f"work.reason.{axis.reason}")
     return {
         "state": axis.state.value,
-        "at": instant(axis.at),
+        "at": instant_json(axis.at),
         "reason": reason,
         "reason_code": axis.reason,
         "attempt": axis.attempt,
     }
 
 
-def record(value: AnyRecord, say: Say) -> Object:
+def fact_json(value: object, translate: Translate) -> Any:
+    """Return a fact of an error, timeline or audit entry as JSON: a record as the object of its kind, text cut to
+    2,000 characters.
+    """
     match value:
-        case CreditCheck():
-            return credit_check(value, say)
-        case Order():
-            return order(value, say)
-        case Payment():
-            return payment(value, say)
-        case Refund():
-            return refund(value, say)
-    return operation(value)
+        case None | bool() | int() | float():
+            return value
+        case CreditCheck() | Operation() | Order() | Payment() | Refund():
+            return record_json(value, translate)
+        case datetime():
+            return instant_text(value)
+        case Enum():
+            return fact_json(value.value, translate)
+        case str():
+            return value if len(value) <= _MAX_FACT_LENGTH else value[:_MAX_FACT_LENGTH] + "…"
+        case Mapping():
+            return {str(key): fact_json(part, translate) for key, part in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [fact_json(part, translate) for part in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {field.name: fact_json(getattr(value, field.name), translate) for field in fields(value)}
+        case _:
+            return fact_json(str(value), translate)
 
 
-def credit_check(record: CreditCheck, say: Say) -> Object:
+def next_step_json(step: "NextStep", translate: Translate) -> JsonObject:
+    """Return the next step of a record: as a sentence, a command and a code."""
+    return {"text": translate(step.code, **step.facts), "command": step.command, "code": step.code}
+
+
+def explanation_json(explanation: "Explanation", translate: Translate) -> JsonObject:
+    """Return the explanation of a record: its state, the reason, and the next step."""
     return {
-        "kind": "credit-check",
-        "id": record.id,
-        "corporation_number": record.corporation_number,
-        "client_id": record.client_id,
-        "state": record.state.value,
-        "certainty": record.certainty.value,
-        "work": work(record.work, say),
-        "credit_check_id": record.credit_check_id,
-        "company_name": record.company_name,
-        "result": record.result,
-        "purchased_at": instant(record.purchased_at),
-        "expired_at": instant(record.expired_at),
-        "pdf_file_path": record.pdf_file_path,
-        "incomplete": list(record.incomplete),
-        "superseded_by": record.superseded_by,
-        "operation_id": record.operation_id,
-        "version": record.version,
-        "created_at": instant(record.created_at),
-        "changed_at": instant(record.changed_at),
-        "error_code": record.error_code,
-        "viewing_over": record.viewing_over,
-        "duplicate_of": record.duplicate_of,
+        "verdict": translate(explanation.verdict, **explanation.facts),
+        "why": translate(explanation.why, **explanation.facts),
+        "why_code": explanation.why,
+        "next_step": next_step_json(explanation.next_step, translate),
+        "may_act": list(explanation.may_act),
     }
 
 
-def operation(record: Operation) -> Object:
-    return {
-        "kind": "operation",
-        "id": record.id,
-        "action": record.action,
-        "subject": {"kind": record.subject_kind, "id": record.subject_id},
-        "state": record.state.value,
-        "operator": record.operator,
-        "desk": record.desk,
-        "started_at": instant(record.started_at),
-        "ended_at": instant(record.ended_at),
-        "corporation_number": record.corporation_number,
-        "client_id": record.client_id,
-        "outcome_class": record.outcome_class,
-        "reason": record.reason,
-        "source": record.source,
-    }
+def document_json(item: Document, translate: Translate) -> JsonObject:
+    """Return a stored PDF as a JSON object; `bytes` is its size."""
+    return attributes_json(item, ("path", "sha256", "bytes", "current", "fetched_at"), translate)
 
 
-def order(record: Order, say: Say) -> Object:
-    return {
-        "kind": "order",
-        "id": record.id,
-        "merch_txn_id": record.merch_txn_id,
-        "corporation_number": record.corporation_number,
-        "state": record.state.value,
-        "currency": record.currency,
-        "total_minor": record.total_minor,
-        "payment_ids": list(record.payment_ids),
-        "version": record.version,
-        "work": work(record.work, say),
-        "payment_method": record.payment_method,
-        "created_at": instant(record.created_at),
-        "changed_at": instant(record.changed_at),
-    }
+def timeline_entry_json(entry: TimelineEntry, translate: Translate) -> JsonObject:
+    """Return one entry of a timeline as a JSON object."""
+    return attributes_json(entry, ("at", "who", "what", "detail", "result"), translate)
 
 
-def payment(record: Payment, say: Say) -> Object:
-    """The payer is masked; `provider_…` is what the provider said last, at `told_at`."""
-    return {
-        "kind": "payment",
-        "id": record.id,
-        "order_id": record.order_id,
-        "provider": record.provider,
-        "merchant_payment_id": record.merchant_payment_id,
-        "provider_payment_id": record.provider_payment_id,
-        "corporation_number": record.corporation_number,
-        "payer": masked_payer(record.payer),
-        "state": record.state.value,
-        "certainty": record.certainty.value,
-        "work": work(record.work, say),
-        "currency": record.currency,
-        "captured_minor": record.captured_minor,
-        "reserved_minor": record.reserved_minor,
-        "refunded_minor": record.refunded_minor,
-        "version": record.version,
-        "asked_minor": record.asked_minor,
-        "set_aside_minor": record.set_aside_minor,
-        "left_minor": record.left_minor,
-        "url": record.url,
-        "expires_at": instant(record.expires_at),
-        "begun_at": instant(record.begun_at),
-        "paid_at": instant(record.paid_at),
-        "provider_state": record.provider_state,
-        "provider_minor": record.provider_minor,
-        "provider_refunded_minor": record.provider_refunded_minor,
-        "told_at": instant(record.told_at),
-        "error_code": record.error_code,
-        "operation_id": record.operation_id,
-        "created_at": instant(record.created_at),
-        "changed_at": instant(record.changed_at),
-    }
-
-
-def masked_payer(text: str | None) -> str | None:
-    """A payer as others may see it: `****1234`; of a short name nothing but that there is one."""
-    if not text:
-        return None
-    return "****" + (text[-_SHOWN_OF_A_PAYER:] if len(text) >= _SHORTEST_TO_SHOW else "")
-
-
-def refund(record: Refund, say: Say) -> Object:
-    return {
-        "kind": "refund",
-        "id": record.id,
-        "payment_id": record.payment_id,
-        "amount_minor": record.amount_minor,
-        "currency": record.currency,
-        "state": record.state.value,
-        "certainty": record.certainty.value,
-        "work": work(record.work, say),
-        "maker": record.maker,
-        "checkers": list(record.checkers),
-        "provider_refund_key": record.provider_refund_key,
-        "provider_refund_id": record.provider_refund_id,
-        "version": record.version,
-        "order_id": record.order_id,
-        "reason": record.reason,
-        "ticket": record.ticket,
-        "intended_repeat": record.intended_repeat,
-        "checkers_needed": record.checkers_needed,
-        "declined_because": record.declined_because,
-        "sends_after": instant(record.sends_after),
-        "decide_by": instant(record.decide_by),
-        "first_sent_at": instant(record.first_sent_at),
-        "last_sent_at": instant(record.last_sent_at),
-        "sent_count": record.sent_count,
-        "provider_state": record.provider_state,
-        "told_at": instant(record.told_at),
-        "error_code": record.error_code,
-        "operation_id": record.operation_id,
-        "created_at": instant(record.created_at),
-        "changed_at": instant(record.changed_at),
-    }
+def evidence_item_json(item: EvidenceItem, translate: Translate) -> JsonObject:
+    """Return an item of evidence as a JSON object, without its content."""
+    return attributes_json(item, ("id", "at", "source", "sha256", "summary", "who"), translate)

@@ -1,168 +1,102 @@
-"""Answers as the JSON objects that programs read; names and shapes here are a contract."""
+"""Answers of commands as JSON objects. Other programs rely on the names and types of their fields."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from console.cli_json_records import (
-    Object,
-    Say,
-    credit_check,
-    instant,
-    masked_payer,
-    operation,
-    order,
-    payment,
-    record,
-    refund,
-    work,
+from console.cli.json_output.records import (
+    JsonObject,
+    Translate,
+    attributes_json,
+    document_json,
+    explanation_json,
+    fact_json,
+    instant_json,
+    record_json,
+    work_json,
 )
-from console.domain.dates import instant_text
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.records import AuditEntry, CreditCheck, Document, EvidenceItem, Operation, TimelineEntry
-from console.domain.results import (
-    Explanation,
-    HealthCheck,
-    LookupResult,
-    NextStep,
-    QueueItem,
-    QueuePage,
-    RefetchResult,
-    ResolveResult,
-    TaskRun,
-)
+from console.domain.records import AuditEntry
 
 if TYPE_CHECKING:
-    from console.domain.views import AnyView
+    from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
+    from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
 
-__all__ = [
-    "Object", "Say", "credit_check", "instant", "masked_payer", "operation", "order", "payment", "record", "refund",
-    "work",
-]  # fmt: skip
-
-_LONGEST_FACT = 2_000
+__all__ = ["JsonObject", "Translate", "attributes_json", "fact_json", "instant_json", "record_json", "work_json"]
 
 
-def document(payload: Object) -> bytes:
-    """One line of UTF-8; what no UTF-8 has (bytes of a strange command line) becomes U+FFFD."""
+def json_line(payload: JsonObject) -> bytes:
+    """Return the answer as one line of JSON in UTF-8. Surrogates, which UTF-8 cannot encode, become U+FFFD."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
-def next_step(step: NextStep, say: Say) -> Object:
-    return {"text": say(step.code, **step.facts), "command": step.command, "code": step.code}
+def record_view_json(record_view: "AnyView", translate: Translate) -> JsonObject:
+    """Return the answer of `show`: the record with explanation, timeline and evidence."""
+    # imported here, because it imports the views of all kinds, and other commands start faster without them
+    from console.cli.json_output.views import view_json
+
+    return view_json(record_view, translate)
 
 
-def explained(explanation: Explanation, say: Say) -> Object:
-    """What stands beside a record: why it is as it is, and what happens next."""
+def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
+    """Return the answer of `lookup`."""
     return {
-        "verdict": say(explanation.verdict, **explanation.facts),
-        "why": say(explanation.why, **explanation.facts),
-        "why_code": explanation.why,
-        "next_step": next_step(explanation.next_step, say),
-        "may_act": list(explanation.may_act),
+        "corporation_number": result.corporation_number,
+        "credit_checks": [record_json(check, translate) for check in result.credit_checks],
+        "orders": [record_json(item, translate) for item in result.orders],
+        "payments": [record_json(item, translate) for item in result.payments],
+        "refunds": [record_json(item, translate) for item in result.refunds],
     }
 
 
-def stored(item: Document) -> Object:
+def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
+    """Return a record of a queue with its explanation and the instant since which it waits."""
     return {
-        "path": item.path,
-        "sha256": item.sha256,
-        "bytes": item.bytes,
-        "current": item.current,
-        "fetched_at": instant(item.fetched_at),
+        **record_json(item.record, translate),
+        **explanation_json(item.explanation, translate),
+        "since": instant_json(item.since),
     }
 
 
-def timeline_entry(entry: TimelineEntry, say: Say) -> Object:
-    return {
-        "at": instant(entry.at),
-        "who": entry.who,
-        "what": entry.what,
-        "detail": fact(entry.detail, say),
-        "result": entry.result,
-    }
-
-
-def evidence_item(item: EvidenceItem) -> Object:
-    return {
-        "id": item.id,
-        "at": instant(item.at),
-        "source": item.source,
-        "sha256": item.sha256,
-        "summary": item.summary,
-        "who": item.who,
-    }
-
-
-def view(seen: "AnyView", say: Say) -> Object:
-    """`show`: the record with its history and what happens next."""
-    from console.cli_json_views import shown  # knows the views of every kind: other commands start without
-
-    return shown(seen, say)
-
-
-def lookup(found: LookupResult, say: Say) -> Object:
-    return {
-        "corporation_number": found.corporation_number,
-        "credit_checks": [credit_check(check, say) for check in found.credit_checks],
-        "orders": [order(one, say) for one in found.orders],
-        "payments": [payment(one, say) for one in found.payments],
-        "refunds": [refund(one, say) for one in found.refunds],
-    }
-
-
-def queue_item(item: QueueItem, say: Say) -> Object:
-    return {**record(item.record, say), **explained(item.explanation, say), "since": instant(item.since)}
-
-
-def queue_page(page: QueuePage, say: Say) -> Object:
-    items = [queue_item(item, say) for item in page.items]
+def queue_page_json(page: "QueuePage", translate: Translate) -> JsonObject:
+    """Return the answer of `queue`; `next_cursor` is None on the last page."""
+    items = [queue_item_json(item, translate) for item in page.items]
     return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor}
 
 
-def refetched(result: RefetchResult, say: Say) -> Object:
+def refetch_json(result: "RefetchResult", translate: Translate) -> JsonObject:
+    """Return the answer of `refetch`."""
     return {
-        **credit_check(result.record, say),
+        **record_json(result.record, translate),
         "changed": list(result.changed),
-        "documents": [stored(item) for item in result.documents],
+        "documents": [document_json(item, translate) for item in result.documents],
     }
 
 
-def resolved(result: ResolveResult, say: Say) -> Object:
-    return {**record(result.record, say), "awaiting": result.awaiting}
+def resolution_json(result: "ResolveResult", translate: Translate) -> JsonObject:
+    """Return the answer of `resolve`. `awaiting` is `second_person` while a second person must agree."""
+    return {**record_json(result.record, translate), "awaiting": result.awaiting}
 
 
-def audit_page(entries: Iterable[AuditEntry], say: Say) -> Object:
-    return {"entries": [_audit_entry(entry, say) for entry in entries]}
+def audit_page_json(entries: Iterable[AuditEntry], translate: Translate) -> JsonObject:
+    """Return the answer of `audit list`."""
+    names = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
+    return {"entries": [attributes_json(entry, names, translate) for entry in entries]}
 
 
-def _audit_entry(entry: AuditEntry, say: Say) -> Object:
-    return {
-        "id": entry.id,
-        "at": instant(entry.at),
-        "who": entry.who,
-        "what": entry.what,
-        "subject": entry.subject,
-        "result": entry.result,
-        "reason": entry.reason,
-        "detail": fact(entry.detail, say),
-    }
-
-
-def health(checks: Iterable[HealthCheck], say: Say) -> Object:
-    """`message` and `next` of a check are wording keys; programs get the sentences and the facts."""
+def health_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonObject:
+    """Return the answer of `doctor` and `db check`. `message` and `next` of a check are wording keys; the answer
+    contains their sentences.
+    """
     return {
         "checks": [
             {
                 "name": check.name,
                 "ok": check.ok,
-                "message": say(check.message, **check.facts),
-                "next": say(check.next, **check.facts) if check.next else "",
-                "facts": fact(check.facts, say),
+                "message": translate(check.message, **check.facts),
+                "next": translate(check.next, **check.facts) if check.next else "",
+                "facts": fact_json(check.facts, translate),
             }
             for check in checks
         ]
@@ -170,43 +104,23 @@ def health(checks: Iterable[HealthCheck], say: Say) -> Object:
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """Where an export went and how many rows it holds."""
+class ExportResult:
+    """The absolute path of an export and the number of its rows."""
 
     file: str
     rows: int
 
 
-def verified(rows: int, _: Say) -> Object:
+def verification_json(rows: int, _: Translate) -> JsonObject:
+    """Return the answer of `audit verify` for an unbroken trail."""
     return {"rows": rows, "first_bad": None}
 
 
-def exported(done: Exported, _: Say) -> Object:
-    return {"file": done.file, "rows": done.rows}
+def export_json(export: ExportResult, _: Translate) -> JsonObject:
+    """Return the answer of `audit export`."""
+    return asdict(export)
 
 
-def tasks(runs: Iterable[TaskRun], _: Say) -> Object:
+def task_runs_json(runs: "Iterable[TaskRun]", _: Translate) -> JsonObject:
+    """Return the answer of `worker --once`."""
     return {"ran": [{"task": run.task, "count": run.count} for run in runs]}
-
-
-def fact(value: object, say: Say) -> Any:
-    """Whatever an error, a timeline or an audit row carries; records as everywhere, long text cut."""
-    match value:
-        case None | bool() | int() | float():
-            return value
-        case CreditCheck() | Operation() | Order() | Payment() | Refund():
-            return record(value, say)
-        case datetime():
-            return instant_text(value)
-        case Enum():
-            return fact(value.value, say)
-        case str():
-            return value if len(value) <= _LONGEST_FACT else value[:_LONGEST_FACT] + "…"
-        case Mapping():
-            return {str(key): fact(part, say) for key, part in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [fact(part, say) for part in value]
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return {field.name: fact(getattr(value, field.name), say) for field in fields(value)}
-        case _:
-            return fact(str(value), say)

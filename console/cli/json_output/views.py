@@ -1,79 +1,79 @@
-"""One record whole as a JSON object: with its history, its evidence, and what only its kind has."""
+"""The view of a record as a JSON object: record, timeline, evidence, and the fields of its kind."""
 
-from console.cli_json import (
-    Object,
-    Say,
-    credit_check,
-    evidence_item,
-    explained,
-    fact,
-    instant,
-    record,
-    stored,
-    timeline_entry,
+from console.cli.json_output.records import (
+    JsonObject,
+    Translate,
+    document_json,
+    evidence_item_json,
+    explanation_json,
+    fact_json,
+    instant_json,
+    record_json,
+    timeline_entry_json,
 )
-from console.domain.payment_results import OrderView, PaymentView, RefundView
-from console.domain.results import CreditCheckView
-from console.domain.saga_steps import SagaView
-from console.domain.views import AnyView
+from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+from console.domain.tasks.saga_progress import SagaView
+from console.domain.views.any_record import AnyView, CreditCheckView
 
 
-def shown(seen: AnyView, say: Say) -> Object:
-    """`show`: the record with its history and what happens next."""
+def view_json(view: AnyView, translate: Translate) -> JsonObject:
+    """Return the answer of `show`: record, explanation, timeline, evidence, and the fields of its kind."""
     return {
-        **record(seen.record, say),
-        **explained(seen.explanation, say),
-        "timeline": [timeline_entry(entry, say) for entry in seen.timeline],
-        "evidence": [evidence_item(item) for item in seen.evidence],
-        "awaiting": None if isinstance(seen, OrderView) else seen.awaiting,
-        **_own(seen, say),
+        **record_json(view.record, translate),
+        **explanation_json(view.explanation, translate),
+        "timeline": [timeline_entry_json(entry, translate) for entry in view.timeline],
+        "evidence": [evidence_item_json(item, translate) for item in view.evidence],
+        "awaiting": None if isinstance(view, OrderView) else view.awaiting,
+        **_kind_fields(view, translate),
     }
 
 
-def _own(seen: AnyView, say: Say) -> Object:
-    """What only one kind of record has."""
-    match seen:
+def _kind_fields(view: AnyView, translate: Translate) -> JsonObject:
+    """Return the fields that only the view of this kind of record has."""
+    match view:
         case CreditCheckView():
-            return _of_a_check(seen, say)
+            return _credit_check_fields(view, translate)
         case OrderView():
-            timeouts = {"timeouts": [_timeout(one, say) for one in seen.sagas]}
-            return _listed(seen, say, "payments", "refunds", "actions") | timeouts
+            timeouts = {"timeouts": [_timeout_saga_json(saga, translate) for saga in view.sagas]}
+            return _attributes_json(view, translate, "payments", "refunds", "actions") | timeouts
         case PaymentView():
-            return _listed(seen, say, "sides", "money", "order", "refunds", "set_asides", "actions", "holder")
+            return _attributes_json(
+                view, translate, "sides", "money", "order", "refunds", "set_asides", "actions", "holder"
+            )
         case RefundView():
-            return _listed(
-                seen, say, "payment", "order", "sides", "money", "against", "checks", "changed", "earlier", "actions",
-                "holder",
+            return _attributes_json(
+                view, translate, "payment", "order", "sides", "money", "against", "checks", "changed", "earlier",
+                "actions", "holder",
             )  # fmt: skip
     return {}
 
 
-def _timeout(seen: SagaView, say: Say) -> Object:
-    """What follows when a payment's time has passed: where it stands, and each step."""
-    record, current = seen.record, seen.current
+def _timeout_saga_json(saga: SagaView, translate: Translate) -> JsonObject:
+    """Return the saga that follows an expired payment: its steps and their states."""
+    record, current = saga.record, saga.current
     return {
         "id": record.id,
         "payment_id": record.subject_id,
         "state": record.state.value,
         "step": current.name if current else None,
         "reason": record.reason,
-        "begun_at": instant(record.begun_at),
-        "next_at": instant(record.next_at),
-        "ended_at": instant(record.ended_at),
+        "begun_at": instant_json(record.begun_at),
+        "next_at": instant_json(record.next_at),
+        "ended_at": instant_json(record.ended_at),
         "attempts": record.attempts,
-        "steps": [fact(step, say) for step in seen.steps],
+        "steps": [fact_json(step, translate) for step in saga.steps],
     }
 
 
-def _of_a_check(seen: CreditCheckView, say: Say) -> Object:
+def _credit_check_fields(view: CreditCheckView, translate: Translate) -> JsonObject:
     return {
-        "documents": [stored(item) for item in seen.documents],
-        "asked_at": instant(seen.asked_at),
-        "history": [credit_check(older, say) for older in seen.history],
-        **_listed(seen, say, "actions", "holder"),
+        "documents": [document_json(item, translate) for item in view.documents],
+        "asked_at": instant_json(view.asked_at),
+        "history": [record_json(older, translate) for older in view.history],
+        **_attributes_json(view, translate, "actions", "holder"),
     }
 
 
-def _listed(seen: AnyView, say: Say, *names: str) -> Object:
-    """Parts of a view as they are; records in them as everywhere."""
-    return {name: fact(getattr(seen, name), say) for name in names}
+def _attributes_json(view: AnyView, translate: Translate, *names: str) -> JsonObject:
+    """Return the named attributes of a view; records in them are JSON objects of their kind."""
+    return {name: fact_json(getattr(view, name), translate) for name in names}

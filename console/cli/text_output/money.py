@@ -1,60 +1,64 @@
-"""Money in a terminal: where it is, what each side says of it, and what speaks against a refund."""
+"""Money as text: the parts of a payment, the states of the compared sides, and the risk signals of a refund."""
 
 from collections.abc import Iterable, Iterator
 
-from console import wording
-from console.cli_text_records import Row, table
-from console.cli_writer import Lines, Voice
-from console.domain.payment_results import MoneyStrip, RadarHit, Side
+from console.cli.text_output.records import TableRow, aligned_lines
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
+from console.wording import catalogue as wording
 
-_PARTS = ("refundable", "waiting", "on_its_way", "unknown", "refunded", "set_aside")
+_MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded", "set_aside")
 
 
-def strip(money: MoneyStrip, voice: Voice) -> Lines:
-    """What was paid, and the parts of it that are not nothing."""
-    parts = {"paid": money.captured} | {part: getattr(money, part) for part in _PARTS}
-    shown = [(part, amount) for part, amount in parts.items() if amount or part == "paid"]
-    return table(
-        (voice(f"money.part.{part}"), wording.format_amount(amount, money.currency)) for part, amount in shown
+def money_table(money: MoneyParts, translator: Translator) -> Lines:
+    """Return the paid amount and its parts; parts of 0 are left out."""
+    parts = {"paid": money.captured} | {part: getattr(money, part) for part in _MONEY_PART_NAMES}
+    rows = [(part, amount) for part, amount in parts.items() if amount or part == "paid"]
+    return aligned_lines(
+        (translator(f"money.part.{part}"), wording.format_amount(amount, money.currency)) for part, amount in rows
     )
 
 
-def sides(seen: Iterable[Side], provider: str, voice: Voice) -> Lines:
-    """Ours, the gateway's and the order's word beside each other, each with its age."""
-    return table(_side(side, provider, voice) for side in seen)
+def sides_table(compared: Iterable[ComparedSide], provider: str, translator: Translator) -> Lines:
+    """Return the states that we, the payment provider and the order have for a payment, each with the age of its
+    facts.
+    """
+    return aligned_lines(_side_row(side, provider, translator) for side in compared)
 
 
-def _side(side: Side, provider: str, voice: Voice) -> Row:
+def _side_row(side: ComparedSide, provider: str, translator: Translator) -> TableRow:
     return (
-        _named(side, provider, voice),
-        _word(side, voice),
-        wording.NOTHING if side.minor is None else wording.format_amount(side.minor, side.currency or ""),
+        _side_name(side, provider, translator),
+        _state_word(side, translator),
+        wording.NO_VALUE if side.minor is None else wording.format_amount(side.minor, side.currency or ""),
         wording.format_instant(side.asked or side.since, "short"),
-        voice("money.side.differs", fields=side.differs) if side.differs else "",
+        translator("money.side.differs", fields=side.differs) if side.differs else "",
     )
 
 
-def _named(side: Side, provider: str, voice: Voice) -> str:
+def _side_name(side: ComparedSide, provider: str, translator: Translator) -> str:
     if side.name in ("ours", "order"):
-        return voice(f"record.side.{side.name}")
-    return voice("money.side.gateway", provider=voice(f"provider.{provider}"))
+        return translator(f"record.side.{side.name}")
+    return translator("money.side.gateway", provider=translator(f"provider.{provider}"))
 
 
-def _word(side: Side, voice: Voice) -> str:
-    """What a side calls its state: ours by our word for it, the others in their own."""
+def _state_word(side: ComparedSide, translator: Translator) -> str:
+    """Return the state of one side: for us and the order as text of this program, for the provider in the provider's
+    own word.
+    """
     if not side.there:
-        return voice("money.side.no_order" if side.name == "order" else "record.side.not_found")
+        return translator("money.side.no_order" if side.name == "order" else "record.side.not_found")
     if side.name == "ours" and side.state:
-        return voice(f"state.payment.{side.state}")
+        return translator(f"state.payment.{side.state}")
     if side.name == "order" and side.state:
-        return voice(f"state.order.{side.state}")
-    return side.word or side.state or voice("record.side.never_asked_short")
+        return translator(f"state.order.{side.state}")
+    return side.word or side.state or translator("record.side.never_asked_short")
 
 
-def against(hits: Iterable[RadarHit], voice: Voice) -> Iterator[str]:
-    """What speaks against a refund, and what its maker answered."""
+def risk_signal_lines(hits: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:
+    """Return the risk signals of a refund, and the answers of its maker to them."""
     for hit in hits:
         key = f"radar.{hit.rule}"
-        yield voice(key, **hit.facts) if wording.has(key) else voice("radar.other", rule=hit.rule)
+        yield translator(key, **hit.facts) if wording.has_sentence(key) else translator("radar.other", rule=hit.rule)
         if hit.answer:
-            yield voice("cli.refund.answer", answer=hit.answer)
+            yield translator("cli.refund.answer", answer=hit.answer)

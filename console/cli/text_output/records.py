@@ -1,149 +1,145 @@
-"""Records as rows in a terminal: columns of one kind under each other, or any kinds in one list."""
+"""Records as lines for a terminal: a table of records of one kind, or a list of several kinds; and parts of several
+texts.
+"""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from console import wording
-from console.cli_json_records import AnyRecord
-from console.cli_writer import Lines, Voice
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.records import CreditCheck, Operation
+from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.records import CreditCheck, Document, Operation
+from console.wording import catalogue as wording
 
-Row: TypeAlias = Sequence[str]
-GAP = "  "
+TableRow: TypeAlias = Sequence[str]
+COLUMN_GAP = "  "
 
 
-def table(rows: Iterable[Row]) -> Iterator[str]:
-    """Columns side by side, a row in a line; a Japanese character takes two places."""
+def aligned_lines(rows: Iterable[TableRow]) -> Iterator[str]:
+    """Return the rows as lines with aligned columns. An East Asian wide character counts as two columns."""
     cells = [[cell.replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(_display_width, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        padded = (text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True))
-        yield GAP.join(padded).rstrip()
+        padded_cells = (text + " " * (width - _display_width(text)) for text, width in zip(row, widths, strict=True))
+        yield COLUMN_GAP.join(padded_cells).rstrip()
 
 
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+def _display_width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def record_line(record: AnyRecord, voice: Voice) -> Row:
-    """A record as a row of a list of its kind; `heading` names its columns."""
-    match record:
-        case CreditCheck():
-            return _check_line(record, voice)
-        case Order():
-            return _order_line(record, voice)
-        case Payment():
-            return _payment_line(record, voice)
-        case Refund():
-            return _refund_line(record, voice)
-    return _operation_line(record, voice)
-
-
-def _check_line(record: CreditCheck, voice: Voice) -> Row:
+def _check_row(record: CreditCheck, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
         wording.format_number(record.corporation_number),
         record.client_id,
-        voice(f"state.credit_check.{'superseded' if record.superseded else record.state.value}"),
-        voice(f"state.certainty.{record.certainty.value}"),
-        voice(f"state.work.{record.work.state.value}"),
-        record.result or wording.NOTHING,
+        translator(f"state.credit_check.{'superseded' if record.superseded else record.state.value}"),
+        translator(f"state.certainty.{record.certainty.value}"),
+        translator(f"state.work.{record.work.state.value}"),
+        record.result or wording.NO_VALUE,
         wording.format_instant(record.purchased_at, "day"),
-        record.company_name or wording.NOTHING,
+        record.company_name or wording.NO_VALUE,
     )
 
 
-def _order_line(record: Order, voice: Voice) -> Row:
+def _order_row(record: Order, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
         record.merch_txn_id,
-        wording.format_number(record.corporation_number or wording.NOTHING),
-        voice(f"state.order.{record.state.value}"),
-        voice(f"state.work.{record.work.state.value}"),
+        wording.format_number(record.corporation_number or wording.NO_VALUE),
+        translator(f"state.order.{record.state.value}"),
+        translator(f"state.work.{record.work.state.value}"),
         wording.format_amount(record.total_minor, record.currency),
         wording.format_instant(record.created_at, "day"),
     )
 
 
-def _payment_line(record: Payment, voice: Voice) -> Row:
+def _payment_row(record: Payment, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
-        voice(f"provider.{record.provider}"),
+        translator(f"provider.{record.provider}"),
         record.merchant_payment_id,
-        voice(f"state.payment.{record.state.value}"),
-        voice(f"state.certainty.{record.certainty.value}"),
-        voice(f"state.work.{record.work.state.value}"),
+        translator(f"state.payment.{record.state.value}"),
+        translator(f"state.certainty.{record.certainty.value}"),
+        translator(f"state.work.{record.work.state.value}"),
         wording.format_amount(record.captured_minor, record.currency),
         wording.format_amount(record.left_minor, record.currency),
         wording.format_instant(record.paid_at or record.begun_at, "day"),
     )
 
 
-def _refund_line(record: Refund, voice: Voice) -> Row:
+def _refund_row(record: Refund, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
         f"#{record.payment_id}",
         wording.format_amount(record.amount_minor, record.currency),
-        voice(f"state.refund.{record.state.value}"),
-        voice(f"state.certainty.{record.certainty.value}"),
-        voice(f"state.work.{record.work.state.value}"),
+        translator(f"state.refund.{record.state.value}"),
+        translator(f"state.certainty.{record.certainty.value}"),
+        translator(f"state.work.{record.work.state.value}"),
         record.maker,
-        " ".join(record.checkers) or wording.NOTHING,
+        " ".join(record.checkers) or wording.NO_VALUE,
     )
 
 
-def _operation_line(record: Operation, voice: Voice) -> Row:
-    action, state = voice(f"operation.{record.action}"), voice(f"state.operation.{record.state.value}")
+def _operation_row(record: Operation, translator: Translator) -> TableRow:
+    action, state = translator(f"operation.{record.action}"), translator(f"state.operation.{record.state.value}")
     return (record.id, action, state, record.operator, wording.format_instant(record.started_at))
 
 
-_COLUMNS: Mapping[type, Row] = {
-    CreditCheck: ("record", "number", "client", "state", "certainty", "work", "result", "day", "corporation"),
-    Order: ("record", "order", "number", "state", "work", "amount", "day"),
-    Payment: ("record", "provider", "reference", "state", "certainty", "work", "amount", "left", "day"),
-    Refund: ("record", "payment", "amount", "state", "certainty", "work", "maker", "checkers"),
-    Operation: ("record", "what", "state", "who", "when"),
+_TABLE_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]] = {
+    CreditCheck: ("record number client state certainty work result day corporation", _check_row),
+    Order: ("record order number state work amount day", _order_row),
+    Payment: ("record provider reference state certainty work amount left day", _payment_row),
+    Refund: ("record payment amount state certainty work maker checkers", _refund_row),
+    Operation: ("record what state who when", _operation_row),
 }
+"""The columns of the table of each kind, and the function that returns the cells of a record."""
 
 
-def heading(kind: type, voice: Voice) -> Row:
-    return tuple(voice(f"column.{column}") for column in _COLUMNS[kind])
+def _rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:
+    """Return the rows of the table of these records, which are of one kind."""
+    _, row_of = _TABLE_BY_TYPE[type(records[0])]
+    return (row_of(record, translator) for record in records)
 
 
-def one(record: AnyRecord, voice: Voice) -> Lines:
-    """A record under the names of its columns."""
-    return of_a_kind((record,), voice)
+def record_table(record: AnyRecord, translator: Translator) -> Lines:
+    """Return the table of one record."""
+    return table_of_one_kind((record,), translator)
 
 
-def of_a_kind(records: Sequence[AnyRecord], voice: Voice) -> Lines:
-    """Records of one kind under each other; nothing at all where there are none."""
+def table_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
+    """Return the table of records of one kind; no line without records."""
     if not records:
         return ()
-    return table((heading(type(records[0]), voice), *(record_line(record, voice) for record in records)))
+    columns, _ = _TABLE_BY_TYPE[type(records[0])]
+    return aligned_lines(
+        ([translator(f"column.{column}") for column in columns.split()], *_rows_of_one_kind(records, translator))
+    )
 
 
-def mixed(records: Sequence[AnyRecord], voice: Voice) -> Lines:
-    """Records of any kind, each in a line: as a list of their kind where all are of one."""
+def list_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
+    """Return one line per record. If all records are of one kind, the lines have the columns of that kind."""
     if len({type(record) for record in records}) == 1:
-        return table(record_line(record, voice) for record in records)
-    return table(_any_line(record, voice) for record in records)
+        return aligned_lines(_rows_of_one_kind(records, translator))
+    return aligned_lines(_any_kind_row(record, translator) for record in records)
 
 
-def _any_line(record: AnyRecord, voice: Voice) -> Row:
-    """Kind, id, what it is about, its three axes: what all kinds have."""
-    kind = _KINDS[type(record)]
+def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
+    """Return the cells that all kinds have: kind, id, subject and the three states."""
+    kind = KIND_BY_TYPE[type(record)]
     if isinstance(record, Operation):
-        return (voice("kind.operation"), record.id, record.corporation_number or wording.NOTHING, "", "", "")
+        return (translator("kind.operation"), record.id, record.corporation_number or wording.NO_VALUE, "", "", "")
     certainty = "known" if isinstance(record, Order) else record.certainty.value
-    state = voice(f"state.{kind.replace('-', '_')}.{record.state.value}")
-    axes = (state, voice(f"state.certainty.{certainty}"), voice(f"state.work.{record.work.state.value}"))
-    return (voice(f"kind.{kind}"), f"#{record.id}", _about(record), *axes)
+    state = translator(f"state.{kind.replace('-', '_')}.{record.state.value}")
+    states = (state, translator(f"state.certainty.{certainty}"), translator(f"state.work.{record.work.state.value}"))
+    return (translator(f"kind.{kind}"), f"#{record.id}", _subject_of(record), *states)
 
 
-def _about(record: CreditCheck | Order | Payment | Refund) -> str:
-    """By what people know it: a corporation, an order, a payment with its sum, a sum that goes back."""
+def _subject_of(record: CreditCheck | Order | Payment | Refund) -> str:
+    """Return the subject by which people recognise a record: corporation number, order number, payment number with
+    amount, or amount.
+    """
     match record:
         case CreditCheck():
             return wording.format_number(record.corporation_number)
@@ -154,6 +150,20 @@ def _about(record: CreditCheck | Order | Payment | Refund) -> str:
     return wording.format_amount(record.amount_minor, record.currency)
 
 
-_KINDS: Mapping[type, str] = {
-    CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund", Operation: "operation",
-}  # fmt: skip
+def document_table(stored_documents: Iterable[Document], translator: Translator) -> Iterator[str]:
+    return aligned_lines(
+        (
+            translator(f"record.document.{'current' if item.current else 'older'}"),
+            translator("cli.document", path=item.path, size=item.bytes, at=item.fetched_at),
+        )
+        for item in stored_documents
+    )
+
+
+def section_lines(key: str, lines: Lines, translator: Translator) -> Iterator[str]:
+    """Return a heading and the indented lines below it; nothing if there are no lines."""
+    indented_lines = list(lines)
+    if indented_lines:
+        yield ""
+        yield translator(key)
+        yield from (f"{COLUMN_GAP}{line}" for line in indented_lines)

@@ -1,152 +1,151 @@
-"""What people read in a terminal: aligned lines, one sentence per fact, and what to do next."""
+"""Answers of commands as text: aligned lines, sentences about the facts, and the next step."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console import wording
-from console.cli_json import Exported
-from console.cli_json_records import AnyRecord
-from console.cli_text_records import GAP, Row, mixed, of_a_kind, one, table
-from console.cli_writer import Lines, Voice
-from console.domain.records import AuditEntry, CreditCheck, Document
-from console.domain.results import (
-    HealthCheck,
-    LookupResult,
-    QueueItem,
-    QueuePage,
-    RefetchResult,
-    ResolveResult,
-    TaskRun,
+from console.cli.json_output.records import AnyRecord
+from console.cli.json_output.results import ExportResult
+from console.cli.text_output.records import (
+    COLUMN_GAP,
+    TableRow,
+    aligned_lines,
+    document_table,
+    list_of_any_kind,
+    record_table,
+    section_lines,
+    table_of_one_kind,
 )
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.records import AuditEntry, CreditCheck
+from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
-    from console.domain.views import AnyView
+    from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
+    from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
 
-__all__ = ["one", "table"]
+__all__ = ["record_table", "aligned_lines"]
 
-# ---- one record
+# -- one record
 
 
-def bought(record: CreditCheck, voice: Voice) -> Iterator[str]:
-    yield voice("cli.bought", id=record.id)
-    yield from one(record, voice)
+def purchase_lines(record: CreditCheck, translator: Translator) -> Iterator[str]:
+    """Return the answer of `purchase`; for an incomplete credit check with its missing parts."""
+    yield translator("cli.bought", id=record.id)
+    yield from record_table(record, translator)
     if record.incomplete:
-        yield voice("cli.bought.incomplete", missing=record.incomplete, id=record.id)
+        yield translator("cli.bought.incomplete", missing=record.incomplete, id=record.id)
 
 
-def refetched(result: RefetchResult, voice: Voice) -> Iterator[str]:
-    yield voice("cli.refetched" if result.changed else "cli.refetched.same", changed=result.changed)
-    yield from one(result.record, voice)
-    yield from section("record.tab.documents", documents(result.documents, voice), voice)
+def refetch_lines(result: "RefetchResult", translator: Translator) -> Iterator[str]:
+    """Return the answer of `refetch`: the changed fields, the record and its PDFs."""
+    yield translator("cli.refetched" if result.changed else "cli.refetched.same", changed=result.changed)
+    yield from record_table(result.record, translator)
+    yield from section_lines("record.tab.documents", document_table(result.documents, translator), translator)
 
 
-def probed(record: AnyRecord, voice: Voice) -> Iterator[str]:
-    yield voice("cli.probed")
-    yield from one(record, voice)
+def probe_lines(record: AnyRecord, translator: Translator) -> Iterator[str]:
+    """Return the answer of `probe`."""
+    yield translator("cli.probed")
+    yield from record_table(record, translator)
 
 
-def resolved(result: ResolveResult, voice: Voice) -> Iterator[str]:
-    yield voice("next.second_person" if result.awaiting else "cli.resolved")
-    yield from one(result.record, voice)
+def resolution_lines(result: "ResolveResult", translator: Translator) -> Iterator[str]:
+    """Return the answer of `resolve`, with a sentence if a second person must agree."""
+    yield translator("next.second_person" if result.awaiting else "cli.resolved")
+    yield from record_table(result.record, translator)
 
 
-def view(seen: "AnyView", voice: Voice) -> Lines:
-    """One record whole: what it is, why, what next, and how it came about."""
-    from console.cli_text_views import shown  # knows the views of every kind: other commands start without
+def record_view_lines(record_view: "AnyView", translator: Translator) -> Lines:
+    """Return the view of a record: the record, its explanation, next step and timeline."""
+    # imported here, because it imports the views of all kinds, and other commands start faster without them
+    from console.cli.text_output.views import view_lines
 
-    return shown(seen, voice)
+    return view_lines(record_view, translator)
 
 
-def documents(kept: Iterable[Document], voice: Voice) -> Iterator[str]:
-    return table(
-        (
-            voice(f"record.document.{'current' if item.current else 'older'}"),
-            voice("cli.document", path=item.path, size=item.bytes, at=item.fetched_at),
-        )
-        for item in kept
+# -- lists
+
+
+def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
+    """Return the answer of `lookup`."""
+    if result.stripped_prefix:
+        yield translator("lookup.prefix_stripped")
+    record_lists: tuple[Sequence[AnyRecord], ...] = (
+        result.credit_checks,
+        result.orders,
+        result.payments,
+        result.refunds,
     )
-
-
-def section(key: str, lines: Lines, voice: Voice) -> Iterator[str]:
-    """A heading and its lines, indented; nothing at all where there are none."""
-    there = list(lines)
-    if there:
-        yield ""
-        yield voice(key)
-        yield from (f"{GAP}{line}" for line in there)
-
-
-# ---- lists
-
-
-def lookup(found: LookupResult, voice: Voice) -> Iterator[str]:
-    if found.stripped_prefix:
-        yield voice("lookup.prefix_stripped")
-    lists: tuple[Sequence[AnyRecord], ...] = (found.credit_checks, found.orders, found.payments, found.refunds)
-    if not any(lists):
-        yield voice("lookup.none")
+    if not any(record_lists):
+        yield translator("lookup.none")
         return
-    yield voice("lookup.found", count=sum(map(len, lists)))
-    for before, records in zip((False, True, True, True), lists, strict=True):
-        if before and records:
+    yield translator("lookup.found", count=sum(map(len, record_lists)))
+    for needs_gap, records in zip((False, True, True, True), record_lists, strict=True):
+        if needs_gap and records:
             yield ""
-        yield from of_a_kind(records, voice)
+        yield from table_of_one_kind(records, translator)
 
 
-def queue_page(page: QueuePage, voice: Voice) -> Iterator[str]:
+def queue_page_lines(page: "QueuePage", translator: Translator) -> Iterator[str]:
+    """Return the answer of `queue`: each record with the reason for which it waits and its next step."""
     if not page.items:
-        yield voice(f"queue.{page.queue}.empty")
+        yield translator(f"queue.{page.queue}.empty")
         return
-    lines = mixed([item.record for item in page.items], voice)
+    lines = list_of_any_kind([item.record for item in page.items], translator)
     for line, item in zip(lines, page.items, strict=True):
         yield line
-        yield from _explained_below(item, voice)
+        yield from _explanation_lines(item, translator)
     if page.next_cursor:
-        yield voice("cli.queue.more", queue=page.queue, cursor=page.next_cursor)
+        yield translator("cli.queue.more", queue=page.queue, cursor=page.next_cursor)
 
 
-def _explained_below(item: QueueItem, voice: Voice) -> Iterator[str]:
-    """Under a record's line: why it waits, and what happens next."""
+def _explanation_lines(item: "QueueItem", translator: Translator) -> Iterator[str]:
+    """Return the lines below a record: the reason for which it waits, and its next step."""
     step = item.explanation.next_step
-    yield f"{GAP}{voice(item.explanation.why, **item.explanation.facts)}"
-    yield f"{GAP}{voice(step.code, **step.facts)}"
+    yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
+    yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
 
 
-def audit_page(entries: Sequence[AuditEntry], voice: Voice) -> Lines:
+def audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> Lines:
+    """Return the answer of `audit list`."""
     if not entries:
-        return (voice("audit_screen.empty"),)
-    return table(_audit_row(entry) for entry in entries)
+        return (translator("audit_screen.empty"),)
+    return aligned_lines(_audit_row(entry) for entry in entries)
 
 
-def _audit_row(entry: AuditEntry) -> Row:
-    at, reason = wording.format_instant(entry.at), entry.reason or wording.NOTHING
-    return (str(entry.id), at, entry.who, entry.what, entry.subject or wording.NOTHING, entry.result, reason)
+def _audit_row(entry: AuditEntry) -> TableRow:
+    at, reason = wording.format_instant(entry.at), entry.reason or wording.NO_VALUE
+    return (str(entry.id), at, entry.who, entry.what, entry.subject or wording.NO_VALUE, entry.result, reason)
 
 
-def verified(rows: int, voice: Voice) -> Lines:
-    return (voice("audit_screen.verified", rows=rows),)
+def verification_lines(rows: int, translator: Translator) -> Lines:
+    """Return the answer of `audit verify` for a trail without errors."""
+    return (translator("audit_screen.verified", rows=rows),)
 
 
-def exported(done: Exported, voice: Voice) -> Lines:
-    return (voice("audit_screen.exported", rows=done.rows, file=done.file),)
+def export_lines(export: ExportResult, translator: Translator) -> Lines:
+    """Return the answer of `audit export`."""
+    return (translator("audit_screen.exported", rows=export.rows, file=export.file),)
 
 
-# ---- the desk
+# -- database and worker
 
 
-def health(checks: Iterable[HealthCheck], voice: Voice) -> Iterator[str]:
-    """One line per check, and under what isn't well the next step."""
+def health_lines(checks: "Iterable[HealthCheck]", translator: Translator) -> Iterator[str]:
+    """Return one line per check, and below a failed one its next step."""
     for check in checks:
         mark = "✕" if not check.ok else "▲" if check.next else "✓"
-        yield f"{mark} {voice(check.message, **check.facts)}"
+        yield f"{mark} {translator(check.message, **check.facts)}"
         if check.next:
-            yield f"{GAP}→ {voice(check.next, **check.facts)}"
+            yield f"{COLUMN_GAP}→ {translator(check.next, **check.facts)}"
 
 
-def upgraded(done: Mapping[str, object], voice: Voice) -> Lines:
-    key = "cli.upgraded.same" if done["from"] == done["to"] else "cli.upgraded"
-    return (voice(key, before=done["from"], after=done["to"]),)
+def upgrade_lines(revisions: Mapping[str, object], translator: Translator) -> Lines:
+    """Return the answer of `db upgrade`."""
+    key = "cli.upgraded.same" if revisions["from"] == revisions["to"] else "cli.upgraded"
+    return (translator(key, before=revisions["from"], after=revisions["to"]),)
 
 
-def tasks(runs: Iterable[TaskRun], voice: Voice) -> Lines:
-    return [voice("cli.task", task=run.task, count=run.count) for run in runs]
+def task_run_lines(runs: "Iterable[TaskRun]", translator: Translator) -> Lines:
+    """Return the answer of `worker --once`: one line per task."""
+    return [translator("cli.task", task=run.task, count=run.count) for run in runs]

@@ -1,74 +1,93 @@
-"""One record whole in a terminal: what it is, why, what next, and what only its kind has."""
+"""The view of a record as text: record, explanation, next step, and the sections of its kind."""
 
 from collections.abc import Iterable, Iterator
 
-from console import cli_text_money, saga_wording, wording
-from console.cli_text import documents, section
-from console.cli_text_records import of_a_kind, one, table
-from console.cli_writer import Voice
-from console.domain.payment_results import OrderView, PaymentView, RefundView
+from console.cli.text_output import money as cli_text_money
+from console.cli.text_output.records import (
+    aligned_lines,
+    document_table,
+    record_table,
+    section_lines,
+    table_of_one_kind,
+)
+from console.cli.text_output.translator import Translator
+from console.domain.payments.service_results import OrderView, PaymentView, RefundView
 from console.domain.records import EvidenceItem, TimelineEntry
-from console.domain.results import CreditCheckView, Explanation
-from console.domain.saga_steps import SagaView
-from console.domain.views import AnyView
+from console.domain.service_results import Explanation
+from console.domain.tasks.saga_progress import SagaView
+from console.domain.views.any_record import AnyView, CreditCheckView
+from console.wording import catalogue as wording
+from console.wording import sagas as saga_wording
 
 
-def shown(seen: AnyView, voice: Voice) -> Iterator[str]:
-    """One record whole: what it is, why, what next, and how it came about."""
-    yield from one(seen.record, voice)
+def view_lines(view: AnyView, translator: Translator) -> Iterator[str]:
+    """Return the view of a record: record, explanation, next step, sections of its kind, timeline and evidence."""
+    yield from record_table(view.record, translator)
     yield ""
-    yield from _explained(seen.explanation, voice)
-    yield from _own(seen, voice)
-    yield from section("record.tab.timeline", _timeline(seen.timeline, voice), voice)
-    yield from section("record.tab.evidence", _evidence(seen.evidence), voice)
+    yield from _explanation_lines(view.explanation, translator)
+    yield from _kind_sections(view, translator)
+    yield from section_lines("record.tab.timeline", _timeline_table(view.timeline, translator), translator)
+    yield from section_lines("record.tab.evidence", _evidence_table(view.evidence), translator)
 
 
-def _own(seen: AnyView, voice: Voice) -> Iterator[str]:
-    """What only one kind of record has."""
-    match seen:
+def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
+    """Return the sections that only the view of this kind of record has."""
+    match view:
         case CreditCheckView():
-            yield from section("record.tab.documents", documents(seen.documents, voice), voice)
+            yield from section_lines("record.tab.documents", document_table(view.documents, translator), translator)
         case OrderView():
-            yield from section("cli.payments", of_a_kind(seen.payments, voice), voice)
-            yield from section("cli.refunds", of_a_kind(seen.refunds, voice), voice)
-            yield from section("saga.steps", _sagas(seen.sagas, voice), voice)
+            yield from section_lines("cli.payments", table_of_one_kind(view.payments, translator), translator)
+            yield from section_lines("cli.refunds", table_of_one_kind(view.refunds, translator), translator)
+            yield from section_lines("saga.steps", _saga_lines(view.sagas, translator), translator)
         case PaymentView():
-            yield from section("money.strip", cli_text_money.strip(seen.money, voice), voice)
-            yield from section("cli.sides", cli_text_money.sides(seen.sides, seen.record.provider, voice), voice)
-            yield from section("cli.refunds", of_a_kind(seen.refunds, voice), voice)
-        case RefundView():
-            yield from section("money.strip", cli_text_money.strip(seen.money, voice), voice)
-            yield from section("cli.payments", one(seen.payment, voice), voice)
-            yield from section("cli.refund.against", cli_text_money.against(seen.against, voice), voice)
-
-
-def _sagas(sagas: Iterable[SagaView], voice: Voice) -> Iterator[str]:
-    """Each with its steps below it."""
-    for seen in sagas:
-        say = voice.language
-        heading = (saga_wording.title(seen, say), saga_wording.standing(seen, say), saga_wording.dated(seen, say))
-        yield " · ".join(heading)
-        yield from table(
-            (
-                f"  {saga_wording.mark(step)}", saga_wording.step_name(step, say), saga_wording.step_word(step, say),
-                saga_wording.step_detail(step, say) or wording.NOTHING,
+            yield from section_lines("money.strip", cli_text_money.money_table(view.money, translator), translator)
+            yield from section_lines(
+                "cli.sides", cli_text_money.sides_table(view.sides, view.record.provider, translator), translator
             )
-            for step in seen.steps
-        )  # fmt: skip
+            yield from section_lines("cli.refunds", table_of_one_kind(view.refunds, translator), translator)
+        case RefundView():
+            yield from section_lines("money.strip", cli_text_money.money_table(view.money, translator), translator)
+            yield from section_lines("cli.payments", record_table(view.payment, translator), translator)
+            yield from section_lines(
+                "cli.refund.against", cli_text_money.risk_signal_lines(view.against, translator), translator
+            )
 
 
-def _explained(explanation: Explanation, voice: Voice) -> Iterator[str]:
+def _saga_lines(sagas: Iterable[SagaView], translator: Translator) -> Iterator[str]:
+    """Return the sagas that follow expired payments: for each one a heading with its state, and its steps."""
+    for saga in sagas:
+        language = translator.language
+        heading = (
+            saga_wording.saga_title(saga, language),
+            saga_wording.saga_state_text(saga, language),
+            saga_wording.saga_time_text(saga, language),
+        )
+        yield " · ".join(heading)
+        yield from aligned_lines(
+            (
+                f"  {saga_wording.step_mark(step)}",
+                saga_wording.step_name(step, language),
+                saga_wording.step_word(step, language),
+                saga_wording.step_detail(step, language) or wording.NO_VALUE,
+            )
+            for step in saga.steps
+        )
+
+
+def _explanation_lines(explanation: Explanation, translator: Translator) -> Iterator[str]:
     step = explanation.next_step
-    yield voice(explanation.verdict, **explanation.facts)
-    yield voice(explanation.why, **explanation.facts)
-    yield voice(step.code, **step.facts)
+    yield translator(explanation.verdict, **explanation.facts)
+    yield translator(explanation.why, **explanation.facts)
+    yield translator(step.code, **step.facts)
     if step.command:
-        yield voice("cli.run", command=step.command)
+        yield translator("cli.run", command=step.command)
 
 
-def _timeline(entries: Iterable[TimelineEntry], voice: Voice) -> Iterator[str]:
-    return table((wording.format_instant(entry.at), entry.who, voice.timeline(entry)) for entry in entries)
+def _timeline_table(entries: Iterable[TimelineEntry], translator: Translator) -> Iterator[str]:
+    return aligned_lines(
+        (wording.format_instant(entry.at), entry.who, translator.timeline_line(entry)) for entry in entries
+    )
 
 
-def _evidence(items: Iterable[EvidenceItem]) -> Iterator[str]:
-    return table((wording.format_instant(item.at), item.who, item.source, item.summary) for item in items)
+def _evidence_table(items: Iterable[EvidenceItem]) -> Iterator[str]:
+    return aligned_lines((wording.format_instant(item.at), item.who, item.source, item.summary) for item in items)

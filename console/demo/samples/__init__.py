@@ -1,26 +1,40 @@
-"""Invented credit checks, payments and refunds in every state, the same for the same seed: what fills the demo.
+"""Sample credit checks, payments and refunds in every state, for the demo and benchmarks. The same seed gives the
+same samples.
 
-`generate` makes pure values, `fill` puts them into a database. The provider's side of each (`report`) is for
-a sandbox to know, so that a re-fetch and a decision by the provider's id work on them too.
+`generate_checks` returns pure values, `write_samples` writes them to a database. Register their provider's side
+(`report`) in a sandbox, so that re-fetches and decisions with the provider's id work for the samples.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from console.services.samples import money_kinds
-from console.services.samples.kinds import RECIPES
-from console.services.samples.maker import CLIENTS, Describe, Maker, Sample
-from console.services.samples.money_maker import MoneyMaker, PaymentSample
-from console.services.samples.writer import Render, fill
+from console.demo.samples import payment_recipes as money_kinds
+from console.demo.samples.credit_check_factory import CLIENT_IDS, CheckSample, CheckSampleMaker, DescribeCompany
+from console.demo.samples.credit_check_recipes import RECIPES
+from console.demo.samples.credit_check_writer import RenderPdf, write_samples
+from console.demo.samples.payment_factory import PaymentSample, PaymentSampleMaker
 
-__all__ = ["CLIENTS", "Describe", "PaymentSample", "Render", "Sample", "fill", "generate", "generate_payments"]
+__all__ = [
+    "CLIENT_IDS",
+    "DescribeCompany",
+    "PaymentSample",
+    "RenderPdf",
+    "CheckSample",
+    "write_samples",
+    "generate_checks",
+    "generate_payments",
+]
 
 
-def generate(seed: int, now: datetime, describe: Describe, count: int = 2_000) -> tuple[Sample, ...]:
-    """`count` records, oldest first, with ids from 1: some of every kind, the rest bought and complete."""
-    maker = Maker(seed, now, describe)
+def generate_checks(
+    seed: int, now: datetime, describe: DescribeCompany, count: int = 2_000
+) -> tuple[CheckSample, ...]:
+    """Return `count` credit checks, oldest first, with ids from 1: some of every kind; the others are purchased and
+    complete.
+    """
+    maker = CheckSampleMaker(seed, now, describe)
     samples = [sample for recipe in RECIPES for sample in recipe(maker)]
-    samples += [maker.bought("complete", maker.workday(0, 760)) for _ in range(count - len(samples))]
+    samples += [maker.make_bought("complete", maker.workday_instant(0, 760)) for _ in range(count - len(samples))]
     samples.sort(key=lambda sample: sample.at)
     for record_id, sample in enumerate(samples, 1):
         sample.id = record_id
@@ -28,14 +42,14 @@ def generate(seed: int, now: datetime, describe: Describe, count: int = 2_000) -
 
 
 def generate_payments(
-    seed: int, now: datetime, samples: Sequence[Sample], count: int = 120
+    seed: int, now: datetime, samples: Sequence[CheckSample], count: int = 120
 ) -> tuple[PaymentSample, ...]:
-    """`count` payments with their orders and refunds, oldest first: some of every kind, the rest plainly paid. They
-    belong to companies of `samples`, so that one company has both; without these, to companies of their own.
+    """Return `count` payments with orders and refunds, oldest first: some of every kind; the others are paid. They
+    belong to corporations of `samples`; without samples, to corporations of their own.
     """
     bought = [sample.number for sample in samples if sample.journal and sample.status == "success"][-count // 2 :]
-    drawn = Maker(seed, now, lambda number: (number, "ok"))
-    maker = MoneyMaker(seed, now, bought or [drawn.number() for _ in range(count // 2)])
-    made = [payment for recipe in money_kinds.RECIPES for payment in recipe(maker)]
-    made += [money_kinds.complete(maker) for _ in range(count - len(made))]
-    return tuple(sorted(made, key=lambda payment: payment.at))
+    drawn = CheckSampleMaker(seed, now, lambda number: (number, "ok"))
+    maker = PaymentSampleMaker(seed, now, bought or [drawn.next_number() for _ in range(count // 2)])
+    sample_list = [payment for recipe in money_kinds.RECIPES for payment in recipe(maker)]
+    sample_list += [money_kinds.complete_payment(maker) for _ in range(count - len(sample_list))]
+    return tuple(sorted(sample_list, key=lambda payment: payment.at))

@@ -1,23 +1,26 @@
-"""What there is to see among the samples: each recipe makes all records of one kind."""
+"""Kinds of sample credit checks: each recipe yields all samples of one kind."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from console.domain.schedules import INCOMPLETE_REFETCHES
-from console.services.samples.maker import (
-    CLIENTS,
-    Answer,
-    Event,
-    Maker,
-    Sample,
-    needs_review,
-    tell_bought,
-    tell_ended,
+from console.demo.samples.credit_check_factory import (
+    CLIENT_IDS,
+    CheckSample,
+    CheckSampleMaker,
+    SampleAnswer,
+    SampleEvent,
+    add_ending_event,
+    add_purchase_events,
+    review_columns,
 )
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ErrorCode
+from console.domain.records import WorkReason
+from console.domain.retry_schedules import INCOMPLETE_REFETCHES
 
-ALL_PARTS = ("name", "result", "dates", "pdf")
-_NOT_BOUGHT = (
+PART_NAMES = ("name", "result", "dates", "pdf")
+_NOT_BOUGHT_CAUSES = (
     ("http_422", "FAILED_DEFINITE"),
     ("http_404", "FAILED_DEFINITE"),
     ("http_403", "FAILED_DEFINITE"),
@@ -27,201 +30,223 @@ _NOT_BOUGHT = (
     ("name_not_resolved", "FAILED_DEFINITE"),
     ("connect_timeout", "FAILED_DEFINITE"),
 )
-_MISSING = (("pdf",), ("result",), ("name",), ("dates",), ("result", "pdf"), ALL_PARTS)
-_PART_TROUBLES = ("read_timeout", "http_503", "pdf_not_pdf", "answer_cut", "pdf_missing")
+_MISSING_PARTS = (("pdf",), ("result",), ("name",), ("dates",), ("result", "pdf"), PART_NAMES)
+_PART_CAUSES = ("read_timeout", "http_503", "pdf_not_pdf", "answer_cut", "pdf_missing")
 
 
-def _running(maker: Maker) -> Iterator[Sample]:
-    """Asked a moment ago by a colleague, not answered yet."""
+def _running_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield purchases that a colleague began a moment ago, without an answer yet."""
     for _ in range(4):
-        sample = maker.begun("running", maker.ago(0.2, 2), ("calling", None, None), "pending")
-        sample.running = True
+        sample = maker.make_begun("running", maker.instant_ago(0.2, 2), ("calling", None, None), "pending")
+        sample.is_running = True
         yield sample
 
 
-def _lapsed(maker: Maker) -> Iterator[Sample]:
-    """The process that asked has gone; half of them had been charged."""
+def _lapsed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield purchases whose process has died; half of them were charged."""
     for turn in range(4):
-        sample = maker.begun("lapsed", maker.ago(60, 300), ("calling", None, None), "pending")
-        sample.report = maker.report(sample.number, sample.at) if turn % 2 else None
+        sample = maker.make_begun("lapsed", maker.instant_ago(60, 300), ("calling", None, None), "pending")
+        sample.report = maker.make_report(sample.number, sample.at) if turn % 2 else None
         yield sample
 
 
-def _unknown(maker: Maker) -> Iterator[Sample]:
+def _unknown_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
     for turn in range(12):
-        yield maker.unanswered("unknown", maker.ago(20, 3_000), charged=turn % 2 == 0)
+        yield maker.make_unanswered("unknown", maker.instant_ago(20, 3_000), charged=turn % 2 == 0)
 
 
-def _half_decided(maker: Maker) -> Iterator[Sample]:
-    """One person says it was not bought; a second one is awaited."""
+def _half_decided_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield purchases with an unknown outcome that one person proposes as not purchased; a second person must
+    confirm.
+    """
     for _ in range(3):
-        sample = maker.unanswered("half_decided", maker.ago(1_500, 4_000), charged=False)
+        sample = maker.make_unanswered("half_decided", maker.instant_ago(1_500, 4_000), charged=False)
         sample.proposed_by = "op-a"
         at = sample.at + timedelta(hours=2)
         words = "提供元の画面を確認: 該当する購入なし (no such purchase on the provider's screen)"
-        sample.answers.append(Answer(at, "op-a", "person", words, words))
-        sample.events.append(Event(at, "op-a", "credit-check.resolve_proposed", {"as": "error"}))
+        sample.answers.append(SampleAnswer(at, "op-a", "person", words, words))
+        sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_RESOLVE_PROPOSED, {"as": "error"}))
         yield sample
 
 
-def _misfits(maker: Maker) -> Iterator[Sample]:
-    """The answer was about another number, or carried no usable id."""
+def _misfit_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield purchases whose answer named another number or had no usable id."""
     for cause in ("other_number", "bad_id"):
-        sample = maker.unanswered("misfit", maker.ago(200, 2_000), charged=True)
+        sample = maker.make_unanswered("misfit", maker.instant_ago(200, 2_000), charged=True)
         sample.journal = ("unknown", "UNKNOWN", cause)
-        sample.values = needs_review("answer_does_not_fit", certainty="unknown", error_code=cause)
+        sample.values = review_columns(WorkReason.ANSWER_DOES_NOT_FIT, certainty="unknown", error_code=cause)
         yield sample
 
 
-def _errors(maker: Maker) -> Iterator[Sample]:
-    """Certainly not bought, for each cause; some were bought later."""
-    for cause, outcome in _NOT_BOUGHT * 3:
-        sample = maker.begun("error", maker.workday(1, 60), ("failed", outcome, cause), "error")
+def _failed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield purchases that were certainly not made, three for each cause; some were repeated with success. Also yield
+    three unknown outcomes that two people settled.
+    """
+    for cause, outcome in _NOT_BOUGHT_CAUSES * 3:
+        sample = maker.make_begun("error", maker.workday_instant(1, 60), ("failed", outcome, cause), "error")
         sample.values = {"error_code": cause}
-        tell_ended(sample, "credit-check.not_bought", cause, 3)
+        add_ending_event(sample, AuditAction.CREDIT_CHECK_NOT_BOUGHT, cause, 3)
         yield sample
         if maker.random.random() < 0.25:
-            yield _again(maker, sample)
+            yield _repeated_check(maker, sample)
     for _ in range(3):
-        yield _decided(maker)
+        yield _decided_check(maker)
 
 
-def _again(maker: Maker, failed: Sample) -> Sample:
-    """The same company for the same client, bought the next hour."""
-    sample = maker.bought("bought_after_error", failed.at + timedelta(hours=1))
-    return _moved(maker, sample, failed.number, failed.client)
+def _repeated_check(maker: CheckSampleMaker, failed: CheckSample) -> CheckSample:
+    """Return a successful purchase for the same corporation and client, one hour later."""
+    sample = maker.make_bought("bought_after_error", failed.at + timedelta(hours=1))
+    return _with_number_and_client(maker, sample, failed.number, failed.client)
 
 
-def _moved(maker: Maker, sample: Sample, number: str, client: str) -> Sample:
-    """The same purchase, but of another number."""
+def _with_number_and_client(maker: CheckSampleMaker, sample: CheckSample, number: str, client: str) -> CheckSample:
+    """Give the purchase another number and client, and return it."""
     sample.number, sample.client = number, client
-    sample.report = maker.report(number, sample.at)
+    sample.report = maker.make_report(number, sample.at)
     sample.events, sample.answers = sample.events[:1], []
-    tell_bought(sample)
+    add_purchase_events(sample)
     return sample
 
 
-def _decided(maker: Maker) -> Sample:
-    """An unknown that two people settled as not bought."""
-    sample = maker.unanswered("decided_unbought", maker.workday(5, 90), charged=False)
+def _decided_check(maker: CheckSampleMaker) -> CheckSample:
+    """Return a purchase with an unknown outcome that two people have settled as not purchased."""
+    sample = maker.make_unanswered("decided_unbought", maker.workday_instant(5, 90), charged=False)
     sample.journal = ("failed", "FAILED_DEFINITE", "resolved_by_people")
     sample.status, sample.values = "error", {"error_code": "resolved_by_people"}
     at = sample.at + timedelta(hours=20)
-    sample.answers.append(Answer(at, "lead-b", "person", "provider's letter no. 26-118"))
+    sample.answers.append(SampleAnswer(at, "lead-b", "person", "provider's letter no. 26-118"))
     sample.events += [
-        Event(at - timedelta(hours=3), "op-a", "credit-check.resolve_proposed", {"as": "error"}),
-        Event(at, "lead-b", "credit-check.not_bought", {"first": "op-a"}, reason="resolved_by_people"),
+        SampleEvent(at - timedelta(hours=3), "op-a", AuditAction.CREDIT_CHECK_RESOLVE_PROPOSED, {"as": "error"}),
+        SampleEvent(
+            at, "lead-b", AuditAction.CREDIT_CHECK_NOT_BOUGHT, {"first": "op-a"}, reason="resolved_by_people"
+        ),
     ]
     return sample
 
 
-def _incomplete(maker: Maker) -> Iterator[Sample]:
-    """Each kind of gap at each position of the schedule, and after its end."""
-    for missing in _MISSING:
+def _incomplete_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield purchases with missing parts: each combination, at each attempt of the re-fetch schedule and after its
+    end.
+    """
+    for missing in _MISSING_PARTS:
         for attempts in range(len(INCOMPLETE_REFETCHES) + 1):
-            yield _with_gap(maker, missing, attempts)
+            yield _incomplete_check(maker, missing, attempts)
 
 
-def _with_gap(maker: Maker, missing: tuple[str, ...], attempts: int) -> Sample:
-    ended = attempts == len(INCOMPLETE_REFETCHES)
-    waited = sum(INCOMPLETE_REFETCHES[:attempts], timedelta())
-    pause = timedelta(days=1) if ended else INCOMPLETE_REFETCHES[attempts]
-    last = maker.now - pause * maker.random.uniform(0.05, 0.9)
-    sample = maker.bought("incomplete", last - waited, missing)
-    trouble = maker.random.choice(_PART_TROUBLES)
+def _incomplete_check(maker: CheckSampleMaker, missing: tuple[str, ...], attempts: int) -> CheckSample:
+    is_schedule_over = attempts == len(INCOMPLETE_REFETCHES)
+    waiting_time = sum(INCOMPLETE_REFETCHES[:attempts], timedelta())
+    pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCHES[attempts]
+    last_attempt_at = maker.now - pause * maker.random.uniform(0.05, 0.9)
+    sample = maker.make_bought("incomplete", last_attempt_at - waiting_time, missing)
+    trouble = maker.random.choice(_PART_CAUSES)
     sample.values = {"error_code": trouble, "work_attempts": attempts}
-    if ended:
-        sample.values |= needs_review("refetches_ended")
+    if is_schedule_over:
+        sample.values |= review_columns(WorkReason.REFETCHES_ENDED)
     else:
-        sample.values |= {"work_state": "scheduled", "work_reason": "incomplete", "work_at": last + pause}
+        sample.values |= {
+            "work_state": "scheduled",
+            "work_reason": WorkReason.INCOMPLETE,
+            "work_at": last_attempt_at + pause,
+        }
     if missing == ("result",) and sample.report is not None:
-        sample.report = replace(sample.report, result=None)  # the provider has no verdict yet
+        sample.report = replace(sample.report, result=None)  # the provider has no result yet
     part = "pdf" if "pdf" in missing else "detail"
     at = sample.at
     for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCHES[:attempts]):
         at += pause
-        what = f"credit-check.{part}_failed"
-        code = {"code": "provider_answer_unusable"}
-        sample.events.append(Event(at, sample.who, what, code, "failed", trouble))
+        what = AuditAction(f"credit-check.{part}_failed")
+        code = {"code": ErrorCode.PROVIDER_ANSWER_UNUSABLE}
+        sample.events.append(SampleEvent(at, sample.who, what, code, "failed", trouble))
     return sample
 
 
-def _viewing_over(maker: Maker) -> Iterator[Sample]:
-    """The provider shows them no more; what is missing stays missing."""
+def _checks_after_viewing_period(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield credit checks whose viewing period is over, so that missing parts stay missing."""
     for turn in range(6):
-        sample = maker.bought("viewing_over", maker.workday(370, 420), ("pdf",) if turn % 2 else ())
-        code = "viewing_period_over"
+        sample = maker.make_bought("viewing_over", maker.workday_instant(370, 420), ("pdf",) if turn % 2 else ())
+        code = ErrorCode.VIEWING_PERIOD_OVER
         sample.values = {"viewing_over": True, "error_code": code}
         at = sample.at + timedelta(days=366)
         failed = {"code": code}
-        sample.events.append(Event(at, "op-a", "credit-check.pdf_failed", failed, "failed", "http_403"))
+        sample.events.append(
+            SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_PDF_FAILED, failed, "failed", "http_403")
+        )
         yield sample
 
 
-def _renewed(maker: Maker) -> Iterator[Sample]:
-    """Chains of two and three purchases, each superseding the one before."""
+def _renewed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield chains of two and three purchases, each of which supersedes the one before."""
     for turn in range(24):
-        newer = maker.bought("renewal", maker.workday(2, 200))
+        newer = maker.make_bought("renewal", maker.workday_instant(2, 200))
         yield newer
         for _ in range(1 + turn % 2):
             at = newer.at - timedelta(days=maker.random.randrange(367, 400))
-            older = _moved(maker, maker.bought("superseded", at), newer.number, newer.client)
-            older.successor, newer = newer, older
-            superseded = Event(older.successor.at, older.successor.who, "credit-check.superseded")
-            older.events.append(superseded)
+            older = _with_number_and_client(maker, maker.make_bought("superseded", at), newer.number, newer.client)
+            older.newer_sample, newer = newer, older
+            superseded_event = SampleEvent(
+                older.newer_sample.at, older.newer_sample.who, AuditAction.CREDIT_CHECK_SUPERSEDED
+            )
+            older.events.append(superseded_event)
             yield older
 
 
-def _two_reports(maker: Maker) -> Iterator[Sample]:
-    """The provider changed the PDF: the newer is current, the older stays."""
+def _checks_with_two_reports(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield credit checks whose PDF the provider has changed: the newer PDF is current, the older one is kept."""
     for _ in range(8):
-        sample = maker.bought("two_reports", maker.workday(20, 300))
+        sample = maker.make_bought("two_reports", maker.workday_instant(20, 300))
         sample.revisions = 2
         at = sample.at + timedelta(days=9)
-        sample.events.append(Event(at, "op-a", "credit-check.pdf_stored", {"changes": {"pdf_file_path": []}}))
+        sample.events.append(
+            SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_PDF_STORED, {"changes": {"pdf_file_path": []}})
+        )
         yield sample
 
 
-def _for_several_clients(maker: Maker) -> Iterator[Sample]:
-    """One company, bought for every client."""
+def _checks_for_several_clients(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield one credit check per client for each of several corporations."""
     for _ in range(6):
-        first = maker.bought("several_clients", maker.workday(5, 200))
-        yield first
-        for client in (client for client in CLIENTS if client != first.client):
-            sample = maker.bought("several_clients", maker.workday(5, 200))
-            yield _moved(maker, sample, first.number, client)
+        first_purchase = maker.make_bought("several_clients", maker.workday_instant(5, 200))
+        yield first_purchase
+        for client in (client for client in CLIENT_IDS if client != first_purchase.client):
+            sample = maker.make_bought("several_clients", maker.workday_instant(5, 200))
+            yield _with_number_and_client(maker, sample, first_purchase.number, client)
 
 
-def _contradicted(maker: Maker) -> Iterator[Sample]:
-    """Known here, and the provider says otherwise: the state stays, a case is open."""
+def _contradicted_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield known records that the provider contradicts: the state stays, and a case is open."""
     for _ in range(2):
-        sample = maker.bought("contradicted", maker.workday(10, 100))
-        sample.values = needs_review("contradicted")
+        sample = maker.make_bought("contradicted", maker.workday_instant(10, 100))
+        sample.values = review_columns(WorkReason.CONTRADICTED)
         at = sample.at + timedelta(days=2)
-        sample.events.append(Event(at, "op-a", "credit-check.contradicted", {"observed": "http_404"}))
-        sample.forgotten = True
+        sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_CONTRADICTED, {"observed": "http_404"}))
+        sample.is_forgotten = True
         yield sample
 
 
-def _by_others(maker: Maker) -> Iterator[Sample]:
-    """Rows of another application: bought, still open, in other spellings, and with what is no number."""
+def _checks_by_other_programs(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield rows of another application: purchased, pending, with the number in another spelling, and without a valid
+    number.
+    """
     for turn in range(6):
-        sample = maker.bought("by_other_bought", maker.workday(3, 60), ALL_PARTS if turn % 2 else ("pdf",))
-        yield _foreign(sample, sample.number)
+        sample = maker.make_bought(
+            "by_other_bought", maker.workday_instant(3, 60), PART_NAMES if turn % 2 else ("pdf",)
+        )
+        yield _foreign_check(sample, sample.number)
     for _ in range(3):
-        sample = maker.begun("by_other_open", maker.workday(3, 30), ("", None, None), "pending")
-        yield _foreign(sample, sample.number)
+        sample = maker.make_begun("by_other_open", maker.workday_instant(3, 30), ("", None, None), "pending")
+        yield _foreign_check(sample, sample.number)
     for spelling in (_full_width, _hyphenated, _invoice_form):
-        sample = maker.bought("by_other_spelling", maker.workday(3, 60), ("pdf",))
-        yield _foreign(sample, spelling(sample.number))
+        sample = maker.make_bought("by_other_spelling", maker.workday_instant(3, 60), ("pdf",))
+        yield _foreign_check(sample, spelling(sample.number))
     for text in ("架空商事", "12345", "1-2345-6789-O123"):
-        sample = maker.begun("no_number", maker.workday(3, 60), ("", None, None), "pending")
-        yield _foreign(sample, text)
+        sample = maker.make_begun("no_number", maker.workday_instant(3, 60), ("", None, None), "pending")
+        yield _foreign_check(sample, text)
 
 
-def _foreign(sample: Sample, written: str) -> Sample:
+def _foreign_check(sample: CheckSample, written_number: str) -> CheckSample:
     sample.journal, sample.operation_id = None, ""
-    sample.number, sample.events, sample.answers = written, [], []
+    sample.number, sample.events, sample.answers = written_number, [], []
     return sample
 
 
@@ -237,18 +262,19 @@ def _invoice_form(number: str) -> str:
     return f"T{number}"
 
 
-def _duplicates(maker: Maker) -> Iterator[Sample]:
-    """Kept from before the claim was unique: the same company bought twice for one client."""
+def _duplicate_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+    """Yield duplicates from the time before the claim was unique: a corporation purchased twice for one client."""
     for _ in range(4):
-        original = maker.bought("duplicated", maker.workday(200, 340))
+        original = maker.make_bought("duplicated", maker.workday_instant(200, 340))
         yield original
         at = original.at + timedelta(minutes=3)
-        sample = _moved(maker, maker.bought("duplicate", at), original.number, original.client)
-        sample.original = original
+        sample = _with_number_and_client(maker, maker.make_bought("duplicate", at), original.number, original.client)
+        sample.original_sample = original
         yield sample
 
 
-RECIPES: tuple[Callable[[Maker], Iterator[Sample]], ...] = (
-    _running, _lapsed, _unknown, _half_decided, _misfits, _errors, _incomplete, _viewing_over, _renewed,
-    _two_reports, _for_several_clients, _contradicted, _by_others, _duplicates,
+RECIPES: tuple[Callable[[CheckSampleMaker], Iterator[CheckSample]], ...] = (
+    _running_checks, _lapsed_checks, _unknown_checks, _half_decided_checks, _misfit_checks, _failed_checks,
+    _incomplete_checks, _checks_after_viewing_period, _renewed_checks, _checks_with_two_reports,
+    _checks_for_several_clients, _contradicted_checks, _checks_by_other_programs, _duplicate_checks,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Makes up orders with their payments and refunds: sums, times, people, and what was told on the way."""
+"""Makes sample orders with payments and refunds: amounts, times, people and events."""
 
 import json
 import random
@@ -8,34 +8,39 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from console.domain.dates import JST
-from console.domain.order_records import OrderState
-from console.domain.payment_records import PaymentState, RefundState
-from console.services.samples.maker import SECOND, Answer, Event, Journal
+from console.demo.samples.credit_check_factory import ONE_SECOND, JournalState, SampleAnswer, SampleEvent
+from console.domain.audit_actions import AuditAction
+from console.domain.calendar_days import JST
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PaymentState, RefundState
 
-ORDER, PAYMENT, REFUND = "order", "payment", "refund"
-MAKERS = ("op-a", "op-a", "lead-b")
-CURRENCY = {"paypay": "JPY", "atom": "INR"}
-PAID_WORD = {"paypay": "COMPLETED", "atom": "OTS0000"}
-REASONS = (
-    "数量の誤りによる一部返金", "解約に伴う返金", "二重に支払われたため", "サービス停止分の返金",
-    "Wrong quantity was ordered", "Contract ended before the period",
-)  # fmt: skip
-_YEN = (3_300, 5_500, 12_800, 19_800, 33_000, 66_000, 98_000)
-_PAISE = (50_000, 120_050, 249_900, 1_500_000, 3_250_075)
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_REFUND_SERIAL, _PAYPAY_SERIAL, _ATOM_SERIAL = 40_001, 4_212_345_600_000_000_001, 21_000_000_000_001
+ORDER_KIND, PAYMENT_KIND, REFUND_KIND = "order", "payment", "refund"
+MAKER_NAMES = ("op-a", "op-a", "lead-b")
+CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
+PAID_STATE_BY_PROVIDER = {"paypay": "COMPLETED", "atom": "OTS0000"}
+REFUND_REASONS = (
+    "数量の誤りによる一部返金",
+    "解約に伴う返金",
+    "二重に支払われたため",
+    "サービス停止分の返金",
+    "Wrong quantity was ordered",
+    "Contract ended before the period",
+)
+_YEN_AMOUNTS = (3_300, 5_500, 12_800, 19_800, 33_000, 66_000, 98_000)
+_PAISE_AMOUNTS = (50_000, 120_050, 249_900, 1_500_000, 3_250_075)
+_REFERENCE_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_FIRST_REFUND_SERIAL, _FIRST_PAYPAY_SERIAL, _FIRST_ATOM_SERIAL = 40_001, 4_212_345_600_000_000_001, 21_000_000_000_001
 
 
 @dataclass(slots=True)
 class RefundSample:
-    """One invented refund; `there` is how it stands in the provider's books (the sandbox's word), None: not there.
+    """One sample refund. `sandbox_state` is its state at the simulated provider, None without the refund there.
 
-    `journal` is (state, outcome class, reason) of its sending, None where it was never sent. `values` are columns
-    that differ from those of a plain request.
+    `journal` is (state, outcome class, reason) of its sending, None if it was never sent. `values` are columns that
+    differ from those of a plain request.
     """
 
-    minor: int
+    amount_minor: int
     maker: str
     at: datetime
     reason: str
@@ -43,11 +48,11 @@ class RefundSample:
     checkers: tuple[str, ...] = ()
     key: str | None = None
     number: str | None = None
-    there: str | None = None
-    journal: Journal | None = None
+    sandbox_state: str | None = None
+    journal: JournalState | None = None
     values: dict[str, Any] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
+    events: list[SampleEvent] = field(default_factory=list)
+    answers: list[SampleAnswer] = field(default_factory=list)
     from_set_aside: bool = False
     operation_id: str = ""
     id: int = 0
@@ -55,12 +60,12 @@ class RefundSample:
 
 @dataclass(slots=True)
 class PaymentSample:
-    """One invented payment with its order and its refunds; `kind` says what it shows.
+    """One sample payment with its order and refunds; `kind` names what it demonstrates.
 
-    `there` is how it stands at the provider (the sandbox's word), None where the provider has no such payment, and
-    `there_minor` the sum that it tells where that is not the price. `minor` is the price, `captured` what was taken
-    of it, `aside` what of that exceeded the account's `limit`. `case` is (rule, observed, expected) of what waits for
-    a person. `tells` are (kind, event) of order and payment.
+    `sandbox_state` is its state at the simulated provider, None if the provider doesn't have it; `sandbox_minor` is
+    the provider's amount if it differs from the price. `amount_minor` is the price, `captured_minor` the captured
+    amount, `set_aside_minor` the part that exceeds the account's `limit_minor`. `case` is (rule, observed, expected)
+    of a case for a person. `events` are (kind, event) of order and payment.
     """
 
     kind: str
@@ -69,62 +74,78 @@ class PaymentSample:
     at: datetime
     order_no: str
     reference: str
-    minor: int
+    amount_minor: int
     status: PaymentState
     order_status: OrderState | None
-    there: str | None
-    theirs: str | None = None
+    sandbox_state: str | None
+    provider_payment_id: str | None = None
     payer: str | None = None
-    captured: int = 0
-    aside: int = 0
-    limit: int = 0
+    captured_minor: int = 0
+    set_aside_minor: int = 0
+    limit_minor: int = 0
     values: dict[str, Any] = field(default_factory=dict)
     order_values: dict[str, Any] = field(default_factory=dict)
     refunds: list[RefundSample] = field(default_factory=list)
-    tells: list[tuple[str, Event]] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
+    events: list[tuple[str, SampleEvent]] = field(default_factory=list)
+    answers: list[SampleAnswer] = field(default_factory=list)
     case: tuple[str, str, str] | None = None
-    journal: Journal = ("done", "SUCCEEDED", "answered")
+    journal: JournalState = ("done", "SUCCEEDED", "answered")
     operation_id: str = ""
     id: int = 0
     order_id: int | None = None
     set_aside_id: int | None = None
-    there_minor: int | None = None
+    sandbox_minor: int | None = None
 
     @property
     def currency(self) -> str:
-        return CURRENCY[self.provider]
+        return CURRENCY_BY_PROVIDER[self.provider]
 
     @property
-    def latest(self) -> datetime:
-        """When something happened last."""
-        return max([self.at, *(event.at for _, event in self.tells)])
+    def latest_event_at(self) -> datetime:
+        """Instant of the last event."""
+        return max([self.at, *(event.at for _, event in self.events)])
 
     @property
-    def known_there(self) -> dict[str, Any] | None:
-        """What the provider has of it, as a sandbox takes it; None where it has nothing."""
-        if self.there is None:
+    def sandbox_payment(self) -> dict[str, Any] | None:
+        """The payment as the sandbox registers it; None if the provider doesn't have it."""
+        if self.sandbox_state is None:
             return None
         refunds = [
-            {"key": one.key, "amount_minor": one.minor, "state": one.there, "at": _text(one.at), "id": one.number}
-            for one in self.refunds
-            if one.there
+            {
+                "key": refund.key,
+                "amount_minor": refund.amount_minor,
+                "state": refund.sandbox_state,
+                "at": _utc_text(refund.at),
+                "id": refund.number,
+            }
+            for refund in self.refunds
+            if refund.sandbox_state
         ]
         return {
-            "provider": self.provider, "number": self.reference, "amount_minor": self.there_minor or self.minor,
-            "state": self.there, "at": _text(self.at), "id": self.theirs, "refunds": refunds,
-        }  # fmt: skip
+            "provider": self.provider,
+            "number": self.reference,
+            "amount_minor": self.sandbox_minor or self.amount_minor,
+            "state": self.sandbox_state,
+            "at": _utc_text(self.at),
+            "id": self.provider_payment_id,
+            "refunds": refunds,
+        }
 
-    def tell(self, kind: str, at: datetime, who: str, what: str, reason: str | None = None, **detail: Any) -> None:
-        self.tells.append((kind, Event(at, who, what, detail, reason=reason)))
+    def add_event(
+        self, kind: str, at: datetime, who: str, what: AuditAction, reason: str | None = None, **detail: Any
+    ) -> None:
+        """Add an audit event of the order (ORDER_KIND) or the payment (PAYMENT_KIND)."""
+        self.events.append((kind, SampleEvent(at, who, what, detail, reason=reason)))
 
 
-def _text(at: datetime) -> str:
+def _utc_text(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
 
 
-class MoneyMaker:
-    """Draws sums, times, people and names; every draw comes from the seed."""
+class PaymentSampleMaker:
+    """Draws amounts, times, people and names at random, and makes samples of them. All values depend on the seed and
+    `now` only.
+    """
 
     def __init__(self, seed: int, now: datetime, corporations: Sequence[str]) -> None:
         self.random = random.Random(f"money {seed}")  # noqa: S311 - repeatable on purpose, nothing secret
@@ -132,130 +153,162 @@ class MoneyMaker:
         self.corporations = corporations
         self._serial = 0
 
-    def ago(self, least_minutes: float, most_minutes: float) -> datetime:
+    def instant_ago(self, least_minutes: float, most_minutes: float) -> datetime:
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
-    def workday(self, least_days: float, most_days: float) -> datetime:
-        """A second of Japanese office hours, so many days ago."""
+    def workday_instant(self, least_days: float, most_days: float) -> datetime:
+        """Return a random instant in office hours in Japan (09:00–18:00), about `least_days` to `most_days` ago."""
         day = (self.now - timedelta(days=self.random.uniform(least_days + 1, most_days + 1))).astimezone(JST).date()
         second = self.random.randrange(9 * 3600, 18 * 3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
-    def of_day(self, days: int, hour: int) -> datetime:
-        """A second of that hour in Japan, so many days ago."""
+    def instant_of_day(self, days: int, hour: int) -> datetime:
+        """Return a random instant in that hour of the day in Japan, that many days ago."""
         day = (self.now.astimezone(JST) - timedelta(days=days)).date()
         second = hour * 3600 + self.random.randrange(3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
-    def begun(self, kind: str, at: datetime, provider: str | None = None, minor: int | None = None) -> PaymentSample:
-        """A payment that was asked for: its code or token is there, nobody has paid."""
+    def make_begun(
+        self, kind: str, at: datetime, provider: str | None = None, minor: int | None = None
+    ) -> PaymentSample:
+        """Return a payment that nobody has paid yet; the provider has issued its code (PayPay) or token (atom)."""
         self._serial += 1
         provider = provider or self.random.choice(("paypay", "paypay", "atom"))
         day = at.astimezone(JST).strftime("%Y%m%d")
         reference = f"ORD-{day}-{self._serial:06d}" if provider == "paypay" else f"ORD{day}{self._serial:06d}"
-        made = PaymentSample(
+        sample = PaymentSample(
             kind, provider, self.random.choice(self.corporations), at, f"S-{100_000 + self._serial}", reference,
-            minor or self.random.choice(_YEN if provider == "paypay" else _PAISE), PaymentState.USER_PAYMENT,
-            OrderState.PENDING, "created" if provider == "paypay" else "opened", operation_id=self._uuid(),
+            minor or self.random.choice(_YEN_AMOUNTS if provider == "paypay" else _PAISE_AMOUNTS),
+            PaymentState.USER_PAYMENT, OrderState.PENDING,
+            "created" if provider == "paypay" else "opened", operation_id=self._uuid(),
         )  # fmt: skip
-        made.values = {"handle": f"{'04-' if provider == 'paypay' else ''}{self.random.getrandbits(60)}"}
-        made.values["payment_expires_at"] = at + timedelta(minutes=5 if provider == "paypay" else 24 * 60)
-        made.tell(PAYMENT, at + SECOND, "worker", "payment.begun", provider=provider)
-        made.answers.append(Answer(at + SECOND, "worker", f"{provider}.start", "HTTP 201 SUCCEEDED answered"))
+        sample.values = {"handle": f"{'04-' if provider == 'paypay' else ''}{self.random.getrandbits(60)}"}
+        sample.values["payment_expires_at"] = at + timedelta(minutes=5 if provider == "paypay" else 24 * 60)
+        sample.add_event(PAYMENT_KIND, at + ONE_SECOND, "worker", AuditAction.PAYMENT_BEGUN, provider=provider)
+        sample.answers.append(
+            SampleAnswer(at + ONE_SECOND, "worker", f"{provider}.start", "HTTP 201 SUCCEEDED answered")
+        )
         if provider == "atom":
-            made.theirs = self._theirs(provider)
-        return made
+            sample.provider_payment_id = self._next_provider_id(provider)
+        return sample
 
-    def paid(self, kind: str, at: datetime, provider: str | None = None, minor: int | None = None) -> PaymentSample:
-        """A payment that went well, with its order."""
-        made = self.begun(kind, at, provider, minor)
-        self.pay(made, at + timedelta(seconds=self.random.randrange(30, 240)))
-        return made
+    def make_paid(
+        self, kind: str, at: datetime, provider: str | None = None, minor: int | None = None
+    ) -> PaymentSample:
+        """Return a completed payment with its order."""
+        sample = self.make_begun(kind, at, provider, minor)
+        self.mark_paid(sample, at + timedelta(seconds=self.random.randrange(30, 240)))
+        return sample
 
-    def pay(self, made: PaymentSample, at: datetime) -> None:
-        """The payer pays, the provider tells, the order follows."""
-        made.theirs = made.theirs or self._theirs(made.provider)
-        made.payer = f"PAYER-{self.random.randrange(10**8):08d}"
-        made.there, made.captured = "paid", made.minor
-        made.status, made.order_status = PaymentState.COMPLETED, OrderState.PAID
-        word = PAID_WORD[made.provider]
-        made.values |= self.told(made, word, at + 5 * SECOND) | {"paid_at": at, "provider_minor": made.minor}
+    def mark_paid(self, sample: PaymentSample, at: datetime) -> None:
+        """Mark the payment as paid: the provider reports it, and the order becomes paid."""
+        sample.provider_payment_id = sample.provider_payment_id or self._next_provider_id(sample.provider)
+        sample.payer = f"PAYER-{self.random.randrange(10**8):08d}"
+        sample.sandbox_state, sample.captured_minor = "paid", sample.amount_minor
+        sample.status, sample.order_status = PaymentState.COMPLETED, OrderState.PAID
+        word = PAID_STATE_BY_PROVIDER[sample.provider]
+        sample.values |= self.provider_columns(sample, word, at + 5 * ONE_SECOND) | {
+            "paid_at": at,
+            "provider_minor": sample.amount_minor,
+        }
         facts: dict[str, Any] = {"by": "payment", "state": "completed", "word": word}
-        facts |= {"minor": made.minor, "currency": made.currency}
-        made.tell(PAYMENT, at + 5 * SECOND, "worker", "payment.booked", **facts)
-        made.tell(ORDER, at + 6 * SECOND, "worker", "order.paid", payment=None)
-        self.answer(made, at + 5 * SECOND, word, "SUCCEEDED answered")
+        facts |= {"minor": sample.amount_minor, "currency": sample.currency}
+        sample.add_event(PAYMENT_KIND, at + 5 * ONE_SECOND, "worker", AuditAction.PAYMENT_BOOKED, **facts)
+        sample.add_event(ORDER_KIND, at + 6 * ONE_SECOND, "worker", AuditAction.ORDER_PAID, payment=None)
+        self.add_answer(sample, at + 5 * ONE_SECOND, word, "SUCCEEDED answered")
 
-    def told(self, made: PaymentSample, word: str, at: datetime) -> dict[str, Any]:
-        """The provider's word on a payment, and when it was heard."""
-        return {"provider_state": word, "told_at": at, "provider_refunded_minor": 0, "provider_minor": made.minor}
+    def provider_columns(self, sample: PaymentSample, word: str, at: datetime) -> dict[str, Any]:
+        """Return the columns that store the last answer of the provider."""
+        return {
+            "provider_state": word,
+            "told_at": at,
+            "provider_refunded_minor": 0,
+            "provider_minor": sample.amount_minor,
+        }
 
-    def answer(self, made: PaymentSample, at: datetime, word: str, outcome: str) -> None:
-        body = json.dumps({"status": word, "merchantPaymentId": made.reference, "paymentId": made.theirs})
-        made.answers.append(Answer(at, "worker", f"{made.provider}.payment", f"HTTP 200 {outcome}", body))
+    def add_answer(self, sample: PaymentSample, at: datetime, word: str, outcome: str) -> None:
+        """Add the provider's answer about the payment as evidence."""
+        body = json.dumps(
+            {"status": word, "merchantPaymentId": sample.reference, "paymentId": sample.provider_payment_id}
+        )
+        sample.answers.append(SampleAnswer(at, "worker", f"{sample.provider}.payment", f"HTTP 200 {outcome}", body))
 
-    def asked(self, made: PaymentSample, minor: int, at: datetime, maker: str = "") -> RefundSample:
-        """A refund that a person asked for; nobody has decided."""
-        one = RefundSample(minor, maker or self.random.choice(MAKERS), at, self.random.choice(REASONS))
-        facts: dict[str, Any] = {"payment": None, "minor": minor, "currency": made.currency, "radar": []}
-        one.events.append(Event(at, one.maker, "refund.requested", facts))
-        made.refunds.append(one)
-        return one
+    def make_requested(self, sample: PaymentSample, minor: int, at: datetime, maker: str = "") -> RefundSample:
+        """Return a refund that a person has requested; no checker has decided yet."""
+        refund = RefundSample(minor, maker or self.random.choice(MAKER_NAMES), at, self.random.choice(REFUND_REASONS))
+        facts: dict[str, Any] = {"payment": None, "minor": minor, "currency": sample.currency, "radar": []}
+        refund.events.append(SampleEvent(at, refund.maker, AuditAction.REFUND_REQUESTED, facts))
+        sample.refunds.append(refund)
+        return refund
 
-    def approved(self, made: PaymentSample, minor: int, at: datetime) -> RefundSample:
-        """Asked for by the operator, approved by the approver, not sent yet."""
-        one = self.asked(made, minor, at, "op-a")
-        one.status, one.checkers = RefundState.APPROVED, ("lead-b",)
-        one.events.append(Event(at + timedelta(minutes=9), "lead-b", "refund.approved", {"given": 1, "needed": 1}))
-        return one
+    def make_approved(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
+        """Return a refund that the operator has requested and the approver has approved; it is not sent yet."""
+        refund = self.make_requested(sample, minor, at, "op-a")
+        refund.status, refund.checkers = RefundState.APPROVED, ("lead-b",)
+        refund.events.append(
+            SampleEvent(at + timedelta(minutes=9), "lead-b", AuditAction.REFUND_APPROVED, {"given": 1, "needed": 1})
+        )
+        return refund
 
-    def sent(
-        self, made: PaymentSample, minor: int, at: datetime, status: RefundState, journal: Journal
-    ) -> RefundSample:  # fmt: skip
-        """Approved and sent once under its key; what came of it is the caller's."""
-        one = self.approved(made, minor, at)
+    def make_sent(
+        self, sample: PaymentSample, minor: int, at: datetime, status: RefundState, journal: JournalState
+    ) -> RefundSample:
+        """Return a refund that was sent once with its idempotency key; the caller sets its outcome."""
+        refund = self.make_approved(sample, minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
-        one.status, one.journal, one.operation_id = status, journal, self._uuid()
-        one.key = "RFD-" + "".join(self.random.choice(_ALPHABET) for _ in range(26))
-        one.values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
-        return one
+        refund.status, refund.journal, refund.operation_id = status, journal, self._uuid()
+        refund.key = "RFD-" + "".join(self.random.choice(_REFERENCE_CHARACTERS) for _ in range(26))
+        refund.values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
+        return refund
 
-    def accepted(self, made: PaymentSample, minor: int, at: datetime) -> RefundSample:
-        """On its way: the provider took it on."""
-        one = self.sent(made, minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted"))
-        one.number, one.there = self._number(made, one), "accepted"
-        word = "CREATED" if made.provider == "paypay" else "REFUND INITIATED"
-        one.values |= {"provider_state": word, "told_at": one.values["last_sent_at"] + SECOND}
-        self.refund_told(made, one, one.values["told_at"], "refund.accepted", "HTTP 200 PENDING accepted", word)
-        return one
+    def make_accepted(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
+        """Return a refund that the provider has accepted and not executed yet."""
+        refund = self.make_sent(sample, minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted"))
+        refund.number, refund.sandbox_state = self._provider_refund_id(sample, refund), "accepted"
+        word = "CREATED" if sample.provider == "paypay" else "REFUND INITIATED"
+        refund.values |= {"provider_state": word, "told_at": refund.values["last_sent_at"] + ONE_SECOND}
+        self.add_refund_outcome(
+            sample, refund, refund.values["told_at"], AuditAction.REFUND_ACCEPTED, "HTTP 200 PENDING accepted", word
+        )
+        return refund
 
-    def completed(self, made: PaymentSample, minor: int, at: datetime) -> RefundSample:
-        """The money is back with the payer."""
-        one = self.accepted(made, minor, at)
-        word = "REFUNDED" if made.provider == "paypay" else "REFUND PROCESSED"
-        done = at + timedelta(minutes=12)
-        one.status, one.there = RefundState.COMPLETED, "completed"
-        one.values |= {"provider_state": word, "told_at": done}
-        self.refund_told(made, one, done, "refund.completed", "HTTP 200 SUCCEEDED answered", word)
-        made.values |= {"provider_refunded_minor": sum(r.minor for r in made.refunds if r.there == "completed")}
-        return one
+    def make_completed(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
+        """Return a completed refund."""
+        refund = self.make_accepted(sample, minor, at)
+        word = "REFUNDED" if sample.provider == "paypay" else "REFUND PROCESSED"
+        completed_at = at + timedelta(minutes=12)
+        refund.status, refund.sandbox_state = RefundState.COMPLETED, "completed"
+        refund.values |= {"provider_state": word, "told_at": completed_at}
+        self.add_refund_outcome(
+            sample, refund, completed_at, AuditAction.REFUND_COMPLETED, "HTTP 200 SUCCEEDED answered", word
+        )
+        sample.values |= {
+            "provider_refunded_minor": sum(r.amount_minor for r in sample.refunds if r.sandbox_state == "completed")
+        }
+        return refund
 
-    def refund_told(
-        self, made: PaymentSample, one: RefundSample, at: datetime, what: str, summary: str, word: str = "",
+    def add_refund_outcome(
+        self,
+        sample: PaymentSample,
+        refund: RefundSample,
+        at: datetime,
+        what: AuditAction,
+        summary: str,
+        word: str = "",
         reason: str | None = None,
-    ) -> None:  # fmt: skip
-        """What came of a refund, as the trail and the evidence have it."""
-        facts = {"payment": None, "minor": one.minor, "currency": made.currency}
-        one.events.append(Event(at, "lead-b", what, facts, reason=reason))
-        body = json.dumps({"status": word, "merchantRefundId": one.key}) if word else ""
-        one.answers.append(Answer(at, "lead-b", f"{made.provider}.refund", summary, body))
+    ) -> None:
+        """Add the outcome of a refund to it, as audit entry and evidence."""
+        facts = {"payment": None, "minor": refund.amount_minor, "currency": sample.currency}
+        refund.events.append(SampleEvent(at, "lead-b", what, facts, reason=reason))
+        body = json.dumps({"status": word, "merchantRefundId": refund.key}) if word else ""
+        refund.answers.append(SampleAnswer(at, "lead-b", f"{sample.provider}.refund", summary, body))
 
-    def _number(self, made: PaymentSample, one: RefundSample) -> str | None:
-        """PayPay's number of a refund is our key; Atom has its own."""
-        return one.key if made.provider == "paypay" else str(_REFUND_SERIAL + self.random.randrange(10**6))
+    def _provider_refund_id(self, sample: PaymentSample, refund: RefundSample) -> str | None:
+        """Return the number of a refund at the provider: PayPay uses our key, atom has a number of its own."""
+        return refund.key if sample.provider == "paypay" else str(_FIRST_REFUND_SERIAL + self.random.randrange(10**6))
 
-    def _theirs(self, provider: str) -> str:
-        first = _PAYPAY_SERIAL if provider == "paypay" else _ATOM_SERIAL
+    def _next_provider_id(self, provider: str) -> str:
+        first = _FIRST_PAYPAY_SERIAL if provider == "paypay" else _FIRST_ATOM_SERIAL
         text = str(first + self._serial)
         return f"0{text}" if provider == "paypay" else text
 

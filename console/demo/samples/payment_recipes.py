@@ -1,218 +1,320 @@
-"""What there is to see among the invented payments: each recipe makes all of one kind."""
+"""Kinds of sample payments: each recipe yields all samples of one kind."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from console.domain.order_records import OrderState
-from console.domain.payment_records import PaymentState, RefundState
-from console.services.samples.maker import SECOND, Answer, Event, needs_review
-from console.services.samples.money_maker import ORDER, PAYMENT, MoneyMaker, PaymentSample
+from console.demo.samples.credit_check_factory import ONE_SECOND, SampleAnswer, SampleEvent, review_columns
+from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, PaymentSample, PaymentSampleMaker
+from console.domain.audit_actions import AuditAction
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import WorkReason
 
-_O, _P, _R = OrderState, PaymentState, RefundState
-PROVIDERS = ("paypay", "atom")
+_OrderState, _PaymentState, _RefundState = OrderState, PaymentState, RefundState
+PROVIDER_NAMES = ("paypay", "atom")
 
 
-def scheduled(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
+def scheduled_columns(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
+    """Return the columns of the work state `scheduled`."""
     return {"work_state": "scheduled", "work_reason": reason, "work_at": at, "work_attempts": attempts}
 
 
-def _waiting(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """The payer has the code or the page; one of them pays by itself while somebody looks on."""
+def _waiting_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments that wait for the payer; the simulated payer of the demo pays one of them."""
     for turn in range(5):
-        made = maker.begun("pays_by_itself" if not turn else "waiting", maker.ago(0.2, 3), PROVIDERS[turn % 2])
-        made.values |= scheduled("waiting", maker.now + timedelta(seconds=20 + turn))
-        yield made
+        sample = maker.make_begun(
+            "pays_by_itself" if not turn else "waiting", maker.instant_ago(0.2, 3), PROVIDER_NAMES[turn % 2]
+        )
+        sample.values |= scheduled_columns(WorkReason.WAITING, maker.now + timedelta(seconds=20 + turn))
+        yield sample
 
 
-def _unknown(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """Nobody answered when the code or token was asked for."""
+def _unknown_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments without an answer to the request for a code or token."""
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
-        made = maker.begun("unknown", maker.ago(20, 2_000), provider)
-        made.status, made.journal, made.theirs = _P.INITIALIZING, ("unknown", "UNKNOWN", "read_timeout"), None
-        made.there = "created" if provider == "paypay" and turn % 2 else None
-        made.values = {"certainty": "unknown", "error_code": "read_timeout"}
-        made.values |= (
-            scheduled("unknown", maker.now + timedelta(minutes=5 + turn), 1)
+        sample = maker.make_begun("unknown", maker.instant_ago(20, 2_000), provider)
+        sample.status, sample.journal, sample.provider_payment_id = (
+            _PaymentState.INITIALIZING,
+            ("unknown", "UNKNOWN", "read_timeout"),
+            None,
+        )
+        sample.sandbox_state = "created" if provider == "paypay" and turn % 2 else None
+        sample.values = {"certainty": "unknown", "error_code": "read_timeout"}
+        sample.values |= (
+            scheduled_columns(WorkReason.UNKNOWN, maker.now + timedelta(minutes=5 + turn), 1)
             if turn % 2
-            else needs_review("probes_ended")
+            else review_columns(WorkReason.PROBES_ENDED)
         )
-        made.tells.clear()
-        at = made.at + timedelta(seconds=31)
-        made.tell(PAYMENT, at, "worker", "payment.unknown", reason="read_timeout")
-        made.answers = [Answer(at, "worker", f"{provider}.start", "UNKNOWN read_timeout")]
-        yield made
+        sample.events.clear()
+        at = sample.at + timedelta(seconds=31)
+        sample.add_event(PAYMENT_KIND, at, "worker", AuditAction.PAYMENT_UNKNOWN, reason="read_timeout")
+        sample.answers = [SampleAnswer(at, "worker", f"{provider}.start", "UNKNOWN read_timeout")]
+        yield sample
 
 
-def _unpaid(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """Failed, or nobody paid in time."""
+def _unpaid_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield failed payments, and payments that expired unpaid."""
     for turn in range(12):
-        made = maker.begun("failed" if turn % 2 else "expired", maker.workday(1, 90), PROVIDERS[turn // 2 % 2])
-        failed = turn % 2 == 1
-        made.status, made.there = (_P.PAYMENT_FAILED, "failed") if failed else (_P.EXPIRED, made.there)
-        made.theirs = made.theirs or (f"0{4_212_345_500_000_000_000 + turn}" if failed else None)
-        word = {"paypay": ("CREATED", "FAILED"), "atom": ("OTS0301", "OTS0600")}[made.provider][failed]
-        at = made.at + timedelta(minutes=7)
-        made.values |= maker.told(made, word, at)
-        if failed:
-            made.tell(PAYMENT, at, "worker", "payment.moved", by="payment", state="payment_failed", word=word)
-            made.values["error_code"] = "payment_failed"
-            maker.answer(made, at, word, "FAILED_DEFINITE payment_failed")
-        else:
-            made.tell(PAYMENT, at, "worker", "payment.expired", until=str(made.values["payment_expires_at"]))
-            maker.answer(made, at, word, "PENDING not_paid_yet")
-            made.order_status = _O.CANCELLED
-            made.tell(ORDER, at, "worker", "order.cancelled", payment=0)
-        yield made
-
-
-def _disagreeing(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """Paid after the order was cancelled; less than was asked; an order that doesn't follow."""
-    for provider in PROVIDERS:
-        late = maker.paid("paid_after_cancel", maker.workday(2, 20), provider)
-        late.order_status, late.tells = _O.CANCELLED, [one for one in late.tells if one[0] != ORDER]
-        late.order_values = needs_review("paid_after_cancel")
-        yield _case(late, "paid_after_cancel", f"{late.minor} {late.currency}", f"{late.order_no} is cancelled")
-        behind = maker.paid("not_moved", maker.workday(1, 9), provider)
-        behind.order_status, behind.tells = _O.PENDING, [one for one in behind.tells if one[0] != ORDER]
-        behind.order_values = {"total_amount": behind.minor + 1_100}
-        observed, expected = f"{behind.minor} {behind.currency}", f"{behind.minor + 1_100} {behind.currency}"
-        yield _case(behind, "not_moved", observed, expected)
-        odd = maker.paid("contradicted", maker.workday(3, 30), provider)
-        word = "FAILED" if provider == "paypay" else "OTS0600"
-        odd.there = "failed"
-        odd.values |= {"provider_state": word, "told_at": odd.at + timedelta(days=1)}
-        yield _case(odd, "contradicted", f"{word} {odd.minor} {odd.currency}", f"completed {odd.minor}")
-
-
-def _case(made: PaymentSample, rule: str, observed: str, expected: str) -> PaymentSample:
-    """A person has to look at it."""
-    made.case = (rule, observed, expected)
-    made.values |= needs_review(rule)
-    made.tell(PAYMENT, made.latest + timedelta(minutes=1), "worker", f"payment.{rule}", rule, observed=observed)
-    return made
-
-
-def _reversed(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """The bank took it back days later."""
-    made = maker.paid("reversed", maker.workday(8, 30), "atom")
-    at = made.at + timedelta(days=2)
-    made.status, made.there = _P.REVERSED, "reversed"
-    made.values |= maker.told(made, "OTS0001", at)
-    made.tell(PAYMENT, at, "worker", "payment.reversed", by="payment", state="reversed", word="OTS0001")
-    maker.answer(made, at, "OTS0001", "FAILED_DEFINITE payment_reversed")
-    yield made
-
-
-def _set_aside(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """More was paid than the company's account may hold; the rest waits for its refund."""
-    for turn in range(2):
-        made = maker.paid("set_aside", maker.workday(1, 5), "paypay", 66_000)
-        made.corporation, made.limit, made.aside = maker.corporations[turn], 60_000, 6_000
-        observed = f"{made.aside} of {made.minor} {made.currency}"
-        _case(made, "set_aside", observed, f"at most {made.limit}")
-        if turn:
-            maker.asked(made, made.aside, made.at + timedelta(hours=3), "op-a").from_set_aside = True
-        yield made
-
-
-def _asked(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """Refunds that wait for somebody else's approval: the operator's, the approver's own, one that needs two."""
-    for turn, who in enumerate(("op-a", "op-a", "op-a", "lead-b", "op-a")):
-        two = turn == 4
-        made = maker.paid("refund_asked", maker.workday(2, 40), PROVIDERS[turn % 2], 880_000 if two else None)
-        one = maker.asked(made, 660_000 if two else made.minor // 2, maker.ago(30, 2_000), who)
-        one.values = {"checkers_needed": 2, "sends_after": one.at + timedelta(minutes=15)} if two else {}
-        yield made
-
-
-def _decided(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """Approved and cooling off, declined, withdrawn, expired."""
-    made = maker.paid("refund_approved", maker.workday(3, 20), "paypay", 330_000)
-    one = maker.approved(made, 220_000, maker.ago(10, 11))
-    one.values = {"sends_after": one.at + timedelta(minutes=15), **scheduled("cooling_off", maker.now)}
-    one.values["work_at"] = one.values["sends_after"]
-    yield made
-    for turn, status in enumerate((_R.REJECTED, _R.WITHDRAWN, _R.EXPIRED)):
-        made = maker.paid(f"refund_{status}", maker.workday(8, 60), PROVIDERS[turn % 2])
-        one = maker.asked(made, made.minor, made.at + timedelta(hours=20), "op-a")
-        who = {_R.REJECTED: "lead-b", _R.WITHDRAWN: "op-a", _R.EXPIRED: "worker"}[status]
-        one.status = status
-        if status is _R.REJECTED:
-            one.values = {"declined_because": "注文どおり納品済みです (delivered as ordered)"}
-        later = one.at + timedelta(hours=72 if status is _R.EXPIRED else 2)
-        one.events.append(Event(later, who, f"refund.{status}", {"minor": one.minor, "currency": made.currency}))
-        yield made
-
-
-def _sent(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """On their way, unknown in both truths, refused."""
-    for provider in PROVIDERS:
-        made = maker.paid("refund_sent", maker.workday(2, 30), provider)
-        one = maker.accepted(made, made.minor // 2, maker.ago(20, 60))
-        one.values |= scheduled("poll", maker.now + timedelta(minutes=3))
-        yield made
-    for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
-        made = maker.paid("refund_unknown", maker.workday(2, 30), provider)
-        one = maker.sent(made, made.minor, maker.ago(40, 900), _R.SUBMITTING, ("unknown", "UNKNOWN", "read_timeout"))
-        one.there = "completed" if turn % 2 else None
-        at = one.values["last_sent_at"] + timedelta(seconds=31)
-        one.values |= {"certainty": "unknown", "error_code": "read_timeout"}
-        one.values |= (
-            scheduled("unknown", maker.now + timedelta(minutes=4), 2) if turn < 3 else needs_review("probes_ended")
+        sample = maker.make_begun(
+            "failed" if turn % 2 else "expired", maker.workday_instant(1, 90), PROVIDER_NAMES[turn // 2 % 2]
         )
-        maker.refund_told(made, one, at, "refund.unknown", "UNKNOWN read_timeout", reason="read_timeout")
-        yield made
-    made = maker.paid("refund_failed", maker.workday(5, 50), "paypay")
-    one = maker.sent(
-        made, made.minor, made.at + timedelta(days=1), _R.FAILED, ("failed", "FAILED_DEFINITE", "payer_left")
+        is_failed = turn % 2 == 1
+        sample.status, sample.sandbox_state = (
+            (_PaymentState.PAYMENT_FAILED, "failed") if is_failed else (_PaymentState.EXPIRED, sample.sandbox_state)
+        )
+        sample.provider_payment_id = sample.provider_payment_id or (
+            f"0{4_212_345_500_000_000_000 + turn}" if is_failed else None
+        )
+        word = {"paypay": ("CREATED", "FAILED"), "atom": ("OTS0301", "OTS0600")}[sample.provider][is_failed]
+        at = sample.at + timedelta(minutes=7)
+        sample.values |= maker.provider_columns(sample, word, at)
+        if is_failed:
+            sample.add_event(
+                PAYMENT_KIND, at, "worker", AuditAction.PAYMENT_MOVED, by="payment", state="payment_failed", word=word
+            )
+            sample.values["error_code"] = "payment_failed"
+            maker.add_answer(sample, at, word, "FAILED_DEFINITE payment_failed")
+        else:
+            sample.add_event(
+                PAYMENT_KIND,
+                at,
+                "worker",
+                AuditAction.PAYMENT_EXPIRED,
+                until=str(sample.values["payment_expires_at"]),
+            )
+            maker.add_answer(sample, at, word, "PENDING not_paid_yet")
+            sample.order_status = _OrderState.CANCELLED
+            sample.add_event(ORDER_KIND, at, "worker", AuditAction.ORDER_CANCELLED, payment=0)
+        yield sample
+
+
+def _disagreeing_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments that disagree with their order or provider: paid after the order was cancelled, an order with
+    another amount that was not moved, and a payment that the provider reports as failed.
+    """
+    for provider in PROVIDER_NAMES:
+        late_payment = maker.make_paid("paid_after_cancel", maker.workday_instant(2, 20), provider)
+        late_payment.order_status, late_payment.events = (
+            _OrderState.CANCELLED,
+            [event for event in late_payment.events if event[0] != ORDER_KIND],
+        )
+        late_payment.order_values = review_columns(WorkReason.PAID_AFTER_CANCEL)
+        yield _with_case(
+            late_payment,
+            WorkReason.PAID_AFTER_CANCEL,
+            f"{late_payment.amount_minor} {late_payment.currency}",
+            f"{late_payment.order_no} is cancelled",
+        )
+        unmoved_payment = maker.make_paid("not_moved", maker.workday_instant(1, 9), provider)
+        unmoved_payment.order_status, unmoved_payment.events = (
+            _OrderState.PENDING,
+            [event for event in unmoved_payment.events if event[0] != ORDER_KIND],
+        )
+        unmoved_payment.order_values = {"total_amount": unmoved_payment.amount_minor + 1_100}
+        observed, expected = (
+            f"{unmoved_payment.amount_minor} {unmoved_payment.currency}",
+            f"{unmoved_payment.amount_minor + 1_100} {unmoved_payment.currency}",
+        )
+        yield _with_case(unmoved_payment, WorkReason.NOT_MOVED, observed, expected)
+        contradicted_payment = maker.make_paid("contradicted", maker.workday_instant(3, 30), provider)
+        word = "FAILED" if provider == "paypay" else "OTS0600"
+        contradicted_payment.sandbox_state = "failed"
+        contradicted_payment.values |= {
+            "provider_state": word,
+            "told_at": contradicted_payment.at + timedelta(days=1),
+        }
+        yield _with_case(
+            contradicted_payment,
+            WorkReason.CONTRADICTED,
+            f"{word} {contradicted_payment.amount_minor} {contradicted_payment.currency}",
+            f"completed {contradicted_payment.amount_minor}",
+        )
+
+
+def _with_case(sample: PaymentSample, rule: str, observed: str, expected: str) -> PaymentSample:
+    """Add a case to the payment, and return it."""
+    sample.case = (rule, observed, expected)
+    sample.values |= review_columns(rule)
+    sample.add_event(
+        PAYMENT_KIND,
+        sample.latest_event_at + timedelta(minutes=1),
+        "worker",
+        AuditAction(f"payment.{rule}"),
+        rule,
+        observed=observed,
     )
-    one.values |= {"error_code": "payer_left"}
-    at = one.values["last_sent_at"] + SECOND
-    maker.refund_told(made, one, at, "refund.failed", "HTTP 400 FAILED_DEFINITE payer_left", reason="payer_left")
-    yield made
+    return sample
 
 
-def _refunded(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """Parts and wholes that went back, several of one payment."""
+def _reversed_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield a payment that the bank reversed two days later."""
+    sample = maker.make_paid("reversed", maker.workday_instant(8, 30), "atom")
+    at = sample.at + timedelta(days=2)
+    sample.status, sample.sandbox_state = _PaymentState.REVERSED, "reversed"
+    sample.values |= maker.provider_columns(sample, "OTS0001", at)
+    sample.add_event(
+        PAYMENT_KIND, at, "worker", AuditAction.PAYMENT_REVERSED, by="payment", state="reversed", word="OTS0001"
+    )
+    maker.add_answer(sample, at, "OTS0001", "FAILED_DEFINITE payment_reversed")
+    yield sample
+
+
+def _payments_with_set_aside(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments beyond the limit of the account of their corporation; the excess is set aside until it is
+    refunded.
+    """
+    for turn in range(2):
+        sample = maker.make_paid("set_aside", maker.workday_instant(1, 5), "paypay", 66_000)
+        sample.corporation, sample.limit_minor, sample.set_aside_minor = maker.corporations[turn], 60_000, 6_000
+        observed = f"{sample.set_aside_minor} of {sample.amount_minor} {sample.currency}"
+        _with_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor}")
+        if turn:
+            maker.make_requested(
+                sample, sample.set_aside_minor, sample.at + timedelta(hours=3), "op-a"
+            ).from_set_aside = True
+        yield sample
+
+
+def _payments_with_request(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments with a refund that waits for approval: of the operator, of the approver, and one that needs two
+    checkers.
+    """
+    for turn, who in enumerate(("op-a", "op-a", "op-a", "lead-b", "op-a")):
+        two_checkers = turn == 4
+        sample = maker.make_paid(
+            "refund_asked", maker.workday_instant(2, 40), PROVIDER_NAMES[turn % 2], 880_000 if two_checkers else None
+        )
+        refund = maker.make_requested(
+            sample, 660_000 if two_checkers else sample.amount_minor // 2, maker.instant_ago(30, 2_000), who
+        )
+        refund.values = (
+            {"checkers_needed": 2, "sends_after": refund.at + timedelta(minutes=15)} if two_checkers else {}
+        )
+        yield sample
+
+
+def _payments_with_decision(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments with a refund that is approved and cooling off, rejected, withdrawn, or expired."""
+    sample = maker.make_paid("refund_approved", maker.workday_instant(3, 20), "paypay", 330_000)
+    refund = maker.make_approved(sample, 220_000, maker.instant_ago(10, 11))
+    refund.values = {
+        "sends_after": refund.at + timedelta(minutes=15),
+        **scheduled_columns(WorkReason.COOLING_OFF, maker.now),
+    }
+    refund.values["work_at"] = refund.values["sends_after"]
+    yield sample
+    for turn, status in enumerate((_RefundState.REJECTED, _RefundState.WITHDRAWN, _RefundState.EXPIRED)):
+        sample = maker.make_paid(f"refund_{status}", maker.workday_instant(8, 60), PROVIDER_NAMES[turn % 2])
+        refund = maker.make_requested(sample, sample.amount_minor, sample.at + timedelta(hours=20), "op-a")
+        who = {_RefundState.REJECTED: "lead-b", _RefundState.WITHDRAWN: "op-a", _RefundState.EXPIRED: "worker"}[
+            status
+        ]
+        refund.status = status
+        if status is _RefundState.REJECTED:
+            refund.values = {"declined_because": "注文どおり納品済みです (delivered as ordered)"}
+        decided_at = refund.at + timedelta(hours=72 if status is _RefundState.EXPIRED else 2)
+        refund.events.append(
+            SampleEvent(
+                decided_at,
+                who,
+                AuditAction(f"refund.{status}"),
+                {"minor": refund.amount_minor, "currency": sample.currency},
+            )
+        )
+        yield sample
+
+
+def _payments_with_sent_refund(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments with a refund that is accepted, has an unknown outcome (executed at the provider or not), or
+    failed.
+    """
+    for provider in PROVIDER_NAMES:
+        sample = maker.make_paid("refund_sent", maker.workday_instant(2, 30), provider)
+        refund = maker.make_accepted(sample, sample.amount_minor // 2, maker.instant_ago(20, 60))
+        refund.values |= scheduled_columns(WorkReason.POLL, maker.now + timedelta(minutes=3))
+        yield sample
+    for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
+        sample = maker.make_paid("refund_unknown", maker.workday_instant(2, 30), provider)
+        refund = maker.make_sent(
+            sample,
+            sample.amount_minor,
+            maker.instant_ago(40, 900),
+            _RefundState.SUBMITTING,
+            ("unknown", "UNKNOWN", "read_timeout"),
+        )
+        refund.sandbox_state = "completed" if turn % 2 else None
+        at = refund.values["last_sent_at"] + timedelta(seconds=31)
+        refund.values |= {"certainty": "unknown", "error_code": "read_timeout"}
+        refund.values |= (
+            scheduled_columns(WorkReason.UNKNOWN, maker.now + timedelta(minutes=4), 2)
+            if turn < 3
+            else review_columns(WorkReason.PROBES_ENDED)
+        )
+        maker.add_refund_outcome(
+            sample, refund, at, AuditAction.REFUND_UNKNOWN, "UNKNOWN read_timeout", reason="read_timeout"
+        )
+        yield sample
+    sample = maker.make_paid("refund_failed", maker.workday_instant(5, 50), "paypay")
+    refund = maker.make_sent(
+        sample,
+        sample.amount_minor,
+        sample.at + timedelta(days=1),
+        _RefundState.FAILED,
+        ("failed", "FAILED_DEFINITE", "payer_left"),
+    )
+    refund.values |= {"error_code": "payer_left"}
+    at = refund.values["last_sent_at"] + ONE_SECOND
+    maker.add_refund_outcome(
+        sample, refund, at, AuditAction.REFUND_FAILED, "HTTP 400 FAILED_DEFINITE payer_left", reason="payer_left"
+    )
+    yield sample
+
+
+def _refunded_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments with completed refunds: one of the whole amount, or two of a part."""
     for turn in range(10):
-        made = maker.paid("refunded", maker.workday(6, 120), PROVIDERS[turn % 2])
-        whole = turn % 2 == 0
-        parts = (made.minor,) if whole else (made.minor // 4, made.minor // 5)
+        sample = maker.make_paid("refunded", maker.workday_instant(6, 120), PROVIDER_NAMES[turn % 2])
+        is_full_refund = turn % 2 == 0
+        parts = (sample.amount_minor,) if is_full_refund else (sample.amount_minor // 4, sample.amount_minor // 5)
         for n, minor in enumerate(parts):
-            maker.completed(made, minor, made.at + timedelta(days=1 + 2 * n))
-        if whole:
-            made.order_status = _O.REFUNDED
-            ended = made.refunds[-1].events[-1].at
-            made.tell(ORDER, ended + SECOND, "worker", "order.refunded", payment=None)
-        yield made
+            maker.make_completed(sample, minor, sample.at + timedelta(days=1 + 2 * n))
+        if is_full_refund:
+            sample.order_status = _OrderState.REFUNDED
+            ended_at = sample.refunds[-1].events[-1].at
+            sample.add_event(ORDER_KIND, ended_at + ONE_SECOND, "worker", AuditAction.ORDER_REFUNDED, payment=None)
+        yield sample
 
 
-def _fresh(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """Paid by way of a bank that may still take it back for two days."""
+def _fresh_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments of the last day, which the bank may still reverse."""
     for _ in range(4):
-        yield maker.paid("may_be_reversed", maker.ago(60, 1_400), "atom")
+        yield maker.make_paid("may_be_reversed", maker.instant_ago(60, 1_400), "atom")
 
 
-def _reconciled(maker: MoneyMaker) -> Iterator[PaymentSample]:
-    """Two days for a reconciliation: most agree, one is ours alone, of one they tell another sum."""
-    for back in (2, 1):
+def _reconciled_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
+    """Yield payments of two days to reconcile: most agree, one is unknown to the provider, one has another amount
+    there.
+    """
+    for days_back in (2, 1):
         for turn, kind in enumerate(("reconciled", "reconciled", "other_sum", "only_ours", "reconciled")):
-            made = maker.paid(kind, maker.of_day(back, 10 + turn), "paypay")
+            sample = maker.make_paid(kind, maker.instant_of_day(days_back, 10 + turn), "paypay")
             if kind == "only_ours":
-                made.there = None
+                sample.sandbox_state = None
             elif kind == "other_sum":
-                made.there_minor = made.minor + 1_100
-            yield made
+                sample.sandbox_minor = sample.amount_minor + 1_100
+            yield sample
 
 
-def complete(maker: MoneyMaker) -> PaymentSample:
-    """Nothing to see: paid, and by now delivered."""
-    made = maker.paid("complete", maker.workday(3, 300))
-    made.order_status = maker.random.choice((_O.PAID, _O.SHIPPED, _O.DELIVERED))
-    return made
+def complete_payment(maker: PaymentSampleMaker) -> PaymentSample:
+    """Return a payment whose order is paid, shipped or delivered."""
+    sample = maker.make_paid("complete", maker.workday_instant(3, 300))
+    sample.order_status = maker.random.choice((_OrderState.PAID, _OrderState.SHIPPED, _OrderState.DELIVERED))
+    return sample
 
 
-RECIPES: tuple[Callable[[MoneyMaker], Iterator[PaymentSample]], ...] = (
-    _waiting, _unknown, _unpaid, _disagreeing, _reversed, _set_aside, _asked, _decided, _sent, _refunded, _fresh,
-    _reconciled,
+RECIPES: tuple[Callable[[PaymentSampleMaker], Iterator[PaymentSample]], ...] = (
+    _waiting_payments, _unknown_payments, _unpaid_payments, _disagreeing_payments, _reversed_payments,
+    _payments_with_set_aside, _payments_with_request, _payments_with_decision, _payments_with_sent_refund,
+    _refunded_payments, _fresh_payments,
+    _reconciled_payments,
 )  # fmt: skip

@@ -1,285 +1,250 @@
-"""Puts invented orders, payments and refunds into a database by the steps that services take, traces included."""
+"""Writes sample orders, payments and refunds to a database in the same steps as the services, with their audit
+entries.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import timedelta
 from itertools import pairwise
-from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection
 
-from console.domain import states
-from console.domain.order_records import Payment, SetAsideState
-from console.domain.payment_records import PaymentState, RefundState
-from console.domain.saga_steps import DONE
-from console.domain.states import ENDED_REFUND
-from console.domain.worker_records import SagaState
-from console.services import timed_out
-from console.services.desk import Desk
-from console.services.samples.maker import Answer, Event, Journal
-from console.services.samples.money_maker import ORDER, PAYMENT, REFUND, PaymentSample, RefundSample
-from console.store import accounts, boot_clock, orders, payments, refunds, sagas, schema, set_asides
-from console.store.engine import Transaction
-from console.store.leases import naive
-from console.store.orders import NewOrder
-from console.store.payments import NewPayment
-from console.store.refunds import NewRefund
+from console.demo.samples import record_rows as rows
+from console.demo.samples.credit_check_factory import SampleEvent
+from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, REFUND_KIND, PaymentSample, RefundSample
+from console.demo.samples.record_rows import ColumnValues
+from console.domain.payments.records import Payment, SetAsideState
+from console.domain.payments.states import PaymentState, RefundState, payment_path
+from console.domain.tasks.saga_progress import DONE_FACT
+from console.domain.tasks.states import SagaState
+from console.domain.transitions.tables import ENDED_REFUND_STATES
+from console.services.payments import timeout_start as timed_out
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.payments import account_limits as accounts
+from console.store.payments import orders, payments, set_asides
+from console.store.payments.orders import NewOrder
+from console.store.payments.payments import NewPayment
+from console.store.refunds import refunds
+from console.store.refunds.refunds import NewRefund
+from console.store.schema import core as schema
+from console.store.tasks import sagas
 
-Row = dict[str, Any]
-_DECISION = timedelta(hours=72)
-_P, _R = PaymentState, RefundState
-_ASKED_WITH = ("checkers_needed", "sends_after")
-_SENT_WITH = ("first_sent_at", "last_sent_at", "sent_count")
-
-
-def add(desk: Desk, tx: Transaction, samples: Sequence[PaymentSample]) -> None:
-    """Write everything about these payments; each gets its id, and so do its order and refunds."""
-    for made in samples:
-        _add_order(tx.conn, made)
-        _add_payment(tx.conn, made)
-        for one in made.refunds:
-            _add_refund(tx.conn, made, one)
-    sent = [(made, one) for made in samples for one in made.refunds if one.journal]
-    _insert(tx, schema.operations, [_begin(desk, made) for made in samples])
-    _insert(tx, schema.operations, [_submit(desk, made, one) for made, one in sent])
-    _insert(tx, schema.evidence, [row for made in samples for row in _evidence(made)])
-    _insert(tx, schema.alerts, [_case(made) for made in samples if made.case])
+_DECISION_PERIOD = timedelta(hours=72)
+_PaymentState, _RefundState = PaymentState, RefundState
+_REQUEST_COLUMNS = ("checkers_needed", "sends_after")
+_SENT_COLUMNS = ("first_sent_at", "last_sent_at", "sent_count")
 
 
-def trail(samples: Sequence[PaymentSample]) -> Iterator[tuple[Event, str, int]]:
-    """What happened, with the kind and id of the record that it happened to."""
-    for made in samples:
-        ids = {ORDER: made.order_id or 0, PAYMENT: made.id}
-        for kind, event in made.tells:
-            yield _pointed(event, made.id), kind, ids[kind]
-        for one in made.refunds:
-            for event in one.events:
-                yield _pointed(event, made.id), REFUND, one.id
+def write_samples(context: ServiceContext, tx: Transaction, samples: Sequence[PaymentSample]) -> None:
+    """Write the payments with their orders, refunds, operations, evidence and cases. Set the ids of payments, orders
+    and refunds in the samples.
+    """
+    for sample in samples:
+        _add_order(tx.conn, sample)
+        _add_payment(tx.conn, sample)
+        for refund in sample.refunds:
+            _add_refund(tx.conn, sample, refund)
+    sent_refunds = [(sample, refund) for sample in samples for refund in sample.refunds if refund.journal]
+    rows.insert_rows(tx, schema.operations, [_payment_operation_row(context, sample) for sample in samples])
+    rows.insert_rows(
+        tx, schema.operations, [_refund_operation_row(context, sample, refund) for sample, refund in sent_refunds]
+    )
+    rows.insert_rows(tx, schema.evidence, [row for sample in samples for row in _evidence_rows(sample)])
+    rows.insert_rows(tx, schema.alerts, [_case_row(sample) for sample in samples if sample.case])
 
 
-def _pointed(event: Event, payment_id: int) -> Event:
-    """Facts that name the payment get its id, which is known only now."""
-    if PAYMENT in event.detail:
-        event.detail[PAYMENT] = payment_id
+def audit_events(samples: Sequence[PaymentSample]) -> Iterator[tuple[SampleEvent, str, int]]:
+    """Yield each event with the kind and the id of its record."""
+    for sample in samples:
+        ids = {ORDER_KIND: sample.order_id or 0, PAYMENT_KIND: sample.id}
+        for kind, event in sample.events:
+            yield _with_payment_id(event, sample.id), kind, ids[kind]
+        for refund in sample.refunds:
+            for event in refund.events:
+                yield _with_payment_id(event, sample.id), REFUND_KIND, refund.id
+
+
+def _with_payment_id(event: SampleEvent, payment_id: int) -> SampleEvent:
+    """Write the id of the payment into the facts of an event that name it, and return the event. The id is unknown
+    before the row is written.
+    """
+    if PAYMENT_KIND in event.detail:
+        event.detail[PAYMENT_KIND] = payment_id
     return event
 
 
-def _insert(tx: Transaction, table: Table, rows: list[Row]) -> None:
-    if rows:
-        tx.conn.execute(insert(table), rows)
+# -- step by step
 
 
-# ---- step by step
-
-
-def _add_order(conn: Connection, made: PaymentSample) -> None:
-    """As the shop writes it."""
-    if made.order_status is None:
+def _add_order(conn: Connection, sample: PaymentSample) -> None:
+    """Insert the order in the way in which the shop writes it."""
+    if sample.order_status is None:
         return
-    total = made.order_values.get("total_amount", made.minor)
-    new = NewOrder(
-        made.order_no, total, made.currency, made.corporation, made.payer, made.provider, made.order_status
-    )  # fmt: skip
-    made.order_id = orders.insert(conn, new, made.at)
-    work = {name: value for name, value in made.order_values.items() if name.startswith("work_")}
-    order = orders.find(conn, made.order_id)
+    total = sample.order_values.get("total_amount", sample.amount_minor)
+    new_order = NewOrder(
+        sample.order_no,
+        total,
+        sample.currency,
+        sample.corporation,
+        sample.payer,
+        sample.provider,
+        sample.order_status,
+    )
+    sample.order_id = orders.insert_order(conn, new_order, sample.at)
+    work = {name: value for name, value in sample.order_values.items() if name.startswith("work_")}
+    order = orders.find(conn, sample.order_id)
     if work and order is not None:
-        orders.change(conn, order, made.latest, **work)
+        orders.change_order(conn, order, sample.latest_event_at, **work)
 
 
-def _add_payment(conn: Connection, made: PaymentSample) -> None:
-    """Begun, brought to its state, its money booked; what was taken back afterwards comes last."""
-    new = NewPayment(
-        made.provider, made.reference, made.currency, made.minor, made.order_id, made.corporation,
-        begun_at=made.at, expires_at=made.values.get("payment_expires_at"), operation_id=made.operation_id,
+def _add_payment(conn: Connection, sample: PaymentSample) -> None:
+    """Insert a payment, move it to its state and book its amount; a reversal is the last step."""
+    new_payment = NewPayment(
+        sample.provider, sample.reference, sample.currency, sample.amount_minor, sample.order_id, sample.corporation,
+        begun_at=sample.at, expires_at=sample.values.get("payment_expires_at"), operation_id=sample.operation_id,
     )  # fmt: skip
-    made.id = payments.insert(conn, new, made.at)
-    values = {"payer_ref": made.payer, **made.values}
-    if made.theirs:
-        values["provider_payment_id"] = made.theirs
-    first = _P.COMPLETED if made.status is _P.REVERSED else made.status
-    path = states.payment_path(_P.INITIALIZING, first)
-    payments.follow(conn, _payment(conn, made), path, made.latest, **values)
-    if made.captured:
-        payments.capture(conn, made.id, made.captured, made.latest)
-        _book(conn, made)
-    if made.status is _P.REVERSED:
-        payments.follow(conn, _payment(conn, made), (_P.REVERSED,), made.latest)
-    if made.status is _P.EXPIRED:
-        _end_in_steps(conn, made)
+    sample.id = payments.insert_payment(conn, new_payment, sample.at)
+    values = {"payer_ref": sample.payer, **sample.values}
+    if sample.provider_payment_id:
+        values["provider_payment_id"] = sample.provider_payment_id
+    first_state = _PaymentState.COMPLETED if sample.status is _PaymentState.REVERSED else sample.status
+    path = payment_path(_PaymentState.INITIALIZING, first_state)
+    payments.follow_path(conn, _read_payment(conn, sample), path, sample.latest_event_at, **values)
+    if sample.captured_minor:
+        payments.capture_amount(conn, sample.id, sample.captured_minor, sample.latest_event_at)
+        _book_on_account(conn, sample)
+    if sample.status is _PaymentState.REVERSED:
+        payments.follow_path(conn, _read_payment(conn, sample), (_PaymentState.REVERSED,), sample.latest_event_at)
+    if sample.status is _PaymentState.EXPIRED:
+        _write_saga(conn, sample)
 
 
-def _end_in_steps(conn: Connection, made: PaymentSample) -> None:
-    """What followed when its time had passed, all of it."""
-    at, done = made.latest, dict[str, str]()
-    saga = sagas.start(conn, timed_out.KIND, payments.KIND, made.id, timed_out.ASK, {}, at)
-    for step, following in pairwise(timed_out.STEPS):
+def _write_saga(conn: Connection, sample: PaymentSample) -> None:
+    """Write the completed saga that follows an expired payment."""
+    at, step_times = sample.latest_event_at, dict[str, str]()
+    saga = sagas.start_saga(conn, timed_out.KIND, payments.KIND, sample.id, timed_out.ASK, {}, at)
+    for step, next_step in pairwise(timed_out.STEPS):
         if saga is not None:
-            done[step] = at.isoformat()
-            told = {timed_out.CANCELLED: made.order_id} if step == timed_out.CANCEL else {}
-            saga = sagas.advance(conn, saga, at, following, {DONE: dict(done), **told})
+            step_times[step] = at.isoformat()
+            facts = {timed_out.CANCELLED: sample.order_id} if step == timed_out.CANCEL else {}
+            saga = sagas.advance_saga(conn, saga, at, next_step, {DONE_FACT: dict(step_times), **facts})
     if saga is not None:
-        sagas.end(conn, saga, at, SagaState.DONE)
+        sagas.end_saga(conn, saga, at, SagaState.DONE)
 
 
-def _payment(conn: Connection, made: PaymentSample) -> Payment:
-    found = payments.find(conn, made.id)
-    if found is None:
-        raise LookupError(made.reference)
-    return found
+def _read_payment(conn: Connection, sample: PaymentSample) -> Payment:
+    payment = payments.find(conn, sample.id)
+    if payment is None:
+        raise LookupError(sample.reference)
+    return payment
 
 
-def _book(conn: Connection, made: PaymentSample) -> None:
-    """What its company's account has no room for is set aside."""
-    if not made.limit:
+def _book_on_account(conn: Connection, sample: PaymentSample) -> None:
+    """Set aside the amount that exceeds the limit of the company's account."""
+    if not sample.limit_minor:
         return
-    accounts.open_account(conn, made.corporation, made.currency, made.limit)
-    account = accounts.of(conn, made.corporation, made.currency)
+    accounts.open_account(conn, sample.corporation, sample.currency, sample.limit_minor)
+    account = accounts.find_by_corporation(conn, sample.corporation, sample.currency)
     if account is not None:
-        excess = made.captured - accounts.book(conn, account, made.captured)
-        payments.set_aside(conn, made.id, excess, made.latest)
-        made.set_aside_id = set_asides.insert(conn, _payment(conn, made), account.id, excess, made.latest)
+        excess = sample.captured_minor - accounts.book_amount(conn, account, sample.captured_minor)
+        payments.set_amount_aside(conn, sample.id, excess, sample.latest_event_at)
+        sample.set_aside_id = set_asides.insert_set_aside(
+            conn, _read_payment(conn, sample), account.id, excess, sample.latest_event_at
+        )
 
 
-def _add_refund(conn: Connection, made: PaymentSample, one: RefundSample) -> None:
-    """Asked for, decided, sent, ended: as far as it got."""
-    payments.reserve(conn, made.id, one.minor, one.at, from_set_aside=one.from_set_aside)
-    asked = {name: one.values[name] for name in _ASKED_WITH if name in one.values}
-    new = NewRefund(
-        made.id, made.order_id, one.minor, made.currency, one.maker, one.reason, _saw(made, one), "[]",
-        decide_by=one.at + _DECISION, set_aside_id=made.set_aside_id if one.from_set_aside else None,
-        **{"checkers_needed": 1, **asked},
+def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
+    """Insert a refund, and move it through request, decision and sending up to its state."""
+    payments.reserve_amount(conn, sample.id, refund.amount_minor, refund.at, from_set_aside=refund.from_set_aside)
+    request_columns = {name: refund.values[name] for name in _REQUEST_COLUMNS if name in refund.values}
+    new_refund = NewRefund(
+        sample.id, sample.order_id, refund.amount_minor, sample.currency, refund.maker, refund.reason,
+        _seen_payment_json(sample, refund), "[]",
+        decide_by=refund.at + _DECISION_PERIOD, set_aside_id=sample.set_aside_id if refund.from_set_aside else None,
+        **{"checkers_needed": 1, **request_columns},
     )  # fmt: skip
-    one.id = refunds.insert(conn, new, one.at)
-    aside = set_asides.find(conn, made.set_aside_id or 0) if one.from_set_aside else None
-    if aside is not None:
-        set_asides.change(conn, aside, one.at, SetAsideState.REFUNDING, one.id)
-    for person in one.checkers:
-        refunds.vote(conn, one.id, person, one.at)
-    _decide(conn, made, one)
+    refund.id = refunds.insert_refund(conn, new_refund, refund.at)
+    set_aside = set_asides.find(conn, sample.set_aside_id or 0) if refund.from_set_aside else None
+    if set_aside is not None:
+        set_asides.change_set_aside(conn, set_aside, refund.at, SetAsideState.REFUNDING, refund.id)
+    for person in refund.checkers:
+        refunds.insert_vote(conn, refund.id, person, refund.at)
+    _apply_decision(conn, sample, refund)
 
 
-def _decide(conn: Connection, made: PaymentSample, one: RefundSample) -> None:
-    rest = {name: value for name, value in one.values.items() if name not in _ASKED_WITH}
-    if one.checkers:
-        _step(conn, one, {"status": _R.APPROVED})
-    if one.key:
-        sent = {name: rest.pop(name) for name in _SENT_WITH}
-        key = {"provider_refund_key": one.key, "operation_id": one.operation_id}
-        _step(conn, one, {"status": _R.SUBMITTING, **sent, **key})
-    if one.status not in (_R.REQUESTED, _R.APPROVED, _R.SUBMITTING):
-        rest |= {"status": one.status, "refund_txn_id": one.number}
-    if rest:
-        _step(conn, one, rest)
-    latest = one.events[-1].at
-    if one.status is _R.COMPLETED:
-        payments.settle_refund(conn, made.id, one.minor, latest)
-    elif one.status in ENDED_REFUND:
-        payments.release(conn, made.id, one.minor, latest)
+def _apply_decision(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
+    other_values = {name: value for name, value in refund.values.items() if name not in _REQUEST_COLUMNS}
+    if refund.checkers:
+        _change_refund(conn, refund, {"status": _RefundState.APPROVED})
+    if refund.key:
+        sent_columns = {name: other_values.pop(name) for name in _SENT_COLUMNS}
+        key_columns = {"provider_refund_key": refund.key, "operation_id": refund.operation_id}
+        _change_refund(conn, refund, {"status": _RefundState.SUBMITTING, **sent_columns, **key_columns})
+    if refund.status not in (_RefundState.REQUESTED, _RefundState.APPROVED, _RefundState.SUBMITTING):
+        other_values |= {"status": refund.status, "refund_txn_id": refund.number}
+    if other_values:
+        _change_refund(conn, refund, other_values)
+    latest_event_at = refund.events[-1].at
+    if refund.status is _RefundState.COMPLETED:
+        payments.settle_refund(conn, sample.id, refund.amount_minor, latest_event_at)
+    elif refund.status in ENDED_REFUND_STATES:
+        payments.release_amount(conn, sample.id, refund.amount_minor, latest_event_at)
 
 
-def _step(conn: Connection, one: RefundSample, values: Row) -> None:
-    record = refunds.find(conn, one.id)
+def _change_refund(conn: Connection, refund: RefundSample, values: ColumnValues) -> None:
+    record = refunds.find(conn, refund.id)
     if record is not None:
-        refunds.change(conn, record, one.events[-1].at, **values)
+        refunds.change_refund(conn, record, refund.events[-1].at, **values)
 
 
-def _saw(made: PaymentSample, asked: RefundSample) -> str:
-    """The payment as the maker saw it."""
-    seen = {
-        "state": made.status.value,
-        "provider_state": made.values.get("provider_state"),
-        "captured_minor": made.captured,
-        "refunded_minor": sum(one.minor for one in _before(made, asked) if one.status is _R.COMPLETED),
-        "set_aside_minor": made.aside,
-        "payer": made.payer,
-        "order_state": made.order_status.value if made.order_status else None,
-        "order_total_minor": made.order_values.get("total_amount", made.minor),
-        "version": len(made.tells) + 1,
+def _seen_payment_json(sample: PaymentSample, refund: RefundSample) -> str:
+    """Return, as JSON, the payment that the maker of the refund saw."""
+    view = {
+        "state": sample.status.value,
+        "provider_state": sample.values.get("provider_state"),
+        "captured_minor": sample.captured_minor,
+        "refunded_minor": sum(
+            earlier.amount_minor
+            for earlier in _earlier_refunds(sample, refund)
+            if earlier.status is _RefundState.COMPLETED
+        ),
+        "set_aside_minor": sample.set_aside_minor,
+        "payer": sample.payer,
+        "order_state": sample.order_status.value if sample.order_status else None,
+        "order_total_minor": sample.order_values.get("total_amount", sample.amount_minor),
+        "version": len(sample.events) + 1,
     }
-    return json.dumps(seen, ensure_ascii=False, sort_keys=True)
+    return json.dumps(view, ensure_ascii=False, sort_keys=True)
 
 
-def _before(made: PaymentSample, asked: RefundSample) -> list[RefundSample]:
-    """The refunds that were there when this one was asked for."""
-    return [one for one in made.refunds if one.at < asked.at]
+def _earlier_refunds(sample: PaymentSample, refund: RefundSample) -> list[RefundSample]:
+    """Return the refunds that existed when this one was requested."""
+    return [earlier for earlier in sample.refunds if earlier.at < refund.at]
 
 
-# ---- the journal, evidence, cases
+# -- journal, evidence, cases
 
 
-def _begin(desk: Desk, made: PaymentSample) -> Row:
-    subject = (PAYMENT, made.id)
-    return _operation(desk, made.operation_id, "payment.start", subject, made.corporation, made.at, made.journal)
+def _payment_operation_row(context: ServiceContext, sample: PaymentSample) -> ColumnValues:
+    subject = (PAYMENT_KIND, sample.id)
+    return rows.operation_row(context, subject, sample.operation_id, sample.corporation, sample.at, sample.journal)
 
 
-def _submit(desk: Desk, made: PaymentSample, one: RefundSample) -> Row:
-    journal = one.journal or ("done", None, None)
-    sent_at = one.values["last_sent_at"]
-    return _operation(
-        desk, one.operation_id, "refund.submit", (REFUND, one.id), made.corporation, sent_at, journal
-    ) | {"operator": "lead-b"}  # fmt: skip
+def _refund_operation_row(context: ServiceContext, sample: PaymentSample, refund: RefundSample) -> ColumnValues:
+    journal = refund.journal or ("done", None, None)
+    subject, sent_at = (REFUND_KIND, refund.id), refund.values["last_sent_at"]
+    return rows.operation_row(context, subject, refund.operation_id, sample.corporation, sent_at, journal, "lead-b")
 
 
-def _operation(
-    desk: Desk, operation_id: str, action: str, subject: tuple[str, int], number: str, at: datetime, journal: Journal
-) -> Row:  # fmt: skip
-    state, outcome, reason = journal
-    ended = at + timedelta(seconds=2) if state in ("done", "failed") else None
-    return {
-        "id": operation_id,
-        "action": action,
-        "subject_kind": subject[0],
-        "subject_id": subject[1],
-        "corporation_number": number,
-        "state": state,
-        "idempotency_key": f"sample:{operation_id}",
-        "fingerprint": operation_id.replace("-", ""),
-        "operator": "worker",
-        "desk": desk.spool.desk_id,
-        "host": desk.host,
-        "process": 0,
-        "session": desk.session,
-        "started_at": naive(at),
-        "ended_at": naive(ended) if ended else None,
-        "outcome_class": outcome,
-        "outcome_reason": reason,
-        "lease_clock": boot_clock.boot_id(),
-        "lease_expires": 0,
-    }
+def _evidence_rows(sample: PaymentSample) -> Iterator[ColumnValues]:
+    for answer in sample.answers:
+        yield rows.answer_row(answer, (PAYMENT_KIND, sample.id), sample.operation_id)
+    for refund in sample.refunds:
+        for answer in refund.answers:
+            yield rows.answer_row(answer, (REFUND_KIND, refund.id), refund.operation_id)
 
 
-def _evidence(made: PaymentSample) -> Iterator[Row]:
-    for answer in made.answers:
-        yield answer_row(answer, PAYMENT, made.id, made.operation_id)
-    for one in made.refunds:
-        for answer in one.answers:
-            yield answer_row(answer, REFUND, one.id, one.operation_id)
-
-
-def answer_row(answer: Answer, kind: str, record_id: int, operation_id: str) -> Row:
-    """An answer as evidence of a record, of any kind."""
-    return {
-        "subject_kind": kind,
-        "subject_id": record_id,
-        "operation_id": operation_id or None,
-        "at": naive(answer.at),
-        "source": answer.source,
-        "who": answer.who,
-        "sha256": sha256(answer.body.encode()).hexdigest(),
-        "summary": answer.summary,
-        "body": answer.body,
-    }
-
-
-def _case(made: PaymentSample) -> Row:
-    rule, observed, expected = made.case or ("", "", "")
-    return {
-        "rule_id": rule,
-        "subject_kind": PAYMENT,
-        "subject_id": made.id,
-        "observed": observed,
-        "expected": expected,
-        "detected_at": naive(made.latest),
-    }
+def _case_row(sample: PaymentSample) -> ColumnValues:
+    rule, observed, expected = sample.case or ("", "", "")
+    return rows.case_row((PAYMENT_KIND, sample.id), rule, observed, expected, sample.latest_event_at)

@@ -1,19 +1,21 @@
-"""What is told to other programs: events as they are sent, and what sends them. No I/O."""
+"""Alert events for other programs: their form, and the interface of the sender. No I/O."""
 
 import json
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
-from uuid import UUID, uuid5
+from uuid import NAMESPACE_OID, uuid5
 
-from console.domain.dates import instant_text
-from console.domain.worker_records import ALERT_TOPIC, Alert
+from console.domain.calendar_days import instant_text
+from console.domain.tasks.records import ALERT_TOPIC, Alert
 
-What = Literal["AlertRaised", "AlertResolved"]
+EventName = Literal["AlertRaised", "AlertResolved"]
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One event. Those of a `key` are sent in their order; `event_id` stays the same however often it is sent."""
+class AlertMessage:
+    """One event. Events with the same `key` are sent in their order. A repetition of an event has the same
+    `event_id`.
+    """
 
     topic: str
     event_id: str
@@ -22,20 +24,27 @@ class Message:
 
 
 class Publisher(Protocol):
-    """Sends events, each at least once."""
+    """Interface that sends events. An event may arrive more than once."""
 
-    def publish(self, message: Message) -> str | None:
-        """None when it was taken, else the code of why not. Raises ConsoleError bad_profile for what is missing."""
+    def publish(self, message: AlertMessage) -> str | None:
+        """Send one event. Return None if it was accepted, otherwise an error code. Raises ConsoleError bad_profile
+        for missing settings.
+        """
         ...
 
     def close(self) -> None: ...
 
 
-def alert_message(what: What, alert: Alert, database_id: str) -> Message:
-    """What is told of an alert when it is raised, and when it is resolved."""
-    event_id = str(uuid5(UUID(database_id), f"alert {alert.id} {what}"))
-    told: dict[str, object] = {
-        "event": what,
+def alert_message(event_name: EventName, alert: Alert, database_id: str) -> AlertMessage:
+    """Return the event about an alert that was raised or resolved.
+
+    The event's id is derived from the alert's id and time. The alert's id alone isn't unique: a database that was
+    restored from a backup uses the same ids again, and a receiver would drop the next alert as a repetition.
+    """
+    name = f"{database_id} alert {alert.id} {alert.detected_at.isoformat()} {event_name}"
+    event_id = str(uuid5(NAMESPACE_OID, name))
+    body: dict[str, object] = {
+        "event": event_name,
         "event_id": event_id,
         "alert_id": alert.id,
         "order_no": alert.order_no,
@@ -45,6 +54,6 @@ def alert_message(what: What, alert: Alert, database_id: str) -> Message:
         "detected_at": instant_text(alert.detected_at),
     }
     if alert.resolved_at is not None:
-        told["resolved_at"] = instant_text(alert.resolved_at)
+        body["resolved_at"] = instant_text(alert.resolved_at)
     key = alert.order_no or f"{alert.subject_kind}-{alert.subject_id}"
-    return Message(ALERT_TOPIC, event_id, key, json.dumps(told, ensure_ascii=False))
+    return AlertMessage(ALERT_TOPIC, event_id, key, json.dumps(body, ensure_ascii=False))

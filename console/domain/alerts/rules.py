@@ -1,12 +1,12 @@
-"""The rules between an order and its payments: what doesn't fit, what was expected, and the one action for it.
+"""Rules that an order and its payments must fulfil, and for each the action that removes a violation.
 
-A  paid at the provider, and the order still pending after a grace: move the order.
-B  the order is paid, and no payment of it succeeded: ask about the payment.
-C  paid after it had expired or failed, or after the order was cancelled, and the money is still here: refund it, or
-   decide how else it is made good.
+- A: paid at the provider, but the order is still pending after a grace period: move the order.
+- B: the order is paid, but none of its payments succeeded: probe the payment.
+- C: paid after it had expired or failed, or after the order was cancelled, and not yet refunded: refund it, or decide
+  on another compensation.
 
-An order breaks one rule at a time. One without any payment here was paid in another way, or before there was a
-console: reconciliation finds what is missing.
+At most one broken rule is reported for an order. An order without a payment in this database breaks none: it was
+paid in another way, or before the console was used. Reconciliation finds missing payments.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,38 +14,40 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.domain.clock import TimeScale
-from console.domain.order_records import Order, OrderState, Payment
-from console.domain.payment_states import PaymentState
-from console.domain.truth import PAID
-from console.domain.worker_records import Rule
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.states import PaymentState
+from console.domain.tasks.records import Rule
 
-GRACES: Mapping[Rule, timedelta] = {
+GRACE_PERIODS: Mapping[Rule, timedelta] = {
     Rule.PAID_UNNOTICED: timedelta(minutes=5),
     Rule.PAID_WITHOUT_PAYMENT: timedelta(minutes=5),
-    Rule.PAID_TOO_LATE: timedelta(0),  # nothing puts that right by itself
+    Rule.PAID_TOO_LATE: timedelta(0),  # nothing corrects that automatically
 }
-"""How long it may be so before it is told: orders follow their payments by themselves within this time."""
-LONGEST_GRACE = max(GRACES.values())
+"""Grace period of each rule, before an alert is raised; the program normally moves the order within it."""
+LONGEST_GRACE_PERIOD = max(GRACE_PERIODS.values())
 
-ACTIONS: Mapping[Rule, str] = {
+ACTION_OF_RULE: Mapping[Rule, str] = {
     Rule.PAID_UNNOTICED: "move_order",
     Rule.PAID_WITHOUT_PAYMENT: "ask_payment",
     Rule.PAID_TOO_LATE: "refund",
 }
-"""The one action that settles it."""
+"""The action that removes the cause of an alert, by rule."""
 
 RULES = frozenset(rule.value for rule in Rule)
 _O, _P = OrderState, PaymentState
-PAID_FOR = frozenset({_O.PAID, _O.SHIPPED, _O.DELIVERED})
-"""Orders that say that they were paid."""
-_SENT = frozenset({_O.SHIPPED, _O.DELIVERED})
-_LONGEST = 255
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+PAID_ORDER_STATES = frozenset({_O.PAID, _O.SHIPPED, _O.DELIVERED})
+"""States of an order that the shop or the console has marked as paid."""
+_SHIPPED_STATES = frozenset({_O.SHIPPED, _O.DELIVERED})
+_LONGEST_TEXT_CHARACTERS = 255
+_EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule that an order breaks. `observed` and `expected` are made of codes; `payment_id`: where it is settled."""
+class BrokenRule:
+    """A rule that an order breaks. `observed` and `expected` are texts of codes; `payment_id` is the payment on which
+    the action removes the cause.
+    """
 
     rule: Rule
     payment_id: int
@@ -54,78 +56,105 @@ class Finding:
 
     @property
     def action(self) -> str:
-        return ACTIONS[self.rule]
+        """The action that removes the cause."""
+        return ACTION_OF_RULE[self.rule]
 
 
-def judge(
-    order: Order, payments: Sequence[Payment], now: datetime, scale: TimeScale, told: Collection[str] = ()
-) -> Finding | None:
-    """The rule that this order breaks with all its payments, if it has done so for longer than the rule's grace.
+def find_broken_rule(
+    order: Order, payments: Sequence[Payment], now: datetime, scale: TimeScale, open_rules: Collection[str] = ()
+) -> BrokenRule | None:
+    """Return the rule that an order and all its payments break since longer than the rule's grace period; None if
+    there is none.
 
-    `told`: rules of which there is an open alert; these wait for no grace again.
+    `open_rules` has the ids of the rules with an open alert about this order; they have no grace period any more.
     """
-    waited = _Waited(now, scale, told)
-    here = sorted((one for one in payments if one.state in PAID and _is_kept(one)), key=lambda one: one.id)
-    late = _too_late(order, here)
-    if late:
-        return Finding(Rule.PAID_TOO_LATE, late[-1].id, _observed(order, late), "refund|compensation")
-    if order.state is _O.PENDING and here and waited.enough(Rule.PAID_UNNOTICED, min(map(_known, here))):
-        return Finding(Rule.PAID_UNNOTICED, here[-1].id, _observed(order, here), f"order={_O.PAID}")
-    if _is_unpaid(order, payments) and waited.enough(Rule.PAID_WITHOUT_PAYMENT, _told_at(order)):
-        all_of_it = sorted(payments, key=lambda one: one.id)
-        return Finding(
-            Rule.PAID_WITHOUT_PAYMENT, all_of_it[-1].id, _observed(order, all_of_it), f"payment={_P.COMPLETED}"
+    grace = _GracePeriods(now, scale, open_rules)
+    paid = sorted(
+        (payment for payment in payments if payment.state in PAID_STATES and _has_unrefunded_money(payment)),
+        key=lambda payment: payment.id,
+    )
+    paid_too_late = _payments_paid_too_late(order, paid)
+    if paid_too_late:
+        return BrokenRule(
+            Rule.PAID_TOO_LATE, paid_too_late[-1].id, _observed_text(order, paid_too_late), "refund|compensation"
+        )
+    if (
+        order.state is _O.PENDING
+        and paid
+        and grace.has_passed(Rule.PAID_UNNOTICED, min(map(_payment_known_since, paid)))
+    ):
+        return BrokenRule(Rule.PAID_UNNOTICED, paid[-1].id, _observed_text(order, paid), f"order={_O.PAID}")
+    if _has_no_successful_payment(order, payments) and grace.has_passed(
+        Rule.PAID_WITHOUT_PAYMENT, _order_changed_at(order)
+    ):
+        by_id = sorted(payments, key=lambda payment: payment.id)
+        return BrokenRule(
+            Rule.PAID_WITHOUT_PAYMENT, by_id[-1].id, _observed_text(order, by_id), f"payment={_P.COMPLETED}"
         )
     return None
 
 
-def _is_unpaid(order: Order, payments: Sequence[Payment]) -> bool:
-    """The order says that it was paid, and none of its payments was."""
-    return order.state in PAID_FOR and bool(payments) and not any(one.state in PAID for one in payments)
+def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> bool:
+    """True if the order is marked as paid but none of its payments was."""
+    return (
+        order.state in PAID_ORDER_STATES
+        and bool(payments)
+        and not any(payment.state in PAID_STATES for payment in payments)
+    )
 
 
-def _told_at(order: Order) -> datetime:
-    return order.changed_at or order.created_at or _LONG_AGO
+def _order_changed_at(order: Order) -> datetime:
+    return order.changed_at or order.created_at or _EARLIEST_INSTANT
 
 
-def _too_late(order: Order, here: Sequence[Payment]) -> Sequence[Payment]:
-    """Payments whose money came when nobody waited for it any more. Goods that have left were paid by one of them."""
+def _payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Sequence[Payment]:
+    """Return the payments that were paid too late: after their own end, or after the order was cancelled. If the
+    goods were sent and there is only one payment, it is for these goods and isn't too late.
+    """
     if order.state is _O.CANCELLED:
-        return here
-    if order.state is _O.REFUNDED or (order.state in _SENT and len(here) == 1):
+        return paid
+    if order.state is _O.REFUNDED or (order.state in _SHIPPED_STATES and len(paid) < 2):
         return ()
-    return [one for one in here if one.late_after is not None]
+    return [payment for payment in paid if payment.late_after is not None]
 
 
-def _is_kept(payment: Payment) -> bool:
-    """Not all of it has gone back."""
+def _has_unrefunded_money(payment: Payment) -> bool:
+    """True unless the whole captured amount was refunded."""
     return payment.refunded_minor < max(payment.captured_minor, 1)
 
 
-def _known(payment: Payment) -> datetime:
-    """Since when we know that it was paid; of rows that somebody else wrote, since when it was."""
-    return payment.booked_at or payment.paid_at or payment.changed_at or _LONG_AGO
+def _payment_known_since(payment: Payment) -> datetime:
+    """Return the instant at which the console learned that the payment was paid; if that isn't stored, the time of
+    the payment.
+    """
+    return payment.booked_at or payment.paid_at or payment.changed_at or _EARLIEST_INSTANT
 
 
 @dataclass(frozen=True, slots=True)
-class _Waited:
-    """Whether a grace is over."""
+class _GracePeriods:
+    """The present time, the time scale and the rules with an open alert, by which a grace period is over or not."""
 
     now: datetime
     scale: TimeScale
-    told: Collection[str]
+    open_rules: Collection[str]
 
-    def enough(self, rule: Rule, since: datetime) -> bool:
-        """An instant that is still to come was written by a wrong clock or in another zone, and says nothing."""
-        return rule in self.told or since > self.now or self.now - since >= self.scale.delta(GRACES[rule])
+    def has_passed(self, rule: Rule, since: datetime) -> bool:
+        """True if the rule's grace period, counted from `since`, is over. If `since` is in the future because of a
+        wrong clock or time zone, it counts as over.
+        """
+        return (
+            rule in self.open_rules
+            or since > self.now
+            or self.now - since >= self.scale.scaled_delta(GRACE_PERIODS[rule])
+        )
 
 
-def _observed(order: Order, payments: Sequence[Payment]) -> str:
-    told = "; ".join((f"order={order.state}", *map(_told, payments)))
-    return told[:_LONGEST]
+def _observed_text(order: Order, payments: Sequence[Payment]) -> str:
+    text = "; ".join((f"order={order.state}", *map(_payment_text, payments)))
+    return text[:_LONGEST_TEXT_CHARACTERS]
 
 
-def _told(payment: Payment) -> str:
+def _payment_text(payment: Payment) -> str:
     minor = payment.captured_minor or payment.asked_minor
-    after = f" after={payment.late_after}" if payment.late_after else ""
-    return f"payment {payment.id}={payment.state} {minor} {payment.currency}{after}"
+    suffix = f" after={payment.late_after}" if payment.late_after else ""
+    return f"payment {payment.id}={payment.state} {minor} {payment.currency}{suffix}"

@@ -1,36 +1,39 @@
-"""Why a record is as it is and what happens next, as wording codes with facts. Reads nothing but the record.
+"""Explain the state and next step of a credit check, as wording codes with facts. The explanation depends on the
+record alone.
 
-Families of codes: `verdict.*`, `why.*`, `next.*` (and `work.*` for the reason on the work axis). `cause` in the facts
-is the outcome's reason (`cause.*`): what the provider or the network did.
+The codes begin with `verdict.`, `why.` and `next.`; texts for `WorkReason` begin with `work.`. The fact `cause` is
+the reason of the last outcome (texts `cause.*`): an event at the provider or in the network.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from console.domain.permissions import ROLES_FOR
-from console.domain.records import Certainty, CheckState, CreditCheck, WorkState
-from console.domain.results import Explanation, NextStep
-from console.domain.schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
+from console.domain.permissions import ROLES_BY_RIGHT
+from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
+from console.domain.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
+from console.domain.service_results import Explanation, NextStep
 
-PERSON_DECIDES = ("approver", "operator")
+DECIDING_ROLES = ("approver", "operator")
 
 
 def explain(record: CreditCheck, now: datetime, *, awaiting: str | None = None) -> Explanation:
-    """Verdict, why and next step of a credit check at the instant `now`."""
+    """Return verdict, reason and next step of a credit check at the instant `now`. `awaiting` is "second_person"
+    while a decision needs one.
+    """
     facts = _facts(record)
     if record.superseded:
         step = NextStep("next.open_successor", facts, f"support-console show credit-check {record.superseded_by}")
         return Explanation("verdict.superseded", "why.superseded", step, facts)
     if record.duplicate_of is not None:
         step = NextStep("next.compare_duplicate", facts, f"support-console show credit-check {record.duplicate_of}")
-        return Explanation("verdict.duplicate", "why.duplicate", step, facts, PERSON_DECIDES)
+        return Explanation("verdict.duplicate", "why.duplicate", step, facts, DECIDING_ROLES)
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, facts, awaiting)
     if record.state is CheckState.PENDING:
         return _explain_pending(record, facts)
     if record.state is CheckState.ERROR:
         step = NextStep("next.may_buy_again", facts, _purchase_command(record))
-        return Explanation("verdict.error", "why.not_bought", step, facts, tuple(sorted(ROLES_FOR["purchase"])))
+        return Explanation("verdict.error", "why.not_bought", step, facts, tuple(sorted(ROLES_BY_RIGHT["purchase"])))
     return _explain_success(record, facts, now)
 
 
@@ -51,41 +54,44 @@ def _facts(record: CreditCheck) -> Mapping[str, object]:
 
 
 def _explain_unknown(record: CreditCheck, facts: Mapping[str, object], awaiting: str | None) -> Explanation:
-    roles = tuple(sorted(ROLES_FOR["resolve"]))
-    if record.work.reason == "lapsed":
-        why = "why.lapsed"
+    roles = tuple(sorted(ROLES_BY_RIGHT["resolve"]))
+    if record.work.reason == WorkReason.LAPSED:
+        reason = "why.lapsed"
     elif record.error_code in ("other_number", "bad_id"):
-        why = "why.answer_does_not_fit"
+        reason = "why.answer_does_not_fit"
     else:
-        why = "why.no_answer"
-    return Explanation("verdict.unknown", why, _next_of_unknown(record, facts, awaiting), facts, roles)
+        reason = "why.no_answer"
+    return Explanation("verdict.unknown", reason, _next_of_unknown(record, facts, awaiting), facts, roles)
 
 
 def _next_of_unknown(record: CreditCheck, facts: Mapping[str, object], awaiting: str | None) -> NextStep:
     if awaiting is not None:
         return NextStep("next.second_person", facts, _resolve_command(record, "error"))
     if record.work.state is WorkState.SCHEDULED:
-        counted = {**facts, "of": len(PURCHASE_PROBES)}
-        return NextStep("next.probe_scheduled", counted, f"support-console probe credit-check {record.id}")
+        step_facts = {**facts, "of": len(PURCHASE_PROBES)}
+        return NextStep("next.probe_scheduled", step_facts, f"support-console probe credit-check {record.id}")
     return NextStep("next.resolve", facts, _resolve_command(record, "success --provider-id ID"))
 
 
 def _explain_pending(record: CreditCheck, facts: Mapping[str, object]) -> Explanation:
-    if record.work.reason == "number_unreadable":
+    if record.work.reason == WorkReason.NUMBER_UNREADABLE:
         step = NextStep("next.have_it_corrected", facts, f"support-console show credit-check {record.id}")
-        return Explanation("verdict.pending_by_other", "why.number_unreadable", step, facts, PERSON_DECIDES)
+        return Explanation("verdict.pending_by_other", "why.number_unreadable", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NEEDS_REVIEW:
         step = NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
-        return Explanation("verdict.pending_by_other", "why.written_by_other", step, facts, PERSON_DECIDES)
+        return Explanation("verdict.pending_by_other", "why.written_by_other", step, facts, DECIDING_ROLES)
     step = NextStep("next.wait_for_answer", facts, f"support-console show credit-check {record.id}")
     return Explanation("verdict.pending", "why.running", step, facts)
 
 
 def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> Explanation:
-    roles = tuple(sorted(ROLES_FOR["refetch"]))
-    if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == "contradicted":
+    roles = tuple(sorted(ROLES_BY_RIGHT["refetch"]))
+    if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED:
         step = NextStep("next.compare_with_provider", facts, f"support-console show credit-check {record.id}")
-        return Explanation("verdict.contradicted", "why.contradicted", step, facts, PERSON_DECIDES)
+        return Explanation("verdict.contradicted", "why.contradicted", step, facts, DECIDING_ROLES)
+    if record.credit_check_id is None:
+        step = NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
+        return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         expired = record.expired_at is not None and record.expired_at <= now
         step = NextStep("next.may_renew", facts, _purchase_command(record, renew=True))

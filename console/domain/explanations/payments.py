@@ -1,54 +1,62 @@
-"""Why payments and orders are as they are and what happens next, as wording codes with facts; refunds likewise.
+"""Explain the state and next step of payments, orders and refunds, as wording codes with facts.
 
-Reads nothing but the records. A reason on the work axis that has a sentence of its own here is told by it; any other
-is named (`work.reason.*`) in a sentence that says that a person has to look.
+The explanation depends on the given records alone. A work reason in `_NEXT_STEP_CODES` has its own sentences; any
+other one is named (`work.reason.*`) in a general sentence that asks a person to look at the record.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 
-from console.domain.comparing import RULES as RECONCILED
-from console.domain.dates import IST
-from console.domain.explain_refunds import explain_refund
+from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money
-from console.domain.order_records import Order, OrderState, Payment
-from console.domain.payment_records import PaymentState
+from console.domain.payments import provider_registry
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.states import PaymentState
 from console.domain.permissions import APPROVER, OPERATOR
-from console.domain.records import Certainty, WorkState
-from console.domain.results import Explanation, NextStep
-from console.domain.schedules import PAYMENT_PROBES
+from console.domain.reconciliation.row_comparison import RULES as RECONCILED
+from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.retry_schedules import PAYMENT_PROBES
+from console.domain.service_results import Explanation, NextStep
 
-__all__ = ["PAID", "explain_order", "explain_payment", "explain_refund", "may_be_reversed_until"]
+__all__ = ["PAID_STATES", "explain_order", "explain_payment", "explain_refund", "may_be_reversed_until"]
 
 Facts = Mapping[str, object]
 
 _P = PaymentState
-PAID = frozenset({_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED})
+PAID_STATES = frozenset({_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED})
 """States in which the payer has paid."""
-WAITING = frozenset({_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT})
-PERSON_DECIDES = (APPROVER, OPERATOR)
+WAITING_STATES = frozenset({_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT})
+DECIDING_ROLES = (APPROVER, OPERATOR)
 
-_REVERSIBLE_DAYS: Mapping[str, int] = {"atom": 2}
-"""For so many days after the payment's own (in the provider's zone) its bank may take a success back."""
-_PERSONS_NEXT: Mapping[str, str] = {
-    "paid_after_cancel": "next.payment_refund_or_ship",
-    "paid_twice": "next.payment_refund_second",
-    "set_aside": "next.payment_refund_set_aside",
-    "no_order": "next.payment_find_order",
-    "amount_differs": "next.payment_compare_amounts",
-    "other_payment": "next.payment_compare",
-    "unknown_refund": "next.payment_compare",
-    "contradicted": "next.payment_compare",
+_NEXT_STEP_CODES: Mapping[str, str] = {
+    WorkReason.PAID_AFTER_CANCEL: "next.payment_refund_or_ship",
+    WorkReason.PAID_TWICE: "next.payment_refund_second",
+    WorkReason.SET_ASIDE: "next.payment_refund_set_aside",
+    WorkReason.NO_ORDER: "next.payment_find_order",
+    WorkReason.AMOUNT_DIFFERS: "next.payment_compare_amounts",
+    WorkReason.OTHER_PAYMENT: "next.payment_compare",
+    WorkReason.UNKNOWN_REFUND: "next.payment_compare",
+    WorkReason.CONTRADICTED: "next.payment_compare",
     **dict.fromkeys(RECONCILED, "next.payment_reconcile"),
-    "reversed": "next.payment_tell_order",
-    "not_moved": "next.payment_move_order",
-    "timeout_stuck": "next.payment_go_on",
+    WorkReason.REVERSED: "next.payment_tell_order",
+    WorkReason.NOT_MOVED: "next.payment_move_order",
+    WorkReason.TIMEOUT_STUCK: "next.payment_go_on",
 }
-"""Reasons for which a person is needed, with what there is to do; verdict and why are named after the reason."""
-_ASKED_AGAIN = frozenset(
-    ("amount_differs", "contradicted", "not_moved", "other_payment", "timeout_stuck", "unknown_refund", *RECONCILED)
+"""The wording code of the next step for each work reason that needs a person. The codes `verdict.payment_*` and
+`why.payment_*` end with the reason.
+"""
+_PROBE_REASONS = frozenset(
+    (
+        WorkReason.AMOUNT_DIFFERS,
+        WorkReason.CONTRADICTED,
+        WorkReason.NOT_MOVED,
+        WorkReason.OTHER_PAYMENT,
+        WorkReason.TIMEOUT_STUCK,
+        WorkReason.UNKNOWN_REFUND,
+        *RECONCILED,
+    )
 )
-_QUIET: Mapping[PaymentState, tuple[str, str, str]] = {
+_FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
     _P.PAYMENT_FAILED: ("verdict.payment_failed", "why.payment_failed", "next.payment_may_begin_again"),
     _P.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
     _P.REVERSED: ("verdict.payment_reversed", "why.payment_reversed", "next.nothing"),
@@ -56,40 +64,48 @@ _QUIET: Mapping[PaymentState, tuple[str, str, str]] = {
 
 
 def may_be_reversed_until(record: Payment) -> datetime | None:
-    """The end (UTC) of the days in which the bank may take a success back; None where there is no such time."""
-    days = _REVERSIBLE_DAYS.get(record.provider)
-    if days is None or record.paid_at is None or record.state not in PAID:
+    """Return the aware instant until which the bank may reverse a paid payment; None if the payment isn't paid or
+    can't be reversed.
+    """
+    days, zone = provider_registry.reversible_days(record.provider), provider_registry.time_zone(record.provider)
+    if days is None or record.paid_at is None or record.state not in PAID_STATES:
         return None
-    after = record.paid_at.astimezone(IST).date() + timedelta(days=days + 1)
-    return datetime.combine(after, time(), IST)
+    first_day_after = record.paid_at.astimezone(zone).date() + timedelta(days=days + 1)
+    return datetime.combine(first_day_after, time(), zone)
 
 
 def explain_payment(
     record: Payment, now: datetime, *, order: Order | None = None, awaiting: str | None = None
 ) -> Explanation:
-    """Verdict, why and next step of a payment at the instant `now`, seen beside its order where there is one."""
+    """Return verdict, reason and next step of a payment at the instant `now`, together with its order if there is
+    one.
+    """
     facts = _payment_facts(record, order)
     if record.certainty is Certainty.UNKNOWN:
-        return _unknown_payment(record, facts, awaiting)
+        return _explain_unknown(record, facts, awaiting)
     if awaiting is not None:
-        step = NextStep("next.payment_second_person", facts, _resolve(record, "reversed"))
+        step = NextStep("next.payment_second_person", facts, _resolve_command(record, "reversed"))
         return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
     if record.work.state is WorkState.NEEDS_REVIEW:
-        return _payment_for_a_person(record, facts)
-    behind = order.state is OrderState.PENDING if order is not None else record.work.reason == "move_order"
-    if record.state in PAID and behind:
-        return _order_behind(record, facts)
-    if record.state in WAITING:
-        return _waiting_payment(record, facts)
-    if record.state in _QUIET:
-        verdict, why, following = _QUIET[record.state]
-        return Explanation(verdict, why, NextStep(following, facts), facts)
-    return _paid(record, facts, now)
+        return _explain_review(record, facts)
+    is_order_open = (
+        order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
+    )
+    if record.state in PAID_STATES and is_order_open:
+        return _explain_unmoved_order(record, facts)
+    if record.state in WAITING_STATES:
+        return _explain_waiting(record, facts)
+    if record.state in _FINAL_EXPLANATIONS:
+        verdict, reason, following = _FINAL_EXPLANATIONS[record.state]
+        return Explanation(verdict, reason, NextStep(following, facts), facts)
+    return _explain_paid(record, facts, now)
 
 
 def explain_order(record: Order, now: datetime, *, unpaid: bool = False, stuck: bool = False) -> Explanation:
-    """Verdict, why and next step of an order at the instant `now`; `unpaid`: we cancelled it, as nobody paid in time;
-    `stuck`: what follows its payment's time can't go on.
+    """Return verdict, reason and next step of an order at the instant `now`.
+
+    `unpaid` is True if the console cancelled the order because its payment expired; `stuck` is True if the saga that
+    cancels it has stopped.
     """
     facts: Facts = {
         "order": record.merch_txn_id,
@@ -102,32 +118,36 @@ def explain_order(record: Order, now: datetime, *, unpaid: bool = False, stuck: 
     }
     if record.work.state is WorkState.NONE and stuck:
         step = NextStep("next.order_open_payment", facts, f"support-console show payment {record.payment_ids[-1]}")
-        return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, PERSON_DECIDES)
+        return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
-        return _order_at_rest(record, facts, unpaid=unpaid)
+        return _explain_idle_order(record, facts, unpaid=unpaid)
     command = f"support-console show payment {record.payment_ids[-1]}" if record.payment_ids else None
-    late = record.work.reason == "paid_after_cancel"
-    verdict, why = ("verdict.order_paid_late", "why.order_paid_late") if late else _order_review(record)
+    is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
+    verdict, reason = ("verdict.order_paid_late", "why.order_paid_late") if is_paid_late else _order_review(record)
     step = NextStep("next.order_open_payment", facts, command or f"support-console show order {record.id}")
-    return Explanation(verdict, why, step, facts, PERSON_DECIDES)
+    return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
 
 
-def _order_at_rest(record: Order, facts: Facts, *, unpaid: bool) -> Explanation:
-    """No deadline of ours is on an order without a payment: how long it waits is the shop's to say."""
-    why, following = f"why.order_{record.state}", "next.nothing"
+def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explanation:
+    """Explain an order that has no work. The console sets no time limit for an order without a payment: the shop
+    decides how long it waits.
+    """
+    reason, following = f"why.order_{record.state}", "next.nothing"
     if record.state is OrderState.PENDING:
-        begun = bool(record.payment_ids)
-        why, following = (why, "next.order_wait") if begun else ("why.order_not_begun", "next.order_shop_decides")
+        has_payment = bool(record.payment_ids)
+        reason, following = (
+            (reason, "next.order_wait") if has_payment else ("why.order_not_begun", "next.order_shop_decides")
+        )
     elif unpaid:
-        why = "why.order_cancelled_unpaid"
-    return Explanation(f"verdict.order_{record.state}", why, NextStep(following, facts), facts)
+        reason = "why.order_cancelled_unpaid"
+    return Explanation(f"verdict.order_{record.state}", reason, NextStep(following, facts), facts)
 
 
 def _order_review(record: Order) -> tuple[str, str]:
     return f"verdict.order_{record.state}", "why.order_person"
 
 
-# -- payments, situation by situation
+# Payments by situation
 
 
 def _payment_facts(record: Payment, order: Order | None) -> Facts:
@@ -156,8 +176,8 @@ def _payment_facts(record: Payment, order: Order | None) -> Facts:
     }
 
 
-def _unknown_payment(record: Payment, facts: Facts, awaiting: str | None) -> Explanation:
-    why = {
+def _explain_unknown(record: Payment, facts: Facts, awaiting: str | None) -> Explanation:
+    reason = {
         "not_found": "why.payment_not_found",
         "no_such_payment": "why.payment_not_found",
         "no_such_code": "why.payment_not_found",
@@ -167,57 +187,59 @@ def _unknown_payment(record: Payment, facts: Facts, awaiting: str | None) -> Exp
         None: "why.payment_no_answer",
     }.get(record.error_code, "why.payment_no_answer")
     step = _next_of_unknown_payment(record, facts, awaiting)
-    return Explanation("verdict.payment_unknown", why, step, facts, PERSON_DECIDES)
+    return Explanation("verdict.payment_unknown", reason, step, facts, DECIDING_ROLES)
 
 
 def _next_of_unknown_payment(record: Payment, facts: Facts, awaiting: str | None) -> NextStep:
     if awaiting is not None:
-        return NextStep("next.payment_second_person", facts, _resolve(record, "payment_failed"))
+        return NextStep("next.payment_second_person", facts, _resolve_command(record, "payment_failed"))
     if record.work.state is WorkState.SCHEDULED:
-        return NextStep("next.payment_probe_scheduled", facts, _probe(record))
+        return NextStep("next.payment_probe_scheduled", facts, _probe_command(record))
     if record.work.state is WorkState.NONE:
-        return NextStep("next.payment_probe", facts, _probe(record))
-    return NextStep("next.payment_resolve", facts, _resolve(record, "completed"))
+        return NextStep("next.payment_probe", facts, _probe_command(record))
+    return NextStep("next.payment_resolve", facts, _resolve_command(record, "completed"))
 
 
-def _payment_for_a_person(record: Payment, facts: Facts) -> Explanation:
+def _explain_review(record: Payment, facts: Facts) -> Explanation:
     reason = record.work.reason or ""
-    if reason in _PERSONS_NEXT:
-        step = NextStep(_PERSONS_NEXT[reason], facts, _command_for(record, reason))
-        told = "reversed_there" if reason == "reversed" and record.state in PAID else reason
-        return Explanation(f"verdict.payment_{told}", f"why.payment_{told}", step, facts, PERSON_DECIDES)
+    if reason in _NEXT_STEP_CODES:
+        step = NextStep(_NEXT_STEP_CODES[reason], facts, _command_for(record, reason))
+        suffix = "reversed_there" if reason == WorkReason.REVERSED and record.state in PAID_STATES else reason
+        return Explanation(f"verdict.payment_{suffix}", f"why.payment_{suffix}", step, facts, DECIDING_ROLES)
     step = NextStep("next.payment_look", facts, f"support-console show payment {record.id}")
-    return Explanation("verdict.payment_person", "why.payment_person", step, facts, PERSON_DECIDES)
+    return Explanation("verdict.payment_person", "why.payment_person", step, facts, DECIDING_ROLES)
 
 
 def _command_for(record: Payment, reason: str) -> str:
-    if reason in ("paid_after_cancel", "paid_twice", "set_aside"):
+    if reason in (WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE):
         return f"support-console refund request {record.id} --amount N --reason TEXT"
-    if reason == "reversed":
-        return _resolve(record, "reversed")
-    return _probe(record) if reason in _ASKED_AGAIN else _show(record)
+    if reason == WorkReason.REVERSED:
+        return _resolve_command(record, "reversed")
+    return _probe_command(record) if reason in _PROBE_REASONS else _show_command(record)
 
 
-def _order_behind(record: Payment, facts: Facts) -> Explanation:
-    """The provider was paid, the order doesn't know: no call is needed to put that right."""
+def _explain_unmoved_order(record: Payment, facts: Facts) -> Explanation:
+    """Explain a paid payment whose order is still pending. The order can be moved to paid without a call to the
+    provider.
+    """
     scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
     following = "next.payment_moved_by_itself" if scheduled else "next.payment_move_order"
-    step = NextStep(following, facts, _probe(record))
-    return Explanation("verdict.payment_not_moved", "why.payment_not_moved", step, facts, PERSON_DECIDES)
+    step = NextStep(following, facts, _probe_command(record))
+    return Explanation("verdict.payment_not_moved", "why.payment_not_moved", step, facts, DECIDING_ROLES)
 
 
-def _waiting_payment(record: Payment, facts: Facts) -> Explanation:
-    known = record.state in (_P.TOKEN_GENERATED, _P.USER_PAYMENT)
-    why = "why.payment_waiting" if known else "why.payment_starting"
-    verdict = "verdict.payment_waiting" if known else "verdict.payment_starting"
+def _explain_waiting(record: Payment, facts: Facts) -> Explanation:
+    has_code = record.state in (_P.TOKEN_GENERATED, _P.USER_PAYMENT)
+    reason = "why.payment_waiting" if has_code else "why.payment_starting"
+    verdict = "verdict.payment_waiting" if has_code else "verdict.payment_starting"
     scheduled = record.work.state is WorkState.SCHEDULED
-    step = NextStep("next.payment_probe_waiting" if scheduled else "next.payment_wait", facts, _probe(record))
-    return Explanation(verdict, why, step, facts)
+    step = NextStep("next.payment_probe_waiting" if scheduled else "next.payment_wait", facts, _probe_command(record))
+    return Explanation(verdict, reason, step, facts)
 
 
-def _paid(record: Payment, facts: Facts, now: datetime) -> Explanation:
+def _explain_paid(record: Payment, facts: Facts, now: datetime) -> Explanation:
     if record.work.state is WorkState.SCHEDULED:
-        step = NextStep("next.payment_confirmed_later", facts, _probe(record))
+        step = NextStep("next.payment_confirmed_later", facts, _probe_command(record))
         return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts)
     until = may_be_reversed_until(record)
     if until is not None and now < until:
@@ -228,21 +250,21 @@ def _paid(record: Payment, facts: Facts, now: datetime) -> Explanation:
         return Explanation("verdict.payment_refunded", "why.payment_refunded", NextStep("next.nothing", facts), facts)
     if record.refunded_minor:
         return Explanation("verdict.payment_partly", "why.payment_partly", NextStep("next.nothing", facts), facts)
-    why = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"
-    return Explanation("verdict.payment_complete", why, NextStep("next.nothing", facts), facts)
+    reason = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"
+    return Explanation("verdict.payment_complete", reason, NextStep("next.nothing", facts), facts)
 
 
 def _money(minor: int, currency: str) -> Money:
     return Money(max(0, minor), currency)
 
 
-def _show(record: Payment) -> str:
+def _show_command(record: Payment) -> str:
     return f"support-console show payment {record.id}"
 
 
-def _probe(record: Payment) -> str:
+def _probe_command(record: Payment) -> str:
     return f"support-console probe payment {record.id}"
 
 
-def _resolve(record: Payment, outcome: str) -> str:
+def _resolve_command(record: Payment, outcome: str) -> str:
     return f"support-console resolve payment {record.id} --as {outcome} --evidence FILE"

@@ -1,91 +1,106 @@
-"""What the sides of a payment say, where they disagree, and where its money is. Reads nothing but the records."""
+"""Compare a payment with its provider's statement and its order, and split its captured amount into parts. The
+results depend on the given records alone.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from console.domain.order_records import Order, OrderState, Payment, Refund
-from console.domain.payment_records import PaymentState, RefundState
-from console.domain.payment_results import MoneyStrip, Side
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.service_results import ComparedSide, MoneyParts
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty
 
-OLD_WHILE_MOVING = timedelta(minutes=15)
-OLD_WHEN_FINAL = timedelta(hours=24)
-"""An answer is old after so long."""
+OLD_AGE_BEFORE_FINAL_STATE = timedelta(minutes=15)
+OLD_AGE_IN_FINAL_STATE = timedelta(hours=24)
+"""Age from which a provider's answer counts as old: the first for a payment that can still change, the second for a
+final one.
+"""
 
 _P, _O, _R = PaymentState, OrderState, RefundState
-PAID = frozenset({_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED})
-"""States in which the payer has paid and still has."""
-WAITING = frozenset({_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT})
-ENDED_UNPAID = frozenset({_P.PAYMENT_FAILED, _P.EXPIRED})
-FINAL = frozenset({_P.COMPLETED, _P.REVERSED}) | ENDED_UNPAID
-_ORDER_PAID = frozenset({_O.PAID, _O.SHIPPED, _O.DELIVERED, _O.REFUNDED})
-# An unpaid code says the same before and after its end, and what was taken back is told as a failure.
-_AGREES: Mapping[PaymentState, frozenset[PaymentState]] = {
-    **dict.fromkeys(PAID, PAID),
-    **dict.fromkeys(WAITING, WAITING),
-    **dict.fromkeys(ENDED_UNPAID, WAITING | ENDED_UNPAID),
-    _P.REVERSED: ENDED_UNPAID | {_P.REVERSED},
+PAID_STATES = frozenset({_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED})
+"""States in which the payer has paid and has not got the money back."""
+WAITING_STATES = frozenset({_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT})
+ENDED_UNPAID_STATES = frozenset({_P.PAYMENT_FAILED, _P.EXPIRED})
+FINAL_STATES = frozenset({_P.COMPLETED, _P.REVERSED}) | ENDED_UNPAID_STATES
+_PAID_ORDER_STATES = frozenset({_O.PAID, _O.SHIPPED, _O.DELIVERED, _O.REFUNDED})
+# A provider reports an expired unpaid code in the same state as one that still waits, and a reversal as a failure.
+_AGREEING_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {
+    **dict.fromkeys(PAID_STATES, PAID_STATES),
+    **dict.fromkeys(WAITING_STATES, WAITING_STATES),
+    **dict.fromkeys(ENDED_UNPAID_STATES, WAITING_STATES | ENDED_UNPAID_STATES),
+    _P.REVERSED: ENDED_UNPAID_STATES | {_P.REVERSED},
 }
 
 
-def sides(
-    payment: Payment, order: Order | None, told: PaymentState | None, now: datetime, *, by: str | None = None
-) -> tuple[Side, Side, Side]:
-    """Ours, the provider's and the order's, always in this order. `told`: what the provider's word means, as far as
-    that is known; `by`: who wrote our side last.
+def compare_sides(
+    payment: Payment,
+    order: Order | None,
+    provider_meaning: PaymentState | None,
+    now: datetime,
+    *,
+    source: str | None = None,
+) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
+    """Return three sides for comparison: our payment, the provider's statement, the order; always in this order.
+
+    `provider_meaning` is our state for the provider's word, None if the word is unknown. `by` is the name of the last
+    writer of our payment.
     """
-    return _ours(payment, by), _provider(payment, told, now), _order(payment, order, now)
+    return (
+        _own_side(payment, source),
+        _provider_side(payment, provider_meaning, now),
+        _order_side(payment, order, now),
+    )
 
 
-def _ours(payment: Payment, by: str | None) -> Side:
-    return Side(
+def _own_side(payment: Payment, source: str | None) -> ComparedSide:
+    return ComparedSide(
         name="ours",
         state=payment.state.value,
         word=payment.state.value,
-        minor=_ours_minor(payment),
+        minor=_own_minor(payment),
         refunded_minor=payment.refunded_minor,
         currency=payment.currency,
         reference=payment.merchant_payment_id,
         since=payment.changed_at,
         asked=payment.changed_at,
-        source=by,
+        source=source,
         version=payment.version,
     )
 
 
-def _provider(payment: Payment, told: PaymentState | None, now: datetime) -> Side:
-    asked = payment.told_at
-    return Side(
+def _provider_side(payment: Payment, provider_meaning: PaymentState | None, now: datetime) -> ComparedSide:
+    answered_at = payment.told_at
+    return ComparedSide(
         name="provider",
-        state=told.value if told else None,
+        state=provider_meaning.value if provider_meaning else None,
         word=payment.provider_state,
         minor=payment.provider_minor,
         refunded_minor=payment.provider_refunded_minor,
         currency=None if payment.provider_minor is None else payment.currency,
         reference=payment.provider_payment_id,
-        since=payment.paid_at if told in PAID else asked,
-        asked=asked,
-        old=asked is not None and is_old(asked, payment, now),
+        since=payment.paid_at if provider_meaning in PAID_STATES else answered_at,
+        asked=answered_at,
+        old=answered_at is not None and is_answer_old(answered_at, payment, now),
         source=payment.provider,
-        differs=tuple(_differs_at_provider(payment, told)) if asked else (),
+        differs=tuple(_differences_at_provider(payment, provider_meaning)) if answered_at else (),
     )
 
 
-def _differs_at_provider(payment: Payment, told: PaymentState | None) -> Sequence[str]:
-    found = []
-    if told is not None and told not in _AGREES[payment.state]:
-        found.append("state")
-    if payment.provider_minor not in (None, _ours_minor(payment)):
-        found.append("amount")
+def _differences_at_provider(payment: Payment, provider_meaning: PaymentState | None) -> Sequence[str]:
+    fields = []
+    if provider_meaning is not None and provider_meaning not in _AGREEING_STATES[payment.state]:
+        fields.append("state")
+    if payment.provider_minor not in (None, _own_minor(payment)):
+        fields.append("amount")
     if payment.provider_refunded_minor not in (None, payment.refunded_minor):
-        found.append("refunded")
-    return found
+        fields.append("refunded")
+    return fields
 
 
-def _order(payment: Payment, order: Order | None, now: datetime) -> Side:
+def _order_side(payment: Payment, order: Order | None, now: datetime) -> ComparedSide:
     if order is None:
-        return Side(name="order", there=False)
-    return Side(
+        return ComparedSide(name="order", there=False)
+    return ComparedSide(
         name="order",
         state=order.state.value,
         word=order.state.value,
@@ -96,43 +111,51 @@ def _order(payment: Payment, order: Order | None, now: datetime) -> Side:
         asked=now,
         source="shop",
         version=order.version,
-        differs=tuple(_differs_at_order(payment, order)),
+        differs=tuple(_differences_at_order(payment, order)),
     )
 
 
-def _differs_at_order(payment: Payment, order: Order) -> Sequence[str]:
-    found = []
-    moved = order.state in _ORDER_PAID
-    alone = len(order.payment_ids) <= 1  # an order of several may have been paid by another one
-    if (payment.state in PAID and not moved) or (moved and alone and payment.state not in PAID):
-        found.append("state")
-    if order.total_minor != _ours_minor(payment):
-        found.append("amount")
+def _differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
+    fields = []
+    is_order_paid = order.state in _PAID_ORDER_STATES
+    is_only_payment = len(order.payment_ids) <= 1  # an order with several payments may have been paid by another one
+    if (payment.state in PAID_STATES and not is_order_paid) or (
+        is_order_paid and is_only_payment and payment.state not in PAID_STATES
+    ):
+        fields.append("state")
+    if order.total_minor != _own_minor(payment):
+        fields.append("amount")
     if order.currency != payment.currency:
-        found.append("currency")
-    return found
+        fields.append("currency")
+    return fields
 
 
-def _ours_minor(payment: Payment) -> int:
-    """What was taken, and until then what was asked for."""
+def _own_minor(payment: Payment) -> int:
+    """Return the captured amount; before the capture the requested amount."""
     return payment.captured_minor or payment.asked_minor
 
 
-def is_old(asked: datetime, payment: Payment, now: datetime) -> bool:
-    """Whether an answer of that time says little by now."""
-    return now - asked > (OLD_WHEN_FINAL if is_final(payment) else OLD_WHILE_MOVING)
+def is_answer_old(answered_at: datetime, payment: Payment, now: datetime) -> bool:
+    """True if a provider's answer of the instant `answered_at` is too old to rely on."""
+    return now - answered_at > (OLD_AGE_IN_FINAL_STATE if is_final(payment) else OLD_AGE_BEFORE_FINAL_STATE)
 
 
 def is_final(payment: Payment) -> bool:
-    """Nothing more is waited for."""
-    return payment.state in FINAL and payment.certainty is Certainty.KNOWN
+    """True if the payment's state is final and certain."""
+    return payment.state in FINAL_STATES and payment.certainty is Certainty.KNOWN
 
 
-def money_strip(payment: Payment, refunds: Sequence[Refund]) -> MoneyStrip:
-    """The parts of what was captured. What is reserved is on its way, unknown, or waits for people."""
-    on_its_way = _sum(one for one in refunds if one.state is _R.SUBMITTED and one.certainty is Certainty.KNOWN)
-    unknown = _sum(one for one in refunds if one.state in _SENT and one.certainty is Certainty.UNKNOWN)
-    return MoneyStrip(
+def money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
+    """Split the captured amount into its parts. The reserved amount consists of refunds that the provider has
+    accepted, of refunds with an unknown outcome, and of refunds that aren't sent yet.
+    """
+    on_its_way = _refund_sum(
+        refund for refund in refunds if refund.state is _R.SUBMITTED and refund.certainty is Certainty.KNOWN
+    )
+    unknown = _refund_sum(
+        refund for refund in refunds if refund.state in _SENT_STATES and refund.certainty is Certainty.UNKNOWN
+    )
+    return MoneyParts(
         currency=payment.currency,
         captured=payment.captured_minor,
         refunded=payment.refunded_minor,
@@ -140,12 +163,12 @@ def money_strip(payment: Payment, refunds: Sequence[Refund]) -> MoneyStrip:
         unknown=min(unknown, max(0, payment.reserved_minor - on_its_way)),
         waiting=max(0, payment.reserved_minor - on_its_way - unknown),
         set_aside=payment.set_aside_minor,
-        refundable=payment.left_minor if payment.state in PAID else 0,
+        refundable=payment.left_minor if payment.state in PAID_STATES else 0,
     )
 
 
-_SENT = frozenset({_R.SUBMITTING, _R.SUBMITTED})
+_SENT_STATES = frozenset({_R.SUBMITTING, _R.SUBMITTED})
 
 
-def _sum(refunds: Iterable[Refund]) -> int:
-    return sum(one.amount_minor for one in refunds)
+def _refund_sum(refunds: Iterable[Refund]) -> int:
+    return sum(refund.amount_minor for refund in refunds)

@@ -1,16 +1,18 @@
-"""The frozen values of payments and refunds as providers tell them: questions, orders, reports."""
+"""Immutable values that are exchanged with the adapters of payment providers: requests, questions and reports."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from console.domain.money import Money
-from console.domain.payment_states import PaymentState as PaymentState
-from console.domain.payment_states import RefundState as RefundState
+from console.domain.payments.states import PaymentState as PaymentState
+from console.domain.payments.states import RefundState as RefundState
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What is needed to begin a payment; `requested_at` is aware. The payer's contact shows in no repr."""
+    """Values with which a payment is started at a provider. `requested_at` is aware. `repr` omits the payer's
+    contact.
+    """
 
     merchant_payment_id: str
     amount: Money
@@ -23,7 +25,9 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class StartedPayment:
-    """Where the payer goes on: a code with its links, or a token for the provider's page. Nothing is paid yet."""
+    """Answer to the start of a payment, which isn't paid yet. `handle` is the provider's id of a code, or a token for
+    the provider's page; `url` and `deeplink` lead the payer to it.
+    """
 
     merchant_payment_id: str
     handle: str
@@ -34,11 +38,12 @@ class StartedPayment:
 
 @dataclass(frozen=True, slots=True)
 class PaymentQuestion:
-    """Which payment is asked about, and what is believed of it; an answer that differs is not taken for one.
+    """A question to a provider about the state of a payment, with the values that the answer must have. An answer
+    with other values counts as an answer about another payment.
 
-    `provider_payment_id`: under which it was captured; None before that, when any attempt may be the one.
-    `day`: the calendar day in the provider's zone, for providers that ask by day; otherwise it is taken from
-    `begun_at` (aware). `by_code`: the payer came by a code of ours.
+    `provider_payment_id` is set after the capture; without it the answer may be about any attempt of the payer. `day`
+    is the calendar day in the provider's time zone, for providers that need it; if it is None, `begun_at` (aware)
+    determines the day. `by_code` is True if the payer pays with a code that the console requested.
     """
 
     merchant_payment_id: str
@@ -51,8 +56,8 @@ class PaymentQuestion:
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """One refund as it is sent and asked about; `key` is ours, one for life. `requested_at` is aware and stored,
-    so that whatever is sent again is the same.
+    """Values with which a refund is sent to a provider, and later asked about. `key` is its idempotency key, which
+    never changes. `requested_at` is aware and stored, so that every repetition sends the same values.
     """
 
     key: str
@@ -65,10 +70,10 @@ class RefundOrder:
 
 @dataclass(frozen=True, slots=True)
 class RefundReport:
-    """What a provider says of one refund, already judged by its adapter. Instants are aware UTC.
+    """A provider's statement about one refund, checked by its adapter. Instants are aware UTC.
 
-    `state` is one of submitted, completed, failed. `provider_refund_id` is the provider's own number, or our key
-    where the provider has no number of its own.
+    `state` is submitted, completed or failed. `provider_refund_id` is the provider's id of the refund, or our
+    idempotency key if the provider gives no id.
     """
 
     key: str
@@ -82,11 +87,11 @@ class RefundReport:
 
 @dataclass(frozen=True, slots=True)
 class PaymentReport:
-    """What a provider says of one payment, already judged by its adapter. Instants are aware UTC.
+    """A provider's statement about one payment, checked by its adapter. Instants are aware UTC.
 
-    None is what was not said. `amount` is the price, against which refunds are measured; `total` is what the payer
-    was charged. `refunds` is None when nothing could be read of them. `further_captures`: ids of more successful
-    attempts on the same order, each of which took money too.
+    None means not stated. `amount` is the price, from which refunds are made; `total` is what the payer was charged.
+    `refunds` is None if they could not be read. `further_captures` has the ids of further successful attempts on the
+    same order, each of which took money too.
     """
 
     merchant_payment_id: str
@@ -106,5 +111,5 @@ class PaymentReport:
 
     @property
     def bookable(self) -> bool:
-        """Whether it names the payment and the sum; without them a success is known but can't be booked."""
+        """True if the report has the provider's payment id and the amount. Without them a success can't be booked."""
         return self.provider_payment_id is not None and self.amount is not None

@@ -1,15 +1,18 @@
-"""The frozen values of what we keep about orders, payments and refunds; amounts are integers in minor units."""
+"""Immutable values of stored orders, payments and refunds. Amounts are integers in minor units."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from console.domain.payment_states import PaymentState, RefundState
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
+
+SHOWN_PAYER_CHARACTERS = 4
+SHORTEST_SHOWN_PAYER_CHARACTERS = 8
 
 
 class OrderState(StrEnum):
-    """Business state of an order as stored; the shop writes the order, the console moves its state."""
+    """Business state of an order as stored. The shop inserts orders; the console changes their state."""
 
     PENDING = "pending"
     PAID = "paid"
@@ -20,7 +23,7 @@ class OrderState(StrEnum):
 
 
 class SetAsideState(StrEnum):
-    """What became of money that exceeded an account's limit."""
+    """State of an amount that exceeded an account's limit."""
 
     OPEN = "open"
     REFUNDING = "refunding"
@@ -29,7 +32,11 @@ class SetAsideState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order of the shop. `merch_txn_id` is its number as people know it."""
+    """An order of the shop.
+
+    `merch_txn_id` is the order number that people use. `payment_method`, `atom_token_id` and `atom_txn_id` are
+    columns of the shop; if the shop left them empty, the console fills them from the payment.
+    """
 
     id: int
     merch_txn_id: str
@@ -40,6 +47,8 @@ class Order:
     payment_ids: tuple[int, ...]
     version: int
     payment_method: str | None = None
+    atom_token_id: str | None = None
+    atom_txn_id: str | None = None
     created_at: datetime | None = None
     changed_at: datetime | None = None
     work: Work = field(default_factory=Work)
@@ -47,11 +56,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment process. Instants are aware UTC.
+    """One payment. Instants are aware UTC.
 
-    `asked_minor` is the price as it was asked; `captured_minor` what the provider has taken, against which refunds
-    are measured; `reserved_minor` what open refunds hold of it, `refunded_minor` what went back, `set_aside_minor`
-    what exceeded an account's limit. `provider_…` is the provider's own word, as of `told_at`.
+    `asked_minor` is the requested price; `captured_minor` the amount that the provider has taken, from which refunds
+    are made; `reserved_minor` the part reserved by open refunds; `refunded_minor` the part paid back;
+    `set_aside_minor` the part above an account's limit. `provider_state`, `provider_minor` and
+    `provider_refunded_minor` are the provider's last statement, made at `told_at`. `by_code` is True if the payer
+    pays with a code that the console requested.
     """
 
     id: int
@@ -87,25 +98,26 @@ class Payment:
     created_at: datetime | None = None
     changed_at: datetime | None = None
     account_minor: int = 0
-    """What it holds of its account's reservations until it is captured or has ended."""
+    """Amount that the payment reserves on its account until it is captured or has ended."""
     booked_at: datetime | None = None
-    """When we learned that it was paid."""
+    """The instant at which the console learned that the payment was paid."""
     late_after: PaymentState | None = None
-    """The end that it had come to, expired or failed, before it was paid after all."""
+    """The final state (expired or failed) that the payment had before it was paid late; None if it wasn't late."""
 
     @property
     def left_minor(self) -> int:
-        """What could still be refunded freely."""
+        """The amount that can still be refunded, without the amount set aside."""
         return self.captured_minor - self.reserved_minor - self.refunded_minor - self.set_aside_minor
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """One refund, from asking to its end. Instants are aware UTC.
+    """One refund, from its request to its end. Instants are aware UTC.
 
-    `checkers` are those who approved, `checkers_needed` how many must. `sends_after`: the end of the cooling-off;
-    `decide_by`: after it nobody can approve. `key` is ours towards the provider, stored before the first call and
-    never changed; `not_found` counts the provider's answers that know no such refund, since the last sending.
+    `checkers` are the people who approved, `checkers_needed` is the required number. `sends_after` is the end of the
+    cooling-off; after `decide_by` nobody can approve. `provider_refund_key` is our idempotency key at the provider,
+    stored before the first call and never changed; `not_found` counts the provider's answers "not found" since the
+    last submission.
     """
 
     id: int
@@ -144,7 +156,9 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """Money that was booked beyond an account's limit, with the refund that is proposed for it."""
+    """An amount that was paid above an account's limit, with the id of the refund that gives it back; None if there
+    is no such refund.
+    """
 
     id: int
     payment_id: int
@@ -159,7 +173,9 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How much of a currency may be held for a corporation: booked, and reserved by payments that were begun."""
+    """A corporation's limit in one currency. `balance_minor` (paid amounts) and `reserved_minor` (reserved by
+    payments that have begun) together don't exceed `limit_minor`.
+    """
 
     id: int
     corporation_number: str
@@ -171,12 +187,15 @@ class Account:
 
     @property
     def room_minor(self) -> int:
+        """The amount that can still be reserved; never negative."""
         return max(0, self.limit_minor - self.balance_minor - self.reserved_minor)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the table `limits` says for one currency, in minor units; seconds for the cooling-off."""
+    """Limits of refunds in one currency, from the table `limits`: amounts in minor units, `cooling_off_seconds` in
+    seconds.
+    """
 
     currency: str
     per_refund: int
@@ -188,8 +207,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """What a maker asks for. `amount` is decimal text in the payment's currency; `saw` the payment's version as it
-    was seen; `answers` the maker's words to each hit of the radar (rule → words).
+    """A maker's request. `amount` is decimal text in the payment's currency, `saw` the payment's version on the
+    maker's screen, `answers` the maker's comments on risk signals (rule → text).
     """
 
     payment_id: int
@@ -204,7 +223,9 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class PaymentImport:
-    """Which payment is to be booked from the provider; `amount` (decimal text) and `day` where it asks by them."""
+    """A payment to be imported from its provider. Some providers need `amount` (decimal text) and `day` (in their
+    time zone) to find a payment.
+    """
 
     provider: str
     merchant_payment_id: str
@@ -215,9 +236,20 @@ class PaymentImport:
 
 @dataclass(frozen=True, slots=True)
 class NoticePost:
-    """A notice as it came to the receiver: raw bytes, headers by lower-case name, the address it came from."""
+    """A notice as it was received: the raw body, the headers with names in lower case, and the network address of the
+    sender.
+    """
 
     source: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     peer: str | None = None
+
+
+def masked_payer(text: str | None) -> str | None:
+    """Return a payer's name for display: `****` and its last four characters; only `****` for a name of fewer than
+    eight characters; None for no name.
+    """
+    if not text:
+        return None
+    return "****" + (text[-SHOWN_PAYER_CHARACTERS:] if len(text) >= SHORTEST_SHOWN_PAYER_CHARACTERS else "")

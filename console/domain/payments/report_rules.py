@@ -1,7 +1,8 @@
-"""What a piece of news means for a payment: which steps it takes, what is booked, what is a case for a person.
+"""Rules for a provider's report about a payment: the state changes and the booked amount that follow from it, and the
+case that it opens for a person.
 
-News comes late, twice and in any order. Its place is its time, not its arrival: what is older than what we know only
-adds what is not contradicted by it, and never undoes anything.
+Reports may arrive late, twice and in any order. The time at which a report was true counts, not the time of its
+arrival. A report that is older than the stored statement is used only if it doesn't contradict that statement.
 """
 
 from dataclasses import dataclass
@@ -9,19 +10,20 @@ from datetime import datetime
 from enum import StrEnum
 
 from console.domain.money import Money
-from console.domain.order_records import Payment
-from console.domain.payment_records import PaymentReport, PaymentState
-from console.domain.records import Certainty
-from console.domain.states import payment_path
-from console.domain.truth import ENDED_UNPAID, PAID, WAITING
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import Payment
+from console.domain.payments.states import PaymentState, payment_path
+from console.domain.records import Certainty, WorkReason
 
 _P = PaymentState
 
 
-class Way(StrEnum):
-    """How the news came, and so how much it proves. A `read` is the provider's answer to a question of ours, a
-    `callback` is signed and still to be confirmed by a read, a `notice` is signed and all the evidence there is,
-    `people` are two of them with evidence.
+class ReportSource(StrEnum):
+    """Source of a report, which determines how much the report proves.
+
+    `READ`: the provider's answer to our question. `CALLBACK`: a signed message, which a read must confirm. `NOTICE`:
+    a signed message of a source that can't be asked. `PEOPLE`: a decision of two people with evidence.
     """
 
     READ = "read"
@@ -31,10 +33,12 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What follows. `path`: the steps, in order, each in the table. `booked`: what is taken, at the step into
-    payment_success. `unknown`: why nobody knows (any more). `case`: the rule that a person has to look at, with what
-    was `observed`. `told`: the provider's word in it is the newest.
+class ReportEffect:
+    """Effect of a report.
+
+    `path` has the new states in order, each step in the transition table. `booked` is the amount that is booked when
+    the payment becomes payment_success. `unknown` is the reason for which the outcome is unknown. `case` is the rule
+    id of a case for a person, and `observed` its text. `is_newest`: the report is newer than the stored statement.
     """
 
     path: tuple[PaymentState, ...] = ()
@@ -42,109 +46,127 @@ class News:
     unknown: str | None = None
     case: str | None = None
     observed: str = ""
-    told: bool = True
+    is_newest: bool = True
 
 
-def judge(payment: Payment, report: PaymentReport, at: datetime, way: Way) -> News:
-    """What this report, true at the instant `at`, means for the payment as it is."""
+def report_effect(payment: Payment, report: PaymentReport, at: datetime, source: ReportSource) -> ReportEffect:
+    """Return the effect on the payment of a report that was true at the instant `at`. `way` is the report's
+    source.
+    """
     newer = payment.told_at is None or at >= payment.told_at
-    if report.state in PAID:
-        return _success(payment, report, way, newer=newer)
+    if report.state in PAID_STATES:
+        return _success_effect(payment, report, source, newer=newer)
     if not newer:
-        return News(told=False)
+        return ReportEffect(is_newest=False)
     if report.state is _P.PAYMENT_FAILED:
-        return _failure(payment, report, way)
-    return _expiry(payment, report) if report.state is _P.EXPIRED else _waiting(payment, report, way)
+        return _failure_effect(payment, report, source)
+    return _expiry_effect(payment, report) if report.state is _P.EXPIRED else _waiting_effect(payment, report, source)
 
 
-def _success(payment: Payment, report: PaymentReport, way: Way, *, newer: bool) -> News:
+def _success_effect(payment: Payment, report: PaymentReport, way: ReportSource, *, newer: bool) -> ReportEffect:
     if payment.state is _P.REVERSED:
-        return _contradiction(report) if newer else News(told=False)
-    if payment.state in PAID:
-        return _success_again(payment, report, way, newer=newer)
+        return _contradiction_effect(report) if newer else ReportEffect(is_newest=False)
+    if payment.state in PAID_STATES:
+        return _repeated_success_effect(payment, report, way, newer=newer)
     if not report.bookable or report.amount is None:
-        return News(unknown="not_bookable", told=newer)
-    if report.amount != Money(payment.asked_minor, payment.currency) and way is not Way.PEOPLE:
-        return News(unknown="other_amount", case="amount_differs", observed=_said(report), told=newer)
-    path, rule, observed = _steps_of_success(payment.state, way), *_further(report)
-    if not newer and payment.state is _P.PAYMENT_FAILED:  # what is known to have failed since was taken back
-        path, rule, observed = (*_confirmed(path), _P.REVERSED), "reversed", payment.provider_state or ""
-    return News(path, report.amount, case=rule, observed=observed, told=newer)
+        return ReportEffect(unknown="not_bookable", is_newest=newer)
+    if report.amount != Money(payment.asked_minor, payment.currency) and way is not ReportSource.PEOPLE:
+        return ReportEffect(
+            unknown="other_amount", case=WorkReason.AMOUNT_DIFFERS, observed=_report_text(report), is_newest=newer
+        )
+    path, rule, observed = _steps_of_success(payment.state, way), *_further_capture_case(report)
+    if not newer and payment.state is _P.PAYMENT_FAILED:  # a newer failure is known, so the payment was reversed
+        path, rule, observed = (
+            (*_with_completed(path), _P.REVERSED),
+            WorkReason.REVERSED,
+            payment.provider_state or "",
+        )
+    return ReportEffect(path, report.amount, case=rule, observed=observed, is_newest=newer)
 
 
-def _success_again(payment: Payment, report: PaymentReport, way: Way, *, newer: bool) -> News:
-    theirs, ours = report.provider_payment_id, payment.provider_payment_id
-    if theirs is not None and ours is not None and theirs != ours:
-        return News(case="paid_twice", observed=theirs, told=False)
+def _repeated_success_effect(
+    payment: Payment, report: PaymentReport, way: ReportSource, *, newer: bool
+) -> ReportEffect:
+    provider_id, own_id = report.provider_payment_id, payment.provider_payment_id
+    if provider_id is not None and own_id is not None and provider_id != own_id:
+        return ReportEffect(case=WorkReason.PAID_TWICE, observed=provider_id, is_newest=False)
     if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
-        return _contradiction(report, told=newer)
-    rule, observed = _further(report)
-    return News(_steps_on(payment.state, way), case=rule, observed=observed, told=newer)
+        return _contradiction_effect(report, is_newest=newer)
+    rule, observed = _further_capture_case(report)
+    return ReportEffect(_steps_after_paid(payment.state, way), case=rule, observed=observed, is_newest=newer)
 
 
-def _further(report: PaymentReport) -> tuple[str | None, str]:
-    """More successful attempts on the same order, each of which took money too."""
-    return ("paid_twice", ", ".join(report.further_captures)) if report.further_captures else (None, "")
+def _further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
+    """Return the case rule and its text if the report has further successful attempts for the same order, which took
+    money too.
+    """
+    return (WorkReason.PAID_TWICE, ", ".join(report.further_captures)) if report.further_captures else (None, "")
 
 
-def _steps_of_success(before: PaymentState, way: Way) -> tuple[PaymentState, ...]:
-    paid = payment_path(before, _P.PAYMENT_SUCCESS)
-    return paid + _steps_on(_P.PAYMENT_SUCCESS, way)
+def _steps_of_success(state: PaymentState, way: ReportSource) -> tuple[PaymentState, ...]:
+    paid = payment_path(state, _P.PAYMENT_SUCCESS)
+    return paid + _steps_after_paid(_P.PAYMENT_SUCCESS, way)
 
 
-def _steps_on(before: PaymentState, way: Way) -> tuple[PaymentState, ...]:
-    """From paid to as far as the evidence goes: a good callback counts as seen and verified, a read completes."""
-    if way in (Way.READ, Way.PEOPLE):
-        return () if before is _P.COMPLETED else (_P.COMPLETED,)
-    if way is Way.CALLBACK and before is _P.PAYMENT_SUCCESS:
+def _steps_after_paid(state: PaymentState, way: ReportSource) -> tuple[PaymentState, ...]:
+    """Return the states after `state`, a paid one, that the source of the report proves: a callback proves that it
+    was received and its signature verified, a read or a decision of people that the payment is completed.
+    """
+    if way in (ReportSource.READ, ReportSource.PEOPLE):
+        return () if state is _P.COMPLETED else (_P.COMPLETED,)
+    if way is ReportSource.CALLBACK and state is _P.PAYMENT_SUCCESS:
         return (_P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED)
     return ()
 
 
-def _confirmed(path: tuple[PaymentState, ...]) -> tuple[PaymentState, ...]:
-    """Only what was paid or completed can be reversed; a callback in between is confirmed by what took it back."""
+def _with_completed(path: tuple[PaymentState, ...]) -> tuple[PaymentState, ...]:
+    """Add completed if the path ends at a verified callback, because only a paid or completed payment can be
+    reversed.
+    """
     return (*path, _P.COMPLETED) if path[-1] is _P.SIGNATURE_VERIFIED else path
 
 
-def _failure(payment: Payment, report: PaymentReport, way: Way) -> News:
-    if payment.state in WAITING:
-        return News(payment_path(payment.state, _P.PAYMENT_FAILED))
-    if payment.state not in PAID:
-        return News()
-    if way is Way.CALLBACK or _of_another_attempt(payment, report):
-        return News(told=False)  # how this payment stands, a read will tell
-    path = () if payment.state is _P.PAYMENT_SUCCESS else _confirmed((payment.state,))[1:]
-    return News((*path, _P.REVERSED), case="reversed", observed=report.provider_state)
+def _failure_effect(payment: Payment, report: PaymentReport, way: ReportSource) -> ReportEffect:
+    if payment.state in WAITING_STATES:
+        return ReportEffect(payment_path(payment.state, _P.PAYMENT_FAILED))
+    if payment.state not in PAID_STATES:
+        return ReportEffect()
+    if way is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
+        return ReportEffect(is_newest=False)  # a read will tell the state of this payment
+    path = () if payment.state is _P.PAYMENT_SUCCESS else _with_completed((payment.state,))[1:]
+    return ReportEffect((*path, _P.REVERSED), case=WorkReason.REVERSED, observed=report.provider_state)
 
 
-def _of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
+def _is_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
     return report.provider_payment_id not in (None, payment.provider_payment_id)
 
 
-def _expiry(payment: Payment, report: PaymentReport) -> News:
-    if payment.state in WAITING:
-        return News((_P.EXPIRED,))
-    return _contradiction(report) if payment.state in PAID else News()
+def _expiry_effect(payment: Payment, report: PaymentReport) -> ReportEffect:
+    if payment.state in WAITING_STATES:
+        return ReportEffect((_P.EXPIRED,))
+    return _contradiction_effect(report) if payment.state in PAID_STATES else ReportEffect()
 
 
-def _waiting(payment: Payment, report: PaymentReport, way: Way) -> News:
-    if payment.state is _P.COMPLETED and way is Way.READ:
-        return _contradiction(report)
-    if payment.state in PAID or payment.state in ENDED_UNPAID:
-        return News(told=payment.state in ENDED_UNPAID)
-    return News(payment_path(payment.state, _P.USER_PAYMENT) if payment.state in WAITING else ())
+def _waiting_effect(payment: Payment, report: PaymentReport, way: ReportSource) -> ReportEffect:
+    if payment.state is _P.COMPLETED and way is ReportSource.READ:
+        return _contradiction_effect(report)
+    if payment.state in PAID_STATES or payment.state in ENDED_UNPAID_STATES:
+        return ReportEffect(is_newest=payment.state in ENDED_UNPAID_STATES)
+    return ReportEffect(payment_path(payment.state, _P.USER_PAYMENT) if payment.state in WAITING_STATES else ())
 
 
-def _contradiction(report: PaymentReport, *, told: bool = True) -> News:
-    return News(case="contradicted", observed=_said(report), told=told)
+def _contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:
+    return ReportEffect(case=WorkReason.CONTRADICTED, observed=_report_text(report), is_newest=is_newest)
 
 
-def _said(report: PaymentReport) -> str:
+def _report_text(report: PaymentReport) -> str:
     amount = f" {report.amount.minor} {report.amount.currency}" if report.amount else ""
     return f"{report.provider_state}{amount}"
 
 
-def settles(news: News, payment: Payment) -> bool:
-    """Whether it ends an unknown: every usable word of the provider about it does, if it isn't an old one."""
-    usable = news.unknown is None and (news.told or bool(news.path))
+def ends_unknown(news: ReportEffect, payment: Payment) -> bool:
+    """True if the report ends the unknown outcome of the payment. A report that is usable does so if it is the newest
+    or changes the state.
+    """
+    usable = news.unknown is None and (news.is_newest or bool(news.path))
     return usable and payment.certainty is Certainty.UNKNOWN

@@ -1,23 +1,28 @@
-"""What services answer about orders, payments and refunds: records with everything that a screen shows."""
+"""Results of services about orders, payments and refunds: each has a record and all other data that its
+screen shows.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from console.domain.order_records import Account, Limits, Order, Payment, Refund, SetAside
-from console.domain.payment_records import StartedPayment
+from console.domain.error_reasons import RefundRule
+from console.domain.payments.provider_messages import StartedPayment
+from console.domain.payments.records import Account, Limits, Order, Payment, Refund, SetAside
 from console.domain.records import EvidenceItem, LeaseHolder, TimelineEntry
-from console.domain.results import AllowedAction, Explanation
-from console.domain.saga_steps import SagaView
-from console.domain.story import NO_STORY, Chain
-from console.domain.worker_records import AlertItem, Note, Take
+from console.domain.service_results import AllowedAction, Explanation
+from console.domain.tasks.records import AlertItem, Note, Take
+from console.domain.tasks.saga_progress import SagaView
+from console.domain.timeline import EMPTY_CHAIN, Chain
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One side of the truth strip. `asked`: None when this side was never asked; `there`: False when it does not
-    exist at all. `word` is the side's own word for its state, `state` ours for it, `differs` the fields (state,
-    amount, currency, refunded) in which it disagrees with ours. Instants are aware UTC.
+class ComparedSide:
+    """One of the three compared sides of a payment: ours, the provider's or the order's.
+
+    `there` is False if the side doesn't exist. `asked` is the instant at which it was read, None if it never was;
+    `old`: that was too long ago. `word` is the side's own word for its state, `state` our state for it. `differs` has
+    the fields (state, amount, currency, refunded) that contradict our side. Instants are aware UTC.
     """
 
     name: str
@@ -37,8 +42,8 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class MoneyStrip:
-    """Where a payment's money is, in minor units of one currency; the parts add up to what was captured."""
+class MoneyParts:
+    """Parts of a payment's money, in minor units of one currency; they add up to the captured amount."""
 
     currency: str
     captured: int
@@ -52,12 +57,12 @@ class MoneyStrip:
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """Everything that one payment's screen or `show` needs, read in one call."""
+    """All data that the screen of a payment or the command `show` needs, read in one transaction."""
 
     record: Payment
     explanation: Explanation
-    sides: tuple[Side, Side, Side]
-    money: MoneyStrip
+    sides: tuple[ComparedSide, ComparedSide, ComparedSide]
+    money: MoneyParts
     order: Order | None
     refunds: tuple[Refund, ...]
     set_asides: tuple[SetAside, ...]
@@ -68,13 +73,13 @@ class PaymentView:
     awaiting: str | None = None
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
-    story: Chain = NO_STORY
+    story: Chain = EMPTY_CHAIN
 
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its payments. `sagas`: what follows, or followed, when the time of one of them had passed;
-    `alert`: the open one between it and its payments, with the payment by which it is settled.
+    """An order with its payments. `sagas` are the sagas that end its expired payments; `alert` is the open alert
+    about the order.
     """
 
     record: Order
@@ -86,14 +91,14 @@ class OrderView:
     actions: tuple[AllowedAction, ...] = ()
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
-    story: Chain = NO_STORY
+    story: Chain = EMPTY_CHAIN
     sagas: tuple[SagaView, ...] = ()
     alert: AlertItem | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class RadarHit:
-    """Something that speaks against a refund: `rule` with facts, the record it is about, the maker's answer to it."""
+class RiskSignal:
+    """A risk signal of a refund: `rule` with facts, the record that it is about, and the maker's comment."""
 
     rule: str
     facts: Mapping[str, object] = field(default_factory=dict)
@@ -103,27 +108,30 @@ class RadarHit:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One rule that was looked at, and whether it holds; `facts` for its words."""
+class RuleCheck:
+    """Result of the check of one rule of refunds. `rule` is the reason with which the rule refuses a refund; `holds`
+    is True if the rule is fulfilled; `facts` are for its text.
+    """
 
-    rule: str
+    rule: RefundRule
     holds: bool
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RefundPlan:
-    """What a maker sees before asking: facts of this moment, nothing reserved. `off`: a wording code when no refund
-    of this payment can be asked for now, with its facts; `needs_answer` of a hit is for screens to ask.
+    """Facts that a maker sees before a refund request; nothing is reserved. `today_minor` is the amount that the
+    maker has requested today; `off` is a wording code if no refund of this payment can be requested now,
+    `off_facts` its facts.
     """
 
     payment: Payment
     order: Order | None
-    money: MoneyStrip
+    money: MoneyParts
     limits: Limits
     today_minor: int
-    radar: tuple[RadarHit, ...]
-    checks: tuple[Check, ...]
+    radar: tuple[RiskSignal, ...]
+    checks: tuple[RuleCheck, ...]
     earlier: tuple[Refund, ...]
     second_checker: bool
     cooling_off_until: datetime | None
@@ -135,20 +143,20 @@ class RefundPlan:
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """Everything that a refund's screen, the approval view or `show` needs.
+    """All data that the screens of a refund or the command `show` needs.
 
-    `against` are reasons to say no, `checks` what was looked at for the checker; `changed` are the fields in which
-    the payment differs now from what the maker saw (field → (then, now)).
+    `against` are risk signals, `checks` the checked rules. `changed` has the fields of the payment that have changed
+    since the maker saw it: field → (value then, value now).
     """
 
     record: Refund
     explanation: Explanation
     payment: Payment
     order: Order | None
-    sides: tuple[Side, Side, Side]
-    money: MoneyStrip
-    against: tuple[RadarHit, ...]
-    checks: tuple[Check, ...]
+    sides: tuple[ComparedSide, ComparedSide, ComparedSide]
+    money: MoneyParts
+    against: tuple[RiskSignal, ...]
+    checks: tuple[RuleCheck, ...]
     changed: Mapping[str, tuple[object, object]]
     earlier: tuple[Refund, ...]
     timeline: tuple[TimelineEntry, ...]
@@ -158,20 +166,20 @@ class RefundView:
     awaiting: str | None = None
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
-    story: Chain = NO_STORY
+    story: Chain = EMPTY_CHAIN
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalInbox:
-    """Refunds that wait for a decision: those that the reader may decide, and others (own ones, other roles')."""
+    """Refunds that wait for a decision: those that the present person may decide about, and all others."""
 
-    mine_to_decide: tuple[Refund, ...]
+    to_decide: tuple[Refund, ...]
     others: tuple[Refund, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SetAsideItem:
-    """Money set aside, with its payment, its account and the refund that is proposed."""
+    """A set-aside with its payment and its account."""
 
     record: SetAside
     payment: Payment
@@ -180,7 +188,7 @@ class SetAsideItem:
 
 @dataclass(frozen=True, slots=True)
 class StartResult:
-    """A payment that was begun, and where the payer goes on."""
+    """A started payment, and the provider's answer with the code or link for the payer."""
 
     payment: Payment
     started: StartedPayment
@@ -188,8 +196,9 @@ class StartResult:
 
 @dataclass(frozen=True, slots=True)
 class NoticeResult:
-    """What became of a notice. `done`: booked, repeated, unchanged, queued (the provider is asked), unmatched,
-    kept. `refused`: it gets the one uniform refusal; why stands in the audit trail alone.
+    """Effect of a notice. `done` is booked, repeated, unchanged, queued (the provider will be asked), unmatched or
+    kept. If `refused` is True, the sender gets the same answer for every reason; the reason is only in the audit
+    trail.
     """
 
     refused: bool

@@ -1,17 +1,19 @@
-"""A provider's history of payments and refunds, row by row, whatever file or list it was read from. No I/O."""
+"""Rows of a provider's history of payments and refunds, in one form for files and lists of all providers. No I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.money import Money
-from console.domain.payment_states import PaymentState, RefundState
+from console.domain.payments.states import PaymentState, RefundState
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One thing that the provider says happened at `at` (aware UTC): to a payment, or, with `refund`, to a refund of
-    it. `key` is its place in the history, the same whenever that is read again; `word` the provider's own word.
-    `amount` is what moved, whichever way. At least one of the two numbers of the payment is there.
+    """One event at the provider at the instant `at` (aware UTC): a payment reached `state`; or, if `refund` is set, a
+    refund of it reached that state.
+
+    `key` identifies the row in the history and is the same at every reading; `word` is the provider's own word for
+    the state. `amount` is the paid or refunded amount. At least one of the payment's two numbers is set.
     """
 
     key: str
@@ -27,7 +29,7 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A row that is not believed, and why; `provider_payment_id` where at least that could be read."""
+    """A rejected row of the history, with the reason. `provider_payment_id` is None if even that couldn't be read."""
 
     key: str
     reason: str

@@ -1,33 +1,42 @@
-"""What a row of a provider's history and a payment of ours say of one another. Reads nothing but the two."""
+"""Compare a row of a provider's history with our payment. The result depends on these two alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from console.domain.history_records import HistoryRow
 from console.domain.money import Money
-from console.domain.order_records import Payment, Refund
-from console.domain.payment_news import Way, judge
-from console.domain.payment_records import PaymentReport
-from console.domain.payment_states import PaymentState, RefundState
-from console.domain.records import Certainty
-from console.domain.truth import ENDED_UNPAID, PAID, WAITING
-from console.domain.worker_records import Verdict
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.report_rules import ReportSource, report_effect
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.reconciliation.provider_rows import HistoryRow
+from console.domain.records import Certainty, WorkReason
+from console.domain.tasks.records import Verdict
 
-STATE, AMOUNT, MISSING, UNKNOWN_REFUND = (
-    "reconcile_state", "reconcile_amount", "reconcile_missing_there", "reconcile_unknown_refund",
-)  # fmt: skip
-RULES = (STATE, AMOUNT, MISSING, UNKNOWN_REFUND)
-"""The rules of cases that a comparison opens."""
-RULE_OF = {Verdict.DIFFERENT_STATE: STATE, Verdict.DIFFERENT_AMOUNT: AMOUNT, Verdict.MISSING_THERE: MISSING}
-CLOCKS_DIFFER = timedelta(minutes=5)
+STATE_RULE, AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE = (
+    WorkReason.RECONCILE_STATE,
+    WorkReason.RECONCILE_AMOUNT,
+    WorkReason.RECONCILE_MISSING_THERE,
+    WorkReason.RECONCILE_UNKNOWN_REFUND,
+)
+RULES = (STATE_RULE, AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE)
+"""Rule ids of the cases that a comparison opens."""
+RULE_OF_VERDICT = {
+    Verdict.DIFFERENT_STATE: STATE_RULE,
+    Verdict.DIFFERENT_AMOUNT: AMOUNT_RULE,
+    Verdict.MISSING_THERE: MISSING_THERE_RULE,
+}
+CLOCK_TOLERANCE = timedelta(minutes=5)
 _P, _R = PaymentState, RefundState
-_SENT = frozenset({_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED})
+_SENT_STATES = frozenset({_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED})
 
 
-class Follow(StrEnum):
-    """What a comparison asks for beside being counted."""
+class Consequence(StrEnum):
+    """Consequence of a comparison, besides the count: none; `FACT`: apply the row to the payment like a probe's
+    answer; `IMPORT`: import the payment; `CASE`: open a case for a person.
+    """
 
     NOTHING = "nothing"
     FACT = "fact"
@@ -36,97 +45,102 @@ class Follow(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A verdict and what follows. A fact is written as a probe's answer would be; what is different even then is a
-    case.
-    """
+class ComparedRow:
+    """Result of the comparison of one row: a verdict and its consequence."""
 
     verdict: Verdict
-    follow: Follow = Follow.NOTHING
+    follow: Consequence = Consequence.NOTHING
 
 
-MATCHED = Finding(Verdict.MATCHED)
-_STATE_CASE = Finding(Verdict.DIFFERENT_STATE, Follow.CASE)
+MATCHED_ROW = ComparedRow(Verdict.MATCHED)
+_STATE_CASE = ComparedRow(Verdict.DIFFERENT_STATE, Consequence.CASE)
 
 
-def compare(payment: Payment | None, row: HistoryRow) -> Finding:
-    """A row about a payment itself, beside the payment of ours that it means."""
+def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
+    """Compare a row about a payment with our payment that has the row's number; None if there is no such payment."""
     if payment is None:
-        return Finding(Verdict.IMPORTED, Follow.IMPORT) if row.state in PAID else MATCHED
-    return _paid_there(payment, row) if row.state in PAID else _unpaid_there(payment, row)
+        return ComparedRow(Verdict.IMPORTED, Consequence.IMPORT) if row.state in PAID_STATES else MATCHED_ROW
+    return _compare_paid(payment, row) if row.state in PAID_STATES else _compare_unpaid(payment, row)
 
 
-def _paid_there(payment: Payment, row: HistoryRow) -> Finding:
-    money = payment.state in PAID or payment.state is _P.REVERSED
+def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
+    money = payment.state in PAID_STATES or payment.state is _P.REVERSED
     if money and row.provider_payment_id not in (None, payment.provider_payment_id):
         return _STATE_CASE  # the same number of ours was paid twice
     if row.amount != Money(payment.captured_minor if money else payment.asked_minor, payment.currency):
-        return Finding(Verdict.DIFFERENT_AMOUNT, Follow.CASE if money else Follow.FACT)
+        return ComparedRow(Verdict.DIFFERENT_AMOUNT, Consequence.CASE if money else Consequence.FACT)
     if payment.state is _P.REVERSED:
-        return MATCHED if _heard_since(payment, row.at) else _STATE_CASE
+        return MATCHED_ROW if _has_newer_report(payment, row.at) else _STATE_CASE
     if not money:
-        return Finding(Verdict.DIFFERENT_STATE, Follow.FACT)
-    settled = payment.state is _P.COMPLETED and payment.certainty is Certainty.KNOWN
-    return MATCHED if settled else Finding(Verdict.MATCHED, Follow.FACT)
+        return ComparedRow(Verdict.DIFFERENT_STATE, Consequence.FACT)
+    is_settled = payment.state is _P.COMPLETED and payment.certainty is Certainty.KNOWN
+    return MATCHED_ROW if is_settled else ComparedRow(Verdict.MATCHED, Consequence.FACT)
 
 
-def _unpaid_there(payment: Payment, row: HistoryRow) -> Finding:
-    """A row tells of its moment: whoever paid later, or has been asked about since, is no difference."""
-    if payment.state in ENDED_UNPAID or payment.state is _P.REVERSED:
-        return MATCHED
-    if payment.state in PAID:
-        return MATCHED if payment.paid_at is not None and payment.paid_at > row.at else _STATE_CASE
-    if row.state in WAITING or _heard_since(payment, row.at):
-        return MATCHED
-    return Finding(Verdict.DIFFERENT_STATE, Follow.FACT)
+def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
+    """Compare a row that says that the payment is unpaid. The row is true for its own time: if the payment was paid
+    or the provider answered later, it doesn't contradict the row.
+    """
+    if payment.state in ENDED_UNPAID_STATES or payment.state is _P.REVERSED:
+        return MATCHED_ROW
+    if payment.state in PAID_STATES:
+        return MATCHED_ROW if payment.paid_at is not None and payment.paid_at > row.at else _STATE_CASE
+    if row.state in WAITING_STATES or _has_newer_report(payment, row.at):
+        return MATCHED_ROW
+    return ComparedRow(Verdict.DIFFERENT_STATE, Consequence.FACT)
 
 
-def _heard_since(payment: Payment, at: datetime) -> bool:
+def _has_newer_report(payment: Payment, at: datetime) -> bool:
     return payment.told_at is not None and payment.told_at > at
 
 
-def is_news(payment: Payment, report: PaymentReport, at: datetime, way: Way) -> bool:
-    """Whether writing it would change anything: what is told again is not."""
-    news = judge(payment, report, at, way)
+def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, way: ReportSource) -> bool:
+    """True if applying the report, which is true at the instant `at`, would change the payment."""
+    news = report_effect(payment, report, at, way)
     if news.unknown is not None:
         return payment.error_code != news.unknown or payment.certainty is not Certainty.UNKNOWN
-    ends_unknown = payment.certainty is Certainty.UNKNOWN and (news.told or bool(news.path))
+    ends_unknown = payment.certainty is Certainty.UNKNOWN and (news.is_newest or bool(news.path))
     return bool(news.path) or news.booked is not None or ends_unknown
 
 
-def meant(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mapping[datetime, Refund]:
-    """The refunds of ours that lines of these times mean. Lines name a payment and a sum alone; `refunds` are those
-    of both. One fits that was sent before, and not known to be done before; each is meant once, the oldest first.
+def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mapping[datetime, Refund]:
+    """Match rows about refunds with our refunds. Return the refund for each row's time; unmatched rows are missing.
+
+    `times` are the times of rows about one payment and one amount, because a row has no id of a refund; `refunds` are
+    our refunds of the same payment and amount. A refund fits a row if it was sent before the row's time and wasn't
+    known as completed before it. Each refund is used once, the oldest first.
     """
-    left, found = sorted(refunds, key=lambda one: one.id), dict[datetime, Refund]()
+    unmatched, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
     for at in sorted(times):
-        one = next((refund for refund in left if _may_be(refund, at)), None)
-        if one is not None:
-            found[at] = one
-            left.remove(one)
-    return found
+        match = next((refund for refund in unmatched if _may_match(refund, at)), None)
+        if match is not None:
+            matches[at] = match
+            unmatched.remove(match)
+    return matches
 
 
-def _may_be(refund: Refund, at: datetime) -> bool:
-    sent, told = refund.first_sent_at, refund.told_at
-    if refund.state not in _SENT or sent is None:
+def _may_match(refund: Refund, at: datetime) -> bool:
+    sent_at, reported_at = refund.first_sent_at, refund.told_at
+    if refund.state not in _SENT_STATES or sent_at is None:
         return False
-    done_before = refund.state is _R.COMPLETED and told is not None and told + CLOCKS_DIFFER < at
-    return sent - CLOCKS_DIFFER <= at and not done_before
+    was_completed_before = (
+        refund.state is _R.COMPLETED and reported_at is not None and reported_at + CLOCK_TOLERANCE < at
+    )
+    return sent_at - CLOCK_TOLERANCE <= at and not was_completed_before
 
 
-def missing_refund(refund: Refund) -> str:
-    """What is observed of a refund that is done here and not there."""
+def missing_refund_text(refund: Refund) -> str:
+    """Return the text `observed` of a case about a refund that is completed here and missing at the provider."""
     return f"refund {refund.id} of {refund.amount_minor} {refund.currency}"
 
 
 def ours_text(payment: Payment | None) -> str | None:
-    """Our side in a few words."""
+    """Return state and amount of our payment as a short text; None if there is no payment."""
     if payment is None:
         return None
     return f"{payment.state.value} {payment.captured_minor or payment.asked_minor} {payment.currency}"
 
 
 def theirs_text(row: HistoryRow) -> str:
-    """Their side in a few words."""
+    """Return state and amount of the provider's row as a short text."""
     return f"{row.word} {row.amount.minor} {row.amount.currency}"

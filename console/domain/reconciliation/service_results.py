@@ -1,17 +1,19 @@
-"""What people are shown of reconciliations: runs, what each read, and what did not match with where it is settled."""
+"""Results of reconciliations for the screens: runs, the files that they read, and differences with their open
+cases.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from console.domain.order_records import Payment
+from console.domain.payments.records import Payment
 from console.domain.records import LeaseHolder
-from console.domain.worker_records import Alert, Difference, Verdict
+from console.domain.tasks.records import Alert, Difference, Verdict
 
 
 class RunState(StrEnum):
-    """How a run stands. `RESUMABLE`: it was broken off, and whoever asks for the same days goes on with it."""
+    """State of a run. `RESUMABLE`: it was interrupted, and the next request for the same days continues it."""
 
     RUNNING = "running"
     RESUMABLE = "resumable"
@@ -20,19 +22,21 @@ class RunState(StrEnum):
 
 
 ALL, DIFFER, ONLY_OURS, ONLY_THEIRS, REFUSED = "all", "differ", "only_ours", "only_theirs", "refused"
-PARTS: Mapping[str, frozenset[Verdict]] = {
+VERDICTS_OF_PART: Mapping[str, frozenset[Verdict]] = {
     ALL: frozenset(Verdict) - {Verdict.MATCHED},
     DIFFER: frozenset({Verdict.DIFFERENT_STATE, Verdict.DIFFERENT_AMOUNT}),
     ONLY_OURS: frozenset({Verdict.MISSING_THERE}),
     ONLY_THEIRS: frozenset({Verdict.IMPORTED}),
     REFUSED: frozenset({Verdict.REFUSED}),
 }
-"""What a list of differences can be narrowed to, in the order in which it is offered."""
+"""Filters of a list of differences, by name, in the order on the screen."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunItem:
-    """One run. The counts are of payments, as they were at the moment of comparison; `reason`: why it failed."""
+    """One run. The counts are numbers of payments at the time of their comparison; `reason` is the error code of a
+    failed run.
+    """
 
     id: int
     provider: str
@@ -52,18 +56,19 @@ class RunItem:
 
     @property
     def differ(self) -> int:
+        """The number of payments with another state or amount."""
         return self.different_state + self.different_amount
 
     @property
     def rows(self) -> int:
-        """All that was compared."""
+        """The number of compared payments."""
         return self.matched + self.imported + self.missing_there + self.differ
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """A file that a run read, as it was kept: sums in yen of what came in and of what went back. Of files that were
-    kept before they were counted, only day and checksum are known. `before`: earlier runs that read the same bytes.
+    """A file that a run read, with the sums of its payments and refunds in yen. An older version of the program
+    stored only the day and the checksum. `before` has the ids of earlier runs that read a file with the same content.
     """
 
     day: date
@@ -77,8 +82,9 @@ class ReadFile:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with its evidence. `refused`: rows of theirs that are not believed, `case` the open one about them.
-    `open_cases` counts payments that wait for a person, up to 1,000. `newer` and `older` are the runs beside it.
+    """A run with its files. `refused` is the number of rejected rows, `case` the open case about them. `open_cases`
+    is the number of payments that wait for a person, at most 1,000. `newer` and `older` are the ids of the next and
+    the previous run.
     """
 
     item: RunItem
@@ -91,17 +97,22 @@ class RunView:
     older: int | None = None
 
     def count(self, part: str) -> int:
-        """How many rows a part of the differences has."""
+        """Return the number of differences that a filter of `VERDICTS_OF_PART` shows. Raises KeyError for an unknown
+        filter.
+        """
         item = self.item
         of_part = {
-            DIFFER: item.differ, ONLY_OURS: item.missing_there, ONLY_THEIRS: item.imported, REFUSED: self.refused,
-        }  # fmt: skip
+            DIFFER: item.differ,
+            ONLY_OURS: item.missing_there,
+            ONLY_THEIRS: item.imported,
+            REFUSED: self.refused,
+        }
         return sum(of_part.values()) if part == ALL else of_part[part]
 
 
 @dataclass(frozen=True, slots=True)
 class DifferenceItem:
-    """One row that did not match, with the payment it means as it is now and its open case."""
+    """One difference, with its payment in its present state and the open case about it."""
 
     found: Difference
     payment: Payment | None = None
@@ -109,8 +120,8 @@ class DifferenceItem:
 
     @property
     def action(self) -> str | None:
-        """The one action that settles it: asking the gateway, or asking for the day's file anew; None where nothing
-        is left to settle.
+        """The action that can remove the difference: probe the payment, or request the day's file again; None if no
+        case is open any more.
         """
         if self.found.verdict is Verdict.REFUSED:
             return "ask_file"
@@ -119,7 +130,7 @@ class DifferenceItem:
 
 @dataclass(frozen=True, slots=True)
 class RunsPage:
-    """Runs, newest first; `next`: the cursor of the page after, None at the end."""
+    """Runs, newest first; `next` is the cursor of the next page, None at the end."""
 
     items: tuple[RunItem, ...]
     next: int | None = None
@@ -127,7 +138,9 @@ class RunsPage:
 
 @dataclass(frozen=True, slots=True)
 class DifferencesPage:
-    """Differences in the order in which they were found; `next` as of runs."""
+    """Differences in the order in which the run found them; `next` is the cursor of the next page, None at
+    the end.
+    """
 
     items: tuple[DifferenceItem, ...]
     next: int | None = None

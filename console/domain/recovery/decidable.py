@@ -1,49 +1,57 @@
-"""When there is something to decide about a record: rules that the decision table and the services share. No I/O."""
+"""Rules that tell if people may decide about a record. The decision table and the services use the same rules. No
+I/O.
+"""
 
-from console.domain.order_records import Order, OrderState, Payment, Refund
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.error_reasons import IdleReason
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState, payment_path
 from console.domain.records import Certainty, CreditCheck, WorkState
-from console.domain.states import payment_path
-from console.domain.truth import ENDED_UNPAID, PAID, WAITING
 
 _P, _R = PaymentState, RefundState
 
 
 def is_open_check(check: CreditCheck) -> bool:
-    """Whether people may decide what became of it."""
+    """True if people may decide the outcome of a credit check: it is unknown."""
     return check.certainty is Certainty.UNKNOWN
 
 
 def is_open_refund(refund: Refund) -> bool:
-    """Whether people may decide what became of it: unknown, or accepted and its provider can't tell any more."""
+    """True if people may decide the outcome of a refund: it is unknown, or the provider accepted the refund but
+    doesn't report its outcome any more.
+    """
     stuck = refund.state is _R.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
     return refund.certainty is Certainty.UNKNOWN or stuck
 
 
-def way_of_decision(before: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
-    """The steps of a decision about a payment, each in its table; empty when there is no way."""
-    if target is _P.REVERSED and before is _P.SIGNATURE_VERIFIED:
+def path_of_decision(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
+    """Return the states through which a decision changes a payment from `state` to `target`, each step in the
+    transition table; empty if there is no such path.
+    """
+    if target is _P.REVERSED and state is _P.SIGNATURE_VERIFIED:
         return (_P.COMPLETED, _P.REVERSED)
-    if target is _P.REVERSED and before in WAITING | ENDED_UNPAID:
-        return ()  # nothing was paid that could be taken back
-    return payment_path(before, target)
+    if target is _P.REVERSED and state in WAITING_STATES | ENDED_UNPAID_STATES:
+        return ()  # nothing was paid that could be reversed
+    return payment_path(state, target)
 
 
-def why_not_decide(payment: Payment, target: PaymentState) -> str | None:
-    """Why nobody may decide that a payment ended so; None when it is open and there is a way."""
-    waits = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
-    reversal = target is _P.REVERSED and payment.state in PAID
-    if target is not payment.state and not way_of_decision(payment.state, target):
+def refusal_reason_of_decision(payment: Payment, target: PaymentState) -> str | None:
+    """Return the reason why people can't decide that a payment has the state `target`; None if they can."""
+    is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
+    reversal = target is _P.REVERSED and payment.state in PAID_STATES
+    if target is not payment.state and not path_of_decision(payment.state, target):
         return "no_such_step"
-    return None if waits or reversal else "outcome_known"
+    return None if is_open or reversal else "outcome_known"
 
 
-def why_not_move(payment: Payment, order: Order | None, *, covered: bool) -> str | None:
-    """Why an order doesn't follow its payment."""
+def refusal_reason_of_order_move(payment: Payment, order: Order | None, *, covered: bool) -> IdleReason | None:
+    """Return the reason why an order can't be moved to paid after its payment; None if it can. `covered`: the paid
+    payments of the order cover its total.
+    """
     if order is None:
-        return "payment_no_order"
-    if payment.state not in PAID:
-        return "payment_not_paid"
+        return IdleReason.PAYMENT_NO_ORDER
+    if payment.state not in PAID_STATES:
+        return IdleReason.PAYMENT_NOT_PAID
     if order.state is not OrderState.PENDING:
-        return "order_knows"
-    return None if covered else "order_not_covered"
+        return IdleReason.ORDER_KNOWS
+    return None if covered else IdleReason.ORDER_NOT_COVERED

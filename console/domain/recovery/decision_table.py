@@ -1,78 +1,100 @@
-"""The decision table of recovery: what may be done about a record in its present state, and why something may not.
+"""The decision table of recovery: for a record in its present state, the possible choices, and the reasons that
+exclude the others.
 
-Each row is one choice for one kind of record, with the rules that rule it out, the first that holds saying why. The
-services that act follow the same rules; screens read this table and decide nothing.
+Each row is one choice for one kind of record with its rules. The first rule that excludes the choice gives the
+reason. The services check the same rules again before they act; screens only read this table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from console.domain import choice_effects
-from console.domain.choice_records import Asks, Choice, Effect, Evidence, Facts, Matter, Told
-from console.domain.deciding import is_open_check, is_open_refund, why_not_decide, why_not_move
-from console.domain.explain_payments import may_be_reversed_until
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.payment_records import PaymentState, RefundState
-from console.domain.permissions import ROLES_FOR, may, same_person
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ErrorCode
+from console.domain.explanations.payments import may_be_reversed_until
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.permissions import ROLES_BY_RIGHT, has_right, is_same_person
 from console.domain.records import Certainty, CheckState, CreditCheck
+from console.domain.recovery import effects as choice_effects
+from console.domain.recovery.decidable import (
+    is_open_check,
+    is_open_refund,
+    refusal_reason_of_decision,
+    refusal_reason_of_order_move,
+)
+from console.domain.recovery.records import (
+    CanAsk,
+    Choice,
+    ChoiceFacts,
+    Effect,
+    Evidence,
+    ProviderStatement,
+    RecoverableRecord,
+)
 
 _P, _R = PaymentState, RefundState
-PAPER = (Evidence.SETTLEMENT, Evidence.FILE, Evidence.LETTER)
-Why = Callable[[Facts], str | None]
-"""A rule: the reason (without its family) for which the facts rule a choice out."""
+PAPER_EVIDENCE = (Evidence.SETTLEMENT, Evidence.FILE, Evidence.LETTER)
+Rule = Callable[[ChoiceFacts], str | None]
+"""A rule returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if they
+don't.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One choice of the table. `second`: whether one person is not enough; `target`: the state it ends in."""
+class ChoiceRule:
+    """One row of the table: the choice `what` and the right that it needs. `rests_on` returns the possible evidence,
+    `second` True if two people are needed; `target` is the state into which a decision brings the record.
+    """
 
     what: str
     right: str
-    rules: tuple[Why, ...] = ()
-    rests_on: Callable[[Facts], tuple[Evidence, ...]] = lambda _facts: ()
-    second: Callable[[Facts], bool] = lambda _facts: False
-    effect: Callable[[Facts], Effect | None] = lambda _facts: None
+    rules: tuple[Rule, ...] = ()
+    rests_on: Callable[[ChoiceFacts], tuple[Evidence, ...]] = lambda _facts: ()
+    second: Callable[[ChoiceFacts], bool] = lambda _facts: False
+    effect: Callable[[ChoiceFacts], Effect | None] = lambda _facts: None
     target: str | None = None
-    warning: Callable[[Facts], str | None] = lambda _facts: None
+    warning: Callable[[ChoiceFacts], str | None] = lambda _facts: None
 
 
 # Rules
 
 
-def _running(facts: Facts) -> str | None:
-    return "in_progress" if facts.running else None
+def _running_reason(facts: ChoiceFacts) -> str | None:
+    return ErrorCode.IN_PROGRESS if facts.running else None
 
 
-def _busy(facts: Facts) -> str | None:
-    return "in_progress" if facts.running or facts.held else None
+def _in_progress_reason(facts: ChoiceFacts) -> str | None:
+    return ErrorCode.IN_PROGRESS if facts.running or facts.is_leased else None
 
 
-def _busy_if_unknown(facts: Facts) -> str | None:
-    """A known record is compared beside whatever else is done; an unknown one is asked about by one at a time."""
-    return _busy(facts) if _unknown(facts.record) else _running(facts)
+def _probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
+    """Exclude a probe of an unknown record while an operation runs or its lease is held. For a known record only a
+    running operation excludes the probe.
+    """
+    return _in_progress_reason(facts) if _is_unknown(facts.record) else _running_reason(facts)
 
 
-def _unasked(facts: Facts) -> str | None:
-    if facts.asks is Asks.NOT_SET_UP and _would_ask(facts.record):
+def _cannot_ask_reason(facts: ChoiceFacts) -> str | None:
+    if facts.can_ask is CanAsk.NOT_SET_UP and _would_call_provider(facts.record):
         return "provider_not_set_up"
-    if facts.asks is not Asks.NO_CALL or not _unknown(facts.record):
+    if facts.can_ask is not CanAsk.NO_CALL or not _is_unknown(facts.record):
         return None
-    return "no_list_call" if isinstance(facts.record, CreditCheck) else "no_read_call"
+    return UnknownReason.NO_LIST_CALL if isinstance(facts.record, CreditCheck) else UnknownReason.NO_READ_CALL
 
 
-def _not_set_up(facts: Facts) -> str | None:
-    return "provider_not_set_up" if facts.asks is Asks.NOT_SET_UP else None
+def _not_set_up_reason(facts: ChoiceFacts) -> str | None:
+    return "provider_not_set_up" if facts.can_ask is CanAsk.NOT_SET_UP else None
 
 
-def _not_refetchable(facts: Facts) -> str | None:
-    check = _check(facts)
+def _not_refetchable_reason(facts: ChoiceFacts) -> str | None:
+    check = _require_check(facts)
     if check.state is not CheckState.SUCCESS or check.credit_check_id is None:
         return "not_bought"
     return "viewing_over" if check.viewing_over else None
 
 
-def _claimed(facts: Facts) -> str | None:
-    check = _check(facts)
+def _claimed_reason(facts: ChoiceFacts) -> str | None:
+    check = _require_check(facts)
     if check.certainty is Certainty.UNKNOWN:
         return "bought_perhaps"
     if check.live:
@@ -80,178 +102,215 @@ def _claimed(facts: Facts) -> str | None:
     return "claimed_by_other" if facts.claimed else None
 
 
-def _decided_check(facts: Facts) -> str | None:
-    return None if is_open_check(_check(facts)) else "outcome_known"
+def _decided_check_reason(facts: ChoiceFacts) -> str | None:
+    return None if is_open_check(_require_check(facts)) else "outcome_known"
 
 
-def _decided_refund(facts: Facts) -> str | None:
-    return None if is_open_refund(_refund(facts)) else "outcome_known"
+def _decided_refund_reason(facts: ChoiceFacts) -> str | None:
+    return None if is_open_refund(_require_refund(facts)) else "outcome_known"
 
 
-def _decided_payment(target: PaymentState) -> Why:
-    return lambda facts: why_not_decide(_payment(facts), target)
+def _decided_payment_rule(target: PaymentState) -> Rule:
+    return lambda facts: refusal_reason_of_decision(_require_payment(facts), target)
 
 
-def _denied(*agrees: Told) -> Why:
-    """The provider says otherwise, and lately: it would be asked first, and its word counts more."""
-    silent = (Told.NOTHING, Told.NOT_FOUND, Told.OTHER_AMOUNT)
-    return lambda facts: None if facts.told in (*agrees, *silent) else "provider_says_otherwise"
+def _denied_rule(*agrees: ProviderStatement) -> Rule:
+    """Return a rule that excludes a decision if the provider's recent statement is not one of `agrees`. The reason:
+    the service would ask the provider again and follow its answer.
+    """
+    silent = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
+    return lambda facts: None if facts.statement in (*agrees, *silent) else "provider_says_otherwise"
 
 
-def _half_decided(target: str, *, others_stand: bool) -> Why:
-    """Whoever made the first half can't make the second; `others_stand`: another first half is in the way too."""
+def _proposed_already_rule(target: str, *, others_stand: bool) -> Rule:
+    """Return a rule that excludes a second decision by the person who made the first one. With `others_stand`,
+    exclude the choice also while a first decision for another state is open.
+    """
 
-    def why(facts: Facts) -> str | None:
-        if facts.proposed is None or facts.person is None or not _on_paper(facts):
+    def check(facts: ChoiceFacts) -> str | None:
+        if facts.proposed is None or facts.person is None or not _needs_paper(facts):
             return None
         if facts.proposed.state != target:
             return "other_proposal" if others_stand else None
-        return "own_first_half" if same_person(facts.person.name, facts.proposed.person) else None
+        return "own_first_half" if is_same_person(facts.person.name, facts.proposed.person) else None
 
-    return why
+    return check
 
 
-def _not_movable(facts: Facts) -> str | None:
+def _not_movable_reason(facts: ChoiceFacts) -> str | None:
     if facts.payment is None:
         return "no_payment"
-    return why_not_move(facts.payment, facts.order, covered=facts.covered)
+    return refusal_reason_of_order_move(facts.payment, facts.order, covered=facts.covered)
 
 
-def _no_payment(facts: Facts) -> str | None:
+def _no_payment_reason(facts: ChoiceFacts) -> str | None:
     return "no_payment" if facts.payment is None else None
 
 
-def _no_refund(facts: Facts) -> str | None:
+def _no_refund_reason(facts: ChoiceFacts) -> str | None:
     return facts.refund_off
 
 
-def _taken(facts: Facts) -> str | None:
+def _taken_by_other_reason(facts: ChoiceFacts) -> str | None:
     if facts.taken is None or facts.person is None:
         return None
-    return None if same_person(facts.taken.person, facts.person.name) else "taken"
+    return None if is_same_person(facts.taken.person, facts.person.name) else "taken"
 
 
-def _orders_follow(_facts: Facts) -> str:
+def _order_follows_reason(_facts: ChoiceFacts) -> str:
     return "order_follows"
 
 
-# What the rules look at
+# Facts for the rules
 
 
-def _unknown(record: Matter) -> bool:
+def _is_unknown(record: RecoverableRecord) -> bool:
     return not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
 
 
-def _would_ask(record: Matter) -> bool:
-    """Whether a probe of it asks anybody: what was never sent, or not bought, has nothing to be asked about."""
+def _would_call_provider(record: RecoverableRecord) -> bool:
+    """True if a probe of the record would call the provider. A refund that was never sent, or a credit check that was
+    not bought, needs no call.
+    """
     if isinstance(record, CreditCheck):
-        bought = record.state is CheckState.SUCCESS and record.credit_check_id is not None
-        return _unknown(record) or (bought and not record.viewing_over)
-    return not isinstance(record, Refund) or _unknown(record) or record.provider_refund_key is not None
+        is_bought = record.state is CheckState.SUCCESS and record.credit_check_id is not None
+        return _is_unknown(record) or (is_bought and not record.viewing_over)
+    return not isinstance(record, Refund) or _is_unknown(record) or record.provider_refund_key is not None
 
 
-def _on_paper(facts: Facts) -> bool:
-    """Whether the provider's word settles nothing, so that two people are needed."""
-    return facts.told in (Told.NOTHING, Told.NOT_FOUND, Told.OTHER_AMOUNT)
+def _needs_paper(facts: ChoiceFacts) -> bool:
+    """True if the provider's statement doesn't decide the outcome, so that documents and two people are needed."""
+    return facts.statement in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
 
 
-def _check(facts: Facts) -> CreditCheck:
+def _require_check(facts: ChoiceFacts) -> CreditCheck:
     assert isinstance(facts.record, CreditCheck)  # noqa: S101  (the table's rows are by kind)
     return facts.record
 
 
-def _payment(facts: Facts) -> Payment:
+def _require_payment(facts: ChoiceFacts) -> Payment:
     assert isinstance(facts.record, Payment)  # noqa: S101  (the table's rows are by kind)
     return facts.record
 
 
-def _refund(facts: Facts) -> Refund:
+def _require_refund(facts: ChoiceFacts) -> Refund:
     assert isinstance(facts.record, Refund)  # noqa: S101  (the table's rows are by kind)
     return facts.record
 
 
-def _reversible(facts: Facts) -> str | None:
+def _reversible_warning(facts: ChoiceFacts) -> str | None:
     until = may_be_reversed_until(facts.payment) if facts.payment is not None else None
     return "warning.may_be_reversed" if until is not None and facts.now < until else None
 
 
-def _by_word(facts: Facts) -> tuple[Evidence, ...]:
-    """What the provider confirms needs nothing else; what it doesn't rests on paper."""
-    return PAPER if _on_paper(facts) else (Evidence.READ,)
+def _evidence_of_state(facts: ChoiceFacts) -> tuple[Evidence, ...]:
+    """Return the possible evidence: the provider's confirmation is enough; without it documents are needed."""
+    return PAPER_EVIDENCE if _needs_paper(facts) else (Evidence.READ,)
 
 
 # The table
 
-_TAKE = Row("take", "take", (_taken,))
-_NOTE = Row("note", "note")
+_TAKE_RULE = ChoiceRule("take", "take", (_taken_by_other_reason,))
+_NOTE_RULE = ChoiceRule("note", "note")
 
 
-def _deciding(target: PaymentState, *agrees: Told) -> Row:
-    rules = (_busy, _decided_payment(target), _denied(*agrees), _half_decided(target.value, others_stand=True))
-    return Row(
-        f"resolve.{target}", "resolve", rules, _by_word, _on_paper,
-        lambda facts: choice_effects.payment(facts, target), target.value,
-    )  # fmt: skip
+def _payment_decision_rule(target: PaymentState, *agrees: ProviderStatement) -> ChoiceRule:
+    rules = (
+        _in_progress_reason,
+        _decided_payment_rule(target),
+        _denied_rule(*agrees),
+        _proposed_already_rule(target.value, others_stand=True),
+    )
+    return ChoiceRule(
+        f"resolve.{target}",
+        "resolve",
+        rules,
+        _evidence_of_state,
+        _needs_paper,
+        lambda facts: choice_effects.payment_effect(facts, target),
+        target.value,
+    )
 
 
-def _deciding_refund(target: RefundState) -> Row:
-    rules = (_decided_refund, _not_set_up, _busy, _half_decided(target.value, others_stand=False))
-    return Row(
-        f"resolve.{target}", "resolve", rules, _by_word, _on_paper,
-        lambda facts: choice_effects.refund(facts, target), target.value,
-    )  # fmt: skip
+def _refund_decision_rule(target: RefundState) -> ChoiceRule:
+    rules = (
+        _decided_refund_reason,
+        _not_set_up_reason,
+        _in_progress_reason,
+        _proposed_already_rule(target.value, others_stand=False),
+    )
+    return ChoiceRule(
+        f"resolve.{target}",
+        "resolve",
+        rules,
+        _evidence_of_state,
+        _needs_paper,
+        lambda facts: choice_effects.refund_effect(facts, target),
+        target.value,
+    )
 
 
-_MOVE = Row("move_order", "probe", (_not_movable,), effect=choice_effects.moved)
-_GIVE_BACK = Row("refund", "refund_request", (_no_refund,), second=lambda _facts: True, warning=_reversible)
+_MOVE_ORDER_RULE = ChoiceRule("move_order", "probe", (_not_movable_reason,), effect=choice_effects.order_move_effect)
+_REFUND_RULE = ChoiceRule(
+    "refund", "refund_request", (_no_refund_reason,), second=lambda _facts: True, warning=_reversible_warning
+)
 
-TABLE: Mapping[str, Sequence[Row]] = {
+
+def _rests_on_read(_facts: ChoiceFacts) -> tuple[Evidence, ...]:
+    return (Evidence.READ,)
+
+
+RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
     "credit-check": (
-        Row("probe", "probe", (_busy_if_unknown, _unasked), lambda _facts: (Evidence.READ,)),
-        Row("refetch", "refetch", (_not_refetchable, _not_set_up, _busy), lambda _facts: (Evidence.READ,)),
-        Row(
-            "resolve.success", "resolve", (_decided_check, _not_set_up, _busy), lambda _facts: (Evidence.READ,),
-            effect=lambda facts: choice_effects.check(facts, CheckState.SUCCESS), target="success",
+        ChoiceRule("probe", "probe", (_probe_in_progress_reason, _cannot_ask_reason), _rests_on_read),
+        ChoiceRule(
+            "refetch", "refetch", (_not_refetchable_reason, _not_set_up_reason, _in_progress_reason), _rests_on_read,
         ),
-        Row(
-            "resolve.error", "resolve", (_decided_check, _busy, _half_decided("error", others_stand=False)),
-            lambda _facts: PAPER, lambda _facts: True,
-            lambda facts: choice_effects.check(facts, CheckState.ERROR), "error",
+        ChoiceRule(
+            "resolve.success", "resolve", (_decided_check_reason, _not_set_up_reason, _in_progress_reason),
+            _rests_on_read,
+            effect=lambda facts: choice_effects.check_effect(facts, CheckState.SUCCESS), target="success",
         ),
-        Row("buy", "purchase", (_claimed, _not_set_up)),
-        _TAKE,
-        _NOTE,
+        ChoiceRule(
+            "resolve.error", "resolve",
+            (_decided_check_reason, _in_progress_reason, _proposed_already_rule("error", others_stand=False)),
+            lambda _facts: PAPER_EVIDENCE, lambda _facts: True,
+            lambda facts: choice_effects.check_effect(facts, CheckState.ERROR), "error",
+        ),
+        ChoiceRule("buy", "purchase", (_claimed_reason, _not_set_up_reason)),
+        _TAKE_RULE,
+        _NOTE_RULE,
     ),
     "payment": (
-        Row("probe", "probe", (_busy, _unasked), lambda _facts: (Evidence.READ,)),
-        _MOVE,
-        _deciding(_P.COMPLETED, Told.PAID),
-        _deciding(_P.PAYMENT_FAILED, Told.FAILED, Told.EXPIRED),
-        _deciding(_P.REVERSED, Told.FAILED),
-        _GIVE_BACK,
-        _TAKE,
-        _NOTE,
+        ChoiceRule("probe", "probe", (_in_progress_reason, _cannot_ask_reason), _rests_on_read),
+        _MOVE_ORDER_RULE,
+        _payment_decision_rule(_P.COMPLETED, ProviderStatement.PAID),
+        _payment_decision_rule(_P.PAYMENT_FAILED, ProviderStatement.FAILED, ProviderStatement.EXPIRED),
+        _payment_decision_rule(_P.REVERSED, ProviderStatement.FAILED),
+        _REFUND_RULE,
+        _TAKE_RULE,
+        _NOTE_RULE,
     ),
     "order": (
-        Row("probe", "probe", (_no_payment, _busy, _unasked), lambda _facts: (Evidence.READ,)),
-        _MOVE,
-        Row("resolve", "resolve", (_orders_follow,)),
-        _TAKE,
-        _NOTE,
+        ChoiceRule("probe", "probe", (_no_payment_reason, _in_progress_reason, _cannot_ask_reason), _rests_on_read),
+        _MOVE_ORDER_RULE,
+        ChoiceRule("resolve", "resolve", (_order_follows_reason,)),
+        _TAKE_RULE,
+        _NOTE_RULE,
     ),
     "refund": (
-        Row("probe", "probe", (_busy_if_unknown, _unasked), lambda _facts: (Evidence.READ,)),
-        _deciding_refund(_R.COMPLETED),
-        _deciding_refund(_R.FAILED),
-        _GIVE_BACK,
-        _TAKE,
-        _NOTE,
+        ChoiceRule("probe", "probe", (_probe_in_progress_reason, _cannot_ask_reason), _rests_on_read),
+        _refund_decision_rule(_R.COMPLETED),
+        _refund_decision_rule(_R.FAILED),
+        _REFUND_RULE,
+        _TAKE_RULE,
+        _NOTE_RULE,
     ),
 }  # fmt: skip
 
 
-def kind_of(record: Matter) -> str:
-    """The kind of a record, as the table has it."""
+def kind_of(record: RecoverableRecord) -> str:
+    """Return the record's kind, a key of `RULES_OF_KIND`."""
     if isinstance(record, CreditCheck):
         return "credit-check"
     if isinstance(record, Order):
@@ -259,33 +318,40 @@ def kind_of(record: Matter) -> str:
     return "payment" if isinstance(record, Payment) else "refund"
 
 
-def choices(facts: Facts) -> tuple[Choice, ...]:
-    """Every choice that the table has for this record, those ruled out with the reason."""
-    return tuple(_choice(row, facts) for row in TABLE[kind_of(facts.record)])
+def all_choices(facts: ChoiceFacts) -> tuple[Choice, ...]:
+    """Return all choices of the table for this record. An excluded choice has its reason."""
+    return tuple(_make_choice(row, facts) for row in RULES_OF_KIND[kind_of(facts.record)])
 
 
-def choice(facts: Facts, what: str) -> Choice:
-    """One of them. Raises KeyError for what the table doesn't have."""
-    rows = {row.what: row for row in TABLE[kind_of(facts.record)]}
-    return _choice(rows[what], facts)
+def find_choice(facts: ChoiceFacts, what: str) -> Choice:
+    """Return the choice `what` for this record. Raises KeyError if the table has no such choice for its kind."""
+    rows = {row.what: row for row in RULES_OF_KIND[kind_of(facts.record)]}
+    return _make_choice(rows[what], facts)
 
 
-def _choice(row: Row, facts: Facts) -> Choice:
+def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> Choice:
     right = "resolve_second" if _is_second(row, facts) else row.right
     plain = Choice(
-        row.what, True, tuple(sorted(ROLES_FOR[right])), second_person=row.second(facts),
-        rests_on=row.rests_on(facts), effect=row.effect(facts), warning=row.warning(facts),
-    )  # fmt: skip
-    reason = next((why for rule in row.rules if (why := rule(facts)) is not None), None)
+        row.what,
+        True,
+        tuple(sorted(ROLES_BY_RIGHT[right])),
+        second_person=row.second(facts),
+        rests_on=row.rests_on(facts),
+        effect=row.effect(facts),
+        warning=row.warning(facts),
+    )
+    reason = next((code for rule in row.rules if (code := rule(facts)) is not None), None)
     if reason is not None:
-        told = {"holder": facts.taken.person, "until": facts.taken.until} if reason == "taken" and facts.taken else {}
-        return replace(plain, allowed=False, reason=f"reason.{reason}", facts=told, effect=None)
-    if facts.person is None or may(facts.person, right):
+        take_facts = (
+            {"holder": facts.taken.person, "until": facts.taken.until} if reason == "taken" and facts.taken else {}
+        )
+        return replace(plain, allowed=False, reason=f"reason.{reason}", facts=take_facts, effect=None)
+    if facts.person is None or has_right(facts.person, right):
         return plain
-    lacks = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_FOR[right] else "role"
+    lacks = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_BY_RIGHT[right] else "role"
     return replace(plain, allowed=False, reason=f"reason.{lacks}", facts={"needs": plain.who})
 
 
-def _is_second(row: Row, facts: Facts) -> bool:
-    """Whether doing it now would be the second half of the decision."""
+def _is_second(row: ChoiceRule, facts: ChoiceFacts) -> bool:
+    """True if a first person has proposed this choice and a second person would now confirm it."""
     return facts.proposed is not None and facts.proposed.state == row.target and row.second(facts)

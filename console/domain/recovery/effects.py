@@ -1,88 +1,103 @@
-"""What a choice would do, worked out on copies of the records: states and money before → after. Writes nothing."""
+"""Effects of a choice: states and amounts before and after it, computed on copies of the records. Writes nothing."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from console.domain.choice_records import Effect, Facts, Told
-from console.domain.order_records import Order, OrderState, Payment, Refund
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payments.consistency import PAID_STATES, WAITING_STATES, money_parts
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
-from console.domain.truth import PAID, WAITING, money_strip
+from console.domain.recovery.records import ChoiceFacts, Effect, ProviderStatement
 
-_KNOWN = Certainty.KNOWN
+_KNOWN_AFTER = Certainty.KNOWN
 
 
-def check(facts: Facts, after: CheckState) -> Effect | None:
-    """A credit check that people decide about."""
+def check_effect(facts: ChoiceFacts, target: CheckState) -> Effect | None:
+    """Return the effect of a decision about a credit check."""
     record = facts.record
     if not isinstance(record, CreditCheck):
         return None
-    return Effect((record.state, after), (record.certainty, _KNOWN))
+    return Effect((record.state, target), (record.certainty, _KNOWN_AFTER))
 
 
-def payment(facts: Facts, after: PaymentState) -> Effect | None:
-    """A payment that people decide about. What the provider named counts as taken, or else what was asked for; what
-    it says has run out has.
+def payment_effect(facts: ChoiceFacts, target: PaymentState) -> Effect | None:
+    """Return the effect of a decision about a payment. If the provider stated another amount, that one is captured,
+    otherwise the requested one. A payment that the provider reports as expired becomes expired.
     """
-    before = facts.record
-    if not isinstance(before, Payment):
+    record = facts.record
+    if not isinstance(record, Payment):
         return None
-    if facts.told is Told.EXPIRED and before.state in WAITING:
-        after = PaymentState.EXPIRED
-    booked = _booked(before, facts.told) if after is PaymentState.COMPLETED and before.state not in PAID else 0
-    decided = replace(before, state=after, certainty=_KNOWN, captured_minor=before.captured_minor + booked)
-    news = facts.told is not Told.PAID or before.state is not PaymentState.COMPLETED
-    order = _followed(facts.order, decided, covered=facts.covered) if news else _left(facts.order)
-    money = money_strip(before, facts.refunds), money_strip(decided, facts.refunds)
-    return Effect((before.state, after), (before.certainty, _KNOWN), order, money)
+    if facts.statement is ProviderStatement.EXPIRED and record.state in WAITING_STATES:
+        target = PaymentState.EXPIRED
+    booked = (
+        _booked_minor(record, facts.statement)
+        if target is PaymentState.COMPLETED and record.state not in PAID_STATES
+        else 0
+    )
+    payment_after = replace(
+        record, state=target, certainty=_KNOWN_AFTER, captured_minor=record.captured_minor + booked
+    )
+    news = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
+    order = (
+        _order_change(facts.order, payment_after, covered=facts.covered) if news else _unchanged_order(facts.order)
+    )
+    money = money_parts(record, facts.refunds), money_parts(payment_after, facts.refunds)
+    return Effect((record.state, target), (record.certainty, _KNOWN_AFTER), order, money)
 
 
-def _booked(payment: Payment, told: Told) -> int:
-    named = payment.provider_minor if told is Told.OTHER_AMOUNT else None
-    return payment.asked_minor if named is None else named
+def _booked_minor(payment: Payment, statement: ProviderStatement) -> int:
+    provider_minor = payment.provider_minor if statement is ProviderStatement.OTHER_AMOUNT else None
+    return payment.asked_minor if provider_minor is None else provider_minor
 
 
-def refund(facts: Facts, after: RefundState) -> Effect | None:
-    """A refund that people decide about: its sum has gone back, or is free again."""
+def refund_effect(facts: ChoiceFacts, target: RefundState) -> Effect | None:
+    """Return the effect of a decision about a refund: its amount is refunded or released."""
     record, paid = facts.record, facts.payment
     if not isinstance(record, Refund) or paid is None:
         return None
-    ended = replace(record, state=after, certainty=_KNOWN)
-    given = replace(paid, reserved_minor=paid.reserved_minor - record.amount_minor)
-    if after is RefundState.COMPLETED:
-        given = replace(given, refunded_minor=paid.refunded_minor + record.amount_minor)
+    refund_after = replace(record, state=target, certainty=_KNOWN_AFTER)
+    payment_after = replace(paid, reserved_minor=paid.reserved_minor - record.amount_minor)
+    if target is RefundState.COMPLETED:
+        payment_after = replace(payment_after, refunded_minor=paid.refunded_minor + record.amount_minor)
     elif record.set_aside_id is not None:
-        given = replace(given, set_aside_minor=paid.set_aside_minor + record.amount_minor)
-    money = money_strip(paid, facts.refunds), money_strip(given, tuple(_instead(facts.refunds, ended)))
-    return Effect((record.state, after), (record.certainty, _KNOWN), money=money)
+        payment_after = replace(payment_after, set_aside_minor=paid.set_aside_minor + record.amount_minor)
+    money = (
+        money_parts(paid, facts.refunds),
+        money_parts(payment_after, tuple(_with_replaced(facts.refunds, refund_after))),
+    )
+    return Effect((record.state, target), (record.certainty, _KNOWN_AFTER), money=money)
 
 
-def moved(facts: Facts) -> Effect | None:
-    """An order that follows its payment; nothing else changes."""
+def order_move_effect(facts: ChoiceFacts) -> Effect | None:
+    """Return the effect of moving an order to paid; nothing else changes."""
     if facts.payment is None or facts.order is None:
         return None
     paid, order = facts.payment, facts.order
     if facts.record is order:
-        return Effect((order.state, OrderState.PAID), (_KNOWN, _KNOWN))
-    strip = money_strip(paid, facts.refunds)
+        return Effect((order.state, OrderState.PAID), (_KNOWN_AFTER, _KNOWN_AFTER))
+    strip = money_parts(paid, facts.refunds)
     return Effect(
         (paid.state, paid.state), (paid.certainty, paid.certainty), (order.state, OrderState.PAID), (strip, strip)
     )
 
 
-def _followed(order: Order | None, paid: Payment, *, covered: bool) -> tuple[str, str] | None:
-    """What becomes of the payment's order: it follows a success that covers it, if nobody has dealt with it."""
+def _order_change(order: Order | None, paid: Payment, *, covered: bool) -> tuple[str, str] | None:
+    """Return the order's state before and after: a pending order becomes paid if its total is covered; None without
+    an order.
+    """
     if order is None:
         return None
     enough = covered or (paid.currency == order.currency and paid.captured_minor >= order.total_minor)
-    follows = order.state is OrderState.PENDING and paid.state in PAID and enough
+    follows = order.state is OrderState.PENDING and paid.state in PAID_STATES and enough
     return order.state, OrderState.PAID if follows else order.state
 
 
-def _left(order: Order | None) -> tuple[str, str] | None:
-    """A read that says what was known moves nothing."""
+def _unchanged_order(order: Order | None) -> tuple[str, str] | None:
+    """Return the order's state twice, because a confirmed state of the payment doesn't change it; None without an
+    order.
+    """
     return None if order is None else (order.state, order.state)
 
 
-def _instead(refunds: Iterable[Refund], ended: Refund) -> Iterable[Refund]:
-    return (ended if one.id == ended.id else one for one in refunds)
+def _with_replaced(refunds: Iterable[Refund], changed: Refund) -> Iterable[Refund]:
+    return (changed if refund.id == changed.id else refund for refund in refunds)

@@ -1,4 +1,4 @@
-"""What recovery choices are made of: the facts they are judged by, and what each would do. No I/O."""
+"""Values of recovery choices: the facts for the decision, and the effect of each choice. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,29 +6,29 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.payment_results import MoneyStrip
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.service_results import MoneyParts
 from console.domain.records import CreditCheck, Person
-from console.domain.worker_records import Take
+from console.domain.tasks.records import Take
 
-Matter: TypeAlias = CreditCheck | Order | Payment | Refund
+RecoverableRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
 
 class Evidence(StrEnum):
-    """What a decision may rest on, the best first."""
+    """Kinds of evidence for a decision, the strongest first."""
 
     READ = "read"
     """The provider's answer, fetched by the service."""
     SETTLEMENT = "settlement"
-    """A row of the settlement."""
+    """A row of the provider's settlement report."""
     FILE = "file"
-    """The provider's panel as a file, with its reference number."""
+    """A file with a page of the provider's website, and its reference number."""
     LETTER = "letter"
-    """The provider's written answer, with its number."""
+    """A letter or mail of the provider, with its reference number."""
 
 
-class Told(StrEnum):
-    """What the provider said last, as far as it says anything; an old answer says nothing any more."""
+class ProviderStatement(StrEnum):
+    """The provider's last statement about a record; NOTHING if there is none or it is old."""
 
     NOTHING = "nothing"
     PAID = "paid"
@@ -39,8 +39,10 @@ class Told(StrEnum):
     NOT_FOUND = "not_found"
 
 
-class Asks(StrEnum):
-    """Whether the provider can be asked about this record from here."""
+class CanAsk(StrEnum):
+    """Possibility to ask the provider about a record: `NO_CALL` if the provider has no such call, `NOT_SET_UP` if
+    this desk has no settings for the provider.
+    """
 
     YES = "yes"
     NO_CALL = "no_call"
@@ -48,31 +50,35 @@ class Asks(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
-    """The first half of a decision that waits for a second person."""
+class OpenProposal:
+    """A first person's proposal of a state, which waits for a second person."""
 
     state: str
     person: str
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that choices are judged by.
+class ChoiceFacts:
+    """All facts that the rules of the decision table use.
 
-    `running`: a living process is sending for it; `held`: somebody asks or decides about it now. `taken`: who works
-    on it now. `payment` and `order` are those of the record, `refunds` the payment's. `covered`: what was paid for
-    the order covers it. `claimed`: another live credit check holds the number. `refund_off`: why no refund can be
-    asked for now. `person` None: nobody is named, and only what the facts say counts.
+    - `running`: a living process is sending for the record; `is_leased`: somebody holds its lease for a probe or
+    decision.
+    - `taken`: the person who works on it now.
+    - `payment` and `order` are those of the record, `refunds` those of the payment.
+    - `covered`: the order's paid payments cover its total.
+    - `claimed`: another live credit check holds the number.
+    - `refund_off`: the reason why no refund can be requested now.
+    - `person`: None if nobody is named; then only the facts count.
     """
 
-    record: Matter
+    record: RecoverableRecord
     now: datetime
     person: Person | None = None
     running: bool = False
-    held: bool = False
-    asks: Asks = Asks.YES
-    told: Told = Told.NOTHING
-    proposed: Proposed | None = None
+    is_leased: bool = False
+    can_ask: CanAsk = CanAsk.YES
+    statement: ProviderStatement = ProviderStatement.NOTHING
+    proposed: OpenProposal | None = None
     taken: Take | None = None
     payment: Payment | None = None
     order: Order | None = None
@@ -84,22 +90,26 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a choice would do, each before → after; a pair of equals: stays. `order` and `money` where there are."""
+    """Effect of a choice: pairs of a value before and after it. `order` is the order's state and `money` the parts of
+    the payment's money; None if the record has none.
+    """
 
     state: tuple[str, str]
     certainty: tuple[str, str]
     order: tuple[str, str] | None = None
-    money: tuple[MoneyStrip, MoneyStrip] | None = None
+    money: tuple[MoneyParts, MoneyParts] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing that could be done about a record.
+    """One possible action on a record.
 
-    `what`: probe, refetch, buy, refund, move_order, take, note, or `resolve.` with the state. Where it is ruled out
-    `reason` is a wording code with facts. `second_person`: the decision needs one more than whoever makes it first.
-    `rests_on`: what it can rest on. `effect`: what it does when it is done; None where only the provider's answer
-    tells. `warning`: a wording code of what has to be asked first.
+    - `what`: probe, refetch, buy, refund, move_order, take, note, or `resolve.` with the state.
+    - `reason`: a wording code with facts if it is excluded.
+    - `second_person`: True if the decision needs a second person.
+    - `rests_on`: possible evidence.
+    - `effect`: its effect when complete; None if only the provider's answer tells.
+    - `warning`: a wording code to be confirmed first.
     """
 
     what: str

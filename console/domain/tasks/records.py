@@ -1,18 +1,18 @@
-"""What the worker keeps and what people are shown of it: tasks, sagas, alerts, reconciliations, bulk runs. No I/O."""
+"""Values that the worker stores and people see: tasks, sagas, alerts, reconciliations, bulk runs. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-LATE_FACTOR = 2
-"""A task is late when it has not ended for this many times its interval."""
+from console.domain.tasks.states import SagaState
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledTask:
-    """A due task and when it last ran. `trouble` is the code of what its last run failed by, `failures` how often in
-    a row; `position` is where a sweep that is made in parts goes on.
+    """A scheduled task and its last run. `taken` is the number of records that the run worked on, `trouble` its error
+    code, `failures` the number of consecutive failed runs; `position` is the place at which a task that works in
+    several parts continues.
     """
 
     name: str
@@ -26,22 +26,12 @@ class ScheduledTask:
     position: str | None = None
     version: int = 1
 
-    def late(self, now: datetime) -> bool:
-        """Whether it should have ended long ago."""
-        return now > self.next_at + (LATE_FACTOR - 1) * self.every
-
-
-class SagaState(StrEnum):
-    RUNNING = "running"
-    DONE = "done"
-    COMPENSATED = "compensated"
-    STUCK = "stuck"
-    """A fault of ours keeps it from going on: it has not ended, and waits for a person."""
-
 
 @dataclass(frozen=True, slots=True)
 class Saga:
-    """Something done in steps, each in its own transaction; `step` is the one that is done next."""
+    """A process of several steps about the record `subject_kind` `subject_id`, each step in a transaction of its own.
+    `step` is the next step, due at `next_at`; `facts` is what earlier steps have stored.
+    """
 
     id: int
     kind: str
@@ -59,21 +49,19 @@ class Saga:
     version: int = 1
 
 
-class StockState(StrEnum):
-    HELD = "held"
-    RELEASED = "released"
-    USED = "used"
-
-
 class Rule(StrEnum):
-    """Between an order and its payment."""
+    """Rules that an order and its payments must fulfil, and by which alerts are raised. Each value is the
+    rule's id.
+    """
 
     PAID_UNNOTICED = "A"
-    """Paid at the provider, and the order still pending after a grace."""
+    """A payment was paid at the provider, but its order is still pending after a grace period."""
     PAID_WITHOUT_PAYMENT = "B"
-    """The order is paid, and no payment of it succeeded."""
+    """The order is paid, but none of its payments succeeded."""
     PAID_TOO_LATE = "C"
-    """Paid after it had expired or failed, or after its order was cancelled: refund or compensation to decide."""
+    """A payment was paid after it had expired or failed, or after its order was cancelled: people decide on a refund
+    or another compensation.
+    """
 
 
 ALERT_TOPIC = "alerts.order_payment_inconsistency.v1"
@@ -81,7 +69,9 @@ ALERT_TOPIC = "alerts.order_payment_inconsistency.v1"
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing that doesn't fit; open until `resolved_at`."""
+    """A contradiction or delay that breaks the rule `rule_id`. It is open while `resolved_at` is None. `observed` and
+    `expected` are short texts of codes.
+    """
 
     id: int
     rule_id: str
@@ -99,7 +89,9 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class AlertItem:
-    """An open alert and what settles it: `action` (None: nothing here does) on the record `kind` `id`."""
+    """An open alert and the action that removes its cause: `action` on the record `kind` `id`. `action` is None if no
+    action of the console does so.
+    """
 
     alert: Alert
     action: str | None
@@ -108,7 +100,7 @@ class AlertItem:
 
 
 class Verdict(StrEnum):
-    """What a comparison of their history with ours says of one payment."""
+    """Result of the comparison of a payment with the provider's history."""
 
     MATCHED = "matched"
     IMPORTED = "imported"
@@ -116,12 +108,14 @@ class Verdict(StrEnum):
     DIFFERENT_STATE = "different_state"
     DIFFERENT_AMOUNT = "different_amount"
     REFUSED = "refused"
-    """A row of theirs that is not believed: of no payment, and in no count."""
+    """A rejected row of the provider's history: it isn't assigned to a payment and isn't counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One payment that does not match. `ours` and `theirs` are short texts of states and sums."""
+    """One payment that doesn't match the provider's history. `ours` and `theirs` are short texts with state and
+    amount on each side; `row_key` is unique within the run.
+    """
 
     row_key: str
     verdict: Verdict
@@ -134,8 +128,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileReport:
-    """A reconciliation so far. `run_id` is None for a dry run, which writes nothing. `refused`: rows of theirs that
-    are not believed; while there are such, nothing is said to be missing there. `differences` are the first 1,000.
+    """State of a reconciliation.
+
+    The counts are numbers of payments. `run_id` is None for a dry run, which writes nothing. `refused` is the number
+    of rejected rows; if it isn't 0, no payment is reported as missing at the provider. `differences` has the first
+    1,000.
     """
 
     provider: str
@@ -156,7 +153,7 @@ class ReconcileReport:
 
 
 class BulkAction(StrEnum):
-    """Never money."""
+    """Actions of a bulk run. None of them moves money."""
 
     PROBE = "probe"
     REFETCH = "refetch"
@@ -166,12 +163,14 @@ class BulkAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BulkRow:
-    """One record of a frozen set. `saw` is the version that was frozen; `result` None: not done yet."""
+    """One record of a bulk run. `expected_version` is the version of the record that the person saw when the run was
+    created; `result` is None until the row is processed.
+    """
 
     position: int
     kind: str
     subject_id: int
-    saw: int
+    expected_version: int
     result: str | None = None
     reason: str | None = None
     done_at: datetime | None = None
@@ -179,7 +178,9 @@ class BulkRow:
 
 @dataclass(frozen=True, slots=True)
 class BulkRun:
-    """A frozen set of records and what is done to each. `most`: how many of them, from the first one on."""
+    """A fixed list of records and the action on them. `size` is the number of rows, `most` the number of rows to
+    process from the first, `done` the number of rows with a result; `words` is the text of a note.
+    """
 
     id: int
     action: BulkAction
@@ -197,12 +198,13 @@ class BulkRun:
 
     @property
     def name(self) -> str:
+        """The name of the run on screen, such as `BS-7`."""
         return f"BS-{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Who works on a record, and until when others leave it to them."""
+    """A person's mark on a record, from `taken_at` until `until`: this person works on it."""
 
     kind: str
     subject_id: int
@@ -213,7 +215,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What somebody wrote beside a record."""
+    """A person's note on a record."""
 
     id: int
     kind: str

@@ -1,17 +1,22 @@
-"""How a saga stands, step by step, as people are shown it. Reads nothing but the journal's record."""
+"""Progress of a saga, step by step, for display. It is computed from the saga's record alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from console.domain.worker_records import Saga, SagaState
+from console.domain.tasks.records import Saga
+from console.domain.tasks.states import SagaState
 
-DONE, UNDOING, UNDONE = "done", "undoing", "undone"
-"""Facts of the journal: when each step was done, why it goes backwards, and when each step was undone."""
+DONE_FACT, UNDOING_FACT, UNDONE_FACT = "done", "undoing", "undone"
+"""Keys in the saga's facts: the times at which steps were done, the reason for which the saga is compensated, and the
+times at which steps were undone.
+"""
 
 
 class StepState(StrEnum):
+    """State of a step."""
+
     DONE = "done"
     CURRENT = "current"
     WAITING = "waiting"
@@ -23,7 +28,9 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SagaStep:
-    """One step. `at`: when it was done, undone or stopped; of one that waits, when it is tried again for `reason`."""
+    """One step of a saga. `at` is the instant at which it was done, undone or stopped; for a waiting step, the
+    instant of the next attempt. `reason` is the reason of a wait or stop.
+    """
 
     name: str
     state: StepState
@@ -33,46 +40,46 @@ class SagaStep:
 
 @dataclass(frozen=True, slots=True)
 class SagaView:
-    """A saga with its steps in their order. `reason`: why it waits, or why it ended before its last step."""
+    """A saga with its steps in order."""
 
     record: Saga
     steps: tuple[SagaStep, ...]
 
     @property
     def current(self) -> SagaStep | None:
-        """The step it stands at; None when it has ended."""
-        here = (StepState.CURRENT, StepState.WAITING, StepState.STUCK)
-        return next((one for one in self.steps if one.state in here), None)
+        """The step that the saga does next; None after its end."""
+        present_states = (StepState.CURRENT, StepState.WAITING, StepState.STUCK)
+        return next((step for step in self.steps if step.state in present_states), None)
 
 
-def seen(saga: Saga, names: Sequence[str], now: datetime) -> SagaView:
-    """A saga as it stands at the instant `now`; `names` are its steps in order."""
+def saga_view(saga: Saga, names: Sequence[str], now: datetime) -> SagaView:
+    """Return the saga's progress at the instant `now`; `names` are its steps in order."""
     at = names.index(saga.step) if saga.step in names else len(names)
-    steps = [_step(saga, name, now, ahead=place > at) for place, name in enumerate(names)]
+    steps = [_step(saga, name, now, is_later=index > at) for index, name in enumerate(names)]
     return SagaView(saga, tuple(steps))
 
 
-def _step(saga: Saga, name: str, now: datetime, *, ahead: bool) -> SagaStep:
-    """`ahead`: it comes after the one that the journal names."""
-    done, undone = times(saga, DONE), times(saga, UNDONE)
+def _step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaStep:
+    """Return one step; `is_later` is True if it comes after the saga's present step."""
+    done_at, undone = step_times(saga, DONE_FACT), step_times(saga, UNDONE_FACT)
     if name in undone:
         return SagaStep(name, StepState.UNDONE, undone[name])
     if saga.state is SagaState.STUCK and name == saga.step:
         return SagaStep(name, StepState.STUCK, saga.changed_at, saga.reason)
     if saga.ended_at is None and name == saga.step:
-        waits = saga.next_at is not None and saga.next_at > now
-        state = StepState.WAITING if waits else StepState.CURRENT
-        return SagaStep(name, state, saga.next_at if waits else None, saga.reason)
-    if name in done:
-        return SagaStep(name, StepState.DONE, done[name])
+        is_waiting = saga.next_at is not None and saga.next_at > now
+        state = StepState.WAITING if is_waiting else StepState.CURRENT
+        return SagaStep(name, state, saga.next_at if is_waiting else None, saga.reason)
+    if name in done_at:
+        return SagaStep(name, StepState.DONE, done_at[name])
     if name == saga.step and saga.state is SagaState.DONE and saga.reason is None:
         return SagaStep(name, StepState.DONE, saga.ended_at)
-    to_come = ahead and saga.ended_at is None and UNDOING not in saga.facts
-    return SagaStep(name, StepState.OPEN if to_come else StepState.SKIPPED)
+    is_to_come = is_later and saga.ended_at is None and UNDOING_FACT not in saga.facts
+    return SagaStep(name, StepState.OPEN if is_to_come else StepState.SKIPPED)
 
 
-def times(saga: Saga, which: str) -> dict[str, datetime]:
-    """The instants that the journal keeps of its steps, by their names."""
-    kept = saga.facts.get(which)
-    known = kept if isinstance(kept, dict) else {}
-    return {str(name): datetime.fromisoformat(str(at)) for name, at in known.items()}
+def step_times(saga: Saga, fact_key: str) -> dict[str, datetime]:
+    """Return the times of the steps that the saga's facts have under `fact_key` (DONE_FACT, UNDONE_FACT), by step."""
+    stored = saga.facts.get(fact_key)
+    by_name = stored if isinstance(stored, dict) else {}
+    return {str(name): datetime.fromisoformat(str(at)) for name, at in by_name.items()}

@@ -1,29 +1,29 @@
-"""Transition tables: what may follow what. The store writes nothing that is not in them."""
+"""Transition tables: the allowed state changes of each kind of record. The store writes no other change."""
 
 from collections.abc import Mapping
 from typing import TypeVar
 
-from console.domain.order_records import OrderState, SetAsideState
-from console.domain.payment_states import PaymentState, RefundState
+from console.domain.payments.records import OrderState, SetAsideState
+from console.domain.payments.states import RefundState
 from console.domain.records import CheckState, OperationState
-from console.domain.worker_records import SagaState, StockState
+from console.domain.tasks.states import SagaState, StockState
 
-CREDIT_CHECK: Mapping[CheckState, frozenset[CheckState]] = {
+CREDIT_CHECK_TRANSITIONS: Mapping[CheckState, frozenset[CheckState]] = {
     CheckState.PENDING: frozenset({CheckState.SUCCESS, CheckState.ERROR}),
     CheckState.SUCCESS: frozenset(),
     CheckState.ERROR: frozenset(),
 }
 
-OPERATION: Mapping[OperationState, frozenset[OperationState]] = {
+OPERATION_TRANSITIONS: Mapping[OperationState, frozenset[OperationState]] = {
     OperationState.CALLING: frozenset({OperationState.DONE, OperationState.FAILED, OperationState.UNKNOWN}),
     OperationState.UNKNOWN: frozenset({OperationState.DONE, OperationState.FAILED}),
     OperationState.DONE: frozenset(),
     OperationState.FAILED: frozenset(),
 }
 
-_O, _P, _R = OrderState, PaymentState, RefundState
+_O, _R = OrderState, RefundState
 
-ORDER: Mapping[OrderState, frozenset[OrderState]] = {
+ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     _O.PENDING: frozenset({_O.PAID, _O.CANCELLED}),
     _O.PAID: frozenset({_O.SHIPPED, _O.REFUNDED}),
     _O.SHIPPED: frozenset({_O.DELIVERED, _O.REFUNDED}),
@@ -32,23 +32,10 @@ ORDER: Mapping[OrderState, frozenset[OrderState]] = {
     _O.REFUNDED: frozenset(),
 }
 
-PAYMENT: Mapping[PaymentState, frozenset[PaymentState]] = {
-    _P.INITIALIZING: frozenset({_P.TOKEN_GENERATED, _P.EXPIRED}),
-    _P.TOKEN_GENERATED: frozenset({_P.USER_PAYMENT, _P.EXPIRED}),
-    _P.USER_PAYMENT: frozenset({_P.PAYMENT_SUCCESS, _P.PAYMENT_FAILED, _P.EXPIRED}),
-    _P.PAYMENT_SUCCESS: frozenset({_P.CALLBACK_RECEIVED, _P.COMPLETED, _P.REVERSED}),
-    _P.CALLBACK_RECEIVED: frozenset({_P.SIGNATURE_VERIFIED}),
-    _P.SIGNATURE_VERIFIED: frozenset({_P.COMPLETED}),
-    _P.COMPLETED: frozenset({_P.REVERSED}),
-    _P.EXPIRED: frozenset({_P.PAYMENT_SUCCESS}),  # late, with evidence
-    _P.PAYMENT_FAILED: frozenset({_P.PAYMENT_SUCCESS}),  # late, with evidence
-    _P.REVERSED: frozenset(),
-}
-
-REFUND: Mapping[RefundState, frozenset[RefundState]] = {
+REFUND_TRANSITIONS: Mapping[RefundState, frozenset[RefundState]] = {
     _R.REQUESTED: frozenset({_R.APPROVED, _R.REJECTED, _R.WITHDRAWN, _R.EXPIRED}),
     _R.APPROVED: frozenset({_R.SUBMITTING, _R.WITHDRAWN, _R.EXPIRED}),
-    # Back to approved only when nothing was sent, or it was proven not to have happened.
+    # Back to approved only if nothing was sent, or if the provider has proved that it made no refund.
     _R.SUBMITTING: frozenset({_R.SUBMITTED, _R.COMPLETED, _R.FAILED, _R.APPROVED}),
     _R.SUBMITTED: frozenset({_R.COMPLETED, _R.FAILED}),
     _R.REJECTED: frozenset(),
@@ -57,26 +44,26 @@ REFUND: Mapping[RefundState, frozenset[RefundState]] = {
     _R.COMPLETED: frozenset(),
     _R.FAILED: frozenset(),
 }
-OPEN_REFUND = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})
-"""One refund of a payment at a time is in these."""
-HOLDING_REFUND = OPEN_REFUND | {_R.SUBMITTED}
-"""Refunds that reserve their sum of the captured amount."""
-ENDED_REFUND = frozenset(state for state, targets in REFUND.items() if not targets)
+OPEN_REFUND_STATES = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})
+"""At most one refund of a payment is in one of these states."""
+HOLDING_REFUND_STATES = OPEN_REFUND_STATES | {_R.SUBMITTED}
+"""States in which a refund's amount is reserved on its payment."""
+ENDED_REFUND_STATES = frozenset(state for state, targets in REFUND_TRANSITIONS.items() if not targets)
 
-SET_ASIDE: Mapping[SetAsideState, frozenset[SetAsideState]] = {
+SET_ASIDE_TRANSITIONS: Mapping[SetAsideState, frozenset[SetAsideState]] = {
     SetAsideState.OPEN: frozenset({SetAsideState.REFUNDING}),
     SetAsideState.REFUNDING: frozenset({SetAsideState.REFUNDED, SetAsideState.OPEN}),
     SetAsideState.REFUNDED: frozenset(),
 }
 
-SAGA: Mapping[SagaState, frozenset[SagaState]] = {
+SAGA_TRANSITIONS: Mapping[SagaState, frozenset[SagaState]] = {
     SagaState.RUNNING: frozenset({SagaState.DONE, SagaState.COMPENSATED, SagaState.STUCK}),
     SagaState.DONE: frozenset(),
     SagaState.COMPENSATED: frozenset(),
     SagaState.STUCK: frozenset({SagaState.RUNNING}),
 }
 
-STOCK: Mapping[StockState, frozenset[StockState]] = {
+STOCK_TRANSITIONS: Mapping[StockState, frozenset[StockState]] = {
     StockState.HELD: frozenset({StockState.RELEASED, StockState.USED}),
     StockState.RELEASED: frozenset(),
     StockState.USED: frozenset(),
@@ -86,41 +73,25 @@ _State = TypeVar("_State")
 
 
 class ForbiddenTransition(Exception):
-    """Our own code tried to write a transition that no table has: a bug, never a person's mistake."""
-
-
-def require_check(before: CheckState, after: CheckState) -> None:
-    """Raise ForbiddenTransition unless a credit check may go from `before` to `after` (staying is allowed)."""
-    if before is not after and after not in CREDIT_CHECK[before]:
-        raise ForbiddenTransition(f"credit check {before} -> {after}")
-
-
-def sources_of_operation(after: OperationState) -> tuple[str, ...]:
-    """States a journal row may come from; used in the WHERE of each write, so that the row decides."""
-    return tuple(before.value for before, targets in OPERATION.items() if after in targets)
-
-
-def require(table: Mapping[_State, frozenset[_State]], before: _State, after: _State) -> None:
-    """Raise ForbiddenTransition unless `table` leads from `before` to `after` (staying is allowed)."""
-    if before != after and after not in table[before]:
-        raise ForbiddenTransition(f"{before} -> {after}")
-
-
-def payment_path(before: PaymentState, after: PaymentState) -> tuple[PaymentState, ...]:
-    """The steps after `before` that lead to `after`, each of them in the table; empty when there is no way.
-
-    Only where no step says what nobody knows: a payment that was asked about without a call of ours being seen in
-    between has passed through the waiting states, never through a failure, an expiry or a notice.
+    """The program tried a state change that the transition table doesn't have. This is a bug, not a person's
+    mistake.
     """
-    shortest: list[tuple[PaymentState, ...]] = [()]
-    for path in shortest:
-        last = path[-1] if path else before
-        for step in sorted(PAYMENT[last]):
-            if step is after:
-                return (*path, step)
-            if step in _PASSED_THROUGH and step not in path:
-                shortest.append((*path, step))
-    return ()
 
 
-_PASSED_THROUGH = frozenset({_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS})
+def require_check_transition(state: CheckState, target: CheckState) -> None:
+    """Raise ForbiddenTransition unless a credit check may change from `state` to `target`, or both are equal."""
+    if state is not target and target not in CREDIT_CHECK_TRANSITIONS[state]:
+        raise ForbiddenTransition(f"credit check {state} -> {target}")
+
+
+def sources_of_operation(target: OperationState) -> tuple[str, ...]:
+    """Return the states from which an operation may change to `target`. Each write compares the stored state with
+    them in its WHERE clause.
+    """
+    return tuple(source.value for source, targets in OPERATION_TRANSITIONS.items() if target in targets)
+
+
+def require_transition(table: Mapping[_State, frozenset[_State]], state: _State, target: _State) -> None:
+    """Raise ForbiddenTransition unless `table` has the change from `state` to `target`, or both are equal."""
+    if state != target and target not in table[state]:
+        raise ForbiddenTransition(f"{state} -> {target}")

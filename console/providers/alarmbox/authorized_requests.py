@@ -1,25 +1,26 @@
-"""A question on its way to AlarmBox: with a token that lives, and once more after a 401."""
+"""Requests to AlarmBox with a valid access token. After a 401 a request is repeated once with a newer token."""
 
 import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
+from console.domain import correlation as tracing
 from console.domain.clock import Clock
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.providers.alarmbox_oauth import AlarmBoxConfig, AlarmBoxOAuth
-from console.providers.asking import Question, ask_once, never_sent, reason_of
-from console.providers.judging import Judge
-from console.providers.protocol import RateGate, TokenKeeper, TokenPair, TokenRefused, TokenUnavailable
-from console.providers.transport import HttpTransport
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
+from console.providers.credit_provider import RateGate, TokenKeeper, TokenPair, TokenRefused, TokenUnavailable
+from console.providers.http.response_classes import Judge
+from console.providers.http.single_request import SingleRequest, error_reason, make_unsent_outcome, send_once
+from console.providers.http.transport import HttpTransport
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _REFRESH_BEFORE_END = timedelta(minutes=5)
 
 
-class AlarmBoxLine:
-    """Holds what a question needs on its way. Safe to use from any thread: it keeps no state of its own."""
+class AlarmBoxRequestSender:
+    """Sends requests with the access token. Several threads may use it at the same time."""
 
     def __init__(
         self,
@@ -37,57 +38,64 @@ class AlarmBoxLine:
         self._transport = transport
         self._clock = clock
 
-    def ask(self, question: Question, judge: Judge[T]) -> Outcome[T]:
-        """Ask; after a 401, which says that nothing was done, once more with a newer token. Never raises."""
+    def send(self, request: SingleRequest, judge: Judge[T]) -> Outcome[T]:
+        """Send the request and return its outcome. A 401 means that nothing was done: then send it once more with a
+        newer token. Raises no Exception.
+        """
         try:
-            pair = self._usable_pair()
+            pair = self._get_usable_pair()
         except Exception as error:
-            return _without_token(error, buys=question.buys)
-        first = self._once(question, judge, pair)
-        if first.kind is not OutcomeClass.AUTH:
-            return first
+            return _make_missing_token_outcome(error, buys=request.buys)
+        first_outcome = self._send_once(request, judge, pair)
+        if first_outcome.kind is not OutcomeClass.AUTH:
+            return first_outcome
         try:
-            newer = self._tokens.refresh(self.oauth.exchange, stale=pair)
+            newer_pair = self._tokens.refresh(self.oauth.exchange, stale=pair)
         except Exception as error:
-            return replace(first, reason=reason_of(error))
-        return self._once(question, judge, newer)
+            return replace(first_outcome, reason=error_reason(error))
+        with tracing.with_facts(retries=str(tracing.retry_count() + 1)):
+            return self._send_once(request, judge, newer_pair)
 
-    def _usable_pair(self) -> TokenPair:
-        """The stored pair, renewed shortly before it ends; if that fails, the old one as long as it lives."""
+    def _get_usable_pair(self) -> TokenPair:
+        """Return the stored token pair, renewed if it expires within five minutes; if the renewal fails, the stored
+        pair while it is valid.
+        """
         pair = self._tokens.current()
-        if pair is not None and self._lives(pair, _REFRESH_BEFORE_END):
+        if pair is not None and self._is_valid(pair, _REFRESH_BEFORE_END):
             return pair
         try:
             return self._tokens.refresh(self.oauth.exchange, stale=pair)
         except Exception as error:
-            if pair is None or not self._lives(pair, timedelta()):
+            if pair is None or not self._is_valid(pair, timedelta()):
                 raise
-            _log.warning("token not renewed (%s); the old one still lives", reason_of(error))
+            _log.warning("token not renewed (%s); the old one still lives", error_reason(error))
             return pair
 
-    def _lives(self, pair: TokenPair, margin: timedelta) -> bool:
+    def _is_valid(self, pair: TokenPair, margin: timedelta) -> bool:
         return pair.expires_at is None or pair.expires_at > self._clock.now() + margin
 
-    def _once(self, question: Question, judge: Judge[T], pair: TokenPair) -> Outcome[T]:
-        return ask_once(
+    def _send_once(self, request: SingleRequest, judge: Judge[T], pair: TokenPair) -> Outcome[T]:
+        return send_once(
             self._transport,
             self._gate,
-            question,
+            request,
             judge,
-            headers=_headers(question, pair),
+            headers=_request_headers(request, pair),
             secrets=(pair.access_token, pair.refresh_token, self._secret),
         )
 
 
-def _headers(question: Question, pair: TokenPair) -> dict[str, str]:
+def _request_headers(request: SingleRequest, pair: TokenPair) -> dict[str, str]:
     always = {"Authorization": f"Bearer {pair.access_token}", "Accept": "application/json"}
-    return always if question.body is None else {**always, "Content-Type": "application/json"}
+    return always if request.body is None else {**always, "Content-Type": "application/json"}
 
 
-def _without_token(error: Exception, *, buys: bool) -> Outcome[T]:
-    """No token, so nothing was sent: refused credentials, refused for speed, or simply not possible now."""
+def _make_missing_token_outcome(error: Exception, *, buys: bool) -> Outcome[T]:
+    """Return the outcome of a request that wasn't sent, because there is no token: AUTH, RATE_LIMITED, or that of
+    `unsent_outcome`.
+    """
     if isinstance(error, TokenRefused):
         return Outcome(OutcomeClass.AUTH, error.reason, Sent.NO)
     if isinstance(error, TokenUnavailable) and error.reason == "rate_limited":
         return Outcome(OutcomeClass.RATE_LIMITED, error.reason, Sent.NO)
-    return never_sent(reason_of(error), buys=buys)
+    return make_unsent_outcome(error_reason(error), buys=buys)

@@ -1,18 +1,18 @@
-"""AlarmBox: credit checks by corporation number, bought one by one, read again by id."""
+"""AlarmBox: buys credit checks by corporation number, one at a time, and reads them again by id."""
 
 import json
 from urllib.parse import quote
 
 from console.domain.clock import Clock, TimeScale
-from console.domain.outcomes import Outcome
+from console.domain.provider_outcome import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
-from console.providers.alarmbox_answers import LARGEST_ID, judge_detail, judge_list, judge_pdf, judge_purchase
-from console.providers.alarmbox_line import AlarmBoxLine
-from console.providers.alarmbox_oauth import AlarmBoxConfig, AlarmBoxOAuth
-from console.providers.asking import Question, never_sent
-from console.providers.pdf_field import LARGEST_PDF_BYTES
-from console.providers.protocol import Capabilities, PdfAnswer, RateGate, TokenKeeper
-from console.providers.transport import MEBIBYTE, HttpTransport
+from console.providers.alarmbox.authorized_requests import AlarmBoxRequestSender
+from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
+from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
+from console.providers.alarmbox.responses import LARGEST_ID, judge_detail, judge_list, judge_pdf, judge_purchase
+from console.providers.credit_provider import Capabilities, PdfAnswer, RateGate, TokenKeeper
+from console.providers.http.single_request import SingleRequest, make_unsent_outcome
+from console.providers.http.transport import MEBIBYTE, HttpTransport
 
 __all__ = ["PRODUCTION_URL", "AlarmBox", "AlarmBoxConfig", "AlarmBoxReader", "open_alarmbox"]
 
@@ -22,96 +22,103 @@ PURCHASE_BUDGET_SECONDS = 45.0
 READ_TIMEOUT_SECONDS = 60.0
 READ_BUDGET_SECONDS = 90.0
 PDF_BUDGET_SECONDS = 120.0
-_CHECKS = "/ps/v1/credit_checks"
-# Base64 takes 4/3; the rest is for the report around the file and for a server that escapes `/`.
+_CHECKS_PATH = "/ps/v1/credit_checks"
+# Base64 needs 4/3 of the size; the rest is for the report fields and for a server that escapes each `/`.
 _LARGEST_PDF_ANSWER_BYTES = LARGEST_PDF_BYTES * 4 // 3 + 5 * MEBIBYTE
 
 
 class AlarmBoxReader:
-    """The reading half; it has no way to buy."""
+    """Read-only calls to AlarmBox; this class can't buy."""
 
     name = "alarmbox"
 
-    def __init__(self, line: AlarmBoxLine, *, find_purchases: bool) -> None:
-        self._line = line
-        self._finds = find_purchases
+    def __init__(self, sender: AlarmBoxRequestSender, *, find_purchases: bool) -> None:
+        self._sender = sender
+        self._has_list_call = find_purchases
 
     @property
     def capabilities(self) -> Capabilities:
+        """The provider's features."""
         return Capabilities(
             by_number=True,
-            synchronous=True,
             verdict=True,
             pdf=True,
-            idempotent=False,
-            finds_purchases=self._finds,
+            finds_purchases=self._has_list_call,
         )
 
     @property
     def oauth(self) -> AlarmBoxOAuth:
-        """For the first authorisation, by a person."""
-        return self._line.oauth
+        """The OAuth calls, with which a person authorises this console for the first time."""
+        return self._sender.oauth
 
-    def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        """The report as it is now."""
-        if not _fits(credit_check_id):
-            return never_sent("bad_id", buys=False)
-        question = _read(f"{_CHECKS}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
-        return self._line.ask(question, judge_detail(credit_check_id))
+    def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
+        """Read the current report of a credit check."""
+        if not _is_valid_id(credit_check_id):
+            return make_unsent_outcome("bad_id", buys=False)
+        request = _read_request(f"{_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
+        return self._sender.send(request, judge_detail(credit_check_id))
 
-    def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        """The report with its file."""
-        if not _fits(credit_check_id):
-            return never_sent("bad_id", buys=False)
-        path = f"{_CHECKS}/{credit_check_id}?with_pdf=true"
-        question = _read(path, PDF_BUDGET_SECONDS, _LARGEST_PDF_ANSWER_BYTES)
-        return self._line.ask(question, judge_pdf(credit_check_id))
+    def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
+        """Read the report with its PDF."""
+        if not _is_valid_id(credit_check_id):
+            return make_unsent_outcome("bad_id", buys=False)
+        path = f"{_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
+        request = _read_request(path, PDF_BUDGET_SECONDS, _LARGEST_PDF_ANSWER_BYTES)
+        return self._sender.send(request, judge_pdf(credit_check_id))
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        """What was bought for this number, if the deployment has the list call."""
-        if not self._finds:
-            return never_sent("no_list_call", buys=False)
-        path = f"{_CHECKS}?corporation_number={quote(corporation_number, safe='')}"
-        return self._line.ask(_read(path, READ_BUDGET_SECONDS, MEBIBYTE), judge_list(corporation_number))
+        """Read the purchases for this corporation number. If AlarmBox has no list call for us, nothing is sent and
+        the reason is `no_list_call`.
+        """
+        if not self._has_list_call:
+            return make_unsent_outcome("no_list_call", buys=False)
+        path = f"{_CHECKS_PATH}?corporation_number={quote(corporation_number, safe='')}"
+        return self._sender.send(_read_request(path, READ_BUDGET_SECONDS, MEBIBYTE), judge_list(corporation_number))
 
 
 class AlarmBox(AlarmBoxReader):
-    """The whole vendor. A repeat would be a second purchase: `check` sends at most one that can count."""
+    """All calls to AlarmBox, also the purchase. A repeated purchase would be a second one, so `buy_check` repeats
+    only a request that AlarmBox has answered with 401.
+    """
 
-    def check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
-        """Buy; never raises an Exception."""
+    def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
+        """Buy a credit check. Raises no Exception."""
         try:
-            question = _purchase(request)
-        except Exception:  # whatever is wrong with a request that was never made, nothing was bought
-            return never_sent("bad_request", buys=True)
-        return self._line.ask(question, judge_purchase(request.corporation_number))
+            http_request = _purchase_request(request)
+        except Exception:  # the request couldn't be built, so nothing was sent
+            return make_unsent_outcome("bad_request", buys=True)
+        return self._sender.send(http_request, judge_purchase(request.corporation_number))
 
     def reader(self) -> AlarmBoxReader:
-        """The same vendor, unable to buy."""
-        return AlarmBoxReader(self._line, find_purchases=self._finds)
+        """Return this provider without the call that buys."""
+        return AlarmBoxReader(self._sender, find_purchases=self._has_list_call)
 
 
 def open_alarmbox(
     config: AlarmBoxConfig, *, tokens: TokenKeeper, gate: RateGate, clock: Clock, scale: TimeScale
 ) -> AlarmBox:
-    """AlarmBox as configured; raises ConsoleError `bad_profile` for an unfit URL. Nothing is sent yet."""
+    """Return the adapter of AlarmBox for this configuration; sends nothing. Raises ConsoleError `bad_profile` for an
+    invalid URL.
+    """
     transport = HttpTransport(config.base_url, clock=clock, scale=scale)
-    line = AlarmBoxLine(config, tokens=tokens, gate=gate, transport=transport, clock=clock)
-    return AlarmBox(line, find_purchases=config.find_purchases)
+    sender = AlarmBoxRequestSender(config, tokens=tokens, gate=gate, transport=transport, clock=clock)
+    return AlarmBox(sender, find_purchases=config.find_purchases)
 
 
-def _purchase(request: PurchaseRequest) -> Question:
-    """Only what was given is sent: the provider has defaults of its own."""
-    asked = {
+def _purchase_request(request: PurchaseRequest) -> SingleRequest:
+    """Build the purchase request. Fields without a value are left out, because the provider has defaults of its
+    own.
+    """
+    fields = {
         "corporation_number": request.corporation_number,
         "deal": request.deal,
         "purchase_reasons": list(request.reasons) or None,
         "purchase_reason_comment": request.comment or None,
     }
-    body = json.dumps({k: v for k, v in asked.items() if v is not None}, ensure_ascii=False).encode("utf-8")
-    return Question(
+    body = json.dumps({k: v for k, v in fields.items() if v is not None}, ensure_ascii=False).encode("utf-8")
+    return SingleRequest(
         "POST",
-        _CHECKS,
+        _CHECKS_PATH,
         PURCHASE_READ_TIMEOUT_SECONDS,
         PURCHASE_BUDGET_SECONDS,
         MEBIBYTE,
@@ -120,9 +127,9 @@ def _purchase(request: PurchaseRequest) -> Question:
     )
 
 
-def _read(path: str, budget: float, limit: int) -> Question:
-    return Question("GET", path, READ_TIMEOUT_SECONDS, budget, limit)
+def _read_request(path: str, budget: float, limit: int) -> SingleRequest:
+    return SingleRequest("GET", path, READ_TIMEOUT_SECONDS, budget, limit)
 
 
-def _fits(credit_check_id: int) -> bool:
+def _is_valid_id(credit_check_id: int) -> bool:
     return not isinstance(credit_check_id, bool) and 1 <= credit_check_id <= LARGEST_ID

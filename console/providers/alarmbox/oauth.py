@@ -1,4 +1,6 @@
-"""AlarmBox's OAuth 2.0: the first authorisation, and trading a refresh token, which dies by being used."""
+"""OAuth 2.0 of AlarmBox: the first authorisation, and the exchange of a refresh token. A refresh token can be used
+only once.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -7,22 +9,22 @@ from typing import TypeGuard
 from urllib.parse import urlencode
 
 from console.domain.clock import Clock
-from console.domain.outcomes import Sent
-from console.providers.protocol import RateGate, TokenPair, TokenRefused, TokenUnavailable
-from console.providers.strict_json import Unreadable, parse_object
-from console.providers.transport import HttpAnswer, HttpTransport, TransportFailure
+from console.domain.provider_outcome import Sent
+from console.providers.credit_provider import RateGate, TokenPair, TokenRefused, TokenUnavailable
+from console.providers.http.strict_json import Unreadable, parse_object
+from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 SCOPE = "read credit_check:create"
 _READ_TIMEOUT_SECONDS = 15.0
 _BUDGET_SECONDS = 25.0
-_TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")  # fit for a header: no blanks, no line ends
+_TOKEN_PATTERN = re.compile(r"[\x21-\x7e]{1,4096}")  # valid in a header: no blanks, no line ends
 _LONGEST_LIFE_SECONDS = 10 * 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmBoxConfig:
-    """How to reach AlarmBox and as whom; the secret shows in no repr."""
+    """Address and credentials of AlarmBox; the secrets are hidden in `repr`."""
 
     base_url: str
     client_id: str = field(repr=False)
@@ -32,11 +34,11 @@ class AlarmBoxConfig:
 
 
 class _AnswerLost(TokenUnavailable):
-    """The token call may have arrived, and the refresh token may thus be used up."""
+    """The token request may have reached AlarmBox, so the refresh token may have been used."""
 
 
 class AlarmBoxOAuth:
-    """Speaks to `/oauth`. Tokens are not kept here: the keeper stores them before they are used."""
+    """Calls to `/oauth`. This class stores no tokens: the TokenKeeper stores them before they are used."""
 
     def __init__(self, config: AlarmBoxConfig, *, transport: HttpTransport, gate: RateGate, clock: Clock) -> None:
         self._config = config
@@ -45,41 +47,51 @@ class AlarmBoxOAuth:
         self._clock = clock
 
     def authorize_url(self, state: str | None = None) -> str:
-        """Where a person allows this console to act; the page then shows a code for `exchange_code`."""
-        asked = {
+        """Return the URL on which a person authorises this console; the page then shows a code for `exchange_code`.
+        AlarmBox returns `state` unchanged with the code; with None the URL has no `state`.
+        """
+        query = {
             "client_id": self._config.client_id,
             "redirect_uri": self._config.redirect_uri,
             "response_type": "code",
             "scope": SCOPE,
             **({} if state is None else {"state": state}),
         }
-        return f"{self._config.base_url.rstrip('/')}/oauth/authorize?{urlencode(asked)}"
+        return f"{self._config.base_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
 
     def exchange_code(self, code: str) -> TokenPair:
-        """The first pair. Raises TokenRefused or TokenUnavailable; a code serves once and is never resent."""
-        pair = self._granted({"grant_type": "authorization_code", "code": code}, old="")
+        """Exchange an authorisation code for the first token pair. The code can be used once, so the request isn't
+        repeated.
+
+        Raises TokenRefused or TokenUnavailable.
+        """
+        pair = self._request_pair({"grant_type": "authorization_code", "code": code}, old_refresh_token="")
         if pair is None:
             raise TokenRefused
         return pair
 
     def exchange(self, refresh_token: str) -> TokenPair | None:
-        """The next pair; None when this refresh token is refused. A lost answer is asked for once more."""
+        """Exchange a refresh token for the next pair; None if AlarmBox refuses it. If the answer is lost, the request
+        is sent once more.
+
+        Raises TokenRefused or TokenUnavailable.
+        """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         try:
-            return self._granted(form, refresh_token)
+            return self._request_pair(form, refresh_token)
         except _AnswerLost:
-            return self._granted(form, refresh_token)
+            return self._request_pair(form, refresh_token)
 
-    def _granted(self, form: dict[str, str], old: str) -> TokenPair | None:
-        asked_at = self._clock.now()
-        answer = self._ask(form)
+    def _request_pair(self, form: dict[str, str], old_refresh_token: str) -> TokenPair | None:
+        requested_at = self._clock.now()
+        answer = self._send_form(form)
         if 200 <= answer.status < 300:
-            return _pair(answer, asked_at, old)
-        _refused(answer)
+            return _read_pair(answer, requested_at, old_refresh_token)
+        _require_refusal(answer)
         return None
 
-    def _ask(self, form: dict[str, str]) -> HttpAnswer:
-        whole = {
+    def _send_form(self, form: dict[str, str]) -> HttpAnswer:
+        fields = {
             **form,
             "client_id": self._config.client_id,
             "client_secret": self._config.client_secret,
@@ -91,40 +103,49 @@ class AlarmBoxOAuth:
                 "POST",
                 "/oauth/token",
                 headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
-                body=urlencode(whole).encode("ascii"),
+                body=urlencode(fields).encode("ascii"),
                 read_timeout=_READ_TIMEOUT_SECONDS,
                 budget=_BUDGET_SECONDS,
+                # AlarmBox may invalidate the old pair after its answer: if we lose the new pair, a person must
+                # authorise this console again.
+                may_be_cut=False,
             )
         except TransportFailure as failure:
-            lost = TokenUnavailable if failure.sent is Sent.NO else _AnswerLost
-            raise lost(failure.reason) from None
+            error_type = TokenUnavailable if failure.sent is Sent.NO else _AnswerLost
+            raise error_type(failure.reason) from None
 
 
-def _pair(answer: HttpAnswer, asked_at: datetime, old: str) -> TokenPair:
-    """The pair in a 2xx; without a new refresh token the old one goes on. Unreadable counts as lost."""
+def _read_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_token: str) -> TokenPair:
+    """Read the token pair from an answer with status 2xx; if it has no new refresh token, the old one stays valid.
+    Raises _AnswerLost if the answer is unreadable.
+    """
     try:
-        said = parse_object(answer.body)
+        body = parse_object(answer.body)
     except Unreadable:
         raise _AnswerLost("token_unreadable") from None
-    access, refresh = said.get("access_token"), said.get("refresh_token") or old
-    if not (_is_token(access) and _is_token(refresh)):
+    access_token, refresh_token = body.get("access_token"), body.get("refresh_token") or old_refresh_token
+    if not (_is_token(access_token) and _is_token(refresh_token)):
         raise _AnswerLost("token_unreadable")
-    lives = _seconds(said.get("expires_in"))
-    return TokenPair(access, refresh, None if lives is None else asked_at + timedelta(seconds=lives))
+    seconds = _parse_lifetime_seconds(body.get("expires_in"))
+    return TokenPair(
+        access_token, refresh_token, None if seconds is None else requested_at + timedelta(seconds=seconds)
+    )
 
 
 def _is_token(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+    return isinstance(value, str) and _TOKEN_PATTERN.fullmatch(value) is not None
 
 
-def _seconds(value: object) -> int | None:
+def _parse_lifetime_seconds(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LONGEST_LIFE_SECONDS:
         return None
     return value
 
 
-def _refused(answer: HttpAnswer) -> None:
-    """Comes back when this refresh token (or code) is over; raises what every other answer means."""
+def _require_refusal(answer: HttpAnswer) -> None:
+    """Return if the answer refuses this refresh token (or code); raise TokenRefused or TokenUnavailable for every
+    other answer.
+    """
     if answer.status == 429:
         raise TokenUnavailable("rate_limited")
     if not 400 <= answer.status < 500:
@@ -133,7 +154,7 @@ def _refused(answer: HttpAnswer) -> None:
         error = parse_object(answer.body).get("error")
     except Unreadable:
         error = None
-    if not isinstance(error, str):
+    if not isinstance(error, str) and answer.status != 401:
         raise TokenUnavailable(f"http_{answer.status}")
     if error != "invalid_grant":
         raise TokenRefused("client_refused")

@@ -1,6 +1,7 @@
-"""Takes the PDF out of a large JSON answer without parsing all of it at once, and decodes it piece by piece.
+"""Extracts the PDF from a large JSON answer: the rest of the JSON is parsed without it, and the PDF is decoded in
+pieces.
 
-Parsing or decoding tens of megabytes in one go would keep every other thread waiting, the window's too.
+To parse or decode tens of megabytes in one step would block every other thread, also the thread of the window.
 """
 
 import binascii
@@ -9,19 +10,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from console.providers.judging import Unusable
+from console.providers.http.response_classes import UnusableAnswer
 
 LARGEST_PDF_BYTES = 32 << 20
 _PIECE_BYTES = 256 << 10
 _END_MARK_WITHIN_BYTES = 1024
-_KEY = b'"pdf_file_data"'
+_FIELD_NAME = b'"pdf_file_data"'
 _ESCAPE_BYTES = 6
-_OPENING = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
+_STRING_START_PATTERN = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
 
 
 @dataclass(frozen=True, slots=True)
 class PdfField:
-    """Where the file's Base64 text stands in the body, as JSON spells it (from `start` to before `end`)."""
+    """Position of the file's Base64 text in the JSON body: from `start` to before `end`."""
 
     body: bytes = field(repr=False)
     start: int
@@ -29,95 +30,101 @@ class PdfField:
 
     @property
     def decoded_bytes(self) -> int:
-        """Bytes that the text decodes to, if it holds no JSON escapes (more text than that otherwise)."""
+        """Number of bytes to which the text decodes, if it has no JSON escapes; a larger number if it has some."""
         padding = self.body.count(b"=", max(self.start, self.end - 2), self.end)
         return (self.end - self.start) // 4 * 3 - padding
 
     @property
-    def stand_in(self) -> str:
-        """What `split_pdf` puts in the file's place."""
+    def placeholder(self) -> str:
+        """The text by which `split_pdf` replaces the file."""
         return f"<pdf {self.decoded_bytes} bytes>"
 
 
 def split_pdf(body: bytes) -> tuple[bytes, PdfField | None]:
-    """The body with a stand-in for the file's text, and where that text stands.
+    """Return the body with a short text in place of the file, and the position of the file's text.
 
-    None when the field is missing or holds no string. Raises Unusable `pdf_twice`: two are ambiguous.
+    The position is None if the field is missing or isn't a string. Raises UnusableAnswer `pdf_twice` if the body has
+    two such fields, because it is unclear which one is valid.
     """
-    start = _value_start(body, body.find(_KEY))
+    start = _find_value_start(body, body.find(_FIELD_NAME))
     end = -1 if start is None else body.find(b'"', start)
     if start is None or end < 0 or (end > start and body[end - 1] == ord("\\")):
-        return body, None  # no string, a cut one, or no Base64 anyway: parsing will tell
-    if body.find(_KEY, end) >= 0:
-        raise Unusable("pdf_twice")
+        return body, None  # not a string, incomplete, or not Base64: the JSON parser or the caller reports it
+    if body.find(_FIELD_NAME, end) >= 0:
+        raise UnusableAnswer("pdf_twice")
     pdf = PdfField(body, start, end)
-    return body[:start] + pdf.stand_in.encode("ascii") + body[end:], pdf
+    return body[:start] + pdf.placeholder.encode("ascii") + body[end:], pdf
 
 
-def _value_start(body: bytes, key: int) -> int | None:
-    """Where the string after the key begins. A quote that a backslash precedes belongs to some other text."""
-    if key < 0 or body[key - 1 : key] == b"\\":
+def _find_value_start(body: bytes, key_start: int) -> int | None:
+    """Return the position where the text of the field begins; None if the field is missing or isn't a string.
+    `key_start` is the position of the field's name; a name after a backslash is part of another text.
+    """
+    if key_start < 0 or body[key_start - 1 : key_start] == b"\\":
         return None
-    opening = _OPENING.match(body, key + len(_KEY))
+    opening = _STRING_START_PATTERN.match(body, key_start + len(_FIELD_NAME))
     return opening.end() if opening else None
 
 
 def decode_pdf(pdf: PdfField) -> bytes:
-    """The file, or Unusable: `pdf_empty`, `pdf_too_large`, `pdf_not_base64`, `pdf_not_pdf`, `pdf_no_end`.
+    """Return the file. Raises UnusableAnswer `pdf_empty`, `pdf_too_large`, `pdf_not_base64`, `pdf_not_pdf` or
+    `pdf_no_end`.
 
-    Base64 is read strictly: no blanks, no line ends, padding only at the end. The length is judged first.
+    Base64 is read strictly: no blanks, no line ends, padding only at the end. The length is checked first.
     """
     if pdf.start == pdf.end:
-        raise Unusable("pdf_empty")
-    escaped = pdf.body.find(b"\\", pdf.start, pdf.end) >= 0
-    if not escaped and pdf.decoded_bytes > LARGEST_PDF_BYTES:
-        raise Unusable("pdf_too_large")
+        raise UnusableAnswer("pdf_empty")
+    has_escapes = pdf.body.find(b"\\", pdf.start, pdf.end) >= 0
+    if not has_escapes and pdf.decoded_bytes > LARGEST_PDF_BYTES:
+        raise UnusableAnswer("pdf_too_large")
     try:
-        content = _joined(_decoded(_texts(pdf, escaped)))
+        content = _join_pdf(_decode_pieces(_iterate_text_pieces(pdf, has_escapes)))
     except ValueError:
-        raise Unusable("pdf_not_base64") from None
+        raise UnusableAnswer("pdf_not_base64") from None
     if b"%%EOF" not in content[-_END_MARK_WITHIN_BYTES:]:
-        raise Unusable("pdf_no_end")
+        raise UnusableAnswer("pdf_no_end")
     return content
 
 
-def _joined(decoded: Iterator[bytes]) -> bytes:
-    """All pieces; what does not begin like a PDF, or outgrows the limit, is given up at once."""
+def _join_pdf(decoded: Iterator[bytes]) -> bytes:
+    """Join the pieces. Raises UnusableAnswer if they don't begin like a PDF, or as soon as they exceed the size
+    limit.
+    """
     pieces: list[bytes] = []
     size = 0
     for piece in decoded:
         if not pieces and not piece.startswith(b"%PDF-"):
-            raise Unusable("pdf_not_pdf")
+            raise UnusableAnswer("pdf_not_pdf")
         size += len(piece)
         if size > LARGEST_PDF_BYTES:
-            raise Unusable("pdf_too_large")
+            raise UnusableAnswer("pdf_too_large")
         pieces.append(piece)
     return b"".join(pieces)
 
 
-def _decoded(texts: Iterator[bytes]) -> Iterator[bytes]:
-    """Bytes of each piece of Base64 text; raises ValueError for whatever strict Base64 does not allow."""
-    rest, padded = b"", False
+def _decode_pieces(texts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the bytes of each piece of Base64 text. Raises ValueError for text that isn't strict Base64."""
+    undecoded_text, is_padded = b"", False
     for text in texts:
-        if padded and text:
+        if is_padded and text:
             raise ValueError("text after the padding")
-        text = rest + text
-        whole = len(text) // 4 * 4
-        rest = text[whole:]
-        yield binascii.a2b_base64(text[:whole], strict_mode=True)
-        padded = text.endswith(b"=")
-    if rest:
+        text = undecoded_text + text
+        full_length = len(text) // 4 * 4
+        undecoded_text = text[full_length:]
+        yield binascii.a2b_base64(text[:full_length], strict_mode=True)
+        is_padded = text.endswith(b"=")
+    if undecoded_text:
         raise ValueError("length is no multiple of four")
 
 
-def _texts(pdf: PdfField, escaped: bool) -> Iterator[bytes]:
-    """The text in pieces, JSON escapes (a server may write `\\/`) resolved, none of them cut in two."""
+def _iterate_text_pieces(pdf: PdfField, has_escapes: bool) -> Iterator[bytes]:
+    """Yield the text in pieces, with JSON escapes resolved (a server may write `\\/`) and never cut in two."""
     position = pdf.start
     while position < pdf.end:
-        stop = min(position + _PIECE_BYTES, pdf.end)
-        if escaped and stop < pdf.end:
-            escape = pdf.body.rfind(b"\\", stop - _ESCAPE_BYTES, stop)
-            stop = escape if escape > position else stop
-        raw = pdf.body[position:stop]
-        yield json.loads('"' + raw.decode("ascii") + '"').encode("ascii") if escaped else raw
-        position = stop
+        piece_end = min(position + _PIECE_BYTES, pdf.end)
+        if has_escapes and piece_end < pdf.end:
+            escape_start = pdf.body.rfind(b"\\", piece_end - _ESCAPE_BYTES, piece_end)
+            piece_end = escape_start if escape_start > position else piece_end
+        piece = pdf.body[position:piece_end]
+        yield json.loads('"' + piece.decode("ascii") + '"').encode("ascii") if has_escapes else piece
+        position = piece_end

@@ -1,62 +1,70 @@
-"""Alerts to Kafka: the order's number is the key, so that those of an order stay in one partition and in turn.
+"""Publisher of alerts to Kafka. The key of a message is the order number, so that Kafka keeps the events of an order
+in one partition and in sequence.
 
-The client is an extra (`pip install support-console[kafka]`).
+The client library is an optional package (`pip install support-console[kafka]`).
 """
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from console.domain.publishing import Message
+from console.domain.alerts.events import AlertMessage
+from console.domain.network_addresses import is_this_machine
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Producer
 
 DELIVERY_SECONDS = 10.0
 MARGIN_SECONDS = 5.0
-"""The client gives a message up before we stop waiting for it, so that none is sent behind our back."""
-_LOCAL = ("localhost", "127.", "[::1]")
+"""Time that we wait longer than the client library, so that it doesn't deliver a message after we have given it
+up.
+"""
 
 
 class AlertKafka:
-    """One idempotent producer, made when the first event is sent."""
+    """Publishes through one idempotent producer, which is created at the first event."""
 
-    def __init__(self, brokers: Sequence[str], more: Mapping[str, str | int | float | bool] | None = None) -> None:
+    def __init__(
+        self, brokers: Sequence[str], further_settings: Mapping[str, str | int | float | bool] | None = None
+    ) -> None:
         self._settings = {
             "bootstrap.servers": ",".join(brokers),
             "client.id": "support-console",
             "enable.idempotence": True,
             "acks": "all",
             "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000),
-            "security.protocol": "PLAINTEXT" if all(one.startswith(_LOCAL) for one in brokers) else "SSL",
-            "log_level": 0,  # what matters comes back as an error
-            **(more or {}),
+            "security.protocol": "PLAINTEXT" if all(map(_is_this_machine, brokers)) else "SSL",
+            "log_level": 0,  # publish() returns the errors that matter
+            **(further_settings or {}),
         }
         self._producer: Producer | None = None
 
-    def publish(self, message: Message) -> str | None:
-        """None when all replicas have it, else the client's code."""
-        producer = self._open()
-        told: list[KafkaError | None] = []
+    def publish(self, message: AlertMessage) -> str | None:
+        """Publish a message. Return None after all replicas have stored it, otherwise the library's error code."""
+        producer = self._get_producer()
+        delivery_errors: list[KafkaError | None] = []
         try:
             producer.produce(
-                message.topic, key=message.key.encode(), value=message.body.encode(),
+                message.topic,
+                key=message.key.encode(),
+                value=message.body.encode(),
                 headers={"event_id": message.event_id.encode()},
-                on_delivery=lambda error, _: told.append(error),
-            )  # fmt: skip
+                on_delivery=lambda error, _: delivery_errors.append(error),
+            )
         except BufferError:
             return "queue_full"
         producer.flush(DELIVERY_SECONDS + MARGIN_SECONDS)
-        if not told:
-            self._producer = None  # whatever it still holds is given up with it
+        if not delivery_errors:
+            self._producer = None  # messages that it still holds are dropped with it
             return "no_answer"
-        return None if told[0] is None else self._failed(told[0])
+        return None if delivery_errors[0] is None else self._get_error_code(delivery_errors[0])
 
-    def _failed(self, error: "KafkaError") -> str:
+    def _get_error_code(self, error: "KafkaError") -> str:
         if error.fatal():
-            self._producer = None  # an idempotent producer ends with its first lost place
+            self._producer = None  # an idempotent producer can't continue after a fatal error
         return str(error.name()).lower()[:64]
 
-    def _open(self) -> "Producer":
+    def _get_producer(self) -> "Producer":
         if self._producer is None:
             from confluent_kafka import Producer
 
@@ -64,4 +72,13 @@ class AlertKafka:
         return self._producer
 
     def close(self) -> None:
+        """Discard the producer with the messages that it has not delivered."""
         self._producer = None
+
+
+def _is_this_machine(broker: str) -> bool:
+    """True if a broker (`host`, `host:port` or `[address]:port`) is on this machine."""
+    try:
+        return is_this_machine(urlsplit(f"//{broker}").hostname or "")
+    except ValueError:
+        return False

@@ -1,4 +1,6 @@
-"""Atom's encryption: AES-256-CBC under a key derived from text, in hex. Opened whole, or not at all."""
+"""Atom's encryption: AES-256-CBC in hex, with a key derived from a text. A message is decrypted completely or not at
+all.
+"""
 
 from binascii import unhexlify
 from functools import lru_cache
@@ -11,20 +13,25 @@ if TYPE_CHECKING:
 
 ROUNDS = 65_536
 KEY_BYTES = 32
-BLOCK = 16
-# The provider's own design: the vector is always the same, so equal texts seal alike. Sealed texts are never kept.
-_VECTOR = bytes(range(BLOCK))
-_PADDINGS = tuple(bytes((length,)) * length for length in range(BLOCK + 1))
+BLOCK_BYTES = 16
+# Atom requires a fixed initialisation vector: equal texts have equal ciphertexts. So no ciphertext is stored.
+_INITIALISATION_VECTOR = bytes(range(BLOCK_BYTES))
+_PADDINGS = tuple(bytes((length,)) * length for length in range(BLOCK_BYTES + 1))
 
 
-class SealBroken(Exception):
-    """Not opened. It says no more: whoever could learn why could learn what is inside."""
+class DecryptionFailed(Exception):
+    """The message can't be decrypted. The exception has no reason, because a sender could learn the content from it
+    (padding oracle).
+    """
 
 
 @lru_cache(maxsize=16)
-def derived_key(key: str, salt: str) -> bytes:
-    """The AES key of a key text and a salt text (their letters, not the hex they look like); tens of milliseconds
-    at first, remembered for as many merchants as a desk can have."""
+def derive_key(key: str, salt: str) -> bytes:
+    """Derive the AES key (PBKDF2-HMAC-SHA512) from a key text and a salt text. Both look like hex but are used as
+    characters.
+
+    It takes tens of milliseconds; the last 16 results are cached.
+    """
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
@@ -32,47 +39,52 @@ def derived_key(key: str, salt: str) -> bytes:
 
 
 def seal(text: str, key: bytes) -> str:
-    """The text (as UTF-8) sealed, in upper-case hex."""
-    plain = text.encode()
-    turned = _cipher(key).encryptor()
-    return (turned.update(plain + _PADDINGS[BLOCK - len(plain) % BLOCK]) + turned.finalize()).hex().upper()
+    """Encrypt the text (as UTF-8) and return upper-case hex."""
+    plaintext = text.encode()
+    encryptor = _make_cipher(key).encryptor()
+    return (
+        (encryptor.update(plaintext + _PADDINGS[BLOCK_BYTES - len(plaintext) % BLOCK_BYTES]) + encryptor.finalize())
+        .hex()
+        .upper()
+    )
 
 
 def unseal(sealed: str, key: bytes) -> str:
-    """The text that was sealed; raises SealBroken, whatever is wrong. Hex in either case."""
-    plain, whole = turn_back(sealed, key)
+    """Decrypt hex in upper or lower case. Raises DecryptionFailed for every fault."""
+    plaintext, is_valid = decrypt_padded(sealed, key)
     try:
-        text = plain.decode()
+        text = plaintext.decode()
     except UnicodeDecodeError:
-        whole = False
-    if not whole:
-        raise SealBroken
+        is_valid = False
+    if not is_valid:
+        raise DecryptionFailed
     return text
 
 
-def turn_back(sealed: str, key: bytes) -> tuple[bytes, bool]:
-    """The bytes without their padding and whether it was one; for whoever must not stop at the first fault.
+def decrypt_padded(sealed: str, key: bytes) -> tuple[bytes, bool]:
+    """Return the decrypted bytes without padding, and True if the padding was valid. It doesn't raise, so that a
+    caller can continue with all its other checks after a fault.
 
-    What can't be decrypted at all is empty and False. A wrong padding is left where it stands.
+    For a message that can't be decrypted it returns empty bytes and False. An invalid padding isn't removed.
     """
     try:
         data = unhexlify(sealed)
     except ValueError:
         return b"", False
-    if not data or len(data) % BLOCK:
+    if not data or len(data) % BLOCK_BYTES:
         return b"", False
-    turned = _cipher(key).decryptor()
-    plain = turned.update(data) + turned.finalize()
-    length = plain[-1] if 1 <= plain[-1] <= BLOCK else BLOCK
-    whole = compare_digest(plain[-length:], _PADDINGS[length])
-    return plain[:-length] if whole else plain, whole
+    decryptor = _make_cipher(key).decryptor()
+    plaintext = decryptor.update(data) + decryptor.finalize()
+    length = plaintext[-1] if 1 <= plaintext[-1] <= BLOCK_BYTES else BLOCK_BYTES
+    is_valid = compare_digest(plaintext[-length:], _PADDINGS[length])
+    return plaintext[:-length] if is_valid else plaintext, is_valid
 
 
 @lru_cache(maxsize=16)
-def _cipher(key: bytes) -> "Cipher[CBC]":
-    """The cipher of a key; it holds no state of any one text."""
+def _make_cipher(key: bytes) -> "Cipher[CBC]":
+    """Return the cipher of a key. It has no state, so all messages can share it."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-    return Cipher(AES(key), CBC(_VECTOR))
+    return Cipher(AES(key), CBC(_INITIALISATION_VECTOR))

@@ -1,113 +1,113 @@
-"""Atom's callback: opened, checked against its signature, and believed only then. Refused in one single way."""
+"""Atom's callback: it is decrypted, and used only if its signature is valid. The sender can't distinguish the reasons
+for which a callback is refused.
+"""
 
 import hashlib
-from dataclasses import dataclass
 
 from console.domain.money import decimal_text
-from console.domain.outcomes import OutcomeClass
-from console.domain.payment_records import PaymentReport
-from console.providers.atom_codes import PAYMENTS, Call, verdict
-from console.providers.atom_messages import AtomMerchant
-from console.providers.atom_opening import (
+from console.domain.provider_outcome import OutcomeClass
+from console.providers.atom.aes import decrypt_padded, derive_key
+from console.providers.atom.envelopes import (
     Fields,
-    code_in,
-    id_in,
-    masked_text,
-    parse_exactly,
-    part,
-    rupees_in,
-    sealed_in,
+    extract_ciphertext,
+    get_code,
+    get_object,
+    mask_text,
+    parse_decrypted,
+    parse_id,
+    parse_rupees,
 )
-from console.providers.atom_payments import bank_id, read_report, sub_channel
-from console.providers.atom_seal import derived_key, turn_back
-from console.providers.atom_signing import same_signature, signature
-from console.providers.judging import Unusable
-from console.providers.strict_json import Unreadable
+from console.providers.atom.payment_attempts import read_bank_id, read_report, read_sub_channel
+from console.providers.atom.request_bodies import AtomMerchant
+from console.providers.atom.signing import are_signatures_equal, compute_signature
+from console.providers.atom.status_codes import PAYMENTS, Call, find_verdict
+from console.providers.http.response_classes import UnusableAnswer
+from console.providers.http.strict_json import Unreadable
+from console.providers.payment_notices import Callback
 
 LARGEST_CALLBACK_BYTES = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class AtomCallback:
-    """What a callback says. Unless it is `genuine` nothing of it may be believed or answered to.
+def open_callback(body: bytes, merchant: AtomMerchant) -> Callback:
+    """Parse the form of a callback. No content of a body makes it raise.
 
-    `hint`: the order it names, genuine or not: worth a question of our own. `event_id`: the same for each
-    repetition, `""` when not genuine. `kind` and `reason` as in an Outcome; `report` None where the code tells of no
-    standing. `evidence` is fit to be kept, `sha256` (hex) is of the body as it came.
-    """
-
-    genuine: bool
-    hint: str | None
-    event_id: str
-    kind: OutcomeClass
-    reason: str
-    report: PaymentReport | None
-    evidence: str
-    sha256: str
-
-
-def open_callback(body: bytes, merchant: AtomMerchant) -> AtomCallback:
-    """Read a form body. Never raises for what is in it.
-
-    Format, padding, text, merchant and signature are all judged before any of them counts: neither the result nor
-    the way to it tells a stranger which one was wrong.
+    Format, padding, text, merchant and signature are all checked before the result of any check is used: neither the
+    return value nor the time that the call takes tells a sender which check has failed.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     if len(body) > LARGEST_CALLBACK_BYTES:
-        return _refused(None, f"{len(body)} bytes", sha256)
-    plain, whole = turn_back(sealed_in(body), derived_key(merchant.response_key, merchant.response_salt))
-    evidence = masked_text(plain)
-    hint, signed, claimed = _read(plain)
-    made = signature(merchant.response_hash_key, *signed)
-    checks = (same_signature(made, claimed), whole, bool(signed), signed[:1] == (merchant.merch_id,))
+        return _make_refused_callback(None, f"{len(body)} bytes", sha256)
+    plaintext, is_valid = decrypt_padded(
+        extract_ciphertext(body), derive_key(merchant.response_key, merchant.response_salt)
+    )
+    evidence = mask_text(plaintext)
+    hint, signed_parts, received_signature = _read_signed_parts(plaintext)
+    computed_signature = compute_signature(merchant.response_hash_key, *signed_parts)
+    checks = (
+        are_signatures_equal(computed_signature, received_signature),
+        is_valid,
+        bool(signed_parts),
+        signed_parts[:1] == (merchant.merch_id,),
+    )
     if not all(checks):
-        return _refused(hint, evidence, sha256)
-    return _believed(plain, signed, evidence, sha256)
+        return _make_refused_callback(hint, evidence, sha256)
+    return _make_genuine_callback(plaintext, signed_parts, evidence, sha256)
 
 
-def _read(plain: bytes) -> tuple[str | None, tuple[str, ...], object]:
-    """The order it names, what was signed (in order), and the signature it bears; nothing where it can't be read."""
+def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], object]:
+    """Return the payment's merchant id, the signed parts in order, and the received signature. If the text can't be
+    read, the id is None (unless it was read before the fault), the parts are empty and the signature is None.
+    """
     hint: str | None = None
     try:
-        said = _instrument(plain)
-        pay, mode, ours = part(said, "payDetails"), part(said, "payModeSpecificData"), part(said, "merchDetails")
-        hint = id_in(ours.get("merchTxnId"))
-        ids = [id_in(one) for one in (ours.get("merchId"), pay.get("atomTxnId"), hint)]
-        known = [one for one in ids if one is not None]
-        total = rupees_in(pay.get("totalAmount"))
-        if len(known) != len(ids) or total is None:
+        message = _read_payment_fields(plaintext)
+        pay_details, payment_mode, merchant = (
+            get_object(message, "payDetails"),
+            get_object(message, "payModeSpecificData"),
+            get_object(message, "merchDetails"),
+        )
+        hint = parse_id(merchant.get("merchTxnId"))
+        ids = [parse_id(value) for value in (merchant.get("merchId"), pay_details.get("atomTxnId"), hint)]
+        ids_present = [value for value in ids if value is not None]
+        total = parse_rupees(pay_details.get("totalAmount"))
+        if len(ids_present) != len(ids) or total is None:
             return hint, (), None
-        told = (decimal_text(total), code_in(said), sub_channel(mode), bank_id(mode))
-        return hint, (*known, *told), pay.get("signature")
-    except (Unusable, Unreadable):
+        payment_values = (
+            decimal_text(total),
+            get_code(message),
+            read_sub_channel(payment_mode),
+            read_bank_id(payment_mode),
+        )
+        return hint, (*ids_present, *payment_values), pay_details.get("signature")
+    except (UnusableAnswer, Unreadable):
         return hint, (), None
 
 
-def _instrument(plain: bytes) -> Fields:
-    found = parse_exactly(plain).get("payInstrument")
-    one = found[0] if isinstance(found, list) and len(found) == 1 else found
-    if not isinstance(one, dict):
+def _read_payment_fields(plaintext: bytes) -> Fields:
+    value = parse_decrypted(plaintext).get("payInstrument")
+    instrument = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if not isinstance(instrument, dict):
         raise Unreadable("no instrument")
-    return one
+    return instrument
 
 
-def _believed(plain: bytes, signed: tuple[str, ...], evidence: str, sha256: str) -> AtomCallback:
-    """A genuine callback, by its code; what else of it can't be read makes it UNKNOWN, not false."""
-    _, atom_id, order, _, code, *_ = signed
-    event = hashlib.sha256(f"atom\n{order}\n{atom_id}\n{code}".encode()).hexdigest()
-    said = verdict(Call.PAYMENT, code)
-    report, kind, reason = None, said.kind, said.reason
+def _make_genuine_callback(plaintext: bytes, signed_parts: tuple[str, ...], evidence: str, sha256: str) -> Callback:
+    """Convert a callback with a valid signature by its status code. If other parts of it can't be read, its outcome
+    is UNKNOWN and it still counts as genuine.
+    """
+    _, atom_id, order, _, code, *_ = signed_parts
+    event_id = hashlib.sha256(f"atom\n{order}\n{atom_id}\n{code}".encode()).hexdigest()
+    judgement = find_verdict(Call.PAYMENT, code)
+    report, kind, reason = None, judgement.kind, judgement.reason
     if code in PAYMENTS:
         try:
-            report = read_report(_instrument(plain), order)
-        except Unusable as error:
+            report = read_report(_read_payment_fields(plaintext), order)
+        except UnusableAnswer as error:
             kind, reason = OutcomeClass.UNKNOWN, error.reason
         except Unreadable:
             kind, reason = OutcomeClass.UNKNOWN, "unreadable"
-    return AtomCallback(True, order, event, kind, reason, report, evidence, sha256)
+    return Callback(True, order, event_id, kind, reason, report, evidence, sha256)
 
 
-def _refused(hint: str | None, evidence: str, sha256: str) -> AtomCallback:
-    return AtomCallback(False, hint, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)
-
-
+def _make_refused_callback(hint: str | None, evidence: str, sha256: str) -> Callback:
+    return Callback(False, hint, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)

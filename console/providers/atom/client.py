@@ -1,4 +1,6 @@
-"""Atom (NDPS AIPAY): tokens for a payment page, payments verified by order, refunds that are never sent twice."""
+"""Atom (NDPS AIPAY): requests tokens for a payment page, reads payments by the merchant's id, and sends each refund
+once.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +9,7 @@ from typing import TypeVar
 
 from console.domain.clock import Clock, TimeScale
 from console.domain.money import Money
-from console.domain.outcomes import Outcome
-from console.domain.payment_records import (
+from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
@@ -16,44 +17,45 @@ from console.domain.payment_records import (
     RefundReport,
     StartedPayment,
 )
-from console.providers.asking import never_sent
-from console.providers.atom_answers import read_payment, read_refund, read_refund_status, read_token
-from console.providers.atom_callback import AtomCallback, open_callback
-from console.providers.atom_codes import Call
-from console.providers.atom_line import READ_TIMEOUT_SECONDS, AtomLine, AtomUrls
-from console.providers.atom_messages import (
+from console.domain.provider_outcome import Outcome
+from console.providers.atom.callbacks import open_callback
+from console.providers.atom.encrypted_requests import READ_TIMEOUT_SECONDS, AtomRequestSender, AtomUrls
+from console.providers.atom.envelopes import is_id
+from console.providers.atom.read_retries import DEFAULT_RETRY_LIMITS, RetryLimits, ask_with_retries
+from console.providers.atom.request_bodies import (
     CURRENCY,
     AtomMerchant,
-    auth_text,
-    refund_status_text,
-    refund_text,
-    verification_text,
+    make_auth_text,
+    make_refund_status_text,
+    make_refund_text,
+    make_verification_text,
 )
-from console.providers.atom_opening import is_id
-from console.providers.atom_patience import PATIENT, Patience, ask_patiently
-from console.providers.atom_signing import ist_day
-from console.providers.payment_protocol import PaymentCapabilities
-from console.providers.protocol import RateGate
+from console.providers.atom.responses import read_payment, read_refund, read_refund_status, read_token
+from console.providers.atom.signing import find_ist_day
+from console.providers.atom.status_codes import Call
+from console.providers.credit_provider import RateGate
+from console.providers.http.single_request import make_unsent_outcome
+from console.providers.payment_notices import Callback
+from console.providers.payment_provider import PaymentCapabilities
 
 T = TypeVar("T")
 
 __all__ = ["Atom", "AtomConfig", "AtomMerchant", "AtomReader", "AtomUrls", "open_atom"]
 
-SPACING_SECONDS = 1.0
 _LONGEST_PROVIDER_ID = 64
 
 
 @dataclass(frozen=True, slots=True)
 class AtomConfig:
-    """Where Atom is and as whom it is asked; secrets show in no repr."""
+    """Addresses and credentials of Atom; the secrets are hidden in `repr`."""
 
     urls: AtomUrls
     merchant: AtomMerchant
-    patience: Patience = PATIENT
+    retry_limits: RetryLimits = DEFAULT_RETRY_LIMITS
 
 
 class AtomReader:
-    """The reading half; it has no way to move money."""
+    """Read-only calls to Atom; this class can't move money."""
 
     name = "atom"
     capabilities = PaymentCapabilities(
@@ -62,99 +64,109 @@ class AtomReader:
         repeated_refunds=True,
         most_refunds=None,
         refund_window_days=None,
-        cancels=False,
-        keeps_keys=False,
-        not_found=None,
+        can_cancel=False,
+        keeps_idempotency_keys=False,
+        not_found_rule=None,
         asks_by_amount_and_day=True,
         refund_timeout=READ_TIMEOUT_SECONDS,
-        spacing=SPACING_SECONDS,
-        slow_refunds=True,
+        has_slow_refunds=True,
     )
 
-    def __init__(self, line: AtomLine, patience: Patience) -> None:
-        self._line = line
-        self._patience = patience
+    def __init__(self, sender: AtomRequestSender, retry_limits: RetryLimits) -> None:
+        self._sender = sender
+        self._retry_limits = retry_limits
 
-    def payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """How an order's payment stands; needs its sum and its day in India."""
-        merchant, amount, day = self._line.merchant, question.amount, _day(question)
+    def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
+        """Read a payment by the merchant's id; needs its amount and its calendar day in India."""
+        merchant, amount, day = self._sender.merchant, question.amount, _find_india_day(question)
         if not is_id(question.merchant_payment_id):
-            return never_sent("bad_id", buys=False)
+            return make_unsent_outcome("bad_id", buys=False)
         if amount is None or day is None:
-            return never_sent("amount_and_day_needed", buys=False)
-        if not _fits(amount):
-            return never_sent("bad_amount", buys=False)
-        text = verification_text(merchant, question.merchant_payment_id, amount, day)
+            return make_unsent_outcome("amount_and_day_needed", buys=False)
+        if not _is_payable(amount):
+            return make_unsent_outcome("bad_amount", buys=False)
+        text = make_verification_text(merchant, question.merchant_payment_id, amount, day)
         read = read_payment(merchant.merch_id, question)
-        return self._patiently(lambda: self._line.ask(Call.PAYMENT, text, read))
+        return self._ask_with_retries(lambda: self._sender.send(Call.PAYMENT, text, read))
 
-    def refund_status(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """What is remarked of a refund of ours."""
-        if not _known(order):
-            return never_sent("bad_id", buys=False)
-        text, read = refund_status_text(self._line.merchant, order), read_refund_status(order)
-        return self._patiently(lambda: self._line.ask(Call.REFUND_STATUS, text, read))
+    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+        """Read the remark (the state) of one of our refunds."""
+        if not _has_valid_ids(order):
+            return make_unsent_outcome("bad_id", buys=False)
+        text, read = make_refund_status_text(self._sender.merchant, order), read_refund_status(order)
+        return self._ask_with_retries(lambda: self._sender.send(Call.REFUND_STATUS, text, read))
 
-    def callback(self, body: bytes) -> AtomCallback:
-        """A form that came to the return or callback address; asks nobody."""
-        return open_callback(body, self._line.merchant)
+    def parse_callback(self, body: bytes) -> Callback:
+        """Parse the form that Atom has sent to our return address or callback address. Sends nothing."""
+        return open_callback(body, self._sender.merchant)
 
-    def refund_until(self, paid_at: datetime) -> datetime | None:
-        """No limit is published."""
+    def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
+        """Return None: Atom publishes no limit."""
         return None
 
-    def cancel_until(self, paid_at: datetime) -> datetime | None:
-        """There is no call that cancels."""
+    def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
+        """Return None: Atom has no call that cancels."""
         return None
 
-    def _patiently(self, ask: Callable[[], Outcome[T]]) -> Outcome[T]:
-        return ask_patiently(ask, self._patience, self._line.clock, self._line.scale)
+    def _ask_with_retries(self, ask: Callable[[], Outcome[T]]) -> Outcome[T]:
+        return ask_with_retries(ask, self._retry_limits, self._sender.clock, self._sender.scale)
 
 
 class Atom(AtomReader):
-    """The whole provider. It promises nothing about a key that comes twice: a refund is sent once, ever."""
+    """All calls to Atom, also those that move money. Atom may execute a refund again if its idempotency key is
+    repeated, so each refund is sent only once.
+    """
+
+    @property
+    def merchant_id(self) -> str:
+        """The merchant's id at Atom."""
+        return self._sender.merchant.merch_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Get the token of a payment page; each attempt needs an id of its own."""
+        """Request the token of a payment page. Each attempt needs a merchant's id of its own."""
         if not is_id(request.merchant_payment_id):
-            return never_sent("bad_id", buys=True)
-        if not _fits(request.amount):
-            return never_sent("bad_amount", buys=True)
-        return self._line.ask(Call.AUTH, auth_text(self._line.merchant, request), read_token(request))
+            return make_unsent_outcome("bad_id", buys=True)
+        if not _is_payable(request.amount):
+            return make_unsent_outcome("bad_amount", buys=True)
+        return self._sender.send(Call.AUTH, make_auth_text(self._sender.merchant, request), read_token(request))
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Ask for the money to go back; PENDING is what a good answer says."""
-        if not _known(order):
-            return never_sent("bad_id", buys=True)
-        if not _fits(order.amount):
-            return never_sent("bad_amount", buys=True)
-        return self._line.ask(Call.REFUND, refund_text(self._line.merchant, order), read_refund(order))
+        """Request a refund. The outcome of an accepted request is PENDING."""
+        if not _has_valid_ids(order):
+            return make_unsent_outcome("bad_id", buys=True)
+        if not _is_payable(order.amount):
+            return make_unsent_outcome("bad_amount", buys=True)
+        return self._sender.send(Call.REFUND, make_refund_text(self._sender.merchant, order), read_refund(order))
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
-        """There is no such call: a payment is refunded instead."""
-        return never_sent("not_supported", buys=True)
+        """Return FAILED_DEFINITE `not_supported` without sending: Atom has no such call; a payment is refunded
+        instead.
+        """
+        return make_unsent_outcome("not_supported", buys=True)
 
     def reader(self) -> AtomReader:
-        """The same provider, unable to move money."""
-        return AtomReader(self._line, self._patience)
+        """Return this provider without the calls that move money."""
+        return AtomReader(self._sender, self._retry_limits)
 
 
 def open_atom(config: AtomConfig, *, gate: RateGate, clock: Clock, scale: TimeScale) -> Atom:
-    """Atom as configured; raises ConsoleError `bad_profile` for an unfit URL. Nothing is sent yet."""
-    line = AtomLine(config.urls, config.merchant, gate=gate, clock=clock, scale=scale)
-    return Atom(line, config.patience)
+    """Return the adapter of Atom for this configuration; sends nothing. Raises ConsoleError `bad_profile` for an
+    invalid URL.
+    """
+    sender = AtomRequestSender(config.urls, config.merchant, gate=gate, clock=clock, scale=scale)
+    return Atom(sender, config.retry_limits)
 
 
-def _day(question: PaymentQuestion) -> date | None:
+def _find_india_day(question: PaymentQuestion) -> date | None:
     if question.day is not None:
         return question.day
-    return None if question.begun_at is None else ist_day(question.begun_at)
+    return None if question.begun_at is None else find_ist_day(question.begun_at)
 
 
-def _known(order: RefundOrder) -> bool:
-    ours = is_id(order.key) and is_id(order.merchant_payment_id)
-    return ours and is_id(order.provider_payment_id, _LONGEST_PROVIDER_ID)
+def _has_valid_ids(order: RefundOrder) -> bool:
+    own_ids_valid = is_id(order.key) and is_id(order.merchant_payment_id)
+    return own_ids_valid and is_id(order.provider_payment_id, _LONGEST_PROVIDER_ID)
 
 
-def _fits(amount: Money) -> bool:
+def _is_payable(amount: Money) -> bool:
     return amount.currency == CURRENCY and amount.minor > 0

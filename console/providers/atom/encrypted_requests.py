@@ -1,4 +1,4 @@
-"""A question on its way to Atom: sealed, as a form, to the address that its kind has."""
+"""Requests to Atom: each is encrypted and sent as a form to the URL of its call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from typing import Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from console.domain.clock import Clock, TimeScale
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome
-from console.providers.asking import Question, ask_once, never_sent
-from console.providers.atom_answers import Read, judge
-from console.providers.atom_codes import Call
-from console.providers.atom_messages import AtomMerchant, Verification
-from console.providers.atom_seal import derived_key, seal
-from console.providers.protocol import RateGate
-from console.providers.transport import HttpTransport
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.provider_outcome import Outcome
+from console.domain.setting_problems import SettingProblem
+from console.providers.atom.aes import derive_key, seal
+from console.providers.atom.request_bodies import AtomMerchant, Verification
+from console.providers.atom.responses import Read, make_judge
+from console.providers.atom.status_codes import Call
+from console.providers.credit_provider import RateGate
+from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
+from console.providers.http.transport import HttpTransport
 
 T = TypeVar("T")
 
@@ -22,13 +23,13 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
 BUDGET_SECONDS = 45.0
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-# What was opened is masked field by field before it gets here.
+# The other secret fields are masked before, by `masked_text`, after the answer is decrypted.
 _HIDDEN_FIELDS = ("password",)
 
 
 @dataclass(frozen=True, slots=True)
 class AtomUrls:
-    """Where each call goes; each is a setting, as merchants differ in them."""
+    """URL of each call. Each one is a setting, because Atom gives merchants different ones."""
 
     auth: str
     verification: str
@@ -36,30 +37,33 @@ class AtomUrls:
     refund_status: str
 
     @classmethod
-    def production(cls, form: Verification = Verification.V1) -> Self:
-        main = "https://payment1.atomtech.in"
-        return cls._of(main, "https://payment.atomtech.in", main, form)
+    def for_production(cls, form: Verification = Verification.V1) -> Self:
+        """Return the production URLs."""
+        main_host = "https://payment1.atomtech.in"
+        return cls._from_hosts(main_host, "https://payment.atomtech.in", main_host, form)
 
     @classmethod
-    def uat(cls, form: Verification = Verification.V1) -> Self:
-        return cls._of("https://paynetzuat.atomtech.in", *("https://caller.atomtech.in",) * 2, form)
+    def for_uat(cls, form: Verification = Verification.V1) -> Self:
+        """Return the URLs of the test environment (UAT)."""
+        return cls._from_hosts("https://paynetzuat.atomtech.in", *("https://caller.atomtech.in",) * 2, form)
 
     @classmethod
-    def at(cls, origin: str, form: Verification = Verification.V1) -> Self:
-        """All calls to one origin."""
-        return cls._of(*(origin.rstrip("/"),) * 3, form)
+    def from_origin(cls, origin: str, form: Verification = Verification.V1) -> Self:
+        """Return URLs with one origin (`https://host[:port]`) for all calls."""
+        return cls._from_hosts(*(origin.rstrip("/"),) * 3, form)
 
     @classmethod
-    def _of(cls, main: str, refund: str, refund_status: str, form: Verification) -> Self:
+    def _from_hosts(cls, main_host: str, refund_host: str, refund_status_host: str, form: Verification) -> Self:
         version = "/v2" if form is Verification.V2 else ""
         return cls(
-            auth=f"{main}/ots/aipay/auth",
-            verification=f"{main}/ots{version}/payment/status",
-            refund=f"{refund}/ots/payment/refund",
-            refund_status=f"{refund_status}/ots/payment/status",
+            auth=f"{main_host}/ots/aipay/auth",
+            verification=f"{main_host}/ots{version}/payment/status",
+            refund=f"{refund_host}/ots/payment/refund",
+            refund_status=f"{refund_status_host}/ots/payment/status",
         )
 
     def by_call(self) -> Mapping[Call, str]:
+        """Return the URLs by call."""
         return {
             Call.AUTH: self.auth,
             Call.PAYMENT: self.verification,
@@ -68,10 +72,10 @@ class AtomUrls:
         }
 
 
-class AtomLine:
-    """Seals each question and sends it once. Safe to use from any thread: it keeps no state of its own.
+class AtomRequestSender:
+    """Encrypts each request and sends it once. Several threads may use it at the same time.
 
-    Raises ConsoleError `bad_profile` for an unfit URL.
+    Raises ConsoleError `bad_profile` for an invalid URL.
     """
 
     def __init__(
@@ -81,40 +85,40 @@ class AtomLine:
         self.clock = clock
         self.scale = scale
         self._gate = gate
-        self._places = {call: _split(url) for call, url in urls.by_call().items()}
+        self._addresses = {call: _split_url(url) for call, url in urls.by_call().items()}
         self._transports = {
             origin: HttpTransport(origin, clock=clock, scale=scale, connect_timeout=CONNECT_TIMEOUT_SECONDS)
-            for origin, _ in self._places.values()
+            for origin, _ in self._addresses.values()
         }
 
-    def ask(self, call: Call, text: str, read: Read[T]) -> Outcome[T]:
-        """Seal, send, open, judge; never raises an Exception."""
-        acts = call in (Call.AUTH, Call.REFUND)
+    def send(self, call: Call, text: str, read: Read[T]) -> Outcome[T]:
+        """Encrypt `text`, send it, and return the outcome of the decrypted answer. Raises no Exception."""
+        has_effect = call in (Call.AUTH, Call.REFUND)
         merchant = self.merchant
-        origin, path = self._places[call]
+        origin, path = self._addresses[call]
         try:
-            sealed = seal(text, derived_key(merchant.request_key, merchant.request_salt))
-            judged = judge(call, derived_key(merchant.response_key, merchant.response_salt), read)
+            sealed = seal(text, derive_key(merchant.request_key, merchant.request_salt))
+            answer_judge = make_judge(call, derive_key(merchant.response_key, merchant.response_salt), read)
             body = urlencode({"merchId": merchant.merch_id, "encData": sealed}).encode()
-        except Exception:  # a text or a key that can't be sealed with: nothing left
-            return never_sent("not_prepared", buys=acts)
-        return ask_once(
+        except Exception:  # the encryption failed: nothing was sent
+            return make_unsent_outcome("not_prepared", buys=has_effect)
+        return send_once(
             self._transports[origin],
             self._gate,
-            Question("POST", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, body=body, buys=acts),
-            judged,
+            SingleRequest("POST", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, body=body, buys=has_effect),
+            answer_judge,
             headers=_HEADERS,
             secrets=merchant.secrets,
             hidden_fields=_HIDDEN_FIELDS,
         )
 
 
-def _split(url: str) -> tuple[str, str]:
-    """Origin and path; the transport refuses an origin that is unfit."""
+def _split_url(url: str) -> tuple[str, str]:
+    """Return origin and path of a URL. Raises ConsoleError `bad_profile`; the transport checks the origin."""
     try:
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
     if not parts.netloc or parts.query or parts.fragment:
-        raise ConsoleError("bad_profile", {"variable": "atom.url", "problem": "url_form"})
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "atom.url", "problem": SettingProblem.URL_FORM})
     return f"{parts.scheme}://{parts.netloc}", parts.path or "/"

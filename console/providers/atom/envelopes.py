@@ -1,98 +1,106 @@
-"""Opens what Atom sends: form text or JSON around a sealed text, and the JSON in it, read exactly."""
+"""Reads Atom's messages: extracts the ciphertext from a form or JSON, and parses the decrypted JSON with exact
+numbers.
+"""
 
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qs
 
-from console.domain.money import Money, NotAnAmount, money_from_number, money_from_text
-from console.providers.atom_messages import CURRENCY, Literal, written
-from console.providers.judging import Unusable
-from console.providers.strict_json import Unreadable, parse_object
+from console.domain.money import InvalidAmountText, Money, money_from_number, money_from_text
+from console.providers.atom.request_bodies import CURRENCY, ExactNumber, to_json
+from console.providers.http.response_classes import UnusableAnswer
+from console.providers.http.strict_json import Unreadable, parse_object, require_storable
 
 Fields = dict[str, object]
 _MOST_FIELDS = 16
-_LARGEST_TEXT = 65_536
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Of the payer, of a card, or what opens something; everything else of an answer is kept as evidence.
-_MASKED = re.compile(r"(?i)cust|card|mobile|phone|e?mail|password|signature|token|vpa|acc(oun)?t?no|holder|udf(?!1$)")
+_LONGEST_EVIDENCE = 65_536
+_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Names of fields with data of the payer or a card, or secrets. All other fields of an answer are stored as evidence.
+_MASKED_FIELDS_PATTERN = re.compile(
+    r"(?i)cust|card|mobile|phone|e?mail|password|signature|token|vpa|acc(oun)?t?no|holder|udf(?!1$)"
+)
 
 
-def sealed_in(body: bytes) -> str:
-    """The sealed text of a body; `""` when there is none, or when it could be read in two ways."""
+def extract_ciphertext(body: bytes) -> str:
+    """Return the ciphertext of a body; empty if there is none or more than one."""
     try:
         text = body.decode("ascii").strip()
         if text.startswith("{"):
-            found = parse_object(body).get("encData")
-            return found if isinstance(found, str) else ""
+            sealed = parse_object(body).get("encData")
+            return sealed if isinstance(sealed, str) else ""
         values = parse_qs(text, max_num_fields=_MOST_FIELDS).get("encData", [])
         return values[0] if len(values) == 1 else ""
     except (ValueError, Unreadable):
         return ""
 
 
-def parse_exactly(plain: bytes) -> Fields:
-    """The JSON object of an opened text, with fractions as Decimal; raises Unreadable."""
-    return parse_object(plain, _exact)
+def parse_decrypted(plaintext: bytes) -> Fields:
+    """Return the JSON object of a decrypted text, with fractions as Decimal. Raises Unreadable."""
+    fields = parse_object(plaintext, _to_decimal)
+    require_storable(fields)
+    return fields
 
 
-def _exact(text: str) -> Decimal:
+def _to_decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
         raise Unreadable("a number beyond all bounds") from None
 
 
-def masked_text(plain: bytes) -> str:
-    """What may be kept of an opened text: its JSON without what names the payer or opens anything."""
+def mask_text(plaintext: bytes) -> str:
+    """Return the part of a decrypted text that may be stored: its JSON, with payer data and secrets replaced by
+    `***`.
+    """
     try:
-        return written(_masked(parse_exactly(plain)))[:_LARGEST_TEXT]
-    except Unreadable:
-        return f"{len(plain)} bytes, no JSON"
+        return to_json(_mask_value(parse_decrypted(plaintext)))[:_LONGEST_EVIDENCE]
+    except (Unreadable, RecursionError):
+        return f"{len(plaintext)} bytes, no JSON"
 
 
-def _masked(value: object) -> object:
+def _mask_value(value: object) -> object:
     if isinstance(value, Mapping):
-        return {name: _masked_field(name, one) for name, one in value.items()}
+        return {name: _mask_field(name, item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_masked(one) for one in value]
-    return Literal(str(value)) if isinstance(value, Decimal) else value
+        return [_mask_value(item) for item in value]
+    return ExactNumber(str(value)) if isinstance(value, Decimal) else value
 
 
-def _masked_field(name: str, value: object) -> object:
-    return "***" if _MASKED.search(name) and value not in (None, "", [], {}) else _masked(value)
+def _mask_field(name: str, value: object) -> object:
+    return "***" if _MASKED_FIELDS_PATTERN.search(name) and value not in (None, "", [], {}) else _mask_value(value)
 
 
-def part(fields: Fields, name: str) -> Fields:
-    """A part of a message; one that is missing is empty, one that is no object raises Unreadable."""
-    found = fields.get(name)
-    if found is None:
+def get_object(fields: Fields, name: str) -> Fields:
+    """Return the object `name` of a message; empty if it is missing. Raises Unreadable if it isn't an object."""
+    value = fields.get(name)
+    if value is None:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise Unreadable("no object")
-    return found
+    return value
 
 
-def code_in(fields: Fields, name: str = "statusCode") -> str:
-    """The status code of a message; raises Unreadable when there is none."""
-    code = part(fields, "responseDetails").get(name)
-    if not isinstance(code, str) or not _ID.fullmatch(code.strip()):
+def get_code(fields: Fields, name: str = "statusCode") -> str:
+    """Return the status code of a message in upper case. Raises Unreadable if there is none."""
+    code = get_object(fields, "responseDetails").get(name)
+    if not isinstance(code, str) or not _ID_PATTERN.fullmatch(code.strip()):
         raise Unreadable("no code")
     return code.strip().upper()
 
 
-def id_in(value: object) -> str | None:
-    """An id as text, whether it came as a number or a text; None when it is not there. Raises Unusable."""
+def parse_id(value: object) -> str | None:
+    """Return an id as text, from a number or a text; None if it is missing. Raises UnusableAnswer `bad_id`."""
     if value is None or value == "":
         return None
     text = str(value) if type(value) in (int, str) else ""
-    if not _ID.fullmatch(text):
-        raise Unusable("bad_id")
+    if not _ID_PATTERN.fullmatch(text):
+        raise UnusableAnswer("bad_id")
     return text
 
 
-def rupees_in(value: object) -> Money | None:
-    """An amount in rupees, exact to the paisa; None when it is not there. Raises Unusable."""
+def parse_rupees(value: object) -> Money | None:
+    """Return an amount in rupees, exact to the paisa; None if it is missing. Raises UnusableAnswer `bad_amount`."""
     if value is None:
         return None
     try:
@@ -100,17 +108,17 @@ def rupees_in(value: object) -> Money | None:
             return money_from_text(value, CURRENCY)
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
             return money_from_number(value, CURRENCY)
-    except NotAnAmount:
+    except InvalidAmountText:
         pass
-    raise Unusable("bad_amount")
+    raise UnusableAnswer("bad_amount")
 
 
-def check_currency(pay: Fields) -> None:
-    """A currency may be left unsaid, but not be another; raises Unusable."""
-    if pay.get("txnCurrency") not in (None, "", CURRENCY):
-        raise Unusable("other_currency")
+def check_currency(pay_details: Fields) -> None:
+    """Raise UnusableAnswer if the message states another currency than INR. It may state none."""
+    if pay_details.get("txnCurrency") not in (None, "", CURRENCY):
+        raise UnusableAnswer("other_currency")
 
 
 def is_id(text: str, longest: int = 50) -> bool:
-    """Whether Atom takes it for an id of ours."""
-    return len(text) <= longest and bool(_ID.fullmatch(text))
+    """True if Atom accepts the text as an id given by us."""
+    return len(text) <= longest and bool(_ID_PATTERN.fullmatch(text))

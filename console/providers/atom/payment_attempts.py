@@ -1,22 +1,23 @@
-"""How an Atom payment stands: one attempt as it is told in an answer or a callback, and which of several counts."""
+"""State of an Atom payment: the attempts in an answer or a callback, and the choice of the attempt that decides."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from console.domain.outcomes import OutcomeClass
-from console.domain.payment_records import PaymentQuestion, PaymentReport
-from console.providers.atom_codes import PAYMENTS, Call, verdict
-from console.providers.atom_opening import Fields, check_currency, code_in, id_in, part, rupees_in
-from console.providers.atom_signing import from_ist
-from console.providers.judging import Unusable
-from console.providers.payment_verdicts import Verdict, unknown
-from console.providers.strict_json import Unreadable
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
+from console.domain.provider_outcome import OutcomeClass
+from console.providers.atom.envelopes import Fields, check_currency, get_code, get_object, parse_id, parse_rupees
+from console.providers.atom.signing import parse_ist
+from console.providers.atom.status_codes import PAYMENTS, Call, find_verdict
+from console.providers.http.response_classes import UnusableAnswer
+from console.providers.http.strict_json import Unreadable
+from console.providers.payment_result_codes import Verdict, make_unknown_verdict
 
 Attempt: TypeAlias = tuple[Verdict, PaymentReport | None]
 
-# Any success wins, else any that may still become one, else what is not known; only then is a failure believed.
-_RANK = (
+# Priority of an attempt by its outcome class: a success first, then an attempt that can still succeed, then an
+# unknown one; a failure decides only if there is none of these.
+_CLASS_PRIORITY = (
     OutcomeClass.SUCCEEDED,
     OutcomeClass.PENDING,
     OutcomeClass.UNKNOWN,
@@ -27,113 +28,139 @@ _RANK = (
 )
 
 
-def attempts_in(instrument: object) -> list[Fields]:
-    """All attempts of an answer, which comes as a list or as a single one; raises Unreadable."""
+def read_attempts(instrument: object) -> list[Fields]:
+    """Return all attempts in an answer, which contains a list or a single attempt. Raises Unreadable."""
     rows = instrument if isinstance(instrument, list) else [instrument]
-    found = [row for row in rows if isinstance(row, dict)]
-    if len(found) != len(rows):
+    attempts = [row for row in rows if isinstance(row, dict)]
+    if len(attempts) != len(rows):
         raise Unreadable("no attempt")
-    return found
+    return attempts
 
 
-def judged_attempt(said: Fields, merch_id: str, question: PaymentQuestion) -> Attempt | None:
-    """One attempt; None when it is one on another order, or another merchant's. One that can't be read is UNKNOWN:
-    it does not hide what the others say."""
+def judge_attempt(attempt: Fields, merch_id: str, question: PaymentQuestion) -> Attempt | None:
+    """Return the verdict and report of one attempt; None if it belongs to another payment or another merchant.
+
+    An unreadable attempt is UNKNOWN; the other attempts still count.
+    """
     try:
-        ours = part(said, "merchDetails")
-        if id_in(ours.get("merchId")) not in (None, merch_id) or _another(ours, question):
+        merchant = get_object(attempt, "merchDetails")
+        if parse_id(merchant.get("merchId")) not in (None, merch_id) or _is_other_payment(merchant, question):
             return None
-        return _judged(said, question)
-    except Unusable as error:
-        return unknown(error.reason), None
+        return _judge_own(attempt, question)
+    except UnusableAnswer as error:
+        return make_unknown_verdict(error.reason), None
     except Unreadable:
-        return unknown("unreadable"), None
+        return make_unknown_verdict("unreadable"), None
 
 
-def _judged(said: Fields, question: PaymentQuestion) -> Attempt:
-    code = code_in(said)
+def _judge_own(attempt: Fields, question: PaymentQuestion) -> Attempt:
+    code = get_code(attempt)
     if code not in PAYMENTS:
-        return verdict(Call.PAYMENT, code), None
-    report = read_report(said, question.merchant_payment_id)
+        return find_verdict(Call.PAYMENT, code), None
+    report = read_report(attempt, question.merchant_payment_id)
     if question.amount is not None and report.amount not in (None, question.amount):
-        return unknown("other_amount"), report
+        return make_unknown_verdict("other_amount"), report
     return PAYMENTS[code].verdict, report
 
 
-def _another(ours: Fields, question: PaymentQuestion) -> bool:
-    return id_in(ours.get("merchTxnId")) not in (None, question.merchant_payment_id)
+def _is_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
+    return parse_id(merchant.get("merchTxnId")) not in (None, question.merchant_payment_id)
 
 
-def deciding(attempts: Sequence[Attempt], question: PaymentQuestion) -> Attempt:
-    """The attempt that says how the payment stands; more successes than one are named in the report."""
-    known = question.provider_payment_id
-    mine = [one for one in attempts if _concerns(one, known)]
-    if not mine:
-        return unknown("other_payment"), None
-    ranked = sorted(mine, key=lambda one: (_RANK.index(one[0].kind), _id(one) != known))
-    said, report = ranked[0]
-    if report is None or said.kind is not OutcomeClass.SUCCEEDED:
-        return said, report
-    if known is not None and report.provider_payment_id not in (None, known):
-        return unknown("other_payment"), report
-    more = {_id(one) for one in ranked[1:] if one[0].kind is OutcomeClass.SUCCEEDED} - {None, _id(ranked[0])}
-    return said, replace(report, further_captures=tuple(sorted(filter(None, more))))
+def choose_deciding_attempt(attempts: Sequence[Attempt], question: PaymentQuestion) -> Attempt:
+    """Return the attempt that decides the payment's state. Its report names the other successful attempts in
+    `further_captures`.
+    """
+    payment_id = question.provider_payment_id
+    relevant_attempts = [attempt for attempt in attempts if _is_relevant(attempt, payment_id)]
+    if not relevant_attempts:
+        return make_unknown_verdict("other_payment"), None
+    ranked_attempts = sorted(
+        relevant_attempts,
+        key=lambda attempt: (_CLASS_PRIORITY.index(attempt[0].kind), _read_payment_id(attempt) != payment_id),
+    )
+    judgement, report = ranked_attempts[0]
+    if report is None or judgement.kind is not OutcomeClass.SUCCEEDED:
+        return judgement, report
+    if payment_id is not None and report.provider_payment_id not in (None, payment_id):
+        return make_unknown_verdict("other_payment"), report
+    further_ids = {
+        _read_payment_id(attempt) for attempt in ranked_attempts[1:] if attempt[0].kind is OutcomeClass.SUCCEEDED
+    } - {
+        None,
+        _read_payment_id(ranked_attempts[0]),
+    }
+    return judgement, replace(report, further_captures=tuple(sorted(filter(None, further_ids))))
 
 
-def _concerns(attempt: Attempt, known: str | None) -> bool:
-    """Once a payment was captured, how another attempt failed says nothing about it; another success does."""
-    return known is None or _id(attempt) in (None, known) or attempt[0].kind is OutcomeClass.SUCCEEDED
-
-
-def _id(attempt: Attempt) -> str | None:
-    return attempt[1].provider_payment_id if attempt[1] else None
-
-
-def read_report(said: Fields, merchant_payment_id: str) -> PaymentReport:
-    """An attempt with a listed code, field by field; raises Unusable or Unreadable."""
-    code, pay, mode = code_in(said), part(said, "payDetails"), part(said, "payModeSpecificData")
-    check_currency(pay)
-    times = (pay.get("txnCompleteDate"), part(said, "merchDetails").get("merchTxnDate"))
-    return PaymentReport(
-        merchant_payment_id=merchant_payment_id,
-        provider_payment_id=id_in(pay.get("atomTxnId")),
-        provider_state=code,
-        state=PAYMENTS[code].state,
-        final=PAYMENTS[code].final,
-        amount=rupees_in(pay.get("amount")),
-        total=rupees_in(pay.get("totalAmount")),
-        paid_at=next(filter(None, map(from_ist, times)), None),
-        method=sub_channel(mode) or None,
-        bank_reference=bank_id(mode) or None,
-        settlement=_word(part(said, "settlementDetails").get("reconStatus")),
-        payer=_payer(part(said, "custDetails")),
-        refunds=None,  # Atom tells of them only when asked
+def _is_relevant(attempt: Attempt, payment_id: str | None) -> bool:
+    """True if the attempt counts. If the payment was captured under `payment_id`, a failure of another attempt means
+    nothing; a success of another attempt counts.
+    """
+    return (
+        payment_id is None
+        or _read_payment_id(attempt) in (None, payment_id)
+        or attempt[0].kind is OutcomeClass.SUCCEEDED
     )
 
 
-def sub_channel(mode: Fields) -> str:
-    """The channel: the first of a list, or the text as a whole; `""` when there is none. Raises Unreadable."""
-    said = mode.get("subChannel")
-    found = (said[0] if said else None) if isinstance(said, list) else said
-    if not isinstance(found, str | None) or len(found or "") > 64:
+def _read_payment_id(attempt: Attempt) -> str | None:
+    return attempt[1].provider_payment_id if attempt[1] else None
+
+
+def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
+    """Read the report of an attempt whose status code is in PAYMENTS. Raises UnusableAnswer or Unreadable."""
+    code, pay_details, payment_mode = (
+        get_code(attempt),
+        get_object(attempt, "payDetails"),
+        get_object(attempt, "payModeSpecificData"),
+    )
+    check_currency(pay_details)
+    times = (pay_details.get("txnCompleteDate"), get_object(attempt, "merchDetails").get("merchTxnDate"))
+    return PaymentReport(
+        merchant_payment_id=merchant_payment_id,
+        provider_payment_id=parse_id(pay_details.get("atomTxnId")),
+        provider_state=code,
+        state=PAYMENTS[code].state,
+        final=PAYMENTS[code].final,
+        amount=parse_rupees(pay_details.get("amount")),
+        total=parse_rupees(pay_details.get("totalAmount")),
+        paid_at=next(filter(None, map(parse_ist, times)), None),
+        method=read_sub_channel(payment_mode) or None,
+        bank_reference=read_bank_id(payment_mode) or None,
+        settlement=_parse_short_word(get_object(attempt, "settlementDetails").get("reconStatus")),
+        payer=_read_payer_contact(get_object(attempt, "custDetails")),
+        refunds=None,  # Atom returns refunds only in an answer of its own
+    )
+
+
+def read_sub_channel(payment_mode: Fields) -> str:
+    """Return the payment channel: the first one of a list, or the whole text; empty if there is none. Raises
+    Unreadable.
+    """
+    value = payment_mode.get("subChannel")
+    channel = (value[0] if value else None) if isinstance(value, list) else value
+    if not isinstance(channel, str | None) or len(channel or "") > 64:
         raise Unreadable("no channel")
-    return found or ""
+    return channel or ""
 
 
-def bank_id(mode: Fields) -> str:
-    """The bank's own number, `""` when it is null. Raises Unreadable."""
-    found = part(mode, "bankDetails").get("bankTxnId")
-    if (found is not None and type(found) not in (str, int)) or len(str(found)) > 128:
+def read_bank_id(payment_mode: Fields) -> str:
+    """Return the bank's own id of the transaction; empty if it is missing. Raises Unreadable."""
+    number = get_object(payment_mode, "bankDetails").get("bankTxnId")
+    if (number is not None and type(number) not in (str, int)) or len(str(number)) > 128:
         raise Unreadable("no bank id")
-    return "" if found is None else str(found)
+    return "" if number is None else str(number)
 
 
-def _word(value: object) -> str | None:
+def _parse_short_word(value: object) -> str | None:
     return value if isinstance(value, str) and value.isascii() and value.isalnum() and len(value) <= 16 else None
 
 
-def _payer(customer: Fields) -> str | None:
-    """Whom the payment can be looked up by."""
-    said = (customer.get("custEmail"), customer.get("custMobile"))
-    texts = [str(one).strip() for one in said if type(one) in (str, int)]
+def _read_payer_contact(customer: Fields) -> str | None:
+    """Return the payer's e-mail address or phone number, by which staff can find the payment; None if there is
+    neither.
+    """
+    values = (customer.get("custEmail"), customer.get("custMobile"))
+    texts = [str(value).strip() for value in values if type(value) in (str, int)]
     return next((text[:255] for text in texts if text and text.isprintable()), None)

@@ -1,52 +1,68 @@
-"""Asks again after the provider's own troubles, a few times and not for long. For reads alone."""
+"""Repeats a read after temporary faults of the provider, a few times within a short time."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from console.domain import correlation as tracing
 from console.domain.clock import Clock, TimeScale
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.providers.atom_codes import Trouble, trouble
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.providers.atom.status_codes import FailureCause, find_failure_cause
 
 T = TypeVar("T")
 
-# Nothing that took long: a silence has already cost its whole timeout.
-_PASSING = frozenset({"connection_broken", "answer_cut", "not_connected"})
+# Reasons of failures that occur quickly. A timeout isn't listed: it has already taken long.
+_TEMPORARY_REASONS = frozenset({"connection_broken", "answer_cut", "not_connected"})
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """So many questions in all, pauses of 2, 4, 8 … seconds (real ones, a quarter of it by chance), all within
-    `within` seconds from the first question to the start of the last."""
+class RetryLimits:
+    """Limits of the repetitions, in real seconds. `tries`: number of requests. The first pause takes `first_pause`,
+    each later one twice as long as the one before, at most `longest_pause`; a random part of up to a quarter is taken
+    off. `longest_total`: time from the first request to the start of the last one.
+    """
 
     tries: int = 3
     first_pause: float = 2.0
     longest_pause: float = 60.0
-    within: float = 20.0
+    longest_total: float = 20.0
 
-    def pause(self, asked: int, chance: float) -> float:
-        """Seconds before the next question after `asked` of them; `chance` is 0 to 1."""
-        return min(self.longest_pause, self.first_pause * 2.0 ** (asked - 1)) * (0.75 + 0.25 * chance)
-
-
-PATIENT = Patience()
-IMPATIENT = Patience(tries=1)
+    def pause(self, request_count: int, chance: float) -> float:
+        """Return the seconds to wait after request number `request_count`; `chance` is a random number from 0 to
+        1.
+        """
+        return min(self.longest_pause, self.first_pause * 2.0 ** (request_count - 1)) * (0.75 + 0.25 * chance)
 
 
-def ask_patiently(ask: Callable[[], Outcome[T]], patience: Patience, clock: Clock, scale: TimeScale) -> Outcome[T]:
-    """The first answer that is no passing trouble, or the last one that was. `ask` must be a read."""
-    ends = clock.monotonic() + scale.seconds(patience.within)
-    for asked in range(1, patience.tries):
-        outcome = ask()
-        pause = scale.seconds(patience.pause(asked, random.random()))  # noqa: S311 (spreads load, guards nothing)
-        if not passing(outcome) or clock.monotonic() + pause > ends:
+DEFAULT_RETRY_LIMITS = RetryLimits()
+SINGLE_TRY = RetryLimits(tries=1)
+
+
+def ask_with_retries(
+    ask: Callable[[], Outcome[T]], retry_limits: RetryLimits, clock: Clock, scale: TimeScale
+) -> Outcome[T]:
+    """Call `ask` until its outcome isn't a temporary fault or a limit is reached; return the last outcome. `ask` must
+    be a read.
+    """
+    deadline, earlier_retries = (
+        clock.monotonic() + scale.scaled_seconds(retry_limits.longest_total),
+        tracing.retry_count(),
+    )
+    for request_count in range(1, retry_limits.tries):
+        with tracing.with_facts(retries=str(earlier_retries + request_count - 1)):
+            outcome = ask()
+        pause = scale.scaled_seconds(retry_limits.pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
+        if not is_temporary_failure(outcome) or clock.monotonic() + pause > deadline:
             return outcome
         clock.sleep(pause)
-    return ask()
+    with tracing.with_facts(retries=str(earlier_retries + retry_limits.tries - 1)):
+        return ask()
 
 
-def passing(outcome: Outcome[T]) -> bool:
-    """Whether the same question may well be answered in a moment."""
-    troubled = trouble(outcome.reason) is Trouble.SYSTEM or outcome.reason in _PASSING
-    return outcome.kind is OutcomeClass.UNKNOWN and troubled
+def is_temporary_failure(outcome: Outcome[T]) -> bool:
+    """True if the outcome is a temporary fault: the same request may succeed a moment later."""
+    has_temporary_reason = (
+        find_failure_cause(outcome.reason) is FailureCause.SYSTEM or outcome.reason in _TEMPORARY_REASONS
+    )
+    return outcome.kind is OutcomeClass.UNKNOWN and has_temporary_reason

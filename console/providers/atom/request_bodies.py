@@ -1,4 +1,4 @@
-"""The plain texts that Atom gets, written so that an amount stands in them as the very text that was signed."""
+"""Texts of the requests to Atom, before encryption. Each amount is spelled in the message as in the signature."""
 
 import base64
 import json
@@ -8,14 +8,14 @@ from datetime import date
 from enum import StrEnum
 
 from console.domain.money import Money, decimal_text
-from console.domain.payment_records import PaymentRequest, RefundOrder
-from console.providers.atom_signing import AmountFormat, ist_text, signature
+from console.domain.payments.provider_messages import PaymentRequest, RefundOrder
+from console.providers.atom.signing import AmountFormat, compute_signature, format_ist
 
 CURRENCY = "INR"
 
 
 class Verification(StrEnum):
-    """Which form of TXNVERIFICATION a merchant has."""
+    """Version of the call TXNVERIFICATION that Atom has set up for a merchant."""
 
     V1 = "v1"
     V2 = "v2"
@@ -23,7 +23,9 @@ class Verification(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AtomMerchant:
-    """As whom Atom is asked; all but the plain settings stay out of reprs. Keys are texts, never decoded."""
+    """Credentials and settings of a merchant; the secrets are hidden in `repr`. Keys are used as texts and never
+    decoded.
+    """
 
     merch_id: str
     password: str = field(repr=False)
@@ -40,114 +42,129 @@ class AtomMerchant:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be seen in anything that is kept, in each form in which it is sent."""
+        """Values that must not appear in stored texts, in each form in which they are sent."""
         keys = (self.request_key, self.request_salt, self.response_key, self.response_salt)
         hashes = (self.request_hash_key, self.response_hash_key)
-        return (*keys, *hashes, in_base64(self.password), self.password)
+        return (*keys, *hashes, encode_base64(self.password), self.password)
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
-    """A number as it is written, digit by digit."""
+class ExactNumber:
+    """A JSON number that is written exactly as spelled in `text`."""
 
     text: str
 
 
-def auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
-    """AUTH: asks for the token of a payment page. Not signed; its amount is text."""
-    pay = {"amount": decimal_text(request.amount), "product": merchant.product}
+def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
+    """Return an AUTH request, which asks for the token of a payment page. It isn't signed; its amount is a text."""
+    pay_details = {"amount": decimal_text(request.amount), "product": merchant.product}
     corporation = request.corporation_number
     customer = {"custEmail": request.payer_email, "custMobile": request.payer_mobile}
-    return _instrument(
+    return _make_instrument(
         headDetails={"version": "OTSv1.1", "api": "AUTH", "platform": "FLASH"},
         merchDetails={
             "merchId": merchant.merch_id,
             "userId": "",
             "password": merchant.password,
             "merchTxnId": request.merchant_payment_id,
-            "merchTxnDate": ist_text(request.requested_at),
+            "merchTxnDate": format_ist(request.requested_at),
         },
-        payDetails={**pay, **({"custAccNo": merchant.account} if merchant.account else {}), "txnCurrency": CURRENCY},
+        payDetails={
+            **pay_details,
+            **({"custAccNo": merchant.account} if merchant.account else {}),
+            "txnCurrency": CURRENCY,
+        },
         custDetails={name: value for name, value in customer.items() if value},
         extras={"udf1": f"corp:{corporation}"} if corporation else {},
     )
 
 
-def verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Money, day: date) -> str:
-    """TXNVERIFICATION: how does this payment stand? `day` is the payment's in India."""
-    said = merchant.amounts.text(amount)
+def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Money, day: date) -> str:
+    """Return a TXNVERIFICATION request, which asks for a payment's state. `day` is the day of the payment in
+    India.
+    """
+    amount_text = merchant.amounts.text(amount)
     own = {"merchTxnId": merch_txn_id, "merchTxnDate": day.isoformat()}
-    pay = {"amount": Literal(said), "txnCurrency": CURRENCY}
+    pay_details = {"amount": ExactNumber(amount_text), "txnCurrency": CURRENCY}
     if merchant.verification is Verification.V2:
-        signed = signature(merchant.request_hash_key, merchant.merch_id, merch_txn_id, said, CURRENCY)
-        head, password = {}, {}
+        request_signature = compute_signature(
+            merchant.request_hash_key, merchant.merch_id, merch_txn_id, amount_text, CURRENCY
+        )
+        header, password = {}, {}
     else:
-        parts = (merchant.merch_id, merchant.password, merch_txn_id, said, CURRENCY, "TXNVERIFICATION")
-        signed = signature(merchant.request_hash_key, *parts)
-        head, password = _head("TXNVERIFICATION"), {"password": merchant.password}
-    return _instrument(
-        headDetails=head,
-        merchDetails={"merchId": _number(merchant.merch_id), **password, **own},
-        payDetails={**pay, "signature": signed},
+        parts = (merchant.merch_id, merchant.password, merch_txn_id, amount_text, CURRENCY, "TXNVERIFICATION")
+        request_signature = compute_signature(merchant.request_hash_key, *parts)
+        header, password = _make_header("TXNVERIFICATION"), {"password": merchant.password}
+    return _make_instrument(
+        headDetails=header,
+        merchDetails={"merchId": _make_number(merchant.merch_id), **password, **own},
+        payDetails={**pay_details, "signature": request_signature},
     )
 
 
-def refund_text(merchant: AtomMerchant, order: RefundOrder) -> str:
-    """REFUNDINIT: give this much of the payment back, under our key."""
-    said = merchant.amounts.text(order.amount)
-    ours = order.merchant_payment_id
-    parts = (merchant.merch_id, merchant.password, ours, said, CURRENCY, "REFUNDINIT")
-    product = {"prodName": merchant.product, "prodRefundId": order.key, "prodRefundAmount": Literal(said)}
-    return _instrument(
-        headDetails=_head("REFUNDINIT"),
-        merchDetails={"merchId": _number(merchant.merch_id), "password": merchant.password, "merchTxnId": ours},
+def make_refund_text(merchant: AtomMerchant, order: RefundOrder) -> str:
+    """Return a REFUNDINIT request, which refunds the amount of `order` under our idempotency key."""
+    amount_text = merchant.amounts.text(order.amount)
+    merchant_id = order.merchant_payment_id
+    parts = (merchant.merch_id, merchant.password, merchant_id, amount_text, CURRENCY, "REFUNDINIT")
+    product = {"prodName": merchant.product, "prodRefundId": order.key, "prodRefundAmount": ExactNumber(amount_text)}
+    return _make_instrument(
+        headDetails=_make_header("REFUNDINIT"),
+        merchDetails={
+            "merchId": _make_number(merchant.merch_id),
+            "password": merchant.password,
+            "merchTxnId": merchant_id,
+        },
         payDetails={
-            "atomTxnId": _number(order.provider_payment_id),
-            "signature": signature(merchant.request_hash_key, *parts),
+            "atomTxnId": _make_number(order.provider_payment_id),
+            "signature": compute_signature(merchant.request_hash_key, *parts),
             "prodDetails": [product],
             "txnCurrency": CURRENCY,
-            "totalRefundAmount": Literal(said),
+            "totalRefundAmount": ExactNumber(amount_text),
         },
     )
 
 
-def refund_status_text(merchant: AtomMerchant, order: RefundOrder) -> str:
-    """REFUNDSTATUS: all refunds of a payment. The password goes in Base64, nothing is signed."""
-    return _instrument(
+def make_refund_status_text(merchant: AtomMerchant, order: RefundOrder) -> str:
+    """Return a REFUNDSTATUS request, which asks for all refunds of a payment. Its password is in Base64; it isn't
+    signed.
+    """
+    return _make_instrument(
         headDetails={"api": "REFUNDSTATUS", "source": "OTS_ARS"},
-        merchDetails={"merchId": _number(merchant.merch_id), "password": in_base64(merchant.password)},
+        merchDetails={"merchId": _make_number(merchant.merch_id), "password": encode_base64(merchant.password)},
         payDetails={
-            "atomTxnId": _number(order.provider_payment_id),
+            "atomTxnId": _make_number(order.provider_payment_id),
             "prodDetails": [{"prodName": merchant.product}],
         },
     )
 
 
-def in_base64(text: str) -> str:
+def encode_base64(text: str) -> str:
+    """Return the text (UTF-8) in Base64."""
     return base64.b64encode(text.encode()).decode()
 
 
-def _head(api: str) -> dict[str, str]:
+def _make_header(api: str) -> dict[str, str]:
     return {"api": api, "source": "OTS"}
 
 
-def _number(digits: str) -> Literal | str:
-    """An id as the number it is, without passing through one."""
-    plain = digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0")
-    return Literal(digits) if plain else digits
+def _make_number(digits: str) -> ExactNumber | str:
+    """Return an id as a JSON number with the same digits; an id that JSON can't write as a number stays a text."""
+    is_json_number = digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0")
+    return ExactNumber(digits) if is_json_number else digits
 
 
-def _instrument(**parts: Mapping[str, object]) -> str:
-    """The message; a part without fields is left out."""
-    return written({"payInstrument": {name: fields for name, fields in parts.items() if fields}})
+def _make_instrument(**parts: Mapping[str, object]) -> str:
+    """Return the message as JSON; parts without fields are left out."""
+    return to_json({"payInstrument": {name: fields for name, fields in parts.items() if fields}})
 
 
-def written(value: object) -> str:
-    """JSON without blanks, literals as they are."""
-    if isinstance(value, Literal):
+def to_json(value: object) -> str:
+    """Return JSON without blanks; an ExactNumber keeps its spelling."""
+    if isinstance(value, ExactNumber):
         return value.text
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{json.dumps(name)}:{written(one)}" for name, one in value.items()) + "}"
+        return "{" + ",".join(f"{json.dumps(name)}:{to_json(item)}" for name, item in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ",".join(map(written, value)) + "]"
+        return "[" + ",".join(map(to_json, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -1,214 +1,252 @@
-"""What Atom's answers hold, once opened: the code by its table, then id, payment and sum, which must be ours."""
+"""Contents of Atom's decrypted answers: the table of status codes decides first, then id, payment and amount must be
+ours.
+"""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TypeVar
 
 from console.domain.money import Money
-from console.domain.outcomes import Outcome, Sent
-from console.domain.payment_records import (
+from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
     RefundOrder,
     RefundReport,
-    RefundState,
     StartedPayment,
 )
-from console.providers.atom_codes import SUCCESS, Call, remark, verdict, verdict_by_status
-from console.providers.atom_opening import (
+from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, Sent
+from console.providers.atom.aes import decrypt_padded
+from console.providers.atom.envelopes import (
     Fields,
     check_currency,
-    code_in,
-    id_in,
-    masked_text,
-    parse_exactly,
-    part,
-    rupees_in,
-    sealed_in,
+    extract_ciphertext,
+    get_code,
+    get_object,
+    mask_text,
+    parse_decrypted,
+    parse_id,
+    parse_rupees,
 )
-from console.providers.atom_payments import attempts_in, deciding, judged_attempt
-from console.providers.atom_seal import turn_back
-from console.providers.judging import Judge, Unusable, shown
-from console.providers.payment_verdicts import ACCEPTED, ANSWERED, Verdict, unknown
-from console.providers.strict_json import Unreadable
-from console.providers.transport import HttpAnswer
+from console.providers.atom.payment_attempts import choose_deciding_attempt, judge_attempt, read_attempts
+from console.providers.atom.status_codes import SUCCESS, Call, find_remark_verdict, find_status_verdict, find_verdict
+from console.providers.http.response_classes import (
+    TOO_MANY_REQUESTS,
+    Judge,
+    UnusableAnswer,
+    has_no_statement,
+    storable_text,
+)
+from console.providers.http.strict_json import Unreadable
+from console.providers.http.transport import HttpAnswer
+from console.providers.payment_result_codes import (
+    ACCEPTED_VERDICT,
+    ANSWERED_VERDICT,
+    Verdict,
+    make_rate_limited_verdict,
+    make_unknown_verdict,
+)
 
 T = TypeVar("T")
-Said = tuple[Verdict, T | None]
-Read = Callable[[Fields], Said[T]]
+Judgement = tuple[Verdict, T | None]
+Read = Callable[[Fields], Judgement[T]]
 
 
-def judge(call: Call, key: bytes, read: Read[T]) -> Judge[T]:
-    """A judge of one call: what is no success by its status, the rest by what `read` finds in the opened text.
+def make_judge(call: Call, key: bytes, read: Read[T]) -> Judge[T]:
+    """Return the function that converts an answer to one call into an outcome: by the HTTP status unless it is 2xx,
+    otherwise by `read`.
 
-    Nothing sealed is kept: equal texts seal alike, so the evidence is the opened text without its secrets.
+    The evidence is the decrypted text without secrets. No ciphertext is stored, because equal texts have equal
+    ciphertexts.
     """
 
-    def judged(answer: HttpAnswer) -> Outcome[T]:
-        plain, whole = turn_back(sealed_in(answer.body), key)
-        said, found = _decided(call, answer.status, plain if whole else None, read)
-        kept = _evidence(answer.body, plain if whole else None)
-        return Outcome(said.kind, said.reason, Sent.YES, found, answer.status, kept, answer.sha256)
+    def judge_answer(answer: HttpAnswer) -> Outcome[T]:
+        plaintext, is_valid = decrypt_padded(extract_ciphertext(answer.body), key)
+        judgement, content = _judge_answer(call, answer, plaintext if is_valid else None, read)
+        evidence = _make_evidence(answer.body, plaintext if is_valid else None)
+        return Outcome(judgement.kind, judgement.reason, Sent.YES, content, answer.status, evidence, answer.sha256)
 
-    return judged
+    return judge_answer
 
 
-def _decided(call: Call, status: int, plain: bytes | None, read: Read[T]) -> Said[T]:
-    if not 200 <= status < 300:
-        return verdict_by_status(call, status), None
-    if plain is None:
-        return unknown("not_opened"), None
+def _judge_answer(call: Call, answer: HttpAnswer, plaintext: bytes | None, read: Read[T]) -> Judgement[T]:
+    if answer.status == TOO_MANY_REQUESTS and has_no_statement(answer.body):
+        return make_rate_limited_verdict("rate_limited"), None
+    if not 200 <= answer.status < 300:
+        return find_status_verdict(call, answer.status), None
+    if plaintext is None:
+        return make_unknown_verdict("not_opened"), None
     try:
-        return read(parse_exactly(plain))
-    except Unusable as error:
-        return unknown(error.reason), None
+        return read(parse_decrypted(plaintext))
+    except UnusableAnswer as error:
+        return make_unknown_verdict(error.reason), None
     except Unreadable:
-        return unknown("unreadable"), None
+        return make_unknown_verdict("unreadable"), None
 
 
-def _evidence(body: bytes, plain: bytes | None) -> str:
-    if plain is not None:
-        return masked_text(plain)
+def _make_evidence(body: bytes, plaintext: bytes | None) -> str:
+    if plaintext is not None:
+        return mask_text(plaintext)
     if b"encData" in body:
         return f"sealed, {len(body)} bytes, not opened"
-    return masked_text(body) if body.lstrip().startswith(b"{") else shown(body)
+    return mask_text(body) if body.lstrip().startswith(b"{") else storable_text(body)
 
 
 def read_token(request: PaymentRequest) -> Read[StartedPayment]:
-    """AUTH: a token opens the page; without one no payment can exist."""
+    """Return the reader of an AUTH answer. The payer needs the token for the payment page, so without a token no
+    payment can exist.
+    """
 
-    def read(opened: Fields) -> Said[StartedPayment]:
-        fields = opened if "responseDetails" in opened else part(opened, "payInstrument")
-        said = part(fields, "responseDetails")
-        code = code_in(fields, "txnStatusCode" if "txnStatusCode" in said else "statusCode")
+    def read(message: Fields) -> Judgement[StartedPayment]:
+        fields = message if "responseDetails" in message else get_object(message, "payInstrument")
+        details = get_object(fields, "responseDetails")
+        code = get_code(fields, "txnStatusCode" if "txnStatusCode" in details else "statusCode")
         if code != SUCCESS:
-            return verdict(Call.AUTH, code), None
-        token = id_in(fields.get("atomTokenId"))
+            return find_verdict(Call.AUTH, code), None
+        token = parse_id(fields.get("atomTokenId"))
         if token is None:
-            raise Unusable("no_id")
-        return ANSWERED, StartedPayment(request.merchant_payment_id, token)
+            raise UnusableAnswer("no_id")
+        return ANSWERED_VERDICT, StartedPayment(request.merchant_payment_id, token)
 
     return read
 
 
 def read_payment(merch_id: str, question: PaymentQuestion) -> Read[PaymentReport]:
-    """TXNVERIFICATION: how the attempts on this order stand. None listed is NOT_FOUND, others' alone no answer."""
+    """Return the reader of a TXNVERIFICATION answer, which contains the payment's attempts. Without any attempt the
+    outcome is NOT_FOUND; with attempts of other payments only, the answer is unusable.
+    """
 
-    def read(opened: Fields) -> Said[PaymentReport]:
-        rows = attempts_in(opened.get("payInstrument"))
+    def read(message: Fields) -> Judgement[PaymentReport]:
+        rows = read_attempts(message.get("payInstrument"))
         if not rows:
-            return verdict(Call.PAYMENT, "OTS0401"), None
-        attempts = [judged_attempt(row, merch_id, question) for row in rows]
-        mine = [attempt for attempt in attempts if attempt is not None]
-        if not mine:
-            raise Unusable("other_id")
-        return deciding(mine, question)
+            return find_verdict(Call.PAYMENT, "OTS0401"), None
+        attempts = [judge_attempt(row, merch_id, question) for row in rows]
+        own_attempts = [attempt for attempt in attempts if attempt is not None]
+        if not own_attempts:
+            raise UnusableAnswer("other_id")
+        return choose_deciding_attempt(own_attempts, question)
 
     return read
 
 
 def read_refund(order: RefundOrder) -> Read[RefundReport]:
-    """REFUNDINIT: accepted only if our product under our key says so too, for our payment and our sum."""
+    """Return the reader of a REFUNDINIT answer. The refund is accepted only if the entry with our idempotency key
+    confirms it, for our payment and our amount.
+    """
 
-    def read(opened: Fields) -> Said[RefundReport]:
-        fields = _single(opened)
-        code = code_in(fields)
+    def read(message: Fields) -> Judgement[RefundReport]:
+        fields = _require_only_payment(message)
+        code = get_code(fields)
         if code != SUCCESS:
-            return verdict(Call.REFUND, code), None
-        pay = part(fields, "payDetails")
-        ours = [row for row in _rows(pay.get("prodDetails")) if _named(row) == order.key]
-        if len(ours) != 1 or ours[0].get("prodStatusCode") != SUCCESS:
-            raise Unusable("refund_not_confirmed")
-        return _fits(pay, ours[0], order), _report(order, ours[0], "REFUND INITIATED", RefundState.SUBMITTED)
+            return find_verdict(Call.REFUND, code), None
+        pay_details = get_object(fields, "payDetails")
+        own_entries = [
+            row for row in _require_object_rows(pay_details.get("prodDetails")) if _read_key(row) == order.key
+        ]
+        if len(own_entries) != 1 or own_entries[0].get("prodStatusCode") != SUCCESS:
+            raise UnusableAnswer("refund_not_confirmed")
+        return _judge_refund(pay_details, own_entries[0], order), _make_report(
+            order, own_entries[0], "REFUND INITIATED", RefundState.SUBMITTED
+        )
 
     return read
 
 
-def _fits(pay: Fields, ours: Fields, order: RefundOrder) -> Verdict:
-    """Accepted, or what of the answer is not ours."""
-    check_currency(pay)
-    if id_in(pay.get("atomTxnId")) not in (None, order.provider_payment_id):
-        return unknown("other_payment")
-    amounts = {rupees_in(ours.get("prodRefundAmount")), rupees_in(pay.get("totalRefundAmount"))} - {None}
-    return ACCEPTED if amounts == {order.amount} else unknown("other_amount")
+def _judge_refund(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> Verdict:
+    """Return ACCEPTED, or an UNKNOWN verdict if the payment or the amount isn't ours."""
+    check_currency(pay_details)
+    if parse_id(pay_details.get("atomTxnId")) not in (None, order.provider_payment_id):
+        return make_unknown_verdict("other_payment")
+    amounts = {
+        parse_rupees(own_entry.get("prodRefundAmount")),
+        parse_rupees(pay_details.get("totalRefundAmount")),
+    } - {None}
+    return ACCEPTED_VERDICT if amounts == {order.amount} else make_unknown_verdict("other_amount")
 
 
 def read_refund_status(order: RefundOrder) -> Read[RefundReport]:
-    """REFUNDSTATUS: what is remarked of our refund; that the question was answered says nothing."""
+    """Return the reader of a REFUNDSTATUS answer: the remark of our refund decides. The status code of the answer
+    tells nothing about the refund.
+    """
 
-    def read(opened: Fields) -> Said[RefundReport]:
-        fields = _single(opened)
-        code = code_in(fields)
+    def read(message: Fields) -> Judgement[RefundReport]:
+        fields = _require_only_payment(message)
+        code = get_code(fields)
         if code != SUCCESS:
-            return verdict(Call.REFUND_STATUS, code), None
-        if id_in(part(fields, "payDetails").get("atomTxnId")) not in (None, order.provider_payment_id):
-            raise Unusable("other_payment")
-        listed = list(_refunds_in(fields.get("refundStatusDetails")))
-        ours = [row for row in listed if _named(row) == order.key]
-        if not ours and not all(map(_named, listed)):
-            raise Unusable("no_id")  # a refund without a name may be ours
-        if not ours:
-            return verdict(Call.REFUND_STATUS, "OTS0401"), None
-        if len({(id_in(row.get("refundTxnId")), remark(row.get("remarks"))) for row in ours}) != 1:
-            raise Unusable("listed_twice")
-        return _standing(ours[0], order)
+            return find_verdict(Call.REFUND_STATUS, code), None
+        if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, order.provider_payment_id):
+            raise UnusableAnswer("other_payment")
+        listed = list(_iterate_refunds(fields.get("refundStatusDetails")))
+        own_entries = [row for row in listed if _read_key(row) == order.key]
+        if not own_entries and not all(map(_read_key, listed)):
+            raise UnusableAnswer("no_id")  # a refund without a key may be ours
+        if not own_entries:
+            return find_verdict(Call.REFUND_STATUS, "OTS0401"), None
+        if (
+            len({(parse_id(row.get("refundTxnId")), find_remark_verdict(row.get("remarks"))) for row in own_entries})
+            != 1
+        ):
+            raise UnusableAnswer("listed_twice")
+        return _judge_remark(own_entries[0], order)
 
     return read
 
 
-def _standing(ours: Fields, order: RefundOrder) -> Said[RefundReport]:
-    row = remark(ours.get("remarks"))
+def _judge_remark(own_entry: Fields, order: RefundOrder) -> Judgement[RefundReport]:
+    row = find_remark_verdict(own_entry.get("remarks"))
     if row is None:
-        raise Unusable("unlisted_state")
-    report = _report(order, ours, str(ours["remarks"]).strip().upper(), row[1])
-    return row[0] if _same_sum(ours.get("refundAmt"), order.amount) else unknown("other_amount"), report
+        raise UnusableAnswer("unlisted_state")
+    report = _make_report(order, own_entry, str(own_entry["remarks"]).strip().upper(), row[1])
+    return row[0] if _is_same_amount(own_entry.get("refundAmt"), order.amount) else make_unknown_verdict(
+        "other_amount"
+    ), report
 
 
-def _same_sum(said: object, amount: Money) -> bool:
-    """Whether it is our sum in rupees or, as a published sample has it, in paise."""
-    if isinstance(said, str):
-        return rupees_in(said) == amount
-    if isinstance(said, bool) or not isinstance(said, int | Decimal):
+def _is_same_amount(listed_sum: object, amount: Money) -> bool:
+    """True if it is our amount in rupees, or as a number in paise as in a published sample."""
+    if isinstance(listed_sum, str):
+        return parse_rupees(listed_sum) == amount
+    if isinstance(listed_sum, bool) or not isinstance(listed_sum, int | Decimal):
         return False
-    return said in (Decimal(amount.minor), Decimal(amount.minor) / 100)
+    return listed_sum in (Decimal(amount.minor), Decimal(amount.minor) / 100)
 
 
-def _report(order: RefundOrder, said: Fields, word: str, state: RefundState) -> RefundReport:
-    """The refund as ours; the sum is the order's, as it was compared with what was said."""
-    number = id_in(said.get("refundTxnId"))
-    return RefundReport(order.key, number, word, state, order.amount, order.provider_payment_id)
+def _make_report(order: RefundOrder, entry: Fields, provider_word: str, state: RefundState) -> RefundReport:
+    """Return the report of our refund. Its amount is that of `order`; the caller compares it with the answer."""
+    number = parse_id(entry.get("refundTxnId"))
+    return RefundReport(order.key, number, provider_word, state, order.amount, order.provider_payment_id)
 
 
-def _refunds_in(value: object) -> Iterator[Fields]:
-    """All refunds of a listing, in either of its two shapes; raises Unreadable for any other."""
+def _iterate_refunds(value: object) -> Iterator[Fields]:
+    """Yield all refunds of a list, which has one of two forms. Raises Unreadable for any other form."""
     if isinstance(value, list):
-        for one in value:
-            yield from _refunds_in(one)
+        for item in value:
+            yield from _iterate_refunds(item)
     elif not isinstance(value, dict):
         raise Unreadable("no refunds")
     elif "refundDetails" in value or "refundStatus" in value:
-        yield from _refunds_in(value.get("refundDetails", value.get("refundStatus")))
+        yield from _iterate_refunds(value.get("refundDetails", value.get("refundStatus")))
     elif "remarks" in value or "prodRefundId" in value:
         yield value
     else:
         raise Unreadable("no refund")
 
 
-def _named(row: Fields) -> str:
-    """Under which key a refund is listed."""
-    said = row.get("prodRefundId")
-    return str(said) if type(said) in (str, int) else ""
+def _read_key(row: Fields) -> str:
+    """Return the idempotency key of a refund in a list; empty if there is none."""
+    key = row.get("prodRefundId")
+    return str(key) if type(key) in (str, int) else ""
 
 
-def _single(opened: Fields) -> Fields:
-    """The one instrument of an answer; raises Unreadable."""
-    rows = attempts_in(opened.get("payInstrument"))
+def _require_only_payment(message: Fields) -> Fields:
+    """Return the only payment in an answer. Raises Unreadable if there is none or several."""
+    rows = read_attempts(message.get("payInstrument"))
     if len(rows) != 1:
         raise Unreadable("not one instrument")
     return rows[0]
 
 
-def _rows(value: object) -> list[Fields]:
+def _require_object_rows(value: object) -> list[Fields]:
     rows = value if isinstance(value, list) else []
     return [row for row in rows if isinstance(row, dict)]

@@ -1,26 +1,28 @@
-"""Atom's status codes and remarks: (call, code) to class and reason, one row each; no code means the same twice."""
+"""Atom's status codes and remarks: for each call and code, the class and reason of the outcome. The same code means
+something else in each call.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
-from console.domain.payment_records import PaymentState, RefundState
-from console.providers.payment_verdicts import (
-    ACCEPTED,
-    ANSWERED,
-    NOT_FOUND,
-    UNLISTED,
+from console.domain.payments.states import PaymentState, RefundState
+from console.providers.payment_result_codes import (
+    ACCEPTED_VERDICT,
+    ANSWERED_VERDICT,
+    NOT_FOUND_VERDICT,
+    UNLISTED_VERDICT,
     PaymentRow,
     Verdict,
-    denied,
-    pending,
-    refused,
-    too_fast,
-    unknown,
+    make_denied_verdict,
+    make_pending_verdict,
+    make_rate_limited_verdict,
+    make_refused_verdict,
+    make_unknown_verdict,
 )
 
 
 class Call(StrEnum):
-    """What was asked of Atom."""
+    """Kind of call to Atom."""
 
     AUTH = "AUTH"
     PAYMENT = "TXNVERIFICATION"
@@ -31,8 +33,10 @@ class Call(StrEnum):
 SUCCESS = "OTS0000"
 
 
-class Trouble(StrEnum):
-    """What to look at: the credentials, the keys and the order of fields, the provider, or the single case."""
+class FailureCause(StrEnum):
+    """Part to examine after a failure: the credentials (AUTHENTICATION), the keys and the sequence of signed fields
+    (SIGNATURE), the provider (SYSTEM), or the single request (OTHER).
+    """
 
     AUTHENTICATION = "authentication"
     SIGNATURE = "signature"
@@ -40,97 +44,109 @@ class Trouble(StrEnum):
     OTHER = "other"
 
 
-_SIGNATURE = denied("signature_refused")
-_CREDENTIALS = denied("credentials_refused")
-_MERCHANT = denied("merchant_refused")
-_SYSTEM = unknown("provider_error")
-_DENIED: Mapping[str, Verdict] = {"OTS0506": _SIGNATURE, "OTS0522": _CREDENTIALS, "OTS0451": _MERCHANT}
-_QUESTION = ("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510")
-_PAGE = tuple(f"OTS{number:04}" for number in range(601, 642))
+_SIGNATURE_REFUSED = make_denied_verdict("signature_refused")
+_CREDENTIALS_REFUSED = make_denied_verdict("credentials_refused")
+_MERCHANT_REFUSED = make_denied_verdict("merchant_refused")
+_PROVIDER_ERROR = make_unknown_verdict("provider_error")
+_DENIED_CODES: Mapping[str, Verdict] = {
+    "OTS0506": _SIGNATURE_REFUSED,
+    "OTS0522": _CREDENTIALS_REFUSED,
+    "OTS0451": _MERCHANT_REFUSED,
+}
+_BAD_REQUEST_CODES = ("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510")
+_PAGE_ERROR_CODES = tuple(f"OTS{number:04}" for number in range(601, 642))
 
 
 PAYMENTS: Mapping[str, PaymentRow] = {
-    "OTS0000": PaymentRow(ANSWERED, PaymentState.PAYMENT_SUCCESS, final=True),
-    "OTS0002": PaymentRow(ANSWERED, PaymentState.PAYMENT_SUCCESS, final=True),
-    "OTS0551": PaymentRow(pending("pending_at_bank"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0351": PaymentRow(pending("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0301": PaymentRow(pending("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0201": PaymentRow(pending("payment_timed_out"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0001": PaymentRow(refused("payment_reversed"), PaymentState.PAYMENT_FAILED, final=True),
-    "OTS0101": PaymentRow(refused("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
-    "OTS0600": PaymentRow(refused("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
+    "OTS0000": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "OTS0002": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "OTS0551": PaymentRow(make_pending_verdict("pending_at_bank"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0351": PaymentRow(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0301": PaymentRow(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0201": PaymentRow(make_pending_verdict("payment_timed_out"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0001": PaymentRow(make_refused_verdict("payment_reversed"), PaymentState.PAYMENT_FAILED, final=True),
+    "OTS0101": PaymentRow(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
+    "OTS0600": PaymentRow(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
 }
-"""Codes that say how a payment stands: in the answer to TXNVERIFICATION and in a callback."""
+"""Codes of a payment's state, in the answer to TXNVERIFICATION and in a callback."""
 
-_READ: Mapping[str, Verdict] = {
-    **_DENIED,
-    **dict.fromkeys(_QUESTION, unknown("bad_question")),
-    "OTS0401": NOT_FOUND,
-    "OTS0951": _SYSTEM,
-    "OTS0501": _SYSTEM,
+_READ_CODES: Mapping[str, Verdict] = {
+    **_DENIED_CODES,
+    **dict.fromkeys(_BAD_REQUEST_CODES, make_unknown_verdict("bad_question")),
+    "OTS0401": NOT_FOUND_VERDICT,
+    "OTS0951": _PROVIDER_ERROR,
+    "OTS0501": _PROVIDER_ERROR,
 }
 
 CODES: Mapping[Call, Mapping[str, Verdict]] = {
-    Call.PAYMENT: {**_READ, **{code: row.verdict for code, row in PAYMENTS.items()}},
-    Call.REFUND_STATUS: _READ,
+    Call.PAYMENT: {**_READ_CODES, **{code: row.verdict for code, row in PAYMENTS.items()}},
+    Call.REFUND_STATUS: _READ_CODES,
     Call.REFUND: {
-        **_DENIED,
-        **dict.fromkeys((*_QUESTION, "OTS0637", "OTS0638", "OTS0641"), refused("bad_request")),
-        "OTS0401": refused("no_such_payment"),
-        "OTS0951": _SYSTEM,
+        **_DENIED_CODES,
+        **dict.fromkeys((*_BAD_REQUEST_CODES, "OTS0637", "OTS0638", "OTS0641"), make_refused_verdict("bad_request")),
+        "OTS0401": make_refused_verdict("no_such_payment"),
+        "OTS0951": _PROVIDER_ERROR,
     },
     Call.AUTH: {
-        **dict.fromkeys(("OTS0600", *_PAGE), refused("bad_request")),
-        **_DENIED,
+        **dict.fromkeys(("OTS0600", *_PAGE_ERROR_CODES), make_refused_verdict("bad_request")),
+        **_DENIED_CODES,
     },
 }
-"""What is not here is UNKNOWN. OTS0000 is not decided by itself, except for a payment."""
+"""Meaning of a status code in the answer to each call. A code that isn't listed is UNKNOWN. OTS0000 alone decides
+only a payment's state; for the other calls the answer's contents decide.
+"""
 
 REMARKS: Mapping[str, tuple[Verdict, RefundState]] = {
-    "REFUND INITIATED": (ACCEPTED, RefundState.SUBMITTED),
-    "REFUND PENDING": (ACCEPTED, RefundState.SUBMITTED),
-    "REFUND PROCESSED": (ANSWERED, RefundState.COMPLETED),
-    "REFUND FAILED": (refused("refund_failed"), RefundState.FAILED),
-    "REFUND REJECTED": (refused("refund_rejected"), RefundState.FAILED),
+    "REFUND INITIATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
+    "REFUND PENDING": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
+    "REFUND PROCESSED": (ANSWERED_VERDICT, RefundState.COMPLETED),
+    "REFUND FAILED": (make_refused_verdict("refund_failed"), RefundState.FAILED),
+    "REFUND REJECTED": (make_refused_verdict("refund_rejected"), RefundState.FAILED),
 }
 
-_STATUSES: Mapping[Call, Mapping[int, Verdict]] = {
+_HTTP_STATUSES: Mapping[Call, Mapping[int, Verdict]] = {
     Call.AUTH: {
-        400: refused("bad_request"),
-        401: _CREDENTIALS,
-        402: refused("no_token_made"),
-        403: _MERCHANT,
+        400: make_refused_verdict("bad_request"),
+        401: _CREDENTIALS_REFUSED,
+        402: make_refused_verdict("no_token_made"),
+        403: _MERCHANT_REFUSED,
     },
-    Call.REFUND: {401: _CREDENTIALS, 403: _MERCHANT},
-    Call.PAYMENT: {401: _CREDENTIALS, 403: _MERCHANT, 429: too_fast("rate_limited")},
-    Call.REFUND_STATUS: {401: _CREDENTIALS, 403: _MERCHANT, 429: too_fast("rate_limited")},
+    Call.REFUND: {401: _CREDENTIALS_REFUSED, 403: _MERCHANT_REFUSED},
+    Call.PAYMENT: {401: _CREDENTIALS_REFUSED, 403: _MERCHANT_REFUSED, 429: make_rate_limited_verdict("rate_limited")},
+    Call.REFUND_STATUS: {
+        401: _CREDENTIALS_REFUSED,
+        403: _MERCHANT_REFUSED,
+        429: make_rate_limited_verdict("rate_limited"),
+    },
 }
 
-_TROUBLES: Mapping[str, Trouble] = {
-    "signature_refused": Trouble.SIGNATURE,
-    "credentials_refused": Trouble.AUTHENTICATION,
-    "merchant_refused": Trouble.AUTHENTICATION,
-    "provider_error": Trouble.SYSTEM,
+_FAILURE_CAUSES: Mapping[str, FailureCause] = {
+    "signature_refused": FailureCause.SIGNATURE,
+    "credentials_refused": FailureCause.AUTHENTICATION,
+    "merchant_refused": FailureCause.AUTHENTICATION,
+    "provider_error": FailureCause.SYSTEM,
 }
 
 
-def verdict(call: Call, code: str) -> Verdict:
-    """The row of a code; an unlisted one is UNKNOWN."""
-    return CODES[call].get(code, UNLISTED)
+def find_verdict(call: Call, code: str) -> Verdict:
+    """Return the verdict of a status code; UNKNOWN for a code that isn't listed."""
+    return CODES[call].get(code, UNLISTED_VERDICT)
 
 
-def verdict_by_status(call: Call, status: int) -> Verdict:
-    """The row of an HTTP status that is no success; an unlisted one is UNKNOWN."""
+def find_status_verdict(call: Call, status: int) -> Verdict:
+    """Return the verdict of an HTTP status other than 2xx; UNKNOWN for a status that isn't listed."""
     if 300 <= status < 400:
-        return unknown("redirect")
-    return _STATUSES[call].get(status, unknown(f"http_{status}"))
+        return make_unknown_verdict("redirect")
+    return _HTTP_STATUSES[call].get(status, make_unknown_verdict(f"http_{status}"))
 
 
-def remark(text: object) -> tuple[Verdict, RefundState] | None:
-    """The row of a refund's remark, compared trimmed and without regard to case."""
+def find_remark_verdict(text: object) -> tuple[Verdict, RefundState] | None:
+    """Return the verdict and state that a refund's remark means. Blanks around it and upper or lower case don't
+    count. None if it isn't listed.
+    """
     return REMARKS.get(text.strip().upper()) if isinstance(text, str) else None
 
 
-def trouble(reason: str) -> Trouble:
-    """The kind of trouble behind the reason of an outcome."""
-    return Trouble.SYSTEM if reason.startswith("http_5") else _TROUBLES.get(reason, Trouble.OTHER)
+def find_failure_cause(reason: str) -> FailureCause:
+    """Return the part to examine after an outcome with this reason."""
+    return FailureCause.SYSTEM if reason.startswith("http_5") else _FAILURE_CAUSES.get(reason, FailureCause.OTHER)

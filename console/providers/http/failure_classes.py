@@ -1,16 +1,17 @@
-"""What a broken call means for money: the exception's chain decides whether anything can have been sent."""
+"""Classification of failed calls: the exception and its causes tell if any byte can have been sent."""
 
 from collections.abc import Iterator
 from functools import cache
 from typing import TypeAlias
 
-from console.domain.outcomes import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, Sent
 
 
 class TransportFailure(Exception):
-    """A call without a whole answer: its class for a money call, a stable reason, and whether it left.
+    """A call without a complete answer. `kind` is its outcome class for a call that costs money, `reason` a stable
+    code; `sent` tells if the request can have reached the provider.
 
-    `status` is the HTTP status when an answer had begun; it decides nothing.
+    `status` is the HTTP status if the headers of an answer were received, otherwise None; it decides nothing.
     """
 
     def __init__(self, kind: OutcomeClass, reason: str, sent: Sent, status: int | None = None) -> None:
@@ -22,77 +23,109 @@ class TransportFailure(Exception):
 
 
 class AddressNotAllowed(OSError):
-    """The name leads to an address that this provider may not have; raised before connecting."""
+    """The host name resolves to an IP address that isn't allowed for this provider; raised before connecting."""
 
 
 class AnswerTooLarge(Exception):
-    """The body outgrew its limit while it was read."""
+    """The body exceeded its size limit while it was read."""
 
 
 Row: TypeAlias = tuple[str, Sent, tuple[type[BaseException], ...], str]
 
 
 def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sent]:
-    """Class, reason and whether it was sent, for a call that costs money. First matching row wins.
+    """Return outcome class, reason and `sent` of an exception, for a call that costs money. The first matching row of
+    the table decides.
 
-    A row matches when any exception of the chain does, so "certainly not sent" outranks what wraps it.
+    A row matches if the exception or any of its causes matches. The rows with `sent` NO come first, so they have
+    priority over the exceptions that wrap them.
     """
-    chain = tuple(_chain(error))
-    for reason, sent, types, words in _rows():
-        if any(isinstance(link, types) and (not words or words in str(link)) for link in chain):
+    chain = tuple(_list_causes(error))
+    for reason, sent, types, words in _make_rows():
+        if any(isinstance(exception, types) and (not words or words in str(exception)) for exception in chain):
             kind = OutcomeClass.FAILED_DEFINITE if sent is Sent.NO else OutcomeClass.UNKNOWN
             return kind, reason, sent
     return OutcomeClass.UNKNOWN, "unclassified", Sent.MAYBE
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what it says it was caused by, outermost first.
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exception and its causes, outermost first.
 
-    `__context__` is left out on purpose: it holds whatever was being handled at the time, so a reset after
-    sending could look like a name that was never resolved, and invite a second purchase.
+    `__context__` is excluded: it is the exception that was being handled at the time, not a cause. With it, a
+    connection reset after sending could be classified as a host name that wasn't resolved (`sent` NO), and lead to a
+    second purchase.
     """
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        link = waiting.pop(0)
-        if id(link) in seen:
+    visited_ids: set[int] = set()
+    open_exceptions = [error]
+    while open_exceptions:
+        exception = open_exceptions.pop(0)
+        if id(exception) in visited_ids:
             continue
-        seen.add(id(link))
-        yield link
-        named = (getattr(link, "reason", None), getattr(link, "original_error", None), link.__cause__)
-        waiting += [cause for cause in (*link.args, *named) if isinstance(cause, BaseException)]
+        visited_ids.add(id(exception))
+        yield exception
+        causes = (getattr(exception, "reason", None), getattr(exception, "original_error", None), exception.__cause__)
+        open_exceptions += [cause for cause in (*exception.args, *causes) if isinstance(cause, BaseException)]
 
 
 @cache
-def _rows() -> tuple[Row, ...]:
-    """The table, in order; the libraries are imported only once something has failed."""
+def _make_rows() -> tuple[Row, ...]:
+    """Return the table; earlier rows have priority. The libraries are imported only after a failure, to start
+    faster.
+    """
     import http.client
     import json
     import socket
     import ssl
 
-    from requests import exceptions as r
-    from urllib3 import exceptions as u
+    from requests import exceptions as requests_errors
+    from urllib3 import exceptions as urllib3_errors
     from urllib3.util.ssl_match_hostname import CertificateError
 
-    unprepared = (r.InvalidURL, r.InvalidSchema, r.MissingSchema, r.InvalidHeader, r.UnrewindableBodyError)
-    closed = (http.client.RemoteDisconnected, http.client.BadStatusLine)
-    broken = (ConnectionResetError, BrokenPipeError, *closed, u.ProtocolError)
-    cut = (r.ChunkedEncodingError, http.client.IncompleteRead, r.ContentDecodingError, u.DecodeError)
-    unreadable = (json.JSONDecodeError, r.InvalidJSONError, UnicodeDecodeError)
+    request_errors = (
+        requests_errors.InvalidURL,
+        requests_errors.InvalidSchema,
+        requests_errors.MissingSchema,
+        requests_errors.InvalidHeader,
+        requests_errors.UnrewindableBodyError,
+    )
+    closed_errors = (http.client.RemoteDisconnected, http.client.BadStatusLine)
+    connection_errors = (ConnectionResetError, BrokenPipeError, *closed_errors, urllib3_errors.ProtocolError)
+    incomplete_errors = (
+        requests_errors.ChunkedEncodingError,
+        http.client.IncompleteRead,
+        requests_errors.ContentDecodingError,
+        urllib3_errors.DecodeError,
+    )
+    parse_errors = (json.JSONDecodeError, requests_errors.InvalidJSONError, UnicodeDecodeError)
     return (
-        ("bad_request_url", Sent.NO, unprepared, ""),
+        ("bad_request_url", Sent.NO, request_errors, ""),
         ("address_not_allowed", Sent.NO, (AddressNotAllowed,), ""),
-        ("name_not_resolved", Sent.NO, (u.NameResolutionError, socket.gaierror), ""),
-        ("not_connected", Sent.NO, (u.NewConnectionError,), ""),
-        ("connect_timeout", Sent.NO, (r.ConnectTimeout, u.ConnectTimeoutError), ""),
+        ("name_not_resolved", Sent.NO, (urllib3_errors.NameResolutionError, socket.gaierror), ""),
+        ("not_connected", Sent.NO, (urllib3_errors.NewConnectionError,), ""),
+        ("connect_timeout", Sent.NO, (requests_errors.ConnectTimeout, urllib3_errors.ConnectTimeoutError), ""),
         ("bad_certificate", Sent.NO, (ssl.SSLCertVerificationError, CertificateError), ""),
-        ("proxy_refused", Sent.NO, (r.ProxyError, u.ProxyError), "Tunnel connection failed"),
+        (
+            "proxy_refused",
+            Sent.NO,
+            (requests_errors.ProxyError, urllib3_errors.ProxyError),
+            "Tunnel connection failed",
+        ),
         ("answer_too_large", Sent.YES, (AnswerTooLarge,), ""),
-        ("read_timeout", Sent.MAYBE, (r.ReadTimeout, u.ReadTimeoutError), ""),
-        ("answer_cut", Sent.YES, cut, ""),
-        ("connection_broken", Sent.MAYBE, broken, ""),
-        ("tls_broken", Sent.MAYBE, (r.SSLError, u.SSLError, ssl.SSLError, r.ProxyError, u.ProxyError), ""),
-        ("unreadable", Sent.YES, unreadable, ""),
-        ("redirect", Sent.MAYBE, (r.TooManyRedirects,), ""),
+        ("read_timeout", Sent.MAYBE, (requests_errors.ReadTimeout, urllib3_errors.ReadTimeoutError), ""),
+        ("answer_cut", Sent.YES, incomplete_errors, ""),
+        ("connection_broken", Sent.MAYBE, connection_errors, ""),
+        (
+            "tls_broken",
+            Sent.MAYBE,
+            (
+                requests_errors.SSLError,
+                urllib3_errors.SSLError,
+                ssl.SSLError,
+                requests_errors.ProxyError,
+                urllib3_errors.ProxyError,
+            ),
+            "",
+        ),
+        ("unreadable", Sent.YES, parse_errors, ""),
+        ("redirect", Sent.MAYBE, (requests_errors.TooManyRedirects,), ""),
     )

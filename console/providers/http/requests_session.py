@@ -1,4 +1,6 @@
-"""requests, fenced in: no retry, no redirect, no environment, no reuse, the system's trust. Imported late."""
+"""The library `requests`, restricted: no retry, no redirect, no settings from environment variables, no reuse of
+connections, and only the system's trusted roots. It is imported at the first call, because importing it takes long.
+"""
 
 import logging
 import socket
@@ -10,11 +12,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from console.providers.watch import Watch
+from console.providers.http.socket_guard import SocketGuard
 
 
-def system_trust() -> ssl.SSLContext:
-    """The machine's own trusted roots, TLS 1.2 or later; the bundled ones only where the system has none."""
+def load_system_trust() -> ssl.SSLContext:
+    """Return a TLS context with the machine's trusted roots and TLS 1.2 or later. Only if the system has no roots, it
+    has those of certifi.
+    """
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if not (paths.cafile or paths.capath or context.get_ca_certs()):
@@ -22,56 +26,80 @@ def system_trust() -> ssl.SSLContext:
     return context
 
 
-# It reports an answer that was cut within its headers as a warning with a traceback; what comes of the answer
-# is decided by whoever asked.
+# If an answer ends within its headers, urllib3 logs a warning with a traceback. It isn't needed: the caller gets an
+# error.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
-class OneCall(HTTPAdapter):
-    """An adapter for a single request: one fresh connection, opened by `watch`."""
+class SingleCallAdapter(HTTPAdapter):
+    """Adapter for a single request over one new connection, whose socket `socket_guard` opens. `trust` is
+    the TLS context; None for a request without TLS.
+    """
 
-    def __init__(self, watch: Watch, trust: ssl.SSLContext | None) -> None:
-        self._watch = watch
+    def __init__(self, socket_guard: SocketGuard, trust: ssl.SSLContext | None) -> None:
+        self._socket_guard = socket_guard
         self._trust = trust
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        secure = pool.scheme == "https"
-        pool.ConnectionCls = _TlsConnection if secure else _PlainConnection
-        pool.conn_kw |= {"watch": self._watch} | ({"ssl_context": self._trust} if secure else {})
+        is_secure = pool.scheme == "https"
+        pool.ConnectionCls = _TlsConnection if is_secure else _PlainConnection
+        pool.conn_kw |= {"socket_guard": self._socket_guard} | ({"ssl_context": self._trust} if is_secure else {})
         return pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to add: the context of `system_trust` verifies chain and name, and has no other roots."""
+        """Do nothing: the TLS context of `system_trust` verifies the certificate chain and the host name."""
 
 
-class _PlainConnection(HTTPConnection):
-    """Opens its socket through the watch, and tells its failures in the library's own words."""
+class _GuardedConnection:
+    """Connection that opens its socket through the SocketGuard, and informs it before the first byte of the request
+    is sent.
 
-    def __init__(self, *args: Any, watch: Watch, **kwargs: Any) -> None:
+    The request that opens a tunnel through a proxy doesn't count: the request to the provider is sent only after it.
+    """
+
+    _socket_guard: SocketGuard
+    _in_tunnel = False
+
+    def _new_conn(self: Any) -> socket.socket:
+        return _connect(self, self._socket_guard)
+
+    def _tunnel(self: Any) -> None:
+        self._in_tunnel = True
+        try:
+            super()._tunnel()  # type: ignore[misc]  # method of the library
+        finally:
+            self._in_tunnel = False
+
+    def send(self: Any, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        if not self._in_tunnel:
+            self._socket_guard.begin()
+        super().send(data)  # type: ignore[misc]  # method of the library
+
+
+class _PlainConnection(_GuardedConnection, HTTPConnection):
+    """A connection without TLS."""
+
+    def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._watch = watch
-
-    def _new_conn(self) -> socket.socket:
-        return _opened(self, self._watch)
+        self._socket_guard = socket_guard
 
 
-class _TlsConnection(HTTPSConnection):
-    """The same under TLS."""
+class _TlsConnection(_GuardedConnection, HTTPSConnection):
+    """A connection with TLS."""
 
-    def __init__(self, *args: Any, watch: Watch, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._watch = watch
-
-    def _new_conn(self) -> socket.socket:
-        return _opened(self, self._watch)
+        self._socket_guard = socket_guard
 
 
-def _opened(connection: HTTPConnection, watch: Watch) -> socket.socket:
+def _connect(connection: HTTPConnection, socket_guard: SocketGuard) -> socket.socket:
     timeout = connection.timeout
     try:
-        return watch.connect(connection.host, connection.port, timeout if isinstance(timeout, float) else 1.0)
+        return socket_guard.connect(connection.host, connection.port, timeout if isinstance(timeout, float) else 1.0)
     except socket.gaierror as error:
         raise NameResolutionError(connection.host, connection, error) from error
     except TimeoutError as error:

@@ -1,18 +1,20 @@
-"""From an HTTP answer to an outcome: status tables that any vendor may use, and a 2xx read field by field."""
+"""Conversion of an HTTP answer into an outcome: tables of HTTP statuses, and the body of an answer with status
+2xx.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.providers.strict_json import Unreadable
-from console.providers.transport import HttpAnswer
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.providers.http.strict_json import Unreadable, parse_object
+from console.providers.http.transport import HttpAnswer
 
 T = TypeVar("T")
 Judge = Callable[[HttpAnswer], Outcome[T]]
-Table = Mapping[int, OutcomeClass]
+StatusTable = Mapping[int, OutcomeClass]
 
-# A status that a table does not list is UNKNOWN: 408, 409, 425 and every 3xx and 5xx among them.
-PURCHASE: Table = {
+# A status that isn't in a table is UNKNOWN, for example 408, 409, 425 and every 3xx and 5xx.
+PURCHASE_STATUSES: StatusTable = {
     400: OutcomeClass.FAILED_DEFINITE,  # validation
     401: OutcomeClass.AUTH,
     403: OutcomeClass.FAILED_DEFINITE,  # contract or scope
@@ -20,47 +22,75 @@ PURCHASE: Table = {
     422: OutcomeClass.FAILED_DEFINITE,  # validation
     429: OutcomeClass.RATE_LIMITED,
 }
-READ: Table = {
+READ_STATUSES: StatusTable = {
     401: OutcomeClass.AUTH,
     403: OutcomeClass.FAILED_DEFINITE,  # not permitted, or the viewing period is over
     404: OutcomeClass.NOT_FOUND,
     429: OutcomeClass.RATE_LIMITED,
 }
-LIST: Table = {401: OutcomeClass.AUTH, 429: OutcomeClass.RATE_LIMITED}
+LIST_STATUSES: StatusTable = {401: OutcomeClass.AUTH, 429: OutcomeClass.RATE_LIMITED}
 
 _EVIDENCE_CHARACTERS = 65_536
 
 
-class Unusable(Exception):
-    """A 2xx that does not answer the question; `reason` is a stable code."""
+TOO_MANY_REQUESTS = 429
+
+
+_REMARK_FIELDS = frozenset(
+    {"message", "error", "errorMessage", "error_description", "code", "requestId", "request_id"}
+)
+
+
+def has_no_statement(body: bytes) -> bool:
+    """True if a body tells nothing about the request: it is empty, or a page of a server in front of the provider, or
+    a JSON object with remark fields only.
+
+    False for damaged JSON, because it may have contained an answer.
+    """
+    text = body.decode("utf-8-sig", "replace").strip()
+    if not text.startswith(("{", "[")):
+        return "encData" not in text
+    try:
+        fields = parse_object(body)
+    except Unreadable:
+        return False
+    return {name for name, value in fields.items() if value is not None} <= _REMARK_FIELDS
+
+
+class UnusableAnswer(Exception):
+    """An answer with status 2xx that doesn't answer the request; `reason` is a stable code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-def shown(body: bytes) -> str:
-    """What may be kept of a body: its text, at most 65,536 characters."""
+def storable_text(body: bytes) -> str:
+    """Return the part of a body that may be stored: its text, at most 65,536 characters."""
     return body[: 4 * _EVIDENCE_CHARACTERS].decode("utf-8", "replace")[:_EVIDENCE_CHARACTERS]
 
 
-def judge_by(table: Table, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = shown) -> Judge[T]:
-    """A judge: any other status by the table alone, a 2xx by what `read` finds in its body.
+def make_judge(
+    table: StatusTable, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = storable_text
+) -> Judge[T]:
+    """Return a function that converts an answer into an outcome: by `read` for status 2xx, by the table for every
+    other status.
 
-    `read` raises Unusable or Unreadable when it finds no answer; that is UNKNOWN, as no status can heal it.
+    `read` raises UnusableAnswer or Unreadable if the body contains no answer to the request; the outcome is then
+    UNKNOWN. `evidence` returns the part of the body that may be stored.
     """
 
     def judge(answer: HttpAnswer) -> Outcome[T]:
-        found, kind, reason = _verdict(answer)
-        return Outcome(kind, reason, Sent.YES, found, answer.status, evidence(answer.body), answer.sha256)
+        content, kind, reason = judge_status(answer)
+        return Outcome(kind, reason, Sent.YES, content, answer.status, evidence(answer.body), answer.sha256)
 
-    def _verdict(answer: HttpAnswer) -> tuple[T | None, OutcomeClass, str]:
+    def judge_status(answer: HttpAnswer) -> tuple[T | None, OutcomeClass, str]:
         if not 200 <= answer.status < 300:
             reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
             return None, table.get(answer.status, OutcomeClass.UNKNOWN), reason
         try:
             return read(answer.body), OutcomeClass.SUCCEEDED, "answered"
-        except Unusable as error:
+        except UnusableAnswer as error:
             return None, OutcomeClass.UNKNOWN, error.reason
         except Unreadable:
             return None, OutcomeClass.UNKNOWN, "unreadable"

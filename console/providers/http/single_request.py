@@ -1,24 +1,33 @@
-"""Asks a provider one question, once, and lets nothing escape: whatever happens is an outcome."""
+"""Sends one request to a provider, once. Every failure becomes an outcome."""
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TypeVar
 
+from console.domain import correlation as tracing
+from console.domain import log_events
 from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.providers.judging import Judge
-from console.providers.protocol import RateGate, TokenRefused, TokenUnavailable
-from console.providers.redaction import TOKEN_FIELDS, redact
-from console.providers.transport import MEBIBYTE, HttpTransport, TransportFailure
+from console.domain.log_events import LogEvent
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.providers.credit_provider import RateGate, TokenRefused, TokenUnavailable
+from console.providers.http.response_classes import Judge
+from console.providers.http.transport import MEBIBYTE, HttpTransport, TransportFailure
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+_FAILURE_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED, OutcomeClass.UNKNOWN)
+_RECORD_ID_PATTERN = re.compile(r"/(?!v\d+(?:/|$))[^/]*\d[^/]*")
+"""Parts of a path that identify a record. They are removed from the log, which records only the kind of call."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One request of ours; `buys`: asking costs money. Seconds are real ones, `limit` is in bytes."""
+class SingleRequest:
+    """One request. `buys`: it costs money or has another effect. `read_timeout` and `budget` (the whole call) are
+    real seconds; `limit` is the largest answer in bytes.
+    """
 
     method: str
     path: str
@@ -29,53 +38,92 @@ class Question:
     buys: bool = False
 
 
-def ask_once(
+TOKEN_FIELDS = ("access_token", "refresh_token", "client_secret", "client_id", "code", "password")
+_BEARER_PATTERN = re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]+")
+_MASK = "***"
+
+
+def redact(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...] = TOKEN_FIELDS) -> str:
+    """Return the text without `secrets`, without the token after `Bearer`, and without the values of the JSON fields
+    named in `fields`; `***` replaces each.
+    """
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, _MASK)
+    return _BEARER_PATTERN.sub(rf"\1 {_MASK}", _fields_pattern(fields).sub(rf'\1"{_MASK}"', text))
+
+
+@cache
+def _fields_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf'("(?:{"|".join(fields)})"\s*:\s*)"(?:[^"\\]|\\.)*"')
+
+
+def send_once(
     transport: HttpTransport,
     gate: RateGate,
-    question: Question,
+    request: SingleRequest,
     judge: Judge[T],
     *,
     headers: Mapping[str, str],
     secrets: Iterable[str] = (),
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
-    """Wait for a turn, send, judge. `secrets` and the values of `hidden_fields` leave the evidence. Never raises
-    an Exception.
+    """Wait for the rate gate, send the request, and convert the answer into an outcome. Raises no Exception.
 
-    Once sending began, whatever is not an answer is UNKNOWN, unless the transport knows that nothing left.
+    `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call without
+    an answer is UNKNOWN, unless the transport knows that no byte was sent.
     """
+    outcome = _send_once(transport, gate, request, judge, headers, secrets, hidden_fields)
+    if outcome.kind in _FAILURE_CLASSES:
+        log_fields = {"class": outcome.kind, "reason": outcome.reason, "status": outcome.status, "sent": outcome.sent}
+        call = f"{request.method} {_RECORD_ID_PATTERN.sub('/…', request.path.partition('?')[0])}"
+        log_events.write_event(LogEvent.API_CALL_FAILED, call=call, retries=tracing.retry_count(), **log_fields)
+    return outcome
+
+
+def _send_once(
+    transport: HttpTransport,
+    gate: RateGate,
+    request: SingleRequest,
+    judge: Judge[T],
+    headers: Mapping[str, str],
+    secrets: Iterable[str],
+    hidden_fields: tuple[str, ...],
+) -> Outcome[T]:
     try:
         gate.wait_turn()
     except Exception as error:
-        return never_sent(reason_of(error), buys=question.buys)
+        return make_unsent_outcome(error_reason(error), buys=request.buys)
     try:
         answer = transport.send(
-            question.method,
-            question.path,
+            request.method,
+            request.path,
             headers=headers,
-            body=question.body,
-            read_timeout=question.read_timeout,
-            budget=question.budget,
-            limit=question.limit,
+            body=request.body,
+            read_timeout=request.read_timeout,
+            budget=request.budget,
+            limit=request.limit,
         )
         outcome = judge(answer)
         return replace(outcome, evidence=redact(outcome.evidence, secrets, hidden_fields))
     except TransportFailure as failure:
         if failure.sent is Sent.NO:
-            return never_sent(failure.reason, buys=question.buys)
+            return make_unsent_outcome(failure.reason, buys=request.buys)
         return Outcome(failure.kind, failure.reason, failure.sent, status=failure.status)
     except Exception as error:
         _log.error("an answer could not be judged: %s", type(error).__name__)
         return Outcome(OutcomeClass.UNKNOWN, "internal_error", Sent.MAYBE)
 
 
-def never_sent(reason: str, *, buys: bool) -> Outcome[T]:
-    """Nothing left: a purchase certainly did not happen; a read taught nothing."""
+def make_unsent_outcome(reason: str, *, buys: bool) -> Outcome[T]:
+    """Return the outcome of a request that wasn't sent: FAILED_DEFINITE if it `buys`, because certainly nothing
+    happened; UNKNOWN for a read.
+    """
     return Outcome(OutcomeClass.FAILED_DEFINITE if buys else OutcomeClass.UNKNOWN, reason, Sent.NO)
 
 
-def reason_of(error: Exception) -> str:
-    """A stable code for what stopped us before anything was sent."""
+def error_reason(error: Exception) -> str:
+    """Return the stable reason code of an error that occurred before anything was sent."""
     if isinstance(error, TokenRefused | TokenUnavailable):
         return error.reason
     if isinstance(error, ConsoleError):

@@ -1,25 +1,35 @@
-"""One call's socket and time: it connects only where allowed, and ends however slowly the peer drips."""
+"""Socket and time limit of one call. The guard connects only to allowed addresses, ends the call at its time limit
+even if the server sends slowly, and knows if a byte of the request can have been sent.
+"""
 
+import select
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
-from threading import Lock, Thread, Timer
+from threading import RLock, Thread, Timer
 from types import TracebackType
 from typing import Any, Self
 
 from console.domain.clock import Clock
-from console.providers.failures import AddressNotAllowed
+from console.providers.http.failure_classes import AddressNotAllowed
 
 Resolver = Callable[..., Sequence[tuple[Any, ...]]]
-"""Shaped like `socket.getaddrinfo`."""
+"""Function with the signature of `socket.getaddrinfo`."""
+_POLL_SECONDS = 0.1
 
 
-class Watch:
-    """Opens the call's one socket and shuts it down when the budget (seconds) is spent.
+class SocketGuard:
+    """Opens the socket of one call, and shuts it down on an interrupt or `budget` seconds after the guard was made.
 
-    The time runs from the making. A read timeout restarts with every byte; shutting the socket down from a
-    timer ends a drip for certain.
+    A read timeout begins again with every byte, so it can't limit a slow answer; the shutdown by a timer can. Bytes
+    that have arrived can still be read after it, so a complete answer is never discarded.
+
+    - `has_begun`: a byte of the request may have been sent
+    - `is_spent`: the time budget is over
+    - `is_interrupted`: this process was asked to end
+    - `is_cut`: this guard shut the socket down, so the end of the data isn't the server's
     """
 
     def __init__(
@@ -30,14 +40,14 @@ class Watch:
         resolve: Resolver | None = None,
     ) -> None:
         self._clock = clock
-        self._ends = clock.monotonic() + budget
-        self._admits = admits
+        self._deadline = clock.monotonic() + budget
+        self._is_allowed = admits
         self._resolve = resolve or socket.getaddrinfo
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may call `interrupt` while the same thread holds it
         self._handle: socket.socket | None = None
-        self._timer = Timer(budget, self._end)
+        self._timer = Timer(budget, self._end_budget)
         self._timer.daemon = True
-        self.spent = False
+        self.has_begun = self.is_spent = self.is_interrupted = self.is_cut = False
         self._timer.start()
 
     def __enter__(self) -> Self:
@@ -47,68 +57,136 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
-        with self._lock:
-            if self._handle is not None:
-                self._handle.close()
+        self._close_handle()
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
-        """A connected TCP socket; every address may take `timeout` seconds, all of them what is left.
+        """Return a connected TCP socket. Each address may take `timeout` seconds, all addresses together the rest of
+        the budget.
 
-        Raises socket.gaierror, TimeoutError, AddressNotAllowed or another OSError; nothing was sent then.
+        Raises socket.gaierror, TimeoutError, AddressNotAllowed or another OSError; then nothing was sent.
         """
         failure: OSError = OSError("no address")
         for family, kind, protocol, _, address in self._addresses(host, port, timeout):
             try:
-                return self._connected(socket.socket(family, kind, protocol), address, timeout)
+                return self._connect_socket(socket.socket(family, kind, protocol), address, timeout)
             except OSError as error:
                 failure = error
         raise failure
 
     def _addresses(self, host: str, port: int, timeout: float) -> Sequence[tuple[Any, ...]]:
-        """All addresses of the name, none if any of them is out of bounds.
+        """Return all addresses of the host name. Raises AddressNotAllowed if any of them isn't allowed.
 
-        The system's resolver knows no timeout, so it works aside; a late answer is dropped, nothing is sent.
+        The system's resolver has no timeout, so it runs in another thread. A result that comes too late is discarded,
+        and nothing is sent.
         """
         answer: Future[Sequence[tuple[Any, ...]]] = Future()
         Thread(target=self._look_up, args=(answer, host, port), daemon=True).start()
-        found = answer.result(self._left(timeout))
-        if not all(self._admits(row[4][0]) for row in found):
+        addresses = self._await_result(answer, self._clock.monotonic() + self._time_left(timeout))
+        if not all(self._is_allowed(row[4][0]) for row in addresses):
             raise AddressNotAllowed(f"{host} leads where it may not")
-        return found
+        return addresses
+
+    def _await_result(
+        self, answer: "Future[Sequence[tuple[Any, ...]]]", deadline: float
+    ) -> Sequence[tuple[Any, ...]]:
+        """Wait for the resolver's result in short steps, so that an interrupt ends the wait."""
+        while True:
+            seconds_left = deadline - self._clock.monotonic()
+            try:
+                return answer.result(max(0.0, min(seconds_left, _POLL_SECONDS)))
+            except NotYet:
+                if answer.done():  # the resolver itself timed out
+                    raise
+                self._require_time()
+                if seconds_left <= _POLL_SECONDS:
+                    raise
 
     def _look_up(self, answer: "Future[Sequence[tuple[Any, ...]]]", host: str, port: int) -> None:
         try:
             answer.set_result(self._resolve(host, port, 0, socket.SOCK_STREAM))
-        except BaseException as error:  # handed over whole to the thread that waits for it
+        except BaseException as error:  # passed on to the waiting thread
             answer.set_exception(error)
 
-    def _connected(self, sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
+    def _connect_socket(self, sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(self._left(timeout))
+            sock.settimeout(self._time_left(timeout))
+            self._keep_handle(sock)
             sock.connect(address)
-            self._take(sock)
+            self._require_time()
         except BaseException:
+            self._close_handle()
             sock.close()
             raise
         return sock
 
-    def _take(self, sock: socket.socket) -> None:
-        """Keep a second handle: TLS takes the first one over; shutting down works on the connection."""
+    def _keep_handle(self, sock: socket.socket) -> None:
+        """Keep a duplicate handle of the socket: TLS takes over the original one, and a shutdown of the duplicate
+        ends the connection.
+        """
         with self._lock:
-            if self.spent:
-                raise TimeoutError("the budget was spent before anything was sent")
+            self._require_time()
             self._handle = sock.dup()
 
-    def _left(self, timeout: float) -> float:
-        left = min(timeout, self._ends - self._clock.monotonic())
-        if left <= 0:
-            raise TimeoutError("the budget was spent before anything was sent")
-        return left
-
-    def _end(self) -> None:
+    def _close_handle(self) -> None:
         with self._lock:
-            self.spent = True
             if self._handle is not None:
-                with suppress(OSError):  # already closed by the other side
-                    self._handle.shutdown(socket.SHUT_RDWR)
+                self._handle.close()
+                self._handle = None
+
+    def begin(self) -> None:
+        """Record that the first byte of the request is about to be sent. Raises TimeoutError if the budget is over or
+        the process was asked to end.
+        """
+        with self._lock:
+            if not self.has_begun:
+                self._require_time()
+            self.has_begun = True
+
+    def _require_time(self) -> None:
+        if self.is_interrupted:
+            raise TimeoutError("interrupted before anything was sent")
+        if self.is_spent:
+            raise TimeoutError("the budget was spent before anything was sent")
+
+    def _time_left(self, timeout: float) -> float:
+        self._require_time()
+        seconds_left = min(timeout, self._deadline - self._clock.monotonic())
+        if seconds_left <= 0:
+            raise TimeoutError("the budget was spent before anything was sent")
+        return seconds_left
+
+    def interrupt(self) -> None:
+        """End the call immediately, because this process was asked to end. May be called from a signal handler and
+        from any thread.
+        """
+        with self._lock:
+            self.is_interrupted = True
+            self._shut_down()
+
+    def _end_budget(self) -> None:
+        with self._lock:
+            self.is_spent = True
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        """Shut the socket down, which ends all waits on it. If the server has closed its side, do nothing: then no
+        call waits, and the server's data can still be read.
+        """
+        if self._handle is None or _has_ended(self._handle):
+            return
+        self.is_cut = True
+        with suppress(OSError):  # not connected, or closed by the peer
+            self._handle.shutdown(socket.SHUT_RDWR)
+
+
+def _has_ended(handle: socket.socket) -> bool:
+    """True if the server has closed its side, so all its data has arrived. False if the operating system can't
+    tell.
+    """
+    hang_up_event = getattr(select, "POLLRDHUP", 0)
+    if not hang_up_event:
+        return False
+    poller = select.poll()
+    poller.register(handle, hang_up_event)
+    return any(events & hang_up_event for _, events in poller.poll(0))

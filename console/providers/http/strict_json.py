@@ -1,4 +1,6 @@
-"""JSON from strangers: one reading or none. Twice the same key, NaN or endless nesting are no answer."""
+"""JSON from untrusted sources, accepted only if it has exactly one reading: a duplicate key, NaN, and too deep
+nesting are refused.
+"""
 
 import json
 from collections.abc import Callable
@@ -8,29 +10,48 @@ LARGEST_BYTES = 2 << 20
 
 
 class Unreadable(Exception):
-    """The text is no JSON object that can be read in exactly one way."""
+    """The text isn't a JSON object with exactly one reading."""
 
 
 def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -> dict[str, object]:
-    """The object in `body` (UTF-8, at most 2 MiB); raises Unreadable. `fraction` reads numbers with a fraction."""
+    """Return the JSON object in `body` (UTF-8, at most 2 MiB). `fraction` converts the text of a number with a
+    fraction; None: to a float. Raises Unreadable.
+    """
     if len(body) > LARGEST_BYTES:
         raise Unreadable("too large")
     try:
         text = body.decode("utf-8-sig")
-        found = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=fraction)
+        value = json.loads(
+            text, object_pairs_hook=_unique_fields, parse_constant=_refuse_constant, parse_float=fraction
+        )
     except (ValueError, RecursionError) as error:
         raise Unreadable("no JSON") from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise Unreadable("no object")
-    return found
+    return value
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def require_storable(value: object) -> None:
+    """Raise Unreadable if `value` contains a text that the database can't store: one with an unpaired surrogate or a
+    NUL character.
+    """
+    texts = [value]
+    while texts:
+        item = texts.pop()
+        if isinstance(item, dict):
+            texts += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            texts += item
+        elif isinstance(item, str) and ("\0" in item or any("\ud800" <= letter <= "\udfff" for letter in item)):
+            raise Unreadable("no text")
+
+
+def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise Unreadable("a key stands there twice")
-    return found
+    return fields
 
 
-def _constant(word: str) -> NoReturn:
-    raise Unreadable(f"{word} is no JSON")
+def _refuse_constant(constant: str) -> NoReturn:
+    raise Unreadable(f"{constant} is no JSON")

@@ -1,35 +1,36 @@
-"""Sends one HTTP request, once, over a fresh connection, within a time budget and a size limit."""
+"""Sends one HTTP request, once, over a new connection, within a time budget and a size limit."""
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from console.domain import interrupts
 from console.domain.clock import Clock, TimeScale
-from console.domain.outcomes import OutcomeClass, Sent
-from console.providers.base_url import Network, check_base_url, parse_base_url
-from console.providers.failures import AnswerTooLarge, TransportFailure, classify_exception
-from console.providers.watch import Resolver, Watch
+from console.domain.provider_outcome import OutcomeClass, Sent
+from console.domain.url_policy import Network, check_base_url, parse_base_url
+from console.providers.http.failure_classes import AnswerTooLarge, TransportFailure, classify_exception
+from console.providers.http.socket_guard import Resolver, SocketGuard
 
 if TYPE_CHECKING:
     import ssl
 
     from requests import PreparedRequest, Response
 
-    from console.providers.wire import OneCall
+    from console.providers.http.requests_session import SingleCallAdapter
 
 __all__ = ["HttpAnswer", "HttpTransport", "TransportFailure", "check_base_url", "classify_exception"]
 
 MEBIBYTE = 1 << 20
 _CHUNK_BYTES = 64 << 10
-_PATH = re.compile(r"/(?!/)[A-Za-z0-9._~/?&=%:-]*")
+_PATH_PATTERN = re.compile(r"/(?!/)[A-Za-z0-9._~/?&=%:-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer as it came; `sha256` (hex) is the hash of `body`, header names are in lower case."""
+    """One HTTP answer. `sha256` (hex) is the hash of `body`; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,11 +39,15 @@ class HttpAnswer:
 
 
 class HttpTransport:
-    """One provider's origin. Nothing is repeated, followed, reused or read from the environment.
+    """Sends requests to one provider's origin. It doesn't repeat requests, follow redirects, reuse connections, or
+    use settings from environment variables.
 
-    Raises ConsoleError `bad_profile` for an unfit `base_url`. `proxy` (a URL) is used only when given.
-    All durations are real seconds; `scale` divides them here and nowhere else. `trust` replaces the system's
-    roots, `resolve` the system's resolver. `private`: networks that it may lead into beside the public one.
+    - `proxy` (a URL) is used only if given.
+    - All durations are real seconds; the transport alone divides them by `scale`.
+    - `trust` replaces the system's trusted roots, `resolve` the system's resolver of host names.
+    - `private`: private networks that are allowed in addition to public addresses.
+
+    Raises ConsoleError `bad_profile` for an invalid `base_url`.
     """
 
     def __init__(
@@ -76,57 +81,71 @@ class HttpTransport:
         read_timeout: float,
         budget: float,
         limit: int = MEBIBYTE,
+        may_be_cut: bool = True,
     ) -> HttpAnswer:
-        """The answer, whatever its status, or TransportFailure; both within `budget` seconds (and a moment).
+        """Return the answer with any HTTP status. The call takes little more than `budget` seconds at most. Raises
+        TransportFailure.
 
-        `path` may carry a query, already encoded. `limit` bounds the body in bytes, also while unpacking it.
+        `path` may have an encoded query. `limit` is the largest body in bytes, also after it is decompressed. If the
+        process was asked to end, no new request is sent, and the wait for an answer ends unless `may_be_cut` is
+        False. A complete answer is returned even if it arrives late.
         """
         try:
-            request = self._prepared(method, path, headers, body)
-            adapter, watch = self._adapter(self._scale.seconds(budget))
+            request = self._prepare_request(method, path, headers, body)
+            adapter, socket_guard = self._make_adapter(self._scale.scaled_seconds(budget))
         except Exception as error:
             raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", Sent.NO) from error
         status: int | None = None
-        with watch, closing(adapter):
+        cutting = interrupts.register_call_ending(socket_guard.interrupt) if may_be_cut else nullcontext()
+        with socket_guard, closing(adapter), cutting:
             try:
-                timeouts = self._timeouts(read_timeout)
+                if interrupts.is_pending():
+                    socket_guard.interrupt()
+                timeouts = self._make_timeouts(read_timeout)
                 response = adapter.send(request, stream=True, timeout=timeouts, proxies=self._proxies)
                 status = response.status_code
                 with closing(response):
-                    return _read(response, watch, limit)
+                    return _read_answer(response, socket_guard, limit)
             except Exception as error:
-                raise _failure(error, watch, status) from error
+                raise _make_failure(error, socket_guard, status) from error
 
-    def _prepared(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> "PreparedRequest":
-        """The request as it will leave; its URL is the origin and the path, letter for letter."""
+    def _prepare_request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> "PreparedRequest":
+        """Return the request as it will be sent. Raises ValueError if its URL differs from the origin plus `path`."""
         from requests import Request
 
         url = f"{self._base}{path}"
-        always = {"User-Agent": "support-console", "Accept-Encoding": "identity", "Connection": "close"}
-        request = Request(method, url, headers={**always, **headers}, data=body).prepare()
-        if not _PATH.fullmatch(path) or request.url != url:
+        default_headers = {"User-Agent": "support-console", "Accept-Encoding": "identity", "Connection": "close"}
+        request = Request(method, url, headers={**default_headers, **headers}, data=body).prepare()
+        if not _PATH_PATTERN.fullmatch(path) or request.url != url:
             raise ValueError("a path of ours never needs rewriting")
         return request
 
-    def _adapter(self, budget: float) -> "tuple[OneCall, Watch]":
-        from console.providers.wire import OneCall, system_trust
+    def _make_adapter(self, budget: float) -> "tuple[SingleCallAdapter, SocketGuard]":
+        from console.providers.http.requests_session import SingleCallAdapter, load_system_trust
 
         if self._trust is None and self._base.scheme == "https":
-            self._trust = system_trust()
-        watch = Watch(self._clock, budget, self._admits, self._resolve)
-        return OneCall(watch, self._trust), watch
+            self._trust = load_system_trust()
+        socket_guard = SocketGuard(self._clock, budget, self._is_allowed, self._resolve)
+        return SingleCallAdapter(socket_guard, self._trust), socket_guard
 
-    def _admits(self, address: str) -> bool:
-        """A proxy was chosen by whoever configured it; without one the address must suit the URL."""
-        return self._proxy is not None or self._base.admits(address)
+    def _is_allowed(self, address: str) -> bool:
+        """True if this IP address may be connected to. With a configured proxy every address may, because the proxy
+        is trusted; without one the address must be allowed for the URL.
+        """
+        return self._proxy is not None or self._base.admits_address(address)
 
-    def _timeouts(self, read: float) -> tuple[float, float]:
-        return self._scale.seconds(self._connect_timeout), self._scale.seconds(read)
+    def _make_timeouts(self, read: float) -> tuple[float, float]:
+        return self._scale.scaled_seconds(self._connect_timeout), self._scale.scaled_seconds(read)
 
 
-def _read(response: "Response", watch: Watch, limit: int) -> HttpAnswer:
-    """The whole body; a cut one is never taken for whole, not even if it was to end with the connection."""
+def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) -> HttpAnswer:
+    """Read the complete body. Raises AnswerTooLarge; TimeoutError if the guard shut the socket down while a body
+    without a stated length was read, because it may be incomplete.
+    """
     headers = {name.lower(): value for name, value in response.headers.items()}
+    has_length = response.raw.chunked or response.raw.length_remaining is not None
     chunks: list[bytes] = []
     digest = hashlib.sha256()
     size = 0
@@ -136,15 +155,27 @@ def _read(response: "Response", watch: Watch, limit: int) -> HttpAnswer:
             raise AnswerTooLarge
         digest.update(chunk)
         chunks.append(chunk)
-    if watch.spent:
-        raise TimeoutError("the budget was spent while the body was read")
+    if socket_guard.is_cut and not has_length:
+        raise TimeoutError("the call was cut while the body was read")
     return HttpAnswer(response.status_code, headers, b"".join(chunks), digest.hexdigest())
 
 
-def _failure(error: Exception, watch: Watch, status: int | None) -> TransportFailure:
-    """The table's verdict; a budget that ran out after connecting is named as the cause."""
+def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | None) -> TransportFailure:
+    """Return the failure that the table of `classify_exception` gives, corrected by the guard: if no byte of the
+    request was sent yet, `sent` is NO; otherwise an interrupt or a spent budget replaces the reason.
+    """
     kind, reason, sent = classify_exception(error)
-    if status is not None or (watch.spent and sent is not Sent.NO):
+    cause = (
+        interrupts.INTERRUPT_REASON
+        if socket_guard.is_interrupted
+        else "budget_spent"
+        if socket_guard.is_spent
+        else None
+    )
+    if not socket_guard.has_begun:
+        kind, sent = OutcomeClass.FAILED_DEFINITE, Sent.NO
+        reason = interrupts.INTERRUPT_REASON if socket_guard.is_interrupted else reason
+    elif status is not None or (cause and sent is not Sent.NO):
         kind, sent = OutcomeClass.UNKNOWN, Sent.MAYBE if status is None else Sent.YES
-        reason = "budget_spent" if watch.spent else reason
+        reason = cause or reason
     return TransportFailure(kind, reason, sent, status)

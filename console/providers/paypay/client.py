@@ -1,4 +1,4 @@
-"""PayPay (OPA): codes that payers scan, payments read by their id, refunds under a key of ours."""
+"""PayPay (OPA): codes that payers scan, payments by the merchant's id, refunds under an idempotency key of ours."""
 
 import json
 import secrets
@@ -8,10 +8,9 @@ from datetime import datetime, time, timedelta
 from threading import BoundedSemaphore
 from typing import TypeVar
 
+from console.domain.calendar_days import JST
 from console.domain.clock import Clock, TimeScale
-from console.domain.dates import JST
-from console.domain.outcomes import Outcome
-from console.domain.payment_records import (
+from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
@@ -19,22 +18,23 @@ from console.domain.payment_records import (
     RefundReport,
     StartedPayment,
 )
-from console.providers.asking import Question, ask_once, never_sent, reason_of
-from console.providers.judging import Judge
-from console.providers.payment_protocol import NotFoundRule, PaymentCapabilities
-from console.providers.paypay_answers import (
+from console.domain.provider_outcome import Outcome
+from console.providers.credit_provider import RateGate
+from console.providers.http.response_classes import Judge
+from console.providers.http.single_request import SingleRequest, error_reason, make_unsent_outcome, send_once
+from console.providers.http.transport import HttpTransport
+from console.providers.payment_provider import NotFoundRule, PaymentCapabilities
+from console.providers.paypay.responses import (
     is_id,
-    judge,
+    is_valid_amount,
+    make_judge,
     read_nothing,
     read_payment,
     read_refund,
     read_started,
-    sum_fits,
 )
-from console.providers.paypay_codes import Call
-from console.providers.paypay_signing import PayPayKey, authorization
-from console.providers.protocol import RateGate
-from console.providers.transport import HttpTransport
+from console.providers.paypay.result_codes import Call
+from console.providers.paypay.signing import PayPayKey, make_authorization
 
 T = TypeVar("T")
 
@@ -44,19 +44,21 @@ SANDBOX_URL = "https://apigw.sandbox.paypay.ne.jp"
 CONNECT_TIMEOUT_SECONDS = 5.0
 LONG_TIMEOUT_SECONDS, SHORT_TIMEOUT_SECONDS = 30.0, 15.0
 LONG_BUDGET_SECONDS, SHORT_BUDGET_SECONDS = 45.0, 25.0
-SPACING_SECONDS = 0.34
-MOST_AT_ONCE = 2
+MOST_PARALLEL_CALLS = 2
 REFUND_WINDOW_DAYS = 365
 MOST_REFUNDS = 50
 _CONTENT_TYPE = "application/json;charset=UTF-8"
 _LONGEST_TEXT = 255
-# Values that leave the evidence; `code` stays: here it is the result, no grant.
+# Fields whose values are removed from the evidence. `code` isn't listed: at PayPay it is the result code, not an
+# OAuth code.
 _HIDDEN_FIELDS = ("password",)
 
 
 @dataclass(frozen=True, slots=True)
 class PayPayConfig:
-    """How to reach PayPay and as whom; secrets show in no repr. `repeated_refunds`: the contract allows several."""
+    """URL and credentials of PayPay; the secrets are hidden in `repr`. `repeated_refunds`: the contract allows
+    several refunds of one payment.
+    """
 
     base_url: str
     key: PayPayKey
@@ -64,8 +66,8 @@ class PayPayConfig:
     repeated_refunds: bool = True
 
 
-class PayPayLine:
-    """Signs each request anew and sends it once, two at a time at most. Safe to use from any thread."""
+class PayPayRequestSender:
+    """Signs each request and sends it once, at most two at the same time. Several threads may use it."""
 
     def __init__(
         self,
@@ -81,44 +83,44 @@ class PayPayLine:
         self._gate = gate
         self._clock = clock
         self._nonce = nonce
-        self._slots = BoundedSemaphore(MOST_AT_ONCE)
+        self._slots = BoundedSemaphore(MOST_PARALLEL_CALLS)
 
-    def ask(self, question: Question, judged: Judge[T]) -> Outcome[T]:
-        """Wait for a turn, sign, send, judge; never raises an Exception."""
+    def send(self, request: SingleRequest, judge: Judge[T]) -> Outcome[T]:
+        """Wait for the rate gate, sign and send the request, and return its outcome. Raises no Exception."""
         with self._slots:
             try:
                 self._gate.wait_turn()
             except Exception as error:
-                return never_sent(reason_of(error), buys=question.buys)
-            return self._send(question, judged)
+                return make_unsent_outcome(error_reason(error), buys=request.buys)
+            return self._send(request, judge)
 
-    def _send(self, question: Question, judged: Judge[T]) -> Outcome[T]:
-        """Signed only now, as a signature ages; the turn was waited for before."""
+    def _send(self, request: SingleRequest, judge: Judge[T]) -> Outcome[T]:
+        """Sign and send. The signature contains the time, so it is made only after the wait for the rate gate."""
         key = self.config.key
         try:
-            headers = self._headers(question)
-        except Exception:  # a key that can't be signed with: nothing left
-            return never_sent("not_prepared", buys=question.buys)
-        return ask_once(
+            headers = self._make_headers(request)
+        except Exception:  # signing failed: nothing was sent
+            return make_unsent_outcome("not_prepared", buys=request.buys)
+        return send_once(
             self._transport,
-            _OPEN,
-            question,
-            judged,
+            _NO_WAIT_GATE,
+            request,
+            judge,
             headers=headers,
             secrets=(key.secret, key.api_key),
             hidden_fields=_HIDDEN_FIELDS,
         )
 
-    def _headers(self, question: Question) -> dict[str, str]:
-        kind = _CONTENT_TYPE if question.body else None
-        signed = authorization(
+    def _make_headers(self, request: SingleRequest) -> dict[str, str]:
+        kind = _CONTENT_TYPE if request.body else None
+        signed = make_authorization(
             self.config.key,
-            question.method,
-            question.path.partition("?")[0],
+            request.method,
+            request.path.partition("?")[0],
             nonce=self._nonce(),
             epoch=int(self._clock.now().timestamp()),
             content_type=kind,
-            body=question.body,
+            body=request.body,
         )
         headers = {"Authorization": signed, "X-ASSUME-MERCHANT": self.config.merchant_id, "Content-Type": kind or ""}
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
@@ -126,74 +128,83 @@ class PayPayLine:
         return {"Accept": "application/json"} | {name: value for name, value in headers.items() if value}
 
 
-class _OpenGate:
-    """Lets through who has had a turn."""
+class _NoWaitGate:
+    """A rate gate without a wait, for a request that has already waited for the real one."""
 
     def wait_turn(self) -> None:
         return None
 
 
-_OPEN = _OpenGate()
+_NO_WAIT_GATE = _NoWaitGate()
 
 
 class PayPayReader:
-    """The reading half; it has no way to move money."""
+    """Read-only calls to PayPay; this class can't move money."""
 
     name = "paypay"
 
-    def __init__(self, line: PayPayLine) -> None:
-        self._line = line
+    def __init__(self, sender: PayPayRequestSender) -> None:
+        self._sender = sender
 
     @property
     def capabilities(self) -> PaymentCapabilities:
+        """The provider's features and limits."""
         return PaymentCapabilities(
             currency="JPY",
             partial_refunds=True,
-            repeated_refunds=self._line.config.repeated_refunds,
-            most_refunds=MOST_REFUNDS if self._line.config.repeated_refunds else 1,
+            repeated_refunds=self._sender.config.repeated_refunds,
+            most_refunds=MOST_REFUNDS if self._sender.config.repeated_refunds else 1,
             refund_window_days=REFUND_WINDOW_DAYS,
-            cancels=True,
-            keeps_keys=True,
-            not_found=NotFoundRule(),
+            can_cancel=True,
+            keeps_idempotency_keys=True,
+            not_found_rule=NotFoundRule(),
             asks_by_amount_and_day=False,
             refund_timeout=LONG_TIMEOUT_SECONDS,
-            spacing=SPACING_SECONDS,
         )
 
-    def payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """The details of a payment: one that came by a code, or by another way (`by_code`)."""
+    def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
+        """Read the details of a payment, which the payer has made by a code of ours (`by_code`) or in another way."""
         if not is_id(question.merchant_payment_id):
-            return never_sent("bad_id", buys=False)
-        way = "/v2/codes/payments" if question.by_code else "/v2/payments"
-        asked = _short("GET", f"{way}/{question.merchant_payment_id}")
-        return self._line.ask(asked, judge(Call.PAYMENT, read_payment(question)))
+            return make_unsent_outcome("bad_id", buys=False)
+        path = "/v2/codes/payments" if question.by_code else "/v2/payments"
+        read_question = _make_bodyless_request("GET", f"{path}/{question.merchant_payment_id}")
+        return self._sender.send(read_question, make_judge(Call.PAYMENT, read_payment(question)))
 
-    def refund_status(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """The details of one refund."""
+    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+        """Read the details of one refund."""
         if not (is_id(order.key) and is_id(order.provider_payment_id)):
-            return never_sent("bad_id", buys=False)
-        asked = _short("GET", f"/v2/refunds/{order.key}?paymentId={order.provider_payment_id}")
-        return self._line.ask(asked, judge(Call.REFUND_STATUS, read_refund(order)))
+            return make_unsent_outcome("bad_id", buys=False)
+        status_question = _make_bodyless_request(
+            "GET", f"/v2/refunds/{order.key}?paymentId={order.provider_payment_id}"
+        )
+        return self._sender.send(status_question, make_judge(Call.REFUND_STATUS, read_refund(order)))
 
-    def refund_until(self, paid_at: datetime) -> datetime | None:
-        """The end of the 365th Japanese day after the payment."""
-        return _second_of_day(paid_at, REFUND_WINDOW_DAYS, time(23, 59, 59))
+    def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
+        """Return 23:59:59 in Japan on the 365th day after the payment."""
+        return _find_time_after_days(paid_at, REFUND_WINDOW_DAYS, time(23, 59, 59))
 
-    def cancel_until(self, paid_at: datetime) -> datetime | None:
-        """00:14:59 in Japan on the day after the payment."""
-        return _second_of_day(paid_at, 1, time(0, 14, 59))
+    def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
+        """Return 00:14:59 in Japan on the day after the payment."""
+        return _find_time_after_days(paid_at, 1, time(0, 14, 59))
 
 
 class PayPay(PayPayReader):
-    """The whole provider. Refunds and payments are known to it by our keys: the same key again is the same thing."""
+    """All calls to PayPay, also those that move money. PayPay identifies a payment by the merchant's id and a refund
+    by our idempotency key: a repeated id or key means the same payment or refund.
+    """
+
+    @property
+    def merchant_id(self) -> str:
+        """The merchant's id at PayPay."""
+        return self._sender.config.merchant_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Make a code for one payment."""
+        """Create a code with which one payment can be made."""
         if not is_id(request.merchant_payment_id):
-            return never_sent("bad_id", buys=True)
-        if not sum_fits(request.amount):
-            return never_sent("bad_amount", buys=True)
-        asked = {
+            return make_unsent_outcome("bad_id", buys=True)
+        if not is_valid_amount(request.amount):
+            return make_unsent_outcome("bad_amount", buys=True)
+        fields = {
             "merchantPaymentId": request.merchant_payment_id,
             "amount": {"amount": request.amount.minor, "currency": request.amount.currency},
             "codeType": "ORDER_QR",
@@ -201,60 +212,72 @@ class PayPay(PayPayReader):
             "isAuthorization": False,
             "requestedAt": int(request.requested_at.timestamp()),
         }
-        return self._line.ask(_post("/v2/codes", asked), judge(Call.CREATE_CODE, read_started(request)))
+        return self._sender.send(
+            _make_post_request("/v2/codes", fields), make_judge(Call.CREATE_CODE, read_started(request))
+        )
 
     def delete_code(self, handle: str) -> Outcome[None]:
-        """Take an unpaid code away, so that nobody pays it late."""
+        """Delete an unpaid code, so that nobody can pay with it any more. `handle` is PayPay's id of the code."""
         if not is_id(handle):
-            return never_sent("bad_id", buys=True)
-        return self._line.ask(_short("DELETE", f"/v2/codes/{handle}"), judge(Call.DELETE_CODE, read_nothing))
+            return make_unsent_outcome("bad_id", buys=True)
+        return self._sender.send(
+            _make_bodyless_request("DELETE", f"/v2/codes/{handle}"), make_judge(Call.DELETE_CODE, read_nothing)
+        )
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Ask for the money to go back; PENDING is what a good answer says."""
+        """Request a refund. The outcome of an accepted request is PENDING."""
         if not (is_id(order.key) and is_id(order.provider_payment_id)):
-            return never_sent("bad_id", buys=True)
-        if not sum_fits(order.amount):
-            return never_sent("bad_amount", buys=True)
-        asked = {
+            return make_unsent_outcome("bad_id", buys=True)
+        if not is_valid_amount(order.amount):
+            return make_unsent_outcome("bad_amount", buys=True)
+        fields = {
             "merchantRefundId": order.key,
             "paymentId": order.provider_payment_id,
             "amount": {"amount": order.amount.minor, "currency": order.amount.currency},
             "requestedAt": int(order.requested_at.timestamp()),
             "reason": order.reason[:_LONGEST_TEXT] or None,
         }
-        return self._line.ask(_post("/v2/refunds", asked), judge(Call.REFUND, read_refund(order)))
+        return self._sender.send(
+            _make_post_request("/v2/refunds", fields), make_judge(Call.REFUND, read_refund(order))
+        )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
-        """Ask for a payment to be undone; a promise only (PENDING), the payment then turns FAILED."""
+        """Ask PayPay to cancel a payment. The outcome of an accepted request is PENDING; the payment becomes FAILED
+        later.
+        """
         if not is_id(question.merchant_payment_id):
-            return never_sent("bad_id", buys=True)
-        asked = _short("DELETE", f"/v2/payments/{question.merchant_payment_id}")
-        return self._line.ask(asked, judge(Call.CANCEL, read_nothing))
+            return make_unsent_outcome("bad_id", buys=True)
+        cancel_question = _make_bodyless_request("DELETE", f"/v2/payments/{question.merchant_payment_id}")
+        return self._sender.send(cancel_question, make_judge(Call.CANCEL, read_nothing))
 
     def reader(self) -> PayPayReader:
-        """The same provider, unable to move money."""
-        return PayPayReader(self._line)
+        """Return this provider without the calls that move money."""
+        return PayPayReader(self._sender)
 
 
 def open_paypay(config: PayPayConfig, *, gate: RateGate, clock: Clock, scale: TimeScale) -> PayPay:
-    """PayPay as configured; raises ConsoleError `bad_profile` for an unfit URL. Nothing is sent yet."""
+    """Return the adapter of PayPay for this configuration; sends nothing. Raises ConsoleError `bad_profile` for an
+    invalid URL.
+    """
     transport = HttpTransport(config.base_url, clock=clock, scale=scale, connect_timeout=CONNECT_TIMEOUT_SECONDS)
-    return PayPay(PayPayLine(config, transport=transport, gate=gate, clock=clock))
+    return PayPay(PayPayRequestSender(config, transport=transport, gate=gate, clock=clock))
 
 
-def _post(path: str, asked: Mapping[str, object]) -> Question:
-    """The body is signed byte for byte, so it is written once, here. What is None is not sent."""
-    text = json.dumps({k: v for k, v in asked.items() if v is not None}, ensure_ascii=False, separators=(",", ":"))
-    body = text.encode("utf-8", "replace")  # half a surrogate pair can stand in a reason, but be sent nowhere
-    return Question("POST", path, LONG_TIMEOUT_SECONDS, LONG_BUDGET_SECONDS, body=body, buys=True)
+def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest:
+    """Build a POST. The signature covers the exact bytes of the body, so the body is encoded only here. Fields with
+    the value None are left out.
+    """
+    text = json.dumps({k: v for k, v in fields.items() if v is not None}, ensure_ascii=False, separators=(",", ":"))
+    body = text.encode("utf-8", "replace")  # half a surrogate pair is possible in a reason but can't be encoded
+    return SingleRequest("POST", path, LONG_TIMEOUT_SECONDS, LONG_BUDGET_SECONDS, body=body, buys=True)
 
 
-def _short(method: str, path: str) -> Question:
-    """A request without a body; a DELETE has an effect."""
-    return Question(method, path, SHORT_TIMEOUT_SECONDS, SHORT_BUDGET_SECONDS, buys=method != "GET")
+def _make_bodyless_request(method: str, path: str) -> SingleRequest:
+    """Build a request without a body. A DELETE has an effect, so it counts as `buys`."""
+    return SingleRequest(method, path, SHORT_TIMEOUT_SECONDS, SHORT_BUDGET_SECONDS, buys=method != "GET")
 
 
-def _second_of_day(paid_at: datetime, days: int, at: time) -> datetime:
-    """An instant so many Japanese calendar days after a payment, in JST."""
+def _find_time_after_days(paid_at: datetime, days: int, at: time) -> datetime:
+    """Return this time of day in Japan, the given number of Japanese calendar days after the payment."""
     day = paid_at.astimezone(JST).date() + timedelta(days=days)
     return datetime.combine(day, at, JST)

@@ -1,13 +1,14 @@
-"""What PayPay's answers hold: the envelope by its table, the data field by field. What doesn't fit is no answer."""
+"""Contents of PayPay's answers: the table of result codes decides first, then each field is checked. An unexpected
+content is UNKNOWN.
+"""
 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from console.domain.money import Money, NotAnAmount
-from console.domain.outcomes import Outcome, Sent
-from console.domain.payment_records import (
+from console.domain.money import InvalidAmountText, Money
+from console.domain.payments.provider_messages import (
     PaymentQuestion,
     PaymentReport,
     PaymentRequest,
@@ -15,227 +16,257 @@ from console.domain.payment_records import (
     RefundReport,
     StartedPayment,
 )
-from console.providers.judging import Judge, Unusable, shown
-from console.providers.payment_verdicts import ANSWERED, Verdict, unknown
-from console.providers.paypay_codes import PAYMENT_STATES, REFUND_STATES, SUCCESS, Call, verdict
-from console.providers.strict_json import Unreadable, parse_object
-from console.providers.transport import HttpAnswer
+from console.domain.provider_outcome import Outcome, Sent
+from console.providers.http.response_classes import (
+    TOO_MANY_REQUESTS,
+    Judge,
+    UnusableAnswer,
+    has_no_statement,
+    storable_text,
+)
+from console.providers.http.strict_json import Unreadable, parse_object
+from console.providers.http.transport import HttpAnswer
+from console.providers.payment_result_codes import (
+    ANSWERED_VERDICT,
+    Verdict,
+    make_rate_limited_verdict,
+    make_unknown_verdict,
+)
+from console.providers.paypay.result_codes import PAYMENT_STATES, REFUND_STATES, SUCCESS, Call, find_verdict
 
 T = TypeVar("T")
 Fields = dict[str, object]
 Read = Callable[[object], tuple[T | None, Verdict]]
-"""Reads `data`, whatever it is."""
+"""Function that reads the field `data` of an answer and returns its content and verdict. Raises UnusableAnswer or
+Unreadable.
+"""
 
 CURRENCY = "JPY"
 LARGEST_AMOUNT = 99_999_999_999
-_CODE = re.compile(r"[A-Z0-9_]{1,64}")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_LAST_EPOCH = 253_402_300_799  # the year 9999 ends
+_CODE_PATTERN = re.compile(r"[A-Z0-9_]{1,64}")
+_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
+_LAST_EPOCH = 253_402_300_799  # the end of the year 9999
 
 
-def judge(call: Call, read: Read[T]) -> Judge[T]:
-    """A judge of one call: a success by what `read` finds in `data`, everything else by the table."""
+def make_judge(call: Call, read: Read[T]) -> Judge[T]:
+    """Return the function that converts an answer to one call into an outcome: a success by `read`, every other
+    answer by the table of codes.
+    """
 
-    def judged(answer: HttpAnswer) -> Outcome[T]:
-        found, said = _decided(call, answer, read)
-        return Outcome(said.kind, said.reason, Sent.YES, found, answer.status, evidence_text(answer), answer.sha256)
+    def judge_answer(answer: HttpAnswer) -> Outcome[T]:
+        content, judgement = _judge_answer(call, answer, read)
+        return Outcome(
+            judgement.kind,
+            judgement.reason,
+            Sent.YES,
+            content,
+            answer.status,
+            make_evidence_text(answer),
+            answer.sha256,
+        )
 
-    return judged
+    return judge_answer
 
 
-def _decided(call: Call, answer: HttpAnswer, read: Read[T]) -> tuple[T | None, Verdict]:
+def _judge_answer(call: Call, answer: HttpAnswer, read: Read[T]) -> tuple[T | None, Verdict]:
     if 300 <= answer.status < 400:
-        return None, unknown("redirect")
+        return None, make_unknown_verdict("redirect")
     try:
         envelope = parse_object(answer.body)
-        code = _code(envelope)
+        code = _require_code(envelope)
         if (answer.status, code) not in SUCCESS[call]:
-            return None, verdict(call, answer.status, code)
+            return None, find_verdict(call, answer.status, code)
         return read(envelope.get("data"))
-    except Unusable as error:
-        return None, unknown(error.reason)
+    except UnusableAnswer as error:
+        return None, make_unknown_verdict(error.reason)
     except Unreadable:
-        return None, unknown("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
+        if answer.status == TOO_MANY_REQUESTS and has_no_statement(answer.body):
+            return None, make_rate_limited_verdict("rate_limited")
+        return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
 
 
-def evidence_text(answer: HttpAnswer) -> str:
-    """The body as it came, under the id by which PayPay's support finds the call."""
-    asked = answer.headers.get("x-request-id", "")
-    return f"X-REQUEST-ID: {asked}\n" * bool(_REQUEST_ID.fullmatch(asked)) + shown(answer.body)
+def make_evidence_text(answer: HttpAnswer) -> str:
+    """Return the body, after the request id with which PayPay's support finds the call."""
+    request_id = answer.headers.get("x-request-id", "")
+    return f"X-REQUEST-ID: {request_id}\n" * bool(_REQUEST_ID_PATTERN.fullmatch(request_id)) + storable_text(
+        answer.body
+    )
 
 
 def read_started(request: PaymentRequest) -> Read[StartedPayment]:
-    """The code that was made, for the payment and the sum that were asked for."""
+    """Return the reader of a created code. The code must be for the requested payment and amount."""
 
-    def read(said: object) -> tuple[StartedPayment, Verdict]:
-        data = _object(said)
-        _same(data.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
-        if _amount(data.get("amount")) != request.amount:
-            raise Unusable("other_amount")
-        started = StartedPayment(
+    def read(value: object) -> tuple[StartedPayment, Verdict]:
+        data = _require_object(value)
+        _require_same(data.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
+        if _parse_amount(data.get("amount")) != request.amount:
+            raise UnusableAnswer("other_amount")
+        started_payment = StartedPayment(
             merchant_payment_id=request.merchant_payment_id,
-            handle=_id(data.get("codeId")),
-            url=_link(data.get("url"), "https://"),
-            deeplink=_link(data.get("deeplink"), "paypay"),
-            expires_at=instant(data.get("expiryDate")),
+            handle=_require_id(data.get("codeId")),
+            url=_parse_link(data.get("url"), "https://"),
+            deeplink=_parse_link(data.get("deeplink"), "paypay"),
+            expires_at=parse_instant(data.get("expiryDate")),
         )
-        return started, ANSWERED
+        return started_payment, ANSWERED_VERDICT
 
     return read
 
 
 def read_nothing(_: object) -> tuple[None, Verdict]:
-    """What was done has nothing more to say."""
-    return None, ANSWERED
+    """Return None and the verdict of a success: the answer to this call has no data."""
+    return None, ANSWERED_VERDICT
 
 
 def read_payment(question: PaymentQuestion) -> Read[PaymentReport]:
-    """A payment; an unpaid code comes without ids. Ids and sum may be missing, but not be others."""
+    """Return the reader of a payment. Ids and amount may be missing (an unpaid code has no ids), but must not differ
+    from those of `question`.
+    """
 
-    def read(said: object) -> tuple[PaymentReport, Verdict]:
-        data = _object(said)
-        row = PAYMENT_STATES.get(_text(data.get("status")))
+    def read(value: object) -> tuple[PaymentReport, Verdict]:
+        data = _require_object(value)
+        row = PAYMENT_STATES.get(_require_text(data.get("status")))
         if row is None:
-            raise Unusable("unlisted_state")
+            raise UnusableAnswer("unlisted_state")
         if data.get("merchantPaymentId") is not None:
-            _same(data["merchantPaymentId"], question.merchant_payment_id, "other_id")
-        payment_id = None if data.get("paymentId") is None else _id(data["paymentId"])
+            _require_same(data["merchantPaymentId"], question.merchant_payment_id, "other_id")
+        payment_id = None if data.get("paymentId") is None else _require_id(data["paymentId"])
         if question.provider_payment_id is not None and payment_id not in (None, question.provider_payment_id):
-            raise Unusable("other_payment")
-        amount = None if data.get("amount") is None else _amount(data["amount"])
+            raise UnusableAnswer("other_payment")
+        amount = None if data.get("amount") is None else _parse_amount(data["amount"])
         report = PaymentReport(
             merchant_payment_id=question.merchant_payment_id,
             provider_payment_id=payment_id,
-            provider_state=_text(data["status"]),
+            provider_state=_require_text(data["status"]),
             state=row.state,
             final=row.final,
             amount=amount,
             total=amount,
-            paid_at=instant(data.get("acceptedAt")),
-            method=_method(data.get("paymentMethods")),
-            refunds=_refunds(data.get("refunds")),
+            paid_at=parse_instant(data.get("acceptedAt")),
+            method=_join_methods(data.get("paymentMethods")),
+            refunds=_read_refund_reports(data.get("refunds")),
         )
-        differs = question.amount is not None and amount not in (None, question.amount)
-        return report, unknown("other_amount") if differs else row.verdict
+        has_other_amount = question.amount is not None and amount not in (None, question.amount)
+        return report, make_unknown_verdict("other_amount") if has_other_amount else row.verdict
 
     return read
 
 
 def read_refund(order: RefundOrder) -> Read[RefundReport]:
-    """A refund; our key, the payment and the sum must come back."""
+    """Return the reader of a refund. The answer must contain our idempotency key, the payment's id and the amount."""
 
-    def read(said: object) -> tuple[RefundReport, Verdict]:
-        data = _object(said)
-        report = _refund(data)
-        _same(report.key, order.key, "other_id")
-        _same(report.provider_payment_id, order.provider_payment_id, "other_payment")
-        standing, _ = REFUND_STATES[report.provider_state]
-        return report, standing if report.amount == order.amount else unknown("other_amount")
+    def read(value: object) -> tuple[RefundReport, Verdict]:
+        data = _require_object(value)
+        report = _read_refund_report(data)
+        _require_same(report.key, order.key, "other_id")
+        _require_same(report.provider_payment_id, order.provider_payment_id, "other_payment")
+        verdict, _ = REFUND_STATES[report.provider_state]
+        return report, verdict if report.amount == order.amount else make_unknown_verdict("other_amount")
 
     return read
 
 
-def _refund(data: Fields) -> RefundReport:
-    word = _text(data.get("status"))
-    if word not in REFUND_STATES:
-        raise Unusable("unlisted_state")
-    key = _id(data.get("merchantRefundId"))
+def _read_refund_report(data: Fields) -> RefundReport:
+    provider_word = _require_text(data.get("status"))
+    if provider_word not in REFUND_STATES:
+        raise UnusableAnswer("unlisted_state")
+    key = _require_id(data.get("merchantRefundId"))
     return RefundReport(
         key=key,
-        provider_refund_id=key,  # PayPay numbers no refunds of its own
-        provider_state=word,
-        state=REFUND_STATES[word][1],
-        amount=_amount(data.get("amount")),
-        provider_payment_id=_id(data.get("paymentId")),
-        accepted_at=instant(data.get("acceptedAt")),
+        provider_refund_id=key,  # PayPay gives refunds no id of its own
+        provider_state=provider_word,
+        state=REFUND_STATES[provider_word][1],
+        amount=_parse_amount(data.get("amount")),
+        provider_payment_id=_require_id(data.get("paymentId")),
+        accepted_at=parse_instant(data.get("acceptedAt")),
     )
 
 
-def _refunds(said: object) -> tuple[RefundReport, ...] | None:
-    """All refunds of a payment; none when none are named, None when any of them can't be read."""
-    if said is None:
+def _read_refund_reports(value: object) -> tuple[RefundReport, ...] | None:
+    """Read all refunds of a payment: empty if there are none, None if any of them can't be read."""
+    if value is None:
         return ()
     try:
-        rows = _object(said).get("data")
+        rows = _require_object(value).get("data")
         if rows is None:
             return ()
-        return tuple(_refund(_object(row)) for row in rows) if isinstance(rows, list) else None
-    except (Unusable, Unreadable):
+        return tuple(_read_refund_report(_require_object(row)) for row in rows) if isinstance(rows, list) else None
+    except (UnusableAnswer, Unreadable):
         return None
 
 
-def _code(envelope: Fields) -> str:
-    code = _object(envelope.get("resultInfo")).get("code")
-    if not isinstance(code, str) or not _CODE.fullmatch(code):
+def _require_code(envelope: Fields) -> str:
+    code = _require_object(envelope.get("resultInfo")).get("code")
+    if not isinstance(code, str) or not _CODE_PATTERN.fullmatch(code):
         raise Unreadable("no code")
     return code
 
 
-def _object(value: object) -> Fields:
+def _require_object(value: object) -> Fields:
     if not isinstance(value, dict):
         raise Unreadable("no object")
     return value
 
 
-def _text(value: object) -> str:
+def _require_text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _id(value: object) -> str:
+def _require_id(value: object) -> str:
     if value is None:
-        raise Unusable("no_id")
-    if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise Unusable("bad_id")
+        raise UnusableAnswer("no_id")
+    if not isinstance(value, str) or not _ID_PATTERN.fullmatch(value):
+        raise UnusableAnswer("bad_id")
     return value
 
 
-def _same(value: object, asked: str, reason: str) -> None:
+def _require_same(value: object, expected: str, reason: str) -> None:
     if value is None:
-        raise Unusable("no_id")
-    if value != asked:
-        raise Unusable(reason)
+        raise UnusableAnswer("no_id")
+    if value != expected:
+        raise UnusableAnswer(reason)
 
 
-def _amount(value: object) -> Money:
-    """Whole yen. 3300.0, "3300" and true are none."""
+def _parse_amount(value: object) -> Money:
+    """Read whole yen. Raises UnusableAnswer for any other value, also for 3300.0, "3300" and true."""
     fields = value if isinstance(value, dict) else {}
-    said = fields.get("amount")
-    if type(said) is not int or said > LARGEST_AMOUNT:
-        raise Unusable("bad_amount")
+    minor = fields.get("amount")
+    if type(minor) is not int or minor > LARGEST_AMOUNT:
+        raise UnusableAnswer("bad_amount")
     if fields.get("currency") != CURRENCY:
-        raise Unusable("other_currency")
+        raise UnusableAnswer("other_currency")
     try:
-        return Money(said, CURRENCY)
-    except NotAnAmount:
-        raise Unusable("bad_amount") from None
+        return Money(minor, CURRENCY)
+    except InvalidAmountText:
+        raise UnusableAnswer("bad_amount") from None
 
 
-def instant(value: object) -> datetime | None:
-    """Seconds since 1970 as an instant; 0 is how PayPay says "not yet"."""
+def parse_instant(value: object) -> datetime | None:
+    """Convert seconds since 1970 to a time (UTC); None for 0, which means "not yet", and for invalid values."""
     if type(value) is not int or not 0 < value <= _LAST_EPOCH:
         return None
     return datetime.fromtimestamp(value, UTC)
 
 
-def _method(methods: object) -> str | None:
-    """How it was paid; several are joined, as one payment may take points first."""
+def _join_methods(methods: object) -> str | None:
+    """Return the payment methods, joined by "+": one payment may use points and another method."""
     rows = methods if isinstance(methods, list) else []
     words = [row.get("type") for row in rows if isinstance(row, dict)]
-    return "+".join(word for word in words if isinstance(word, str) and _CODE.fullmatch(word)) or None
+    return "+".join(method for method in words if isinstance(method, str) and _CODE_PATTERN.fullmatch(method)) or None
 
 
-def _link(value: object, scheme: str) -> str | None:
-    """A link as it may be shown; anything else counts as not said."""
+def _parse_link(value: object, scheme: str) -> str | None:
+    """Return a link that the screens may show; None if the text isn't a safe link with this scheme."""
     fits = isinstance(value, str) and value.startswith(scheme) and len(value) <= 2_048 and value.isprintable()
     return value if fits and isinstance(value, str) else None
 
 
 def is_id(text: str) -> bool:
-    """Whether PayPay takes it for an id: up to 64 of letters, digits, hyphen and underscore."""
-    return bool(_ID.fullmatch(text))
+    """True if PayPay accepts the text as an id: 1 to 64 letters, digits, hyphens and underscores."""
+    return bool(_ID_PATTERN.fullmatch(text))
 
 
-def sum_fits(money: Money) -> bool:
-    """Whether PayPay can move it: 1 to 99,999,999,999 yen."""
+def is_valid_amount(money: Money) -> bool:
+    """True if PayPay can move this amount: 1 to 99,999,999,999 yen."""
     return money.currency == CURRENCY and 1 <= money.minor <= LARGEST_AMOUNT

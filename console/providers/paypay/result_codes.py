@@ -1,27 +1,27 @@
-"""PayPay's result codes and states: (call, HTTP status, code) to class and reason, one row each."""
+"""PayPay's result codes and states: for each call, HTTP status and code, the class and reason of the outcome."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
-from console.domain.outcomes import OutcomeClass
-from console.domain.payment_records import PaymentState, RefundState
-from console.providers.payment_verdicts import (
-    ACCEPTED,
-    ANSWERED,
-    NOT_FOUND,
-    UNLISTED,
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import OutcomeClass
+from console.providers.payment_result_codes import (
+    ACCEPTED_VERDICT,
+    ANSWERED_VERDICT,
+    NOT_FOUND_VERDICT,
+    UNLISTED_VERDICT,
     PaymentRow,
     Verdict,
-    denied,
-    pending,
-    refused,
-    too_fast,
-    unknown,
+    make_denied_verdict,
+    make_pending_verdict,
+    make_rate_limited_verdict,
+    make_refused_verdict,
+    make_unknown_verdict,
 )
 
 
 class Call(StrEnum):
-    """What was asked of PayPay."""
+    """Kind of call to PayPay."""
 
     CREATE_CODE = "create code"
     DELETE_CODE = "delete code"
@@ -31,7 +31,7 @@ class Call(StrEnum):
     REFUND_STATUS = "refund details"
 
 
-READS = frozenset({Call.PAYMENT, Call.REFUND_STATUS})
+READ_CALLS = frozenset({Call.PAYMENT, Call.REFUND_STATUS})
 SUCCESS: Mapping[Call, frozenset[tuple[int, str]]] = {
     Call.CREATE_CODE: frozenset({(201, "SUCCESS"), (200, "SUCCESS")}),
     Call.DELETE_CODE: frozenset({(200, "SUCCESS")}),
@@ -40,89 +40,89 @@ SUCCESS: Mapping[Call, frozenset[tuple[int, str]]] = {
     Call.REFUND: frozenset({(200, "SUCCESS"), (201, "SUCCESS")}),
     Call.REFUND_STATUS: frozenset({(200, "SUCCESS")}),
 }
-"""Answers whose data decide."""
+"""Answers of success: their data decide the outcome."""
 
-# For every call that no row below names. On a read a definite refusal has taught nothing: see `verdict`.
-COMMON: Mapping[tuple[int, str], Verdict] = {
-    (202, "REQUEST_ACCEPTED"): ACCEPTED,
-    (400, "INVALID_REQUEST_PARAMS"): refused("bad_request"),
-    (400, "MISSING_REQUEST_PARAMS"): refused("bad_request"),
-    (400, "INVALID_PARAMS"): refused("bad_request"),
-    (401, "UNAUTHORIZED"): denied("credentials_refused"),
-    (401, "OP_OUT_OF_SCOPE"): denied("out_of_contract"),
-    (404, "OPA_CLIENT_NOT_FOUND"): denied("merchant_refused"),
-    (429, "RATE_LIMIT"): too_fast("rate_limited"),
-    (500, "SERVICE_ERROR"): unknown("provider_error"),
-    (500, "INTERNAL_SERVER_ERROR"): unknown("provider_error"),
-    (500, "TRANSACTION_FAILED"): refused("transaction_failed"),
-    (503, "MAINTENANCE_MODE"): unknown("provider_maintenance"),
+# For every call that has no row in CALL_VERDICTS. A refused read tells nothing about the record: see `_read_verdict`.
+COMMON_VERDICTS: Mapping[tuple[int, str], Verdict] = {
+    (202, "REQUEST_ACCEPTED"): ACCEPTED_VERDICT,
+    (400, "INVALID_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
+    (400, "MISSING_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
+    (400, "INVALID_PARAMS"): make_refused_verdict("bad_request"),
+    (401, "UNAUTHORIZED"): make_denied_verdict("credentials_refused"),
+    (401, "OP_OUT_OF_SCOPE"): make_denied_verdict("out_of_contract"),
+    (404, "OPA_CLIENT_NOT_FOUND"): make_denied_verdict("merchant_refused"),
+    (429, "RATE_LIMIT"): make_rate_limited_verdict("rate_limited"),
+    (500, "SERVICE_ERROR"): make_unknown_verdict("provider_error"),
+    (500, "INTERNAL_SERVER_ERROR"): make_unknown_verdict("provider_error"),
+    (500, "TRANSACTION_FAILED"): make_refused_verdict("transaction_failed"),
+    (503, "MAINTENANCE_MODE"): make_unknown_verdict("provider_maintenance"),
 }
 
-OWN: Mapping[tuple[Call, int, str], Verdict] = {
-    (Call.REFUND, 400, "UNACCEPTABLE_OP"): refused("not_refundable"),
-    (Call.REFUND, 400, "CANCELED_USER"): refused("payer_left"),
-    (Call.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED"): too_fast("similar_refund_running"),
-    (Call.REFUND, 400, "REFUND_LIMIT_EXCEEDED"): refused("refund_count_exceeded"),
-    (Call.REFUND, 400, "REFUND_WINDOW_EXCEED"): refused("refund_window_over"),
-    (Call.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE"): refused("order_no_longer_kept"),
-    (Call.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE"): refused("payer_inactive"),
-    (Call.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED"): refused("repeated_refunds_not_contracted"),
-    (Call.REFUND, 404, "RESOURCE_NOT_FOUND"): refused("no_such_payment"),
-    (Call.REFUND, 404, "NO_SUCH_REFUND_ORDER"): refused("no_such_payment"),
-    (Call.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER"): NOT_FOUND,
-    (Call.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE"): unknown("order_no_longer_kept"),
-    (Call.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND"): NOT_FOUND,
-    (Call.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST"): unknown("bad_question"),
-    (Call.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE"): unknown("order_no_longer_kept"),
-    (Call.CANCEL, 400, "ORDER_NOT_REVERSIBLE"): refused("not_reversible"),
-    (Call.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE"): refused("order_no_longer_kept"),
-    # The code is there already, by an earlier attempt: its details tell how it stands.
-    (Call.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST"): unknown("code_exists"),
-    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT"): refused("out_of_contract"),
-    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE"): refused("bad_request"),
-    (Call.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST"): refused("bad_request"),
-    (Call.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID"): refused("already_paid"),
-    (Call.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND"): refused("no_such_code"),
+CALL_VERDICTS: Mapping[tuple[Call, int, str], Verdict] = {
+    (Call.REFUND, 400, "UNACCEPTABLE_OP"): make_refused_verdict("not_refundable"),
+    (Call.REFUND, 400, "CANCELED_USER"): make_refused_verdict("payer_left"),
+    (Call.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED"): make_rate_limited_verdict("similar_refund_running"),
+    (Call.REFUND, 400, "REFUND_LIMIT_EXCEEDED"): make_refused_verdict("refund_count_exceeded"),
+    (Call.REFUND, 400, "REFUND_WINDOW_EXCEED"): make_refused_verdict("refund_window_over"),
+    (Call.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE"): make_refused_verdict("order_no_longer_kept"),
+    (Call.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE"): make_refused_verdict("payer_inactive"),
+    (Call.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED"): make_refused_verdict("repeated_refunds_not_contracted"),
+    (Call.REFUND, 404, "RESOURCE_NOT_FOUND"): make_refused_verdict("no_such_payment"),
+    (Call.REFUND, 404, "NO_SUCH_REFUND_ORDER"): make_refused_verdict("no_such_payment"),
+    (Call.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER"): NOT_FOUND_VERDICT,
+    (Call.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE"): make_unknown_verdict("order_no_longer_kept"),
+    (Call.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND"): NOT_FOUND_VERDICT,
+    (Call.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST"): make_unknown_verdict("bad_question"),
+    (Call.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE"): make_unknown_verdict("order_no_longer_kept"),
+    (Call.CANCEL, 400, "ORDER_NOT_REVERSIBLE"): make_refused_verdict("not_reversible"),
+    (Call.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE"): make_refused_verdict("order_no_longer_kept"),
+    # An earlier attempt has created the code: its details show the state.
+    (Call.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST"): make_unknown_verdict("code_exists"),
+    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT"): make_refused_verdict("out_of_contract"),
+    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE"): make_refused_verdict("bad_request"),
+    (Call.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST"): make_refused_verdict("bad_request"),
+    (Call.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID"): make_refused_verdict("already_paid"),
+    (Call.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND"): make_refused_verdict("no_such_code"),
 }
 
 
-def verdict(call: Call, status: int, code: str) -> Verdict:
-    """The row of an answer whose code could be read and that is none of SUCCESS; unlisted ones are UNKNOWN."""
-    if own := OWN.get((call, status, code)):
-        return own
-    common = COMMON.get((status, code))
-    if common and call in READS:
-        return _of_a_read(common)
-    if common:
-        return common
+def find_verdict(call: Call, status: int, code: str) -> Verdict:
+    """Return the verdict of an answer that isn't in SUCCESS; UNKNOWN for a code that isn't listed."""
+    if call_verdict := CALL_VERDICTS.get((call, status, code)):
+        return call_verdict
+    common_verdict = COMMON_VERDICTS.get((status, code))
+    if common_verdict and call in READ_CALLS:
+        return _read_verdict(common_verdict)
+    if common_verdict:
+        return common_verdict
     if call is Call.PAYMENT and status == 404:
-        return NOT_FOUND
-    return unknown(f"http_{status}") if status >= 500 else UNLISTED
+        return NOT_FOUND_VERDICT
+    return make_unknown_verdict(f"http_{status}") if status >= 500 else UNLISTED_VERDICT
 
 
-def _of_a_read(common: Verdict) -> Verdict:
-    """A question that was refused, or taken for something else, says nothing about the thing asked for."""
-    if common.kind is OutcomeClass.FAILED_DEFINITE:
-        return unknown("bad_question" if common.reason == "bad_request" else "provider_error")
-    return UNLISTED if common is ACCEPTED else common
+def _read_verdict(common_verdict: Verdict) -> Verdict:
+    """Convert a verdict of COMMON for a read: a refused read tells nothing about the record."""
+    if common_verdict.kind is OutcomeClass.FAILED_DEFINITE:
+        return make_unknown_verdict("bad_question" if common_verdict.reason == "bad_request" else "provider_error")
+    return UNLISTED_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict
 
 
-_PAYER_PAYS = pending("not_paid_yet")
+_NOT_PAID_YET = make_pending_verdict("not_paid_yet")
 
 PAYMENT_STATES: Mapping[str, PaymentRow] = {
-    "CREATED": PaymentRow(_PAYER_PAYS, PaymentState.USER_PAYMENT, final=False),
-    "AUTHORIZED": PaymentRow(_PAYER_PAYS, PaymentState.USER_PAYMENT, final=False),
-    "REAUTHORIZING": PaymentRow(_PAYER_PAYS, PaymentState.USER_PAYMENT, final=False),
-    "COMPLETED": PaymentRow(ANSWERED, PaymentState.PAYMENT_SUCCESS, final=True),
-    "REFUNDED": PaymentRow(ANSWERED, PaymentState.PAYMENT_SUCCESS, final=True),
-    "FAILED": PaymentRow(refused("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
-    "CANCELED": PaymentRow(refused("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
-    "EXPIRED": PaymentRow(refused("payment_expired"), PaymentState.EXPIRED, final=True),
+    "CREATED": PaymentRow(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
+    "AUTHORIZED": PaymentRow(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
+    "REAUTHORIZING": PaymentRow(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
+    "COMPLETED": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "REFUNDED": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "FAILED": PaymentRow(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
+    "CANCELED": PaymentRow(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
+    "EXPIRED": PaymentRow(make_refused_verdict("payment_expired"), PaymentState.EXPIRED, final=True),
 }
 
-# REFUND_FAILED is passing: PayPay tries again by itself until the refund is through.
+# REFUND_FAILED isn't final: PayPay repeats the refund until it succeeds.
 REFUND_STATES: Mapping[str, tuple[Verdict, RefundState]] = {
-    "CREATED": (ACCEPTED, RefundState.SUBMITTED),
-    "REFUND_FAILED": (ACCEPTED, RefundState.SUBMITTED),
-    "REFUNDED": (ANSWERED, RefundState.COMPLETED),
+    "CREATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
+    "REFUND_FAILED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
+    "REFUNDED": (ANSWERED_VERDICT, RefundState.COMPLETED),
 }

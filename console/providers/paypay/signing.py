@@ -1,43 +1,45 @@
-"""PayPay's request signature: HMAC-SHA256 over path, method, nonce, time, content type and a hash of the body."""
+"""PayPay's request signature: HMAC-SHA256 over path, method, nonce, time, content type and the hash of the body."""
 
 import base64
 import hashlib
 import hmac
 from dataclasses import dataclass, field
 
-NOTHING = "empty"
+EMPTY_MARK = "empty"
 
 
 @dataclass(frozen=True, slots=True)
 class PayPayKey:
-    """Whom the signature speaks for; neither part shows in a repr."""
+    """Key pair for the signature; both parts are hidden in `repr`."""
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)
 
 
-def authorization(
+def make_authorization(
     key: PayPayKey, method: str, path: str, *, nonce: str, epoch: int, content_type: str | None, body: bytes | None
 ) -> str:
-    """The value of the header `Authorization`. `path` as sent, without query; `epoch` in seconds."""
-    kind = content_type if body and content_type else NOTHING
-    hashed = body_hash(kind, body)
-    mac = _mac(key.secret, string_to_sign(method, path, nonce, epoch, kind, hashed))
+    """Return the value of the header `Authorization`. `path` is the path as sent, without the query; `epoch` is the
+    time in seconds since 1970 (UTC).
+    """
+    kind = content_type if body and content_type else EMPTY_MARK
+    hashed = compute_body_hash(kind, body)
+    mac = _compute_hmac(key.secret, make_string_to_sign(method, path, nonce, epoch, kind, hashed))
     return f"hmac OPA-Auth:{key.api_key}:{mac}:{nonce}:{epoch}:{hashed}"
 
 
-def body_hash(content_type: str, body: bytes | None) -> str:
-    """Base64 of MD5 over content type and body; the word `empty` for no body."""
+def compute_body_hash(content_type: str, body: bytes | None) -> str:
+    """Return Base64 of the MD5 of content type and body; the word `empty` if there is no body."""
     if not body:
-        return NOTHING
+        return EMPTY_MARK
     digest = hashlib.md5(content_type.encode() + body, usedforsecurity=False)
     return base64.b64encode(digest.digest()).decode()
 
 
-def string_to_sign(method: str, path: str, nonce: str, epoch: int, content_type: str, hashed: str) -> str:
-    """What the signature is made over."""
+def make_string_to_sign(method: str, path: str, nonce: str, epoch: int, content_type: str, hashed: str) -> str:
+    """Return the text that is signed: one part per line."""
     return "\n".join((path, method, nonce, str(epoch), content_type, hashed))
 
 
-def _mac(secret: str, text: str) -> str:
+def _compute_hmac(secret: str, text: str) -> str:
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()

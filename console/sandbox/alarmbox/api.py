@@ -1,4 +1,6 @@
-"""AlarmBox as its customers describe it: OAuth 2.0, buying a credit check, its detail, its PDF, a list."""
+"""The HTTP API of the simulated AlarmBox, as AlarmBox describes it to its customers: OAuth 2.0, purchase, detail, PDF
+and list of credit checks.
+"""
 
 import base64
 import re
@@ -8,26 +10,32 @@ from datetime import date
 from html import escape
 from itertools import count
 from threading import Lock
+from typing import Protocol
 from urllib.parse import urlencode
 
-from console.sandbox import content, pdf
-from console.sandbox.calls import Call, Route, route
-from console.sandbox.clock import a_year_after
-from console.sandbox.credentials import OUT_OF_BAND
-from console.sandbox.tokens import Pair, refusal
-from console.sandbox.wire import JsonObject, Refused, Reply, Request, error_reply, json_reply
-from console.sandbox.world import World
+from console.sandbox.alarmbox import companies as content
+from console.sandbox.alarmbox import pdf
+from console.sandbox.alarmbox.ledger import Ledger
+from console.sandbox.alarmbox.oauth import TokenIssuer, TokenPair, oauth_refusal
+from console.sandbox.environment.clock import SandboxClock, a_year_after
+from console.sandbox.environment.credentials import OUT_OF_BAND_REDIRECT_URI
+from console.sandbox.environment.settings import SandboxSettings
+from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
+from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused, error_reply, json_reply
+from console.sandbox.rules.holds import HeldCalls
 
-NAME = "alarmbox"
-FIRST_ID = 100_001
-DEALS = (1, 2, 9)
-REASONS = (1, 2, 3, 4, 9)
-COMMENT_LIMIT = 500
+PROVIDER_NAME = "alarmbox"
+FIRST_CHECK_ID = 100_001
+DEAL_CODES = (1, 2, 9)
+REASON_CODES = (1, 2, 3, 4, 9)
+MAX_COMMENT_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One credit check that exists, bought here or told to the sandbox beforehand."""
+class StoredCheck:
+    """One existing credit check, purchased here or registered through the control API. `revision` numbers the
+    versions of its PDF.
+    """
 
     id: int
     number: str
@@ -38,141 +46,164 @@ class Check:
     revision: int = 1
 
 
-class AlarmBox:
-    """The provider's routes and what it has sold; safe to use from any thread."""
+class AlarmBoxState(Protocol):
+    """The part of `SandboxState` that AlarmBox reads and changes."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    clock: SandboxClock
+    settings: SandboxSettings
+    ledger: Ledger
+    tokens: TokenIssuer
+    holds: HeldCalls
+
+
+class AlarmBox:
+    """AlarmBox's routes and its credit checks. Several threads may use it at the same time."""
+
+    def __init__(self, state: AlarmBoxState) -> None:
+        self._state = state
         self._lock = Lock()
         self.reset()
 
     def reset(self) -> None:
+        """Delete all credit checks and begin again with the first id."""
         with self._lock:
-            self._ids = count(FIRST_ID)
-            self._checks: dict[int, Check] = {}
+            self._check_ids = count(FIRST_CHECK_ID)
+            self._checks: dict[int, StoredCheck] = {}
 
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[ProviderRoute, ...]:
         return (
-            route("GET", "/oauth/authorize", self._authorize),
-            route("POST", "/oauth/token", self._token),
-            route("POST", "/ps/v1/credit_checks", self._purchase),
-            route("GET", "/ps/v1/credit_checks", self._list),
-            route("GET", r"/ps/v1/credit_checks/([0-9]{1,18})", self._detail),
+            make_route("GET", "/oauth/authorize", self._authorize_call),
+            make_route("POST", "/oauth/token", self._token_call),
+            make_route("POST", "/ps/v1/credit_checks", self._purchase_call),
+            make_route("GET", "/ps/v1/credit_checks", self._list_call),
+            make_route("GET", r"/ps/v1/credit_checks/([0-9]{1,18})", self._detail_call),
         )
 
-    # What exists
+    # -- credit checks
 
-    def know(self, given: JsonObject) -> Check:
-        """Let a credit check exist that was not bought here; no charge. Raises `ValueError`, `KeyError`."""
-        number = str(given["corporation_number"])
-        purchased = date.fromisoformat(given.get("purchase_date") or self._world.clock.today().isoformat())
-        expires = date.fromisoformat(given.get("expiration_date") or a_year_after(purchased).isoformat())
-        name = given.get("corporation_name") or content.company_name(number)
-        result = given.get("result", content.verdict(number))
+    def register_check(self, fields: JsonObject) -> StoredCheck:
+        """Register a credit check as if it had been purchased elsewhere: the ledger gets no charge.
+
+        Raises `ValueError` or `KeyError` for invalid fields.
+        """
+        number = str(fields["corporation_number"])
+        purchased = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())
+        expires = date.fromisoformat(fields.get("expiration_date") or a_year_after(purchased).isoformat())
+        name = fields.get("corporation_name") or content.company_name(number)
+        result = fields.get("result", content.credit_verdict(number))
         with self._lock:
-            check_id = int(given.get("credit_check_id") or self._free_id())
-            check = Check(check_id, number, purchased, expires, name, result, int(given.get("revision", 1)))
+            check_id = int(fields.get("credit_check_id") or self._next_free_id())
+            check = StoredCheck(check_id, number, purchased, expires, name, result, int(fields.get("revision", 1)))
             self._checks[check_id] = check
         return check
 
-    def _sell(self, number: str) -> Check:
-        today = self._world.clock.today()
+    def _purchase_check(self, number: str) -> StoredCheck:
+        today = self._state.clock.today()
         with self._lock:
-            check_id = self._free_id()
-            check = Check(check_id, number, today, a_year_after(today), content.company_name(number),
-                          content.verdict(number))  # fmt: skip
+            check_id = self._next_free_id()
+            check = StoredCheck(
+                check_id,
+                number,
+                today,
+                a_year_after(today),
+                content.company_name(number),
+                content.credit_verdict(number),
+            )
             self._checks[check_id] = check
-        self._world.ledger.charge(check_id, NAME, number, self._world.clock.now())
-        self._world.holds.ring()
+        self._state.ledger.add_charge(check_id, PROVIDER_NAME, number, self._state.clock.now())
+        self._state.holds.notify_waiters()
         return check
 
-    def _free_id(self) -> int:
-        return next(number for number in self._ids if number not in self._checks)
+    def _next_free_id(self) -> int:
+        return next(number for number in self._check_ids if number not in self._checks)
 
-    def of_number(self, number: str) -> list[Check]:
-        """Newest first."""
+    def checks_of_number(self, number: str) -> list[StoredCheck]:
+        """Return the credit checks of a corporation number, newest first."""
         with self._lock:
-            found = [check for check in self._checks.values() if check.number == number]
-        return sorted(found, key=lambda check: (check.purchased, check.id), reverse=True)
+            matching_checks = [check for check in self._checks.values() if check.number == number]
+        return sorted(matching_checks, key=lambda check: (check.purchased, check.id), reverse=True)
 
-    # Calls
+    # -- calls
 
-    def _authorize(self, request: Request, _: re.Match[str]) -> Call | Reply:
-        asked = request.query
-        if asked.get("response_type") != "code":
-            raise refusal(400, "unsupported_response_type")
-        back = asked.get("redirect_uri", OUT_OF_BAND)
+    def _authorize_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        query = request.query
+        if query.get("response_type") != "code":
+            raise oauth_refusal(400, "unsupported_response_type")
+        redirect_uri = query.get("redirect_uri", OUT_OF_BAND_REDIRECT_URI)
 
-        def act() -> Reply:
-            code = self._world.tokens.authorize(asked.get("client_id", ""), back, asked.get("scope", ""))
-            return _code_answer(request, back, code)
+        def act() -> HttpReply:
+            code = self._state.tokens.issue_code(query.get("client_id", ""), redirect_uri, query.get("scope", ""))
+            return _authorization_code_reply(request, redirect_uri, code)
 
-        return Call(NAME, "authorize", act)
+        return ProviderCall(PROVIDER_NAME, "authorize", act)
 
-    def _token(self, request: Request, _: re.Match[str]) -> Call | Reply:
+    def _token_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         if request.media_type() != "application/x-www-form-urlencoded":
-            raise refusal(400, "invalid_request")
-        form = request.form()
+            raise oauth_refusal(400, "invalid_request")
+        form = request.read_form()
 
-        def act() -> Reply:
-            pair = self._world.tokens.exchange(form)
-            return replace(json_reply(self._world.tokens.answer(pair)), headers=(("Cache-Control", "no-store"),))
-
-        return Call(NAME, "token", act)
-
-    def _purchase(self, request: Request, _: re.Match[str]) -> Call | Reply:
-        pair = self._authorized(request)
-        if "credit_check:create" not in pair.scope.split():
-            raise Refused(error_reply(403, "the scope credit_check:create is missing"))
-        number = _wanted_number(request)
-
-        def act() -> Reply:
-            check = self._sell(number)
-            return json_reply(
-                {"credit_check": purchase_answer(check)}, self._world.settings.purchase_status, check.id
+        def act() -> HttpReply:
+            pair = self._state.tokens.issue_pair(form)
+            return replace(
+                json_reply(self._state.tokens.token_answer(pair)), headers=(("Cache-Control", "no-store"),)
             )
 
-        return Call(NAME, "purchase", act, number, access=pair.access)
+        return ProviderCall(PROVIDER_NAME, "token", act)
 
-    def _detail(self, request: Request, match: re.Match[str]) -> Call | Reply:
-        pair = self._authorized(request)
+    def _purchase_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        pair = self._token_pair_of(request)
+        if "credit_check:create" not in pair.scope.split():
+            raise RequestRefused(error_reply(403, "the scope credit_check:create is missing"))
+        number = _requested_number(request)
+
+        def act() -> HttpReply:
+            check = self._purchase_check(number)
+            return json_reply({"credit_check": check_fields(check)}, self._state.settings.purchase_status, check.id)
+
+        return ProviderCall(PROVIDER_NAME, "purchase", act, number, access_token=pair.access_token)
+
+    def _detail_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+        pair = self._token_pair_of(request)
         with_pdf = request.query.get("with_pdf") == "true"
         check = self._checks.get(int(match[1]))
         number = check.number if check else None
-        act = self._detail_of(check, with_pdf) if check else _missing
-        return Call(NAME, "pdf" if with_pdf else "detail", act, number, int(match[1]), pair.access)
+        act = self._detail_answer(check, with_pdf) if check else _not_found_reply
+        return ProviderCall(
+            PROVIDER_NAME, "pdf" if with_pdf else "detail", act, number, int(match[1]), pair.access_token
+        )
 
-    def _detail_of(self, check: Check, with_pdf: bool) -> Callable[[], Reply]:
-        def act() -> Reply:
-            expired = self._world.clock.today() > check.expires
-            if expired and self._world.settings.expired_is_forbidden:
+    def _detail_answer(self, check: StoredCheck, with_pdf: bool) -> Callable[[], HttpReply]:
+        def act() -> HttpReply:
+            is_expired = self._state.clock.today() > check.expires
+            if is_expired and self._state.settings.expired_is_forbidden:
                 return error_reply(403, "閲覧期限が切れています")
-            answer = purchase_answer(check) | {
-                "expired": expired,
-                "infos": content.infos(check.number, check.purchased),
+            answer = check_fields(check) | {
+                "expired": is_expired,
+                "infos": content.news_items(check.number, check.purchased),
             }
             if with_pdf:
-                answer["pdf_file_data"] = base64.b64encode(_file(check)).decode("ascii")
+                answer["pdf_file_data"] = base64.b64encode(_pdf_content(check)).decode("ascii")
             return json_reply({"credit_check": answer})
 
         return act
 
-    def _list(self, request: Request, _: re.Match[str]) -> Call | Reply:
-        pair = self._authorized(request)
-        if not self._world.settings.list_call:
-            raise Refused(error_reply(404, "no such address"))
+    def _list_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        pair = self._token_pair_of(request)
+        if not self._state.settings.list_call:
+            raise RequestRefused(error_reply(404, "no such address"))
         number = request.query.get("corporation_number", "")
 
-        def act() -> Reply:
-            return json_reply({"credit_checks": [purchase_answer(check) for check in self.of_number(number)]})
+        def act() -> HttpReply:
+            return json_reply({"credit_checks": [check_fields(check) for check in self.checks_of_number(number)]})
 
-        return Call(NAME, "list", act, number, access=pair.access)
+        return ProviderCall(PROVIDER_NAME, "list", act, number, access_token=pair.access_token)
 
-    def _authorized(self, request: Request) -> Pair:
-        return self._world.tokens.check(request.headers.get("authorization", ""))
+    def _token_pair_of(self, request: HttpRequest) -> TokenPair:
+        return self._state.tokens.require_valid_token(request.headers.get("authorization", ""))
 
 
-def purchase_answer(check: Check) -> JsonObject:
+def check_fields(check: StoredCheck) -> JsonObject:
+    """Return the fields of a credit check in the answer to a purchase."""
     return {
         "credit_check_id": check.id,
         "purchase_date": check.purchased.isoformat(),
@@ -183,41 +214,48 @@ def purchase_answer(check: Check) -> JsonObject:
     }
 
 
-def _file(check: Check) -> bytes:
-    return pdf.report(check.number, check.id, check.revision, check.purchased.isoformat(), str(check.result))
+def _pdf_content(check: StoredCheck) -> bytes:
+    return pdf.report_pdf(check.number, check.id, check.revision, check.purchased.isoformat(), str(check.result))
 
 
-def _missing() -> Reply:
+def _not_found_reply() -> HttpReply:
     return error_reply(404, "no such credit check")
 
 
-def _wanted_number(request: Request) -> str:
-    """The corporation number of a purchase. Raises `Refused` for what AlarmBox would call invalid."""
+def _requested_number(request: HttpRequest) -> str:
+    """Return the corporation number of a purchase request.
+
+    Raises `Refused` for a request that AlarmBox calls invalid.
+    """
     if request.media_type() != "application/json":
-        raise Refused(error_reply(400, "Content-Type must be application/json"))
-    wanted = request.json()
-    number = wanted.get("corporation_number")
-    reasons = wanted.get("purchase_reasons", [])
-    comment = wanted.get("purchase_reason_comment", "")
+        raise RequestRefused(error_reply(400, "Content-Type must be application/json"))
+    body = request.read_json()
+    number = body.get("corporation_number")
+    reasons = body.get("purchase_reasons", [])
+    comment = body.get("purchase_reason_comment", "")
     if not isinstance(number, str) or not re.fullmatch("[0-9]{13}", number):
-        raise Refused(error_reply(422, "corporation_number must be 13 digits"))
+        raise RequestRefused(error_reply(422, "corporation_number must be 13 digits"))
     if (
-        wanted.get("deal", 1) not in DEALS
+        body.get("deal", 1) not in DEAL_CODES
         or not isinstance(reasons, list)
-        or not all(reason in REASONS for reason in reasons)
+        or not all(reason in REASON_CODES for reason in reasons)
     ):
-        raise Refused(error_reply(422, "deal or purchase_reasons is not in the table"))
-    if not isinstance(comment, str) or len(comment) > COMMENT_LIMIT:
-        raise Refused(error_reply(422, "purchase_reason_comment has at most 500 characters"))
+        raise RequestRefused(error_reply(422, "deal or purchase_reasons is not in the table"))
+    if not isinstance(comment, str) or len(comment) > MAX_COMMENT_LENGTH:
+        raise RequestRefused(error_reply(422, "purchase_reason_comment has at most 500 characters"))
     return number
 
 
-def _code_answer(request: Request, back: str, code: str) -> Reply:
-    """Out of band the code is shown (as JSON where that is asked for); otherwise it travels in a redirect."""
-    if back != OUT_OF_BAND:
+def _authorization_code_reply(request: HttpRequest, redirect_uri: str, code: str) -> HttpReply:
+    """Return the authorization code: in a page (as JSON if requested) for the redirect URI
+    `OUT_OF_BAND_REDIRECT_URI`, otherwise in a redirect to `redirect_uri`.
+    """
+    if redirect_uri != OUT_OF_BAND_REDIRECT_URI:
         answer = {"code": code} | ({"state": request.query["state"]} if "state" in request.query else {})
-        return Reply(302, headers=(("Location", f"{back}{'&' if '?' in back else '?'}{urlencode(answer)}"),))
+        return HttpReply(
+            302, headers=(("Location", f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(answer)}"),)
+        )
     if "json" in request.headers.get("accept", ""):
         return json_reply({"code": code})
     page = f"<!doctype html><title>AlarmBox (sandbox)</title><code id=authorization_code>{escape(code)}</code>"
-    return Reply(200, page.encode(), "text/html; charset=utf-8")
+    return HttpReply(200, page.encode(), "text/html; charset=utf-8")

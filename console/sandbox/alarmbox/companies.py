@@ -1,15 +1,15 @@
-"""What the simulated AlarmBox knows about a company: invented, and the same at every start.
+"""Companies of the simulated AlarmBox. They are invented, and the same at every start.
 
-Every name begins with a word that says "made up" (架空, 見本, …), so that nobody takes it for a real firm.
+Each name begins with a word that means "invented" (架空, 見本, …), so that nobody takes it for a real company.
 """
 
 import hashlib
 from datetime import date, timedelta
 
-from console.sandbox.wire import JsonObject
+from console.sandbox.http.messages import JsonObject
 
-MADE_UP = ("架空", "見本", "仮想", "例示", "空想", "模擬", "練習用", "おためし")
-MIDDLE = (
+INVENTED_WORDS = ("架空", "見本", "仮想", "例示", "空想", "模擬", "練習用", "おためし")
+MIDDLE_WORDS = (
     "あおば",
     "みなと",
     "さくら",
@@ -23,9 +23,9 @@ MIDDLE = (
     "つばめ",
     "月見",
 )
-TRADE = ("商事", "精機", "建設", "食品", "運輸", "電子", "化成", "印刷", "農園", "設計", "物産", "システム")
-FORM = (("", "株式会社"), ("株式会社", ""), ("", "合同会社"), ("有限会社", ""))
-EVENTS = (
+TRADE_WORDS = ("商事", "精機", "建設", "食品", "運輸", "電子", "化成", "印刷", "農園", "設計", "物産", "システム")
+LEGAL_FORMS = (("", "株式会社"), ("株式会社", ""), ("", "合同会社"), ("有限会社", ""))
+NEWS_EVENTS = (
     ("登記変更", "本店移転", "登記情報"),
     ("登記変更", "代表取締役の変更", "登記情報"),
     ("支払", "支払の遅れについての情報", "取引先情報"),
@@ -33,37 +33,41 @@ EVENTS = (
     ("採用", "求人の停止", "求人情報"),
     ("官報", "決算公告", "官報"),
 )
-TEST_ACCOUNT_RESULTS = {"0000000000001": "ok", "0000000000002": "hold", "0000000000003": "ng"}
+VERDICT_BY_TEST_NUMBER = {"0000000000001": "ok", "0000000000002": "hold", "0000000000003": "ng"}
 
 
 def company_name(number: str) -> str:
-    """An invented name, always the same one for a corporation number."""
-    seed = _seed("name", number)
-    before, after = FORM[seed[3] % len(FORM)]
-    parts = (MADE_UP[seed[0] % len(MADE_UP)], MIDDLE[seed[1] % len(MIDDLE)], TRADE[seed[2] % len(TRADE)])
-    return before + "".join(parts) + after
+    """Return the invented company name for a corporation number; it is always the same."""
+    seed = _random_bytes("name", number)
+    prefix, suffix = LEGAL_FORMS[seed[3] % len(LEGAL_FORMS)]
+    parts = (
+        INVENTED_WORDS[seed[0] % len(INVENTED_WORDS)],
+        MIDDLE_WORDS[seed[1] % len(MIDDLE_WORDS)],
+        TRADE_WORDS[seed[2] % len(TRADE_WORDS)],
+    )
+    return prefix + "".join(parts) + suffix
 
 
-def verdict(number: str) -> str:
-    """ok (7 of 10), hold (2 of 10) or ng; the dummy numbers of a test account have fixed ones."""
-    draw = _seed("result", number)[0] % 10
-    return TEST_ACCOUNT_RESULTS.get(number) or ("ok" if draw < 7 else "hold" if draw < 9 else "ng")
+def credit_verdict(number: str) -> str:
+    """Return ok (7 of 10), hold (2 of 10) or ng; the numbers of AlarmBox's test companies have fixed results."""
+    random_byte = _random_bytes("result", number)[0] % 10
+    return VERDICT_BY_TEST_NUMBER.get(number) or ("ok" if random_byte < 7 else "hold" if random_byte < 9 else "ng")
 
 
-def infos(number: str, until: date) -> list[JsonObject]:
-    """Up to three things that were heard about the company in the year before `until`, newest first."""
-    seed = _seed("infos", number)
-    days = sorted(until - timedelta(days=1 + seed[n] + seed[n + 3] % 100) for n in range(seed[9] % 4))
-    return [_info(day, seed[10 + n]) for n, day in enumerate(reversed(days))]
+def news_items(number: str, last_day: date) -> list[JsonObject]:
+    """Return up to three news items about the company from the year before `last_day`, newest first."""
+    seed = _random_bytes("infos", number)
+    days = sorted(last_day - timedelta(days=1 + seed[n] + seed[n + 3] % 100) for n in range(seed[9] % 4))
+    return [_news_item(day, seed[10 + n]) for n, day in enumerate(reversed(days))]
 
 
-def _info(day: date, draw: int) -> JsonObject:
-    name, description, source = EVENTS[draw % len(EVENTS)]
+def _news_item(day: date, random_byte: int) -> JsonObject:
+    name, description, source = NEWS_EVENTS[random_byte % len(NEWS_EVENTS)]
     return {
         "received_date": day.isoformat(),
         "tags": [{"name": name, "description": description, "source": source}],
     }
 
 
-def _seed(kind: str, number: str) -> bytes:
+def _random_bytes(kind: str, number: str) -> bytes:
     return hashlib.sha256(f"{kind}:{number}".encode()).digest()

@@ -1,17 +1,19 @@
-"""The truth: every charge that the simulated providers accepted. Two requests are two charges."""
+"""The ledger of the credit checks that the simulated AlarmBox has sold. Two accepted requests are two charges."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from threading import Lock
 
-from console.sandbox.clock import instant_text
-from console.sandbox.wire import JsonObject
+from console.sandbox.environment.clock import instant_text
+from console.sandbox.http.messages import JsonObject
 
 
 @dataclass(slots=True)
 class Charge:
-    """One accepted purchase. `delivered`: its true answer was written to the caller in full."""
+    """One accepted purchase. `delivered` is True if its correct answer was written to the caller completely; `fault`
+    is the fault that the call had, None for no fault.
+    """
 
     id: int
     provider: str
@@ -22,25 +24,27 @@ class Charge:
 
 
 class Ledger:
-    """Counts charges and never merges them; safe to use from any thread."""
+    """Records charges and never merges them. Several threads may use it at the same time."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._charges: dict[int, Charge] = {}
         self._counts: Counter[str] = Counter()
 
-    def charge(self, charge_id: int, provider: str, number: str, at: datetime) -> None:
+    def add_charge(self, charge_id: int, provider: str, number: str, at: datetime) -> None:
+        """Record a charge for a corporation number."""
         with self._lock:
             self._charges[charge_id] = Charge(charge_id, provider, number, instant_text(at))
             self._counts[number] += 1
 
-    def delivered(self, charge_id: int) -> None:
+    def mark_delivered(self, charge_id: int) -> None:
+        """Record that the correct answer about a charge was written to the caller completely."""
         with self._lock:
             if charge_id in self._charges:
                 self._charges[charge_id].delivered = True
 
-    def happened_under(self, charge_id: int, fault: str) -> None:
-        """Name the fault that accompanied a charge."""
+    def record_fault(self, charge_id: int, fault: str) -> None:
+        """Record the fault of the call that made a charge."""
         with self._lock:
             if charge_id in self._charges:
                 self._charges[charge_id].fault = fault
@@ -51,27 +55,27 @@ class Ledger:
             self._counts.clear()
 
     @property
-    def total(self) -> int:
+    def charge_count(self) -> int:
         return len(self._charges)
 
-    def count(self, number: str) -> int:
-        """Charges of one corporation number."""
+    def count_of_number(self, number: str) -> int:
+        """Return the number of charges of one corporation number."""
         with self._lock:
             return self._counts[number]
 
-    def by_number(self) -> dict[str, int]:
+    def count_by_number(self) -> dict[str, int]:
         with self._lock:
             return dict(self._counts)
 
-    def charges(self, number: str | None = None) -> list[Charge]:
-        """In the order in which they were made."""
+    def charges_of_number(self, number: str | None = None) -> list[Charge]:
+        """Return the charges in the sequence in which they were made, of all corporation numbers or one."""
         with self._lock:
             return [charge for charge in self._charges.values() if number in (None, charge.number)]
 
     def as_json(self, number: str | None = None) -> JsonObject:
-        charges = self.charges(number)
+        charges = self.charges_of_number(number)
         return {
             "total": len(charges),
-            "by_number": {number: self.count(number)} if number else self.by_number(),
+            "by_number": {number: self.count_of_number(number)} if number else self.count_by_number(),
             "entries": [asdict(charge) for charge in charges],
         }

@@ -1,7 +1,7 @@
-"""AlarmBox's token office: OAuth 2.0 with refresh tokens that rotate, as Doorkeeper keeps them.
+"""The OAuth 2.0 token endpoint of AlarmBox, with rotating refresh tokens as in the library Doorkeeper.
 
-A refresh hands out a new pair and leaves the old one alive; the old pair, access token included, dies with
-the first use of the new one. So a lost answer can be asked for again, until the new pair is put to use.
+A refresh issues a new pair and leaves the old one valid; the first use of the new pair revokes the old one, also its
+access token. So a client that has lost an answer can refresh again until the new pair is used.
 """
 
 import secrets
@@ -9,182 +9,213 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import RLock
 
-from console.sandbox.clock import SandboxClock
-from console.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SCOPE
-from console.sandbox.settings import Settings
-from console.sandbox.wire import JsonObject, Refused, json_reply
+from console.sandbox.environment.clock import SandboxClock
+from console.sandbox.environment.credentials import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SCOPE
+from console.sandbox.environment.settings import SandboxSettings
+from console.sandbox.http.messages import JsonObject, RequestRefused, json_reply
 
 CODE_LIFETIME = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
-class Pair:
-    """An access token with its refresh token; the first refresh token of a client has no access token yet."""
+class TokenPair:
+    """An access token with its refresh token; `access_token` is None for the first refresh token of a client.
+    `previous_pair` is the pair that the first use of this one revokes.
+    """
 
     client_id: str
     scope: str
-    access: str | None
-    refresh: str
+    access_token: str | None
+    refresh_token: str
     ends_at: datetime
-    previous: "Pair | None" = None
-    revoked: bool = False
+    previous_pair: "TokenPair | None" = None
+    is_revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class AuthorizationCode:
+    """An authorization code: valid once, for this client and redirect URI, until `ends_at`."""
+
     client_id: str
     redirect_uri: str
     scope: str
     ends_at: datetime
 
 
-class TokenOffice:
-    """Hands out, checks and revokes tokens; safe to use from any thread."""
+class TokenIssuer:
+    """Issues, checks and revokes tokens. Several threads may use it at the same time."""
 
-    def __init__(self, clock: SandboxClock, settings: Settings) -> None:
+    def __init__(self, clock: SandboxClock, settings: SandboxSettings) -> None:
         self._clock = clock
         self._settings = settings
         self._lock = RLock()
         self.reset()
 
     def reset(self) -> None:
-        """Back to the default client and its first refresh token; everything handed out is forgotten."""
+        """Restore the default client and its first refresh token; delete all issued tokens."""
         with self._lock:
-            self.clients: dict[str, str] = {}
-            self._by_access: dict[str, Pair] = {}
-            self._by_refresh: dict[str, Pair] = {}
-            self._codes: dict[str, Code] = {}
-        self.accept(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
+            self.secret_by_client_id: dict[str, str] = {}
+            self._pair_by_access_token: dict[str, TokenPair] = {}
+            self._pair_by_refresh_token: dict[str, TokenPair] = {}
+            self._codes: dict[str, AuthorizationCode] = {}
+        self.register_client(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
 
-    def accept(
+    def register_client(
         self, client_id: str, client_secret: str, refresh_token: str | None = None, scope: str = SCOPE
     ) -> None:
-        """Know a client, and a first refresh token of it."""
+        """Register a client and, unless None, its first refresh token."""
         with self._lock:
-            self.clients[client_id] = client_secret
+            self.secret_by_client_id[client_id] = client_secret
             if refresh_token:
-                self._keep(Pair(client_id, scope, None, refresh_token, self._clock.now()))
+                self._store_pair(TokenPair(client_id, scope, None, refresh_token, self._clock.now()))
 
-    def authorize(self, client_id: str, redirect_uri: str, scope: str) -> str:
-        """A code, good once within ten minutes."""
+    def issue_code(self, client_id: str, redirect_uri: str, scope: str) -> str:
+        """Return a code that is valid once within ten minutes.
+
+        Raises `Refused`, 401, for an unknown client.
+        """
         with self._lock:
-            if client_id not in self.clients:
-                raise refusal(401, "invalid_client")
+            if client_id not in self.secret_by_client_id:
+                raise oauth_refusal(401, "invalid_client")
             code = "code-" + secrets.token_hex(12)
-            self._codes[code] = Code(client_id, redirect_uri, scope or SCOPE, self._clock.now() + CODE_LIFETIME)
+            self._codes[code] = AuthorizationCode(
+                client_id, redirect_uri, scope or SCOPE, self._clock.now() + CODE_LIFETIME
+            )
             return code
 
-    def exchange(self, form: dict[str, str]) -> Pair:
-        """A new pair for a code or for a refresh token. Raises `Refused` with OAuth's words."""
+    def issue_pair(self, form: dict[str, str]) -> TokenPair:
+        """Return a new pair in exchange for a code or a refresh token.
+
+        Raises `Refused` with an OAuth error.
+        """
         with self._lock:
             self._check_client(form)
             match form.get("grant_type"):
                 case "authorization_code":
-                    return self._from_code(form)
+                    return self._pair_from_code(form)
                 case "refresh_token":
-                    return self._from_refresh(form)
+                    return self._pair_from_refresh_token(form)
                 case _:
-                    raise refusal(400, "unsupported_grant_type")
+                    raise oauth_refusal(400, "unsupported_grant_type")
 
-    def check(self, authorization: str) -> Pair:
-        """The living pair behind an `Authorization` header; its use ends the pair before it."""
+    def require_valid_token(self, authorization: str) -> TokenPair:
+        """Return the pair to which the access token in an `Authorization` header belongs; this use revokes the
+        previous pair.
+
+        Raises `Refused`, 401, if the token is unknown, revoked or expired.
+        """
         scheme, _, token = authorization.partition(" ")
         with self._lock:
-            pair = self._by_access.get(token.strip()) if scheme.lower() == "bearer" else None
-            if pair is None or pair.revoked or pair.ends_at <= self._clock.now():
-                raise refusal(401, "invalid_token")
-            self._used(pair)
+            pair = self._pair_by_access_token.get(token.strip()) if scheme.lower() == "bearer" else None
+            if pair is None or pair.is_revoked or pair.ends_at <= self._clock.now():
+                raise oauth_refusal(401, "invalid_token")
+            self._revoke_previous(pair)
             return pair
 
-    def expire(self, access: str | None = None) -> int:
-        """End the life of one access token, or of all, now; refresh tokens stay good."""
+    def expire_access_tokens(self, access: str | None = None) -> int:
+        """Let one access token, or all (None), expire now; refresh tokens stay valid. Return the number of access
+        tokens.
+        """
         with self._lock:
-            ended = [pair for pair in self._by_access.values() if access in (None, pair.access)]
-            for pair in ended:
+            expired_pairs = [
+                pair for pair in self._pair_by_access_token.values() if access in (None, pair.access_token)
+            ]
+            for pair in expired_pairs:
                 pair.ends_at = min(pair.ends_at, self._clock.now())
-            return len(ended)
+            return len(expired_pairs)
 
-    def revoke(self) -> int:
-        """Revoke every token, refresh tokens included: an operator must authorise again."""
+    def revoke_all(self) -> int:
+        """Revoke every pair, refresh tokens included: a person must authorize the client again. Return the number of
+        pairs.
+        """
         with self._lock:
-            pairs = [*self._by_refresh.values(), *self._by_access.values()]
+            pairs = [*self._pair_by_refresh_token.values(), *self._pair_by_access_token.values()]
             for pair in pairs:
-                pair.revoked = True
+                pair.is_revoked = True
             return len({id(pair) for pair in pairs})
 
-    def take_back(self, pair: Pair) -> None:
-        """Undo the rotation: `pair` keeps its access token, the refresh token before it stays good."""
+    def undo_rotation(self, pair: TokenPair) -> None:
+        """Undo the rotation of a refresh token: the access token of `pair` stays valid, its refresh token doesn't,
+        and the previous pair is not revoked.
+        """
         with self._lock:
-            self._by_refresh.pop(pair.refresh, None)
-            pair.previous = None
+            self._pair_by_refresh_token.pop(pair.refresh_token, None)
+            pair.previous_pair = None
 
-    def answer(self, pair: Pair) -> JsonObject:
+    def token_answer(self, pair: TokenPair) -> JsonObject:
+        """Return the contents of the token endpoint's answer for a pair."""
         return {
-            "access_token": pair.access,
+            "access_token": pair.access_token,
             "token_type": "Bearer",
             "expires_in": max(0, round((pair.ends_at - self._clock.now()).total_seconds())),
-            "refresh_token": pair.refresh,
+            "refresh_token": pair.refresh_token,
             "scope": pair.scope,
             "created_at": int(self._clock.now().timestamp()),
         }
 
-    def pair_of(self, access: str) -> Pair | None:
+    def pair_of(self, access: str) -> TokenPair | None:
         with self._lock:
-            return self._by_access.get(access)
+            return self._pair_by_access_token.get(access)
 
     def as_json(self) -> JsonObject:
-        """Counts only; a token is never shown."""
+        """Return the names of the clients and counts; no token is shown."""
         with self._lock:
-            living = [pair for pair in self._by_access.values() if not pair.revoked]
+            valid_pairs = [pair for pair in self._pair_by_access_token.values() if not pair.is_revoked]
             return {
-                "clients": sorted(self.clients),
-                "pairs_handed_out": len(self._by_access),
-                "access_tokens_alive": sum(1 for pair in living if pair.ends_at > self._clock.now()),
+                "clients": sorted(self.secret_by_client_id),
+                "pairs_handed_out": len(self._pair_by_access_token),
+                "access_tokens_alive": sum(1 for pair in valid_pairs if pair.ends_at > self._clock.now()),
             }
 
     def _check_client(self, form: dict[str, str]) -> None:
-        secret = self.clients.get(form.get("client_id", ""))
+        secret = self.secret_by_client_id.get(form.get("client_id", ""))
         if secret is None or not secrets.compare_digest(secret.encode(), form.get("client_secret", "").encode()):
-            raise refusal(401, "invalid_client")
+            raise oauth_refusal(401, "invalid_client")
 
-    def _from_code(self, form: dict[str, str]) -> Pair:
+    def _pair_from_code(self, form: dict[str, str]) -> TokenPair:
         code = self._codes.pop(form.get("code", ""), None)
-        asked = (form.get("client_id"), form.get("redirect_uri"))
-        if code is None or code.ends_at <= self._clock.now() or asked != (code.client_id, code.redirect_uri):
-            raise refusal(400, "invalid_grant")
-        return self._hand_out(code.client_id, code.scope, None)
+        client = (form.get("client_id"), form.get("redirect_uri"))
+        if code is None or code.ends_at <= self._clock.now() or client != (code.client_id, code.redirect_uri):
+            raise oauth_refusal(400, "invalid_grant")
+        return self._issue_pair(code.client_id, code.scope, None)
 
-    def _from_refresh(self, form: dict[str, str]) -> Pair:
-        old = self._refreshable(form)
-        self._used(old)
-        return self._hand_out(old.client_id, old.scope, old)
+    def _pair_from_refresh_token(self, form: dict[str, str]) -> TokenPair:
+        old_pair = self._pair_to_refresh(form)
+        self._revoke_previous(old_pair)
+        return self._issue_pair(old_pair.client_id, old_pair.scope, old_pair)
 
-    def _refreshable(self, form: dict[str, str]) -> Pair:
-        old = self._by_refresh.get(form.get("refresh_token", ""))
-        if old is None or old.revoked or old.client_id != form.get("client_id"):
-            raise refusal(400, "invalid_grant")
-        return old
+    def _pair_to_refresh(self, form: dict[str, str]) -> TokenPair:
+        """Return the pair of a refresh token.
 
-    def _hand_out(self, client_id: str, scope: str, previous: Pair | None) -> Pair:
+        Raises `Refused`, 400 `invalid_grant`, if it is unknown, revoked or of another client.
+        """
+        old_pair = self._pair_by_refresh_token.get(form.get("refresh_token", ""))
+        if old_pair is None or old_pair.is_revoked or old_pair.client_id != form.get("client_id"):
+            raise oauth_refusal(400, "invalid_grant")
+        return old_pair
+
+    def _issue_pair(self, client_id: str, scope: str, previous_pair: TokenPair | None) -> TokenPair:
         ends_at = self._clock.now() + timedelta(seconds=self._settings.access_token_seconds)
         access, refresh = "at-" + secrets.token_hex(16), "rt-" + secrets.token_hex(16)
-        return self._keep(Pair(client_id, scope, access, refresh, ends_at, previous))
+        return self._store_pair(TokenPair(client_id, scope, access, refresh, ends_at, previous_pair))
 
-    def _keep(self, pair: Pair) -> Pair:
-        self._by_refresh[pair.refresh] = pair
-        if pair.access:
-            self._by_access[pair.access] = pair
+    def _store_pair(self, pair: TokenPair) -> TokenPair:
+        self._pair_by_refresh_token[pair.refresh_token] = pair
+        if pair.access_token:
+            self._pair_by_access_token[pair.access_token] = pair
         return pair
 
-    def _used(self, pair: Pair) -> None:
-        previous, pair.previous = pair.previous, None
-        if previous is None:
+    def _revoke_previous(self, pair: TokenPair) -> None:
+        previous_pair, pair.previous_pair = pair.previous_pair, None
+        if previous_pair is None:
             return
-        self._by_refresh.pop(previous.refresh, None)
-        previous.revoked = previous.revoked or self._settings.old_access_dies
+        self._pair_by_refresh_token.pop(previous_pair.refresh_token, None)
+        previous_pair.is_revoked = previous_pair.is_revoked or self._settings.old_access_dies
 
 
-def refusal(status: int, error: str) -> Refused:
-    """An OAuth error, `{"error": …}`; with 401 the challenge that RFC 6750 asks for."""
-    challenge = (("WWW-Authenticate", f'Bearer realm="AlarmBox", error="{error}"'),) if status == 401 else ()
-    return Refused(replace(json_reply({"error": error}, status), headers=challenge))
+def oauth_refusal(status: int, error: str) -> RequestRefused:
+    """Return an OAuth error, `{"error": …}`, to be raised; with 401 also the challenge header that RFC 6750
+    requires.
+    """
+    challenge_headers = (("WWW-Authenticate", f'Bearer realm="AlarmBox", error="{error}"'),) if status == 401 else ()
+    return RequestRefused(replace(json_reply({"error": error}, status), headers=challenge_headers))

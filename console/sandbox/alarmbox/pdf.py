@@ -1,4 +1,4 @@
-"""PDF files written by hand: small valid ones, and those that a careful reader must refuse."""
+"""PDF files made without a library: small valid ones, and harmful ones that a careful reader must refuse."""
 
 import base64
 import zlib
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 LINES_PER_PAGE = 40
-BLOCK = 1 << 20
+BLOCK_BYTES = 1 << 20
 
 
-def report(number: str, check_id: int, revision: int, purchased: str, result: str) -> bytes:
-    """A two-page report with ASCII text; another revision has other text, hence another hash."""
+def report_pdf(number: str, check_id: int, revision: int, purchased: str, result: str) -> bytes:
+    """Return a two-page report in ASCII. Another revision has another text, hence another hash."""
     cover = [
         "CREDIT CHECK (invented sample)",
         f"Corporation number {number}",
@@ -20,25 +20,27 @@ def report(number: str, check_id: int, revision: int, purchased: str, result: st
         f"Revision {revision}",
     ]
     details = [f"Item {line:02d} of report {check_id}.{revision}: nothing here is real" for line in range(1, 25)]
-    return document([cover, details])
+    return pdf_of_pages([cover, details])
 
 
 @lru_cache(maxsize=256)
-def _cached(pages: tuple[tuple[str, ...], ...]) -> bytes:
-    return assemble([_text_stream(lines) for lines in pages])
+def _cached_pdf(pages: tuple[tuple[str, ...], ...]) -> bytes:
+    return pdf_of_streams([_text_stream(lines) for lines in pages])
 
 
-def document(pages: list[list[str]]) -> bytes:
-    """A valid PDF 1.4 with one page per list of ASCII lines."""
-    return _cached(tuple(tuple(lines) for lines in pages))
+def pdf_of_pages(pages: list[list[str]]) -> bytes:
+    """Return a valid PDF 1.4 with one page per list of ASCII lines."""
+    return _cached_pdf(tuple(tuple(lines) for lines in pages))
 
 
-def assemble(streams: list[bytes]) -> bytes:
-    """Page content streams (dictionary and data) → a whole file with a correct cross-reference table."""
-    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(streams)))
+def pdf_of_streams(streams: list[bytes]) -> bytes:
+    """Return a complete PDF with a correct cross-reference table. `streams`: the content stream object of each
+    page.
+    """
+    page_references = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(streams)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(streams)} >>".encode(),
+        f"<< /Type /Pages /Kids [{page_references}] /Count {len(streams)} >>".encode(),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
     for n, stream in enumerate(streams):
@@ -47,10 +49,10 @@ def assemble(streams: list[bytes]) -> bytes:
             b"/Resources << /Font << /F1 3 0 R >> >> /Contents %d 0 R >>" % (5 + 2 * n)
         )
         objects.append(stream)
-    return _with_references(objects)
+    return _add_cross_references(objects)
 
 
-def _with_references(objects: list[bytes]) -> bytes:
+def _add_cross_references(objects: list[bytes]) -> bytes:
     body = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     offsets = []
     for n, content in enumerate(objects, 1):
@@ -64,49 +66,51 @@ def _with_references(objects: list[bytes]) -> bytes:
 
 
 def _text_stream(lines: tuple[str, ...]) -> bytes:
-    shown = "".join(f"({_escaped(line)}) Tj T*\n" for line in lines[:LINES_PER_PAGE])
-    return stream_object(f"BT /F1 12 Tf 16 TL 60 780 Td\n{shown}ET".encode("ascii"))
+    operators = "".join(f"({_escape_text(line)}) Tj T*\n" for line in lines[:LINES_PER_PAGE])
+    return stream_object(f"BT /F1 12 Tf 16 TL 60 780 Td\n{operators}ET".encode("ascii"))
 
 
 def stream_object(data: bytes, dictionary: str = "") -> bytes:
+    """Return a PDF stream object with these data; `dictionary` has further entries of its dictionary."""
     return f"<< /Length {len(data)} {dictionary}>>\nstream\n".encode() + data + b"\nendstream"
 
 
-def _escaped(text: str) -> str:
+def _escape_text(text: str) -> str:
     return text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
 
 
-def bomb(inflated_bytes: int = 1 << 30) -> bytes:
-    """A PDF of a few kilobytes (compressed twice) whose page inflates to `inflated_bytes`."""
-    packed = zlib.compress(b"".join(deflated_zeros(inflated_bytes)), 9)
-    return assemble([stream_object(packed, "/Filter [/FlateDecode /FlateDecode] ")])
+def pdf_bomb(inflated_bytes: int = 1 << 30) -> bytes:
+    """Return a PDF of a few kilobytes (compressed twice) whose page inflates to `inflated_bytes`."""
+    compressed = zlib.compress(b"".join(deflated_zeros(inflated_bytes)), 9)
+    return pdf_of_streams([stream_object(compressed, "/Filter [/FlateDecode /FlateDecode] ")])
 
 
 def deflated_zeros(size: int) -> Iterator[bytes]:
-    """A zlib stream of `size` zero bytes, a block at a time and without ever holding them."""
-    blocks, rest = divmod(size, BLOCK)
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    block = packer.compress(bytes(BLOCK)) + packer.flush(zlib.Z_FULL_FLUSH)
+    """Yield a zlib stream of `size` zero bytes in blocks, so that the zeros are never all in memory."""
+    blocks, last_size = divmod(size, BLOCK_BYTES)
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    block = compressor.compress(bytes(BLOCK_BYTES)) + compressor.flush(zlib.Z_FULL_FLUSH)
     yield b"\x78\xda"
     for _ in range(blocks):
         yield block
-    last = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    yield last.compress(bytes(rest)) + last.flush(zlib.Z_FINISH)
-    # Adler-32 of n zeros in closed form: the low half stays 1, the high half counts the bytes.
+    last_compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    yield last_compressor.compress(bytes(last_size)) + last_compressor.flush(zlib.Z_FINISH)
+    # Adler-32 of n zeros, without computing it: the low half is 1, the high half is n mod 65521.
     yield ((size % 65521) << 16 | 1).to_bytes(4, "big")
 
 
 def filler_base64(size: int) -> Iterator[bytes]:
-    """Base64 of a file of about `size` bytes that begins and ends like a PDF, a block at a time."""
-    head, tail = b"%PDF-1.4\n%filler\n\n", b"\n\n\n%%EOF\n"  # both a multiple of three: no padding in between
+    """Yield the Base64 of a file of about `size` bytes that begins and ends like a PDF, in blocks."""
+    # Both lengths are multiples of three, so the Base64 has padding only at its end.
+    head, tail = b"%PDF-1.4\n%filler\n\n", b"\n\n\n%%EOF\n"
     lines = max(0, size - len(head) - len(tail)) // 3
     yield base64.b64encode(head)
-    block = base64.b64encode(b"%%\n" * (BLOCK // 3))
-    for _ in range(lines // (BLOCK // 3)):
+    block = base64.b64encode(b"%%\n" * (BLOCK_BYTES // 3))
+    for _ in range(lines // (BLOCK_BYTES // 3)):
         yield block
-    yield base64.b64encode(b"%%\n" * (lines % (BLOCK // 3)) + tail)
+    yield base64.b64encode(b"%%\n" * (lines % (BLOCK_BYTES // 3)) + tail)
 
 
 def filler_base64_length(size: int) -> int:
-    """How many characters `filler_base64` yields."""
+    """Return the number of characters that `filler_base64` yields."""
     return 4 * ((18 + 9 + 3 * (max(0, size - 27) // 3)) // 3)

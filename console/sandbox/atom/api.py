@@ -1,159 +1,201 @@
-"""NDPS (Atom AIPAY) as its documents describe it: AUTH, TXNVERIFICATION, REFUNDINIT, REFUNDSTATUS, all sealed."""
+"""The HTTP API of the simulated NDPS (Atom AIPAY), as its documents describe it: AUTH, TXNVERIFICATION, REFUNDINIT
+and REFUNDSTATUS, all encrypted.
+"""
 
 import re
 from collections.abc import Callable
 from itertools import count
+from typing import Protocol
 
-from console.sandbox.atom_answers import attempt, bare, refund_answer, refund_status
-from console.sandbox.atom_merchant import AtomMerchant
-from console.sandbox.atom_requests import (
+from console.sandbox.atom.exact_json import india_day_text
+from console.sandbox.atom.merchant import AtomMerchant, AtomMerchants
+from console.sandbox.atom.requests import (
     NewRefund,
     NewToken,
-    Question,
-    instrument,
-    part,
-    read_question,
+    PaymentQuery,
+    object_at,
+    payment_instrument,
+    read_payment_query,
     read_refund,
-    read_refund_question,
+    read_refund_query,
     read_token,
 )
-from console.sandbox.atom_texts import india_day
-from console.sandbox.calls import Call, Route, route
-from console.sandbox.payment_book import Payment
-from console.sandbox.wire import JsonObject, Refused, Reply, Request
-from console.sandbox.world import World
+from console.sandbox.atom.responses import attempt_answer, refund_answer, refund_status, text_without_marks
+from console.sandbox.environment.settings import SandboxSettings
+from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
+from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused
+from console.sandbox.payments.ledger import Payment, PaymentBook
 
-NAME = "atom"
-FIRST_TOKEN = 15_000_000_033_303
+PROVIDER_NAME = "atom"
+FIRST_TOKEN_ID = 15_000_000_033_303
+
+
+class AtomState(Protocol):
+    """The part of `SandboxState` that Atom reads and changes."""
+
+    settings: SandboxSettings
+    payments: PaymentBook
+    atom_merchants: AtomMerchants
 
 
 class Atom:
-    """The provider's routes; what exists is in the payment book."""
+    """Atom's routes; the payments are stored in the payment book."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._book = world.payments
-        self._tokens = count(FIRST_TOKEN)
+    def __init__(self, state: AtomState) -> None:
+        self._state = state
+        self._payment_book = state.payments
+        self._token_ids = count(FIRST_TOKEN_ID)
 
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[ProviderRoute, ...]:
         return (
-            route("POST", "/ots/aipay/auth", self._auth),
-            route("POST", "/ots/payment/status", self._status),
-            route("POST", "/ots/v2/payment/status", self._status_v2),
-            route("POST", "/ots/payment/refund", self._refund),
+            make_route("POST", "/ots/aipay/auth", self._auth_call),
+            make_route("POST", "/ots/payment/status", self._status_call),
+            make_route("POST", "/ots/v2/payment/status", self._status_v2_call),
+            make_route("POST", "/ots/payment/refund", self._refund_call),
         )
 
-    # AUTH
+    # -- AUTH
 
-    def _auth(self, request: Request, _: re.Match[str]) -> Call | Reply:
-        merchant, data = self._world.atom_door.open(request)
-        wanted = read_token(merchant, data)
-        return self._call(merchant, "auth", lambda: self._new_token(merchant, wanted), wanted.number)
+    def _auth_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant, data = self._state.atom_merchants.decrypt_request(request)
+        new_token = read_token(merchant, data)
+        return self._make_call(merchant, "auth", lambda: self._create_payment(merchant, new_token), new_token.number)
 
-    def _new_token(self, merchant: AtomMerchant, wanted: NewToken) -> Reply:
-        with self._book.lock:
-            if self._book.find(NAME, wanted.number):
-                raise Refused(merchant.token_result("OTS0600", 400, "VALIDATION: merchTxnId WAS USED BEFORE"))
-            self._book.add(Payment(NAME, merchant.merch_id, wanted.number, wanted.amount, "INR", "NONE", wanted.at,
-                                   details=wanted.details))  # fmt: skip
-            token = str(next(self._tokens))
-        told = merchant.token_result("OTS0000", 200, "ATOM TOKEN ID HAS BEEN GENERATED SUCCESSFULLY").data
-        return merchant.reply({"atomTokenId": bare(token), **told})
+    def _create_payment(self, merchant: AtomMerchant, new_token: NewToken) -> HttpReply:
+        with self._payment_book.lock:
+            if self._payment_book.find_payment(PROVIDER_NAME, new_token.number):
+                raise RequestRefused(
+                    merchant.token_result_reply("OTS0600", 400, "VALIDATION: merchTxnId WAS USED BEFORE")
+                )
+            self._payment_book.add_payment(
+                Payment(
+                    PROVIDER_NAME, merchant.merch_id, new_token.number, new_token.amount, "INR", "NONE", new_token.at,
+                    details=new_token.details,
+                )
+            )  # fmt: skip
+            token = str(next(self._token_ids))
+        result = merchant.token_result_reply("OTS0000", 200, "ATOM TOKEN ID HAS BEEN GENERATED SUCCESSFULLY").data
+        return merchant.encrypted_reply({"atomTokenId": text_without_marks(token), **result})
 
-    # Questions
+    # -- queries
 
-    def _status(self, request: Request, _: re.Match[str]) -> Call | Reply:
-        """Two questions share this address; the name of the call inside tells them apart."""
-        merchant, data = self._world.atom_door.open(request)
-        match part(instrument(data), "headDetails").get("api"):
+    def _status_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        """Handle TXNVERIFICATION or REFUNDSTATUS. Both have this path; a field of the decrypted request names the
+        call.
+        """
+        merchant, data = self._state.atom_merchants.decrypt_request(request)
+        match object_at(payment_instrument(data), "headDetails").get("api"):
             case "TXNVERIFICATION":
-                return self._verification(merchant, read_question(merchant, data, v2=False))
+                return self._payment_status_call(merchant, read_payment_query(merchant, data, v2=False))
             case "REFUNDSTATUS":
-                return self._refund_status(merchant, read_refund_question(merchant, data))
-            case api:
-                raise merchant.refusal("OTS0504" if api else "OTS0503")
+                return self._refund_status_call(merchant, read_refund_query(merchant, data))
+            case api_name:
+                raise merchant.refusal("OTS0504" if api_name else "OTS0503")
 
-    def _status_v2(self, request: Request, _: re.Match[str]) -> Call | Reply:
-        merchant, data = self._world.atom_door.open(request)
-        return self._verification(merchant, read_question(merchant, data, v2=True))
+    def _status_v2_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant, data = self._state.atom_merchants.decrypt_request(request)
+        return self._payment_status_call(merchant, read_payment_query(merchant, data, v2=True))
 
-    def _verification(self, merchant: AtomMerchant, asked: Question) -> Call:
-        def act() -> Reply:
-            with self._book.lock:
-                payment = self._of(merchant, self._book.find(NAME, asked.number))
-                if payment is None or payment.id is None or not _meant(payment, asked):
+    def _payment_status_call(self, merchant: AtomMerchant, query: PaymentQuery) -> ProviderCall:
+        def act() -> HttpReply:
+            with self._payment_book.lock:
+                payment = self._own_payment(merchant, self._payment_book.find_payment(PROVIDER_NAME, query.number))
+                if payment is None or payment.id is None or not _matches_query(payment, query):
                     raise merchant.refusal("OTS0401")
-                attempts = [attempt(each) for each in (*payment.past, payment)]
-            as_list = self._world.settings.atom_list or len(attempts) > 1
-            return merchant.reply({"payInstrument": attempts if as_list else attempts[0]})
+                attempts = [attempt_answer(attempt_payment) for attempt_payment in (*payment.past, payment)]
+            is_list = self._state.settings.atom_list or len(attempts) > 1
+            return merchant.encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
 
-        return self._call(merchant, "verification", act, asked.number)
+        return self._make_call(merchant, "verification", act, query.number)
 
-    def _refund_status(self, merchant: AtomMerchant, payment_id: str) -> Call:
-        payment = self._of(merchant, self._book.by_id(NAME, payment_id))
+    def _refund_status_call(self, merchant: AtomMerchant, payment_id: str) -> ProviderCall:
+        payment = self._own_payment(merchant, self._payment_book.find_by_provider_id(PROVIDER_NAME, payment_id))
 
-        def act() -> Reply:
-            with self._book.lock:
-                known = self._of(merchant, self._book.by_id(NAME, payment_id))
-                if known is None or not known.refunds:
+        def act() -> HttpReply:
+            with self._payment_book.lock:
+                current_payment = self._own_payment(
+                    merchant, self._payment_book.find_by_provider_id(PROVIDER_NAME, payment_id)
+                )
+                if current_payment is None or not current_payment.refunds:
                     raise merchant.refusal("OTS0401")
-                settings = self._world.settings
-                told = refund_status(known, in_paise=settings.atom_refund_paise, as_list=settings.atom_status_list)
-            return merchant.reply(told)
+                settings = self._state.settings
+                answer = refund_status(
+                    current_payment, in_paise=settings.atom_refund_paise, as_list=settings.atom_status_list
+                )
+            return merchant.encrypted_reply(answer)
 
-        return self._call(merchant, "refund_status", act, payment.number if payment else payment_id)
+        return self._make_call(merchant, "refund_status", act, payment.number if payment else payment_id)
 
-    # REFUNDINIT
+    # -- REFUNDINIT
 
-    def _refund(self, request: Request, _: re.Match[str]) -> Call | Reply:
-        merchant, data = self._world.atom_door.open(request)
-        api = part(instrument(data), "headDetails").get("api")
-        if api != "REFUNDINIT":
-            raise merchant.refusal("OTS0504" if api else "OTS0503")
-        wanted = read_refund(merchant, data)
-        act = self._refunding(merchant, wanted)
-        return self._call(merchant, "refund", act, wanted.products[0][1], wanted.number)
+    def _refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant, data = self._state.atom_merchants.decrypt_request(request)
+        api_name = object_at(payment_instrument(data), "headDetails").get("api")
+        if api_name != "REFUNDINIT":
+            raise merchant.refusal("OTS0504" if api_name else "OTS0503")
+        new_refund = read_refund(merchant, data)
+        act = self._refund_action(merchant, new_refund)
+        return self._make_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
 
-    def _refunding(self, merchant: AtomMerchant, wanted: NewRefund) -> Callable[[], Reply]:
-        """Every accepted request is another refund, also with a `prodRefundId` that was used before."""
+    def _refund_action(self, merchant: AtomMerchant, new_refund: NewRefund) -> Callable[[], HttpReply]:
+        """Return the effect of a refund request. Each accepted request is another refund, even if its `prodRefundId`
+        was used before.
+        """
 
-        def act() -> Reply:
-            with self._book.lock:
-                payment = self._of(merchant, self._book.by_id(NAME, wanted.payment_id))
-                if payment is None or payment.number != wanted.number or not payment.captured:
+        def act() -> HttpReply:
+            with self._payment_book.lock:
+                payment = self._own_payment(
+                    merchant, self._payment_book.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+                )
+                if payment is None or payment.number != new_refund.number or not payment.is_captured:
                     raise merchant.refusal("OTS0401")
-                if wanted.amount > payment.left_minor and not self._world.settings.over_refunds:
+                if new_refund.amount > payment.remaining_minor and not self._state.settings.over_refunds:
                     raise merchant.refusal("OTS0509")
-                made = [
-                    self._book.accept(payment, key, amount, product=name) for name, key, amount in wanted.products
+                accepted = [
+                    self._payment_book.accept_refund(payment, key, amount, product=name)
+                    for name, key, amount in new_refund.products
                 ]
-                return merchant.reply(refund_answer(payment, made, wanted.amount), charge=made[0].serial)
+                return merchant.encrypted_reply(
+                    refund_answer(payment, accepted, new_refund.amount), charge=accepted[0].serial
+                )
 
         return act
 
-    def _of(self, merchant: AtomMerchant, payment: Payment | None) -> Payment | None:
+    def _own_payment(self, merchant: AtomMerchant, payment: Payment | None) -> Payment | None:
         return payment if payment and payment.merchant == merchant.merch_id else None
 
-    def _call(
-        self, merchant: AtomMerchant, name: str, act: Callable[[], Reply], number: str, payment: str | None = None
-    ) -> Call:
-        answer = _coded(merchant, name)
-        return Call(NAME, f"{NAME}_{name}", act, number, payment=payment or number, busy=Reply(429), answer=answer)
+    def _make_call(
+        self, merchant: AtomMerchant, name: str, act: Callable[[], HttpReply], number: str, payment: str | None = None
+    ) -> ProviderCall:
+        answer = _answer_with_code(merchant, name)
+        return ProviderCall(
+            PROVIDER_NAME,
+            f"{PROVIDER_NAME}_{name}",
+            act,
+            number,
+            payment=payment or number,
+            too_fast_reply=HttpReply(429),
+            answer_with_code=answer,
+        )
 
 
-def _coded(merchant: AtomMerchant, name: str) -> Callable[[str, JsonObject], Reply]:
-    """A code as this merchant would be told it, for faults; `more` may name another HTTP status."""
+def _answer_with_code(merchant: AtomMerchant, name: str) -> Callable[[str, JsonObject], HttpReply]:
+    """Return a function that makes the answer with a given status code, for faults. `more` may have another HTTP
+    status.
+    """
 
-    def answer(code: str, more: JsonObject) -> Reply:
+    def answer(code: str, more: JsonObject) -> HttpReply:
         if name == "auth":
             status = {"OTS0000": 200, "OTS0451": 401}.get(code, 400)
-            return merchant.token_result(code, int(more.get("status", status)), "SIMULATED")
-        return merchant.result(code, int(more.get("status", 200)))
+            return merchant.token_result_reply(code, int(more.get("status", status)), "SIMULATED")
+        return merchant.result_reply(code, int(more.get("status", 200)))
 
     return answer
 
 
-def _meant(payment: Payment, asked: Question) -> bool:
-    """The price and the day, in India, of the order or of the payment: anything else is not found."""
-    days = {india_day(payment.created), india_day(payment.ended or payment.begun)}
-    return asked.day in days and asked.amount == payment.amount_minor
+def _matches_query(payment: Payment, query: PaymentQuery) -> bool:
+    """Return True if the query has the payment's price, and the Indian day on which the payment was created or paid;
+    otherwise NDPS doesn't find the payment.
+    """
+    days = {india_day_text(payment.created), india_day_text(payment.ended or payment.begun)}
+    return query.day in days and query.amount == payment.amount_minor

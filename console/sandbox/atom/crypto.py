@@ -1,57 +1,66 @@
-"""NDPS's cryptography: AES-256-CBC with a derived key and a fixed IV, and HMAC-SHA512 over joined texts."""
+"""Cryptography of NDPS: AES-256-CBC with a derived key and a fixed initialisation vector, and HMAC-SHA512 over
+concatenated texts.
+"""
 
 from collections.abc import Iterable
 from functools import lru_cache
 
-ROUNDS = 65_536
-IV = bytes(range(16))
-BLOCK = 16
+KEY_DERIVATION_ROUNDS = 65_536
+INITIALIZATION_VECTOR = bytes(range(16))
+BLOCK_BYTES = 16
 
 
-class BadSeal(ValueError):
-    """The text can't be opened with this key; nothing tells why."""
+class DecryptionFailed(ValueError):
+    """The text can't be decrypted with this key; the exception has no reason, because a sender could learn the
+    content from it.
+    """
 
 
 @lru_cache(maxsize=256)
-def derive(key: str, salt: str) -> bytes:
-    """The AES key behind a key text and a salt text, neither of them decoded; tens of milliseconds, once."""
+def derive_key(key: str, salt: str) -> bytes:
+    """Derive the AES key from a key text and a salt text; neither is decoded. It takes tens of milliseconds, and the
+    results are cached.
+    """
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-    return PBKDF2HMAC(SHA512(), 32, salt.encode(), ROUNDS).derive(key.encode())
+    return PBKDF2HMAC(SHA512(), 32, salt.encode(), KEY_DERIVATION_ROUNDS).derive(key.encode())
 
 
-def seal(text: str, key: str, salt: str) -> str:
-    """Upper-case hex."""
+def encrypt_text(text: str, key: str, salt: str) -> str:
+    """Encrypt a text and return upper-case hex."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC
     from cryptography.hazmat.primitives.padding import PKCS7
 
-    padder = PKCS7(BLOCK * 8).padder()
-    padded = padder.update(text.encode()) + padder.finalize()
-    encryptor = Cipher(AES(derive(key, salt)), CBC(IV)).encryptor()
-    return (encryptor.update(padded) + encryptor.finalize()).hex().upper()
+    padder = PKCS7(BLOCK_BYTES * 8).padder()
+    padded_text = padder.update(text.encode()) + padder.finalize()
+    encryptor = Cipher(AES(derive_key(key, salt)), CBC(INITIALIZATION_VECTOR)).encryptor()
+    return (encryptor.update(padded_text) + encryptor.finalize()).hex().upper()
 
 
-def unseal(sealed: str, key: str, salt: str) -> str:
-    """The text; hex in either case. Raises `BadSeal`."""
+def decrypt_text(encrypted_text: str, key: str, salt: str) -> str:
+    """Decrypt hex in upper or lower case.
+
+    Raises `DecryptionFailed`.
+    """
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC
     from cryptography.hazmat.primitives.padding import PKCS7
 
     try:
-        decryptor = Cipher(AES(derive(key, salt)), CBC(IV)).decryptor()
-        padded = decryptor.update(bytes.fromhex(sealed)) + decryptor.finalize()
-        unpadder = PKCS7(BLOCK * 8).unpadder()
-        return (unpadder.update(padded) + unpadder.finalize()).decode()
+        decryptor = Cipher(AES(derive_key(key, salt)), CBC(INITIALIZATION_VECTOR)).decryptor()
+        padded_text = decryptor.update(bytes.fromhex(encrypted_text)) + decryptor.finalize()
+        unpadder = PKCS7(BLOCK_BYTES * 8).unpadder()
+        return (unpadder.update(padded_text) + unpadder.finalize()).decode()
     except ValueError:
-        raise BadSeal from None
+        raise DecryptionFailed from None
 
 
-def sign(key: str, parts: Iterable[str]) -> str:
-    """Lower-case hex of HMAC-SHA512 over the parts, joined without anything between them."""
+def sign_parts(key: str, parts: Iterable[str]) -> str:
+    """Return HMAC-SHA512 over the concatenated parts, as lower-case hex."""
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.hmac import HMAC
 

@@ -1,4 +1,4 @@
-"""A merchant of the simulated NDPS: its keys, and what is sealed, opened, signed and checked with them."""
+"""A merchant of the simulated NDPS: its keys, and the encryption and signatures made with them."""
 
 import hmac
 import re
@@ -6,12 +6,12 @@ from dataclasses import dataclass, fields
 from threading import Lock
 from urllib.parse import urlencode
 
-from console.sandbox import credentials
-from console.sandbox.atom_seal import BadSeal, seal, sign, unseal
-from console.sandbox.atom_texts import read, write
-from console.sandbox.wire import JsonObject, Refused, Reply, Request
+from console.sandbox.atom.crypto import DecryptionFailed, decrypt_text, encrypt_text, sign_parts
+from console.sandbox.atom.exact_json import read_json, write_json
+from console.sandbox.environment import credentials
+from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused
 
-CODES = {
+MESSAGE_BY_CODE = {
     "OTS0000": "SUCCESS", "OTS0002": "FORCE SUCCESS", "OTS0551": "PENDING FROM BANK", "OTS0351": "INITIATED",
     "OTS0301": "INITIALIZED", "OTS0201": "TIMEOUT", "OTS0001": "AUTO REVERSAL", "OTS0101": "CANCELLED",
     "OTS0600": "FAILED", "OTS0401": "NODATA", "OTS0506": "SIGNATURE MISMATCHED", "OTS0522": "INVALID PASSWORD",
@@ -25,7 +25,7 @@ CODES = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AtomMerchant:
-    """Credentials of one merchant; request and response have keys, salts and hash keys of their own."""
+    """Credentials of one merchant. Requests and answers have different keys, salts and hash keys."""
 
     merch_id: str
     password: str
@@ -37,85 +37,107 @@ class AtomMerchant:
     response_hash_key: str
     product: str = credentials.ATOM_PRODUCT
 
-    def open(self, sealed: str) -> JsonObject:
-        """A request's contents. Raises `BadSeal` or `ValueError`."""
-        return read(unseal(sealed, self.request_key, self.request_salt))
+    def decrypt_request(self, encrypted_text: str) -> JsonObject:
+        """Decrypt a request.
 
-    def form(self, data: object) -> bytes:
-        """An answer as it goes over the wire: form text, whatever its media type says."""
-        sealed = seal(write(data), self.response_key, self.response_salt)
-        return urlencode({"merchId": self.merch_id, "encData": sealed}).encode("ascii")
+        Raises `DecryptionFailed` or `ValueError`.
+        """
+        return read_json(decrypt_text(encrypted_text, self.request_key, self.request_salt))
 
-    def signed(self, given: object, *parts: object) -> bool:
-        """Whether a request's signature is right for these parts."""
-        wanted = sign(self.request_hash_key, (str(part) for part in parts))
-        return isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())
+    def encrypted_form(self, data: object) -> bytes:
+        """Return an encrypted answer as form text. NDPS states the media type JSON for it."""
+        encrypted_text = encrypt_text(write_json(data), self.response_key, self.response_salt)
+        return urlencode({"merchId": self.merch_id, "encData": encrypted_text}).encode("ascii")
 
-    def reply(self, data: JsonObject, status: int = 200, charge: int | None = None) -> Reply:
-        """A sealed answer that claims to be JSON."""
-        return Reply(status, self.form(data), "application/json", data=data, charge=charge, encoder=self.form)
+    def has_valid_signature(self, signature: object, *parts: object) -> bool:
+        """Return True if the signature of a request is valid for these parts."""
+        expected_signature = sign_parts(self.request_hash_key, (str(part) for part in parts))
+        return isinstance(signature, str) and hmac.compare_digest(signature.encode(), expected_signature.encode())
 
-    def result(self, code: str, status: int = 200) -> Reply:
-        """An answer that is a code alone."""
-        return self.reply({"payInstrument": {"responseDetails": response_details(code)}}, status)
+    def encrypted_reply(self, data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
+        """Return an encrypted answer with the media type JSON. `charge` is the ledger entry that the answer
+        reports.
+        """
+        return HttpReply(
+            status,
+            self.encrypted_form(data),
+            "application/json",
+            data=data,
+            charge=charge,
+            encoder=self.encrypted_form,
+        )
 
-    def token_result(self, code: str, status: int, description: str) -> Reply:
-        """The same in the words of AUTH, whose names begin with `txn`."""
-        told = {"txnStatusCode": code, "txnMessage": CODES.get(code, "?"), "txnDescription": description}
-        return self.reply({"responseDetails": told}, status)
+    def result_reply(self, code: str, status: int = 200) -> HttpReply:
+        """Return an answer that consists of a status code only."""
+        return self.encrypted_reply({"payInstrument": {"responseDetails": response_details(code)}}, status)
 
-    def refusal(self, code: str) -> Refused:
-        return Refused(self.result(code))
+    def token_result_reply(self, code: str, status: int, description: str) -> HttpReply:
+        """Return an answer that consists of a status code only, in the format of AUTH, where the names of fields
+        begin with `txn`.
+        """
+        details = {"txnStatusCode": code, "txnMessage": MESSAGE_BY_CODE.get(code, "?"), "txnDescription": description}
+        return self.encrypted_reply({"responseDetails": details}, status)
+
+    def refusal(self, code: str) -> RequestRefused:
+        """Return a refusal with this status code, to be raised."""
+        return RequestRefused(self.result_reply(code))
 
 
 def response_details(code: str, description: str | None = None) -> JsonObject:
-    message = CODES.get(code, "?")
+    message = MESSAGE_BY_CODE.get(code, "?")
     return {"statusCode": code, "message": message, "description": description or message}
 
 
-class AtomDoor:
-    """The merchants that NDPS knows; safe to use from any thread."""
+class AtomMerchants:
+    """The merchants that NDPS knows. Several threads may use it at the same time."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self.reset()
 
     def reset(self) -> None:
+        """Restore the default merchant; delete all others."""
         with self._lock:
             self._merchants: dict[str, AtomMerchant] = {}
-        self.accept(**{f.name: getattr(credentials, f"ATOM_{f.name.upper()}") for f in fields(AtomMerchant)})
+        self.register_merchant(
+            **{f.name: getattr(credentials, f"ATOM_{f.name.upper()}") for f in fields(AtomMerchant)}
+        )
 
-    def accept(self, merch_id: str, **secrets: str) -> None:
-        """Know a merchant, or other secrets of it. Raises `TypeError` for a missing one."""
+    def register_merchant(self, merch_id: str, **secrets: str) -> None:
+        """Register a merchant, or replace its secrets.
+
+        Raises `TypeError` for a missing secret.
+        """
         merchant = AtomMerchant(str(merch_id), **secrets)
         with self._lock:
             self._merchants.pop(merchant.merch_id, None)
             self._merchants[merchant.merch_id] = merchant
 
     @property
-    def newest(self) -> str:
-        """The merchant that was made known last."""
+    def newest_id(self) -> str:
+        """Id of the merchant that was registered last."""
         return list(self._merchants)[-1]
 
-    def of_form(self, body: bytes) -> AtomMerchant | None:
-        """The merchant that an answer is for."""
-        found = re.match(rb"merchId=([^&]+)&", body)
-        return self.merchant(found[1].decode("ascii", "replace")) if found else None
+    def merchant_of_form(self, body: bytes) -> AtomMerchant | None:
+        """Return the merchant named in the form of an answer; None if there is none or it is unknown."""
+        match = re.match(rb"merchId=([^&]+)&", body)
+        return self.find_merchant(match[1].decode("ascii", "replace")) if match else None
 
-    def merchant(self, merch_id: str) -> AtomMerchant | None:
+    def find_merchant(self, merch_id: str) -> AtomMerchant | None:
         return self._merchants.get(merch_id)
 
-    def open(self, request: Request) -> tuple[AtomMerchant, JsonObject]:
-        """Who asks, and what. Raises `Refused`: 400 no form, 403 no such merchant, 401 not to be opened."""
-        form = request.form() if request.media_type() == "application/x-www-form-urlencoded" else {}
+    def decrypt_request(self, request: HttpRequest) -> tuple[AtomMerchant, JsonObject]:
+        """Return the merchant of a request and the decrypted contents.
+
+        Raises `Refused`: 400 without a form, 403 for an unknown merchant, 401 if it can't be decrypted.
+        """
+        form = request.read_form() if request.media_type() == "application/x-www-form-urlencoded" else {}
         if "merchId" not in form or not form.get("encData"):
-            raise Refused(Reply(400))
-        merchant = self.merchant(form["merchId"])
+            raise RequestRefused(HttpReply(400))
+        merchant = self.find_merchant(form["merchId"])
         if merchant is None:
-            raise Refused(Reply(403))
+            raise RequestRefused(HttpReply(403))
         try:
-            return merchant, merchant.open(form["encData"])
-        except (BadSeal, ValueError):
-            raise Refused(Reply(401)) from None
-
-
+            return merchant, merchant.decrypt_request(form["encData"])
+        except (DecryptionFailed, ValueError):
+            raise RequestRefused(HttpReply(401)) from None

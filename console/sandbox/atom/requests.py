@@ -1,4 +1,4 @@
-"""What NDPS is asked, opened already: checked field by field, in NDPS's own words of refusal."""
+"""Decrypted requests to NDPS: each field is checked, and a refusal has the status code that NDPS would send."""
 
 import base64
 import re
@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console.sandbox.atom_merchant import AtomMerchant
-from console.sandbox.atom_texts import is_day, paise, read_india_time
-from console.sandbox.wire import JsonObject, Refused
+from console.sandbox.atom.exact_json import is_day_text, parse_paise, read_india_time
+from console.sandbox.atom.merchant import AtomMerchant
+from console.sandbox.http.messages import JsonObject, RequestRefused
 
-NUMBER = "[A-Za-z0-9_-]{1,50}"
-UDF_LIMIT = 45
+NUMBER_PATTERN = "[A-Za-z0-9_-]{1,50}"
+MAX_UDF_LENGTH = 45
 
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A checkout token that is asked for; paise."""
+    """A request for the token of a payment page. `number` is the merchant's id of the payment, `amount` is in
+    paise.
+    """
 
     number: str
     amount: int
@@ -25,8 +27,8 @@ class NewToken:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A payment that is asked about: its number, day in India and price in paise."""
+class PaymentQuery:
+    """A query for a payment: its merchant's id, its day in India (`2026-11-20`) and its price in paise."""
 
     number: str
     day: str
@@ -35,7 +37,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """A refund that is asked for: of one payment, split over products as (product, our id, paise)."""
+    """A request to refund a payment: the merchant's id and NDPS's id of the payment, and the total in paise.
+    `products` has, for each product, its name, the merchant's id of the refund, and paise.
+    """
 
     number: str
     payment_id: str
@@ -43,125 +47,157 @@ class NewRefund:
     products: tuple[tuple[str, str, int], ...]
 
 
-def part(data: JsonObject, name: str) -> JsonObject:
-    """An object inside another; an empty one for anything else."""
+def object_at(data: JsonObject, name: str) -> JsonObject:
+    """Return the object `name` inside another object; an empty one if it is missing or isn't an object."""
     value = data.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def instrument(data: JsonObject) -> JsonObject:
-    return part(data, "payInstrument")
+def payment_instrument(data: JsonObject) -> JsonObject:
+    """Return the contents of a message."""
+    return object_at(data, "payInstrument")
 
 
 def read_token(merchant: AtomMerchant, data: JsonObject) -> NewToken:
-    """Raises `Refused`: 401 for who asks, 400 for what."""
-    asked = instrument(data)
-    who, pay = part(asked, "merchDetails"), part(asked, "payDetails")
-    if who.get("merchId") != merchant.merch_id or who.get("password") != merchant.password:
-        raise Refused(merchant.token_result("OTS0451", 401, "INVALID MERCHANT"))
-    amount, at = paise(pay.get("amount")), read_india_time(who.get("merchTxnDate"))
-    number = who.get("merchTxnId")
-    wrong = _wrong_token(merchant, asked, amount, at, number)
-    if wrong or amount is None or at is None:
-        raise Refused(merchant.token_result("OTS0600", 400, f"VALIDATION: {wrong}"))
-    details = {"custAccNo": str(pay.get("custAccNo", "")), "product": merchant.product}
+    """Read an AUTH request.
+
+    Raises `Refused`: 401 for wrong credentials, 400 for wrong contents.
+    """
+    request = payment_instrument(data)
+    merchant_fields, pay_fields = object_at(request, "merchDetails"), object_at(request, "payDetails")
+    if merchant_fields.get("merchId") != merchant.merch_id or merchant_fields.get("password") != merchant.password:
+        raise RequestRefused(merchant.token_result_reply("OTS0451", 401, "INVALID MERCHANT"))
+    amount, at = parse_paise(pay_fields.get("amount")), read_india_time(merchant_fields.get("merchTxnDate"))
+    number = merchant_fields.get("merchTxnId")
+    wrong_field = _wrong_token_field(merchant, request, amount, at, number)
+    if wrong_field or amount is None or at is None:
+        raise RequestRefused(merchant.token_result_reply("OTS0600", 400, f"VALIDATION: {wrong_field}"))
+    details = {"custAccNo": str(pay_fields.get("custAccNo", "")), "product": merchant.product}
     return NewToken(str(number), amount, at, details)
 
 
-def _wrong_token(
-    merchant: AtomMerchant, asked: JsonObject, amount: int | None, at: datetime | None, number: Any
+def _wrong_token_field(
+    merchant: AtomMerchant, request: JsonObject, amount: int | None, at: datetime | None, number: Any
 ) -> str | None:
-    pay = part(asked, "payDetails")
-    return next((name for name, fine in (
-        ("api", part(asked, "headDetails").get("api") == "AUTH"),
-        ("merchTxnId", isinstance(number, str) and re.fullmatch(NUMBER, number)),
+    pay_fields = object_at(request, "payDetails")
+    has_matching_products = has_matching_product_sum(merchant, pay_fields.get("prodDetails"), amount)
+    return next((name for name, is_valid in (
+        ("api", object_at(request, "headDetails").get("api") == "AUTH"),
+        ("merchTxnId", isinstance(number, str) and re.fullmatch(NUMBER_PATTERN, number)),
         ("merchTxnDate", at),
         ("amount", amount),
-        ("txnCurrency", pay.get("txnCurrency") == "INR"),
-        ("product", pay.get("product") == merchant.product or _adds_up(merchant, pay.get("prodDetails"), amount)),
-        ("extras", all(len(str(text)) <= UDF_LIMIT for text in part(asked, "extras").values())),
-    ) if not fine), None)  # fmt: skip
+        ("txnCurrency", pay_fields.get("txnCurrency") == "INR"),
+        ("product", pay_fields.get("product") == merchant.product or has_matching_products),
+        ("extras", all(len(str(text)) <= MAX_UDF_LENGTH for text in object_at(request, "extras").values())),
+    ) if not is_valid), None)  # fmt: skip
 
 
-def _adds_up(merchant: AtomMerchant, products: Any, amount: int | None) -> bool:
+def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int | None) -> bool:
     rows = products if isinstance(products, list) else []
-    named = [row for row in rows if isinstance(row, dict) and row.get("prodName") == merchant.product]
-    return bool(rows) and len(named) == len(rows) and sum(paise(r.get("prodAmount")) or 0 for r in rows) == amount
+    named_rows = [row for row in rows if isinstance(row, dict) and row.get("prodName") == merchant.product]
+    return (
+        bool(rows)
+        and len(named_rows) == len(rows)
+        and sum(parse_paise(r.get("prodAmount")) or 0 for r in rows) == amount
+    )
 
 
-def read_question(merchant: AtomMerchant, data: JsonObject, *, v2: bool) -> Question:
-    """TXNVERIFICATION; the second version has neither head nor password, and signs less."""
-    asked = instrument(data)
-    who, pay = part(asked, "merchDetails"), part(asked, "payDetails")
-    number, currency, amount = who.get("merchTxnId"), pay.get("txnCurrency"), pay.get("amount")
-    _check_merchant(merchant, who, password=None if v2 else merchant.password)
-    before = (merchant.merch_id,) if v2 else (merchant.merch_id, merchant.password)
-    after = () if v2 else ("TXNVERIFICATION",)
-    if not merchant.signed(pay.get("signature"), *before, number, amount, currency, *after):
+def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) -> PaymentQuery:
+    """Read a TXNVERIFICATION request. Version 2 (`v2`) has neither header nor password, and signs fewer fields.
+
+    Raises `Refused`.
+    """
+    request = payment_instrument(data)
+    merchant_fields, pay_fields = object_at(request, "merchDetails"), object_at(request, "payDetails")
+    number, currency, amount = (
+        merchant_fields.get("merchTxnId"),
+        pay_fields.get("txnCurrency"),
+        pay_fields.get("amount"),
+    )
+    _check_merchant(merchant, merchant_fields, password=None if v2 else merchant.password)
+    signed_before = (merchant.merch_id,) if v2 else (merchant.merch_id, merchant.password)
+    signed_after = () if v2 else ("TXNVERIFICATION",)
+    if not merchant.has_valid_signature(
+        pay_fields.get("signature"), *signed_before, number, amount, currency, *signed_after
+    ):
         raise merchant.refusal("OTS0506")
-    if "merchTxnDate" not in who:
+    if "merchTxnDate" not in merchant_fields:
         raise merchant.refusal("OTS0507")
-    if not is_day(who["merchTxnDate"]):
+    if not is_day_text(merchant_fields["merchTxnDate"]):
         raise merchant.refusal("OTS0510")
-    return Question(str(number), str(who["merchTxnDate"]), _rupees(merchant, currency, amount))
+    return PaymentQuery(str(number), str(merchant_fields["merchTxnDate"]), _amount_paise(merchant, currency, amount))
 
 
 def read_refund(merchant: AtomMerchant, data: JsonObject) -> NewRefund:
-    """REFUNDINIT."""
-    asked = instrument(data)
-    who, pay = part(asked, "merchDetails"), part(asked, "payDetails")
-    number, currency, total = who.get("merchTxnId"), pay.get("txnCurrency"), pay.get("totalRefundAmount")
-    _check_merchant(merchant, who, password=merchant.password)
+    """Read a REFUNDINIT request.
+
+    Raises `Refused`.
+    """
+    request = payment_instrument(data)
+    merchant_fields, pay_fields = object_at(request, "merchDetails"), object_at(request, "payDetails")
+    number, currency, total = (
+        merchant_fields.get("merchTxnId"),
+        pay_fields.get("txnCurrency"),
+        pay_fields.get("totalRefundAmount"),
+    )
+    _check_merchant(merchant, merchant_fields, password=merchant.password)
     parts = (merchant.merch_id, merchant.password, number, total, currency, "REFUNDINIT")
-    if not merchant.signed(pay.get("signature"), *parts):
+    if not merchant.has_valid_signature(pay_fields.get("signature"), *parts):
         raise merchant.refusal("OTS0506")
-    amount = _rupees(merchant, currency, total)
-    products = _products(merchant, pay.get("prodDetails"))
+    amount = _amount_paise(merchant, currency, total)
+    products = _read_products(merchant, pay_fields.get("prodDetails"))
     if sum(product[2] for product in products) != amount:
         raise merchant.refusal("OTS0509")
-    return NewRefund(str(number), str(pay.get("atomTxnId")), amount, products)
+    return NewRefund(str(number), str(pay_fields.get("atomTxnId")), amount, products)
 
 
-def read_refund_question(merchant: AtomMerchant, data: JsonObject) -> str:
-    """REFUNDSTATUS: the payment's number at NDPS; the password comes in Base64."""
-    asked = instrument(data)
-    hidden = base64.b64encode(merchant.password.encode()).decode("ascii")
-    _check_merchant(merchant, part(asked, "merchDetails"), password=hidden)
-    pay = part(asked, "payDetails")
-    products = pay.get("prodDetails")
+def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
+    """Read a REFUNDSTATUS request and return NDPS's id of the payment; the password is in Base64.
+
+    Raises `Refused`.
+    """
+    request = payment_instrument(data)
+    encoded_password = base64.b64encode(merchant.password.encode()).decode("ascii")
+    _check_merchant(merchant, object_at(request, "merchDetails"), password=encoded_password)
+    pay_fields = object_at(request, "payDetails")
+    products = pay_fields.get("prodDetails")
     names = [row.get("prodName") for row in products if isinstance(row, dict)] if isinstance(products, list) else []
     if merchant.product not in names:
         raise merchant.refusal("OTS0637")
-    return str(pay.get("atomTxnId"))
+    return str(pay_fields.get("atomTxnId"))
 
 
-def _check_merchant(merchant: AtomMerchant, who: JsonObject, *, password: str | None) -> None:
-    if who.get("merchId") != merchant.merch_id:
+def _check_merchant(merchant: AtomMerchant, merchant_fields: JsonObject, *, password: str | None) -> None:
+    """Check merchant id and password of a request. `password` is the expected one; None if the request has none.
+
+    Raises `Refused`.
+    """
+    if merchant_fields.get("merchId") != merchant.merch_id:
         raise merchant.refusal("OTS0451")
-    if password is not None and who.get("password") != password:
+    if password is not None and merchant_fields.get("password") != password:
         raise merchant.refusal("OTS0522")
 
 
-def _rupees(merchant: AtomMerchant, currency: Any, amount: Any) -> int:
+def _amount_paise(merchant: AtomMerchant, currency: Any, amount: Any) -> int:
     if currency != "INR":
         raise merchant.refusal("OTS0508")
-    found = paise(amount)
-    if found is None:
+    minor = parse_paise(amount)
+    if minor is None:
         raise merchant.refusal("OTS0509")
-    return found
+    return minor
 
 
-def _products(merchant: AtomMerchant, rows: Any) -> tuple[tuple[str, str, int], ...]:
+def _read_products(merchant: AtomMerchant, rows: Any) -> tuple[tuple[str, str, int], ...]:
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise merchant.refusal("OTS0637")
-    return tuple(_product(merchant, row) for row in rows)
+    return tuple(_read_product(merchant, row) for row in rows)
 
 
-def _product(merchant: AtomMerchant, row: JsonObject) -> tuple[str, str, int]:
-    name, key, amount = row.get("prodName"), row.get("prodRefundId"), paise(row.get("prodRefundAmount"))
+def _read_product(merchant: AtomMerchant, row: JsonObject) -> tuple[str, str, int]:
+    name, key, amount = row.get("prodName"), row.get("prodRefundId"), parse_paise(row.get("prodRefundAmount"))
     if name != merchant.product:
         raise merchant.refusal("OTS0637")
-    if not isinstance(key, str) or not re.fullmatch(NUMBER, key):
+    if not isinstance(key, str) or not re.fullmatch(NUMBER_PATTERN, key):
         raise merchant.refusal("OTS0638")
     if amount is None:
         raise merchant.refusal("OTS0509")

@@ -1,4 +1,4 @@
-"""The control room under `/_sandbox/`, JSON in and out: the truth is read and faults are switched there."""
+"""The control API under `/_sandbox/`, in JSON: it returns the ledgers and the state, and sets faults."""
 
 import re
 from collections.abc import Callable
@@ -6,171 +6,188 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from console.sandbox.alarmbox import AlarmBox, purchase_answer
-from console.sandbox.calls import Call, Handler, Route, route
-from console.sandbox.clock import instant_text
-from console.sandbox.fault_table import FAULTS
-from console.sandbox.payment_control import PaymentControl
-from console.sandbox.payment_notices import PostOffice
-from console.sandbox.rules import BadRule, read_rule
-from console.sandbox.wire import Reply, Request, error_reply, json_reply
-from console.sandbox.world import World
+from console.sandbox.alarmbox.api import AlarmBox, check_fields
+from console.sandbox.control.notice_sender import NoticeSender
+from console.sandbox.control.payments import PaymentControl
+from console.sandbox.environment.clock import instant_text
+from console.sandbox.faults.state import SandboxState
+from console.sandbox.http.calls import Handler, ProviderCall, ProviderRoute, make_route
+from console.sandbox.http.messages import HttpReply, HttpRequest, error_reply, json_reply
+from console.sandbox.rules.registry import FAULTS
+from console.sandbox.rules.rules import InvalidRule, read_rule
 
-PREFIX = "/_sandbox/"
-LONGEST_WAIT_SECONDS = 60.0
-Outage = Callable[[float | None], None]
+PATH_PREFIX = "/_sandbox/"
+MAX_WAIT_SECONDS = 60.0
+BeginOutage = Callable[[float | None], None]
 
 
-class Control:
-    """Answers about, and acts upon, one sandbox."""
+class ControlApi:
+    """The endpoints of one sandbox's control API. `outage` begins an outage of these seconds; None ends it."""
 
     def __init__(
-        self, world: World, alarmbox: AlarmBox, payments: PaymentControl, post: PostOffice, outage: Outage
+        self,
+        state: SandboxState,
+        alarmbox: AlarmBox,
+        payments: PaymentControl,
+        notice_sender: NoticeSender,
+        outage: BeginOutage,
     ) -> None:
-        self._world = world
+        self._state = state
         self._alarmbox = alarmbox
         self._payments = payments
-        self._post = post
+        self._notice_sender = notice_sender
         self._outage = outage
 
-    def routes(self) -> tuple[Route, ...]:
-        table: dict[tuple[str, str], Callable[[Request], Reply]] = {
-            ("GET", "state"): self._state,
-            ("GET", "ledger"): self._ledger,
-            ("GET", "requests"): self._requests,
-            ("GET", "catalogue"): self._catalogue,
-            ("GET", "faults"): lambda _: json_reply({"rules": self._world.rules.as_json()}),
+    def routes(self) -> tuple[ProviderRoute, ...]:
+        table: dict[tuple[str, str], Callable[[HttpRequest], HttpReply]] = {
+            ("GET", "state"): self._read_state,
+            ("GET", "ledger"): self._read_ledger,
+            ("GET", "requests"): self._read_requests,
+            ("GET", "catalogue"): self._read_catalogue,
+            ("GET", "faults"): lambda _: json_reply({"rules": self._state.rules.as_json()}),
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
-            ("POST", "reset"): self._reset,
-            ("POST", "config"): self._configure,
-            ("POST", "release"): self._release,
-            ("POST", "checks"): self._know,
-            ("POST", "tokens/revoke"): lambda _: json_reply({"revoked": self._world.tokens.revoke()}),
-            ("POST", "tokens/expire"): lambda _: json_reply({"expired": self._world.tokens.expire()}),
+            ("POST", "reset"): self._reset_state,
+            ("POST", "config"): self._change_settings,
+            ("POST", "release"): self._release_calls,
+            ("POST", "checks"): self._register_checks,
+            ("POST", "tokens/revoke"): lambda _: json_reply({"revoked": self._state.tokens.revoke_all()}),
+            ("POST", "tokens/expire"): lambda _: json_reply({"expired": self._state.tokens.expire_access_tokens()}),
             ("POST", "outage"): self._begin_outage,
             ("DELETE", "outage"): self._end_outage,
-            ("GET", "wait"): self._wait,
-            **self._payments.table(),
+            ("GET", "wait"): self._wait_until_reached,
+            **self._payments.endpoints(),
         }
-        return tuple(route(method, PREFIX + path, _guarded(act)) for (method, path), act in table.items())
+        return tuple(
+            make_route(method, PATH_PREFIX + path, _bad_request_handler(act)) for (method, path), act in table.items()
+        )
 
-    # Reading
+    # -- reading
 
-    def _state(self, _: Request) -> Reply:
-        world = self._world
-        return json_reply({
-            "now": instant_text(world.clock.now()),
-            "today": world.clock.today().isoformat(),
-            "settings": asdict(world.settings),
-            "tokens": world.tokens.as_json(),
-            "charges": world.ledger.total,
-            "calls": world.log.counts(),
-            "rules": world.rules.as_json(),
-            "held": world.holds.as_json(),
-        })  # fmt: skip
+    def _read_state(self, _: HttpRequest) -> HttpReply:
+        state = self._state
+        return json_reply(
+            {
+                "now": instant_text(state.clock.now()),
+                "today": state.clock.today().isoformat(),
+                "settings": asdict(state.settings),
+                "tokens": state.tokens.as_json(),
+                "charges": state.ledger.charge_count,
+                "calls": state.call_log.count_by_call(),
+                "rules": state.rules.as_json(),
+                "held": state.holds.as_json(),
+            }
+        )
 
-    def _ledger(self, request: Request) -> Reply:
-        return json_reply(self._world.ledger.as_json(request.query.get("number")))
+    def _read_ledger(self, request: HttpRequest) -> HttpReply:
+        return json_reply(self._state.ledger.as_json(request.query.get("number")))
 
-    def _requests(self, request: Request) -> Reply:
-        asked = request.query
-        entries = self._world.log.as_json(asked.get("call"), asked.get("number"), int(asked.get("after", "0")))
+    def _read_requests(self, request: HttpRequest) -> HttpReply:
+        query = request.query
+        entries = self._state.call_log.as_json(query.get("call"), query.get("number"), int(query.get("after", "0")))
         return json_reply({"requests": entries})
 
-    def _catalogue(self, _: Request) -> Reply:
+    def _read_catalogue(self, _: HttpRequest) -> HttpReply:
         rows = [
-            {"name": kind.name, "sees": kind.sees, "effect": kind.effect, "calls": sorted(kind.calls),
-             "argument": kind.argument, "options": list(kind.options)}
+            {
+                "name": kind.name,
+                "sees": kind.answer_description,
+                "effect": kind.effect,
+                "calls": sorted(kind.calls),
+                "argument": kind.argument_rule,
+                "options": list(kind.option_names),
+            }
             for kind in FAULTS.values()
-        ]  # fmt: skip
+        ]
         return json_reply({"faults": rows})
 
-    def _wait(self, request: Request) -> Reply:
-        """Wait until so many calls are held, charges made, refunds accepted, … (of `call`, of `number`)."""
-        asked, world = request.query, self._world
-        call, number = asked.get("call"), asked.get("number")
+    def _wait_until_reached(self, request: HttpRequest) -> HttpReply:
+        """Wait until held calls, charges, requests, refunds and notices have reached the given numbers. Held calls
+        and requests can be filtered by `call`, held calls and charges by `number`.
+        """
+        query, state = request.query, self._state
+        call, number = query.get("call"), query.get("number")
         names = ("held", "charges", "requests", "refunds", "notices")
-        held, charges, requests, refunds, notices = (int(asked.get(name, "0")) for name in names)
+        calls, charges, requests, refunds, notices = (int(query.get(name, "0")) for name in names)
 
         def reached() -> bool:
-            made = world.ledger.count(number) if number else world.ledger.total
+            charged = state.ledger.count_of_number(number) if number else state.ledger.charge_count
             return (
-                world.holds.held(call, number) >= held
-                and made >= charges
-                and world.log.count(call) >= requests
-                and world.payments.refund_count >= refunds
-                and world.notices_ended >= notices
+                state.holds.held_count(call, number) >= calls
+                and charged >= charges
+                and state.call_log.call_count(call) >= requests
+                and state.payments.refund_count >= refunds
+                and state.notices_ended >= notices
             )
 
-        seconds = min(float(asked.get("timeout", "10")), LONGEST_WAIT_SECONDS)
-        return json_reply({"reached": world.holds.wait_until(reached, seconds)})
+        seconds = min(float(query.get("timeout", "10")), MAX_WAIT_SECONDS)
+        return json_reply({"reached": state.holds.wait_until(reached, seconds)})
 
-    # Acting
+    # -- acting
 
-    def _add_faults(self, request: Request) -> Reply:
-        wanted = request.json()
-        rules = [read_rule(rule) for rule in wanted.get("rules", [wanted])]
-        return json_reply({"ids": [self._world.rules.add(rule) for rule in rules]}, 201)
+    def _add_faults(self, request: HttpRequest) -> HttpReply:
+        body = request.read_json()
+        rules = [read_rule(rule) for rule in body.get("rules", [body])]
+        return json_reply({"ids": [self._state.rules.add_rule(rule) for rule in rules]}, 201)
 
-    def _clear_faults(self, request: Request) -> Reply:
-        one = request.query.get("id")
-        return json_reply({"cleared": self._world.rules.clear(int(one) if one else None)})
+    def _clear_faults(self, request: HttpRequest) -> HttpReply:
+        rule_id = request.query.get("id")
+        return json_reply({"cleared": self._state.rules.remove_rules(int(rule_id) if rule_id else None)})
 
-    def _reset(self, request: Request) -> Reply:
-        self._world.reset(keep_tokens=bool(request.json().get("keep_tokens")))
+    def _reset_state(self, request: HttpRequest) -> HttpReply:
+        self._state.reset(keep_tokens=bool(request.read_json().get("keep_tokens")))
         self._alarmbox.reset()
-        self._post.reset()
+        self._notice_sender.reset()
         return json_reply({"reset": True})
 
-    def _configure(self, request: Request) -> Reply:
-        for name, value in request.json().items():
-            self._set(name, value)
-        return self._state(request)
+    def _change_settings(self, request: HttpRequest) -> HttpReply:
+        for name, value in request.read_json().items():
+            self._change_setting(name, value)
+        return self._read_state(request)
 
-    def _set(self, name: str, value: Any) -> None:
-        world = self._world
+    def _change_setting(self, name: str, value: Any) -> None:
+        state = self._state
         match name:
             case "now":
-                world.clock.set(datetime.fromisoformat(value) if value else None)
+                state.clock.set_time(datetime.fromisoformat(value) if value else None)
             case "today":
-                world.clock.fix_today(date.fromisoformat(value) if value else None)
+                state.clock.fix_today(date.fromisoformat(value) if value else None)
             case "advance_seconds":
-                world.clock.advance(float(value))
+                state.clock.advance(float(value))
             case "credentials":
-                world.tokens.accept(**value)
+                state.tokens.register_client(**value)
             case "paypay":
-                world.paypay_door.accept(**value)
+                state.paypay_keys.register_key(**value)
             case "atom":
-                world.atom_door.accept(**value)
+                state.atom_merchants.register_merchant(**value)
             case _:
-                world.settings.change(name, value)
+                state.settings.change_setting(name, value)
 
-    def _release(self, request: Request) -> Reply:
-        wanted = request.json()
-        return json_reply({"released": self._world.holds.release(wanted.get("call"), wanted.get("number"))})
+    def _release_calls(self, request: HttpRequest) -> HttpReply:
+        body = request.read_json()
+        return json_reply({"released": self._state.holds.release_calls(body.get("call"), body.get("number"))})
 
-    def _know(self, request: Request) -> Reply:
-        known = [self._alarmbox.know(given) for given in request.json()["checks"]]
-        return json_reply({"credit_checks": [purchase_answer(check) for check in known]}, 201)
+    def _register_checks(self, request: HttpRequest) -> HttpReply:
+        checks = [self._alarmbox.register_check(fields) for fields in request.read_json()["checks"]]
+        return json_reply({"credit_checks": [check_fields(check) for check in checks]}, 201)
 
-    def _begin_outage(self, request: Request) -> Reply:
-        seconds = float(request.json()["seconds"])
+    def _begin_outage(self, request: HttpRequest) -> HttpReply:
+        seconds = float(request.read_json()["seconds"])
         self._outage(seconds)
         return json_reply({"refusing_connections_for_seconds": seconds})
 
-    def _end_outage(self, _: Request) -> Reply:
+    def _end_outage(self, _: HttpRequest) -> HttpReply:
         self._outage(None)
         return json_reply({"accepting_connections": True})
 
 
-def _guarded(act: Callable[[Request], Reply]) -> Handler:
-    """What is not understood is answered 400 with the reason."""
+def _bad_request_handler(act: Callable[[HttpRequest], HttpReply]) -> Handler:
+    """Return a handler that answers an invalid request with 400 and the reason."""
 
-    def handler(request: Request, _: re.Match[str]) -> Call | Reply:
+    def handler(request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         try:
             return act(request)
-        except (BadRule, ValueError, KeyError, TypeError) as reason:
+        except (InvalidRule, ValueError, KeyError, TypeError) as reason:
             return error_reply(400, f"{type(reason).__name__}: {reason}")
 
     return handler

@@ -1,4 +1,4 @@
-"""Drives a sandbox's control room from tests and from the demo; needs nothing but the standard library."""
+"""Client of a sandbox's control API, for tests and the demo. It uses the standard library only."""
 
 import http.client
 import json
@@ -7,130 +7,148 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from console.sandbox.payment_client import PaymentClient
+from console.sandbox.control.payment_client import PaymentClient
 
 
 class SandboxError(RuntimeError):
-    """The control room did not understand; the text is its answer."""
+    """The control API has refused a request; the text is its answer."""
 
 
 class SandboxControl:
-    """One sandbox, by its URL. Every method is one request; all may be called from any thread or process."""
+    """Controls the sandbox at a URL. Each method sends one request; it may be called from any thread or process.
+    `payments_control` has the methods for payments.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._place = urlsplit(self.url).netloc
-        self.money = PaymentClient(self._ask)
+        self._netloc = urlsplit(self.url).netloc
+        self.payments_control = PaymentClient(self._call_sandbox)
 
-    def fault(self, action: str, **rule: Any) -> int:
-        """Switch a fault on; returns the rule's id. See docs/sandbox.md for the settings of a rule."""
-        return int(self._ask("POST", "faults", {"action": action, **rule})["ids"][0])
+    def add_fault(self, action: str, **rule: Any) -> int:
+        """Add a rule for one fault and return the rule's id. docs/sandbox.md lists the settings of a rule."""
+        return int(self._call_sandbox("POST", "faults", {"action": action, **rule})["ids"][0])
 
-    def faults(self, *rules: dict[str, Any]) -> list[int]:
-        """Switch several on; the first that fits a call decides."""
-        return [int(rule_id) for rule_id in self._ask("POST", "faults", {"rules": list(rules)})["ids"]]
+    def add_faults(self, *rules: dict[str, Any]) -> list[int]:
+        """Add several rules and return their ids. The first rule that matches a call decides its fault."""
+        return [int(rule_id) for rule_id in self._call_sandbox("POST", "faults", {"rules": list(rules)})["ids"]]
 
-    def random_faults(self, *actions: str, seed: int, rate: float, **rule: Any) -> int:
-        """Every matching call draws from `actions` with probability `rate`; the same seed draws the same."""
-        wanted = {"mode": "random", "actions": list(actions), "seed": seed, "rate": rate, **rule}
-        return int(self._ask("POST", "faults", wanted)["ids"][0])
+    def add_random_faults(self, *actions: str, seed: int, rate: float, **rule: Any) -> int:
+        """Add a rule that gives each matching call one of `actions` with probability `rate`. The same seed gives the
+        same faults. Return the rule's id.
+        """
+        body = {"mode": "random", "actions": list(actions), "seed": seed, "rate": rate, **rule}
+        return int(self._call_sandbox("POST", "faults", body)["ids"][0])
 
     def clear_faults(self, rule_id: int | None = None) -> int:
-        """Switch off one rule, or all; tells how many."""
-        return int(self._ask("DELETE", "faults", query={"id": rule_id})["cleared"])
+        """Remove one rule, or all (None); return the number of removed rules."""
+        return int(self._call_sandbox("DELETE", "faults", query={"id": rule_id})["cleared"])
 
-    def catalogue(self) -> list[dict[str, Any]]:
-        """The table of faults."""
-        return list(self._ask("GET", "catalogue")["faults"])
+    def read_catalogue(self) -> list[dict[str, Any]]:
+        """Return the table of faults."""
+        return list(self._call_sandbox("GET", "catalogue")["faults"])
 
-    def state(self) -> dict[str, Any]:
-        return self._ask("GET", "state")
+    def read_state(self) -> dict[str, Any]:
+        return self._call_sandbox("GET", "state")
 
-    def ledger(self, number: str | None = None) -> dict[str, Any]:
-        """`total`, `by_number` and `entries`, of all numbers or of one."""
-        return self._ask("GET", "ledger", query={"number": number})
+    def read_ledger(self, number: str | None = None) -> dict[str, Any]:
+        """Return `total`, `by_number` and `entries` of the charges, for all corporation numbers or one."""
+        return self._call_sandbox("GET", "ledger", query={"number": number})
 
-    def charges(self, number: str | None = None) -> int:
-        """How many charges there are, of all numbers or of one."""
-        return int(self.ledger(number)["total"])
+    def count_charges(self, number: str | None = None) -> int:
+        """Return the number of charges, for all corporation numbers or one."""
+        return int(self.read_ledger(number)["total"])
 
-    def requests(self, call: str | None = None, number: str | None = None, after: int = 0) -> list[dict[str, Any]]:
-        """What providers were asked, in order; `after` is a `seq`."""
-        asked = {"call": call, "number": number, "after": after}
-        return list(self._ask("GET", "requests", query=asked)["requests"])
+    def read_requests(
+        self, call: str | None = None, number: str | None = None, after: int = 0
+    ) -> list[dict[str, Any]]:
+        """Return the requests that the providers received, in sequence. Only those of this call and number, unless
+        None, and with a `seq` above `after`.
+        """
+        query = {"call": call, "number": number, "after": after}
+        return list(self._call_sandbox("GET", "requests", query=query)["requests"])
 
     def reset(self, *, keep_tokens: bool = False) -> None:
-        """As at the start; held calls end without any effect."""
-        self._ask("POST", "reset", {"keep_tokens": keep_tokens})
+        """Restore the initial state; held calls end without an effect. `keep_tokens`: clients, merchants and tokens
+        stay.
+        """
+        self._call_sandbox("POST", "reset", {"keep_tokens": keep_tokens})
 
-    def config(self, **settings: Any) -> dict[str, Any]:
-        """Change settings (see docs/sandbox.md); returns the state."""
-        return self._ask("POST", "config", settings)
+    def change_settings(self, **settings: Any) -> dict[str, Any]:
+        """Change settings (docs/sandbox.md lists them); return the state."""
+        return self._call_sandbox("POST", "config", settings)
 
-    def accept(self, client_id: str, client_secret: str, refresh_token: str | None = None) -> None:
-        """Make AlarmBox know a client and its first refresh token."""
-        wanted = {"client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
-        self._ask("POST", "config", {"credentials": wanted})
+    def register_client(self, client_id: str, client_secret: str, refresh_token: str | None = None) -> None:
+        """Register a client of AlarmBox and its first refresh token."""
+        client = {"client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
+        self._call_sandbox("POST", "config", {"credentials": client})
 
-    def know(self, *checks: dict[str, Any]) -> list[dict[str, Any]]:
-        """Let credit checks exist that cost nothing here; returns them as AlarmBox will answer them."""
-        return list(self._ask("POST", "checks", {"checks": list(checks)})["credit_checks"])
+    def register_checks(self, *checks: dict[str, Any]) -> list[dict[str, Any]]:
+        """Register credit checks as if purchased elsewhere, without charges; return them as AlarmBox will send
+        them.
+        """
+        return list(self._call_sandbox("POST", "checks", {"checks": list(checks)})["credit_checks"])
 
-    def release(self, call: str | None = None, number: str | None = None) -> int:
-        """Let held calls go on; tells how many."""
-        return int(self._ask("POST", "release", {"call": call, "number": number})["released"])
+    def release_calls(self, call: str | None = None, number: str | None = None) -> int:
+        """Let held calls continue; return the number of those calls."""
+        return int(self._call_sandbox("POST", "release", {"call": call, "number": number})["released"])
 
-    def wait(self, seconds: float = 10.0, **until: Any) -> bool:
-        """Wait until so many are `held`, `charges` made, `refunds` accepted, `notices` dealt with, `requests`
-        received (`call`, `number`); False: too late."""
-        answer = self._ask("GET", "wait", query={"timeout": seconds, **until}, patience=seconds + 30)
+    def wait_until_reached(self, seconds: float = 10.0, **expected_counts: Any) -> bool:
+        """Wait until the given numbers of `held` calls, `charges`, accepted `refunds`, handled `notices`, or
+        received `requests` are reached (held calls and requests can be filtered by `call`, held calls and
+        charges by `number`). Return False if they aren't after `seconds`.
+        """
+        answer = self._call_sandbox(
+            "GET", "wait", query={"timeout": seconds, **expected_counts}, timeout=seconds + 30
+        )
         return bool(answer["reached"])
 
     def revoke_tokens(self) -> int:
-        """Revoke every token: only a new authorisation helps."""
-        return int(self._ask("POST", "tokens/revoke")["revoked"])
+        """Revoke all tokens and return the number of pairs: a person must authorize the client again."""
+        return int(self._call_sandbox("POST", "tokens/revoke")["revoked"])
 
     def expire_tokens(self) -> int:
-        """End every access token; a refresh helps."""
-        return int(self._ask("POST", "tokens/expire")["expired"])
+        """Let all access tokens expire and return their number: a refresh gives a new one."""
+        return int(self._call_sandbox("POST", "tokens/expire")["expired"])
 
-    def outage(self, seconds: float) -> None:
-        """Refuse all connections for so long; returns when they are refused."""
-        self._ask("POST", "outage", {"seconds": seconds})
+    def begin_outage(self, seconds: float) -> None:
+        """Refuse all connections for these seconds. Return as soon as they are refused."""
+        self._call_sandbox("POST", "outage", {"seconds": seconds})
 
     @contextmanager
-    def down(self, seconds: float = 60.0) -> Iterator[None]:
-        """Refuse all connections inside the block, `seconds` at most; afterwards they are accepted again."""
-        kept = http.client.HTTPConnection(self._place, timeout=30)
+    def outage_during(self, seconds: float = 60.0) -> Iterator[None]:
+        """Refuse all connections while the block runs, for at most `seconds`."""
+        connection = http.client.HTTPConnection(self._netloc, timeout=30)
         try:
-            self._ask("POST", "outage", {"seconds": seconds}, connection=kept)
+            self._call_sandbox("POST", "outage", {"seconds": seconds}, connection=connection)
             try:
                 yield
             finally:
-                self._ask("DELETE", "outage", connection=kept)
+                self._call_sandbox("DELETE", "outage", connection=connection)
         finally:
-            kept.close()
+            connection.close()
 
-    def _ask(
+    def _call_sandbox(
         self,
         method: str,
-        what: str,
+        path: str,
         body: dict[str, Any] | None = None,
         *,
         query: dict[str, Any] | None = None,
-        patience: float = 30.0,
+        timeout: float = 30.0,
         connection: http.client.HTTPConnection | None = None,
     ) -> dict[str, Any]:
-        asked = urlencode({name: value for name, value in (query or {}).items() if value is not None})
-        sent = json.dumps(body or {})
-        line = connection or http.client.HTTPConnection(self._place, timeout=patience)
+        query_text = urlencode({name: value for name, value in (query or {}).items() if value is not None})
+        body_text = json.dumps(body or {})
+        used_connection = connection or http.client.HTTPConnection(self._netloc, timeout=timeout)
         try:
-            line.request(method, f"/_sandbox/{what}?{asked}", sent, {"Content-Type": "application/json"})
-            answer = line.getresponse()
+            used_connection.request(
+                method, f"/_sandbox/{path}?{query_text}", body_text, {"Content-Type": "application/json"}
+            )
+            answer = used_connection.getresponse()
             data: dict[str, Any] = json.loads(answer.read())
         finally:
             if connection is None:
-                line.close()
+                used_connection.close()
         if answer.status >= 400:
             raise SandboxError(str(data.get("message", data)))
         return data

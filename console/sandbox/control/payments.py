@@ -1,179 +1,207 @@
-"""The control room's desk for payments: the payer pays, refunds go through, notices are sent, the truth is read."""
+"""The control API for payments: it moves payments and refunds, sends notices, and returns the ledger."""
 
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from console.sandbox.payment_book import Payment, Refund
-from console.sandbox.payment_notices import PostOffice
-from console.sandbox.paypay import PayPay
-from console.sandbox.wire import JsonObject, Reply, Request, json_reply
-from console.sandbox.world import World
+from console.sandbox.control.notice_sender import NoticeSender
+from console.sandbox.faults.state import SandboxState
+from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, json_reply
+from console.sandbox.payments.ledger import Payment, Refund
+from console.sandbox.paypay.api import PayPay
 
-Act = Callable[[Request], Reply]
-SILENT = ("CREATED", "GONE", "NONE", "REAUTHORIZING", "OTS0301", "OTS0351")  # states that nobody is told of
+RequestAction = Callable[[HttpRequest], HttpReply]
+# States about which the provider sends no notice.
+STATES_WITHOUT_NOTICE = ("CREATED", "GONE", "NONE", "REAUTHORIZING", "OTS0301", "OTS0351")
 
 
 class PaymentControl:
-    """Answers about, and acts upon, payments and refunds. `url`: where the sandbox itself is reached."""
+    """The endpoints for payments and refunds. `get_sandbox_url` returns the URL of the sandbox."""
 
-    def __init__(self, world: World, paypay: PayPay, post: PostOffice, url: Callable[[], str]) -> None:
-        self._world = world
-        self._book = world.payments
+    def __init__(
+        self, state: SandboxState, paypay: PayPay, notice_sender: NoticeSender, get_sandbox_url: Callable[[], str]
+    ) -> None:
+        self._state = state
+        self._payment_book = state.payments
         self._paypay = paypay
-        self._post = post
-        self._url = url
+        self._notice_sender = notice_sender
+        self._get_sandbox_url = get_sandbox_url
 
-    def table(self) -> dict[tuple[str, str], Act]:
-        """Methods and addresses under the control room's prefix."""
+    def endpoints(self) -> dict[tuple[str, str], RequestAction]:
+        """Return the endpoints by method and path below the control API's prefix."""
         return {
-            ("GET", "payments"): self._payments,
-            ("POST", "payments"): self._know,
-            ("POST", "payments/move"): self._move,
-            ("GET", "refunds"): self._refunds,
+            ("GET", "payments"): self._read_payments,
+            ("POST", "payments"): self._register_payment,
+            ("POST", "payments/move"): self._move_payment,
+            ("GET", "refunds"): self._read_refunds,
             ("POST", "refunds/move"): self._move_refund,
-            ("GET", "notices"): lambda _: json_reply(self._post.as_json()),
-            ("POST", "notices"): self._send_to,
-            ("POST", "notices/send"): self._send,
-            ("POST", "notices/compose"): self._compose,
-            ("POST", "recon"): self._recon,
+            ("GET", "notices"): lambda _: json_reply(self._notice_sender.as_json()),
+            ("POST", "notices"): self._set_notice_addresses,
+            ("POST", "notices/send"): self._send_notice,
+            ("POST", "notices/compose"): self._compose_notice,
+            ("POST", "recon"): self._publish_recon_file,
         }
 
-    # Reading
+    # -- reading
 
-    def _payments(self, request: Request) -> Reply:
-        asked = request.query
-        with self._book.lock:
-            found = [p.as_json() for p in self._book.payments(asked.get("provider"), asked.get("number"))]
-        sums = ("captured_minor", "accepted_minor", "refunded_minor", "reversed_minor")
-        return json_reply({"payments": found} | {name: sum(p[name] for p in found) for name in sums})
+    def _read_payments(self, request: HttpRequest) -> HttpReply:
+        query = request.query
+        with self._payment_book.lock:
+            payments = [p.as_json() for p in self._payment_book.payments(query.get("provider"), query.get("number"))]
+        sum_fields = ("captured_minor", "accepted_minor", "refunded_minor", "reversed_minor")
+        return json_reply({"payments": payments} | {name: sum(p[name] for p in payments) for name in sum_fields})
 
-    def _refunds(self, request: Request) -> Reply:
-        found = self._book.refunds(request.query.get("key"), request.query.get("payment"))
-        return json_reply({"total": len(found), "refunds": [refund.as_json() for refund in found]})
+    def _read_refunds(self, request: HttpRequest) -> HttpReply:
+        refunds = self._payment_book.refunds(request.query.get("key"), request.query.get("payment"))
+        return json_reply({"total": len(refunds), "refunds": [refund.as_json() for refund in refunds]})
 
-    # Payments
+    # -- payments
 
-    def _know(self, request: Request) -> Reply:
-        """Let a payment exist that was not begun here."""
-        given = request.json()
-        provider = given["provider"]
-        merchant = str(given.get("merchant") or self._newest_merchant(provider))
-        created = _instant(given["at"]) if given.get("at") else self._world.clock.now()
-        payment = Payment(provider, merchant, str(given["number"]), _minor(given["amount_minor"]),
+    def _register_payment(self, request: HttpRequest) -> HttpReply:
+        """Register a payment that was begun elsewhere.
+
+        Raises `ValueError`, which is answered with 400, if the number exists already.
+        """
+        body = request.read_json()
+        provider = body["provider"]
+        merchant = str(body.get("merchant") or self._newest_merchant(provider))
+        created = _parse_instant(body["at"]) if body.get("at") else self._state.clock.now()
+        payment = Payment(provider, merchant, str(body["number"]), _require_amount(body["amount_minor"]),
                           "JPY" if provider == "paypay" else "INR", "NONE", created,
-                          details=_details(provider, given))  # fmt: skip
-        payment.state = payment.tongue.words["created"]
-        with self._book.lock:
-            if self._book.find(provider, payment.number):
+                          details=_provider_details(provider, body))  # fmt: skip
+        payment.state = payment.provider_words.payment_words["created"]
+        with self._payment_book.lock:
+            if self._payment_book.find_payment(provider, payment.number):
                 raise ValueError("that number exists already")
-            state = payment.tongue.state(given.get("state", "paid"))
-            if given.get("id"):
-                self._book.name(payment, str(given["id"]))
-            self._place(self._book.add(payment), state, given)
-            for refund in given.get("refunds", ()):
-                self._know_refund(payment, refund)
+            state = payment.provider_words.payment_state(body.get("state", "paid"))
+            if body.get("id"):
+                self._payment_book.set_provider_id(payment, str(body["id"]))
+            self._set_state(self._payment_book.add_payment(payment), state, body)
+            for refund in body.get("refunds", ()):
+                self._register_refund(payment, refund)
         return json_reply(payment.as_json(), 201)
 
-    def _know_refund(self, payment: Payment, given: JsonObject) -> None:
-        """Let a refund exist that was not asked for here."""
-        made = self._book.accept(payment, str(given["key"]), _minor(given["amount_minor"]),
-                                 reason=given.get("reason"), product=payment.details.get("product"))  # fmt: skip
-        made.at = _instant(given["at"]) if given.get("at") else made.at
-        if given.get("id"):
-            made.id = str(given["id"])
-        self._book.move_refund(made, given.get("state", "completed"))
+    def _register_refund(self, payment: Payment, fields: JsonObject) -> None:
+        """Register a refund that was requested elsewhere."""
+        refund = self._payment_book.accept_refund(
+            payment,
+            str(fields["key"]),
+            _require_amount(fields["amount_minor"]),
+            reason=fields.get("reason"),
+            product=payment.details.get("product"),
+        )
+        refund.at = _parse_instant(fields["at"]) if fields.get("at") else refund.at
+        if fields.get("id"):
+            refund.id = str(fields["id"])
+        self._payment_book.move_refund(refund, fields.get("state", "completed"))
 
     def _newest_merchant(self, provider: str) -> str:
-        return {"paypay": self._world.paypay_door.newest, "atom": self._world.atom_door.newest}[provider]
+        return {"paypay": self._state.paypay_keys.newest_merchant_id, "atom": self._state.atom_merchants.newest_id}[
+            provider
+        ]
 
-    def _move(self, request: Request) -> Reply:
-        """Let the payer, the bank or time act; a notice follows where the provider sends one."""
-        wanted = request.json()
-        payment = self._payment(wanted)
-        with self._book.lock:
-            state = payment.tongue.state(wanted["to"])
-            if wanted.get("another_attempt"):
-                self._book.begin_again(payment)
-            if "amount_minor" in wanted:
-                payment.amount_minor = _minor(wanted["amount_minor"])
-            self._place(payment, state, wanted)
-        told = wanted.get("notify", True) and payment.state not in SILENT
-        sent = told and payment.id is not None and self._post.hand_in(self._post.compose(payment))
-        return json_reply(payment.as_json() | {"notice": bool(sent)})
+    def _move_payment(self, request: HttpRequest) -> HttpReply:
+        """Move a payment to a state, in place of the payer, the bank or a timeout, and send the provider's notice
+        about it.
+        """
+        body = request.read_json()
+        payment = self._find_payment(body)
+        with self._payment_book.lock:
+            state = payment.provider_words.payment_state(body["to"])
+            if body.get("another_attempt"):
+                self._payment_book.begin_attempt(payment)
+            if "amount_minor" in body:
+                payment.amount_minor = _require_amount(body["amount_minor"])
+            self._set_state(payment, state, body)
+        must_notify = body.get("notify", True) and payment.state not in STATES_WITHOUT_NOTICE
+        was_sent = (
+            must_notify
+            and payment.id is not None
+            and self._notice_sender.send_in_thread(self._notice_sender.compose_notice(payment))
+        )
+        return json_reply(payment.as_json() | {"notice": bool(was_sent)})
 
-    def _place(self, payment: Payment, state: str, given: JsonObject) -> None:
-        payment.surcharge_minor = int(given.get("surcharge_minor", payment.surcharge_minor))
-        if "channel" in given:
-            payment.details["subChannel"] = str(given["channel"])
-        if given.get("at"):
-            payment.begun = _instant(given["at"])
-            payment.ended = payment.begun if state in payment.tongue.captured else payment.ended
-        self._book.move(payment, state)
+    def _set_state(self, payment: Payment, state: str, fields: JsonObject) -> None:
+        payment.surcharge_minor = int(fields.get("surcharge_minor", payment.surcharge_minor))
+        if "channel" in fields:
+            payment.details["subChannel"] = str(fields["channel"])
+        if fields.get("at"):
+            payment.begun = _parse_instant(fields["at"])
+            payment.ended = payment.begun if state in payment.provider_words.captured_states else payment.ended
+        self._payment_book.move_payment(payment, state)
 
-    def _payment(self, wanted: JsonObject) -> Payment:
-        payment = self._book.find(str(wanted["provider"]), str(wanted["number"]))
+    def _find_payment(self, body: JsonObject) -> Payment:
+        payment = self._payment_book.find_payment(str(body["provider"]), str(body["number"]))
         if payment is None:
             raise ValueError("no such payment")
         return payment
 
-    # Refunds
+    # -- refunds
 
-    def _move_refund(self, request: Request) -> Reply:
-        """By the merchant's key; of several with the same key, the last."""
-        wanted = request.json()
-        found = [r for r in self._book.refunds(str(wanted["key"])) if wanted.get("provider") in (None, r.provider)]
-        if not found:
+    def _move_refund(self, request: HttpRequest) -> HttpReply:
+        """Move the refund with this merchant's key; if several have the key, the last one.
+
+        Raises `ValueError`, which is answered with 400, if there is none.
+        """
+        body = request.read_json()
+        refunds = [
+            r for r in self._payment_book.refunds(str(body["key"])) if body.get("provider") in (None, r.provider)
+        ]
+        if not refunds:
             raise ValueError("no such refund")
-        refund: Refund = self._book.move_refund(found[-1], wanted["to"])
+        refund: Refund = self._payment_book.move_refund(refunds[-1], body["to"])
         return json_reply(refund.as_json())
 
-    # Notices
+    # -- notices
 
-    def _send_to(self, request: Request) -> Reply:
-        for provider, address in request.json().items():
-            self._post.send_to(provider, address)
-        return json_reply(self._post.as_json())
+    def _set_notice_addresses(self, request: HttpRequest) -> HttpReply:
+        for provider, address in request.read_json().items():
+            self._notice_sender.set_address(provider, address)
+        return json_reply(self._notice_sender.as_json())
 
-    def _send(self, request: Request) -> Reply:
-        """A notice about a payment as it stands now, `times` over; nothing has to have changed."""
-        wanted = request.json()
-        notice = self._post.compose(self._payment(wanted))
-        handed = [self._post.hand_in(notice) for _ in range(int(wanted.get("times", 1)))]
-        return json_reply({"handed_in": sum(handed)})
+    def _send_notice(self, request: HttpRequest) -> HttpReply:
+        """Send a notice about a payment's current state `times` times, also if the state hasn't changed."""
+        body = request.read_json()
+        notice = self._notice_sender.compose_notice(self._find_payment(body))
+        are_sent = [self._notice_sender.send_in_thread(notice) for _ in range(int(body.get("times", 1)))]
+        return json_reply({"handed_in": sum(are_sent)})
 
-    def _compose(self, request: Request) -> Reply:
-        """The text of a notice, for those who deliver it themselves; `fields` go over it, `manner` seals it."""
-        wanted = request.json()
-        notice = self._post.compose(self._payment(wanted))
-        notice = notice.altered(data=notice.data | wanted.get("fields", {}), manner=wanted.get("manner", "good"))
+    def _compose_notice(self, request: HttpRequest) -> HttpReply:
+        """Return a notice that the caller sends itself. `fields` replace parts of its contents; `manner` selects its
+        encryption and signature.
+        """
+        body = request.read_json()
+        notice = self._notice_sender.compose_notice(self._find_payment(body))
+        notice = notice.with_changes(data=notice.data | body.get("fields", {}), manner=body.get("manner", "good"))
         return json_reply({"media_type": notice.media_type, "body": notice.body.decode()})
 
-    def _recon(self, request: Request) -> Reply:
-        """Announce the reconciliation file of a day in Japan."""
-        wanted = request.json()
-        day = date.fromisoformat(wanted["date"])
-        merchant = str(wanted.get("merchant") or self._world.paypay_door.newest)
-        url = self._url() + self._paypay.files.announce(merchant, day)
-        if wanted.get("notify", True):
-            self._post.announce_file(url)
+    def _publish_recon_file(self, request: HttpRequest) -> HttpReply:
+        """Return the URL of the reconciliation file of a Japanese day, and send the notice about it unless `notify`
+        is False.
+        """
+        body = request.read_json()
+        day = date.fromisoformat(body["date"])
+        merchant = str(body.get("merchant") or self._state.paypay_keys.newest_merchant_id)
+        url = self._get_sandbox_url() + self._paypay.recon_files.signed_path(merchant, day)
+        if body.get("notify", True):
+            self._notice_sender.send_file_notice(url)
         return json_reply({"url": url}, 201)
 
 
-def _instant(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("an instant names its zone")
     return at
 
 
-def _minor(value: Any) -> int:
+def _require_amount(value: Any) -> int:
     if type(value) is not int or value <= 0:
         raise ValueError("amount_minor is a whole number above zero")
     return value
 
 
-def _details(provider: str, given: JsonObject) -> JsonObject:
+def _provider_details(provider: str, fields: JsonObject) -> JsonObject:
     if provider == "atom":
-        return {"product": str(given.get("product", "NSE")), "custAccNo": ""}
-    return {"codeId": f"04-known-{given['number']}"} if given.get("code", True) else {}
+        return {"product": str(fields.get("product", "NSE")), "custAccNo": ""}
+    return {"codeId": f"04-known-{fields['number']}"} if fields.get("code", True) else {}

@@ -1,4 +1,4 @@
-"""The sandbox's own clock: runs with the machine's, can be set, and knows Japan's calendar."""
+"""The sandbox's clock: it follows the machine's clock, can be set, and knows the Japanese calendar."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -7,42 +7,48 @@ JST = timezone(timedelta(hours=9), "JST")
 
 
 def machine_time() -> datetime:
+    """Return the machine's current time, aware, in UTC."""
     return datetime.now(UTC)
 
 
 class SandboxClock:
-    """`set` moves the clock, which runs on from there; `fix_today` overrides only the day of purchase."""
+    """Clock of one sandbox. `set_time` moves it, and it continues from there; `fix_today` changes only the day of a
+    purchase.
+    """
 
-    def __init__(self, source: Callable[[], datetime] = machine_time) -> None:
-        self._source = source
+    def __init__(self, get_time: Callable[[], datetime] = machine_time) -> None:
+        self._get_time = get_time
         self._offset = timedelta()
-        self._today: date | None = None
+        self._fixed_today: date | None = None
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
-        return self._source() + self._offset
+        """Return the current time, aware, in UTC."""
+        return self._get_time() + self._offset
 
     def today(self) -> date:
-        """The day in Japan."""
-        return self._today or self.now().astimezone(JST).date()
+        """Return the current day in Japan, or the fixed one."""
+        return self._fixed_today or self.now().astimezone(JST).date()
 
-    def set(self, instant: datetime | None) -> None:
-        self._offset = instant - self._source() if instant else timedelta()
+    def set_time(self, instant: datetime | None) -> None:
+        """Set the clock to this time; None returns to the machine's clock."""
+        self._offset = instant - self._get_time() if instant else timedelta()
 
     def advance(self, seconds: float) -> None:
+        """Move the clock forward by this number of seconds."""
         self._offset += timedelta(seconds=seconds)
 
     def fix_today(self, day: date | None) -> None:
-        self._today = day
+        """Fix the day of purchases; with None it follows the clock."""
+        self._fixed_today = day
 
 
 def instant_text(at: datetime) -> str:
-    """With milliseconds, so that the order of calls can be read: `2026-11-20T03:20:01.123Z`."""
+    """Return a time in UTC with milliseconds, precise enough to sort calls by it: `2026-11-20T03:20:01.123Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def a_year_after(day: date) -> date:
-    """The same day next year; 29 February becomes the 28th."""
+    """Return the same day of the next year; 29 February becomes the 28th."""
     try:
         return day.replace(year=day.year + 1)
     except ValueError:

@@ -1,16 +1,16 @@
-"""What the simulated providers accept from the start; invented, and worth nothing anywhere else."""
+"""Credentials that the simulated providers accept after a start. They are invented and valid nowhere else."""
 
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - public by design: it opens a simulator on loopback
 REFRESH_TOKEN = "sandbox-refresh-1"  # noqa: S105 - as above
 SCOPE = "read credit_check:create"
-OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+OUT_OF_BAND_REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
 
 PAYPAY_API_KEY = "a_sandbox_key"
 PAYPAY_API_SECRET = "sandbox-paypay-secret="  # noqa: S105 - public by design: it opens a simulator on loopback
 PAYPAY_MERCHANT_ID = "100000000000000001"
 
-# Key and salt differ, and so do both directions: who mixes them up is not understood.
+# Key and salt differ, and requests and responses have different ones, so that a client that confuses them fails.
 ATOM_MERCH_ID = "900001"
 ATOM_PASSWORD = "Sandbox@1"  # noqa: S105 - as above
 ATOM_REQUEST_KEY = "51A0B0C0D0E0F0112233445566778801"

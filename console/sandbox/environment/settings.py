@@ -1,42 +1,47 @@
-"""What can be set for all calls of the sandbox, as opposed to faults, which are for single ones."""
+"""Settings that apply to all calls of the sandbox; a fault applies to a single call."""
 
 from dataclasses import dataclass, fields
 
 
 @dataclass(slots=True)
-class Settings:
-    """The defaults are those of a well-behaved provider; shared by all parts, so it is changed in place."""
+class SandboxSettings:
+    """Settings of one sandbox. With the defaults the providers work without faults. All parts of the sandbox share
+    this object, so it is changed in place.
+    """
 
-    delay_seconds: float = 0.0  # before every provider call is looked at
-    spacing_seconds: float = 0.0  # calls that start closer than this are answered 429 (token calls don't count)
-    access_token_seconds: float = 86400.0  # how long an access token lives
-    old_access_dies: bool = True  # the first use of a new pair ends the old access token too
+    delay_seconds: float = 0.0  # pause before each provider call is handled
+    spacing_seconds: float = 0.0  # a call that starts earlier after the last one gets 429 (not token calls)
+    access_token_seconds: float = 86400.0  # lifetime of an access token
+    old_access_dies: bool = True  # the first use of a new pair revokes the old access token too
     list_call: bool = False  # GET /ps/v1/credit_checks?corporation_number=N exists
     expired_is_forbidden: bool = False  # detail and PDF are answered 403 after the expiration date
-    purchase_status: int = 201  # one public note says 200, another 201
-    settle_seconds: float = 0.0  # after acceptance refunds and cancels are executed, and a later read tells
-    settle_by_hand: bool = False  # they wait for the control room instead
-    refund_at_once: bool = False  # the answer to a refund already says that it is done
-    over_refunds: bool = False  # refunds above what was captured are accepted
-    notice_retries: int = 3  # how often a PayPay notice that was not answered 200 is sent again, 100 ms apart
-    notice_seconds: float = 2.0  # how long an answer to a notice is waited for
-    paypay_code_seconds: float = 300.0  # how long a code can be paid
+    purchase_status: int = 201  # descriptions of the API differ: 200 or 201
+    settle_seconds: float = 0.0  # time until an accepted refund or cancel is executed
+    settle_by_hand: bool = False  # only the control API executes accepted refunds and cancels
+    refund_at_once: bool = False  # the answer to a refund already reports its completion
+    over_refunds: bool = False  # refunds above the captured amount are accepted
+    notice_retries: int = 3  # retries of a PayPay notice that was not answered 200, 100 ms apart
+    notice_seconds: float = 2.0  # timeout of a notice's answer
+    paypay_code_seconds: float = 300.0  # lifetime of a payment code
     paypay_multiple_refunds: bool = True  # the contract allows several refunds of one payment
-    paypay_refund_limit: int = 50  # so many refunds of one payment
+    paypay_refund_limit: int = 50  # maximum number of refunds of one payment
     paypay_repeated_code: bool = False  # a repeated merchantPaymentId is answered with the first code
-    paypay_recon_failures: bool = False  # the reconciliation file lists failed payments too
-    atom_list: bool = True  # payInstrument of a verification comes as a list, not as an object
-    atom_status_list: bool = False  # refundStatusDetails comes as a list, not as an object
+    paypay_recon_failures: bool = False  # the reconciliation file contains failed payments too
+    atom_list: bool = True  # payInstrument of a verification is a list instead of an object
+    atom_status_list: bool = False  # refundStatusDetails is a list instead of an object
     atom_refund_paise: bool = False  # refundAmt of a refund's status is in paise
 
-    def change(self, name: str, value: object) -> None:
-        """Set one of them. Raises `ValueError` for a name or a type that doesn't fit."""
-        present = getattr(self, name) if name in {f.name for f in fields(self)} else None
-        if present is None:
+    def change_setting(self, name: str, value: object) -> None:
+        """Change one setting.
+
+        Raises `ValueError` for an unknown name or a wrong type.
+        """
+        present_value = getattr(self, name) if name in {f.name for f in fields(self)} else None
+        if present_value is None:
             raise ValueError(f"{name} can't be set")
-        if isinstance(present, bool) != isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{name} must be like {present!r}")
-        setattr(self, name, type(present)(value))
+        if isinstance(present_value, bool) != isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{name} must be like {present_value!r}")
+        setattr(self, name, type(present_value)(value))
 
     def reset(self) -> None:
         for name, value in ((f.name, f.default) for f in fields(self)):

@@ -1,6 +1,7 @@
-"""Everything that can go wrong on purpose; importing this fills the table."""
+"""All faults. Importing this package fills the table `FAULTS`."""
 
-from console.sandbox.fault_table import FAULTS, FaultKind
-from console.sandbox.faults import answers, notices, payments, pdfs, tokens, transport
+from console.sandbox.faults import notices, payments, pdfs, tokens, transport
+from console.sandbox.faults import responses as answers
+from console.sandbox.rules.registry import FAULTS, FaultKind
 
 __all__ = ["FAULTS", "FaultKind", "answers", "notices", "payments", "pdfs", "tokens", "transport"]

@@ -1,58 +1,64 @@
-"""One provider call on its way: what the provider would do, and the wire that it is answered on."""
+"""A provider call in progress: its effect, and the connection on which it is answered."""
 
 from collections.abc import Iterable
 
-from console.sandbox.calls import Call
-from console.sandbox.fault_table import ORDINARY
-from console.sandbox.holds import Ending
-from console.sandbox.rules import Order
-from console.sandbox.wire import Refused, Reply, Wire
-from console.sandbox.world import World
+from console.sandbox.faults.state import SandboxState
+from console.sandbox.http.calls import ProviderCall
+from console.sandbox.http.messages import HttpReply, ReplyWire, RequestRefused
+from console.sandbox.rules.holds import HoldEnding
+from console.sandbox.rules.registry import NO_FAULT
+from console.sandbox.rules.rules import FaultInstruction
 
 
 class Exchange:
-    """Handed to a fault, which decides whether and when to `act`, and what to put on the wire."""
+    """A call with the connection on which it is answered. A fault's function gets it, and decides if and when it
+    calls `execute_call`, and which bytes it writes.
+    """
 
-    def __init__(self, call: Call, order: Order, wire: Wire, world: World) -> None:
+    def __init__(
+        self, call: ProviderCall, instruction: FaultInstruction, wire: ReplyWire, state: SandboxState
+    ) -> None:
         self.call = call
-        self.order = order
+        self.instruction = instruction
         self.wire = wire
-        self.world = world
+        self.state = state
 
-    def act(self) -> Reply:
-        """Let the effect happen, and return the true answer."""
+    def execute_call(self) -> HttpReply:
+        """Let the call have its effect and return the correct answer. If the provider refuses the call, return the
+        refusal.
+        """
         try:
-            reply = self.call.act()
-        except Refused as refused:
+            reply = self.call.execute()
+        except RequestRefused as refused:
             return refused.reply
-        if reply.charge is not None and self.order.kind is not ORDINARY:
-            self.world.happened_under(reply.charge, self.order.action)
+        if reply.charge is not None and self.instruction.kind is not NO_FAULT:
+            self.state.record_fault(reply.charge, self.instruction.action)
         return reply
 
-    def send(self, reply: Reply) -> None:
-        """A whole, well-formed answer; the true one counts as delivered."""
-        there = not self.wire.caller_gone()
-        if self.wire.write(reply.head() + reply.body) and there and reply.charge is not None:
-            self.world.delivered(reply.charge)
+    def send_reply(self, reply: HttpReply) -> None:
+        """Write a complete, well-formed answer. If it is the correct one, record it as delivered."""
+        is_connected = not self.wire.is_caller_disconnected()
+        if self.wire.write(reply.head_bytes() + reply.body) and is_connected and reply.charge is not None:
+            self.state.mark_delivered(reply.charge)
 
-    def send_and_close(self, *pieces: bytes) -> None:
-        """Bytes as they are, then the end of the connection."""
-        for piece in pieces:
+    def send_and_close(self, *chunks: bytes) -> None:
+        """Write these bytes unchanged, then close the connection."""
+        for piece in chunks:
             self.wire.write(piece)
         self.wire.close()
 
-    def stream(self, reply: Reply, length: int, pieces: Iterable[bytes]) -> None:
-        """An answer that nobody holds in memory; ends early when the caller goes."""
-        if self.wire.write(reply.head(length)):
-            for piece in pieces:
+    def stream_reply(self, reply: HttpReply, length: int, chunks: Iterable[bytes]) -> None:
+        """Write an answer piece by piece, so that it is never all in memory; stop if the caller disconnects."""
+        if self.wire.write(reply.head_bytes(length)):
+            for piece in chunks:
                 if not self.wire.write(piece):
                     break
         self.wire.close()
 
-    def hold(self, seconds: float | None) -> Ending:
-        """Wait; None waits for a release."""
-        return self.world.holds.hold(self.call.name, self.call.number, self.order.action, seconds)
+    def hold_call(self, seconds: float | None) -> HoldEnding:
+        """Hold the call for `seconds`; with None until it is released."""
+        return self.state.holds.hold_call(self.call.name, self.call.number, self.instruction.action, seconds)
 
     def pause(self, seconds: float) -> bool:
-        """Pass the time without counting as held; False when the sandbox stops meanwhile."""
-        return self.world.holds.pause(seconds)
+        """Wait `seconds`; the call isn't listed as held. Return False if the sandbox stops meanwhile."""
+        return self.state.holds.pause(seconds)

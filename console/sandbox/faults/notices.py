@@ -1,120 +1,145 @@
-"""Faults of notices: lost, repeated, late, overtaken, cut, forged, or about something that nobody knows."""
+"""Faults of notices: lost, repeated, late, in the wrong sequence, cut, forged, or about unknown payments."""
 
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from console.sandbox.exchange import Exchange
-from console.sandbox.fault_table import NOTICES, fault
-from console.sandbox.faults.payments import change_all
-from console.sandbox.holds import Ending
-from console.sandbox.payment_notices import Notice, NoticeCall
-from console.sandbox.wire import Reply
+from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.payments import change_fields
+from console.sandbox.http.messages import HttpReply
+from console.sandbox.payments.notices import Notice, NoticeCall
+from console.sandbox.rules.holds import HoldEnding
+from console.sandbox.rules.registry import NOTICE_CALLS, register_fault
 
-CALLBACK = ("atom_callback",)
-TIMES = ("paid_at", "authorized_at", "merchTxnDate", "txnInitDate", "txnCompleteDate")
+CALLBACK_CALLS = ("atom_callback",)
+TIME_FIELDS = ("paid_at", "authorized_at", "merchTxnDate", "txnInitDate", "txnCompleteDate")
 OVERTAKING_SECONDS = 30.0
-HUGE = 10 << 20
+HUGE_BODY_BYTES = 10 << 20
 
 
-def _call(x: Exchange) -> NoticeCall:
-    if not isinstance(x.call, NoticeCall):
-        raise TypeError(f"{x.call.name} is no notice")
-    return x.call
+def _notice_call(exchange: Exchange) -> NoticeCall:
+    if not isinstance(exchange.call, NoticeCall):
+        raise TypeError(f"{exchange.call.name} is no notice")
+    return exchange.call
 
 
-def _sending(x: Exchange) -> tuple[Notice, Callable[[Notice], Reply]]:
-    call = _call(x)
-    if call.notice is None or call.deliver is None:
+def _notice_and_sender(exchange: Exchange) -> tuple[Notice, Callable[[Notice], HttpReply]]:
+    call = _notice_call(exchange)
+    if call.notice is None or call.deliver_notice is None:
         raise TypeError(f"{call.name} has nothing to send")
-    return call.notice, call.deliver
+    return call.notice, call.deliver_notice
 
 
-def _changed(name: str, sees: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """A notice about something else; where notices are signed, its signature is good."""
+def _register_changed_contents(name: str, sees: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Register a fault that changes the contents of a notice. If the provider signs notices, the signature fits the
+    changed contents.
+    """
 
-    def perform(x: Exchange) -> None:
-        notice, deliver = _sending(x)
+    def perform(exchange: Exchange) -> None:
+        notice, deliver = _notice_and_sender(exchange)
         data = deepcopy(notice.data)
         change(data)
-        deliver(notice.altered(data=data))
+        deliver(notice.with_changes(data=data))
 
-    fault(name, sees, "happens", NOTICES)(perform)
-
-
-def _in_manner(name: str, sees: str, manner: str) -> None:
-    def perform(x: Exchange) -> None:
-        notice, deliver = _sending(x)
-        deliver(notice.altered(manner=manner))
-
-    fault(name, sees, "happens", CALLBACK)(perform)
+    register_fault(name, sees, "happens", NOTICE_CALLS)(perform)
 
 
-def _of(names: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
-    return lambda data: change_all(data, names, change)
+def _register_manner(name: str, sees: str, manner: str) -> None:
+    """Register a fault that encrypts or signs a callback in another `manner`."""
+
+    def perform(exchange: Exchange) -> None:
+        notice, deliver = _notice_and_sender(exchange)
+        deliver(notice.with_changes(manner=manner))
+
+    register_fault(name, sees, "happens", CALLBACK_CALLS)(perform)
 
 
-def _more(text: str) -> str:
-    """One yen, or ten rupees, more: the first digit becomes the next one."""
-    mark = "\x00" if text.startswith("\x00") else ""
-    return f"{mark}{int(text[len(mark)]) + 1}{text[len(mark) + 1:]}"
+def _field_change(names: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
+    return lambda data: change_fields(data, names, change)
 
 
-_changed("notice_other_amount", "another amount", _of(("order_amount", "amount", "totalAmount"), _more))
-_changed("notice_other_order", "a payment that nobody knows", _of(("merchant_order_id", "merchTxnId"),
-         lambda value: f"{value}-UNKNOWN"))  # fmt: skip
-_changed("notice_other_merchant", "another merchant", _of(("merchant_id", "merchId"), lambda value: f"{value}9"))
-_changed("notice_future", "times of a year that has not come", _of(TIMES, lambda text: "2099" + text[4:]))
-_changed("notice_other_state", "a state that is in no table", _of(("state", "statusCode"), lambda _: "OTS9999"))
-_in_manner("notice_other_key", "a signature made with the hash key of requests", "other_key")
-_in_manner("notice_bad_signature", "a signature that is none", "bad_signature")
-_in_manner("notice_no_signature", "signature null", "no_signature")
-_in_manner("notice_other_seal", "sealed with the key of requests", "other_seal")
+def _increased_amount(text: str) -> str:
+    """Return an amount's text with its first digit increased by one."""
+    number_mark = "\x00" if text.startswith("\x00") else ""
+    return f"{number_mark}{int(text[len(number_mark)]) + 1}{text[len(number_mark) + 1 :]}"
 
 
-@fault("notice_lost", "nothing at all", "nothing", NOTICES)
-def notice_lost(x: Exchange) -> None:
-    _sending(x)
+_register_changed_contents(
+    "notice_other_amount",
+    "another amount",
+    _field_change(("order_amount", "amount", "totalAmount"), _increased_amount),
+)
+_register_changed_contents(
+    "notice_other_order",
+    "a payment that nobody knows",
+    _field_change(("merchant_order_id", "merchTxnId"), lambda value: f"{value}-UNKNOWN"),
+)
+_register_changed_contents(
+    "notice_other_merchant", "another merchant", _field_change(("merchant_id", "merchId"), lambda value: f"{value}9")
+)
+_register_changed_contents(
+    "notice_future", "times of a year that has not come", _field_change(TIME_FIELDS, lambda text: "2099" + text[4:])
+)
+_register_changed_contents(
+    "notice_other_state", "a state that is in no table", _field_change(("state", "statusCode"), lambda _: "OTS9999")
+)
+_register_manner("notice_other_key", "a signature made with the hash key of requests", "other_key")
+_register_manner("notice_bad_signature", "a signature that is none", "bad_signature")
+_register_manner("notice_no_signature", "signature null", "no_signature")
+_register_manner("notice_other_seal", "sealed with the key of requests", "other_seal")
 
 
-@fault("notice_repeated", "the same notice N times (default 2)", "happens", NOTICES, argument="optional")
-def notice_repeated(x: Exchange) -> None:
-    notice, deliver = _sending(x)
-    for _ in range(int(x.order.argument or 2)):
+@register_fault("notice_lost", "nothing at all", "nothing", NOTICE_CALLS)
+def lose_notice(exchange: Exchange) -> None:
+    _notice_and_sender(exchange)
+
+
+@register_fault(
+    "notice_repeated", "the same notice N times (default 2)", "happens", NOTICE_CALLS, argument_rule="optional"
+)
+def repeat_notice(exchange: Exchange) -> None:
+    notice, deliver = _notice_and_sender(exchange)
+    for _ in range(int(exchange.instruction.argument or 2)):
         deliver(notice)
 
 
-@fault("notice_late", "the notice after `seconds` or a release", "late", NOTICES, options=("seconds",))
-def notice_late(x: Exchange) -> None:
-    notice, deliver = _sending(x)
-    if x.hold(x.order.seconds) is not Ending.DROPPED:
+@register_fault(
+    "notice_late", "the notice after `seconds` or a release", "late", NOTICE_CALLS, option_names=("seconds",)
+)
+def delay_notice(exchange: Exchange) -> None:
+    notice, deliver = _notice_and_sender(exchange)
+    if exchange.hold_call(exchange.instruction.seconds) is not HoldEnding.DROPPED:
         deliver(notice)
 
 
-@fault("notice_overtaken", "the notice after the next one", "late", NOTICES)
-def notice_overtaken(x: Exchange) -> None:
-    notice, deliver = _sending(x)
-    before = _call(x).before
-    if x.world.holds.wait_until(lambda: x.world.notices_ended > before, OVERTAKING_SECONDS):
+@register_fault("notice_overtaken", "the notice after the next one", "late", NOTICE_CALLS)
+def let_next_notice_overtake(exchange: Exchange) -> None:
+    notice, deliver = _notice_and_sender(exchange)
+    handled_count = _notice_call(exchange).handled_count
+    if exchange.state.holds.wait_until(lambda: exchange.state.notices_ended > handled_count, OVERTAKING_SECONDS):
         deliver(notice)
 
 
-@fault("notice_cut", "half of the text", "happens", NOTICES)
-def notice_cut(x: Exchange) -> None:
-    notice, deliver = _sending(x)
+@register_fault("notice_cut", "half of the text", "happens", NOTICE_CALLS)
+def cut_notice(exchange: Exchange) -> None:
+    notice, deliver = _notice_and_sender(exchange)
     body = notice.body
-    deliver(notice.altered(render=lambda _, __: body[: len(body) // 2]))
+    deliver(notice.with_changes(render=lambda _, __: body[: len(body) // 2]))
 
 
-@fault("notice_huge", "a body of `size` bytes (default 10 MiB)", "happens", NOTICES, options=("size",))
-def notice_huge(x: Exchange) -> None:
-    notice, deliver = _sending(x)
-    padding = b" " * (x.order.size or HUGE)
+@register_fault(
+    "notice_huge", "a body of `size` bytes (default 10 MiB)", "happens", NOTICE_CALLS, option_names=("size",)
+)
+def enlarge_notice(exchange: Exchange) -> None:
+    notice, deliver = _notice_and_sender(exchange)
+    padding = b" " * (exchange.instruction.size or HUGE_BODY_BYTES)
     body = notice.body
-    deliver(notice.altered(render=lambda _, __: (body + padding)[: len(padding)]))
+    deliver(notice.with_changes(render=lambda _, __: (body + padding)[: len(padding)]))
 
 
-@fault("notice_fields", "the notice with `fields` put over it", "happens", NOTICES, options=("fields",))
-def notice_fields(x: Exchange) -> None:
-    notice, deliver = _sending(x)
-    deliver(notice.altered(data=notice.data | x.order.fields))
+@register_fault(
+    "notice_fields", "the notice with `fields` put over it", "happens", NOTICE_CALLS, option_names=("fields",)
+)
+def replace_notice_fields(exchange: Exchange) -> None:
+    notice, deliver = _notice_and_sender(exchange)
+    deliver(notice.with_changes(data=notice.data | exchange.instruction.fields))

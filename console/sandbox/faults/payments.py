@@ -1,158 +1,218 @@
-"""Faults of the payment providers: codes of their tables, wrong echoes, foreign seals, refunds executed twice."""
+"""Faults of the payment providers: result codes, wrong ids and amounts in answers, encryption with a wrong key,
+refunds executed twice.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
-from console.sandbox.atom_texts import MARK, amount_text, paise
-from console.sandbox.exchange import Exchange
-from console.sandbox.fault_table import ATOM, PAYPAY, fault
-from console.sandbox.wire import JsonObject, Reply, encode
+from console.sandbox.atom.exact_json import NUMBER_MARK, amount_text, parse_paise
+from console.sandbox.faults.exchange import Exchange
+from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
+from console.sandbox.rules.registry import ATOM_CALLS, PAYPAY_CALLS, register_fault
 
-BOTH = (*PAYPAY, *ATOM)
-REFUND = ("paypay_refund", "atom_refund")
-STATUS = ("paypay_refund_details", "atom_refund_status")
-PAID = ("paypay_payment", "atom_verification")
-ECHOES = (*PAID, *REFUND, *STATUS)
-AMOUNTS = ("amount", "totalAmount", "totalRefundAmount", "prodRefundAmount", "refundAmt")
-Change = Callable[[Any], Any]
+PAYMENT_PROVIDER_CALLS = (*PAYPAY_CALLS, *ATOM_CALLS)
+REFUND_CALLS = ("paypay_refund", "atom_refund")
+REFUND_STATUS_CALLS = ("paypay_refund_details", "atom_refund_status")
+PAYMENT_STATUS_CALLS = ("paypay_payment", "atom_verification")
+ECHOING_CALLS = (*PAYMENT_STATUS_CALLS, *REFUND_CALLS, *REFUND_STATUS_CALLS)
+AMOUNT_FIELDS = ("amount", "totalAmount", "totalRefundAmount", "prodRefundAmount", "refundAmt")
+ChangeValue = Callable[[Any], Any]
 
 
-def change_all(data: Any, names: tuple[str, ...], change: Change) -> None:
-    """Change every plain value that stands under one of these names, at any depth."""
+def change_fields(data: Any, names: tuple[str, ...], change: ChangeValue) -> None:
+    """Replace every value with one of these names, at any depth, unless it is None, an object or a list."""
     for name, value in list(data.items()) if isinstance(data, dict) else []:
         if isinstance(value, dict | list):
-            change_all(value, names, change)
+            change_fields(value, names, change)
         elif name in names and value is not None:
             data[name] = change(value)
     for value in data if isinstance(data, list) else []:
-        change_all(value, names, change)
+        change_fields(value, names, change)
 
 
-def _entered(name: str, sees: str, names: tuple[str, ...], change: Change, calls: tuple[str, ...] = ECHOES) -> None:
-    def perform(x: Exchange) -> None:
-        x.send(x.act().altered(lambda data: change_all(data, names, change)))
+def _register_changed_answer(
+    name: str, sees: str, names: tuple[str, ...], change: ChangeValue, calls: tuple[str, ...] = ECHOING_CALLS
+) -> None:
+    """Register a fault that changes the fields with these names in the correct answer."""
 
-    fault(name, sees, "happens", calls)(perform)
+    def perform(exchange: Exchange) -> None:
+        exchange.send_reply(
+            exchange.execute_call().with_changed_data(lambda data: change_fields(data, names, change))
+        )
+
+    register_fault(name, sees, "happens", calls)(perform)
 
 
-def _more(value: Any) -> Any:
-    """One yen, or one rupee, more."""
-    if isinstance(value, str) and value.startswith(MARK):
-        return MARK + amount_text((paise(value.removeprefix(MARK)) or 0) + 100)
+def _increased_amount(value: Any) -> Any:
+    """Return the amount increased by one yen or one rupee."""
+    if isinstance(value, str) and value.startswith(NUMBER_MARK):
+        return NUMBER_MARK + amount_text((parse_paise(value.removeprefix(NUMBER_MARK)) or 0) + 100)
     return value + 1 if isinstance(value, int) else value
 
 
-_entered("other_payment", "another payment id of the provider", ("paymentId", "atomTxnId"), lambda value: f"{value}9")
-_entered("other_order", "another payment number of the merchant", ("merchantPaymentId", "merchTxnId"),
-         lambda value: f"{value}-OTHER", PAID)  # fmt: skip
-_entered("other_refund", "another refund id of the merchant", ("merchantRefundId", "prodRefundId"),
-         lambda value: f"{value}-OTHER", (*REFUND, *STATUS))  # fmt: skip
-_entered("other_amount", "one yen or one rupee more", AMOUNTS, _more)
-_entered("amount_as_text", "amounts as text", AMOUNTS, lambda value: str(value).removeprefix(MARK))
-_entered("amount_fraction", "half a yen more", AMOUNTS, lambda value: value + 0.5,
-         ("paypay_payment", "paypay_refund", "paypay_refund_details"))  # fmt: skip
-_entered("other_currency", "USD", ("currency", "txnCurrency"), lambda _: "USD")
-_entered("odd_status", "a status that is in no table", ("status", "statusCode", "prodStatusCode", "remarks"),
-         lambda value: "OTS9999" if value.startswith("OTS") else "SOMETHING_NEW")  # fmt: skip
-_entered("refund_failed", "the refund failed (REFUND_FAILED, REFUND FAILED), although it did not",
-         ("status", "remarks"), lambda text: "REFUND FAILED" if " " in text else "REFUND_FAILED", STATUS)  # fmt: skip
+_register_changed_answer(
+    "other_payment", "another payment id of the provider", ("paymentId", "atomTxnId"), lambda value: f"{value}9"
+)
+_register_changed_answer(
+    "other_order",
+    "another payment number of the merchant",
+    ("merchantPaymentId", "merchTxnId"),
+    lambda value: f"{value}-OTHER",
+    PAYMENT_STATUS_CALLS,
+)
+_register_changed_answer(
+    "other_refund",
+    "another refund id of the merchant",
+    ("merchantRefundId", "prodRefundId"),
+    lambda value: f"{value}-OTHER",
+    (*REFUND_CALLS, *REFUND_STATUS_CALLS),
+)
+_register_changed_answer("other_amount", "one yen or one rupee more", AMOUNT_FIELDS, _increased_amount)
+_register_changed_answer(
+    "amount_as_text", "amounts as text", AMOUNT_FIELDS, lambda value: str(value).removeprefix(NUMBER_MARK)
+)
+_register_changed_answer(
+    "amount_fraction",
+    "half a yen more",
+    AMOUNT_FIELDS,
+    lambda value: value + 0.5,
+    ("paypay_payment", "paypay_refund", "paypay_refund_details"),
+)
+_register_changed_answer("other_currency", "USD", ("currency", "txnCurrency"), lambda _: "USD")
+_register_changed_answer(
+    "odd_status",
+    "a status that is in no table",
+    ("status", "statusCode", "prodStatusCode", "remarks"),
+    lambda value: "OTS9999" if value.startswith("OTS") else "SOMETHING_NEW",
+)
+_register_changed_answer(
+    "refund_failed",
+    "the refund failed (REFUND_FAILED, REFUND FAILED), although it did not",
+    ("status", "remarks"),
+    lambda text: "REFUND FAILED" if " " in text else "REFUND_FAILED",
+    REFUND_STATUS_CALLS,
+)
 
 
-@fault("result", "that code of the provider's table; `fields` may name another `status` or `codeId`", "nothing", BOTH,
-       argument="word", options=("fields", "seconds"))  # fmt: skip
-def result(x: Exchange) -> None:
-    x.pause(x.order.seconds or 0.0)
-    x.send(_coded(x))
+@register_fault(
+    "result",
+    "that code of the provider's table; `fields` may name another `status` or `codeId`",
+    "nothing",
+    PAYMENT_PROVIDER_CALLS,
+    argument_rule="word",
+    option_names=("fields", "seconds"),
+)
+def answer_result_code(exchange: Exchange) -> None:
+    exchange.pause(exchange.instruction.seconds or 0.0)
+    exchange.send_reply(_result_reply(exchange))
 
 
-@fault("result_after", "that code of the provider's table", "happens", BOTH, argument="word", options=("fields",))
-def result_after(x: Exchange) -> None:
-    x.act()
-    x.send(_coded(x))
+@register_fault(
+    "result_after",
+    "that code of the provider's table",
+    "happens",
+    PAYMENT_PROVIDER_CALLS,
+    argument_rule="word",
+    option_names=("fields",),
+)
+def answer_result_code_after_effect(exchange: Exchange) -> None:
+    exchange.execute_call()
+    exchange.send_reply(_result_reply(exchange))
 
 
-def _coded(x: Exchange) -> Reply:
-    if x.call.answer is None:
-        return x.act()
-    return x.call.answer(x.order.argument, x.order.fields)
+def _result_reply(exchange: Exchange) -> HttpReply:
+    if exchange.call.answer_with_code is None:
+        return exchange.execute_call()
+    return exchange.call.answer_with_code(exchange.instruction.argument, exchange.instruction.fields)
 
 
-@fault("set_fields", "the ordinary answer, `fields` put in by path (`data.status`, `payInstrument.0.…`)", "happens",
-       BOTH, options=("fields",))  # fmt: skip
-def set_fields(x: Exchange) -> None:
+@register_fault(
+    "set_fields",
+    "the ordinary answer, `fields` put in by path (`data.status`, `payInstrument.0.…`)",
+    "happens",
+    PAYMENT_PROVIDER_CALLS,
+    option_names=("fields",),
+)
+def set_fields(exchange: Exchange) -> None:
     def change(data: JsonObject) -> None:
-        for path, value in x.order.fields.items():
-            put(data, path.split("."), value)
+        for path, value in exchange.instruction.fields.items():
+            set_at_path(data, path.split("."), value)
 
-    x.send(x.act().altered(change))
+    exchange.send_reply(exchange.execute_call().with_changed_data(change))
 
 
-def put(data: Any, path: list[str], value: Any) -> None:
-    """Set one value; a path that leads nowhere changes nothing."""
+def set_at_path(data: Any, path: list[str], value: Any) -> None:
+    """Set the value at this path of names and list indexes; do nothing if the path doesn't exist."""
     name, *rest = path
     if isinstance(data, list) and name.isdecimal() and int(name) < len(data) and rest:
-        put(data[int(name)], rest, value)
+        set_at_path(data[int(name)], rest, value)
     elif isinstance(data, dict) and rest:
-        put(data.get(name), rest, value)
+        set_at_path(data.get(name), rest, value)
     elif isinstance(data, dict):
         data[name] = value
 
 
-@fault("no_data", "a success without contents", "happens", ECHOES)
-def no_data(x: Exchange) -> None:
+@register_fault("no_data", "a success without contents", "happens", ECHOING_CALLS)
+def remove_contents(exchange: Exchange) -> None:
     def change(data: JsonObject) -> None:
         if "payInstrument" in data:
             data["payInstrument"] = []
         else:
             data["data"] = None
 
-    x.send(x.act().altered(change))
+    exchange.send_reply(exchange.execute_call().with_changed_data(change))
 
 
-@fault("hidden_refunds", "no refunds, although there are some", "happens", ("paypay_payment", "atom_refund_status"))
-def hidden_refunds(x: Exchange) -> None:
+@register_fault(
+    "hidden_refunds", "no refunds, although there are some", "happens", ("paypay_payment", "atom_refund_status")
+)
+def hide_refunds(exchange: Exchange) -> None:
     def change(data: JsonObject) -> None:
         if data.get("data"):
             data["data"]["refunds"] = None
-        put(data, ["payInstrument", "refundStatusDetails"], {"refundDetails": []})
+        set_at_path(data, ["payInstrument", "refundStatusDetails"], {"refundDetails": []})
 
-    x.send(x.act().altered(change))
+    exchange.send_reply(exchange.execute_call().with_changed_data(change))
 
 
-@fault("refund_twice", "the ordinary answer, but the refund is executed twice", "happens", REFUND)
-def refund_twice(x: Exchange) -> None:
-    reply = x.act()
+@register_fault("refund_twice", "the ordinary answer, but the refund is executed twice", "happens", REFUND_CALLS)
+def execute_refund_twice(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
     if reply.charge is not None:
-        x.world.payments.repeat(reply.charge)
-    x.send(reply)
+        exchange.state.payments.repeat_refund(reply.charge)
+    exchange.send_reply(reply)
 
 
-@fault("other_seal", "an answer sealed with the key of requests", "happens", ATOM)
-def other_seal(x: Exchange) -> None:
-    reply = x.act()
-    merchant = x.world.atom_door.of_form(reply.body)
+@register_fault("other_seal", "an answer sealed with the key of requests", "happens", ATOM_CALLS)
+def encrypt_with_request_key(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    merchant = exchange.state.atom_merchants.merchant_of_form(reply.body)
     if merchant is not None:
-        turned = replace(merchant, response_key=merchant.request_key, response_salt=merchant.request_salt)
-        reply = reply.with_body(turned.form(reply.data))
-    x.send(reply)
+        merchant_with_wrong_key = replace(
+            merchant, response_key=merchant.request_key, response_salt=merchant.request_salt
+        )
+        reply = reply.with_body(merchant_with_wrong_key.encrypted_form(reply.data))
+    exchange.send_reply(reply)
 
 
-@fault("no_seal", "the answer as plain JSON", "happens", ATOM)
-def no_seal(x: Exchange) -> None:
-    reply = x.act()
-    x.send(reply.with_body(encode(reply.data).replace(rb"\u0000", b"")))
+@register_fault("no_seal", "the answer as plain JSON", "happens", ATOM_CALLS)
+def answer_unencrypted(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    exchange.send_reply(reply.with_body(encode_json(reply.data).replace(rb"\u0000", b"")))
 
 
-@fault("sealed_json", "the good answer as JSON with an encData member, as some documents show it", "happens", ATOM)
-def sealed_json(x: Exchange) -> None:
-    reply = x.act()
+@register_fault(
+    "sealed_json", "the good answer as JSON with an encData member, as some documents show it", "happens", ATOM_CALLS
+)
+def answer_encrypted_json(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
     form = parse_qs(reply.body.decode("ascii"))
-    x.send(replace(reply, body=encode({name: values[0] for name, values in form.items()})))
+    exchange.send_reply(replace(reply, body=encode_json({name: values[0] for name, values in form.items()})))
 
 
-@fault("cut_seal", "a sealed text that lost its second half", "happens", ATOM)
-def cut_seal(x: Exchange) -> None:
-    reply = x.act()
-    x.send(reply.with_body(reply.body[: len(reply.body) * 2 // 3 | 1]))
+@register_fault("cut_seal", "a sealed text that lost its second half", "happens", ATOM_CALLS)
+def cut_encrypted_text(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    exchange.send_reply(reply.with_body(reply.body[: len(reply.body) * 2 // 3 | 1]))

@@ -1,106 +1,120 @@
-"""Faults of the PDF inside a detail answer: missing, broken, disguised, too big, or simply another one."""
+"""Faults of the PDF in a detail answer: missing, damaged, another file type, too big, or another report."""
 
 import base64
 from collections.abc import Callable
 from itertools import chain
 
-from console.sandbox import pdf
-from console.sandbox.exchange import Exchange
-from console.sandbox.fault_table import PDF, fault
-from console.sandbox.faults.answers import change_checks
-from console.sandbox.wire import JsonObject
+from console.sandbox.alarmbox import pdf
+from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.responses import change_checks
+from console.sandbox.http.messages import JsonObject
+from console.sandbox.rules.registry import PDF_CALLS, register_fault
 
-MARK = "@the file goes here@"
-EXECUTABLE = b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(114) + b"PE\x00\x00L\x01" + bytes(400)
-
-
-def replace_pdf(x: Exchange, make: Callable[[JsonObject], object]) -> None:
-    """The ordinary answer with another `pdf_file_data`, made from the check; without a check it stays."""
-    change_checks(x, lambda check: check.update(pdf_file_data=make(check)))
+CONTENT_MARK = "@the file goes here@"
+EXECUTABLE_BYTES = (
+    b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(114) + b"PE\x00\x00L\x01" + bytes(400)
+)
 
 
-def _text(content: bytes) -> str:
+def replace_pdf(exchange: Exchange, make_pdf_data: Callable[[JsonObject], object]) -> None:
+    """Send the correct answer with the `pdf_file_data` that `make_pdf_data` returns for its credit check. An answer
+    without a credit check isn't changed.
+    """
+    change_checks(exchange, lambda check: check.update(pdf_file_data=make_pdf_data(check)))
+
+
+def _base64_text(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
-@fault("pdf_missing", "no pdf_file_data", "happens", PDF)
-def pdf_missing(x: Exchange) -> None:
-    change_checks(x, lambda check: check.pop("pdf_file_data", None))
+@register_fault("pdf_missing", "no pdf_file_data", "happens", PDF_CALLS)
+def remove_pdf(exchange: Exchange) -> None:
+    change_checks(exchange, lambda check: check.pop("pdf_file_data", None))
 
 
-@fault("pdf_null", "pdf_file_data null", "happens", PDF)
-def pdf_null(x: Exchange) -> None:
-    replace_pdf(x, lambda _: None)
+@register_fault("pdf_null", "pdf_file_data null", "happens", PDF_CALLS)
+def answer_null_pdf(exchange: Exchange) -> None:
+    replace_pdf(exchange, lambda _: None)
 
 
-@fault("pdf_empty", "pdf_file_data empty", "happens", PDF)
-def pdf_empty(x: Exchange) -> None:
-    replace_pdf(x, lambda _: "")
+@register_fault("pdf_empty", "pdf_file_data empty", "happens", PDF_CALLS)
+def answer_empty_pdf(exchange: Exchange) -> None:
+    replace_pdf(exchange, lambda _: "")
 
 
-@fault("pdf_number", "pdf_file_data is a number", "happens", PDF)
-def pdf_number(x: Exchange) -> None:
-    replace_pdf(x, lambda _: 12345)
+@register_fault("pdf_number", "pdf_file_data is a number", "happens", PDF_CALLS)
+def answer_number_as_pdf(exchange: Exchange) -> None:
+    replace_pdf(exchange, lambda _: 12345)
 
 
-@fault("pdf_bad_base64", "pdf_file_data that is no Base64", "happens", PDF)
-def pdf_bad_base64(x: Exchange) -> None:
-    replace_pdf(x, lambda check: check["pdf_file_data"][:40] + "*?\u3042!" + check["pdf_file_data"][40:])
+@register_fault("pdf_bad_base64", "pdf_file_data that is no Base64", "happens", PDF_CALLS)
+def answer_bad_base64(exchange: Exchange) -> None:
+    replace_pdf(exchange, lambda check: check["pdf_file_data"][:40] + "*?\u3042!" + check["pdf_file_data"][40:])
 
 
-@fault("pdf_cut_base64", "Base64 that ends in the middle of a group", "happens", PDF)
-def pdf_cut_base64(x: Exchange) -> None:
-    replace_pdf(x, lambda check: check["pdf_file_data"][: 4 * 50 + 1])
+@register_fault("pdf_cut_base64", "Base64 that ends in the middle of a group", "happens", PDF_CALLS)
+def cut_base64(exchange: Exchange) -> None:
+    replace_pdf(exchange, lambda check: check["pdf_file_data"][: 4 * 50 + 1])
 
 
-@fault("pdf_executable", "an executable instead of a PDF", "happens", PDF)
-def pdf_executable(x: Exchange) -> None:
-    replace_pdf(x, lambda _: _text(EXECUTABLE))
+@register_fault("pdf_executable", "an executable instead of a PDF", "happens", PDF_CALLS)
+def answer_executable(exchange: Exchange) -> None:
+    replace_pdf(exchange, lambda _: _base64_text(EXECUTABLE_BYTES))
 
 
-@fault("pdf_html", "an HTML page instead of a PDF", "happens", PDF)
-def pdf_html(x: Exchange) -> None:
-    replace_pdf(x, lambda _: _text(b"<!doctype html><html><body>%PDF-1.4 %%EOF</body></html>"))
+@register_fault("pdf_html", "an HTML page instead of a PDF", "happens", PDF_CALLS)
+def answer_html_as_pdf(exchange: Exchange) -> None:
+    replace_pdf(exchange, lambda _: _base64_text(b"<!doctype html><html><body>%PDF-1.4 %%EOF</body></html>"))
 
 
-@fault("pdf_no_eof", "a PDF that was cut: no %%EOF", "happens", PDF)
-def pdf_no_eof(x: Exchange) -> None:
-    replace_pdf(x, lambda check: _text(_first_half(base64.b64decode(check["pdf_file_data"]))))
+@register_fault("pdf_no_eof", "a PDF that was cut: no %%EOF", "happens", PDF_CALLS)
+def answer_pdf_without_eof(exchange: Exchange) -> None:
+    replace_pdf(exchange, lambda check: _base64_text(_first_half(base64.b64decode(check["pdf_file_data"]))))
 
 
-@fault(
+@register_fault(
     "pdf_other",
     "a different valid PDF of the same check (of that revision)",
     "happens",
-    PDF,
-    argument="optional",
+    PDF_CALLS,
+    argument_rule="optional",
 )
-def pdf_other(x: Exchange) -> None:
-    replace_pdf(x, lambda check: _text(_revision(check, int(x.order.argument or 2))))
+def answer_other_report(exchange: Exchange) -> None:
+    replace_pdf(
+        exchange, lambda check: _base64_text(_pdf_of_revision(check, int(exchange.instruction.argument or 2)))
+    )
 
 
-@fault("pdf_bomb", "a small PDF that inflates to `size` bytes (default 1 GiB)", "happens", PDF, options=("size",))
-def pdf_bomb(x: Exchange) -> None:
-    replace_pdf(x, lambda _: _text(pdf.bomb(x.order.size or 1 << 30)))
+@register_fault(
+    "pdf_bomb",
+    "a small PDF that inflates to `size` bytes (default 1 GiB)",
+    "happens",
+    PDF_CALLS,
+    option_names=("size",),
+)
+def answer_pdf_bomb(exchange: Exchange) -> None:
+    replace_pdf(exchange, lambda _: _base64_text(pdf.pdf_bomb(exchange.instruction.size or 1 << 30)))
 
 
-@fault("pdf_huge", "a file of `size` bytes (default 500 MB), streamed", "happens", PDF, options=("size",))
-def pdf_huge(x: Exchange) -> None:
-    reply = x.act()
+@register_fault(
+    "pdf_huge", "a file of `size` bytes (default 500 MB), streamed", "happens", PDF_CALLS, option_names=("size",)
+)
+def answer_huge_pdf(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
     if reply.status != 200:
-        x.send(reply)
+        exchange.send_reply(reply)
         return
-    marked = reply.altered(lambda data: data["credit_check"].update(pdf_file_data=MARK))
-    before, after = marked.body.split(MARK.encode())
-    size = x.order.size or 500_000_000
+    marked_reply = reply.with_changed_data(lambda data: data["credit_check"].update(pdf_file_data=CONTENT_MARK))
+    before, after = marked_reply.body.split(CONTENT_MARK.encode())
+    size = exchange.instruction.size or 500_000_000
     length = len(before) + pdf.filler_base64_length(size) + len(after)
-    x.stream(reply, length, chain([before], pdf.filler_base64(size), [after]))
+    exchange.stream_reply(reply, length, chain([before], pdf.filler_base64(size), [after]))
 
 
 def _first_half(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
 
-def _revision(check: JsonObject, revision: int) -> bytes:
+def _pdf_of_revision(check: JsonObject, revision: int) -> bytes:
     number, check_id = check["corporation_number"], check["credit_check_id"]
-    return pdf.report(number, check_id, revision, check["purchase_date"], str(check["result"]))
+    return pdf.report_pdf(number, check_id, revision, check["purchase_date"], str(check["result"]))

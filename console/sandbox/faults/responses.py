@@ -1,49 +1,54 @@
-"""Faults of the answer: well-delivered texts that say too little, too much, or something else."""
+"""Faults of the answer: complete HTTP answers with missing, too large or wrong contents."""
 
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
 
-from console.sandbox.content import company_name
-from console.sandbox.exchange import Exchange
-from console.sandbox.fault_table import DETAILS, READS, fault
-from console.sandbox.wire import JsonObject, Reply, encode
+from console.sandbox.alarmbox.companies import company_name
+from console.sandbox.faults.exchange import Exchange
+from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
+from console.sandbox.rules.registry import CREDIT_CHECK_CALLS, DETAIL_CALLS, register_fault
 
-HTML = b"<!doctype html><html><head><title>Maintenance</title></head><body><h1>Please wait</h1></body></html>"
-BLOCK = 1 << 20
-Change = Callable[[JsonObject], None]
+HTML_PAGE = b"<!doctype html><html><head><title>Maintenance</title></head><body><h1>Please wait</h1></body></html>"
+BLOCK_BYTES = 1 << 20
+ChangeCheck = Callable[[JsonObject], None]
 
 
-def checks(data: JsonObject) -> list[JsonObject]:
-    """The credit checks of an answer: the one, or those of a list."""
+def checks_in_answer(data: JsonObject) -> list[JsonObject]:
+    """Return the credit checks in an answer: the single one, or those of a list."""
     return data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
 
 
-def change_checks(x: Exchange, change: Change) -> None:
+def change_checks(exchange: Exchange, change: ChangeCheck) -> None:
+    """Send the correct answer with every credit check in it changed."""
+
     def apply(data: JsonObject) -> None:
-        for check in checks(data):
+        for check in checks_in_answer(data):
             change(check)
 
-    x.send(x.act().altered(apply))
+    exchange.send_reply(exchange.execute_call().with_changed_data(apply))
 
 
-def _entered(name: str, sees: str, change: Change, calls: tuple[str, ...] = READS) -> None:
-    fault(name, sees, "happens", calls)(lambda x: change_checks(x, change))
+def _register_changed_answer(
+    name: str, sees: str, change: ChangeCheck, calls: tuple[str, ...] = CREDIT_CHECK_CALLS
+) -> None:
+    """Register a fault that changes every credit check in the correct answer."""
+    register_fault(name, sees, "happens", calls)(lambda exchange: change_checks(exchange, change))
 
 
-def other_number(number: str) -> str:
-    """Another well-formed number: the next base, with its own check digit."""
+def next_valid_number(number: str) -> str:
+    """Return another valid corporation number: the next one, with its check digit."""
     base = f"{(int(number[1:]) + 1) % 10**12:012d}"
-    weighed = sum(int(digit) * (1 + n % 2) for n, digit in enumerate(reversed(base)))
-    return f"{9 - weighed % 9}{base}"
+    weighted_sum = sum(int(digit) * (1 + n % 2) for n, digit in enumerate(reversed(base)))
+    return f"{9 - weighted_sum % 9}{base}"
 
 
-def _other_number(check: JsonObject) -> None:
-    check["corporation_number"] = other_number(str(check["corporation_number"]))
+def _replace_number(check: JsonObject) -> None:
+    check["corporation_number"] = next_valid_number(str(check["corporation_number"]))
     check["corporation_name"] = company_name(check["corporation_number"])
 
 
-def _without(*names: str) -> Change:
+def _removal_of_fields(*names: str) -> ChangeCheck:
     def change(check: JsonObject) -> None:
         for name in names:
             check.pop(name, None)
@@ -51,133 +56,148 @@ def _without(*names: str) -> Change:
     return change
 
 
-def _with(**values: object) -> Change:
+def _replacement_of_fields(**values: object) -> ChangeCheck:
     return lambda check: check.update(values)
 
 
-def _with_id(change: Callable[[int], object]) -> Change:
+def _id_change(change: Callable[[int], object]) -> ChangeCheck:
     return lambda check: check.update(credit_check_id=change(check["credit_check_id"]))
 
 
-_entered("no_result", "result null: bought, no verdict yet", _with(result=None))
-_entered("odd_result", 'a result that is not in the table ("maybe")', _with(result="maybe"))
-_entered("other_number", "another corporation number echoed", _other_number)
-_entered("no_number", "no corporation number", _without("corporation_number"))
-_entered("no_name", "no company name", _without("corporation_name"))
-_entered("long_name", "a company name of 400 characters", _with(corporation_name="架空" * 199 + "株式"))
-_entered("no_dates", "no dates", _without("purchase_date", "expiration_date"))
-_entered("odd_dates", "dates that are none (2026-02-30, text)",
-         _with(purchase_date="2026-02-30", expiration_date="soon"))  # fmt: skip
-_entered("no_id", "no credit_check_id", _without("credit_check_id"))
-_entered("id_string", "the id as text", _with_id(str))
-_entered("id_boolean", "the id is true", _with(credit_check_id=True))
-_entered("id_float", "the id with a fraction", _with_id(lambda check_id: check_id + 0.5))
-_entered("id_too_big", "an id of 2^31", _with(credit_check_id=2**31))
-_entered("id_negative", "an id below zero", _with(credit_check_id=-1))
-_entered("other_id", "another id than asked for", _with_id(lambda check_id: check_id + 1), (*DETAILS, "list"))
-_entered("expired", "expired: true", _with(expired=True), DETAILS)
-_entered("no_infos", "no infos", _without("infos"), DETAILS)
+_register_changed_answer("no_result", "result null: bought, no verdict yet", _replacement_of_fields(result=None))
+_register_changed_answer(
+    "odd_result", 'a result that is not in the table ("maybe")', _replacement_of_fields(result="maybe")
+)
+_register_changed_answer("other_number", "another corporation number echoed", _replace_number)
+_register_changed_answer("no_number", "no corporation number", _removal_of_fields("corporation_number"))
+_register_changed_answer("no_name", "no company name", _removal_of_fields("corporation_name"))
+_register_changed_answer(
+    "long_name", "a company name of 400 characters", _replacement_of_fields(corporation_name="架空" * 199 + "株式")
+)
+_register_changed_answer("no_dates", "no dates", _removal_of_fields("purchase_date", "expiration_date"))
+_register_changed_answer(
+    "odd_dates",
+    "dates that are none (2026-02-30, text)",
+    _replacement_of_fields(purchase_date="2026-02-30", expiration_date="soon"),
+)
+_register_changed_answer("no_id", "no credit_check_id", _removal_of_fields("credit_check_id"))
+_register_changed_answer("id_string", "the id as text", _id_change(str))
+_register_changed_answer("id_boolean", "the id is true", _replacement_of_fields(credit_check_id=True))
+_register_changed_answer("id_float", "the id with a fraction", _id_change(lambda check_id: check_id + 0.5))
+_register_changed_answer("id_too_big", "an id of 2^31", _replacement_of_fields(credit_check_id=2**31))
+_register_changed_answer("id_negative", "an id below zero", _replacement_of_fields(credit_check_id=-1))
+_register_changed_answer(
+    "other_id", "another id than asked for", _id_change(lambda check_id: check_id + 1), (*DETAIL_CALLS, "list")
+)
+_register_changed_answer("expired", "expired: true", _replacement_of_fields(expired=True), DETAIL_CALLS)
+_register_changed_answer("no_infos", "no infos", _removal_of_fields("infos"), DETAIL_CALLS)
 
 
-@fault("fields", "the ordinary answer with `fields` put over it", "happens", READS, options=("fields",))
-def fields(x: Exchange) -> None:
-    change_checks(x, lambda check: check.update(x.order.fields))
+@register_fault(
+    "fields", "the ordinary answer with `fields` put over it", "happens", CREDIT_CHECK_CALLS, option_names=("fields",)
+)
+def answer_replaced_fields(exchange: Exchange) -> None:
+    change_checks(exchange, lambda check: check.update(exchange.instruction.fields))
 
 
-@fault("empty_list", "no credit checks, although there are some", "happens", ("list",))
-def empty_list(x: Exchange) -> None:
-    x.send(x.act().altered(lambda data: data.update(credit_checks=[])))
+@register_fault("empty_list", "no credit checks, although there are some", "happens", ("list",))
+def answer_empty_list(exchange: Exchange) -> None:
+    exchange.send_reply(exchange.execute_call().with_changed_data(lambda data: data.update(credit_checks=[])))
 
 
-@fault("viewing_period_over", "403: the viewing period is over", "nothing", DETAILS)
-def viewing_period_over(x: Exchange) -> None:
-    x.send(Reply(403, encode({"message": "閲覧期限が切れています"})))
+@register_fault("viewing_period_over", "403: the viewing period is over", "nothing", DETAIL_CALLS)
+def answer_viewing_period_over(exchange: Exchange) -> None:
+    exchange.send_reply(HttpReply(403, encode_json({"message": "閲覧期限が切れています"})))
 
 
-@fault("malformed", "JSON that breaks off", "happens")
-def malformed(x: Exchange) -> None:
-    reply = x.act()
-    x.send(reply.with_body(reply.body[: len(reply.body) // 2]))
+@register_fault("malformed", "JSON that breaks off", "happens")
+def answer_cut_json(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    exchange.send_reply(reply.with_body(reply.body[: len(reply.body) // 2]))
 
 
-@fault("empty", "a success without a body", "happens")
-def empty(x: Exchange) -> None:
-    x.send(x.act().with_body(b""))
+@register_fault("empty", "a success without a body", "happens")
+def answer_empty_body(exchange: Exchange) -> None:
+    exchange.send_reply(exchange.execute_call().with_body(b""))
 
 
-@fault("not_utf8", "JSON in Shift_JIS that says it is UTF-8", "happens")
-def not_utf8(x: Exchange) -> None:
-    reply = x.act()
-    x.send(reply.with_body(reply.body.decode().encode("cp932", "replace")))
+@register_fault("not_utf8", "JSON in Shift_JIS that says it is UTF-8", "happens")
+def answer_shift_jis(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    exchange.send_reply(reply.with_body(reply.body.decode().encode("cp932", "replace")))
 
 
-@fault("wrong_shape", "a JSON list instead of an object", "happens")
-def wrong_shape(x: Exchange) -> None:
-    x.send(x.act().with_body(b'[{"credit_check":[]}]'))
+@register_fault("wrong_shape", "a JSON list instead of an object", "happens")
+def answer_json_list(exchange: Exchange) -> None:
+    exchange.send_reply(exchange.execute_call().with_body(b'[{"credit_check":[]}]'))
 
 
-@fault("deep_json", "JSON nested 100,000 deep", "happens")
-def deep_json(x: Exchange) -> None:
-    x.send(x.act().with_body(b'{"credit_check":' + b"[" * 100_000 + b"]" * 100_000 + b"}"))
+@register_fault("deep_json", "JSON nested 100,000 deep", "happens")
+def answer_deep_json(exchange: Exchange) -> None:
+    exchange.send_reply(
+        exchange.execute_call().with_body(b'{"credit_check":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    )
 
 
-@fault("body", "200 with `body` as it is", "nothing", options=("body",))
-def body(x: Exchange) -> None:
-    x.send(Reply(200, (x.order.body or "").encode()))
+@register_fault("body", "200 with `body` as it is", "nothing", option_names=("body",))
+def answer_given_body(exchange: Exchange) -> None:
+    exchange.send_reply(HttpReply(200, (exchange.instruction.body or "").encode()))
 
 
-@fault("body_after_charge", "200 with `body` as it is", "happens", options=("body",))
-def body_after_charge(x: Exchange) -> None:
-    x.send(x.act().with_body((x.order.body or "").encode()))
+@register_fault("body_after_charge", "200 with `body` as it is", "happens", option_names=("body",))
+def answer_given_body_after_charge(exchange: Exchange) -> None:
+    exchange.send_reply(exchange.execute_call().with_body((exchange.instruction.body or "").encode()))
 
 
-@fault("html", "200 with an HTML page", "nothing")
-def html(x: Exchange) -> None:
-    x.send(Reply(200, HTML, "text/html; charset=utf-8"))
+@register_fault("html", "200 with an HTML page", "nothing")
+def answer_html_page(exchange: Exchange) -> None:
+    exchange.send_reply(HttpReply(200, HTML_PAGE, "text/html; charset=utf-8"))
 
 
-@fault("html_after_charge", "200 with an HTML page", "happens")
-def html_after_charge(x: Exchange) -> None:
-    x.act()
-    x.send(Reply(200, HTML, "text/html; charset=utf-8"))
+@register_fault("html_after_charge", "200 with an HTML page", "happens")
+def answer_html_page_after_charge(exchange: Exchange) -> None:
+    exchange.execute_call()
+    exchange.send_reply(HttpReply(200, HTML_PAGE, "text/html; charset=utf-8"))
 
 
-@fault("bad_gzip", "a body that says it is gzip and is not", "happens")
-def bad_gzip(x: Exchange) -> None:
-    reply = x.act()
-    broken = gzip.compress(reply.body)[:10] + b"\xff" * 40
-    x.send_and_close(reply.head(len(broken), extra=(("Content-Encoding", "gzip"),)), broken)
+@register_fault("bad_gzip", "a body that says it is gzip and is not", "happens")
+def answer_bad_gzip(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    damaged_body = gzip.compress(reply.body)[:10] + b"\xff" * 40
+    exchange.send_and_close(reply.head_bytes(len(damaged_body), extra=(("Content-Encoding", "gzip"),)), damaged_body)
 
 
-@fault("gzip_bomb", "a gzip body that inflates to `size` bytes (default 1 GiB)", "happens", options=("size",))
-def gzip_bomb(x: Exchange) -> None:
-    reply = x.act()
-    x.wire.write(reply.head(-1, extra=(("Content-Encoding", "gzip"), ("Connection", "close"))))
-    for piece in _deflating(b'{"padding":"', x.order.size or 1 << 30):
-        if not x.wire.write(piece):
+@register_fault(
+    "gzip_bomb", "a gzip body that inflates to `size` bytes (default 1 GiB)", "happens", option_names=("size",)
+)
+def answer_gzip_bomb(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    exchange.wire.write(reply.head_bytes(-1, extra=(("Content-Encoding", "gzip"), ("Connection", "close"))))
+    for piece in _compressed_chunks(b'{"padding":"', exchange.instruction.size or 1 << 30):
+        if not exchange.wire.write(piece):
             break
-    x.wire.close()
+    exchange.wire.close()
 
 
-@fault("huge", "JSON of `size` bytes (default 512 MiB), streamed", "happens", options=("size",))
-def huge(x: Exchange) -> None:
-    reply = x.act()
+@register_fault("huge", "JSON of `size` bytes (default 512 MiB), streamed", "happens", option_names=("size",))
+def answer_huge_json(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
     start, end = b'{"padding":"', b'",' + reply.body[1:]
-    blocks = max(1, (x.order.size or 512 << 20) // BLOCK)
-    x.stream(reply, len(start) + blocks * BLOCK + len(end), _padded(start, blocks, end))
+    blocks = max(1, (exchange.instruction.size or 512 << 20) // BLOCK_BYTES)
+    exchange.stream_reply(reply, len(start) + blocks * BLOCK_BYTES + len(end), _padded_chunks(start, blocks, end))
 
 
-def _padded(start: bytes, blocks: int, end: bytes) -> Iterator[bytes]:
-    padding = b"x" * BLOCK
+def _padded_chunks(start: bytes, blocks: int, end: bytes) -> Iterator[bytes]:
+    padding = b"x" * BLOCK_BYTES
     yield start
     for _ in range(blocks):
         yield padding
     yield end
 
 
-def _deflating(start: bytes, size: int) -> Iterator[bytes]:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    yield packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(b" " * BLOCK) + packer.flush(zlib.Z_FULL_FLUSH)
-    for _ in range(size // BLOCK):
+def _compressed_chunks(start: bytes, size: int) -> Iterator[bytes]:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    yield compressor.compress(start) + compressor.flush(zlib.Z_FULL_FLUSH)
+    block = compressor.compress(b" " * BLOCK_BYTES) + compressor.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(size // BLOCK_BYTES):
         yield block

@@ -1,68 +1,72 @@
-"""Everything the sandbox remembers, in one place that providers, faults and the control room share."""
+"""The shared state of one sandbox, which providers, faults and the control API use."""
 
 import time
 from collections.abc import Callable
 from datetime import datetime
 from threading import Lock
 
-from console.sandbox.atom_merchant import AtomDoor
-from console.sandbox.calllog import CallLog
-from console.sandbox.clock import SandboxClock, machine_time
-from console.sandbox.holds import Holds
-from console.sandbox.ledger import Ledger
-from console.sandbox.payment_book import PaymentBook
-from console.sandbox.paypay_door import PayPayDoor
-from console.sandbox.rules import Rulebook
-from console.sandbox.settings import Settings
-from console.sandbox.tokens import TokenOffice
+from console.sandbox.alarmbox.ledger import Ledger
+from console.sandbox.alarmbox.oauth import TokenIssuer
+from console.sandbox.atom.merchant import AtomMerchants
+from console.sandbox.environment.clock import SandboxClock, machine_time
+from console.sandbox.environment.settings import SandboxSettings
+from console.sandbox.http.call_log import CallLog
+from console.sandbox.payments.ledger import PaymentBook
+from console.sandbox.paypay.authentication import PayPayKeys
+from console.sandbox.rules.holds import HeldCalls
+from console.sandbox.rules.rules import FaultRulebook
 
 
-class World:
-    """Shared state of one sandbox; every part locks for itself."""
+class SandboxState:
+    """Shared state of one sandbox. Each part of it has its own lock."""
 
-    def __init__(self, source: Callable[[], datetime] = machine_time) -> None:
-        self.clock = SandboxClock(source)
-        self.settings = Settings()
+    def __init__(self, get_time: Callable[[], datetime] = machine_time) -> None:
+        self.clock = SandboxClock(get_time)
+        self.settings = SandboxSettings()
         self.ledger = Ledger()
-        self.tokens = TokenOffice(self.clock, self.settings)
-        self.rules = Rulebook()
-        self.holds = Holds()
-        self.log = CallLog(self.clock)
-        self.payments = PaymentBook(self.clock, self.settings, self.holds.ring)
-        self.paypay_door = PayPayDoor(self.clock)
-        self.atom_door = AtomDoor()
+        self.tokens = TokenIssuer(self.clock, self.settings)
+        self.rules = FaultRulebook()
+        self.holds = HeldCalls()
+        self.call_log = CallLog(self.clock)
+        self.payments = PaymentBook(self.clock, self.settings, self.holds.notify_waiters)
+        self.paypay_keys = PayPayKeys(self.clock)
+        self.atom_merchants = AtomMerchants()
         self.notices_ended = 0
-        self._pace = Lock()
+        self._pace_lock = Lock()
         self._next_start: dict[str, float] = {}
 
     def reset(self, *, keep_tokens: bool = False) -> None:
-        """As at the start; calls that hang end without any effect."""
-        self.rules.clear()
-        self.holds.drop()
+        """Restore the initial state; held calls end without an effect. `keep_tokens`: clients, merchants and tokens
+        stay.
+        """
+        self.rules.remove_rules()
+        self.holds.drop_calls()
         self.settings.reset()
-        self.clock.set(None)
+        self.clock.set_time(None)
         self.clock.fix_today(None)
         self.ledger.clear()
-        self.payments.clear()
-        self.log.clear()
+        self.payments.delete_all()
+        self.call_log.clear()
         if not keep_tokens:
             self.tokens.reset()
-            self.paypay_door.reset()
-            self.atom_door.reset()
+            self.paypay_keys.reset()
+            self.atom_merchants.reset()
 
-    def delivered(self, charge: int) -> None:
-        """The true answer about a charge or a refund was written to the caller in full."""
-        self.ledger.delivered(charge)
-        self.payments.told(charge)
+    def mark_delivered(self, charge_id: int) -> None:
+        """Record that the correct answer about a charge or refund was written to the caller completely."""
+        self.ledger.mark_delivered(charge_id)
+        self.payments.mark_delivered(charge_id)
 
-    def happened_under(self, charge: int, fault: str) -> None:
-        """Name the fault that accompanied a charge or a refund."""
-        self.ledger.happened_under(charge, fault)
-        self.payments.happened_under(charge, fault)
+    def record_fault(self, charge_id: int, fault: str) -> None:
+        """Record the fault of the call that made a charge or refund."""
+        self.ledger.record_fault(charge_id, fault)
+        self.payments.record_fault(charge_id, fault)
 
-    def too_fast(self, provider: str) -> bool:
-        """Whether a call starts closer to the provider's one before than `spacing_seconds` allows."""
-        with self._pace:
+    def is_too_fast(self, provider: str) -> bool:
+        """Return True if less than `spacing_seconds` have passed since the last accepted call to this provider;
+        otherwise record this call as accepted.
+        """
+        with self._pace_lock:
             now = time.monotonic()
             if now < self._next_start.get(provider, 0.0):
                 return True

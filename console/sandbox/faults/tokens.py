@@ -1,41 +1,45 @@
-"""Faults of authorisation: tokens that end, are revoked, or do not rotate."""
+"""Faults of authorization: tokens that expire, are revoked, or aren't rotated."""
 
-from console.sandbox.exchange import Exchange
-from console.sandbox.fault_table import READS, TOKEN, fault
-from console.sandbox.tokens import refusal
-
-
-@fault("token_expired", "401; the access token has ended, a refresh helps", "nothing", READS)
-def token_expired(x: Exchange) -> None:
-    x.world.tokens.expire(x.call.access)
-    x.send(refusal(401, "invalid_token").reply)
+from console.sandbox.alarmbox.oauth import oauth_refusal
+from console.sandbox.faults.exchange import Exchange
+from console.sandbox.rules.registry import CREDIT_CHECK_CALLS, TOKEN_CALLS, register_fault
 
 
-@fault("token_revoked", "401; all tokens are revoked, a refresh is answered invalid_grant", "nothing", READS)
-def token_revoked(x: Exchange) -> None:
-    x.world.tokens.revoke()
-    x.send(refusal(401, "invalid_token").reply)
+@register_fault("token_expired", "401; the access token has ended, a refresh helps", "nothing", CREDIT_CHECK_CALLS)
+def expire_token(exchange: Exchange) -> None:
+    exchange.state.tokens.expire_access_tokens(exchange.call.access_token)
+    exchange.send_reply(oauth_refusal(401, "invalid_token").reply)
 
 
-@fault("invalid_grant", "400 invalid_grant, although the refresh token is good", "nothing", TOKEN)
-def invalid_grant(x: Exchange) -> None:
-    x.send(refusal(400, "invalid_grant").reply)
+@register_fault(
+    "token_revoked", "401; all tokens are revoked, a refresh is answered invalid_grant", "nothing", CREDIT_CHECK_CALLS
+)
+def revoke_tokens(exchange: Exchange) -> None:
+    exchange.state.tokens.revoke_all()
+    exchange.send_reply(oauth_refusal(401, "invalid_token").reply)
 
 
-@fault("invalid_client", "401 invalid_client, although the client is known", "nothing", TOKEN)
-def invalid_client(x: Exchange) -> None:
-    x.send(refusal(401, "invalid_client").reply)
+@register_fault("invalid_grant", "400 invalid_grant, although the refresh token is good", "nothing", TOKEN_CALLS)
+def answer_invalid_grant(exchange: Exchange) -> None:
+    exchange.send_reply(oauth_refusal(400, "invalid_grant").reply)
 
 
-@fault("no_rotation", "an access token alone: the old refresh token stays the good one", "happens", TOKEN)
-def no_rotation(x: Exchange) -> None:
-    reply = x.act()
-    pair = x.world.tokens.pair_of(str(reply.data.get("access_token")))
+@register_fault("invalid_client", "401 invalid_client, although the client is known", "nothing", TOKEN_CALLS)
+def answer_invalid_client(exchange: Exchange) -> None:
+    exchange.send_reply(oauth_refusal(401, "invalid_client").reply)
+
+
+@register_fault(
+    "no_rotation", "an access token alone: the old refresh token stays the good one", "happens", TOKEN_CALLS
+)
+def keep_refresh_token(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    pair = exchange.state.tokens.pair_of(str(reply.data.get("access_token")))
     if pair is not None:
-        x.world.tokens.take_back(pair)
-    x.send(reply.altered(lambda data: data.pop("refresh_token", None)))
+        exchange.state.tokens.undo_rotation(pair)
+    exchange.send_reply(reply.with_changed_data(lambda data: data.pop("refresh_token", None)))
 
 
-@fault("no_access_token", "a token answer without an access token", "happens", TOKEN)
-def no_access_token(x: Exchange) -> None:
-    x.send(x.act().altered(lambda data: data.pop("access_token", None)))
+@register_fault("no_access_token", "a token answer without an access token", "happens", TOKEN_CALLS)
+def answer_without_access_token(exchange: Exchange) -> None:
+    exchange.send_reply(exchange.execute_call().with_changed_data(lambda data: data.pop("access_token", None)))

@@ -1,145 +1,174 @@
-"""Faults of the line: connections that break, answers that stop, and charges that nobody hears of."""
+"""Faults of the connection: it breaks, an answer ends early, or a charge is never reported."""
 
-from console.sandbox.exchange import Exchange
-from console.sandbox.fault_table import TOKEN, fault
-from console.sandbox.holds import Ending
-from console.sandbox.wire import Reply, error_reply
+from console.sandbox.faults.exchange import Exchange
+from console.sandbox.http.messages import HttpReply, error_reply
+from console.sandbox.rules.holds import HoldEnding
+from console.sandbox.rules.registry import TOKEN_CALLS, register_fault
 
-ELSEWHERE = "/elsewhere"
-LATE = ("seconds",)
-
-
-@fault("refuse", "the connection closes without a byte", "nothing")
-def refuse(x: Exchange) -> None:
-    x.wire.close()
+REDIRECT_PATH = "/elsewhere"
+SECONDS_OPTION_NAMES = ("seconds",)
 
 
-@fault("close_after_charge", "the connection closes without a byte", "happens")
-def close_after_charge(x: Exchange) -> None:
-    x.act()
-    x.wire.close()
+@register_fault("refuse", "the connection closes without a byte", "nothing")
+def close_connection(exchange: Exchange) -> None:
+    exchange.wire.close()
 
 
-@fault("reset", "connection reset", "nothing")
-def reset(x: Exchange) -> None:
-    x.wire.reset()
+@register_fault("close_after_charge", "the connection closes without a byte", "happens")
+def close_connection_after_charge(exchange: Exchange) -> None:
+    exchange.execute_call()
+    exchange.wire.close()
 
 
-@fault("reset_after_charge", "connection reset", "happens")
-def reset_after_charge(x: Exchange) -> None:
-    x.act()
-    x.wire.reset()
+@register_fault("reset", "connection reset", "nothing")
+def reset_connection(exchange: Exchange) -> None:
+    exchange.wire.reset()
 
 
-@fault("reset_mid_body", "status, half of the body, then connection reset", "happens")
-def reset_mid_body(x: Exchange) -> None:
-    reply = x.act()
-    x.wire.write(reply.head() + reply.body[: len(reply.body) // 2])
-    # A reset overtakes what the caller has not read yet; it should see the half first.
-    x.pause(0.05)
-    x.wire.reset()
+@register_fault("reset_after_charge", "connection reset", "happens")
+def reset_connection_after_charge(exchange: Exchange) -> None:
+    exchange.execute_call()
+    exchange.wire.reset()
 
 
-@fault("status", "that status; 400, 401, 403, 404, 422, 429, 500, 502, 503 …", "nothing",
-       argument="required", options=("body", "seconds"))  # fmt: skip
-def status(x: Exchange) -> None:
-    x.pause(x.order.seconds or 0.0)
-    x.send(_failure(x))
+@register_fault("reset_mid_body", "status, half of the body, then connection reset", "happens")
+def reset_connection_in_body(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    exchange.wire.write(reply.head_bytes() + reply.body[: len(reply.body) // 2])
+    # A reset discards bytes that the caller has not read yet; it should receive the half first.
+    exchange.pause(0.05)
+    exchange.wire.reset()
 
 
-@fault("status_after_charge", "that status", "happens", argument="required", options=("body",))
-def status_after_charge(x: Exchange) -> None:
-    x.act()
-    x.send(_failure(x))
+@register_fault(
+    "status",
+    "that status; 400, 401, 403, 404, 422, 429, 500, 502, 503 …",
+    "nothing",
+    argument_rule="required",
+    option_names=("body", "seconds"),
+)
+def answer_status(exchange: Exchange) -> None:
+    exchange.pause(exchange.instruction.seconds or 0.0)
+    exchange.send_reply(_status_reply(exchange))
 
 
-@fault("hang", "no answer; after a release, or `seconds`, the ordinary one", "when released", options=LATE)
-def hang(x: Exchange) -> None:
-    if x.hold(x.order.seconds) is Ending.DROPPED or x.wire.caller_gone():
-        x.wire.close()
+@register_fault("status_after_charge", "that status", "happens", argument_rule="required", option_names=("body",))
+def answer_status_after_charge(exchange: Exchange) -> None:
+    exchange.execute_call()
+    exchange.send_reply(_status_reply(exchange))
+
+
+@register_fault(
+    "hang",
+    "no answer; after a release, or `seconds`, the ordinary one",
+    "when released",
+    option_names=SECONDS_OPTION_NAMES,
+)
+def hold_back_call(exchange: Exchange) -> None:
+    if (
+        exchange.hold_call(exchange.instruction.seconds) is HoldEnding.DROPPED
+        or exchange.wire.is_caller_disconnected()
+    ):
+        exchange.wire.close()
     else:
-        x.send(x.act())
+        exchange.send_reply(exchange.execute_call())
 
 
-@fault("hang_after_charge", "no answer; after a release, or `seconds`, the ordinary one", "happens", options=LATE)
-def hang_after_charge(x: Exchange) -> None:
-    reply = x.act()
-    if x.hold(x.order.seconds) is Ending.DROPPED:
-        x.wire.close()
+@register_fault(
+    "hang_after_charge",
+    "no answer; after a release, or `seconds`, the ordinary one",
+    "happens",
+    option_names=SECONDS_OPTION_NAMES,
+)
+def hold_back_answer(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    if exchange.hold_call(exchange.instruction.seconds) is HoldEnding.DROPPED:
+        exchange.wire.close()
     else:
-        x.send(reply)
+        exchange.send_reply(reply)
 
 
-@fault("late_charge", "no answer, or that status at once; charged after `seconds` or a release", "late",
-       argument="optional", options=LATE)  # fmt: skip
-def late_charge(x: Exchange) -> None:
-    if x.order.argument:
-        failure = _failure(x)
-        x.send_and_close(failure.head(extra=(("Connection", "close"),)) + failure.body)
-    if x.hold(x.order.seconds) is not Ending.DROPPED:
-        x.act()
-    x.wire.close()
+@register_fault(
+    "late_charge",
+    "no answer, or that status at once; charged after `seconds` or a release",
+    "late",
+    argument_rule="optional",
+    option_names=SECONDS_OPTION_NAMES,
+)
+def charge_late(exchange: Exchange) -> None:
+    if exchange.instruction.argument:
+        failure = _status_reply(exchange)
+        exchange.send_and_close(failure.head_bytes(extra=(("Connection", "close"),)) + failure.body)
+    if exchange.hold_call(exchange.instruction.seconds) is not HoldEnding.DROPPED:
+        exchange.execute_call()
+    exchange.wire.close()
 
 
-@fault("slow", "the ordinary answer, one byte every `seconds` (default 1)", "happens", options=LATE)
-def slow(x: Exchange) -> None:
-    reply = x.act()
-    pause = 1.0 if x.order.seconds is None else x.order.seconds
-    x.wire.write(reply.head())
+@register_fault(
+    "slow", "the ordinary answer, one byte every `seconds` (default 1)", "happens", option_names=SECONDS_OPTION_NAMES
+)
+def answer_slowly(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    pause = 1.0 if exchange.instruction.seconds is None else exchange.instruction.seconds
+    exchange.wire.write(reply.head_bytes())
     for n in range(len(reply.body)):
-        if not x.wire.write(reply.body[n : n + 1]) or not x.pause(pause):
+        if not exchange.wire.write(reply.body[n : n + 1]) or not exchange.pause(pause):
             break
-    x.wire.close()
+    exchange.wire.close()
 
 
-@fault("truncate", "a body shorter than its Content-Length", "happens")
-def truncate(x: Exchange) -> None:
-    reply = x.act()
-    x.send_and_close(reply.head(), reply.body[: len(reply.body) // 2])
+@register_fault("truncate", "a body shorter than its Content-Length", "happens")
+def answer_truncated_body(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    exchange.send_and_close(reply.head_bytes(), reply.body[: len(reply.body) // 2])
 
 
-@fault("chunked_cut", "a chunked body that ends in the middle of a chunk", "happens")
-def chunked_cut(x: Exchange) -> None:
-    reply = x.act()
+@register_fault("chunked_cut", "a chunked body that ends in the middle of a chunk", "happens")
+def answer_cut_chunk(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
     half = reply.body[: len(reply.body) // 2]
-    x.send_and_close(reply.head(-1, extra=(("Transfer-Encoding", "chunked"),)), b"%x\r\n" % len(reply.body), half)
+    exchange.send_and_close(
+        reply.head_bytes(-1, extra=(("Transfer-Encoding", "chunked"),)), b"%x\r\n" % len(reply.body), half
+    )
 
 
-@fault("answer_twice", "the ordinary answer two times over", "happens")
-def answer_twice(x: Exchange) -> None:
-    reply = x.act()
-    x.send(reply)
-    x.send_and_close(reply.head(), reply.body)
+@register_fault("answer_twice", "the ordinary answer two times over", "happens")
+def answer_twice(exchange: Exchange) -> None:
+    reply = exchange.execute_call()
+    exchange.send_reply(reply)
+    exchange.send_and_close(reply.head_bytes(), reply.body)
 
 
-@fault("garbage", "bytes that are no HTTP", "happens")
-def garbage(x: Exchange) -> None:
-    x.act()
-    x.send_and_close(b"\x15\x03\x01\x00\x02\x02\x0a this is not HTTP\r\n\r\n")
+@register_fault("garbage", "bytes that are no HTTP", "happens")
+def answer_garbage(exchange: Exchange) -> None:
+    exchange.execute_call()
+    exchange.send_and_close(b"\x15\x03\x01\x00\x02\x02\x0a this is not HTTP\r\n\r\n")
 
 
-@fault("redirect", "302 to another address (`to`)", "nothing", options=("to",))
-def redirect(x: Exchange) -> None:
-    x.send(_moved(x))
+@register_fault("redirect", "302 to another address (`to`)", "nothing", option_names=("to",))
+def answer_redirect(exchange: Exchange) -> None:
+    exchange.send_reply(_redirect_reply(exchange))
 
 
-@fault("redirect_after_charge", "302 to another address (`to`)", "happens", options=("to",))
-def redirect_after_charge(x: Exchange) -> None:
-    x.act()
-    x.send(_moved(x))
+@register_fault("redirect_after_charge", "302 to another address (`to`)", "happens", option_names=("to",))
+def answer_redirect_after_charge(exchange: Exchange) -> None:
+    exchange.execute_call()
+    exchange.send_reply(_redirect_reply(exchange))
 
 
-@fault("refresh_lost", "the connection closes without a byte, although the tokens have rotated", "happens", TOKEN)
-def refresh_lost(x: Exchange) -> None:
-    x.act()
-    x.wire.close()
+@register_fault(
+    "refresh_lost", "the connection closes without a byte, although the tokens have rotated", "happens", TOKEN_CALLS
+)
+def lose_token_answer(exchange: Exchange) -> None:
+    exchange.execute_call()
+    exchange.wire.close()
 
 
-def _failure(x: Exchange) -> Reply:
-    code = int(x.order.argument)
+def _status_reply(exchange: Exchange) -> HttpReply:
+    code = int(exchange.instruction.argument)
     reply = error_reply(code, f"simulated failure {code}")
-    return reply if x.order.body is None else reply.with_body(x.order.body.encode())
+    return reply if exchange.instruction.body is None else reply.with_body(exchange.instruction.body.encode())
 
 
-def _moved(x: Exchange) -> Reply:
-    return Reply(302, headers=(("Location", x.order.to or ELSEWHERE),))
+def _redirect_reply(exchange: Exchange) -> HttpReply:
+    return HttpReply(302, headers=(("Location", exchange.instruction.to or REDIRECT_PATH),))

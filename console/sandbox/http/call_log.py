@@ -1,21 +1,23 @@
-"""What was asked of the sandbox, in order: who called when and how it ended, and no secrets."""
+"""Log of the requests to the sandbox: sequence, time, call, fault and status, without secrets."""
 
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from itertools import count
 from threading import Lock
 
-from console.sandbox.clock import SandboxClock, instant_text
-from console.sandbox.wire import JsonObject, Request
+from console.sandbox.environment.clock import SandboxClock, instant_text
+from console.sandbox.http.messages import HttpRequest, JsonObject
 
-KEPT = 50_000
-BODY_SHOWN = 300
-SECRET_PATHS = ("/oauth/", "/ots/", "/paypay/recon/")
+MAX_LOGGED_CALLS = 50_000
+MAX_BODY_LENGTH = 300
+SECRET_PATH_PREFIXES = ("/oauth/", "/ots/", "/paypay/recon/")
 
 
 @dataclass(slots=True)
-class Entry:
-    """One request. `monotonic`: seconds, for spacing; `status`: null unless an answer was begun."""
+class LoggedCall:
+    """One request. `monotonic` is in seconds, to measure the time between calls. `turn` numbers the requests of a
+    connection. `status` is None until an answer has begun.
+    """
 
     seq: int
     at: str
@@ -33,7 +35,7 @@ class Entry:
 
 
 class CallLog:
-    """Keeps the last requests and counts all of them; safe to use from any thread."""
+    """Stores the last requests and counts all of them. Several threads may use it at the same time."""
 
     def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
@@ -43,39 +45,40 @@ class CallLog:
     def clear(self) -> None:
         with self._lock:
             self._seq = count(1)
-            self._entries: deque[Entry] = deque(maxlen=KEPT)
+            self._entries: deque[LoggedCall] = deque(maxlen=MAX_LOGGED_CALLS)
             self._counts: Counter[str] = Counter()
 
-    def received(self, request: Request, monotonic: float) -> Entry:
-        secret = request.path.startswith(SECRET_PATHS)
-        shown = "" if secret else request.body[:BODY_SHOWN].decode("utf-8", "replace")
-        query = {} if secret else dict(request.query)
+    def record_request(self, request: HttpRequest, monotonic: float) -> LoggedCall:
+        """Record a request, without the body and query of a path that contains secrets."""
+        is_secret = request.path.startswith(SECRET_PATH_PREFIXES)
+        body = "" if is_secret else request.body[:MAX_BODY_LENGTH].decode("utf-8", "replace")
+        query = {} if is_secret else dict(request.query)
         at = instant_text(self._clock.now())
         with self._lock:
-            entry = Entry(next(self._seq), at, monotonic, request.method, request.path, query, shown,
+            entry = LoggedCall(next(self._seq), at, monotonic, request.method, request.path, query, body,
                           request.connection, request.turn)  # fmt: skip
             self._entries.append(entry)
         return entry
 
-    def counted(self, entry: Entry, call: str, number: str | None) -> None:
-        """The request turned out to be this call."""
+    def record_call(self, entry: LoggedCall, call: str, number: str | None) -> None:
+        """Record the call that the request makes, and count it."""
         with self._lock:
             entry.call, entry.number = call, number
             self._counts[call] += 1
 
-    def count(self, call: str | None = None) -> int:
+    def call_count(self, call: str | None = None) -> int:
         with self._lock:
             return self._counts[call] if call else self._counts.total()
 
-    def counts(self) -> dict[str, int]:
+    def count_by_call(self) -> dict[str, int]:
         with self._lock:
             return dict(self._counts)
 
     def as_json(self, call: str | None = None, number: str | None = None, after: int = 0) -> list[JsonObject]:
         with self._lock:
-            wanted = [
+            matching_entries = [
                 entry
                 for entry in self._entries
                 if call in (None, entry.call) and number in (None, entry.number) and entry.seq > after
             ]
-        return [asdict(entry) for entry in wanted]
+        return [asdict(entry) for entry in matching_entries]

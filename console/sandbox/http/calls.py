@@ -1,38 +1,43 @@
-"""A provider call as rules and faults see it: its name, whom it is about, and what the provider would do."""
+"""A provider call as rules and faults see it: its name, its subject, and its effect."""
 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from console.sandbox.wire import JsonObject, Refused, Reply, Request, error_reply
+from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused, error_reply
 
-TOO_FAST = error_reply(429, "too many requests")
+TOO_FAST_REPLY = error_reply(429, "too many requests")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """`act` has the effect (a charge, a rotation) and returns the true answer; uncalled, nothing happens.
+class ProviderCall:
+    """One call to a simulated provider. `execute` has the effect (a charge, a token rotation) and returns the correct
+    answer; nothing happens until it is called.
 
-    `number` is whom the call is about (a corporation, a payment, a refund), `payment` the merchant's number of
-    the payment that it touches. `busy` and `answer` are how this provider says "too fast" and names a code.
+    - `number`: the corporation number, the payment's or the refund's id that the call is about
+    - `subject`: the id of the credit check
+    - `access_token`: the access token
+    - `payment`: the merchant's id of the payment
+    - `too_fast_reply`: this provider's answer "too many requests"
+    - `answer_with_code`: makes this provider's answer with a given result code
     """
 
     provider: str
     name: str
-    act: Callable[[], Reply]
+    execute: Callable[[], HttpReply]
     number: str | None = None
     subject: int | None = None
-    access: str | None = None
+    access_token: str | None = None
     payment: str | None = None
-    busy: Reply = TOO_FAST
-    answer: Callable[[str, JsonObject], Reply] | None = None
+    too_fast_reply: HttpReply = TOO_FAST_REPLY
+    answer_with_code: Callable[[str, JsonObject], HttpReply] | None = None
 
 
-Handler = Callable[[Request, re.Match[str]], Call | Reply]
+Handler = Callable[[HttpRequest, re.Match[str]], ProviderCall | HttpReply]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ProviderRoute:
     """A method and a pattern that must match the whole path."""
 
     method: str
@@ -40,23 +45,25 @@ class Route:
     handler: Handler
 
 
-def route(method: str, pattern: str, handler: Handler) -> Route:
-    return Route(method, re.compile(pattern), handler)
+def make_route(method: str, pattern: str, handler: Handler) -> ProviderRoute:
+    return ProviderRoute(method, re.compile(pattern), handler)
 
 
 class Router:
-    """Finds the handler of a request; every provider adds its routes here."""
+    """Finds the handler of a request among routes."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[ProviderRoute]) -> None:
         self._routes = tuple(routes)
 
-    def resolve(self, request: Request) -> Call | Reply:
-        """What the request asks for; a refusal is an ordinary reply here."""
-        found = [(r, match) for r in self._routes if (match := r.pattern.fullmatch(request.path))]
-        for candidate, match in found:
-            if candidate.method == request.method:
+    def find_call(self, request: HttpRequest) -> ProviderCall | HttpReply:
+        """Return the call that a request makes, or an answer if the request makes none or is refused."""
+        matching_routes = [
+            (candidate, match) for candidate in self._routes if (match := candidate.pattern.fullmatch(request.path))
+        ]
+        for matching_route, match in matching_routes:
+            if matching_route.method == request.method:
                 try:
-                    return candidate.handler(request, match)
-                except Refused as refused:
+                    return matching_route.handler(request, match)
+                except RequestRefused as refused:
                     return refused.reply
-        return error_reply(405, "method not allowed") if found else error_reply(404, "no such address")
+        return error_reply(405, "method not allowed") if matching_routes else error_reply(404, "no such address")

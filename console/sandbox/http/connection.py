@@ -1,72 +1,83 @@
-"""One connection: reads requests, hands them on, and puts on the wire what was decided, true or not."""
+"""One connection: it reads requests, passes them to the sandbox, and writes the bytes that a fault or the sandbox
+decides.
+"""
 
 import socket
 import struct
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from console.sandbox.calllog import Entry
-from console.sandbox.wire import Request, error_reply
+from console.sandbox.http.call_log import LoggedCall
+from console.sandbox.http.messages import HttpRequest, error_reply
 
-if TYPE_CHECKING:
-    from console.sandbox.listener import Listener
-
-BODY_LIMIT = 1 << 20
-CONTROL_BODY_LIMIT = 32 << 20
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_connections = count(1)
+MAX_BODY_BYTES = 1 << 20
+MAX_CONTROL_BODY_BYTES = 32 << 20
+RESET_ON_CLOSE_OPTION = struct.pack("ii", 1, 0)
+_connection_numbers = count(1)
 
 
-class Connection(BaseHTTPRequestHandler):
-    """A `Wire`: what faults write on, break and tear down."""
+class SandboxServer(ThreadingHTTPServer):
+    """The methods of the listener that a connection calls. `answer_request` handles a request and writes its answer
+    to the connection.
+    """
+
+    answer_request: Callable[[HttpRequest, "SandboxConnection"], None]
+
+    def reset_after_request(self, request: socket.socket) -> None:
+        """Mark the connection so that it is closed by a reset when its request has ended."""
+        raise NotImplementedError  # the listener overrides it; its module imports this one
+
+
+class SandboxConnection(BaseHTTPRequestHandler):
+    """Connection of a caller. It implements `Wire`, on which faults write, close and reset."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: "Listener"
+    server: "SandboxServer"
 
     def setup(self) -> None:
         super().setup()
-        self.number = next(_connections)
+        self.number = next(_connection_numbers)
         self.turn = 0
-        self.entry: Entry | None = None
+        self.entry: LoggedCall | None = None
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is printed: the call log is what tells."""
+        """Print nothing: the call log records the requests."""
 
     def do_GET(self) -> None:
-        self._serve()
+        self._serve_request()
 
     do_POST = do_DELETE = do_PUT = do_PATCH = do_GET
 
-    def _serve(self) -> None:
+    def _serve_request(self) -> None:
         self.turn += 1
-        body = self._body()
+        body = self._read_body()
         if body is None:
             return
-        address = self._address()
+        address = self._parse_address()
         if address is None:
             return
         query = dict(parse_qsl(address.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, address.path, query, headers, body, self.number, self.turn)
-        self.server.answer(request, self)
+        request = HttpRequest(self.command, address.path, query, headers, body, self.number, self.turn)
+        self.server.answer_request(request, self)
 
-    def _address(self) -> SplitResult | None:
+    def _parse_address(self) -> SplitResult | None:
         try:
             return urlsplit(self.path)
         except ValueError:
-            self._turn_away(400, "the address is not understood")
+            self._refuse_request(400, "the address is not understood")
             return None
 
-    def _body(self) -> bytes | None:
+    def _read_body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")
-        limit = CONTROL_BODY_LIMIT if self.path.startswith("/_sandbox/") else BODY_LIMIT
+        limit = MAX_CONTROL_BODY_BYTES if self.path.startswith("/_sandbox/") else MAX_BODY_BYTES
         if "Transfer-Encoding" in self.headers or not length.isdigit():
-            self._turn_away(411, "Content-Length is required")
+            self._refuse_request(411, "Content-Length is required")
         elif int(length) > limit:
-            self._turn_away(413, "the body is too large")
+            self._refuse_request(413, "the body is too large")
         else:
             body = self.rfile.read(int(length))
             if len(body) == int(length):
@@ -74,12 +85,12 @@ class Connection(BaseHTTPRequestHandler):
             self.close_connection = True
         return None
 
-    def _turn_away(self, status: int, message: str) -> None:
+    def _refuse_request(self, status: int, message: str) -> None:
         reply = error_reply(status, message)
-        self.write(reply.head(extra=(("Connection", "close"),)) + reply.body)
+        self.write(reply.head_bytes(extra=(("Connection", "close"),)) + reply.body)
         self.close()
 
-    # The wire
+    # -- Wire
 
     def write(self, data: bytes) -> bool:
         if self.entry is not None and self.entry.status is None and data.startswith(b"HTTP/1.1 "):
@@ -96,17 +107,17 @@ class Connection(BaseHTTPRequestHandler):
         try:
             self.connection.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the caller was quicker
+            pass  # the caller has closed it first
 
     def reset(self) -> None:
         self.close_connection = True
         try:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE_OPTION)
         except OSError:
-            return  # the caller was quicker
-        self.server.close_without_farewell(self.connection)
+            return  # the caller has closed it first
+        self.server.reset_after_request(self.connection)
 
-    def caller_gone(self) -> bool:
+    def is_caller_disconnected(self) -> bool:
         try:
             self.connection.setblocking(False)
             return not self.connection.recv(1, socket.MSG_PEEK)
@@ -115,9 +126,9 @@ class Connection(BaseHTTPRequestHandler):
         except OSError:
             return True
         finally:
-            self._block_again()
+            self._restore_blocking()
 
-    def _block_again(self) -> None:
+    def _restore_blocking(self) -> None:
         try:
             self.connection.setblocking(True)
         except OSError:

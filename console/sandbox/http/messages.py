@@ -1,4 +1,4 @@
-"""What crosses the wire: a request as it was read, and a reply before it is written."""
+"""HTTP messages: a received request, and an answer before it is written."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,21 +11,24 @@ from urllib.parse import parse_qsl
 JsonObject = dict[str, Any]
 
 
-def encode(data: object) -> bytes:
+def encode_json(data: object) -> bytes:
+    """Return compact JSON in UTF-8."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-class Refused(Exception):
-    """The request is answered with this reply, without any effect."""
+class RequestRefused(Exception):
+    """The provider refuses the request: it has no effect and is answered with `reply`."""
 
-    def __init__(self, reply: "Reply") -> None:
+    def __init__(self, reply: "HttpReply") -> None:
         super().__init__(reply.status)
         self.reply = reply
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One request; header names in lower case, `connection` and `turn` say which one on which connection."""
+class HttpRequest:
+    """One request; header names are in lower case. `connection` numbers the connections, `turn` the requests of a
+    connection.
+    """
 
     method: str
     path: str
@@ -35,30 +38,38 @@ class Request:
     connection: int = 0
     turn: int = 1
 
-    def json(self) -> JsonObject:
-        """The body as a JSON object; no body at all is an empty one."""
+    def read_json(self) -> JsonObject:
+        """Return the body as a JSON object; an empty body is an empty object.
+
+        Raises `RequestRefused`.
+        """
         try:
             value = json.loads(self.body or b"{}")
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise Refused(error_reply(400, "the body is not a JSON object"))
+            raise RequestRefused(error_reply(400, "the body is not a JSON object"))
         return value
 
-    def form(self) -> dict[str, str]:
-        """The body as a form; `keep_blank_values`, so that an empty field is not taken for a missing one."""
+    def read_form(self) -> dict[str, str]:
+        """Return the body as a form. A field that is empty stays in it, to distinguish it from a missing one.
+
+        Raises `RequestRefused`.
+        """
         try:
             return dict(parse_qsl(self.body.decode("utf-8"), keep_blank_values=True))
         except ValueError:
-            raise Refused(error_reply(400, "the body is not a form")) from None
+            raise RequestRefused(error_reply(400, "the body is not a form")) from None
 
     def media_type(self) -> str:
         return self.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer. `data` is what `encoder` made `body` from; `charge` names the ledger entry it tells about."""
+class HttpReply:
+    """One answer. `encoder` has made `body` from `data`. `charge` is the ledger entry that the answer reports; None
+    if it reports none or isn't the correct answer.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -66,59 +77,65 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
     data: JsonObject = field(default_factory=dict)
     charge: int | None = None
-    encoder: Callable[[JsonObject], bytes] = encode
+    encoder: Callable[[JsonObject], bytes] = encode_json
 
-    def head(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
-        """Status line and headers; `length` other than the body's own is a lie that some faults tell."""
+    def head_bytes(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
+        """Return status line and headers. Some faults pass a `length` (bytes) other than the body's; with a negative
+        one there is no Content-Length.
+        """
         size = len(self.body) if length is None else length
         lines = [
-            f"HTTP/1.1 {self.status} {_phrase(self.status)}",
+            f"HTTP/1.1 {self.status} {_status_phrase(self.status)}",
             f"Content-Type: {self.media_type}",
             *([f"Content-Length: {size}"] if size >= 0 else []),
             *(f"{name}: {value}" for name, value in (*self.headers, *extra)),
         ]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
-    def altered(self, change: Callable[[JsonObject], None]) -> "Reply":
-        """The same answer with changed contents; it no longer counts as the delivery of its charge."""
+    def with_changed_data(self, change: Callable[[JsonObject], None]) -> "HttpReply":
+        """Return the answer with contents that `change` has changed. It isn't the correct answer any more, so it has
+        no `charge`.
+        """
         data = deepcopy(self.data)
         change(data)
         return replace(self, data=data, body=self.encoder(data), charge=None)
 
-    def with_body(self, body: bytes) -> "Reply":
-        """The same answer with other bytes; it no longer counts as the delivery of its charge."""
+    def with_body(self, body: bytes) -> "HttpReply":
+        """Return the answer with another body. It isn't the correct answer any more, so it has no `charge`."""
         return replace(self, body=body, charge=None)
 
 
-class Wire(Protocol):
-    """The caller's connection, as a fault sees it."""
+class ReplyWire(Protocol):
+    """The connection to the caller, as faults use it."""
 
     def write(self, data: bytes) -> bool:
-        """Send bytes as they are; False when the caller has gone."""
+        """Write bytes unchanged. Return False if the caller has disconnected."""
         ...
 
     def close(self) -> None:
-        """Close the connection in good order after what was written."""
+        """Close the connection after the written bytes are sent."""
         ...
 
     def reset(self) -> None:
-        """Tear the connection down: the caller sees it reset."""
+        """Reset the connection (TCP RST)."""
         ...
 
-    def caller_gone(self) -> bool:
-        """Whether the caller has closed its side."""
+    def is_caller_disconnected(self) -> bool:
+        """Return True if the caller has closed its side."""
         ...
 
 
-def json_reply(data: JsonObject, status: int = 200, charge: int | None = None) -> Reply:
-    return Reply(status, encode(data), data=data, charge=charge)
+def json_reply(data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
+    """Return a JSON answer; `charge` is the ledger entry that it reports."""
+    return HttpReply(status, encode_json(data), data=data, charge=charge)
 
 
-def error_reply(status: int, message: str, **more: object) -> Reply:
+def error_reply(status: int, message: str, **more: object) -> HttpReply:
+    """Return an error answer of this HTTP status: JSON with `message` and the fields of `more`."""
     return json_reply({"message": message, **more}, status)
 
 
-def _phrase(status: int) -> str:
+def _status_phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -1,4 +1,4 @@
-"""The truth about payments: what the simulated providers captured, refunded and sent back."""
+"""The ledger of payments: the amounts that the simulated providers have captured, refunded and reversed."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -7,17 +7,19 @@ from datetime import datetime, timedelta
 from itertools import count
 from threading import RLock
 
-from console.sandbox.clock import SandboxClock, instant_text
-from console.sandbox.payment_states import TONGUES, Tongue
-from console.sandbox.settings import Settings
-from console.sandbox.wire import JsonObject
+from console.sandbox.environment.clock import SandboxClock, instant_text
+from console.sandbox.environment.settings import SandboxSettings
+from console.sandbox.http.messages import JsonObject
+from console.sandbox.payments.states import WORDS_BY_PROVIDER, ProviderWords
 
-FIRST_SERIAL = 900_000_001  # far from the ids of credit checks, so that both can be looked up by one number
+FIRST_SERIAL = 900_000_001  # far above the ids of credit checks, so that no number is both
 
 
 @dataclass(slots=True)
 class Refund:
-    """One refund that the provider accepted. `key` is the merchant's name for it, `id` the provider's own."""
+    """One accepted refund. `key` is the merchant's id of it, `id` the provider's; `serial` identifies it in the
+    sandbox. `requested_at` is in seconds since 1970, as the merchant stated it.
+    """
 
     serial: int
     provider: str
@@ -35,18 +37,21 @@ class Refund:
     fault: str | None = None
 
     def as_json(self) -> JsonObject:
-        tongue = TONGUES[self.provider]
+        provider_words = WORDS_BY_PROVIDER[self.provider]
         return {
             "serial": self.serial, "provider": self.provider, "key": self.key, "id": self.id,
             "payment": self.payment, "amount_minor": self.amount_minor, "currency": self.currency,
-            "state": self.state, "done": self.state in tongue.refunded, "void": self.state in tongue.void,
+            "state": self.state, "done": self.state in provider_words.refunded_states,
+            "void": self.state in provider_words.void_states,
             "at": instant_text(self.at), "reason": self.reason, "delivered": self.delivered, "fault": self.fault,
         }  # fmt: skip
 
 
 @dataclass(slots=True)
 class Payment:
-    """One payment; amounts are minor units. `id` is the provider's, None while nobody has begun to pay."""
+    """One payment; amounts are in minor units (yen, paise). `number` is the merchant's id; `id` the provider's, None
+    until the payer begins. `past` has earlier attempts.
+    """
 
     provider: str
     merchant: str
@@ -68,27 +73,31 @@ class Payment:
     past: list["Payment"] = field(default_factory=list)
 
     @property
-    def tongue(self) -> Tongue:
-        return TONGUES[self.provider]
+    def provider_words(self) -> ProviderWords:
+        return WORDS_BY_PROVIDER[self.provider]
 
     @property
     def accepted_minor(self) -> int:
-        """Refunds that the provider took on, executed or not."""
-        return sum(refund.amount_minor for refund in self.refunds if refund.state not in self.tongue.void)
+        """Total of the accepted refunds, executed or not."""
+        return sum(
+            refund.amount_minor for refund in self.refunds if refund.state not in self.provider_words.void_states
+        )
 
     @property
     def refunded_minor(self) -> int:
-        """Refunds that are executed."""
-        return sum(refund.amount_minor for refund in self.refunds if refund.state in self.tongue.refunded)
+        """Total of the executed refunds."""
+        return sum(
+            refund.amount_minor for refund in self.refunds if refund.state in self.provider_words.refunded_states
+        )
 
     @property
-    def left_minor(self) -> int:
-        """What can still be refunded."""
+    def remaining_minor(self) -> int:
+        """Amount that can still be refunded."""
         return self.captured_minor - self.reversed_minor - self.accepted_minor
 
     @property
-    def captured(self) -> bool:
-        return self.state in self.tongue.captured
+    def is_captured(self) -> bool:
+        return self.state in self.provider_words.captured_states
 
     def as_json(self) -> JsonObject:
         return {
@@ -96,173 +105,204 @@ class Payment:
             "state": self.state, "amount_minor": self.amount_minor, "currency": self.currency,
             "surcharge_minor": self.surcharge_minor, "captured_minor": self.captured_minor,
             "accepted_minor": self.accepted_minor, "refunded_minor": self.refunded_minor,
-            "reversed_minor": self.reversed_minor, "left_minor": self.left_minor,
+            "reversed_minor": self.reversed_minor, "left_minor": self.remaining_minor,
             "created": instant_text(self.created), "paid": instant_text(self.ended) if self.ended else None,
             "cancelled": self.cancelled is not None, "refunds": [refund.as_json() for refund in self.refunds],
         }  # fmt: skip
 
 
 class PaymentBook:
-    """All payments and refunds. Whoever reads and then writes does so under `lock`; it may be taken twice."""
+    """All payments and refunds. Hold `lock` (reentrant) around a read and a write that depends on it. `on_change` is
+    called after each change.
+    """
 
-    def __init__(self, clock: SandboxClock, settings: Settings, ring: Callable[[], None]) -> None:
+    def __init__(self, clock: SandboxClock, settings: SandboxSettings, on_change: Callable[[], None]) -> None:
         self._clock = clock
         self._settings = settings
-        self._ring = ring
+        self._on_change = on_change
         self.lock = RLock()
-        self.clear()
+        self.delete_all()
 
-    def clear(self) -> None:
+    def delete_all(self) -> None:
         with self.lock:
             self._serials = count(FIRST_SERIAL)
             self._payments: dict[tuple[str, str], Payment] = {}
-            self._by_id: dict[tuple[str, str], Payment] = {}
+            self._payment_by_provider_id: dict[tuple[str, str], Payment] = {}
             self._refunds: dict[int, Refund] = {}
-            self._by_key: defaultdict[str, list[Refund]] = defaultdict(list)
-            self._numbers = {provider: count(tongue.first_payment) for provider, tongue in TONGUES.items()}
+            self._refunds_by_key: defaultdict[str, list[Refund]] = defaultdict(list)
+            self._payment_id_counters = {
+                provider: count(provider_words.first_payment_id)
+                for provider, provider_words in WORDS_BY_PROVIDER.items()
+            }
             self._refund_ids = count(1519)
 
-    # Reading; what was promised for now is settled before it is read
+    # -- reading; due refunds and cancels are executed before a payment is returned
 
-    def find(self, provider: str, number: str) -> Payment | None:
-        """By the merchant's number."""
+    def find_payment(self, provider: str, number: str) -> Payment | None:
+        """Return the payment with this merchant's id; None if it is unknown."""
         with self.lock:
-            return self._settled(self._payments.get((provider, number)))
+            return self._execute_due(self._payments.get((provider, number)))
 
-    def by_id(self, provider: str, provider_id: str) -> Payment | None:
-        """By the provider's number."""
+    def find_by_provider_id(self, provider: str, provider_id: str) -> Payment | None:
+        """Return the payment with this provider's id; None if it is unknown."""
         with self.lock:
-            return self._settled(self._by_id.get((provider, provider_id)))
+            return self._execute_due(self._payment_by_provider_id.get((provider, provider_id)))
 
     def payments(self, provider: str | None = None, number: str | None = None) -> list[Payment]:
-        """In the order in which they began."""
+        """Return payments in the sequence in which they were added."""
         with self.lock:
             if number is not None:
-                named = [self.find(each, number) for each in TONGUES if provider in (None, each)]
-                return [payment for payment in named if payment is not None]
-            found = [payment for payment in self._payments.values() if provider in (None, payment.provider)]
-            for payment in found:
-                self._settled(payment)
-            return found
+                candidates = [
+                    self.find_payment(provider_name, number)
+                    for provider_name in WORDS_BY_PROVIDER
+                    if provider in (None, provider_name)
+                ]
+                return [payment for payment in candidates if payment is not None]
+            matching = [payment for payment in self._payments.values() if provider in (None, payment.provider)]
+            for payment in matching:
+                self._execute_due(payment)
+            return matching
 
     def refunds(self, key: str | None = None, payment: str | None = None) -> list[Refund]:
-        """In the order in which they were accepted; the same key twice is two refunds."""
+        """Return refunds in the sequence in which they were accepted; two refunds may have the same key."""
         with self.lock:
-            named = self._by_key.get(key, []) if key is not None else list(self._refunds.values())
-            found = [refund for refund in named if payment in (None, refund.payment)]
-            for refund in found:
-                self.find(refund.provider, refund.payment)
-            return found
+            candidates = self._refunds_by_key.get(key, []) if key is not None else list(self._refunds.values())
+            matching = [refund for refund in candidates if payment in (None, refund.payment)]
+            for refund in matching:
+                self.find_payment(refund.provider, refund.payment)
+            return matching
 
     @property
     def refund_count(self) -> int:
         return len(self._refunds)
 
-    # Writing
+    # -- writing
 
-    def add(self, payment: Payment) -> Payment:
+    def add_payment(self, payment: Payment) -> Payment:
         with self.lock:
             self._payments[payment.provider, payment.number] = payment
             return payment
 
-    def move(self, payment: Payment, to: str) -> Payment:
-        """Bring a payment into a state, by the common word or the provider's. Raises `ValueError`."""
-        tongue = payment.tongue
-        state = tongue.state(to)
+    def move_payment(self, payment: Payment, new_state: str) -> Payment:
+        """Move a payment to a state, given as a common word (`paid`) or the provider's own word.
+
+        Raises `ValueError` for an unknown word.
+        """
+        provider_words = payment.provider_words
+        state = provider_words.payment_state(new_state)
         with self.lock:
-            if payment.cancelled and state in tongue.captured:
-                state = tongue.failed
-            if payment.id is None and state not in tongue.unpaid:
-                self._begin(payment)
+            if payment.cancelled and state in provider_words.captured_states:
+                state = provider_words.failed_state
+            if payment.id is None and state not in provider_words.unpaid_states:
+                self._assign_id(payment)
             payment.state = state
-            if state in tongue.captured:
-                self._capture(payment)
-            elif state in tongue.gone_back and payment.captured_minor:
-                payment.reversed_minor += payment.left_minor
-        self._ring()
+            if state in provider_words.captured_states:
+                self._capture_payment(payment)
+            elif state in provider_words.money_returned_states and payment.captured_minor:
+                payment.reversed_minor += payment.remaining_minor
+        self._on_change()
         return payment
 
-    def name(self, payment: Payment, provider_id: str) -> None:
-        """Give a payment the provider's number that it has elsewhere. Raises `ValueError` for one in use."""
+    def set_provider_id(self, payment: Payment, provider_id: str) -> None:
+        """Set the provider's id of a payment that was begun elsewhere.
+
+        Raises `ValueError` if another payment has the id.
+        """
         with self.lock:
-            if self._by_id.setdefault((payment.provider, provider_id), payment) is not payment:
+            if self._payment_by_provider_id.setdefault((payment.provider, provider_id), payment) is not payment:
                 raise ValueError("that id exists already")
             payment.id = provider_id
             payment.begun = payment.begun or payment.created
 
-    def begin_again(self, payment: Payment) -> None:
-        """Another attempt at the same payment: the one before is kept, with its own number."""
+    def begin_attempt(self, payment: Payment) -> None:
+        """Begin another attempt of a payment; the previous attempt is kept in `past` with its own id."""
         with self.lock:
             payment.past.append(replace(payment, past=[], refunds=[]))
             payment.id = payment.begun = None
 
-    def accept(
-        self, payment: Payment, key: str, amount_minor: int, *,
-        reason: str | None = None, requested_at: int = 0, product: str | None = None,
-    ) -> Refund:  # fmt: skip
-        """Take a refund on; whether it may be is the provider's business."""
+    def accept_refund(
+        self,
+        payment: Payment,
+        key: str,
+        amount_minor: int,
+        *,
+        reason: str | None = None,
+        requested_at: int = 0,
+        product: str | None = None,
+    ) -> Refund:
+        """Record an accepted refund. The provider's routes check the request before."""
         with self.lock:
-            tongue = payment.tongue
-            state = tongue.refund_state("completed" if self._settings.refund_at_once else "accepted")
+            provider_words = payment.provider_words
+            state = provider_words.refund_state("completed" if self._settings.refund_at_once else "accepted")
             refund = Refund(next(self._serials), payment.provider, key, str(next(self._refund_ids)), payment.number,
                             amount_minor, payment.currency, state, self._clock.now(), reason, requested_at,
                             product)  # fmt: skip
-            self._enter(payment, refund)
-        self._ring()
+            self._store_refund(payment, refund)
+        self._on_change()
         return refund
 
-    def repeat(self, serial: int) -> None:
-        """Execute an accepted refund once more, as no provider ever should."""
+    def repeat_refund(self, serial: int) -> None:
+        """Execute an accepted refund a second time, which no provider should do; for a fault."""
         with self.lock:
-            first = self._refunds[serial]
-            again = replace(first, serial=next(self._serials), id=str(next(self._refund_ids)), delivered=False)
-            self._enter(self._payments[first.provider, first.payment], again)
-        self._ring()
+            first_refund = self._refunds[serial]
+            repeated_refund = replace(
+                first_refund, serial=next(self._serials), id=str(next(self._refund_ids)), delivered=False
+            )
+            self._store_refund(self._payments[first_refund.provider, first_refund.payment], repeated_refund)
+        self._on_change()
 
-    def move_refund(self, refund: Refund, to: str) -> Refund:
-        """Bring a refund into a state, by the common word or the provider's. Raises `ValueError`."""
+    def move_refund(self, refund: Refund, new_state: str) -> Refund:
+        """Move a refund to a state, given as a common word (`completed`) or the provider's own word.
+
+        Raises `ValueError` for an unknown word.
+        """
         with self.lock:
-            refund.state = TONGUES[refund.provider].refund_state(to)
-        self._ring()
+            refund.state = WORDS_BY_PROVIDER[refund.provider].refund_state(new_state)
+        self._on_change()
         return refund
 
-    def told(self, serial: int) -> None:
-        """The true answer about a refund was written to the caller in full."""
+    def mark_delivered(self, serial: int) -> None:
+        """Record that the correct answer about a refund was written to the caller completely."""
         with self.lock:
             if serial in self._refunds:
                 self._refunds[serial].delivered = True
 
-    def happened_under(self, serial: int, fault: str) -> None:
-        """Name the fault that accompanied a refund; a later answer about it changes nothing."""
+    def record_fault(self, serial: int, fault: str) -> None:
+        """Record the fault of the call that made a refund; the first one recorded stays."""
         with self.lock:
             if serial in self._refunds:
                 self._refunds[serial].fault = self._refunds[serial].fault or fault
 
-    # Within
+    # -- internal
 
-    def _enter(self, payment: Payment, refund: Refund) -> None:
+    def _store_refund(self, payment: Payment, refund: Refund) -> None:
         payment.refunds.append(refund)
         self._refunds[refund.serial] = refund
-        self._by_key[refund.key].append(refund)
+        self._refunds_by_key[refund.key].append(refund)
 
-    def _begin(self, payment: Payment) -> None:
-        numbers = self._numbers[payment.provider]
-        ids = (payment.tongue.payment_id(number) for number in numbers)
-        payment.id = next(one for one in ids if (payment.provider, one) not in self._by_id)
+    def _assign_id(self, payment: Payment) -> None:
+        numbers = self._payment_id_counters[payment.provider]
+        ids = (payment.provider_words.payment_id(number) for number in numbers)
+        payment.id = next(
+            payment_id for payment_id in ids if (payment.provider, payment_id) not in self._payment_by_provider_id
+        )
         payment.begun = payment.begun or self._clock.now()
-        self._by_id[payment.provider, payment.id] = payment
+        self._payment_by_provider_id[payment.provider, payment.id] = payment
 
-    def _capture(self, payment: Payment) -> None:
+    def _capture_payment(self, payment: Payment) -> None:
         payment.ended = payment.ended or self._clock.now()
         payment.captured_minor, payment.reversed_minor = payment.amount_minor, 0
 
-    def _settled(self, payment: Payment | None) -> Payment | None:
+    def _execute_due(self, payment: Payment | None) -> Payment | None:
+        """Execute the payment's refunds and cancellation that are due, unless the control API does it; return the
+        payment.
+        """
         if payment is None or self._settings.settle_by_hand:
             return payment
-        due = self._clock.now() - timedelta(seconds=self._settings.settle_seconds)
-        if payment.cancelled and payment.captured and payment.cancelled <= due:
-            self.move(payment, "failed")
+        due_time = self._clock.now() - timedelta(seconds=self._settings.settle_seconds)
+        if payment.cancelled and payment.is_captured and payment.cancelled <= due_time:
+            self.move_payment(payment, "failed")
         for refund in payment.refunds:
-            if refund.state in payment.tongue.accepted and refund.at <= due:
-                refund.state = payment.tongue.refund_state("completed")
+            if refund.state in payment.provider_words.accepted_states and refund.at <= due_time:
+                refund.state = payment.provider_words.refund_state("completed")
         return payment

@@ -1,37 +1,53 @@
-"""The words in which each simulated payment provider says how a payment or a refund stands."""
+"""The words of each simulated payment provider for the states of payments and refunds."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
-    """One provider's words. `words` and `refund_words` translate common ones, so that a test can say `paid`."""
+class ProviderWords:
+    """One provider's words for states. `payment_words` and `refund_words` map common words such as `paid` to them.
 
-    words: dict[str, str]
+    - `unpaid_states`, `captured_states`, `money_returned_states`: states of a payment before the payer begins, after
+      the capture, and after the money was given back
+    - `failed_state`: the state of a failed payment
+    - `accepted_states`, `refunded_states`, `void_states`: states of a refund that will be executed, was executed, and
+      won't be executed
+    - `first_payment_id`, `id_digits`: first payment id, and the number of its digits
+    """
+
+    payment_words: dict[str, str]
     refund_words: dict[str, str]
-    unpaid: frozenset[str]
-    captured: frozenset[str]
-    gone_back: frozenset[str]
-    failed: str
-    accepted: frozenset[str]
-    refunded: frozenset[str]
-    void: frozenset[str]
-    first_payment: int
+    unpaid_states: frozenset[str]
+    captured_states: frozenset[str]
+    money_returned_states: frozenset[str]
+    failed_state: str
+    accepted_states: frozenset[str]
+    refunded_states: frozenset[str]
+    void_states: frozenset[str]
+    first_payment_id: int
     id_digits: int
 
-    def state(self, word: str) -> str:
-        """`paid` → COMPLETED or OTS0000; the provider's own words pass. Raises `ValueError`."""
-        return _known(word, self.words)
+    def payment_state(self, word: str) -> str:
+        """Return the state for a common word (`paid` → COMPLETED or OTS0000); the provider's own word is accepted,
+        too.
+
+        Raises `ValueError` for an unknown word.
+        """
+        return _provider_word(word, self.payment_words)
 
     def refund_state(self, word: str) -> str:
-        """`completed` → REFUNDED or REFUND PROCESSED; the provider's own words pass. Raises `ValueError`."""
-        return _known(word, self.refund_words)
+        """Return the refund state for a common word (`completed` → REFUNDED or REFUND PROCESSED); the provider's own
+        word is accepted, too.
+
+        Raises `ValueError` for an unknown word.
+        """
+        return _provider_word(word, self.refund_words)
 
     def payment_id(self, number: int) -> str:
         return f"{number:0{self.id_digits}d}"
 
 
-def _known(word: str, words: dict[str, str]) -> str:
+def _provider_word(word: str, words: dict[str, str]) -> str:
     if word in words:
         return words[word]
     if word in words.values():
@@ -39,25 +55,25 @@ def _known(word: str, words: dict[str, str]) -> str:
     raise ValueError(f"no state is called {word!r}: {', '.join(words)}")
 
 
-PAYPAY = Tongue(
-    words={
+PAYPAY_WORDS = ProviderWords(
+    payment_words={
         "created": "CREATED", "authorized": "AUTHORIZED", "reauthorizing": "REAUTHORIZING", "paid": "COMPLETED",
         "failed": "FAILED", "reversed": "FAILED", "cancelled": "CANCELED", "expired": "EXPIRED", "gone": "GONE",
     },
     refund_words={"accepted": "CREATED", "completed": "REFUNDED", "failed": "REFUND_FAILED"},
-    unpaid=frozenset({"CREATED", "GONE"}),
-    captured=frozenset({"COMPLETED"}),
-    gone_back=frozenset({"FAILED", "CANCELED"}),
-    failed="FAILED",
-    accepted=frozenset({"CREATED"}),
-    refunded=frozenset({"REFUNDED"}),
-    void=frozenset(),  # PayPay tries a failed one again until it is refunded
-    first_payment=4_212_345_678_900_000_001,
+    unpaid_states=frozenset({"CREATED", "GONE"}),
+    captured_states=frozenset({"COMPLETED"}),
+    money_returned_states=frozenset({"FAILED", "CANCELED"}),
+    failed_state="FAILED",
+    accepted_states=frozenset({"CREATED"}),
+    refunded_states=frozenset({"REFUNDED"}),
+    void_states=frozenset(),  # PayPay retries a failed refund until it is executed
+    first_payment_id=4_212_345_678_900_000_001,
     id_digits=20,
 )  # fmt: skip
 
-ATOM = Tongue(
-    words={
+ATOM_WORDS = ProviderWords(
+    payment_words={
         "created": "NONE", "opened": "OTS0301", "started": "OTS0351", "pending": "OTS0551", "timeout": "OTS0201",
         "paid": "OTS0000", "forced": "OTS0002", "cancelled": "OTS0101", "failed": "OTS0600", "reversed": "OTS0001",
     },
@@ -65,15 +81,15 @@ ATOM = Tongue(
         "accepted": "REFUND INITIATED", "pending": "REFUND PENDING", "completed": "REFUND PROCESSED",
         "failed": "REFUND FAILED", "rejected": "REFUND REJECTED",
     },
-    unpaid=frozenset({"NONE"}),
-    captured=frozenset({"OTS0000", "OTS0002"}),
-    gone_back=frozenset({"OTS0001", "OTS0101", "OTS0600"}),
-    failed="OTS0600",
-    accepted=frozenset({"REFUND INITIATED"}),
-    refunded=frozenset({"REFUND PROCESSED"}),
-    void=frozenset({"REFUND FAILED", "REFUND REJECTED"}),
-    first_payment=11_000_000_615_892,
+    unpaid_states=frozenset({"NONE"}),
+    captured_states=frozenset({"OTS0000", "OTS0002"}),
+    money_returned_states=frozenset({"OTS0001", "OTS0101", "OTS0600"}),
+    failed_state="OTS0600",
+    accepted_states=frozenset({"REFUND INITIATED"}),
+    refunded_states=frozenset({"REFUND PROCESSED"}),
+    void_states=frozenset({"REFUND FAILED", "REFUND REJECTED"}),
+    first_payment_id=11_000_000_615_892,
     id_digits=14,
 )  # fmt: skip
 
-TONGUES = {"paypay": PAYPAY, "atom": ATOM}
+WORDS_BY_PROVIDER = {"paypay": PAYPAY_WORDS, "atom": ATOM_WORDS}

@@ -1,174 +1,199 @@
-"""PayPay OPA as its reference describes it: codes, payment details, cancel, refunds, the reconciliation file."""
+"""The HTTP API of the simulated PayPay OPA, as its reference describes it: codes, payment details, cancel, refunds,
+reconciliation file.
+"""
 
 import re
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
-from console.sandbox.calls import Call, Route, route
-from console.sandbox.payment_book import Payment
-from console.sandbox.paypay_answers import code_data, payment_data, refund_data, refusal, result_reply
-from console.sandbox.paypay_recon import ReconFiles
-from console.sandbox.paypay_refunds import RefundDesk
-from console.sandbox.paypay_requests import ID, NewCode, read_code, read_refund
-from console.sandbox.paypay_windows import cancel_last_second
-from console.sandbox.wire import JsonObject, Reply, Request
-from console.sandbox.world import World
+from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
+from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject
+from console.sandbox.payments.ledger import Payment
+from console.sandbox.paypay.reconciliation_file import ReconFiles
+from console.sandbox.paypay.refunds import RefundIntake
+from console.sandbox.paypay.requests import ID_PATTERN, NewCode, read_code, read_refund
+from console.sandbox.paypay.responses import code_data, payment_data, refund_data, result_refusal, result_reply
+from console.sandbox.paypay.state import PayPayState
+from console.sandbox.paypay.time_limits import cancel_last_second
 
-NAME = "paypay"
-BUSY = result_reply("RATE_LIMIT")
+PROVIDER_NAME = "paypay"
+RATE_LIMIT_REPLY = result_reply("RATE_LIMIT")
 
 
 class PayPay:
-    """The provider's routes; what exists is in the payment book."""
+    """PayPay's routes; the payments are stored in the payment book."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._book = world.payments
-        self._refunds = RefundDesk(world)
-        self.files = ReconFiles(world)
+    def __init__(self, state: PayPayState) -> None:
+        self._state = state
+        self._payment_book = state.payments
+        self._refund_intake = RefundIntake(state)
+        self.recon_files = ReconFiles(state)
 
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[ProviderRoute, ...]:
         return (
-            route("POST", "/v2/codes", self._create),
-            route("DELETE", "/v2/codes/([^/]+)", self._delete),
-            route("GET", "/v2/codes/payments/([^/]+)", self._code_payment),
-            route("GET", "/v2/payments/([^/]+)", self._payment),
-            route("DELETE", "/v2/payments/([^/]+)", self._cancel),
-            route("POST", "/v2/refunds", self._refund),
-            route("GET", "/v2/refunds/([^/]+)", self._refund_details),
-            route("GET", "/paypay/recon/([^/]+[.]csv)", self._recon),
+            make_route("POST", "/v2/codes", self._create_code_call),
+            make_route("DELETE", "/v2/codes/([^/]+)", self._delete_code_call),
+            make_route("GET", "/v2/codes/payments/([^/]+)", self._code_details_call),
+            make_route("GET", "/v2/payments/([^/]+)", self._payment_details_call),
+            make_route("DELETE", "/v2/payments/([^/]+)", self._cancel_call),
+            make_route("POST", "/v2/refunds", self._refund_call),
+            make_route("GET", "/v2/refunds/([^/]+)", self._refund_details_call),
+            make_route("GET", "/paypay/recon/([^/]+[.]csv)", self._recon_file_call),
         )
 
-    # Codes
+    # -- codes
 
-    def _create(self, request: Request, _: re.Match[str]) -> Call | Reply:
-        merchant = self._world.paypay_door.check(request)
-        wanted = read_code(request)
-        return self._call("create", lambda: self._new_code(merchant, wanted), wanted.number)
+    def _create_code_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant = self._state.paypay_keys.require_merchant(request)
+        new_code = read_code(request)
+        return self._make_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
 
-    def _new_code(self, merchant: str, wanted: NewCode) -> Reply:
-        with self._book.lock:
-            known = self._book.find(NAME, wanted.number)
-            if known is None:
-                known = self._book.add(self._code(merchant, wanted))
-            elif not self._world.settings.paypay_repeated_code or known.merchant != merchant:
-                raise refusal("DUPLICATE_DYNAMIC_QR_REQUEST")
-            return result_reply("SUCCESS", code_data(known), status=201)
+    def _create_code(self, merchant: str, new_code: NewCode) -> HttpReply:
+        with self._payment_book.lock:
+            payment = self._payment_book.find_payment(PROVIDER_NAME, new_code.number)
+            if payment is None:
+                payment = self._payment_book.add_payment(self._code_payment_of(merchant, new_code))
+            elif not self._state.settings.paypay_repeated_code or payment.merchant != merchant:
+                raise result_refusal("DUPLICATE_DYNAMIC_QR_REQUEST")
+            return result_reply("SUCCESS", code_data(payment), status=201)
 
-    def _code(self, merchant: str, wanted: NewCode) -> Payment:
-        now = self._world.clock.now()
-        expires = now + timedelta(seconds=self._world.settings.paypay_code_seconds)
-        details = wanted.details | {"codeId": f"04-{secrets.token_hex(8)}"}
-        return Payment(NAME, merchant, wanted.number, wanted.amount, "JPY", "CREATED", now, expires, details)
+    def _code_payment_of(self, merchant: str, new_code: NewCode) -> Payment:
+        now = self._state.clock.now()
+        expires = now + timedelta(seconds=self._state.settings.paypay_code_seconds)
+        details = new_code.details | {"codeId": f"04-{secrets.token_hex(8)}"}
+        return Payment(
+            PROVIDER_NAME, merchant, new_code.number, new_code.amount, "JPY", "CREATED", now, expires, details
+        )
 
-    def _delete(self, request: Request, match: re.Match[str]) -> Call | Reply:
-        merchant = self._world.paypay_door.check(request)
-        payment = next((p for p in self._book.payments(NAME) if p.details.get("codeId") == match[1]), None)
+    def _delete_code_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant = self._state.paypay_keys.require_merchant(request)
+        payment = next(
+            (p for p in self._payment_book.payments(PROVIDER_NAME) if p.details.get("codeId") == match[1]), None
+        )
 
-        def act() -> Reply:
-            with self._book.lock:
+        def act() -> HttpReply:
+            with self._payment_book.lock:
                 if payment is None or payment.merchant != merchant or payment.state == "GONE":
-                    raise refusal("DYNAMIC_QR_NOT_FOUND")
+                    raise result_refusal("DYNAMIC_QR_NOT_FOUND")
                 if payment.state != "CREATED":
-                    raise refusal("DYNAMIC_QR_ALREADY_PAID")
-                self._book.move(payment, "gone")
+                    raise result_refusal("DYNAMIC_QR_ALREADY_PAID")
+                self._payment_book.move_payment(payment, "gone")
             return result_reply("SUCCESS")
 
-        return self._call("delete_code", act, payment.number if payment else None)
+        return self._make_call("delete_code", act, payment.number if payment else None)
 
-    # Payments
+    # -- payments
 
-    def _code_payment(self, request: Request, match: re.Match[str]) -> Call | Reply:
-        merchant = self._world.paypay_door.check(request)
+    def _code_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant = self._state.paypay_keys.require_merchant(request)
         number = match[1]
 
-        def act() -> Reply:
-            if not re.fullmatch(ID, number):
-                raise refusal("DYNAMIC_QR_BAD_REQUEST")
-            payment = self._of(merchant, number)
+        def act() -> HttpReply:
+            if not re.fullmatch(ID_PATTERN, number):
+                raise result_refusal("DYNAMIC_QR_BAD_REQUEST")
+            payment = self._own_payment(merchant, number)
             if payment is None or payment.state == "GONE" or "codeId" not in payment.details:
-                raise refusal("DYNAMIC_QR_PAYMENT_NOT_FOUND")
+                raise result_refusal("DYNAMIC_QR_PAYMENT_NOT_FOUND")
             return result_reply("SUCCESS", payment_data(payment))
 
-        return self._call("payment", act, number)
+        return self._make_call("payment", act, number)
 
-    def _payment(self, request: Request, match: re.Match[str]) -> Call | Reply:
-        merchant = self._world.paypay_door.check(request)
+    def _payment_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant = self._state.paypay_keys.require_merchant(request)
 
-        def act() -> Reply:
-            payment = self._of(merchant, match[1])
+        def act() -> HttpReply:
+            payment = self._own_payment(merchant, match[1])
             if payment is None or payment.id is None or "codeId" in payment.details:
-                raise refusal("RESOURCE_NOT_FOUND")
+                raise result_refusal("RESOURCE_NOT_FOUND")
             return result_reply("SUCCESS", payment_data(payment))
 
-        return self._call("payment", act, match[1])
+        return self._make_call("payment", act, match[1])
 
-    def _cancel(self, request: Request, match: re.Match[str]) -> Call | Reply:
-        merchant = self._world.paypay_door.check(request)
+    def _cancel_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant = self._state.paypay_keys.require_merchant(request)
 
-        def act() -> Reply:
-            with self._book.lock:
-                payment = self._of(merchant, match[1])
+        def act() -> HttpReply:
+            with self._payment_book.lock:
+                payment = self._own_payment(merchant, match[1])
                 if payment is None:
-                    raise refusal("RESOURCE_NOT_FOUND")
-                self._take_back(payment)
+                    raise result_refusal("RESOURCE_NOT_FOUND")
+                self._accept_cancellation(payment)
             return result_reply("REQUEST_ACCEPTED")
 
-        return self._call("cancel", act, match[1])
+        return self._make_call("cancel", act, match[1])
 
-    def _take_back(self, payment: Payment) -> None:
-        """Promise that the money goes back; the same promise may be asked for again."""
+    def _accept_cancellation(self, payment: Payment) -> None:
+        """Accept the cancellation of a payment; a repeated request has no further effect.
+
+        Raises `Refused` if it is too late, or the payment has refunds or can't be cancelled in its state.
+        """
         if payment.cancelled:
             return
-        now = self._world.clock.now()
-        over = payment.ended is not None and now.timestamp() >= cancel_last_second(payment.ended).timestamp() + 1
-        if payment.refunds or over or payment.state not in ("CREATED", "AUTHORIZED", "REAUTHORIZING", "COMPLETED"):
-            raise refusal("ORDER_NOT_REVERSIBLE")
+        now = self._state.clock.now()
+        is_too_late = (
+            payment.ended is not None and now.timestamp() >= cancel_last_second(payment.ended).timestamp() + 1
+        )
+        if (
+            payment.refunds
+            or is_too_late
+            or payment.state not in ("CREATED", "AUTHORIZED", "REAUTHORIZING", "COMPLETED")
+        ):
+            raise result_refusal("ORDER_NOT_REVERSIBLE")
         payment.cancelled = now
         if payment.state in ("AUTHORIZED", "REAUTHORIZING"):
-            self._book.move(payment, "failed")
+            self._payment_book.move_payment(payment, "failed")
 
-    def _of(self, merchant: str, number: str) -> Payment | None:
-        payment = self._book.find(NAME, number)
+    def _own_payment(self, merchant: str, number: str) -> Payment | None:
+        payment = self._payment_book.find_payment(PROVIDER_NAME, number)
         return payment if payment and payment.merchant == merchant else None
 
-    # Refunds
+    # -- refunds
 
-    def _refund(self, request: Request, _: re.Match[str]) -> Call | Reply:
-        merchant = self._world.paypay_door.check(request)
-        wanted = read_refund(request)
-        payment = self._book.by_id(NAME, wanted.payment_id)
-        about = payment.number if payment else None
-        return self._call("refund", lambda: self._refunds.refund(merchant, wanted), wanted.key, about)
+    def _refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant = self._state.paypay_keys.require_merchant(request)
+        new_refund = read_refund(request)
+        payment = self._payment_book.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+        number = payment.number if payment else None
+        return self._make_call(
+            "refund", lambda: self._refund_intake.accept_refund(merchant, new_refund), new_refund.key, number
+        )
 
-    def _refund_details(self, request: Request, match: re.Match[str]) -> Call | Reply:
-        merchant = self._world.paypay_door.check(request)
+    def _refund_details_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+        merchant = self._state.paypay_keys.require_merchant(request)
         payment_id = request.query.get("paymentId")
         if not payment_id:
-            raise refusal("MISSING_REQUEST_PARAMS")
-        payment = self._book.by_id(NAME, payment_id)
+            raise result_refusal("MISSING_REQUEST_PARAMS")
+        payment = self._payment_book.find_by_provider_id(PROVIDER_NAME, payment_id)
 
-        def act() -> Reply:
-            refund = self._refunds.known(merchant, match[1], payment_id)
+        def act() -> HttpReply:
+            refund = self._refund_intake.find_refund(merchant, match[1], payment_id)
             if refund is None:
-                raise refusal("NO_SUCH_REFUND_ORDER")
+                raise result_refusal("NO_SUCH_REFUND_ORDER")
             return result_reply("SUCCESS", refund_data(*refund))
 
-        return self._call("refund_details", act, match[1], payment.number if payment else None)
+        return self._make_call("refund_details", act, match[1], payment.number if payment else None)
 
-    # The reconciliation file
+    # -- reconciliation file
 
-    def _recon(self, request: Request, match: re.Match[str]) -> Call | Reply:
-        file = self.files.signed(match[1], request.query.get("sig", ""))
-        return self._call("recon", lambda: Reply(200, self.files.content(file), "text/csv"))
+    def _recon_file_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
+        file = self.recon_files.file_of_url(match[1], request.query.get("sig", ""))
+        return self._make_call("recon", lambda: HttpReply(200, self.recon_files.content(file), "text/csv"))
 
-    def _call(
-        self, name: str, act: Callable[[], Reply], number: str | None = None, payment: str | None = None
-    ) -> Call:
-        return Call(NAME, f"{NAME}_{name}", act, number, payment=payment or number, busy=BUSY, answer=_coded)
+    def _make_call(
+        self, name: str, act: Callable[[], HttpReply], number: str | None = None, payment: str | None = None
+    ) -> ProviderCall:
+        return ProviderCall(
+            PROVIDER_NAME,
+            f"{PROVIDER_NAME}_{name}",
+            act,
+            number,
+            payment=payment or number,
+            too_fast_reply=RATE_LIMIT_REPLY,
+            answer_with_code=_answer_with_code,
+        )
 
 
-def _coded(code: str, more: JsonObject) -> Reply:
-    """A code as PayPay would tell it, for faults; `more` may name another status or code id."""
+def _answer_with_code(code: str, more: JsonObject) -> HttpReply:
+    """Return the answer with a given result code, for faults. `more` may have another HTTP status or code id."""
     return result_reply(code, status=more.get("status"), code_id=more.get("codeId"))

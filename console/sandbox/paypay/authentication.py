@@ -1,4 +1,4 @@
-"""Who may speak to the simulated PayPay: the signature of a request, its clock, its nonce, its merchant."""
+"""Authentication at the simulated PayPay: it checks signature, time, nonce and merchant of a request."""
 
 import base64
 import hashlib
@@ -6,36 +6,41 @@ import hmac
 from datetime import datetime, timedelta
 from threading import Lock
 
-from console.sandbox.clock import SandboxClock
-from console.sandbox.credentials import PAYPAY_API_KEY, PAYPAY_API_SECRET, PAYPAY_MERCHANT_ID
-from console.sandbox.paypay_answers import refusal
-from console.sandbox.wire import Request
+from console.sandbox.environment.clock import SandboxClock
+from console.sandbox.environment.credentials import PAYPAY_API_KEY, PAYPAY_API_SECRET, PAYPAY_MERCHANT_ID
+from console.sandbox.http.messages import HttpRequest
+from console.sandbox.paypay.responses import result_refusal
 
-SCHEME = "hmac OPA-Auth:"
-TOLERANCE = timedelta(minutes=2)
-EMPTY = "empty"
+AUTHORIZATION_SCHEME = "hmac OPA-Auth:"
+CLOCK_TOLERANCE = timedelta(minutes=2)
+EMPTY_BODY_HASH = "empty"
 
 
 def body_hash(content_type: str | None, body: bytes) -> str:
-    """Base64 of the MD5 over content type and body; `empty` without a body."""
+    """Return the Base64 of the MD5 over content type and body; `empty` without a body."""
     if not body:
-        return EMPTY
+        return EMPTY_BODY_HASH
     digest = hashlib.md5((content_type or "").encode() + body, usedforsecurity=False).digest()
     return base64.b64encode(digest).decode("ascii")
 
 
 def string_to_sign(method: str, path: str, nonce: str, epoch: str, content_type: str | None, body: bytes) -> str:
-    kind = (content_type or "") if body else EMPTY
+    """Return the text that PayPay's OPA signature covers: path, method, nonce, epoch, content type and body hash, one
+    per line.
+    """
+    kind = (content_type or "") if body else EMPTY_BODY_HASH
     return "\n".join((path, method, nonce, epoch, kind, body_hash(content_type, body)))
 
 
-def mac(secret: str, text: str) -> str:
-    """The secret counts as UTF-8 text; it is not decoded."""
+def signature_of(secret: str, text: str) -> str:
+    """Return the HMAC-SHA256 in Base64; the secret is used as UTF-8 text and isn't decoded."""
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode("ascii")
 
 
-class PayPayDoor:
-    """Knows API keys with their secrets and merchants; safe to use from any thread."""
+class PayPayKeys:
+    """The API keys that PayPay knows, with their secrets and merchants. Several threads may use it at the same
+    time.
+    """
 
     def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
@@ -43,55 +48,61 @@ class PayPayDoor:
         self.reset()
 
     def reset(self) -> None:
+        """Restore the default API key; delete all others and the used nonces."""
         with self._lock:
-            self._keys: dict[str, tuple[str, str]] = {}
-            self._nonces: dict[tuple[str, str], datetime] = {}
-        self.accept(PAYPAY_API_KEY, PAYPAY_API_SECRET, PAYPAY_MERCHANT_ID)
+            self._secret_by_api_key: dict[str, tuple[str, str]] = {}
+            self._used_nonces: dict[tuple[str, str], datetime] = {}
+        self.register_key(PAYPAY_API_KEY, PAYPAY_API_SECRET, PAYPAY_MERCHANT_ID)
 
-    def accept(self, api_key: str, api_secret: str, merchant_id: str) -> None:
-        """Know an API key, or another secret and merchant for it."""
+    def register_key(self, api_key: str, api_secret: str, merchant_id: str) -> None:
+        """Register an API key, or replace its secret and merchant."""
         with self._lock:
-            self._keys.pop(str(api_key), None)
-            self._keys[str(api_key)] = (str(api_secret), str(merchant_id))
+            self._secret_by_api_key.pop(str(api_key), None)
+            self._secret_by_api_key[str(api_key)] = (str(api_secret), str(merchant_id))
 
     @property
-    def newest(self) -> str:
-        """The merchant that was made known last."""
-        return list(self._keys.values())[-1][1]
+    def newest_merchant_id(self) -> str:
+        """Id of the merchant that was registered last."""
+        return list(self._secret_by_api_key.values())[-1][1]
 
-    def check(self, request: Request) -> str:
-        """The merchant who asks. Raises `Refused`, 401 UNAUTHORIZED, without telling what was wrong."""
+    def require_merchant(self, request: HttpRequest) -> str:
+        """Return the id of the merchant that sent a request.
+
+        Raises `Refused`, 401 UNAUTHORIZED, which doesn't tell the cause.
+        """
         merchant = self._merchant(request)
         if merchant is None:
-            raise refusal("UNAUTHORIZED")
+            raise result_refusal("UNAUTHORIZED")
         return merchant
 
-    def _merchant(self, request: Request) -> str | None:
-        parts = _parts(request.headers.get("authorization", ""))
+    def _merchant(self, request: HttpRequest) -> str | None:
+        parts = _header_parts(request.headers.get("authorization", ""))
         if parts is None:
             return None
-        api_key, given, nonce, epoch, hashed = parts
-        secret, merchant = self._keys.get(api_key, ("", ""))
+        api_key, signature, nonce, epoch, sent_body_hash = parts
+        secret, merchant = self._secret_by_api_key.get(api_key, ("", ""))
         content_type = request.headers.get("content-type")
         text = string_to_sign(request.method, request.path, nonce, epoch, content_type, request.body)
-        genuine = hmac.compare_digest(mac(secret, text).encode(), given.encode())
-        if not (secret and genuine and hashed == body_hash(content_type, request.body)):
+        is_genuine = hmac.compare_digest(signature_of(secret, text).encode(), signature.encode())
+        if not (secret and is_genuine and sent_body_hash == body_hash(content_type, request.body)):
             return None
-        asked = request.query.get("assumeMerchant") or request.headers.get("x-assume-merchant") or merchant
-        return merchant if asked == merchant and self._fresh(api_key, nonce, epoch) else None
+        assumed_merchant = request.query.get("assumeMerchant") or request.headers.get("x-assume-merchant") or merchant
+        return merchant if assumed_merchant == merchant and self._is_fresh(api_key, nonce, epoch) else None
 
-    def _fresh(self, api_key: str, nonce: str, epoch: str) -> bool:
+    def _is_fresh(self, api_key: str, nonce: str, epoch: str) -> bool:
         now = self._clock.now()
-        if not nonce or abs(now.timestamp() - int(epoch)) >= TOLERANCE.total_seconds():
+        if not nonce or abs(now.timestamp() - int(epoch)) >= CLOCK_TOLERANCE.total_seconds():
             return False
         with self._lock:
-            while self._nonces and now - next(iter(self._nonces.values())) > 2 * TOLERANCE:
-                del self._nonces[next(iter(self._nonces))]
-            return self._nonces.setdefault((api_key, nonce), now) is now
+            while self._used_nonces and now - next(iter(self._used_nonces.values())) > 2 * CLOCK_TOLERANCE:
+                del self._used_nonces[next(iter(self._used_nonces))]
+            return self._used_nonces.setdefault((api_key, nonce), now) is now
 
 
-def _parts(header: str) -> list[str] | None:
-    """API key, mac, nonce, epoch and hash."""
-    parts = header.removeprefix(SCHEME).split(":")
-    well_formed = header.startswith(SCHEME) and len(parts) == 5 and parts[3].isascii() and parts[3].isdigit()
-    return parts if well_formed and len(parts[3]) <= 12 else None
+def _header_parts(header: str) -> list[str] | None:
+    """Return API key, MAC, nonce, epoch and body hash of an `Authorization` header; None if it is malformed."""
+    parts = header.removeprefix(AUTHORIZATION_SCHEME).split(":")
+    is_well_formed = (
+        header.startswith(AUTHORIZATION_SCHEME) and len(parts) == 5 and parts[3].isascii() and parts[3].isdigit()
+    )
+    return parts if is_well_formed and len(parts[3]) <= 12 else None

@@ -1,71 +1,85 @@
-"""PayPay's refund desk: idempotent by merchant, refund id and payment id; windows, limits, and what is left."""
+"""PayPay's refunds: a request with the same merchant, refund id and payment id is the same refund. It checks refund
+window, limits and the amount that is left.
+"""
 
 from datetime import timedelta
 
-from console.sandbox.payment_book import Payment, Refund
-from console.sandbox.paypay_answers import refund_data, refusal, result_reply
-from console.sandbox.paypay_requests import NewRefund
-from console.sandbox.paypay_windows import refund_last_second
-from console.sandbox.wire import Reply
-from console.sandbox.world import World
+from console.sandbox.http.messages import HttpReply
+from console.sandbox.payments.ledger import Payment, Refund
+from console.sandbox.paypay.requests import NewRefund
+from console.sandbox.paypay.responses import refund_data, result_refusal, result_reply
+from console.sandbox.paypay.state import PayPayState
+from console.sandbox.paypay.time_limits import refund_last_second
 
-NAME = "paypay"
-SIMILAR = timedelta(seconds=60)
+PROVIDER_NAME = "paypay"
+SIMILAR_REFUND_WINDOW = timedelta(seconds=60)
 
 
-class RefundDesk:
-    """Takes refunds on or refuses them; safe to use from any thread."""
+class RefundIntake:
+    """Accepts or refuses refunds. Several threads may use it at the same time."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._book = world.payments
+    def __init__(self, state: PayPayState) -> None:
+        self._state = state
+        self._payment_book = state.payments
 
-    def known(self, merchant: str, key: str, payment_id: str) -> tuple[Payment, Refund] | None:
-        """The refund of that triple; the same id with another payment is another refund."""
-        payment = self._book.by_id(NAME, payment_id)
+    def find_refund(self, merchant: str, key: str, payment_id: str) -> tuple[Payment, Refund] | None:
+        """Return the payment and refund with these three ids; None if unknown. The same refund id with another
+        payment is another refund.
+        """
+        payment = self._payment_book.find_by_provider_id(PROVIDER_NAME, payment_id)
         if payment is None or payment.merchant != merchant:
             return None
         return next(((payment, refund) for refund in payment.refunds if refund.key == key), None)
 
-    def refund(self, merchant: str, wanted: NewRefund) -> Reply:
-        """Acceptance of a refund; a repeated triple gets its earlier one, as it stands now."""
-        with self._book.lock:
-            earlier = self.known(merchant, wanted.key, wanted.payment_id)
-            if earlier is None:
-                payment = self._payment(merchant, wanted)
-                self._check(payment, wanted)
-                refund = self._book.accept(
-                    payment, wanted.key, wanted.amount, reason=wanted.reason, requested_at=wanted.requested_at
-                )
-                earlier = payment, refund
-            return result_reply("SUCCESS", refund_data(*earlier), charge=earlier[1].serial)
+    def accept_refund(self, merchant: str, new_refund: NewRefund) -> HttpReply:
+        """Accept a refund. If its ids were accepted before, return the earlier refund in its current state.
 
-    def _payment(self, merchant: str, wanted: NewRefund) -> Payment:
-        payment = self._book.by_id(NAME, wanted.payment_id)
+        Raises `Refused`.
+        """
+        with self._payment_book.lock:
+            known_refund = self.find_refund(merchant, new_refund.key, new_refund.payment_id)
+            if known_refund is None:
+                payment = self._require_payment(merchant, new_refund)
+                self._require_refundable(payment, new_refund)
+                refund = self._payment_book.accept_refund(
+                    payment,
+                    new_refund.key,
+                    new_refund.amount,
+                    reason=new_refund.reason,
+                    requested_at=new_refund.requested_at,
+                )
+                known_refund = payment, refund
+            return result_reply("SUCCESS", refund_data(*known_refund), charge=known_refund[1].serial)
+
+    def _require_payment(self, merchant: str, new_refund: NewRefund) -> Payment:
+        payment = self._payment_book.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
         if payment is not None and payment.merchant == merchant:
             return payment
-        if self._book.find(NAME, wanted.payment_id):  # the merchant's own number has produced this
-            raise refusal("INTERNAL_SERVER_ERROR", "00200034")
-        raise refusal("RESOURCE_NOT_FOUND")
+        # PayPay's real API gives this answer if the request has the merchant's id in place of the payment id.
+        if self._payment_book.find_payment(PROVIDER_NAME, new_refund.payment_id):
+            raise result_refusal("INTERNAL_SERVER_ERROR", "00200034")
+        raise result_refusal("RESOURCE_NOT_FOUND")
 
-    def _check(self, payment: Payment, wanted: NewRefund) -> None:
-        """Raises `Refused` with the first reason that speaks against it."""
-        settings, now = self._world.settings, self._world.clock.now()
-        if not payment.captured or payment.cancelled or payment.ended is None:
-            raise refusal("UNACCEPTABLE_OP")
+    def _require_refundable(self, payment: Payment, new_refund: NewRefund) -> None:
+        """Raise `Refused` for the first rule that the refund breaks."""
+        settings, now = self._state.settings, self._state.clock.now()
+        if not payment.is_captured or payment.cancelled or payment.ended is None:
+            raise result_refusal("UNACCEPTABLE_OP")
         if now.timestamp() >= refund_last_second(payment.ended).timestamp() + 1:
-            raise refusal("REFUND_WINDOW_EXCEED")
+            raise result_refusal("REFUND_WINDOW_EXCEED")
         if payment.refunds and not settings.paypay_multiple_refunds:
-            raise refusal("MERCHANT_MULTIPLE_REFUND_REJECTED")
+            raise result_refusal("MERCHANT_MULTIPLE_REFUND_REJECTED")
         if len(payment.refunds) >= settings.paypay_refund_limit:
-            raise refusal("REFUND_LIMIT_EXCEEDED")
-        if any(_similar(refund, wanted) and now - refund.at < SIMILAR for refund in payment.refunds):
-            raise refusal("THROTTLED_MULTIPLE_REFUND_REJECTED")
-        if wanted.amount > payment.left_minor and not settings.over_refunds:
-            spent = payment.left_minor <= 0
-            raise refusal("UNACCEPTABLE_OP") if spent else refusal("INVALID_PARAMS", "00200015")
+            raise result_refusal("REFUND_LIMIT_EXCEEDED")
+        if any(
+            _is_similar(refund, new_refund) and now - refund.at < SIMILAR_REFUND_WINDOW for refund in payment.refunds
+        ):
+            raise result_refusal("THROTTLED_MULTIPLE_REFUND_REJECTED")
+        if new_refund.amount > payment.remaining_minor and not settings.over_refunds:
+            is_spent = payment.remaining_minor <= 0
+            raise result_refusal("UNACCEPTABLE_OP") if is_spent else result_refusal("INVALID_PARAMS", "00200015")
 
 
-def _similar(refund: Refund, wanted: NewRefund) -> bool:
-    """The same sum, still being executed."""
-    return refund.state == "CREATED" and refund.amount_minor == wanted.amount
+def _is_similar(refund: Refund, new_refund: NewRefund) -> bool:
+    """Return True for an earlier refund of the same amount that isn't executed yet."""
+    return refund.state == "CREATED" and refund.amount_minor == new_refund.amount

@@ -1,21 +1,21 @@
-"""What PayPay is asked to create or to refund, read as strictly as its reference says."""
+"""Requests to PayPay for a code or a refund, checked as strictly as PayPay's reference states."""
 
 import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from console.sandbox.paypay_answers import refusal
-from console.sandbox.wire import JsonObject, Request
+from console.sandbox.http.messages import HttpRequest, JsonObject
+from console.sandbox.paypay.responses import result_refusal
 
-ID = "[A-Za-z0-9_-]{1,64}"
-AMOUNT_LIMIT = 10**11
-REASON_LIMIT = 255
+ID_PATTERN = "[A-Za-z0-9_-]{1,64}"
+MAX_AMOUNT = 10**11
+MAX_REASON_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
 class NewCode:
-    """A code that is asked for; `amount` in yen."""
+    """A request for a code. `number` is the merchant's id of the payment, `amount` is in yen."""
 
     number: str
     amount: int
@@ -24,7 +24,9 @@ class NewCode:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """A refund that is asked for; `amount` in yen."""
+    """A request for a refund. `key` is the merchant's id of the refund, `amount` is in yen, `requested_at` in seconds
+    since 1970.
+    """
 
     key: str
     payment_id: str
@@ -33,57 +35,65 @@ class NewRefund:
     reason: str | None
 
 
-def read_code(request: Request) -> NewCode:
-    """Raises `Refused` with PayPay's words."""
-    wanted = _body(request, "merchantPaymentId", "amount", "codeType", "requestedAt")
-    if not _is_id(wanted["merchantPaymentId"]) or wanted["codeType"] != "ORDER_QR" or not _epoch(wanted):
-        raise refusal("INVALID_REQUEST_PARAMS")
-    kept = ("codeType", "orderDescription", "requestedAt")
-    details = {name: wanted[name] for name in kept if name in wanted}
-    details["isAuthorization"] = wanted.get("isAuthorization", False)
-    return NewCode(wanted["merchantPaymentId"], _yen(wanted["amount"], "DYNAMIC_QR_BAD_REQUEST"), details)
+def read_code(request: HttpRequest) -> NewCode:
+    """Read a request for a code.
+
+    Raises `Refused` with PayPay's result code.
+    """
+    body = _read_body(request, "merchantPaymentId", "amount", "codeType", "requestedAt")
+    if not _is_id(body["merchantPaymentId"]) or body["codeType"] != "ORDER_QR" or not _has_valid_time(body):
+        raise result_refusal("INVALID_REQUEST_PARAMS")
+    stored_fields = ("codeType", "orderDescription", "requestedAt")
+    details = {name: body[name] for name in stored_fields if name in body}
+    details["isAuthorization"] = body.get("isAuthorization", False)
+    return NewCode(body["merchantPaymentId"], _require_yen(body["amount"], "DYNAMIC_QR_BAD_REQUEST"), details)
 
 
-def read_refund(request: Request) -> NewRefund:
-    """Raises `Refused` with PayPay's words."""
-    wanted = _body(request, "merchantRefundId", "paymentId", "amount", "requestedAt")
-    reason = wanted.get("reason")
-    well_formed = (
-        _is_id(wanted["merchantRefundId"])
-        and isinstance(wanted["paymentId"], str)
-        and _epoch(wanted)
-        and (reason is None or (isinstance(reason, str) and len(reason) <= REASON_LIMIT))
+def read_refund(request: HttpRequest) -> NewRefund:
+    """Read a request for a refund.
+
+    Raises `Refused` with PayPay's result code.
+    """
+    body = _read_body(request, "merchantRefundId", "paymentId", "amount", "requestedAt")
+    reason = body.get("reason")
+    is_well_formed = (
+        _is_id(body["merchantRefundId"])
+        and isinstance(body["paymentId"], str)
+        and _has_valid_time(body)
+        and (reason is None or (isinstance(reason, str) and len(reason) <= MAX_REASON_LENGTH))
     )
-    if not well_formed:
-        raise refusal("INVALID_PARAMS")
-    amount = _yen(wanted["amount"], "INVALID_PARAMS", "00200015")
-    return NewRefund(wanted["merchantRefundId"], wanted["paymentId"], amount, wanted["requestedAt"], reason)
+    if not is_well_formed:
+        raise result_refusal("INVALID_PARAMS")
+    amount = _require_yen(body["amount"], "INVALID_PARAMS", "00200015")
+    return NewRefund(body["merchantRefundId"], body["paymentId"], amount, body["requestedAt"], reason)
 
 
-def _body(request: Request, *needed: str) -> JsonObject:
+def _read_body(request: HttpRequest, *required_fields: str) -> JsonObject:
     try:
         value = json.loads(request.body)
     except ValueError:
         value = None
     if request.media_type() != "application/json" or not isinstance(value, dict):
-        raise refusal("INVALID_REQUEST_PARAMS")
-    if any(value.get(name) is None for name in needed):
-        raise refusal("MISSING_REQUEST_PARAMS")
+        raise result_refusal("INVALID_REQUEST_PARAMS")
+    if any(value.get(name) is None for name in required_fields):
+        raise result_refusal("MISSING_REQUEST_PARAMS")
     return value
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(ID, value) is not None
+    return isinstance(value, str) and re.fullmatch(ID_PATTERN, value) is not None
 
 
-def _epoch(wanted: JsonObject) -> bool:
-    """Whole seconds; a boolean is no number, and milliseconds are out of range."""
-    value = wanted["requestedAt"]
+def _has_valid_time(body: JsonObject) -> bool:
+    """Return True if `requestedAt` is in whole seconds since 1970: a boolean isn't accepted, and milliseconds are out
+    of range.
+    """
+    value = body["requestedAt"]
     return type(value) is int and 0 < value < 10**11
 
 
-def _yen(value: Any, code: str, code_id: str | None = None) -> int:
+def _require_yen(value: Any, code: str, code_id: str | None = None) -> int:
     amount = value.get("amount") if isinstance(value, dict) else None
-    if type(amount) is not int or not 0 < amount < AMOUNT_LIMIT or value.get("currency") != "JPY":
-        raise refusal(code, code_id)
+    if type(amount) is not int or not 0 < amount < MAX_AMOUNT or value.get("currency") != "JPY":
+        raise result_refusal(code, code_id)
     return amount

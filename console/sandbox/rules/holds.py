@@ -1,4 +1,4 @@
-"""Calls that are being held: they wait for a release, for their time, or for the end of the sandbox."""
+"""Held calls: each waits for a release, a time limit, or the end of the sandbox."""
 
 import time
 from collections.abc import Callable
@@ -7,102 +7,109 @@ from enum import Enum
 from itertools import count
 from threading import Condition, Event
 
-from console.sandbox.wire import JsonObject
+from console.sandbox.http.messages import JsonObject
 
 
-class Ending(Enum):
+class HoldEnding(Enum):
+    """The event that ended the wait of a held call."""
+
     RELEASED = "released"
     ELAPSED = "elapsed"
-    DROPPED = "dropped"  # the sandbox stops or forgets everything: nothing more may happen
+    DROPPED = "dropped"  # the sandbox stops or is reset; the call must have no further effect
 
 
 @dataclass(slots=True)
-class Hold:
-    """One call that waits."""
+class HeldCall:
+    """One held call; `ending` is set before `end_event`."""
 
     id: int
     call: str
     number: str | None
     fault: str
-    ended: Event = field(default_factory=Event)
-    ending: Ending = Ending.ELAPSED
+    end_event: Event = field(default_factory=Event)
+    ending: HoldEnding = HoldEnding.ELAPSED
 
     def concerns(self, call: str | None, number: str | None) -> bool:
         return call in (None, self.call) and number in (None, self.number)
 
 
-class Holds:
-    """All calls being held, and the bell that tells waiters that something in the sandbox has changed."""
+class HeldCalls:
+    """All provider calls whose answer a fault holds back until a release.
+
+    `change_condition` is the condition that wakes waiting threads after each change in the sandbox.
+    """
 
     def __init__(self) -> None:
         self._ids = count(1)
-        self._holds: dict[int, Hold] = {}
+        self._holds: dict[int, HeldCall] = {}
         self._closed = Event()
-        self.changed = Condition()
+        self.change_condition = Condition()
 
-    def hold(self, call: str, number: str | None, fault: str, seconds: float | None) -> Ending:
-        """Wait `seconds`, or without a limit when None; tells how the waiting ended."""
-        hold = Hold(next(self._ids), call, number, fault)
-        with self.changed:
+    def hold_call(self, call: str, number: str | None, fault: str, seconds: float | None) -> HoldEnding:
+        """Hold the calling thread for `seconds`, or without a time limit (None); return the event that ended the
+        wait.
+        """
+        hold = HeldCall(next(self._ids), call, number, fault)
+        with self.change_condition:
             if self._closed.is_set():
-                return Ending.DROPPED
+                return HoldEnding.DROPPED
             self._holds[hold.id] = hold
-            self.changed.notify_all()
-        hold.ended.wait(seconds)
-        with self.changed:
+            self.change_condition.notify_all()
+        hold.end_event.wait(seconds)
+        with self.change_condition:
             self._holds.pop(hold.id, None)
-            self.changed.notify_all()
+            self.change_condition.notify_all()
         return hold.ending
 
-    def release(self, call: str | None = None, number: str | None = None) -> int:
-        """Let held calls go on; tells how many."""
-        return self._end(Ending.RELEASED, lambda hold: hold.concerns(call, number))
+    def release_calls(self, call: str | None = None, number: str | None = None) -> int:
+        """Let held calls continue, all or those of this call and number; return their number."""
+        return self._end_calls(HoldEnding.RELEASED, lambda hold: hold.concerns(call, number))
 
-    def drop(self) -> int:
-        """End all waiting without letting anything more happen."""
-        return self._end(Ending.DROPPED, lambda _: True)
+    def drop_calls(self) -> int:
+        """End all held calls; they must have no further effect. Return their number."""
+        return self._end_calls(HoldEnding.DROPPED, lambda _: True)
 
     def close(self) -> None:
-        """Drop everything, and hold nothing any more."""
+        """End all held calls, and hold no further call."""
         self._closed.set()
-        self.drop()
+        self.drop_calls()
 
-    def _end(self, ending: Ending, wanted: Callable[[Hold], bool]) -> int:
-        with self.changed:
-            ended = [hold for hold in self._holds.values() if wanted(hold)]
-            for hold in ended:
+    def _end_calls(self, ending: HoldEnding, is_concerned: Callable[[HeldCall], bool]) -> int:
+        with self.change_condition:
+            ended_holds = [hold for hold in self._holds.values() if is_concerned(hold)]
+            for hold in ended_holds:
                 del self._holds[hold.id]
                 hold.ending = ending
-                hold.ended.set()
-            self.changed.notify_all()
-        return len(ended)
+                hold.end_event.set()
+            self.change_condition.notify_all()
+        return len(ended_holds)
 
     def pause(self, seconds: float) -> bool:
-        """Pass the time without being counted as held; False when the sandbox stops meanwhile."""
+        """Wait `seconds` without being listed as held. Return False if the sandbox stops meanwhile."""
         return not (seconds > 0 and self._closed.wait(seconds))
 
-    def ring(self) -> None:
-        """Something changed that a waiter may be waiting for."""
-        with self.changed:
-            self.changed.notify_all()
+    def notify_waiters(self) -> None:
+        """Wake all waiting threads after a change."""
+        with self.change_condition:
+            self.change_condition.notify_all()
 
-    def wait_until(self, reached: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `reached` holds; False when the time is over."""
+    def wait_until(self, is_reached: Callable[[], bool], seconds: float) -> bool:
+        """Wait until `is_reached` returns True. Return False if it doesn't within `seconds`."""
         deadline = time.monotonic() + seconds
-        with self.changed:
-            while not reached():
-                left = deadline - time.monotonic()
-                if left <= 0 or self._closed.is_set():
+        with self.change_condition:
+            while not is_reached():
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or self._closed.is_set():
                     return False
-                self.changed.wait(left)
+                self.change_condition.wait(remaining)
         return True
 
-    def held(self, call: str | None = None, number: str | None = None) -> int:
-        with self.changed:
+    def held_count(self, call: str | None = None, number: str | None = None) -> int:
+        with self.change_condition:
             return sum(1 for hold in self._holds.values() if hold.concerns(call, number))
 
     def as_json(self) -> list[JsonObject]:
-        with self.changed:
+        with self.change_condition:
             return [
                 {"id": hold.id, "call": hold.call, "number": hold.number, "fault": hold.fault}
                 for hold in self._holds.values()

@@ -1,64 +1,91 @@
-"""The table of faults, and what a fault can do to a call."""
+"""The table of faults, and the names of the calls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal, TypeVar
 
-if TYPE_CHECKING:
-    from console.sandbox.exchange import Exchange
+FaultEffect = Literal["nothing", "happens", "late", "when released"]
+ArgumentRule = Literal["none", "optional", "required", "word"]
+CREDIT_CHECK_CALLS, TOKEN_CALLS, PDF_CALLS = ("purchase", "detail", "pdf", "list"), ("token",), ("pdf",)
+DETAIL_CALLS = ("detail", "pdf")
+PAYPAY_CALLS = (
+    "paypay_create",
+    "paypay_delete_code",
+    "paypay_payment",
+    "paypay_cancel",
+    "paypay_refund",
+    "paypay_refund_details",
+)
+ATOM_CALLS = ("atom_auth", "atom_verification", "atom_refund", "atom_refund_status")
+NOTICE_CALLS = ("paypay_webhook", "atom_callback")
+CALL_NAMES = (
+    "authorize",
+    "token",
+    "purchase",
+    "detail",
+    "pdf",
+    "list",
+    *PAYPAY_CALLS,
+    "paypay_recon",
+    *ATOM_CALLS,
+    *NOTICE_CALLS,
+)
 
-Effect = Literal["nothing", "happens", "late", "when released"]
-Argument = Literal["none", "optional", "required", "word"]
-PURCHASE, READS, TOKEN, PDF = ("purchase",), ("purchase", "detail", "pdf", "list"), ("token",), ("pdf",)
-DETAILS = ("detail", "pdf")
-PAYPAY = ("paypay_create", "paypay_delete_code", "paypay_payment", "paypay_cancel", "paypay_refund",
-          "paypay_refund_details")  # fmt: skip
-ATOM = ("atom_auth", "atom_verification", "atom_refund", "atom_refund_status")
-NOTICES = ("paypay_webhook", "atom_callback")
-CALLS = ("authorize", "token", "purchase", "detail", "pdf", "list", *PAYPAY, "paypay_recon", *ATOM, *NOTICES)
+
+PerformFault = Callable[[Any], None]
+"""Function that answers one call with a fault. Its argument is a `faults.exchange.Exchange`, which this module can't
+import: that module imports this one.
+"""
+P = TypeVar("P", bound=PerformFault)
 
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One row of the table. `effect`: what becomes of the charge, rotation, refund, notice; no `calls`: every call.
+    """One row of the table of faults. `answer_description` describes the answer that the caller gets. `effect` tells
+    if and when the charge, token rotation, refund or notice happens. Empty `calls` means every call except the
+    notices.
 
-    A notice is a call of the sandbox's own: only the faults that name it apply to it.
+    The sandbox itself makes the calls that send notices, so a fault applies to them only if its `calls` name them.
     """
 
     name: str
-    sees: str
-    effect: Effect
+    answer_description: str
+    effect: FaultEffect
     calls: frozenset[str]
-    argument: Argument
-    options: tuple[str, ...]
-    perform: Callable[["Exchange"], None]
+    argument_rule: ArgumentRule
+    option_names: tuple[str, ...]
+    perform: PerformFault
 
 
 FAULTS: dict[str, FaultKind] = {}
-ORDINARY = FaultKind(
+NO_FAULT = FaultKind(
     "",
     "the ordinary answer",
     "happens",
     frozenset(),
     "none",
     (),
-    lambda exchange: exchange.send(exchange.act()),
+    lambda exchange: exchange.send_reply(exchange.execute_call()),
 )
 
 
-def fault(
+def register_fault(
     name: str,
-    sees: str,
-    effect: Effect,
+    answer_description: str,
+    effect: FaultEffect,
     calls: tuple[str, ...] = (),
     *,
-    argument: Argument = "none",
-    options: tuple[str, ...] = (),
-) -> Callable[[Callable[["Exchange"], None]], Callable[["Exchange"], None]]:
-    """Enter a function into the table of faults; `sees` is what the caller gets, in a few words."""
+    argument_rule: ArgumentRule = "none",
+    option_names: tuple[str, ...] = (),
+) -> Callable[[P], P]:
+    """Return a decorator that registers a function as a fault; `answer_description` describes the answer that the
+    caller gets.
+    """
 
-    def enter(perform: Callable[["Exchange"], None]) -> Callable[["Exchange"], None]:
-        FAULTS[name] = FaultKind(name, sees, effect, frozenset(calls), argument, options, perform)
+    def register(perform: P) -> P:
+        FAULTS[name] = FaultKind(
+            name, answer_description, effect, frozenset(calls), argument_rule, option_names, perform
+        )
         return perform
 
-    return enter
+    return register

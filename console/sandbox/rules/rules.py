@@ -1,4 +1,4 @@
-"""Which call meets which fault: rules that count, and seeded chance."""
+"""Rules that decide which call gets which fault: by counting matching calls, or by random numbers from a seed."""
 
 import json
 import random
@@ -9,18 +9,18 @@ from itertools import count
 from threading import Lock
 from typing import Any
 
-from console.sandbox.calls import Call
-from console.sandbox.fault_table import CALLS, FAULTS, NOTICES, FaultKind
-from console.sandbox.wire import JsonObject
+from console.sandbox.http.calls import ProviderCall
+from console.sandbox.http.messages import JsonObject
+from console.sandbox.rules.registry import CALL_NAMES, FAULTS, NOTICE_CALLS, FaultKind
 
 
-class BadRule(ValueError):
-    """A rule that cannot be meant; the text says why."""
+class InvalidRule(ValueError):
+    """A rule is invalid; the text tells the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A fault with its settings, as one call meets it. `argument` is what follows the colon of an action."""
+class FaultInstruction:
+    """A fault with its settings, to be applied to one call. `argument` is the part of an action after the colon."""
 
     kind: FaultKind
     argument: str = ""
@@ -36,13 +36,14 @@ class Order:
 
 
 @dataclass(slots=True)
-class Rule:
-    """Meets the calls that match it: from the `nth` on, `times` of them, or always when `times` is None.
+class FaultRule:
+    """Gives a fault to matching calls: `times` of them from the `nth` on, without an end if `times` is None. With
+    `per_number`, each call name and number is counted separately.
 
-    With `per_number` it counts for every corporation number by itself.
+    With mode `random`, every matching call gets one of `actions` with probability `rate`. The random number depends
+    on the seed, the call's name and number, and the count of such calls; calls with other numbers don't change it.
 
-    With mode `random` every matching call draws: with probability `rate` it meets one of `actions`. The draw
-    depends on seed, call, number and how often this call was seen for this number, not on other numbers.
+    `seen` counts the matching calls, `met` those that got a fault.
     """
 
     action: str = ""
@@ -68,23 +69,28 @@ class Rule:
     met: int = 0
 
     def __post_init__(self) -> None:
+        """Check the rule, and set `actions` from `action` if it is empty.
+
+        Raises `InvalidRule`.
+        """
         self.actions = tuple(self.actions) or (self.action,)
         for action in self.actions:
             kind, _ = parse_action(action)
-            if self.call and not fits(kind, self.call) and self.call in CALLS:
-                only = ", ".join(sorted(kind.calls)) or "what the sandbox is asked"
-                raise BadRule(f"{kind.name} does not apply to {self.call}, only to {only}")
-        self._check()
+            if self.call and not can_apply(kind, self.call) and self.call in CALL_NAMES:
+                allowed_calls = ", ".join(sorted(kind.calls)) or "what the sandbox is asked"
+                raise InvalidRule(f"{kind.name} does not apply to {self.call}, only to {allowed_calls}")
+        self._require_valid()
 
-    def _check(self) -> None:
-        if self.call is not None and self.call not in CALLS:
-            raise BadRule(f"call must be one of {', '.join(CALLS)}")
+    def _require_valid(self) -> None:
+        if self.call is not None and self.call not in CALL_NAMES:
+            raise InvalidRule(f"call must be one of {', '.join(CALL_NAMES)}")
         if self.mode not in ("count", "random"):
-            raise BadRule("mode must be count or random")
+            raise InvalidRule("mode must be count or random")
         if self.nth < 1 or (self.times is not None and self.times < 1) or not 0 <= self.rate <= 1:
-            raise BadRule("nth and times begin at 1, rate lies between 0 and 1")
+            raise InvalidRule("nth and times begin at 1, rate lies between 0 and 1")
 
-    def matches(self, call: Call) -> bool:
+    def matches(self, call: ProviderCall) -> bool:
+        """Return True if the rule's conditions fit the call."""
         return (
             self.call in (None, call.name)
             and self.number in (None, call.number)
@@ -93,128 +99,144 @@ class Rule:
             and (self.number_ends is None or (call.number or "").endswith(self.number_ends))
         )
 
-    def order(self, action: str) -> Order:
+    def make_instruction(self, action: str) -> FaultInstruction:
         kind, argument = parse_action(action)
-        return Order(kind, argument, self.seconds, self.size, self.body, self.to, self.fields)
+        return FaultInstruction(kind, argument, self.seconds, self.size, self.body, self.to, self.fields)
 
 
-class Rulebook:
-    """The rules in force; the first that meets a call decides. Safe to use from any thread."""
+class FaultRulebook:
+    """The active rules; the first one that applies to a call decides. Several threads may use it at the same time."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._ids = count(1)
-        self._rules: dict[int, Rule] = {}
-        self._seen: Counter[tuple[int, str | None]] = Counter()
+        self._rules: dict[int, FaultRule] = {}
+        self._occurrences: Counter[tuple[int, str | None]] = Counter()
 
-    def add(self, rule: Rule) -> int:
-        """Put a rule in force; returns its id."""
+    def add_rule(self, rule: FaultRule) -> int:
+        """Activate a rule; return its id."""
         with self._lock:
             rule.id = next(self._ids)
             self._rules[rule.id] = rule
             return rule.id
 
-    def clear(self, rule_id: int | None = None) -> int:
-        """Forget one rule, or all; tells how many."""
+    def remove_rules(self, rule_id: int | None = None) -> int:
+        """Remove one rule, or all (None); return the number of removed rules."""
         with self._lock:
-            gone = [key for key in self._rules if rule_id in (None, key)]
-            for key in gone:
+            cleared_ids = [key for key in self._rules if rule_id in (None, key)]
+            for key in cleared_ids:
                 del self._rules[key]
-            for seen in [key for key in self._seen if key[0] not in self._rules]:
-                del self._seen[seen]
-            return len(gone)
+            for occurrence_key in [key for key in self._occurrences if key[0] not in self._rules]:
+                del self._occurrences[occurrence_key]
+            return len(cleared_ids)
 
-    def pick(self, call: Call) -> Order | None:
-        """The fault that this call meets, counted as met."""
+    def pick_fault(self, call: ProviderCall) -> FaultInstruction | None:
+        """Return the fault that this call gets, and count it; None if it gets none."""
         if not self._rules:
             return None
         with self._lock:
             for rule in self._rules.values():
-                if rule.matches(call) and (action := self._meets(rule, call)):
+                if rule.matches(call) and (action := self._action_for(rule, call)):
                     rule.met += 1
-                    return rule.order(action)
+                    return rule.make_instruction(action)
         return None
 
-    def _meets(self, rule: Rule, call: Call) -> str | None:
-        candidates = [action for action in rule.actions if applies(action, call)]
+    def _action_for(self, rule: FaultRule, call: ProviderCall) -> str | None:
+        candidates = [action for action in rule.actions if can_apply_action(action, call)]
         if not candidates:
             return None
         rule.seen += 1
         key = (rule.id, f"{call.name}:{call.number}" if rule.per_number or rule.mode == "random" else None)
-        self._seen[key] += 1
+        self._occurrences[key] += 1
         if rule.mode == "random":
-            return _draw(rule, f"{call.name}:{call.number}:{self._seen[key]}", candidates)
-        turn = self._seen[key] - rule.nth
-        in_turn = turn >= 0 and (rule.times is None or turn < rule.times)
-        return candidates[turn % len(candidates)] if in_turn else None
+            return _draw_action(rule, f"{call.name}:{call.number}:{self._occurrences[key]}", candidates)
+        turn = self._occurrences[key] - rule.nth
+        is_in_turn = turn >= 0 and (rule.times is None or turn < rule.times)
+        return candidates[turn % len(candidates)] if is_in_turn else None
 
     def as_json(self) -> list[JsonObject]:
         with self._lock:
             return [asdict(rule) for rule in self._rules.values()]
 
 
-def _draw(rule: Rule, occasion: str, candidates: list[str]) -> str | None:
+def _draw_action(rule: FaultRule, occasion: str, candidates: list[str]) -> str | None:
     if rule.times is not None and rule.met >= rule.times:
         return None
-    chance = random.Random(f"{rule.seed}:{occasion}")  # noqa: S311 - repeatable on purpose
-    return chance.choice(candidates) if chance.random() < rule.rate else None
+    generator = random.Random(f"{rule.seed}:{occasion}")  # noqa: S311 - repeatable on purpose
+    return generator.choice(candidates) if generator.random() < rule.rate else None
 
 
-def applies(action: str, call: Call) -> bool:
-    return fits(parse_action(action)[0], call.name)
+def can_apply_action(action: str, call: ProviderCall) -> bool:
+    """Return True if this action can be applied to a call of this name.
+
+    Raises `InvalidRule` for an invalid action.
+    """
+    return can_apply(parse_action(action)[0], call.name)
 
 
-def fits(kind: FaultKind, call: str) -> bool:
-    """Whether a fault can be met by a call of that name."""
-    return call in kind.calls if kind.calls else call not in NOTICES
+def can_apply(kind: FaultKind, call: str) -> bool:
+    """Return True if this kind of fault can be applied to a call of this name."""
+    return call in kind.calls if kind.calls else call not in NOTICE_CALLS
 
 
 def parse_action(action: str) -> tuple[FaultKind, str]:
-    """`status:503` → its kind and "503". Raises `BadRule`."""
+    """Return the fault and its argument: `status:503` is the fault `status` and "503".
+
+    Raises `InvalidRule` for an unknown fault or a wrong argument.
+    """
     name, _, argument = action.partition(":")
     kind = FAULTS.get(name)
     if kind is None:
-        raise BadRule(f"no fault is called {name!r}; GET /_sandbox/catalogue lists them")
-    if kind.argument == "word":
+        raise InvalidRule(f"no fault is called {name!r}; GET /_sandbox/catalogue lists them")
+    if kind.argument_rule == "word":
         if not re.fullmatch("[A-Z0-9_]{1,64}", argument):
-            raise BadRule(f"{name} needs a code, as in {name}:SERVICE_ERROR")
+            raise InvalidRule(f"{name} needs a code, as in {name}:SERVICE_ERROR")
         return kind, argument
-    if kind.argument == "required" and not argument:
-        raise BadRule(f"{name} needs a status, as in {name}:503")
-    if argument and (kind.argument == "none" or not argument.isascii() or not argument.isdigit()):
-        raise BadRule(f"{action!r} is not understood")
+    if kind.argument_rule == "required" and not argument:
+        raise InvalidRule(f"{name} needs a status, as in {name}:503")
+    if argument and (kind.argument_rule == "none" or not argument.isascii() or not argument.isdigit()):
+        raise InvalidRule(f"{action!r} is not understood")
     return kind, argument
 
 
-KINDS: dict[str, tuple[type, ...]] = {
+TYPES_BY_SETTING: dict[str, tuple[type, ...]] = {
     "nth": (int,), "times": (int, type(None)), "seed": (int,), "size": (int, type(None)),
     "credit_check_id": (int, type(None)), "rate": (int, float), "seconds": (int, float, type(None)),
     "per_number": (bool,), "fields": (dict,), "actions": (list, tuple), "action": (str,), "mode": (str,),
 }  # fmt: skip
-TEXT = (str, type(None))
-SETTABLE = {f.name for f in fields(Rule)} - {"id", "seen", "met"}
+TEXT_TYPES = (str, type(None))
+SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", "met"}
 
 
-def read_rule(wanted: JsonObject) -> Rule:
-    """A rule from its JSON form; `times: "always"` is the same as null, and `any` the same as no call."""
-    given: dict[str, Any] = dict(wanted)
-    if unknown := given.keys() - SETTABLE:
-        raise BadRule(f"not understood: {', '.join(sorted(unknown))}")
-    if given.get("times") == "always":
-        given["times"] = None
-    if given.get("call") == "any":
-        given["call"] = None
-    if given.get("mode") == "random":
-        given.setdefault("times", None)
-    for name, value in given.items():
-        if not isinstance(value, KINDS.get(name, TEXT)) or (isinstance(value, bool) and name != "per_number"):
-            raise BadRule(f"{name} has the wrong type")
-    if not all(isinstance(action, str) for action in given.get("actions", ())):
-        raise BadRule("actions are texts")
-    return Rule(**given)
+def read_rule(body: JsonObject) -> FaultRule:
+    """Return the rule in a JSON object. `times: "always"` means null, and the call `any` means no condition.
+
+    Raises `InvalidRule`.
+    """
+    settings: dict[str, Any] = dict(body)
+    if unknown := settings.keys() - SETTING_NAMES:
+        raise InvalidRule(f"not understood: {', '.join(sorted(unknown))}")
+    if settings.get("times") == "always":
+        settings["times"] = None
+    if settings.get("call") == "any":
+        settings["call"] = None
+    if settings.get("mode") == "random":
+        settings.setdefault("times", None)
+    for name, value in settings.items():
+        if not isinstance(value, TYPES_BY_SETTING.get(name, TEXT_TYPES)) or (
+            isinstance(value, bool) and name != "per_number"
+        ):
+            raise InvalidRule(f"{name} has the wrong type")
+    if not all(isinstance(action, str) for action in settings.get("actions", ())):
+        raise InvalidRule("actions are texts")
+    return FaultRule(**settings)
 
 
-def order_from_header(text: str, call: Call) -> Order | None:
-    """The fault that the caller asked for in `X-Sandbox-Fault`: an action, or a rule as JSON."""
+def instruction_from_header(text: str, call: ProviderCall) -> FaultInstruction | None:
+    """Return the fault that the caller requests in the header `X-Sandbox-Fault`: an action, or a rule as JSON. None
+    if the fault can't be applied to the call.
+
+    Raises `InvalidRule`.
+    """
     rule = read_rule(json.loads(text) if text.startswith("{") else {"action": text})
-    return rule.order(rule.actions[0]) if applies(rule.actions[0], call) else None
+    return rule.make_instruction(rule.actions[0]) if can_apply_action(rule.actions[0], call) else None

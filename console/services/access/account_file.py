@@ -1,111 +1,150 @@
-"""The file of `db accounts apply`: people, their roles, and where their passwords are. Never the passwords."""
+"""Parse the file of `db accounts apply`: people, their roles, and the names of the environment variables with their
+passwords. The file itself contains no passwords.
+"""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Unpack
 
-from console.domain.errors import ConsoleError
+from console.domain.error_details import Usage
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import ALL_ROLES, WORKER
 from console.domain.records import Person
 
-LARGEST_FILE_BYTES = 1024 * 1024
-_NAME = re.compile(r"[a-z0-9._-]{1,32}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_KEYS = ("name", "roles", "may_buy", "password_env", "disabled")
-# A server's own accounts: whoever set one of their passwords by a slip would lose the server.
-_SYSTEM = frozenset({"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"})
+_NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")
+_VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_PERSON_KEYS = ("name", "roles", "may_buy", "password_env", "disabled", "acts", "asks")
+ASKING_ROLES = ALL_ROLES - {WORKER}
+"""Roles of people, for whom a worker acts."""
+# Accounts of the database server itself: a new password for one of them could lock everybody out of the server.
+_SYSTEM_ACCOUNTS = frozenset({"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One person of the file; `line` is where the name stands."""
+class AccountEntry:
+    """One person of the file. `asks`: the account may only read and ask, and a worker acts for the person.
+    `is_default`: the entry doesn't say whether the person acts or asks. `line` is the number of the line with the
+    name.
+    """
 
     person: Person
     disabled: bool
+    asks: bool
+    is_default: bool
     password_env: str | None
     line: int
 
 
-def read_entries(content: str) -> tuple[Entry, ...]:
-    """Everybody in the file, in its order. Raises ConsoleError `usage` with problem, line and name (where there is
-    one) for whatever is not exactly as it should be: nothing is guessed about who may do what.
+def read_entries(content: str) -> tuple[AccountEntry, ...]:
+    """Return the entries of the file, in its sequence.
+
+    Raises ConsoleError `usage` with problem, line and name (if there is one) for any deviation from the form: rights
+    are never guessed.
     """
-    whole = _parsed(content)
-    if not isinstance(whole, dict) or not isinstance(whole.get("operators"), list):
-        raise flawed("accounts_form", 1)
-    _refuse_unknown(whole, ("operators",), 1)
-    entries = tuple(_entry(one, content) for one in whole["operators"])
-    seen: set[str] = set()
+    document = _parse(content)
+    if not isinstance(document, dict) or not isinstance(document.get("operators"), list):
+        raise make_file_error(UsageProblem.ACCOUNTS_FORM, 1)
+    _refuse_unknown(document, ("operators",), 1)
+    entries = tuple(_parse_entry(row, content) for row in document["operators"])
+    names: set[str] = set()
     for entry in entries:
-        if entry.person.name in seen:
-            raise flawed("accounts_twice", entry.line, entry.person.name)
-        seen.add(entry.person.name)
+        if entry.person.name in names:
+            raise make_file_error(UsageProblem.ACCOUNTS_TWICE, entry.line, entry.person.name)
+        names.add(entry.person.name)
     return entries
 
 
-def flawed(problem: str, line: int, name: str = "", **facts: object) -> ConsoleError:
-    """The refusal of a file."""
-    return ConsoleError("usage", {"problem": problem, "line": line, "name": name or None, **facts})
+def make_file_error(problem: UsageProblem, line: int, name: str = "", /, **facts: Unpack[Usage]) -> ConsoleError:
+    """Return the error about a mistake in the file. An empty `name` means that the mistake concerns no single
+    person.
+    """
+    return ConsoleError(ErrorCode.USAGE, {"problem": problem, "line": line, "name": name or None, **facts})
 
 
-def _parsed(content: str) -> object:
+def _parse(content: str) -> object:
     try:
-        return json.loads(content, object_pairs_hook=_without_repeats)
-    except json.JSONDecodeError as wrong:
-        raise flawed("accounts_json", wrong.lineno) from None
+        return json.loads(content, object_pairs_hook=_refuse_repeated_keys)
+    except json.JSONDecodeError as malformed:
+        raise make_file_error(UsageProblem.ACCOUNTS_JSON, malformed.lineno) from None
     except (ValueError, RecursionError):
-        raise flawed("accounts_form", 1) from None
+        raise make_file_error(UsageProblem.ACCOUNTS_FORM, 1) from None
 
 
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """The second of two equal keys would win in silence."""
+def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the object's pairs as a dict. Raises ValueError for a repeated key, because Python's parser would
+    silently use the last one.
+    """
     if len({key for key, _ in pairs}) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return dict(pairs)
 
 
-def _entry(given: object, content: str) -> Entry:
-    if not isinstance(given, dict):
-        raise flawed("accounts_form", 1)
-    name = given.get("name")
+def _parse_entry(row: object, content: str) -> AccountEntry:
+    if not isinstance(row, dict):
+        raise make_file_error(UsageProblem.ACCOUNTS_FORM, 1)
+    name = row.get("name")
     line = _line_of(content, name)
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _SYSTEM:
-        raise flawed("accounts_name", line, str(name)[:40])
-    _refuse_unknown(given, _KEYS, line, name)
-    for key in ("may_buy", "disabled"):
-        if not isinstance(given.get(key, False), bool):
-            raise flawed("accounts_flag", line, name, key=key)
-    variable = given.get("password_env")
-    if variable is not None and not (isinstance(variable, str) and _VARIABLE.fullmatch(variable)):
-        raise flawed("accounts_variable", line, name)
-    person = Person(name, _roles(given.get("roles"), line, name), given.get("may_buy", False))
-    return Entry(person, given.get("disabled", False), variable, line)
+    if not isinstance(name, str) or not _NAME_PATTERN.fullmatch(name) or name in _SYSTEM_ACCOUNTS:
+        raise make_file_error(UsageProblem.ACCOUNTS_NAME, line, str(name)[:40])
+    _refuse_unknown(row, _PERSON_KEYS, line, name)
+    for key in ("may_buy", "disabled", "acts"):
+        if not isinstance(row.get(key, False), bool):
+            raise make_file_error(UsageProblem.ACCOUNTS_FLAG, line, name, key=key)
+    variable = row.get("password_env")
+    if variable is not None and not (isinstance(variable, str) and _VARIABLE_PATTERN.fullmatch(variable)):
+        raise make_file_error(UsageProblem.ACCOUNTS_VARIABLE, line, name)
+    person = Person(name, _parse_roles(row.get("roles"), line, name), row.get("may_buy", False))
+    asks = _asks(row, person, line)
+    is_default = not {"acts", "asks"} & set(row)
+    return AccountEntry(person, row.get("disabled", False), asks, is_default, variable, line)
 
 
-def _roles(given: object, line: int, name: str) -> frozenset[str]:
-    """The worker's account never decides, so it is nothing else besides."""
-    if not isinstance(given, list) or not given or not all(isinstance(role, str) for role in given):
-        raise flawed("accounts_roles", line, name)
-    roles = frozenset(given)
+def _asks(row: Mapping[str, object], person: Person, line: int) -> bool:
+    """Return True if a worker acts for the person: for each person whose entry doesn't say
+    `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`.
+    """
+    if "asks" in row and ("acts" in row or row["asks"] is not True):
+        raise make_file_error(UsageProblem.ACCOUNTS_ASKS, line, person.name)
+    may_ask = bool(person.roles & ASKING_ROLES)
+    if {"acts", "asks"} & set(row) and not may_ask:
+        raise make_file_error(UsageProblem.ACCOUNTS_ROLES, line, person.name)
+    return may_ask and not row.get("acts", False)
+
+
+def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
+    """Return the roles. `worker` must be the only role of an account, because a worker never decides."""
+    if not isinstance(row, list) or not row or not all(isinstance(role, str) for role in row):
+        raise make_file_error(UsageProblem.ACCOUNTS_ROLES, line, name)
+    roles = frozenset(row)
     if roles - ALL_ROLES:
-        raise flawed("accounts_unknown_role", line, name, role=min(roles - ALL_ROLES)[:40], allowed=sorted(ALL_ROLES))
-    if len(roles) != len(given) or (WORKER in roles and len(roles) > 1):
-        raise flawed("accounts_roles", line, name)
+        raise make_file_error(
+            UsageProblem.ACCOUNTS_UNKNOWN_ROLE,
+            line,
+            name,
+            role=min(roles - ALL_ROLES)[:40],
+            allowed=sorted(ALL_ROLES),
+        )
+    if len(roles) != len(row) or (WORKER in roles and len(roles) > 1):
+        raise make_file_error(UsageProblem.ACCOUNTS_ROLES, line, name)
     return roles
 
 
-def _refuse_unknown(given: Mapping[str, object], known: tuple[str, ...], line: int, name: str = "") -> None:
-    unknown = sorted(set(given) - set(known))
+def _refuse_unknown(row: Mapping[str, object], allowed_keys: tuple[str, ...], line: int, name: str = "") -> None:
+    unknown = sorted(set(row) - set(allowed_keys))
     if unknown:
-        raise flawed("accounts_unknown_key", line, name, key=unknown[0][:40], allowed=list(known))
+        raise make_file_error(
+            UsageProblem.ACCOUNTS_UNKNOWN_KEY, line, name, key=unknown[0][:40], allowed=list(allowed_keys)
+        )
 
 
 def _line_of(content: str, name: object) -> int:
-    """Where the name stands in the file; 1 for one that isn't there as written."""
-    return 1 + content[: max(0, next(_places(content, name), 0))].count("\n")
+    """Return the number of the line that contains the name; 1 if the name is not found in this spelling."""
+    return 1 + content[: max(0, next(_positions_of(content, name), 0))].count("\n")
 
 
-def _places(content: str, name: object) -> Iterator[int]:
-    written = re.escape(json.dumps(name, ensure_ascii=False))
-    yield from (found.start(1) for found in re.finditer(rf'"name"\s*:\s*({written})', content))
+def _positions_of(content: str, name: object) -> Iterator[int]:
+    quoted = re.escape(json.dumps(name, ensure_ascii=False))
+    yield from (match.start(1) for match in re.finditer(rf'"name"\s*:\s*({quoted})', content))

@@ -1,189 +1,312 @@
-"""Who may act: rows of `operators` from a file, and on a server accounts with least privilege. For `db …` alone."""
+"""Apply a file of people: write the rows of `operators`, and on a database server also accounts with only the
+necessary rights. Used only by the commands of `db`.
+"""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
-
-from console.domain.errors import ConsoleError
-from console.domain.permissions import WORKER
-from console.domain.results import AccountDone, AccountsApplied
-from console.services.account_file import Entry, flawed, read_entries
-from console.services.desk import Desk
-from console.store import grants, people, server_accounts, troubles
-from console.store.engine import Database, Transaction
-from console.store.people import Kept
-from console.store.server_accounts import Statement, Wanted
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import NotAllowed
+from console.domain.error_reasons import NotAllowedReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.permissions import APPROVER, OPERATOR, WORKER
+from console.domain.reason import Text
+from console.domain.service_results import AccountDone, AccountsApplied
+from console.domain.setting_problems import SettingProblem
+from console.services.access.account_file import ASKING_ROLES, AccountEntry, make_file_error, read_entries
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import ServiceContext
+from console.store.access import account_properties, grants, server_accounts
+from console.store.access import operators as people
+from console.store.access.operators import StoredPerson
+from console.store.access.server_accounts import DesiredAccount, Statement
+from console.store.database import error_codes
+from console.store.database.engine import Database, Transaction
+from console.store.database.server import people_database
+from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 
 KIND = "operator"
-NEEDED = ("CREATE USER", "GRANT OPTION")
+_ACTING_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
 Passwords = Callable[[str], str | None]
-"""The value of an environment variable, None where it is unset."""
+"""Returns the password stored in the environment variable of this name; None if the variable is unset."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """One person of the file beside what is kept of them."""
+class _AccountTask:
+    """One person of the file, with the stored row of the same person (None: not stored yet) and the new password
+    (None: unchanged).
+    """
 
-    entry: Entry
-    before: Kept | None
+    entry: AccountEntry
+    stored: StoredPerson | None
     password: str | None = field(repr=False)
 
     @property
-    def changed(self) -> bool:
-        return self.before != Kept(self.entry.person, self.entry.disabled)
+    def has_changed(self) -> bool:
+        """True if the stored row differs from the file."""
+        return self.stored != StoredPerson(self.entry.person, self.entry.disabled, self.entry.asks)
 
-    def done(self, *, has_passwords: bool) -> AccountDone:
-        done = "disabled" if self.entry.disabled else "updated" if self.before else "created"
-        kept = "none" if not has_passwords else "set" if self.password else "kept"
-        return AccountDone(self.entry.person, done if self.changed or self.password else "unchanged", kept)
+    @property
+    def has_moved(self) -> bool:
+        """True if the person acts today and will ask, or asks today and will act."""
+        return (
+            self.stored is not None
+            and not (self.stored.is_disabled or self.entry.disabled)
+            and bool(self.stored.person.roles & self.entry.person.roles & ASKING_ROLES)
+            and self.stored.asks_worker != self.entry.asks
+        )
 
-    def wanted(self, *, needs_tls: bool) -> Wanted:
-        return Wanted(
+    def make_result(self, *, has_passwords: bool) -> AccountDone:
+        """Return the result for this person."""
+        change = "disabled" if self.entry.disabled else "updated" if self.stored else "created"
+        password_state = "none" if not has_passwords else "set" if self.password else "kept"
+        return AccountDone(
+            self.entry.person,
+            change if self.has_changed or self.password else "unchanged",
+            password_state,
+            asks=self.entry.asks,
+            has_moved=self.has_moved,
+            is_default=self.entry.is_default,
+        )
+
+    def make_target_account(self, *, needs_tls: bool) -> DesiredAccount:
+        """Return the account that the server is to have for this person."""
+        return DesiredAccount(
             name=self.entry.person.name,
-            roles=self.entry.person.roles,
-            roles_before=self.before.person.roles if self.before else frozenset(),
+            roles=grants.server_roles(self.entry.person.roles, asks_worker=self.entry.asks),
+            roles_before=(
+                grants.server_roles(self.stored.person.roles, asks_worker=self.stored.asks_worker)
+                if self.stored
+                else frozenset()
+            ),
             password=self.password,
-            is_new=self.before is None,
-            locked=self.entry.disabled,
+            is_new=self.stored is None,
+            is_locked=self.entry.disabled,
             needs_tls=needs_tls,
+            is_bounded=self.entry.asks or not self.entry.person.roles & _ACTING_ROLES,
         )
 
 
 class Accounts:
-    """Makes the database know people as a file names them. Whoever isn't named stays as they are."""
+    """Writes the people of a file to the database. People who are not in the file stay unchanged."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+        self._context, self._request_ids = context, request_ids
 
-    def apply(self, content: str, passwords: Passwords, *, dry_run: bool = False) -> AccountsApplied:
-        """Create and change accounts, roles and rows of `operators`. Run again, it ends where it would have ended.
+    def apply(
+        self, content: str, passwords: Passwords, *, dry_run: bool = False, request_id: str | None = None
+    ) -> AccountsApplied:
+        """Create and change accounts, roles and rows of `operators`. `passwords` returns a password by the name of
+        its environment variable. If a run was interrupted, a repeated run completes it.
 
-        Raises `usage` for the file, `bad_profile` for a password that is missing and `not_allowed` where the account
-        that is connected may make no accounts: all before anything is written.
+        Raises `usage` for a mistake in the file, also if a person acts today and the file doesn't say whether that
+        stays (a dry run shows these people); `bad_profile` for a missing or unsuitable password, and
+        `not_allowed` if the connected account may not create accounts; each before anything is written. A dry run
+        ignores the request id.
         """
-        desk, server = self._desk, self._desk.database.is_server
+        return self._request_ids.act_once(
+            "db accounts apply",
+            None if dry_run else request_id,
+            (content,),
+            lambda: self._apply(content, passwords, dry_run=dry_run),
+        )
+
+    def _apply(self, content: str, passwords: Passwords, *, dry_run: bool) -> AccountsApplied:
+        context, server = self._context, self._context.database.is_server
         entries = read_entries(content)
-        with desk.database.read() as conn:
-            before = people.kept(conn)
-        tasks = [self._task(entry, before.get(entry.person.name), passwords) for entry in entries]
+        with context.database.read() as conn:
+            stored = people.all_by_name(conn)
+        tasks = [self._make_task(entry, stored.get(entry.person.name), passwords) for entry in entries]
+        if not dry_run:
+            _require_chosen(tasks)
         statements = self._apply_on_server(tasks, dry_run=dry_run) if server else ()
         if not dry_run:
-            desk.write(lambda tx: self._keep(tx, tasks))
-        return AccountsApplied(tuple(task.done(has_passwords=server) for task in tasks), statements, dry_run)
+            context.write(lambda tx: self._write_rows(tx, tasks))
+        return AccountsApplied(tuple(task.make_result(has_passwords=server) for task in tasks), statements, dry_run)
 
-    def _task(self, entry: Entry, before: Kept | None, passwords: Passwords) -> _Task:
-        name, server = entry.person.name, self._desk.database.is_server
-        if name == self._desk.database.account:
-            raise flawed("accounts_schema_account", entry.line, name)
-        if before and WORKER in before.person.roles - entry.person.roles:  # its roots of the trail count by its role
-            raise flawed("accounts_was_worker", entry.line, name)
+    def _make_task(self, entry: AccountEntry, stored: StoredPerson | None, passwords: Passwords) -> _AccountTask:
+        name, server = entry.person.name, self._context.database.is_server
+        entry = entry if server else replace(entry, asks=False)  # without accounts everybody acts
+        if name == self._context.database.account:
+            raise make_file_error(UsageProblem.ACCOUNTS_SCHEMA_ACCOUNT, entry.line, name)
+        # the audit trail trusts its roots by the role of their writer, so this role must stay
+        if stored and WORKER in stored.person.roles - entry.person.roles:
+            raise make_file_error(UsageProblem.ACCOUNTS_WAS_WORKER, entry.line, name)
         password = passwords(entry.password_env) if server and entry.password_env else None
-        if server and before is None and not password and not entry.disabled:
+        if server and stored is None and not password and not entry.disabled:
             variable = entry.password_env or "password_env"
-            raise ConsoleError("bad_profile", {"variable": variable, "problem": "password_missing", "name": name})
-        if password and not (password.isascii() and password.isprintable()):  # clients differ in how they send others
             raise ConsoleError(
-                "bad_profile", {"variable": entry.password_env, "problem": "password_ascii", "name": name}
+                ErrorCode.BAD_PROFILE,
+                {"variable": variable, "problem": SettingProblem.PASSWORD_MISSING, "name": name},
             )
-        return _Task(entry, before, password or None)
+        # database clients encode other characters in different ways
+        if password and not (password.isascii() and password.isprintable()):
+            raise ConsoleError(
+                ErrorCode.BAD_PROFILE,
+                {"variable": entry.password_env or "", "problem": SettingProblem.PASSWORD_ASCII, "name": name},
+            )
+        return _AccountTask(entry, stored, password or None)
 
-    def _keep(self, tx: Transaction, tasks: Sequence[_Task]) -> None:
-        """The rows; last, so that a run that was broken off finds those it has not finished."""
-        desk, now = self._desk, self._desk.now()
+    def _write_rows(self, tx: Transaction, tasks: Sequence[_AccountTask]) -> None:
+        """Write the rows, after the statements on the server. A run that was interrupted has not written the rows, so
+        a repeated run finds the same people again.
+        """
+        context, now = self._context, self._context.now()
         for task in tasks:
-            if not task.changed and not task.password:
+            if not task.has_changed and not task.password:
                 continue
-            people.keep(tx.conn, Kept(task.entry.person, task.entry.disabled), now)
-            done = task.done(has_passwords=desk.database.is_server)
-            facts = {"roles": sorted(done.person.roles), "may_buy": done.person.may_buy, "password": done.password}
-            desk.note(tx, f"operator.{_WORDS[done.done]}", done.person.name, facts, kind=KIND)
+            people.save_person(tx.conn, StoredPerson(task.entry.person, task.entry.disabled, task.entry.asks), now)
+            result = task.make_result(has_passwords=context.database.is_server)
+            facts = {
+                "roles": sorted(result.person.roles),
+                "may_buy": result.person.may_buy,
+                "password": result.password,
+                "asks": result.asks,
+            }
+            context.record_audit(tx, _ACTIONS[result.done], result.person.name, facts, kind=KIND)
 
     # On a server
 
-    def _apply_on_server(self, tasks: Sequence[_Task], *, dry_run: bool) -> tuple[str, ...]:
-        database = Database(self._desk.settings.database_url, unhurried=True)
+    def _apply_on_server(self, tasks: Sequence[_AccountTask], *, dry_run: bool) -> tuple[str, ...]:
+        database = Database(self._context.settings.database_url, without_time_limit=True)
         try:
             with database.read() as conn:
-                _require_rights(conn)
-                return tuple(_Run(database, conn, dry_run=dry_run).all(tasks))
+                _require_rights(conn, asks=any(task.entry.asks for task in tasks))
+                return tuple(_StatementRun(database, conn, dry_run=dry_run).run_all(tasks))
         finally:
             database.close()
 
 
-_WORDS = {"created": "added", "updated": "changed", "disabled": "disabled"}
+def _require_chosen(tasks: Sequence[_AccountTask]) -> None:
+    """Raise usage for people who act today and whose entries don't say whether that stays. A file from the time when
+    people acted by default would otherwise move the whole team at once.
+    """
+    unsaid = [task.entry for task in tasks if task.has_moved and task.entry.is_default]
+    if unsaid:
+        names = [entry.person.name for entry in unsaid]
+        raise make_file_error(UsageProblem.ACCOUNTS_ACTING, unsaid[0].line, names[0], names=names)
 
 
-class _Run:
-    """One pass over a server's roles and accounts; each statement commits by itself."""
+_ACTIONS = {
+    "created": AuditAction.OPERATOR_ADDED,
+    "updated": AuditAction.OPERATOR_CHANGED,
+    "disabled": AuditAction.OPERATOR_DISABLED,
+}
+
+
+class _StatementRun:
+    """One pass over the roles and accounts of a server. Each statement is committed by itself."""
 
     def __init__(self, database: Database, conn: Connection, *, dry_run: bool) -> None:
         self._database = database
         self._conn = conn
         self._dry_run = dry_run
-        self._ran: list[str] = []
+        self._statements: list[str] = []
 
-    def all(self, tasks: Sequence[_Task]) -> list[str]:
-        self._roles({role for task in tasks for role in task.entry.person.roles})
+    def run_all(self, tasks: Sequence[_AccountTask]) -> list[str]:
+        """Run all statements; in a dry run, only list them. Return the statements without passwords."""
+        self._grant_roles(
+            {
+                role
+                for task in tasks
+                for role in grants.server_roles(task.entry.person.roles, asks_worker=task.entry.asks)
+            }
+        )
         for task in tasks:
-            if task.before is not None or not task.entry.disabled:
-                self._account(task)
-        return self._ran
+            if task.stored is not None or not task.entry.disabled:
+                self._apply_account(task)
+        return self._statements
 
-    def _roles(self, roles: AbstractSet[str]) -> None:
+    def _grant_roles(self, roles: AbstractSet[str]) -> None:
         for sql in list(grants.role_statements(self._conn, roles)):
-            self._one(Statement(sql))
+            self._run_statement(Statement(sql))
 
-    def _account(self, task: _Task) -> None:
+    def _apply_account(self, task: _AccountTask) -> None:
         server = self._database.server
-        wanted = task.wanted(needs_tls=not (server and server.on_loopback))
+        account = task.make_target_account(
+            needs_tls=not (server and server.is_on_loopback) or _accepts_remote_clients(self._conn)
+        )
         maria, name = grants.is_mariadb(self._conn), str(self._database.url.database)
-        for statement in server_accounts.account_statements(wanted, name, maria=maria):
-            self._one(statement, wanted)
+        for statement in server_accounts.account_statements(account, name, is_mariadb=maria):
+            self._run_statement(statement, account)
 
-    def _one(self, statement: Statement, account: Wanted | None = None) -> None:
-        by_whom = f"/* as {account.name} */ " if account and statement.by_account else ""
-        self._ran.append(by_whom + statement.sql)
+    def _run_statement(self, statement: Statement, account: DesiredAccount | None = None) -> None:
+        comment = f"/* as {account.name} */ " if account and statement.runs_as_account else ""
+        self._statements.append(comment + statement.sql)
         if self._dry_run:
             return
-        if account and statement.by_account:
-            self._as(account, statement)
+        if account and statement.runs_as_account:
+            self._run_as(account, statement)
         else:
-            _with_words(lambda: statement.run(self._conn))
+            _explain_refusal(self._conn, lambda: statement.run(self._conn))
 
-    def _as(self, account: Wanted, statement: Statement) -> None:
-        """On a connection of the account's own; that it can be opened is seen by the way."""
+    def _run_as(self, account: DesiredAccount, statement: Statement) -> None:
+        """Run the statement on a connection of the account itself. This also proves that the account can sign in."""
         url = self._database.url.set(username=account.name, password=account.password, database="")
-        own = Database(url.render_as_string(hide_password=False), unhurried=True)
+        account_database = Database(url.render_as_string(hide_password=False), without_time_limit=True)
         try:
-            with own.read() as conn:
+            with account_database.read() as conn:
                 statement.run(conn)
         finally:
-            own.close()
+            account_database.close()
 
 
-def _require_rights(conn: Connection) -> None:
-    """Said before anything is written. A right that is hidden in a role is not seen here, and told by the server."""
+def _needed_rights(conn: Connection, *, asks: bool = True) -> Mapping[str, str]:
+    """Return the rights that are needed, each with the regular expression that finds it in SHOW GRANTS. On MySQL, the
+    creator of a role needs ROLE_ADMIN to grant it. `asks`: a person asks a worker to act, and reads through views.
+    """
+    patterns = {"CREATE USER": "(CREATE USER|ALL PRIVILEGES).* ON [*]", "GRANT OPTION": "WITH GRANT OPTION"}
+    if not grants.is_mariadb(conn):
+        patterns["ROLE_ADMIN"] = "(ROLE_ADMIN|SUPER).* ON [*]"
+    if asks:
+        views = people_database(str(conn.engine.url.database))
+        # SHOW GRANTS writes an underscore with a backslash if the statement had one
+        name = re.escape(views).replace("_", r"\\*_")
+        patterns[f"ALL ON `{views}`.*"] = rf"(ALL PRIVILEGES|CREATE VIEW).* ON ([*]|`{name}`)[.][*]"
+    return patterns
+
+
+def _accepts_remote_clients(conn: Connection) -> bool:
+    """True if the server accepts encrypted connections from other machines, whatever address the connected account
+    uses.
+    """
+    return account_properties.accepts_remote_clients(conn) and account_properties.supports_encryption(conn)
+
+
+def _require_rights(conn: Connection, *, asks: bool) -> None:
+    """Raise not_allowed for missing rights, before anything is written. SHOW GRANTS does not list a right inside a
+    role as such; then the server itself refuses the statement.
+    """
     lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
-    everywhere = [line for line in lines if " ON *.* " in line]
-    makes = any("CREATE USER" in line or "ALL PRIVILEGES" in line for line in everywhere)
-    passes_on = any("WITH GRANT OPTION" in line for line in lines)
-    missing = [right for right, there in zip(NEEDED, (makes, passes_on), strict=True) if not there]
+    missing = [
+        right
+        for right, pattern in _needed_rights(conn, asks=asks).items()
+        if not any(re.search(pattern, line) for line in lines)
+    ]
     if missing:
-        raise ConsoleError("not_allowed", {"reason": "schema_rights", "needs_rights": missing})
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.SCHEMA_RIGHTS, "needs_rights": missing})
 
 
-def _with_words(act: Callable[[], None]) -> None:
-    """A server that refuses half-way: what is missing is named, and running it again goes on from there."""
+def _explain_refusal(conn: Connection, act: Callable[[], None]) -> None:
+    """Call `act`. If the server refuses it for lack of rights, raise not_allowed with the needed rights. A repeated
+    run continues at this statement.
+    """
     try:
         act()
-    except DBAPIError as trouble:
-        if troubles.code_of(trouble) != "not_allowed" and troubles.number_of(trouble) != _ENTRY_REFUSED:
+    except DatabaseFailure as trouble:
+        if (
+            error_codes.error_code_of(trouble) != ErrorCode.NOT_ALLOWED
+            and error_codes.error_number(trouble) != _DATABASE_ACCESS_DENIED
+        ):
             raise
-        facts = {"reason": "schema_rights", "needs_rights": list(NEEDED), "problem": str(trouble.orig)}
-        raise ConsoleError("not_allowed", facts) from trouble
+        facts: NotAllowed = {
+            "reason": NotAllowedReason.SCHEMA_RIGHTS,
+            "needs_rights": list(_needed_rights(conn)),
+            "problem": Text(str(trouble.orig)),
+        }
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, facts) from trouble
 
 
-_ENTRY_REFUSED = 1044
+_DATABASE_ACCESS_DENIED = 1044

@@ -1,31 +1,34 @@
-"""Who acts here, and who else may."""
+"""The acting person and the other operators."""
 
+from console.domain.audit_actions import AuditAction
 from console.domain.records import Person
-from console.services.desk import Desk
-from console.store import people
-from console.store.engine import Transaction
+from console.services.process.context import ServiceContext
+from console.store.access import operators as people
+from console.store.database.engine import Transaction
 
 
 class People:
-    """Operators and their roles."""
+    """Reads and adds operators with their roles."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
-    def me(self) -> Person:
-        """Who acts. Raises no_operator, or not_allowed for a name that is unknown here."""
-        return self._desk.person()
+    def find_acting_person(self) -> Person:
+        """Return the acting person. Raises no_operator, or not_allowed for an unknown name."""
+        return self._context.person()
 
-    def all(self) -> tuple[Person, ...]:
-        """Everybody who may act, by name; empty where no operators are kept."""
-        with self._desk.database.read() as conn:
-            return people.everybody(conn)
+    def list_people(self) -> tuple[Person, ...]:
+        """Return every operator, by name; empty if none is stored."""
+        with self._context.database.read() as conn:
+            return people.all_enabled(conn)
 
-    def add(self, person: Person) -> None:
-        """Keep a new operator; audited."""
+    def add_person(self, person: Person) -> None:
+        """Store a new operator and an audit entry."""
 
         def keep(tx: Transaction) -> None:
-            people.add(tx.conn, person)
-            self._desk.note(tx, "operator.added", person.name, {"roles": sorted(person.roles)}, kind="operator")
+            people.insert_person(tx.conn, person)
+            self._context.record_audit(
+                tx, AuditAction.OPERATOR_ADDED, person.name, {"roles": sorted(person.roles)}, kind="operator"
+            )
 
-        self._desk.write(keep)
+        self._context.write(keep)

@@ -1,95 +1,95 @@
-"""Sign-ins: who this process is at its database, whether a password is that person's own, and signing out."""
+"""Sign-in: the person of this process at its database, confirmation of a password, and sign-out."""
 
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
 from console.domain.records import Person
-from console.domain.results import Identity
-from console.services import settling
-from console.services.desk import Desk
-from console.store.engine import Database, Transaction
-
-KIND = "session"
+from console.domain.service_results import Identity
+from console.services.process.context import ServiceContext
+from console.services.process.passwords import SESSION, connected_with
+from console.services.process.tolerated import log_and_suppress
+from console.store.database.engine import Transaction
 
 
 class Sessions:
-    """Servers ask for an account; SQLite has none, and there whoever sits at the desk is believed."""
+    """Sign-in and sign-out. A database server requires a database account; SQLite has no accounts and accepts the
+    configured name.
+    """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._sign_in = desk.settings.sign_in
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._sign_in = context.settings.sign_in
 
     def whoami(self) -> Identity:
-        """Who acts here. Raises no_operator where nobody is named."""
-        desk, sign_in = self._desk, self._sign_in
-        where = sign_in.place or str(desk.settings.database_path)
-        try:
-            person, known = desk.person(), True
-        except ConsoleError as unknown:
-            if unknown.detail.get("reason") != "unknown_operator":
-                raise
-            person, known = Person(str(desk.operator), frozenset(), may_buy=False), False
-        return Identity(person, known, where, sign_in.source, sign_in.is_server and sign_in.is_kept())
-
-    def signed_in(self, *, keep: bool) -> bool:
-        """The database has taken an account that somebody was asked for: audited, and kept in the keyring where
-        `keep` says so. Whether it is kept now; what can't be kept lives in this process alone.
+        """Return the acting person, and where and from which source the person is signed in. Raises no_operator if no
+        name is set.
         """
-        missing, kept = self._sign_in.missing, keep and self._keep()
+        context, sign_in = self._context, self._sign_in
+        place = sign_in.database_place or str(context.settings.database_path)
+        try:
+            person, is_known = context.person(), True
+        except ConsoleError as unknown:
+            if unknown.detail.get("reason") != NotAllowedReason.UNKNOWN_OPERATOR:
+                raise
+            person, is_known = Person(str(context.operator), frozenset(), may_buy=False), False
+        return Identity(person, is_known, place, sign_in.source, sign_in.is_server and sign_in.is_password_stored())
+
+    def record_sign_in(self, *, keep: bool) -> bool:
+        """Record a sign-in that the database has accepted: write an audit entry and, if `keep` is set, store the
+        password in the keyring. Return True if it was stored; otherwise only this process has it.
+        """
+        missing_reason, is_stored = self._sign_in.sign_in_reason, keep and self._keep_password()
 
         def tell(tx: Transaction) -> None:
-            if missing is not None:
-                self._note(tx, "session_missing", {}, reason=missing)
-            self._note(tx, "session_created", {"kept": kept})
+            if missing_reason is not None:
+                self._write_audit_entry(tx, AuditAction.SESSION_MISSING, {}, reason=missing_reason)
+            self._write_audit_entry(tx, AuditAction.SESSION_CREATED, {"kept": is_stored})
 
-        with settling.tolerated("audit of a sign-in"):
-            self._desk.write(tell)
-            self._sign_in.missing = None
-        return kept
+        with log_and_suppress("audit of a sign-in"):
+            self._context.write(tell)
+            self._sign_in.sign_in_reason = None
+        return is_stored
 
     def confirm_password(self, password: str) -> bool:
-        """Whether this is the password of the account in use: asked of the database on a fresh connection, and a
-        wrong one is audited. SQLite has no passwords: there every answer is right.
+        """Return True if this is the password of the database account in use. It is tried on a new connection; a
+        wrong password is written to the audit trail. Always True on SQLite, which has no passwords.
 
-        Raises database_unreachable and its like where nobody can say.
+        Raises database_unreachable and similar codes if the database does not answer.
         """
         if not self._sign_in.is_server:
             return True
-        asked = Database(self._sign_in.url_for(password))
         try:
-            with asked.read() as conn:
+            with connected_with(self._context, password) as database, database.read() as conn:
                 conn.exec_driver_sql("SELECT 1")
-        except ConsoleError as trouble:
-            if trouble.detail.get("problem") != "access_denied":
+        except ConsoleError as refusal:
+            if refusal.detail.get("reason") != NotAllowedReason.PASSWORD_WRONG:
                 raise
-            self._note_refused()
             return False
-        finally:
-            asked.close()
         return True
 
     def sign_out(self) -> bool:
-        """Nothing stays in the keyring or in this process; whether that could be audited. A database that is away
-        keeps nobody from signing out. Raises bad_profile `keyring_failed`, and then is signed in as before.
+        """Remove the password from the keyring and from this process. Return True if the audit entry was written; the
+        person is signed out even if the database is unreachable. Raises bad_profile `keyring_failed`; then the person
+        stays signed in.
         """
-        kept = self._sign_in.forget()
+        was_stored = self._sign_in.sign_out()
         try:
-            self._desk.write(lambda tx: self._note(tx, "session_deleted", {"kept": kept}))
+            self._context.write(
+                lambda tx: self._write_audit_entry(tx, AuditAction.SESSION_DELETED, {"kept": was_stored})
+            )
         except ConsoleError:
             return False
         return True
 
-    def _keep(self) -> bool:
+    def _keep_password(self) -> bool:
         try:
-            self._sign_in.keep()
-        except ConsoleError:  # no keyring, or one that is locked: never anywhere else
+            self._sign_in.store_password()
+        except ConsoleError:  # no keyring, or a locked one: the password is stored nowhere else
             return False
         return True
 
-    def _note_refused(self) -> None:
-        with settling.tolerated("audit of a wrong password"):
-            self._desk.write(
-                lambda tx: self._note(tx, "session_confirmed", {}, result="refused", reason="password")
-            )
-
-    def _note(self, tx: Transaction, what: str, facts: dict[str, object], **outcome: str) -> None:
-        detail = {**facts, "place": self._sign_in.place}
-        self._desk.note(tx, what, self._desk.session, detail, kind=KIND, **outcome)
+    def _write_audit_entry(
+        self, tx: Transaction, action: AuditAction, facts: dict[str, object], **outcome: str
+    ) -> None:
+        detail = {**facts, "place": self._sign_in.database_place}
+        self._context.record_audit(tx, action, self._context.session, detail, kind=SESSION, **outcome)

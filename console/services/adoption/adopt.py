@@ -1,73 +1,112 @@
-"""Takes another application's table of credit checks into service, in place, while that application goes on."""
+"""Adopt another application's table of credit checks in place, while that application continues to write to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from console.domain.dates import zone as find_zone
-from console.domain.errors import ConsoleError
-from console.services import adoption_plan
-from console.services.adoption_plan import AdoptionPlan
-from console.services.adoption_run import Adopted, AdoptionRun
-from console.services.desk import Desk
-from console.store import adopting, legacy_obstacles, legacy_table, migrate, upgrade_turn
-from console.store.engine import Database
+from console.domain.calendar_days import find_zone as find_zone
+from console.domain.error_reasons import SchemaProblem, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.services.adoption import plan as adoption_plan
+from console.services.adoption.plan import AdoptionPlan
+from console.services.adoption.run import AdoptionResult, AdoptionRun, accept_incomplete
+from console.services.process.context import ServiceContext
+from console.store.adoption import adopt_table as adopting
+from console.store.adoption.legacy_checks import Obstacle
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.migrations import upgrade_lock
+from console.store.schema import legacy_table
 
-ZONE = "Asia/Tokyo"
+DEFAULT_ZONE = "Asia/Tokyo"
 
 
 class Adoption:
-    """`plan` looks, `run` does it. Both work before and after `db upgrade`."""
+    """`plan` only reads, `run` changes the table. Both can be called before and after `db upgrade`."""
 
-    def __init__(self, database: Database, open_desk: Callable[[], Desk]) -> None:
-        """`open_desk`: who writes the audit trail, once the schema is there."""
+    def __init__(self, database: Database, open_context: Callable[[], ServiceContext]) -> None:
+        """`open_context` opens the service context, which needs the current schema. `run` calls it after the upgrade,
+        to write the audit trail.
+        """
         self._database = database
-        self._open_desk = open_desk
+        self._open_context = open_context
 
     def plan(self, zone: str | None = None) -> AdoptionPlan:
-        """What `run` would do; nothing is changed. Raises usage for a zone that doesn't exist, not_found for a
-        database without such a table.
+        """Return what `run` would do, and change nothing. `zone` is the time zone of the table's times (None: Japan).
+        Raises usage for an unknown time zone, not_found if the database has no such table.
         """
-        return adoption_plan.plan(self._database, _zone(zone) or ZONE)
+        return adoption_plan.make_plan(self._database, _require_zone(zone) or DEFAULT_ZONE)
 
-    def run(self, zone: str | None = None, *, convert: bool = False) -> Adopted:
-        """Do it, or what is left of it. `convert` allows steps that keep writers waiting while the table is copied.
+    def run(self, zone: str | None = None, *, convert: bool = False) -> AdoptionResult:
+        """Adopt the table, or continue an interrupted adoption. `zone` is as for `plan`. `convert` allows steps
+        during which the table is copied and nobody can write to it.
 
-        Raises usage for another zone than it was begun with, schema_mismatch when something stands in the way
-        (detail.obstacles), database_locked when the table was in use all the time; what was done stays done.
+        Raises usage if `zone` differs from the zone with which the adoption began, schema_mismatch if an obstacle
+        remains (detail.obstacles), database_locked if the table was never free; completed steps stay.
         """
-        wanted = _zone(zone)
-        _require_way(adoption_plan.adoptable(self._database), convert=convert)
+        requested_zone = _require_zone(zone)
+        _require_adoptable(self._database, convert=convert)
         migrate.upgrade(self._database)
-        with upgrade_turn.alone(self._database) as turn:
-            kept = self._begun(wanted)
-            _require_same(wanted, kept)
-            return AdoptionRun(self._open_desk(), kept, convert, turn).run()
+        with upgrade_lock.hold_upgrade_lock(self._database) as lock:
+            zone_in_force = self._begin(requested_zone)
+            _require_same_zone(requested_zone, zone_in_force)
+            return AdoptionRun(self._open_context(), zone_in_force, convert, lock).run()
 
-    def _begun(self, wanted: str | None) -> str | None:
-        """The zone that holds: of the first run, or None where the table has been ours from the beginning."""
-        if adoption_plan.adoption_state(self._database, adopting.look(self._database)) == "adopted":
-            return adoption_plan.kept_zone(self._database)
-        return self._database.write(lambda tx: adopting.begin(tx.conn, wanted or ZONE))
+    def accept_incomplete(self) -> int:
+        """Remove the incomplete rows of other applications from the queue of incomplete records, by one decision.
+        Return how many.
+
+        The parts stay missing, and a re-fetch can still fetch them. Raises schema_mismatch before the table is
+        adopted.
+        """
+        if adoption_plan.read_adoption_state(self._database, adopting.read_table(self._database)) != "adopted":
+            raise ConsoleError(
+                ErrorCode.SCHEMA_MISMATCH, {"problem": SchemaProblem.NOT_ADOPTED, "table": legacy_table.TABLE_NAME}
+            )
+        return accept_incomplete(self._open_context())
+
+    def _begin(self, requested_zone: str | None) -> str | None:
+        """Return the time zone of the adoption: the one with which it began. None for a table that this program
+        created.
+        """
+        if adoption_plan.read_adoption_state(self._database, adopting.read_table(self._database)) == "adopted":
+            return adoption_plan.read_stored_zone(self._database)
+        return self._database.write(lambda tx: adopting.begin_adoption(tx.conn, requested_zone or DEFAULT_ZONE))
 
 
-def _require_same(wanted: str | None, kept: str | None) -> None:
-    if wanted is not None and wanted != kept:
-        raise ConsoleError("usage", {"problem": "other_timezone", "timezone": kept or "UTC"})
+def _require_same_zone(requested_zone: str | None, zone_in_force: str | None) -> None:
+    if requested_zone is not None and requested_zone != zone_in_force:
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.OTHER_TIMEZONE, "timezone": zone_in_force or "UTC"}
+        )
 
 
-def _zone(name: str | None) -> str | None:
+def _require_zone(name: str | None) -> str | None:
     if name is not None:
         try:
             find_zone(name)
         except LookupError:
-            raise ConsoleError("usage", {"problem": "no_such_timezone", "timezone": name[:40]}) from None
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.NO_SUCH_TIMEZONE, "timezone": name[:40]}
+            ) from None
     return name
 
 
-def _require_way(table: legacy_table.Table, *, convert: bool) -> None:
-    found = legacy_obstacles.obstacles(table)
-    hard = [one for one in found if not one.convertible]
-    if hard or (found and not convert):
-        facts = [{"kind": one.kind, "name": one.name, "found": one.found} for one in found]
-        problem = "cannot_be_adopted" if hard else "needs_conversion"
-        names = [f"{one.kind} ({one.name})" for one in hard or found]
-        raise ConsoleError("schema_mismatch", {"problem": problem, "obstacles": facts, "names": names})
+def _require_adoptable(database: Database, *, convert: bool) -> None:
+    obstacles = adoption_plan.find_obstacles(database, adoption_plan.find_adoptable_table(database))
+    refusal = find_refusal(obstacles, convert=convert)
+    if refusal is not None:
+        raise refusal
+
+
+def find_refusal(obstacles: Sequence[Obstacle], *, convert: bool) -> ConsoleError | None:
+    """Return the error with which a run would end; None if it can run, because there are no obstacles or `convert`
+    removes them all.
+    """
+    hard_obstacles = [obstacle for obstacle in obstacles if not obstacle.is_convertible]
+    if not hard_obstacles and (convert or not obstacles):
+        return None
+    facts = [
+        {"kind": obstacle.kind, "name": obstacle.name, "found": obstacle.present_value} for obstacle in obstacles
+    ]
+    problem = SchemaProblem.CANNOT_BE_ADOPTED if hard_obstacles else SchemaProblem.NEEDS_CONVERSION
+    names = [f"{obstacle.kind} ({obstacle.name})" for obstacle in hard_obstacles or obstacles]
+    return ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"problem": problem, "obstacles": facts, "names": names})

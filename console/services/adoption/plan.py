@@ -1,24 +1,30 @@
-"""What adopting another application's table would do: read from its original columns, nothing changed."""
+"""Plan the adoption of another application's table: read its original columns and change nothing."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
-from console.domain.errors import ConsoleError
-from console.store import adopting, adopting_rows, legacy_obstacles, legacy_table, migrate
-from console.store.adopting import Step
-from console.store.engine import Database
-from console.store.legacy_obstacles import Obstacle
-from console.store.legacy_table import Table
+from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.records import CheckState
+from console.store.adoption import adopt_rows as adopting_rows
+from console.store.adoption import adopt_table as adopting
+from console.store.adoption import legacy_checks
+from console.store.adoption.adopt_table import TableChange
+from console.store.adoption.legacy_checks import Obstacle
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.schema import legacy_table
+from console.store.schema.legacy_table import Table
 
-EXAMPLES = 5
-STRETCH = 5_000
-_ROWS_A_SECOND = 6_000  # measured: taking rows in and indexing them, on two cores
+MOST_EXAMPLES = 5
+IDS_PER_RANGE = 5_000
+_ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the rows and creation of the indexes
 
 
 @dataclass(frozen=True, slots=True)
-class Doubled:
-    """How many rows one claim has: only one of them stays live."""
+class DuplicateClaim:
+    """A claim that several rows have. Only one of them keeps it."""
 
     client_id: str
     corporation_number: str
@@ -26,162 +32,201 @@ class Doubled:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A row whose number is none, as it was written."""
+class UnreadableNumber:
+    """A row whose corporation number can't be read. `id` is the row's id, `text` the stored text."""
 
     id: int
-    written: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class RowCount:
-    """The rows by what will become of them. `duplicates` are rows beyond the one that stays of each claim."""
+    """Numbers of rows by the result of the adoption.
+
+    `duplicates` counts the rows that lose their claim to another row; `doubled_claims` the claims with several rows,
+    of which `doubled` are examples; `respelled` the corporation numbers that are normalised; `by_status` all rows by
+    the state after the adoption; `unbought` the rows that become pending.
+    """
 
     rows: int = 0
     duplicates: int = 0
     doubled_claims: int = 0
-    doubled: tuple[Doubled, ...] = ()
+    doubled: tuple[DuplicateClaim, ...] = ()
     unreadable: int = 0
-    unreadable_examples: tuple[Unreadable, ...] = ()
+    unreadable_examples: tuple[UnreadableNumber, ...] = ()
     respelled: int = 0
     unbought: int = 0
+    by_status: Mapping[str, int] = field(default_factory=dict)
+    success_without_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptionPlan:
-    """`state`: waiting, begun or adopted. `blocking` obstacles must go first, others need `convert`."""
+    """What an adoption would do. `state` is waiting, begun or adopted; `cluster` is True on Galera; `seconds` is an
+    estimate of the time. An obstacle with `convertible` is removed by a run with `convert`; any other must be removed
+    by people first.
+    """
 
     state: str
     zone: str
     count: RowCount
-    steps: tuple[Step, ...]
+    steps: tuple[TableChange, ...]
     obstacles: tuple[Obstacle, ...]
     cluster: bool
     seconds: int
 
     @property
     def table(self) -> str:
-        return legacy_table.NAME
+        """The name of the table."""
+        return legacy_table.TABLE_NAME
 
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts rows as they pass; remembers claims by their hash, 8 bytes of the figure and not its text."""
+    """Counts rows while they are read. To save memory, it stores a hash of each claim (8 bytes) instead of
+    the claim.
+    """
 
     rows: int = 0
-    unbought: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+    success_without_id: int = 0
     respelled: int = 0
     unreadable: int = 0
-    odd: list[Unreadable] = field(default_factory=list)
-    seen: set[int] = field(default_factory=set)
-    again: Counter[tuple[int, str]] = field(default_factory=Counter)
+    unreadable_rows: list[UnreadableNumber] = field(default_factory=list)
+    claim_hashes: set[int] = field(default_factory=set)
+    repeated_claims: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, row: adopting_rows.Row) -> None:
-        record_id, client, raw, bought = row
+    def count_row(self, row: adopting_rows.Row) -> None:
+        """Count one row."""
+        record_id, client, raw, provider_id, status = row
+        state = CheckState.SUCCESS if provider_id is not None else status
         self.rows += 1
-        self.unbought += bought is None
-        number = readable(raw)
+        self.by_status[state] += 1
+        self.success_without_id += state == CheckState.SUCCESS and provider_id is None
+        number = read_number(raw)
         if number is None:
             self.unreadable += 1
-            if len(self.odd) < EXAMPLES:
-                self.odd.append(Unreadable(record_id, written(raw)[:64]))
+            if len(self.unreadable_rows) < MOST_EXAMPLES:
+                self.unreadable_rows.append(UnreadableNumber(record_id, to_text(raw)[:64]))
             return
         self.respelled += number != str(raw)
+        if state == CheckState.ERROR:  # such a row has no claim
+            return
         claim = (client, number)
-        if hash(claim) in self.seen:
-            self.again[claim] += 1
-        self.seen.add(hash(claim))
+        if hash(claim) in self.claim_hashes:
+            self.repeated_claims[claim] += 1
+        self.claim_hashes.add(hash(claim))
 
-    def done(self) -> RowCount:
-        first = sorted(self.again.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
+    def make_row_count(self) -> RowCount:
+        """Return the counts."""
+        most_repeated = sorted(self.repeated_claims.items(), key=lambda item: (-item[1], item[0]))[:MOST_EXAMPLES]
         return RowCount(
             rows=self.rows,
-            duplicates=self.again.total(),
-            doubled_claims=len(self.again),
-            doubled=tuple(Doubled(str(client), number, more + 1) for (client, number), more in first),
+            duplicates=self.repeated_claims.total(),
+            doubled_claims=len(self.repeated_claims),
+            doubled=tuple(DuplicateClaim(client, number, repeats + 1) for (client, number), repeats in most_repeated),
             unreadable=self.unreadable,
-            unreadable_examples=tuple(self.odd),
+            unreadable_examples=tuple(self.unreadable_rows),
             respelled=self.respelled,
-            unbought=self.unbought,
+            unbought=self.by_status[CheckState.PENDING],
+            by_status={state.value: self.by_status[state] for state in CheckState},
+            success_without_id=self.success_without_id,
         )
 
 
-def readable(raw: object) -> str | None:
-    """The thirteen digits of a number however it is written; None when there aren't any. The claim tests no check
-    digit, so a wrong one is none of our business here.
+def read_number(raw: object) -> str | None:
+    """Return the 13 digits of a corporation number in any notation; None if it has no 13 digits. A wrong check digit
+    is accepted, because the claim does not check it.
     """
-    text = written(raw)
-    if len(text) == LENGTH and text.isascii() and text.isdigit():
+    text = to_text(raw)
+    if len(text) == DIGIT_COUNT and text.isascii() and text.isdigit():
         return text
     try:
-        return parse(text, dummies=True).value
+        return parse_number(text, allow_dummies=True).value
     except InvalidCorporationNumber as unfit:
         return unfit.normalized if unfit.reason == "CHECK_DIGIT" else None
 
 
-def written(raw: object) -> str:
+def to_text(raw: object) -> str:
+    """Return the value as text; empty for NULL."""
     return "" if raw is None else str(raw)
 
 
-def plan(database: Database, zone: str) -> AdoptionPlan:
-    """Look, and change nothing. Raises not_found, not_our_database."""
-    table = adoptable(database)
-    kept = kept_zone(database) or zone
-    left = adopting.steps(table, database.dialect, kept)
-    state = adoption_state(database, table)
-    count = count_rows(database) if set(legacy_table.ORIGINAL) <= set(table.columns) else RowCount()
+def make_plan(database: Database, zone: str) -> AdoptionPlan:
+    """Return the plan and change nothing. `zone` is used if no adoption has begun. Raises not_found,
+    not_our_database.
+    """
+    table = find_adoptable_table(database)
+    zone_in_force = read_stored_zone(database) or zone
+    has_originals = set(legacy_table.ORIGINAL_COLUMNS) <= set(table.columns)
+    open_steps = adopting.needed_changes(table, database.dialect, zone_in_force) if has_originals else ()
+    state = read_adoption_state(database, table)
+    count = count_rows(database, table) if has_originals and legacy_checks.has_numeric_ids(table) else RowCount()
     return AdoptionPlan(
         state=state,
-        zone=kept,
+        zone=zone_in_force,
         count=count,
-        steps=() if state == "adopted" else left,
-        obstacles=() if state == "adopted" else legacy_obstacles.obstacles(table),
-        cluster=in_cluster(database),
-        seconds=0 if state == "adopted" else 1 + count.rows // _ROWS_A_SECOND,
+        steps=() if state == "adopted" else open_steps,
+        obstacles=() if state == "adopted" else find_obstacles(database, table),
+        cluster=is_in_cluster(database),
+        seconds=0 if state == "adopted" else 1 + count.rows // _ROWS_PER_SECOND,
     )
 
 
-def adoptable(database: Database) -> Table:
-    """The table that is there, ours or not. Raises not_found (a missing file is not made), not_our_database."""
+def find_adoptable_table(database: Database) -> Table:
+    """Return the existing table of credit checks, created by this program or another. Raises not_found (a missing
+    SQLite file is not created), not_our_database.
+    """
     if database.file is not None and not database.file.exists():
-        raise ConsoleError("not_found", {"problem": "no_table", "table": legacy_table.NAME})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": legacy_table.TABLE_NAME})
     with database.read() as conn:
-        return migrate.adoptable(conn)
+        return migrate.read_adoptable_table(conn)
 
 
-def adoption_state(database: Database, table: Table) -> str:
-    """`adopted` also for a table that is ours from the beginning."""
+def read_adoption_state(database: Database, table: Table) -> str:
+    """Return waiting, begun or adopted. A table that this program created is adopted."""
     try:
         state = migrate.read_state(database)
     except ConsoleError:
         return "waiting"
-    if table.whole and state.get(migrate.ADOPTION, migrate.ADOPTED) == migrate.ADOPTED:
+    if table.is_complete and state.get(migrate.ADOPTION_KEY, migrate.ADOPTION_DONE) == migrate.ADOPTION_DONE:
         return "adopted"
-    return "begun" if table.begun else "waiting"
+    return "begun" if table.is_begun else "waiting"
 
 
-def kept_zone(database: Database) -> str | None:
-    """The zone that an adoption was begun with."""
+def read_stored_zone(database: Database) -> str | None:
+    """Return the time zone with which an adoption began; None if none has begun."""
     try:
-        return migrate.read_state(database).get(adopting.ZONE)
+        return migrate.read_state(database).get(adopting.ZONE_COLUMN)
     except ConsoleError:
         return None
 
 
-def count_rows(database: Database) -> RowCount:
-    """One reading of the table, in stretches."""
+def find_obstacles(database: Database, table: Table) -> tuple[Obstacle, ...]:
+    """Return everything that prevents the adoption: problems of the columns; without any, problems of the values in
+    the rows.
+    """
+    column_obstacles = legacy_checks.find_obstacles(table)
+    if column_obstacles or "status" not in table.columns or table.is_begun:
+        return column_obstacles
+    with database.read() as conn:
+        return legacy_checks.foreign_status_obstacles(adopting_rows.status_words(conn))
+
+
+def count_rows(database: Database, table: Table) -> RowCount:
+    """Count the rows in one pass over the table, STRETCH ids per query."""
     tally = _Tally()
     with database.read() as conn:
-        for after, upto in adopting_rows.ranges(conn, 0, adopting_rows.highest(conn), STRETCH):
-            for row in adopting_rows.originals(conn, after, upto):
-                tally.add(row)
-    return tally.done()
+        for after_id, upto in adopting_rows.id_ranges(conn, 0, adopting_rows.highest_id(conn), IDS_PER_RANGE):
+            for row in adopting_rows.original_rows(conn, after_id, upto, has_status="status" in table.columns):
+                tally.count_row(row)
+    return tally.make_row_count()
 
 
-def in_cluster(database: Database) -> bool:
-    """On Galera a change of the table is one on all nodes at once: there everybody waits for it."""
+def is_in_cluster(database: Database) -> bool:
+    """True on a Galera cluster, where a change of the table blocks all nodes."""
     if not database.is_server:
         return False
     with database.read() as conn:
-        found = conn.exec_driver_sql("SHOW VARIABLES LIKE 'wsrep_on'").first()
-    return found is not None and found[1] == "ON"
+        setting = conn.exec_driver_sql("SHOW VARIABLES LIKE 'wsrep_on'").first()
+    return setting is not None and setting[1] == "ON"

@@ -1,4 +1,6 @@
-"""One run of the adoption: steps on the table and its rows in between, each small, each done only once."""
+"""Run an adoption: change the table in steps and decide about its rows between the steps. Each step is small and is
+done only once.
+"""
 
 import logging
 from collections import Counter
@@ -8,34 +10,50 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import LockedProblem
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
+from console.services.adoption.plan import read_number, to_text
+from console.services.process.context import ServiceContext
+from console.store.adoption import adopt_rows as adopting_rows
+from console.store.adoption import adopt_table as adopting
+from console.store.alerts import cases
+from console.store.credit_checks import credit_checks
+from console.store.database import error_codes
+from console.store.database.engine import RunAgain, Transaction
+from console.store.database.sqlalchemy_names import DatabaseFailure, UniqueViolation
+from console.store.migrations import upgrade as migrate
+from console.store.migrations import upgrade_lock
+from console.store.schema import legacy_table
 
-from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck, Work, WorkState
-from console.services.adoption_plan import readable, written
-from console.services.desk import Desk
-from console.store import adopting, adopting_rows, cases, credit_checks, legacy_table, migrate, troubles, upgrade_turn
-from console.store.engine import RunAgain, Transaction
+IDS_PER_RANGE = 1_000
+ROWS_PER_TRANSACTION = 50
+MOST_PASSES, FEW_ROWS_LEFT = 5, 2_000
+LATE_ROW_ID_MARGIN = 10_000
+"""Each further pass over the rows begins this many ids earlier than the previous one ended, because a row with a
+lower id may be committed later.
+"""
 
-STRETCH = 1_000
-AT_ONCE = 50
-PASSES, FEW = 5, 2_000
-LATECOMERS = 10_000
-"""Rows with a lower id may be committed later than others: so far back a further pass begins."""
-
-ROUNDS = 20
-"""How often the unique index may meet a duplicate that came in meanwhile."""
+MOST_INDEX_ATTEMPTS = 20
+"""Number of failed attempts to create the unique index (because of new duplicates) after which the run ends with an
+error.
+"""
 
 _log = logging.getLogger("console.adoption")
 
 T = TypeVar("T")
 Tally = Counter[str]
-_NOTHING: Tally = Counter()
+_EMPTY_TALLY: Tally = Counter()
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
-    """What was done. `rows` are all of the table; the other figures, and `steps`, are those of this run."""
+class AdoptionResult:
+    """Result of a run.
+
+    `rows` counts all rows of the table, `incomplete` the rows of other applications in the queue of incomplete
+    records. The other numbers and `steps` concern this run only.
+    """
 
     zone: str | None
     rows: int
@@ -43,234 +61,277 @@ class Adopted:
     duplicates: int
     unreadable: int
     respelled: int
+    incomplete: int
     steps: tuple[str, ...]
 
     @property
     def table(self) -> str:
-        return legacy_table.NAME
+        """The name of the table."""
+        return legacy_table.TABLE_NAME
 
 
 class AdoptionRun:
-    """One run of the adoption, to its end."""
+    """One run of the adoption, from its first remaining step to its end."""
 
-    def __init__(self, desk: Desk, zone: str | None, convert: bool, turn: upgrade_turn.Turn | None) -> None:
-        self._desk = desk
-        self._database = desk.database
+    def __init__(
+        self, context: ServiceContext, zone: str | None, convert: bool, lock: upgrade_lock.UpgradeLock | None
+    ) -> None:
+        self._context = context
+        self._database = context.database
         self._zone = zone
         self._convert = convert
-        self._turn = turn
+        self._lock = lock
         self._steps: list[str] = []
         self._tally: Tally = Counter()
 
-    def run(self) -> Adopted:
+    def run(self) -> AdoptionResult:
+        """Run all remaining steps. Raises database_locked if new duplicates prevent the unique index ROUNDS times,
+        and the errors of the steps.
+        """
         rounds = 0
-        while not self._built():
+        while not self._run_remaining_steps():
             rounds += 1
-            if rounds >= ROUNDS:
-                raise ConsoleError("database_locked", {"problem": "duplicates_keep_coming"})
-        self._settle_rest()
+            if rounds >= MOST_INDEX_ATTEMPTS:
+                raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.DUPLICATES_KEEP_COMING})
+        self._decide_late_rows()
         if self._database.is_server:
-            migrate.guard(self._database)
-        self._reach("before_adopt_end")
-        self._write(self._finish)
-        return self._told()
+            migrate.renew_constraints(self._database)
+        self._reach_failpoint("before_adopt_end")
+        self._write_and_count(self._finish_adoption)
+        return self._make_result()
 
-    def _built(self) -> bool:
-        """Every step that is left, the rows between columns and indexes; False when a duplicate came in between."""
+    def _run_remaining_steps(self) -> bool:
+        """Run every remaining step: columns, then the rows, then indexes. Return False if a new duplicate prevented
+        the unique index.
+        """
         try:
-            self._do(lambda step: not step.name.startswith("index") and step.name != "claims")
-            self._decide_all()
-            self._do(lambda _step: True)
-        except adopting.Doubled:
+            self._run_steps(lambda step: not step.name.startswith("index") and step.name != "claims")
+            self._decide_all_rows()
+            self._run_steps(lambda _step: True)
+        except adopting.DuplicateLiveRows:
             return False
         return True
 
-    def _do(self, wanted: Callable[[adopting.Step], bool]) -> None:
-        table = adopting.look(self._database)
-        for step in filter(wanted, adopting.steps(table, self._database.dialect, self._zone)):
-            if self._turn is not None:
-                self._turn.check()
+    def _run_steps(self, is_wanted: Callable[[adopting.TableChange], bool]) -> None:
+        table = adopting.read_table(self._database)
+        for step in filter(is_wanted, adopting.needed_changes(table, self._database.dialect, self._zone)):
+            if self._lock is not None:
+                self._lock.require_held()
             _log.info("adoption: %s", step.name)
             try:
-                adopting.carry_out(self._database, step, self._zone, convert=self._convert, last=self._mark_last)
-            except DBAPIError as trouble:
-                _explain(trouble)
+                adopting.apply_change(
+                    self._database, step, self._zone, convert=self._convert, before_claim_index=self._mark_last
+                )
+            except DatabaseFailure as trouble:
+                _raise_known_error(trouble)
                 raise
             self._steps.append(step.name)
-            self._reach("after_adopt_index" if step.name.startswith("index") else "after_adopt_columns")
+            self._reach_failpoint("after_adopt_index" if step.name.startswith("index") else "after_adopt_columns")
 
-    # ---- rows that were there when we began: readable numbers first, then duplicates, then all others
+    # Rows that exist before the indexes: first the unreadable numbers, then the duplicates, then all others
 
-    def _decide_all(self) -> None:
-        """Again as long as many came in meanwhile: this is the quickest way to decide many."""
-        behind = 0
-        for _ in range(PASSES):
-            upto = self._highest()
-            self._decide(behind, upto)
-            behind = max(0, upto - LATECOMERS)
-            if self._highest() - upto < FEW:
+    def _decide_all_rows(self) -> None:
+        """Decide about all rows. Repeat, at most PASSES times, while more than FEW new rows arrived: one pass in bulk
+        is quicker than a decision per row.
+        """
+        after_id = 0
+        for _ in range(MOST_PASSES):
+            upto = self._read_highest_id()
+            self._decide_range(after_id, upto)
+            after_id = max(0, upto - LATE_ROW_ID_MARGIN)
+            if self._read_highest_id() - upto < FEW_ROWS_LEFT:
                 return
 
-    def _highest(self) -> int:
+    def _read_highest_id(self) -> int:
         with self._database.read() as conn:
-            return adopting_rows.highest(conn)
+            return adopting_rows.highest_id(conn)
 
-    def _decide(self, behind: int, horizon: int) -> None:
-        for after, upto in self._stretches(behind, horizon, STRETCH * 10):
-            self._read_numbers(after, upto)
-        self._reach("after_adopt_numbers")
+    def _decide_range(self, from_id: int, horizon: int) -> None:
+        for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE * 10):
+            self._read_numbers(after_id, upto)
+        self._reach_failpoint("after_adopt_numbers")
         self._mark_doubled()
-        self._reach("after_adopt_duplicates")
-        for after, upto in self._stretches(behind, horizon, STRETCH):
-            self._write(partial(self._take_in, after, upto))
-            self._reach("after_adopt_rows")
+        self._reach_failpoint("after_adopt_duplicates")
+        for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE):
+            self._write_and_count(partial(self._take_in, after_id, upto))
+            self._reach_failpoint("after_adopt_rows")
 
-    def _stretches(self, behind: int, horizon: int, size: int) -> list[tuple[int, int]]:
+    def _split_id_range(self, after_id: int, horizon: int, size: int) -> list[tuple[int, int]]:
         with self._database.read() as conn:
-            return list(adopting_rows.ranges(conn, behind, horizon, size))
+            return list(adopting_rows.id_ranges(conn, after_id, horizon, size))
 
-    def _write(self, work: Callable[[Transaction], Tally]) -> None:
-        """A short transaction; what it counted counts once it is committed."""
-        if self._turn is not None:
-            self._turn.check()
+    def _write_and_count(self, work: Callable[[Transaction], Tally]) -> None:
+        """Run a short transaction, and add its counts after the commit."""
+        if self._lock is not None:
+            self._lock.require_held()
         self._tally.update(self._database.write(work))
 
-    def _take_in(self, after: int, upto: int, tx: Transaction) -> Tally:
-        return Counter(taken_in=adopting_rows.take_in(tx.conn, after, upto, self._now()))
+    def _take_in(self, after_id: int, upto: int, tx: Transaction) -> Tally:
+        return Counter(taken_in=adopting_rows.decide_remaining(tx.conn, after_id, upto, self._now()))
 
-    def _read_numbers(self, after: int, upto: int) -> None:
+    def _read_numbers(self, after_id: int, upto: int) -> None:
         with self._database.read() as conn:
-            rows = adopting_rows.odd(conn, after, upto)
-        for some in _chunks(rows, AT_ONCE):
-            self._write(partial(self._read_some, some))
+            rows = adopting_rows.unnormalised_rows(conn, after_id, upto)
+        for chunk in _split_rows(rows, ROWS_PER_TRANSACTION):
+            self._write_and_count(partial(self._read_some_numbers, chunk))
 
-    def _read_some(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> Tally:
-        return sum((self._read(tx, *row) for row in rows), _NOTHING)
+    def _read_some_numbers(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> Tally:
+        return sum((self._read_number(tx, *row) for row in rows), _EMPTY_TALLY)
 
-    def _read(self, tx: Transaction, record_id: int, raw: object) -> Tally:
-        number = readable(raw)
+    def _read_number(self, tx: Transaction, record_id: int, raw: object) -> Tally:
+        number = read_number(raw)
         if number is None:
-            return self._set_aside(tx, record_id, raw)
-        if number == written(raw):
-            return _NOTHING
+            return self._mark_unreadable(tx, record_id, raw)
+        if number == to_text(raw):
+            return _EMPTY_TALLY
         try:
-            if not adopting_rows.respell(tx.conn, record_id, raw, number, self._now()):
-                return _NOTHING
-        except IntegrityError:  # an index forbids a second row in plain digits: the one that is there stays
-            stays = adopting_rows.written_as(tx.conn, record_id, number)
-            return self._mark_some(((record_id, stays, number),), tx) if stays else _NOTHING
-        self._note(tx, record_id, raw, None)
+            if not adopting_rows.write_number(tx.conn, record_id, raw, number, self._now()):
+                return _EMPTY_TALLY
+        except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
+            live_id = adopting_rows.other_row_with_number(tx.conn, record_id, number)
+            return self._mark_some(((record_id, live_id, number),), tx) if live_id else _EMPTY_TALLY
+        self._audit_row(tx, record_id, raw, None)
         return Counter(respelled=1)
 
-    def _set_aside(self, tx: Transaction, record_id: int, raw: object) -> Tally:
-        if not adopting_rows.set_aside(tx.conn, record_id, self._now()):
-            return _NOTHING
-        facts = (credit_checks.KIND, record_id, written(raw), "13 digits", self._now())
-        cases.open_case(tx.conn, "number_unreadable", *facts)
-        self._note(tx, record_id, raw, "number_unreadable")
+    def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> Tally:
+        if not adopting_rows.mark_unreadable(tx.conn, record_id, self._now()):
+            return _EMPTY_TALLY
+        facts = (credit_checks.KIND, record_id, to_text(raw), "13 digits", self._now())
+        cases.open_case(tx.conn, WorkReason.NUMBER_UNREADABLE, *facts)
+        self._audit_row(tx, record_id, raw, WorkReason.NUMBER_UNREADABLE)
         return Counter(unreadable=1)
 
     def _mark_doubled(self) -> None:
         with self._database.read() as conn:
-            found = adopting_rows.doubled(conn)
-        for some in _chunks(tuple(found), AT_ONCE):
-            self._write(partial(self._mark_some, some))
+            doubled_claims = adopting_rows.find_duplicates(conn)
+        for chunk in _split_rows(tuple(doubled_claims), ROWS_PER_TRANSACTION):
+            self._write_and_count(partial(self._mark_some, chunk))
 
     def _mark_some(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> Tally:
-        marked = [row for row in rows if adopting_rows.mark(tx.conn, *row[:2], self._now())]
-        adopting_rows.open_cases(tx.conn, marked, self._now())
-        for record_id, stays, number in marked:
-            self._note(tx, record_id, number, "duplicate", {"duplicate_of": stays})
-        return Counter(duplicates=len(marked))
+        marked_rows = [row for row in rows if adopting_rows.mark_duplicate(tx.conn, *row[:2], self._now())]
+        adopting_rows.open_duplicate_cases(tx.conn, marked_rows, self._now())
+        for record_id, live_id, number in marked_rows:
+            self._audit_row(tx, record_id, number, WorkReason.DUPLICATE, {"duplicate_of": live_id})
+        return Counter(duplicates=len(marked_rows))
 
     def _mark_last(self, tx: Transaction) -> None:
-        """SQLite's last look, under the write lock in which the unique index is made."""
-        self._tally.update(self._mark_some(tuple(adopting_rows.doubled(tx.conn)), tx))
+        """Mark new duplicates. On SQLite, called under the write lock under which the unique index is created."""
+        self._tally.update(self._mark_some(tuple(adopting_rows.find_duplicates(tx.conn)), tx))
 
-    # ---- rows that came in meanwhile
+    # Rows that arrived during the adoption
 
-    def _settle_rest(self) -> None:
-        """Those that came in before the claim was open to others; what comes later the due tasks look after."""
-        horizon = self._highest()
+    def _decide_late_rows(self) -> None:
+        """Decide about rows that arrived before the unique index existed. A due task handles later ones."""
+        horizon = self._read_highest_id()
         while True:
             with self._database.read() as conn:
-                rows = [row for row in adopting_rows.undecided(conn, AT_ONCE) if row[0] <= horizon]
+                rows = [row for row in adopting_rows.undecided_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= horizon]
             if not rows:
                 return
-            self._write(partial(self._settle_some, tuple(rows)))
+            self._write_and_count(partial(self._compare_some, tuple(rows)))
 
-    def _settle_some(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> Tally:
-        return sum((self._settle(tx, *row) for row in rows), _NOTHING)
+    def _compare_some(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> Tally:
+        return sum((self._compare_with_live(tx, *row) for row in rows), _EMPTY_TALLY)
 
-    def _settle(self, tx: Transaction, record_id: int, raw: object) -> Tally:
-        """One row against the claim as it stands: the better one of the two keeps it."""
-        read, number = self._read(tx, record_id, raw), readable(raw)
+    def _compare_with_live(self, tx: Transaction, record_id: int, raw: object) -> Tally:
+        """Compare one row with the row that holds its claim; the row of higher rank gets the claim."""
+        tally, number = self._read_number(tx, record_id, raw), read_number(raw)
         record = credit_checks.find(tx.conn, record_id)
-        if record is None or number is None or read["duplicates"]:
-            return read
-        rival = credit_checks.live(tx.conn, record.client_id, number)
+        if record is None or number is None or tally["duplicates"]:
+            return tally
+        rival = credit_checks.find_live(tx.conn, record.client_id, number)
         if rival is None or rival.id == record_id:
-            return read + self._keep(tx, record, number)
-        if rival.operation_id is not None or _rank(record) < _rank(rival):  # one that we bought never yields
-            return read + self._mark_some(((record_id, rival.id, number),), tx)
-        return read + self._mark_some(((rival.id, record_id, number),), tx) + self._keep(tx, record, number)
+            return tally + self._keep_claim(tx, record, number)
+        # a credit check that this program bought never loses its claim
+        if rival.operation_id is not None or _make_rank_key(record) < _make_rank_key(rival):
+            return tally + self._mark_some(((record_id, rival.id, number),), tx)
+        return tally + self._mark_some(((rival.id, record_id, number),), tx) + self._keep_claim(tx, record, number)
 
-    def _keep(self, tx: Transaction, record: CreditCheck, number: str) -> Tally:
-        waits = record.credit_check_id is None
-        work = Work(WorkState.NEEDS_REVIEW, reason="written_by_other") if waits else Work()
-        kept = {"corporation_number": number, "duplicate_of": None, **credit_checks.work_values(work)}
+    def _keep_claim(self, tx: Transaction, record: CreditCheck, number: str) -> Tally:
+        needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
+        work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
+        columns = {"corporation_number": number, "duplicate_of": None, **credit_checks.work_values(work)}
         try:
-            credit_checks.change(tx.conn, record, self._now(), **kept)
-        except (credit_checks.Stale, IntegrityError):  # the other application was faster: look again
+            credit_checks.change_record(tx.conn, record, self._now(), **columns)
+        except (credit_checks.Stale, UniqueViolation):  # the other application has changed the row meanwhile
             raise RunAgain from None
         return Counter(taken_in=1)
 
-    # ---- the end
+    # End
 
-    def _finish(self, tx: Transaction) -> Tally:
-        if migrate.adopted(tx.conn):
-            self._desk.note(tx, "database.adopted", None, {"zone": self._zone, **self._tally}, kind="database")
-        return _NOTHING
+    def _finish_adoption(self, tx: Transaction) -> Tally:
+        if migrate.mark_adopted(tx.conn):
+            self._context.record_audit(
+                tx, AuditAction.DATABASE_ADOPTED, None, {"zone": self._zone, **self._tally}, kind="database"
+            )
+        return _EMPTY_TALLY
 
-    def _told(self) -> Adopted:
+    def _make_result(self) -> AdoptionResult:
         with self._database.read() as conn:
-            rows = adopting_rows.count(conn)
+            rows, incomplete = adopting_rows.count_rows(conn), adopting_rows.count_incomplete(conn)
         names = ("taken_in", "duplicates", "unreadable", "respelled")
         counts = {name: self._tally[name] for name in names}
-        return Adopted(zone=self._zone, rows=rows, steps=tuple(self._steps), **counts)
+        return AdoptionResult(zone=self._zone, rows=rows, incomplete=incomplete, steps=tuple(self._steps), **counts)
 
-    # ---- shared
+    # Shared
 
-    def _note(
-        self, tx: Transaction, record_id: int, raw: object, reason: str | None, more: dict[str, object] | None = None
+    def _audit_row(
+        self,
+        tx: Transaction,
+        record_id: int,
+        raw: object,
+        reason: str | None,
+        further_facts: dict[str, object] | None = None,
     ) -> None:
-        facts = {"written": written(raw)[:64], **(more or {})}
-        self._desk.note(tx, "credit-check.adopted", record_id, facts, reason=reason)
+        facts = {"written": to_text(raw)[:64], **(further_facts or {})}
+        self._context.record_audit(tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, facts, reason=reason)
 
     def _now(self) -> datetime:
-        return self._desk.now()
+        return self._context.now()
 
-    def _reach(self, name: str) -> None:
-        self._desk.failpoints.reach(name)
+    def _reach_failpoint(self, name: str) -> None:
+        self._context.failpoints.reach(name)
 
 
-def _rank(record: CreditCheck) -> tuple[bool, float, float, int]:
-    """As the table's rows are ranked in SQL."""
-    bought, ends = record.purchased_at, record.expired_at
+def accept_incomplete(context: ServiceContext) -> int:
+    """Mark the incomplete credit checks of other applications as accepted, so that they leave the queue of incomplete
+    records: `IDS_PER_RANGE` rows per transaction. Return the number of rows.
+
+    Each transaction writes an audit entry with the number of its rows. A repeated call does the remaining rows.
+    """
+    count = 0
+    while True:
+        with context.database.read() as conn:
+            ids = adopting_rows.incomplete_ids(conn, IDS_PER_RANGE)
+        if not ids:
+            return count
+        count += context.write(partial(_accept_some, context, ids))
+
+
+def _accept_some(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
+    accepted = adopting_rows.accept_incomplete(tx.conn, ids, context.now())
+    facts = {"rows": accepted, "from": ids[0], "to": ids[-1]}
+    context.record_audit(tx, AuditAction.CREDIT_CHECK_INCOMPLETE_ACCEPTED, None, facts, kind=credit_checks.KIND)
+    return accepted
+
+
+def _make_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
+    """Return a sort key for a row. It ranks rows as the SQL of `console.store.adoption` does."""
+    purchased_at, expired_at = record.purchased_at, record.expired_at
     return (
         record.credit_check_id is not None,
-        bought.timestamp() if bought else float("-inf"),
-        ends.timestamp() if ends else float("-inf"),
+        purchased_at.timestamp() if purchased_at else float("-inf"),
+        expired_at.timestamp() if expired_at else float("-inf"),
         record.id,
     )
 
 
-def _chunks(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
+def _split_rows(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _explain(trouble: DBAPIError) -> None:
-    """Raise what it means for a person, if the database's words are known."""
-    code = troubles.code_of(trouble)
+def _raise_known_error(trouble: DatabaseFailure) -> None:
+    """Raise the ConsoleError that corresponds to the database's error. Return if none does."""
+    code = error_codes.error_code_of(trouble)
     if code is not None:
-        raise ConsoleError(code, troubles.facts_of(trouble, code)) from trouble
+        raise rebuild_error(code, error_codes.error_detail_of(trouble, code)) from trouble

@@ -1,50 +1,64 @@
-"""The rules between orders and payments, looked after: alerts raised, told to other programs, and resolved again.
+"""Evaluate the alert rules about orders and payments: raise and resolve alerts, and add both events to the outbox.
 
-A due task. It judges what changed since it last looked, once more when the longest grace has gone by, whatever has an
-open alert, the newest orders, and a stretch of all others: the shop writes its orders without telling the feed.
+A due task. Each run judges orders that changed since the last run, orders that changed one longest grace period ago,
+orders with an open alert, the newest orders, and a further part of all orders by id. The last two are necessary
+because the shop writes its orders without an entry in the change feed.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from sqlalchemy import Connection
+from console.domain.alerts.events import EventName
+from console.domain.alerts.rules import LONGEST_GRACE_PERIOD, RULES, BrokenRule, find_broken_rule
+from console.domain.audit_actions import AuditAction
+from console.domain.clock import CLOCK_TOLERANCE
+from console.domain.payments.records import Order, OrderState
+from console.domain.records import Work, WorkReason, WorkState
+from console.domain.tasks.intervals import interval_of
+from console.domain.tasks.records import Alert, Rule
+from console.services.alerts.provider_outage import ProviderOutages
+from console.services.process.context import ServiceContext
+from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.due_tasks import skip_failures
+from console.store.alerts import alerts, outbox
+from console.store.alerts import candidates as suspects
+from console.store.database import change_feed as feed
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import orders
+from console.store.tasks import tasks
 
-from console.domain.alert_rules import LONGEST_GRACE, RULES, Finding, judge
-from console.domain.clock import AHEAD
-from console.domain.order_records import Order, OrderState
-from console.domain.publishing import What, alert_message
-from console.domain.records import Work, WorkState
-from console.domain.task_intervals import interval_of
-from console.domain.worker_records import Alert, Rule
-from console.services.desk import Desk
-from console.services.due import skipping
-from console.services.going_on import going_on
-from console.services.providers_away import ProvidersAway
-from console.store import alerts, feed, orders, outbox, suspects, tasks
-from console.store.engine import Transaction
-
-NAME = "alert_rules"
+TASK_NAME = "alert_rules"
 KIND = alerts.KIND
-CHANGES, ROUNDS = 2_000, 20
-"""Rows of the feed that are read at once, and how often in one run."""
-STRETCH, NEWEST = 20_000, 1_000
-"""Orders that one run looks through, by id, and the newest that each run looks at."""
-BATCH, OPEN = 200, 500
+ROWS_PER_FEED_READ, MOST_FEED_READS = 2_000, 20
+"""Rows of the change feed per read, and the largest number of such reads in one run."""
+ORDER_IDS_PER_RUN, NEWEST_ORDERS_PER_RUN = 20_000, 1_000
+"""Size of the range of order ids that one run reads in its pass over all orders, and the number of newest orders that
+each run reads.
+"""
+ORDERS_PER_BATCH, OPEN_ALERTS_PER_RUN = 200, 500
+LARGEST_ID = 2**63 - 1
 
-REASONS: Mapping[Rule, str] = {
-    Rule.PAID_UNNOTICED: "not_moved",
-    Rule.PAID_WITHOUT_PAYMENT: "paid_without_payment",
-    Rule.PAID_TOO_LATE: "paid_late",
+WORK_REASON_OF_RULE: Mapping[Rule, str] = {
+    Rule.PAID_UNNOTICED: WorkReason.NOT_MOVED,
+    Rule.PAID_WITHOUT_PAYMENT: WorkReason.PAID_WITHOUT_PAYMENT,
+    Rule.PAID_TOO_LATE: WorkReason.PAID_LATE,
 }
-"""Why the order needs a person."""
-_LATE = "paid_after_cancel"
-_OURS = frozenset({*REASONS.values(), _LATE})
+"""Reason of the order's work `needs_review`, by alert rule."""
+_PAID_AFTER_CANCEL = WorkReason.PAID_AFTER_CANCEL
+_OWN_REASONS = frozenset({*WORK_REASON_OF_RULE.values(), _PAID_AFTER_CANCEL})
+_log = logging.getLogger("console.worker")
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """How far the task got: in the feed, in the feed a grace later, in the orders, and in the open alerts (ids)."""
+class FeedPosition:
+    """Stored position of the task, as ids: `fresh` is the last row of the change feed that was read, `ripe` the last
+    row that was read again after the grace period, `order` the last id in the pass over all orders, and `alert` the
+    last open alert that was read (0: begin again).
+    """
 
     fresh: int
     ripe: int
@@ -53,169 +67,221 @@ class Position:
 
 
 class AlertRules:
-    """Compares orders and payments with the rules, and the alerts with what is found."""
+    """Judges orders and their payments by the rules, and adjusts the open alerts to the findings."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._providers = ProvidersAway(desk)
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._providers = ProviderOutages(context)
 
     def run(self) -> int:
-        """Do what is due now; how many alerts were raised or resolved."""
-        self._desk.require("due_tasks")
-        with self._desk.database.read() as conn:
-            before = _read(conn)
-            ids, after = self._candidates(conn, before)
-        batches = _batches(sorted(ids))
-        done = [self._judge(batch) for batch in going_on(batches)]
-        if len(done) == len(batches):  # who was stopped before begins there again
-            self._desk.write(lambda tx: self._keep(tx, before, after))
-        return sum(done) + self._providers.look()
+        """Judge the orders that are due now. Return how many alerts were raised or resolved. Raises not_allowed."""
+        self._context.require("due_tasks")
+        with self._context.database.read() as conn:
+            position = _read_position(conn)
+            ids, next_position = self._find_candidate_orders(conn, position)
+        batches = _split_ids(sorted(ids))
+        change_counts = [self._judge_orders(batch) for batch in until_stopped(batches)]
+        if len(change_counts) == len(
+            batches
+        ):  # a run that was stopped before its end begins at the same position again
+            self._context.write(lambda tx: self._keep_position(tx, next_position))
+        return sum(change_counts) + self._providers.update_alerts()
 
-    def _keep(self, tx: Transaction, before: Position, after: Position) -> None:
-        task = tasks.ensure(tx.conn, NAME, interval_of(NAME).seconds, self._desk.now())
-        if after != before or task.position is None:
-            tasks.keep_position(tx.conn, NAME, json.dumps(asdict(after)))
+    def _keep_position(self, tx: Transaction, position: FeedPosition) -> None:
+        task = tasks.find_or_insert(tx.conn, TASK_NAME, interval_of(TASK_NAME).seconds, self._context.now())
+        text = json.dumps(asdict(position))
+        if task.position != text:
+            tasks.store_position(tx.conn, TASK_NAME, text)
 
-    # What is looked at
+    # Candidates
 
-    def _candidates(self, conn: Connection, position: Position) -> tuple[frozenset[int], Position]:
-        fresh, newest = self._fresh(conn, position), suspects.newest_order(conn)
-        ripe = self._ripe(conn, position)
-        upto = position.order + STRETCH
-        stretch = suspects.within(conn, position.order, upto) | suspects.within(conn, newest - NEWEST, newest)
-        told = alerts.open_ones(conn, OPEN, position.alert)
-        ours = {alert.subject_id for alert in told if _is_ours(alert)}
-        after = Position(
-            fresh[1], ripe[1],
-            order=upto if upto < newest else 0,
-            alert=told[-1].id if len(told) == OPEN else 0,
-        )  # fmt: skip
-        return frozenset(fresh[0] | ripe[0] | stretch | ours), after
+    def _find_candidate_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], FeedPosition]:
+        changed_orders, newest_id = self._find_changed_orders(conn, position), suspects.newest_order_id(conn)
+        aged_orders = self._find_aged_orders(conn, position)
+        upto = position.order + ORDER_IDS_PER_RUN
+        range_orders = suspects.suspect_order_ids(conn, position.order, upto) | suspects.suspect_order_ids(
+            conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id
+        )
+        open_alerts = alerts.open_alerts(conn, OPEN_ALERTS_PER_RUN, position.alert)
+        alert_orders = {alert.subject_id for alert in open_alerts if _is_own(alert)}
+        next_position = FeedPosition(
+            changed_orders[1],
+            aged_orders[1],
+            order=upto if upto < newest_id else 0,
+            alert=open_alerts[-1].id if len(open_alerts) == OPEN_ALERTS_PER_RUN else 0,
+        )
+        return frozenset(changed_orders[0] | aged_orders[0] | range_orders | alert_orders), next_position
 
-    def _fresh(self, conn: Connection, position: Position) -> tuple[frozenset[int], int]:
-        """What changed since. On a server the last few are read again: ids are shown in the order of commits."""
-        last, found = position.fresh, frozenset[int]()
-        start = last if conn.dialect.name == "sqlite" else max(0, last - feed.LOOK_BACK)
-        for rows in self._feed(conn, start):
-            last, found = max(last, rows[-1].id), found | suspects.orders_of(conn, rows)
-        return found, last
-
-    def _ripe(self, conn: Connection, position: Position) -> tuple[frozenset[int], int]:
-        """What changed a grace ago: what was too young to be told then. What comes from the future is old: a clock
-        has jumped.
+    def _find_changed_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
+        """Return the orders that changed since the last run, and the new position in the feed. On a server the last
+        LOOK_BACK ids of the feed are read again, because a row with a lower id may be committed later.
         """
-        now = self._desk.now()
-        until, soon = now - self._desk.scale.delta(LONGEST_GRACE), now + AHEAD
-        last, found = position.ripe, frozenset[int]()
-        for rows in self._feed(conn, last):
-            young = next((place for place, one in enumerate(rows) if until < one.at <= soon), len(rows))
-            found |= suspects.orders_of(conn, rows[:young])
-            if young < len(rows):
-                return found, rows[young].id - 1
-            last = rows[-1].id
-        return found, last
+        last_id, order_ids = position.fresh, frozenset[int]()
+        start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - feed.FIRST_OPEN_IDS)
+        for rows in self._read_feed(conn, start):
+            last_id, order_ids = max(last_id, rows[-1].id), order_ids | suspects.orders_of_changes(conn, rows)
+        return order_ids, last_id
+
+    def _find_aged_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
+        """Return the orders that changed one grace period ago (at that time it was too early to judge them), and the
+        new position in the feed. A change time in the future was written by a wrong clock and counts as old.
+        """
+        now = self._context.now()
+        judged_until, latest_valid = (
+            now - self._context.scale.scaled_delta(LONGEST_GRACE_PERIOD),
+            now + CLOCK_TOLERANCE,
+        )
+        last_id, order_ids = position.ripe, frozenset[int]()
+        for rows in self._read_feed(conn, last_id):
+            first_young = next(
+                (index for index, change in enumerate(rows) if judged_until < change.at <= latest_valid), len(rows)
+            )
+            order_ids |= suspects.orders_of_changes(conn, rows[:first_young])
+            if first_young < len(rows):
+                return order_ids, rows[first_young].id - 1
+            last_id = rows[-1].id
+        return order_ids, last_id
 
     @staticmethod
-    def _feed(conn: Connection, after: int) -> Iterator[tuple[suspects.Changed, ...]]:
-        for _ in range(ROUNDS):
-            rows = suspects.changed(conn, after, CHANGES)
+    def _read_feed(conn: Connection, after_id: int) -> Iterator[tuple[suspects.ChangedRow, ...]]:
+        for _ in range(MOST_FEED_READS):
+            rows = suspects.changed_rows(conn, after_id, ROWS_PER_FEED_READ)
             if not rows:
                 return
             yield rows
-            after = rows[-1].id
+            after_id = rows[-1].id
 
-    # Judging
+    # Judgement
 
-    def _judge(self, ids: Sequence[int]) -> int:
-        """First without a lock; only what has to be written is read again in a transaction of its own."""
-        with self._desk.database.read() as conn:
-            differing = [order.id for order, finding, told in self._judged(conn, ids) if _differs(finding, told)]
-        done = 0
-        for order_id in going_on(differing):
-            with skipping(f"alert rules of order {order_id}"):
-                done += self._desk.write(lambda tx, order_id=order_id: self._settle(tx, order_id))  # type: ignore[misc]  # of this turn
-        return done
+    def _judge_orders(self, ids: Sequence[int]) -> int:
+        """Judge the orders by reading. Then update the alerts of each order whose open alerts differ from the
+        finding, in one transaction per order.
+        """
+        with self._context.database.read() as conn:
+            differing_ids = [
+                order.id
+                for order, finding, own_alerts in self._judge_each(conn, ids)
+                if _must_update_alerts(finding, own_alerts)
+            ]
+        count = 0
+        for order_id in until_stopped(differing_ids):
+            with skip_failures(f"alert rules of order {order_id}"):
+                count += self._context.write(lambda tx, order_id=order_id: self._update_alerts(tx, order_id))  # type: ignore[misc]  # of this turn
+        return count
 
-    def _judged(
+    def _judge_each(
         self, conn: Connection, ids: Sequence[int]
-    ) -> Iterator[tuple[Order, Finding | None, tuple[Alert, ...]]]:
-        now, scale = self._desk.now(), self._desk.scale
-        told = alerts.open_of_subjects(conn, orders.KIND, ids)
-        for order, payments in suspects.facts(conn, ids):
-            ours = tuple(alert for alert in told.get(order.id, ()) if _is_ours(alert))
-            yield order, judge(order, payments, now, scale, [alert.rule_id for alert in ours]), ours
+    ) -> Iterator[tuple[Order, BrokenRule | None, tuple[Alert, ...]]]:
+        now, scale = self._context.now(), self._context.scale
+        open_alerts = alerts.open_of_subjects(conn, orders.KIND, ids)
+        for order, payments in suspects.read_orders_with_payments(conn, ids):
+            own_alerts = tuple(alert for alert in open_alerts.get(order.id, ()) if _is_own(alert))
+            yield (
+                order,
+                find_broken_rule(order, payments, now, scale, [alert.rule_id for alert in own_alerts]),
+                own_alerts,
+            )
 
-    @orders.runs_again()
-    def _settle(self, tx: Transaction, order_id: int) -> int:
-        """Make the open alerts say what the facts say, in one transaction with what others are told of it."""
-        done = 0
-        for order, finding, told in self._judged(tx.conn, (order_id,)):
-            for alert in told:
+    @orders.run_again_if_stale()
+    def _update_alerts(self, tx: Transaction, order_id: int) -> int:
+        """Raise and resolve the alerts of an order according to the facts, with their outbox events in the same
+        transaction. Return the number of changes.
+        """
+        count = 0
+        for order, finding, own_alerts in self._judge_each(tx.conn, (order_id,)):
+            for alert in own_alerts:
                 if finding is None or alert.rule_id != finding.rule:
-                    done += self._resolve(tx, alert)
-            if finding is not None and all(alert.rule_id != finding.rule for alert in told):
-                done += self._raise(tx, order, finding)
-            if done:
-                self._put_to_work(tx, order, finding)
-        return done
+                    count += self._resolve_alert(tx, alert)
+            if finding is not None and all(alert.rule_id != finding.rule for alert in own_alerts):
+                count += self._raise_alert(tx, order, finding)
+            if count:
+                self._plan_work(tx, order, finding)
+        return count
 
-    def _raise(self, tx: Transaction, order: Order, finding: Finding) -> int:
-        desk = self._desk
-        alert = alerts.raise_(
-            tx.conn, finding.rule, orders.KIND, order.id, order.merch_txn_id, finding.observed, finding.expected,
-            desk.now(),
-        )  # fmt: skip
+    def _raise_alert(self, tx: Transaction, order: Order, finding: BrokenRule) -> int:
+        context = self._context
+        alert = alerts.raise_alert(
+            tx.conn,
+            finding.rule,
+            orders.KIND,
+            order.id,
+            order.merch_txn_id,
+            finding.observed,
+            finding.expected,
+            context.now(),
+        )
         if alert is None:
             return 0
-        self._tell(tx, "AlertRaised", alert)
+        self._add_outbox_event(tx, "AlertRaised", alert)
         return 1
 
-    def _resolve(self, tx: Transaction, alert: Alert) -> int:
-        now = self._desk.now()
+    def _resolve_alert(self, tx: Transaction, alert: Alert) -> int:
+        now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return 0
-        self._tell(tx, "AlertResolved", replace(alert, resolved_at=now))
+        self._add_outbox_event(tx, "AlertResolved", replace(alert, resolved_at=now))
         return 1
 
-    def _tell(self, tx: Transaction, what: What, alert: Alert) -> None:
-        desk = self._desk
-        message = alert_message(what, alert, desk.database_id)
-        outbox.add(tx.conn, message.topic, message.event_id, message.key, message.body, desk.now())
-        verb = "raised" if what == "AlertRaised" else "resolved"
+    def _add_outbox_event(self, tx: Transaction, event_name: EventName, alert: Alert) -> None:
+        context = self._context
+        outbox.add_alert_event(tx.conn, event_name, alert, context.database_id, context.now())
+        action = AuditAction.ALERT_RAISED if event_name == "AlertRaised" else AuditAction.ALERT_RESOLVED
         facts = {"rule": alert.rule_id, "order": alert.order_no, "observed": alert.observed}
-        desk.note(tx, f"alert.{verb}", alert.id, facts, kind=KIND, reason=alert.rule_id)
+        context.record_audit(tx, action, alert.id, facts, kind=KIND, reason=alert.rule_id)
 
-    def _put_to_work(self, tx: Transaction, order: Order, finding: Finding | None) -> None:
-        """An order with an open alert needs a person; what others have planned for it stays."""
+    def _plan_work(self, tx: Transaction, order: Order, finding: BrokenRule | None) -> None:
+        """Set an order with an open alert to needs_review, and clear this state after the alert. A needs_review with
+        the reason of another rule stays.
+        """
         work = order.work
         if finding is None:
-            if work.state is not WorkState.NEEDS_REVIEW or work.reason not in _OURS:
+            if work.state is not WorkState.NEEDS_REVIEW or work.reason not in _OWN_REASONS:
                 return
-            wanted = Work()
+            planned = Work()
         else:
-            reason = _LATE if order.state is OrderState.CANCELLED else REASONS[finding.rule]
-            if work.reason == reason or (work.state is WorkState.NEEDS_REVIEW and work.reason not in _OURS):
+            reason = _PAID_AFTER_CANCEL if order.state is OrderState.CANCELLED else WORK_REASON_OF_RULE[finding.rule]
+            if work.reason == reason or (work.state is WorkState.NEEDS_REVIEW and work.reason not in _OWN_REASONS):
                 return
-            wanted = Work(WorkState.NEEDS_REVIEW, reason=reason)
-        orders.plan(tx.conn, order, self._desk.now(), wanted)
+            planned = Work(WorkState.NEEDS_REVIEW, reason=reason)
+        orders.plan_work(tx.conn, order, self._context.now(), planned)
 
 
-def _read(conn: Connection) -> Position:
-    """Where the last run ended; the first one begins with the feed's end and all orders."""
-    kept = next((task.position for task in tasks.all_of(conn) if task.name == NAME), None)
-    if kept:
-        return Position(**json.loads(kept))
-    latest = suspects.latest_change(conn)
-    return Position(latest, max(0, latest - CHANGES))
+def _read_position(conn: Connection) -> FeedPosition:
+    """Return the position of the last run. A first run begins at the end of the feed (its second reading CHANGES rows
+    earlier) and with the first order.
+    """
+    stored = next((task.position for task in tasks.all_tasks(conn) if task.name == TASK_NAME), None)
+    latest_change_id = suspects.latest_change_id(conn)
+    if stored:
+        try:
+            return _parse_position(json.loads(stored), latest_change_id)
+        except unreadable.READ_ERRORS:
+            _log.warning("task %s: its position can't be read; it begins anew", TASK_NAME)
+    return FeedPosition(latest_change_id, max(0, latest_change_id - ROWS_PER_FEED_READ))
 
 
-def _batches(ids: Sequence[int]) -> list[Sequence[int]]:
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+def _parse_position(stored: dict[str, object], latest_change_id: int) -> FeedPosition:
+    """Return the stored position. Raises ValueError or a similar error for malformed values and for a position after
+    the end of the feed.
+    """
+    numbers = {name: int(str(number)) for name, number in stored.items()}
+    position = FeedPosition(**numbers)
+    if (
+        min(numbers.values()) < 0
+        or max(numbers.values()) > LARGEST_ID
+        or max(position.fresh, position.ripe) > latest_change_id
+    ):
+        raise ValueError("no such place")
+    return position
 
 
-def _is_ours(alert: Alert) -> bool:
+def _split_ids(ids: Sequence[int]) -> list[Sequence[int]]:
+    return [ids[start : start + ORDERS_PER_BATCH] for start in range(0, len(ids), ORDERS_PER_BATCH)]
+
+
+def _is_own(alert: Alert) -> bool:
     return alert.rule_id in RULES and alert.subject_kind == orders.KIND
 
 
-def _differs(finding: Finding | None, told: tuple[Alert, ...]) -> bool:
-    return {alert.rule_id for alert in told} != ({finding.rule.value} if finding else set())
+def _must_update_alerts(finding: BrokenRule | None, own_alerts: tuple[Alert, ...]) -> bool:
+    return {alert.rule_id for alert in own_alerts} != ({finding.rule.value} if finding else set())

@@ -1,91 +1,139 @@
-"""`console.alerts`: what doesn't fit, who has seen it, and where each is settled."""
+"""`console.alerts`: open alerts and cases, their acknowledgement, and for each one the action with which a person can
+end it.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from console.domain.alert_rules import RULES, judge
-from console.domain.errors import ConsoleError
-from console.domain.worker_records import Alert, AlertItem
-from console.services import refusals
-from console.services.desk import Desk
-from console.store import alerts, orders, payments, suspects
-from console.store.engine import Transaction
+from console.domain.alerts.rules import RULES, find_broken_rule
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.tasks.records import Alert, AlertItem
+from console.services.audit import refusals
+from console.services.guarded import database_rollback as going_back
+from console.services.guarded.database_rollback import RollbackFinding
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts, outbox
+from console.store.alerts import candidates as suspects
+from console.store.database.engine import Transaction
+from console.store.payments import orders, payments
 
-ACTION = "alert.acknowledged"
+ACTION = AuditAction.ALERT_ACKNOWLEDGED
 KIND = alerts.KIND
-MOST = 1_000
-LONGEST_NOTE = 2_000
-_PAGES = frozenset({"credit-check", "payment", "order", "refund"})
+MOST_COUNTED_ALERTS = 1_000
+LONGEST_NOTE_CHARACTERS = 2_000
+_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
 
 
-class AlertDesk:
-    """Reads alerts and cases, and takes acknowledgements; the facts alone resolve."""
+class AlertService:
+    """Reads alerts and cases, and stores acknowledgements.
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    An alert is resolved only by facts. Exception: acknowledging the alert about a database that went back in time
+    resolves it and ends the stop of operations with money.
+    """
 
-    def list(self, limit: int = MOST) -> tuple[Alert, ...]:
-        """The open ones, newest first, then those that are resolved. Raises not_allowed."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            told = alerts.open_ones(conn, limit)
-            over = [alert for alert in alerts.all_of(conn, limit) if alert.resolved_at is not None]
-        return (*reversed(told), *over)[:limit]
+    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+        self._context, self._request_ids = context, request_ids
 
-    def open(self, limit: int = MOST) -> tuple[AlertItem, ...]:
-        """The open ones, oldest first, each with the one action that settles it. Raises not_allowed."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            told = alerts.open_ones(conn, limit)
-            ids = [alert.subject_id for alert in told if alert.subject_kind == orders.KIND]
-            where = self._settled_at(told, suspects.facts(conn, ids))
-        return tuple(where.get(alert.id) or _of_record(alert) for alert in told)
+    def list_alerts(self, limit: int = MOST_COUNTED_ALERTS) -> tuple[Alert, ...]:
+        """Return the open alerts, newest first, then resolved ones. Raises not_allowed."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            open_alerts = alerts.open_alerts(conn, limit)
+            resolved_alerts = [alert for alert in alerts.all_alerts(conn, limit) if alert.resolved_at is not None]
+        return (*reversed(open_alerts), *resolved_alerts)[:limit]
 
-    def _settled_at(self, told: Sequence[Alert], facts: Sequence[suspects.Facts]) -> dict[int, AlertItem]:
-        """The payment by which each alert of a rule is settled, as the facts are now."""
-        now, scale = self._desk.now(), self._desk.scale
-        found = {order.id: judge(order, paid, now, scale, RULES) for order, paid in facts}
+    def list_open_items(self, limit: int = MOST_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
+        """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            open_alerts = alerts.open_alerts(conn, limit)
+            ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.KIND]
+            items = self._items_by_alert(open_alerts, suspects.read_orders_with_payments(conn, ids))
+        return tuple(items.get(alert.id) or _make_case_item(alert) for alert in open_alerts)
+
+    def _items_by_alert(
+        self, open_alerts: Sequence[Alert], facts: Sequence[suspects.OrderWithPayments]
+    ) -> dict[int, AlertItem]:
+        """Return, by alert id, the action and the payment for each alert whose rule the present facts still break."""
+        now, scale = self._context.now(), self._context.scale
+        findings = {order.id: find_broken_rule(order, paid, now, scale, RULES) for order, paid in facts}
         return {
             alert.id: AlertItem(alert, finding.action, payments.KIND, finding.payment_id)
-            for alert in told
+            for alert in open_alerts
             if alert.subject_kind == orders.KIND
-            and (finding := found.get(alert.subject_id)) is not None
+            and (finding := findings.get(alert.subject_id)) is not None
             and finding.rule == alert.rule_id
         }
 
-    def waiting(self) -> int:
-        """How many open ones nobody has acknowledged, counted up to 1,000."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return sum(alert.acknowledged_by is None for alert in alerts.open_ones(conn, MOST))
+    def count_unacknowledged(self) -> int:
+        """Return the number of open alerts without an acknowledgement, at most MOST_COUNTED. Raises not_allowed."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return sum(alert.acknowledged_by is None for alert in alerts.open_alerts(conn, MOST_COUNTED_ALERTS))
 
-    def acknowledge(self, id: int, note: str) -> Alert:
-        """Say in one's own name that one has seen it, and what is done about it; the same person's second word
-        changes nothing.
-
-        Raises not_found, usage (detail.problem `note`) without words, not_allowed, and already_decided when somebody
-        else was faster (detail.who).
+    def find_stop(self) -> RollbackFinding | None:
+        """Check whether the database went back in time. Return the finding that stops operations with money; None
+        without one. Raises not_allowed.
         """
+        loss = going_back.find_loss(self._context)
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return loss or going_back.open_stop(conn)
+
+    def count_lost_operations(self) -> int | None:
+        """Return how many operations are missing in a database that went back in time; None if it did not go back.
+        Raises not_allowed.
+        """
+        loss = self.find_stop()
+        return None if loss is None else len(loss.missing)
+
+    def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
+        """Acknowledge an alert in the acting person's name. `note` says what is done next. Repeating it by the same
+        person changes nothing.
+
+        Raises not_found, usage (detail.problem `note`) if the note is empty or too long, not_allowed, and
+        already_decided if another person has acknowledged it first (detail.who).
+        """
+        arguments = (id, note)
+        return self._request_ids.act_once(
+            "alerts ack", request_id, arguments, lambda: self._acknowledge_audited(id, note)
+        )
+
+    def _acknowledge_audited(self, id: int, note: str) -> Alert:
         words = note.strip()
-        if not words or len(words) > LONGEST_NOTE:
-            raise ConsoleError("usage", {"problem": "note", "longest": LONGEST_NOTE})
-        with refusals.audited(self._desk, ACTION, id, kind=KIND):
-            person = self._desk.require("note").name
-            return self._desk.write(lambda tx: self._acknowledge(tx, id, person, words))
+        if not words or len(words) > LONGEST_NOTE_CHARACTERS:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
+        with refusals.audit_refusals(self._context, ACTION, id, kind=KIND):
+            person = self._context.require("note").name
+            return self._context.write(lambda tx: self._acknowledge(tx, id, person, words))
 
     def _acknowledge(self, tx: Transaction, alert_id: int, person: str, words: str) -> Alert:
-        desk = self._desk
-        written = alerts.acknowledge(tx.conn, alert_id, person, words, desk.now())
+        context = self._context
+        is_acknowledged = alerts.acknowledge(tx.conn, alert_id, person, words, context.now())
         alert = alerts.find(tx.conn, alert_id)
         if alert is None:
-            raise ConsoleError("not_found", {"kind": KIND, "id": str(alert_id)})
-        if not written and alert.acknowledged_by != person:
-            raise ConsoleError("already_decided", {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
-        if written:
-            desk.note(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": words}, kind=KIND)
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
+        if not is_acknowledged and alert.acknowledged_by != person:
+            raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
+        if is_acknowledged and alert.rule_id == going_back.ALERT_RULE:
+            self._resolve_stop_alert(tx, alert)
+        if is_acknowledged:
+            context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": words}, kind=KIND)
         return alert
 
+    def _resolve_stop_alert(self, tx: Transaction, alert: Alert) -> None:
+        """Resolve the alert about a database that went back in time, and add the event to the outbox."""
+        now = self._context.now()
+        alerts.resolve(tx.conn, alert.id, now)
+        outbox.add_alert_event(
+            tx.conn, "AlertResolved", replace(alert, resolved_at=now), self._context.database_id, now
+        )
 
-def _of_record(alert: Alert) -> AlertItem:
-    """A case is settled on its record's page, where there is one."""
-    known = alert.subject_kind in _PAGES
-    return AlertItem(alert, "open" if known else None, alert.subject_kind, alert.subject_id)
+
+def _make_case_item(alert: Alert) -> AlertItem:
+    """Return the item of a case. A person ends it on the page of its record, if the record's kind has a page."""
+    has_page = alert.subject_kind in _KINDS_WITH_PAGE
+    return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id)

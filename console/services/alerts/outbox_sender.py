@@ -1,7 +1,8 @@
-"""Sends what stands in the outbox: each event at least once, always with the same id, those of a key in their order.
+"""Publish the events of the outbox: each at least once and always with the same event id; events with the same record
+key in the sequence in which they were added.
 
-A due task. What was not taken is sent again later, ever more rarely and never given up; when the oldest has waited
-long, an alert says so.
+A due task. An event that was not accepted is sent again, after growing waits, until it is accepted. If the oldest
+event has waited longer than UNPUBLISHED_ALERT_AGE, an alert is raised.
 """
 
 import logging
@@ -9,105 +10,128 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from console.domain.alerts.events import AlertMessage, EventName, Publisher, alert_message
+from console.domain.calendar_days import instant_text
+from console.domain.clock import CLOCK_TOLERANCE
+from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
+from console.services.guarded import database_rollback as going_back
+from console.services.process.context import ServiceContext
+from console.services.tasks.cancellation import until_stopped
+from console.store.alerts import alerts, outbox
+from console.store.alerts.outbox import OutboxEvent
+from console.store.database.engine import Transaction
 
-from console.domain.clock import AHEAD
-from console.domain.dates import instant_text
-from console.domain.publishing import Message, Publisher
-from console.services.desk import Desk
-from console.services.going_on import going_on
-from console.store import alerts, outbox
-from console.store.engine import Transaction
-from console.store.outbox import OutboxEvent
-
-BATCH = 100
-TROUBLES = 3
-"""So many in a row that are not taken, and the rest waits for the next run."""
-BACK_OFF: Sequence[timedelta] = tuple(timedelta(seconds=step) for step in (10, 30, 60, 300, 900, 3600))
-"""When the next attempt is made; the last goes on."""
-JITTER = 0.2
-OLD = timedelta(hours=1)
-"""When the oldest has waited so long, people are told."""
-RULE, KIND, SUBJECT = "events_unpublished", "outbox", 1
+MOST_FAILURES_IN_A_ROW = 3
+"""Number of consecutive failures after which the remaining events wait for the next run."""
+RETRY_WAITS: Sequence[timedelta] = tuple(timedelta(seconds=step) for step in (10, 30, 60, 300, 900, 3600))
+"""Waits before the next attempts to send an event; the last one repeats."""
+JITTER_FRACTION = 0.2
+UNPUBLISHED_ALERT_AGE = timedelta(hours=1)
+"""Age of the oldest event in the outbox after which an alert is raised."""
+RAISED_EVENT: EventName = "AlertRaised"
+ALERT_RULE, KIND, SUBJECT = outbox.UNPUBLISHED_RULE, "outbox", 1
 _log = logging.getLogger("console.worker")
 
 
-class Publishing:
-    """Between the outbox and whoever is told. Any number may run at once: an event may come twice, with one id."""
+class OutboxSender:
+    """Sends events from the outbox to the publisher. If several processes run at the same time, an event may arrive
+    twice, with the same event id.
+    """
 
-    def __init__(self, desk: Desk, open_publisher: Callable[[], Publisher | None]) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, open_publisher: Callable[[], Publisher | None]) -> None:
+        self._context = context
         self._open_publisher = open_publisher
         self._publisher: Publisher | None = None
 
     def run(self) -> int:
-        """Send what is due; how many were taken. Without a publisher events wait, and nobody is told of that.
+        """Send the due events. Return how many were accepted. Without a configured publisher the events stay in the
+        outbox, and no alert is raised.
 
-        Raises bad_profile when what the publisher needs is missing.
+        Raises bad_profile if the publisher's settings are incomplete, and not_allowed.
         """
-        self._desk.require("due_tasks")
-        if not self._desk.settings.alerts.way:
+        self._context.require("due_tasks")
+        if not self._context.settings.alerts.publisher_kind:
             return 0
+        self._keep_stop_event()
         self._publisher = self._publisher or self._open_publisher()
-        done = self._send_all(self._publisher) if self._publisher else 0
-        self._look_at_age()
-        return done
+        sent_count = self._send_all(self._publisher) if self._publisher else 0
+        self._update_age_alert()
+        return sent_count
+
+    def _keep_stop_event(self) -> None:
+        """Add the outbox event of the alert that stops this database, if the event is missing: an older program
+        version did not write it, and it is lost if only this table was restored.
+        """
+        context = self._context
+        with context.database.read() as conn:
+            stop = going_back.open_stop(conn)
+            alert = None if stop is None else stop.alert
+            if alert is None or outbox.find(conn, alert_message(RAISED_EVENT, alert, context.database_id).event_id):
+                return
+        context.write(
+            lambda tx: outbox.add_alert_event(tx.conn, RAISED_EVENT, alert, context.database_id, context.now())
+        )
 
     def _send_all(self, publisher: Publisher) -> int:
-        """Round by round: what follows an event of the same key comes with the next reading."""
-        done, troubles = 0, 0
-        while events := self._due():
-            before = done
-            for event in going_on(events):
-                trouble = self._send(publisher, event)
-                done, troubles = (done + 1, 0) if trouble is None else (done, troubles + 1)
-                if troubles == TROUBLES:
-                    return done
-            if done == before:
+        """Send in rounds: the next event with the same record key is read only after the one before was accepted.
+        Return how many were accepted.
+        """
+        sent_count, failure_count = 0, 0
+        while events := self._read_due_events():
+            count_before = sent_count
+            for event in until_stopped(events):
+                trouble = self._send_event(publisher, event)
+                sent_count, failure_count = (
+                    (sent_count + 1, 0) if trouble is None else (sent_count, failure_count + 1)
+                )
+                if failure_count == MOST_FAILURES_IN_A_ROW:
+                    return sent_count
+            if sent_count == count_before:
                 break
-        return done
+        return sent_count
 
-    def _due(self) -> tuple[OutboxEvent, ...]:
-        now, longest = self._desk.now(), self._desk.scale.delta(BACK_OFF[-1] * (1 + JITTER))
-        with self._desk.database.read() as conn:
-            return outbox.waiting(conn, now, BATCH, too_far=now + longest + AHEAD)
+    def _read_due_events(self) -> tuple[OutboxEvent, ...]:
+        now, longest_wait = (
+            self._context.now(),
+            self._context.scale.scaled_delta(RETRY_WAITS[-1] * (1 + JITTER_FRACTION)),
+        )
+        with self._context.database.read() as conn:
+            return outbox.due_events(conn, now, BATCH, latest_credible=now + longest_wait + CLOCK_TOLERANCE)
 
-    def _send(self, publisher: Publisher, event: OutboxEvent) -> str | None:
-        desk = self._desk
-        desk.failpoints.reach("before_publish")
-        trouble = publisher.publish(Message(event.topic, event.event_id, event.record_key, event.body))
-        desk.failpoints.reach("after_publish")
+    def _send_event(self, publisher: Publisher, event: OutboxEvent) -> str | None:
+        context = self._context
+        context.failpoints.reach("before_publish")
+        trouble = publisher.publish(AlertMessage(event.topic, event.event_id, event.record_key, event.body))
+        context.failpoints.reach("after_publish")
         if trouble is None:
-            desk.write(lambda tx: outbox.published(tx.conn, event, desk.now()))
+            context.write(lambda tx: outbox.mark_published(tx.conn, event, context.now()))
         else:
             _log.warning("event %s was not taken: %s", event.event_id, trouble)
-            next_at = self._next_at(event)
-            desk.write(lambda tx: outbox.postpone(tx.conn, event, next_at, trouble[:64]))
+            next_at = self._next_attempt_at(event)
+            context.write(lambda tx: outbox.postpone(tx.conn, event, next_at, trouble[:64]))
         return trouble
 
-    def _next_at(self, event: OutboxEvent) -> datetime:
-        step = BACK_OFF[min(event.attempts, len(BACK_OFF) - 1)]
-        spread = 1 + JITTER * (secrets.randbelow(2001) - 1000) / 1000
-        return self._desk.now() + self._desk.scale.delta(step * spread)
+    def _next_attempt_at(self, event: OutboxEvent) -> datetime:
+        wait = RETRY_WAITS[min(event.attempts, len(RETRY_WAITS) - 1)]
+        jitter_factor = 1 + JITTER_FRACTION * (secrets.randbelow(2001) - 1000) / 1000
+        return self._context.now() + self._context.scale.scaled_delta(wait * jitter_factor)
 
-    # What people are told
+    # Alert
 
-    def _look_at_age(self) -> None:
-        desk = self._desk
-        with desk.database.read() as conn:
-            counts = outbox.counts(conn)
-            told = alerts.open_by_rule(conn, RULE, 1)
-        old = counts.oldest is not None and desk.now() - counts.oldest > desk.scale.delta(OLD)
-        if old and not told and counts.oldest is not None:
-            observed = f"{counts.waiting} since {instant_text(counts.oldest)}"
-            desk.write(lambda tx: self._raise(tx, observed))
-        elif told and not old:
-            desk.write(lambda tx: alerts.resolve(tx.conn, told[0].id, desk.now()))
+    def _update_age_alert(self) -> None:
+        context = self._context
+        with context.database.read() as conn:
+            counts = outbox.count_unpublished(conn)
+            open_alert = alerts.open_alerts_of_rule(conn, ALERT_RULE, 1)
+        is_old = (
+            counts.oldest_created_at is not None
+            and context.now() - counts.oldest_created_at > context.scale.scaled_delta(UNPUBLISHED_ALERT_AGE)
+        )
+        if is_old and not open_alert and counts.oldest_created_at is not None:
+            observed = f"{counts.waiting} since {instant_text(counts.oldest_created_at)}"
+            context.write(lambda tx: self._raise_alert(tx, observed))
+        elif open_alert and not is_old:
+            context.write(lambda tx: alerts.resolve(tx.conn, open_alert[0].id, context.now()))
 
-    def _raise(self, tx: Transaction, observed: str) -> None:
-        alerts.raise_(tx.conn, RULE, KIND, SUBJECT, None, observed, "published", self._desk.now())
-
-
-def state(conn: Connection) -> tuple[outbox.OutboxCounts, bool]:
-    """What waits to be published, and whether people were told that it waits for long."""
-    return outbox.counts(conn), bool(alerts.open_by_rule(conn, RULE, 1))
+    def _raise_alert(self, tx: Transaction, observed: str) -> None:
+        alerts.raise_alert(tx.conn, ALERT_RULE, KIND, SUBJECT, None, observed, "published", self._context.now())

@@ -1,79 +1,103 @@
-"""An alert for each provider that gives no usable answer, one for all that wait for it; it resolves itself."""
+"""Raise one alert for each provider that gives no usable answers, and resolve it after the provider has given one."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from sqlalchemy import Connection
+from console.domain.calendar_days import instant_text
+from console.services.evidence.call_summaries import classify_answer, is_call
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.monitoring import recent_activity as figures
 
-from console.domain.dates import instant_text
-from console.services.desk import Desk
-from console.services.figures import heard, is_call
-from console.store import alerts, figures
-from console.store.engine import Transaction
-
-RULE, KIND = "provider_away", "provider"
-LOOK_BACK = timedelta(days=2)
-"""Calls are spread by their back-off: a day at most lies between two of one record."""
-CALLS, PATIENCE = 3, timedelta(minutes=10)
-"""So many in a row without a usable answer, the first of them so long ago: then people are told."""
-_MOST = 1_000
+ALERT_RULE, KIND = "provider_away", "provider"
+LOOK_BACK_PERIOD = timedelta(days=2)
+"""Period whose calls are read. Attempts for one record are at most a day apart, so it contains at least two
+of them.
+"""
+FAILED_CALLS_IN_A_ROW, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
+"""A provider counts as away after this many consecutive calls without a usable answer, if the first of them is at
+least PATIENCE ago.
+"""
+_MOST_ALERTS = 1_000
 
 
-def number_of(provider: str) -> int:
-    """Alerts are about records with numbers; a provider's is made of its name, the same on every desk."""
+def compute_subject_id(provider: str) -> int:
+    """Return the number under which alerts about a provider are stored, because the subject of an alert is a number:
+    the CRC-32 of the name, the same on every desk.
+    """
     return crc32(provider.encode())
 
 
-class ProvidersAway:
-    """Reads what is kept of calls as evidence, so it doesn't matter which worker made them."""
+class ProviderOutages:
+    """Judges providers by the calls in the stored evidence, so that the calls of all desks and workers count."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
-    def look(self) -> int:
-        """Tell of who is away since the last look, and of who is back; how many alerts that were."""
-        desk = self._desk
-        with desk.database.read() as conn:
-            silent = _silent(conn, desk.now())
-            told = {alert.subject_id for alert in alerts.open_by_rule(conn, RULE, _MOST)}
-        away = {name: since for name, since in silent.items() if since is not None and self._is_away(*since)}
-        fresh = [name for name in sorted(away) if number_of(name) not in told]
-        back = [name for name, since in sorted(silent.items()) if since is None and number_of(name) in told]
-        if fresh or back:
-            desk.write(lambda tx: self._tell(tx, {name: away[name][0] for name in fresh}, back))
-        return len(fresh) + len(back)
+    def update_alerts(self) -> int:
+        """Raise alerts for providers that are away, and resolve the alerts of providers that answer again. Return the
+        number of providers whose alert changed.
+        """
+        context = self._context
+        with context.database.read() as conn:
+            silences = _find_silences(conn, context.now())
+            alerted_numbers = {
+                alert.subject_id for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MOST_ALERTS)
+            }
+        away_providers = {
+            name: since for name, since in silences.items() if since is not None and self._is_outage(*since)
+        }
+        new_names = [name for name in sorted(away_providers) if compute_subject_id(name) not in alerted_numbers]
+        returned_names = [
+            name
+            for name, since in sorted(silences.items())
+            if since is None and compute_subject_id(name) in alerted_numbers
+        ]
+        if new_names or returned_names:
+            context.write(
+                lambda tx: self._write_alerts(
+                    tx, {name: away_providers[name][0] for name in new_names}, returned_names
+                )
+            )
+        return len(new_names) + len(returned_names)
 
-    def _is_away(self, since: datetime, calls: int) -> bool:
-        return calls >= CALLS and self._desk.now() - since >= self._desk.scale.delta(PATIENCE)
+    def _is_outage(self, since: datetime, calls: int) -> bool:
+        return calls >= FAILED_CALLS_IN_A_ROW and self._context.now() - since >= self._context.scale.scaled_delta(
+            SHORTEST_OUTAGE
+        )
 
-    def _tell(self, tx: Transaction, away: Mapping[str, datetime], back: list[str]) -> None:
-        now = self._desk.now()
-        for name, since in away.items():
+    def _write_alerts(self, tx: Transaction, away_since: Mapping[str, datetime], returned_names: list[str]) -> None:
+        now = self._context.now()
+        for name, since in away_since.items():
             observed = f"{name}: no usable answer since {instant_text(since)}"
-            alerts.raise_(tx.conn, RULE, KIND, number_of(name), None, observed, "answers", now)
-        numbers = {number_of(name) for name in back}
-        for alert in alerts.open_by_rule(tx.conn, RULE, _MOST):
+            alerts.raise_alert(tx.conn, ALERT_RULE, KIND, compute_subject_id(name), None, observed, "answers", now)
+        numbers = {compute_subject_id(name) for name in returned_names}
+        for alert in alerts.open_alerts_of_rule(tx.conn, ALERT_RULE, _MOST_ALERTS):
             if alert.subject_id in numbers:
                 alerts.resolve(tx.conn, alert.id, now)
 
 
-def _silent(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
-    """Since when each provider has given no usable answer, and to how many calls; None: its last one was usable."""
-    found: dict[str, tuple[datetime, int] | None] = {}
-    ended: set[str] = set()
-    for at, provider, fine in _calls(conn, now):
-        if fine:
-            found.setdefault(provider, None)
-            ended.add(provider)
-        elif provider not in ended:
-            before = found.get(provider)
-            found[provider] = (at, before[1] + 1 if before else 1)
-    return found
+def _find_silences(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
+    """Return, by provider, the time of the first of its latest consecutive unusable answers and their number; None if
+    its last answer was usable.
+    """
+    streaks: dict[str, tuple[datetime, int] | None] = {}
+    answering_providers: set[str] = set()
+    for at, provider, is_usable in _read_calls(conn, now):
+        if is_usable:
+            streaks.setdefault(provider, None)
+            answering_providers.add(provider)
+        elif provider not in answering_providers:
+            streak = streaks.get(provider)
+            streaks[provider] = (at, streak[1] + 1 if streak else 1)
+    return streaks
 
 
-def _calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:
-    """The newest first."""
-    for at, source, summary in figures.calls(conn, now - LOOK_BACK):
+def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:
+    """Yield the calls of the period LOOK_BACK, newest first: time, provider, and True for a usable answer."""
+    for at, source, summary in figures.provider_calls(conn, now - LOOK_BACK_PERIOD):
         if is_call(source):
-            yield at, source.partition(".")[0], heard(summary)[1]
+            yield at, source.partition(".")[0], classify_answer(summary)[1]

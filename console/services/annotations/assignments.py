@@ -1,66 +1,73 @@
-"""Taking a record: for a while others see who works on it and leave it to them; then it is free again by itself."""
+"""Takes of records: a person marks that they work on a record; the mark ends after TAKE_DURATION."""
 
 from datetime import timedelta
 
-from console.domain.errors import ConsoleError
-from console.domain.worker_records import Take
-from console.services import refusals
-from console.services.desk import Desk
-from console.store import any_record, journal, takes
-from console.store.engine import Transaction
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import InProgress
+from console.domain.error_reasons import InProgressReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.tasks.records import Take
+from console.services.audit import refusals
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.operations import journal
+from console.store.records import any_record
+from console.store.records import assignments as takes
 
-ACTION = "record.take"
-LASTS = timedelta(minutes=30)
+ACTION = AuditAction.RECORD_TAKE
+TAKE_DURATION = timedelta(minutes=30)
 
 
-class Taking:
-    """Takes of records of every kind. A take hinders nobody but bulk runs; it is a courtesy, never a lock."""
+class AssignmentService:
+    """Takes of records of every kind. A take is no lock: of the program's actions, only bulk runs respect it."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
-    def take(self, kind: str, record_id: int) -> Take:
-        """Take it for oneself, or keep on with it, for half an hour from now. Raises not_found, not_allowed, and
-        in_progress with who has it until when.
+    def take_record(self, kind: str, record_id: int) -> Take:
+        """Take the record for TAKE_DURATION, or extend the person's own take. Raises not_found, not_allowed, and
+        in_progress with the other person and the end of their take.
         """
-        with refusals.audited(self._desk, ACTION, record_id, kind=kind):
-            self._desk.require("take")
-            return self._desk.write(lambda tx: self.take_in(tx, kind, record_id))
+        with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
+            self._context.require("take")
+            return self._context.write(lambda tx: self.take_record_in_transaction(tx, kind, record_id))
 
-    def take_in(self, tx: Transaction, kind: str, record_id: int) -> Take:
-        """The same within the caller's transaction, whoever may do so."""
-        desk, now = self._desk, self._desk.now()
+    def take_record_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> Take:
+        """Take the record in the caller's transaction; the caller has checked the right. Raises not_found and
+        in_progress.
+        """
+        context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
-        name, until = desk.holder().operator, now + desk.scale.delta(LASTS)
-        before = takes.of(tx.conn, kind, (record_id,), now).get(record_id)
-        if not takes.take(tx.conn, kind, record_id, name, now, until):
-            raise _taken(kind, record_id, takes.of(tx.conn, kind, (record_id,), now).get(record_id))
-        if before is None:
-            desk.note(tx, ACTION, record_id, {"until": until}, kind=kind)
-        return takes.of(tx.conn, kind, (record_id,))[record_id]
+        name, until = context.holder().operator, now + context.scale.scaled_delta(TAKE_DURATION)
+        earlier = takes.takes_of(tx.conn, kind, (record_id,), now).get(record_id)
+        if not takes.take_record(tx.conn, kind, record_id, name, now, until):
+            raise _make_taken_error(kind, record_id, takes.takes_of(tx.conn, kind, (record_id,), now).get(record_id))
+        if earlier is None:
+            context.record_audit(tx, ACTION, record_id, {"until": until}, kind=kind)
+        return takes.takes_of(tx.conn, kind, (record_id,))[record_id]
 
     def give_up(self, kind: str, record_id: int) -> bool:
-        """Leave it to others before the time; False when it isn't one's own any more. Raises not_allowed."""
-        with refusals.audited(self._desk, ACTION, record_id, kind=kind):
-            self._desk.require("take")
-            return self._desk.write(lambda tx: self._give_up(tx, kind, record_id))
+        """End the person's own take. Return False if the person has no take of the record. Raises not_allowed."""
+        with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
+            self._context.require("take")
+            return self._context.write(lambda tx: self._give_up(tx, kind, record_id))
 
     def _give_up(self, tx: Transaction, kind: str, record_id: int) -> bool:
-        desk = self._desk
-        given_up = takes.release(tx.conn, kind, record_id, desk.holder().operator, desk.now())
-        if given_up:
-            desk.note(tx, "record.given_up", record_id, kind=kind)
-        return given_up
+        context = self._context
+        is_released = takes.release_take(tx.conn, kind, record_id, context.holder().operator, context.now())
+        if is_released:
+            context.record_audit(tx, AuditAction.RECORD_GIVEN_UP, record_id, kind=kind)
+        return is_released
 
 
 def require_record(tx: Transaction, kind: str, record_id: int) -> None:
-    """Raise not_found where there is no such record."""
+    """Raise not_found if there is no such record."""
     if any_record.find(tx.conn, kind, record_id, journal.lapsed_by_kind(tx.conn)) is None:
-        raise ConsoleError("not_found", {"kind": kind, "id": str(record_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})
 
 
-def _taken(kind: str, record_id: int, taken: Take | None) -> ConsoleError:
-    facts: dict[str, object] = {"kind": kind, "id": record_id, "reason": "taken"}
-    if taken is not None:
-        facts |= {"holder": {"operator": taken.person}, "since": taken.taken_at, "until": taken.until}
-    return ConsoleError("in_progress", facts)
+def _make_taken_error(kind: str, record_id: int, take: Take | None) -> ConsoleError:
+    facts: InProgress = {"kind": kind, "id": record_id, "reason": InProgressReason.TAKEN}
+    if take is not None:
+        facts |= {"holder": {"operator": take.person}, "since": take.taken_at, "until": take.until}
+    return ConsoleError(ErrorCode.IN_PROGRESS, facts)

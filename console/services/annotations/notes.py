@@ -1,49 +1,53 @@
-"""Notes beside records: in one's own name, and never changed."""
+"""Notes on records. A note has the name of its author and is never changed."""
 
-from console.domain.errors import ConsoleError
-from console.domain.worker_records import Note
-from console.services import refusals
-from console.services.desk import Desk
-from console.services.taking import require_record
-from console.store import notes
-from console.store.engine import Transaction
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.tasks.records import Note
+from console.services.annotations.assignments import require_record
+from console.services.audit import refusals
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.records import notes
 
-ACTION = "record.note"
-LONGEST = 2_000
-"""Characters of a note."""
+ACTION = AuditAction.RECORD_NOTE
+LONGEST_NOTE_CHARACTERS = 2_000
+"""Length of the longest note, in characters."""
 
 
-class Noting:
-    """Notes of records of every kind."""
+class NoteService:
+    """Notes on records of every kind."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
-    def note(self, kind: str, record_id: int, words: str) -> Note:
-        """Write one. Raises usage for none or too many words, not_found, not_allowed."""
-        told = readable(words)
-        with refusals.audited(self._desk, ACTION, record_id, kind=kind):
-            self._desk.require("note")
-            return self._desk.write(lambda tx: self.note_in(tx, kind, record_id, told))
+    def add_note(self, kind: str, record_id: int, words: str) -> Note:
+        """Add a note of the acting person to a record. Raises usage if the text is empty or too long, not_found,
+        not_allowed.
+        """
+        text = require_storable(words)
+        with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
+            self._context.require("note")
+            return self._context.write(lambda tx: self.add_note_in_transaction(tx, kind, record_id, text))
 
-    def note_in(self, tx: Transaction, kind: str, record_id: int, words: str) -> Note:
-        """The same within the caller's transaction, whoever may do so."""
-        desk, now = self._desk, self._desk.now()
+    def add_note_in_transaction(self, tx: Transaction, kind: str, record_id: int, words: str) -> Note:
+        """Add a note in the caller's transaction; the caller has checked the right. Raises not_found."""
+        context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
-        note_id = notes.add(tx.conn, kind, record_id, desk.holder().operator, words, now)
-        desk.note(tx, ACTION, record_id, {"note": note_id}, kind=kind)
-        return next(one for one in notes.of(tx.conn, kind, record_id) if one.id == note_id)
+        note_id = notes.add_note(tx.conn, kind, record_id, context.holder().operator, words, now)
+        context.record_audit(tx, ACTION, record_id, {"note": note_id}, kind=kind)
+        return next(note for note in notes.notes_of(tx.conn, kind, record_id) if note.id == note_id)
 
-    def of(self, kind: str, record_id: int) -> tuple[Note, ...]:
-        """A record's notes, oldest first. Raises not_allowed for who may not look."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return notes.of(conn, kind, record_id)
+    def list_notes(self, kind: str, record_id: int) -> tuple[Note, ...]:
+        """Return a record's notes, oldest first. Raises not_allowed if a named person may not read."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return notes.notes_of(conn, kind, record_id)
 
 
-def readable(words: str) -> str:
-    """The words of a note without the space around them. Raises usage for none, or too many."""
-    told = words.strip()
-    if not told or len(told) > LONGEST:
-        raise ConsoleError("usage", {"problem": "note", "longest": LONGEST})
-    return told
+def require_storable(words: str) -> str:
+    """Return the text without white space at both ends. Raises usage if it is empty or longer than LONGEST."""
+    text = words.strip()
+    if not text or len(text) > LONGEST_NOTE_CHARACTERS:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
+    return text

@@ -1,44 +1,48 @@
-"""Reads that the audit trail must know of, written after the answer and in batches."""
+"""Audit entries about openings of records, written in batches."""
 
 from collections.abc import Sequence
 from threading import Lock
 
-from console.services import settling
-from console.services.desk import WORKER, Desk
-from console.store.audit import NewAuditEntry
+from console.domain.audit_actions import AuditAction
+from console.services.process.context import WORKER, ServiceContext
+from console.services.process.tolerated import log_and_suppress
+from console.store.audit.trail import NewAuditEntry
 
-BATCH = 20
+ENTRIES_PER_WRITE = 20
 
 
 class ReadLog:
-    """Collects openings; `flush` writes them. A database that can't be written keeps nobody from reading."""
+    """Collects audit entries about openings of records and writes them in batches. If the write fails, reading is
+    still possible.
+    """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._waiting: list[NewAuditEntry] = []
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._unwritten: list[NewAuditEntry] = []
         self._open: dict[str, NewAuditEntry] = {}
         self._lock = Lock()
 
-    def opened(self, what: str, kind: str, subject_id: int | str | None) -> None:
-        """Note that the acting person has seen a record, a PDF or an export.
+    def record_opening(self, action: AuditAction, kind: str, subject_id: int | str | None) -> None:
+        """Collect an audit entry: the acting person has opened a record, a PDF or an export.
 
-        A screen that reads its record again after each change is still the same opening.
+        If this is the same as the person's last opening, nothing is collected, because a screen reads its record
+        again after each change.
         """
-        entry = NewAuditEntry(self._desk.operator or WORKER, what, kind, subject_id)
+        entry = NewAuditEntry(self._context.operator or WORKER, action, kind, subject_id)
         with self._lock:
             if self._open.get(entry.who) == entry:
                 return
             self._open[entry.who] = entry
-            self._waiting.append(entry)
-            full = len(self._waiting) >= BATCH
-        if full:
+            self._unwritten.append(entry)
+            is_full = len(self._unwritten) >= ENTRIES_PER_WRITE
+        if is_full:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has collected, in one transaction."""
+        """Write the collected entries in one transaction; a failure is only logged."""
         with self._lock:
-            batch: Sequence[NewAuditEntry] = self._waiting
-            self._waiting = []
+            batch: Sequence[NewAuditEntry] = self._unwritten
+            self._unwritten = []
         if batch:
-            with settling.tolerated("audit of reads"):
-                self._desk.write(lambda tx: self._desk.audit.record_all(tx, batch))
+            with log_and_suppress("audit of reads"):
+                self._context.write(lambda tx: self._context.audit.record_all(tx, batch))

@@ -1,39 +1,54 @@
-"""Refusals are part of the audit trail: who wanted what, and which guard said no."""
+"""Audit entries about refusals: the person, the requested action and the error code."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from console.domain import interrupts
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import Holder, InProgress
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, LeaseHolder
-from console.services import settling
-from console.services.desk import Desk
+from console.services.process.context import ServiceContext
+from console.services.process.tolerated import log_and_suppress
 
-REFUSED = 3
+REFUSED_STATUS = 3
 
 
 @contextmanager
-def audited(
-    desk: Desk, what: str, subject_id: int | str | None, asked: Mapping[str, object] | None = None, *,
+def audit_refusals(
+    context: ServiceContext,
+    action: AuditAction,
+    subject_id: int | str | None,
+    facts: Mapping[str, object] | None = None,
+    *,
     kind: str = "credit-check",
-) -> Iterator[None]:  # fmt: skip
-    """Write a refusal by a guard down in a transaction of its own, and let it pass on."""
-    try:
-        yield
-    except ConsoleError as refusal:
-        if refusal.exit_status == REFUSED:
-            record = refusal.detail.get("record")
-            subject = record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
-            code = refusal.code
-            with settling.tolerated("audit of a refusal"):
-                desk.write(
-                    lambda tx: desk.note(tx, what, subject, asked, kind=kind, result="refused", reason=code)
-                )
-        raise
+) -> Iterator[None]:
+    """If the block raises a refusal (exit status 3), write an audit entry in a transaction of its own and raise the
+    refusal again. In nested blocks, a refusal is written once.
+
+    A signal does not end the block: it only aborts a running call to a provider, and takes effect after the block.
+    """
+    with interrupts.defer_signals():
+        try:
+            yield
+        except ConsoleError as refusal:
+            if refusal.exit_status == REFUSED_STATUS and not refusal.noted:
+                refusal.noted = True
+                record = refusal.detail.get("record")
+                subject = record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
+                code = refusal.code
+                with log_and_suppress("audit of a refusal"):
+                    context.write(
+                        lambda tx: context.record_audit(
+                            tx, action, subject, facts, kind=kind, result="refused", reason=code
+                        )
+                    )
+            raise
 
 
-def holding(holder: LeaseHolder | None) -> dict[str, object]:
-    """Who is in the way and since when, as facts of a refusal."""
+def make_holder_detail(holder: LeaseHolder | None) -> InProgress:
+    """Return the holder of a lease, its begin and its end as the detail of a refusal; None stands for no holder."""
     if holder is None:
         return {"holder": None, "since": None}
-    who = {"operator": holder.operator, "desk": holder.desk, "host": holder.host, "process": holder.process}
-    return {"holder": who, "since": holder.since, "until": holder.until}
+    person = Holder(operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process)
+    return {"holder": person, "since": holder.since, "until": holder.until}

@@ -1,38 +1,52 @@
-"""The hourly root: heads of all chains of the audit trail, kept in the chain of whoever runs the due tasks."""
+"""Roots of the audit trail: every hour, the last entries (heads) of all chains are stored in the chain of the process
+that runs the due tasks. A root shows later whether the end of a chain was deleted.
+"""
 
-from console.services.desk import Desk
-from console.store import audit_roots
-from console.store.engine import Transaction
+from console.services.process.context import ServiceContext
+from console.store.audit import roots as audit_roots
+from console.store.database.engine import Transaction
 
-EVERY_SECONDS = 3600.0
+ROOT_INTERVAL_SECONDS = 3600.0
+SETTLED_AGE_SECONDS = 60.0
+"""Age of an entry, in seconds, from which all entries with smaller ids are committed, because no transaction of this
+program lasts longer.
+"""
 
 
 class AuditRoots:
-    """Writes a root once the oldest row that none covers is an hour old."""
+    """Writes a root when the oldest entry that no root covers is an hour old."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
     def write_due(self) -> int:
-        """How many heads were kept. All that is there is covered then, in transactions of bounded size."""
-        desk = self._desk
-        with desk.database.read() as conn:
-            age = audit_roots.oldest_age_seconds(conn, audit_roots.covered(conn), desk.now())
-            last = audit_roots.newest_id(conn)
-        # A row of the future: the clock was ahead when it was written.
-        if age is None or abs(age) < desk.scale.seconds(EVERY_SECONDS):
+        """If a root is due, store the heads of all entries older than SETTLED_AGE_SECONDS, in several transactions;
+        return the number of heads.
+        """
+        context = self._context
+        with context.database.read() as conn:
+            age = audit_roots.oldest_age_seconds(conn, audit_roots.covered_rows(conn), context.now())
+            newest_id = audit_roots.newest_settled_row_id(
+                conn, context.now(), context.scale.scaled_seconds(SETTLED_AGE_SECONDS)
+            )
+        # The age is negative if the clock was ahead when the entry was written.
+        if age is None or abs(age) < context.scale.scaled_seconds(ROOT_INTERVAL_SECONDS):
             return 0
-        kept = 0
-        while wrote := desk.write(lambda tx: self._write_next(tx, last)):
-            kept += wrote
-        return kept
+        head_count = 0
+        while written := context.write(lambda tx: self._write_next(tx, newest_id)):
+            head_count += written
+        return head_count
 
-    def _write_next(self, tx: Transaction, last: int) -> int:
-        """The next part up to the row `last`; 0 when that is covered."""
-        since = audit_roots.covered(tx.conn)
-        if since.upto >= last:
+    def _write_next(self, tx: Transaction, newest_id: int) -> int:
+        """Store the next heads up to the entry `newest_id`, in this transaction. Return their number; 0 if a root
+        covers all these entries.
+        """
+        since = audit_roots.covered_rows(tx.conn)
+        if since.last_end >= newest_id:
             return 0
-        now, heads = audit_roots.heads(tx.conn, since)
-        for facts in audit_roots.details(now, heads):
-            self._desk.note(tx, audit_roots.WHAT, audit_roots.SUBJECT, facts, kind=audit_roots.KIND)
+        now, heads = audit_roots.heads_to_store(tx.conn, since, newest_id)
+        for facts in audit_roots.root_details(now, heads):
+            self._context.record_audit(
+                tx, audit_roots.ROOT_ACTION, audit_roots.ROOT_SUBJECT_ID, facts, kind=audit_roots.KIND
+            )
         return len(heads)

@@ -1,73 +1,101 @@
-"""The audit trail for people: listing, verifying, exporting."""
+"""The audit trail for people: list, verify, export."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from console.domain.dates import instant_text
-from console.domain.errors import ConsoleError
-from console.domain.permissions import AUDITOR, ROLES_FOR, may
+from console.domain.audit_actions import AuditAction
+from console.domain.calendar_days import instant_text
+from console.domain.error_reasons import NotAllowedReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.permissions import AUDITOR, ROLES_BY_RIGHT, has_right
 from console.domain.records import AuditEntry
-from console.services import sheets
-from console.services.desk import Desk
-from console.services.reads import ReadLog
-from console.store import audit, audit_roots
+from console.services import csv_export as sheets
+from console.services.audit.read_log import ReadLog
+from console.services.process.context import ServiceContext
+from console.store.audit import roots as audit_roots
+from console.store.audit import trail as audit
 
 _COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
 
-class Auditing:
-    """Operators and approvers see their own entries, auditors all."""
+ActOnce = Callable[[str, str | None, tuple[object, ...], Callable[[], int]], int]
+"""The function `RequestIds.once`: its arguments are the command, the request id, the arguments of the command and the
+act, whose answer is stored under the id.
+"""
 
-    def __init__(self, desk: Desk, reads: ReadLog) -> None:
-        self._desk = desk
+
+class AuditService:
+    """Lists, verifies and exports audit entries. Operators and approvers get their own entries, auditors all."""
+
+    def __init__(self, context: ServiceContext, reads: ReadLog, once: ActOnce) -> None:
+        self._context, self._once = context, once
         self._reads = reads
 
-    def list(self, limit: int = 50, before: int | None = None) -> tuple[AuditEntry, ...]:
-        """The newest entries, newest first; `before` pages on by id."""
-        who = self._whose()
-        with self._desk.database.read() as conn:
-            entries = audit.page(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
-        self._reads.opened("audit.listed", "audit", None)
+    def list_entries(self, limit: int = 50, before: int | None = None) -> tuple[AuditEntry, ...]:
+        """Return a page of at most `limit` (up to 1,000) entries, newest first. `before` is the last id of the
+        previous page, None for the first page. Raises not_allowed and no_operator.
+        """
+        who = self._find_only_person()
+        with self._context.database.read() as conn:
+            entries = audit.entries_page(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
+        self._reads.record_opening(AuditAction.AUDIT_LISTED, "audit", None)
         return entries
 
-    def verify(self) -> int:
-        """How many rows fit. Checking takes no name; a named person needs the right.
+    def verify_chains(self) -> int:
+        """Verify all chains; return the number of entries. If no person is named, no right is needed.
 
-        Raises audit_broken with detail.first_bad, the first row that does not fit; of a cut tail the first missing
-        one.
+        Raises audit_broken with detail.first_bad (the id of the first entry that doesn't match its chain, or the
+        first missing one if the end of a chain was deleted), and not_allowed.
         """
-        desk = self._desk
-        if desk.operator is not None:
-            self._whose()
-        with desk.database.read() as conn:
-            result = audit.verify(conn, desk.spool.anchored(desk.database_id))
-            missed = audit_roots.first_missed(conn)
-        walked = () if result.first_bad is None else ((result.first_bad, result.why or ""),)
-        bad = min((*walked, *((missed,) if missed else ())), default=None)
-        if bad is not None:
-            raise ConsoleError("audit_broken", {"rows": result.rows, "first_bad": bad[0], "why": bad[1]})
+        context = self._context
+        only_person = None if context.operator is None else self._find_only_person()
+        if only_person is not None and context.asks:  # this account doesn't see the whole trail
+            return self._once("audit verify", None, (), self._verify_chains)
+        return self._verify_chains()
+
+    def _verify_chains(self) -> int:
+        context = self._context
+        with context.database.read() as conn:
+            result = audit.verify_chains(conn, context.spool.walk_anchors(context.database_id))
+            first_missing = audit_roots.find_first_fault(conn)
+        first_misfit = () if result.first_bad is None else ((result.first_bad, result.reason or ""),)
+        first_bad = min((*first_misfit, *((first_missing,) if first_missing else ())), default=None)
+        if first_bad is not None:
+            raise ConsoleError(
+                ErrorCode.AUDIT_BROKEN, {"rows": result.rows, "first_bad": first_bad[0], "why": first_bad[1]}
+            )
         return result.rows
 
-    def export(self, path: Path) -> int:
-        """Write the entries that the person may see as CSV (UTF-8 with signature); returns how many."""
-        who = self._whose()
-        with self._desk.database.read() as conn:
-            rows = sheets.write(path, [_COLUMNS], map(_cells, audit.entries(conn, who=who)))
-        self._reads.opened("audit.exported", "audit", None)
+    def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
+        """Write the entries that the person may read to a CSV file (UTF-8 with a byte order mark); return their
+        number. Raises usage if the file exists, storage_full, not_allowed, no_operator.
+        """
+        return self._once("audit export", request_id, (str(path),), lambda: self._export(path))
+
+    def _export(self, path: Path) -> int:
+        who = self._find_only_person()
+        with self._context.database.read() as conn:
+            rows = sheets.write_csv(path, [_COLUMNS], map(_make_cells, audit.walk_entries(conn, who=who)))
+        self._reads.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
 
-    def _whose(self) -> str | None:
-        """None for all entries; otherwise the only person whose entries may be seen."""
-        person = self._desk.person()
+    def _find_only_person(self) -> str | None:
+        """Return None if the person may read all entries, otherwise the person's name: only their entries may be
+        read. Raises not_allowed and no_operator.
+        """
+        person = self._context.person()
         if person.roles & {AUDITOR}:
             return None
-        if may(person, "audit_own"):
+        if has_right(person, "audit_own"):
             return person.name
-        needs = sorted(ROLES_FOR["audit_any"])
-        raise ConsoleError("not_allowed", {"operator": person.name, "reason": "role", "needs": needs})
+        needs = sorted(ROLES_BY_RIGHT["audit_any"])
+        raise ConsoleError(
+            ErrorCode.NOT_ALLOWED, {"operator": person.name, "reason": NotAllowedReason.ROLE, "needs": needs}
+        )
 
 
-def _cells(entry: AuditEntry) -> tuple[str, ...]:
+def _make_cells(entry: AuditEntry) -> tuple[str, ...]:
     detail = json.dumps(dict(entry.detail), ensure_ascii=False, sort_keys=True)
     at = instant_text(entry.at)
     return (str(entry.id), at, entry.who, entry.what, entry.subject, entry.result, entry.reason or "", detail)

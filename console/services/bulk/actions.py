@@ -1,113 +1,133 @@
-"""What a bulk run does to one record, by the services that a person uses too, and what the ending of each means.
+"""Execute the action of a bulk run on one record, through the services that people use, and translate errors into
+results of the row.
 
-There is nothing here that moves money, decides, or buys: a run can't be given such an action.
+No action here moves money, decides or buys, so no bulk run can.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.domain.bulk_records import Result, reason_with
-from console.domain.errors import ConsoleError
-from console.domain.worker_records import BulkAction, BulkRow, BulkRun
-from console.services.desk import Desk
-from console.services.noting import Noting
-from console.services.taking import Taking
-from console.store import rates
-from console.store.engine import Transaction
+from console.domain.bulk.records import RowResult, join_reason
+from console.domain.error_reasons import InProgressReason, UnknownReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
+from console.services.annotations.assignments import AssignmentService
+from console.services.annotations.notes import NoteService
+from console.services.guarded.operation import OWN_FAULT_CODES
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.operations import rate_gate as rates
 
 SPACING_SECONDS = 0.2
-"""Between the starts of a run's calls to one provider, over all runs and desks."""
-PROVIDERS_REFUSALS = frozenset(
+"""Time between the starts of two calls to one provider, in seconds, over all bulk runs and desks."""
+PROVIDER_REFUSAL_CODES = frozenset(
     {
-        "provider_refused", "provider_auth", "rate_limited", "provider_answer_unusable", "provider_unreachable",
-        "bad_profile",
+        ErrorCode.PROVIDER_REFUSED,
+        ErrorCode.PROVIDER_AUTH,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.PROVIDER_ANSWER_UNUSABLE,
+        ErrorCode.PROVIDER_UNREACHABLE,
+        ErrorCode.BAD_PROFILE,
     }
-)  # fmt: skip
-OURS = frozenset({"database_unreachable", "database_locked", "storage_full", "schema_mismatch", "read_only"})
-"""Nothing about the record: the run itself can't go on now."""
-_NOBODY_TO_ASK = ("no_list_call", "no_read_call")
-_CALLS = {BulkAction.PROBE: 1, BulkAction.REFETCH: 2}
-"""Calls of one row at most."""
+)
+_NO_CALL_REASONS = (UnknownReason.NO_LIST_CALL, UnknownReason.NO_READ_CALL)
+_CALLS_PER_ROW = {BulkAction.PROBE: 1, BulkAction.REFETCH: 2}
+"""Largest number of calls to the provider for one row, by action."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """What became of a row. `refused`: its provider did."""
+class RowOutcome:
+    """Result of a row. `is_provider_refusal` is True if the provider refused the call or failed."""
 
-    result: Result
+    result: RowResult
     reason: str | None = None
-    refused: bool = False
+    is_provider_refusal: bool = False
 
 
-class BulkActs:
-    """`probe` and `refetch` are those of everybody, by kind and id."""
+class BulkActionRunner:
+    """Executes the actions. `probe` (kind, id) and `refetch` (id, version that was seen) are the services' own
+    methods.
+    """
 
     def __init__(
-        self, desk: Desk, probe: Callable[[str, int], object], refetch: Callable[[int, int | None], object],
-        taking: Taking, noting: Noting,
-    ) -> None:  # fmt: skip
-        self._desk, self._probe, self._refetch = desk, probe, refetch
+        self,
+        context: ServiceContext,
+        probe: Callable[[str, int], object],
+        refetch: Callable[[int, int | None], object],
+        taking: AssignmentService,
+        noting: NoteService,
+    ) -> None:
+        self._context, self._probe, self._refetch = context, probe, refetch
         self._taking, self._noting = taking, noting
 
-    def asks(self, action: BulkAction) -> bool:
-        """Whether a provider is asked; else all is done within one transaction."""
-        return action in _CALLS
+    def calls_provider(self, action: BulkAction) -> bool:
+        """True if the action calls a provider. Any other action is executed within one transaction."""
+        return action in _CALLS_PER_ROW
 
-    def ask(self, run: BulkRun, row: BulkRow, provider: str | None, *, again: bool) -> Ending:
-        """Probe or re-fetch, in its turn. `again`: begun before, so its version may have changed by that."""
-        self._wait_turn(provider, _CALLS[run.action])
+    def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
+        """Probe or re-fetch the row's record, after waiting for the time between calls. `was_begun` is True for a row
+        that an earlier process had begun: the record may then have a newer version. Raises errors that concern this
+        program and not the row.
+        """
+        self._wait_turn(provider, _CALLS_PER_ROW[run.action])
         try:
             if run.action is BulkAction.PROBE:
                 self._probe(row.kind, row.subject_id)
             else:
-                self._refetch(row.subject_id, None if again else row.saw)
+                self._refetch(row.subject_id, None if was_begun else row.expected_version)
         except ConsoleError as trouble:
-            return ending_of(trouble)
-        return Ending(Result.DONE)
+            return convert_error(trouble)
+        return RowOutcome(RowResult.DONE)
 
-    def write(self, tx: Transaction, run: BulkRun, row: BulkRow) -> Ending:
-        """Take it or note it, in the caller's transaction."""
+    def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
+        """Take the record or add the note, in the caller's transaction. Raises errors that concern this program and
+        not the row.
+        """
         try:
             if run.action is BulkAction.TAKE:
-                self._taking.take_in(tx, row.kind, row.subject_id)
+                self._taking.take_record_in_transaction(tx, row.kind, row.subject_id)
             else:
-                self._noting.note_in(tx, row.kind, row.subject_id, run.words or "")
+                self._noting.add_note_in_transaction(tx, row.kind, row.subject_id, run.words or "")
         except ConsoleError as trouble:
-            return ending_of(trouble)
-        return Ending(Result.DONE)
+            return convert_error(trouble)
+        return RowOutcome(RowResult.DONE)
 
     def _wait_turn(self, provider: str | None, calls: int) -> None:
-        spacing = self.seconds_of(provider) * calls
+        spacing = self.get_call_spacing_seconds(provider) * calls
         if provider is None or spacing <= 0:
             return
-        wait = self._desk.write(lambda tx: rates.reserve(tx.conn, f"bulk_{provider}", spacing))
-        self._desk.clock.sleep(wait)
+        wait = self._context.write(lambda tx: rates.reserve_call(tx.conn, f"bulk_{provider}", spacing))
+        self._context.clock.sleep(wait)
 
-    def seconds_of(self, provider: str | None) -> float:
-        """The distance of calls to a provider, in seconds; none on loopback."""
-        if provider is None or self._desk.settings.on_loopback(provider):
+    def get_call_spacing_seconds(self, provider: str | None) -> float:
+        """Return the time between the starts of calls to a provider, in seconds; 0 for a provider on this machine."""
+        if provider is None or self._context.settings.is_on_loopback(provider):
             return 0.0
-        return self._desk.scale.seconds(SPACING_SECONDS)
+        return self._context.scale.scaled_seconds(SPACING_SECONDS)
 
-    def seconds_for(self, action: BulkAction, provider: str | None) -> float:
-        """What one row takes at least."""
-        return self.seconds_of(provider) * _CALLS.get(action, 0)
+    def get_shortest_row_seconds(self, action: BulkAction, provider: str | None) -> float:
+        """Return the shortest time for one row, in seconds."""
+        return self.get_call_spacing_seconds(provider) * _CALLS_PER_ROW.get(action, 0)
 
 
-def ending_of(trouble: ConsoleError) -> Ending:
-    """What a refusal or failure means for its row. Raises it again where it is not about the row at all."""
+def convert_error(trouble: ConsoleError) -> RowOutcome:
+    """Return the result that an error means for its row. Raises the error again if it concerns this program and not
+    the row.
+    """
     code, reason = trouble.code, trouble.detail.get("reason")
-    if code in OURS:
+    if code in OWN_FAULT_CODES:
         raise trouble
-    if code == "stale_view":
-        return Ending(Result.SKIPPED, "changed")
-    if code == "in_progress" and reason == "taken":
+    if code == ErrorCode.STALE_VIEW:
+        return RowOutcome(RowResult.SKIPPED, "changed")
+    if code == ErrorCode.IN_PROGRESS and reason == InProgressReason.TAKEN:
         holder = trouble.detail.get("holder")
-        who = str(holder["operator"]) if isinstance(holder, dict) else None
-        return Ending(Result.SKIPPED, reason_with("taken", who))
-    if code == "outcome_unknown":
-        nobody = reason in _NOBODY_TO_ASK
-        return Ending(Result.REFUSED, str(reason)) if nobody else Ending(Result.DONE, "still_unknown")
-    if code in PROVIDERS_REFUSALS:
-        return Ending(Result.FAILED, code, refused=True)
-    return Ending(Result.REFUSED if trouble.exit_status in (2, 3) else Result.FAILED, code)
+        holder_name = str(holder["operator"]) if isinstance(holder, dict) else None
+        return RowOutcome(RowResult.SKIPPED, join_reason(InProgressReason.TAKEN, holder_name))
+    if code == ErrorCode.OUTCOME_UNKNOWN:
+        has_no_call = reason in _NO_CALL_REASONS
+        return (
+            RowOutcome(RowResult.REFUSED, str(reason)) if has_no_call else RowOutcome(RowResult.DONE, "still_unknown")
+        )
+    if code in PROVIDER_REFUSAL_CODES:
+        return RowOutcome(RowResult.FAILED, code, is_provider_refusal=True)
+    return RowOutcome(RowResult.REFUSED if trouble.exit_status in (2, 3) else RowResult.FAILED, code)

@@ -1,82 +1,88 @@
-"""What a bulk run would do with one of its rows now: taken by somebody, changed since, ruled out, or to be done."""
+"""Forecast what a bulk run would do with one of its rows now: execute it, skip it (taken by another person, or
+changed), or refuse it.
+"""
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection
-
-from console.domain.bulk_records import Forecast, Verdict
-from console.domain.choice_records import Facts
-from console.domain.errors import ConsoleError
-from console.domain.permissions import same_person
+from console.domain.bulk.records import Forecast, RowForecast
+from console.domain.error_reasons import InProgressReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.permissions import is_same_person
 from console.domain.records import Certainty, CreditCheck, Person
-from console.domain.recovery_choices import choice
-from console.domain.worker_records import BulkAction, BulkRow, BulkRun
-from console.services.choices import Choices
+from console.domain.recovery.decision_table import find_choice
+from console.domain.recovery.records import ChoiceFacts
+from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
+from console.services.recovery.choices import Choices
+from console.store.database.sqlalchemy_names import Connection
 
-ALREADY = "already_done"
-CHECKS = "alarmbox"
+ALREADY_DONE_REASON = "already_done"
+CREDIT_CHECK_PROVIDER = "alarmbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
-    """Judges rows by the decision table, for the person who runs them."""
+class Eligibility:
+    """Judges rows by the decision table, for the person who executes the run."""
 
     choices: Choices
 
-    def forecast(
-        self, conn: Connection, run: BulkRun, row: BulkRow, person: Person | None, *, begun: bool = False
+    def make_forecast(
+        self, conn: Connection, run: BulkRun, row: BulkRow, person: Person | None, *, was_begun: bool = False
     ) -> Forecast:
-        """`begun`: whoever ran it went away at this very row, so that a change since may be its own."""
+        """Return the forecast of a row. `person` is None if reading needs no name. `was_begun` is True if an earlier
+        process ended while it executed this row, so that a change of the record may come from that process.
+        """
         try:
-            facts = self.choices.facts_in(conn, row.kind, row.subject_id, person, money=False)
-        except ConsoleError as gone:
-            if gone.code != "not_found":
+            facts = self.choices.read_facts_in_transaction(conn, row.kind, row.subject_id, person, money=False)
+        except ConsoleError as refusal:
+            if refusal.code != ErrorCode.NOT_FOUND:
                 raise
-            return Forecast(row, Verdict.REFUSED, "not_found")
-        return replace(_judged(run, row, facts, person, begun=begun), record=facts.record)
+            return Forecast(row, RowForecast.REFUSED, ErrorCode.NOT_FOUND)
+        return replace(_judge_row(run, row, facts, person, was_begun=was_begun), record=facts.record)
 
 
-def _judged(run: BulkRun, row: BulkRow, facts: Facts, person: Person | None, *, begun: bool) -> Forecast:
-    changed = facts.record.version != row.saw
-    if changed and begun and is_settled(run.action, facts):
-        return Forecast(row, Verdict.SKIP, ALREADY)
-    if (who := _taken_by(facts, run, person)) is not None:
-        return Forecast(row, Verdict.SKIP, "taken", who)
-    if changed and not begun:
-        return Forecast(row, Verdict.SKIP, "changed")
-    return _ruled(run, row, facts)
+def _judge_row(run: BulkRun, row: BulkRow, facts: ChoiceFacts, person: Person | None, *, was_begun: bool) -> Forecast:
+    has_changed = facts.record.version != row.expected_version
+    if has_changed and was_begun and is_settled(run.action, facts):
+        return Forecast(row, RowForecast.SKIP, ALREADY_DONE_REASON)
+    if (other := _find_other_person(facts, run, person)) is not None:
+        return Forecast(row, RowForecast.SKIP, InProgressReason.TAKEN, other)
+    if has_changed and not was_begun:
+        return Forecast(row, RowForecast.SKIP, "changed")
+    return _judge_by_table(run, row, facts)
 
 
-def is_settled(action: BulkAction, facts: Facts) -> bool:
-    """Whether there is nothing left to be done by it."""
+def is_settled(action: BulkAction, facts: ChoiceFacts) -> bool:
+    """True if the action has nothing left to do on the record."""
     record = facts.record
     if action is BulkAction.REFETCH:
         return isinstance(record, CreditCheck) and not record.incomplete
     return action is BulkAction.PROBE and getattr(record, "certainty", None) is Certainty.KNOWN
 
 
-def _ruled(run: BulkRun, row: BulkRow, facts: Facts) -> Forecast:
-    """By the table: what it doesn't have for a kind is never done to it."""
-    provider = provider_of(facts)
+def _judge_by_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> Forecast:
+    """Judge by the decision table. An action that the table does not have for this kind of record is refused."""
+    provider = find_provider(facts)
     try:
-        found = choice(facts, run.action.value)
+        option = find_choice(facts, run.action.value)
     except KeyError:
-        return Forecast(row, Verdict.REFUSED, "not_for_kind", provider=provider)
-    if found.allowed:
-        return Forecast(row, Verdict.WOULD, provider=provider)
-    return Forecast(row, Verdict.REFUSED, (found.reason or "").removeprefix("reason."), provider=provider)
+        return Forecast(row, RowForecast.REFUSED, "not_for_kind", provider=provider)
+    if option.allowed:
+        return Forecast(row, RowForecast.WOULD_RUN, provider=provider)
+    return Forecast(row, RowForecast.REFUSED, (option.reason or "").removeprefix("reason."), provider=provider)
 
 
-def _taken_by(facts: Facts, run: BulkRun, person: Person | None) -> str | None:
-    """Who else works on it; what whoever made the run has taken is in its hands."""
+def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:
+    """Return the other person who has taken the record; None if nobody has, or if the run's maker or the acting
+    person has.
+    """
     if facts.taken is None:
         return None
     own = {run.made_by, person.name if person else run.made_by}
-    return None if any(same_person(facts.taken.person, name) for name in own) else facts.taken.person
+    return None if any(is_same_person(facts.taken.person, name) for name in own) else facts.taken.person
 
 
-def provider_of(facts: Facts) -> str | None:
-    """Who is asked about a record."""
+def find_provider(facts: ChoiceFacts) -> str | None:
+    """Return the name of the provider that is asked about a record; None without one."""
     if isinstance(facts.record, CreditCheck):
-        return CHECKS
+        return CREDIT_CHECK_PROVIDER
     return facts.payment.provider if facts.payment is not None else None

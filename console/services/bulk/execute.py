@@ -1,253 +1,255 @@
-"""A bulk run in this process's hands: row after row under its lease, each judged, done and kept by itself.
+"""Execute a bulk run in this process, under the lease of the run. Each row is judged, executed and stored before the
+next one begins.
 
-While a run is running its reason says at which row it is: whoever goes on after a death judges that one again.
+While a run is in the state running, its column `reason` names the present row. If the process crashes, the next
+process judges that row again.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
-
-from console.domain.bulk_records import BulkProgress, Forecast, Result, Verdict, reason_with
-from console.domain.errors import ConsoleError
+from console.domain.audit_actions import AuditAction
+from console.domain.bulk.records import BulkProgress, Forecast, RowForecast, RowResult, join_reason
+from console.domain.error_reasons import InProgressReason
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Person
-from console.domain.worker_records import BulkRow, BulkRun
-from console.services import going_on, refusals
-from console.services.bulk_acts import BulkActs, Ending
-from console.services.bulk_judging import ALREADY, Judging
-from console.services.desk import Desk
-from console.services.heartbeat import Heartbeat
-from console.services.settling import tolerated
-from console.store import bulk, leases, swaps
-from console.store.engine import Transaction
-from console.store.leases import Lease
+from console.domain.tasks.records import BulkRow, BulkRun
+from console.services.bulk.actions import BulkActionRunner, RowOutcome
+from console.services.bulk.eligibility import ALREADY_DONE_REASON, Eligibility
+from console.services.guarded import database_rollback as going_back
+from console.services.guarded.leases import hold_lease
+from console.services.process.context import ServiceContext
+from console.services.tasks import cancellation as going_on
+from console.store.database import compare_and_swap as swaps
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import leases
+from console.store.operations.leases import Lease
+from console.store.tasks import bulk_runs as bulk
 
 KIND = bulk.KIND
-IN_A_ROW = 3
-"""After so many refusals of one provider, one after the other, a run pauses."""
-_PAGE = 200
-_UNDER_WAY = "row:"
+MOST_REFUSALS_IN_A_ROW = 3
+"""Number of consecutive refusals by one provider after which a run pauses."""
+_ROWS_PER_PAGE = 200
+_ROW_MARK = "row:"
 _log = logging.getLogger("console.worker")
 
 Progress = Callable[[BulkProgress], None]
-Stop = Callable[[], bool]
+ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """How a run is to be run: by whom, how many rows at most in this turn, whom it tells, and when it stops."""
+class BulkExecution:
+    """Parameters of an execution: the acting person, a callback for progress, a callback that returns True to stop
+    the run, and the largest number of rows (None: no limit).
+    """
 
     person: Person
     progress: Progress = lambda _done: None
-    stop: Stop = lambda: False
+    stop: ShouldStop = lambda: False
     batch: int | None = None
 
 
 @dataclass
-class _Work:
-    """A run that this process holds. `again`: the position that was under way when whoever ran it went away."""
+class _ExecutedRun:
+    """A run that this process executes under its lease. `begun_position` is the position of the row that an earlier
+    process had begun when it ended; None without one. `refusals_by_provider` counts the consecutive refusals by
+    provider.
+    """
 
     run: BulkRun
-    order: Order
+    execution: BulkExecution
     lease: Lease
-    again: int | None
+    begun_position: int | None
     results: Counter[str] = field(default_factory=Counter)
-    strikes: Counter[str] = field(default_factory=Counter)
-    taken: int = 0
+    refusals_by_provider: Counter[str] = field(default_factory=Counter)
+    taken_count: int = 0
 
     @property
     def is_full(self) -> bool:
-        return self.order.batch is not None and self.taken >= self.order.batch
+        """True if the largest number of rows is reached."""
+        return self.execution.batch is not None and self.taken_count >= self.execution.batch
 
 
-class _Lost(Exception):
-    """Somebody else has the run now, or has stopped it."""
+class _LeaseLost(Exception):
+    """Another process has the lease of the run, or the run was stopped."""
 
 
-class BulkRunning:
-    """Runs frozen sets. Who may, is asked before."""
+class BulkExecutor:
+    """Executes frozen runs. The caller must have checked the person's right."""
 
-    def __init__(self, desk: Desk, judging: Judging, acts: BulkActs, heartbeat: Heartbeat) -> None:
-        self._desk, self._judging, self._acts, self._heartbeat = desk, judging, acts, heartbeat
+    def __init__(self, context: ServiceContext, judging: Eligibility, acts: BulkActionRunner) -> None:
+        self._context, self._judging, self._acts = context, judging, acts
 
-    def run(self, run_id: int, most: int | None, order: Order) -> int:
-        """Do the rows that have no result yet, the first `most` of the set (None: as many as before); how many were
-        taken. Raises in_progress while somebody else runs it.
+    def run(self, run_id: int, max_rows: int | None, execution: BulkExecution) -> int:
+        """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored with
+        the run). Return how many were executed. Raises in_progress while another process executes the run,
+        database_went_back, not_found.
         """
-        with self._held(run_id) as lease:
-            run, again = self._desk.write(lambda tx: self._begin(tx, run_id, most))
-            work = _Work(run, order, lease, again)
+        going_back.require_no_loss(self._context)
+        with hold_lease(self._context, lease_name(run_id), reason=InProgressReason.BULK) as lease:
+            run, begun_position = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))
+            work = _ExecutedRun(run, execution, lease, begun_position)
             try:
-                self._all_rows(work)
-            except _Lost:
+                self._run_rows(work)
+            except _LeaseLost:
                 _log.info("bulk run %s: somebody else has it, or stopped it", run.name)
-        return work.taken
+        return work.taken_count
 
-    @swaps.runs_again()
-    def _begin(self, tx: Transaction, run_id: int, most: int | None) -> tuple[BulkRun, int | None]:
-        """Running, and the position that was under way when whoever ran it before went away."""
-        run = found(tx.conn, run_id)
+    @swaps.run_again_if_stale()
+    def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> tuple[BulkRun, int | None]:
+        """Set the run to running. Return it, and the position of the row that an earlier process had begun when it
+        ended (None without one).
+        """
+        run = require_run(tx.conn, run_id)
         if run.state == bulk.DONE:
             return run, None
-        died_at = (run.reason or "").removeprefix(_UNDER_WAY) if run.state == bulk.RUNNING else ""
-        begun = bulk.set_state(tx.conn, run, self._desk.now(), bulk.RUNNING, most, run.reason if died_at else None)
-        self._desk.note(tx, "bulk.begun", run_id, {"most": begun.most, "done": run.done}, kind=KIND)
-        return begun, int(died_at) if died_at.isdecimal() else None
+        begun_text = (run.reason or "").removeprefix(_ROW_MARK) if run.state == bulk.RUNNING else ""
+        running_run = bulk.set_state(
+            tx.conn, run, self._context.now(), bulk.RUNNING, max_rows, run.reason if begun_text else None
+        )
+        self._context.record_audit(
+            tx, AuditAction.BULK_BEGUN, run_id, {"most": running_run.most, "done": run.done}, kind=KIND
+        )
+        return running_run, int(begun_text) if begun_text.isdecimal() else None
 
-    def _all_rows(self, work: _Work) -> None:
-        with self._desk.database.read() as conn:
-            work.results.update({name: n for name, n in bulk.results(conn, work.run.id).items() if name})
-        before = -1
-        while work.run.state == bulk.RUNNING and not work.is_full and work.taken > before:
-            before = work.taken
-            with self._desk.database.read() as conn:
-                rows = bulk.next_open(conn, work.run.id, _PAGE)
+    def _run_rows(self, work: _ExecutedRun) -> None:
+        with self._context.database.read() as conn:
+            work.results.update({name: n for name, n in bulk.count_results(conn, work.run.id).items() if name})
+        count_before = -1
+        while work.run.state == bulk.RUNNING and not work.is_full and work.taken_count > count_before:
+            count_before = work.taken_count
+            with self._context.database.read() as conn:
+                rows = bulk.next_unprocessed(conn, work.run.id, _ROWS_PER_PAGE)
             if not rows:
-                self._end(work, *_whole(work.run))
+                self._end_run(work, *_final_state(work.run))
                 return
-            if not self._some(work, rows):
+            if not self._run_some_rows(work, rows):
                 return
 
-    def _some(self, work: _Work, rows: Sequence[BulkRow]) -> bool:
-        """False where the run has ended before them."""
-        for row in going_on.going_on(rows):
+    def _run_some_rows(self, work: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
+        """Execute these rows. Return False if the run has ended or paused."""
+        for row in going_on.until_stopped(rows):
             if work.is_full:
                 break
-            if work.order.stop():
-                self._end(work, bulk.STOPPED, "asked")
+            if work.execution.stop():
+                self._end_run(work, bulk.STOPPED, "asked")
                 return False
-            if not self._one(work, row):
+            if not self._run_row(work, row):
                 return False
         return True
 
-    def _one(self, work: _Work, row: BulkRow) -> bool:
-        """Judge a row, do it and keep what became of it; False where the run pauses."""
-        again = work.again == row.position
-        with self._desk.database.read() as conn:
-            if (now := bulk.find(conn, work.run.id)) is None or now.version != work.run.version:
-                raise _Lost
-            seen = self._judging.forecast(conn, work.run, row, work.order.person, begun=again)
-        ending = self._done(work, seen, again=again)
-        work.taken += 1
-        work.results[ending.result] += 1
-        work.order.progress(BulkProgress(sum(work.results.values()), work.run.most, dict(work.results)))
-        return self._bear(work, seen, ending)
+    def _run_row(self, work: _ExecutedRun, row: BulkRow) -> bool:
+        """Judge a row, execute it and store its result. Return False if the run pauses."""
+        was_begun = work.begun_position == row.position
+        with self._context.database.read() as conn:
+            if (current := bulk.find(conn, work.run.id)) is None or current.version != work.run.version:
+                raise _LeaseLost
+            forecast = self._judging.make_forecast(conn, work.run, row, work.execution.person, was_begun=was_begun)
+        outcome = self._perform_row(work, forecast, was_begun=was_begun)
+        work.taken_count += 1
+        work.results[outcome.result] += 1
+        work.execution.progress(BulkProgress(sum(work.results.values()), work.run.most, dict(work.results)))
+        return self._count_refusal(work, forecast, outcome)
 
-    def _done(self, work: _Work, seen: Forecast, *, again: bool) -> Ending:
-        row, acts = seen.row, self._acts
-        if seen.verdict is not Verdict.WOULD:
-            ending = _without(seen)
-        elif acts.asks(work.run.action):
-            self._desk.write(lambda tx: self._mark(tx, work, row))
-            self._desk.failpoints.reach("before_bulk_row")
-            ending = self._asked(work, seen, again=again)
-            self._desk.failpoints.reach("after_bulk_row")
+    def _perform_row(self, work: _ExecutedRun, forecast: Forecast, *, was_begun: bool) -> RowOutcome:
+        row, acts = forecast.row, self._acts
+        if forecast.verdict is not RowForecast.WOULD_RUN:
+            outcome = _outcome_of_forecast(forecast)
+        elif acts.calls_provider(work.run.action):
+            self._context.write(lambda tx: self._mark_begun(tx, work, row))
+            self._context.failpoints.reach("before_bulk_row")
+            outcome = self._call_provider(work, forecast, was_begun=was_begun)
+            self._context.failpoints.reach("after_bulk_row")
         else:
-            return self._desk.write(lambda tx: self._keep(tx, work, row, acts.write(tx, work.run, row)))
-        return self._desk.write(lambda tx: self._keep(tx, work, row, ending))
+            return self._context.write(
+                lambda tx: self._keep_result(tx, work, row, acts.run_local_action(tx, work.run, row))
+            )
+        return self._context.write(lambda tx: self._keep_result(tx, work, row, outcome))
 
-    def _asked(self, work: _Work, seen: Forecast, *, again: bool) -> Ending:
+    def _call_provider(self, work: _ExecutedRun, forecast: Forecast, *, was_begun: bool) -> RowOutcome:
         try:
-            return self._acts.ask(work.run, seen.row, seen.provider, again=again)
+            return self._acts.run_provider_action(work.run, forecast.row, forecast.provider, was_begun=was_begun)
         except ConsoleError:
             raise
         except Exception:
-            _log.exception("bulk run %s, row %s", work.run.name, seen.row.position)
-            return Ending(Result.FAILED, "internal_error", refused=True)
+            _log.exception("bulk run %s, row %s", work.run.name, forecast.row.position)
+            return RowOutcome(RowResult.FAILED, ErrorCode.INTERNAL_ERROR, is_provider_refusal=True)
 
-    def _mark(self, tx: Transaction, work: _Work, row: BulkRow) -> None:
-        """From here on whoever goes on knows that this row may have been done."""
-        self._fence(tx, work)
-        at = f"{_UNDER_WAY}{row.position}"
+    def _mark_begun(self, tx: Transaction, work: _ExecutedRun, row: BulkRow) -> None:
+        """Store that this row has begun, so that after a crash the next process knows that the row may already be
+        executed.
+        """
+        self._renew_lease(tx, work)
+        at = f"{_ROW_MARK}{row.position}"
         try:
-            marked = bulk.set_state(tx.conn, work.run, self._desk.now(), bulk.RUNNING, reason=at)
+            marked_run = bulk.set_state(tx.conn, work.run, self._context.now(), bulk.RUNNING, reason=at)
         except bulk.Stale:
-            raise _Lost from None
-        tx.after_commit(lambda: setattr(work, "run", marked))
+            raise _LeaseLost from None
+        tx.after_commit(lambda: setattr(work, "run", marked_run))
 
-    def _keep(self, tx: Transaction, work: _Work, row: BulkRow, ending: Ending) -> Ending:
-        self._fence(tx, work)
-        bulk.note_result(tx.conn, work.run.id, row.position, ending.result.value, ending.reason, self._desk.now())
-        return ending
+    def _keep_result(self, tx: Transaction, work: _ExecutedRun, row: BulkRow, outcome: RowOutcome) -> RowOutcome:
+        self._renew_lease(tx, work)
+        bulk.write_result(
+            tx.conn, work.run.id, row.position, outcome.result.value, outcome.reason, self._context.now()
+        )
+        return outcome
 
-    def _fence(self, tx: Transaction, work: _Work) -> None:
-        """Whoever lost the lease writes nothing more."""
-        if not leases.renew(tx.conn, work.lease, self._desk.now(), self._heartbeat.lease_seconds):
-            raise _Lost
+    def _renew_lease(self, tx: Transaction, work: _ExecutedRun) -> None:
+        """Renew the lease in the transaction of a write. Raises _LeaseLost if another process has the lease."""
+        if not leases.renew(tx.conn, work.lease, self._context.now(), self._context.heartbeat.lease_seconds):
+            raise _LeaseLost
 
-    def _bear(self, work: _Work, seen: Forecast, ending: Ending) -> bool:
-        """Count a provider's refusals, one after the other; False where there were too many."""
-        provider = seen.provider or ""
-        if not ending.refused:
-            if ending.result is Result.DONE:
-                work.strikes[provider] = 0
+    def _count_refusal(self, work: _ExecutedRun, forecast: Forecast, outcome: RowOutcome) -> bool:
+        """Count the consecutive refusals of the provider. After IN_A_ROW of them, pause the run and return False."""
+        provider = forecast.provider or ""
+        if not outcome.is_provider_refusal:
+            if outcome.result is RowResult.DONE:
+                work.refusals_by_provider[provider] = 0
             return True
-        work.strikes[provider] += 1
-        if work.strikes[provider] < IN_A_ROW:
+        work.refusals_by_provider[provider] += 1
+        if work.refusals_by_provider[provider] < MOST_REFUSALS_IN_A_ROW:
             return True
-        self._end(work, bulk.PAUSED, reason_with(ending.reason or "", provider))
+        self._end_run(work, bulk.PAUSED, join_reason(outcome.reason or "", provider))
         return False
 
-    def _end(self, work: _Work, state: str, reason: str | None) -> None:
-        @swaps.runs_again()
+    def _end_run(self, work: _ExecutedRun, state: str, reason: str | None) -> None:
+        @swaps.run_again_if_stale()
         def end(tx: Transaction) -> None:
-            self._fence(tx, work)
-            run = found(tx.conn, work.run.id)
+            self._renew_lease(tx, work)
+            run = require_run(tx.conn, work.run.id)
             if run.state != bulk.RUNNING:
                 return
-            bulk.set_state(tx.conn, run, self._desk.now(), state, reason=reason)
+            bulk.set_state(tx.conn, run, self._context.now(), state, reason=reason)
             facts = {"state": state, **work.results}
-            self._desk.note(tx, "bulk.ended", run.id, facts, kind=KIND, reason=reason)
+            self._context.record_audit(tx, AuditAction.BULK_ENDED, run.id, facts, kind=KIND, reason=reason)
 
-        self._desk.write(end)
-
-    @contextmanager
-    def _held(self, run_id: int) -> Iterator[Lease]:
-        """The run's lease, kept alive. Raises in_progress with who has it."""
-        desk, seconds, name = self._desk, self._heartbeat.lease_seconds, lease_name(run_id)
-        lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
-        if lease is None:
-            with desk.database.read() as conn:
-                holder = leases.holder_of(conn, name)
-            raise ConsoleError("in_progress", {"reason": "bulk", **refusals.holding(holder)})
-        beat = f"{name}.{lease.fence}"
-        self._heartbeat.add(beat, lambda: self._beat(lease))
-        try:
-            yield lease
-        finally:
-            self._heartbeat.remove(beat)
-            with tolerated("giving a lease up"):
-                desk.write(lambda tx: leases.release(tx.conn, lease))
-
-    def _beat(self, lease: Lease) -> None:
-        desk, seconds = self._desk, self._heartbeat.lease_seconds
-        desk.write(lambda tx: leases.renew(tx.conn, lease, desk.now(), seconds))
+        self._context.write(end)
 
 
-def found(conn: Connection, run_id: int) -> BulkRun:
-    """Raises not_found."""
+def require_run(conn: Connection, run_id: int) -> BulkRun:
+    """Return the run. Raises not_found."""
     run = bulk.find(conn, run_id)
     if run is None:
-        raise ConsoleError("not_found", {"kind": KIND, "id": str(run_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(run_id)})
     return run
 
 
 def lease_name(run_id: int) -> str:
-    """Whoever holds it runs the run, alone."""
+    """Return the name of the lease under which only one process at a time executes the run."""
     return f"bulk_{run_id}"
 
 
-def _whole(run: BulkRun) -> tuple[str, str | None]:
-    """How a run ends of which every row that was to be done has a result."""
+def _final_state(run: BulkRun) -> tuple[str, str | None]:
+    """Return state and reason of a run whose rows (up to its limit) all have a result."""
     return (bulk.DONE, None) if run.most >= run.size else (bulk.STOPPED, "most")
 
 
-def _without(seen: Forecast) -> Ending:
-    """What becomes of a row that nothing is done to."""
-    if seen.reason == ALREADY:
-        return Ending(Result.DONE, ALREADY)
-    result = Result.SKIPPED if seen.verdict is Verdict.SKIP else Result.REFUSED
-    return Ending(result, reason_with(seen.reason or "", seen.who))
+def _outcome_of_forecast(forecast: Forecast) -> RowOutcome:
+    """Return the result of a row for which the action is not executed."""
+    if forecast.reason == ALREADY_DONE_REASON:
+        return RowOutcome(RowResult.DONE, ALREADY_DONE_REASON)
+    result = RowResult.SKIPPED if forecast.verdict is RowForecast.SKIP else RowResult.REFUSED
+    return RowOutcome(result, join_reason(forecast.reason or "", forecast.blocking_person))

@@ -1,188 +1,277 @@
-"""Bulk runs: records frozen with their versions, looked through without effect, and done one after the other.
+"""Bulk runs: freeze a list of records with their versions, show a dry run, and execute the action row by row.
 
-A run is a row under the lease `bulk_{id}`, so that it belongs to no window: who ran it may go away at any point, and
-somebody else goes on. A row that was under way then is judged again, and what is done already counts as done.
+A run is a row of the database under the lease `bulk_{id}` and belongs to no window. If its process ends, another one
+continues it: it judges the row that was being executed again, and counts the row as done if the action was already
+executed.
 """
 
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
 
-from console.domain.bulk_records import DISCARDED, BulkProgress, Chosen
-from console.domain.errors import ConsoleError
-from console.domain.permissions import same_person
+from console.domain.audit_actions import AuditAction
+from console.domain.bulk.records import DISCARDED_REASON, BulkProgress, ChosenRecord
+from console.domain.error_details import NotAllowed
+from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.permissions import is_same_person
 from console.domain.records import Person
-from console.domain.recovery_choices import TABLE, kind_of
-from console.domain.worker_records import BulkAction, BulkRow, BulkRun
-from console.services import going_on, refusals
-from console.services.bulk_acts import BulkActs
-from console.services.bulk_judging import Judging
-from console.services.bulk_reading import PAGE, BulkReading
-from console.services.bulk_running import KIND, BulkRunning, Order, Progress, Stop, found, lease_name
-from console.services.desk import Desk
-from console.services.noting import readable
-from console.services.queues import Queues
-from console.store import bulk, leases, swaps
-from console.store.engine import Transaction
+from console.domain.recovery.decision_table import RULES_OF_KIND, kind_of
+from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
+from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
+from console.services.annotations.notes import require_storable
+from console.services.audit import refusals
+from console.services.bulk.actions import BulkActionRunner
+from console.services.bulk.eligibility import Eligibility
+from console.services.bulk.execute import (
+    KIND,
+    BulkExecution,
+    BulkExecutor,
+    Progress,
+    ShouldStop,
+    lease_name,
+    require_run,
+)
+from console.services.bulk.view import ROWS_PER_PAGE, BulkRunViews
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import ServiceContext
+from console.services.recovery.queues import Queues
+from console.services.recovery.replayed_answers import bulk_run_answer_finder
+from console.services.tasks import cancellation as going_on
+from console.store.database import compare_and_swap as swaps
+from console.store.database.engine import Transaction
+from console.store.operations import leases
+from console.store.tasks import bulk_runs as bulk
 
-ACTION = "bulk.run"
-LARGEST = 20_000
-"""Records of one set."""
-BATCH = 100
-"""Rows of one turn of the due task."""
+ACTION = AuditAction.BULK_RUN
+MOST_ROWS = 20_000
+"""Largest number of records in one run."""
 _log = logging.getLogger("console.worker")
 
 
-class BulkRuns(BulkReading):
-    """`console.bulk`. Actions: probe, refetch, take, note; never anything about money."""
+class BulkRuns(BulkRunViews):
+    """`console.bulk`: creates and executes bulk runs. Actions: probe, refetch, take, note; none of them moves
+    money.
+    """
 
-    def __init__(self, desk: Desk, queues: Queues, judging: Judging, acts: BulkActs, running: BulkRunning) -> None:
-        super().__init__(desk, judging, acts)
+    def __init__(
+        self,
+        context: ServiceContext,
+        queues: Queues,
+        judging: Eligibility,
+        acts: BulkActionRunner,
+        running: BulkExecutor,
+        request_ids: RequestIds,
+    ) -> None:
+        super().__init__(context, judging, acts)
+        self._request_ids = request_ids
         self._queues, self._running = queues, running
 
-    # Freezing, and looking through
+    # Freeze and preview
 
-    def freeze(self, action: str, chosen: Sequence[Chosen] | str, words: str | None = None) -> BulkRun:
-        """Keep these records, or all that a queue (by its name) has now, with their versions: nothing joins later.
-        A note needs its words. Raises usage for another action, no records or too many, and not_allowed.
+    def freeze(
+        self,
+        action: str,
+        chosen: Sequence[ChosenRecord] | str,
+        words: str | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> BulkRun:
+        """Store a run for these records, or for all records that a queue (given by its name) has now, with their
+        versions. Records that enter the queue later are not added.
+
+        `words` is the text of the note, for the action note only. Raises usage for an unknown action, for no records
+        or more than LARGEST; and not_allowed.
         """
-        act = _action(action)
-        told = readable(words or "") if act is BulkAction.NOTE else None
-        with refusals.audited(self._desk, "bulk.frozen", None, {"action": act.value}, kind=KIND):
-            person = self._desk.require(act.value).name
-            rows = self._all_of(chosen) if isinstance(chosen, str) else _rows(chosen)
-            if not 0 < len(rows) <= LARGEST:
-                raise ConsoleError("usage", {"problem": "bulk_size", "n": len(rows), "most": LARGEST})
-            run_id = self._desk.write(lambda tx: self._freeze(tx, act, rows, person, told))
-        return self.show(run_id)
+        arguments = (action, chosen if isinstance(chosen, str) else tuple(chosen), words)
+        return self._request_ids.act_once(
+            "bulk freeze",
+            request_id,
+            arguments,
+            lambda: self._freeze_set(action, chosen, words),
+            bulk_run_answer_finder(self.read_run),
+        )
 
-    def _all_of(self, queue: str) -> list[BulkRow]:
-        page = self._queues.queue(queue, PAGE)
+    def _freeze_set(self, action: str, chosen: Sequence[ChosenRecord] | str, words: str | None) -> BulkRun:
+        act = _parse_action(action)
+        note_text = require_storable(words or "") if act is BulkAction.NOTE else None
+        with refusals.audit_refusals(self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=KIND):
+            person = self._context.require(act.value).name
+            rows = self._queue_rows(chosen) if isinstance(chosen, str) else _rows_to_freeze(chosen)
+            if not 0 < len(rows) <= MOST_ROWS:
+                raise ConsoleError(
+                    ErrorCode.USAGE, {"problem": UsageProblem.BULK_SIZE, "n": len(rows), "most": MOST_ROWS}
+                )
+            run_id = self._context.write(lambda tx: self._freeze(tx, act, rows, person, note_text))
+        return self.read_run(run_id)
+
+    def _queue_rows(self, queue: str) -> list[BulkRow]:
+        page = self._queues.read_page(queue, ROWS_PER_PAGE)
         records = [item.record for item in page.items]
-        while page.next_cursor is not None and len(records) <= LARGEST:
-            page = self._queues.queue(queue, PAGE, page.next_cursor)
+        while page.next_cursor is not None and len(records) <= MOST_ROWS:
+            page = self._queues.read_page(queue, ROWS_PER_PAGE, page.next_cursor)
             records += [item.record for item in page.items]
-        return _rows([Chosen(kind_of(record), record.id, record.version) for record in records])
+        return _rows_to_freeze([ChosenRecord(kind_of(record), record.id, record.version) for record in records])
 
     def _freeze(
         self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, words: str | None
     ) -> int:
-        desk = self._desk
-        run_id = bulk.freeze(tx.conn, action, rows, person, desk.now(), words)
-        desk.note(tx, "bulk.frozen", run_id, {"action": action.value, "n": len(rows)}, kind=KIND)
+        context = self._context
+        run_id = bulk.insert_run(tx.conn, action, rows, person, context.now(), words)
+        context.record_audit(tx, AuditAction.BULK_FROZEN, run_id, {"action": action.value, "n": len(rows)}, kind=KIND)
         return run_id
 
-    # Running
+    # Run
 
     def run(
-        self, run_id: int, most: int | None = None, progress: Progress | None = None, stop: Stop | None = None,
-        leave: Stop | None = None,
-    ) -> BulkRun:  # fmt: skip
-        """Do the rows that have no result yet, the first `most` of the set (None: as many as before); the run as it
-        is when it ended, paused or was stopped. `stop` and `leave` are asked between two rows: the one ends it, the
-        other ends only this process's part in it, and the program goes on elsewhere.
+        self,
+        run_id: int,
+        max_rows: int | None = None,
+        progress: Progress | None = None,
+        stop: ShouldStop | None = None,
+        leave: ShouldStop | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> BulkRun:
+        """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored with
+        the run). Return the run when it has ended, paused or stopped.
 
-        Raises not_found, usage, not_allowed, and in_progress while somebody else runs it.
+        `stop` and `leave` are called between two rows. If `stop` returns True, the run is stopped; if `leave` returns
+        True, this process leaves the run, and a due task continues it. Raises not_found, usage, not_allowed, and
+        in_progress while another process executes the run.
         """
-        run = self.show(run_id)
-        if most is not None and not 0 < most <= run.size:
-            raise ConsoleError("usage", {"problem": "bulk_most", "most": run.size})
-        with refusals.audited(self._desk, ACTION, run_id, kind=KIND):
-            person = self._desk.require(run.action.value)
-            self._require_own(run, person)
+        return self._request_ids.act_once(
+            "bulk run", request_id, (run_id, max_rows), lambda: self._run(run_id, max_rows, progress, stop, leave)
+        )
+
+    def _run(
+        self,
+        run_id: int,
+        max_rows: int | None,
+        progress: Progress | None,
+        stop: ShouldStop | None,
+        leave: ShouldStop | None,
+    ) -> BulkRun:
+        with refusals.audit_refusals(self._context, ACTION, run_id, kind=KIND):
+            run = self.read_run(run_id)
+            if max_rows is not None and not 0 < max_rows <= run.size:
+                raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.BULK_MOST, "most": run.size})
+            person = self._context.require(run.action.value)
+            self._require_maker(run, person)
             if run.state != bulk.DONE:
-                with going_on.while_true(lambda: not (leave or _never)()):
-                    self._running.run(run_id, most, Order(person, progress or _unheard, stop or _never))
-        return self.show(run_id)
+                with going_on.stop_when_false(lambda: not (leave or _never_stop)()):
+                    self._running.run(
+                        run_id, max_rows, BulkExecution(person, progress or _ignore_progress, stop or _never_stop)
+                    )
+        return self.read_run(run_id)
 
-    def stop(self, run_id: int) -> BulkRun:
-        """After the row that is under way, wherever it runs. Without effect on one that does not run."""
-        self._desk.require(self.show(run_id).action.value)
-
-        @swaps.runs_again()
-        def end(tx: Transaction) -> None:
-            run = found(tx.conn, run_id)
-            if run.state == bulk.RUNNING:
-                bulk.set_state(tx.conn, run, self._desk.now(), bulk.STOPPED, reason="asked")
-                self._desk.note(tx, "bulk.stopped", run_id, kind=KIND)
-
-        self._desk.write(end)
-        return self.show(run_id)
-
-    def discard(self, run_id: int) -> BulkRun:
-        """Give up what is left of a run that doesn't run: it is done for good. Raises not_found, in_progress for one
-        that runs, not_allowed for anybody but its maker.
+    def stop(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
+        """Stop the run after its current row, in whatever process it is executed. A run that is not running stays
+        unchanged. Raises not_found, not_allowed.
         """
-        run = self.show(run_id)
-        with refusals.audited(self._desk, "bulk.discarded", run_id, kind=KIND):
-            person = self._desk.require(run.action.value)
-            if not same_person(person.name, run.made_by):
-                facts = {"operator": person.name, "reason": "bulk_discard", "maker": run.made_by}
-                raise ConsoleError("not_allowed", facts)
-            self._desk.write(lambda tx: self._discard(tx, run_id))
-        return self.show(run_id)
+        return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop(run_id))
 
-    @swaps.runs_again()
+    def _stop(self, run_id: int) -> BulkRun:
+        with refusals.audit_refusals(self._context, AuditAction.BULK_STOPPED, run_id, kind=KIND):
+            self._context.require(self.read_run(run_id).action.value)
+
+        @swaps.run_again_if_stale()
+        def end(tx: Transaction) -> None:
+            run = require_run(tx.conn, run_id)
+            if run.state == bulk.RUNNING:
+                bulk.set_state(tx.conn, run, self._context.now(), bulk.STOPPED, reason="asked")
+                self._context.record_audit(tx, AuditAction.BULK_STOPPED, run_id, kind=KIND)
+
+        self._context.write(end)
+        return self.read_run(run_id)
+
+    def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
+        """End a run that is not running; its rows without a result are never executed. Raises not_found, in_progress
+        while it is running, and not_allowed for anybody but its maker.
+        """
+        return self._request_ids.act_once(
+            "bulk discard", request_id, (run_id,), lambda: self._discard_audited(run_id)
+        )
+
+    def _discard_audited(self, run_id: int) -> BulkRun:
+        with refusals.audit_refusals(self._context, AuditAction.BULK_DISCARDED, run_id, kind=KIND):
+            run = self.read_run(run_id)
+            person = self._context.require(run.action.value)
+            if not is_same_person(person.name, run.made_by):
+                facts: NotAllowed = {
+                    "operator": person.name,
+                    "reason": NotAllowedReason.BULK_DISCARD,
+                    "maker": run.made_by,
+                }
+                raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
+            self._context.write(lambda tx: self._discard(tx, run_id))
+        return self.read_run(run_id)
+
+    @swaps.run_again_if_stale()
     def _discard(self, tx: Transaction, run_id: int) -> None:
-        run = found(tx.conn, run_id)
+        run = require_run(tx.conn, run_id)
         if run.state == bulk.RUNNING:
-            raise ConsoleError("in_progress", {"reason": "bulk", "kind": KIND, "id": run_id})
+            raise ConsoleError(ErrorCode.IN_PROGRESS, {"reason": InProgressReason.BULK, "kind": KIND, "id": run_id})
         if run.state != bulk.DONE:
-            bulk.set_state(tx.conn, run, self._desk.now(), bulk.DONE, reason=DISCARDED)
-            self._desk.note(tx, "bulk.discarded", run_id, {"done": run.done, "n": run.size}, kind=KIND)
+            bulk.set_state(tx.conn, run, self._context.now(), bulk.DONE, reason=DISCARDED_REASON)
+            self._context.record_audit(
+                tx, AuditAction.BULK_DISCARDED, run_id, {"done": run.done, "n": run.size}, kind=KIND
+            )
 
-    def go_on(self) -> int:
-        """The due task: a turn of each run whose process went away; how many rows it took."""
-        with self._desk.database.read() as conn:
-            waiting = bulk.unfinished(conn)
-        return sum(self._turn(run) for run in going_on.going_on(waiting))
+    def continue_unfinished_run(self) -> int:
+        """Due task: continue each run whose process ended, up to BATCH rows per run. Return how many rows were
+        executed.
+        """
+        with self._context.database.read() as conn:
+            unfinished = bulk.unfinished_runs(conn)
+        return sum(self._continue_run(run) for run in going_on.until_stopped(unfinished))
 
-    def _turn(self, run: BulkRun) -> int:
-        person = self._desk.person()
-        if not self._acts.asks(run.action) and not same_person(person.name, run.made_by):
-            return self._leave_to_its_maker(run)
+    def _continue_run(self, run: BulkRun) -> int:
+        person = self._context.person()
+        if not self._acts.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
+            return self._pause_run_of_other_maker(run)
         try:
-            self._desk.require(run.action.value)
-            return self._running.run(run.id, None, Order(person, batch=BATCH))
+            self._context.require(run.action.value)
+            return self._running.run(run.id, None, BulkExecution(person, batch=BATCH))
         except ConsoleError as refusal:
             _log.info("bulk run %s: %s", run.name, refusal.code)
             return 0
 
-    def _leave_to_its_maker(self, run: BulkRun) -> int:
-        """Nobody takes or notes in the name of somebody else."""
-        with self._desk.database.read() as conn:
-            lives = leases.holder_of(conn, lease_name(run.id)) is not None
-        if not lives:
-            with suppress(bulk.Stale):  # somebody has it again
-                self._desk.write(
-                    lambda tx: bulk.set_state(tx.conn, run, self._desk.now(), bulk.PAUSED, reason="maker")
+    def _pause_run_of_other_maker(self, run: BulkRun) -> int:
+        """Pause the run, because nobody may take records or write notes in the name of another person."""
+        with self._context.database.read() as conn:
+            is_held = leases.holder_of(conn, lease_name(run.id)) is not None
+        if not is_held:
+            with suppress(bulk.Stale):  # another process has changed the run meanwhile
+                self._context.write(
+                    lambda tx: bulk.set_state(tx.conn, run, self._context.now(), bulk.PAUSED, reason="maker")
                 )
         return 0
 
-    def _require_own(self, run: BulkRun, person: Person) -> None:
-        if not self._acts.asks(run.action) and not same_person(person.name, run.made_by):
-            facts = {"operator": person.name, "reason": "bulk_maker", "maker": run.made_by}
-            raise ConsoleError("not_allowed", facts)
+    def _require_maker(self, run: BulkRun, person: Person) -> None:
+        if not self._acts.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
+            facts: NotAllowed = {"operator": person.name, "reason": NotAllowedReason.BULK_MAKER, "maker": run.made_by}
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
-def _action(name: str) -> BulkAction:
+def _parse_action(name: str) -> BulkAction:
     try:
         return BulkAction(name)
     except ValueError:
-        allowed = [one.value for one in BulkAction]
-        raise ConsoleError("usage", {"problem": "bulk_action", "allowed": allowed}) from None
+        allowed = [action.value for action in BulkAction]
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.BULK_ACTION, "allowed": allowed}) from None
 
 
-def _rows(chosen: Sequence[Chosen]) -> list[BulkRow]:
-    for one in chosen:
-        if one.kind not in TABLE:
-            raise ConsoleError("usage", {"problem": "bulk_kind", "allowed": sorted(TABLE)})
-    return [BulkRow(0, one.kind, one.id, one.saw) for one in chosen]
+def _rows_to_freeze(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
+    for record in chosen:
+        if record.kind not in RULES_OF_KIND:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.BULK_KIND, "allowed": sorted(RULES_OF_KIND)})
+    return [BulkRow(0, record.kind, record.id, record.expected_version) for record in chosen]
 
 
-def _unheard(_done: BulkProgress) -> None:
-    """Nobody looks."""
+def _ignore_progress(_done: BulkProgress) -> None:
+    """Ignore the progress: used if the caller gives no callback."""
 
 
-def _never() -> bool:
+def _never_stop() -> bool:
     return False

@@ -1,153 +1,177 @@
-"""What people see of bulk runs: which there are, what became or would become of each row, and that as a file."""
+"""Views of bulk runs: list, result or forecast of each row, and an export as CSV."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection
-
-from console.domain.bulk_records import (
-    DISCARDED,
-    NOT_DONE,
+from console.domain.audit_actions import AuditAction
+from console.domain.bulk.records import (
+    DISCARDED_REASON,
+    NOT_DONE_FILTER,
     BulkItem,
     BulkLine,
     BulkPlan,
     BulkProgress,
     Forecast,
-    Result,
-    planned,
+    RowResult,
+    make_plan,
 )
-from console.domain.dates import instant_text
-from console.domain.worker_records import BulkRow, BulkRun
-from console.services import sheets
-from console.services.bulk_acts import BulkActs
-from console.services.bulk_judging import Judging
-from console.services.bulk_running import KIND, found, lease_name
-from console.services.desk import Desk
-from console.store import any_record, bulk, journal, leases
+from console.domain.calendar_days import instant_text
+from console.domain.tasks.records import BulkRow, BulkRun
+from console.services import csv_export as sheets
+from console.services.bulk.actions import BulkActionRunner
+from console.services.bulk.eligibility import Eligibility
+from console.services.bulk.execute import KIND, lease_name, require_run
+from console.services.process.context import ServiceContext
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, leases
+from console.store.records import any_record
+from console.store.tasks import bulk_runs as bulk
 
-PAGE = 200
-_ENDED = 20
-"""So many runs that are done are listed beside those that are not."""
-_CSV = ("position", "kind", "id", "result", "reason", "at")
+ROWS_PER_PAGE = 200
+_MOST_FINISHED_RUNS = 20
+"""Number of finished runs that are listed below the unfinished ones."""
+_CSV_HEADINGS = ("position", "kind", "id", "result", "reason", "at")
 
 
-class BulkReading:
-    """Reads runs. Nothing here asks a provider or changes a run."""
+class BulkRunViews:
+    """Reads bulk runs; calls no provider and changes no run. Every method raises not_allowed if a named person may
+    not read.
+    """
 
-    def __init__(self, desk: Desk, judging: Judging, acts: BulkActs) -> None:
-        self._desk, self._judging, self._acts = desk, judging, acts
+    def __init__(self, context: ServiceContext, judging: Eligibility, acts: BulkActionRunner) -> None:
+        self._context, self._judging, self._acts = context, judging, acts
 
-    def show(self, run_id: int) -> BulkRun:
-        """Raises not_found, and not_allowed for who may not look."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return found(conn, run_id)
+    def read_run(self, run_id: int) -> BulkRun:
+        """Return the run. Raises not_found."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return require_run(conn, run_id)
 
-    def item(self, run_id: int) -> BulkItem:
-        """The same with who runs it now."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return _item(conn, found(conn, run_id))
+    def read_item(self, run_id: int) -> BulkItem:
+        """Return the run with the present holder of its lease. Raises not_found."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return _read_item(conn, require_run(conn, run_id))
 
-    def latest(self, limit: int = 50) -> tuple[BulkRun, ...]:
-        """The last runs, newest first."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return bulk.latest(conn, max(1, min(limit, 1_000)))
+    def list_latest(self, limit: int = 50) -> tuple[BulkRun, ...]:
+        """Return the last runs, newest first, at most 1,000."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return bulk.latest_runs(conn, max(1, min(limit, 1_000)))
 
-    def overview(self) -> tuple[BulkItem, ...]:
-        """What is not done, whoever made it, and below it the last ones that are; newest first. Those that were given
-        up are not in it.
+    def list_overview(self) -> tuple[BulkItem, ...]:
+        """Return the unfinished runs of all makers, newest first, then the last finished ones, newest first.
+        Discarded runs are left out.
         """
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            kept = {run.id: run for run in (*bulk.open_ones(conn), *bulk.latest(conn, _ENDED))}
-            items = [_item(conn, run) for run in kept.values() if run.reason != DISCARDED]
-        return tuple(sorted(items, key=lambda one: (not one.is_open, -one.run.id)))
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            runs = {run.id: run for run in (*bulk.open_runs(conn), *bulk.latest_runs(conn, _MOST_FINISHED_RUNS))}
+            items = [_read_item(conn, run) for run in runs.values() if run.reason != DISCARDED_REASON]
+        return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
 
-    def waiting(self) -> int:
-        """How many runs go on, or wait for somebody who lets them go on."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return sum(run.state in (bulk.RUNNING, bulk.PAUSED) for run in bulk.open_ones(conn))
+    def count_unfinished(self) -> int:
+        """Return how many runs are running or paused."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return sum(run.state in (bulk.RUNNING, bulk.PAUSED) for run in bulk.open_runs(conn))
 
-    def tally(self, run_id: int) -> BulkProgress:
-        """How far it has got, and how many rows have which result."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            run = found(conn, run_id)
-            counts = {name: n for name, n in bulk.results(conn, run_id).items() if name}
+    def count_results(self, run_id: int) -> BulkProgress:
+        """Return the progress of a run and the number of rows by result. Raises not_found."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            run = require_run(conn, run_id)
+            counts = {name: n for name, n in bulk.count_results(conn, run_id).items() if name}
         return BulkProgress(sum(counts.values()), run.most, counts)
 
-    def rows(self, run_id: int, only: str | None = None, after: int = 0, limit: int = 1_000) -> tuple[BulkRow, ...]:
-        """Rows by position; `only` one result, or `not_done`; `after`: the last position seen."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            if only != NOT_DONE:
-                return bulk.rows(conn, run_id, only, after, limit)
-            left: list[BulkRow] = []
-            while len(left) < limit and (page := bulk.rows(conn, run_id, None, after, PAGE)):
-                left += [row for row in page if row.result != Result.DONE]
-                after = page[-1].position
-        return tuple(left[:limit])
+    def list_rows(
+        self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = 1_000
+    ) -> tuple[BulkRow, ...]:
+        """Return rows by position. `result_filter` is one result, or `not_done` for every row that is not done;
+        `after_position` is the last position of the page before.
+        """
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            if result_filter != NOT_DONE_FILTER:
+                return bulk.rows(conn, run_id, result_filter, after_position, limit)
+            not_done: list[BulkRow] = []
+            while len(not_done) < limit and (page := bulk.rows(conn, run_id, None, after_position, ROWS_PER_PAGE)):
+                not_done += [row for row in page if row.result != RowResult.DONE]
+                after_position = page[-1].position
+        return tuple(not_done[:limit])
 
-    def lines(self, run_id: int, only: str | None = None, after: int = 0, limit: int = PAGE) -> tuple[BulkLine, ...]:
-        """The same rows, each with its record as it is now."""
-        rows = self.rows(run_id, only, after, limit)
-        with self._desk.database.read() as conn:
+    def list_lines(
+        self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = ROWS_PER_PAGE
+    ) -> tuple[BulkLine, ...]:
+        """Return the same rows as `list_rows`, each with the present state of its record."""
+        rows = self.list_rows(run_id, result_filter, after_position, limit)
+        with self._context.database.read() as conn:
             lapsed = journal.lapsed_by_kind(conn)
             return tuple(BulkLine(row, any_record.find(conn, row.kind, row.subject_id, lapsed)) for row in rows)
 
     def dry_run(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
-        """What each row that is still open would come to now, with totals. Asks nobody and writes nothing. `progress`
-        hears how many have been looked at.
+        """Return the forecast of each row without a result, with totals. Calls no provider and writes nothing.
+        `progress` is called with the number of rows judged so far. Raises not_found.
         """
-        run = self.show(run_id)
-        person = self._desk.person() if self._desk.operator else None
-        seen: list[Forecast] = []
+        run = self.read_run(run_id)
+        person = self._context.person() if self._context.operator else None
+        forecasts: list[Forecast] = []
         for rows in self._open_pages(run):
-            with self._desk.database.read() as conn:
-                seen += [self._judging.forecast(conn, run, row, person) for row in rows]
+            with self._context.database.read() as conn:
+                forecasts += [self._judging.make_forecast(conn, run, row, person) for row in rows]
             if progress is not None:
-                progress(len(seen))
-        providers = {one.provider for one in seen}
-        return planned(run, seen, {name: self._acts.seconds_for(run.action, name) for name in providers})
+                progress(len(forecasts))
+        providers = {forecast.provider for forecast in forecasts}
+        return make_plan(
+            run, forecasts, {name: self._acts.get_shortest_row_seconds(run.action, name) for name in providers}
+        )
 
     def _open_pages(self, run: BulkRun) -> Iterator[list[BulkRow]]:
-        after = 0
+        after_position = 0
         while True:
-            with self._desk.database.read() as conn:
-                page = bulk.rows(conn, run.id, None, after, PAGE)
+            with self._context.database.read() as conn:
+                page = bulk.rows(conn, run.id, None, after_position, ROWS_PER_PAGE)
             if not page:
                 return
-            after = page[-1].position
+            after_position = page[-1].position
             yield [row for row in page if row.result is None]
 
-    # Taking the results along
+    # Export
 
-    def export(self, run_id: int, path: Path, only: str | None = None) -> int:
-        """Write what became of the rows as CSV, for a spreadsheet: UTF-8 with signature, no cell a formula; how many.
-        The first line says what it is. Raises usage for a file that exists, storage_full, not_found, not_allowed.
+    def export_csv(self, run_id: int, path: Path, result_filter: str | None = None) -> int:
+        """Write the results of the rows as CSV for a spreadsheet (UTF-8 with byte order mark; no cell is read as a
+        formula). Return the number of rows.
+
+        The first line names the run. Raises usage if the file exists, storage_full, not_found, not_allowed.
         """
-        run = self.show(run_id)
-        title = (run.name, run.action.value, only or "all", self._desk.operator or "", instant_text(self._desk.now()))
-        rows = sheets.write(path, [title, _CSV], map(_cells, self._exported(run_id, only)))
-        facts = {"n": rows, "only": only}
-        self._desk.write(lambda tx: self._desk.note(tx, "bulk.exported", run_id, facts, kind=KIND))
+        run = self.read_run(run_id)
+        title = (
+            run.name,
+            run.action.value,
+            result_filter or "all",
+            self._context.operator or "",
+            instant_text(self._context.now()),
+        )
+        rows = sheets.write_csv(
+            path, [title, _CSV_HEADINGS], map(_make_cells, self._iterate_rows(run_id, result_filter))
+        )
+        facts = {"n": rows, "only": result_filter}
+        self._context.write(
+            lambda tx: self._context.record_audit(tx, AuditAction.BULK_EXPORTED, run_id, facts, kind=KIND)
+        )
         return rows
 
-    def _exported(self, run_id: int, only: str | None) -> Iterator[BulkRow]:
-        page: Sequence[BulkRow] = self.rows(run_id, only, 0, PAGE)
+    def _iterate_rows(self, run_id: int, result_filter: str | None) -> Iterator[BulkRow]:
+        page: Sequence[BulkRow] = self.list_rows(run_id, result_filter, 0, ROWS_PER_PAGE)
         while page:
             yield from page
-            page = self.rows(run_id, only, page[-1].position, PAGE)
+            page = self.list_rows(run_id, result_filter, page[-1].position, ROWS_PER_PAGE)
 
 
-def _item(conn: Connection, run: BulkRun) -> BulkItem:
-    """Only what runs is held by somebody."""
+def _read_item(conn: Connection, run: BulkRun) -> BulkItem:
+    """Return the run with the holder of its lease; None as holder unless the run is running."""
     return BulkItem(run, leases.holder_of(conn, lease_name(run.id)) if run.state == bulk.RUNNING else None)
 
 
-def _cells(row: BulkRow) -> tuple[str, ...]:
+def _make_cells(row: BulkRow) -> tuple[str, ...]:
     at = instant_text(row.done_at) if row.done_at else ""
     return str(row.position), row.kind, str(row.subject_id), row.result or "", row.reason or "", at

@@ -1,15 +1,19 @@
-"""Opening a record's PDF for looking at it: pages as pictures, from a child process with limits."""
+"""Open the PDF of a credit check for display. A child process with limited memory and time draws the pages."""
 
-from console.services.views import Views
-from console.store.pdf_pages import PdfPages
+from console.services.credit_checks.view import CreditCheckViews
+from console.store.documents.pdf_renderer import PdfDocument
+
+__all__ = ["PdfDocument", "Pdfs"]
 
 
 class Pdfs:
-    """Each opening is audited as a reading of the PDF."""
+    """Opens PDFs. Each opening is written to the audit trail as a read of the PDF."""
 
-    def __init__(self, views: Views) -> None:
+    def __init__(self, views: CreditCheckViews) -> None:
         self._views = views
 
-    def open(self, record_id: int, sha256: str | None = None) -> PdfPages:
-        """The current PDF of a record, or the one of that content; close it after use. Raises not_found."""
-        return PdfPages(self._views.pdf(record_id, sha256))
+    def open_pages(self, record_id: int, sha256: str | None = None) -> PdfDocument:
+        """Return the pages of the record's current PDF, or of its PDF with this SHA-256. The caller must close them.
+        Raises not_found, and not_allowed if a named person may not read.
+        """
+        return PdfDocument(self._views.read_pdf(record_id, sha256))

@@ -1,10 +1,13 @@
-"""Asking the provider what happened, changing nothing there; settles an unknown purchase where it can tell."""
+"""Probes of credit checks: read at the provider, and settle an unknown purchase if the answer is unambiguous."""
 
 from collections.abc import Callable
 
-from console.domain.dates import JST
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.audit_actions import AuditAction
+from console.domain.calendar_days import JST
+from console.domain.error_details import Answered, Holder
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import (
     Certainty,
     CheckReport,
@@ -12,112 +15,136 @@ from console.domain.records import (
     CreditCheck,
     OperationState,
     Work,
+    WorkReason,
     WorkState,
 )
-from console.domain.schedules import PURCHASE_PROBES, next_at
-from console.providers.protocol import CreditReader
-from console.services import reading, refusals, settling
-from console.services.desk import Desk
-from console.services.parts import part_code
-from console.services.recovery import Recovery
-from console.store import credit_checks, journal
-from console.store.engine import Transaction
+from console.domain.retry_schedules import PURCHASE_PROBES, next_attempt_at
+from console.providers.credit_provider import CreditReader
+from console.services.audit import refusals
+from console.services.credit_checks import outcomes as settling
+from console.services.credit_checks import records as reading
+from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.credit_checks.resolve import PurchaseDecisions
+from console.services.process.context import ServiceContext
+from console.store.credit_checks import credit_checks
+from console.store.database.engine import Transaction
+from console.store.operations import journal
 
 KIND = credit_checks.KIND
-ACTION = "credit-check.probe"
+ACTION = AuditAction.CREDIT_CHECK_PROBE
 
 
-class Probing:
-    """Probes of credit checks. Holds only the reading half of the vendor."""
+class CreditCheckProbes:
+    """Probes credit checks. It can read at the provider but not buy."""
 
-    def __init__(self, desk: Desk, recovery: Recovery, reader: Callable[[], CreditReader]) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: ServiceContext, recovery: PurchaseDecisions, reader: Callable[[], CreditReader]
+    ) -> None:
+        self._context = context
         self._recovery = recovery
         self._reader = reader
 
     def probe(self, record_id: int, *, automatic: bool = False) -> CreditCheck:
-        """The record as known afterwards. Raises outcome_unknown while nobody can tell (detail.record),
-        in_progress while its call runs, provider_auth, rate_limited and provider_unreachable.
+        """Probe the record and return its state after the probe. With `automatic`, the next probe is scheduled.
+
+        Raises outcome_unknown (detail.record) if the purchase stays unknown, in_progress while its call runs,
+        not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
         """
-        with refusals.audited(self._desk, ACTION, record_id):
-            self._desk.require("probe")
+        with refusals.audit_refusals(self._context, ACTION, record_id):
+            self._context.require("probe")
             return self._probe(record_id, automatic)
 
     def _probe(self, record_id: int, automatic: bool) -> CreditCheck:
-        record = reading.current(self._desk, record_id)
+        record = reading.read_current(self._context, record_id)
         if record.certainty is Certainty.UNKNOWN:
-            return self._probe_unknown(record_id, automatic)
+            try:
+                return self._probe_unknown(record_id, automatic)
+            except ConsoleError as refusal:  # The record was settled meanwhile.
+                if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
+                    raise
+                return reading.read_current(self._context, record_id)
         self._refuse_running(record)
         if record.state is CheckState.SUCCESS and record.credit_check_id is not None and not record.viewing_over:
-            self._compare(record)
-        return reading.current(self._desk, record_id)
+            self._compare_with_provider(record)
+        return reading.read_current(self._context, record_id)
 
     def _refuse_running(self, record: CreditCheck) -> None:
-        with self._desk.database.read() as conn:
-            running = journal.running_of(conn, KIND, record.id)
-        if running is not None and running.action in journal.EFFECTS:
-            holder = {"operator": running.operator, "desk": running.desk}
-            raise ConsoleError("in_progress", {"record": record, "holder": holder, "since": running.started_at})
+        with self._context.database.read() as conn:
+            running = journal.find_running(conn, KIND, record.id)
+        if running is not None and journal.has_effect(running.action):
+            holder = Holder(operator=running.operator, desk=running.desk)
+            raise ConsoleError(
+                ErrorCode.IN_PROGRESS, {"record": record, "holder": holder, "since": running.started_at}
+            )
 
     # Unknown: look for the purchase
 
     def _probe_unknown(self, record_id: int, automatic: bool) -> CreditCheck:
-        with self._recovery.held(record_id, None) as record:
+        with self._recovery.hold_record(record_id, None) as record:
             reader = self._reader()
             if not reader.capabilities.finds_purchases:
-                raise ConsoleError("outcome_unknown", {"record": record, "reason": "no_list_call"})
-            self._desk.failpoints.reach("before_probe")
+                raise ConsoleError(
+                    ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": UnknownReason.NO_LIST_CALL}
+                )
+            self._context.failpoints.reach("before_probe")
             outcome = reader.find_purchases(record.corporation_number)
-            self._desk.failpoints.reach("after_probe")
+            self._context.failpoints.reach("after_probe")
             reason = self._take_answer(record, outcome, automatic)
         if reason is None:
-            return reading.current(self._desk, record_id)
-        raise self._still_unknown(record_id, outcome, reason)
+            return reading.read_current(self._context, record_id)
+        raise self._make_still_unknown_error(record_id, outcome, reason)
 
     def _take_answer(
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
-        """Settle by the answer if it is beyond doubt; else say why not. None as well if it was settled meanwhile."""
-        return self._desk.write(lambda tx: self._apply_answer(tx, record, outcome, automatic))
+        """Settle the record with the answer if the answer is unambiguous. Return None if the record is settled,
+        otherwise the reason why it is not.
+        """
+        return self._context.write(lambda tx: self._apply_answer(tx, record, outcome, automatic))
 
     def _apply_answer(
         self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
-        desk, reason = self._desk, outcome.reason
-        settling.keep_answer(desk, tx, record, "probe", outcome)
-        fresh = credit_checks.find(tx.conn, record.id)
-        if fresh is not None and fresh.certainty is Certainty.KNOWN:
+        context, reason = self._context, outcome.reason
+        settling.keep_answer(context, tx, record, "probe", outcome)
+        current = credit_checks.find(tx.conn, record.id)
+        if current is not None and current.certainty is Certainty.KNOWN:
             return None
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-            report, reason = self._the_one(tx, record, outcome.found)
+            report, reason = self._find_unused_report(tx, record, outcome.found)
             if report is not None:
-                self._settle(tx, record, outcome, report)
+                self._settle_purchase(tx, record, outcome, report)
                 return None
-        desk.note(tx, "credit-check.probed", record.id, result="failed", reason=reason[:64])
+        context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, result="failed", reason=reason[:64])
         if automatic:
-            self._plan_next(tx, record)
+            self._plan_next_probe(tx, record)
         return reason
 
-    def _the_one(
-        self, tx: Transaction, record: CreditCheck, found: tuple[CheckReport, ...]
+    def _find_unused_report(
+        self, tx: Transaction, record: CreditCheck, reports: tuple[CheckReport, ...]
     ) -> tuple[CheckReport | None, str]:
-        """Exactly one unused id bought since the day of sending, and nobody else waiting for that number."""
-        sent = record.created_at.astimezone(JST).date() if record.created_at else None
-        # Who waits is read first: whoever is settled in between on a server shows in the ids that are used.
-        waiting = journal.purchases_open_for(tx.conn, record.corporation_number)
-        unused = [
-            report
-            for report in found
-            if not credit_checks.with_provider_id(tx.conn, report.credit_check_id)
-            and (sent is None or (report.purchase_date is not None and report.purchase_date >= sent))
-        ]
-        if len(waiting) > 1:
-            return None, "several_wait"
-        if len(unused) != 1:
-            return None, "none_found" if not unused else "several_found"
-        return unused[0], "found"
+        """Return the provider's report of this purchase, or None and the reason why none is certain.
 
-    def _settle(
+        It is certain if it is the only report since the day of sending (in Japan) that no record here has, and no
+        other purchase of this corporation number is open.
+        """
+        sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
+        # Open purchases are read before the reports are compared: a purchase that another transaction settles in
+        # between then appears among the ids that a record here has.
+        open_purchases = journal.open_purchases(tx.conn, record.corporation_number)
+        unused_reports = [
+            report
+            for report in reports
+            if not credit_checks.with_provider_id(tx.conn, report.credit_check_id)
+            and (sent_day is None or (report.purchase_date is not None and report.purchase_date >= sent_day))
+        ]
+        if len(open_purchases) > 1:
+            return None, "several_wait"
+        if len(unused_reports) != 1:
+            return None, "none_found" if not unused_reports else "several_found"
+        return unused_reports[0], "found"
+
+    def _settle_purchase(
         self,
         tx: Transaction,
         record: CreditCheck,
@@ -125,52 +152,59 @@ class Probing:
         report: CheckReport,
     ) -> None:
         if record.operation_id:
-            journal.settle(tx.conn, record.operation_id, OperationState.DONE, outcome, self._desk.now())
+            journal.settle_operation(tx.conn, record.operation_id, OperationState.DONE, outcome, self._context.now())
             operation, provider_id = record.operation_id, report.credit_check_id
-            tx.after_commit(lambda: self._desk.spool.ended(operation, holds_claim=True, provider_id=provider_id))
-        settling.write_success(self._desk, tx, record, report, {"by": "probe"})
+            tx.after_commit(
+                lambda: self._context.spool.mark_ended(operation, holds_claim=True, provider_id=provider_id)
+            )
+        settling.write_success(self._context, tx, record, report, {"by": "probe"})
 
-    def _plan_next(self, tx: Transaction, record: CreditCheck) -> None:
-        fresh = credit_checks.find(tx.conn, record.id)
-        if fresh is None:
+    def _plan_next_probe(self, tx: Transaction, record: CreditCheck) -> None:
+        current = credit_checks.find(tx.conn, record.id)
+        if current is None:
             return
-        now, attempts = self._desk.now(), record.work.attempt + 1
-        at = next_at(PURCHASE_PROBES, attempts, now, self._desk.scale)
-        work = Work(WorkState.SCHEDULED, at, "unknown", attempts)
+        now, attempts = self._context.now(), record.work.attempt + 1
+        at = next_attempt_at(PURCHASE_PROBES, attempts, now, self._context.scale)
+        work = Work(WorkState.SCHEDULED, at, WorkReason.UNKNOWN, attempts)
         if at is None:
-            work = Work(WorkState.NEEDS_REVIEW, None, "probes_ended", attempts)
-        credit_checks.change(tx.conn, fresh, now, **credit_checks.work_values(work))
+            work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
+        credit_checks.change_record(tx.conn, current, now, **credit_checks.work_values(work))
 
-    def _still_unknown(self, record_id: int, outcome: Outcome[object], reason: str) -> ConsoleError:
-        detail = {"record": reading.current(self._desk, record_id), "reason": reason, "status": outcome.status}
+    def _make_still_unknown_error(self, record_id: int, outcome: Outcome[object], reason: str) -> ConsoleError:
+        detail: Answered = {
+            "record": reading.read_current(self._context, record_id),
+            "reason": reason,
+            "status": outcome.status,
+        }
         if outcome.kind is OutcomeClass.SUCCEEDED:
-            return ConsoleError("outcome_unknown", detail)
-        code = part_code(outcome)
-        asked_in_vain = code in ("provider_auth", "rate_limited", "provider_unreachable")
-        return ConsoleError(code if asked_in_vain else "outcome_unknown", detail)
+            return error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, detail)
+        code = find_part_error_code(outcome)
+        return error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
 
-    # Known: compare, and never overwrite
+    # Known outcome: compare; the state is never overwritten
 
-    def _compare(self, record: CreditCheck) -> None:
-        """Ask for a bought check. What contradicts us becomes a case; the state stays."""
-        outcome = self._reader().detail(record.credit_check_id or 0)
-        desk, observed = self._desk, _contradiction(record, outcome)
+    def _compare_with_provider(self, record: CreditCheck) -> None:
+        """Read a bought credit check at the provider. A contradiction opens a case; the record's state stays. Raises
+        provider_auth, rate_limited, provider_unreachable and the codes of our own faults.
+        """
+        outcome = self._reader().read_detail(record.credit_check_id or 0)
+        context, observed = self._context, _find_contradiction(record, outcome)
 
         def keep(tx: Transaction) -> None:
-            settling.keep_answer(desk, tx, record, "probe", outcome)
-            desk.note(tx, "credit-check.probed", record.id, reason=outcome.reason[:64])
+            settling.keep_answer(context, tx, record, "probe", outcome)
+            context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, reason=outcome.reason[:64])
             if observed is not None:
-                settling.contradict(desk, tx, record, observed)
+                settling.open_contradiction_case(context, tx, record, observed)
 
-        desk.write(keep)
-        code = part_code(outcome)
-        if outcome.kind is not OutcomeClass.SUCCEEDED and code in (
-            "provider_auth", "rate_limited", "provider_unreachable",
-        ):  # fmt: skip
-            raise ConsoleError(code, {"record": reading.current(self._desk, record.id), "reason": outcome.reason})
+        context.write(keep)
+        code = find_part_error_code(outcome)
+        if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_CODES:
+            raise error_of_outcome(
+                code, {"record": reading.read_current(self._context, record.id), "reason": outcome.reason}
+            )
 
 
-def _contradiction(record: CreditCheck, outcome: Outcome[CheckReport]) -> str | None:
+def _find_contradiction(record: CreditCheck, outcome: Outcome[CheckReport]) -> str | None:
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return "provider does not know the check"
     number = outcome.found.corporation_number if outcome.found else None

@@ -1,38 +1,40 @@
-"""Hands out the credit vendor of this desk, made when first asked for: its half for reading, or the whole."""
+"""Access to the credit-check provider of this desk: with all calls, or only with the calls that read."""
 
 from collections.abc import Callable
 from threading import Lock
 
-from console.domain.errors import ConsoleError
-from console.providers.protocol import Capabilities, CreditReader, CreditVendor
+from console.domain.errors import ConsoleError, ErrorCode
+from console.providers.credit_provider import Capabilities, CreditReader, CreditVendor
 
-_NONE = Capabilities(
-    by_number=False, synchronous=False, verdict=False, pdf=False, idempotent=False, finds_purchases=False
-)
+_NO_CAPABILITIES = Capabilities(by_number=False, verdict=False, pdf=False, finds_purchases=False)
 
 
 class Vendors:
-    """Lazy access to one vendor. Services that must never buy get only `reader`."""
+    """The provider, created at its first use. Services that must never buy get only `get_reader`."""
 
     def __init__(self, make: Callable[[], CreditVendor]) -> None:
         self._make = make
-        self._made: CreditVendor | None = None
+        self._vendor: CreditVendor | None = None
         self._lock = Lock()
 
-    def buyer(self) -> CreditVendor:
-        """The whole vendor. Raises bad_profile when it is not configured."""
+    def get_buyer(self) -> CreditVendor:
+        """Return the provider with all calls. Raises bad_profile if it is not configured."""
         with self._lock:
-            if self._made is None:
-                self._made = self._make()
-            return self._made
+            if self._vendor is None:
+                self._vendor = self._make()
+            return self._vendor
 
-    def capabilities(self) -> Capabilities:
-        """What the vendor can do; nothing at all where it is not configured, so that deciding needs no provider."""
+    def get_capabilities(self) -> Capabilities:
+        """Return the provider's capabilities. If it is not configured, all are False, so that people can still decide
+        about purchases.
+        """
         try:
-            return self.buyer().capabilities
-        except ConsoleError:
-            return _NONE
+            return self.get_buyer().capabilities
+        except ConsoleError as unfit:
+            if unfit.code != ErrorCode.BAD_PROFILE:
+                raise
+            return _NO_CAPABILITIES
 
-    def reader(self) -> CreditReader:
-        """The half that can't buy."""
-        return self.buyer().reader()
+    def get_reader(self) -> CreditReader:
+        """Return the provider with only the calls that read. Raises bad_profile if it is not configured."""
+        return self.get_buyer().reader()

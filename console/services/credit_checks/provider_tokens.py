@@ -1,139 +1,207 @@
-"""Keeps the provider's token pair for all desks and spaces the calls: the store's side of the adapter's needs."""
+"""The access and refresh token of the provider, and the minimum time between its calls, shared by all desks.
+
+The classes implement the interfaces TokenKeeper and RateGate of the provider adapters with the database.
+"""
 
 import json
+import logging
 from datetime import datetime
 
-from console.domain.errors import ConsoleError
-from console.providers.protocol import Exchange, TokenPair, TokenRefused, TokenUnavailable
-from console.services.desk import Desk
-from console.services.heartbeat import LEASE_SECONDS
-from console.store import leases, rates, tokens
-from console.store.cipher import Cipher, SealBroken
-from console.store.engine import Transaction
-from console.store.leases import Lease
-from console.store.tokens import StoredToken
+from console.domain import interrupts
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import BadProfile
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
+from console.providers.credit_provider import Exchange, TokenPair, TokenRefused, TokenUnavailable
+from console.services.guarded.leases import acquire, keep_renewed
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.operations import provider_tokens as tokens
+from console.store.operations import rate_gate as rates
+from console.store.operations.leases import Lease
+from console.store.operations.provider_tokens import StoredToken
+from console.store.spool.cipher import Cipher, DecryptionFailed
 
-LEASE = "alarmbox_token"
+LEASE_NAME = "alarmbox_token"
 WAIT_SECONDS = 60.0
 _NAP_SECONDS = 0.05
+_log = logging.getLogger("console.tokens")
 
 
 class StoredTokens:
-    """TokenKeeper over the database: one refresh at a time, the new pair stored before it is used."""
+    """TokenKeeper that stores the tokens in the database. Of all desks one refreshes at a time, and a new pair of
+    tokens is stored before it is used.
+    """
 
-    def __init__(self, desk: Desk, provider: str, first_refresh_token: str | None, cipher: Cipher) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: ServiceContext, provider: str, first_refresh_token: str | None, cipher: Cipher
+    ) -> None:
+        self._context = context
         self._provider = provider
-        self._first = first_refresh_token
+        self._first_refresh_token = first_refresh_token
         self._cipher = cipher
+        self._last_pair: TokenPair | None = None
+        """The pair that this process has read or stored last. It is used if the stored row can't be decrypted."""
 
     def current(self) -> TokenPair | None:
-        with self._desk.database.read() as conn:
-            stored = tokens.read(conn, self._provider)
-        return self._open(stored) if stored else None
+        """Return the stored pair; None if there is none. Raises bad_profile if the row can't be decrypted with the
+        store key and this process has read no pair before.
+        """
+        with self._context.database.read() as conn:
+            stored = tokens.read_token(conn, self._provider)
+        return self._decrypt_stored_pair(stored) if stored else None
 
     def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
-        lease = self._wait_for_lease()
-        try:
+        """Return a pair newer than `stale`, from the database or from `exchange`, under the lease LEASE.
+
+        Raises TokenRefused if the provider refuses all refresh tokens. Raises TokenUnavailable if the lease is not
+        free within WAIT_SECONDS, on a signal, and if the pair that another desk has stored meanwhile is missing.
+        """
+        with keep_renewed(self._context, self._wait_for_lease()):
             return self._refresh(exchange, stale)
-        finally:
-            self._desk.write(lambda tx: leases.release(tx.conn, lease))
 
     def _refresh(self, exchange: Exchange, stale: TokenPair | None) -> TokenPair:
-        with self._desk.database.read() as conn:
-            stored = tokens.read(conn, self._provider)
-        pair = self._open(stored) if stored else None
+        with self._context.database.read() as conn:
+            stored_token = tokens.read_token(conn, self._provider)
+        pair = self._decrypt_stored_pair(stored_token) if stored_token else None
         if pair is not None and (stale is None or pair.version > stale.version):
             return pair
         if pair is not None:
-            new = exchange(pair.refresh_token)
-            if new is not None:
-                return self._store(stored, new, first=None)
-            newer = self.current()
-            if newer is not None and newer.version > pair.version:
-                return newer
-        return self._try_first(exchange, stored)
+            new_pair = exchange(pair.refresh_token)
+            if new_pair is not None:
+                return self._store_pair(stored_token, new_pair, first_token=None)
+            newer_pair = self.current()
+            if newer_pair is not None and newer_pair.version > pair.version:
+                return newer_pair
+        return self._exchange_first_token(exchange, stored_token)
 
-    def _try_first(self, exchange: Exchange, stored: StoredToken | None) -> TokenPair:
-        """The given token counts only until it was used once; whoever gives a new one starts anew with it."""
-        used = stored.used_first if stored else frozenset()
-        if self._first is None or self._mark(self._first) in used:
+    def _exchange_first_token(self, exchange: Exchange, stored_token: StoredToken | None) -> TokenPair:
+        """Exchange the configured refresh token and store the new pair. Raises TokenRefused if none is configured, if
+        it was used before, or if the provider refuses it.
+        """
+        used_hashes = stored_token.used_first_hashes if stored_token else ()
+        if self._first_refresh_token is None or self._hash_token(self._first_refresh_token) in used_hashes:
             raise TokenRefused("authorise_again")
-        new = exchange(self._first)
-        if new is None:
+        new_pair = exchange(self._first_refresh_token)
+        if new_pair is None:
             raise TokenRefused("authorise_again")
-        return self._store(stored, new, first=self._first)
+        return self._store_pair(stored_token, new_pair, first_token=self._first_refresh_token)
 
-    def _store(self, stored: StoredToken | None, new: TokenPair, first: str | None) -> TokenPair:
-        used = stored.used_first if stored else frozenset()
-        version = (stored.version if stored else 0) + 1
-        after = StoredToken(
-            sealed=self._seal(new),
-            expires_at=new.expires_at,
+    def _store_pair(
+        self, stored_token: StoredToken | None, new_pair: TokenPair, first_token: str | None
+    ) -> TokenPair:
+        used_hashes = stored_token.used_first_hashes if stored_token else ()
+        version = (stored_token.version if stored_token else 0) + 1
+        new_row = StoredToken(
+            encrypted_pair=self._encrypt_pair(new_pair, version),
+            expires_at=new_pair.expires_at,
             version=version,
-            used_first=used | {self._mark(first)} if first else used,
+            used_first_hashes=(*used_hashes, self._hash_token(first_token)) if first_token else used_hashes,
         )
-        if not self._desk.write(lambda tx: self._swap(tx, stored, after)):
-            return self._stored_by_another()
-        return TokenPair(new.access_token, new.refresh_token, new.expires_at, version)
+        if not self._context.write(lambda tx: self._replace_row(tx, stored_token, new_row)):
+            return self._read_pair_of_other_desk()
+        self._last_pair = TokenPair(new_pair.access_token, new_pair.refresh_token, new_pair.expires_at, version)
+        return self._last_pair
 
-    def _swap(self, tx: Transaction, stored: StoredToken | None, after: StoredToken) -> bool:
-        swapped = tokens.replace(tx.conn, self._provider, stored, after, self._desk.now())
-        if swapped:
-            self._desk.note(tx, "token.refreshed", self._provider, {"version": after.version}, kind="provider")
-        return swapped
+    def _replace_row(self, tx: Transaction, stored_token: StoredToken | None, new_row: StoredToken) -> bool:
+        is_stored = tokens.replace_token(tx.conn, self._provider, stored_token, new_row, self._context.now())
+        if is_stored:
+            self._context.record_audit(
+                tx, AuditAction.TOKEN_REFRESHED, self._provider, {"version": new_row.version}, kind="provider"
+            )
+        return is_stored
 
-    def _stored_by_another(self) -> TokenPair:
-        """Our lease was lost and another desk was quicker: its pair counts, ours is of no use to anybody."""
+    def _read_pair_of_other_desk(self) -> TokenPair:
+        """Return the pair that another desk has stored after this process lost the lease. Raises TokenUnavailable if
+        there is none.
+        """
         pair = self.current()
         if pair is None:
             raise TokenUnavailable("stored_by_another_desk")
         return pair
 
-    def _mark(self, token: str) -> str:
-        """A hash under our key, so that the row doesn't help to guess a token."""
+    def _hash_token(self, token: str) -> str:
+        """Return a hash of the token with the store key, so that the row doesn't allow to test guessed tokens."""
         import hashlib
         import hmac
 
         return hmac.digest(self._cipher.fingerprint.encode(), token.encode(), hashlib.sha256).hex()
 
-    def _seal(self, pair: TokenPair) -> str:
-        return self._cipher.seal(json.dumps([pair.access_token, pair.refresh_token]).encode()).decode()
+    def _encrypt_pair(self, pair: TokenPair, version: int) -> str:
+        """Return the encrypted pair with its version in front. The version is also encrypted, so that `_decrypt`
+        notices an older pair in a newer row.
+        """
+        plain = json.dumps([pair.access_token, pair.refresh_token, version])
+        return f"v{version}.{self._cipher.encrypt(plain.encode()).decode()}"
 
-    def _open(self, stored: StoredToken) -> TokenPair | None:
-        if stored.sealed is None:
+    def _decrypt_stored_pair(self, stored: StoredToken) -> TokenPair | None:
+        if stored.encrypted_pair is None:
             return None
         try:
-            access, refresh = json.loads(self._cipher.open(stored.sealed.encode()))
-        except SealBroken:
-            problem = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "other_key"}
-            raise ConsoleError("bad_profile", problem) from None
+            self._last_pair = self._decrypt(stored.encrypted_pair, stored)
+        except DecryptionFailed:
+            if self._last_pair is None:
+                problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_KEY}
+                raise ConsoleError(ErrorCode.BAD_PROFILE, problem) from None
+            _log.warning("the stored tokens are damaged; going on with version %d", self._last_pair.version)
+        return self._last_pair
+
+    def _decrypt(self, sealed: str, stored: StoredToken) -> TokenPair:
+        """Decrypt a pair. Raises DecryptionFailed for another key or another version. A row of an earlier version of
+        this program has no version.
+        """
+        version_mark, dot, inner = sealed.rpartition(".")
+        access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))
+        if dot and (version_mark, numbers) != (f"v{stored.version}", [stored.version]):
+            raise DecryptionFailed
         expires: datetime | None = stored.expires_at
         return TokenPair(access, refresh, expires, stored.version)
 
     def _wait_for_lease(self) -> Lease:
-        desk = self._desk
-        seconds = desk.scale.lease_seconds(LEASE_SECONDS)
-        deadline = desk.clock.monotonic() + desk.scale.seconds(WAIT_SECONDS)
+        context = self._context
+        deadline = context.clock.monotonic() + context.scale.scaled_seconds(WAIT_SECONDS)
         while True:
-            lease = desk.write(lambda tx: leases.take(tx, LEASE, desk.holder(), desk.now(), seconds))
+            lease = acquire(context, LEASE_NAME)
             if lease is not None:
                 return lease
-            if desk.clock.monotonic() >= deadline:
-                raise TokenUnavailable("lease_timeout")
-            desk.clock.sleep(_NAP_SECONDS)
+            if interrupts.is_pending():
+                raise TokenUnavailable(interrupts.INTERRUPT_REASON)
+            if context.clock.monotonic() >= deadline:
+                raise TokenUnavailable(ErrorCode.LEASE_TIMEOUT)
+            context.clock.sleep(_NAP_SECONDS)
+
+
+class NoCalls:
+    """Takes the place of RateGate and TokenKeeper at a desk that asks a worker. Such a desk reads the capabilities of
+    providers, which needs no credentials, and calls none.
+    """
+
+    def wait_turn(self) -> None:
+        """Raises worker_away, so that nothing is sent from a desk that only asks."""
+        raise ConsoleError(ErrorCode.WORKER_AWAY)
+
+    def current(self) -> TokenPair | None:
+        """Raises worker_away, as `wait_turn` does."""
+        raise ConsoleError(ErrorCode.WORKER_AWAY)
+
+    def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+        """Raises worker_away, as `wait_turn` does."""
+        raise ConsoleError(ErrorCode.WORKER_AWAY)
 
 
 class SpacedCalls:
-    """RateGate over the database: the starts of calls keep their distance over all desks."""
+    """RateGate that stores in the database when the next call may start. Between the starts of two calls, of whatever
+    desks, at least `spacing_seconds` pass.
+    """
 
-    def __init__(self, desk: Desk, name: str, spacing_seconds: float) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, name: str, spacing_seconds: float) -> None:
+        self._context = context
         self._name = name
-        self._spacing = desk.scale.seconds(spacing_seconds)
+        self._spacing = context.scale.scaled_seconds(spacing_seconds)
 
     def wait_turn(self) -> None:
+        """Reserve the next free start time in the database and sleep until then."""
         if self._spacing <= 0:
             return
-        wait = self._desk.write(lambda tx: rates.reserve(tx.conn, self._name, self._spacing))
-        self._desk.clock.sleep(wait)
+        wait = self._context.write(lambda tx: rates.reserve_call(tx.conn, self._name, self._spacing))
+        self._context.clock.sleep(wait)

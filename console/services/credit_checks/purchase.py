@@ -1,125 +1,158 @@
-"""Buying credit checks under guard, and everything one record's screen needs."""
+"""Purchases of credit checks as guarded operations, and the entry point for all actions on one credit check."""
 
 import hashlib
 import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypeAlias
 
-from sqlalchemy import Connection
-
-from console.domain.corporation_number import InvalidCorporationNumber, parse
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.audit_actions import AuditAction
+from console.domain.calendar_days import end_of_day
+from console.domain.corporation_number import InvalidCorporationNumber, parse_number
+from console.domain.error_details import AlreadyPurchased, Answered
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
-from console.domain.results import PurchasePlan, RefetchResult
-from console.services import fitness, reading, refusals, remembered, settling
-from console.services.completion import Completion
-from console.services.described import Claimed, Guarded, Subject, Unrecorded, error_code
-from console.services.desk import Desk
-from console.services.guarded import Guard
+from console.domain.service_results import PurchasePlan, RefetchResult
+from console.providers.credit_provider import CreditReader
+from console.services.credit_checks import outcomes as settling
+from console.services.credit_checks import records as reading
+from console.services.credit_checks.provider import Vendors
+from console.services.credit_checks.readings import find_part_error_code
+from console.services.credit_checks.refetch import RefetchService
+from console.services.guarded import database_fitness as fitness
+from console.services.guarded import last_known_record as remembered
+from console.services.guarded import late_answers
+from console.services.guarded.action import GuardedAction, GuardedService
+from console.services.guarded.operation import ClaimedOperation, Subject, Unrecorded, find_error_code
 from console.services.lookup import Lookup
-from console.services.vendors import Vendors
-from console.store import credit_checks, journal, leases, looks
-from console.store.engine import Transaction
+from console.services.process.context import ServiceContext
+from console.store.credit_checks import credit_checks
+from console.store.credit_checks import joined_reads as looks
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, leases, lost_operations
 
-ACTION = "credit-check.purchase"
 PROVIDER = "alarmbox"
-DEALS = (1, 2, 9)
-REASONS = (1, 2, 3, 4, 9)
-LONGEST_COMMENT = 500
+DEAL_CODES = (1, 2, 9)
+REASON_CODES = (1, 2, 3, 4, 9)
+LONGEST_COMMENT_CHARACTERS = 500
+SHORTEST_VALIDITY = timedelta(days=90)
+"""A provider shows a credit check at least so long; only an older one may be over without a word of the provider."""
 Progress = Callable[[str], None]
 _log = logging.getLogger("console.guard")
 
 
-def _silent(_step: str) -> None:
-    """Progress that nobody watches."""
+def _ignore_step(_step: str) -> None:
+    """Ignore a progress step."""
 
 
 class CreditChecks:
-    """Credit checks as people handle them. Safe from any thread."""
+    """Actions of a person on credit checks. Safe from any thread."""
 
-    def __init__(self, desk: Desk, guard: Guard, vendors: Vendors, completion: Completion, lookup: Lookup) -> None:
-        self._desk = desk
+    def __init__(
+        self,
+        context: ServiceContext,
+        purchases: "Purchases",
+        vendors: Vendors,
+        completion: RefetchService,
+        lookup: Lookup,
+    ) -> None:
+        self._context = context
         self._lookup = lookup
-        self._guard = guard
+        self._purchases = purchases
         self._vendors = vendors
         self._completion = completion
 
-    def plan(self, number: str) -> PurchasePlan:
-        """What a person should see before buying: facts of this moment, nothing reserved."""
-        value = self.number(number)
-        desk = self._desk
-        with desk.database.read() as conn:
+    def make_plan(self, number: str) -> PurchasePlan:
+        """Return the facts that a person should read before a purchase. Nothing is claimed. Raises
+        invalid_corporation_number.
+        """
+        value = self.parse_number(number)
+        context = self._context
+        with context.database.read() as conn:
             records = credit_checks.by_number(conn, value, journal.lapsed_subjects(conn))
-            running = [h for h in leases.holders(conn) if h.name.startswith("alarmbox_credit_check_")]
-        live = tuple(record for record in records if record.live)
-        past = [record for record in records if not record.live]
-        renewable = [r for r in live if r.expired_at is not None and r.expired_at <= desk.now()]
+            purchase_leases = [
+                holder for holder in leases.holders(conn) if holder.name.startswith("alarmbox_credit_check_")
+            ]
+        live_records = tuple(record for record in records if record.live)
+        past_records = [record for record in records if not record.live]
+        renewable_records = [
+            record_
+            for record_ in live_records
+            if record_.expired_at is not None and record_.expired_at <= context.now()
+        ]
         return PurchasePlan(
             corporation_number=value,
-            clients=tuple(sorted(desk.settings.clients or (), key=int)),
-            live=live,
-            last=past[0] if past else None,
-            running=running[0] if running else None,
-            renewal=bool(renewable),
-            read_at=desk.now(),
+            clients=tuple(sorted(context.settings.clients or (), key=int)),
+            live=live_records,
+            last=past_records[0] if past_records else None,
+            running=purchase_leases[0] if purchase_leases else None,
+            renewal=bool(renewable_records),
+            read_at=context.now(),
         )
 
     def purchase(self, request: PurchaseRequest, progress: Progress | None = None) -> CreditCheck:
-        """Buy one credit check, at most once whatever happens.
+        """Buy one credit check, at most once whatever fails. Return the bought record; its detail or PDF may still be
+        missing.
 
-        Returns the bought record, complete or not. Raises ConsoleError: invalid_corporation_number,
-        unknown_client, not_allowed, already_purchased (detail.record), not_expired, lease_timeout,
-        outcome_unknown (detail.record), provider_refused and its like, provider_unreachable.
+        Raises invalid_corporation_number, unknown_client, usage, not_allowed, already_purchased (detail.record),
+        not_expired, lease_timeout, outcome_unknown (detail.record) and the other codes of `find_error_code`.
         """
-        checked = self._validated(request)
-        report = progress or _silent
-        asked = {"client": checked.client_id, "number": checked.corporation_number}
-        with refusals.audited(self._desk, ACTION, None, asked):
-            self._desk.require("purchase")
-            fitness.require(self._desk, PROVIDER)
-            vendor = self._vendors.buyer()
-            # Without the key an answer that the database can't take could not be kept: refused before sending.
-            self._desk.spool.unlock(self._desk.cipher)
-            try:
-                claimed, outcome = self._guard.run(self._guarded(checked, vendor.check), report)
-            except Unrecorded as lost:
-                lost.detail["record"] = remembered.record(lost.claimed, None)
-                raise
-        if outcome.kind is OutcomeClass.SUCCEEDED:
-            self._completion.follow_up(claimed.subject.id, report)
-        return self._ended(claimed, outcome)
+        valid_request = self._validate(request)
+        report = progress or _ignore_step
+        facts = {"client": valid_request.client_id, "number": valid_request.corporation_number}
+        attempt = _Purchase(self._context, valid_request, self._vendors, self._completion, report)
+        return self._purchases.perform(attempt, report, facts=facts)
 
     def refetch(
-        self, record_id: int, *, detail: bool = True, pdf: bool = True, saw: int | None = None,
+        self,
+        record_id: int,
+        *,
+        detail: bool = True,
+        pdf: bool = True,
+        expected_version: int | None = None,
         progress: Progress | None = None,
-    ) -> RefetchResult:  # fmt: skip
-        """Read detail and PDF of a bought check again. Costs nothing and can't buy."""
-        return self._completion.refetch(record_id, detail=detail, pdf=pdf, saw=saw, progress=progress or _silent)
+    ) -> RefetchResult:
+        """Read detail and PDF of a bought credit check again; this costs nothing.
+
+        `expected_version` is the record's version on the caller's screen. Raises the errors of
+        `RefetchService.refetch`.
+        """
+        return self._completion.refetch(
+            record_id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress or _ignore_step
+        )
 
     # Validation
 
-    def number(self, text: str) -> str:
-        """The checked number. Raises invalid_corporation_number as a lookup does."""
+    def parse_number(self, text: str) -> str:
+        """Return the valid corporation number in `text`. Raises invalid_corporation_number with detail.candidates (at
+        most three similar stored numbers).
+        """
         try:
-            return parse(text, dummies=self._desk.settings.test_numbers).value
+            return parse_number(text, allow_dummies=self._context.settings.test_numbers).value
         except InvalidCorporationNumber as invalid:
-            invalid.detail["candidates"] = list(self._lookup.neighbours(text))
+            invalid.detail["candidates"] = list(self._lookup.find_similar_numbers(text))
             raise
 
-    def _validated(self, request: PurchaseRequest) -> PurchaseRequest:
-        number = self.number(request.corporation_number)
-        if not self._desk.settings.knows_client(request.client_id):
-            known = sorted(self._desk.settings.clients or (), key=int)
-            raise ConsoleError("unknown_client", {"client_id": request.client_id[:40], "clients": known})
-        if request.deal is not None and request.deal not in DEALS:
-            raise ConsoleError("usage", {"problem": "deal", "allowed": list(DEALS)})
-        if not set(request.reasons) <= set(REASONS):
-            raise ConsoleError("usage", {"problem": "reason", "allowed": list(REASONS)})
-        if request.comment is not None and len(request.comment) > LONGEST_COMMENT:
-            raise ConsoleError("usage", {"problem": "comment", "longest": LONGEST_COMMENT})
+    def _validate(self, request: PurchaseRequest) -> PurchaseRequest:
+        number = self.parse_number(request.corporation_number)
+        if not self._context.settings.knows_client(request.client_id):
+            known_clients = sorted(self._context.settings.clients or (), key=int)
+            raise ConsoleError(
+                ErrorCode.UNKNOWN_CLIENT, {"client_id": request.client_id[:40], "clients": known_clients}
+            )
+        if request.deal is not None and request.deal not in DEAL_CODES:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DEAL, "allowed": list(DEAL_CODES)})
+        if not set(request.reasons) <= set(REASON_CODES):
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.REASON, "allowed": list(REASON_CODES)})
+        if request.comment is not None and len(request.comment) > LONGEST_COMMENT_CHARACTERS:
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.COMMENT, "longest": LONGEST_COMMENT_CHARACTERS}
+            )
         return PurchaseRequest(
             number,
             request.client_id,
@@ -129,86 +162,200 @@ class CreditChecks:
             request.renew,
         )
 
-    # The pipeline's steps for a purchase
 
-    def _guarded(
-        self, request: PurchaseRequest, call: Callable[[PurchaseRequest], Outcome[CheckReport]]
-    ) -> Guarded[CheckReport]:
-        desk = self._desk
-        asked_at = desk.now()
-        return Guarded(
-            action=ACTION,
-            lease=f"alarmbox_credit_check_{request.client_id}" if desk.settings.leases else None,
-            waits=True,
-            effect=True,
-            check=lambda conn: self._refuse_hopeless(conn, request, asked_at),
-            claim=lambda tx, operation_id: self._claim(tx, request, operation_id, asked_at),
-            call=lambda _subject: call(request),
-            record=lambda tx, subject, outcome: settling.record_outcome(
-                desk, tx, subject.id, outcome, self._vendors.capabilities()
-            ),
-            deliver=lambda operation_id, outcome: settling.deliver(
-                desk, operation_id, outcome, self._vendors.capabilities()
-            ),
-        )
+class _Purchase:
+    """One attempt to buy a credit check."""
 
-    def _refuse_hopeless(self, conn: Connection, request: PurchaseRequest, asked_at: datetime) -> None:
-        """What can't succeed: a live row, a renewal too early or overtaken, a claim that only this desk remembers."""
+    def __init__(
+        self,
+        context: ServiceContext,
+        request: PurchaseRequest,
+        vendors: Vendors,
+        completion: RefetchService,
+        progress: Progress,
+    ) -> None:
+        self._context, self._request, self._vendors = context, request, vendors
+        self._completion, self._progress = completion, progress
+        self._checked_at = context.now()
+
+    def prepare(self) -> None:
+        fitness.require_fit(self._context, PROVIDER)
+        vendor = self._vendors.get_buyer()
+        if self._request.renew:
+            self._require_expired(vendor.reader())
+        self._checked_at = self._context.now()
+
+    def _require_expired(self, reader: CreditReader) -> None:
+        """Refuse a renewal unless the provider says that the old credit check is over. The provider is asked because
+        a renewal costs money again, and the id in the row proves nothing: whoever may write records can give an
+        unknown purchase the id of another credit check, or one that nobody has.
+
+        Raises not_expired, provider_answer_unusable, and the error of a read without an answer.
+        """
+        context, request = self._context, self._request
+        with context.database.read() as conn:
+            live_check = credit_checks.find_claim_holder(conn, request.client_id, request.corporation_number)
+            is_shared = live_check is not None and _is_id_of_another_purchase(conn, live_check)
+        if (
+            live_check is None
+            or live_check.credit_check_id is None
+            or live_check.expired_at is None
+            or live_check.expired_at > context.now()
+        ):
+            return  # There is no row, or it has not expired by our dates: `check` raises the right refusal.
+        if is_shared:
+            raise error_of_outcome(
+                ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_record"}
+            )
+        outcome = reader.read_detail(live_check.credit_check_id)
+        report = outcome.found
+        if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
+            if _may_be_hidden(outcome) and _is_old(live_check, context.now()):
+                return
+            detail: Answered = {"record": live_check, "reason": outcome.reason, "status": outcome.status}
+            raise error_of_outcome(find_part_error_code(outcome), detail)
+        if report.corporation_number not in (None, live_check.corporation_number):
+            raise error_of_outcome(
+                ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_number"}
+            )
+        valid_until = end_of_day(report.expiration_date) if report.expiration_date else None
+        if not report.expired and (valid_until is None or valid_until > context.now()):
+            raise ConsoleError(ErrorCode.NOT_EXPIRED, {"record": live_check, "expired_at": valid_until})
+
+    def lease(self) -> str | None:
+        return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.leases else None
+
+    def check(self, conn: Connection) -> None:
+        """Refuse a purchase that can't succeed, because a live record exists, because a renewal is too early or
+        another renewal was faster, or because an operation in the spool or in the table of lost operations holds the
+        claim.
+        """
+        request = self._request
         client, number = request.client_id, request.corporation_number
-        live = credit_checks.live(conn, client, number)
+        live = credit_checks.find_claim_holder(conn, client, number)
         if live is not None:
-            seen = looks.record(conn, live.id) or live
-            self._refuse_live(seen, request.renew, asked_at)
-        for intent in self._desk.spool.standing(self._desk.database_id, client, number):
+            live_record = looks.find_record(conn, live.id) or live
+            self._refuse_live(live_record)
+        spooled = self._context.spool.purchases_holding_claim(self._context.database_id, client, number)
+        for intent in (*spooled, *lost_operations.purchases_holding_claim(conn, client, number)):
             if credit_checks.of_operation(conn, number, intent.operation_id) is None:
-                detail = {"source": "desk", "operation_id": intent.operation_id, "operator": intent.operator}
-                raise ConsoleError("already_purchased", {**detail, "since": intent.at})
+                detail: AlreadyPurchased = {
+                    "source": "desk",
+                    "operation_id": intent.operation_id,
+                    "operator": intent.operator,
+                }
+                raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
 
-    def _refuse_live(self, live: CreditCheck, renew: bool, asked_at: datetime) -> None:
-        if not renew or live.state.value != "success":
-            raise ConsoleError("already_purchased", {"record": live})
-        if live.expired_at is None or live.expired_at > self._desk.now():
-            # Written since we asked: another renewal was faster. The code alone depends on these clocks.
-            overtaken = live.changed_at is not None and live.changed_at >= asked_at
-            facts = {"record": live, "expired_at": live.expired_at}
-            raise ConsoleError("already_purchased" if overtaken else "not_expired", facts)
+    def _refuse_live(self, live: CreditCheck) -> None:
+        if not self._request.renew or live.state.value != "success":
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live})
+        if live.expired_at is None or live.expired_at > self._context.now():
+            # A change after this request began means that another renewal was faster. This selects the error code
+            # only.
+            was_overtaken = live.changed_at is not None and live.changed_at >= self._checked_at
+            facts: AlreadyPurchased = {"record": live, "expired_at": live.expired_at}
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
 
-    @credit_checks.runs_again()
-    def _claim(self, tx: Transaction, request: PurchaseRequest, operation_id: str, asked_at: datetime) -> Subject:
-        """The row that the unique index admits once; a renewal first takes the claim from the old one."""
-        desk, now = self._desk, self._desk.now()
+    def claim(self, tx: Transaction, operation_id: str) -> Subject:
+        """Insert the pending record, which the unique index admits only once. A renewal first supersedes the old
+        record, so that its claim ends.
+        """
+        context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
-        old = credit_checks.live(tx.conn, client, number) if request.renew else None
-        if old is not None:
-            # On a server it need not be the row that was checked: another renewal may have come between.
-            self._refuse_live(old, request.renew, asked_at)
-            credit_checks.change(tx.conn, old, now, superseded_at=leases.naive(now))
-        record_id = credit_checks.insert_pending(tx.conn, client, number, operation_id, now, old.id if old else None)
-        if old is not None:
-            replaced = credit_checks.find(tx.conn, old.id)
+        superseded = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None
+        if superseded is not None:
+            # On a server, another renewal may have been committed since the check, so the record is checked again.
+            self._refuse_live(superseded)
+            if credit_checks.find_live(tx.conn, client, number) is not None:
+                credit_checks.supersede(tx.conn, superseded, now)
+        record_id = credit_checks.insert_pending(
+            tx.conn, client, number, operation_id, now, superseded.id if superseded else None
+        )
+        if superseded is not None:
+            replaced = credit_checks.find(tx.conn, superseded.id)
             if replaced is not None:
-                credit_checks.change(tx.conn, replaced, now, superseded_by=record_id)
-            desk.note(tx, "credit-check.superseded", old.id, {"by": record_id})
-        key = _digest(["v1", ACTION, client, number, record_id])
-        return Subject(credit_checks.KIND, record_id, client, number, key, _digest(asdict(request)))
+                credit_checks.change_record(tx.conn, replaced, now, superseded_by=record_id)
+            context.record_audit(tx, AuditAction.CREDIT_CHECK_SUPERSEDED, superseded.id, {"by": record_id})
+        key = _compute_fingerprint(["v1", PURCHASE.name, client, number, record_id])
+        return Subject(credit_checks.KIND, record_id, client, number, key, _compute_fingerprint(asdict(request)))
 
-    # Endings
+    def call(self, _subject: Subject) -> Outcome[CheckReport]:
+        return self._vendors.get_buyer().buy_check(self._request)
 
-    def _ended(self, claimed: Claimed, outcome: Outcome[CheckReport]) -> CreditCheck:
-        """The outcome is recorded: a database that is lost only now changes nothing about it."""
+    def record(self, tx: Transaction, subject: Subject, outcome: Outcome[CheckReport]) -> None:
+        settling.record_outcome(self._context, tx, subject.id, outcome, self._vendors.get_capabilities())
+
+    def broken_off(self, trouble: Exception) -> Exception:
+        if isinstance(trouble, Unrecorded):
+            trouble.detail["record"] = remembered.build_credit_check(trouble.claimed, None)
+        return trouble
+
+    def conclude(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
+        """Return the bought record, or raise the error of the recorded outcome. If the database can't be read now,
+        the record is built from the claim and the outcome in memory.
+        """
+        if outcome.kind is OutcomeClass.SUCCEEDED:
+            self._completion.follow_up(claimed.subject.id, self._progress)
         try:
-            record = reading.current(self._desk, claimed.subject.id)
+            record = reading.read_current(self._context, claimed.subject.id)
         except Exception:
             _log.warning("credit check %s can't be read after its purchase", claimed.subject.id, exc_info=True)
-            record = remembered.record(claimed, outcome)
+            record = remembered.build_credit_check(claimed, outcome)
+        if settling.contradicts(record, outcome):
+            raise late_answers.make_already_decided_error(self._context, credit_checks.KIND, record)
         if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":
             return record
-        raise ConsoleError(
-            error_code(outcome), {"record": record, "reason": outcome.reason, "status": outcome.status}
+        raise error_of_outcome(
+            find_error_code(outcome), {"record": record, "reason": outcome.reason, "status": outcome.status}
         )
 
 
-def _digest(facts: object) -> str:
-    """A short fingerprint of canonical facts."""
+PURCHASE: GuardedAction[_Purchase, settling.PurchaseSettler, CheckReport, CreditCheck] = GuardedAction(
+    name=AuditAction.CREDIT_CHECK_PURCHASE,
+    kind=credit_checks.KIND,
+    right="purchase",
+    effect=True,
+    waits_for_lease=True,
+    answer=CheckReport,
+    prepare=_Purchase.prepare,
+    lease=_Purchase.lease,
+    check=_Purchase.check,
+    claim=_Purchase.claim,
+    call=_Purchase.call,
+    record=_Purchase.record,
+    broken_off=_Purchase.broken_off,
+    conclude=_Purchase.conclude,
+    settle=settling.PurchaseSettler.settle,
+    lapsed=settling.PurchaseSettler.record_lapse,
+)
+Purchases: TypeAlias = GuardedService[_Purchase, settling.PurchaseSettler, CheckReport, CreditCheck]
+
+
+def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
+    """True if another record has this record's id of the provider, and is neither its duplicate nor the same
+    company's for another client.
+    """
+    if record.credit_check_id is None:
+        return False
+    return any(
+        other.id != record.id
+        and other.duplicate_of is None
+        and (other.client_id == record.client_id or other.corporation_number != record.corporation_number)
+        for other in credit_checks.with_provider_id(conn, record.credit_check_id)
+    )
+
+
+def _may_be_hidden(outcome: Outcome[CheckReport]) -> bool:
+    """True for the answers that a provider gives about a credit check that it no longer shows."""
+    return outcome.kind is OutcomeClass.NOT_FOUND or find_part_error_code(outcome) == ErrorCode.VIEWING_PERIOD_OVER
+
+
+def _is_old(record: CreditCheck, now: datetime) -> bool:
+    """True if a purchase of this age can be over; always for a row of another application, which has no age."""
+    return record.created_at is None or record.created_at <= now - SHORTEST_VALIDITY
+
+
+def _compute_fingerprint(facts: object) -> str:
+    """Return the first 32 hex digits of the SHA-256 of the facts as canonical JSON."""
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

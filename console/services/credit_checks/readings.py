@@ -1,79 +1,98 @@
-"""One reading of a bought check, detail or PDF: asking for it, and writing what it brought."""
+"""Readings of a bought credit check: read its detail or its PDF at the provider, and write the result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.records import CheckReport, CreditCheck, Work, WorkState
-from console.domain.schedules import INCOMPLETE_REFETCHES, next_at
-from console.providers.protocol import CreditReader, PdfAnswer
-from console.services import settling
-from console.services.desk import Desk
-from console.store import credit_checks, evidence
-from console.store.documents import Stored
-from console.store.engine import Transaction
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import CheckReport, CreditCheck, Work, WorkReason, WorkState
+from console.domain.retry_schedules import INCOMPLETE_REFETCHES, next_attempt_at
+from console.providers.credit_provider import CreditReader, PdfAnswer
+from console.services.credit_checks import outcomes as settling
+from console.services.guarded.operation import OWN_FAULT_CODES
+from console.services.process.context import ServiceContext
+from console.store.credit_checks import credit_checks
+from console.store.database.engine import Transaction
+from console.store.documents.documents import StoredDocument
+from console.store.records import evidence
 
 DETAIL, PDF = "detail", "pdf"
-_CONTRADICTIONS = ("other_number", "http_404")
-_OURS = ("storage_full", "documents_unreachable")
-_BROKE_OFF = "broke_off"
+_CONTRADICTION_REASONS = ("other_number", "http_404")
+NO_ANSWER_CODES = frozenset(
+    {
+        ErrorCode.PROVIDER_AUTH,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.PROVIDER_UNREACHABLE,
+        ErrorCode.INTERNAL_ERROR,
+        *OWN_FAULT_CODES,
+    }
+)
+"""Error codes of a read without an answer of the provider. The caller gets these codes; other failures of a read
+during a probe become outcome_unknown.
+"""
+_BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What one reading call brought: its outcome, the report if any, the stored file if any."""
+class ReadingResult:
+    """The result of one reading: its outcome, the report (None without one) and the stored PDF (None without one).
+    `name` is DETAIL or PDF.
+    """
 
     name: str
     outcome: Outcome[object]
     report: CheckReport | None = None
-    stored: Stored | None = None
+    stored: StoredDocument | None = None
 
     @property
-    def got(self) -> bool:
+    def is_fetched(self) -> bool:
+        """True if the reading succeeded."""
         return self.outcome.kind is OutcomeClass.SUCCEEDED
 
 
-class Parts:
-    """Asks with the reading half of the vendor, and writes inside the caller's transaction."""
+class CheckReadings:
+    """Reads at the provider, and writes the results in the caller's transaction."""
 
-    def __init__(self, desk: Desk, reader: Callable[[], CreditReader]) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, reader: Callable[[], CreditReader]) -> None:
+        self._context = context
         self._reader = reader
 
     def require_provider(self) -> None:
-        """Raises bad_profile, before anything is written or sent, where nobody can be asked."""
+        """Raise bad_profile if the provider is not configured."""
         self._reader()
 
-    def fetch(self, record: CreditCheck, name: str) -> Part:
-        """Ask the provider, no transaction open; a PDF is stored by its content before any row points to it."""
-        self._desk.failpoints.reach(f"before_{name}")
+    def fetch_part(self, record: CreditCheck, name: str) -> ReadingResult:
+        """Read detail or PDF at the provider; no transaction is open. A PDF is stored as a document, whose name is
+        the hash of its content, before a row names it.
+        """
+        self._context.failpoints.reach(f"before_{name}")
         provider_id = record.credit_check_id or 0
         if name == DETAIL:
-            detail = self._reader().detail(provider_id)
-            return _fitting(record, Part(name, detail, detail.found))
-        answer = self._reader().pdf(provider_id)
+            detail = self._reader().read_detail(provider_id)
+            return _require_same_number(record, ReadingResult(name, detail, detail.found))
+        answer = self._reader().read_pdf(provider_id)
         if answer.kind is not OutcomeClass.SUCCEEDED or not isinstance(answer.found, PdfAnswer):
-            return Part(name, answer)
-        part = _fitting(record, Part(name, answer, answer.found.report))
-        if not part.got:
+            return ReadingResult(name, answer)
+        part = _require_same_number(record, ReadingResult(name, answer, answer.found.report))
+        if not part.is_fetched:
             return part
-        return Part(name, answer, answer.found.report, self._desk.documents.put(answer.found.content))
+        return ReadingResult(name, answer, answer.found.report, self._context.documents.store(answer.found.content))
 
-    @credit_checks.runs_again()
-    def apply(self, tx: Transaction, record_id: int, part: Part) -> None:
-        """Write one part: values that changed, the current PDF, or why there is none."""
-        desk = self._desk
+    @credit_checks.run_again_if_stale()
+    def write_reading(self, tx: Transaction, record_id: int, part: ReadingResult) -> None:
+        """Write one reading to the record: the changed values and the current PDF, or the reason of the failure."""
+        context = self._context
         record = credit_checks.find(tx.conn, record_id)
         if record is None:
             return
-        settling.keep_answer(desk, tx, record, part.name, part.outcome)
-        if not part.got:
+        settling.keep_answer(context, tx, record, part.name, part.outcome)
+        if not part.is_fetched:
             self._apply_failure(tx, record, part)
             return
-        now = desk.now()
+        now = context.now()
         values = settling.report_values(part.report, record, now) if part.report else {}
-        changes = {name: value for name, value in values.items() if not _same(record, name, value)}
+        changes = {name: value for name, value in values.items() if not _is_unchanged(record, name, value)}
         if part.stored is not None:
             stored = part.stored
             evidence.add_document(
@@ -82,78 +101,91 @@ class Parts:
             if record.pdf_file_path != stored.path:
                 changes["pdf_file_path"] = stored.path
         if changes:
-            credit_checks.change(tx.conn, record, now, **changes)
-        desk.note(tx, f"credit-check.{part.name}_stored", record_id, {"changes": _before_after(record, changes)})
+            credit_checks.change_record(tx.conn, record, now, **changes)
+        what = AuditAction(f"credit-check.{part.name}_stored")
+        context.record_audit(tx, what, record_id, {"changes": _make_change_facts(record, changes)})
 
-    def _apply_failure(self, tx: Transaction, record: CreditCheck, part: Part) -> None:
-        desk, code = self._desk, part_code(part.outcome)
-        if code == "viewing_period_over":
-            credit_checks.change(tx.conn, record, desk.now(), viewing_over=True, error_code=code)
+    def _apply_failure(self, tx: Transaction, record: CreditCheck, part: ReadingResult) -> None:
+        context, code = self._context, find_part_error_code(part.outcome)
+        if code == ErrorCode.VIEWING_PERIOD_OVER:
+            credit_checks.change_record(tx.conn, record, context.now(), viewing_over=True, error_code=code)
         else:
-            credit_checks.change(tx.conn, record, desk.now(), error_code=part.outcome.reason[:64])
-        if part.outcome.reason in _CONTRADICTIONS:
-            settling.contradict(desk, tx, record, part.outcome.reason)
+            credit_checks.change_record(tx.conn, record, context.now(), error_code=part.outcome.reason[:64])
+        if part.outcome.reason in _CONTRADICTION_REASONS:
+            settling.open_contradiction_case(context, tx, record, part.outcome.reason)
         reason = part.outcome.reason[:64]
-        what = f"credit-check.{part.name}_failed"
-        desk.note(tx, what, record.id, {"code": code}, result="failed", reason=reason)
+        action = AuditAction(f"credit-check.{part.name}_failed")
+        context.record_audit(tx, action, record.id, {"code": code}, result="failed", reason=reason)
 
-    @credit_checks.runs_again()
+    @credit_checks.run_again_if_stale()
     def plan_next(self, tx: Transaction, record_id: int, attempts: int) -> None:
-        """Schedule the next attempt, or call a person when the schedule has ended."""
+        """Schedule the next attempt to read missing parts, or set the work to needs_review at the end of the
+        schedule. `attempts` is the number of attempts so far.
+        """
         record = credit_checks.find(tx.conn, record_id)
-        if record is None or record.work.reason == "contradicted":
+        if record is None or record.work.reason == WorkReason.CONTRADICTED:
             return
-        now = self._desk.now()
+        now = self._context.now()
         work = Work()
         if record.incomplete and not record.viewing_over:
-            at = next_at(INCOMPLETE_REFETCHES, attempts, now, self._desk.scale)
-            work = Work(WorkState.SCHEDULED, at, "incomplete", attempts)
+            at = next_attempt_at(INCOMPLETE_REFETCHES, attempts, now, self._context.scale)
+            work = Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE, attempts)
             if at is None:
-                work = Work(WorkState.NEEDS_REVIEW, None, "refetches_ended", attempts)
-        cleared = {} if record.incomplete else {"error_code": None}
-        credit_checks.change(tx.conn, record, now, **credit_checks.work_values(work), **cleared)
+                work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.REFETCHES_ENDED, attempts)
+        cleared_columns = {} if record.incomplete else {"error_code": None}
+        credit_checks.change_record(tx.conn, record, now, **credit_checks.work_values(work), **cleared_columns)
 
 
-def part_code(outcome: Outcome[object]) -> str:
-    """The error code of a reading that did not bring what was asked for."""
+def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
+    """Return the error code of a reading that failed."""
+    if outcome.reason in OWN_FAULT_CODES:
+        return ErrorCode(outcome.reason)
+    if outcome.reason == _BUG_REASON and (outcome.sent is Sent.NO or outcome.kind is OutcomeClass.AUTH):
+        return ErrorCode.INTERNAL_ERROR
     if outcome.kind is OutcomeClass.AUTH:
-        return "provider_auth"
+        return ErrorCode.PROVIDER_AUTH
     if outcome.kind is OutcomeClass.RATE_LIMITED:
-        return "rate_limited"
+        return ErrorCode.RATE_LIMITED
     if outcome.status == 403 and outcome.kind is OutcomeClass.FAILED_DEFINITE:
-        return "viewing_period_over"
-    if outcome.reason in _OURS:
-        return outcome.reason
-    if outcome.status is None and outcome.reason != _BROKE_OFF:
-        return "provider_unreachable"
-    return "provider_answer_unusable"
+        return ErrorCode.VIEWING_PERIOD_OVER
+    if outcome.status is None and outcome.reason not in (_BREAK_OFF_REASON, _BUG_REASON):
+        return ErrorCode.PROVIDER_UNREACHABLE
+    return ErrorCode.PROVIDER_ANSWER_UNUSABLE
 
 
-def broken_off(name: str, trouble: Exception) -> Part:
-    """A reading that ended on our side: no room for its file, or something nobody foresaw."""
-    code = trouble.code if isinstance(trouble, ConsoleError) else _BROKE_OFF
-    return Part(name, Outcome(OutcomeClass.UNKNOWN, code, Sent.MAYBE))
+def make_failed_part(name: str, trouble: Exception) -> ReadingResult:
+    """Return the result of a reading that an exception of this program ended, e.g. a full disk."""
+    code = trouble.code if isinstance(trouble, ConsoleError) else _BREAK_OFF_REASON
+    return ReadingResult(name, Outcome(OutcomeClass.UNKNOWN, code, Sent.MAYBE))
 
 
-def _fitting(record: CreditCheck, part: Part) -> Part:
-    """A report about another corporation is no report about this record."""
+def _require_same_number(record: CreditCheck, part: ReadingResult) -> ReadingResult:
+    """Return the reading; if its report names another corporation, return it without the report and with the unknown
+    outcome other_number.
+    """
     number = part.report.corporation_number if part.report else None
     if number is None or number == record.corporation_number:
         return part
-    wrong = part.outcome
+    misfit_outcome = part.outcome
     outcome: Outcome[object] = Outcome(
-        OutcomeClass.UNKNOWN, "other_number", wrong.sent, None, wrong.status, wrong.evidence, wrong.sha256
+        OutcomeClass.UNKNOWN,
+        "other_number",
+        misfit_outcome.sent,
+        None,
+        misfit_outcome.status,
+        misfit_outcome.evidence,
+        misfit_outcome.sha256,
     )
-    return Part(part.name, outcome)
+    return ReadingResult(part.name, outcome)
 
 
-def _same(record: CreditCheck, name: str, value: object) -> bool:
-    mine = getattr(record, name)
-    return bool(value == (settling.stored(mine) if mine is not None else None))
+def _is_unchanged(record: CreditCheck, name: str, value: object) -> bool:
+    row_value = getattr(record, name)
+    return bool(value == (settling.to_column_value(row_value) if row_value is not None else None))
 
 
-def _before_after(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:
-    """For the timeline: field → [before, after] as text."""
+def _make_change_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:
+    """Return the changes for the timeline: for each field the texts of its old and its new value."""
 
     def text(value: object) -> str | None:
         return None if value is None else str(value)

@@ -1,22 +1,25 @@
-"""One record as it is now: read with a lapsed call seen as unknown, unaudited, for services among themselves."""
+"""Read the present state of one credit check for other services; no audit entry is written.
 
-from sqlalchemy import Connection
+A record whose operation has lapsed is returned with the certainty unknown.
+"""
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CreditCheck
-from console.services.desk import Desk
-from console.store import credit_checks, looks
+from console.services.process.context import ServiceContext
+from console.store.credit_checks import credit_checks
+from console.store.credit_checks import joined_reads as looks
+from console.store.database.sqlalchemy_names import Connection
 
 
-def current(desk: Desk, record_id: int) -> CreditCheck:
-    """The record in a read of its own. Raises not_found."""
-    with desk.database.read() as conn:
-        return found(conn, record_id)
+def read_current(context: ServiceContext, record_id: int) -> CreditCheck:
+    """Return the record, read in a transaction of its own. Raises not_found."""
+    with context.database.read() as conn:
+        return require_record(conn, record_id)
 
 
-def found(conn: Connection, record_id: int) -> CreditCheck:
-    """The record within the caller's transaction. Raises not_found."""
-    record = looks.record(conn, record_id)
+def require_record(conn: Connection, record_id: int) -> CreditCheck:
+    """Return the record, read in the caller's transaction. Raises not_found."""
+    record = looks.find_record(conn, record_id)
     if record is None:
-        raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.KIND, "id": str(record_id)})
     return record

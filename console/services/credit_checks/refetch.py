@@ -1,191 +1,292 @@
-"""Detail and PDF of a bought check: after the purchase, by hand, and by themselves. Can't reach the buying call."""
+"""Read detail and PDF of a bought credit check: after the purchase, at a person's request, and by a due task.
+
+This module can read at the provider but not buy.
+"""
 
 import logging
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from sqlalchemy import Connection
-
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain import interrupts
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import Answered, FailedPart
+from console.domain.error_reasons import LockedProblem, UnknownReason
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckState, CreditCheck, Document
-from console.domain.results import RefetchResult
-from console.services import reading, refusals, settling
-from console.services.described import Guarded, Progress, Subject
-from console.services.desk import Desk
-from console.services.guarded import Guard
-from console.services.heartbeat import Heartbeat
-from console.services.parts import DETAIL, PDF, Part, Parts, broken_off, part_code
-from console.store import credit_checks, evidence, leases
-from console.store.engine import Transaction
-from console.store.leases import Lease
+from console.domain.service_results import RefetchResult
+from console.services.credit_checks import records as reading
+from console.services.credit_checks.readings import (
+    DETAIL,
+    PDF,
+    CheckReadings,
+    ReadingResult,
+    find_part_error_code,
+    make_failed_part,
+)
+from console.services.guarded.action import GuardedAction, GuardedService, record_reading_lapse
+from console.services.guarded.leases import acquire, keep_renewed
+from console.services.guarded.operation import OWN_FAULT_CODES, ClaimedOperation, Progress, Subject
+from console.services.guarded.pipeline import GuardedPipeline
+from console.services.process.context import ServiceContext
+from console.services.process.tolerated import log_and_suppress
+from console.store.credit_checks import credit_checks
+from console.store.database.compare_and_swap import Stale
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.records import evidence
 
-ACTION = "credit-check.refetch"
 _log = logging.getLogger("console.guard")
 _FIELDS = ("company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
-_WORST_FIRST = (
-    "viewing_period_over", "provider_auth", "rate_limited", "provider_answer_unusable", "provider_refused",
-    "provider_unreachable", "documents_unreachable", "storage_full",
-)  # fmt: skip
+_CODES_BY_SEVERITY = (
+    ErrorCode.VIEWING_PERIOD_OVER,
+    ErrorCode.PROVIDER_AUTH,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.PROVIDER_ANSWER_UNUSABLE,
+    ErrorCode.PROVIDER_REFUSED,
+    ErrorCode.PROVIDER_UNREACHABLE,
+    ErrorCode.DOCUMENTS_UNREACHABLE,
+    ErrorCode.STORAGE_FULL,
+    ErrorCode.DATABASE_UNREACHABLE,
+    ErrorCode.DATABASE_LOCKED,
+    ErrorCode.READ_ONLY,
+    ErrorCode.SCHEMA_MISMATCH,
+    ErrorCode.INTERNAL_ERROR,
+)
 
 
 def lease_name(record_id: int) -> str:
-    """The record's own lease: re-fetch, probe, resolve and follow-ups exclude one another."""
+    """Return the name of the record's lease. Re-fetches, probes, decisions and the fetch after a purchase hold it, so
+    that only one of them runs at a time.
+    """
     return f"credit_check_{record_id}"
 
 
-class Completion:
-    """Reads what a record lacks, under its lease; its parts hold only the reading half of the vendor."""
+class RefetchService:
+    """Fetches detail and PDF of a record under the record's lease."""
 
-    def __init__(self, desk: Desk, guard: Guard, heartbeat: Heartbeat, parts: Parts) -> None:
-        self._desk = desk
-        self._guard = guard
-        self._heartbeat = heartbeat
+    def __init__(self, context: ServiceContext, pipeline: GuardedPipeline, parts: CheckReadings) -> None:
+        self._context = context
         self._parts = parts
+        self.refetches = GuardedService(context, pipeline, REFETCH, lambda: context)
 
-    # After a purchase: tolerated, each part its own small transaction
+    # After a purchase: failures are only logged, and each part is written in a transaction of its own
 
     def follow_up(self, record_id: int, progress: Progress) -> None:
-        """Fetch detail and PDF right after a purchase. Nothing raised here reaches the buyer."""
-        with settling.tolerated(f"follow-ups of credit check {record_id}"), self._leased(record_id) as lease:
-            if lease is None:
-                return
-            for name in (DETAIL, PDF):
-                progress(name)
-                with settling.tolerated(f"{name} of credit check {record_id}"):
-                    self._follow_up_part(record_id, name)
-            self._desk.write(lambda tx: self._parts.plan_next(tx, record_id, attempts=0))
+        """Fetch detail and PDF directly after a purchase. Failures are logged; no Exception is raised."""
+        if interrupts.is_pending():  # A due task fetches the parts later.
+            return
+        with log_and_suppress(f"follow-ups of credit check {record_id}"):
+            lease = acquire(self._context, lease_name(record_id))
+            if lease is not None:
+                with keep_renewed(self._context, lease):
+                    self._follow_up(record_id, progress)
+
+    def _follow_up(self, record_id: int, progress: Progress) -> None:
+        for name in (DETAIL, PDF):
+            if interrupts.is_pending():
+                break
+            progress(name)
+            with log_and_suppress(f"{name} of credit check {record_id}"):
+                self._follow_up_part(record_id, name)
+        self._context.write(lambda tx: self._parts.plan_next(tx, record_id, attempts=0))
 
     def _follow_up_part(self, record_id: int, name: str) -> None:
-        record = reading.current(self._desk, record_id)
-        if record.state is not CheckState.SUCCESS:  # people decided otherwise while the answer was on its way
+        record = reading.read_current(self._context, record_id)
+        # People may have decided about the record before the answer arrived.
+        if record.state is not CheckState.SUCCESS:
             return
-        part = self._parts.fetch(record, name)
-        self._desk.write(lambda tx: self._parts.apply(tx, record_id, part))
-        self._desk.failpoints.reach(f"after_{name}")
+        part = self._parts.fetch_part(record, name)
+        self._context.write(lambda tx: self._parts.write_reading(tx, record_id, part))
+        self._context.failpoints.reach(f"after_{name}")
 
-    @contextmanager
-    def _leased(self, record_id: int) -> Iterator[Lease | None]:
-        desk, seconds = self._desk, self._heartbeat.lease_seconds
-        name = lease_name(record_id)
-        lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
-        beat = f"follow-up-{uuid.uuid4()}"
-        self._heartbeat.add(beat, lambda: self._beat(lease))
-        try:
-            yield lease
-        finally:
-            self._heartbeat.remove(beat)
-            if lease is not None:
-                desk.write(lambda tx: leases.release(tx.conn, lease))
-
-    def _beat(self, lease: Lease | None) -> None:
-        if lease is not None:
-            desk, seconds = self._desk, self._heartbeat.lease_seconds
-            desk.write(lambda tx: leases.renew(tx.conn, lease, desk.now(), seconds))
-
-    # By hand, and by the worker
+    # On request, and by the due task
 
     def refetch(
-        self, record_id: int, *, detail: bool, pdf: bool, saw: int | None, progress: Progress
+        self, record_id: int, *, detail: bool, pdf: bool, expected_version: int | None, progress: Progress
     ) -> RefetchResult:
-        """Read the asked parts again. Raises not_refetchable, in_progress, viewing_period_over, stale_view; and
-        with detail.record and detail.failed what the provider answered instead.
+        """Read the requested parts again; `expected_version` is the record's version on the caller's screen.
+
+        Raises not_found, not_allowed, not_refetchable, in_progress, viewing_period_over, stale_view and bad_profile
+        before the first call. If a part fails after that, raises the code of the most severe failure, with
+        detail.record and detail.failed (one entry for each failed part).
         """
-        names = tuple(name for name, asked in ((DETAIL, detail), (PDF, pdf)) if asked)
-        parts: list[Part] = []
-        with refusals.audited(self._desk, ACTION, record_id):
-            self._desk.require("refetch")
-            before = reading.current(self._desk, record_id)
-            with self._desk.database.read() as conn:
-                self._refuse_hopeless(conn, record_id, saw)
-            self._parts.require_provider()
-            self._guard.run(self._guarded(record_id, names, saw, parts, progress), progress)
-        return self._result(before, parts)
+        names = tuple(name for name, is_requested in ((DETAIL, detail), (PDF, pdf)) if is_requested)
+        attempt = _Refetch(self._context, self._parts, record_id, names, expected_version, progress)
+        return self.refetches.perform(attempt, progress, subject_id=record_id)
 
-    def _guarded(
-        self, record_id: int, names: tuple[str, ...], saw: int | None, parts: list[Part], progress: Progress
-    ) -> Guarded[None]:
-        return Guarded(
-            action=ACTION,
-            lease=lease_name(record_id),
-            waits=False,
-            effect=False,
-            check=lambda conn: self._refuse_hopeless(conn, record_id, saw),
-            claim=lambda _tx, operation_id: self._subject(record_id, names, operation_id),
-            call=lambda _subject: self._fetch_all(record_id, names, parts, progress),
-            record=lambda tx, _subject, _outcome: self._apply_all(tx, record_id, parts),
-            deliver=lambda _operation_id, _outcome: True,
-        )
 
-    def _refuse_hopeless(self, conn: Connection, record_id: int, saw: int | None) -> None:
-        record = reading.found(conn, record_id)
-        if saw is not None and saw != record.version:
-            raise stale_view(record, saw)
+class _Refetch:
+    """One attempt to read parts of a record again. `_has_begun` is True from the first call on; `_is_recorded` is
+    True after the results are committed.
+    """
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        parts: CheckReadings,
+        record_id: int,
+        names: tuple[str, ...],
+        expected_version: int | None,
+        progress: Progress,
+    ) -> None:
+        self._context, self._reader, self._id = context, parts, record_id
+        self._names, self._expected_version, self._progress = names, expected_version, progress
+        self._record_before: CreditCheck
+        self._parts: list[ReadingResult] = []
+        self._has_begun = False
+        self._is_recorded = False
+
+    def prepare(self) -> None:
+        self._record_before = reading.read_current(self._context, self._id)
+        with self._context.database.read() as conn:
+            self.check(conn)
+        self._reader.require_provider()
+
+    def lease(self) -> str:
+        return lease_name(self._id)
+
+    def check(self, conn: Connection) -> None:
+        record, expected_version = reading.require_record(conn, self._id), self._expected_version
+        if expected_version is not None and expected_version != record.version:
+            raise make_stale_view_error(record, expected_version)
         if record.state is not CheckState.SUCCESS or record.credit_check_id is None:
-            raise ConsoleError("not_refetchable", {"record": record, "state": record.state.value})
+            raise ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": record, "state": record.state.value})
         if record.viewing_over:
-            raise ConsoleError("viewing_period_over", {"record": record}, exit_status=3)
+            raise ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, {"record": record}, exit_status=3)
 
-    def _subject(self, record_id: int, names: tuple[str, ...], operation_id: str) -> Subject:
-        record = reading.current(self._desk, record_id)
+    def claim(self, _tx: Transaction, operation_id: str) -> Subject:
+        record = reading.read_current(self._context, self._id)
         return Subject(
-            credit_checks.KIND, record_id, record.client_id, record.corporation_number,
-            key=f"refetch:{operation_id}", fingerprint=",".join(names),
-        )  # fmt: skip
+            credit_checks.KIND,
+            record.id,
+            record.client_id,
+            record.corporation_number,
+            key=f"refetch:{operation_id}",
+            fingerprint=",".join(self._names),
+        )
 
-    def _fetch_all(
-        self, record_id: int, names: tuple[str, ...], parts: list[Part], progress: Progress
-    ) -> Outcome[None]:
-        record = reading.current(self._desk, record_id)
-        for name in names:
+    def call(self, _subject: Subject) -> Outcome[None]:
+        """Fetch each part; an exception becomes the failed result of its part. Return the outcome of the first failed
+        part, or success.
+        """
+        self._has_begun = True
+        for name in self._names:
             try:
-                progress(name)
-                parts.append(self._parts.fetch(record, name))
-                self._desk.failpoints.reach(f"after_{name}")
+                self._progress(name)
+                self._parts.append(self._reader.fetch_part(reading.read_current(self._context, self._id), name))
+                self._context.failpoints.reach(f"after_{name}")
             except Exception as trouble:
-                _log.warning("%s of credit check %s broke off", name, record_id, exc_info=True)
-                if all(part.name != name for part in parts):
-                    parts.append(broken_off(name, trouble))
-        failed = next((part.outcome for part in parts if not part.got), None)
-        if failed is None:
+                _log.warning("%s of credit check %s broke off", name, self._id, exc_info=True)
+                if all(part.name != name for part in self._parts):
+                    self._parts.append(make_failed_part(name, trouble))
+        failed_outcome = next((part.outcome for part in self._parts if not part.is_fetched), None)
+        if failed_outcome is None:
             return Outcome(OutcomeClass.SUCCEEDED, "fetched", Sent.YES)
-        return Outcome(failed.kind, failed.reason, failed.sent, status=failed.status)
+        return Outcome(failed_outcome.kind, failed_outcome.reason, failed_outcome.sent, status=failed_outcome.status)
 
-    def _apply_all(self, tx: Transaction, record_id: int, parts: list[Part]) -> None:
-        for part in parts:
-            self._parts.apply(tx, record_id, part)
-        record = credit_checks.find(tx.conn, record_id)
-        self._parts.plan_next(tx, record_id, attempts=record.work.attempt + 1 if record else 1)
+    def record(self, tx: Transaction, _subject: Subject, _outcome: Outcome[None]) -> None:
+        for part in self._parts:
+            self._reader.write_reading(tx, self._id, part)
+        record = credit_checks.find(tx.conn, self._id)
+        self._reader.plan_next(tx, self._id, attempts=record.work.attempt + 1 if record else 1)
+        record_exists = record is not None
+        tx.after_commit(lambda: setattr(self, "_is_recorded", record_exists))
 
-    def _result(self, before: CreditCheck, parts: list[Part]) -> RefetchResult:
-        with self._desk.database.read() as conn:
-            record = credit_checks.find(conn, before.id) or before
-            kept = evidence.documents_of(conn, credit_checks.KIND, record.id, record.pdf_file_path)
-        failed = [part for part in parts if not part.got]
-        if failed:
-            raise self._failure(record, failed)
-        return RefetchResult(record, _changed(before, record), _fetched_first(kept, parts))
+    def broken_off(self, trouble: Exception) -> Exception:
+        if isinstance(trouble, Stale):
+            return self._unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.LOST_EVERY_RACE)
+        if isinstance(trouble, ConsoleError) and self._has_begun:
+            return self._unrecorded_error(trouble.code, trouble.detail.get("problem"))
+        return trouble
 
-    def _failure(self, record: CreditCheck, failed: list[Part]) -> ConsoleError:
-        codes = [{"part": p.name, "code": part_code(p.outcome), "reason": p.outcome.reason} for p in failed]
-        worst = min(codes, key=lambda code: _WORST_FIRST.index(code["code"]))
-        return ConsoleError(
-            worst["code"],
-            {"record": record, "failed": codes, "reason": worst["reason"]},
-            exit_status=5 if worst["code"] == "viewing_period_over" else None,
+    def conclude(self, _claimed: ClaimedOperation, _outcome: Outcome[None]) -> RefetchResult:
+        if not self._is_recorded:
+            raise self._unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.OPERATION_LOST)
+        record_before = self._record_before
+        failed_parts = [part for part in self._parts if not part.is_fetched]
+        try:
+            with self._context.database.read() as conn:
+                record = credit_checks.find(conn, record_before.id) or record_before
+                documents = evidence.documents_of(conn, credit_checks.KIND, record.id, record.pdf_file_path)
+        except ConsoleError as trouble:
+            facts: Answered = {
+                "record": record_before,
+                "failed": _failed_part_facts(failed_parts),
+                "problem": trouble.detail.get("problem"),
+            }
+            raise _incomplete_error(trouble.code, facts) from trouble
+        if failed_parts:
+            raise self._make_failure_error(record, failed_parts)
+        return RefetchResult(
+            record, _changed_fields(record_before, record), _documents_of_parts(documents, self._parts)
+        )
+
+    def _unrecorded_error(self, code: ErrorCode, problem: str | None) -> ConsoleError:
+        """Return the error of a re-fetch whose results are not in the database, because the database failed or
+        another process has ended the operation.
+        """
+        record = self._record_before
+        with log_and_suppress(f"reading credit check {self._id} again"):
+            record = reading.read_current(self._context, self._id)
+        error_code = code if code in OWN_FAULT_CODES else ErrorCode.DATABASE_UNREACHABLE
+        reason = UnknownReason.NOT_RECORDED
+        failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._names]
+        return _incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
+
+    def _make_failure_error(self, record: CreditCheck, failed_parts: list[ReadingResult]) -> ConsoleError:
+        failure_facts = _failed_part_facts(failed_parts)
+        worst_failure = min(failure_facts, key=lambda code: _CODES_BY_SEVERITY.index(code["code"]))
+        return _incomplete_error(
+            ErrorCode(worst_failure["code"]),
+            {"record": record, "failed": failure_facts, "reason": worst_failure["reason"]},
         )
 
 
-def stale_view(record: CreditCheck, saw: int) -> ConsoleError:
-    """The record is no longer what the person saw."""
-    changed = {"version": {"saw": saw, "now": record.version}, "state": record.state.value}
-    return ConsoleError("stale_view", {"record": record, "changed": changed})
+REFETCH: GuardedAction[_Refetch, ServiceContext, None, RefetchResult] = GuardedAction(
+    name=AuditAction.CREDIT_CHECK_REFETCH,
+    kind=credit_checks.KIND,
+    right="refetch",
+    effect=False,
+    waits_for_lease=False,
+    answer=None,
+    prepare=_Refetch.prepare,
+    lease=_Refetch.lease,
+    check=_Refetch.check,
+    claim=_Refetch.claim,
+    call=_Refetch.call,
+    record=_Refetch.record,
+    broken_off=_Refetch.broken_off,
+    conclude=_Refetch.conclude,
+    settle=None,
+    lapsed=record_reading_lapse,
+)
 
 
-def _changed(before: CreditCheck, after: CreditCheck) -> tuple[str, ...]:
-    return tuple(name for name in _FIELDS if getattr(before, name) != getattr(after, name))
+def _failed_part_facts(failed_parts: list[ReadingResult]) -> list[FailedPart]:
+    return [
+        {"part": part.name, "code": find_part_error_code(part.outcome), "reason": part.outcome.reason}
+        for part in failed_parts
+    ]
 
 
-def _fetched_first(kept: tuple[Document, ...], parts: list[Part]) -> tuple[Document, ...]:
-    return kept if any(part.stored for part in parts) else tuple(doc for doc in kept if doc.current)
+def _incomplete_error(code: ErrorCode, facts: Answered) -> ConsoleError:
+    """Return the error of a re-fetch that did not fetch all parts. Its exit status is 5 if the viewing period is
+    over, 6 for a fault of ours, otherwise that of the code.
+    """
+    status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_CODES else None
+    return error_of_outcome(code, {**facts, "about": "refetch"}, exit_status=status)
+
+
+def make_stale_view_error(record: CreditCheck, expected_version: int) -> ConsoleError:
+    """Return the error stale_view: the record has changed since version `expected_version`, the version on the
+    person's screen.
+    """
+    differences = {"version": {"saw": expected_version, "now": record.version}, "state": record.state.value}
+    return ConsoleError(ErrorCode.STALE_VIEW, {"record": record, "changed": differences})
+
+
+def _changed_fields(old: CreditCheck, new: CreditCheck) -> tuple[str, ...]:
+    return tuple(name for name in _FIELDS if getattr(old, name) != getattr(new, name))
+
+
+def _documents_of_parts(documents: tuple[Document, ...], parts: list[ReadingResult]) -> tuple[Document, ...]:
+    return documents if any(part.stored for part in parts) else tuple(doc for doc in documents if doc.current)

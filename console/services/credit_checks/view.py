@@ -1,13 +1,12 @@
-"""Everything one record's screen needs, read in one go: history, evidence, documents, and who may do what."""
+"""Read the data for the screen of one credit check: history, evidence, documents and allowed actions."""
 
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from console.domain.errors import ConsoleError
-from console.domain.explain import explain
-from console.domain.permissions import ROLES_FOR, may
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.credit_checks import explain
+from console.domain.permissions import ROLES_BY_RIGHT, has_right
 from console.domain.records import (
     Certainty,
     CheckState,
@@ -17,120 +16,136 @@ from console.domain.records import (
     Person,
     TimelineEntry,
 )
-from console.domain.results import AllowedAction, CreditCheckView
-from console.services import reading
-from console.services.beside import beside
-from console.services.completion import lease_name
-from console.services.desk import Desk
-from console.services.reads import ReadLog
-from console.store import approvals, audit, credit_checks, evidence, journal, leases
+from console.domain.service_results import AllowedAction
+from console.domain.views.any_record import CreditCheckView
+from console.services.annotations.annotations import read_annotations
+from console.services.audit.read_log import ReadLog
+from console.services.credit_checks import records as reading
+from console.services.credit_checks.refetch import lease_name
+from console.services.process.context import ServiceContext
+from console.store.audit import trail as audit
+from console.store.credit_checks import credit_checks
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, leases
+from console.store.records import evidence
+from console.store.refunds import approvals
 
 KIND = credit_checks.KIND
 _ACTIONS = ("probe", "refetch", "resolve", "renew", "open_pdf")
 
 
-class Views:
-    """Opens records. Each opening is audited, after the answer."""
+class CreditCheckViews:
+    """Opens credit checks. After the read, an audit entry about the opening is written."""
 
-    def __init__(self, desk: Desk, reads: ReadLog) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, reads: ReadLog) -> None:
+        self._context = context
         self._reads = reads
 
-    def credit_check(self, record_id: int) -> CreditCheckView:
-        """One record with everything about it. Raises not_found."""
-        desk = self._desk
-        with desk.database.read() as conn:
-            person = desk.reader(conn)
-            record = reading.found(conn, record_id)
+    def read_credit_check(self, record_id: int) -> CreditCheckView:
+        """Return one credit check with the data of its screen. Raises not_found, and not_allowed if a named person
+        may not read.
+        """
+        context = self._context
+        with context.database.read() as conn:
+            person = context.reader(conn)
+            record = reading.require_record(conn, record_id)
             proposal = approvals.open_proposal(conn, KIND, str(record_id))
             awaiting = "second_person" if proposal else None
-            holder = self._holder(conn, record)
-            kept = evidence.of_subject(conn, KIND, record_id)
+            holder = self._find_holder(conn, record)
+            answers = evidence.of_subject(conn, KIND, record_id)
             view = CreditCheckView(
                 record=record,
-                explanation=explain(record, desk.now(), awaiting=awaiting),
-                timeline=timeline(conn, KIND, str(record_id)),
-                evidence=kept,
+                explanation=explain(record, context.now(), awaiting=awaiting),
+                timeline=read_timeline(conn, KIND, str(record_id)),
+                evidence=answers,
                 documents=evidence.documents_of(conn, KIND, record_id, record.pdf_file_path),
-                actions=tuple(self._action(name, record, person, holder) for name in _ACTIONS),
+                actions=tuple(self._make_action(name, record, person, holder) for name in _ACTIONS),
                 holder=holder,
                 awaiting=awaiting,
-                asked_at=_last_asked(kept),
+                asked_at=_last_answer_at(answers),
                 history=credit_checks.by_number(conn, record.corporation_number),
-                **beside(desk, conn, KIND, record_id),
+                **read_annotations(context, conn, KIND, record_id),
             )
-        self._reads.opened("credit-check.opened", KIND, record_id)
+        self._reads.record_opening(AuditAction.CREDIT_CHECK_OPENED, KIND, record_id)
         return view
 
-    def pdf(self, record_id: int, sha256: str | None = None) -> bytes:
-        """The current PDF of a record, or the one of that content. Raises not_found; audited."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
+    def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
+        """Return the content of the record's current PDF, or of its PDF with this SHA-256. Writes an audit entry.
+        Raises not_found, documents_unreachable, and not_allowed if a named person may not read.
+        """
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
             record = credit_checks.find(conn, record_id)
-            kept = evidence.documents_of(conn, KIND, record_id, record.pdf_file_path if record else None)
-        wanted = next((doc for doc in kept if doc.sha256 == sha256 or (sha256 is None and doc.current)), None)
-        path = wanted.path if wanted else (record.pdf_file_path if record and sha256 is None else None)
+            documents = evidence.documents_of(conn, KIND, record_id, record.pdf_file_path if record else None)
+        document = next((doc for doc in documents if doc.sha256 == sha256 or (sha256 is None and doc.current)), None)
+        path = document.path if document else (record.pdf_file_path if record and sha256 is None else None)
         if path is None:
-            raise ConsoleError("not_found", {"kind": "document", "id": str(record_id)})
-        content = self._desk.documents.read(path)
-        self._reads.opened("credit-check.pdf_read", KIND, record_id)
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id)})
+        content = self._context.documents.read(path)
+        self._reads.record_opening(AuditAction.CREDIT_CHECK_PDF_READ, KIND, record_id)
         return content
 
-    def _holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
-        held = leases.holder_of(conn, lease_name(record.id))
-        if held is not None or record.state is not CheckState.PENDING:
-            return held
-        running = journal.running_of(conn, KIND, record.id)
+    def _find_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
+        holder = leases.holder_of(conn, lease_name(record.id))
+        if holder is not None or record.state is not CheckState.PENDING:
+            return holder
+        running = journal.find_running(conn, KIND, record.id)
         if running is None:
             return None
         return leases.holder_of(conn, f"alarmbox_credit_check_{record.client_id}")
 
-    def _action(
+    def _make_action(
         self, name: str, record: CreditCheck, person: Person | None, holder: LeaseHolder | None
     ) -> AllowedAction:
-        """Whether the reader may act, and why not; the service decides again when asked."""
-        reason = self._off(name, record) or ("in_progress" if holder and name != "open_pdf" else None)
+        """Return whether the person may run the action, and if not, the reason. The service of the action checks this
+        again.
+        """
+        reason = self._refusal_reason(name, record) or (
+            ErrorCode.IN_PROGRESS if holder and name != "open_pdf" else None
+        )
         if reason is not None:
             return AllowedAction(name, False, f"reason.{reason}", self._facts(record, holder))
         right = {"renew": "purchase", "open_pdf": "read"}.get(name, name)
-        if person is not None and not may(person, right):
-            needs = {"needs": tuple(sorted(ROLES_FOR[right]))}
+        if person is not None and not has_right(person, right):
+            needs = {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))}
             return AllowedAction(name, False, "reason.role", needs)
         return AllowedAction(name, True)
 
     def _facts(self, record: CreditCheck, holder: LeaseHolder | None) -> dict[str, object]:
         return {"until": record.expired_at, "holder": holder.operator if holder else None}
 
-    def _off(self, name: str, record: CreditCheck) -> str | None:
-        bought = record.state is CheckState.SUCCESS
+    def _refusal_reason(self, name: str, record: CreditCheck) -> str | None:
+        is_bought = record.state is CheckState.SUCCESS
         rules: dict[str, Callable[[], str | None]] = {
             "probe": lambda: None,
-            "refetch": lambda: None if bought and not record.viewing_over else (
-                "viewing_over" if record.viewing_over else "not_bought"
+            "refetch": lambda: (
+                None
+                if is_bought and not record.viewing_over
+                else ("viewing_over" if record.viewing_over else "not_bought")
             ),
             "resolve": lambda: None if record.certainty is Certainty.UNKNOWN else "outcome_known",
-            "renew": lambda: self._not_renewable(record),
+            "renew": lambda: self._find_renewal_refusal(record),
             "open_pdf": lambda: None if record.pdf_file_path else "no_pdf",
-        }  # fmt: skip
+        }
         return rules[name]()
 
-    def _not_renewable(self, record: CreditCheck) -> str | None:
+    def _find_renewal_refusal(self, record: CreditCheck) -> str | None:
         if record.state is not CheckState.SUCCESS:
             return "not_bought"
         if not record.live:
             return "not_live"
-        expired = record.expired_at is not None and record.expired_at <= self._desk.now()
-        return None if expired else "not_expired"
+        is_expired = record.expired_at is not None and record.expired_at <= self._context.now()
+        return None if is_expired else ErrorCode.NOT_EXPIRED
 
 
-def timeline(conn: Connection, kind: str, subject_id: str) -> tuple[TimelineEntry, ...]:
-    """A record's history from the audit trail, oldest first."""
+def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[TimelineEntry, ...]:
+    """Return a record's history from the audit trail, oldest first."""
     return tuple(
         TimelineEntry(entry.at, entry.who, entry.what, {**entry.detail, "reason": entry.reason}, entry.result)
-        for entry in audit.of_subject(conn, kind, subject_id)
+        for entry in audit.entries_of_subject(conn, kind, subject_id)
     )
 
 
-def _last_asked(items: tuple[EvidenceItem, ...]) -> datetime | None:
-    """When the provider was last asked about this record."""
+def _last_answer_at(items: tuple[EvidenceItem, ...]) -> datetime | None:
+    """Return the time of the last answer of the provider about this record (UTC); None if there is none."""
     return max((item.at for item in items if item.source.startswith("alarmbox.")), default=None)

@@ -1,44 +1,55 @@
-"""Everything that proves one case, in one ZIP: its story, its records, the providers' answers, PDFs, the audit rows.
+"""Write evidence packs: a ZIP file with the timeline of a record, its related records, providers' answers, PDFs and
+audit entries.
 
-Nothing in it depends on when or by which program it was written: the same facts give the same bytes. File names are
-made of our ids and hashes alone. What others wrote is text inside JSON, or a PDF as it was stored.
+The same facts always give the same bytes, whenever the pack is written. File names consist only of our ids and
+hashes. Text from providers and people is inside JSON; PDFs are copied as stored.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from sqlalchemy import Connection
-
-from console.domain.dates import instant_text
-from console.domain.errors import ConsoleError
+from console.domain.audit_actions import AuditAction
+from console.domain.calendar_days import instant_text
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import AUDITOR
+from console.domain.reason import Text
 from console.domain.records import Document, EvidenceItem, Person
-from console.domain.story import NEVER, Event
-from console.services import pack_words, refusals
-from console.services.desk import Desk
-from console.services.explaining import Family, Story, facts_of, family_of, kind_of, walk
-from console.services.pack_audit import AuditProof
-from console.services.pack_file import Draft, PackFile, draft, json_list, json_text
-from console.store import credit_checks, evidence, payment_events, payments
-from console.store.happenings import OPERATION
+from console.domain.timeline import EARLIEST_INSTANT, Chain, Event
+from console.services.audit import refusals
+from console.services.evidence import pack_text as pack_words
+from console.services.evidence.pack_archive import DraftFile, PackFile, encode_json, encode_json_list, open_draft
+from console.services.evidence.pack_audit_rows import AuditProof
+from console.services.evidence.pack_text import TimelineText
+from console.services.evidence.timeline import RelatedRecords, kind_of, make_head_facts, read_family, walk_events
+from console.services.process.context import ServiceContext
+from console.store.credit_checks import credit_checks
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import events as payment_events
+from console.store.payments import payments
+from console.store.records import evidence
+from console.store.records.history import OPERATION
 
-LARGEST = 256 * 1024 * 1024
-"""Bytes of all parts before they are packed; what doesn't fit is left out, and said so in the manifest."""
+LARGEST_PACK_BYTES = 256 * 1024 * 1024
+"""Largest sum of all parts before compression, in bytes. A part that would exceed it is left out and listed in the
+manifest.
+"""
 MOST_EVENTS = 100_000
-LANGUAGES = ("ja", "en")
-_HASH = re.compile(r"[0-9a-f]{64}")
-_CHUNK = 1 << 16
-_WHAT = "evidence_pack.exported"
+_HASH_PATTERN = re.compile(r"[0-9a-f]{64}")
+_CHUNK_BYTES = 1 << 16
+_AUDIT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
 
 
 @dataclass(frozen=True, slots=True)
 class PackWritten:
-    """Where a pack went: its size and hash (which the audit trail keeps), how many files, and which were left out."""
+    """A written pack: the path of its file, its size in bytes, its SHA-256 (which the audit entry has too), the
+    number of files in it, and the names of the parts that were left out.
+    """
 
     file: str
     bytes: int
@@ -48,169 +59,197 @@ class PackWritten:
 
 
 class EvidencePacks:
-    """Written by whoever may export the trail: auditors all of it, others their own rows of it."""
+    """Writes packs for people who may export the audit trail. A pack for an auditor contains all audit entries, a
+    pack for another person only that person's.
+    """
 
-    def __init__(self, desk: Desk, largest: int = LARGEST) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: ServiceContext, texts: Callable[[], TimelineText], largest: int = LARGEST_PACK_BYTES
+    ) -> None:
+        self._context, self._texts = context, texts
         self._largest = largest
 
     def write(self, kind: str, id: int | str, path: Path) -> PackWritten:
-        """Write the pack of a record to a new file, and into the trail that it was exported.
+        """Write the pack of a record to the new file `path`, and an audit entry about the export.
 
         Raises not_found, not_allowed, no_operator, usage (file_exists), storage_full.
         """
         subject = kind if kind == OPERATION or str(id).isdecimal() else "evidence_pack"
-        with refusals.audited(self._desk, _WHAT, str(id)[:40], kind=subject[:32]):
-            person = self._desk.require("audit_any")
+        with refusals.audit_refusals(self._context, _AUDIT_ACTION, str(id)[:40], kind=subject[:32]):
+            person = self._context.require("audit_any")
         try:
-            with draft(Path(path).absolute()) as new:
-                return self._write(new, kind, id, person)
+            with open_draft(Path(path).absolute()) as pack_draft:
+                return self._write(pack_draft, kind, id, person)
         except FileExistsError as exists:
-            raise ConsoleError("usage", {"problem": "file_exists", "file": str(path)}) from exists
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
         except OSError as trouble:
-            raise ConsoleError("storage_full", {"file": str(path), "problem": str(trouble)}) from trouble
+            raise ConsoleError(
+                ErrorCode.STORAGE_FULL, {"file": str(path), "problem": Text(str(trouble))}
+            ) from trouble
 
-    def _write(self, new: Draft, kind: str, id: int | str, person: Person) -> PackWritten:
-        desk = self._desk
-        with desk.database.read() as conn:
-            desk.reader(conn)
-            family = family_of(desk, conn, kind, id)
-            whose = None if AUDITOR in person.roles else person.name
-            packing = _Packing(desk, conn, family, whose, self._largest)
-            files, left_out = packing.write(new.file)
-        desk.failpoints.reach("after_pack_written")
-        size, digest = new.sha256()
+    def _write(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> PackWritten:
+        context = self._context
+        with context.database.read() as conn:
+            context.reader(conn)
+            family = read_family(context, conn, kind, id)
+            only_person = None if AUDITOR in person.roles else person.name
+            packing = _Packing(context, conn, family, only_person, self._texts(), self._largest)
+            files, omitted = packing.write(pack_draft.file)
+        context.failpoints.reach("after_pack_written")
+        size, digest = pack_draft.compute_sha256()
         facts = {"sha256": digest, "bytes": size, "files": files}
-        desk.write(lambda tx: desk.note(tx, _WHAT, family.record.id, facts, kind=kind))
-        desk.failpoints.reach("before_pack_named")
-        new.publish()
-        return PackWritten(str(new.final), size, digest, files, left_out)
+        context.write(lambda tx: context.record_audit(tx, _AUDIT_ACTION, family.record.id, facts, kind=kind))
+        context.failpoints.reach("before_pack_named")
+        pack_draft.publish()
+        return PackWritten(str(pack_draft.final), size, digest, files, omitted)
 
 
 class _Packing:
-    """One pack while it is written."""
+    """The writer of one pack."""
 
-    def __init__(self, desk: Desk, conn: Connection, family: Family, whose: str | None, largest: int) -> None:
-        self._desk, self._conn, self._family, self._largest = desk, conn, family, largest
-        self._whose = whose
-        self._plain = pack_words.Plain(family.hidden)
-        self._left_out: list[dict[str, object]] = []
+    def __init__(
+        self,
+        context: ServiceContext,
+        conn: Connection,
+        family: RelatedRecords,
+        only_person: str | None,
+        texts: TimelineText,
+        largest: int,
+    ) -> None:
+        self._texts = texts
+        self._context, self._conn, self._family, self._largest = context, conn, family, largest
+        self._only_person = only_person
+        self._plain = pack_words.PlainValues(family.payer_names)
+        self._omitted: list[dict[str, object]] = []
         record = family.record
-        self._story = Story(kind_of(record), str(record.id), (), None, facts_of(family), family.hidden)
-        self._events, self._until, self._cut = 0, NEVER, False
+        self._story = Chain(kind_of(record), str(record.id), (), None, make_head_facts(family), family.payer_names)
+        self._events, self._until, self._cut = 0, EARLIEST_INSTANT, False
 
     def write(self, file: BinaryIO) -> tuple[int, tuple[str, ...]]:
-        """All parts in the order of their names, then the manifest; how many, and what was left out."""
-        with TemporaryFile() as told, TemporaryFile() as ja, TemporaryFile() as en:
-            self._tell(told, {"ja": ja, "en": en})
+        """Write all parts sorted by their names, then the manifest. Return the number of the files and the names of
+        the parts that were left out.
+        """
+        with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
+            self._write_timeline(event_lines, {"ja": ja, "en": en})
             pack = PackFile(file, self._until)
-            proof = AuditProof(self._desk, self._conn, self._family.subjects, self._whose)
-            self._answers(pack)
-            pack.add("audit.json", proof.chunks())
-            self._documents(pack)
-            pack.add(_json("record"), [json_text(self._records())])
+            proof = AuditProof(self._context, self._conn, self._family.record_keys, self._only_person)
+            self._add_answers(pack)
+            pack.add_part("audit.json", proof.iterate_chunks())
+            self._add_documents(pack)
+            pack.add_part(_json_file_name("record"), [encode_json(self._make_records())])
             for language, text in (("en", en), ("ja", ja)):
-                pack.add(_text("timeline", language), _chunks(text))
-            pack.add(_json("timeline"), _chunks(told))
-            pack.add("verify.txt", [pack_words.verify_text()])
-            pack.close(self._about(proof))
-        return len(pack.parts), tuple(str(one["name"]) for one in self._left_out)
+                pack.add_part(_text_file_name("timeline", language), _iterate_chunks(text))
+            pack.add_part(_json_file_name("timeline"), _iterate_chunks(event_lines))
+            pack.add_part("verify.txt", [pack_words.verify_text()])
+            pack.close_with_manifest(self._make_about(proof))
+        return len(pack.parts), tuple(str(part["name"]) for part in self._omitted)
 
-    def _about(self, proof: AuditProof) -> dict[str, object]:
+    def _make_about(self, proof: AuditProof) -> dict[str, object]:
         return {
             "kind": self._story.kind,
             "id": self._story.id,
-            "database": self._desk.database_id,
-            "until": None if self._until == NEVER else instant_text(self._until),
+            "database": self._context.database_id,
+            "until": None if self._until == EARLIEST_INSTANT else instant_text(self._until),
             "events": {"told": self._events, "cut": self._cut},
-            "audit": {"rows": proof.rows, "withheld": proof.withheld, "whose": self._whose or "all"},
-            "left_out": self._left_out,
+            "audit": {"rows": proof.rows, "withheld": proof.withheld, "whose": self._only_person or "all"},
+            "left_out": self._omitted,
         }
 
-    # The story
+    # Timeline
 
-    def _tell(self, told: BinaryIO, texts: dict[str, BinaryIO]) -> None:
-        """Each event once, in every form."""
+    def _write_timeline(self, event_lines: BinaryIO, texts: dict[str, BinaryIO]) -> None:
+        """Read each event once and write it as JSON and as text in each language."""
         for language, text in texts.items():
-            text.writelines(pack_words.head(self._story, language))
+            lines = self._texts.header_lines(self._story, language)
+            text.writelines(pack_words.encode_line(line, self._story) for line in lines)
 
-        def lines() -> Iterator[object]:
-            for event in self._walk():
+        def events() -> Iterator[object]:
+            for event in self._iterate_events():
                 for language, text in texts.items():
-                    text.write(pack_words.told(event, self._story, language))
-                yield self._plain.event(event)
+                    line = self._texts.event_line(event, self._story, language)
+                    text.write(pack_words.encode_line(line, self._story))
+                yield self._plain.make_event_fields(event)
 
-        told.writelines(json_list(lines()))
+        event_lines.writelines(encode_json_list(events()))
 
-    def _walk(self) -> Iterator[Event]:
-        events = walk(self._conn, self._family)
+    def _iterate_events(self) -> Iterator[Event]:
+        events = walk_events(self._conn, self._family)
         for event in islice(events, MOST_EVENTS):
             self._events, self._until = self._events + 1, max(self._until, event.at)
             yield event
         self._cut = next(events, None) is not None
 
-    def _records(self) -> dict[str, object]:
+    def _make_records(self) -> dict[str, object]:
         own, *related = [
-            {"kind": kind_of(one), **self._plain.record(one)} for one in (self._family.record, *self._family.related)
+            {"kind": kind_of(entry), **self._plain.make_record_fields(entry)}
+            for entry in (self._family.record, *self._family.related)
         ]
         return {"record": own, "related": related}
 
-    # What it rests on
+    # Evidence
 
-    def _answers(self, pack: PackFile) -> None:
-        """Providers' answers and people's proofs as they are kept: redacted before they were stored."""
-        for name, content in self._kept():
-            if self._fits(pack, name, len(content)):
-                pack.add(name, [content])
+    def _add_answers(self, pack: PackFile) -> None:
+        """Add providers' answers and people's proofs as stored; secrets were removed before they were stored."""
+        for name, content in self._iterate_answer_parts():
+            if self._has_room(pack, name, len(content)):
+                pack.add_part(name, [content])
 
-    def _kept(self) -> Iterator[tuple[str, bytes]]:
-        for kind, id in sorted(self._family.subjects):
-            folder, whose = f"answers/{kind}-{id}", {"kind": kind, "of": id}
-            items = evidence.of_operation(self._conn, id) if kind == OPERATION else self._items(kind, id)
+    def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
+        for kind, id in sorted(self._family.record_keys):
+            folder, subject = f"answers/{kind}-{id}", {"kind": kind, "of": id}
+            items = evidence.of_operation(self._conn, id) if kind == OPERATION else self._read_items(kind, id)
             for item in items:
-                yield f"{folder}/{item.id:012d}.json", json_text({**whose, **self._plain.record(item)})
-            for notice in payment_events.walk(self._conn, int(id)) if kind == payments.KIND else ():
-                yield f"{folder}/notice-{notice.id:012d}.json", json_text({**whose, **self._plain.record(notice)})
+                yield (
+                    f"{folder}/{item.id:012d}.json",
+                    encode_json({**subject, **self._plain.make_record_fields(item)}),
+                )
+            for notice in payment_events.walk_events(self._conn, int(id)) if kind == payments.KIND else ():
+                yield (
+                    f"{folder}/notice-{notice.id:012d}.json",
+                    encode_json({**subject, **self._plain.make_record_fields(notice)}),
+                )
 
-    def _items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
-        return evidence.walk(self._conn, kind, int(id))
+    def _read_items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
+        return evidence.walk_items(self._conn, kind, int(id))
 
-    def _documents(self, pack: PackFile) -> None:
-        for document in sorted(self._stored(), key=lambda one: one.sha256):
+    def _add_documents(self, pack: PackFile) -> None:
+        for document in sorted(self._read_documents(), key=lambda document: document.sha256):
             name = f"documents/{document.sha256}.pdf"
-            if not _HASH.fullmatch(document.sha256) or not self._fits(pack, name, document.bytes, document.sha256):
+            if not _HASH_PATTERN.fullmatch(document.sha256) or not self._has_room(
+                pack, name, document.bytes, document.sha256
+            ):
                 continue
             try:
-                pack.add(name, [self._desk.documents.read(document.path)])
+                pack.add_part(name, [self._context.documents.read(document.path)])
             except ConsoleError as missing:
                 reason = str(missing.detail.get("reason", missing.code))
                 self._leave_out(name, document.bytes, reason, document.sha256)
 
-    def _stored(self) -> Iterable[Document]:
-        for kind, id in self._family.subjects:
+    def _read_documents(self) -> Iterable[Document]:
+        for kind, id in self._family.record_keys:
             if kind == credit_checks.KIND:
                 yield from evidence.documents_of(self._conn, kind, int(id), None)
 
-    def _fits(self, pack: PackFile, name: str, size: int, sha256: str | None = None) -> bool:
+    def _has_room(self, pack: PackFile, name: str, size: int, sha256: str | None = None) -> bool:
         if pack.size + size <= self._largest:
             return True
         self._leave_out(name, size, "too_large", sha256)
         return False
 
     def _leave_out(self, name: str, size: int, reason: str, sha256: str | None) -> None:
-        self._left_out.append({"name": name, "bytes": size, "reason": reason, "sha256": sha256})
+        self._omitted.append({"name": name, "bytes": size, "reason": reason, "sha256": sha256})
 
 
-def _json(name: str) -> str:
+def _json_file_name(name: str) -> str:
     return f"{name}.json"
 
 
-def _text(name: str, language: str) -> str:
+def _text_file_name(name: str, language: str) -> str:
     return f"{name}.{language}.txt"
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    """What was written there, from its beginning."""
+def _iterate_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the file's content from its beginning."""
     file.seek(0)
-    while chunk := file.read(_CHUNK):
+    while chunk := file.read(_CHUNK_BYTES):
         yield chunk

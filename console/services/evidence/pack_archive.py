@@ -1,4 +1,6 @@
-"""A ZIP that is there whole or not at all, byte for byte the same for the same contents, with a list of its parts."""
+"""Write a ZIP file with a manifest. The file gets its name only when it is complete, and the same contents give the
+same bytes.
+"""
 
 import errno
 import hashlib
@@ -13,18 +15,27 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-FORM = "evidence-pack/1"
-MANIFEST = "manifest.json"
-_UNNAMED = getattr(os, "O_TMPFILE", 0)
-# What could turn the reading order or drive a terminal, beyond what JSON escapes by itself.
-_UNSEEN = (*range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_ESCAPED = {code: f"\\u{code:04x}" for code in _UNSEEN}
-_EARLIEST, _LATEST = 1980, 2107  # years that a ZIP can write
+FORMAT_NAME = "evidence-pack/1"
+MANIFEST_NAME = "manifest.json"
+_UNNAMED_FILE_FLAG = getattr(os, "O_TMPFILE", 0)
+# Characters that can change the direction of text or control a terminal, and that `json.dumps` doesn't escape.
+_INVISIBLE_CODE_POINTS = (
+    *range(0x7F, 0xA0),
+    0x61C,
+    0x200E,
+    0x200F,
+    0x2028,
+    0x2029,
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+)
+_ESCAPE_OF_CODE_POINT = {code: f"\\u{code:04x}" for code in _INVISIBLE_CODE_POINTS}
+_FIRST_YEAR, _LAST_YEAR = 1980, 2107  # First and last year that a ZIP can store.
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A file of a pack: its name in it, its length in bytes and its hash."""
+class FileDigest:
+    """A file of a pack: its name, its length in bytes and its SHA-256."""
 
     name: str
     bytes: int
@@ -32,22 +43,24 @@ class Part:
 
 
 class PackFile:
-    """Writes the parts, one after the other, each dated `moment`: a fact, never the clock."""
+    """Writes the parts of a pack one by one. Each part has the date `moment`, which must come from the facts and not
+    from the clock.
+    """
 
     def __init__(self, file: BinaryIO, moment: datetime) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
         utc = moment.astimezone(UTC)
-        fits = _EARLIEST <= utc.year <= _LATEST
-        self._date = utc.timetuple()[:6] if fits else (_EARLIEST, 1, 1, 0, 0, 0)
-        self.parts: list[Part] = []
+        is_storable_year = _FIRST_YEAR <= utc.year <= _LAST_YEAR
+        self._date = utc.timetuple()[:6] if is_storable_year else (_FIRST_YEAR, 1, 1, 0, 0, 0)
+        self.parts: list[FileDigest] = []
 
     @property
     def size(self) -> int:
-        """Bytes of all parts so far, before they are packed."""
+        """The sum of the lengths of the written parts before compression, in bytes."""
         return sum(part.bytes for part in self.parts)
 
-    def add(self, name: str, chunks: Iterable[bytes]) -> Part:
-        """Write a part. Names are ours: letters, digits and what our hashes are made of."""
+    def add_part(self, name: str, chunks: Iterable[bytes]) -> FileDigest:
+        """Write a part and return its digest. `name` must consist of our own names, ids and hashes."""
         info = zipfile.ZipInfo(name, self._date)
         info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o600 << 16
         digest, size = hashlib.sha256(), 0
@@ -56,94 +69,101 @@ class PackFile:
                 part.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
-        self.parts.append(Part(name, size, digest.hexdigest()))
+        self.parts.append(FileDigest(name, size, digest.hexdigest()))
         return self.parts[-1]
 
-    def close(self, about: Mapping[str, object]) -> None:
-        """Write the list of the parts with what there is to say `about` them, last, and end the ZIP."""
+    def close_with_manifest(self, about: Mapping[str, object]) -> None:
+        """Write the manifest as the last part, with `about` and the list of parts, and close the ZIP."""
         files = [{"name": part.name, "bytes": part.bytes, "sha256": part.sha256} for part in self.parts]
-        manifest: dict[str, object] = {"form": FORM, **about, "files": files}
-        self.add(MANIFEST, [json_text({**manifest, "digest": digest_of(manifest)})])
+        manifest: dict[str, object] = {"form": FORMAT_NAME, **about, "files": files}
+        self.add_part(MANIFEST_NAME, [encode_json({**manifest, "digest": compute_digest(manifest)})])
         self._zip.close()
 
 
-def digest_of(manifest: Mapping[str, object]) -> str:
-    """The hash of a manifest, its own `digest` left out."""
+def compute_digest(manifest: Mapping[str, object]) -> str:
+    """Return the SHA-256 of a manifest without its own field `digest`."""
     content = {name: value for name, value in manifest.items() if name != "digest"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def json_text(value: object) -> bytes:
-    """JSON for people and programs: sorted, in UTF-8, with everything escaped that can't be seen."""
+def encode_json(value: object) -> bytes:
+    """Return the value as JSON in UTF-8, with sorted keys and with the characters of `_INVISIBLE_CODE_POINTS`
+    escaped.
+    """
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
-    return text.translate(_ESCAPED).encode("utf-8", "backslashreplace") + b"\n"
+    return text.translate(_ESCAPE_OF_CODE_POINT).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def json_list(values: Iterable[object]) -> Iterator[bytes]:
-    """A JSON list written one value in a line, in flat memory."""
+def encode_json_list(values: Iterable[object]) -> Iterator[bytes]:
+    """Yield a JSON list, one value per line; only one value at a time is in memory."""
     yield b"["
-    for place, value in enumerate(values):
-        line = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).translate(_ESCAPED)
-        yield (b",\n" if place else b"\n") + line.encode("utf-8", "backslashreplace")
+    for index, value in enumerate(values):
+        line = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).translate(
+            _ESCAPE_OF_CODE_POINT
+        )
+        yield (b",\n" if index else b"\n") + line.encode("utf-8", "backslashreplace")
     yield b"\n]\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A file that has no name yet."""
+class DraftFile:
+    """A file that does not have its final name yet; `temporary` is its present name, None if it has none."""
 
     file: BinaryIO
     final: Path
-    named: Path | None
+    temporary: Path | None
 
-    def sha256(self) -> tuple[int, str]:
-        """Length and hash of all that was written."""
+    def compute_sha256(self) -> tuple[int, str]:
+        """Return the length in bytes and the SHA-256 of everything written so far."""
         self.file.flush()
         self.file.seek(0)
         digest = hashlib.file_digest(self.file, "sha256")  # type: ignore[arg-type]  # a binary file; the stub asks for its buffer
         return self.file.tell(), digest.hexdigest()
 
     def publish(self) -> None:
-        """Give it its name, once it is on the disk. Raises FileExistsError: nothing is ever replaced."""
+        """Write the file to the disk (fsync) and give it its final name. Raises FileExistsError; no file is
+        replaced.
+        """
         self.file.flush()
         os.fsync(self.file.fileno())
-        if self.named is None:
+        if self.temporary is None:
             os.link(f"/proc/self/fd/{self.file.fileno()}", self.final, src_dir_fd=0, follow_symlinks=True)
         else:
-            _name(self.named, self.final)
+            _name_file(self.temporary, self.final)
 
 
 @contextmanager
-def draft(final: Path) -> Iterator[Draft]:
-    """A new file beside `final`, for the owner alone; gone at the end unless it was published, also after a kill
-    where the system has files without a name.
+def open_draft(final: Path) -> Iterator[DraftFile]:
+    """Yield a new file in the folder of `final`, which only the owner can read. At the end of the block it is deleted
+    unless it was published. On systems with unnamed files (O_TMPFILE) it disappears also if the process is killed.
+    Raises FileExistsError and OSError.
     """
     if final.is_symlink() or final.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))
-    handle, named = _opened(final)
+    handle, temporary = _create_draft(final)
     try:
         with os.fdopen(handle, "w+b") as file:
-            yield Draft(file, final, named)
+            yield DraftFile(file, final, temporary)
     finally:
-        if named is not None:
+        if temporary is not None:
             with suppress(OSError):
-                named.unlink()
+                temporary.unlink()
 
 
-def _opened(final: Path) -> tuple[int, Path | None]:
-    if _UNNAMED:
-        with suppress(OSError):  # not every file system has files without a name
-            return os.open(final.parent, _UNNAMED | os.O_RDWR, 0o600), None
-    named = final.with_name(f".{token_hex(8)}.part")
+def _create_draft(final: Path) -> tuple[int, Path | None]:
+    if _UNNAMED_FILE_FLAG:
+        with suppress(OSError):  # Some file systems don't support unnamed files.
+            return os.open(final.parent, _UNNAMED_FILE_FLAG | os.O_RDWR, 0o600), None
+    temporary = final.with_name(f".{token_hex(8)}.part")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    return os.open(named, flags, 0o600), named
+    return os.open(temporary, flags, 0o600), temporary
 
 
-def _name(named: Path, final: Path) -> None:
+def _name_file(temporary: Path, final: Path) -> None:
     try:
-        final.hardlink_to(named)
+        final.hardlink_to(temporary)
     except FileExistsError:
         raise
-    except OSError:  # no hard links here (FAT, some shares): the name is taken first, then filled in one step
+    except OSError:  # The file system has no hard links (FAT, some shares): create the name, then replace the file.
         os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        named.replace(final)
+        temporary.replace(final)

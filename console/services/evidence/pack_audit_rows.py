@@ -1,55 +1,62 @@
-"""The audit rows of a case, so that anybody can compute their hashes again without the database."""
+"""The audit entries of a pack, in a form in which their hashes can be computed without the database."""
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection
-
-from console.services.desk import Desk
-from console.services.pack_file import json_list
-from console.store import audit_proof
-from console.store.audit_chain import CONTENT
-from console.store.audit_proof import ChainRow
-from console.store.spool import Head
+from console.services.evidence.pack_archive import encode_json_list
+from console.services.process.context import ServiceContext
+from console.store.audit import record_proof as audit_proof
+from console.store.audit.hash_chain import HASHED_COLUMNS
+from console.store.audit.record_proof import ChainRow
+from console.store.database.sqlalchemy_names import Connection
+from console.store.spool.spool import Head
 
 
 class AuditProof:
-    """Lines of JSON: `form` (what is hashed, in which order), then `row` (or `withheld`: another person's row, by its
-    hash alone, where the reader may export only own ones), each with what this desk saw committed (`anchor`), and at
-    the end the `head` of each chain at the moment of the case's last row.
+    """Writes the audit entries as lines of JSON:
+
+    - `form`: the columns that are hashed, in their sequence.
+    - `row`: an audit entry. `withheld`: only the hash of another person's entry, if the person may export only their
+      own entries. Both have `anchor`, the hashes that the spool of this desk has stored for this place of the chain.
+    - `head`: the last entry of each chain up to the newest entry of the pack.
     """
 
-    def __init__(self, desk: Desk, conn: Connection, subjects: Sequence[tuple[str, str]], whose: str | None) -> None:
-        self._desk, self._conn, self._subjects, self._whose = desk, conn, subjects, whose
+    def __init__(
+        self, context: ServiceContext, conn: Connection, subjects: Sequence[tuple[str, str]], only_person: str | None
+    ) -> None:
+        self._context, self._conn, self._subjects, self._only_person = context, conn, subjects, only_person
         self.rows, self.withheld = 0, 0
         self._chains: set[str] = set()
         self._newest = 0
 
-    def chunks(self) -> Iterator[bytes]:
-        """The part, in flat memory; `rows` and `withheld` count afterwards."""
-        return json_list(self._lines())
+    def iterate_chunks(self) -> Iterator[bytes]:
+        """Yield the bytes of the part; at the end, `rows` and `withheld` are the numbers of these lines."""
+        return encode_json_list(self._iterate_lines())
 
-    def _lines(self) -> Iterator[object]:
-        yield {"form": {"columns": ["prev_hash", *CONTENT], "hash": "sha256", "encoding": "json-ascii"}}
+    def _iterate_lines(self) -> Iterator[object]:
+        yield {"form": {"columns": ["prev_hash", *HASHED_COLUMNS], "hash": "sha256", "encoding": "json-ascii"}}
         for kind, id in self._subjects:
-            for row in audit_proof.rows_of(self._conn, kind, id):
-                yield self._line(row)
+            for row in audit_proof.walk_rows_of_record(self._conn, kind, id):
+                yield self._make_line(row)
         for chain in sorted(self._chains):
-            head = audit_proof.head_of(self._conn, chain, self._newest)
+            head = audit_proof.head_of_chain(self._conn, chain, self._newest)
             if head is not None:
-                yield {"head": _place(head)}
+                yield {"head": _make_head_facts(head)}
 
-    def _line(self, row: ChainRow) -> object:
-        place = row.place
-        self._chains.add(place.chain)
+    def _make_line(self, row: ChainRow) -> object:
+        chain_head = row.position
+        self._chains.add(chain_head.chain)
         self._newest = max(self._newest, row.id)
-        seen = [one.hash for one in self._desk.spool.anchor_of(self._desk.database_id, place.chain, place.seq)]
-        chained = {"id": row.id, "prev_hash": row.before, "hash": row.hash, "anchor": seen}
-        if self._whose is not None and row.content["who"] != self._whose:
+        anchor_hashes = [
+            anchor.hash
+            for anchor in self._context.spool.anchors_at(self._context.database_id, chain_head.chain, chain_head.seq)
+        ]
+        chain_facts = {"id": row.id, "prev_hash": row.previous_hash, "hash": row.hash, "anchor": anchor_hashes}
+        if self._only_person is not None and row.content["who"] != self._only_person:
             self.withheld += 1
-            return {"withheld": {"session": place.chain, "seq": place.seq, **chained}}
+            return {"withheld": {"session": chain_head.chain, "seq": chain_head.seq, **chain_facts}}
         self.rows += 1
-        return {"row": {**row.content, **chained}}
+        return {"row": {**row.content, **chain_facts}}
 
 
-def _place(head: Head) -> dict[str, object]:
+def _make_head_facts(head: Head) -> dict[str, object]:
     return {"session": head.chain, "seq": head.seq, "id": head.row_id, "hash": head.hash}

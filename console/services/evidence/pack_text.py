@@ -1,16 +1,16 @@
-"""What a pack says, in words and as plain values: payers masked, nothing that a terminal or a sheet would run."""
+"""Texts and JSON values of a pack, with masked payers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
-from console.domain.dates import instant_text
-from console.domain.story import Chain, Event, masked
+from console.domain.calendar_days import instant_text
+from console.domain.timeline import Chain, Event, mask_text
 
-_UNSHOWN = frozenset(("handle",))
-"""Fields that are of use to the provider's customer alone."""
+_EXCLUDED_FIELDS = frozenset(("handle",))
+"""Fields that are left out of a pack, because only the payer may use their values."""
 _VERIFY = """\
 この証跡一式の確かめ方 / How to verify this evidence pack
 
@@ -28,63 +28,59 @@ _VERIFY = """\
 """
 
 
-class Plain:
-    """Values as JSON has them, without `hidden` texts."""
+class PlainValues:
+    """Converts values to the types of JSON and masks the texts in `hidden`."""
 
     def __init__(self, hidden: tuple[str, ...]) -> None:
         self._hidden = hidden
 
-    def record(self, value: Any) -> dict[str, object]:
-        """A frozen record, field by field."""
-        shown = (field.name for field in fields(value) if field.name not in _UNSHOWN)
-        return {name: self.value(getattr(value, name)) for name in shown}
+    def make_record_fields(self, value: Any) -> dict[str, object]:
+        """Return the fields of a record (a dataclass), without those of `_EXCLUDED_FIELDS`."""
+        names = (field.name for field in fields(value) if field.name not in _EXCLUDED_FIELDS)
+        return {name: self.make_plain_value(getattr(value, name)) for name in names}
 
-    def event(self, event: Event) -> dict[str, object]:
+    def make_event_fields(self, event: Event) -> dict[str, object]:
+        """Return the fields of an event."""
         return {
             "at": event.at.isoformat(timespec="microseconds"), "step": event.step.value, "who": event.who,
             "what": event.what, "result": event.result, "kind": event.kind, "id": event.id,
             "operation_id": event.operation_id, "session": event.session, "correlation": event.correlation,
             "evidence": list(event.evidence),
             "kept_in": {"table": event.source.partition(":")[0], "row": event.row},
-            "facts": self.value(event.facts),
+            "facts": self.make_plain_value(event.facts),
         }  # fmt: skip
 
-    def value(self, value: object) -> object:
+    def make_plain_value(self, value: object) -> object:
+        """Return the value in the types of JSON."""
         match value:
             case None | bool() | int() | float():
                 return value
             case datetime():
                 return instant_text(value)
             case Enum():
-                return self.value(value.value)
+                return self.make_plain_value(value.value)
             case Mapping():
-                return {str(key): self.value(part) for key, part in value.items()}
+                return {str(key): self.make_plain_value(part) for key, part in value.items()}
             case list() | tuple() | set() | frozenset():
-                return [self.value(part) for part in value]
+                return [self.make_plain_value(part) for part in value]
         if hasattr(value, "__dataclass_fields__"):
-            return self.record(value)
-        return masked(str(value), self._hidden)
+            return self.make_record_fields(value)
+        return mask_text(str(value), self._hidden)
 
 
-def head(story: Chain, language: str) -> Iterator[bytes]:
-    """The first lines of a story's text."""
-    from console import story_words  # words are loaded when they are asked for
+class TimelineText(Protocol):
+    """Writes a chain of events as plain text, line by line. `console.wording.timelines` implements it."""
 
-    for line in story_words.head(story, language):
-        yield _line(line, story)
+    def header_lines(self, story: Chain, language: str) -> Iterator[str]: ...
 
-
-def told(event: Event, story: Chain, language: str) -> bytes:
-    """One event as a line of a story's text."""
-    from console import story_words
-
-    return _line(story_words.line(event, story, language), story)
+    def event_line(self, event: Event, story: Chain, language: str) -> str: ...
 
 
-def _line(text: str, story: Chain) -> bytes:
-    return masked(text, story.hidden).encode("utf-8", "backslashreplace") + b"\n"
+def encode_line(text: str, story: Chain) -> bytes:
+    """Return a line of a timeline's text in UTF-8 with a line end; payers are masked."""
+    return mask_text(text, story.hidden).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def verify_text() -> bytes:
-    """How to verify a pack, for people without this program."""
+    """Return the instructions for verifying a pack without this program."""
     return _VERIFY.encode()

@@ -1,168 +1,291 @@
-"""Whether an evidence pack is what was exported: every file, the list of files, and the hashes of its audit rows."""
+"""Verification of an evidence pack: its manifest, each file, and the hashes of its audit entries."""
 
 import hashlib
+import io
 import json
 import re
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from console.services.pack_file import FORM, MANIFEST, digest_of
-from console.store.audit_chain import CONTENT, START, digest
+from console.services.evidence.pack_archive import FORMAT_NAME, MANIFEST_NAME, compute_digest
+from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,2}")
-_LARGEST_MANIFEST = 64 * 1024 * 1024
-_CHUNK = 1 << 16
-_AUDIT = "audit.json"
+_FILE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,2}")
+_MEBIBYTE = 1 << 20
+_LARGEST_MANIFEST_BYTES, _LARGEST_AUDIT_BYTES, _LARGEST_PACK_BYTES = 24 * _MEBIBYTE, 64 * _MEBIBYTE, 1024 * _MEBIBYTE
+_LARGEST_DIRECTORY_BYTES = 16 * _MEBIBYTE
+"""Largest accepted directory of a ZIP, in bytes. The whole directory is read into memory when the ZIP is opened."""
+_MOST_SIGNS = {b"[": 64, b"{": 200_000, b",": 1_000_000}
+"""Largest accepted number of each sign in a manifest, because the memory for its values depends on these numbers."""
+_MOST_ROWS, _MOST_PROBLEMS = 200_000, 10_000
+_LONGEST_LINE, _LONGEST_WORD = _MEBIBYTE, 128
+_UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
+"""Exceptions for a malformed ZIP or text. RuntimeError includes those for too deep nesting and for a ZIP feature that
+zipfile lacks.
+"""
+_CHUNK_BYTES = 1 << 16
+_BLANKS_PATTERN = re.compile(r"[ \t\r\n]*")
+_AUDIT_FILE_NAME = "audit.json"
+_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Accepted compression methods. Others may need gigabytes of memory before the first byte."""
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """What doesn't fit in which file: altered, missing, not_listed, bad_name, unreadable, edited (an audit row is not
-    what was hashed), unlinked (nor does it follow the one before), replaced (the desk saw another).
+class FileProblem:
+    """A problem with a file of the pack.
+
+    `code` is altered, missing, not_listed, bad_name, unreadable, too_large; for an audit entry edited (it doesn't
+    match its hash), unlinked (it doesn't follow the previous entry of its chain) or replaced (the desk has stored
+    another hash for its place). `row` is the id of the audit entry, else None.
     """
 
     file: str
-    why: str
+    code: str
     row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PackVerdict:
-    """What was checked, and what doesn't fit; nothing: the pack is whole."""
+    """The result of a verification: the numbers of checked files and audit entries, the problems, and the manifest
+    (`about`).
+    """
 
     files: int
     rows: int
-    problems: tuple[Problem, ...]
+    problems: tuple[FileProblem, ...]
     about: Mapping[str, object]
 
     @property
-    def whole(self) -> bool:
+    def is_intact(self) -> bool:
+        """True if there is no problem."""
         return not self.problems
 
 
 def verify_pack(path: Path, sha256: str | None = None) -> PackVerdict:
-    """Check a pack by itself; with `sha256` (the audit trail has it) also that it is that very one."""
-    problems: list[Problem] = []
-    if sha256 is not None and _hash_of(path) != sha256:
-        problems.append(Problem(path.name, "altered"))
+    """Verify a pack and return the verdict. With `sha256` (from the audit entry of the export), also verify that the
+    file is the exported one.
+    """
+    problems: list[FileProblem] = []
+    if sha256 is not None and _compute_hash(path) != sha256:
+        problems.append(FileProblem(path.name, "altered"))
     try:
+        _require_small(path)
         with zipfile.ZipFile(path) as pack:
-            return _verified(pack, problems)
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, UnicodeError):
-        return PackVerdict(0, 0, (*problems, Problem(path.name, "unreadable")), {})
+            return _verify(pack, problems)
+    except _UNREADABLE_FILE_ERRORS:
+        return PackVerdict(0, 0, (*problems, FileProblem(path.name, "unreadable")), {})
 
 
-def _verified(pack: zipfile.ZipFile, problems: list[Problem]) -> PackVerdict:
-    manifest = _manifest(pack)
+def _require_small(path: Path) -> None:
+    """Raise ValueError for a ZIP whose directory is larger than _LARGEST_DIRECTORY."""
+    with path.open("rb") as file:
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # as ZipFile finds it, before it reads the list
+    if end and end[5] > _LARGEST_DIRECTORY_BYTES:
+        raise ValueError("too many members")
+
+
+def _verify(pack: zipfile.ZipFile, problems: list[FileProblem]) -> PackVerdict:
+    manifest = _read_manifest(pack)
     if manifest is None:
-        return PackVerdict(0, 0, (*problems, Problem(MANIFEST, "unreadable")), {})
-    if manifest.get("digest") != digest_of(manifest):
-        problems.append(Problem(MANIFEST, "altered"))
-    files = {str(one["name"]): one for one in manifest["files"]}
-    problems += _strangers(pack, files)
+        return PackVerdict(0, 0, (*problems, FileProblem(MANIFEST_NAME, "unreadable")), {})
+    if manifest.get("digest") != compute_digest(manifest):
+        problems.append(FileProblem(MANIFEST_NAME, "altered"))
+    files = {str(problem["name"]): problem for problem in manifest["files"]}
+    problems += _find_unlisted_files(pack, files)
+    if sum(info.file_size for info in pack.infolist()) > _LARGEST_PACK_BYTES:
+        return PackVerdict(len(files), 0, (*problems, FileProblem(MANIFEST_NAME, "too_large")), manifest)
     for name, listed in files.items():
-        why = _why_not(pack, name, listed)
-        if why is not None:
-            problems.append(Problem(name, why))
+        code = _find_file_problem(pack, name, listed)
+        if code is not None:
+            problems.append(FileProblem(name, code))
     rows = 0
-    if not any(one.file == _AUDIT and one.why in ("missing", "too_long", "unreadable") for one in problems):
+    if not any(
+        problem.file == _AUDIT_FILE_NAME and problem.code in ("missing", "bad_name", "unreadable")
+        for problem in problems
+    ):
         rows = _check_rows(pack, problems)
     return PackVerdict(len(files), rows, tuple(problems), manifest)
 
 
-def _manifest(pack: zipfile.ZipFile) -> Json | None:
+def _read_manifest(pack: zipfile.ZipFile) -> Json | None:
     try:
-        info = pack.getinfo(MANIFEST)
-        if info.file_size > _LARGEST_MANIFEST:
+        info = pack.getinfo(MANIFEST_NAME)
+        if info.file_size > _LARGEST_MANIFEST_BYTES:
             return None
-        found = json.loads(pack.read(info))
-        well = found["form"] == FORM and all(type(one["bytes"]) is int and one["sha256"] for one in found["files"])
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        raw = pack.read(info)
+        if any(raw.count(sign) > limit for sign, limit in _MOST_SIGNS.items()):
+            return None
+        manifest = json.loads(raw)
+        is_well_formed = manifest["form"] == FORMAT_NAME and all(
+            type(file["bytes"]) is int and file["sha256"] for file in manifest["files"]
+        )
+    except (*_UNREADABLE_FILE_ERRORS, KeyError, TypeError):
         return None
-    return dict(found) if well else None
+    return dict(manifest) if is_well_formed else None
 
 
-def _strangers(pack: zipfile.ZipFile, files: Mapping[str, object]) -> Iterator[Problem]:
-    """What is in the ZIP and not in the list, twice, or under a name that could lead out of a folder."""
-    names = pack.namelist()
-    for name in sorted(set(names)):
-        if not _NAME.fullmatch(name) or names.count(name) > 1:
-            yield Problem(name[:100], "bad_name")
-        elif name != MANIFEST and name not in files:
-            yield Problem(name, "not_listed")
+def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> Iterator[FileProblem]:
+    """Yield a problem for each file of the ZIP that the manifest doesn't list, that appears twice, or whose name
+    could lead out of the folder.
+    """
+    names = Counter(pack.namelist())
+    for name in sorted(names):
+        if not _FILE_NAME_PATTERN.fullmatch(name) or names[name] > 1:
+            yield FileProblem(name[:100], "bad_name")
+        elif name != MANIFEST_NAME and name not in files:
+            yield FileProblem(name, "not_listed")
 
 
-def _why_not(pack: zipfile.ZipFile, name: str, listed: Json) -> str | None:
-    """Why a listed file is not what it should be; never unpacks more than the list says."""
+def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: Json) -> str | None:
+    """Return the code of the problem if a listed file is not intact, else None. Never decompresses more bytes than
+    the manifest lists.
+    """
     try:
         info = pack.getinfo(name)
     except KeyError:
         return "missing"
-    if info.file_size != listed["bytes"]:
+    if info.file_size != listed["bytes"] or info.compress_type not in _COMPRESSION_METHODS:
         return "altered"
     hashed = hashlib.sha256()
     try:
         with pack.open(info) as file:
-            while chunk := file.read(_CHUNK):
+            while chunk := file.read(_CHUNK_BYTES):
                 hashed.update(chunk)
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError):
+    except _UNREADABLE_FILE_ERRORS:
         return "altered"
     return None if hashed.hexdigest() == listed["sha256"] else "altered"
 
 
-# The audit rows
+# Audit entries
 
 
-def _check_rows(pack: zipfile.ZipFile, problems: list[Problem]) -> int:
-    """How many rows were computed again; what doesn't fit is added to the problems."""
+@dataclass(frozen=True, slots=True)
+class _AuditPosition:
+    """The fields of an audit entry that determine its place in its chain."""
+
+    id: int
+    session: str
+    seq: int
+    hash: str
+    previous_hash: str
+
+
+def _check_rows(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
+    """Check the audit entries and add their problems to `problems`; return the number of entries."""
+    rows: list[_AuditPosition] = []
+    heads: dict[str, _AuditPosition] = {}
     try:
-        lines = json.loads(pack.read(_AUDIT))
-        entries = [next(iter(line.items())) for line in lines]
-    except (ValueError, AttributeError, KeyError, StopIteration, zipfile.BadZipFile):
-        problems.append(Problem(_AUDIT, "unreadable"))
+        for kind, entry in _iterate_entries(pack):
+            if kind in ("row", "withheld"):
+                rows.append(_parse_audit_position(entry, str(entry["prev_hash"])))
+                problems += [FileProblem(_AUDIT_FILE_NAME, code, rows[-1].id) for code in _find_row_problems(entry)]
+            elif kind == "head":
+                heads[str(entry["session"])] = _parse_audit_position(entry, "")
+            if len(rows) > _MOST_ROWS or len(problems) > _MOST_PROBLEMS:
+                raise ValueError("more than anybody exports")
+    except (*_UNREADABLE_FILE_ERRORS, AttributeError, KeyError, TypeError, StopIteration):
+        problems.append(FileProblem(_AUDIT_FILE_NAME, "unreadable"))
         return 0
-    rows = [entry for kind, entry in entries if kind in ("row", "withheld")]
-    try:
-        problems += [Problem(_AUDIT, why, row["id"]) for row in rows for why in _of_row(row)]
-        problems += [Problem(_AUDIT, "unlinked", row) for row in _unlinked(rows)]
-        problems += [Problem(_AUDIT, "replaced", row) for row in _behind(rows, entries)]
-    except (KeyError, TypeError, ValueError):
-        problems.append(Problem(_AUDIT, "unreadable"))
+    problems += [
+        FileProblem(_AUDIT_FILE_NAME, "unlinked", row) for row in islice(_unlinked_row_ids(rows), _MOST_PROBLEMS)
+    ]
+    problems += [
+        FileProblem(_AUDIT_FILE_NAME, "replaced", row)
+        for row in islice(_rows_beyond_heads(rows, heads), _MOST_PROBLEMS)
+    ]
     return len(rows)
 
 
-def _of_row(row: Json) -> Iterator[str]:
-    if "who" in row and digest(row["prev_hash"], [row[name] for name in CONTENT]) != row["hash"]:
+def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, Json]]:
+    """Yield kind and content of each line of the file with the audit entries."""
+    info = pack.getinfo(_AUDIT_FILE_NAME)
+    if info.file_size > _LARGEST_AUDIT_BYTES:
+        raise ValueError("too large")
+    with io.TextIOWrapper(pack.open(info), "utf-8") as file:
+        for value in _iterate_values(file):
+            ((kind, entry),) = value.items()
+            yield kind, entry
+
+
+def _iterate_values(file: io.TextIOBase) -> Iterator[Json]:
+    """Yield the objects of a JSON list one by one. Raises ValueError for any other text, and for an object longer
+    than _LONGEST_LINE.
+    """
+    text, at, expected_signs, decoder = "", 0, "[", json.JSONDecoder()
+    while True:
+        at = _BLANKS_PATTERN.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+        sign = text[at : at + 1]
+        if sign and sign not in expected_signs:
+            raise ValueError("no list of objects")
+        if sign == "]":
+            return
+        if sign == "{":
+            try:
+                value, at = decoder.raw_decode(text, at)
+            except ValueError:
+                if len(text) - at > _LONGEST_LINE:
+                    raise
+            else:
+                yield value
+                expected_signs = ",]"
+                continue
+        elif sign:
+            at, expected_signs = at + 1, "{" if sign == "," else "{]"
+            continue
+        chunk = file.read(_CHUNK_BYTES)
+        if not chunk:
+            raise ValueError("no end")
+        text, at = text[at:] + chunk, 0
+
+
+def _parse_audit_position(entry: Json, previous_hash: str) -> _AuditPosition:
+    """Return the entry's place in its chain. Raises ValueError for malformed values."""
+    row = _AuditPosition(entry["id"], entry["session"], entry["seq"], entry["hash"], previous_hash)
+    if not (type(row.id) is type(row.seq) is int and type(row.session) is type(row.hash) is str):
+        raise ValueError("no row")
+    if max(map(len, (row.session, row.hash, previous_hash))) > _LONGEST_WORD:
+        raise ValueError("no hash")
+    return row
+
+
+def _find_row_problems(row: Json) -> Iterator[str]:
+    if "who" in row and compute_row_hash(row["prev_hash"], [row[name] for name in HASHED_COLUMNS]) != row["hash"]:
         yield "edited"
-    if any(seen != row["hash"] for seen in row["anchor"]):
+    if any(anchor_hash != row["hash"] for anchor_hash in row["anchor"]):
         yield "replaced"
 
 
-def _unlinked(rows: list[Json]) -> Iterator[int]:
-    """Rows that don't stand on the one before them in their session, where that one is here too."""
-    by_place = {(row["session"], row["seq"]): row for row in rows}
-    for (session, seq), row in by_place.items():
-        before = by_place.get((session, seq - 1))
-        if (before is not None and (before["hash"] != row["prev_hash"] or before["id"] >= row["id"])) or (
-            seq == 1 and row["prev_hash"] != START
+def _unlinked_row_ids(rows: list[_AuditPosition]) -> Iterator[int]:
+    """Yield the ids of entries that don't follow the previous entry of their session, if that entry is in the pack,
+    and of first entries that don't begin their chain.
+    """
+    rows_by_position = {(row.session, row.seq): row for row in rows}
+    for (session, seq), row in rows_by_position.items():
+        previous = rows_by_position.get((session, seq - 1))
+        if (previous is not None and (previous.hash != row.previous_hash or previous.id >= row.id)) or (
+            seq == 1 and row.previous_hash != FIRST_PREVIOUS_HASH
         ):
-            yield row["id"]
+            yield row.id
 
 
-def _behind(rows: list[Json], entries: list[tuple[str, Json]]) -> Iterator[int]:
-    """Rows beyond the head of their session, without one, or not the row that the head names."""
-    heads = {entry["session"]: entry for kind, entry in entries if kind == "head"}
+def _rows_beyond_heads(rows: list[_AuditPosition], heads: Mapping[str, _AuditPosition]) -> Iterator[int]:
+    """Yield the ids of entries whose session has no head, that are after its head, or that have its place but another
+    hash.
+    """
     for row in rows:
-        head = heads.get(row["session"])
-        if head is None or row["seq"] > head["seq"] or (row["seq"] == head["seq"] and row["hash"] != head["hash"]):
-            yield row["id"]
+        head = heads.get(row.session)
+        if head is None or row.seq > head.seq or (row.seq == head.seq and row.hash != head.hash):
+            yield row.id
 
 
-def _hash_of(path: Path) -> str | None:
+def _compute_hash(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

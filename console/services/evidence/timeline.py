@@ -1,4 +1,4 @@
-"""Why a record is like this: what happened to it and to the records it belongs to, collected from every table."""
+"""Timelines: the events of a record and of its related records, collected from all tables."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -8,162 +8,179 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import Connection
-
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Order, Payment, Refund
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, Operation
-from console.domain.story import NEVER, Chain, Event, in_order, shown
-from console.services.desk import Desk
-from console.services.reads import ReadLog
-from console.store import any_record, credit_checks, journal, orders, payments, refunds
-from console.store.happenings import OPERATION, Source, sources
+from console.domain.timeline import EARLIEST_INSTANT, Chain, Event, mask_event, merge_streams
+from console.services.audit.read_log import ReadLog
+from console.services.process.context import ServiceContext
+from console.store.credit_checks import credit_checks
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.payments import orders, payments
+from console.store.records import any_record
+from console.store.records.history import OPERATION, HistorySource, history_sources
+from console.store.refunds import refunds
 
 AnyRecord = CreditCheck | Operation | Order | Payment | Refund
-LONGEST_PAGE = 5_000
+MOST_EVENTS_PER_PAGE = 5_000
 MOST_RELATED = 200
-"""Payments of an order, and refunds, whose events are told with it; the newest ones."""
-ON_A_PAGE, MOST_ON_A_PAGE = 500, 25
-"""Events that a record's page tells, and records whose events they are: the copied story has all of them."""
+"""Largest number of related payments, or of refunds of a payment, whose events are included; the newest are."""
+EVENTS_ON_SCREEN, RECORDS_ON_SCREEN = 500, 25
+"""Largest number of events on the screen of a record, and of records whose events the screen shows. The copied text
+has the events of all records.
+"""
 KINDS = (credit_checks.KIND, payments.KIND, orders.KIND, refunds.KIND, OPERATION)
-_LONGEST_ID = 18  # digits
-_Read = dict[str, tuple[datetime, str, datetime]]
-"""By stream: time and id of the last row that was told, and the moment that the stream had reached."""
+_MOST_ID_DIGITS = 18  # digits
+_ReadPosition = dict[str, tuple[datetime, str, datetime]]
+"""The read position of each stream of events: time and id of its last event on the page, and the latest moment that
+the stream had reached.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Story(Chain):
-    """A chain of events that people can read."""
-
-    def as_text(self, language: str) -> str:
-        """The same as plain text: to be copied, and read to a customer or an auditor. Payers are masked."""
-        from console.story_words import text  # words are loaded when they are asked for
-
-        return text(self, language)
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A record with those that it belongs to and that belong to it: never another client's."""
+class RelatedRecords:
+    """A record with its related records (order, payments, refunds, or the record of an operation); never another
+    client's.
+    """
 
     record: AnyRecord
     related: tuple[AnyRecord, ...] = ()
 
     @property
-    def subjects(self) -> tuple[tuple[str, str], ...]:
-        return tuple((kind_of(one), str(one.id)) for one in (self.record, *self.related))
+    def record_keys(self) -> tuple[tuple[str, str], ...]:
+        """The kind and id of each record."""
+        return tuple((kind_of(record), str(record.id)) for record in (self.record, *self.related))
 
     @property
-    def hidden(self) -> tuple[str, ...]:
-        """Who paid, as the provider calls them: shown masked to everybody."""
-        payers = {one.payer for one in (self.record, *self.related) if isinstance(one, Payment) and one.payer}
+    def payer_names(self) -> tuple[str, ...]:
+        """The payers' names at the providers, which are always shown masked."""
+        payers = {
+            record.payer for record in (self.record, *self.related) if isinstance(record, Payment) and record.payer
+        }
         return tuple(sorted(payers))
 
 
-class Explaining:
-    """Collects by index, in pages; each telling is audited as an opening."""
+class TimelineService:
+    """Reads timelines in pages, with queries that use indexes. An audit entry about each opened timeline is
+    written.
+    """
 
-    def __init__(self, desk: Desk, reads: ReadLog) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, reads: ReadLog) -> None:
+        self._context = context
         self._reads = reads
 
-    def story(self, kind: str, id: int | str, limit: int = 500, after: str | None = None) -> Story:
-        """The events of a record, oldest first; `after` is the cursor of the page before. Raises not_found."""
-        read = _from_cursor(after)
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            family = family_of(self._desk, conn, kind, id)
-            most = max(1, min(limit, LONGEST_PAGE))
-            events = tuple(islice(walk(conn, family, read), most + 1))
-        self._reads.opened("story.opened", kind, family.record.id)
-        told = events[:most]
-        if len(events) > most:
-            read = _read_until(told, read)
-        cursor = _cursor(read) if len(events) > most else None
-        return Story(kind, str(family.record.id), told, cursor, facts_of(family), family.hidden)
+    def read_story(self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None) -> Chain:
+        """Return one page of the events of a record and its related records, oldest first. `limit` is at most
+        MOST_EVENTS_PER_PAGE; `after_cursor` is the cursor of the previous page, None for the first page. Raises
+        not_found, usage for a malformed cursor, and not_allowed if a named person may not read.
+        """
+        read = _parse_cursor(after_cursor)
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            family = read_family(self._context, conn, kind, id)
+            page_size = max(1, min(limit, MOST_EVENTS_PER_PAGE))
+            events = tuple(islice(walk_events(conn, family, read), page_size + 1))
+        self._reads.record_opening(AuditAction.STORY_OPENED, kind, family.record.id)
+        page = events[:page_size]
+        if len(events) > page_size:
+            read = _read_until(page, read)
+        cursor = _format_cursor(read) if len(events) > page_size else None
+        return Chain(kind, str(family.record.id), page, cursor, make_head_facts(family), family.payer_names)
 
 
-def walk(conn: Connection, family: Family, read: _Read | None = None) -> Iterator[Event]:
-    """All events of a family as one chain, in flat memory; payers are masked."""
-    done, hidden = read or {}, family.hidden
-    streams = [
-        _rest(conn, source, *subject, done.get(f"{source.name} {' '.join(subject)}"))
-        for subject in family.subjects
-        for source in sources(subject[0])
-    ]
-    return (shown(event, hidden) for _, event in in_order(streams))
-
-
-def newest(desk: Desk, conn: Connection, kind: str, id: int, most: int = ON_A_PAGE) -> Chain:
-    """The newest events of a family as one chain, for its record's page, within the caller's read. Of each table no
-    more rows are read than can be among them.
+def walk_events(conn: Connection, family: RelatedRecords, read: _ReadPosition | None = None) -> Iterator[Event]:
+    """Yield the events of a record and its related records, oldest first, after the position `read`. Payers are
+    masked. The events are not all held in memory.
     """
-    family = family_of(desk, conn, kind, id)
+    position, hidden = read or {}, family.payer_names
     streams = [
-        (iter(source.newest(conn, *subject, most)), NEVER)
-        for subject in family.subjects[:MOST_ON_A_PAGE]
-        for source in sources(subject[0])
+        _open_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
+        for subject in family.record_keys
+        for source in history_sources(subject[0])
     ]
-    told = deque((shown(event, family.hidden) for _, event in in_order(streams)), most)
-    return Chain(kind, str(id), tuple(told), hidden=family.hidden)
+    return (mask_event(event, hidden) for _, event in merge_streams(streams))
 
 
-def _rest(
-    conn: Connection, source: Source, kind: str, id: str, read: tuple[datetime, str, datetime] | None
+def read_newest_events(
+    context: ServiceContext, conn: Connection, kind: str, id: int, limit: int = EVENTS_ON_SCREEN
+) -> Chain:
+    """Return the newest events of a record and its related records, at most `limit`, for the screen of the record.
+    Reads in the caller's transaction, and at most `limit` rows of each table and record.
+    """
+    family = read_family(context, conn, kind, id)
+    streams = [
+        (iter(source.newest_events(conn, *subject, limit)), EARLIEST_INSTANT)
+        for subject in family.record_keys[:RECORDS_ON_SCREEN]
+        for source in history_sources(subject[0])
+    ]
+    events = deque((mask_event(event, family.payer_names) for _, event in merge_streams(streams)), limit)
+    return Chain(kind, str(id), tuple(events), hidden=family.payer_names)
+
+
+def _open_stream(
+    conn: Connection, source: HistorySource, kind: str, id: str, read: tuple[datetime, str, datetime] | None
 ) -> tuple[Iterator[Event], datetime]:
     if read is None:
-        return source.events(conn, kind, id), NEVER
+        return source.walk_events(conn, kind, id), EARLIEST_INSTANT
     at, row, reached = read
-    return source.events(conn, kind, id, (at, row)), reached
+    return source.walk_events(conn, kind, id, (at, row)), reached
 
 
-# Which records belong together
+# Related records
 
 
-def family_of(desk: Desk, conn: Connection, kind: str, id: int | str) -> Family:
-    """The record and those of its order, payment and refunds. Raises not_found."""
+def read_family(context: ServiceContext, conn: Connection, kind: str, id: int | str) -> RelatedRecords:
+    """Return the record with its related records. Raises not_found."""
     if kind == OPERATION:
-        return _of_operation(desk, conn, str(id))
+        return _read_operation_family(context, conn, str(id))
     lapsed = journal.lapsed_by_kind(conn)
-    number = _number(kind, id)
+    number = _parse_id(kind, id)
     record = any_record.find(conn, kind, number, lapsed)
     if record is None:
-        raise ConsoleError("not_found", {"kind": kind, "id": str(number)})
-    return Family(record, _related(conn, record, lapsed))
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(number)})
+    return RelatedRecords(record, _read_related_records(conn, record, lapsed))
 
 
-def _related(conn: Connection, record: AnyRecord, lapsed: Mapping[str, frozenset[int]]) -> tuple[AnyRecord, ...]:
-    def found(kind: str, id: int | None) -> tuple[AnyRecord, ...]:
-        one = None if id is None else any_record.find(conn, kind, id, lapsed)
-        return () if one is None else (one,)
+def _read_related_records(
+    conn: Connection, record: AnyRecord, lapsed: Mapping[str, frozenset[int]]
+) -> tuple[AnyRecord, ...]:
+    def as_tuple(kind: str, id: int | None) -> tuple[AnyRecord, ...]:
+        related = None if id is None else any_record.find(conn, kind, id, lapsed)
+        return () if related is None else (related,)
 
-    def given_back(payment: Payment) -> tuple[AnyRecord, ...]:
+    def refunds_of(payment: Payment) -> tuple[AnyRecord, ...]:
         return refunds.of_payment(conn, payment.id, lapsed.get(refunds.KIND, frozenset()))[:MOST_RELATED]
 
     match record:
         case Order():
-            paid = payments.of_order(conn, record.id, lapsed.get(payments.KIND, frozenset()))[:MOST_RELATED]
-            return (*paid, *(refund for payment in paid for refund in given_back(payment)))
+            order_payments = payments.of_order(conn, record.id, lapsed.get(payments.KIND, frozenset()))[:MOST_RELATED]
+            return (*order_payments, *(refund for payment in order_payments for refund in refunds_of(payment)))
         case Payment():
-            return (*found(orders.KIND, record.order_id), *given_back(record))
+            return (*as_tuple(orders.KIND, record.order_id), *refunds_of(record))
         case Refund():
-            payment = found(payments.KIND, record.payment_id)
-            order = next((one.order_id for one in payment if isinstance(one, Payment)), record.order_id)
-            return (*found(orders.KIND, order), *payment)
+            payment = as_tuple(payments.KIND, record.payment_id)
+            order = next(
+                (candidate.order_id for candidate in payment if isinstance(candidate, Payment)), record.order_id
+            )
+            return (*as_tuple(orders.KIND, order), *payment)
     return ()
 
 
-def _of_operation(desk: Desk, conn: Connection, operation_id: str) -> Family:
-    """An operation with the record that it is about; what only the desk's spool knows has no rows to tell."""
-    operation = journal.seen(conn, operation_id)
+def _read_operation_family(context: ServiceContext, conn: Connection, operation_id: str) -> RelatedRecords:
+    """Return an operation with its record. Raises not_found, also for an operation that only a spool has."""
+    operation = journal.find_effective(conn, operation_id)
     if operation is None:
-        raise ConsoleError("not_found", {"kind": OPERATION, "id": operation_id[:64]})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION, "id": operation_id[:64]})
     lapsed = journal.lapsed_by_kind(conn)
     subject = any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
-    return Family(operation, () if subject is None else (subject,))
+    return RelatedRecords(operation, () if subject is None else (subject,))
 
 
 def kind_of(record: AnyRecord) -> str:
+    """Return the record's kind."""
     match record:
         case CreditCheck():
             return credit_checks.KIND
@@ -176,8 +193,10 @@ def kind_of(record: AnyRecord) -> str:
     return OPERATION
 
 
-def facts_of(family: Family) -> dict[str, object]:
-    """What a story says of its record first: by what people know it, and its axes."""
+def make_head_facts(family: RelatedRecords) -> dict[str, object]:
+    """Return the facts at the head of a timeline: the record's number or name, its amount, and its state, certainty
+    and work.
+    """
     record = family.record
     facts: dict[str, object] = {"state": record.state.value}
     match record:
@@ -189,7 +208,7 @@ def facts_of(family: Family) -> dict[str, object]:
             minor = record.captured_minor or record.asked_minor
             facts |= {"name": record.merchant_payment_id, "minor": minor, "currency": record.currency}
         case Refund():
-            paid = (one.merchant_payment_id for one in family.related if isinstance(one, Payment))
+            paid = (candidate.merchant_payment_id for candidate in family.related if isinstance(candidate, Payment))
             name = next(paid, str(record.payment_id))
             facts |= {"name": name, "minor": record.amount_minor, "currency": record.currency}
         case Operation():
@@ -198,43 +217,44 @@ def facts_of(family: Family) -> dict[str, object]:
     return facts | {"certainty": certainty.value, "work": record.work.state.value, "reason": record.work.reason}
 
 
-def _number(kind: str, id: int | str) -> int:
+def _parse_id(kind: str, id: int | str) -> int:
     text = str(id)
-    if kind not in KINDS or not (text.isascii() and text.isdecimal()) or len(text) > _LONGEST_ID:
-        raise ConsoleError("not_found", {"kind": kind[:40], "id": text[:40]})
+    if kind not in KINDS or not (text.isascii() and text.isdecimal()) or len(text) > _MOST_ID_DIGITS:
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind[:40], "id": text[:40]})
     return int(text)
 
 
-# Where the next page goes on
+# Cursor
 
 
-def _read_until(told: tuple[Event, ...], before: _Read) -> _Read:
-    """How far each stream was read once these were told."""
-    read = dict(before)
-    for event in told:
-        _, _, reached = read.get(event.stream, (NEVER, "", NEVER))
+def _read_until(events: tuple[Event, ...], position: _ReadPosition) -> _ReadPosition:
+    """Return the read position of each stream after these events."""
+    read = dict(position)
+    for event in events:
+        _, _, reached = read.get(event.stream, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))
         read[event.stream] = (event.at, event.row, max(reached, event.moment))
     return read
 
 
-def _cursor(read: _Read) -> str:
+def _format_cursor(read: _ReadPosition) -> str:
     plain = {stream: [at.isoformat(), row, reached.isoformat()] for stream, (at, row, reached) in read.items()}
     return urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode()
 
 
-def _from_cursor(text: str | None) -> _Read:
+def _parse_cursor(text: str | None) -> _ReadPosition:
     if text is None:
         return {}
     try:
         plain = json.loads(urlsafe_b64decode(text))
         return {
-            str(stream): (_instant(at), str(row), _instant(reached)) for stream, (at, row, reached) in plain.items()
+            str(stream): (_parse_instant(at), str(row), _parse_instant(reached))
+            for stream, (at, row, reached) in plain.items()
         }
-    except (ValueError, TypeError, AttributeError) as bad:
-        raise ConsoleError("usage", {"problem": "cursor"}) from bad
+    except (ValueError, TypeError, AttributeError) as malformed:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR}) from malformed
 
 
-def _instant(text: object) -> datetime:
+def _parse_instant(text: object) -> datetime:
     at = datetime.fromisoformat(str(text))
     if at.tzinfo is None:
         raise ValueError("an instant without its zone")

@@ -1,21 +1,47 @@
-"""No real money on a database that can't keep its promises."""
+"""Checks before a guarded operation: safe settings of the database, and free space on the desk's disks."""
 
-from console.domain.errors import ConsoleError
-from console.services.desk import Desk
-from console.store import fitness
+import shutil
 
-GOOD_FOR_SECONDS = 300.0
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.setting_problems import SettingProblem
+from console.services.process.context import ServiceContext
+from console.store.constraints import fitness
+
+CHECK_VALID_SECONDS = 300.0
+NEEDED_FREE_BYTES = 4 * 1024 * 1024
+"""Bytes that must be free on each of the desk's disks: many times what one operation writes."""
 
 
-def require(desk: Desk, provider: str) -> None:
-    """Refuse before anything is written; a provider on this machine takes any database.
+def require_fit(context: ServiceContext, provider: str) -> None:
+    """Refuse an operation at a real provider on an unfit database, before anything is written.
 
-    Looks again after five minutes: a server's settings change without us. Raises ConsoleError bad_profile with
-    detail.check, the check that failed.
+    For a provider on this machine (loopback), every database is accepted. A database that passed is checked again
+    after CHECK_VALID_SECONDS, because an administrator can change a server's settings meanwhile. Raises bad_profile;
+    detail.check names the failed check.
     """
-    if desk.settings.on_loopback(provider) or desk.clock.monotonic() < desk.fit_until:
+    if context.settings.is_on_loopback(provider) or context.clock.monotonic() < context.fit_until:
         return
-    for finding in fitness.findings(desk.database):
-        if finding.grave and not finding.ok:
-            raise ConsoleError("bad_profile", {"problem": "unfit_database", "check": finding.name, **finding.facts})
-    desk.fit_until = desk.clock.monotonic() + GOOD_FOR_SECONDS
+    for check in fitness.check_fitness(context.database):
+        if check.stops_purchases and not check.ok:
+            raise rebuild_error(
+                ErrorCode.BAD_PROFILE, {"problem": SettingProblem.UNFIT_DATABASE, "check": check.name, **check.facts}
+            )
+    context.fit_until = context.clock.monotonic() + CHECK_VALID_SECONDS
+
+
+def require_disk_space(context: ServiceContext) -> None:
+    """Refuse an operation before anything is written if a disk of the desk is full: without space, the operation
+    could not record its outcome.
+
+    Raises storage_full with detail.folder, detail.free and detail.needs (bytes).
+    """
+    folders = {context.settings.home, *((context.database.file.parent,) if context.database.file else ())}
+    for folder in folders:
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError:  # the folder is missing or unreadable: the next write there raises a better error
+            continue
+        if free < NEEDED_FREE_BYTES:
+            raise ConsoleError(
+                ErrorCode.STORAGE_FULL, {"folder": str(folder), "free": free, "needs": NEEDED_FREE_BYTES}
+            )

@@ -1,8 +1,8 @@
-"""Once per key: the first asker acts, everybody after them gets the stored result or a refusal.
+"""Idempotency keys of actions: the first caller acts, every later caller gets the stored result or a refusal.
 
-Keys name what must not happen twice (`idempotent:payment:{merchant}:{order}`), fingerprints what exactly was asked.
-The journal decides, for good. Where there is a Redis it answers for results that are final; without it, or with one
-that lies, everything is the same but for the speed.
+A key names an effect that must not happen twice (`idempotent:payment:{merchant}:{order}`); a fingerprint names the
+exact request. The journal in the database decides whether a key is used, and keeps it permanently. A Redis cache, if
+it is configured, returns final results faster; the result is the same without it.
 """
 
 import hashlib
@@ -12,27 +12,31 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
-
-from console.domain.errors import ConsoleError
+from console.domain.error_details import Holder
+from console.domain.error_reasons import RepeatReason, UnknownReason
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import OperationState
-from console.services.desk import Desk
-from console.store import idempotency, journal
-from console.store.cache import NoCache
-from console.store.engine import Transaction
-from console.store.idempotency import Seen
-from console.store.journal import NewOperation
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection, UniqueViolation
+from console.store.operations import idempotency, journal
+from console.store.operations.idempotency import KeyUse
+from console.store.operations.idempotency_cache import NoCache
+from console.store.operations.journal import NewOperation
 
 RUNNING_SECONDS = 30.0
-LONGEST_KEY = 200
-_TRIES = 5
-_PLAIN = "".join(set(string.punctuation) - {":", "%"})
+LONGEST_KEY_CHARACTERS = 200
+_MOST_ATTEMPTS = 5
+_UNESCAPED_SIGNS = "".join(set(string.punctuation) - {":", "%"})
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A key that this process holds until it stores a result or releases it. `epoch`: the cache's, at the time."""
+class HeldKey:
+    """An idempotency key that this process holds until it stores a result or releases the key.
+
+    `fence` is the fencing token of the journal row; `epoch` is the epoch of the cache when the key was taken, None if
+    the cache had none.
+    """
 
     operation_id: str
     fence: int
@@ -41,151 +45,191 @@ class Begun:
     epoch: str | None = None
 
 
-def payment_key(merchant_id: str, order_no: str, repeat: int | None = None) -> str:
-    """The key of one order's payment; `repeat`: the n of an intended repeat."""
-    return _key("payment", merchant_id, order_no, repeat)
+def make_payment_key(merchant_id: str, order_no: str, repeat: int | None = None) -> str:
+    """Return the idempotency key of an order's payment; `repeat` is the number of an intended repetition, None for
+    the first payment.
+    """
+    return _join_key("payment", merchant_id, order_no, repeat)
 
 
-def refund_key(payment_no: int, operator_id: str, amount: int, repeat: int | None = None) -> str:
-    """The key of a refund. `payment_no`: the payment's id here; `amount` in minor units."""
-    return _key("refund", payment_no, operator_id, amount, repeat)
+def make_refund_key(payment_no: int, operator_id: str, amount: int, repeat: int | None = None) -> str:
+    """Return the idempotency key of a refund. `payment_no` is the id of our payment, `operator_id` the name of the
+    operator, `amount` in minor units.
+    """
+    return _join_key("refund", payment_no, operator_id, amount, repeat)
 
 
-def _key(*parts: str | int | None) -> str:
-    """Parts with their colons escaped, so that no two orders share a key; what is too long ends in its hash."""
-    key = ":".join(["idempotent", *(quote(str(part), safe=_PLAIN) for part in parts if part is not None)])
-    if len(key) <= LONGEST_KEY:
+def make_request_key(person: str, request_id: str) -> str:
+    """Return the key of a person's request id in the cache."""
+    return _join_key("request", person, request_id)
+
+
+def _join_key(*parts: str | int | None) -> str:
+    """Join the parts with colons; colons inside a part are escaped, so that different parts never make the same key.
+    In a key longer than LONGEST_KEY_CHARACTERS characters, the SHA-256 of the key replaces its end.
+    """
+    key = ":".join(["idempotent", *(quote(str(part), safe=_UNESCAPED_SIGNS) for part in parts if part is not None)])
+    if len(key) <= LONGEST_KEY_CHARACTERS:
         return key
-    return f"{key[: LONGEST_KEY - 65]}~{hashlib.sha256(key.encode()).hexdigest()}"
+    return f"{key[: LONGEST_KEY_CHARACTERS - 65]}~{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 class Idempotency:
-    """Guards what isn't guarded by a claim of its own. Safe from any thread and any process."""
+    """Idempotency keys of actions that have no claim of their own in the database. Safe from any thread and any
+    process.
+    """
 
-    def __init__(self, desk: Desk, cache: NoCache | None = None) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, cache: NoCache | None = None) -> None:
+        self._context = context
         self._cache = cache or NoCache()
 
-    def check(self, key: str, fingerprint: str) -> str | None:
-        """The stored result, None while nobody has used the key, or whoever did came to nothing.
+    def find_result(self, key: str, fingerprint: str) -> str | None:
+        """Return the stored result of the key, or None if the key is unused or its last attempt ended without effect.
 
-        Raises possible_repeat for another fingerprint, in_progress with the owner while it runs, and
-        outcome_unknown when nobody knows how it ended: a probe or people settle that, never another try.
+        Raises possible_repeat for another fingerprint, in_progress (with the holder) while the attempt runs, and
+        outcome_unknown if the outcome of the attempt is unknown: only a probe or a person can settle it.
         """
-        glance = self._cache.recall(key, fingerprint)
-        return glance.result if glance.result is not None else self._look(key, fingerprint, glance.epoch)
+        cache_answer = self._cache.find_result(key, fingerprint)
+        return (
+            cache_answer.result
+            if cache_answer.result is not None
+            else self._read_result(key, fingerprint, cache_answer.epoch)
+        )
 
-    def try_(self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]) -> Begun | str:
-        """Take the key, or the result that is stored under it. Raises as `check` does."""
-        glance = self._cache.announce(key, fingerprint)
-        stored = glance.result
-        if stored is None and not glance.fresh:  # what is there needs no write transaction to be seen
-            stored = self._look(key, fingerprint, glance.epoch)
+    def take_key(self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]) -> HeldKey | str:
+        """Take the key and return it as a HeldKey, or return the result that is stored under it. `subject` is the
+        kind and the id of the record. Raises the errors of `find_result`.
+        """
+        cache_answer = self._cache.announce_use(key, fingerprint)
+        stored = cache_answer.result
+        if stored is None and not cache_answer.is_missing:  # A stored result is read without a write transaction.
+            stored = self._read_result(key, fingerprint, cache_answer.epoch)
         if stored is not None:
             return stored
-        lost = 0
+        violations = 0
         while True:
             try:
-                return self._desk.write(lambda tx: self._begin(tx, key, fingerprint, action, subject))
-            except IntegrityError:  # somebody else was faster; where several write at once only the index can tell
-                stored, lost = self._look(key, fingerprint, None), lost + 1
+                return self._context.write(lambda tx: self._begin_attempt(tx, key, fingerprint, action, subject))
+            # Another caller was faster: of several writers, the unique index admits one.
+            except UniqueViolation:
+                stored, violations = self._read_result(key, fingerprint, None), violations + 1
                 if stored is not None:
                     return stored
-                if lost == _TRIES:
+                if violations == _MOST_ATTEMPTS:
                     raise
 
-    def store(self, begun: Begun, result: str) -> bool:
-        """Keep the result for all who ask again; False when this process lost the key meanwhile."""
-        mine = self._end(begun, OperationState.DONE, result)
-        if mine:
-            self._cache.keep(begun.key, begun.fingerprint, result, begun.epoch)
-        return mine
+    def store_result(self, held_key: HeldKey, result: str) -> bool:
+        """Store the result for later callers. Return False if another process has taken the key meanwhile."""
+        is_stored = self._end_attempt(held_key, OperationState.DONE, result)
+        if is_stored:
+            self._cache.store_result(held_key.key, held_key.fingerprint, result, held_key.epoch)
+        return is_stored
 
-    def release(self, begun: Begun) -> bool:
-        """It came to nothing: the key is free again. False when this process lost it meanwhile."""
-        return self._end(begun, OperationState.FAILED, None)
+    def release_key(self, held_key: HeldKey) -> bool:
+        """End the attempt without effect and free the key. Return False if another process has taken the key
+        meanwhile.
+        """
+        return self._end_attempt(held_key, OperationState.FAILED, None)
 
-    def delete(self, key: str) -> bool:
-        """Forget the result of a key; its history stays. False unless it has ended."""
+    def delete_result(self, key: str) -> bool:
+        """Delete the stored result of a key; its rows in the journal stay. Return False if the key has no attempt
+        that is done or failed.
+        """
 
         def forget(tx: Transaction) -> bool:
-            found = idempotency.seen(tx.conn, key)
-            if found is None or found.state not in (OperationState.DONE, OperationState.FAILED):
+            attempt = idempotency.find_use(tx.conn, key)
+            if attempt is None or attempt.state not in (OperationState.DONE, OperationState.FAILED):
                 return False
-            idempotency.forget(tx, found.operation_id, key, self._desk.holder(), self._desk.now())
+            idempotency.forget_result(tx, attempt.operation_id, key, self._context.holder(), self._context.now())
             return True
 
-        forgotten = self._desk.write(forget)
+        forgotten = self._context.write(forget)
         if forgotten:
-            self._cache.forget(key)
+            self._cache.forget_result(key)
         return forgotten
 
     @property
     def cache_state(self) -> Literal["on", "off"] | None:
-        """Whether a Redis helps; None where none is configured. Nothing is less safe without."""
+        """The state of the cache: "on" while Redis answers, "off" while it doesn't, None if no Redis is
+        configured.
+        """
         return self._cache.state
 
     @property
     def cache_counts(self) -> tuple[int, int]:
-        """How many answers the cache of this process gave, and how often it was asked."""
-        return self._cache.answered, self._cache.asked
+        """The number of queries that the cache answered, and the number of all queries, of all desks together."""
+        return self._cache.counts
 
-    def close(self) -> None:
-        """The cache's connections, if it has any."""
-        self._cache.close()
-
-    def _look(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
-        """The database's answer. `epoch`: the cache was asked in it and has none."""
-        with self._desk.database.read() as conn:
-            self._cache.refresh(lambda: idempotency.epoch(conn, self._desk.now()))
-            found = idempotency.seen(conn, key)
-        stored = None if found is None else answer(found, fingerprint)
+    def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
+        """Return the stored result from the database and put it into the cache. `epoch` is the epoch of the cache at
+        the query that it could not answer.
+        """
+        with self._context.database.read() as conn:
+            self._cache.refresh_epoch(lambda: idempotency.current_epoch(conn, self._context.now()))
+            attempt = idempotency.find_use(conn, key)
+        stored = None if attempt is None else find_stored_result(attempt, fingerprint)
         if stored is not None:
-            self._cache.keep(key, fingerprint, stored, epoch)
+            self._cache.store_result(key, fingerprint, stored, epoch)
         return stored
 
-    def _begin(
+    def _begin_attempt(
         self, tx: Transaction, key: str, fingerprint: str, action: str, subject: tuple[str, int]
-    ) -> Begun | str:
-        desk, holder, now = self._desk, self._desk.holder(), self._desk.now()
-        epoch = self._cache.refresh(lambda: idempotency.epoch(tx.conn, now))
-        found = idempotency.seen(tx.conn, key)
-        if found is not None:
-            stored = answer(found, fingerprint)
+    ) -> HeldKey | str:
+        context, holder, now = self._context, self._context.holder(), self._context.now()
+        epoch = self._cache.refresh_epoch(lambda: idempotency.current_epoch(tx.conn, now))
+        attempt = idempotency.find_use(tx.conn, key)
+        if attempt is not None:
+            stored = find_stored_result(attempt, fingerprint)
             if stored is not None:
                 return stored
-            idempotency.set_aside(tx.conn, found.operation_id, key)
-        new = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
-        fence = journal.begin(tx, new, holder, now, desk.scale.lease_seconds(RUNNING_SECONDS))
-        if epoch is None and self._cache.state is not None and not idempotency.epoch(tx.conn, now):
-            idempotency.new_epoch(tx, holder, now)
-        return Begun(new.id, fence, key, fingerprint, epoch)
+            idempotency.free_key(tx.conn, attempt.operation_id, key)
+        operation = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
+        fence = journal.begin_operation(tx, operation, holder, now, context.scale.lease_seconds(RUNNING_SECONDS))
+        if epoch is None and self._cache.state is not None and not idempotency.current_epoch(tx.conn, now):
+            idempotency.replace_epoch(tx, holder, now)
+        return HeldKey(operation.id, fence, key, fingerprint, epoch)
 
-    def _end(self, begun: Begun, state: OperationState, result: str | None) -> bool:
+    def _end_attempt(self, held_key: HeldKey, state: OperationState, result: str | None) -> bool:
         def end(tx: Transaction) -> bool:
-            mine = idempotency.end(tx.conn, begun.operation_id, begun.fence, state, result, self._desk.now())
-            if mine and state is OperationState.FAILED:
-                idempotency.set_aside(tx.conn, begun.operation_id, begun.key)
-            return mine
+            is_owner = idempotency.end_operation(
+                tx.conn, held_key.operation_id, held_key.fence, state, result, self._context.now()
+            )
+            if is_owner and state is OperationState.FAILED:
+                idempotency.free_key(tx.conn, held_key.operation_id, held_key.key)
+            return is_owner
 
-        return self._desk.write(end)
+        return self._context.write(end)
 
 
-def answer(found: Seen, fingerprint: str) -> str | None:
-    """What a key that was used before means for whoever asks with this fingerprint."""
-    facts = {"operation_id": found.operation_id, "since": found.since}
-    holder = {"operator": found.operator, "desk": found.desk}
-    if found.fingerprint != fingerprint:
-        raise ConsoleError("possible_repeat", {**facts, "reason": "other_fingerprint"})
-    if found.state is OperationState.CALLING and found.live:
-        raise ConsoleError("in_progress", {**facts, "holder": holder})
-    if found.state in (OperationState.CALLING, OperationState.UNKNOWN):
-        raise ConsoleError("outcome_unknown", {**facts, "holder": holder, "reason": "earlier_attempt"})
-    return (found.result or "") if found.state is OperationState.DONE else None
+def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
+    """Return the stored result of a used key for a caller with this fingerprint; None if the attempt ended without
+    effect, so that the caller may take the key.
+
+    Raises possible_repeat for another fingerprint, in_progress while the attempt runs, and outcome_unknown if the
+    outcome of the attempt is unknown.
+    """
+    id, since = attempt.operation_id, attempt.since
+    holder = Holder(operator=attempt.operator, desk=attempt.desk)
+    if attempt.fingerprint != fingerprint:
+        raise ConsoleError(
+            ErrorCode.POSSIBLE_REPEAT, {"operation_id": id, "since": since, "reason": RepeatReason.OTHER_FINGERPRINT}
+        )
+    if attempt.state is OperationState.CALLING and attempt.has_live_lease:
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {"operation_id": id, "since": since, "holder": holder})
+    if attempt.state in (OperationState.CALLING, OperationState.UNKNOWN):
+        raise ConsoleError(
+            ErrorCode.OUTCOME_UNKNOWN,
+            {"operation_id": id, "since": since, "holder": holder, "reason": UnknownReason.EARLIER_ATTEMPT},
+        )
+    return (attempt.result or "") if attempt.state is OperationState.DONE else None
 
 
 def refuse_repeat(conn: Connection, key: str, fingerprint: str) -> None:
-    """After a clash of keys: say who has it and how far it is; nothing when that is not what clashed."""
-    found = idempotency.seen(conn, key)
-    if found is not None and answer(found, fingerprint) is not None:
-        raise ConsoleError("already_decided", {"operation_id": found.operation_id, "since": found.since})
+    """After the violation of a unique index, raise the refusal that the last attempt under `key` means. Return if no
+    attempt holds the key: then the violated index was another one.
+
+    Raises already_decided if a result is stored, and the errors of `find_stored_result`.
+    """
+    attempt = idempotency.find_use(conn, key)
+    if attempt is not None and find_stored_result(attempt, fingerprint) is not None:
+        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"operation_id": attempt.operation_id, "since": attempt.since})

@@ -1,15 +1,16 @@
-"""Records as this process knows them, for the moment when the database can't be asked any more."""
+"""Build records from the claim and the outcome in this process's memory, while the database can't be read."""
 
 from dataclasses import replace
 
-from console.domain.dates import day_begins, day_ended
-from console.domain.order_records import Refund
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import RefundReport, RefundState
-from console.domain.records import Certainty, CheckReport, CheckState, CreditCheck, Work, WorkState
-from console.services.described import Claimed
+from console.domain.calendar_days import end_of_day, start_of_day
+from console.domain.payments.provider_messages import RefundReport
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import Certainty, CheckReport, CheckState, CreditCheck, Work, WorkReason, WorkState
+from console.services.guarded.operation import ClaimedOperation
 
-_KNOWN = {
+_STATE_OF_OUTCOME = {
     OutcomeClass.SUCCEEDED: CheckState.SUCCESS,
     OutcomeClass.FAILED_DEFINITE: CheckState.ERROR,
     OutcomeClass.AUTH: CheckState.ERROR,
@@ -17,28 +18,28 @@ _KNOWN = {
 }
 
 
-def record(claimed: Claimed, outcome: Outcome[CheckReport] | None) -> CreditCheck:
-    """What a purchase left behind; without an outcome nobody knows what became of it.
+def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] | None) -> CreditCheck:
+    """Return the credit check of a purchase; without an outcome its certainty is unknown.
 
-    `version` is what the row had when this process last wrote it.
+    `version` is 1 after the claim and 2 after the outcome was recorded.
     """
     subject, report = claimed.subject, outcome.found if outcome else None
-    state = _KNOWN.get(outcome.kind) if outcome else None
+    state = _STATE_OF_OUTCOME.get(outcome.kind) if outcome else None
     name, result = (report.company_name, report.result) if report else (None, None)
-    bought_on, ends_on = (report.purchase_date, report.expiration_date) if report else (None, None)
-    parts = {"name": name, "result": result, "dates": bought_on and ends_on, "pdf": None}
+    purchase_day, expiration_day = (report.purchase_date, report.expiration_date) if report else (None, None)
+    parts = {"name": name, "result": result, "dates": purchase_day and expiration_day, "pdf": None}
     return CreditCheck(
         id=subject.id,
         corporation_number=subject.corporation_number or "",
         client_id=subject.client_id or "",
         state=state or CheckState.PENDING,
         certainty=Certainty.KNOWN if state else Certainty.UNKNOWN,
-        work=Work() if state else Work(WorkState.NEEDS_REVIEW, reason="lapsed"),
+        work=Work() if state else Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED),
         credit_check_id=report.credit_check_id if report else None,
         company_name=name,
         result=result,
-        purchased_at=day_begins(bought_on) if bought_on else None,
-        expired_at=day_ended(ends_on) if ends_on else None,
+        purchased_at=start_of_day(purchase_day) if purchase_day else None,
+        expired_at=end_of_day(expiration_day) if expiration_day else None,
         pdf_file_path=None,
         incomplete=tuple(part for part, value in parts.items() if not value) if state is CheckState.SUCCESS else (),
         superseded_by=None,
@@ -48,23 +49,23 @@ def record(claimed: Claimed, outcome: Outcome[CheckReport] | None) -> CreditChec
     )
 
 
-def refund(before: Refund, claimed: Claimed, outcome: Outcome[RefundReport] | None) -> Refund:
-    """What a sending left behind; without an outcome nobody knows what became of it."""
-    sent = replace(
-        before,
+def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome[RefundReport] | None) -> Refund:
+    """Return the refund after it was sent; without an outcome its certainty is unknown."""
+    submitted = replace(
+        refund_row,
         provider_refund_key=claimed.subject.provider_key,
         operation_id=claimed.operation_id,
-        sent_count=before.sent_count + 1,
-        version=before.version + (2 if outcome else 1),
+        sent_count=refund_row.sent_count + 1,
+        version=refund_row.version + (2 if outcome else 1),
     )
     state = _refund_state(outcome) if outcome else None
     if outcome is None or state is None:
-        work = Work(WorkState.SCHEDULED, reason="unknown")
-        return replace(sent, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=work)
-    found = outcome.found
-    number = found.provider_refund_id if found else before.provider_refund_id
+        work = Work(WorkState.SCHEDULED, reason=WorkReason.UNKNOWN)
+        return replace(submitted, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=work)
+    report = outcome.found
+    number = report.provider_refund_id if report else refund_row.provider_refund_id
     cause = None if state in (RefundState.SUBMITTED, RefundState.COMPLETED) else outcome.reason
-    return replace(sent, state=state, work=Work(), provider_refund_id=number, error_code=cause)
+    return replace(submitted, state=state, work=Work(), provider_refund_id=number, error_code=cause)
 
 
 def _refund_state(outcome: Outcome[RefundReport]) -> RefundState | None:

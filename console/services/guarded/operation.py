@@ -1,27 +1,35 @@
-"""How a service describes a guarded operation, and what the pipeline hands back."""
+"""The data that a service gives the pipeline for a guarded operation, and the results of the pipeline."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection
-
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain import interrupts
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import OperationState
-from console.store.engine import Transaction
-from console.store.leases import Lease
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations.leases import Lease
+
+if TYPE_CHECKING:
+    from console.domain.error_details import OutcomeUnknown
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
-HAPPENED = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
-"""It is done, or it was accepted and will be: what was claimed stays claimed."""
+EFFECT_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
+"""Classes of outcomes in which the effect has happened or the provider has accepted it; the claim stays in force."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What tx1 claimed: the record, for a purchase the pair that the unique index now holds, for a refund the payment
-    with our key towards the provider and the sum.
+    """The record that the first transaction (tx1) claimed.
+
+    `kind` and `id` name the record; `key` is the idempotency key and `fingerprint` the fingerprint of the request. A
+    purchase has `client_id` and `corporation_number`, the pair that the unique index admits only once. A refund has
+    `payment_id`, `provider_key` (our idempotency key at the provider) and `amount_minor` (minor units).
     """
 
     kind: str
@@ -37,17 +45,23 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Guarded(Generic[T]):
-    """One guarded operation, described. All callables run in the caller's thread.
+    """Description of one guarded operation. All callables run in the caller's thread.
 
-    `check` refuses what can't succeed, before and during waiting. `claim` makes the checks again and writes, in
-    tx1. `call` asks the provider, with no transaction open. `record` writes what the outcome means, in tx2.
-    `deliver` settles an answer that came too late for tx2, False when there is nothing left to settle. `effect`:
-    it costs or moves money.
+    - `lease`: name of the lease, None if the operation needs none.
+    - `waits_for_lease`: True if the caller waits for a lease that somebody else holds; False refuses with
+    in_progress.
+    - `effect`: True if the operation costs or moves money.
+    - `check` raises the refusal of an operation that can't succeed, before and during the wait for the lease.
+    - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
+    - `call` asks the provider; no transaction is open.
+    - `record` writes the meaning of the outcome, in the second transaction (tx2).
+    - `deliver` settles the operation with an outcome that tx2 did not record, because another process had ended the
+      operation; it returns False if the operation or its record is missing.
     """
 
-    action: str
+    action: AuditAction
     lease: str | None
-    waits: bool
+    waits_for_lease: bool
     effect: bool
     check: Callable[[Connection], None]
     claim: Callable[[Transaction, str], Subject]
@@ -57,8 +71,8 @@ class Guarded(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A committed tx1."""
+class ClaimedOperation:
+    """An operation whose first transaction (tx1) is committed; `fence` is the fencing token of its journal row."""
 
     operation_id: str
     fence: int
@@ -67,42 +81,70 @@ class Claimed:
 
 
 class Unrecorded(ConsoleError):
-    """The call was made and its outcome could not be written: nobody knows it until the answer is delivered, or,
-    not even `kept` on the desk, until people decide; the provider's id, if it named one, helps them.
+    """The error outcome_unknown of a call whose outcome could not be written to the database.
+
+    With `is_spooled` the answer is in the desk's spool and will be delivered from there. Otherwise people must
+    decide; detail.provider_id, if the answer had one, helps them.
     """
 
-    def __init__(self, claimed: Claimed, *, kept: bool, provider_id: int | str | None) -> None:
-        facts = {"reason": "not_recorded" if kept else "not_kept", "operation_id": claimed.operation_id}
-        super().__init__("outcome_unknown", {**facts, "provider_id": provider_id})
+    def __init__(self, claimed: ClaimedOperation, *, is_spooled: bool, provider_id: int | str | None) -> None:
+        reason = UnknownReason.NOT_RECORDED if is_spooled else UnknownReason.NOT_KEPT
+        facts: OutcomeUnknown = {"reason": reason, "operation_id": claimed.operation_id, "provider_id": provider_id}
+        super().__init__(ErrorCode.OUTCOME_UNKNOWN, facts)
         self.claimed = claimed
 
 
 class Settler(Protocol):
-    """What a kind of record does about operations that their own process didn't end."""
+    """Settles operations of one kind of record that their own process did not end."""
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
-        """Settle by an answer that came too late for tx2; False when there is nothing left to settle."""
+        """Settle the operation with an answer that its second transaction (tx2) did not record. Return False if the
+        operation or its record is missing.
+        """
         ...
 
     def lapse(self, operation_id: str) -> bool:
-        """Write down that the process went away in the middle; False when somebody else did."""
+        """Record that the process of the operation ended during the call. Return False if the operation has not
+        lapsed or another process has recorded the lapse.
+        """
         ...
 
 
-def error_code(outcome: Outcome[Any]) -> str:
-    """The error code for a call that costs or moves money and did not come about."""
+OWN_FAULT_CODES = frozenset(
+    {
+        ErrorCode.DATABASE_UNREACHABLE,
+        ErrorCode.DATABASE_LOCKED,
+        ErrorCode.STORAGE_FULL,
+        ErrorCode.DOCUMENTS_UNREACHABLE,
+        ErrorCode.READ_ONLY,
+        ErrorCode.SCHEMA_MISMATCH,
+    }
+)
+"""Codes of our own faults: an outcome with one of these reasons is never reported as the provider's fault."""
+
+
+def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
+    """Return the error code for a call that should cost or move money and whose outcome is not a success."""
+    if outcome.reason in OWN_FAULT_CODES and outcome.kind is not OutcomeClass.UNKNOWN:
+        return ErrorCode(outcome.reason)
+    if outcome.reason == ErrorCode.INTERNAL_ERROR and (outcome.sent is Sent.NO or outcome.kind is OutcomeClass.AUTH):
+        return ErrorCode.INTERNAL_ERROR
     if outcome.kind is OutcomeClass.AUTH:
-        return "provider_auth"
+        return ErrorCode.PROVIDER_AUTH
     if outcome.kind is OutcomeClass.RATE_LIMITED:
-        return "rate_limited"
+        return ErrorCode.RATE_LIMITED
     if outcome.kind is OutcomeClass.FAILED_DEFINITE:
-        return "provider_unreachable" if outcome.sent is Sent.NO else "provider_refused"
-    return "outcome_unknown"
+        if (outcome.reason, outcome.sent) == (interrupts.INTERRUPT_REASON, Sent.NO):
+            return ErrorCode.INTERRUPTED
+        return ErrorCode.PROVIDER_UNREACHABLE if outcome.sent is Sent.NO else ErrorCode.PROVIDER_REFUSED
+    return ErrorCode.OUTCOME_UNKNOWN
 
 
-def ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
-    """What the journal says of an outcome. A reading that taught nothing has failed; nobody need settle it."""
-    if outcome.kind in HAPPENED:
+def find_ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
+    """Return the journal state that an outcome means. Without `effect`, an unknown outcome counts as failed, because
+    a reading needs no settling.
+    """
+    if outcome.kind in EFFECT_CLASSES:
         return OperationState.DONE
     if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:
         return OperationState.FAILED

@@ -1,8 +1,13 @@
-"""The one pipeline: every call that costs or moves money, and every guarded re-fetch, goes through here.
+"""Run guarded operations: every call that costs or moves money, and every guarded re-fetch.
 
-wait (a lease, politeness) → claim (tx1, committed: the proof) → the desk's spool → call (no transaction open) →
-record (tx2, fenced). Nothing is sent before COMMIT has returned. A crash anywhere leaves a journal row from which
-the next process knows what to do.
+Steps: wait for the named lease (it saves useless attempts; safety doesn't depend on it) → claim in the first
+transaction (tx1) → write the intent to the desk's spool → call the provider (no transaction is open) → record the
+outcome in the second transaction (tx2), which the fencing token protects. Nothing is sent before COMMIT of tx1 has
+returned. After a crash at any step, the journal row tells the next process how to continue.
+
+From before tx1 to the end of tx2, a signal (Ctrl+C, SIGTERM) does not end the process. If it arrives before the
+request is sent, the operation ends as not sent; if it arrives during the call, the call is aborted; an answer that
+has arrived is recorded or spooled.
 """
 
 import logging
@@ -10,26 +15,40 @@ import uuid
 from contextlib import suppress
 from dataclasses import replace
 from threading import get_ident
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy.exc import IntegrityError
-
-from console.domain import tracing
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import RefundReport, StartedPayment
-from console.domain.records import CheckReport, LeaseHolder
-from console.services.described import HAPPENED, Claimed, Guarded, Progress, Subject, Unrecorded, ended_state
-from console.services.desk import Desk
-from console.services.heartbeat import Heartbeat
-from console.services.idempotency import refuse_repeat
-from console.services.refusals import holding
-from console.store import journal, leases
-from console.store.answers import Answer, fits
-from console.store.engine import Transaction
-from console.store.journal import NewOperation
-from console.store.leases import Lease
-from console.store.spool import Intent
+from console.domain import correlation as tracing
+from console.domain import interrupts, log_events
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.log_events import LogEvent
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import LeaseHolder
+from console.services.audit.refusals import make_holder_detail
+from console.services.guarded import database_fitness as fitness
+from console.services.guarded import database_rollback as going_back
+from console.services.guarded.idempotency import refuse_repeat
+from console.services.guarded.operation import (
+    EFFECT_CLASSES,
+    ClaimedOperation,
+    Guarded,
+    Progress,
+    Subject,
+    Unrecorded,
+    find_ended_state,
+)
+from console.services.guarded.unsent_operations import not_sent_outcome
+from console.services.process.context import ServiceContext
+from console.services.process.heartbeat import Heartbeat
+from console.store.database import row_counters
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import UniqueViolation
+from console.store.monitoring.recent_activity import WAITED_MS_KEY
+from console.store.operations import journal, leases
+from console.store.operations.journal import NewOperation
+from console.store.operations.leases import Lease
+from console.store.spool.answer_codec import Answer, provider_id_of, storable_report
+from console.store.spool.spool import Intent
 
 WAIT_SECONDS = 60.0
 _FIRST_NAP_SECONDS, _LONGEST_NAP_SECONDS = 0.01, 0.1
@@ -38,44 +57,50 @@ _log = logging.getLogger("console.guard")
 T = TypeVar("T")
 
 
-class _Gone(Exception):
+class _RowsMissing(Exception):
     """The rows of this operation are no longer in the database."""
 
 
-class _Held(Exception):
-    """The named lease is somebody else's; tx1 was rolled back."""
+class _LeaseTaken(Exception):
+    """Somebody else holds the named lease; tx1 was rolled back."""
 
     def __init__(self, holder: LeaseHolder | None) -> None:
         self.holder = holder
 
 
-class Guard:
-    """Runs guarded operations on one desk."""
+class GuardedPipeline:
+    """Runs guarded operations of one process."""
 
-    def __init__(self, desk: Desk, heartbeat: Heartbeat) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, heartbeat: Heartbeat) -> None:
+        self._context = context
         self._heartbeat = heartbeat
 
-    def run(self, operation: Guarded[T], progress: Progress) -> tuple[Claimed, Outcome[T]]:
-        """Run it to its recorded end. Raises the refusals of `check` and `claim`, lease_timeout or in_progress
-        before anything is sent, and Unrecorded when the outcome could not be written.
-        """
-        with tracing.correlated():
-            self._desk.failpoints.reach("before_tx1")
-            claimed = self._wait_and_claim(operation, progress)
-            with tracing.within(operation=claimed.operation_id):
-                return claimed, self._carried_out(operation, claimed, progress)
+    def run(self, operation: Guarded[T], progress: Progress) -> tuple[ClaimedOperation, Outcome[T]]:
+        """Run the operation until its outcome is recorded; return the claim and the outcome.
 
-    def _carried_out(self, operation: Guarded[T], claimed: Claimed, progress: Progress) -> Outcome[T]:
-        """From tx1's COMMIT to the recorded end, with a beating lease."""
+        `progress` is called with "waiting", "asking" and "answered". Before anything is sent, raises the refusals of
+        `check` and `claim`, lease_timeout, in_progress, database_went_back, storage_full, and Interrupted if a signal
+        arrived before the claim. Raises Unrecorded if the outcome could not be written to the database. A signal that
+        arrived after the claim takes effect after the outcome is written.
+        """
+        with tracing.with_correlation(), interrupts.defer_signals():
+            if operation.effect:
+                going_back.require_no_loss(self._context)
+            self._context.failpoints.reach("before_tx1")
+            if operation.effect:
+                fitness.require_disk_space(self._context)
+            claimed = self._wait_and_claim(operation, progress)
+            with tracing.with_facts(operation=claimed.operation_id):
+                return claimed, self._run_claimed(operation, claimed, progress)
+
+    def _run_claimed(self, operation: Guarded[T], claimed: ClaimedOperation, progress: Progress) -> Outcome[T]:
+        """Run the steps from COMMIT of tx1 to the recorded outcome. Meanwhile the heartbeat renews the leases."""
         beat = f"{claimed.operation_id}-{get_ident()}"
-        self._heartbeat.add(beat, lambda: self._beat(claimed))
+        self._heartbeat.add(beat, lambda: self._renew_leases(claimed))
         try:
             self._prepare(operation, claimed, progress)
-            outcome = self._ask(operation, claimed)
-            if outcome.kind is not OutcomeClass.UNKNOWN:
-                _tell(progress, "answered")
-            self._record(operation, claimed, outcome)
+            outcome = self._call_provider(operation, claimed, progress)
+            self._record_outcome(operation, claimed, outcome)
         finally:
             self._heartbeat.remove(beat)
         _log.info("operation %s: %s", operation.action, outcome.kind.value)
@@ -83,210 +108,287 @@ class Guard:
 
     # Waiting and claiming
 
-    def _wait_and_claim(self, operation: Guarded[T], progress: Progress) -> Claimed:
-        began = self._desk.clock.monotonic()
+    def _wait_and_claim(self, operation: Guarded[T], progress: Progress) -> ClaimedOperation:
+        started_at = self._context.clock.monotonic()
         try:
-            return self._wait_until(operation, progress, began + self._desk.scale.seconds(WAIT_SECONDS))
+            return self._wait_until(operation, progress, started_at)
         except ConsoleError as refusal:
-            self._desk.tally.refused(refusal.code)
+            self._context.tally.count_refusal(refusal.code)
             raise
         finally:
             if operation.lease is not None:
-                self._desk.tally.waited(self._desk.clock.monotonic() - began)
+                self._context.tally.count_wait(self._context.clock.monotonic() - started_at)
 
-    def _wait_until(self, operation: Guarded[T], progress: Progress, deadline: float) -> Claimed:
+    def _wait_until(self, operation: Guarded[T], progress: Progress, started_at: float) -> ClaimedOperation:
+        context = self._context
+        deadline = started_at + context.scale.scaled_seconds(WAIT_SECONDS)
         while True:
+            interrupts.raise_if_pending()
             try:
-                return self._claim(operation)
-            except _Held as held:
-                if not operation.waits:
-                    raise ConsoleError("in_progress", holding(held.holder)) from None
+                return self._write_claim(operation, context.clock.monotonic() - started_at)
+            except _LeaseTaken as conflict:
+                if not operation.waits_for_lease:
+                    raise ConsoleError(ErrorCode.IN_PROGRESS, make_holder_detail(conflict.holder)) from None
             progress("waiting")
             self._await_free(operation, deadline)
 
-    def _claim(self, operation: Guarded[T]) -> Claimed:
-        """tx1. The unique index has the last word even where the checks saw nothing."""
-        desk, operation_id = self._desk, str(uuid.uuid4())
+    def _write_claim(self, operation: Guarded[T], waited_seconds: float) -> ClaimedOperation:
+        """Run the first transaction (tx1); `waited_seconds` is the time that the caller has waited for the lease.
+
+        If a unique index refuses the claim, raises the refusal that fits its owner.
+        """
+        context, operation_id = self._context, str(uuid.uuid4())
         subject: Subject | None = None
 
-        def tx1(tx: Transaction) -> Claimed:
+        def tx1(tx: Transaction) -> ClaimedOperation:
             nonlocal subject
+            if operation.effect:
+                going_back.refuse_stopped(tx.conn)
+                # The second transaction (tx2) needs auto-increment ids as well.
+                row_counters.require_remaining_ids(tx.conn)
             operation.check(tx.conn)
-            lease = self._take(tx, operation)
+            lease = self._take_lease(tx, operation)
             subject = operation.claim(tx, operation_id)
             fence = self._begin_journal(tx, operation, operation_id, subject)
-            desk.note(tx, f"{operation.action}.started", subject.id, {"operation": operation_id}, kind=subject.kind)
-            return Claimed(operation_id, fence, subject, lease)
+            context.tie(tx, subject.kind, subject.id, operation_id)
+            if operation.effect:
+                context.spool.store_intent(self._make_intent(operation, subject, operation_id))
+            facts = {
+                "operation": operation_id,
+                **({WAITED_MS_KEY: int(waited_seconds * 1000)} if operation.lease else {}),
+            }
+            context.record_audit(tx, AuditAction(f"{operation.action}.started"), subject.id, facts, kind=subject.kind)
+            return ClaimedOperation(operation_id, fence, subject, lease)
 
         try:
-            return desk.write(tx1)
-        except IntegrityError:
-            with desk.database.read() as conn:
+            return context.write(tx1)
+        except UniqueViolation:
+            with context.database.read() as conn:
                 operation.check(conn)
                 if subject is not None:
                     refuse_repeat(conn, subject.key, subject.fingerprint)
             raise
 
-    def _take(self, tx: Transaction, operation: Guarded[T]) -> Lease | None:
+    def _take_lease(self, tx: Transaction, operation: Guarded[T]) -> Lease | None:
         if operation.lease is None:
             return None
-        desk = self._desk
-        lease = leases.take(tx, operation.lease, desk.holder(), desk.now(), self._heartbeat.lease_seconds)
+        context = self._context
+        lease = leases.acquire(tx, operation.lease, context.holder(), context.now(), self._heartbeat.lease_seconds)
         if lease is None:
-            raise _Held(leases.holder_of(tx.conn, operation.lease))
+            raise _LeaseTaken(leases.holder_of(tx.conn, operation.lease))
         return lease
 
     def _begin_journal(self, tx: Transaction, operation: Guarded[T], operation_id: str, subject: Subject) -> int:
-        new = NewOperation(
+        journal_row = NewOperation(
             operation_id, operation.action, subject.kind, subject.id, subject.client_id, subject.corporation_number,
-            subject.key, subject.fingerprint,
+            subject.key, subject.fingerprint, self._answer_key(operation, operation_id),
         )  # fmt: skip
-        desk = self._desk
-        return journal.begin(tx, new, desk.holder(), desk.now(), self._heartbeat.lease_seconds)
+        context = self._context
+        return journal.begin_operation(
+            tx, journal_row, context.holder(), context.now(), self._heartbeat.lease_seconds
+        )
+
+    def _answer_key(self, operation: Guarded[T], operation_id: str) -> str | None:
+        return self._context.answer_key(operation_id) if operation.effect else None
 
     def _await_free(self, operation: Guarded[T], deadline: float) -> None:
-        """Look, without writing, until the lease is free; who can't succeed any more is refused meanwhile."""
-        desk, nap = self._desk, _FIRST_NAP_SECONDS
+        """Read the lease repeatedly until it is free. Each round also runs `check`, so that an operation that can't
+        succeed any more is refused before the deadline. Raises lease_timeout at `deadline` (monotonic seconds).
+        """
+        context, nap = self._context, _FIRST_NAP_SECONDS
+        started_at = context.clock.monotonic()
         while True:
-            with desk.database.read() as conn:
+            interrupts.raise_if_pending()
+            with context.database.read() as conn:
                 operation.check(conn)
                 holder = leases.holder_of(conn, operation.lease or "")
+            if holder is None or context.clock.monotonic() >= deadline:
+                seconds = round(context.clock.monotonic() - started_at, 3)
+                log_events.write_event(
+                    LogEvent.LEASE_WAITED, lease=operation.lease, seconds=seconds, free=holder is None
+                )
             if holder is None:
                 return
-            if desk.clock.monotonic() >= deadline:
-                raise ConsoleError("lease_timeout", holding(holder))
-            desk.clock.sleep(nap)
+            if context.clock.monotonic() >= deadline:
+                raise ConsoleError(ErrorCode.LEASE_TIMEOUT, make_holder_detail(holder))
+            context.clock.sleep(nap)
             nap = min(nap * 1.5, _LONGEST_NAP_SECONDS)
 
     # Calling
 
-    def _prepare(self, operation: Guarded[T], claimed: Claimed, progress: Progress) -> None:
-        """Between COMMIT and the first byte: whatever fails here, nothing was sent."""
+    def _prepare(self, operation: Guarded[T], claimed: ClaimedOperation, progress: Progress) -> None:
+        """Run the steps between COMMIT of the first transaction (tx1) and the request. If one of them fails, the
+        operation is recorded as not sent.
+        """
         try:
-            self._desk.failpoints.reach("after_tx1")
+            self._context.failpoints.reach("after_tx1")
             if operation.effect:
-                self._desk.spool.intent(self._intent(operation, claimed))
-                self._desk.failpoints.reach("after_intent")
+                self._mark_calling(claimed.operation_id)
+                self._context.failpoints.reach("after_intent")
             progress("asking")
-            self._desk.failpoints.reach("before_send")
-        except Exception as trouble:
+            self._context.failpoints.reach("before_send")
+        except BaseException as trouble:
             reason = trouble.code if isinstance(trouble, ConsoleError) else "stopped_before_sending"
-            # If that can't be written either, the row lapses; the person is told what really happened.
+            # If this write fails too, the spool row stays `prepared`, and `unsent_operations` records it later.
             with suppress(Exception):
-                self._record(operation, claimed, Outcome(OutcomeClass.FAILED_DEFINITE, reason, Sent.NO))
+                self._record_outcome(operation, claimed, not_sent_outcome(reason))
             raise
 
-    def _intent(self, operation: Guarded[T], claimed: Claimed) -> Intent:
-        desk, subject = self._desk, claimed.subject
+    def _mark_calling(self, operation_id: str) -> None:
+        """Set the spool row to `calling`: from now on the request may have been sent. Raises interrupted if this desk
+        has already settled the operation as not sent.
+        """
+        if not self._context.spool.mark_calling(operation_id):
+            raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "told_not_sent", "operation_id": operation_id})
+
+    def _make_intent(self, operation: Guarded[T], subject: Subject, operation_id: str) -> Intent:
+        context = self._context
         return Intent(
-            operation_id=claimed.operation_id,
-            database_id=desk.database_id,
+            operation_id=operation_id,
+            database_id=context.database_id,
             action=operation.action,
             client_id=subject.client_id,
             corporation_number=subject.corporation_number,
             record_id=subject.id,
-            operator=desk.holder().operator,
-            desk_id=desk.spool.desk_id,
-            at=desk.now(),
+            operator=context.holder().operator,
+            desk_id=context.spool.desk_id,
+            at=context.now(),
             fingerprint=subject.fingerprint,
             payment_id=subject.payment_id,
             provider_key=subject.provider_key,
             amount_minor=subject.amount_minor,
         )
 
-    def _ask(self, operation: Guarded[T], claimed: Claimed) -> Outcome[T]:
-        """The call. Whatever goes wrong after it began, it may have happened."""
+    def _call_provider(self, operation: Guarded[T], claimed: ClaimedOperation, progress: Progress) -> Outcome[T]:
+        """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
+        the request may have arrived. If a signal ends it, an answer that has arrived is returned or recorded.
+        """
+        if operation.effect and interrupts.is_pending():
+            return not_sent_outcome(interrupts.INTERRUPT_REASON)
+        outcome: Outcome[T] | None = None
         try:
             outcome = operation.call(claimed.subject)
-            self._desk.failpoints.reach("after_send")
-        except KeyboardInterrupt:
-            if not operation.effect:
-                raise
-            return Outcome(OutcomeClass.UNKNOWN, "interrupted", Sent.MAYBE)
+            if outcome.kind is not OutcomeClass.UNKNOWN:
+                _report_step(progress, "answered")
+            self._context.failpoints.reach("after_send")
         except Exception:
             _log.exception("operation %s: the call broke off", claimed.operation_id)
             return Outcome(OutcomeClass.UNKNOWN, "broke_off", Sent.MAYBE)
+        except BaseException as end:
+            last_outcome: Outcome[T] = outcome or Outcome(
+                OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, Sent.MAYBE
+            )
+            if isinstance(end, KeyboardInterrupt) and operation.effect:
+                return last_outcome
+            with suppress(Exception):  # If tx2 fails, the answer goes to the spool; `end` is raised in any case.
+                self._record_outcome(operation, claimed, last_outcome)
+            raise
         return outcome
 
     # Recording
 
-    def _record(self, operation: Guarded[T], claimed: Claimed, outcome: Outcome[T]) -> None:
-        """tx2, or the desk's spool when the database can't take it."""
+    def _record_outcome(self, operation: Guarded[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> None:
+        """Write the outcome in the second transaction (tx2), or into the desk's spool if tx2 fails and the operation
+        has an effect. Both are tried before an exception leaves this method.
+        """
         try:
-            self._desk.failpoints.reach("before_tx2")
-            mine = self._write_outcome(operation, claimed, outcome)
-            if not mine and not operation.deliver(claimed.operation_id, outcome):
-                raise _Gone(claimed.operation_id)
+            self._context.failpoints.reach("before_tx2")
+            is_owner = self._settle_outcome(operation, claimed, outcome)
         except Exception as trouble:
             if not operation.effect:
                 raise
-            kept = self._keep_answer(claimed, outcome)
-            raise Unrecorded(claimed, kept=kept, provider_id=_provider_id(outcome)) from trouble
-        if mine and operation.effect:
+            is_spooled = self._keep_answer(claimed, outcome)
+            raise Unrecorded(claimed, is_spooled=is_spooled, provider_id=provider_id_of(outcome.found)) from trouble
+        except BaseException:
+            if not self._retry_settle_outcome(operation, claimed, outcome) and operation.effect:
+                self._keep_answer(claimed, outcome)
+            raise
+        if is_owner and operation.effect:
             self._end_intent(claimed, outcome)
-        if outcome.kind in HAPPENED:
+        if outcome.kind in EFFECT_CLASSES:
             with suppress(RuntimeError):
-                self._desk.failpoints.reach("after_tx2")
+                self._context.failpoints.reach("after_tx2")
         else:
-            self._desk.failpoints.reach("after_tx2")
+            self._context.failpoints.reach("after_tx2")
 
-    def _write_outcome(self, operation: Guarded[T], claimed: Claimed, outcome: Outcome[T]) -> bool:
-        desk, state = self._desk, ended_state(outcome, operation.effect)
+    def _settle_outcome(self, operation: Guarded[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
+        """Run the second transaction (tx2). If another process has ended the operation meanwhile, pass the outcome to
+        `deliver`. Return True if tx2 wrote it. Raises _RowsMissing if the operation or its record is missing.
+        """
+        is_owner = self._write_outcome(operation, claimed, outcome)
+        if not is_owner and not operation.deliver(claimed.operation_id, outcome):
+            raise _RowsMissing(claimed.operation_id)
+        return is_owner
+
+    def _retry_settle_outcome(self, operation: Guarded[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
+        """Run the second transaction (tx2) once more after a BaseException (e.g. KeyboardInterrupt) ended it. The
+        fencing token makes the repetition safe. Return True if the outcome is in the database.
+        """
+        try:
+            is_owner = self._settle_outcome(operation, claimed, outcome)
+        except Exception:
+            return False
+        if is_owner and operation.effect:
+            self._end_intent(claimed, outcome)
+        return True
+
+    def _write_outcome(self, operation: Guarded[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
+        context, state = self._context, find_ended_state(outcome, operation.effect)
+        key = self._answer_key(operation, claimed.operation_id)
 
         def tx2(tx: Transaction) -> bool:
-            mine = journal.end(tx.conn, claimed.operation_id, claimed.fence, state, outcome, desk.now())
-            if mine:
+            is_owner = journal.end_operation(
+                tx.conn, claimed.operation_id, claimed.fence, state, outcome, context.now(), key
+            )
+            if is_owner:
                 operation.record(tx, claimed.subject, outcome)
             if claimed.lease is not None:
                 leases.release(tx.conn, claimed.lease)
-            return mine
+            return is_owner
 
-        return desk.write(tx2)
+        return context.write(tx2)
 
-    def _keep_answer(self, claimed: Claimed, outcome: Outcome[T]) -> bool:
+    def _keep_answer(self, claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
         _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
-        answer: Answer = replace(outcome, found=fits(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
+        answer: Answer = replace(outcome, found=storable_report(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
         try:
-            self._desk.spool.answered(claimed.operation_id, answer)
+            self._context.spool.store_answer(claimed.operation_id, answer)
         except Exception:
             _log.exception("operation %s: the answer could not be kept on the desk either", claimed.operation_id)
             return False
         return True
 
-    def _end_intent(self, claimed: Claimed, outcome: Outcome[T]) -> None:
-        """Tell the spool that the database has the end; an unknown one goes on holding the claim there."""
-        if outcome.kind is OutcomeClass.UNKNOWN:
-            return
-        holds, provider_id = outcome.kind in HAPPENED, _provider_id(outcome)
-        number = provider_id if isinstance(provider_id, int) else None
+    def _end_intent(self, claimed: ClaimedOperation, outcome: Outcome[T]) -> None:
         try:
-            self._desk.spool.ended(claimed.operation_id, holds_claim=holds, provider_id=number)
+            end_intent(self._context, claimed.operation_id, outcome)
         except Exception:
             _log.warning("operation %s: its end could not be noted on the desk", claimed.operation_id, exc_info=True)
 
-    def _beat(self, claimed: Claimed) -> None:
-        desk, seconds = self._desk, self._heartbeat.lease_seconds
+    def _renew_leases(self, claimed: ClaimedOperation) -> None:
+        context, seconds = self._context, self._heartbeat.lease_seconds
 
         def renew(tx: Transaction) -> None:
-            journal.renew(tx.conn, claimed.operation_id, claimed.fence, seconds)
+            journal.renew_lease(tx.conn, claimed.operation_id, claimed.fence, seconds)
             if claimed.lease is not None:
-                leases.renew(tx.conn, claimed.lease, desk.now(), seconds)
+                leases.renew(tx.conn, claimed.lease, context.now(), seconds)
 
-        desk.write(renew)
+        context.write(renew)
 
 
-def _tell(progress: Progress, step: str) -> None:
-    """Tell a listener that can't stop anything any more."""
+def _report_step(progress: Progress, step: str) -> None:
+    """Call `progress` with the step; log an Exception of it instead of raising, so that the operation goes on."""
     try:
         progress(step)
     except Exception:
         _log.warning("a listener failed at %r", step, exc_info=True)
 
 
-def _provider_id(outcome: Outcome[T]) -> int | str | None:
-    found = fits(outcome.found)
-    if isinstance(found, CheckReport):
-        return found.credit_check_id
-    if isinstance(found, RefundReport):
-        return found.provider_refund_id
-    return found.merchant_payment_id if isinstance(found, StartedPayment) else None
+def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]) -> None:
+    """Mark the intent as ended in the spool. With an unknown outcome the intent stays open, so that it holds its
+    claim.
+    """
+    if outcome.kind is OutcomeClass.UNKNOWN:
+        return
+    identifier = provider_id_of(outcome.found)
+    number = identifier if isinstance(identifier, int) else None
+    context.spool.mark_ended(operation_id, holds_claim=outcome.kind in EFFECT_CLASSES, provider_id=number)

@@ -1,38 +1,46 @@
-"""What works here and what doesn't, with the next step; and the schema, for those who look after it."""
+"""Health checks of this desk, with the next step for each failed one; creation and upgrade of the schema."""
 
 import os
 import shutil
 from collections.abc import Callable
 from functools import cached_property
 
+from console.domain import failpoint_names
 from console.domain.clock import Clock, TimeScale
-from console.domain.errors import ConsoleError
-from console.domain.results import HealthCheck
-from console.domain.task_intervals import INTERVALS, overdue
-from console.services.failpoints import (
-    ADOPTING,
-    BULK,
-    EXPORTING,
-    MONEY,
-    NAMES,
-    PUBLISHING,
-    RECONCILING,
-    SAGAS,
-    TASKS,
-)
-from console.setting_urls import masked
-from console.settings import Settings
-from console.store import boot_clock, fitness, migrate, tasks
-from console.store.documents import open_documents
-from console.store.engine import Database
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments import provider_registry
+from console.domain.service_results import HealthCheck
+from console.domain.setting_problems import SettingProblem
+from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
+from console.services.desk_requests.desk_status import alive_worker, find_leftovers
+from console.services.guarded import database_rollback as going_back
+from console.settings.private_files import is_open_to_others
+from console.settings.settings import Settings
+from console.settings.urls import mask_password
+from console.store.access import operators
+from console.store.constraints import fitness
+from console.store.database import boot_clock
+from console.store.database.engine import Database
+from console.store.documents.documents import open_documents
+from console.store.migrations import upgrade as migrate
+from console.store.spool.spool import Spool
+from console.store.tasks import tasks
 
-ROOM_BYTES = 200 * 1024 * 1024
-GATEWAYS = ("paypay", "atom")
-_FAILPOINTS = (*NAMES, *MONEY, *SAGAS, *TASKS, *PUBLISHING, *BULK, *RECONCILING, *ADOPTING, *EXPORTING)
+ENOUGH_FREE_BYTES = 200 * 1024 * 1024
+_SIGN_IN_PROBLEMS = (SettingProblem.SIGN_IN_MISSING, SettingProblem.SIGN_IN_UNNAMED, SettingProblem.ACCESS_DENIED)
+"""Problems that a sign-in removes."""
+_DATABASE_CODES = (
+    ErrorCode.DATABASE_UNREACHABLE,
+    ErrorCode.DATABASE_LOCKED,
+    ErrorCode.SCHEMA_MISMATCH,
+    ErrorCode.NOT_OUR_DATABASE,
+)
 
 
 class Health:
-    """Looks at one thing at a time; a check that fails is a line, never an error. Opens what it needs itself."""
+    """Runs the health checks one after the other. A failed check is part of the result and is never raised. Opens its
+    resources itself.
+    """
 
     def __init__(self, settings: Settings, open_database: Callable[[], Database], clock: Clock) -> None:
         self._settings, self._clock = settings, clock
@@ -40,145 +48,294 @@ class Health:
 
     @cached_property
     def _database(self) -> Database:
-        """Opened by the first check that needs it: where nobody has signed in, the others still look."""
+        """The database. The first check that needs it opens it, so that the other checks work without a sign-in."""
         return self._open_database()
 
-    def doctor(self) -> tuple[HealthCheck, ...]:
-        """Every check of this desk."""
+    def run_all_checks(self) -> tuple[HealthCheck, ...]:
+        """Return the results of all checks of this desk."""
         checks = (
-            ("home", self._home),
-            ("room", self._room),
-            *((("sign_in", self._sign_in),) if self._settings.sign_in.is_server else ()),
-            ("database", self._schema),
-            ("documents", self._documents),
-            ("store_key", self._store_key),
-            ("operator", self._operator),
-            ("alarmbox", self._alarmbox),
-            ("lease_clock", self._lease_clock),
-            ("tasks", self._tasks),
-            *((("cache", self._cache),) if self._settings.redis_url else ()),
-            *((("publishing", self._publishing),) if self._settings.alerts.way else ()),
-            ("switches", self._switches),
+            ("home", self._check_home),
+            ("privacy", self._check_privacy),
+            ("room", self._check_free_space),
+            *((("sign_in", self._check_sign_in),) if self._settings.sign_in.is_server else ()),
+            ("database", self._check_schema),
+            ("documents", self._check_documents),
+            ("store_key", self._check_store_key),
+            ("operator", self._check_operator),
+            *((("worker", self._worker), ("credentials", self._leftovers)) if self._asks is True else ()),
+            ("alarmbox", self._check_alarmbox),
+            ("lease_clock", self._check_lease_clock),
+            ("tasks", self._check_tasks),
+            ("went_back", self._check_rollback),
+            *((("cache", self._check_cache),) if self._settings.redis_url else ()),
+            *((("publishing", self._check_publishing),) if self._settings.alerts.publisher_kind else ()),
+            ("switches", self._check_switches),
         )
-        return (*(self._look(name, check) for name, check in checks), *map(self._gateway, GATEWAYS))
+        return (
+            *(self._run_check(name, check) for name, check in checks),
+            *map(self._check_gateway, provider_registry.provider_names()),
+        )
 
     def check_database(self) -> tuple[HealthCheck, ...]:
-        """What the database has and what it lacks."""
-        schema = self._look("database", self._schema)
+        """Return the results of the checks of the schema and of the database's settings."""
+        schema = self._run_check("database", self._check_schema)
         if not schema.ok:
             return (schema,)
-        return (schema, *map(_told, fitness.findings(self._database)))
+        return (schema, *map(_check_of, fitness.check_fitness(self._database)))
 
-    def upgrade(self) -> dict[str, object]:
-        """Create the schema or bring it up to this program; safe at any time and from two desks at once."""
-        before, after = migrate.upgrade(self._database)
-        return {"from": before, "to": after}
+    def upgrade(self, *, accepts_new_database: bool = False) -> dict[str, object]:
+        """Create or upgrade the schema; safe at any time and from several desks at the same time. Return the versions
+        of the schema before and after.
 
-    def _look(self, name: str, check: Callable[[], dict[str, object]]) -> HealthCheck:
+        With `accepts_new_database`, this desk accepts the present database even if it has seen another one at this
+        address. Raises database_unreachable, database_went_back and the errors of the upgrade.
+        """
+        spool = Spool(self._settings.home, cipher=None)
+        database = Database(self._settings.database_url, without_time_limit=True)
+        try:
+            if not accepts_new_database:
+                going_back.require_file(database, spool)
+            if not accepts_new_database:
+                schema_before, schema_after = migrate.upgrade(database)
+                return {"from": schema_before, "to": schema_after}
+            if not database.is_server:  # on a server only the owner of the schema upgrades it
+                migrate.upgrade(database)
+            state = migrate.read_state(database)
+            going_back.accept_new_database(database, spool, state["database_id"])
+        finally:
+            spool.close()
+            database.close()
+        return {"from": state["schema"], "to": state["schema"]}
+
+    def _run_check(self, name: str, check: Callable[[], dict[str, object]]) -> HealthCheck:
         try:
             facts = check()
         except ConsoleError as trouble:
+            verdict, cure = self._text_keys(name, trouble)
             facts = {"code": trouble.code, **trouble.detail}
-            return HealthCheck(name, False, f"doctor.{name}.bad", f"doctor.{name}.next", facts)
-        good = bool(facts.pop("ok", True))
-        word = "ok" if good else "bad"
-        return HealthCheck(name, good, f"doctor.{name}.{word}", "" if good else f"doctor.{name}.next", facts)
+            return HealthCheck(name, False, f"doctor.{verdict}.bad", f"doctor.{cure}.next", facts)
+        is_good = bool(facts.pop("ok", True))
+        verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
+        cure = "" if verdict in ("ok", "unneeded") else f"doctor.{name}.next"
+        cure = f"doctor.{name}.given.next" if verdict == "given" else cure
+        return HealthCheck(name, is_good, f"doctor.{name}.{verdict}", cure, facts)
 
-    def _home(self) -> dict[str, object]:
+    def _text_keys(self, name: str, trouble: ConsoleError) -> tuple[str, str]:
+        """Return the parts of the wording keys for a failed check and for its next step. A check that needs the
+        database reports only that the database is unavailable or that a sign-in is missing.
+        """
+        problem = trouble.detail.get("problem")
+        if problem in _SIGN_IN_PROBLEMS:
+            trouble.detail["place"] = self._settings.sign_in.database_place
+            verdict = name if name == "sign_in" else "unsigned"
+            return verdict, "unnamed" if problem == SettingProblem.SIGN_IN_UNNAMED else "sign_in"
+        if trouble.code in _DATABASE_CODES and name != "database":
+            return "unseen", "unseen"
+        return name, name
+
+    def _check_home(self) -> dict[str, object]:
         home = self._settings.home
         writable = os.access(home if home.exists() else home.parent, os.W_OK)
         return {"ok": writable, "folder": str(home)}
 
-    def _room(self) -> dict[str, object]:
+    def _check_privacy(self) -> dict[str, object]:
+        """Check that other users of this machine have no access to the home folder and the folder of the database
+        file.
+        """
+        home, file = self._settings.home, self._settings.database_path
+        database_files = [file] if file is not None and is_open_to_others(file.parent) else []
+        open_folders = [path for path in (home, *database_files) if is_open_to_others(path)]
+        return {"ok": not open_folders, "folder": str(open_folders[0] if open_folders else home)}
+
+    def _check_free_space(self) -> dict[str, object]:
         home = self._settings.home
-        free = shutil.disk_usage(home if home.exists() else home.parent).free if home.parent.exists() else 0
-        return {"ok": free >= ROOM_BYTES, "free_mb": free // 1024**2}
+        free_bytes = shutil.disk_usage(home if home.exists() else home.parent).free if home.parent.exists() else 0
+        return {"ok": free_bytes >= ENOUGH_FREE_BYTES, "free_mb": free_bytes // 1024**2}
 
-    def _schema(self) -> dict[str, object]:
-        state = migrate.ensure(self._database)
-        return {"schema": state["schema"], "url": self._settings.database_shown}
+    def _check_schema(self) -> dict[str, object]:
+        state = migrate.ensure_schema(self._database)
+        return {"schema": state["schema"], "url": self._settings.masked_database_url}
 
-    def _documents(self) -> dict[str, object]:
+    def _check_documents(self) -> dict[str, object]:
         documents = open_documents(self._settings.documents_url, self._database)
-        documents.look()
+        documents.check_writable()
         return {"place": documents.place}
 
-    def _store_key(self) -> dict[str, object]:
-        self._settings.store_key()
+    @cached_property
+    def _asks(self) -> bool | ConsoleError:
+        """True if a worker acts for this desk's person; the error if the database can't be read."""
+        if not self._settings.sign_in.is_server:
+            return False
+        try:
+            with self._database.read() as conn:
+                return operators.asks_worker(conn, self._database.account or "")
+        except ConsoleError as unreadable:
+            return unreadable
+
+    def _require_known_need(self) -> None:
+        """Raise the error that hides whether this desk needs credentials at all."""
+        if isinstance(self._asks, ConsoleError):
+            raise self._asks
+
+    def _check_store_key(self) -> dict[str, object]:
+        if self._asks is True:
+            return {"verdict": "unneeded"}
+        try:
+            self._settings.store_key()
+        except ConsoleError:
+            self._require_known_need()
+            raise
         return {}
 
-    def _operator(self) -> dict[str, object]:
-        """On a server the account acts, whatever else is named."""
-        named = self._settings.sign_in.known_user() if self._settings.sign_in.is_server else self._settings.operator
-        return {"ok": named is not None, "operator": named or "-"}
+    def _worker(self) -> dict[str, object]:
+        """Check that a worker is there that acts for this desk's person."""
+        worker = alive_worker(self._database, TimeScale(self._settings.time_scale))
+        if worker is None:
+            return {"ok": False}
+        return {"worker": worker.name, "seconds": round(worker.seconds_ago)}
 
-    def _sign_in(self) -> dict[str, object]:
+    def _leftovers(self) -> dict[str, object]:
+        """Look for credentials that this desk doesn't need, because a worker acts. They are advice."""
+        leftovers = find_leftovers(self._settings)
+        facts: dict[str, object] = {"entries": leftovers.entries, "variables": leftovers.variables}
+        if leftovers.entries or leftovers.variables:
+            facts["verdict"] = "advice" if leftovers.entries else "given"
+            facts["names"] = (*leftovers.entries, *leftovers.variables)
+        return facts
+
+    def _check_operator(self) -> dict[str, object]:
+        """Check that the name of the acting person is known: on a server it is the database account, otherwise the
+        configured name.
+        """
         sign_in = self._settings.sign_in
-        sign_in.url()
-        return {"operator": sign_in.user, "place": sign_in.place, "source": sign_in.source}
+        name = sign_in.user_if_readable() if sign_in.is_server else self._settings.operator
+        if name is None and sign_in.is_server:
+            problem = SettingProblem.SIGN_IN_UNNAMED if sign_in.is_unnamed() else SettingProblem.SIGN_IN_MISSING
+            raise ConsoleError(ErrorCode.BAD_PROFILE, {"problem": problem, "place": sign_in.database_place})
+        return {"ok": name is not None, "operator": name or "-"}
 
-    def _alarmbox(self) -> dict[str, object]:
-        url = self._settings.url("alarmbox") or ""
-        return {"ok": self._settings.enabled("alarmbox"), "url": url or "https://api.alarmbox.jp"}
+    def _check_sign_in(self) -> dict[str, object]:
+        sign_in = self._settings.sign_in
+        sign_in.database_url()
+        return {"operator": sign_in.user, "place": sign_in.database_place, "source": sign_in.source}
 
-    def _gateway(self, name: str) -> HealthCheck:
-        """A payment gateway that is set up here has all its secrets; one that isn't is no fault."""
-        facts: dict[str, object] = {"provider": name, "url": self._settings.url(name)}
+    def _check_alarmbox(self) -> dict[str, object]:
+        if self._asks is True:
+            return {"verdict": "unneeded"}
+        url, is_enabled = self._settings.provider_url("alarmbox") or "", self._settings.is_enabled("alarmbox")
+        if not is_enabled:
+            self._require_known_need()
+        return {"ok": is_enabled, "url": url or "https://api.alarmbox.jp"}
+
+    def _check_gateway(self, name: str) -> HealthCheck:
+        """Check that a configured payment provider has all its secrets. A provider that is not configured is no
+        problem.
+        """
+        facts: dict[str, object] = {"provider": name, "url": self._settings.provider_url(name)}
+        if self._asks is True:
+            return HealthCheck(name, True, "doctor.gateway.unneeded", "", facts)
         try:
-            if not self._settings.enabled(name):
+            if not self._settings.is_enabled(name):
                 return HealthCheck(name, True, "doctor.gateway.off", "", facts)
-            missing = self._settings.missing(name)
+            missing = self._settings.missing_secret_names(name)
         except ConsoleError as trouble:
             missing = (str(trouble.detail.get("variable", "")),)
         if missing:
-            lacking = {**facts, "missing": missing}
-            return HealthCheck(name, False, "doctor.gateway.bad", "doctor.gateway.next", lacking)
+            missing_facts = {**facts, "missing": missing}
+            return HealthCheck(name, False, "doctor.gateway.bad", "doctor.gateway.next", missing_facts)
         return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
 
-    def _tasks(self) -> dict[str, object]:
-        """Due tasks run as often as they should. Where none ever ran, nobody has needed them yet."""
-        migrate.ensure(self._database)
+    def _check_tasks(self) -> dict[str, object]:
+        """Check that no due task is overdue. It is no problem if none has ever run."""
+        migrate.ensure_schema(self._database)
         try:
             with self._database.read() as conn:
-                kept = [task for task in tasks.all_of(conn) if task.name in INTERVALS]
+                stored = [task for task in tasks.all_tasks(conn) if task.name in INTERVAL_OF_TASK]
         except ConsoleError as refusal:
-            if refusal.code != "not_allowed":
+            if refusal.code != ErrorCode.NOT_ALLOWED:
                 raise
-            kept = []  # not every role may look
+            stored = []  # not every role may read them
         scale, now = TimeScale(self._settings.time_scale), self._clock.now()
-        late = [task.name for task in kept if overdue(task, now, scale)]
-        return {"ok": not late, "late": ", ".join(late) or "-", "n": len(kept)}
+        overdue_names = [task.name for task in stored if is_overdue(task, now, scale)]
+        return {"ok": not overdue_names, "late": ", ".join(overdue_names) or "-", "n": len(stored)}
 
-    def _lease_clock(self) -> dict[str, object]:
+    def _check_rollback(self) -> dict[str, object]:
+        """Check that the database still has all audit entries that this desk has seen, and that no stop of operations
+        with money is open.
+        """
+        database_id = migrate.ensure_schema(self._database)["database_id"]
+        spool = Spool(self._settings.home, cipher=None)
+        try:
+            missing_count = going_back.count_missing_anchors(spool, self._database, database_id)
+            with self._database.read() as conn:
+                stop = going_back.open_stop(conn)
+        except ConsoleError as refusal:
+            if refusal.code != ErrorCode.NOT_ALLOWED:
+                raise
+            return {"missed": 0, "alert": "-", "lost": 0, "operations": "-"}  # not every role may read them
+        finally:
+            spool.close()
+        loss_facts = stop.make_refusal().detail if stop else {}
+        alert, operations = loss_facts.get("alert", "-"), loss_facts.get("operations") or "-"
+        facts = {
+            "missed": missing_count,
+            "alert": alert,
+            "lost": loss_facts.get("count", 0),
+            "operations": operations,
+        }
+        return {"ok": stop is None and not missing_count, **facts}
+
+    def _check_lease_clock(self) -> dict[str, object]:
         return {"uptime_s": boot_clock.uptime_ms() // 1000}
 
-    def _cache(self) -> dict[str, object]:
-        """Advisory: whatever is wrong with it, nothing is refused and nothing is done twice."""
-        from console.store.redis_link import answers
+    def _check_cache(self) -> dict[str, object]:
+        """Check that Redis answers. The result is advice only: without Redis the program works and no operation is
+        done twice.
+        """
+        from console.store.operations.redis_client import is_usable
 
         url = self._settings.redis_url or ""
-        return {"ok": answers(url), "url": masked(url)}
+        return {"ok": is_usable(url), "url": mask_password(url)}
 
-    def _publishing(self) -> dict[str, object]:
-        """Alerts reach whoever is to be told: what that needs is here, and nothing has waited for long."""
-        from console.services import publishing
+    def _check_publishing(self) -> dict[str, object]:
+        """Check that the publisher of alerts is configured completely, and that no event has waited too long."""
+        from console.store.alerts import alerts, outbox
 
-        self._settings.alerts.check(self._settings.secret)
+        self._settings.alerts.require_usable(self._settings.secret)
         with self._database.read() as conn:
-            counts, late = publishing.state(conn)
-        return {"ok": not late, "way": self._settings.alerts.way, "waiting": counts.waiting, "since": counts.oldest}
+            counts, unpublished = (
+                outbox.count_unpublished(conn),
+                alerts.open_alerts_of_rule(conn, outbox.UNPUBLISHED_RULE, 1),
+            )
+        return {
+            "ok": not unpublished,
+            "way": self._settings.alerts.publisher_kind,
+            "waiting": counts.waiting,
+            "since": counts.oldest_created_at,
+        }
 
-    def _switches(self) -> dict[str, object]:
-        """Switches that only tests use; they name the points at which a process may be stopped."""
-        on = self._settings.switches
-        return {"ok": not on, "on": ", ".join(on) or "-", "failpoints": ", ".join(_FAILPOINTS)}
+    def _check_switches(self) -> dict[str, object]:
+        """List the test switches that are on. The failpoints are the names of the points at which a test can stop a
+        process.
+        """
+        active_switches = self._settings.active_switches
+        return {
+            "ok": not active_switches,
+            "on": ", ".join(active_switches) or "-",
+            "failpoints": ", ".join(failpoint_names.ALL_NAMES),
+        }
 
 
-def _told(finding: fitness.Finding) -> HealthCheck:
-    """A finding that is not grave is advice: well, with a next step."""
-    word = "ok" if finding.ok else "bad" if finding.grave else "advice"
+def _check_of(finding: fitness.FitnessFinding) -> HealthCheck:
+    """Return a finding as a health check. A finding that is not grave is advice: the check is ok, with a next
+    step.
+    """
+    verdict = "ok" if finding.ok else "bad" if finding.stops_purchases else "advice"
     name = f"doctor.{finding.name}"
     return HealthCheck(
-        finding.name, finding.ok or not finding.grave, f"{name}.{word}", "" if finding.ok else f"{name}.next",
+        finding.name,
+        finding.ok or not finding.stops_purchases,
+        f"{name}.{verdict}",
+        "" if finding.ok else f"{name}.next",
         finding.facts,
-    )  # fmt: skip
+    )

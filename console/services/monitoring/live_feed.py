@@ -1,30 +1,43 @@
-"""What other programs are shown as it happens: which record, and where it stands. Nobody's names, numbers or sums."""
+"""The live feed for other programs: which record changed, with its state, certainty and work. It contains no names,
+corporation numbers or amounts.
+"""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from console.domain.order_records import Order, Payment, Refund
+from console.domain.audit_actions import AuditAction
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
-from console.domain.results import FeedMark, QueueCount, QueueItem
-from console.services.desk import Desk
-from console.services.queues import Queues
-from console.store import any_record, credit_checks, feed, journal, orders, payments, refunds
+from console.domain.service_results import FeedMark, QueueCount
+from console.domain.views.any_record import QueueItem
+from console.services.process.context import ServiceContext
+from console.services.recovery.queues import Queues
+from console.store.credit_checks import credit_checks
+from console.store.database import change_feed as feed
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.payments import orders, payments
+from console.store.records import any_record
+from console.store.refunds import refunds
 
 CHANNELS = (credit_checks.KIND, payments.KIND, orders.KIND, refunds.KIND)
-PAGE = 20
-_MOST_LOOKED_AT = 200
-_KINDS: Mapping[type, str] = {
-    CreditCheck: credit_checks.KIND, Payment: payments.KIND, Order: orders.KIND, Refund: refunds.KIND,
-}  # fmt: skip
+MOST_ITEMS_PER_QUEUE = 20
+_MOST_RECORDS_READ = 200
+_KIND_OF_RECORD: Mapping[type, str] = {
+    CreditCheck: credit_checks.KIND,
+    Payment: payments.KIND,
+    Order: orders.KIND,
+    Refund: refunds.KIND,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Glimpse:
-    """A record as far as everybody may know it; what is None was not looked at, or doesn't apply."""
+class RecordSummary:
+    """The part of a record that the live feed publishes. A field is None if the record was not read or has no such
+    field.
+    """
 
     kind: str
     id: int
@@ -38,48 +51,86 @@ class Glimpse:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How many wait where, and the first of each queue: what needs a person first."""
+    """The counts of all queues, and the first records of each queue by its name; records that need a person come
+    first.
+    """
 
     counts: tuple[QueueCount, ...]
-    items: Mapping[str, tuple[Glimpse, ...]]
+    items: Mapping[str, tuple[RecordSummary, ...]]
 
 
 class LiveView:
-    """Reads by index, capped; nothing is audited or changed."""
+    """Reads queues and changes by database indexes, in limited numbers. Writes only audit entries about refused
+    listeners.
+    """
 
-    def __init__(self, desk: Desk, queues: Queues) -> None:
-        self._desk, self._queues = desk, queues
+    def __init__(self, context: ServiceContext, queues: Queues) -> None:
+        self._context, self._queues = context, queues
 
-    def snapshot(self) -> Snapshot:
-        counts = self._queues.counts()
-        waiting = [one.queue for one in counts if one.count]
-        items = {name: tuple(map(_of_item, self._queues.queue(name, PAGE).items)) for name in waiting}
+    def read_snapshot(self) -> Snapshot:
+        """Return the present counts and the first PAGE records of each queue. Raises not_allowed if a named person
+        may not read.
+        """
+        counts = self._queues.read_counts()
+        filled = [count.queue for count in counts if count.count]
+        items = {
+            name: tuple(map(_make_item_summary, self._queues.read_page(name, MOST_ITEMS_PER_QUEUE).items))
+            for name in filled
+        }
         return Snapshot(counts, items)
 
-    def changes(self, after: FeedMark | None) -> tuple[FeedMark, tuple[Glimpse, ...]]:
-        """A mark for the next reading, and what changed since `after`, each as it stands now."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            mark, changed = feed.since(conn, after)
-            changed = tuple(one for one in changed if one[0] in CHANNELS)
-            lapsed = journal.lapsed_by_kind(conn) if changed else {}
-            seen = tuple(_look(conn, kind, record_id, lapsed) for kind, record_id in changed[:_MOST_LOOKED_AT])
-        return mark, (*seen, *(Glimpse(kind, record_id) for kind, record_id in changed[_MOST_LOOKED_AT:]))
+    def record_refusal(self, reason: str, peer: str | None, skipped_count: int) -> None:
+        """Write an audit entry about a refused listener. `peer` is its network address; `skipped_count` is the number
+        of refusals without an entry since the last such entry.
+        """
+        facts: dict[str, object] = {"peer": (peer or "")[:64]}
+        if skipped_count:
+            facts["passed_over"] = skipped_count
+        self._context.write(
+            lambda tx: self._context.record_audit(
+                tx, AuditAction.LIVE_REFUSED, None, facts, kind="live", result="refused", reason=reason
+            )
+        )
+
+    def read_changes(self, after: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
+        """Return a position for the next call, and the records that changed since the position `after`, in their
+        present state. Raises not_allowed if a named person may not read.
+        """
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            mark, changed_ids = feed.changes_since(conn, after)
+            changed_ids = tuple(change for change in changed_ids if change[0] in CHANNELS)
+            lapsed = journal.lapsed_by_kind(conn) if changed_ids else {}
+            summaries = tuple(
+                _read_summary(conn, kind, record_id, lapsed) for kind, record_id in changed_ids[:_MOST_RECORDS_READ]
+            )
+        return mark, (
+            *summaries,
+            *(RecordSummary(kind, record_id) for kind, record_id in changed_ids[_MOST_RECORDS_READ:]),
+        )
 
 
-def _look(conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, AbstractSet[int]]) -> Glimpse:
+def _read_summary(
+    conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, AbstractSet[int]]
+) -> RecordSummary:
     record = any_record.find(conn, kind, record_id, lapsed)
-    return Glimpse(kind, record_id) if record is None else _glimpse(record, None)
+    return RecordSummary(kind, record_id) if record is None else _make_summary(record, None)
 
 
-def _of_item(item: QueueItem) -> Glimpse:
-    return _glimpse(item.record, item.since)
+def _make_item_summary(item: QueueItem) -> RecordSummary:
+    return _make_summary(item.record, item.since)
 
 
-def _glimpse(record: CreditCheck | Order | Payment | Refund, since: datetime | None) -> Glimpse:
+def _make_summary(record: CreditCheck | Order | Payment | Refund, since: datetime | None) -> RecordSummary:
     certainty = None if isinstance(record, Order) else record.certainty.value
     work = record.work
-    return Glimpse(
-        _KINDS[type(record)], record.id, str(record.state), certainty, work.state.value, work.reason, record.version,
+    return RecordSummary(
+        _KIND_OF_RECORD[type(record)],
+        record.id,
+        str(record.state),
+        certainty,
+        work.state.value,
+        work.reason,
+        record.version,
         since,
-    )  # fmt: skip
+    )

@@ -1,124 +1,145 @@
-"""How things go: rates of the last fifteen minutes, queues, late tasks, and what this process has counted."""
+"""Metrics: ratios of the last fifteen minutes, queues, overdue tasks, and counters."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 
-from console.domain.outcomes import OutcomeClass
-from console.domain.results import QueueCount
-from console.domain.task_intervals import overdue
-from console.domain.truth import ENDED_UNPAID, PAID
-from console.services.desk import Desk
-from console.services.notice_parts import ASKED, REFUSED, TO_ASK
-from console.services.queues import Queues
-from console.store import figures, tasks
+from console.domain.payments import provider_registry
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
+from console.domain.payments.provider_registry import NoticeKind
+from console.domain.service_results import QueueCount
+from console.domain.tasks.intervals import is_overdue
+from console.services.evidence.call_summaries import classify_answer, is_call
+from console.services.payment_intake.common import ASKED, REFUSED, TO_ASK
+from console.services.process.context import ServiceContext
+from console.services.process.counters import DUPLICATES, Tally
+from console.services.recovery.queues import Queues
+from console.store.monitoring import recent_activity as figures
+from console.store.tasks import tasks
 
-WINDOW = timedelta(minutes=15)
-_FAILED = frozenset(map(str, (OutcomeClass.UNKNOWN, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)))
-_HEARD = frozenset(map(str, (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.NOT_FOUND)))
-_TOLD = ("notice", "callback")
-"""Evidence that is nobody's answer to a call of ours."""
-_UNSIGNED = "paypay"
+MEASURED_PERIOD = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """So many of so many; no number where there were none."""
+class Ratio:
+    """A number and the total to which it belongs."""
 
     part: int
-    whole: int
+    total: int
 
     @property
     def value(self) -> float | None:
-        return self.part / self.whole if self.whole else None
+        """The quotient; None if the total is 0."""
+        return self.part / self.total if self.total else None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """As the database says, of the last fifteen minutes. `response_seconds` is the mean; None: no call has ended."""
+    """Figures of the last fifteen minutes before `read_at`, from the database. `response_seconds` is the mean
+    duration of calls, None if no call has ended; `late_tasks` are the names of overdue tasks.
+    """
 
-    payments_paid: Share
-    calls_failed: Share
-    calls_answered: Share
-    notices_refused: Share
+    payments_paid: Ratio
+    calls_failed: Ratio
+    calls_answered: Ratio
+    notices_refused: Ratio
     response_seconds: float | None
     queues: tuple[QueueCount, ...]
-    late: tuple[str, ...]
-    at: datetime
+    late_tasks: tuple[str, ...]
+    read_at: datetime
 
-    def age(self, queue: QueueCount) -> float:
-        """Seconds since the oldest in a queue waits; 0 where nothing does."""
-        return max(0.0, (self.at - queue.oldest).total_seconds()) if queue.oldest else 0.0
+    def get_queue_age_seconds(self, queue: QueueCount) -> float:
+        """Return the seconds for which the oldest record of a queue has waited; 0 for an empty queue."""
+        return max(0.0, (self.read_at - queue.oldest).total_seconds()) if queue.oldest else 0.0
 
 
 class FigureReader:
-    """Reads by index, capped; nothing is audited or changed."""
+    """Reads figures by database indexes, in limited numbers; writes nothing."""
 
-    def __init__(self, desk: Desk, queues: Queues, cache_counts: Callable[[], tuple[int, int]]) -> None:
-        self._desk, self._queues, self._cache_counts = desk, queues, cache_counts
+    def __init__(self, context: ServiceContext, queues: Queues, cache_counts: Callable[[], tuple[int, int]]) -> None:
+        self._context, self._queues, self._cache_counts = context, queues, cache_counts
+        self._foreign_tally, self._follow_lock = Tally(), Lock()
+        self._trail_position: int | None = None
 
-    def read(self) -> Figures:
-        """Raises ConsoleError where the database doesn't answer."""
-        now = self._desk.now()
-        since = now - WINDOW
-        queues = self._queues.counts()
-        with self._desk.database.read() as conn:
-            told = [one for one in figures.answers(conn, since) if is_call(one[0])]
-            states = figures.payment_states(conn, since)
-            notices = figures.notices(conn, since)
-            took = figures.durations(conn, [of for _, _, of in told if of], since)
-            late = tuple(task.name for task in tasks.all_of(conn) if overdue(task, now, self._desk.scale))
-        answered = [heard(summary) for _, summary, _ in told]
+    def read_figures(self) -> Figures:
+        """Return the present figures. Raises ConsoleError if the database doesn't answer."""
+        now = self._context.now()
+        since = now - MEASURED_PERIOD
+        self._count_other_processes()
+        queues = self._queues.read_counts()
+        with self._context.database.read() as conn:
+            answers = [answer for answer in figures.provider_answers(conn, since) if is_call(answer[0])]
+            states = figures.count_payment_states(conn, since)
+            notices = figures.count_notices(conn, since)
+            durations = figures.operation_durations(conn, [of for _, _, of in answers if of], since)
+            overdue_names = tuple(
+                task.name for task in tasks.all_tasks(conn) if is_overdue(task, now, self._context.scale)
+            )
+        signed_notices = {key: count for key, count in notices.items() if not _is_unsigned(key[0])}
+        answer_facts = [classify_answer(summary) for _, summary, _ in answers]
         return Figures(
-            payments_paid=_among(states, PAID, ENDED_UNPAID),
-            calls_failed=Share(sum(not fine for _, fine in answered), len(answered)),
-            calls_answered=Share(sum(told for told, _ in answered), len(answered)),
-            notices_refused=Share(
-                sum(n for (source, done), n in notices.items() if source != _UNSIGNED and done in _REFUSALS),
-                sum(n for (source, _), n in notices.items() if source != _UNSIGNED),
+            payments_paid=_make_ratio(states, PAID_STATES, ENDED_UNPAID_STATES),
+            calls_failed=Ratio(sum(not fine for _, fine in answer_facts), len(answer_facts)),
+            calls_answered=Ratio(sum(answers for answers, _ in answer_facts), len(answer_facts)),
+            notices_refused=Ratio(
+                sum(count for (_, done), count in signed_notices.items() if done in _REFUSED_RESULTS),
+                sum(signed_notices.values()),
             ),
-            response_seconds=sum(took) / len(took) if took else None,
+            response_seconds=sum(durations) / len(durations) if durations else None,
             queues=queues,
-            late=late,
-            at=now,
+            late_tasks=overdue_names,
+            read_at=now,
         )
 
-    def late_tasks(self) -> tuple[str, ...]:
-        """Names of tasks that should have ended long ago. Raises ConsoleError where the database doesn't answer."""
-        now = self._desk.now()
-        with self._desk.database.read() as conn:
-            return tuple(task.name for task in tasks.all_of(conn) if overdue(task, now, self._desk.scale))
+    def find_late_tasks(self) -> tuple[str, ...]:
+        """Return the names of overdue tasks. Raises ConsoleError if the database doesn't answer."""
+        now = self._context.now()
+        with self._context.database.read() as conn:
+            return tuple(task.name for task in tasks.all_tasks(conn) if is_overdue(task, now, self._context.scale))
 
-    def lease_waits(self) -> tuple[tuple[int, ...], float]:
-        """Of this process: see Tally.waits."""
-        return self._desk.tally.waits
+    def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
+        """Return the number of waits for leases by class of duration, and their sum in seconds: those of this
+        process, and those of other processes since it began. See `Tally.waits` for the classes.
+        """
+        (own, seconds), (foreign_counts, foreign_seconds) = self._context.tally.waits, self._foreign_tally.waits
+        return tuple(map(sum, zip(own, foreign_counts, strict=True))), seconds + foreign_seconds
 
-    def duplicates(self) -> int:
-        """How many a guard of this process has refused."""
-        return self._desk.tally.duplicates
+    def count_duplicates(self) -> int:
+        """Return how many duplicate operations were refused: by this process, and by other processes since it
+        began.
+        """
+        return self._context.tally.duplicates + self._foreign_tally.duplicates
 
-    def cache_hits(self) -> Share:
-        """Of this process: answers that the cache gave, of those that it was asked for."""
-        return Share(*self._cache_counts())
+    def count_cache_hits(self) -> Ratio:
+        """Return the number of reads that the cache answered and the number of all reads. Redis counts them for all
+        desks.
+        """
+        return Ratio(*self._cache_counts())
+
+    def _count_other_processes(self) -> None:
+        """Add the counts that other processes have written to the audit trail since the last call. The first call
+        only stores the position in the audit trail.
+        """
+        with self._follow_lock, self._context.database.read() as conn:
+            if self._trail_position is None:
+                self._trail_position = figures.newest_trail_id(conn)
+            foreign_activity = figures.read_other_processes(
+                conn, self._trail_position, self._context.session, DUPLICATES
+            )
+            self._trail_position = foreign_activity.last_row_id
+            self._foreign_tally.add_counts(foreign_activity.duplicate_count, foreign_activity.wait_seconds)
 
 
-_REFUSALS = frozenset((REFUSED, TO_ASK, ASKED))
+_REFUSED_RESULTS = frozenset((REFUSED, TO_ASK, ASKED))
 
 
-def is_call(source: str) -> bool:
-    """Whether evidence of this source is a provider's answer to a call of ours, or that there was none."""
-    provider, _, call = source.partition(".")
-    return bool(call) and provider != "person" and call not in _TOLD
+def _is_unsigned(source: str) -> bool:
+    """True for a payment provider that doesn't sign its notices."""
+    provider = provider_registry.find_provider(source)
+    return provider is not None and provider.notice_source is NoticeKind.HINTS
 
 
-def heard(summary: str) -> tuple[bool, bool]:
-    """Whether there was an answer, and whether it was one to go on with: a refusal of the matter itself is."""
-    words = summary.split()
-    word = words[2] if words[0] == "HTTP" and len(words) > 2 else words[0]
-    answered = words[0] == "HTTP" or word in _HEARD
-    return answered, answered and word not in _FAILED
-
-
-def _among(states: Mapping[str, int], part: Iterable[str], others: Iterable[str]) -> Share:
-    good = sum(states.get(state, 0) for state in part)
-    return Share(good, good + sum(states.get(state, 0) for state in others))
+def _make_ratio(states: Mapping[str, int], part: Iterable[str], other_states: Iterable[str]) -> Ratio:
+    part_count = sum(states.get(state, 0) for state in part)
+    return Ratio(part_count, part_count + sum(states.get(state, 0) for state in other_states))

@@ -1,32 +1,43 @@
-"""What the sources of notices have in common: how one is refused, kept, and found to be told again."""
+"""Functions for notices of all sources: refuse a notice, store it, recognise a repeated one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from console.domain.order_records import NoticePost
-from console.domain.payment_results import NoticeResult
-from console.services.desk import Desk
-from console.services.happened import Done
-from console.store import cases, payment_events
-from console.store.engine import Transaction
-from console.store.payment_events import PaymentEvent
+from console.domain.audit_actions import AuditAction
+from console.domain.payments.records import NoticePost
+from console.domain.payments.service_results import NoticeResult
+from console.domain.records import WorkReason
+from console.services.payments.apply_report import Effect
+from console.services.process.context import ServiceContext
+from console.store.alerts import cases
+from console.store.database.engine import Transaction
+from console.store.payments import events as payment_events
+from console.store.payments.events import PaymentEvent
 
-TOLERANCE = timedelta(minutes=5)
-"""How far a clock of somebody else may differ from ours."""
-EVENT = "notice"
-"""The kind under which cases about notices without a payment are kept."""
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""Largest accepted difference between another party's clock and ours."""
+NOTICE_KIND = "notice"
+"""Kind of the subject of cases about notices without a payment."""
 BOOKED, REPEATED, UNCHANGED, QUEUED, UNMATCHED, KEPT = (
-    "booked", "repeated", "unchanged", "queued", "unmatched", "kept",
-)  # fmt: skip
+    "booked",
+    "repeated",
+    "unchanged",
+    "queued",
+    "unmatched",
+    "kept",
+)
 REFUSED, TO_ASK, ASKED = "refused", "refused_to_ask", "refused_asked"
-_DONE = {"booked": BOOKED, "changed": BOOKED, "unchanged": UNCHANGED, "unknown": KEPT}
+_WAITING_WORDS = frozenset({QUEUED, UNMATCHED, TO_ASK})
+_WORD_OF_EFFECT = {"booked": BOOKED, "changed": BOOKED, "unchanged": UNCHANGED, "unknown": KEPT}
 
 
 class NoticeRefused(Exception):
-    """It gets the one uniform refusal. `reason` stands in the trail alone; `evidence` is fit to be kept, `hint` is
-    the payment that it names, genuine or not.
+    """The refusal of a notice. The sender gets the same answer for every reason.
+
+    `reason` is written to the audit trail only; `evidence` is the text of the notice that may be stored; `hint` is
+    our payment number in the notice, which may be forged.
     """
 
     def __init__(self, reason: str, evidence: str = "", hint: str | None = None) -> None:
@@ -36,88 +47,99 @@ class NoticeRefused(Exception):
         self.hint = hint
 
 
-class ToldBefore(Exception):
-    """Somebody else has kept the same event at this very moment: all of the transaction is undone."""
+class EventAlreadyStored(Exception):
+    """Another transaction has just stored the same event; this transaction is rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What a source did with a notice: in words of NoticeResult. `to_ask`: the provider is still to be asked about
-    this event, which is kept as `queued`, so that a due task asks if nobody else does.
+class NoticeEffect:
+    """The effect of a notice; `word` is the state of its event, e.g. `booked`.
+
+    `event_to_confirm` is the event about which the provider must still be asked, None if it need not. It is stored
+    as `queued`, so that a due task asks if this process doesn't.
     """
 
-    done: str
+    word: str
     payment_id: int | None = None
-    to_ask: PaymentEvent | None = None
+    event_to_confirm: PaymentEvent | None = None
 
     @property
     def result(self) -> NoticeResult:
-        return NoticeResult(refused=False, done=self.done, payment_id=self.payment_id)
+        """The result for the receiver."""
+        return NoticeResult(refused=False, done=self.word, payment_id=self.payment_id)
 
 
 class Source(Protocol):
-    """One kind of source."""
+    """The handler of the notices of one kind of source."""
 
-    def judge(self, post: NoticePost) -> Callable[[], Taken]:
-        """What keeps and books it, once called; that raises ConsoleError where the database is in trouble. Raises
-        NoticeRefused. Here nothing is read from the database: rubbish costs it nothing.
+    def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+        """Check the notice and return the function that stores it and applies its report; this function raises
+        ConsoleError if the database fails.
+
+        Raises NoticeRefused. Must not read the database, so that forged notices put no load on it.
         """
         ...
 
 
-def word_of(done: Done) -> str:
-    """What became of an event by what the news did."""
-    return _DONE[done]
+def find_event_state(effect: Effect) -> str:
+    """Return the state of an event whose report had this effect on the payment."""
+    return _WORD_OF_EFFECT[effect]
 
 
 def require_present(at: datetime | None, now: datetime, evidence: str = "", hint: str | None = None) -> None:
-    """Nothing is told of times to come. Raises NoticeRefused."""
-    if at is not None and at > now + TOLERANCE:
+    """Raise NoticeRefused if `at` is later than `now` by more than TOLERANCE."""
+    if at is not None and at > now + CLOCK_TOLERANCE:
         raise NoticeRefused("from_the_future", evidence, hint)
 
 
-def told_before(desk: Desk, source: str, event_id: str) -> Taken | None:
-    """What is answered to an event that is kept already; one read, and nothing is written."""
-    with desk.database.read() as conn:
-        seen = payment_events.seen(conn, source, event_id)
-    return None if seen is None else Taken(REPEATED, seen.payment_id)
+def find_earlier(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
+    """Return the effect `repeated` for an event that is stored already, None for a new event."""
+    with context.database.read() as conn:
+        event = payment_events.by_source_id(conn, source, event_id)
+    return None if event is None else NoticeEffect(REPEATED, event.payment_id)
 
 
-def keep(desk: Desk, source: str, event_id: str, work: Callable[[Transaction], PaymentEvent]) -> PaymentEvent | None:
-    """Do `work` and keep the event that it makes, in one transaction; None, and nothing done, where it is kept
-    already.
+def store_event(
+    context: ServiceContext, source: str, event_id: str, work: Callable[[Transaction], PaymentEvent]
+) -> PaymentEvent | None:
+    """Run `work` and store the event that it returns, in one transaction. If the event is stored already, write
+    nothing and return None.
     """
-    desk.failpoints.reach("before_notice_tx")
+    context.failpoints.reach("before_notice_tx")
     try:
-        kept = desk.write(lambda tx: _keep(desk, tx, work(tx)))
-    except ToldBefore:
+        stored = context.write(lambda tx: _store_event(context, tx, work(tx)))
+    except EventAlreadyStored:
         return None
-    desk.failpoints.reach("after_notice_tx")
-    return kept
+    context.failpoints.reach("after_notice_tx")
+    return stored
 
 
-def _keep(desk: Desk, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
-    if not payment_events.add(tx.conn, event, desk.now()):
-        raise ToldBefore(event.event_id)
+def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
+    if not payment_events.add_event(tx.conn, event, context.holder().operator, context.now()):
+        raise EventAlreadyStored(event.event_id)
     if event.done != UNMATCHED:
         return event
-    kept = payment_events.seen(tx.conn, event.source, event.event_id) or event
+    stored = payment_events.by_source_id(tx.conn, event.source, event.event_id) or event
     name = event.order_no or event.event_id
     observed, expected = f"{event.kind} {name}", "a payment of ours"
-    cases.open_case(tx.conn, "unmatched_notice", EVENT, kept.id, observed, expected, desk.now())
-    desk.note(tx, "payment.notice_unmatched", kept.id, {"source": event.source, "order": name}, kind=EVENT)
-    return kept
+    cases.open_case(tx.conn, WorkReason.UNMATCHED_NOTICE, NOTICE_KIND, stored.id, observed, expected, context.now())
+    context.record_audit(
+        tx, AuditAction.PAYMENT_NOTICE_UNMATCHED, stored.id, {"source": event.source, "order": name}, kind=NOTICE_KIND
+    )
+    return stored
 
 
-def settle(desk: Desk, source: str, event_id: str, done: str, payment_id: int | None) -> None:
-    """Write what became of a kept event in the end."""
+def settle_event(context: ServiceContext, source: str, event_id: str, word: str, payment_id: int | None) -> None:
+    """Set the state of a stored event to `word` if the event waits for its effect, or if `word` is `queued`. If two
+    processes handle the event at the same time, the first one's `word` stays.
+    """
 
-    def mark(tx: Transaction) -> None:
-        event = payment_events.seen(tx.conn, source, event_id)
-        if event is not None and event.done != done:
-            payment_events.mark(tx.conn, event, done, payment_id or event.payment_id)
+    def write_state(tx: Transaction) -> None:
+        event = payment_events.by_source_id(tx.conn, source, event_id)
+        if event is not None and event.done != word and (event.done in _WAITING_WORDS or word == QUEUED):
+            payment_events.write_result(tx.conn, event, word, payment_id or event.payment_id)
             if event.done == UNMATCHED:
-                cases.close_cases(tx.conn, EVENT, event.id, desk.now())
+                cases.close_cases(tx.conn, NOTICE_KIND, event.id, context.now())
 
-    desk.failpoints.reach("before_notice_end")
-    desk.write(mark)
+    context.failpoints.reach("before_notice_end")
+    context.write(write_state)

@@ -1,7 +1,8 @@
-"""PayPay's daily files: announced by a notice, fetched once, kept as documents, read from there ever after.
+"""Daily files of a provider: a notice announces a file; it is downloaded once, stored as a document and read from
+there.
 
-The address in a notice carries its own permission, so it is sealed where it is kept. It ends after two hours; PayPay
-announces a file anew on request, for a week.
+Whoever knows the address in the notice may download the file, so the address is stored encrypted. PayPay's addresses
+are valid for two hours; for a week PayPay announces a file again on request.
 """
 
 import io
@@ -10,31 +11,39 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection
+from console.domain.error_details import Answered, BadProfile, OutcomeUnknown
+from console.domain.error_reasons import UnknownReason, UnusableReason
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.reconciliation.provider_rows import HistoryRow
+from console.domain.setting_problems import SettingProblem
+from console.providers.payment_plugin import DailyFiles, ProviderPlugin
+from console.services.guarded.operation import OWN_FAULT_CODES
+from console.services.payment_intake.common import NOTICE_KIND
+from console.services.payments.providers import make_adapter_arguments
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.documents.documents import StoredDocument
+from console.store.payments import events as payment_events
+from console.store.payments.events import PaymentEvent
+from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation.row_index import HistoryIndex
+from console.store.records import evidence
+from console.store.spool.cipher import DecryptionFailed
 
-from console.domain.errors import ConsoleError
-from console.domain.history_records import HistoryRow
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_states import PaymentState, RefundState
-from console.services.desk import Desk
-from console.services.notice_parts import EVENT
-from console.store import evidence, history_reads, payment_events
-from console.store.cipher import SealBroken
-from console.store.documents import Stored
-from console.store.engine import Transaction
-from console.store.history_index import HistoryIndex
-from console.store.payment_events import PaymentEvent
-
-SOURCE = "paypay"
-CALL = f"{SOURCE}.recon"
-_COUNTED = ("bytes", "rows", "paid_minor", "refunded_minor")
+_COUNT_NAMES = ("bytes", "rows", "paid_minor", "refunded_minor")
 
 
 @dataclass(frozen=True, slots=True)
 class DayFile:
-    """A day's file as it is kept: its document, the hash of what was fetched, and what it holds as far as it was
-    counted then: bytes, lines, and sums of yen (minor units) that came in and went back.
+    """The stored file of one day: the path of its document, the SHA-256 of its content, and figures about it.
+
+    `bytes` is its length, `rows` the number of its lines; `paid_minor` and `refunded_minor` are the sums of its
+    payments and refunds in minor units of yen. A figure is None if it was not counted.
     """
 
     day: date
@@ -46,128 +55,162 @@ class DayFile:
     refunded_minor: int | None = None
 
 
-def noted(conn: Connection, kind: str, subject_id: int) -> tuple[DayFile, ...]:
-    """The files that are evidence of a record, in the order in which they were noted."""
-    items = [one for one in evidence.of_subject(conn, kind, subject_id) if one.source == CALL]
-    return tuple(_read(item.body, item.sha256) for item in items)
+def make_call_name(provider: str) -> str:
+    """Return the `source` of evidence about a provider's files."""
+    return f"{provider}.recon"
 
 
-def sealed(desk: Desk, url: str) -> str:
-    """An address as it may be written down. Raises bad_profile where this desk has no store key."""
-    return json.dumps({"sealed": desk.cipher.seal(url.encode()).decode()})
+def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: int) -> tuple[DayFile, ...]:
+    """Return the provider's files that are evidence of a record, oldest evidence first."""
+    items = [item for item in evidence.of_subject(conn, kind, subject_id) if item.source == make_call_name(provider)]
+    return tuple(_stored_file(item.body, item.sha256) for item in items)
+
+
+def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[Any]) -> str:
+    """Return our merchant id in a provider's files; `""` if this desk doesn't have it. May read the keyring."""
+    return context.settings.secret(f"{provider.upper()}_{files.merchant}") or ""
+
+
+def seal_address(context: ServiceContext, url: str) -> str:
+    """Return the encrypted address as JSON text. Raises bad_profile on a desk without a store key."""
+    return json.dumps({"sealed": context.cipher.encrypt(url.encode()).decode()})
 
 
 class ReconFiles:
-    """Finds, fetches and keeps files."""
+    """Finds, downloads and stores the daily files of one provider."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, plugin: ProviderPlugin[Any], files: DailyFiles[Any]) -> None:
+        self._context, self._plugin, self._source = context, plugin, plugin.name
+        self.daily = files
 
-    def announced(self, day: date) -> PaymentEvent:
-        """The newest announcement of a day. Raises outcome_unknown where there is none: nobody can say anything."""
-        with self._desk.database.read() as conn:
-            event_id = history_reads.announced(conn, SOURCE, day.isoformat())
-            event = payment_events.seen(conn, SOURCE, event_id) if event_id else None
+    @property
+    def merchant_id(self) -> str:
+        """Our merchant id in these files; `""` if this desk doesn't have it."""
+        return find_merchant_id(self._context, self._source, self.daily)
+
+    def find_announcement(self, day: date) -> PaymentEvent:
+        """Return the newest announcement of a day's file. Raises outcome_unknown if there is none."""
+        with self._context.database.read() as conn:
+            event_id = history_reads.announced_event_id(conn, self._source, day.isoformat())
+            event = payment_events.by_source_id(conn, self._source, event_id) if event_id else None
         if event is None:
-            raise ConsoleError("outcome_unknown", {"reason": "recon_not_announced", "day": day.isoformat()})
+            raise ConsoleError(
+                ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.RECON_NOT_ANNOUNCED, "day": day.isoformat()}
+            )
         return event
 
-    def kept(self, event: PaymentEvent) -> DayFile | None:
-        """The file of an announcement, where it was fetched before."""
-        return next(iter(self._noted(EVENT, event.id)), None)
+    def find_stored(self, event: PaymentEvent) -> DayFile | None:
+        """Return the file of an announcement if it was downloaded before, else None."""
+        return next(iter(self._list_evidence_files(NOTICE_KIND, event.id)), None)
 
-    def of_run(self, kind: str, run_id: int) -> tuple[DayFile, ...]:
-        """The files that a reconciliation goes through."""
-        return self._noted(kind, run_id)
+    def list_run_files(self, kind: str, run_id: int) -> tuple[DayFile, ...]:
+        """Return the files that a reconciliation run reads."""
+        return self._list_evidence_files(kind, run_id)
 
-    def _noted(self, kind: str, subject_id: int) -> tuple[DayFile, ...]:
-        with self._desk.database.read() as conn:
-            return noted(conn, kind, subject_id)
+    def _list_evidence_files(self, kind: str, subject_id: int) -> tuple[DayFile, ...]:
+        with self._context.database.read() as conn:
+            return list_evidence_files(conn, self._source, kind, subject_id)
 
-    def read(self, file: DayFile) -> bytes:
-        """Its content, checked against its name. Raises not_found, documents_unreachable."""
-        return self._desk.documents.read(file.document)
+    def read_content(self, file: DayFile) -> bytes:
+        """Return the content of the file, checked against its hash. Raises not_found, documents_unreachable."""
+        return self._context.documents.read(file.document)
 
-    def fetch(self, event: PaymentEvent) -> bytes:
-        """The file that was announced. Raises bad_profile, provider_unreachable, provider_refused,
-        provider_answer_unusable and outcome_unknown.
+    def download_file(self, event: PaymentEvent) -> bytes:
+        """Download the announced file. Raises bad_profile, provider_unreachable, provider_refused,
+        provider_answer_unusable, provider_auth, rate_limited, outcome_unknown, and the codes of our own faults.
         """
-        from console.providers.paypay_recon import fetch_recon
-        from console.services.tokens import SpacedCalls
-
-        desk = self._desk
-        gate = SpacedCalls(desk, SOURCE, desk.settings.paypay.spacing_seconds)
-        hosts = desk.settings.paypay.recon_hosts
-        outcome = fetch_recon(self._address(event), hosts=hosts, gate=gate, clock=desk.clock, scale=desk.scale)
+        outcome = self.daily.fetch(self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin))
         if outcome.found is None:
-            raise _trouble(outcome, event)
+            raise _download_error(outcome, event)
         return outcome.found
 
-    def _address(self, event: PaymentEvent) -> str:
+    def _decrypt_address(self, event: PaymentEvent) -> str:
         try:
-            return self._desk.cipher.open(json.loads(event.body)["sealed"].encode()).decode()
-        except (SealBroken, ValueError, KeyError, TypeError):
-            facts = {"reason": "recon_not_announced", "day": event.order_no}
-            raise ConsoleError("outcome_unknown", facts) from None
+            return self._context.cipher.decrypt(json.loads(event.body)["sealed"].encode()).decode()
+        except (DecryptionFailed, ValueError, KeyError, TypeError):
+            facts: OutcomeUnknown = {"reason": UnknownReason.RECON_NOT_ANNOUNCED, "day": event.order_no}
+            raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, facts) from None
 
-    def keep(self, event: PaymentEvent, content: bytes) -> DayFile:
-        """Keep the content as a document, and say so beside the announcement."""
-        stored = self._desk.documents.put(content, "csv")
+    def store_file(self, event: PaymentEvent, content: bytes) -> DayFile:
+        """Store the content as a document and as evidence of the announcement."""
+        stored = self._context.documents.store(content, "csv")
         day = date.fromisoformat(str(event.order_no))
-        counted = _counted(content, self._desk.settings.secret("PAYPAY_MERCHANT_ID") or "", day)
-        file = DayFile(day, stored.path, stored.sha256, stored.bytes, *counted)
-        self._desk.write(lambda tx: self.note(tx, EVENT, event.id, file, stored))
+        counts = _count_rows(self.daily, content, self.merchant_id, day)
+        file = DayFile(day, stored.path, stored.sha256, stored.bytes, *counts)
+        self._context.write(lambda tx: self.store_evidence(tx, NOTICE_KIND, event.id, file, stored))
         return file
 
-    def note(self, tx: Transaction, kind: str, subject_id: int, file: DayFile, stored: Stored | None = None) -> int:
-        """Evidence of a record: this file, by its hash."""
-        desk = self._desk
-        counted = {name: getattr(file, name) for name in _COUNTED if getattr(file, name) is not None}
-        told = {"day": file.day.isoformat(), "document": file.document, **counted}
+    def store_evidence(
+        self, tx: Transaction, kind: str, subject_id: int, file: DayFile, stored: StoredDocument | None = None
+    ) -> int:
+        """Store the SHA-256 and the figures of the file as evidence of a record, and with `stored` its document.
+        Return the id of the evidence.
+        """
+        context = self._context
+        counts = {name: getattr(file, name) for name in _COUNT_NAMES if getattr(file, name) is not None}
+        content = {"day": file.day.isoformat(), "document": file.document, **counts}
         answer: Outcome[None] = Outcome(
-            OutcomeClass.SUCCEEDED, "recon_file", Sent.YES, status=200, evidence=json.dumps(told), sha256=file.sha256
+            OutcomeClass.SUCCEEDED,
+            "recon_file",
+            Sent.YES,
+            status=200,
+            evidence=json.dumps(content),
+            sha256=file.sha256,
         )
-        who = desk.holder().operator
+        operator = context.holder().operator
         if stored is not None:
-            evidence.add_document(tx.conn, subject_id, kind, stored.path, stored.sha256, stored.bytes, desk.now())
-        return evidence.add_answer(tx.conn, (kind, subject_id), None, CALL, who, answer, desk.now())
+            evidence.add_document(tx.conn, subject_id, kind, stored.path, stored.sha256, stored.bytes, context.now())
+        return evidence.add_answer(
+            tx.conn, (kind, subject_id), None, make_call_name(self._source), operator, answer, context.now()
+        )
 
 
-def _read(body: str, sha256: str) -> DayFile:
-    told = json.loads(body)
-    counted = {name: told[name] for name in _COUNTED if type(told.get(name)) is int}
-    return DayFile(date.fromisoformat(told["day"]), told["document"], sha256, **counted)
+def _stored_file(body: str, sha256: str) -> DayFile:
+    content = json.loads(body)
+    counts = {name: content[name] for name in _COUNT_NAMES if type(content.get(name)) is int}
+    return DayFile(date.fromisoformat(content["day"]), content["document"], sha256, **counts)
 
 
-def _counted(content: bytes, merchant: str, day: date) -> tuple[int, int, int]:
-    """How many lines a file has, and the sums of those that are believed: what came in, and what went back."""
-    from console.providers.paypay_recon import ReconReader
-
-    rows = paid = back = 0
+def _count_rows(files: DailyFiles[Any], content: bytes, merchant: str, day: date) -> tuple[int, int, int]:
+    """Return the number of lines, the sum of the successful payments and the sum of the completed refunds (minor
+    units).
+    """
+    row_count = paid_minor = refunded_minor = 0
     with closing(HistoryIndex()) as index:
-        for row in ReconReader(io.BytesIO(content), merchant, day, index):
-            rows += 1
+        for row in files.rows(io.BytesIO(content), merchant, day, index):
+            row_count += 1
             if isinstance(row, HistoryRow) and row.refund is RefundState.COMPLETED:
-                back += row.amount.minor
+                refunded_minor += row.amount.minor
             elif isinstance(row, HistoryRow) and row.refund is None and row.state is PaymentState.PAYMENT_SUCCESS:
-                paid += row.amount.minor
-    return rows, paid, back
+                paid_minor += row.amount.minor
+    return row_count, paid_minor, refunded_minor
 
 
-def _trouble(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleError:
-    """What a person has to know of a file that didn't come."""
-    facts: dict[str, object] = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
+_CODE_OF_STATUS = {401: ErrorCode.PROVIDER_AUTH, 429: ErrorCode.RATE_LIMITED}
+
+
+def _download_error(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleError:
+    """Return the error of a failed download."""
+    facts: Answered = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
     if outcome.reason == "address_not_allowed":
-        return ConsoleError("bad_profile", facts | {"variable": "paypay.recon_hosts", "problem": "host_not_allowed"})
+        detail: BadProfile = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
+        variable, problem = f"{event.source}.recon_hosts", SettingProblem.HOST_NOT_ALLOWED
+        return ConsoleError(ErrorCode.BAD_PROFILE, {**detail, "variable": variable, "problem": problem})
+    if outcome.reason in OWN_FAULT_CODES:
+        return error_of_outcome(ErrorCode(outcome.reason), facts)
     if outcome.sent is Sent.NO:
-        return ConsoleError("provider_unreachable", facts)
+        return error_of_outcome(ErrorCode.PROVIDER_UNREACHABLE, facts)
+    if outcome.status in _CODE_OF_STATUS:
+        return error_of_outcome(_CODE_OF_STATUS[outcome.status], facts)
     if outcome.status in (403, 404, 410):
-        return ConsoleError("provider_refused", facts | {"reason": "recon_file_gone"})
+        return error_of_outcome(ErrorCode.PROVIDER_REFUSED, {**facts, "reason": "recon_file_gone"})
     if outcome.reason in ("unreadable", "redirect", "too_large"):
-        return ConsoleError("provider_answer_unusable", facts | {"reason": "recon_file_unreadable"})
-    return ConsoleError("outcome_unknown", facts | {"reason": "recon_file_not_read"})
+        return error_of_outcome(
+            ErrorCode.PROVIDER_ANSWER_UNUSABLE, {**facts, "reason": UnusableReason.RECON_FILE_UNREADABLE}
+        )
+    return error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.RECON_FILE_NOT_READ})
 
 
-def days_between(first: date, last: date) -> Sequence[date]:
-    """All days, both ends included."""
-    return [date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)]
+def list_days(first_day: date, last_day: date) -> Sequence[date]:
+    """Return all days from `first_day` to `last_day`, including both."""
+    return [date.fromordinal(number) for number in range(first_day.toordinal(), last_day.toordinal() + 1)]

@@ -1,51 +1,54 @@
-"""Due tasks of payments: what keeps them moving when nobody presses anything."""
+"""Due tasks of payments: confirm notices, probe and poll payments, set orders to paid."""
 
 from collections.abc import Callable, Collection
 
-from console.domain.order_records import Payment
-from console.services import order_moving, payment_work
-from console.services.desk import Desk
-from console.services.due import BATCH, Task, skipping
-from console.services.going_on import going_on
-from console.services.notices import Notices
-from console.services.payment_probing import PaymentProbing
-from console.store import payments
+from console.domain.payments.records import Payment
+from console.services.payment_intake.receive import Notices
+from console.services.payments import next_work as payment_work
+from console.services.payments import order_status as order_moving
+from console.services.payments.probe import PaymentProbes
+from console.services.process.context import ServiceContext
+from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
+from console.store.payments import payments
 
 
 class DuePayments:
-    """Each task takes what is due, each payment by itself, and goes on when one fails."""
+    """The due tasks of payments. A task handles its payments one by one; if one fails, it continues with the next."""
 
-    def __init__(self, desk: Desk, probing: PaymentProbing, notices: Notices) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, probing: PaymentProbes, notices: Notices) -> None:
+        self._context = context
         self._probing = probing
         self._notices = notices
 
     def tasks(self) -> tuple[Task, ...]:
-        """By name, in an order in which each finds what the one before it left."""
+        """Return names and functions of the tasks, in a sequence in which a task can handle the results of the tasks
+        before it.
+        """
         return (
-            ("unconfirmed_notices", self._notices.confirm_due),
-            ("payment_probes", lambda: self._each_due((payment_work.UNKNOWN,), self._probe)),
-            ("payment_polls", lambda: self._each_due((payment_work.POLL, payment_work.CONFIRM), self._probe)),
-            ("order_moves", lambda: self._each_due((payment_work.MOVE_ORDER,), self._move)),
+            ("unconfirmed_notices", self._notices.confirm_due_notices),
+            ("payment_probes", lambda: self._run_due((payment_work.UNKNOWN,), self._probe_payment)),
+            ("payment_polls", lambda: self._run_due((payment_work.POLL, payment_work.CONFIRM), self._probe_payment)),
+            ("order_moves", lambda: self._run_due((payment_work.MOVE_ORDER,), self._move_order)),
         )
 
-    def _each_due(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
-        with self._desk.database.read() as conn:
-            found = payments.due(conn, reasons, self._desk.now(), BATCH)
-        return sum(self._take(payment, act) for payment in going_on(found))
+    def _run_due(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
+        with self._context.database.read() as conn:
+            due_payments = payments.due_payments(conn, reasons, self._context.now(), BATCH_SIZE)
+        return sum(self._run_one(payment, act) for payment in until_stopped(due_payments))
 
-    def _take(self, payment: Payment, act: Callable[[Payment], object]) -> int:
-        """What another process has dealt with meanwhile is left alone."""
-        with self._desk.database.read() as conn:
-            fresh = payments.find(conn, payment.id)
-        if fresh is None or fresh.version != payment.version:
+    def _run_one(self, payment: Payment, act: Callable[[Payment], object]) -> int:
+        """Run `act` on the payment and return 1. If another process has changed the payment meanwhile, return 0."""
+        with self._context.database.read() as conn:
+            current = payments.find(conn, payment.id)
+        if current is None or current.version != payment.version:
             return 0
-        with skipping(f"{payment.work.reason} of payment {payment.id}"):
+        with skip_failures(f"{payment.work.reason} of payment {payment.id}", payment.work.attempt):
             act(payment)
         return 1
 
-    def _probe(self, payment: Payment) -> Payment:
+    def _probe_payment(self, payment: Payment) -> Payment:
         return self._probing.probe(payment.id, automatic=True)
 
-    def _move(self, payment: Payment) -> bool:
-        return order_moving.try_again(self._desk, payment)
+    def _move_order(self, payment: Payment) -> bool:
+        return order_moving.retry_move(self._context, payment)

@@ -1,4 +1,4 @@
-"""PayPay's webhooks: unsigned, so never more than a reason to ask. Nothing is believed but the answer."""
+"""Hints: unsigned notices of a provider. After a hint the provider is asked; only its answer is booked."""
 
 import hashlib
 import json
@@ -6,147 +6,159 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import Any
 
-from sqlalchemy import Connection
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import NoticePost, Payment
+from console.domain.payments.states import PaymentState
+from console.providers.http.strict_json import Unreadable
+from console.providers.payment_notices import ReconFileHint, TransactionHint
+from console.providers.payment_plugin import HintReader, ProviderPlugin
+from console.services.payment_intake import common as parts
+from console.services.payment_intake.common import NoticeEffect, NoticeRefused
+from console.services.payment_intake.daily_files import find_merchant_id, seal_address
+from console.services.payments.probe import PaymentProbes
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import payments
+from console.store.payments.events import PaymentEvent
+from console.store.reconciliation.our_records import ANNOUNCED_RESULT
 
-from console.domain.errors import ConsoleError
-from console.domain.order_records import NoticePost, Payment
-from console.domain.payment_records import PaymentState
-from console.domain.truth import PAID
-from console.services import notice_parts as parts
-from console.services.desk import Desk
-from console.services.notice_parts import NoticeRefused, Taken
-from console.services.payment_probing import PaymentProbing
-from console.services.recon_files import sealed
-from console.store import payments
-from console.store.engine import Transaction
-from console.store.history_reads import ANNOUNCED
-from console.store.payment_events import PaymentEvent
-
-if TYPE_CHECKING:
-    from console.providers.paypay_notices import ReconFileHint
-
-NAME = "paypay"
-_FIELDS = ("notification_type", "order_id", "merchant_order_id", "order_amount", "state", "authorized_at", "paid_at",
-           "canceled_at", "expires_at")  # fmt: skip
-_LONGEST_TEXT = 2_000
+_LONGEST_STORED_CHARACTERS = 2_000
 
 
-class PayPayNotices:
-    """Takes hints from addresses that PayPay's come from."""
+class HintNotices:
+    """Handles hints that come from the network addresses of one provider."""
 
-    def __init__(self, desk: Desk, probing: PaymentProbing) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: ServiceContext, plugin: ProviderPlugin[Any], hints: HintReader[Any], probing: PaymentProbes
+    ) -> None:
+        self._context = context
+        self._plugin, self._name, self._hints = plugin, plugin.name, hints
         self._probing = probing
-        self._networks = [ip_network(text) for text in desk.settings.paypay_webhook_sources]
+        self._networks = [ip_network(text) for text in hints.networks(context.settings.provider_settings_of(plugin))]
 
-    def judge(self, post: NoticePost) -> Callable[[], Taken]:
-        from console.providers.paypay_notices import ReconFileHint, TransactionHint, read_notice
-        from console.providers.strict_json import Unreadable
-
-        if not self._comes_from_there(post.peer):
+    def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+        """Check source address and form of the hint without reading the database; return the function that stores the
+        hint. Raises NoticeRefused.
+        """
+        if not self._is_from_provider(post.peer):
             raise NoticeRefused("wrong_source", f"{len(post.body)} bytes")
         try:
-            hint = read_notice(post.body)
+            hint = self._hints.read(post.body)
         except Unreadable:
             raise NoticeRefused("no_notice", f"{len(post.body)} bytes") from None
         if isinstance(hint, ReconFileHint):
-            return lambda: self._keep(self._announced(hint))
+            return lambda: self._store_hint(self._make_file_event(hint))
         if not isinstance(hint, TransactionHint):
             name = hashlib.sha256(post.body).hexdigest()
-            return lambda: self._keep(PaymentEvent(NAME, name, "OtherHint", parts.KEPT, ""))
-        text = _kept(post.body)
-        parts.require_present(hint.latest, self._desk.now(), text, hint.merchant_payment_id)
+            return lambda: self._store_hint(PaymentEvent(self._name, name, "OtherHint", parts.KEPT, ""))
+        text = self._make_stored_fields(post.body)
+        parts.require_present(hint.latest, self._context.now(), text, hint.merchant_payment_id)
         event = PaymentEvent(
-            NAME, hint.event_id, hint.state, parts.QUEUED, text, order_no=hint.merchant_payment_id,
+            self._name,
+            hint.event_id,
+            hint.state,
+            parts.QUEUED,
+            text,
+            order_no=hint.merchant_payment_id,
             amount_minor=hint.amount.minor if hint.amount else None,
-            currency=hint.amount.currency if hint.amount else None, occurred_at=hint.latest,
-        )  # fmt: skip
-        return lambda: self._follow(event, hint.payment_id)
+            currency=hint.amount.currency if hint.amount else None,
+            occurred_at=hint.latest,
+        )
+        return lambda: self._store_once(event, hint.payment_id)
 
-    def _comes_from_there(self, peer: str | None) -> bool:
+    def _is_from_provider(self, peer: str | None) -> bool:
         try:
             address = ip_address(peer or "")
         except ValueError:
             return False
         return any(address in network for network in self._networks if network.version == address.version)
 
-    def _announced(self, hint: "ReconFileHint") -> PaymentEvent:
-        """A day's file, to be fetched by whoever reconciles. The address carries its own permission: it is written
-        down sealed, and not at all where it names no such file of ours.
+    def _make_file_event(self, hint: ReconFileHint) -> PaymentEvent:
+        """Return the event about a daily file, which a reconciliation downloads later. The address is stored
+        encrypted, because whoever knows it may download the file. It is not stored if the file is not one of our
+        merchant id or this desk has no store key.
         """
-        from console.providers.paypay_recon import name_of
+        kind, files = "ReconFileHint", self._plugin.daily_files
+        day = files.day_of(hint.url, find_merchant_id(self._context, self._name, files)) if files else None
+        if day is not None:
+            with suppress(ConsoleError):  # Without a store key, nothing can be encrypted.
+                body = seal_address(self._context, hint.url)
+                return PaymentEvent(self._name, hint.event_id, kind, ANNOUNCED_RESULT, body, order_no=day.isoformat())
+        return PaymentEvent(self._name, hint.event_id, kind, parts.KEPT, "")
 
-        name, kind = name_of(hint.url), "ReconFileHint"
-        ours = name is not None and name.merchant == self._desk.settings.secret("PAYPAY_MERCHANT_ID")
-        if name is not None and ours and name.first == name.last:
-            with suppress(ConsoleError):  # without a store key nothing can be sealed
-                body, day = sealed(self._desk, hint.url), name.first.isoformat()
-                return PaymentEvent(NAME, hint.event_id, kind, ANNOUNCED, body, order_no=day)
-        return PaymentEvent(NAME, hint.event_id, kind, parts.KEPT, "")
+    def _store_hint(self, event: PaymentEvent) -> NoticeEffect:
+        stored = parts.store_event(self._context, self._name, event.event_id, lambda _tx: event)
+        return NoticeEffect(parts.KEPT if stored else parts.REPEATED)
 
-    def _keep(self, event: PaymentEvent) -> Taken:
-        kept = parts.keep(self._desk, NAME, event.event_id, lambda _tx: event)
-        return Taken(parts.KEPT if kept else parts.REPEATED)
-
-    def _follow(self, event: PaymentEvent, payment_id: str | None) -> Taken:
-        """Keep the hint; asking comes after its answer, which its sender awaits for two seconds at most."""
-        before = parts.told_before(self._desk, NAME, event.event_id)
-        if before is not None:
-            return self._heard_again(event, before)
-        kept = parts.keep(self._desk, NAME, event.event_id, lambda tx: self._matched(tx, event, payment_id))
-        if kept is None:
-            return Taken(parts.REPEATED)
-        return Taken(kept.done, kept.payment_id, kept if kept.done == parts.QUEUED else None)
-
-    def _heard_again(self, event: PaymentEvent, before: Taken) -> Taken:
-        """A hint of an end carries no time: the second one of a payment may be news, so it is asked about if it says
-        otherwise than we do; its row waits for that again.
+    def _store_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
+        """Store the hint. The provider is asked only after the answer to its notice, for which PayPay waits two
+        seconds at most.
         """
-        if before.payment_id is None or event.kind == "COMPLETED":
-            return before
-        if self._probing.current(before.payment_id).state not in PAID:
-            return before
-        parts.settle(self._desk, NAME, event.event_id, parts.QUEUED, before.payment_id)
-        return replace(before, to_ask=replace(event, payment_id=before.payment_id))
+        earlier = parts.find_earlier(self._context, self._name, event.event_id)
+        if earlier is not None:
+            return self._take_repeated(event, earlier)
+        stored = parts.store_event(
+            self._context, self._name, event.event_id, lambda tx: self._match_payment(tx, event, payment_id)
+        )
+        if stored is None:
+            return NoticeEffect(parts.REPEATED)
+        return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == parts.QUEUED else None)
 
-    def _matched(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
-        payment = _meant(tx.conn, payment_id, event.order_no)
+    def _take_repeated(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
+        """Return the effect of a repeated hint. A hint without a payment's success has no time, so a second one may
+        be news: if the payment is paid here, set the event to `queued` again, so that the provider is asked.
+        """
+        if earlier.payment_id is None or self._says_paid(event):
+            return earlier
+        if self._probing.read_payment(earlier.payment_id).state not in PAID_STATES:
+            return earlier
+        parts.settle_event(self._context, self._name, event.event_id, parts.QUEUED, earlier.payment_id)
+        return replace(earlier, event_to_confirm=replace(event, payment_id=earlier.payment_id))
+
+    def _match_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
+        payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
             return replace(event, done=parts.UNMATCHED)
-        done = parts.UNCHANGED if _says_nothing_new(payment, event) else parts.QUEUED
-        return replace(event, done=done, payment_id=payment.id)
+        word = parts.UNCHANGED if self._says_nothing_new(payment, event) else parts.QUEUED
+        return replace(event, done=word, payment_id=payment.id)
 
-    def ask(self, event: PaymentEvent) -> str:
-        """The provider's answer about a kept hint decides; `queued` while there is none."""
+    def ask_provider(self, event: PaymentEvent) -> str:
+        """Ask the provider about the payment of a stored hint. Return the event's new state (its column `done`); it
+        stays `queued` without an answer.
+        """
         if event.payment_id is None:
             return event.done
         try:
-            done = self._probing.confirm(event.payment_id, event.event_id)
-        except ConsoleError as gone:
-            if gone.code != "not_found":
+            effect = self._probing.confirm_by_provider(event.payment_id, event.event_id)
+        except ConsoleError as refusal:
+            if refusal.code != ErrorCode.NOT_FOUND:
                 raise
-            done = "unchanged"
-        if done is None:
+            effect = "unchanged"
+        if effect is None:
             return parts.QUEUED
-        word = parts.word_of(done)
-        parts.settle(self._desk, event.source, event.event_id, word, event.payment_id)
+        word = parts.find_event_state(effect)
+        parts.settle_event(self._context, event.source, event.event_id, word, event.payment_id)
         return word
 
+    def _make_stored_fields(self, body: bytes) -> str:
+        """Return the fields of a readable hint that may be stored, as JSON text."""
+        fields = json.loads(body)
+        names = self._hints.kept_fields
+        plain = {name: value for name in names if isinstance(value := fields.get(name), str | int | None)}
+        return json.dumps(plain, ensure_ascii=False)[:_LONGEST_STORED_CHARACTERS]
 
-def _kept(body: bytes) -> str:
-    """What of a readable hint is written down: no merchant, no shop."""
-    fields = json.loads(body)
-    return json.dumps({name: fields.get(name) for name in _FIELDS}, ensure_ascii=False)[:_LONGEST_TEXT]
+    def _find_payment(self, conn: Connection, provider_id: str | None, merchant_id: str | None) -> Payment | None:
+        payment = payments.by_provider_id(conn, self._name, provider_id) if provider_id else None
+        return payment or (payments.by_merchant_id(conn, self._name, merchant_id) if merchant_id else None)
 
+    def _says_nothing_new(self, payment: Payment, event: PaymentEvent) -> bool:
+        """True if the payment is completed already with the amount of the hint."""
+        is_completed = payment.state is PaymentState.COMPLETED and self._says_paid(event)
+        return is_completed and event.amount_minor in (None, payment.captured_minor)
 
-def _meant(conn: Connection, theirs: str | None, ours: str | None) -> Payment | None:
-    found = payments.by_provider_id(conn, NAME, theirs) if theirs else None
-    return found or (payments.by_merchant_id(conn, NAME, ours) if ours else None)
-
-
-def _says_nothing_new(payment: Payment, event: PaymentEvent) -> bool:
-    """What the hint says was confirmed by a read before."""
-    completed = payment.state is PaymentState.COMPLETED and event.kind == "COMPLETED"
-    return completed and event.amount_minor in (None, payment.captured_minor)
+    def _says_paid(self, event: PaymentEvent) -> bool:
+        return self._plugin.meaning(event.kind) is PaymentState.PAYMENT_SUCCESS

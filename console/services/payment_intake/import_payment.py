@@ -1,160 +1,186 @@
-"""Booking payments that the provider has and we don't: asked for by number, entered as the answer proves."""
+"""Imports of payments that the provider has and our database doesn't: ask the provider by number, and insert the
+payment in the reported state.
+"""
 
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, time
 
-from sqlalchemy.exc import IntegrityError
+from console.domain.audit_actions import AuditAction
+from console.domain.calendar_days import IST
+from console.domain.corporation_number import parse_number
+from console.domain.error_details import Answered, InvalidAmount
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.money import InvalidAmountText, Money, money_from_text
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
+from console.domain.payments.records import Payment, PaymentImport
+from console.domain.payments.report_rules import ReportSource
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import Certainty
+from console.providers.payment_provider import PaymentReader
+from console.services.audit import refusals
+from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.payment_intake.signed_notices import find_corporation_number
+from console.services.payments import next_work as payment_work
+from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments.probe import PaymentProbes
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.store.database.engine import RunAgain, Transaction
+from console.store.database.sqlalchemy_names import UniqueViolation
+from console.store.payments import orders, payments
+from console.store.payments.payments import NewPayment
 
-from console.domain.corporation_number import parse
-from console.domain.dates import IST
-from console.domain.errors import ConsoleError
-from console.domain.money import Money, NotAnAmount, money_from_text
-from console.domain.order_records import Payment, PaymentImport
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentQuestion, PaymentReport
-from console.providers.payment_protocol import PaymentReader
-from console.services import payment_work, refusals
-from console.services.desk import Desk
-from console.services.happened import PaymentFact, what_happened
-from console.services.notice_signed import corporation_of
-from console.services.payment_probing import PaymentProbing
-from console.services.payment_vendors import PaymentVendors
-from console.store import orders, payments
-from console.store.engine import RunAgain, Transaction
-from console.store.payments import NewPayment
-
-ACTION = "payment.import"
+ACTION = AuditAction.PAYMENT_IMPORT
 KIND = payments.KIND
-CALL = "import"
+CALL_NAME = "import"
 _MIDDAY = time(12)
 
 
 class Imports:
-    """Imports of single payments. Holds only the providers' reading halves."""
+    """Imports single payments. It can query providers but not move money."""
 
-    def __init__(self, desk: Desk, vendors: PaymentVendors, probing: PaymentProbing) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors, probing: PaymentProbes) -> None:
+        self._context = context
         self._vendors = vendors
         self._probing = probing
 
-    def import_(self, asked: PaymentImport) -> Payment:
-        """The payment as the provider has it, booked here if it wasn't; the same again changes nothing.
+    def import_payment(self, request: PaymentImport) -> Payment:
+        """Insert the payment in the provider's state and return it. A payment that is here already is only probed.
 
-        Raises usage, invalid_amount, invalid_corporation_number, not_found (no such provider) and bad_profile (2),
-        provider_refused where the provider has no such payment, provider_auth, rate_limited (5), outcome_unknown
-        where no usable answer came (4), provider_unreachable where the question never left (6).
+        Raises usage, invalid_amount, invalid_corporation_number, not_found (no such provider) and bad_profile (exit
+        status 2); not_allowed (3); outcome_unknown if no usable answer came (4); provider_refused if the provider has
+        no such payment, provider_auth and rate_limited (5); provider_unreachable if the question was not sent (6).
         """
-        facts = {"provider": asked.provider[:40], "number": asked.merchant_payment_id[:64]}
-        with refusals.audited(self._desk, ACTION, None, facts, kind=KIND):
-            self._desk.require("import")
-            reader = self._vendors.reader(asked.provider)
-            question, number = self._checked(asked, reader)
-            return self._import(asked, reader, question, number)
+        facts = {"provider": request.provider[:40], "number": request.merchant_payment_id[:64]}
+        try:
+            with refusals.audit_refusals(self._context, ACTION, None, facts, kind=KIND):
+                self._context.require("import")
+                reader = self._vendors.get_reader(request.provider)
+                question, number = self._make_question(request, reader)
+                return self._import(request, reader, question, number)
+        except ConsoleError as refusal:
+            if "record" not in refusal.detail:
+                refusal.detail["about"] = "import"
+            raise
 
-    def _checked(self, asked: PaymentImport, reader: PaymentReader) -> tuple[PaymentQuestion, str | None]:
-        """What is asked of the provider, and whose payment it is said to be."""
-        if not _fits(asked.merchant_payment_id):
-            raise ConsoleError("usage", {"problem": "merchant_payment_id"})
+    def _make_question(self, request: PaymentImport, reader: PaymentReader) -> tuple[PaymentQuestion, str | None]:
+        """Return the question for the provider, and the corporation number that the caller gave."""
+        if not _is_payment_number(request.merchant_payment_id):
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.MERCHANT_PAYMENT_ID})
         number = None
-        if asked.corporation_number is not None:
-            number = parse(asked.corporation_number, dummies=self._desk.settings.test_numbers).value
-        can, amount = reader.capabilities, None
-        if asked.amount is not None:
+        if request.corporation_number is not None:
+            number = parse_number(request.corporation_number, allow_dummies=self._context.settings.test_numbers).value
+        capabilities, amount = reader.capabilities, None
+        if request.amount is not None:
             try:
-                amount = money_from_text(asked.amount, can.currency)
-            except NotAnAmount:
-                facts = {"amount": asked.amount[:40], "currency": can.currency}
-                raise ConsoleError("invalid_amount", facts) from None
-        if can.asks_by_amount_and_day and (amount is None or asked.day is None):
-            raise ConsoleError("usage", {"problem": "amount_and_day"})
-        return PaymentQuestion(asked.merchant_payment_id, amount=amount, day=asked.day), number
+                amount = money_from_text(request.amount, capabilities.currency)
+            except InvalidAmountText:
+                facts: InvalidAmount = {"amount": request.amount[:40], "currency": capabilities.currency}
+                raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts) from None
+        if capabilities.asks_by_amount_and_day and (amount is None or request.day is None):
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY})
+        return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), number
 
     def _import(
-        self, asked: PaymentImport, reader: PaymentReader, question: PaymentQuestion, number: str | None
-    ) -> Payment:  # fmt: skip
-        known = self._known(asked)
-        if known is not None:
-            return self._asked_again(known)
-        asked_at, outcome = self._desk.now(), reader.payment(question)
+        self, request: PaymentImport, reader: PaymentReader, question: PaymentQuestion, number: str | None
+    ) -> Payment:
+        payment = self._find_imported(request)
+        if payment is not None:
+            return self._probe_existing(payment)
+        asked_at, outcome = self._context.now(), reader.read_payment(question)
         by_code = True
         if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.asks_by_amount_and_day:
-            outcome, by_code = reader.payment(replace(question, by_code=False)), False
-        fact = PaymentFact(self._usable(outcome), asked_at, Way.READ, CALL, outcome)
-        entered = self._desk.write(lambda tx: self._enter(tx, asked, fact, number, by_code=by_code))
+            outcome, by_code = reader.read_payment(replace(question, by_code=False)), False
+        fact = PaymentFact(self._require_report(outcome), asked_at, ReportSource.READ, CALL_NAME, outcome)
+        entered = self._context.write(lambda tx: self._insert_if_missing(tx, request, fact, number, by_code=by_code))
         with suppress(ConsoleError):
-            return self._probing.current(entered.id)  # its order may have followed by now
+            # The change of its order may have changed the payment's work.
+            return self._probing.read_payment(entered.id)
         return entered
 
-    def _known(self, asked: PaymentImport) -> Payment | None:
-        with self._desk.database.read() as conn:
-            return payments.by_merchant_id(conn, asked.provider, asked.merchant_payment_id)
+    def _find_imported(self, request: PaymentImport) -> Payment | None:
+        with self._context.database.read() as conn:
+            return payments.by_merchant_id(conn, request.provider, request.merchant_payment_id)
 
-    def _asked_again(self, known: Payment) -> Payment:
-        """It is here: what it lacks is learned as by a probe, and no answer at all changes nothing."""
-        with suppress(ConsoleError):
-            return self._probing.probe(known.id)
-        after = self._probing.current(known.id)
-        if after.certainty.value == "unknown":
-            raise ConsoleError("outcome_unknown", {"record": after, "reason": after.error_code})
-        return after
+    def _probe_existing(self, existing: Payment) -> Payment:
+        """Probe a payment that is here already and return it. Raises the error of the probe only if the payment is
+        unknown.
+        """
+        try:
+            return self._probing.probe(existing.id)
+        except ConsoleError as refusal:
+            current = self._probing.read_payment(existing.id)
+            if current.certainty is Certainty.KNOWN:
+                return current
+            refusal.detail["record"] = current
+            raise
 
-    def _usable(self, outcome: Outcome[PaymentReport]) -> PaymentReport:
-        """The report, or what a person has to know of an answer that is none."""
-        detail = {"reason": outcome.reason, "status": outcome.status}
+    def _require_report(self, outcome: Outcome[PaymentReport]) -> PaymentReport:
+        """Return the report in the answer. Raises the error of an answer without a usable report."""
+        detail: Answered = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
-            raise ConsoleError("provider_refused", detail)
-        if outcome.kind is OutcomeClass.AUTH:
-            raise ConsoleError("provider_auth", detail)
-        if outcome.kind is OutcomeClass.RATE_LIMITED:
-            raise ConsoleError("rate_limited", detail)
-        if outcome.sent is Sent.NO:
-            raise ConsoleError("provider_unreachable", detail)
+            raise error_of_outcome(ErrorCode.PROVIDER_REFUSED, detail)
+        code = find_part_error_code(outcome)
+        if code in NO_ANSWER_CODES and (code != ErrorCode.PROVIDER_UNREACHABLE or outcome.sent is Sent.NO):
+            raise error_of_outcome(code, detail)
         report = outcome.found
         if report is None or report.amount is None or outcome.kind is OutcomeClass.UNKNOWN:
-            raise ConsoleError("outcome_unknown", detail)
+            raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, detail)
         return report
 
-    def enter(self, tx: Transaction, asked: PaymentImport, fact: PaymentFact) -> Payment:
-        """Book in the caller's transaction what a provider's history tells of a payment that isn't here."""
-        return self._enter(tx, asked, fact, None, by_code=True)
+    def insert_missing_payment(self, tx: Transaction, request: PaymentImport, fact: PaymentFact) -> Payment:
+        """Insert a payment from a provider's history that is missing here, in the caller's transaction."""
+        return self._insert_if_missing(tx, request, fact, None, by_code=True)
 
-    @payments.runs_again()
-    def _enter(
-        self, tx: Transaction, asked: PaymentImport, fact: PaymentFact, number: str | None, *, by_code: bool
-    ) -> Payment:  # fmt: skip
-        """The row, and in the same transaction the steps that the answer proves."""
-        desk, report = self._desk, fact.report
-        known = payments.by_merchant_id(tx.conn, asked.provider, asked.merchant_payment_id)
-        if known is None:
-            new = self._new(tx, asked, report.amount or Money(0, "JPY"), number)
-            payment_id = self._insert(tx, replace(new, begun_at=_begun(asked, fact), by_code=by_code))
-            desk.note(tx, "payment.imported", payment_id, {"provider": asked.provider}, kind=KIND)
-            known = payment_work.required(tx, payment_id)
-        return payment_work.required(tx, what_happened(desk, tx, known, fact, read=True).payment_id)
+    @payments.run_again_if_stale()
+    def _insert_if_missing(
+        self, tx: Transaction, request: PaymentImport, fact: PaymentFact, number: str | None, *, by_code: bool
+    ) -> Payment:
+        """Insert the payment if it is missing, and apply the provider's report to it."""
+        context, report = self._context, fact.report
+        payment = payments.by_merchant_id(tx.conn, request.provider, request.merchant_payment_id)
+        if payment is None:
+            new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), number)
+            payment_id = self._insert_payment(
+                tx, replace(new_payment, begun_at=_begun_at(request, fact), by_code=by_code)
+            )
+            context.record_audit(
+                tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=KIND
+            )
+            payment = payment_work.require_payment(tx, payment_id)
+        return payment_work.require_payment(tx, apply_report(context, tx, payment, fact, read=True).payment_id)
 
-    def _new(self, tx: Transaction, asked: PaymentImport, amount: Money, number: str | None) -> NewPayment:
-        order = orders.by_number(tx.conn, asked.merchant_payment_id)
-        whose = number or (corporation_of(order) if order else None)
+    def _make_new_payment(
+        self, tx: Transaction, request: PaymentImport, amount: Money, number: str | None
+    ) -> NewPayment:
+        order = orders.by_number(tx.conn, request.merchant_payment_id)
+        owner_number = number or (find_corporation_number(order) if order else None)
         return NewPayment(
-            asked.provider, asked.merchant_payment_id, amount.currency, amount.minor,
-            order_id=order.id if order else None, corporation_number=whose,
-        )  # fmt: skip
+            request.provider,
+            request.merchant_payment_id,
+            amount.currency,
+            amount.minor,
+            order_id=order.id if order else None,
+            corporation_number=owner_number,
+        )
 
-    def _insert(self, tx: Transaction, new: NewPayment) -> int:
+    def _insert_payment(self, tx: Transaction, new_payment: NewPayment) -> int:
         try:
-            return payments.insert(tx.conn, new, self._desk.now())
-        except IntegrityError:  # begun or imported by somebody else at this very moment
+            return payments.insert_payment(tx.conn, new_payment, self._context.now())
+        except UniqueViolation:  # Another process has just started or imported the payment.
             raise RunAgain from None
 
 
-def _begun(asked: PaymentImport, fact: PaymentFact) -> datetime:
-    """When it began, as far as that is known: providers that ask by day take the day from it."""
-    if asked.day is not None:
-        return datetime.combine(asked.day, _MIDDAY, IST).astimezone(UTC)
+def _begun_at(request: PaymentImport, fact: PaymentFact) -> datetime:
+    """Return the time at which the payment began: midday of the requested day in India, else the time of payment,
+    else the time of the report. A provider that is asked by day gets the day from this time.
+    """
+    if request.day is not None:
+        return datetime.combine(request.day, _MIDDAY, IST).astimezone(UTC)
     return fact.report.paid_at or fact.at
 
 
-def _fits(number: str) -> bool:
+def _is_payment_number(number: str) -> bool:
     return 0 < len(number) <= 64 and number.isascii() and number.replace("-", "").replace("_", "").isalnum()

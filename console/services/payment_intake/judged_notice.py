@@ -1,63 +1,66 @@
-"""A notice that was judged, and the two steps that are left of it: keeping, which it is answered by, and asking."""
+"""A checked notice and its two remaining steps: store it (then the sender gets the answer), and ask the provider."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from console.domain import tracing
-from console.domain.payment_results import NoticeResult
-from console.services import notice_parts as parts
-from console.services.desk import WORKER, acting
-from console.services.notice_parts import Taken
-from console.services.settling import tolerated
-from console.store.payment_events import PaymentEvent
+from console.domain import correlation as tracing
+from console.domain.payments.service_results import NoticeResult
+from console.services.payment_intake import common as parts
+from console.services.payment_intake.common import NoticeEffect
+from console.services.process.context import WORKER, act_as
+from console.services.process.tolerated import log_and_suppress
+from console.store.payments.events import PaymentEvent
 
 
 @dataclass(slots=True)
-class Heard:
-    """Keep it first; then, where `asks` says so, ask. All that is done for it carries one correlation id.
+class JudgedNotice:
+    """A checked notice. The caller calls `store_notice`, and after that `ask_provider` if `must_ask` is True.
 
-    `refused`: it gets the one refusal, and `keep` tells the trail, where there is anything to write (`writes`).
-    `matters`: it may hide a true notice, and has to be written before it is answered.
+    `is_refused` is True if the notice gets the refusal; `store_notice` then writes only the audit entry, if
+    `writes_database` is True. `write_first` is True if a refused notice must be stored before the sender gets the
+    answer, because it may be a damaged genuine notice. `correlation` is the correlation id of both steps.
     """
 
     correlation: str
-    work: Callable[[], Taken] | None = field(repr=False)
+    work: Callable[[], NoticeEffect] | None = field(repr=False)
     question: Callable[[PaymentEvent], str] = field(repr=False)
-    refused: bool = False
-    matters: bool = False
-    _taken: Taken | None = field(default=None, init=False)
+    is_refused: bool = False
+    write_first: bool = False
+    _effect: NoticeEffect | None = field(default=None, init=False)
 
     @property
-    def writes(self) -> bool:
-        """Whether `keep` has anything to do; it hasn't for a refusal in a flood of them."""
+    def writes_database(self) -> bool:
+        """True if `store_notice` writes to the database; False for refusals that exceed the rate limit."""
         return self.work is not None
 
     @property
-    def asks(self) -> bool:
-        """Whether the provider is still to be asked. Should nobody do so, a due task will: the event waits for it."""
-        return self._taken is not None and self._taken.to_ask is not None
+    def must_ask(self) -> bool:
+        """True if the provider must still be asked. If this process doesn't ask, a due task does."""
+        return self._effect is not None and self._effect.event_to_confirm is not None
 
-    def keep(self) -> NoticeResult:
-        """Durably, and booked as far as it proves anything. Raises ConsoleError where the database is in trouble."""
-        with self._at_work():
-            self._taken = self.work() if self.work is not None else None
-        if self.refused or self._taken is None:
+    def store_notice(self) -> NoticeResult:
+        """Store the notice and apply its report. Raises ConsoleError if the database fails."""
+        with self._as_worker():
+            self._effect = self.work() if self.work is not None else None
+        if self.is_refused or self._effect is None:
             return NoticeResult(refused=True)
-        return self._taken.result
+        return self._effect.result
 
-    def ask(self) -> NoticeResult:
-        """What the provider's answer made of it; what fails here, a due task does."""
-        taken = self._taken
-        if taken is None or taken.to_ask is None:
+    def ask_provider(self) -> NoticeResult:
+        """Ask the provider and return the result. A failure is only logged, and a due task asks again. Raises
+        ValueError unless `must_ask` is True.
+        """
+        effect = self._effect
+        if effect is None or effect.event_to_confirm is None:
             raise ValueError("nothing to ask about")
-        with self._at_work(), tolerated(f"asking about payment {taken.payment_id}"):
-            done = self.question(taken.to_ask)
-            if taken.done == parts.QUEUED:
-                return replace(taken.result, done=done)
-        return taken.result
+        with self._as_worker(), log_and_suppress(f"asking about payment {effect.payment_id}"):
+            word = self.question(effect.event_to_confirm)
+            if effect.word == parts.QUEUED:
+                return replace(effect.result, done=word)
+        return effect.result
 
     @contextmanager
-    def _at_work(self) -> Iterator[None]:
-        with acting(WORKER), tracing.within(correlation=self.correlation):
+    def _as_worker(self) -> Iterator[None]:
+        with act_as(WORKER), tracing.with_facts(correlation=self.correlation):
             yield

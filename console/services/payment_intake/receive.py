@@ -1,165 +1,225 @@
-"""Takes what providers send of their own accord. Whatever is wrong with it, the refusal is one and the same."""
+"""Reception of notices, which providers send by themselves. Every refused notice gets the same answer, whatever the
+reason is.
+"""
 
 import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from console.domain import tracing
-from console.domain.order_records import NoticePost
-from console.domain.payment_results import NoticeResult
-from console.services import notice_parts as parts
-from console.services.desk import WORKER, Desk, acting
-from console.services.due import skipping
-from console.services.going_on import going_on
-from console.services.notice_atom import AtomNotices
-from console.services.notice_heard import Heard
-from console.services.notice_parts import NoticeRefused, Source, Taken
-from console.services.notice_paypay import PayPayNotices
-from console.services.notice_signed import SOURCE, SignedNotices
-from console.services.pace import Pace
-from console.services.payment_probing import PaymentProbing
-from console.services.payment_vendors import PaymentVendors
-from console.store import payment_events, payments
-from console.store.engine import Transaction
-from console.store.payment_events import PaymentEvent
+from console.domain import correlation as tracing
+from console.domain import log_events
+from console.domain.audit_actions import AuditAction
+from console.domain.log_events import LogEvent
+from console.domain.payments.provider_registry import NoticeKind, registered_parts
+from console.domain.payments.records import NoticePost
+from console.domain.payments.service_results import NoticeResult
+from console.providers.payment_plugin import ProviderPlugin
+from console.services.payment_intake import common as parts
+from console.services.payment_intake.callbacks import CallbackNotices
+from console.services.payment_intake.common import NoticeEffect, NoticeRefused, Source
+from console.services.payment_intake.hints import HintNotices
+from console.services.payment_intake.judged_notice import JudgedNotice
+from console.services.payment_intake.rate_limit import TokenBucket
+from console.services.payment_intake.signed_notices import SOURCE_PATTERN, SignedNotices
+from console.services.payments.probe import PaymentProbes
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import WORKER, ServiceContext, act_as
+from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.due_tasks import skip_failures
+from console.store.database.engine import Transaction
+from console.store.payments import events as payment_events
+from console.store.payments import payments
+from console.store.payments.events import PaymentEvent
 
-LARGEST_BYTES = 1 << 20
-BATCH = 200
-COUNT_CAP = 1_000
-REFUSALS_AT_ONCE, REFUSALS_A_SECOND = 200, 5.0
-"""Of refusals that are written, in one process."""
-UNHEARD = 3
-"""So many questions in a row that nobody answered: their provider is away. A single one may be lost by itself."""
-_LONGEST_EVIDENCE = 2_000
-_REFUSED = (parts.REFUSED, parts.TO_ASK, parts.ASKED)
+LARGEST_NOTICE_BYTES = 1 << 20
+EVENTS_PER_RUN = 200
+MOST_COUNTED_NOTICES = 1_000
+REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND = 200, 5.0
+"""Rate limit of the refusals that one process writes: the most at one time, and the rate per second."""
+MOST_UNANSWERED = 3
+"""Number of unanswered questions in a row after which a source counts as unreachable. A single answer may be lost."""
+_LONGEST_EVIDENCE_CHARACTERS = 2_000
+_UNSIGNED_REASONS = frozenset({"signature", "no_signature", "time", "callback_refused"})
+"""Reasons of refusals because the notice has no valid signature of its content and time."""
+_REFUSED_WORDS = (parts.REFUSED, parts.TO_ASK, parts.ASKED)
 
 
 class Notices:
-    """One door for every source. Safe from any thread."""
+    """Receives notices of all sources. Safe from any thread."""
 
-    def __init__(self, desk: Desk, vendors: PaymentVendors, probing: PaymentProbing) -> None:
-        self._desk = desk
-        self._paypay = PayPayNotices(desk, probing)
-        self._atom = AtomNotices(desk, vendors, probing)
-        self._signed = SignedNotices(desk)
-        self._sources: Mapping[str, Source] = {"paypay": self._paypay, "atom": self._atom}
-        self._pace = Pace(REFUSALS_AT_ONCE, REFUSALS_A_SECOND)
-        self._left_off = {parts.QUEUED: 0, parts.TO_ASK: 0}
-        self._seen_unmatched = 0
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors, probing: PaymentProbes) -> None:
+        self._context = context
+        self._signed = SignedNotices(context)
+        self._hints = {
+            plugin.name: HintNotices(context, plugin, plugin.hints, probing)
+            for plugin in registered_parts(ProviderPlugin)
+            if plugin.hints
+        }
+        self._callbacks = {
+            plugin.name: CallbackNotices(context, plugin.name, vendors, probing)
+            for plugin in registered_parts(ProviderPlugin)
+            if plugin.notice_source is NoticeKind.CALLBACKS
+        }
+        self._sources: Mapping[str, HintNotices | CallbackNotices] = {**self._hints, **self._callbacks}
+        self._refusal_limit = TokenBucket(REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND)
+        self._last_asked_id = {parts.QUEUED: 0, parts.TO_ASK: 0}
+        self._last_unmatched_id = 0
 
-    def notice(self, post: NoticePost) -> NoticeResult:
-        """Judge, keep and book one notice, and ask the provider where that is due; harmless however often and in
-        whatever order they come.
+    def receive_notice(self, post: NoticePost) -> NoticeResult:
+        """Check and store one notice, apply its report, and ask the provider if necessary. Notices may arrive in any
+        sequence and repeatedly.
 
-        Refused ones are audited (in a flood some of them, with the number of the others), and change nothing.
-        Raises ConsoleError only where the database is in trouble: the sender is to send it again.
+        A refusal changes no record. It is written to the audit trail unless it exceeds the rate limit; the next
+        written refusal then has the number of the skipped ones. Raises ConsoleError only if the database fails: the
+        sender should send the notice again.
         """
-        heard = self.hear(post)
-        result = heard.keep()
-        return heard.ask() if heard.asks else result
+        judged = self.judge_notice(post)
+        result = judged.store_notice()
+        return judged.ask_provider() if judged.must_ask else result
 
-    def hear(self, post: NoticePost) -> Heard:
-        """The same in steps, for whoever answers between keeping and asking. This one judges; no database is met."""
-        with acting(WORKER), tracing.correlated() as correlation:
+    def judge_notice(self, post: NoticePost) -> JudgedNotice:
+        """Check a notice without reading the database; the first step of `receive_notice`. For callers that answer
+        the sender before the provider is asked.
+        """
+        with act_as(WORKER), tracing.with_correlation() as correlation:
             try:
-                if len(post.body) > LARGEST_BYTES:
+                if len(post.body) > LARGEST_NOTICE_BYTES:
                     raise NoticeRefused("too_large", f"{len(post.body)} bytes")
-                return Heard(correlation, self._sources.get(post.source, self._signed).judge(post), self._ask)
+                work = self._find_source(post.source).judge(post)
+                log_events.write_event(LogEvent.CALLBACK_RECEIVED, source=post.source, bytes=len(post.body))
+                return JudgedNotice(correlation, work, self._ask_provider)
             except NoticeRefused as refusal:
-                matters = post.source == "atom" and refusal.hint is not None
-                return Heard(correlation, self._telling(post, refusal, matters), self._ask, True, matters)
+                write_first = post.source in self._callbacks and refusal.hint is not None
+                return JudgedNotice(
+                    correlation,
+                    self._refusal_writer(post, refusal, write_first),
+                    self._ask_provider,
+                    True,
+                    write_first,
+                )
 
-    def _ask(self, event: PaymentEvent) -> str:
-        return (self._atom if event.source == "atom" else self._paypay).ask(event)
+    def _ask_provider(self, event: PaymentEvent) -> str:
+        return self._sources[event.source].ask_provider(event)
 
-    def _telling(self, post: NoticePost, refusal: NoticeRefused, matters: bool) -> Callable[[], Taken] | None:
-        """What writes a refusal into the trail, as long as refusals come at a bearable pace: a flood of rubbish fills
-        no database, and the next one that is written says how many were not. One that `matters` (a false callback of
-        which the provider is to be asked, for it may hide a true one) is always written.
+    def _find_source(self, name: str) -> Source:
+        return self._sources.get(name, self._signed)
+
+    def _refusal_writer(
+        self, post: NoticePost, refusal: NoticeRefused, write_first: bool
+    ) -> Callable[[], NoticeEffect] | None:
+        """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the write.
+
+        The next entry that is written contains the count of refusals that were not written. With `write_first`, the
+        refusal is always written: the refused callback may be a genuine one that was damaged, so the provider is
+        asked about its payment.
         """
-        passed_over = self._pace.admit(self._desk.clock.monotonic())
-        if passed_over is None and not matters:
+        skipped_count = self._refusal_limit.take_token(self._context.clock.monotonic())
+        if skipped_count is None and not write_first:
             return None
-        done = parts.TO_ASK if matters else parts.REFUSED
+        word = parts.TO_ASK if write_first else parts.REFUSED
+        if refusal.reason in _UNSIGNED_REASONS:
+            source = post.source if SOURCE_PATTERN.fullmatch(post.source) else "other"
+            facts = {"source": source, "reason": refusal.reason, "not_written_before": skipped_count or 0}
+            log_events.write_event(LogEvent.SIGNATURE_VERIFICATION_FAILED, **facts)
 
-        def tell() -> Taken:
-            self._desk.write(lambda tx: self._refuse(tx, post, refusal, done, passed_over or 0))
-            return Taken(done)
+        def write_refusal() -> NoticeEffect:
+            self._context.write(lambda tx: self._refuse(tx, post, refusal, word, skipped_count or 0))
+            return NoticeEffect(word)
 
-        return tell
+        return write_refusal
 
     def _refuse(
-        self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, done: str, passed_over: int
-    ) -> None:  # fmt: skip
-        """The trail says why; what it held is kept, as far as that may be kept."""
-        source = post.source if SOURCE.fullmatch(post.source) else "other"
-        digest = hashlib.sha256(post.body[:LARGEST_BYTES]).hexdigest()
+        self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, word: str, skipped_count: int
+    ) -> None:
+        """Write the audit entry with the reason, and store the part of the notice that may be stored."""
+        source = post.source if SOURCE_PATTERN.fullmatch(post.source) else "other"
+        digest = hashlib.sha256(post.body[:LARGEST_NOTICE_BYTES]).hexdigest()
         event = PaymentEvent(
-            source, f"{digest}:{uuid.uuid4()}", "refused", done, refusal.evidence[:_LONGEST_EVIDENCE],
+            source,
+            f"{digest}:{uuid.uuid4()}",
+            "refused",
+            word,
+            refusal.evidence[:_LONGEST_EVIDENCE_CHARACTERS],
             order_no=refusal.hint[:64] if refusal.hint else None,
-        )  # fmt: skip
-        payment_events.add(tx.conn, event, self._desk.now())
+        )
+        payment_events.add_event(tx.conn, event, self._context.holder().operator, self._context.now())
         facts = {"source": source, "peer": (post.peer or "")[:64], "sha256": digest, "bytes": len(post.body)}
-        if passed_over:
-            facts["passed_over"] = passed_over
-        what = "payment.callback_refused"
-        self._desk.note(tx, what, None, facts, kind=parts.EVENT, result="refused", reason=refusal.reason)
+        if skipped_count:
+            facts["passed_over"] = skipped_count
+        what = AuditAction.PAYMENT_CALLBACK_REFUSED
+        self._context.record_audit(
+            tx, what, None, facts, kind=parts.NOTICE_KIND, result="refused", reason=refusal.reason
+        )
 
-    def refused(self) -> int:
-        """How many notices were refused, counted up to 1,000."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return min(COUNT_CAP, sum(payment_events.count(conn, done, COUNT_CAP) for done in _REFUSED))
-
-    # What could not be done at once
-
-    def confirm_due(self) -> int:
-        """Ask about hints and callbacks that nobody could be asked about when they came, and look again whether what
-        belonged to no payment does now.
+    def count_refused(self) -> int:
+        """Return the number of stored refused notices, at most COUNT_CAP. Raises not_allowed if a named person may
+        not read.
         """
-        asked = self._ask_all(parts.QUEUED, lambda event: self._ask(event) != parts.QUEUED)
-        asked += self._ask_all(parts.TO_ASK, lambda event: self._atom.ask_about_refused(event) == parts.ASKED)
-        return asked + self._match_again()
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return min(
+                MOST_COUNTED_NOTICES,
+                sum(payment_events.count_with_result(conn, word, MOST_COUNTED_NOTICES) for word in _REFUSED_WORDS),
+            )
 
-    def _ask_all(self, waiting: str, ask: Callable[[PaymentEvent], bool]) -> int:
-        """A batch, on from where the last run left off. Once so many questions in a row were asked in vain, their
-        source is left alone until the next run, which begins behind them: a provider that is away for a day holds up
-        no task, and a notice that can't be settled holds up no other.
+    # Due task: work that could not be done when the notice came
+
+    def confirm_due_notices(self) -> int:
+        """Ask again about hints and callbacks whose provider has not answered, and look again for the payments of
+        unmatched notices. Return the number of events that got their effect.
         """
-        batch, count, in_vain = self._with(waiting, after=self._left_off[waiting]), 0, Counter[str]()
-        self._left_off[waiting] = batch[-1].id if len(batch) == BATCH else 0
-        for event in going_on(batch):
-            if in_vain[event.source] >= UNHEARD:
+        asked_count = self._ask_all(parts.QUEUED, lambda event: self._ask_provider(event) != parts.QUEUED)
+        asked_count += self._ask_all(parts.TO_ASK, self._ask_about_refused)
+        return asked_count + self._match_unmatched_events()
+
+    def _ask_about_refused(self, event: PaymentEvent) -> bool:
+        return self._callbacks[event.source].ask_about_refused(event) == parts.ASKED
+
+    def _ask_all(self, word: str, ask: Callable[[PaymentEvent], bool]) -> int:
+        """Call `ask` for a batch of events with the state `word`, starting after the last event of the previous run.
+        Return the number of answered questions.
+
+        After MOST_UNANSWERED unanswered questions in a row a source is skipped, and the next run starts after the
+        last of them. So an unreachable provider, or an event without an answer, does not block the others.
+        """
+        batch, count, unanswered = self._events_with(word, after_id=self._last_asked_id[word]), 0, Counter[str]()
+        self._last_asked_id[word] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
+        for event in until_stopped(batch):
+            if unanswered[event.source] >= MOST_UNANSWERED:
                 continue
-            answered = False
-            with skipping(f"{waiting} notice {event.id}"):
-                answered = ask(event)
-            count += answered
-            in_vain[event.source] = 0 if answered else in_vain[event.source] + 1
-            if in_vain[event.source] == UNHEARD:
-                self._left_off[waiting] = event.id
+            is_answered = False
+            with skip_failures(f"{word} notice {event.id}"):
+                is_answered = ask(event)
+            count += is_answered
+            unanswered[event.source] = 0 if is_answered else unanswered[event.source] + 1
+            if unanswered[event.source] == MOST_UNANSWERED:
+                self._last_asked_id[word] = event.id
         return count
 
-    def _match_again(self) -> int:
-        """A batch at a time, and from the first one again after the last."""
-        done, batch = 0, self._with(parts.UNMATCHED, after=self._seen_unmatched)
-        self._seen_unmatched = batch[-1].id if len(batch) == BATCH else 0
+    def _match_unmatched_events(self) -> int:
+        """Look again for the payments of a batch of unmatched notices, starting after the previous run's last one.
+        Return the number of matched notices.
+        """
+        matched_count, batch = 0, self._events_with(parts.UNMATCHED, after_id=self._last_unmatched_id)
+        self._last_unmatched_id = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
         for event in batch:
-            with skipping(f"unmatched notice {event.id}"):
-                done += self._matched(event)
-        return done
+            with skip_failures(f"unmatched notice {event.id}"):
+                matched_count += self._match_event(event)
+        return matched_count
 
-    def _matched(self, event: PaymentEvent) -> bool:
-        """A signed notice books what it tells; a hint or a callback only learns which payment was imported."""
+    def _match_event(self, event: PaymentEvent) -> bool:
+        """Apply the report of a signed notice if its payment exists now; store only the payment's id in a hint or
+        callback. Return True if the payment was found.
+        """
         if event.source not in self._sources:
-            return self._signed.try_again(event) != parts.UNMATCHED
-        with self._desk.database.read() as conn:
+            return self._signed.retry_event(event) != parts.UNMATCHED
+        with self._context.database.read() as conn:
             payment = payments.by_merchant_id(conn, event.source, event.order_no or "")
         if payment is not None:
-            parts.settle(self._desk, event.source, event.event_id, parts.UNCHANGED, payment.id)
+            parts.settle_event(self._context, event.source, event.event_id, parts.UNCHANGED, payment.id)
         return payment is not None
 
-    def _with(self, done: str, after: int = 0) -> tuple[PaymentEvent, ...]:
-        with self._desk.database.read() as conn:
-            return payment_events.with_done(conn, done, BATCH, after)
+    def _events_with(self, word: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
+        with self._context.database.read() as conn:
+            return payment_events.events_with_result(conn, word, EVENTS_PER_RUN, after_id)

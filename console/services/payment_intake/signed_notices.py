@@ -1,45 +1,54 @@
-"""Signed notices of sources that can't be asked, a bank's transfers say: the signature is all the evidence there is.
+"""Signed notices of sources that can't be asked, for example about bank transfers: only the signature proves them.
 
-`X-Notice-Signature: t=<epoch>,v1=<hex HMAC-SHA256(key, t + "." + body)>`; the key is a secret of the source's own.
+`X-Notice-Signature: t=<epoch seconds>,v1=<hex HMAC-SHA256(key, t + "." + body)>`; every source has its own secret
+key.
 """
 
 import hashlib
 import hmac
+import logging
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import IntegrityError
+from console.domain.corporation_number import InvalidCorporationNumber, parse_number
+from console.domain.money import MINOR_DIGITS, InvalidAmountText, Money, money_from_text
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import NoticePost, Order, Payment
+from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.states import PaymentState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import WorkReason
+from console.services.payment_intake import common as parts
+from console.services.payment_intake.common import NoticeEffect, NoticeRefused
+from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments.providers import NOTICE_WORDS
+from console.services.process.context import ServiceContext
+from console.settings.settings import Settings
+from console.store.alerts import cases
+from console.store.database.engine import RunAgain, Transaction
+from console.store.database.sqlalchemy_names import UniqueViolation
+from console.store.payments import orders, payments
+from console.store.payments.events import PaymentEvent
+from console.store.payments.payments import NewPayment
 
-from console.domain.corporation_number import InvalidCorporationNumber, parse
-from console.domain.money import MINOR_DIGITS, Money, NotAnAmount, money_from_text
-from console.domain.order_records import NoticePost, Order, Payment
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentReport, PaymentState
-from console.services import notice_parts as parts
-from console.services.desk import Desk
-from console.services.happened import PaymentFact, what_happened
-from console.services.notice_parts import NoticeRefused, Taken
-from console.services.payment_vendors import NOTICE_WORDS
-from console.settings import Settings
-from console.store import orders, payments
-from console.store.engine import RunAgain, Transaction
-from console.store.payment_events import PaymentEvent
-from console.store.payments import NewPayment
+_log = logging.getLogger("console.worker")
 
-HEADER = "x-notice-signature"
-SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
-_STAMP = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
-_PLAIN = re.compile(r"[!-~]{1,128}")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+SIGNATURE_HEADER = "x-notice-signature"
+NO_KEY = "no_key"
+UNVERIFIED = WorkReason.UNVERIFIED_NOTICE
+"""Rule of cases about stored notices whose signature is wrong or missing."""
+SOURCE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+_SIGNATURE_PATTERN = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
+_PRINTABLE_PATTERN = re.compile(r"[!-~]{1,128}")
+_INSTANT_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One signed notice, read: whose event, of what type, about which order, how much, when (aware)."""
+class SignedNotice:
+    """The fields of one signed notice; `occurred_at` is in UTC, `signature` is the header of the notice."""
 
     source: str
     event_id: str
@@ -48,170 +57,259 @@ class Told:
     amount: Money
     occurred_at: datetime
     body: str
+    signature: str = field(default="", repr=False)
 
 
 def notice_sources(settings: Settings) -> tuple[str, ...]:
-    """Mere sources of notices that have a key here."""
-    named = (name for name in settings.secrets.names() if name.startswith("NOTICE_"))
-    found = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in named)
-    return tuple(one for one in found if SOURCE.fullmatch(one))
+    """Return the sources of signed notices that have a key on this desk."""
+    key_names = (name for name in settings.secrets.environment_names() if name.startswith("NOTICE_"))
+    sources = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in key_names)
+    return tuple(source for source in sources if SOURCE_PATTERN.fullmatch(source))
 
 
 class SignedNotices:
-    """Takes notices of any source whose key is known here."""
+    """Handles notices of the sources whose keys this desk has."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
         self._keys: dict[str, str | None] = {}
+        self._sources_without_key: set[str] = set()
 
-    def judge(self, post: NoticePost) -> Callable[[], Taken]:
-        self._verify(post)
-        told = read(post.source, post.body)
-        parts.require_present(told.occurred_at, self._desk.now(), told.body, told.order_no)
-        return lambda: self._keep(told)
+    def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+        """Check signature, time and form of the notice without reading the database; return the function that stores
+        it and applies its report. Raises NoticeRefused.
+        """
+        signature = self._verify_post(post)
+        notice = replace(parse_notice(normalize_source_name(post.source), post.body), signature=signature)
+        parts.require_present(notice.occurred_at, self._context.now(), notice.body, notice.order_no)
+        return lambda: self._store_notice(notice)
 
-    def _keep(self, told: Told) -> Taken:
-        before = parts.told_before(self._desk, told.source, told.event_id)
-        if before is not None:
-            return before
-        kept = parts.keep(self._desk, told.source, told.event_id, lambda tx: self._book(tx, told))
-        return Taken(parts.REPEATED) if kept is None else Taken(kept.done, kept.payment_id)
+    def _store_notice(self, notice: SignedNotice) -> NoticeEffect:
+        earlier = parts.find_earlier(self._context, notice.source, notice.event_id)
+        if earlier is not None:
+            return earlier
+        event = parts.store_event(
+            self._context, notice.source, notice.event_id, lambda tx: self._apply_notice(tx, notice)
+        )
+        return NoticeEffect(parts.REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
 
-    def try_again(self, event: PaymentEvent) -> str:
-        """An event that had no order when it came, and may have one now."""
+    def retry_event(self, event: PaymentEvent) -> str:
+        """Apply the report of a stored event whose order was missing when it came, if the order exists now and the
+        signature is valid. Return the event's state (its column `done`).
+        """
         try:
-            told = read(event.source, event.body.encode())
-        except NoticeRefused:
+            notice = self.verify_event(event)
+        except NoticeRefused as refusal:
+            self._report_unverified(event, refusal.reason)
             return event.done
-        booked = self._desk.write(lambda tx: self._book(tx, told))
-        if booked.payment_id is not None:
-            parts.settle(self._desk, event.source, event.event_id, booked.done, booked.payment_id)
-        return booked.done
+        applied_event = self._context.write(lambda tx: self._apply_notice(tx, notice))
+        if applied_event.payment_id is not None:
+            parts.settle_event(
+                self._context, event.source, event.event_id, applied_event.done, applied_event.payment_id
+            )
+        return applied_event.done
+
+    def _report_unverified(self, event: PaymentEvent, reason: str) -> None:
+        """Open a case about a stored event whose signature can't be verified. If only this desk's key of the source
+        is missing, write a warning to the log instead, because another desk may have the key.
+        """
+        if reason == NO_KEY:
+            if event.source not in self._sources_without_key:
+                _log.warning("notices of %r wait: their source has no key here", event.source[:32])
+                self._sources_without_key.add(event.source)
+            return
+        observed, expected = f"{event.kind} {event.order_no or event.event_id} {reason}", "a signature that fits"
+        args = (UNVERIFIED, parts.NOTICE_KIND, event.id, observed[:255], expected)
+        if self._context.write(lambda tx: cases.open_case(tx.conn, *args, self._context.now())):
+            _log.warning("notice %s of %r is not verified: %s", event.id, event.source[:32], reason)
 
     # The signature
 
-    def _verify(self, post: NoticePost) -> None:
-        """Key, signature and time are all judged before any of them counts."""
-        key = self._key(post.source)
-        given = {name.lower(): value for name, value in post.headers}.get(HEADER, "")
-        found = _STAMP.fullmatch(given)
-        stamp, claimed = (found[1], found[2]) if found else ("0", "0" * 64)
-        made = hmac.digest((key or "no key").encode(), stamp.encode() + b"." + post.body, hashlib.sha256).hex()
-        same = hmac.compare_digest(made, claimed)
-        fresh = abs(self._desk.now().timestamp() - int(stamp)) <= parts.TOLERANCE.total_seconds()
-        checks = {"no_key": key is not None, "no_signature": found is not None, "signature": same, "time": fresh}
-        failed = [name for name, good in checks.items() if not good]
-        if failed:
-            raise NoticeRefused(failed[0], f"{len(post.body)} bytes")
+    def verify_event(self, event: PaymentEvent) -> SignedNotice:
+        """Verify the signature of a stored event and return the fields of its signed body. Somebody may have changed
+        the row, so it proves nothing without the signature. The age is not checked, because it was checked when the
+        notice came. Raises NoticeRefused if the signature can't be verified.
+        """
+        if normalize_source_name(event.source) != event.source or not SOURCE_PATTERN.fullmatch(event.source):
+            raise NoticeRefused("other_source")
+        key = self._read_key(event.source)
+        if event.signature is None:
+            raise NoticeRefused("no_signature")
+        if key is None:
+            raise NoticeRefused(NO_KEY)
+        if self._shares_key(event.source, key):
+            raise NoticeRefused("shared_key")
+        body = event.body.encode("utf-8", "replace")
+        if _verify_signature(key, event.signature, body) is None:
+            raise NoticeRefused("signature")
+        notice = replace(parse_notice(event.source, body), signature=event.signature)
+        if _make_event(notice, event.done).source_facts != event.source_facts:
+            raise NoticeRefused("other_words")
+        return notice
 
-    def _key(self, source: str) -> str | None:
-        """The key of a source; asked for once, as a keyring may be slow."""
+    def _verify_post(self, post: NoticePost) -> str:
+        """Return the signature header of a genuine and recent notice. Raises NoticeRefused. Key, signature and time
+        are all checked first, so that the time until the refusal doesn't tell its reason.
+        """
+        key = self._read_key(normalize_source_name(post.source)) if SOURCE_PATTERN.fullmatch(post.source) else None
+        header = {name.lower(): value for name, value in post.headers}.get(SIGNATURE_HEADER, "")
+        stamp = _verify_signature(key or "no key", header, post.body)
+        is_recent = abs(self._context.now().timestamp() - (stamp or 0)) <= parts.CLOCK_TOLERANCE.total_seconds()
+        has_signature = _SIGNATURE_PATTERN.fullmatch(header) is not None
+        checks = {
+            NO_KEY: key is not None,
+            "no_signature": has_signature,
+            "signature": stamp is not None,
+            "time": is_recent,
+        }
+        failed_checks = [name for name, is_met in checks.items() if not is_met]
+        if failed_checks:
+            raise NoticeRefused(failed_checks[0], f"{len(post.body)} bytes")
+        return header
+
+    def _shares_key(self, source: str, key: str) -> bool:
+        """True if another source has the same key. Then a notice of the other source could be stored as one of this
+        source.
+        """
+        other_sources = (other for other in notice_sources(self._context.settings) if other != source)
+        return any(
+            hmac.compare_digest((self._read_key(other) or "").encode(), key.encode()) for other in other_sources
+        )
+
+    def _read_key(self, source: str) -> str | None:
+        """Return the key of a source; None if this desk has none. It is read once, because a keyring may be slow."""
         if source not in self._keys:
-            if not SOURCE.fullmatch(source) or len(self._keys) >= 64:
+            if not SOURCE_PATTERN.fullmatch(source) or len(self._keys) >= 64:
                 return None
-            self._keys[source] = self._desk.settings.secret(f"NOTICE_{source.upper().replace('-', '_')}_KEY") or None
+            self._keys[source] = self._context.settings.secret(f"NOTICE_{source.upper()}_KEY") or None
         return self._keys[source]
 
-    # What it says
+    # Content
 
-    @payments.runs_again()
-    def _book(self, tx: Transaction, told: Told) -> PaymentEvent:
-        standing = NOTICE_WORDS.get(told.type)
-        payment = self._payment(tx, told) if standing is not None else None
-        if standing is None or payment is None:
-            return _event(told, parts.KEPT if standing is None else parts.UNMATCHED)
-        report = _report(told, standing)
-        kind = OutcomeClass.SUCCEEDED if standing is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
+    @payments.run_again_if_stale()
+    def _apply_notice(self, tx: Transaction, notice: SignedNotice) -> PaymentEvent:
+        state = NOTICE_WORDS.get(notice.type)
+        payment = self._find_or_insert_payment(tx, notice) if state is not None else None
+        if state is None or payment is None:
+            return _make_event(notice, parts.KEPT if state is None else parts.UNMATCHED)
+        report = _make_report(notice, state)
+        kind = OutcomeClass.SUCCEEDED if state is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
         if not report.final:
             kind = OutcomeClass.PENDING
-        digest = hashlib.sha256(told.body.encode()).hexdigest()
-        answer = Outcome(kind, told.type.replace(".", "_")[:64], Sent.YES, report, None, told.body, digest)
-        fact = PaymentFact(report, told.occurred_at, Way.NOTICE, "notice", answer, told.event_id)
-        done = what_happened(self._desk, tx, payment, fact, read=True).done
-        return _event(told, parts.word_of(done), payment.id)
+        digest = hashlib.sha256(notice.body.encode()).hexdigest()
+        answer = Outcome(kind, notice.type.replace(".", "_")[:64], Sent.YES, report, None, notice.body, digest)
+        fact = PaymentFact(report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id)
+        effect = apply_report(self._context, tx, payment, fact, read=True).effect
+        return _make_event(notice, parts.find_event_state(effect), payment.id)
 
-    def _payment(self, tx: Transaction, told: Told) -> Payment | None:
-        """The payment that it tells of; where only the order is known, the notice is how the payment begins."""
-        found = payments.by_merchant_id(tx.conn, told.source, told.order_no)
-        order = None if found else orders.by_number(tx.conn, told.order_no)
+    def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:
+        """Return the payment of the notice. If only its order exists, insert the payment. None if neither exists."""
+        payment = payments.by_merchant_id(tx.conn, notice.source, notice.order_no)
+        order = None if payment else orders.by_number(tx.conn, notice.order_no)
         if order is None or order.currency not in MINOR_DIGITS:
-            return found
-        new = NewPayment(
-            told.source, told.order_no, order.currency, order.total_minor, order_id=order.id,
-            corporation_number=corporation_of(order), state=PaymentState.USER_PAYMENT, by_code=False,
-            begun_at=told.occurred_at,
-        )  # fmt: skip
+            return payment
+        new_payment = NewPayment(
+            notice.source,
+            notice.order_no,
+            order.currency,
+            order.total_minor,
+            order_id=order.id,
+            corporation_number=find_corporation_number(order),
+            state=PaymentState.USER_PAYMENT,
+            by_code=False,
+            begun_at=notice.occurred_at,
+        )
         try:
-            payment_id = payments.insert(tx.conn, new, self._desk.now())
-        except IntegrityError:  # begun by another notice at this very moment
+            payment_id = payments.insert_payment(tx.conn, new_payment, self._context.now())
+        except UniqueViolation:  # Another notice has just inserted the payment.
             raise RunAgain from None
         return payments.find(tx.conn, payment_id)
 
 
-def corporation_of(order: Order) -> str | None:
-    """The order's corporation number, where it names one in a way that counts."""
+def normalize_source_name(name: str) -> str:
+    """Return the canonical name of a source: `a-b` and `a_b` have the same key, so they are the same source."""
+    return name.replace("-", "_")
+
+
+def _verify_signature(key: str, header: str, body: bytes) -> int | None:
+    """Return the time of the signature (epoch seconds) if `header` is a signature of `body` with `key`, else None."""
+    match = _SIGNATURE_PATTERN.fullmatch(header)
+    stamp, claimed = (match[1], match[2]) if match else ("0", "0" * 64)
+    computed = hmac.digest(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hex()
+    return int(stamp) if hmac.compare_digest(computed, claimed) and match else None
+
+
+def find_corporation_number(order: Order) -> str | None:
+    """Return the order's corporation number; None if it has no valid one."""
     with suppress(InvalidCorporationNumber):
-        return parse(order.corporation_number, dummies=True).value if order.corporation_number else None
+        return parse_number(order.corporation_number, allow_dummies=True).value if order.corporation_number else None
     return None
 
 
-def read(source: str, body: bytes) -> Told:
-    """A notice's fields. Raises NoticeRefused for anything else."""
-    from console.providers.strict_json import Unreadable, parse_object
+def parse_notice(source: str, body: bytes) -> SignedNotice:
+    """Return the fields of a notice. Raises NoticeRefused if `body` is malformed."""
+    from console.providers.http.strict_json import Unreadable, parse_object, require_storable
 
     try:
         fields = parse_object(body)
+        require_storable(fields)
         currency = fields.get("currency")
         if currency not in MINOR_DIGITS or not isinstance(currency, str):
             raise Unreadable("no currency")
-        return Told(
+        return SignedNotice(
             source=source,
-            event_id=_text(fields, "event_id", 128),
-            type=_text(fields, "type", 40),
-            order_no=_text(fields, "order_no", 64),
-            amount=money_from_text(_text(fields, "amount", 20), currency),
-            occurred_at=_instant(_text(fields, "occurred_at", 40)),
+            event_id=_require_text(fields, "event_id", 128),
+            type=_require_text(fields, "type", 40),
+            order_no=_require_text(fields, "order_no", 64),
+            amount=money_from_text(_require_text(fields, "amount", 20), currency),
+            occurred_at=_parse_instant(_require_text(fields, "occurred_at", 40)),
             body=body.decode("utf-8", "replace"),
         )
-    except (Unreadable, NotAnAmount, ValueError, OverflowError):
+    except (Unreadable, InvalidAmountText, ValueError, OverflowError):
         raise NoticeRefused("no_notice", f"{len(body)} bytes") from None
 
 
-def _text(fields: dict[str, object], name: str, longest: int) -> str:
+def _require_text(fields: dict[str, object], name: str, longest: int) -> str:
     value = fields.get(name)
-    if not isinstance(value, str) or len(value) > longest or not _PLAIN.fullmatch(value):
+    if not isinstance(value, str) or len(value) > longest or not _PRINTABLE_PATTERN.fullmatch(value):
         raise ValueError(name)
     return value
 
 
-def _instant(text: str) -> datetime:
-    if not _INSTANT.fullmatch(text):
+def _parse_instant(text: str) -> datetime:
+    if not _INSTANT_PATTERN.fullmatch(text):
         raise ValueError("no instant")
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _report(told: Told, standing: PaymentState) -> PaymentReport:
-    """The payment as this event leaves it. The source numbers no payments: a success's event is its number."""
-    paid = standing is PaymentState.PAYMENT_SUCCESS
+def _make_report(notice: SignedNotice, state: PaymentState) -> PaymentReport:
+    """Return the notice as a report with the payment's state. Such a source has no payment ids, so the id of the
+    success event is used as the provider's payment id.
+    """
+    is_paid = state is PaymentState.PAYMENT_SUCCESS
     return PaymentReport(
-        merchant_payment_id=told.order_no,
-        provider_payment_id=number_of(told.event_id) if paid else None,
-        provider_state=told.type,
-        state=standing,
-        final=standing is not PaymentState.USER_PAYMENT,
-        amount=told.amount,
-        paid_at=told.occurred_at if paid else None,
+        merchant_payment_id=notice.order_no,
+        provider_payment_id=make_payment_id(notice.event_id) if is_paid else None,
+        provider_state=notice.type,
+        state=state,
+        final=state is not PaymentState.USER_PAYMENT,
+        amount=notice.amount,
+        paid_at=notice.occurred_at if is_paid else None,
         refunds=None,
     )
 
 
-def number_of(event_id: str) -> str:
-    """What a success's event is as the number of the payment."""
+def make_payment_id(event_id: str) -> str:
+    """Return the id of a success event as a payment id: the event id itself, or its SHA-256 if it is longer than 64
+    characters.
+    """
     return event_id if len(event_id) <= 64 else hashlib.sha256(event_id.encode()).hexdigest()
 
 
-def _event(told: Told, done: str, payment_id: int | None = None) -> PaymentEvent:
+def _make_event(notice: SignedNotice, word: str, payment_id: int | None = None) -> PaymentEvent:
     return PaymentEvent(
-        told.source, told.event_id, told.type, done, told.body, payment_id=payment_id, order_no=told.order_no,
-        amount_minor=told.amount.minor, currency=told.amount.currency, occurred_at=told.occurred_at,
+        notice.source, notice.event_id, notice.type, word, notice.body,
+        payment_id=payment_id, order_no=notice.order_no,
+        amount_minor=notice.amount.minor, currency=notice.amount.currency, occurred_at=notice.occurred_at,
+        signature=notice.signature or None,
     )  # fmt: skip

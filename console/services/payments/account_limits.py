@@ -1,45 +1,49 @@
-"""What payments mean for the accounts that limit how much may be held for a corporation."""
+"""Bookings of payments on the accounts of corporations, whose limits set aside what exceeds them."""
 
 from console.domain.money import Money
-from console.domain.order_records import Account, Payment
-from console.services import payment_work
-from console.services.desk import Desk
-from console.store import accounts, payments, set_asides
-from console.store.engine import Transaction
+from console.domain.payments.records import Account, Payment
+from console.domain.records import WorkReason
+from console.services.payments import next_work as payment_work
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.payments import account_limits as accounts
+from console.store.payments import payments, set_asides
 
 
-def account_of(tx: Transaction, payment: Payment) -> Account | None:
-    """The account that a payment counts towards; None where nothing limits it."""
+def find_account(tx: Transaction, payment: Payment) -> Account | None:
+    """Return the account of the payment's corporation and currency; None if there is none."""
     number = payment.corporation_number
-    return accounts.of(tx.conn, number, payment.currency) if number else None
+    return accounts.find_by_corporation(tx.conn, number, payment.currency) if number else None
 
 
-@accounts.runs_again()
-def book(desk: Desk, tx: Transaction, payment: Payment, amount: Money) -> None:
-    """Count what was paid instead of what was reserved for it. It can't be refused any more: whatever exceeds the
-    limit is set aside, and its refund is proposed.
+@accounts.run_again_if_stale()
+def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amount: Money) -> None:
+    """Book the paid amount on the payment's account and release the reserved amount. The part over the account's
+    limit is set aside, and a case is opened about it, because a paid payment can't be refused any more.
     """
-    account = account_of(tx, payment)
+    account = find_account(tx, payment)
     if account is None:
         return
-    accepted = accounts.book(tx.conn, account, amount.minor, payment.account_minor)
+    accepted = accounts.book_amount(tx.conn, account, amount.minor, payment.account_minor)
     excess = amount.minor - accepted
     if excess > 0:
-        payments.set_aside(tx.conn, payment.id, excess, desk.now())
-        set_asides.insert(tx.conn, payment, account.id, excess, desk.now())
+        payments.set_amount_aside(tx.conn, payment.id, excess, context.now())
+        set_asides.insert_set_aside(tx.conn, payment, account.id, excess, context.now())
         observed = f"{excess} of {amount.minor} {amount.currency}"
-        payment_work.open_case(desk, tx, payment.id, "set_aside", observed, f"at most {account.limit_minor}")
+        payment_work.open_case(
+            context, tx, payment.id, WorkReason.SET_ASIDE, observed, f"at most {account.limit_minor}"
+        )
 
 
-def release(tx: Transaction, payment: Payment) -> None:
-    """Give up what a payment that ended unpaid had reserved."""
-    account = account_of(tx, payment)
+def release_amount(tx: Transaction, payment: Payment) -> None:
+    """Release the amount that the payment has reserved on its account; for a payment that ended unpaid."""
+    account = find_account(tx, payment)
     if account is not None:
-        accounts.release(tx.conn, account.id, payment.account_minor)
+        accounts.release_amount(tx.conn, account.id, payment.account_minor)
 
 
-def take_back(tx: Transaction, payment: Payment) -> None:
-    """What is left of a payment that was reversed is held no more."""
-    account = account_of(tx, payment)
+def subtract_reversed(tx: Transaction, payment: Payment) -> None:
+    """Subtract the amount of a reversed payment that was not refunded from its account."""
+    account = find_account(tx, payment)
     if account is not None:
-        accounts.give_back(tx.conn, account.id, payment.left_minor)
+        accounts.subtract_from_balance(tx.conn, account.id, payment.left_minor)

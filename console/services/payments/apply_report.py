@@ -1,151 +1,184 @@
-"""The one place where news of a payment ends: webhook, callback, poll, reconciliation, import and people's probes.
+"""Apply a report about a payment, from whatever source: notice, callback, probe, reconciliation or import.
 
-Idempotent, and only along the table of transitions. In the caller's transaction: the answer is kept as evidence, then
-the payment takes its steps, then its money is booked. Its order follows in a transaction of its own, so that nothing
-about an order keeps a payment from being booked.
+A repeated report changes nothing, and the state changes only along the table of transitions. In the caller's
+transaction the answer is stored as evidence, then the payment changes its state, then its money is booked. The order
+is set to paid in a transaction of its own, so that a failure there does not prevent the booking.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy.exc import IntegrityError
-
+from console.domain.audit_actions import AuditAction
 from console.domain.money import Money
-from console.domain.order_records import Payment
-from console.domain.outcomes import Outcome
-from console.domain.payment_news import News, Way, judge, settles
-from console.domain.payment_records import PaymentReport, PaymentState, RefundReport, RefundState
-from console.domain.records import Certainty, OperationState, Work, WorkState
-from console.domain.schedules import PAYMENT_PROBES, next_at
-from console.domain.truth import ENDED_UNPAID, PAID
-from console.services import account_money, order_moving, payment_work, timed_out
-from console.services.desk import Desk
-from console.store import approvals, cases, evidence, journal, payments
-from console.store.engine import RunAgain, Transaction
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
+from console.domain.payments.provider_messages import PaymentReport, RefundReport
+from console.domain.payments.records import Payment
+from console.domain.payments.report_rules import ReportEffect, ReportSource, ends_unknown, report_effect
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import Outcome
+from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
+from console.domain.retry_schedules import PAYMENT_PROBES, next_attempt_at
+from console.services.payments import account_limits as account_money
+from console.services.payments import next_work as payment_work
+from console.services.payments import order_columns
+from console.services.payments import order_status as order_moving
+from console.services.payments import timeout_start as timed_out
+from console.services.process.context import ServiceContext
+from console.store.alerts import cases
+from console.store.database.engine import RunAgain, Transaction
+from console.store.database.sqlalchemy_names import UniqueViolation
+from console.store.operations import journal
+from console.store.payments import payments
+from console.store.records import evidence
+from console.store.refunds import approvals
 
 KIND = payments.KIND
-LONGEST_WORD = 40
-Done = Literal["booked", "changed", "unchanged", "unknown"]
+LONGEST_WORD_CHARACTERS = 40
+Effect = Literal["booked", "changed", "unchanged", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentFact:
-    """One report of a payment, true at the instant `at`. `call`: what told us (`payment`, `callback`, `notice`,
-    `import`), as evidence names it; `answer`: what is kept as evidence; `event_id`: of a notice.
+    """One report about a payment, which was true at the instant `at` (UTC).
+
+    `way` is the kind of its source; `call` is the name of the source in the evidence (e.g. `payment`, `callback`,
+    `notice`, `import`); `answer` is stored as evidence; `event_id` is the id of a notice, None for other sources.
     """
 
     report: PaymentReport
     at: datetime
-    way: Way
+    way: ReportSource
     call: str
     answer: Outcome[PaymentReport]
     event_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """What the news did to the payment."""
+class AppliedReport:
+    """The effect of a report on the payment."""
 
     payment_id: int
-    done: Done
+    effect: Effect
 
 
-@payments.runs_again()
-def what_happened(
-    desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact, *, read: bool = False
-) -> Happened:  # fmt: skip
-    """Write what a report means for a payment, which is read afresh here, unless it was `read` in this transaction.
+@payments.run_again_if_stale()
+def apply_report(
+    context: ServiceContext, tx: Transaction, payment: Payment, fact: PaymentFact, *, read: bool = False
+) -> AppliedReport:
+    """Apply a report to a payment. With `read`, the caller has read `payment` in this transaction; otherwise it is
+    read again.
 
-    Raises not_found for a payment that is gone.
+    Raises not_found if the payment is missing.
     """
-    before = payment if read else payment_work.required(tx, payment.id)
-    news = _possible(tx, before, fact, judge(before, fact.report, fact.at, fact.way))
-    if fact.way is not Way.PEOPLE:  # whose evidence is their own
-        keep_answer(desk, tx, before, fact.call, fact.answer)
+    current = payment if read else payment_work.require_payment(tx, payment.id)
+    news = _refuse_shared_id(tx, current, fact, report_effect(current, fact.report, fact.at, fact.way))
+    if fact.way is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
+        keep_answer(context, tx, current, fact.call, fact.answer)
     try:
-        _write(desk, tx, before, fact, news)
-    except IntegrityError:  # another payment was given the provider's id at this very moment
+        _write_report(context, tx, current, fact, news)
+    except UniqueViolation:  # Another transaction has just given the provider's id to another payment.
         raise RunAgain from None
-    _pass_on_refunds(desk, tx, before, fact.report)
-    return Happened(before.id, _done(news))
+    _apply_refunds(context, tx, current, fact.report)
+    return AppliedReport(current.id, _classify_effect(news))
 
 
-def keep_answer(desk: Desk, tx: Transaction, payment: Payment, call: str, answer: Outcome[object]) -> int:
-    """Keep what a provider said, or didn't, as evidence of the payment."""
-    who, source = desk.holder().operator, f"{payment.provider}.{call}"
-    return evidence.add_answer(tx.conn, (KIND, payment.id), payment.operation_id, source, who, answer, desk.now())
+def keep_answer(
+    context: ServiceContext, tx: Transaction, payment: Payment, call: str, answer: Outcome[object]
+) -> int:
+    """Store the provider's answer, or the fact that none came, as evidence of the payment. Return the id of the
+    evidence.
+    """
+    operator, source = context.holder().operator, f"{payment.provider}.{call}"
+    return evidence.add_answer(
+        tx.conn, (KIND, payment.id), payment.operation_id, source, operator, answer, context.now()
+    )
 
 
-def _possible(tx: Transaction, payment: Payment, fact: PaymentFact, news: News) -> News:
-    """No two payments of ours are one payment of the provider's."""
-    theirs = fact.report.provider_payment_id
-    if news.booked is None or theirs is None:
+def _refuse_shared_id(tx: Transaction, payment: Payment, fact: PaymentFact, news: ReportEffect) -> ReportEffect:
+    """Return the effect of the report. If it would book the payment, but another payment of ours already has the
+    provider's payment id, return an effect that opens a case instead.
+    """
+    provider_id = fact.report.provider_payment_id
+    if news.booked is None or provider_id is None:
         return news
-    other = payments.by_provider_id(tx.conn, payment.provider, theirs)
-    if other is None or other.id == payment.id:
+    owner = payments.by_provider_id(tx.conn, payment.provider, provider_id)
+    if owner is None or owner.id == payment.id:
         return news
-    return News(unknown="other_payment", case="other_payment", observed=f"{theirs} of {other.id}", told=news.told)
+    return ReportEffect(
+        unknown="other_payment",
+        case="other_payment",
+        observed=f"{provider_id} of {owner.id}",
+        is_newest=news.is_newest,
+    )
 
 
-def _write(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact, news: News) -> None:
-    if settles(news, payment):
-        cases.close_cases(tx.conn, KIND, payment.id, desk.now())
-    new_case = news.case is not None and _open_case(desk, tx, payment, news)
-    values = _values(desk, payment, fact, news)
-    ended = news.path[-1] if news.path else payment.state
-    if _is_released(payment, ended):
-        account_money.release(tx, payment)
+def _write_report(
+    context: ServiceContext, tx: Transaction, payment: Payment, fact: PaymentFact, news: ReportEffect
+) -> None:
+    if ends_unknown(news, payment):
+        cases.close_cases(tx.conn, KIND, payment.id, context.now())
+    new_case = news.case is not None and _open_case(context, tx, payment, news)
+    values = _column_values(context, payment, fact, news)
+    end_state = news.path[-1] if news.path else payment.state
+    if _is_released(payment, end_state):
+        account_money.release_amount(tx, payment)
         values["account_minor"] = 0
-    follows = _order_follows(payment, fact, news, ended)
-    work = _work(desk, tx, payment, news, ended, new_case=new_case, follows=follows)
+    follows = _must_move_order(payment, fact, news, end_state)
+    work = _choose_next_work(context, tx, payment, news, end_state, new_case=new_case, follows=follows)
     values |= payments.work_values(work)
-    payments.follow(tx.conn, payment, news.path, desk.now(), **values)
+    payments.follow_path(tx.conn, payment, news.path, context.now(), **values)
     if news.booked is not None:
-        _book(desk, tx, payment, news.booked)
+        _book_amount(context, tx, payment, news.booked)
     if follows:
-        tx.after_commit(lambda: order_moving.follow(desk, payment.id))
-    if ended is PaymentState.REVERSED and news.path:
-        account_money.take_back(tx, payment_work.required(tx, payment.id))
-    if news.path and ended in ENDED_UNPAID:
-        timed_out.begin_behind(desk, tx, payment)
-    if settles(news, payment):
-        _settle_operation(desk, tx, payment, fact)
-    _note(desk, tx, payment, fact, news, ended)
+        tx.after_commit(lambda: order_moving.move_after_payment(context, payment.id))
+    elif payment.order_id is not None and news.path:
+        tx.after_commit(lambda: order_columns.write_values(context, payment.id))
+    if end_state is PaymentState.REVERSED and news.path:
+        account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
+    if news.path and end_state in ENDED_UNPAID_STATES:
+        timed_out.begin_saga_at_cancellation(context, tx, payment)
+    if ends_unknown(news, payment):
+        _settle_operation(context, tx, payment, fact)
+    _write_audit_entry(context, tx, payment, fact, news, end_state)
 
 
-def _settle_operation(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact) -> None:
-    """Nobody need decide any more, and the call that left it open has ended."""
-    now = desk.now()
-    approvals.close(tx.conn, KIND, str(payment.id), now)
+def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment, fact: PaymentFact) -> None:
+    """Close open proposals about the payment, and settle the journal row of its start."""
+    now = context.now()
+    approvals.close_proposals(tx.conn, KIND, str(payment.id), now)
     if payment.operation_id is not None:
-        journal.settle(tx.conn, payment.operation_id, OperationState.DONE, fact.answer, now)
+        journal.settle_operation(tx.conn, payment.operation_id, OperationState.DONE, fact.answer, now)
 
 
-def _order_follows(payment: Payment, fact: PaymentFact, news: News, ended: PaymentState) -> bool:
-    """Whether the order is to become paid: what a callback says is first confirmed by a read."""
+def _must_move_order(payment: Payment, fact: PaymentFact, news: ReportEffect, end_state: PaymentState) -> bool:
+    """True if the order must be set to paid. A callback alone is not enough: a read must confirm it first."""
     if payment.order_id is None or not news.path:
         return False
-    by_notice = news.booked is not None and fact.way is Way.NOTICE and ended in PAID
-    return ended is PaymentState.COMPLETED or by_notice
+    by_notice = news.booked is not None and fact.way is ReportSource.NOTICE and end_state in PAID_STATES
+    return end_state is PaymentState.COMPLETED or by_notice
 
 
-def _is_released(payment: Payment, ended: PaymentState) -> bool:
-    """What a payment held of its account's room is free again when it has ended unpaid."""
-    return payment.account_minor > 0 and ended in ENDED_UNPAID
+def _is_released(payment: Payment, end_state: PaymentState) -> bool:
+    """True if the payment has ended unpaid and still reserves an amount on its account."""
+    return payment.account_minor > 0 and end_state in ENDED_UNPAID_STATES
 
 
-def _values(desk: Desk, payment: Payment, fact: PaymentFact, news: News) -> dict[str, object]:
-    """Columns beside the state: the provider's word where it is the newest, certainty, and what was booked."""
+def _column_values(
+    context: ServiceContext, payment: Payment, fact: PaymentFact, news: ReportEffect
+) -> dict[str, object]:
+    """Return the values of the columns other than the state: the provider's statement if it is the newest one, the
+    certainty, and the values of a booking.
+    """
     report, values = fact.report, dict[str, object]()
-    if news.told and fact.way is not Way.PEOPLE:
-        values |= told_values(report, payment, fact.at)
+    if news.is_newest and fact.way is not ReportSource.PEOPLE:
+        values |= make_report_values(report, payment, fact.at)
     if fact.event_id is not None:
         values["payment_last_event_id"] = fact.event_id[:128]
     if news.unknown is not None:
         return values | {"certainty": Certainty.UNKNOWN, "error_code": news.unknown}
-    if settles(news, payment) or news.path:
-        cause = fact.answer.reason[:64] if news.path and news.path[-1] in ENDED_UNPAID else None
+    if ends_unknown(news, payment) or news.path:
+        cause = fact.answer.reason[:64] if news.path and news.path[-1] in ENDED_UNPAID_STATES else None
         values |= {"certainty": Certainty.KNOWN, "error_code": cause}
     if news.booked is not None:
         values |= {
@@ -158,72 +191,89 @@ def _values(desk: Desk, payment: Payment, fact: PaymentFact, news: News) -> dict
     return values
 
 
-def told_values(report: PaymentReport, payment: Payment, at: datetime) -> dict[str, object]:
-    """What the provider says of itself, as of `at`; an amount in another currency is not told."""
+def make_report_values(report: PaymentReport, payment: Payment, at: datetime) -> dict[str, object]:
+    """Return the columns that store the provider's state and amounts, reported at `at`. An amount in another currency
+    than the payment's is left out.
+    """
     amount = report.amount if report.amount and report.amount.currency == payment.currency else None
-    values: dict[str, object] = {"provider_state": report.provider_state[:LONGEST_WORD], "told_at": at}
+    values: dict[str, object] = {"provider_state": report.provider_state[:LONGEST_WORD_CHARACTERS], "told_at": at}
     if amount is not None:
         values["provider_minor"] = amount.minor
     if report.refunds is not None:
-        values["provider_refunded_minor"] = _refunded(report.refunds)
+        values["provider_refunded_minor"] = _refunded_minor(report.refunds)
     return values
 
 
-def _refunded(refunds: tuple[RefundReport, ...]) -> int:
-    done = (one for one in refunds if one.state is RefundState.COMPLETED)
-    return sum(one.amount.minor for one in done if one.amount is not None)
+def _refunded_minor(refunds: tuple[RefundReport, ...]) -> int:
+    completed = (refund for refund in refunds if refund.state is RefundState.COMPLETED)
+    return sum(refund.amount.minor for refund in completed if refund.amount is not None)
 
 
-def _book(desk: Desk, tx: Transaction, payment: Payment, amount: Money) -> None:
-    """The money, by its own sums, after the state; whatever exceeds an account's limit is set aside."""
-    payments.capture(tx.conn, payment.id, amount.minor, desk.now())
-    account_money.book(desk, tx, payment, amount)
+def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amount: Money) -> None:
+    """Book the amount on the payment and on its account. Must run after the change of the payment's state."""
+    payments.capture_amount(tx.conn, payment.id, amount.minor, context.now())
+    account_money.book_amount(context, tx, payment, amount)
 
 
-def _open_case(desk: Desk, tx: Transaction, payment: Payment, news: News) -> bool:
+def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, news: ReportEffect) -> bool:
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
-    return cases.open_case(
-        tx.conn, news.case or "", KIND, payment.id, news.observed, expected, desk.now()
-    )  # fmt: skip
+    return cases.open_case(tx.conn, news.case or "", KIND, payment.id, news.observed, expected, context.now())
 
 
-def _work(
-    desk: Desk, tx: Transaction, payment: Payment, news: News, ended: PaymentState, *, new_case: bool, follows: bool
-) -> Work:  # fmt: skip
-    now = desk.now()
+def _choose_next_work(
+    context: ServiceContext,
+    tx: Transaction,
+    payment: Payment,
+    news: ReportEffect,
+    end_state: PaymentState,
+    *,
+    new_case: bool,
+    follows: bool,
+) -> Work:
+    now = context.now()
     if news.unknown is not None and news.case is None:
-        return payment_work.unknown(desk, payment)
-    if payment.work.reason == payment_work.MOVE_ORDER and ended in PAID:
-        return payment.work  # its order comes first, whatever else is told meanwhile: then open cases have their turn
+        return payment_work.make_unknown_work(context, payment)
+    if payment.work.reason == payment_work.MOVE_ORDER and end_state in PAID_STATES:
+        # The order is set to paid first; the payment's open cases determine its work after that.
+        return payment.work
     if follows:
-        return Work(WorkState.SCHEDULED, next_at(PAYMENT_PROBES, 0, now, desk.scale), payment_work.MOVE_ORDER)
+        return Work(
+            WorkState.SCHEDULED, next_attempt_at(PAYMENT_PROBES, 0, now, context.scale), payment_work.MOVE_ORDER
+        )
     if new_case or news.unknown is not None:
         return Work(WorkState.NEEDS_REVIEW, reason=news.case)
-    if not news.path and not settles(news, payment):
+    if not news.path and not ends_unknown(news, payment):
         return payment.work
-    return payment_work.resting(desk, tx, payment, ended)
+    return payment_work.choose_work(context, tx, payment, end_state)
 
 
-def _note(
-    desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact, news: News, ended: PaymentState
-) -> None:  # fmt: skip
-    """The trail says what changed; an answer that changed nothing is evidence alone."""
-    what = _word(payment, news, ended)
-    if what is None:
+def _write_audit_entry(
+    context: ServiceContext,
+    tx: Transaction,
+    payment: Payment,
+    fact: PaymentFact,
+    news: ReportEffect,
+    end_state: PaymentState,
+) -> None:
+    """Write an audit entry if the report changed something."""
+    suffix = _audit_word(payment, news, end_state)
+    if suffix is None:
         return
-    word = fact.report.provider_state[:LONGEST_WORD]
-    facts: dict[str, object] = {"by": fact.call, "state": ended.value, "word": word}
+    provider_word = fact.report.provider_state[:LONGEST_WORD_CHARACTERS]
+    facts: dict[str, object] = {"by": fact.call, "state": end_state.value, "word": provider_word}
     if news.booked is not None:
         facts |= {"minor": news.booked.minor, "currency": news.booked.currency}
-    if payment.state in ENDED_UNPAID and news.booked is not None:
+    if payment.state in ENDED_UNPAID_STATES and news.booked is not None:
         facts["late"] = True
-    desk.note(tx, f"payment.{what}", payment.id, facts, kind=KIND, reason=news.unknown or news.case)
+    context.record_audit(
+        tx, AuditAction(f"payment.{suffix}"), payment.id, facts, kind=KIND, reason=news.unknown or news.case
+    )
 
 
-def _word(payment: Payment, news: News, ended: PaymentState) -> str | None:
+def _audit_word(payment: Payment, news: ReportEffect, end_state: PaymentState) -> str | None:
     if news.unknown is not None:
         return None if payment.error_code == news.unknown else "unknown"
-    if ended is PaymentState.REVERSED and news.path:
+    if end_state is PaymentState.REVERSED and news.path:
         return "reversed"
     if news.booked is not None:
         return "booked"
@@ -232,7 +282,7 @@ def _word(payment: Payment, news: News, ended: PaymentState) -> str | None:
     return "moved" if news.path else None
 
 
-def _done(news: News) -> Done:
+def _classify_effect(news: ReportEffect) -> Effect:
     if news.unknown is not None:
         return "unknown"
     if news.booked is not None:
@@ -240,12 +290,12 @@ def _done(news: News) -> Done:
     return "changed" if news.path or news.case else "unchanged"
 
 
-def _pass_on_refunds(desk: Desk, tx: Transaction, payment: Payment, report: PaymentReport) -> None:
-    """What a payment's report says of its refunds: ours are settled where refunds are, others are a case."""
+def _apply_refunds(context: ServiceContext, tx: Transaction, payment: Payment, report: PaymentReport) -> None:
+    """Apply the refunds in the report to our refunds. Refunds whose key no refund of ours has open a case."""
     if not report.refunds:
         return
-    from console.services.refund_settling import refund_seen
-
-    strange = [one.key for one in report.refunds if not refund_seen(desk, tx, one)]
-    if strange:
-        payment_work.open_case(desk, tx, payment.id, "unknown_refund", ", ".join(strange), "no refund of ours")
+    unknown_keys = [refund.key for refund in report.refunds if not context.apply_refund_report(context, tx, refund)]
+    if unknown_keys:
+        payment_work.open_case(
+            context, tx, payment.id, WorkReason.UNKNOWN_REFUND, ", ".join(unknown_keys), "no refund of ours"
+        )

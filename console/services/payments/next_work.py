@@ -1,75 +1,90 @@
-"""Who does what next about a payment: its work axis between two pieces of news."""
+"""The work of a payment: its next step, who takes it (a due task or a person), and when."""
 
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Payment
-from console.domain.payment_records import PaymentState
-from console.domain.records import Work, WorkState
-from console.domain.schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_at
-from console.domain.truth import WAITING
-from console.services.desk import Desk
-from console.store import cases, payments
-from console.store.engine import Transaction
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.consistency import WAITING_STATES
+from console.domain.payments.records import Payment
+from console.domain.payments.states import PaymentState
+from console.domain.records import Work, WorkReason, WorkState
+from console.domain.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_attempt_at
+from console.services.process.context import ServiceContext
+from console.store.alerts import cases
+from console.store.database.engine import Transaction
+from console.store.payments import payments
 
 KIND = payments.KIND
-UNKNOWN, POLL, CONFIRM, MOVE_ORDER = "unknown", "waiting", "confirm", "move_order"
-"""Reasons of scheduled work: ask what happened, whether it was paid, whether a notice is true; move the order."""
+UNKNOWN, POLL = WorkReason.UNKNOWN, WorkReason.WAITING
+CONFIRM, MOVE_ORDER = WorkReason.CONFIRM, WorkReason.MOVE_ORDER
+"""Reasons of scheduled work: UNKNOWN probes an unknown payment, POLL reads an open one, CONFIRM reads after a notice,
+MOVE_ORDER sets the order to paid.
+"""
 
 
-def required(tx: Transaction, payment_id: int) -> Payment:
-    """The payment as it is in this transaction. Raises not_found."""
+def require_payment(tx: Transaction, payment_id: int) -> Payment:
+    """Return the payment as it is in this transaction. Raises not_found."""
     record = payments.find(tx.conn, payment_id)
     if record is None:
-        raise ConsoleError("not_found", {"kind": KIND, "id": str(payment_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(payment_id)})
     return record
 
 
-def unknown(desk: Desk, payment: Payment) -> Work:
-    """Asked about by itself until the schedule ends; what is scheduled so already stays."""
+def make_unknown_work(context: ServiceContext, payment: Payment) -> Work:
+    """Return the work of a payment whose outcome is unknown: the first scheduled probe, or the present work if a
+    probe is scheduled already.
+    """
     if payment.work.reason == UNKNOWN and payment.work.state is WorkState.SCHEDULED:
         return payment.work
-    return Work(WorkState.SCHEDULED, next_at(PAYMENT_PROBES, 0, desk.now(), desk.scale), UNKNOWN)
+    return Work(WorkState.SCHEDULED, next_attempt_at(PAYMENT_PROBES, 0, context.now(), context.scale), UNKNOWN)
 
 
-def resting(desk: Desk, tx: Transaction, payment: Payment, state: PaymentState) -> Work:
-    """What is left to do for a payment in this state when nothing new is known: an open case comes first."""
+def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, state: PaymentState) -> Work:
+    """Return the work of a payment in `state`: review by a person if it has an open case, otherwise the scheduled
+    read for this state, otherwise none.
+    """
     rules = cases.open_rules(tx.conn, KIND, payment.id)
     if rules:
         return Work(WorkState.NEEDS_REVIEW, reason=rules[0])
-    if state in WAITING:
-        return waiting(desk, payment)
+    if state in WAITING_STATES:
+        return make_poll_work(context, payment)
     if state is PaymentState.SIGNATURE_VERIFIED:
-        return Work(WorkState.SCHEDULED, next_at(PAYMENT_PROBES, 0, desk.now(), desk.scale), CONFIRM)
+        return Work(WorkState.SCHEDULED, next_attempt_at(PAYMENT_PROBES, 0, context.now(), context.scale), CONFIRM)
     return Work()
 
 
-def waiting(desk: Desk, payment: Payment) -> Work:
-    """Asked about by itself while the payer may pay."""
+def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
+    """Return the work that polls the payment while the payer can still pay; none when the schedule has ended."""
     attempt = payment.work.attempt if payment.work.reason == POLL else 0
     if attempt and payment.work.state is WorkState.SCHEDULED:
         return payment.work
-    at = next_at(PAYMENT_POLLS, attempt, desk.now(), desk.scale)
+    at = next_attempt_at(PAYMENT_POLLS, attempt, context.now(), context.scale)
     return Work(WorkState.SCHEDULED, at, POLL, attempt) if at else Work()
 
 
-def close_case(desk: Desk, tx: Transaction, payment: Payment, rule: str) -> None:
-    """What a person was to look at has been put right: the payment rests, or waits for what else is open. To be run
-    again by whoever calls it, when the payment has changed since it was read.
+def close_case(context: ServiceContext, tx: Transaction, payment: Payment, rule: str) -> None:
+    """Close the payment's case of `rule`. If this case determined the payment's work, set the work anew. Raises Stale
+    if the payment has changed since it was read; the caller then repeats its transaction.
     """
-    cases.close_case(tx.conn, rule, KIND, payment.id, desk.now())
+    cases.close_case(tx.conn, rule, KIND, payment.id, context.now())
     if payment.work.state is WorkState.NEEDS_REVIEW and payment.work.reason == rule:
-        work = payments.work_values(resting(desk, tx, payment, payment.state))
-        payments.change(tx.conn, payment, desk.now(), **work)
+        work = payments.work_values(choose_work(context, tx, payment, payment.state))
+        payments.change_payment(tx.conn, payment, context.now(), **work)
 
 
-@payments.runs_again()
-def open_case(desk: Desk, tx: Transaction, payment_id: int, rule: str, observed: str, expected: str) -> bool:
-    """A person has to look at this payment; True when nobody has been asked to before."""
-    now = desk.now()
+@payments.run_again_if_stale()
+def open_case(
+    context: ServiceContext, tx: Transaction, payment_id: int, rule: str, observed: str, expected: str
+) -> bool:
+    """Open a case about this payment, and set its work to needs_review. Return False if a case of this rule is open
+    already.
+    """
+    now = context.now()
     if not cases.open_case(tx.conn, rule, KIND, payment_id, observed, expected, now):
         return False
     payment = payments.find(tx.conn, payment_id)
     if payment is not None and payment.work.reason != MOVE_ORDER:
         work = payments.work_values(Work(WorkState.NEEDS_REVIEW, reason=rule))
-        payments.change(tx.conn, payment, now, **work)
-    desk.note(tx, f"payment.{rule}", payment_id, {"observed": observed[:255]}, kind=KIND, reason=rule)
+        payments.change_payment(tx.conn, payment, now, **work)
+    context.record_audit(
+        tx, AuditAction(f"payment.{rule}"), payment_id, {"observed": observed[:255]}, kind=KIND, reason=rule
+    )
     return True

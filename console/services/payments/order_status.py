@@ -1,151 +1,170 @@
-"""An order follows its payment: pending becomes paid. A transaction of its own, scheduled until it is done."""
+"""Set an order to paid after its payment, in a transaction of its own. A due task repeats it until it succeeds."""
 
-from sqlalchemy import Connection
-
-from console.domain.deciding import why_not_move
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Order, OrderState, Payment
-from console.domain.records import Work, WorkState
-from console.domain.schedules import PAYMENT_PROBES, next_at
-from console.domain.truth import PAID
-from console.services import payment_work, refusals
-from console.services.desk import Desk
-from console.services.settling import tolerated
-from console.store import orders, payments
-from console.store.engine import Transaction
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.records import Work, WorkReason, WorkState
+from console.domain.recovery.decidable import refusal_reason_of_order_move
+from console.domain.retry_schedules import PAYMENT_PROBES, next_attempt_at
+from console.services.audit import refusals
+from console.services.payments import next_work as payment_work
+from console.services.payments import order_columns
+from console.services.process.context import ServiceContext
+from console.services.process.tolerated import log_and_suppress
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import orders, payments
 
 KIND = orders.KIND
-LATE, NOT_MOVED = "paid_after_cancel", "not_moved"
-ACTION = "payment.move_order"
+PAID_AFTER_CANCEL, NOT_MOVED = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
+ACTION = AuditAction.PAYMENT_MOVE_ORDER
 
 
-def follow(desk: Desk, payment_id: int) -> None:
-    """Right after a payment was booked. Whatever goes wrong, a due task tries again."""
-    with tolerated(f"the order of payment {payment_id}"):
-        _write(desk, payment_id)
-
-
-def move(desk: Desk, payment_id: int) -> Order:
-    """Apply the transition that the payment's order lacks; the order as it is then. No provider is asked.
-
-    Raises not_found where there is no payment or it has no order.
+def move_after_payment(context: ServiceContext, payment_id: int) -> None:
+    """Set the order to paid directly after the booking of a payment. A failure is only logged: a due task repeats
+    it.
     """
-    order_id = _write(desk, payment_id)
-    with desk.database.read() as conn:
-        moved = orders.find(conn, order_id)
-    if moved is None:
-        raise ConsoleError("not_found", {"kind": KIND, "id": str(order_id)})
-    return moved
+    with log_and_suppress(f"the order of payment {payment_id}"):
+        _move_with_audit(context, payment_id)
 
 
-def _write(desk: Desk, payment_id: int) -> int:
-    desk.failpoints.reach("before_order_move")
-    order_id = desk.write(lambda tx: _move(desk, tx, payment_id))
-    desk.failpoints.reach("after_order_move")
+def move_order(context: ServiceContext, payment_id: int) -> Order:
+    """Set the payment's order to paid if its payments cover it; return the order, changed or not. No provider is
+    asked.
+
+    Raises not_found if the payment is missing or has no order.
+    """
+    order_id = _move_with_audit(context, payment_id)
+    with context.database.read() as conn:
+        order = orders.find(conn, order_id)
+    if order is None:
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(order_id)})
+    return order
+
+
+def _move_with_audit(context: ServiceContext, payment_id: int) -> int:
+    context.failpoints.reach("before_order_move")
+    order_id = context.write(lambda tx: _move_order(context, tx, payment_id))
+    context.failpoints.reach("after_order_move")
     return order_id
 
 
-def by_hand(desk: Desk, payment_id: int) -> Order:
-    """The same for a person who doesn't want to wait. Raises not_allowed as well, and nothing_to_resolve where there
-    is nothing that the order could follow.
+def move_by_person(context: ServiceContext, payment_id: int) -> Order:
+    """Set the order to paid at a person's request. Raises not_allowed, nothing_to_resolve if the order can't become
+    paid, and not_found.
     """
-    with refusals.audited(desk, ACTION, payment_id, kind=payments.KIND):
-        desk.require("probe")
-        _refuse_idle(desk, payment_id)
-        return move(desk, payment_id)
+    with refusals.audit_refusals(context, ACTION, payment_id, kind=payments.KIND):
+        context.require("probe")
+        _require_movable(context, payment_id)
+        return move_order(context, payment_id)
 
 
-def _refuse_idle(desk: Desk, payment_id: int) -> None:
-    with desk.database.read() as conn:
+def _require_movable(context: ServiceContext, payment_id: int) -> None:
+    with context.database.read() as conn:
         payment = payments.find(conn, payment_id)
         order = orders.find(conn, payment.order_id) if payment and payment.order_id else None
-        covered = order is not None and covers(paid_of(conn, order), order)
-    why = why_not_move(payment, order, covered=covered) if payment else None
-    if why is not None:
-        raise ConsoleError("nothing_to_resolve", {"record": payment, "reason": why})
+        is_covered = order is not None and is_order_covered(list_paid_payments(conn, order), order)
+    reason = refusal_reason_of_order_move(payment, order, covered=is_covered) if payment else None
+    if reason is not None:
+        raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment, "reason": reason})
 
 
-def paid_of(conn: Connection, order: Order) -> list[Payment]:
-    """The payments of an order that were paid."""
-    return [one for one in payments.of_order(conn, order.id) if one.state in PAID]
+def list_paid_payments(conn: Connection, order: Order) -> list[Payment]:
+    """Return the paid payments of an order."""
+    return [payment for payment in payments.of_order(conn, order.id) if payment.state in PAID_STATES]
 
 
-def covers(paid: list[Payment], order: Order) -> bool:
-    """Whether what was paid pays for the order, in its own currency."""
-    same = all(one.currency == order.currency for one in paid)
-    return same and sum(one.captured_minor for one in paid) >= order.total_minor
+def is_order_covered(paid_payments: list[Payment], order: Order) -> bool:
+    """True if all payments are in the order's currency and their paid amounts reach the order's total."""
+    is_one_currency = all(payment.currency == order.currency for payment in paid_payments)
+    return is_one_currency and sum(payment.captured_minor for payment in paid_payments) >= order.total_minor
 
 
-@orders.runs_again()
-def _move(desk: Desk, tx: Transaction, payment_id: int) -> int:
+@orders.run_again_if_stale()
+def _move_order(context: ServiceContext, tx: Transaction, payment_id: int) -> int:
     payment = payments.find(tx.conn, payment_id)
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is None or order is None:
-        raise ConsoleError("not_found", {"kind": KIND, "payment": str(payment_id)})
-    opened = payment.state in PAID and _apply(desk, tx, payment, order)
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "payment": str(payment_id)})
+    order = order_columns.fill_order(context, tx, payment, order)
+    has_case = payment.state in PAID_STATES and _apply_payment(context, tx, payment, order)
     if payment.work.reason == payment_work.MOVE_ORDER:
-        _put_to_rest(desk, tx, payment_work.required(tx, payment.id) if opened else payment)
+        _set_work(context, tx, payment_work.require_payment(tx, payment.id) if has_case else payment)
     return order.id
 
 
-def _apply(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> bool:
-    """Pending becomes paid by all that was paid for it; cancelled stays so. True where a person has to look."""
-    paid = paid_of(tx.conn, order)
+def _apply_payment(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
+    """Set a pending order to paid if its payments cover the total. Open a case if they don't, if the order is
+    cancelled, or if another payment has paid it. Return True if the payment needs a person.
+    """
+    paid_payments = list_paid_payments(tx.conn, order)
     if order.state is OrderState.CANCELLED:
-        _paid_too_late(desk, tx, payment, order)
+        _record_paid_too_late(context, tx, payment, order)
         return True
     if order.state is not OrderState.PENDING:
-        twice = any(one.id != payment.id for one in paid)
-        if twice:
+        is_paid_twice = any(paid_payment.id != payment.id for paid_payment in paid_payments)
+        if is_paid_twice:
             expected = f"{order.merch_txn_id} is {order.state}"
-            payment_work.open_case(desk, tx, payment.id, "paid_twice", f"{len(paid)} payments", expected)
-        return twice
-    if not covers(paid, order):
+            payment_work.open_case(
+                context, tx, payment.id, WorkReason.PAID_TWICE, f"{len(paid_payments)} payments", expected
+            )
+        return is_paid_twice
+    if not is_order_covered(paid_payments, order):
         observed = f"{payment.captured_minor} {payment.currency}"
         expected = f"{order.total_minor} {order.currency}"
-        payment_work.open_case(desk, tx, payment.id, NOT_MOVED, observed, expected)
+        payment_work.open_case(context, tx, payment.id, NOT_MOVED, observed, expected)
         return True
-    orders.change(tx.conn, order, desk.now(), status=OrderState.PAID, **orders.work_values(Work()))
-    desk.note(tx, "order.paid", order.id, {"payment": payment.id}, kind=KIND)
-    for one in paid:
-        if one.work.state is WorkState.NEEDS_REVIEW:
-            payment_work.close_case(desk, tx, one, NOT_MOVED)
+    orders.change_order(tx.conn, order, context.now(), status=OrderState.PAID, **orders.work_values(Work()))
+    context.record_audit(tx, AuditAction.ORDER_PAID, order.id, {"payment": payment.id}, kind=KIND)
+    for paid_payment in paid_payments:
+        if paid_payment.work.state is WorkState.NEEDS_REVIEW:
+            payment_work.close_case(context, tx, paid_payment, NOT_MOVED)
     return False
 
 
-def _paid_too_late(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> None:
+def _record_paid_too_late(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> None:
     observed = f"{payment.captured_minor} {payment.currency}"
-    payment_work.open_case(desk, tx, payment.id, LATE, observed, f"{order.merch_txn_id} is cancelled")
-    if order.work.reason != LATE:
-        work = orders.work_values(Work(WorkState.NEEDS_REVIEW, reason=LATE))
-        orders.change(tx.conn, order, desk.now(), **work)
-        desk.note(tx, f"order.{LATE}", order.id, {"payment": payment.id}, kind=KIND, reason=LATE)
+    payment_work.open_case(context, tx, payment.id, PAID_AFTER_CANCEL, observed, f"{order.merch_txn_id} is cancelled")
+    if order.work.reason != PAID_AFTER_CANCEL:
+        work = orders.work_values(Work(WorkState.NEEDS_REVIEW, reason=PAID_AFTER_CANCEL))
+        orders.change_order(tx.conn, order, context.now(), **work)
+        context.record_audit(
+            tx,
+            AuditAction.ORDER_PAID_AFTER_CANCEL,
+            order.id,
+            {"payment": payment.id},
+            kind=KIND,
+            reason=PAID_AFTER_CANCEL,
+        )
 
 
-def _put_to_rest(desk: Desk, tx: Transaction, payment: Payment) -> None:
-    """The order has been dealt with: what is left to do is what the cases say."""
-    work = payment_work.resting(desk, tx, payment, payment.state)
-    payments.change(tx.conn, payment, desk.now(), **payments.work_values(work))
+def _set_work(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
+    """Set the payment's work after the change of its order: its open cases determine it."""
+    work = payment_work.choose_work(context, tx, payment, payment.state)
+    payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
 
 
-def try_again(desk: Desk, payment: Payment) -> bool:
-    """A due attempt; where it fails, the next one is planned, and after the last one a person is asked."""
+def retry_move(context: ServiceContext, payment: Payment) -> bool:
+    """Run a due attempt to set the order to paid; return True. If it fails, schedule the next attempt (needs_review
+    after the last one) and raise the error.
+    """
     try:
-        move(desk, payment.id)
+        move_order(context, payment.id)
     except Exception:
-        desk.write(lambda tx: _plan_next(desk, tx, payment.id))
+        context.write(lambda tx: _plan_next(context, tx, payment.id))
         raise
     return True
 
 
-@payments.runs_again()
-def _plan_next(desk: Desk, tx: Transaction, payment_id: int) -> None:
-    fresh = payments.find(tx.conn, payment_id)
-    if fresh is None or fresh.work.reason != payment_work.MOVE_ORDER:
+@payments.run_again_if_stale()
+def _plan_next(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+    current = payments.find(tx.conn, payment_id)
+    if current is None or current.work.reason != payment_work.MOVE_ORDER:
         return
-    attempt = fresh.work.attempt + 1
-    at = next_at(PAYMENT_PROBES, attempt, desk.now(), desk.scale)
+    attempt = current.work.attempt + 1
+    at = next_attempt_at(PAYMENT_PROBES, attempt, context.now(), context.scale)
     work = Work(WorkState.SCHEDULED, at, payment_work.MOVE_ORDER, attempt)
     if at is None:
         work = Work(WorkState.NEEDS_REVIEW, None, NOT_MOVED, attempt)
-    payments.change(tx.conn, fresh, desk.now(), **payments.work_values(work))
+    payments.change_payment(tx.conn, current, context.now(), **payments.work_values(work))

@@ -1,244 +1,270 @@
-"""Asking a provider how a payment stands: people's probes, polls while the payer may pay, and notices confirmed."""
+"""Read a payment at its provider: for a person's probe, for a poll while the payer can pay, and to confirm a
+notice.
+"""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from console.domain.errors import ConsoleError
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import Answered, Holder
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.money import Money
-from console.domain.order_records import Payment
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentQuestion, PaymentReport
-from console.domain.records import Certainty, Work, WorkState
-from console.domain.schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_at
-from console.domain.truth import PAID
-from console.services import happened, payment_work, refusals
-from console.services.desk import Desk
-from console.services.happened import Done, PaymentFact, what_happened
-from console.services.heartbeat import LEASE_SECONDS
-from console.services.parts import part_code
-from console.services.payment_starting import PaymentSettler, is_lapsed
-from console.services.payment_vendors import PaymentVendors
-from console.services.settling import tolerated
-from console.store import journal, leases, payments
-from console.store.engine import Transaction
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
+from console.domain.payments.records import Payment
+from console.domain.payments.report_rules import ReportSource
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.records import Certainty, Work, WorkReason, WorkState
+from console.domain.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_attempt_at
+from console.services.audit import refusals
+from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.guarded.leases import hold_lease
+from console.services.guarded.operation import Settler
+from console.services.payments import apply_report as happened
+from console.services.payments import next_work as payment_work
+from console.services.payments.apply_report import Effect, PaymentFact, apply_report
+from console.services.payments.providers import PaymentVendors
+from console.services.payments.start_outcomes import is_lapsed
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.operations import journal
+from console.store.payments import payments
 
 KIND = payments.KIND
-ACTION = "payment.probe"
-USABLE = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
-"""Answers that say how a payment stands."""
-MISFITS = ("other_id", "other_payment", "other_amount", "other_currency")
-"""Answers about another payment than the one that was asked about, or another sum."""
-CALL = "payment"
-_log = logging.getLogger("console.guard")
+ACTION = AuditAction.PAYMENT_PROBE
+USABLE_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
+"""Outcome classes of an answer that contains the payment's state."""
+MISFIT_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
+"""Reasons of an answer about another payment or another amount than the one in the question."""
+CALL_NAME = "payment"
 
 
 def lease_name(payment_id: int) -> str:
-    """The payment's own lease: probes and decisions exclude one another."""
+    """Return the name of the payment's lease. Probes, decisions and sagas hold it, so that only one of them runs at a
+    time.
+    """
     return f"payment_{payment_id}"
 
 
-class PaymentProbing:
-    """Reads payments at their providers. Holds only their reading halves."""
+class PaymentProbes:
+    """Reads payments at their providers. It can't start payments or move money."""
 
-    def __init__(self, desk: Desk, vendors: PaymentVendors) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors, starts: Settler) -> None:
+        self._context = context
         self._vendors = vendors
-        self._settler = PaymentSettler(desk)
+        self._starts = starts
 
     def probe(self, payment_id: int, *, automatic: bool = False) -> Payment:
-        """The payment as known afterwards. Raises outcome_unknown while nobody can tell (detail.record),
-        in_progress while its call runs, provider_auth, rate_limited and provider_unreachable.
+        """Probe the payment and return its state after the probe. With `automatic`, the next probe is scheduled.
+
+        Raises outcome_unknown (detail.record) if the payment stays unknown, in_progress while its start runs or
+        somebody else holds its lease, not_found, not_allowed, bad_profile, provider_auth, rate_limited and
+        provider_unreachable.
         """
-        with refusals.audited(self._desk, ACTION, payment_id, kind=KIND):
-            self._desk.require("probe")
-            with self.held(payment_id) as payment:
+        with refusals.audit_refusals(self._context, ACTION, payment_id, kind=KIND):
+            self._context.require("probe")
+            with self.hold_payment(payment_id) as payment:
                 return self._probe(payment, automatic=automatic)
 
     def _probe(self, payment: Payment, *, automatic: bool) -> Payment:
-        self._desk.failpoints.reach("before_probe")
-        asked_at, outcome = self._desk.now(), self.ask(payment)
+        self._context.failpoints.reach("before_probe")
+        asked_at, outcome = self._context.now(), self.ask_provider(payment)
         if outcome is None:
-            return self._nobody_to_ask(payment, automatic=automatic)
-        self._desk.failpoints.reach("after_probe")
-        self.learn(payment, outcome, asked_at)
-        self._desk.write(lambda tx: self._plan(tx, payment, automatic=automatic, by_person=not automatic))
-        after = self.current(payment.id)
-        self._require_known(after, outcome)
-        return after
+            return self._end_unasked_probe(payment, automatic=automatic)
+        self._context.failpoints.reach("after_probe")
+        self.apply_answer(payment, outcome, asked_at)
+        self._context.write(
+            lambda tx: self._plan_next_probe(tx, payment, automatic=automatic, by_person=not automatic)
+        )
+        settled = self.read_payment(payment.id)
+        self._require_known(settled, outcome)
+        return settled
 
-    def _nobody_to_ask(self, payment: Payment, *, automatic: bool) -> Payment:
-        """A mere source of notices; or a provider that isn't configured here, of which a person is told."""
+    def _end_unasked_probe(self, payment: Payment, *, automatic: bool) -> Payment:
+        """End the probe of a payment whose provider can't be asked, because it only sends notices or is not
+        configured on this desk. Raises bad_profile if a person probes and the provider is not configured, and
+        outcome_unknown.
+        """
         if automatic:
-            self._desk.write(lambda tx: self._plan(tx, payment, automatic=True, by_person=False))
+            self._context.write(lambda tx: self._plan_next_probe(tx, payment, automatic=True, by_person=False))
         else:
             self._require_configured(payment.provider)
         if payment.certainty is Certainty.UNKNOWN:
-            raise ConsoleError("outcome_unknown", {"record": payment, "reason": "no_read_call"})
+            raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.NO_READ_CALL})
         return payment
 
     def _require_configured(self, provider: str) -> None:
         try:
-            self._vendors.reader(provider)
+            self._vendors.get_reader(provider)
         except ConsoleError as unfit:
-            if unfit.code != "not_found":
+            if unfit.code != ErrorCode.NOT_FOUND:
                 raise
 
     def _require_known(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
-        """Raise what a person has to know of an answer that taught nothing, or not enough."""
-        detail = {"record": payment, "reason": outcome.reason, "status": outcome.status}
-        if outcome.kind not in (*USABLE, OutcomeClass.NOT_FOUND) and outcome.found is None:
-            code = part_code(outcome)
-            asked_in_vain = code in ("provider_auth", "rate_limited", "provider_unreachable")
-            raise ConsoleError(code if asked_in_vain else "outcome_unknown", detail)
+        """Raise the error of an answer without the payment's state, and outcome_unknown if the payment is unknown."""
+        detail: Answered = {"record": payment, "reason": outcome.reason, "status": outcome.status}
+        if outcome.kind not in (*USABLE_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
+            code = find_part_error_code(outcome)
+            raise error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
         if payment.certainty is Certainty.UNKNOWN:
-            raise ConsoleError("outcome_unknown", detail)
+            raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, detail)
 
-    # Holding
+    # Lease
 
     @contextmanager
-    def held(self, payment_id: int) -> Iterator[Payment]:
-        """The payment under its lease; a beginning whose process went away is first written down as unknown.
+    def hold_payment(self, payment_id: int) -> Iterator[Payment]:
+        """Yield the payment under its lease. A start that has lapsed is recorded as unknown before that.
 
-        Raises not_found, and in_progress while somebody else is at it or its call runs.
+        Raises not_found, and in_progress while the start runs or somebody else holds the lease.
         """
-        desk, name = self._desk, lease_name(payment_id)
-        self._refuse_running(self.current(payment_id))
-        seconds = desk.scale.lease_seconds(LEASE_SECONDS)
-        lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
-        if lease is None:
-            with desk.database.read() as conn:
-                holder = leases.holder_of(conn, name)
-            raise ConsoleError("in_progress", {"record": self.current(payment_id), **refusals.holding(holder)})
-        try:
-            yield self._written_down(payment_id)
-        finally:
-            with tolerated("giving a lease up"):
-                desk.write(lambda tx: leases.release(tx.conn, lease))
+        payment = self.read_payment(payment_id)
+        self._refuse_running(payment)
+        with hold_lease(self._context, lease_name(payment_id), record=payment):
+            yield self._record_lapse(payment_id)
 
     def _refuse_running(self, payment: Payment) -> None:
-        with self._desk.database.read() as conn:
-            running = journal.running_of(conn, KIND, payment.id)
-        if running is not None and running.action in journal.EFFECTS:
-            holder = {"operator": running.operator, "desk": running.desk}
-            raise ConsoleError("in_progress", {"record": payment, "holder": holder, "since": running.started_at})
+        with self._context.database.read() as conn:
+            running = journal.find_running(conn, KIND, payment.id)
+        if running is not None and journal.has_effect(running.action):
+            holder = Holder(operator=running.operator, desk=running.desk)
+            raise ConsoleError(
+                ErrorCode.IN_PROGRESS, {"record": payment, "holder": holder, "since": running.started_at}
+            )
 
-    def _written_down(self, payment_id: int) -> Payment:
-        payment = self.current(payment_id)
+    def _record_lapse(self, payment_id: int) -> Payment:
+        payment = self.read_payment(payment_id)
         if payment.operation_id is not None and is_lapsed(payment.work):
-            self._settler.lapse(payment.operation_id)
-            payment = self.current(payment_id)
+            self._starts.lapse(payment.operation_id)
+            payment = self.read_payment(payment_id)
         return payment
 
-    def current(self, payment_id: int) -> Payment:
-        """The payment as everybody sees it. Raises not_found."""
-        with self._desk.database.read() as conn:
-            found = payments.find(conn, payment_id, journal.lapsed_subjects(conn, KIND))
-        if found is None:
-            raise ConsoleError("not_found", {"kind": KIND, "id": str(payment_id)})
-        return found
+    def read_payment(self, payment_id: int) -> Payment:
+        """Return the payment; if its start has lapsed, with the certainty unknown. Raises not_found."""
+        with self._context.database.read() as conn:
+            payment = payments.find(conn, payment_id, journal.lapsed_subjects(conn, KIND))
+        if payment is None:
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(payment_id)})
+        return payment
 
-    # Asking, and what it teaches
+    # Asking, and applying the answer
 
-    def ask(self, payment: Payment) -> Outcome[PaymentReport] | None:
-        """The provider's answer, no transaction open; None where nobody can be asked."""
-        reader = self._vendors.asker(payment.provider)
-        return None if reader is None else reader.payment(question(payment))
+    def ask_provider(self, payment: Payment) -> Outcome[PaymentReport] | None:
+        """Ask the provider about the payment, outside of a transaction. Return None if it can't be asked."""
+        reader = self._vendors.find_reader(payment.provider)
+        return None if reader is None else reader.read_payment(make_question(payment))
 
-    def confirm(self, payment_id: int, event_id: str | None = None) -> Done | None:
-        """Ask because something was heard: what the answer did, None when it taught nothing. For whoever takes
-        notices: without the lease, as news is written in any order.
+    def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> Effect | None:
+        """Ask the provider after a notice and apply the answer. Return its effect on the payment, None if the answer
+        did not contain the payment's state. Takes no lease, because reports may be applied in any sequence. Raises
+        not_found.
         """
-        self._desk.failpoints.reach("before_confirm")
-        payment, asked_at = self.current(payment_id), self._desk.now()
-        outcome = self.ask(payment)
-        self._desk.failpoints.reach("after_confirm")
-        return None if outcome is None else self.learn(payment, outcome, asked_at, event_id=event_id)
+        self._context.failpoints.reach("before_confirm")
+        payment, asked_at = self.read_payment(payment_id), self._context.now()
+        outcome = self.ask_provider(payment)
+        self._context.failpoints.reach("after_confirm")
+        return None if outcome is None else self.apply_answer(payment, outcome, asked_at, event_id=event_id)
 
-    def learn(
-        self, payment: Payment, outcome: Outcome[PaymentReport], asked_at: datetime, call: str = CALL,
+    def apply_answer(
+        self,
+        payment: Payment,
+        outcome: Outcome[PaymentReport],
+        asked_at: datetime,
+        call: str = CALL_NAME,
         event_id: str | None = None,
-    ) -> Done | None:  # fmt: skip
-        """Write what an answer means, in a transaction of its own, and say what it did; None when it taught nothing.
+    ) -> Effect | None:
+        """Apply an answer in a transaction of its own. Return its effect on the payment, None if the answer did not
+        contain the payment's state.
 
-        `asked_at`: since then the answer may have been true.
+        `asked_at` is the time of the question: the answer was not true before it. `call` is the name of the source in
+        the evidence.
         """
-        return self._desk.write(lambda tx: self.take(tx, payment, outcome, asked_at, call, event_id))
+        return self._context.write(lambda tx: self.apply_answer_in(tx, payment, outcome, asked_at, call, event_id))
 
-    def take(
-        self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], asked_at: datetime,
-        call: str = CALL, event_id: str | None = None,
-    ) -> Done | None:  # fmt: skip
-        """The same in a transaction of the caller's."""
-        report = told(outcome)
+    def apply_answer_in(
+        self,
+        tx: Transaction,
+        payment: Payment,
+        outcome: Outcome[PaymentReport],
+        asked_at: datetime,
+        call: str = CALL_NAME,
+        event_id: str | None = None,
+    ) -> Effect | None:
+        """Like `apply_answer`, but in the caller's transaction."""
+        report = find_report(outcome)
         if report is None:
-            return self._keep(tx, payment, outcome, call)
-        fact = PaymentFact(report, asked_at, Way.READ, call, outcome, event_id)
-        return what_happened(self._desk, tx, payment, fact).done
+            return self._store_answer(tx, payment, outcome, call)
+        fact = PaymentFact(report, asked_at, ReportSource.READ, call, outcome, event_id)
+        return apply_report(self._context, tx, payment, fact).effect
 
-    @payments.runs_again()
-    def _keep(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
-        """An answer that says nothing about money changes no state; one about something else is for a person, and so
-        is what was paid and is not to be found.
+    @payments.run_again_if_stale()
+    def _store_answer(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
+        """Store an answer that doesn't contain the payment's state. Open a case if the answer is about another
+        payment, or if the provider has no payment that is paid here.
         """
-        desk, fresh = self._desk, payment_work.required(tx, payment.id)
-        happened.keep_answer(desk, tx, fresh, call, outcome)
-        if outcome.reason in MISFITS:
-            self._contradict(tx, fresh, outcome.reason)
+        context, current = self._context, payment_work.require_payment(tx, payment.id)
+        happened.keep_answer(context, tx, current, call, outcome)
+        if outcome.reason in MISFIT_REASONS:
+            self._open_contradiction_case(tx, current, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:
             return
-        if fresh.state in PAID:
-            self._contradict(tx, fresh, "not_found")
-        elif fresh.certainty is Certainty.UNKNOWN:
-            payments.change(tx.conn, fresh, desk.now(), error_code="not_found")
+        if current.state in PAID_STATES:
+            self._open_contradiction_case(tx, current, "not_found")
+        elif current.certainty is Certainty.UNKNOWN:
+            payments.change_payment(tx.conn, current, context.now(), error_code="not_found")
 
-    def _contradict(self, tx: Transaction, payment: Payment, observed: str) -> None:
+    def _open_contradiction_case(self, tx: Transaction, payment: Payment, observed: str) -> None:
         expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
         if payment.certainty is Certainty.UNKNOWN and payment.error_code != observed:
-            payments.change(tx.conn, payment, self._desk.now(), error_code=observed)
-        payment_work.open_case(self._desk, tx, payment.id, "contradicted", observed, expected)
+            payments.change_payment(tx.conn, payment, self._context.now(), error_code=observed)
+        payment_work.open_case(self._context, tx, payment.id, WorkReason.CONTRADICTED, observed, expected)
 
-    # What is next
+    # Next probe
 
-    @payments.runs_again()
-    def _plan(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
-        """Note a person's probe; plan the next automatic one, or call a person when the schedule has ended."""
-        desk, fresh = self._desk, payment_work.required(tx, payment.id)
+    @payments.run_again_if_stale()
+    def _plan_next_probe(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
+        """With `by_person`, write an audit entry. With `automatic`, schedule the next probe, or set needs_review
+        after the last one.
+        """
+        context, current = self._context, payment_work.require_payment(tx, payment.id)
         if by_person:
-            desk.note(tx, "payment.probed", payment.id, {"state": fresh.state.value}, kind=KIND)
-        if not automatic or fresh.work.state is not WorkState.SCHEDULED or fresh.work != payment.work:
+            context.record_audit(
+                tx, AuditAction.PAYMENT_PROBED, payment.id, {"state": current.state.value}, kind=KIND
+            )
+        if not automatic or current.work.state is not WorkState.SCHEDULED or current.work != payment.work:
             return
-        if fresh.work.reason == payment_work.MOVE_ORDER:
+        if current.work.reason == payment_work.MOVE_ORDER:
             return
-        attempt = fresh.work.attempt + 1
-        schedule = PAYMENT_POLLS if fresh.work.reason == payment_work.POLL else PAYMENT_PROBES
-        at = next_at(schedule, attempt, desk.now(), desk.scale)
-        work = Work(WorkState.SCHEDULED, at, fresh.work.reason, attempt)
+        attempt = current.work.attempt + 1
+        schedule = PAYMENT_POLLS if current.work.reason == payment_work.POLL else PAYMENT_PROBES
+        at = next_attempt_at(schedule, attempt, context.now(), context.scale)
+        work = Work(WorkState.SCHEDULED, at, current.work.reason, attempt)
         if at is None:
-            work = Work(WorkState.NEEDS_REVIEW, None, "probes_ended", attempt)
-        payments.change(tx.conn, fresh, desk.now(), **payments.work_values(work))
+            work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempt)
+        payments.change_payment(tx.conn, current, context.now(), **payments.work_values(work))
 
 
-def question(payment: Payment) -> PaymentQuestion:
-    """What is asked about a payment: by our number, its price and the time it began."""
+def make_question(payment: Payment) -> PaymentQuestion:
+    """Return the question about a payment for its provider: our number, the provider's id, the amount and the time at
+    which the payment began.
+    """
     amount = Money(payment.captured_minor or payment.asked_minor, payment.currency)
-    begun = payment.begun_at or payment.paid_at or payment.created_at
+    begun_at = payment.begun_at or payment.paid_at or payment.created_at
     return PaymentQuestion(
         payment.merchant_payment_id,
         provider_payment_id=payment.provider_payment_id,
         amount=amount,
-        begun_at=begun,
+        begun_at=begun_at,
         by_code=payment.by_code,
     )
 
 
-def told(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
-    """The report of an answer that says how a payment stands; a success over another sum is one too: it is known,
-    and can't be booked.
+def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
+    """Return the report in an answer that contains the payment's state, otherwise None. A report of a paid payment
+    with another amount is returned too: its state is known, but it can't be booked.
     """
     report = outcome.found
-    if report is None or outcome.kind in USABLE:
+    if report is None or outcome.kind in USABLE_CLASSES:
         return report
-    return report if outcome.reason == "other_amount" and report.state in PAID else None
+    return report if outcome.reason == "other_amount" and report.state in PAID_STATES else None

@@ -1,40 +1,66 @@
-"""Hands out the payment providers of this desk, made when first asked for: the half for reading, or the whole."""
+"""Access to the payment providers of this desk: with all calls, or only with the calls that read."""
 
 from collections.abc import Callable, Mapping
 from threading import Lock
 
-from console.domain.errors import ConsoleError
-from console.domain.payment_records import PaymentState
-from console.providers.payment_protocol import PaymentReader, PaymentVendor
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.states import PaymentState
+from console.providers import payment_plugin
+from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
+from console.providers.payment_provider import PaymentReader, PaymentVendor
+from console.services.credit_checks.provider_tokens import NoCalls, SpacedCalls
+from console.services.process.context import ServiceContext
+from console.settings.provider_access import S
+
+
+def make_adapter_arguments(context: ServiceContext, plugin: ProviderPlugin[S]) -> AdapterArguments[S]:
+    """Return the arguments with which a provider's adapter is created, from this desk's settings. At a desk that asks
+    a worker the adapter can't call the provider. May read the keyring; sends nothing.
+    """
+    own = context.settings.provider_settings_of(plugin)
+    return AdapterArguments(
+        own_settings=own,
+        url=context.settings.provider_url(plugin.name),
+        secrets=context.settings.secrets_of(plugin.name),
+        gate=NoCalls() if context.asks else SpacedCalls(context, plugin.name, own.spacing_seconds),
+        clock=context.clock,
+        scale=context.scale,
+    )
 
 
 class PaymentVendors:
-    """Lazy access to every provider by its name. Services that must never move money get only `reader`."""
+    """The providers by name, each created at its first use. Services that must never move money get only
+    `get_reader`.
+    """
 
     def __init__(self, make: Callable[[str], PaymentVendor]) -> None:
-        """`make` raises not_found for a name that is no provider's, bad_profile for one that is not configured."""
+        """`make` creates a provider; it raises not_found for an unknown name and bad_profile for a provider that is
+        not configured.
+        """
         self._make = make
-        self._made: dict[str, PaymentVendor] = {}
+        self._vendors: dict[str, PaymentVendor] = {}
         self._lock = Lock()
 
-    def whole(self, provider: str) -> PaymentVendor:
-        """The provider with what moves money. Raises as `make` does."""
+    def get_vendor(self, provider: str) -> PaymentVendor:
+        """Return the provider with the calls that move money. Raises the errors of `make`."""
         with self._lock:
-            if provider not in self._made:
-                self._made[provider] = self._make(provider)
-            return self._made[provider]
+            if provider not in self._vendors:
+                self._vendors[provider] = self._make(provider)
+            return self._vendors[provider]
 
-    def reader(self, provider: str) -> PaymentReader:
-        """The half that can't move money. Raises as `make` does."""
-        return self.whole(provider).reader()
+    def get_reader(self, provider: str) -> PaymentReader:
+        """Return the provider with only the calls that read. Raises the errors of `make`."""
+        return self.get_vendor(provider).reader()
 
-    def asker(self, provider: str) -> PaymentReader | None:
-        """The half that can't move money; None where nobody can be asked: a mere source of notices, or a provider
-        that is not configured here.
+    def find_reader(self, provider: str) -> PaymentReader | None:
+        """Return the provider with only the calls that read; None if it only sends notices or is not configured on
+        this desk.
         """
         try:
-            return self.reader(provider)
-        except ConsoleError:
+            return self.get_reader(provider)
+        except ConsoleError as unfit:
+            if unfit.code not in (ErrorCode.NOT_FOUND, ErrorCode.BAD_PROFILE):
+                raise
             return None
 
 
@@ -46,21 +72,14 @@ NOTICE_WORDS: Mapping[str, PaymentState] = {
     "payment.expired": PaymentState.EXPIRED,
     "payment.pending": PaymentState.USER_PAYMENT,
 }
-"""What the types of a signed notice say of a payment; any other type says nothing."""
+"""The payment state that each type of a signed notice means. Other types mean no state."""
 
 
-def meaning(provider: str, word: str | None) -> PaymentState | None:
-    """What a provider's own word for a payment's state means; None for a word that no table has."""
-    if word is None:
+def find_state(provider: str, provider_word: str | None) -> PaymentState | None:
+    """Return our payment state for a provider's own name of a state; None for an unknown name."""
+    if provider_word is None:
         return None
-    if provider == "paypay":
-        from console.providers.paypay_codes import PAYMENT_STATES
-
-        standing = PAYMENT_STATES.get(word)
-        return standing.state if standing else None
-    if provider == "atom":
-        from console.providers.atom_codes import PAYMENTS
-
-        standing = PAYMENTS.get(word)
-        return standing.state if standing else None
-    return NOTICE_WORDS.get(word)
+    plugin = payment_plugin.find(provider)
+    if plugin is not None:
+        return plugin.meaning(provider_word)
+    return NOTICE_WORDS.get(provider_word)

@@ -1,40 +1,53 @@
-"""Deciding what became of a payment: by one person where a provider's read confirms it, otherwise by two."""
+"""Decisions about the outcome of a payment: by one person if a read at the provider confirms it, otherwise by two."""
 
 from datetime import datetime
 from pathlib import Path
 
-from console.domain.deciding import way_of_decision, why_not_decide
-from console.domain.errors import ConsoleError
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
-from console.domain.order_records import Payment
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentReport, PaymentState
-from console.domain.permissions import may, same_person
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import Payment
+from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.states import PaymentState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.reason import Text
 from console.domain.records import Certainty, OperationState
-from console.domain.results import ResolveResult
-from console.domain.truth import ENDED_UNPAID, PAID
-from console.services import account_money, happened, order_moving, payment_work, refusals, timed_out
-from console.services.desk import Desk
-from console.services.happened import PaymentFact, what_happened
-from console.services.payment_probing import PaymentProbing, told
-from console.services.recovery import read_proof
-from console.store import approvals, cases, evidence, journal, payments
-from console.store.engine import Transaction
+from console.domain.recovery.decidable import path_of_decision, refusal_reason_of_decision
+from console.domain.views.any_record import ResolveResult
+from console.services.audit import refusals
+from console.services.credit_checks.resolve import read_proof
+from console.services.guarded.second_person import HalfDecision, decide
+from console.services.payments import account_limits as account_money
+from console.services.payments import apply_report as happened
+from console.services.payments import next_work as payment_work
+from console.services.payments import order_status as order_moving
+from console.services.payments import timeout_start as timed_out
+from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments.probe import PaymentProbes, find_report
+from console.services.process.context import ServiceContext
+from console.store.alerts import cases
+from console.store.database.engine import Transaction
+from console.store.operations import journal
+from console.store.payments import payments
+from console.store.records import evidence
+from console.store.refunds import approvals
 
 KIND = payments.KIND
-ACTION = "payment.resolve"
-CALL = "resolve"
-ENDS = ("completed", "payment_failed", "reversed")
-LONGEST_ID = 64
+ACTION = AuditAction.PAYMENT_RESOLVE
+CALL_NAME = "resolve"
+DECIDABLE_STATES = ("completed", "payment_failed", "reversed")
+LONGEST_ID_CHARACTERS = 64
 _P = PaymentState
 
 
-class PaymentDeciding:
-    """Decisions about payments whose outcome is unknown, or of which the provider says otherwise."""
+class PaymentDecisions:
+    """Decisions about payments whose outcome is unknown, or whose state the provider contradicts."""
 
-    def __init__(self, desk: Desk, probing: PaymentProbing) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, probing: PaymentProbes) -> None:
+        self._context = context
         self._probing = probing
 
     def resolve(
@@ -43,184 +56,214 @@ class PaymentDeciding:
         as_state: str,
         proof: str | Path,
         provider_id: str | None = None,
-        saw: int | None = None,
+        expected_version: int | None = None,
     ) -> ResolveResult:
-        """Decide. Raises nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch, stale_view,
-        no_evidence and usage.
+        """Decide the outcome of a payment.
+
+        `as_state` is one of DECIDABLE_STATES; `proof` is a file or a statement; `provider_id` is the provider's id of
+        the payment, None if it is not known; `expected_version` is the payment's version on the caller's screen.
+        Raises nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch, stale_view, no_evidence,
+        not_found and usage.
         """
-        kept = read_proof(proof)
-        if as_state not in ENDS:
-            raise ConsoleError("usage", {"problem": "as", "allowed": list(ENDS)})
+        proof_bytes = read_proof(proof)
+        if as_state not in DECIDABLE_STATES:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS, "allowed": list(DECIDABLE_STATES)})
         if provider_id is not None and not _is_id(provider_id):
-            raise ConsoleError("usage", {"problem": "provider_id"})
-        with refusals.audited(self._desk, ACTION, payment_id, {"as": as_state}, kind=KIND):
-            person = self._desk.require("resolve").name
-            with self._probing.held(payment_id) as payment:
-                _require_open(payment, as_state, saw)
-                self._desk.failpoints.reach("before_resolve")
-                resolved = self._resolve(payment, _P(as_state), kept, person, provider_id)
-                self._desk.failpoints.reach("after_resolve")
-        return resolved
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
+        with refusals.audit_refusals(self._context, ACTION, payment_id, {"as": as_state}, kind=KIND):
+            person = self._context.require("resolve").name
+            with self._probing.hold_payment(payment_id) as payment:
+                _require_open(payment, as_state, expected_version)
+                self._context.failpoints.reach("before_resolve")
+                result = self._resolve(payment, _P(as_state), proof_bytes, person, provider_id)
+                self._context.failpoints.reach("after_resolve")
+        return result
 
     def _resolve(
         self, payment: Payment, target: PaymentState, proof: bytes, person: str, provider_id: str | None
     ) -> ResolveResult:
-        """First the provider is asked: what it confirms, one person may say."""
-        asked_at, answer = self._desk.now(), self._probing.ask(payment)
-        report = told(answer) if answer is not None else None
+        """Ask the provider. If its answer contains the payment's state, one person is enough, and the answer must
+        confirm the decision; otherwise two people decide.
+        """
+        asked_at, answer = self._context.now(), self._probing.ask_provider(payment)
+        report = find_report(answer) if answer is not None else None
         if answer is not None and report is not None and answer.reason != "other_amount":
-            fact = PaymentFact(report, asked_at, Way.READ, CALL, answer)
-            return self._by_read(payment, target, proof, person, fact)
+            fact = PaymentFact(report, asked_at, ReportSource.READ, CALL_NAME, answer)
+            return self._settle_by_read(payment, target, proof, person, fact)
         try:
-            awaits = self._desk.write(
-                lambda tx: self._by_people(tx, payment, target, proof, person, answer, provider_id)
+            is_proposed = self._context.write(
+                lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, provider_id)
             )
         except payments.Stale:
-            raise stale_view(self._probing.current(payment.id), payment.version) from None
-        return ResolveResult(self._probing.current(payment.id), awaiting="second_person" if awaits else None)
+            raise make_stale_view_error(self._probing.read_payment(payment.id), payment.version) from None
+        return ResolveResult(
+            self._probing.read_payment(payment.id), awaiting="second_person" if is_proposed else None
+        )
 
     # Confirmed by a read
 
-    def _by_read(
+    def _settle_by_read(
         self, payment: Payment, target: PaymentState, proof: bytes, person: str, fact: PaymentFact
     ) -> ResolveResult:
         if not _confirms(fact.report, target):
-            self._desk.write(
-                lambda tx: happened.keep_answer(self._desk, tx, payment, CALL, fact.answer)
+            self._context.write(lambda tx: happened.keep_answer(self._context, tx, payment, CALL_NAME, fact.answer))
+            raise ConsoleError(
+                ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": Text(fact.report.provider_state)}
             )
-            raise ConsoleError("evidence_mismatch", {"record": payment, "reason": fact.report.provider_state})
-        self._desk.write(lambda tx: self._write_read(tx, payment, target, proof, person, fact))
-        return ResolveResult(self._probing.current(payment.id))
+        self._context.write(lambda tx: self._write_read(tx, payment, target, proof, person, fact))
+        return ResolveResult(self._probing.read_payment(payment.id))
 
-    @payments.runs_again()
+    @payments.run_again_if_stale()
     def _write_read(
         self, tx: Transaction, payment: Payment, target: PaymentState, proof: bytes, person: str, fact: PaymentFact
     ) -> None:
-        desk = self._desk
-        evidence.add_proof(tx.conn, (KIND, payment.id), payment.operation_id, person, proof, desk.now())
-        what_happened(desk, tx, payment, fact)
-        self._close(tx, payment.id)
-        desk.note(tx, ACTION, payment.id, {"as": target.value, "by": "read"}, kind=KIND)
+        context = self._context
+        evidence.add_proof(tx.conn, (KIND, payment.id), payment.operation_id, person, proof, context.now())
+        apply_report(context, tx, payment, fact)
+        self._close_cases(tx, payment.id)
+        context.record_audit(tx, ACTION, payment.id, {"as": target.value, "by": "read"}, kind=KIND)
 
-    def _close(self, tx: Transaction, payment_id: int) -> None:
-        """What people have decided waits for nobody; an order that still has to follow goes on doing so."""
-        desk, now = self._desk, self._desk.now()
+    def _close_cases(self, tx: Transaction, payment_id: int) -> None:
+        """Close the payment's cases and proposals and set its work anew. Work that sets its order to paid stays."""
+        context, now = self._context, self._context.now()
         cases.close_cases(tx.conn, KIND, payment_id, now)
-        approvals.close(tx.conn, KIND, str(payment_id), now)
-        fresh = payment_work.required(tx, payment_id)
-        if fresh.work.reason != payment_work.MOVE_ORDER:
-            work = payment_work.resting(desk, tx, fresh, fresh.state)
-            payments.change(tx.conn, fresh, now, **payments.work_values(work))
+        approvals.close_proposals(tx.conn, KIND, str(payment_id), now)
+        current = payment_work.require_payment(tx, payment_id)
+        if current.work.reason != payment_work.MOVE_ORDER:
+            work = payment_work.choose_work(context, tx, current, current.state)
+            payments.change_payment(tx.conn, current, now, **payments.work_values(work))
 
-    # On two people's word
+    # Decided by two people
 
-    def _by_people(
-        self, tx: Transaction, payment: Payment, target: PaymentState, proof: bytes, person: str,
-        answer: Outcome[PaymentReport] | None, provider_id: str | None,
-    ) -> bool:  # fmt: skip
-        """Propose, or settle on the second person's word. True while a second one is needed. Raises Stale."""
-        desk, now = self._desk, self._desk.now()
-        fresh = payment_work.required(tx, payment.id)
-        if fresh.version != payment.version:
+    def _decide_by_people(
+        self,
+        tx: Transaction,
+        payment: Payment,
+        target: PaymentState,
+        proof: bytes,
+        person: str,
+        answer: Outcome[PaymentReport] | None,
+        provider_id: str | None,
+    ) -> bool:
+        """Write the first person's proposal, or settle the payment with the second person's decision. Return True if
+        a second person must still decide. Raises Stale if the payment has changed.
+        """
+        context, now = self._context, self._context.now()
+        current = payment_work.require_payment(tx, payment.id)
+        if current.version != payment.version:
             raise payments.Stale(payment.id)
         if answer is not None:
-            happened.keep_answer(desk, tx, payment, CALL, answer)
-        first = approvals.open_proposal(tx.conn, KIND, str(payment.id))
-        if first is not None and first.proposed == target.value:
-            self._require_second(person, first.person, payment)
-        elif first is not None:
-            raise ConsoleError("evidence_mismatch", {"record": payment, "reason": "other_proposal"})
-        proof_id = evidence.add_proof(tx.conn, (KIND, payment.id), payment.operation_id, person, proof, now)
-        if first is None:
-            approvals.propose(tx.conn, KIND, str(payment.id), target.value, person, proof_id, now)
-            payments.change(tx.conn, fresh, now)
-            facts = {"as": target.value, "evidence": proof_id}
-            desk.note(tx, "payment.resolve_proposed", payment.id, facts, kind=KIND)
-            return True
-        self._settle(tx, fresh, target, answer, provider_id or _number_of(answer), first.person)
-        return False
+            happened.keep_answer(context, tx, payment, CALL_NAME, answer)
 
-    def _require_second(self, person: str, first: str, payment: Payment) -> None:
-        if same_person(person, first):
-            raise ConsoleError("same_person", {"record": payment, "first": first})
-        if not may(self._desk.person(), "resolve_second"):
-            detail = {"operator": person, "reason": "role", "needs": ["approver"], "record": payment}
-            raise ConsoleError("not_allowed", detail)
+        def settle(proposer: str) -> None:
+            self._settle_payment(tx, current, target, answer, provider_id or _find_provider_id(answer), proposer)
 
-    def _settle(
-        self, tx: Transaction, payment: Payment, target: PaymentState, answer: Outcome[PaymentReport] | None,
-        provider_id: str | None, first: str,
-    ) -> None:  # fmt: skip
-        desk, now = self._desk, self._desk.now()
-        if target is _P.COMPLETED and payment.state not in PAID:
-            self._book(tx, payment, answer, provider_id, now)
+        def propose(proof_id: int) -> dict[str, object]:
+            payments.change_payment(tx.conn, current, now)
+            return {"as": target.value, "evidence": proof_id}
+
+        subject, operation = (KIND, payment.id), payment.operation_id
+        decision = HalfDecision(
+            subject, target.value, person, payment, operation, proof, refusal_facts={"record": payment}
+        )
+        return decide(context, tx, decision, settle=settle, propose=propose)
+
+    def _settle_payment(
+        self,
+        tx: Transaction,
+        payment: Payment,
+        target: PaymentState,
+        answer: Outcome[PaymentReport] | None,
+        provider_id: str | None,
+        proposer: str,
+    ) -> None:
+        context, now = self._context, self._context.now()
+        if target is _P.COMPLETED and payment.state not in PAID_STATES:
+            self._book_amount(tx, payment, answer, provider_id, now)
         else:
-            self._end(tx, payment, target, now)
+            self._end_payment(tx, payment, target, now)
             if target is _P.COMPLETED and payment.order_id is not None:
-                tx.after_commit(lambda: order_moving.follow(desk, payment.id))
-        self._close(tx, payment.id)
+                tx.after_commit(lambda: order_moving.move_after_payment(context, payment.id))
+        self._close_cases(tx, payment.id)
         if payment.operation_id is not None:
             state = OperationState.DONE if target is _P.COMPLETED else OperationState.FAILED
-            journal.settle(tx.conn, payment.operation_id, state, _decided(), now)
-        desk.note(tx, ACTION, payment.id, {"as": target.value, "by": "people", "first": first}, kind=KIND)
+            journal.settle_operation(tx.conn, payment.operation_id, state, _make_people_outcome(), now)
+        context.record_audit(
+            tx, ACTION, payment.id, {"as": target.value, "by": "people", "first": proposer}, kind=KIND
+        )
 
-    def _book(
-        self, tx: Transaction, payment: Payment, answer: Outcome[PaymentReport] | None, provider_id: str | None,
+    def _book_amount(
+        self,
+        tx: Transaction,
+        payment: Payment,
+        answer: Outcome[PaymentReport] | None,
+        provider_id: str | None,
         now: datetime,
-    ) -> None:  # fmt: skip
-        """What the provider names, if it names a sum, and else what was asked for."""
-        named = answer.found if answer is not None and told(answer) is not None else None
-        amount = named.amount if named is not None else None
+    ) -> None:
+        """Book the amount of the provider's answer; without an amount there, the requested amount."""
+        read_report = answer.found if answer is not None and find_report(answer) is not None else None
+        amount = read_report.amount if read_report is not None else None
         report = PaymentReport(
-            payment.merchant_payment_id, provider_id or f"people-{payment.id}", payment.provider_state or "people",
-            _P.PAYMENT_SUCCESS, True, amount or Money(payment.asked_minor, payment.currency), refunds=None,
-            paid_at=named.paid_at if named else None,
-        )  # fmt: skip
-        fact = PaymentFact(report, max(now, payment.told_at or now), Way.PEOPLE, CALL, _decided(report))
-        what_happened(self._desk, tx, payment, fact)
+            payment.merchant_payment_id,
+            provider_id or f"people-{payment.id}",
+            payment.provider_state or "people",
+            _P.PAYMENT_SUCCESS,
+            True,
+            amount or Money(payment.asked_minor, payment.currency),
+            refunds=None,
+            paid_at=read_report.paid_at if read_report else None,
+        )
+        fact = PaymentFact(
+            report, max(now, payment.told_at or now), ReportSource.PEOPLE, CALL_NAME, _make_people_outcome(report)
+        )
+        apply_report(self._context, tx, payment, fact)
 
-    def _end(self, tx: Transaction, payment: Payment, target: PaymentState, now: datetime) -> None:
-        path = way_of_decision(payment.state, target)
-        if payment.account_minor and target in ENDED_UNPAID:
-            account_money.release(tx, payment)
+    def _end_payment(self, tx: Transaction, payment: Payment, target: PaymentState, now: datetime) -> None:
+        path = path_of_decision(payment.state, target)
+        if payment.account_minor and target in ENDED_UNPAID_STATES:
+            account_money.release_amount(tx, payment)
         values = {"certainty": Certainty.KNOWN, "error_code": "resolved_by_people", "account_minor": 0}
-        payments.follow(tx.conn, payment, path, now, **values)
-        if target in ENDED_UNPAID and path:
-            timed_out.begin_behind(self._desk, tx, payment)
+        payments.follow_path(tx.conn, payment, path, now, **values)
+        if target in ENDED_UNPAID_STATES and path:
+            timed_out.begin_saga_at_cancellation(self._context, tx, payment)
         if target is _P.REVERSED and path:
-            account_money.take_back(tx, payment_work.required(tx, payment.id))
+            account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
 
 
-def _decided(report: PaymentReport | None = None) -> Outcome[PaymentReport]:
-    """People's word as an outcome."""
+def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[PaymentReport]:
+    """Return the outcome that a decision of people means: a success with `report`, a failure without one."""
     kind = OutcomeClass.SUCCEEDED if report is not None else OutcomeClass.FAILED_DEFINITE
     return Outcome(kind, "resolved_by_people", Sent.MAYBE, report)
 
 
-def _require_open(payment: Payment, as_state: str, saw: int | None) -> None:
-    """There is something to decide, and it is as the person saw it."""
-    if saw is not None and saw != payment.version:
-        raise stale_view(payment, saw)
-    if why_not_decide(payment, _P(as_state)) is not None:
-        raise ConsoleError("nothing_to_resolve", {"record": payment})
+def _require_open(payment: Payment, as_state: str, expected_version: int | None) -> None:
+    """Raise stale_view if the payment has changed since version `expected_version`, and nothing_to_resolve if people
+    may not decide it as `as_state`.
+    """
+    if expected_version is not None and expected_version != payment.version:
+        raise make_stale_view_error(payment, expected_version)
+    if refusal_reason_of_decision(payment, _P(as_state)) is not None:
+        raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment})
 
 
 def _confirms(report: PaymentReport, target: PaymentState) -> bool:
     if target is _P.COMPLETED:
-        return report.state in PAID and report.bookable
+        return report.state in PAID_STATES and report.bookable
     return report.state is _P.PAYMENT_FAILED or (target is _P.PAYMENT_FAILED and report.state is _P.EXPIRED)
 
 
-def _number_of(answer: Outcome[PaymentReport] | None) -> str | None:
+def _find_provider_id(answer: Outcome[PaymentReport] | None) -> str | None:
     return answer.found.provider_payment_id if answer is not None and answer.found is not None else None
 
 
 def _is_id(text: str) -> bool:
-    plain = text.replace("-", "").replace("_", "")
-    return 0 < len(text) <= LONGEST_ID and plain.isascii() and plain.isalnum()
+    letters_and_digits = text.replace("-", "").replace("_", "")
+    return 0 < len(text) <= LONGEST_ID_CHARACTERS and letters_and_digits.isascii() and letters_and_digits.isalnum()
 
 
-def stale_view(payment: Payment, saw: int) -> ConsoleError:
-    """The payment is no longer what the person saw."""
-    changed = {"version": {"saw": saw, "now": payment.version}, "state": payment.state.value}
-    return ConsoleError("stale_view", {"record": payment, "changed": changed})
+def make_stale_view_error(payment: Payment, expected_version: int) -> ConsoleError:
+    """Return the error stale_view: the payment has changed since version `expected_version`, the version on the
+    person's screen.
+    """
+    differences = {"version": {"saw": expected_version, "now": payment.version}, "state": payment.state.value}
+    return ConsoleError(ErrorCode.STALE_VIEW, {"record": payment, "changed": differences})

@@ -1,111 +1,141 @@
-"""Beginning payments under guard: one code or token per order and provider, whatever happens on the way."""
+"""Starts of payments as guarded operations: an order has at most one open code or token per provider."""
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeAlias
 
-from sqlalchemy import Connection
-
-from console.domain.corporation_number import InvalidCorporationNumber, parse
-from console.domain.errors import ConsoleError
-from console.domain.money import Money, NotAnAmount
-from console.domain.order_records import Order, OrderState, Payment
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_records import PaymentRequest, PaymentState, StartedPayment
-from console.domain.payment_results import StartResult
+from console.domain import log_events
+from console.domain.audit_actions import AuditAction
+from console.domain.corporation_number import InvalidCorporationNumber, parse_number
+from console.domain.error_details import Answered, OverLimit
+from console.domain.error_reasons import AmountProblem, LimitReason, UnknownReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.log_events import LogEvent
+from console.domain.money import InvalidAmountText, Money
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.provider_messages import PaymentRequest, StartedPayment
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.service_results import StartResult
+from console.domain.payments.states import PaymentState
+from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState
-from console.domain.truth import PAID
-from console.services import fitness, refusals
-from console.services.described import Claimed, Guarded, Subject, Unrecorded, error_code
-from console.services.desk import Desk
-from console.services.guarded import Guard
-from console.services.idempotency import payment_key
-from console.services.payment_probing import PaymentProbing
-from console.services.payment_starting import PaymentSettler, record_start
-from console.services.payment_vendors import PaymentVendors
-from console.services.settling import tolerated
-from console.store import accounts, idempotency, journal, orders, payments
-from console.store.engine import RunAgain, Transaction
-from console.store.payments import NewPayment
+from console.providers.payment_provider import PaymentVendor
+from console.services.guarded import database_fitness as fitness
+from console.services.guarded import late_answers
+from console.services.guarded.action import GuardedAction, GuardedService
+from console.services.guarded.idempotency import find_stored_result, make_payment_key
+from console.services.guarded.operation import ClaimedOperation, Subject, Unrecorded, find_error_code
+from console.services.payments.probe import PaymentProbes
+from console.services.payments.providers import PaymentVendors
+from console.services.payments.spooled_payments import make_provider_key
+from console.services.payments.start_outcomes import contradicts, record_start, settle_late, write_lapsed
+from console.services.process.context import ServiceContext
+from console.services.process.tolerated import log_and_suppress
+from console.store.database.engine import RunAgain, Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import idempotency, journal
+from console.store.payments import account_limits as accounts
+from console.store.payments import orders, payments
+from console.store.payments.payments import NewPayment
 
-ACTION = "payment.start"
 KIND = payments.KIND
-Call = Callable[[PaymentRequest], Outcome[StartedPayment]]
 _log = logging.getLogger("console.guard")
 
 
-class Paying:
-    """Begins payments: the shop and the sandbox call it."""
+class PaymentStarts:
+    """Starts payments of orders."""
 
-    def __init__(self, desk: Desk, guard: Guard, vendors: PaymentVendors, probing: PaymentProbing) -> None:
-        self._desk = desk
-        self._guard = guard
+    def __init__(
+        self, context: ServiceContext, starts: "Starts", vendors: PaymentVendors, probing: PaymentProbes
+    ) -> None:
+        self._context = context
+        self._starts = starts
         self._vendors = vendors
         self._probing = probing
-        self._settler = PaymentSettler(desk)
 
     def start(self, order_id: int, provider: str) -> StartResult:
-        """Begin a payment of an order, or find the one that was begun: where the payer goes on.
+        """Start a payment of an order, or return the open one. The result contains the code or URL with which the
+        payer can pay.
 
-        Raises not_found, not_allowed, usage, bad_profile, already_decided (detail.record), over_limit, in_progress,
-        outcome_unknown (detail.record), provider_refused and its like, provider_unreachable.
+        Raises not_found, not_allowed, usage, invalid_amount, bad_profile, already_decided (detail.record or
+        detail.order), over_limit, in_progress, outcome_unknown (detail.record) and the other codes of
+        `find_error_code`.
         """
-        desk, asked = self._desk, {"order": order_id, "provider": provider[:40]}
-        with refusals.audited(desk, ACTION, None, asked, kind=KIND):
-            desk.require("payment_start")
-            vendor = self._vendors.whole(provider)
-            fitness.require(desk, provider)
-            order = self._order(order_id, vendor.capabilities.currency)
-            standing = self._standing(order, provider)
-            if standing is not None:
-                return standing
-            desk.spool.unlock(desk.cipher)
-            try:
-                claimed, outcome = self._guard.run(self._guarded(order, provider, vendor.start), _silent)
-            except Unrecorded as lost:
-                lost.detail["record"] = self._payment(lost.claimed.subject.id)
-                raise
-        return self._ended(claimed, outcome)
+        attempt = _Start(self._context, self._vendors, self._probing, order_id, provider)
+        return self._starts.perform(attempt, _ignore_step, facts={"order": order_id, "provider": provider[:40]})
 
-    # What is there
 
-    def _order(self, order_id: int, currency: str) -> Order:
-        with self._desk.database.read() as conn:
-            order = _required(conn, order_id)
+class _Start:
+    """One attempt to start a payment of an order at a provider."""
+
+    def __init__(
+        self, context: ServiceContext, vendors: PaymentVendors, probing: PaymentProbes, order_id: int, provider: str
+    ) -> None:
+        self._context, self._vendors, self._probing = context, vendors, probing
+        self._order_id, self._provider = order_id, provider
+        self._vendor: PaymentVendor
+        self._request: PaymentRequest
+
+    def prepare(self) -> StartResult | None:
+        """Return the open payment with which the payer can still pay; None if there is none."""
+        self._vendor = self._vendors.get_vendor(self._provider)
+        fitness.require_fit(self._context, self._provider)
+        return self._open_payment(self._require_pending_order(self._order_id, self._vendor.capabilities.currency))
+
+    # Existing order and payments
+
+    def _require_pending_order(self, order_id: int, currency: str) -> Order:
+        with self._context.database.read() as conn:
+            order = _require_order(conn, order_id)
         if order.currency != currency:
-            raise ConsoleError("usage", {"problem": "currency", "allowed": [currency]})
-        with suppress(NotAnAmount):
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURRENCY, "allowed": [currency]})
+        with suppress(InvalidAmountText):
             if Money(order.total_minor, order.currency).minor > 0:
                 return order
-        raise ConsoleError("invalid_amount", {"problem": "order_total", "minor": order.total_minor})
+        raise ConsoleError(
+            ErrorCode.INVALID_AMOUNT, {"problem": AmountProblem.ORDER_TOTAL, "minor": order.total_minor}
+        )
 
-    def _standing(self, order: Order, provider: str) -> StartResult | None:
-        """The payment that the payer can still go on with, if the order is still what it was begun for."""
+    def _open_payment(self, order: Order) -> StartResult | None:
+        """Return the open payment with which the payer can still pay; None if there is none, or if the order is no
+        longer pending or has another total now.
+        """
         if order.state is not OrderState.PENDING:
             return None
-        with self._desk.database.read() as conn:
-            found = [one for one in self._live(conn, order.id) if one.provider == provider]
-        for payment in found:
-            same = (payment.asked_minor, payment.certainty) == (order.total_minor, Certainty.KNOWN)
-            if same and payment.state in _OPEN and payment.handle is not None:
-                told = (payment.merchant_payment_id, payment.handle, payment.url)
-                return StartResult(payment, StartedPayment(*told, expires_at=payment.expires_at))
+        with self._context.database.read() as conn:
+            candidates = [
+                candidate
+                for candidate in self._read_live_payments(conn, order.id)
+                if candidate.provider == self._provider
+            ]
+        for payment in candidates:
+            is_same_amount = (payment.asked_minor, payment.certainty) == (order.total_minor, Certainty.KNOWN)
+            if is_same_amount and payment.state in _OPEN_STATES and payment.handle is not None:
+                start_values = (payment.merchant_payment_id, payment.handle, payment.url)
+                return StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at))
         return None
 
-    def _live(self, conn: Connection, order_id: int) -> list[Payment]:
-        """Payments of an order that may still bring money, or have."""
+    def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
+        """Return the payments of an order that were paid, can still be paid or are unknown."""
         lapsed = journal.lapsed_subjects(conn, KIND)
-        now = self._desk.now()
-        return [one for one in payments.of_order(conn, order_id, lapsed) if one.state not in _OVER and (
-            one.state not in _OPEN or one.expires_at is None or one.expires_at > now
-            or one.certainty is Certainty.UNKNOWN
-        )]  # fmt: skip
+        now = self._context.now()
+        return [
+            payment
+            for payment in payments.of_order(conn, order_id, lapsed)
+            if payment.state not in _ENDED_UNPAID_STATES
+            and (
+                payment.state not in _OPEN_STATES
+                or payment.expires_at is None
+                or payment.expires_at > now
+                or payment.certainty is Certainty.UNKNOWN
+            )
+        ]
 
-    def _payment(self, payment_id: int) -> Payment | None:
+    def _find_payment(self, payment_id: int) -> Payment | None:
         try:
-            with self._desk.database.read() as conn:
+            with self._context.database.read() as conn:
                 return payments.find(conn, payment_id)
         except Exception:
             _log.warning("payment %s can't be read after it was begun", payment_id, exc_info=True)
@@ -113,134 +143,182 @@ class Paying:
 
     # The pipeline's steps
 
-    def _guarded(self, order: Order, provider: str, call: Call) -> Guarded[StartedPayment]:
-        desk = self._desk
-        asked: list[PaymentRequest] = []
+    def lease(self) -> str | None:
+        return f"payment_start_{self._order_id}" if self._context.settings.leases else None
 
-        def claim(tx: Transaction, operation_id: str) -> Subject:
-            subject, request = self._claim(tx, order.id, provider, operation_id)
-            asked[:] = [request]
-            return subject
-
-        return Guarded(
-            action=ACTION,
-            lease=f"payment_start_{order.id}" if desk.settings.leases else None,
-            waits=False,
-            effect=True,
-            check=lambda conn: self._refuse_hopeless(conn, order.id, provider),
-            claim=claim,
-            call=lambda _subject: call(asked[0]),
-            record=lambda tx, subject, outcome: record_start(desk, tx, subject.id, outcome),
-            deliver=self._settler.deliver,
-        )
-
-    def _refuse_hopeless(self, conn: Connection, order_id: int, provider: str) -> None:
-        """An order that is not to be paid, or that is being paid at this provider; an account without room."""
-        order = _required(conn, order_id)
+    def check(self, conn: Connection) -> None:
+        """Refuse an order that is not pending, that has a paid payment, that has an open or unknown payment at this
+        provider, or whose total exceeds the amount that its account still allows.
+        """
+        order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
-            raise ConsoleError("already_decided", {"order": order.merch_txn_id, "state": order.state.value})
-        for payment in self._live(conn, order_id):
-            if payment.state in PAID:
-                raise ConsoleError("already_decided", {"record": payment, "state": payment.state.value})
-            if payment.provider != provider:
+            raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"order": order.merch_txn_id, "state": order.state.value})
+        for payment in self._read_live_payments(conn, self._order_id):
+            if payment.state in PAID_STATES:
+                raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})
+            if payment.provider != self._provider:
                 continue
             if payment.certainty is Certainty.UNKNOWN:
-                raise ConsoleError("outcome_unknown", {"record": payment, "reason": "earlier_attempt"})
-            raise ConsoleError("in_progress", {"record": payment, "holder": None, "since": payment.begun_at})
+                raise ConsoleError(
+                    ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.EARLIER_ATTEMPT}
+                )
+            raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": payment, "holder": None, "since": payment.begun_at})
         self._refuse_over_limit(conn, order)
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
-        number = _number(order)
-        account = accounts.of(conn, number, order.currency) if number else None
+        number = _find_corporation_number(order)
+        account = accounts.find_by_corporation(conn, number, order.currency) if number else None
         if account is not None and account.room_minor < order.total_minor:
-            sums = {"limit": account.limit_minor, "left": account.room_minor, "asked": order.total_minor}
-            facts = {name: Money(minor, order.currency) for name, minor in sums.items()}
-            raise ConsoleError("over_limit", {"reason": "account", **facts})
+            sums = (account.limit_minor, account.room_minor, order.total_minor)
+            limit, left, asked = (Money(minor, order.currency) for minor in sums)
+            facts: OverLimit = {"reason": LimitReason.ACCOUNT, "limit": limit, "left": left, "asked": asked}
+            raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
 
-    @orders.runs_again()
-    def _claim(
-        self, tx: Transaction, order_id: int, provider: str, operation_id: str
-    ) -> tuple[Subject, PaymentRequest]:
-        """The payment, its account's room, and the key that admits one beginning at a time. The order is written
-        too: who cancels it at this very moment sees this payment, or is seen.
+    def claim(self, tx: Transaction, operation_id: str) -> Subject:
+        """Insert the payment, reserve its amount on the account, and return the idempotency key that allows one start
+        of the order at a time for our merchant id. The order's row is written too, so that a cancellation in a
+        parallel transaction conflicts with this one.
         """
-        now = self._desk.now()
-        order = _required(tx.conn, order_id)
+        now, provider, merchant_id = self._context.now(), self._provider, self._vendor.merchant_id
+        order = _require_order(tx.conn, self._order_id)
         if order.state is not OrderState.PENDING:
-            raise ConsoleError("already_decided", {"order": order.merch_txn_id, "state": order.state.value})
-        orders.change(tx.conn, order, now)
-        number, held = _number(order), self._hold(tx, order)
-        key = payment_key(provider, order.merch_txn_id)
-        self._free_key(tx, key)
-        new = NewPayment(
-            provider, _free_number(tx.conn, order, provider), order.currency, order.total_minor, order_id=order.id,
-            corporation_number=number, account_minor=held, begun_at=now, operation_id=operation_id,
+            raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"order": order.merch_txn_id, "state": order.state.value})
+        orders.change_order(tx.conn, order, now)
+        number, reserved_minor = _find_corporation_number(order), self._reserve_amount(tx, order)
+        key, earlier_key = (
+            make_payment_key(merchant_id, order.merch_txn_id),
+            make_payment_key(provider, order.merch_txn_id),
+        )
+        self._release_key(tx, key)
+        new_payment = NewPayment(
+            provider, _choose_unused_number(tx.conn, order, provider), order.currency, order.total_minor,
+            order_id=order.id, corporation_number=number, account_minor=reserved_minor,
+            begun_at=now, operation_id=operation_id,
         )  # fmt: skip
-        payment_id = payments.insert(tx.conn, new, now)
+        payment_id = payments.insert_payment(tx.conn, new_payment, now)
         amount = Money(order.total_minor, order.currency)
-        request = PaymentRequest(
-            new.merchant_payment_id, amount, now, order.merch_txn_id, corporation_number=number
-        )  # fmt: skip
-        marks = [order.merch_txn_id, provider, order.total_minor, order.currency]
-        return Subject(KIND, payment_id, None, number, key, _digest(marks)), request
+        self._request = PaymentRequest(
+            new_payment.merchant_payment_id, amount, now, order.merch_txn_id, corporation_number=number
+        )
+        fingerprint = _compute_fingerprint([order.merch_txn_id, provider, order.total_minor, order.currency])
+        _refuse_unfinished_start(tx.conn, earlier_key, fingerprint)
+        stored_key = make_provider_key(provider, new_payment.merchant_payment_id)
+        facts = {"payment": payment_id, "order": order.id, "provider": provider}
+        tx.after_commit(lambda: log_events.write_event(LogEvent.PAYMENT_INITIATED, **facts))
+        return Subject(
+            KIND, payment_id, None, number, key, fingerprint, provider_key=stored_key, amount_minor=order.total_minor
+        )
 
-    def _hold(self, tx: Transaction, order: Order) -> int:
-        """Reserve the account's room; how much was held of it."""
-        number = _number(order)
-        account = accounts.of(tx.conn, number, order.currency) if number else None
+    def call(self, subject: Subject) -> Outcome[StartedPayment]:
+        return _log_started(subject, self._provider, self._vendor.start(self._request))
+
+    def record(self, tx: Transaction, subject: Subject, outcome: Outcome[StartedPayment]) -> None:
+        record_start(self._context, tx, subject.id, outcome)
+
+    def _reserve_amount(self, tx: Transaction, order: Order) -> int:
+        """Reserve the order's total on the corporation's account. Return the reserved amount (minor units), 0 if
+        there is no account.
+        """
+        number = _find_corporation_number(order)
+        account = accounts.find_by_corporation(tx.conn, number, order.currency) if number else None
         if account is None:
             return 0
-        if not accounts.reserve(tx.conn, account.id, order.total_minor):
+        if not accounts.reserve_amount(tx.conn, account.id, order.total_minor):
             self._refuse_over_limit(tx.conn, order)
-            raise RunAgain  # there is room again by now: all of it is looked at afresh
+            raise RunAgain  # The account allows the amount by now: repeat the whole transaction.
         return order.total_minor
 
-    def _free_key(self, tx: Transaction, key: str) -> None:
-        """An earlier beginning that has ended, and of which nothing stands any more, keeps the key no longer."""
-        seen = idempotency.seen(tx.conn, key)
-        if seen is not None and seen.state in (OperationState.DONE, OperationState.FAILED):
-            idempotency.set_aside(tx.conn, seen.operation_id, key)
+    def _release_key(self, tx: Transaction, key: str) -> None:
+        """Free the idempotency key if its last start has ended."""
+        attempt = idempotency.find_use(tx.conn, key)
+        if attempt is not None and attempt.state in (OperationState.DONE, OperationState.FAILED):
+            idempotency.free_key(tx.conn, attempt.operation_id, key)
 
     # Endings
 
-    def _ended(self, claimed: Claimed, outcome: Outcome[StartedPayment]) -> StartResult:
+    def broken_off(self, trouble: Exception) -> Exception:
+        if isinstance(trouble, Unrecorded):
+            trouble.detail["record"] = self._find_payment(trouble.claimed.subject.id)
+        return trouble
+
+    def conclude(self, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> StartResult:
         if outcome.reason == "code_exists":
-            # The code is there by an earlier attempt: how it stands is read, and no other id is made blindly.
-            with tolerated("reading a payment that exists already"):
+            # The code exists from an earlier attempt: read the payment's state instead of starting under another id.
+            with log_and_suppress("reading a payment that exists already"):
                 self._probing.probe(claimed.subject.id, automatic=True)
-        payment = self._payment(claimed.subject.id)
+        payment = self._find_payment(claimed.subject.id)
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
+            if contradicts(payment, outcome.found):
+                raise late_answers.make_already_decided_error(self._context, KIND, payment)
             return StartResult(payment, outcome.found)
-        detail = {"record": payment, "reason": outcome.reason, "status": outcome.status}
+        detail: Answered = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if payment is not None and outcome.reason == "code_exists" and payment.certainty is Certainty.KNOWN:
-            raise ConsoleError("already_decided", {**detail, "state": payment.state.value})
-        raise ConsoleError(error_code(outcome), detail)
+            raise error_of_outcome(ErrorCode.ALREADY_DECIDED, {**detail, "state": payment.state.value})
+        raise error_of_outcome(find_error_code(outcome), detail)
 
 
-_OPEN = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
-_OVER = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
+START: GuardedAction[_Start, ServiceContext, StartedPayment, StartResult] = GuardedAction(
+    name=AuditAction.PAYMENT_START,
+    kind=KIND,
+    right="payment_start",
+    effect=True,
+    waits_for_lease=False,
+    answer=StartedPayment,
+    prepare=_Start.prepare,
+    lease=_Start.lease,
+    check=_Start.check,
+    claim=_Start.claim,
+    call=_Start.call,
+    record=_Start.record,
+    broken_off=_Start.broken_off,
+    conclude=_Start.conclude,
+    settle=settle_late,
+    lapsed=write_lapsed,
+)
+Starts: TypeAlias = GuardedService[_Start, ServiceContext, StartedPayment, StartResult]
+
+_OPEN_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
+_ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
 
 
-def _silent(_step: str) -> None:
-    """Progress that nobody watches."""
+def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:
+    """Refuse the start if a start under `key` has not ended. An earlier version of the program built its keys from
+    the provider's name instead of our merchant id.
+    """
+    attempt = idempotency.find_use(conn, key)
+    if attempt is not None and attempt.state not in (OperationState.DONE, OperationState.FAILED):
+        find_stored_result(attempt, fingerprint)
 
 
-def _required(conn: Connection, order_id: int) -> Order:
+def _log_started(subject: Subject, provider: str, outcome: Outcome[StartedPayment]) -> Outcome[StartedPayment]:
+    """Return the outcome; write a log event if the provider created a code or token."""
+    if outcome.kind is OutcomeClass.SUCCEEDED:
+        log_events.write_event(LogEvent.TOKEN_RECEIVED, payment=subject.id, provider=provider)
+    return outcome
+
+
+def _ignore_step(_step: str) -> None:
+    """Ignore a progress step."""
+
+
+def _require_order(conn: Connection, order_id: int) -> Order:
     order = orders.find(conn, order_id)
     if order is None:
-        raise ConsoleError("not_found", {"kind": orders.KIND, "id": str(order_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.KIND, "id": str(order_id)})
     return order
 
 
-def _number(order: Order) -> str | None:
-    """The order's corporation, where it names one in a way that counts."""
+def _find_corporation_number(order: Order) -> str | None:
+    """Return the order's corporation number; None if it has no valid one."""
     with suppress(InvalidCorporationNumber):
-        return parse(order.corporation_number, dummies=True).value if order.corporation_number else None
+        return parse_number(order.corporation_number, allow_dummies=True).value if order.corporation_number else None
     return None
 
 
-def _free_number(conn: Connection, order: Order, provider: str) -> str:
-    """What we call the payment: the order's number, and for each further attempt another one."""
+def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
+    """Return an unused number for a new payment at the provider: the order's number, with a suffix from the second
+    attempt on.
+    """
     number, attempt = order.merch_txn_id, 1
     while payments.by_merchant_id(conn, provider, number) is not None:
         attempt += 1
@@ -248,5 +326,5 @@ def _free_number(conn: Connection, order: Order, provider: str) -> str:
     return number
 
 
-def _digest(facts: object) -> str:
+def _compute_fingerprint(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()[:32]

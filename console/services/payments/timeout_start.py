@@ -1,39 +1,43 @@
-"""When a payment's time is over, and the journal's first line about what follows: see payment_timeouts."""
+"""Detect payments whose expiry time has passed, and begin their sagas; the steps are in `payments/timeouts.py`."""
 
 from datetime import datetime
 
-from console.domain.order_records import Payment
-from console.domain.records import Certainty
-from console.domain.truth import WAITING
-from console.domain.worker_records import Saga
-from console.services.desk import Desk
-from console.store import payments, sagas
-from console.store.engine import Transaction
+from console.domain.payments.consistency import WAITING_STATES
+from console.domain.payments.records import Payment
+from console.domain.records import Certainty, WorkReason
+from console.domain.tasks.records import Saga
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.payments import payments
+from console.store.tasks import sagas
 
 KIND = "payment_timeout"
 ASK, EXPIRE, CANCEL, RELEASE = "ask_provider", "expire_payment", "cancel_order", "release_stock"
 STEPS = (ASK, EXPIRE, CANCEL, RELEASE)
-STUCK = "timeout_stuck"
-"""The case of a payment whose end can't go on by a fault of ours."""
+STUCK = WorkReason.TIMEOUT_STUCK
+"""Rule of the case about a saga that is stuck because of a fault of ours."""
 CANCELLED = "cancelled"
-"""Fact: the order that we cancelled, where nobody else had."""
+"""Fact of the saga: the id of the order that it cancelled."""
 
 
-def is_over(payment: Payment, at: datetime) -> bool:
-    """Whether the payer may not pay any more, by our clock. What nobody knows is never ended by time."""
-    known = payment.certainty is Certainty.KNOWN and payment.state in WAITING
-    return known and payment.expires_at is not None and payment.expires_at < at
+def has_timed_out(payment: Payment, at: datetime) -> bool:
+    """True if the payment's expiry time is before `at` and the payer has not paid. A payment with an unknown outcome
+    never times out.
+    """
+    can_time_out = payment.certainty is Certainty.KNOWN and payment.state in WAITING_STATES
+    return can_time_out and payment.expires_at is not None and payment.expires_at < at
 
 
-def begin(desk: Desk, tx: Transaction, payment: Payment) -> Saga | None:
-    """The payer's time has passed; None where it is under way already."""
-    return sagas.start(tx.conn, KIND, payments.KIND, payment.id, ASK, {}, desk.now())
+def begin_saga(context: ServiceContext, tx: Transaction, payment: Payment) -> Saga | None:
+    """Begin the saga of a payment whose expiry time has passed. Return None if it has a saga already."""
+    return sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, ASK, {}, context.now())
 
 
-def begin_behind(desk: Desk, tx: Transaction, payment: Payment) -> None:
-    """It has ended unpaid by somebody's word: its order is cancelled in the same way, once the payer's time is over.
+def begin_saga_at_cancellation(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
+    """Begin the saga of a payment that a report or a decision has ended unpaid, at the step `cancel_order`.
 
-    Until then a payer may begin again. Nothing follows where no time was set, or no order waits.
+    The order is cancelled after the payment's expiry time; until then the payer may start another payment. Does
+    nothing if the payment has no order or no expiry time.
     """
     if payment.order_id is not None and payment.expires_at is not None:
-        sagas.start(tx.conn, KIND, payments.KIND, payment.id, CANCEL, {}, desk.now())
+        sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, CANCEL, {}, context.now())

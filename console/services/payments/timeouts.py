@@ -1,309 +1,373 @@
-"""A payment whose time has passed: asked about once more, expired, its order cancelled, its stock given free.
+"""End a payment whose expiry time has passed: ask the provider, expire the payment, cancel its order, release the
+order's stock.
 
-Declared below as a saga, in this order. Nothing is guessed: without a usable word that nobody has paid, it waits.
-The pivot is the cancelled order, which nobody un-cancels: until then a payment that turns out to be paid lets its
-order go on; money that comes later is booked, and a case for people.
+These four steps are declared below as a saga. The saga waits until the provider has answered that the payment is
+unpaid. The cancellation of the order is never undone: if the provider reports the payment as paid before it, the
+order becomes paid; if it reports that later, the money is booked and a case is opened for people.
 """
 
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from console.domain.order_records import Order, OrderState, Payment
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_records import PaymentReport, PaymentState
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ErrorCode
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.states import PaymentState
+from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty
-from console.domain.schedules import PAYMENT_TIMEOUTS
-from console.domain.truth import ENDED_UNPAID, PAID, WAITING
-from console.domain.worker_records import Saga, SagaState
-from console.services import account_money, order_moving, payment_work, timed_out
-from console.services.desk import Desk
-from console.services.due import BATCH, Task, skipping
-from console.services.parts import part_code
-from console.services.payment_probing import CALL, PaymentProbing, told
-from console.services.saga_running import (
-    Back,
-    Do,
-    Effect,
-    Onward,
-    Over,
-    Plan,
-    Question,
+from console.domain.retry_schedules import PAYMENT_TIMEOUTS
+from console.domain.tasks.records import Saga
+from console.domain.tasks.states import SagaState
+from console.services.credit_checks.readings import find_part_error_code
+from console.services.payments import account_limits as account_money
+from console.services.payments import next_work as payment_work
+from console.services.payments import order_status as order_moving
+from console.services.payments import timeout_start as timed_out
+from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
+from console.services.payments.timeout_start import ASK, CANCEL, EXPIRE, KIND, RELEASE
+from console.services.process.context import ServiceContext
+from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
+from console.services.tasks.saga_runner import (
+    Compensate,
+    EffectStep,
+    MoveBack,
+    QuestionStep,
+    SagaDone,
+    SagaPlan,
     SagaRunner,
-    Undo,
+    StepAction,
+    StepDone,
     Verdict,
-    Wait,
+    WaitUntil,
 )
-from console.services.timed_out import ASK, CANCEL, EXPIRE, KIND, RELEASE
-from console.store import alerts, journal, orders, payment_times, payments, sagas, stock
-from console.store.engine import Transaction
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.operations import journal
+from console.store.payments import orders, payments
+from console.store.payments import payment_deadlines as payment_times
+from console.store.payments import stock_reservations as stock
+from console.store.tasks import sagas
 
-TASK = "payment_timeouts"
+TASK_NAME = "payment_timeouts"
 ASKED_AT = "asked_at"
-MOST = 10 * BATCH
-"""So many are taken in one run; those left have their turn in the next."""
-FRESH = timedelta(minutes=2)
-"""A provider's word is acted on for so long; afterwards it is asked again."""
-PASSED_OVER = timedelta(minutes=5)
-"""So long waits who was not asked, because others had asked in vain: nobody waits longer for the others' attempts."""
-_UNREACHABLE = "provider_unreachable"
-_SILENT = (_UNREACHABLE, "provider_auth", "rate_limited")
-"""Answers that say something about the provider, and so about whatever else it would be asked now."""
-UNHEARD = 3
-"""So many questions in a row without an answer: the provider is away. A single one may be lost by itself."""
+MOST_PER_RUN = 10 * BATCH_SIZE
+"""Largest number of payments in one run of the due task; the rest follow in the next run."""
+ANSWER_MAX_AGE = timedelta(minutes=2)
+"""Largest age of a provider's answer with which the saga may expire the payment; with an older one it asks again."""
+SKIP_DELAY = timedelta(minutes=5)
+"""Delay of a saga whose question was not sent, because the provider did not answer other questions in this run. It
+doesn't count as a failed attempt.
+"""
+_UNREACHABLE_CODE = ErrorCode.PROVIDER_UNREACHABLE
+_PROVIDER_WIDE_CODES = (_UNREACHABLE_CODE, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
+"""Error codes that concern the whole provider, so that it gets no further questions in this run."""
+MOST_UNANSWERED_IN_A_ROW = 3
+"""Number of unanswered questions in a row after which the provider counts as unreachable. A single answer may be
+lost.
+"""
 
 
 class PaymentTimeouts:
-    """Finds payments whose time has passed, and takes each through its steps."""
+    """Finds payments whose expiry time has passed, and runs their sagas."""
 
-    def __init__(self, desk: Desk, probing: PaymentProbing) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, probing: PaymentProbes) -> None:
+        self._context = context
         self._probing = probing
-        self._silent: dict[str, str] = {}  # providers that can't be asked in this run, and why
-        self._unheard: Counter[str] = Counter()  # questions in a row that were not answered
+        self._excluded_providers: dict[str, str] = {}  # Error code by provider that is not asked in this run.
+        self._unanswered_counts: Counter[str] = Counter()  # Unanswered questions in a row, by provider.
         steps = (
-            Question(ASK, self._ask),
-            Effect(EXPIRE, self._expire, undo=self._let_go_on),
-            Effect(CANCEL, self._cancel),  # never undone: whoever pays a cancelled order is a case for people
-            Effect(RELEASE, self._release),
+            QuestionStep(ASK, self._ask_provider),
+            EffectStep(EXPIRE, self._expire_payment, undo=self._undo_expiry),
+            EffectStep(
+                CANCEL, self._cancel_order
+            ),  # never undone: a payment for a cancelled order opens a case for people
+            EffectStep(RELEASE, self._release_stock),
         )
-        plan = Plan(KIND, payments.KIND, steps, PAYMENT_TIMEOUTS, self._stopped)
-        self._sagas = SagaRunner(desk, plan)
+        plan = SagaPlan(KIND, payments.KIND, steps, PAYMENT_TIMEOUTS, self._open_stuck_case)
+        self._sagas = SagaRunner(context, plan)
 
     def tasks(self) -> tuple[Task, ...]:
-        return ((TASK, self.sweep),)
+        """Return the due tasks of this service."""
+        return ((TASK_NAME, self.run_due),)
 
-    def sweep(self) -> int:
-        """Begin what is over, go on with what is due; how many were taken."""
-        self._silent, self._unheard = {}, Counter()
-        return self._all_of(self._begin_some) + self._all_of(self._resume_some) + self._all_of(self._take_up_some)
+    def run_due(self) -> int:
+        """Begin the sagas of payments whose expiry time has passed, and resume the sagas that are due; return the
+        number of both.
+        """
+        self._excluded_providers, self._unanswered_counts = {}, Counter()
+        return (
+            self._run_batches(self._begin_batch)
+            + self._run_batches(self._resume_batch)
+            + self._run_batches(self._resume_settled)
+        )
 
-    def take(self, payment_id: int) -> Saga | None:
-        """Begin or go on with one payment's end, now; what was gone on with, None where its time isn't over."""
-        with self._desk.database.read() as conn:
-            payment, saga = payments.find(conn, payment_id), sagas.open_of(conn, KIND, payments.KIND, payment_id)
-        if payment is not None and saga is None and self._begin(payment):
-            with self._desk.database.read() as conn:
-                saga = sagas.open_of(conn, KIND, payments.KIND, payment_id)
+    def run_now(self, payment_id: int) -> Saga | None:
+        """Begin or resume one payment's saga now. Return the saga as it was before this run; None if the payment's
+        expiry time has not passed.
+        """
+        with self._context.database.read() as conn:
+            payment, saga = payments.find(conn, payment_id), sagas.find_open(conn, KIND, payments.KIND, payment_id)
+        if payment is not None and saga is None and self._begin_saga(payment):
+            with self._context.database.read() as conn:
+                saga = sagas.find_open(conn, KIND, payments.KIND, payment_id)
         if saga is not None:
-            self._resume(saga)
+            self._resume_saga(saga)
         return saga
 
     def go_on(self, payment_id: int) -> None:
-        """A person has looked: an end that was stuck is taken up again at its step, now. Nothing where none is."""
-        with self._desk.database.read() as conn:
-            saga = sagas.open_of(conn, KIND, payments.KIND, payment_id)
+        """Resume the payment's stuck saga at its step, at a person's request. Does nothing if the saga is not stuck.
+        Raises not_allowed.
+        """
+        with self._context.database.read() as conn:
+            saga = sagas.find_open(conn, KIND, payments.KIND, payment_id)
         if saga is None or saga.state is not SagaState.STUCK:
             return
-        self._desk.require("probe")
-        self._resume(self._sagas.resume(saga, lambda tx: self._settled(tx, saga)))
+        self._context.require("probe")
+        self._resume_saga(self._sagas.resume(saga, lambda tx: self._record_resumed(tx, saga)))
 
-    def _stopped(self, tx: Transaction, saga: Saga) -> None:
-        """Fails again and again by a fault of ours: a case, with the step and the reason."""
+    def _open_stuck_case(self, tx: Transaction, saga: Saga) -> None:
+        """Open a case about a saga whose step has failed too often because of a fault of ours."""
         observed = f"{saga.step}: {saga.reason}"
-        payment_work.open_case(self._desk, tx, saga.subject_id, timed_out.STUCK, observed, "done")
+        payment_work.open_case(self._context, tx, saga.subject_id, timed_out.STUCK, observed, "done")
 
-    def _settled(self, tx: Transaction, saga: Saga) -> None:
-        desk = self._desk
+    def _record_resumed(self, tx: Transaction, saga: Saga) -> None:
+        context = self._context
         for alert in alerts.of_subject(tx.conn, payments.KIND, saga.subject_id):
             if alert.rule_id == timed_out.STUCK and alert.resolved_at is None:
-                alerts.resolve(tx.conn, alert.id, desk.now())
-        desk.note(tx, "payment.timeout_resumed", saga.subject_id, {"step": saga.step}, kind=payments.KIND)
-        payment = payment_work.required(tx, saga.subject_id)
+                alerts.resolve(tx.conn, alert.id, context.now())
+        context.record_audit(
+            tx, AuditAction.PAYMENT_TIMEOUT_RESUMED, saga.subject_id, {"step": saga.step}, kind=payments.KIND
+        )
+        payment = payment_work.require_payment(tx, saga.subject_id)
         if payment.work.reason == timed_out.STUCK:
-            work = payment_work.resting(desk, tx, payment, payment.state)
-            payments.change(tx.conn, payment, desk.now(), **payments.work_values(work))
+            work = payment_work.choose_work(context, tx, payment, payment.state)
+            payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
 
-    def _all_of(self, some: Callable[[], int]) -> int:
-        """Batch after batch until one isn't full; bounded, as a clock may have jumped."""
-        done = 0
-        while done < MOST:
-            taken = some()
-            done += taken
-            if taken < BATCH:
+    def _run_batches(self, run_batch: Callable[[], int]) -> int:
+        """Call `some`, which handles one batch, until a batch is not full or MOST_PER_RUN payments are handled. After
+        a jump of the clock very many payments may be due.
+        """
+        count = 0
+        while count < MOST_PER_RUN:
+            batch_count = run_batch()
+            count += batch_count
+            if batch_count < BATCH_SIZE:
                 break
-        return done
+        return count
 
-    # Beginning
+    # Begin
 
-    def _begin_some(self) -> int:
-        with self._desk.database.read() as conn:
-            found = payment_times.over(conn, KIND, self._desk.now(), BATCH)
-        return sum(self._begin(payment) for payment in found)
+    def _begin_batch(self) -> int:
+        with self._context.database.read() as conn:
+            overdue = payment_times.overdue_payments(conn, KIND, self._context.now(), BATCH_SIZE)
+        return sum(self._begin_saga(payment) for payment in overdue)
 
-    def _begin(self, payment: Payment) -> int:
-        begun = False
-        with skipping(f"the end of payment {payment.id}"):
-            self._desk.failpoints.reach("before_saga")
-            begun = self._desk.write(lambda tx: self._write_begun(tx, payment.id))
-            self._desk.failpoints.reach("after_saga")
-        return int(begun)
+    def _begin_saga(self, payment: Payment) -> int:
+        has_begun = False
+        with skip_failures(f"the end of payment {payment.id}"):
+            self._context.failpoints.reach("before_saga")
+            has_begun = self._context.write(lambda tx: self._write_begun(tx, payment.id))
+            self._context.failpoints.reach("after_saga")
+        return int(has_begun)
 
     def _write_begun(self, tx: Transaction, payment_id: int) -> bool:
-        fresh = payments.find(tx.conn, payment_id)
-        if fresh is None or not timed_out.is_over(fresh, self._desk.now()):
+        current = payments.find(tx.conn, payment_id)
+        if current is None or not timed_out.has_timed_out(current, self._context.now()):
             return False
-        return timed_out.begin(self._desk, tx, fresh) is not None
+        return timed_out.begin_saga(self._context, tx, current) is not None
 
-    # Going on
+    # Resume
 
-    def _resume_some(self) -> int:
-        with self._desk.database.read() as conn:
-            found = [one for one in sagas.due(conn, self._desk.now(), BATCH) if one.kind == KIND]
-        return sum(self._resume(saga) for saga in found)
+    def _resume_batch(self) -> int:
+        with self._context.database.read() as conn:
+            due_sagas = [saga for saga in sagas.due_sagas(conn, self._context.now(), BATCH_SIZE) if saga.kind == KIND]
+        return sum(self._resume_saga(saga) for saga in due_sagas)
 
-    def _take_up_some(self) -> int:
-        """What was stuck, and whose case was closed by a decision about the payment or by facts."""
-        with self._desk.database.read() as conn:
-            found = sagas.settled(conn, KIND, timed_out.STUCK, BATCH)
-        return sum(self._resume(self._sagas.resume(saga, lambda tx: None)) for saga in found)
+    def _resume_settled(self) -> int:
+        """Resume stuck sagas whose case is closed, because people have decided or a report has settled it."""
+        with self._context.database.read() as conn:
+            settled_sagas = sagas.stuck_without_case(conn, KIND, timed_out.STUCK, BATCH_SIZE)
+        return sum(self._resume_saga(self._sagas.resume(saga, lambda tx: None)) for saga in settled_sagas)
 
-    def _resume(self, saga: Saga) -> int:
-        """Under the payment's own lease, so that neither a probe nor a decision comes between."""
-        with skipping(f"the end of payment {saga.subject_id}"), self._probing.held(saga.subject_id) as payment:
-            if saga.step == ASK and payment.provider in self._silent:
-                self._sagas.pass_over(saga, self._silent[payment.provider], PASSED_OVER)
+    def _resume_saga(self, saga: Saga) -> int:
+        """Run the saga under the payment's lease, so that no probe or decision runs at the same time. Return 1."""
+        with (
+            skip_failures(f"the end of payment {saga.subject_id}"),
+            self._probing.hold_payment(saga.subject_id) as payment,
+        ):
+            if saga.step == ASK and payment.provider in self._excluded_providers:
+                self._sagas.skip_step(saga, self._excluded_providers[payment.provider], SKIP_DELAY)
             else:
                 self._sagas.run(saga)
         return 1
 
     # 1: ask once more
 
-    def _ask(self, saga: Saga) -> Do:
-        """A read, with no transaction open. What has ended meanwhile needs no question."""
-        payment, asked_at = self._probing.current(saga.subject_id), self._desk.now()
-        if payment.state not in WAITING:
-            return lambda tx, _saga: _standing(payment_work.required(tx, payment.id)) or Onward()
-        if payment.certainty is Certainty.KNOWN and not timed_out.is_over(payment, asked_at):
-            return lambda _tx, _saga: Wait("not_over", payment.expires_at)
-        outcome = self._probing.ask(payment)
-        return lambda tx, _saga: self._heard(tx, payment, outcome, asked_at)
+    def _ask_provider(self, saga: Saga) -> StepAction:
+        """Read the payment at the provider; no transaction is open. Return the function that applies the answer. If
+        the payment has ended or its expiry time has not passed, the provider is not asked.
+        """
+        payment, asked_at = self._probing.read_payment(saga.subject_id), self._context.now()
+        if payment.state not in WAITING_STATES:
+            return lambda tx, _saga: _choose_verdict(payment_work.require_payment(tx, payment.id)) or StepDone()
+        if payment.certainty is Certainty.KNOWN and not timed_out.has_timed_out(payment, asked_at):
+            return lambda _tx, _saga: WaitUntil("not_over", payment.expires_at)
+        outcome = self._probing.ask_provider(payment)
+        return lambda tx, _saga: self._take_answer(tx, payment, outcome, asked_at)
 
-    def _heard(
+    def _take_answer(
         self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport] | None, asked_at: datetime
     ) -> Verdict:
-        """What the answer means for the payment is written as that of any other read; then whether it is unpaid."""
+        """Apply the answer to the payment, and return the verdict on whether the payment is certainly unpaid."""
         if outcome is None:
-            return Wait("nobody_to_ask")
-        self._probing.take(tx, payment, outcome, asked_at, CALL)
-        if told(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
-            tx.after_commit(lambda: self._note_answer(payment.provider, None))
-        after = payment_work.required(tx, payment.id)
-        standing = _standing(after)
-        if standing is not None:
-            return standing
-        if after.state in ENDED_UNPAID or is_unpaid(outcome):
-            return Onward({ASKED_AT: asked_at.isoformat()})
-        if told(outcome) is not None:
-            return Wait("in_between")
-        code = part_code(outcome)
-        tx.after_commit(lambda: self._note_answer(payment.provider, code))
-        return Wait(code)
+            return WaitUntil("nobody_to_ask")
+        self._probing.apply_answer_in(tx, payment, outcome, asked_at, CALL_NAME)
+        if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
+            tx.after_commit(lambda: self._count_answer(payment.provider, None))
+        current = payment_work.require_payment(tx, payment.id)
+        verdict = _choose_verdict(current)
+        if verdict is not None:
+            return verdict
+        if current.state in ENDED_UNPAID_STATES or is_unpaid(outcome):
+            return StepDone({ASKED_AT: asked_at.isoformat()})
+        if find_report(outcome) is not None:
+            return WaitUntil("in_between")
+        code = find_part_error_code(outcome)
+        tx.after_commit(lambda: self._count_answer(payment.provider, code))
+        return WaitUntil(code)
 
-    def _note_answer(self, provider: str, code: str | None) -> None:
-        """Who takes no questions of ours takes none of the others; who was not heard is asked again, a few times."""
-        self._unheard[provider] = self._unheard[provider] + 1 if code == _UNREACHABLE else 0
-        if code in _SILENT and (code != _UNREACHABLE or self._unheard[provider] >= UNHEARD):
-            self._silent[provider] = code
+    def _count_answer(self, provider: str, code: str | None) -> None:
+        """Count unanswered questions of a provider. Exclude it from this run after an error that concerns all its
+        payments, or after MOST_UNANSWERED unanswered questions in a row. `code` is the error, None for an answer.
+        """
+        self._unanswered_counts[provider] = self._unanswered_counts[provider] + 1 if code == _UNREACHABLE_CODE else 0
+        if code in _PROVIDER_WIDE_CODES and (
+            code != _UNREACHABLE_CODE or self._unanswered_counts[provider] >= MOST_UNANSWERED_IN_A_ROW
+        ):
+            self._excluded_providers[provider] = code
 
     # 2: expire the payment
 
-    def _expire(self, tx: Transaction, saga: Saga) -> Verdict:
-        """By our own clock, on the provider's fresh word. Whoever pays after all is booked late."""
-        desk, payment = self._desk, payment_work.required(tx, saga.subject_id)
-        standing = _standing(payment)
-        if standing is not None:
-            return Back(ASK) if isinstance(standing, Wait) else standing
-        if payment.state in ENDED_UNPAID:
-            return Onward()
-        if not timed_out.is_over(payment, desk.now()) or not self._is_fresh(saga, payment):
-            return Back(ASK)
+    def _expire_payment(self, tx: Transaction, saga: Saga) -> Verdict:
+        """Expire the payment if its expiry time has passed by our clock and the provider's answer is at most
+        ANSWER_MAX_AGE old. If the payer has paid all the same, a later report books the payment.
+        """
+        context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
+        verdict = _choose_verdict(payment)
+        if verdict is not None:
+            return MoveBack(ASK) if isinstance(verdict, WaitUntil) else verdict
+        if payment.state in ENDED_UNPAID_STATES:
+            return StepDone()
+        if not timed_out.has_timed_out(payment, context.now()) or not self._is_answer_valid(saga, payment):
+            return MoveBack(ASK)
         if payment.account_minor:
-            account_money.release(tx, payment)
-        work = payment_work.resting(desk, tx, payment, PaymentState.EXPIRED)
+            account_money.release_amount(tx, payment)
+        work = payment_work.choose_work(context, tx, payment, PaymentState.EXPIRED)
         values = {"account_minor": 0, "error_code": None, **payments.work_values(work)}
-        payments.follow(tx.conn, payment, (PaymentState.EXPIRED,), desk.now(), **values)
-        desk.note(tx, "payment.expired", payment.id, {"until": payment.expires_at}, kind=payments.KIND)
-        return Onward()
+        payments.follow_path(tx.conn, payment, (PaymentState.EXPIRED,), context.now(), **values)
+        context.record_audit(
+            tx, AuditAction.PAYMENT_EXPIRED, payment.id, {"until": payment.expires_at}, kind=payments.KIND
+        )
+        return StepDone()
 
-    def _is_fresh(self, saga: Saga, payment: Payment) -> bool:
-        """Whether the answer is of just now, and nothing was heard since."""
+    def _is_answer_valid(self, saga: Saga, payment: Payment) -> bool:
+        """True if the answer is at most ANSWER_MAX_AGE old and no newer report about the payment exists."""
         asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT]))
         if payment.told_at is not None and payment.told_at > asked_at:
             return False
-        return timedelta(0) <= self._desk.now() - asked_at <= FRESH
+        return timedelta(0) <= self._context.now() - asked_at <= ANSWER_MAX_AGE
 
-    def _let_go_on(self, tx: Transaction, saga: Saga) -> None:
-        """It was paid after all, before its order was cancelled: the order follows, as it would have."""
-        payment = payment_work.required(tx, saga.subject_id)
-        self._desk.note(tx, "payment.expiry_undone", payment.id, kind=payments.KIND)
-        if payment.state in PAID and payment.order_id is not None:
-            tx.after_commit(lambda: order_moving.follow(self._desk, payment.id))
+    def _undo_expiry(self, tx: Transaction, saga: Saga) -> None:
+        """Undo the expiry: the payment was paid before its order was cancelled, so the order becomes paid."""
+        payment = payment_work.require_payment(tx, saga.subject_id)
+        self._context.record_audit(tx, AuditAction.PAYMENT_EXPIRY_UNDONE, payment.id, kind=payments.KIND)
+        if payment.state in PAID_STATES and payment.order_id is not None:
+            tx.after_commit(lambda: order_moving.move_after_payment(self._context, payment.id))
 
     # 3: cancel the order
 
-    @orders.runs_again()
-    def _cancel(self, tx: Transaction, saga: Saga) -> Verdict:
-        """Only what nobody can pay and nobody has paid is cancelled."""
-        payment = payment_work.required(tx, saga.subject_id)
+    @orders.run_again_if_stale()
+    def _cancel_order(self, tx: Transaction, saga: Saga) -> Verdict:
+        """Cancel the order if nobody has paid it and nobody can pay it any more."""
+        payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None
-        if payment.state not in ENDED_UNPAID:
-            return Undo("paid_late")
+        if payment.state not in ENDED_UNPAID_STATES:
+            return Compensate("paid_late")  # house: the reason of a saga
         if order is None:
-            return Over("no_order")
-        verdict = self._why_not(tx, payment, order)
+            return SagaDone("no_order")  # house: the reason of a saga
+        verdict = self._reason_to_wait(tx, payment, order)
         if verdict is None:
-            orders.change(tx.conn, order, self._desk.now(), status=OrderState.CANCELLED)
-            self._desk.note(tx, "order.cancelled", order.id, {"payment": payment.id}, kind=orders.KIND)
-        return verdict or Onward({timed_out.CANCELLED: order.id})
+            orders.change_order(tx.conn, order, self._context.now(), status=OrderState.CANCELLED)
+            self._context.record_audit(
+                tx, AuditAction.ORDER_CANCELLED, order.id, {"payment": payment.id}, kind=orders.KIND
+            )
+        return verdict or StepDone({timed_out.CANCELLED: order.id})
 
-    def _why_not(self, tx: Transaction, payment: Payment, order: Order) -> Verdict | None:
-        """What keeps the order from being cancelled by us; None: nothing."""
-        if order.work.reason == orders.UNREADABLE:
-            return Wait(orders.UNREADABLE)
+    def _reason_to_wait(self, tx: Transaction, payment: Payment, order: Order) -> Verdict | None:
+        """Return the verdict of this step if the order must not be cancelled now; None if it must be cancelled."""
+        if order.work.reason == orders.UNREADABLE_STATE_REASON:
+            return WaitUntil(orders.UNREADABLE_STATE_REASON)
         if order.state is OrderState.CANCELLED:
-            return Onward()
+            return StepDone()
         if order.state is not OrderState.PENDING:
-            return Over(f"order_{order.state.value}")
-        now, lapsed = self._desk.now(), journal.lapsed_subjects(tx.conn, payments.KIND)
-        others = [one for one in payments.of_order(tx.conn, order.id, lapsed) if one.id != payment.id]
-        if any(one.state in PAID for one in others):
-            return Over("other_paid")
-        ends = [payment.expires_at, *(one.expires_at for one in others if is_alive(one))]
-        ahead = [end for end in ends if end is not None and end > now]
-        if any(is_alive(one) for one in others):
-            return Wait("other_payment", min(ahead, default=None))
-        return Wait("may_begin_again", min(ahead)) if ahead else None
+            return SagaDone(f"order_{order.state.value}")
+        now, lapsed = self._context.now(), journal.lapsed_subjects(tx.conn, payments.KIND)
+        other_payments = [
+            other_payment
+            for other_payment in payments.of_order(tx.conn, order.id, lapsed)
+            if other_payment.id != payment.id
+        ]
+        if any(other_payment.state in PAID_STATES for other_payment in other_payments):
+            return SagaDone("other_paid")
+        expiry_times = [
+            payment.expires_at,
+            *(other_payment.expires_at for other_payment in other_payments if is_alive(other_payment)),
+        ]
+        future_expiry_times = [
+            expiry_time for expiry_time in expiry_times if expiry_time is not None and expiry_time > now
+        ]
+        if any(is_alive(other_payment) for other_payment in other_payments):
+            return WaitUntil("other_payment", min(future_expiry_times, default=None))
+        return WaitUntil("may_begin_again", min(future_expiry_times)) if future_expiry_times else None
 
-    # 4: give its stock free
+    # 4: release its stock
 
-    def _release(self, tx: Transaction, saga: Saga) -> Verdict:
-        """What is held still; what the shop has used or given free stays as it is."""
-        payment = payment_work.required(tx, saga.subject_id)
+    def _release_stock(self, tx: Transaction, saga: Saga) -> Verdict:
+        """Release the stock that is still reserved; reservations that the shop has used or released stay as they
+        are.
+        """
+        payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None
         if order is None or order.state is not OrderState.CANCELLED:
-            return Over("order_not_cancelled")
-        released = stock.release(tx.conn, order.id, self._desk.now())
-        if released:
-            self._desk.note(tx, "order.stock_released", order.id, {"reservations": released}, kind=orders.KIND)
-        return Onward()
+            return SagaDone("order_not_cancelled")
+        released_count = stock.release_reservations(tx.conn, order.id, self._context.now())
+        if released_count:
+            self._context.record_audit(
+                tx, AuditAction.ORDER_STOCK_RELEASED, order.id, {"reservations": released_count}, kind=orders.KIND
+            )
+        return StepDone()
 
 
 def is_unpaid(outcome: Outcome[PaymentReport]) -> bool:
-    """Whether the provider says that nobody has paid: it knows no payment, or of the code alone."""
-    report = told(outcome)
+    """True if the answer says that nobody has paid: the provider has no payment, or only an unused code."""
+    report = find_report(outcome)
     if report is None:
         return outcome.kind is OutcomeClass.NOT_FOUND
-    return report.state in WAITING and not report.final and report.provider_payment_id is None
+    return report.state in WAITING_STATES and not report.final and report.provider_payment_id is None
 
 
 def is_alive(payment: Payment) -> bool:
-    """Whether money may still come by it."""
-    return payment.state in WAITING or payment.certainty is Certainty.UNKNOWN
+    """True if the payment can still be paid, or its outcome is unknown."""
+    return payment.state in WAITING_STATES or payment.certainty is Certainty.UNKNOWN
 
 
-def _standing(payment: Payment) -> Verdict | None:
-    """What is settled whatever the provider says of the code: it was paid, or nobody knows."""
+def _choose_verdict(payment: Payment) -> Verdict | None:
+    """Return the verdict for a payment that is paid or unknown; None for an open payment and one that ended
+    unpaid.
+    """
     if payment.certainty is Certainty.UNKNOWN:
-        return Wait("unknown")
-    return None if payment.state in WAITING | ENDED_UNPAID else Over("paid")
+        return WaitUntil("unknown")
+    return None if payment.state in WAITING_STATES | ENDED_UNPAID_STATES else SagaDone("paid")

@@ -1,4 +1,4 @@
-"""What every service stands on: the database, the desk's spool, the clock, and who acts."""
+"""The service context: database, spool, documents, clock, acting person and audit trail of one process."""
 
 import os
 import socket
@@ -11,26 +11,35 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection
-
-from console.domain import tracing
+from console.domain import correlation as tracing
+from console.domain.audit_actions import AuditAction
 from console.domain.clock import Clock, TimeScale
-from console.domain.errors import ConsoleError
-from console.domain.permissions import ROLES_FOR, may
+from console.domain.error_reasons import InProgressReason, NotAllowedReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.permissions import ROLES_BY_RIGHT, has_right
 from console.domain.records import Person
-from console.services.failpoints import Failpoints
-from console.services.tally import Tally
-from console.services.turns import Turn
-from console.settings import Settings
-from console.store import migrate, people
-from console.store.cipher import Cipher
-from console.store.documents import Documents
-from console.store.engine import Database, Transaction
-from console.store.leases import Holder
-from console.store.spool import Head, Spool
+from console.domain.setting_problems import SettingProblem
+from console.services.process.audit_chain_lock import ChainLock
+from console.services.process.counters import Tally
+from console.services.process.failpoints import Failpoints
+from console.services.process.heartbeat import Heartbeat
+from console.settings.settings import Settings
+from console.store.access import operators as people
+from console.store.database.engine import Database, Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.documents.documents import Documents
+from console.store.migrations import upgrade as migrate
+from console.store.spool.cipher import Cipher
+from console.store.spool.spool import Head, Spool
 
 if TYPE_CHECKING:
-    from console.store.audit import AuditTrail
+    from console.domain.desk_requests import TakenDeskRequest
+    from console.domain.error_details import BadProfile, NotAllowed
+    from console.domain.payments.provider_messages import RefundReport
+    from console.store.audit.trail import AuditTrail
+    from console.store.desk_requests.requested_audit import RequestedAuditTrail
+    from console.store.operations.leases import Holder
+    from console.store.operations.request_ids import HeldRequestId
 
 WORKER = "worker"
 KEY_FINGERPRINT = "store_key_fingerprint"
@@ -38,9 +47,67 @@ T = TypeVar("T")
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
+@dataclass
+class RequestTie:
+    """The request id under which this thread acts. `is_committed` is True after the COMMIT of a transaction of the
+    act that stored its record in the row of the request id.
+    """
+
+    owned_request: "HeldRequestId"
+    is_committed: bool = False
+
+    def mark_committed(self) -> None:
+        """Set `is_committed`; called after the COMMIT."""
+        self.is_committed = True
+
+
+_executed: "ContextVar[TakenDeskRequest | None]" = ContextVar("executed", default=None)
+
+
 @contextmanager
-def acting(name: str | None) -> Iterator[None]:
-    """Who acts in this thread (or task) until the end of the block."""
+def execute_for(request: "TakenDeskRequest | None") -> Iterator[None]:
+    """Act for the person of a desk request in this thread until the end of the block; with None, act for the worker
+    itself. Only for a worker's account.
+    """
+    token = _executed.set(request)
+    try:
+        yield
+    finally:
+        _executed.reset(token)
+
+
+def require_confirmation() -> None:
+    """Raise not_allowed (reason `password_needed`) if this thread executes a desk request for which the person has
+    not typed the password.
+    """
+    request = _executed.get()
+    if request is not None and not request.confirmed:
+        facts: NotAllowed = {"operator": request.person, "reason": NotAllowedReason.PASSWORD_NEEDED}
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
+
+
+def executed_request() -> str | None:
+    """Return the id of the desk request that this thread executes; None if it executes none."""
+    request = _executed.get()
+    return None if request is None else request.id
+
+
+_request: ContextVar[RequestTie | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def tie_writes(owned_request: "HeldRequestId") -> Iterator[None]:
+    """Bind the rows that this thread writes until the end of the block to a request id."""
+    token = _request.set(RequestTie(owned_request))
+    try:
+        yield
+    finally:
+        _request.reset(token)
+
+
+@contextmanager
+def act_as(name: str | None) -> Iterator[None]:
+    """Set the name of the person or program that acts in this thread (or task) until the end of the block."""
     token = _acting.set(name)
     try:
         yield
@@ -49,8 +116,13 @@ def acting(name: str | None) -> Iterator[None]:
 
 
 @dataclass
-class Desk:
-    """One process at one desk. Services take it whole; nothing in it belongs to one of them."""
+class ServiceContext:
+    """The service context of one process on one desk. Every service gets the same object, so it contains no state of
+    a single service.
+
+    `fit_until` is the monotonic time until which the database needs no new check of its fitness. `session` is the
+    id of this process in the audit trail. `program` names the program in the sessions of the database.
+    """
 
     settings: Settings
     database: Database
@@ -60,140 +132,249 @@ class Desk:
     clock: Clock
     scale: TimeScale
     failpoints: Failpoints
+    apply_refund_report: "Callable[[ServiceContext, Transaction, RefundReport], bool]"
+    """Writes the state of a refund that a provider's report of a payment contains. Returns False if no refund of ours
+    has the key in the report.
+    """
     fit_until: float = float("-inf")
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
     program: str = "terminal"
     tally: Tally = field(default_factory=Tally)
-    _turn: Turn = field(default_factory=Turn, repr=False)
+    _chain_lock: ChainLock = field(default_factory=ChainLock, repr=False)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
-        """`database.write` for whoever writes from many threads at once: on a server the threads of a process all
-        continue one chain of the trail, so they take turns from their entry in it to COMMIT instead of losing races.
+        """Run `work` in a write transaction and return its result.
+
+        On a server the threads of a process share one audit chain. So a thread holds the chain's lock from its first
+        audit entry to COMMIT, which saves repeated transactions.
         """
-        with self._turn.offered():
+        with self._chain_lock.allow_locking():
             return self.database.write(work)
 
     @cached_property
-    def audit(self) -> "AuditTrail":
-        """This process's audit chain."""
-        from console.store.audit import AuditTrail
+    def heartbeat(self) -> Heartbeat:
+        """The heartbeat that renews this process's leases."""
+        return Heartbeat(self.scale)
+
+    @cached_property
+    def audit(self) -> "AuditTrail | RequestedAuditTrail":
+        """The audit chain of this process; at the desk of a person who asks, what asks a worker for audit entries."""
+        if self.asks:
+            from console.store.desk_requests.requested_audit import RequestedAuditTrail
+
+            return RequestedAuditTrail(self.spool.desk_id)
+        from console.store.audit.trail import AuditTrail
 
         def anchor(heads: Sequence[Head]) -> None:
-            self.spool.anchor(self.database_id, heads)
+            self.spool.store_anchors(self.database_id, heads)
 
         def begin(conn: Connection) -> None:
-            who = self.database.account or self.settings.operator
-            run = (self.session, who, self.spool.desk_id, self.host, os.getpid(), self.program)
+            account = self.database.account or self.settings.operator
+            run = (self.session, account, self.spool.desk_id, self.host, os.getpid(), self.program)
             people.begin_session(conn, *run, self.now())
 
         return AuditTrail(self.session, self.spool.desk_id, self.clock, anchor, begin)
 
     @cached_property
     def cipher(self) -> Cipher:
-        """The key that all desks of this database share; the first one to need it leaves its fingerprint there.
+        """The cipher with the store key, which all desks of this database share. The first desk that uses it stores
+        the fingerprint of the key in the database.
 
-        Raises bad_profile where there is no key, or another one than the database's.
+        Raises bad_profile if no store key is set, or if its fingerprint differs from the one in the database.
         """
         cipher = Cipher(self.settings.store_key())
         with self.database.read() as conn:
-            known = migrate.remembered(conn, KEY_FINGERPRINT)
-        if known is None:
-            known = self.database.write(lambda tx: migrate.remember(tx.conn, KEY_FINGERPRINT, cipher.fingerprint))
-        if known != cipher.fingerprint:
-            problem = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "other_key"}
-            raise ConsoleError("bad_profile", problem)
+            fingerprint = migrate.read_meta(conn, KEY_FINGERPRINT)
+        if fingerprint is None and not self.asks:
+            fingerprint = self.database.write(
+                lambda tx: migrate.write_meta(tx.conn, KEY_FINGERPRINT, cipher.fingerprint)
+            )
+        if fingerprint not in (None, cipher.fingerprint):
+            problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_KEY}
+            raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
         self.spool.unlock(cipher)
         return cipher
 
+    def answer_key(self, operation_id: str) -> str | None:
+        """Return the answer key of the operation: with it the database checks that an answer comes from a desk that
+        has the store key. None on a desk without the store key.
+        """
+        try:
+            return self.cipher.answer_key(operation_id)
+        except ConsoleError:
+            return None
+
     @property
     def operator(self) -> str | None:
-        """The name under which everything here is done: on a server the connected account, whoever runs the task."""
+        """The name of the person or program that acts: the person whose desk request this thread executes. Without a
+        request, on a server the connected database account (also for a due task); on other databases the name of
+        `act_as`, otherwise the operator of the settings. None if there is none.
+        """
+        request = _executed.get()
+        if request is not None:
+            return request.person
         return self.database.account or _acting.get() or self.settings.operator
 
     def now(self) -> datetime:
+        """Return the present time (UTC, aware) of the context's clock."""
         return self.clock.now()
 
-    def holder(self) -> Holder:
-        """Who takes leases and begins operations here and now."""
+    def holder(self) -> "Holder":
+        """Return the holder with which this thread takes leases and begins operations."""
+        from console.store.operations.leases import Holder  # imported here: no reading command takes a lease
+
         return Holder(self.operator or WORKER, self.spool.desk_id, self.host, os.getpid(), self.session)
 
+    @cached_property
+    def asks(self) -> bool:
+        """True if the connected account is that of a person who may only ask: a worker acts for the person."""
+        account = self.database.account
+        if account is None:
+            return False
+        with self.database.read() as conn:
+            return people.asks_worker(conn, account)
+
     def person(self) -> Person:
-        """The person who acts. Raises no_operator when nobody is named, not_allowed when unknown here."""
+        """Return the person who acts. Raises no_operator if no name is set, not_allowed if the name is unknown."""
         name = self.operator
         if name is None:
-            raise ConsoleError("no_operator")
-        if self._is_the_program:
+            raise ConsoleError(ErrorCode.NO_OPERATOR)
+        if self._is_local_worker:
             return Person(WORKER, frozenset({WORKER}), may_buy=False)
         with self.database.read() as conn:
-            return self._known(conn, name)
+            return self._find_person(conn, name)
 
     @property
-    def _is_the_program(self) -> bool:
-        """A due task on SQLite: the program says so, never the environment. A server knows only its accounts."""
+    def _is_local_worker(self) -> bool:
+        """True for a due task on a database that is not a server. `act_as` must have set the name; the name in the
+        settings does not count.
+        """
         return _acting.get() == WORKER and not self.database.is_server
 
-    def _known(self, conn: Connection, name: str) -> Person:
-        """Without accounts, and while no operators are kept, anybody holds every role."""
+    def _find_person(self, conn: Connection, name: str) -> Person:
+        """Return the person of this name. On a database without accounts, every name has all roles while the table
+        `operators` is empty.
+        """
         self._require_own_name(name)
-        return _recognised(name, people.find(conn, name, anybody=self.anybody))
+        return _require_known(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
 
     @property
-    def anybody(self) -> bool:
-        """Whether everybody may come while no operators are kept."""
+    def admits_unlisted_names(self) -> bool:
+        """True if every name has all roles while the table `operators` is empty: on every database except a
+        server.
+        """
         return not self.database.is_server
 
     def _require_own_name(self, name: str) -> None:
-        """On a server nobody acts under another name than the account's, not even by the environment."""
-        others = {self.settings.operator, _acting.get()} - {None, WORKER, name}
-        if self.database.is_server and others:
-            raise ConsoleError("not_allowed", {"operator": min(map(str, others)), "reason": "other_account"})
+        """On a server, raise not_allowed if the settings or `act_as` name another person than the database
+        account.
+        """
+        other_names = {self.settings.operator, _acting.get()} - {None, WORKER, name}
+        if self.database.is_server and other_names:
+            raise ConsoleError(
+                ErrorCode.NOT_ALLOWED,
+                {"operator": min(map(str, other_names)), "reason": NotAllowedReason.OTHER_ACCOUNT},
+            )
 
     def reader(self, conn: Connection) -> Person | None:
-        """Who looks, within the read that follows. Looking takes no name; a named person needs the right."""
-        name = self.looker
-        return None if name is None else admitted(name, people.find(conn, name, anybody=self.anybody))
+        """Return the person who reads, found in the read transaction `conn`; None if no person is named. Raises
+        not_allowed if a named person may not read.
+        """
+        name = self.reader_name
+        return (
+            None
+            if name is None
+            else require_reader(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
+        )
 
     @property
-    def looker(self) -> str | None:
-        """Whose right to look is to be asked for; None where looking takes no name."""
+    def reader_name(self) -> str | None:
+        """The name of the person whose right to read must be checked; None for a due task and if no person is named.
+        Raises not_allowed on a server for another name than that of the database account.
+        """
         name = self.operator
-        if name is None or self._is_the_program:
+        if name is None or self._is_local_worker:
             return None
         self._require_own_name(name)
         return name
 
     def require(self, action: str) -> Person:
-        """The person who acts, if their roles admit the action; else not_allowed, audited by the caller."""
+        """Return the person who acts if their roles allow the action. Raises not_allowed (the caller writes the audit
+        entry) and the errors of `person`.
+        """
         person = self.person()
-        if not may(person, action):
-            reason = "may_not_buy" if person.roles & ROLES_FOR[action] else "role"
-            detail = {"operator": person.name, "reason": reason, "needs": sorted(ROLES_FOR[action])}
-            raise ConsoleError("not_allowed", detail)
+        if not has_right(person, action):
+            may_act = person.roles & ROLES_BY_RIGHT[action]
+            reason = NotAllowedReason.MAY_NOT_BUY if may_act else NotAllowedReason.ROLE
+            detail: NotAllowed = {"operator": person.name, "reason": reason, "needs": sorted(ROLES_BY_RIGHT[action])}
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
         return person
 
-    def note(
-        self, tx: Transaction, what: str, subject_id: int | str | None, detail: Mapping[str, object] | None = None, *,
-        kind: str = "credit-check", result: str = "done", reason: str | None = None,
-    ) -> None:  # fmt: skip
-        """Append to the audit trail inside the caller's transaction, with the correlation id of the work at hand."""
+    def record_audit(
+        self,
+        tx: Transaction,
+        action: AuditAction,
+        subject_id: int | str | None,
+        detail: Mapping[str, object] | None = None,
+        *,
+        kind: str = "credit-check",
+        result: str = "done",
+        reason: str | None = None,
+    ) -> None:
+        """Append an audit entry inside the caller's transaction, with the correlation id of this thread if it has
+        one.
+
+        An entry with the result "done" also binds its record to the request id of the call (`tie`).
+        """
+        from console.store.audit.trail import NewAuditEntry  # imported here: a lookup writes no audit entry
+
         if self.database.is_server:
-            self._turn.take(tx)
-        mark = {tracing.CORRELATION: tracing.correlation()} if tracing.correlation() else {}
-        facts = {**(detail or {}), **mark}
-        self.audit.record(tx, self.operator or WORKER, what, kind, subject_id, result, reason, facts)
+            self._chain_lock.acquire(tx)
+        if result == "done":
+            self.tie(tx, kind, subject_id)
+        mark = {tracing.CORRELATION_FACT: tracing.correlation_id()} if tracing.correlation_id() else {}
+        request = _executed.get()
+        executed = {} if request is None else {"request": request.id, "worker": self.database.account}
+        facts = {**(detail or {}), **mark, **executed}
+        entry = NewAuditEntry(self.operator or WORKER, action, kind, subject_id, result, reason, facts)
+        self.audit.record_all(tx, (entry,))
+
+    def tie(self, tx: Transaction, kind: str, subject_id: int | str | None, operation_id: str | None = None) -> None:
+        """Store the record that this transaction changes (and its operation) in the row of the call's request id.
+
+        Does nothing if the call has no request id, or if an earlier transaction of the act has stored a record and
+        `operation_id` is None. Raises in_progress if another call holds the request id by now.
+        """
+        tie = _request.get()
+        if tie is None or (tie.is_committed and operation_id is None):
+            return
+        from console.store.operations import request_ids  # imported here: reading commands have no request id
+
+        subject = None if subject_id is None else str(subject_id)
+        if request_ids.store_result_ids(tx.conn, tie.owned_request, kind, subject, operation_id):
+            tx.after_commit(tie.mark_committed)
+        else:
+            raise ConsoleError(
+                ErrorCode.IN_PROGRESS,
+                {"reason": InProgressReason.REQUEST_ID, "request_id": tie.owned_request.request.request_id},
+            )
 
 
-def admitted(name: str, person: Person | None) -> Person:
-    """Who was found under the name, if they may look; else not_allowed."""
-    person = _recognised(name, person)
-    if not may(person, "read"):
-        detail = {"operator": name, "reason": "role", "needs": sorted(ROLES_FOR["read"])}
-        raise ConsoleError("not_allowed", detail)
+def require_reader(name: str, person: Person | None) -> Person:
+    """Return the person. Raises not_allowed if there is no operator of this name or the person may not read."""
+    person = _require_known(name, person)
+    if not has_right(person, "read"):
+        detail: NotAllowed = {
+            "operator": name,
+            "reason": NotAllowedReason.ROLE,
+            "needs": sorted(ROLES_BY_RIGHT["read"]),
+        }
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
     return person
 
 
-def _recognised(name: str, person: Person | None) -> Person:
+def _require_known(name: str, person: Person | None) -> Person:
     if person is None:
-        raise ConsoleError("not_allowed", {"operator": name, "reason": "unknown_operator"})
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"operator": name, "reason": NotAllowedReason.UNKNOWN_OPERATOR})
     return person

@@ -1,41 +1,59 @@
-"""What this process has counted of itself since it began; nothing of it is kept."""
+"""Counters of this process since its start; they are not stored."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from threading import Lock
 
-BOUNDS = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Seconds: upper ends of the classes in which waits are counted; the last class has none."""
-DUPLICATES = frozenset({"already_purchased", "already_decided", "in_progress", "possible_repeat"})
-"""Refusals of what is done, or being done, already."""
+from console.domain.errors import ErrorCode
+from console.domain.log_events import LogEvent, write_event
+
+WAIT_BOUNDS_SECONDS = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the classes in which waits are counted, in seconds; the last class has no bound."""
+DUPLICATES = frozenset(
+    {ErrorCode.ALREADY_PURCHASED, ErrorCode.ALREADY_DECIDED, ErrorCode.IN_PROGRESS, ErrorCode.POSSIBLE_REPEAT}
+)
+"""Codes of refusals of an action that has already happened or is running."""
 
 
 class Tally:
-    """Waits for leases and duplicates that a guard refused. Safe from any thread."""
+    """Counts waits for leases, and duplicates: calls refused with a code of `DUPLICATES`. Safe from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._waits = [0] * (len(BOUNDS) + 1)
-        self._waited = 0.0
+        self._waits = [0] * (len(WAIT_BOUNDS_SECONDS) + 1)
+        self._waited_seconds = 0.0
         self._duplicates = 0
 
-    def waited(self, seconds: float) -> None:
-        """Somebody has a lease, or has given up, after so long."""
+    def count_wait(self, seconds: float) -> None:
+        """Count a wait of `seconds` that ended with the lease or with its timeout."""
         with self._lock:
-            self._waits[bisect_left(BOUNDS, seconds)] += 1
-            self._waited += seconds
+            self._count(seconds)
 
-    def refused(self, code: str) -> None:
-        """A guard has refused; duplicates are counted."""
+    def add_counts(self, duplicates: int, waits: Iterable[float]) -> None:
+        """Add the counts that other processes have reported; waits in seconds. Writes no log event."""
+        with self._lock:
+            self._duplicates += duplicates
+            for seconds in waits:
+                self._count(seconds)
+
+    def count_refusal(self, code: str) -> None:
+        """If the code is one of `DUPLICATES`, count a duplicate and write a log event."""
         if code in DUPLICATES:
             with self._lock:
                 self._duplicates += 1
+            write_event(LogEvent.DUPLICATE_REFUSED, code=code)
+
+    def _count(self, seconds: float) -> None:
+        self._waits[bisect_left(WAIT_BOUNDS_SECONDS, seconds)] += 1
+        self._waited_seconds += seconds
 
     @property
     def waits(self) -> tuple[tuple[int, ...], float]:
-        """How many waits in each class, and all their seconds."""
+        """The number of waits in each class, and the sum of all waits in seconds."""
         with self._lock:
-            return tuple(self._waits), self._waited
+            return tuple(self._waits), self._waited_seconds
 
     @property
     def duplicates(self) -> int:
+        """The number of refused duplicates."""
         return self._duplicates

@@ -1,7 +1,8 @@
-"""Keeps leases of living operations alive: one thread per process, a beat every 15 seconds."""
+"""Renew the leases of running operations: a beat (one renewal) every 15 seconds for each lease."""
 
 import logging
 from collections.abc import Callable
+from contextvars import copy_context
 from threading import Event, Lock, Thread
 
 from console.domain.clock import TimeScale
@@ -13,39 +14,62 @@ _log = logging.getLogger("console.guard")
 
 
 class Heartbeat:
-    """Calls each registered beat on time until it is removed. The thread starts with the first one."""
+    """Calls each registered beat regularly until it is removed.
+
+    Each call runs in a thread of its own, so that a slow database write for one lease does not delay the others. The
+    next beat of a lease starts only after its last beat has returned. So there is at most one thread per lease, and
+    one timer thread, which starts with the first beat and ends when no beat is registered.
+    """
 
     def __init__(self, scale: TimeScale) -> None:
         self.lease_seconds = scale.lease_seconds(LEASE_SECONDS)
-        self._every = min(scale.seconds(BEAT_SECONDS), self.lease_seconds / 3)
+        self._beat_seconds = min(scale.scaled_seconds(BEAT_SECONDS), self.lease_seconds / 3)
         self._beats: dict[str, Callable[[], None]] = {}
+        self._beating: set[str] = set()
         self._lock = Lock()
         self._stop = Event()
         self._thread: Thread | None = None
 
     def add(self, key: str, beat: Callable[[], None]) -> None:
+        """Call `beat` regularly until `remove(key)`, each time in a new thread with the caller's context variables.
+        Starts the timer thread if none runs.
+        """
+        caller = copy_context()
         with self._lock:
-            self._beats[key] = beat
+            self._beats[key] = lambda: caller.run(beat)
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
                 self._thread.start()
 
     def remove(self, key: str) -> None:
+        """Stop calling the beat of `key`; an unknown key is ignored."""
         with self._lock:
             self._beats.pop(key, None)
 
     def close(self) -> None:
+        """Stop all beats; wait up to 5 seconds until the timer thread has ended."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout=5)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._every):
+        while not self._stop.wait(self._beat_seconds):
             with self._lock:
-                beats = list(self._beats.values())
-            for beat in beats:
-                try:
-                    beat()
-                except Exception:
-                    # A missed beat only shortens the lease; the fencing token keeps everything right.
-                    _log.warning("a heartbeat failed", exc_info=True)
+                if not self._beats:
+                    self._thread = None
+                    return
+                due_beats = {key: beat for key, beat in self._beats.items() if key not in self._beating}
+                self._beating.update(due_beats)
+            for key, beat in due_beats.items():
+                Thread(target=self._beat, args=(key, beat), name="heartbeat of a lease", daemon=True).start()
+
+    def _beat(self, key: str, beat: Callable[[], None]) -> None:
+        try:
+            beat()
+        except Exception:
+            # A missed beat only shortens the lease; the fencing token still prevents a second writer.
+            _log.warning("a heartbeat failed", exc_info=True)
+        finally:
+            with self._lock:
+                self._beating.discard(key)

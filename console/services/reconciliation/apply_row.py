@@ -1,144 +1,181 @@
-"""What a row of a provider's history does to a payment of ours: a fact is taken in as a probe's answer is, what is
-different even then becomes a case, and a case whose difference is gone is closed.
+"""Apply one row of a provider's history to our payment.
+
+A new fact is applied like the answer to a probe. If a difference remains, a case is opened. If the difference of an
+open case no longer exists, the case is resolved.
 """
 
 import json
 from collections.abc import Collection
 
-from console.domain import comparing
-from console.domain.comparing import RULE_OF, Follow, compare, is_news, ours_text, theirs_text
-from console.domain.dates import instant_text
-from console.domain.history_records import HistoryRow
-from console.domain.order_records import Payment, PaymentImport
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentReport, PaymentState
+from console.domain.audit_actions import AuditAction
+from console.domain.calendar_days import instant_text
+from console.domain.payments.consistency import WAITING_STATES
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import Payment, PaymentImport
+from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.states import PaymentState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.reconciliation import row_comparison as comparing
+from console.domain.reconciliation.provider_rows import HistoryRow
+from console.domain.reconciliation.row_comparison import (
+    RULE_OF_VERDICT,
+    Consequence,
+    compare_row,
+    is_newer_report,
+    ours_text,
+    theirs_text,
+)
 from console.domain.records import WorkState
-from console.domain.truth import WAITING
-from console.domain.worker_records import Difference, Verdict
-from console.services import payment_work
-from console.services.desk import Desk
-from console.services.happened import PaymentFact, what_happened
-from console.services.imports import Imports
-from console.store import alerts, history_reads, payments
-from console.store.engine import Transaction
+from console.domain.tasks.records import Difference, Verdict
+from console.services.payment_intake.import_payment import Imports
+from console.services.payments import next_work as payment_work
+from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.payments import payments
+from console.store.reconciliation import our_records as history_reads
 
 KIND = payments.KIND
-CALL = "recon"
-BUG = 70
-_OF_PAYMENTS = (comparing.STATE, comparing.AMOUNT, comparing.MISSING)
+CALL_NAME = "recon"
+BUG_EXIT_STATUS = 70
+_PAYMENT_RULES = (comparing.STATE_RULE, comparing.AMOUNT_RULE, comparing.MISSING_THERE_RULE)
 
 
 class ReconcileFacts:
-    """Writes what one comparison means, in the caller's transaction."""
+    """Writes the result of comparing one row, in the caller's transaction."""
 
-    def __init__(self, desk: Desk, imports: Imports) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, imports: Imports) -> None:
+        self._context = context
         self._imports = imports
 
-    @payments.runs_again()
-    def take(self, tx: Transaction, provider: str, row: HistoryRow, way: Way, told: str) -> Difference | None:
-        """A row about a payment; `told`: where it stands, for the evidence. None where both sides agree."""
-        return self.answer(tx, found(tx, provider, row), row, fact_of(row, way, told), provider)
+    @payments.run_again_if_stale()
+    def apply_row(
+        self, tx: Transaction, provider: str, row: HistoryRow, way: ReportSource, row_source: str
+    ) -> Difference | None:
+        """Apply a row about a payment. `row_source` names the file or notice that contains the row, for the evidence.
+        Return the difference; None if both sides agree.
+        """
+        return self.apply_fact(tx, find_payment(tx, provider, row), row, make_fact(row, way, row_source), provider)
 
-    @payments.runs_again()
-    def answer(
+    @payments.run_again_if_stale()
+    def apply_fact(
         self, tx: Transaction, payment: Payment | None, row: HistoryRow, fact: PaymentFact, provider: str
-    ) -> Difference | None:  # fmt: skip
-        """The same with the fact as it was told."""
-        finding, before = compare(payment, row), ours_text(payment)
-        if payment is None and finding.follow is Follow.IMPORT:
-            asked = PaymentImport(provider, row.merchant_payment_id or "")
-            entered = self._imports.enter(tx, asked, fact)
-            return Difference(row.key, Verdict.IMPORTED, entered.id, None, theirs_text(row))
+    ) -> Difference | None:
+        """Apply a row as `apply_row` does. `fact` is the provider's report from which the row was made; `payment` is
+        None if we have no such payment.
+        """
+        finding, own_text = compare_row(payment, row), ours_text(payment)
+        if payment is None and finding.follow is Consequence.IMPORT:
+            payment_import = PaymentImport(provider, row.merchant_payment_id or "")
+            imported_payment = self._imports.insert_missing_payment(tx, payment_import, fact)
+            return Difference(row.key, Verdict.IMPORTED, imported_payment.id, None, theirs_text(row))
         if payment is None:
             return None
-        if finding.follow is Follow.FACT and is_news(payment, fact.report, fact.at, fact.way):
-            what_happened(self._desk, tx, payment, fact, read=True)
-        after = payment_work.required(tx, payment.id)
+        if finding.follow is Consequence.FACT and is_newer_report(payment, fact.report, fact.at, fact.way):
+            apply_report(self._context, tx, payment, fact, read=True)
+        current = payment_work.require_payment(tx, payment.id)
         if finding.verdict is Verdict.MATCHED:
-            self.close(tx, after, _OF_PAYMENTS)
+            self.close_cases(tx, current, _PAYMENT_RULES)
             return None
-        agrees = compare(after, row).verdict is Verdict.MATCHED
-        self.tell(tx, after, RULE_OF[finding.verdict], theirs_text(row), before or "", settled=agrees)
-        return Difference(row.key, finding.verdict, payment.id, before, theirs_text(row), case_opened=True)
+        is_settled = compare_row(current, row).verdict is Verdict.MATCHED
+        self.open_case(
+            tx, current, RULE_OF_VERDICT[finding.verdict], theirs_text(row), own_text or "", is_settled=is_settled
+        )
+        return Difference(row.key, finding.verdict, payment.id, own_text, theirs_text(row), case_opened=True)
 
-    def tell(
-        self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, settled: bool
-    ) -> None:  # fmt: skip
-        """Open a case; one that the row itself has settled is kept as such, and asks nothing of anybody."""
-        desk, now = self._desk, self._desk.now()
-        if not settled:
-            payment_work.open_case(desk, tx, payment.id, rule, observed, expected)
-            return
-        self.close(tx, payment, _OF_PAYMENTS)
-        told = alerts.raise_(tx.conn, rule, KIND, payment.id, payment.merchant_payment_id, observed, expected, now)
-        if told is not None:
-            alerts.resolve(tx.conn, told.id, now)
-
-    @payments.runs_again()
-    def close(
-        self, tx: Transaction, payment: Payment, rules: Collection[str], observed: Collection[str] | None = None
-    ) -> None:  # fmt: skip
-        """What was different is not any more: those cases are over, and the payment waits for nobody because of them.
-
-        `observed`: only those about one of these.
+    def open_case(
+        self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, is_settled: bool
+    ) -> None:
+        """Open a case about a payment. If applying the row has removed the difference (`is_settled`), store the case
+        as resolved.
         """
-        desk, now = self._desk, self._desk.now()
-        found = history_reads.open_cases(tx.conn, (payment.id,), rules).get(payment.id, ())
-        gone = [alert for alert, _, seen in found if observed is None or seen in observed]
-        for alert in gone:
+        context, now = self._context, self._context.now()
+        if not is_settled:
+            payment_work.open_case(context, tx, payment.id, rule, observed, expected)
+            return
+        self.close_cases(tx, payment, _PAYMENT_RULES)
+        alert = alerts.raise_alert(
+            tx.conn, rule, KIND, payment.id, payment.merchant_payment_id, observed, expected, now
+        )
+        if alert is not None:
+            alerts.resolve(tx.conn, alert.id, now)
+
+    @payments.run_again_if_stale()
+    def close_cases(
+        self, tx: Transaction, payment: Payment, rules: Collection[str], observed: Collection[str] | None = None
+    ) -> None:
+        """Resolve the payment's open cases of `rules`, because their difference no longer exists. If such a case was
+        the reason why a person had to look, set the payment's work to its next step.
+
+        With `observed`, only cases with one of these observed values are resolved.
+        """
+        context, now = self._context, self._context.now()
+        open_cases = history_reads.open_cases(tx.conn, (payment.id,), rules).get(payment.id, ())
+        closed_alert_ids = [
+            alert for alert, _, observation in open_cases if observed is None or observation in observed
+        ]
+        for alert in closed_alert_ids:
             alerts.resolve(tx.conn, alert, now)
-        fresh = payment_work.required(tx, payment.id)
-        if gone and fresh.work.state is WorkState.NEEDS_REVIEW and fresh.work.reason in rules:
-            work = payment_work.resting(desk, tx, fresh, fresh.state)
-            if work != fresh.work:
-                payments.change(tx.conn, fresh, now, **payments.work_values(work))
-        if gone:
-            desk.note(tx, "payment.reconciled", payment.id, {"cases": len(gone)}, kind=KIND)
+        current = payment_work.require_payment(tx, payment.id)
+        if closed_alert_ids and current.work.state is WorkState.NEEDS_REVIEW and current.work.reason in rules:
+            work = payment_work.choose_work(context, tx, current, current.state)
+            if work != current.work:
+                payments.change_payment(tx.conn, current, now, **payments.work_values(work))
+        if closed_alert_ids:
+            context.record_audit(
+                tx, AuditAction.PAYMENT_RECONCILED, payment.id, {"cases": len(closed_alert_ids)}, kind=KIND
+            )
 
-    @payments.runs_again()
-    def missing(self, tx: Transaction, payment_id: int, key: str, observed: str, ours: str) -> Difference:
-        """Ours alone: their history, which is whole, does not tell of it."""
-        payment = payment_work.required(tx, payment_id)
-        self.tell(tx, payment, comparing.MISSING, observed, ours, settled=False)
-        return Difference(key, Verdict.MISSING_THERE, payment_id, ours, None, case_opened=True)
-
-
-def found(tx: Transaction, provider: str, row: HistoryRow) -> Payment | None:
-    """The payment of ours that a row means: by the provider's number, else by ours."""
-    theirs, ours = row.provider_payment_id, row.merchant_payment_id
-    payment = payments.by_provider_id(tx.conn, provider, theirs) if theirs else None
-    return payment or (payments.by_merchant_id(tx.conn, provider, ours) if ours else None)
+    @payments.run_again_if_stale()
+    def open_missing_case(
+        self, tx: Transaction, payment_id: int, key: str, observed: str, own_text: str
+    ) -> Difference:
+        """Open a case for a payment that is missing in the provider's complete history."""
+        payment = payment_work.require_payment(tx, payment_id)
+        self.open_case(tx, payment, comparing.MISSING_THERE_RULE, observed, own_text, is_settled=False)
+        return Difference(key, Verdict.MISSING_THERE, payment_id, own_text, None, case_opened=True)
 
 
-def fact_of(row: HistoryRow, way: Way, told: str) -> PaymentFact:
-    """A row as news of a payment, true when it happened and not when it was read. Of refunds it says nothing."""
+def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | None:
+    """Return our payment to which a row refers: found by the provider's payment id, otherwise by our payment number;
+    None if neither is found.
+    """
+    provider_id, merchant_id = row.provider_payment_id, row.merchant_payment_id
+    payment = payments.by_provider_id(tx.conn, provider, provider_id) if provider_id else None
+    return payment or (payments.by_merchant_id(tx.conn, provider, merchant_id) if merchant_id else None)
+
+
+def make_fact(row: HistoryRow, way: ReportSource, row_source: str) -> PaymentFact:
+    """Return a row as a provider's report about a payment at the time of the event. The report contains no
+    refunds.
+    """
     report = PaymentReport(
         merchant_payment_id=row.merchant_payment_id or "-",
         provider_payment_id=row.provider_payment_id,
-        provider_state=_word(row),
+        provider_state=_provider_word(row),
         state=row.state,
-        final=row.state not in WAITING,
+        final=row.state not in WAITING_STATES,
         amount=row.amount,
         paid_at=row.at if row.state is PaymentState.PAYMENT_SUCCESS else None,
         method=row.method,
         refunds=None,
     )
     kind = OutcomeClass.SUCCEEDED if row.state is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
-    said = {"row": row.key, "in": told, "word": row.word, "at": instant_text(row.at), "minor": row.amount.minor,
+    body = {"row": row.key, "in": row_source, "word": row.word, "at": instant_text(row.at), "minor": row.amount.minor,
             "payment": row.provider_payment_id, "number": row.merchant_payment_id}  # fmt: skip
-    answer = Outcome(kind, "history_row", Sent.YES, report, evidence=json.dumps(said, ensure_ascii=False))
-    return PaymentFact(report, row.at, way, CALL, answer)
+    answer = Outcome(kind, "history_row", Sent.YES, report, evidence=json.dumps(body, ensure_ascii=False))
+    return PaymentFact(report, row.at, way, CALL_NAME, answer)
 
 
-def _word(row: HistoryRow) -> str:
-    """The provider's word as its own answers say it, where the file has another for the same."""
+def _provider_word(row: HistoryRow) -> str:
+    """Return the provider's word for the state. A Japanese word of a file is replaced by the word that the provider's
+    API uses.
+    """
     words = {PaymentState.PAYMENT_SUCCESS: "COMPLETED", PaymentState.PAYMENT_FAILED: "FAILED"}
     return row.word if row.word.isascii() else words.get(row.state, row.word)
 
 
-def refused(key: str, reason: str, theirs: str | None) -> Difference:
-    """A row that is not believed."""
-    return Difference(key, Verdict.REFUSED, None, None, f"{reason} {theirs or ''}".strip())
-
+def make_refused_difference(key: str, reason: str, provider_id: str | None) -> Difference:
+    """Return the difference for a row that was rejected as implausible."""
+    return Difference(key, Verdict.REFUSED, None, None, f"{reason} {provider_id or ''}".strip())

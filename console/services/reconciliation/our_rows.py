@@ -1,237 +1,310 @@
-"""The second half of a reconciliation: what we have and their history doesn't tell; and, where there is no history,
-each payment of ours asked about by its own number.
+"""Second phase of a reconciliation (OURS): find our payments and refunds that are missing in the provider's history.
+For a provider without a history, ask it about each of our payments.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
-from console.domain import comparing
-from console.domain.comparing import CLOCKS_DIFFER, MATCHED, compare, ours_text, theirs_text
-from console.domain.errors import ConsoleError
-from console.domain.history_records import HistoryRow
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.money import Money
-from console.domain.order_records import Payment, Refund
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentReport, PaymentState, RefundState
-from console.domain.truth import PAID
-from console.domain.worker_records import Difference, Verdict
-from console.services.desk import Desk
-from console.services.going_on import going_on
-from console.services.happened import PaymentFact
-from console.services.histories import HistorySource
-from console.services.parts import part_code
-from console.services.payment_probing import CALL, PaymentProbing, told
-from console.services.reconcile_book import Book
-from console.services.reconcile_facts import ReconcileFacts
-from console.store import history_reads, payments, refunds
-from console.store.engine import Transaction
-from console.store.history_reads import Mark
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.reconciliation import row_comparison as comparing
+from console.domain.reconciliation.provider_rows import HistoryRow
+from console.domain.reconciliation.row_comparison import (
+    CLOCK_TOLERANCE,
+    MATCHED_ROW,
+    compare_row,
+    ours_text,
+    theirs_text,
+)
+from console.domain.tasks.records import Difference, Verdict
+from console.services.credit_checks.readings import find_part_error_code
+from console.services.payments.apply_report import PaymentFact
+from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
+from console.services.process.context import ServiceContext
+from console.services.reconciliation.apply_row import ReconcileFacts
+from console.services.reconciliation.journal import RunJournal
+from console.services.reconciliation.sources import HistorySource
+from console.services.tasks.cancellation import until_stopped
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import payments
+from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation.our_records import PagePosition
+from console.store.refunds import refunds
 
-BATCH = 200
-REFUNDS = "refunds:"
-"""Where the position stands among the refunds, which come after the payments."""
+ROWS_PER_BATCH = 200
+REFUND_KEY_PREFIX = "refunds:"
+"""Prefix of the stored position of a run that has reached the refunds; they follow the payments."""
 T = TypeVar("T", Payment, Refund)
-Page = Callable[[Connection, Mark], Sequence[T]]
+Page = Callable[[Connection, PagePosition], Sequence[T]]
 
 
-class Ours:
-    """Goes through payments and refunds of ours, in order of time."""
+class OwnRows:
+    """Reads our payments and refunds, oldest first, and compares them with the provider."""
 
-    def __init__(self, desk: Desk, facts: ReconcileFacts, probing: PaymentProbing) -> None:
-        self._desk, self._facts, self._probing = desk, facts, probing
+    def __init__(self, context: ServiceContext, facts: ReconcileFacts, probing: PaymentProbes) -> None:
+        self._context, self._facts, self._probing = context, facts, probing
 
-    def go(
-        self, provider: str, history: HistorySource, book: Book, span: tuple[datetime, datetime], after: str | None
-    ) -> bool:  # fmt: skip
-        """What was paid and refunded within `span`; False where the run is to stop before the end.
+    def compare_paid(
+        self,
+        provider: str,
+        history: HistorySource,
+        run_journal: RunJournal,
+        span: tuple[datetime, datetime],
+        position: str | None,
+    ) -> bool:
+        """Check that the history contains what was paid and refunded within `span` (first instant and end, UTC).
+        `position` is where an interrupted run continues. Return False if the run was asked to stop before the end.
 
-        What happened within minutes of its ends may stand in another day's history: nothing is said of that.
+        Events closer than CLOCK_TOLERANCE to an end of the span are skipped, because the history of another day may
+        contain them.
         """
-        inner = span[0] + CLOCKS_DIFFER, span[1] - CLOCKS_DIFFER
-        if not (after or "").startswith(REFUNDS) and not self._payments(provider, history, book, inner, after):
+        inner_span = span[0] + CLOCK_TOLERANCE, span[1] - CLOCK_TOLERANCE
+        if not (position or "").startswith(REFUND_KEY_PREFIX) and not self._compare_payments(
+            provider, history, run_journal, inner_span, position
+        ):
             return False
-        return self._refunds(provider, history, book, inner, (after or "").partition(REFUNDS)[2] or None)
+        return self._compare_refunds(
+            provider, history, run_journal, inner_span, (position or "").partition(REFUND_KEY_PREFIX)[2] or None
+        )
 
-    def _payments(
-        self, provider: str, history: HistorySource, book: Book, span: tuple[datetime, datetime], after: str | None
-    ) -> bool:  # fmt: skip
-        def page(conn: Connection, mark: Mark) -> Sequence[Payment]:
-            return history_reads.paid(conn, provider, mark, span[1], BATCH)
+    def _compare_payments(
+        self,
+        provider: str,
+        history: HistorySource,
+        run_journal: RunJournal,
+        span: tuple[datetime, datetime],
+        position: str | None,
+    ) -> bool:
+        def page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
+            return history_reads.paid_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
-        for payment in self._walk(book, page, _paid_at, _mark(after, span[0])):
+        for payment in self._iterate_pages(run_journal, page, _paid_at, _parse_first_mark(position, span[0])):
             if payment is None:
                 return False
-            if payment.state in PAID and not history.holds(payment):
-                self._missing(book, _key(_paid_at(payment), payment.id), payment, f"{provider} tells nothing of it")
+            if payment.state in PAID_STATES and not history.has_payment(payment):
+                self._write_missing(
+                    run_journal,
+                    _position_text(_paid_at(payment), payment.id),
+                    payment,
+                    f"{provider} tells nothing of it",
+                )
         return True
 
-    def _missing(self, book: Book, key: str, payment: Payment, observed: str, prefix: str = "ours:") -> None:
-        ours = ours_text(payment) or ""
-        expected = Difference(f"{prefix}{key}", Verdict.MISSING_THERE, payment.id, ours, None)
+    def _write_missing(
+        self, run_journal: RunJournal, key: str, payment: Payment, observed: str, prefix: str = "ours:"
+    ) -> None:
+        own_text = ours_text(payment) or ""
+        expected = Difference(f"{prefix}{key}", Verdict.MISSING_THERE, payment.id, own_text, None)
 
         def effect(tx: Transaction) -> Difference:
-            return self._facts.missing(tx, payment.id, expected.row_key, observed, ours)
+            return self._facts.open_missing_case(tx, payment.id, expected.row_key, observed, own_text)
 
-        book.write(key, expected, effect)
+        run_journal.write(key, expected, effect)
 
-    def _refunds(
-        self, provider: str, history: HistorySource, book: Book, span: tuple[datetime, datetime], after: str | None
-    ) -> bool:  # fmt: skip
+    def _compare_refunds(
+        self,
+        provider: str,
+        history: HistorySource,
+        run_journal: RunJournal,
+        span: tuple[datetime, datetime],
+        position: str | None,
+    ) -> bool:
         if history.refund_times("", 0) is None:
             return True
 
-        def page(conn: Connection, mark: Mark) -> Sequence[Refund]:
-            return history_reads.refunds_sent(conn, mark, span[1], BATCH)
+        def page(conn: Connection, mark: PagePosition) -> Sequence[Refund]:
+            return history_reads.refunds_sent(conn, mark, span[1], ROWS_PER_BATCH)
 
-        for refund in self._walk(book, page, _sent_at, _mark(after, span[0]), REFUNDS):
+        for refund in self._iterate_pages(
+            run_journal, page, _sent_at, _parse_first_mark(position, span[0]), REFUND_KEY_PREFIX
+        ):
             if refund is None:
                 return False
-            payment = self._untold(provider, history, refund, span[1])
+            payment = self._payment_if_missing(provider, history, refund, span[1])
             if payment is not None:
-                observed = comparing.missing_refund(refund)
-                self._missing(book, REFUNDS + _key(_sent_at(refund), refund.id), payment, observed, "")
+                observed = comparing.missing_refund_text(refund)
+                self._write_missing(
+                    run_journal,
+                    REFUND_KEY_PREFIX + _position_text(_sent_at(refund), refund.id),
+                    payment,
+                    observed,
+                    "",
+                )
         return True
 
-    def _untold(
+    def _payment_if_missing(
         self, provider: str, history: HistorySource, refund: Refund, until: datetime
-    ) -> Payment | None:  # fmt: skip
-        """Its payment, where the history should tell of the refund and doesn't."""
+    ) -> Payment | None:
+        """Return the refund's payment if the history should contain the refund and doesn't; otherwise None."""
         if refund.state is not RefundState.COMPLETED or refund.told_at is None or refund.told_at >= until:
             return None
-        with self._desk.database.read() as conn:
+        with self._context.database.read() as conn:
             payment = payments.find(conn, refund.payment_id)
-            same = refunds.of_payment(conn, refund.payment_id)
+            payment_refunds = refunds.of_payment(conn, refund.payment_id)
         if payment is None or payment.provider != provider or payment.provider_payment_id is None:
             return None
         times = history.refund_times(payment.provider_payment_id, refund.amount_minor) or ()
-        alike = [one for one in same if one.amount_minor == refund.amount_minor]
-        said = comparing.meant(alike, times).values()
-        return None if any(one.id == refund.id for one in said) else payment
+        same_amount = [other for other in payment_refunds if other.amount_minor == refund.amount_minor]
+        reported = comparing.match_refunds(same_amount, times).values()
+        return None if any(match.id == refund.id for match in reported) else payment
 
-    def _walk(
-        self, book: Book, page: Page[T], at: Callable[[T], datetime], mark: Mark, prefix: str = ""
+    def _iterate_pages(
+        self,
+        run_journal: RunJournal,
+        page: Page[T],
+        at: Callable[[T], datetime],
+        mark: PagePosition,
+        prefix: str = "",
     ) -> Iterator[T | None]:
-        """All of them, a page at a time, each page noted when it is through; None where the run is to stop."""
+        """Yield our rows page by page, beginning after `mark`, and store the position after each page. `at` returns
+        the instant by which rows are sorted; `prefix` begins the stored position. Yield None as the last value if the
+        run was asked to stop.
+        """
         while True:
-            with self._desk.database.read() as conn:
-                found = page(conn, mark)
-            yield from found
-            if len(found) < BATCH:
+            with self._context.database.read() as conn:
+                rows = page(conn, mark)
+            yield from rows
+            if len(rows) < ROWS_PER_BATCH:
                 return
-            mark = at(found[-1]), found[-1].id
-            book.passed(prefix + _key(*mark))
-            book.pause()
-            if not any(going_on((True,))):
+            mark = at(rows[-1]), rows[-1].id
+            run_journal.move_to(prefix + _position_text(*mark))
+            run_journal.pause()
+            if not any(until_stopped((True,))):
                 yield None
                 return
 
-    # By own keys
+    # Without a history
 
-    def ask(self, provider: str, book: Book, span: tuple[datetime, datetime], after: str | None) -> bool:
-        """Every payment that began within `span` is asked about; False where the run is to stop before the end.
+    def compare_each(
+        self, provider: str, run_journal: RunJournal, span: tuple[datetime, datetime], position: str | None
+    ) -> bool:
+        """Ask the provider about every payment that began within `span` (first instant and end, UTC). Return False if
+        the run was asked to stop before the end.
 
-        Raises provider_auth, rate_limited, provider_unreachable and outcome_unknown for the first one of which the
-        provider says nothing: the run goes on with it another time.
+        Raises provider_auth, rate_limited, provider_unreachable or outcome_unknown at the first payment about which
+        the provider gives no answer; the next run continues at that payment.
         """
 
-        def page(conn: Connection, mark: Mark) -> Sequence[Payment]:
-            return history_reads.begun(conn, provider, mark, span[1], BATCH)
+        def page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
+            return history_reads.begun_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
-        for payment in self._walk(book, page, _begun_at, _mark(after, span[0])):
-            if payment is None or not any(going_on((True,))):
+        for payment in self._iterate_pages(run_journal, page, _begun_at, _parse_first_mark(position, span[0])):
+            if payment is None or not any(until_stopped((True,))):
                 return False
-            self._compare(provider, book, payment, _key(_begun_at(payment), payment.id))
-            book.pause()
+            self._compare_one(provider, run_journal, payment, _position_text(_begun_at(payment), payment.id))
+            run_journal.pause()
         return True
 
-    def _compare(self, provider: str, book: Book, payment: Payment, key: str) -> None:
-        asked_at, outcome = self._desk.now(), self._probing.ask(payment)
+    def _compare_one(self, provider: str, run_journal: RunJournal, payment: Payment, key: str) -> None:
+        asked_at, outcome = self._context.now(), self._probing.ask_provider(payment)
         if outcome is None:
-            raise ConsoleError("outcome_unknown", {"reason": "no_read_call", "provider": provider})
-        report = told(outcome)
+            raise ConsoleError(
+                ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.NO_READ_CALL, "provider": provider}
+            )
+        report = find_report(outcome)
         if report is None:
-            self._untellable(book, payment, outcome, key)
+            self._handle_unusable_answer(run_journal, payment, outcome, key)
             return
-        row, fact = _row(payment, report, asked_at, key), PaymentFact(report, asked_at, Way.READ, CALL, outcome)
-        finding = compare(payment, row)
-        if finding == MATCHED and not self._has_cases(payment):
-            self._refunds_of(book, payment, report, key)
+        row, fact = (
+            _make_history_row(payment, report, asked_at, key),
+            PaymentFact(report, asked_at, ReportSource.READ, CALL_NAME, outcome),
+        )
+        finding = compare_row(payment, row)
+        if finding == MATCHED_ROW and not self._has_cases(payment):
+            self._compare_refund_sum(run_journal, payment, report, key)
             return
         expected = None
         if finding.verdict is not Verdict.MATCHED:
             expected = Difference(key, finding.verdict, payment.id, ours_text(payment), theirs_text(row))
-        book.write(key, expected, lambda tx: self._facts.answer(tx, _fresh(tx, payment), row, fact, provider))
+        run_journal.write(
+            key, expected, lambda tx: self._facts.apply_fact(tx, _current_payment(tx, payment), row, fact, provider)
+        )
 
     def _has_cases(self, payment: Payment) -> bool:
-        with self._desk.database.read() as conn:
+        with self._context.database.read() as conn:
             return bool(history_reads.open_cases(conn, (payment.id,), comparing.RULES))
 
-    def _untellable(self, book: Book, payment: Payment, outcome: Outcome[PaymentReport], key: str) -> None:
+    def _handle_unusable_answer(
+        self, run_journal: RunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
+    ) -> None:
         if outcome.kind is not OutcomeClass.NOT_FOUND:
-            raise ConsoleError(part_code(outcome), {"record": payment, "reason": outcome.reason})
-        if payment.state in PAID:
-            self._missing(book, key, payment, f"{payment.provider} knows no such payment", "")
+            raise error_of_outcome(find_part_error_code(outcome), {"record": payment, "reason": outcome.reason})
+        if payment.state in PAID_STATES:
+            self._write_missing(run_journal, key, payment, f"{payment.provider} knows no such payment", "")
         else:
-            book.matched(key)
+            run_journal.count_match(key)
 
-    def _refunds_of(self, book: Book, payment: Payment, report: PaymentReport, key: str) -> None:
-        """What went back, by the sums: each refund is asked about by its own key."""
-        there = report.refunds
-        done = sum(one.amount.minor for one in there or () if one.state is RefundState.COMPLETED and one.amount)
-        if there is None or done == payment.refunded_minor or payment.reserved_minor:
-            book.matched(key)
+    def _compare_refund_sum(self, run_journal: RunJournal, payment: Payment, report: PaymentReport, key: str) -> None:
+        """Compare the refunded sum of a payment with the provider's. Single refunds are not compared here, because
+        the probe of a refund asks about it by its idempotency key.
+        """
+        reported = report.refunds
+        reported_minor = sum(
+            reported_refund.amount.minor
+            for reported_refund in reported or ()
+            if reported_refund.state is RefundState.COMPLETED and reported_refund.amount
+        )
+        if reported is None or reported_minor == payment.refunded_minor or payment.reserved_minor:
+            run_journal.count_match(key)
             return
-        rule = comparing.UNKNOWN_REFUND if done > payment.refunded_minor else comparing.AMOUNT
-        ours, theirs = f"refunded {payment.refunded_minor}", f"refunded {done}"
+        rule = comparing.UNKNOWN_REFUND_RULE if reported_minor > payment.refunded_minor else comparing.AMOUNT_RULE
+        own_text, provider_text = f"refunded {payment.refunded_minor}", f"refunded {reported_minor}"
 
         def effect(tx: Transaction) -> Difference:
-            self._facts.tell(tx, _fresh(tx, payment), rule, theirs, ours, settled=False)
-            return Difference(key, Verdict.DIFFERENT_AMOUNT, payment.id, ours, theirs, case_opened=True)
+            self._facts.open_case(tx, _current_payment(tx, payment), rule, provider_text, own_text, is_settled=False)
+            return Difference(key, Verdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text, case_opened=True)
 
-        book.write(key, Difference(key, Verdict.DIFFERENT_AMOUNT, payment.id, ours, theirs), effect)
+        run_journal.write(key, Difference(key, Verdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text), effect)
 
 
-def _row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow:
-    """An answer as a row of a history; a sum that it doesn't name is ours."""
+def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow:
+    """Return a provider's answer as a row of a history. If it has no amount, the amount of our payment is used."""
     amount = report.amount or Money(payment.captured_minor or payment.asked_minor, payment.currency)
-    paid = report.state is PaymentState.PAYMENT_SUCCESS and report.paid_at
-    theirs = report.provider_payment_id
-    number, word = payment.merchant_payment_id, report.provider_state
-    return HistoryRow(key, theirs, number, report.state, word, paid or at, amount)
+    paid_at = report.state is PaymentState.PAYMENT_SUCCESS and report.paid_at
+    provider_id = report.provider_payment_id
+    number, provider_word = payment.merchant_payment_id, report.provider_state
+    return HistoryRow(key, provider_id, number, report.state, provider_word, paid_at or at, amount)
 
 
-def _fresh(tx: Transaction, payment: Payment) -> Payment:
+def _current_payment(tx: Transaction, payment: Payment) -> Payment:
     return payments.find(tx.conn, payment.id) or payment
 
 
 def _paid_at(payment: Payment) -> datetime:
-    return _known(payment.paid_at)
+    return _require_instant(payment.paid_at)
 
 
 def _begun_at(payment: Payment) -> datetime:
-    return _known(payment.begun_at)
+    return _require_instant(payment.begun_at)
 
 
 def _sent_at(refund: Refund) -> datetime:
-    return _known(refund.first_sent_at)
+    return _require_instant(refund.first_sent_at)
 
 
-def _known(at: datetime | None) -> datetime:
-    """An instant by which rows were chosen, so there is one."""
+def _require_instant(at: datetime | None) -> datetime:
+    """Return the instant. It is set, because the row was selected by it; raises LookupError otherwise."""
     if at is None:
         raise LookupError("a row without the instant by which it was found")
     return at
 
 
-def _key(at: datetime, row_id: int) -> str:
+def _position_text(at: datetime, row_id: int) -> str:
     return f"{at.isoformat(timespec='microseconds')}|{row_id}"
 
 
-def _mark(position: str | None, first: datetime) -> Mark:
-    """Where to go on: after what was written last, else at the beginning."""
+def _parse_first_mark(position: str | None, beginning: datetime) -> PagePosition:
+    """Return the instant and id after which to read: those of the last written row, or the instant before
+    `beginning`.
+    """
     at, _, number = (position or "").partition("|")
-    return (datetime.fromisoformat(at), int(number)) if number else (first - timedelta(microseconds=1), 0)
+    return (datetime.fromisoformat(at), int(number)) if number else (beginning - timedelta(microseconds=1), 0)

@@ -1,200 +1,238 @@
-"""The first half of a reconciliation: every row of their history beside ours, a batch at a time."""
+"""First phase of a reconciliation (THEIRS): compare every row of the provider's history with our payments and
+refunds, in batches.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from console.domain import comparing
-from console.domain.comparing import MATCHED, Follow, compare, ours_text, theirs_text
-from console.domain.dates import instant_text
-from console.domain.errors import ConsoleError
-from console.domain.history_records import HistoryRow, RefusedRow
-from console.domain.order_records import Payment, PaymentImport, Refund
-from console.domain.payment_news import Way
-from console.domain.payment_states import RefundState
-from console.domain.worker_records import Difference, Verdict
-from console.services import reconcile_facts
-from console.services.desk import Desk
-from console.services.going_on import going_on
-from console.services.histories import MOST_REFUSED, HistorySource
-from console.services.imports import Imports
-from console.services.reconcile_book import Book
-from console.services.reconcile_facts import ReconcileFacts
-from console.services.settling import tolerated
-from console.store import history_reads, refunds
-from console.store.engine import Transaction
+from console.domain.calendar_days import instant_text
+from console.domain.error_reasons import UnusableReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Payment, PaymentImport, Refund
+from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.states import RefundState
+from console.domain.reconciliation import row_comparison as comparing
+from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
+from console.domain.reconciliation.row_comparison import MATCHED_ROW, Consequence, compare_row, ours_text, theirs_text
+from console.domain.tasks.records import Difference, Verdict
+from console.services.payment_intake.import_payment import Imports
+from console.services.process.context import ServiceContext
+from console.services.process.tolerated import log_and_suppress
+from console.services.reconciliation import apply_row as reconcile_facts
+from console.services.reconciliation.apply_row import ReconcileFacts
+from console.services.reconciliation.journal import RunJournal
+from console.services.reconciliation.sources import MOST_REFUSED_ROWS, HistorySource
+from console.services.tasks.cancellation import until_stopped
+from console.store.database.engine import Transaction
+from console.store.reconciliation import our_records as history_reads
+from console.store.refunds import refunds
 
-BATCH = 200
+ROWS_PER_BATCH = 200
 T = TypeVar("T")
 Row = HistoryRow | RefusedRow
 
 
-class Theirs:
-    """Goes through a history. `probe_refund` asks about a refund of ours by its own key."""
+class ProviderRows:
+    """Compares a history with our records. `probe_refund` asks the provider about one of our refunds, given
+    its id.
+    """
 
     def __init__(
-        self, desk: Desk, facts: ReconcileFacts, imports: Imports, probe_refund: Callable[[int], object]
+        self, context: ServiceContext, facts: ReconcileFacts, imports: Imports, probe_refund: Callable[[int], object]
     ) -> None:
-        self._desk, self._facts, self._imports, self._probe_refund = desk, facts, imports, probe_refund
+        self._context, self._facts, self._imports, self._probe_refund = context, facts, imports, probe_refund
 
-    def go(self, provider: str, history: HistorySource, book: Book, after: str | None) -> bool:
-        """All rows after the one of that key; False where the run is to stop before. Raises
-        provider_answer_unusable for a history of which too much is not believed.
+    def compare(self, provider: str, history: HistorySource, run_journal: RunJournal, last_key: str | None) -> bool:
+        """Compare all rows after the row with the key `last_key` (None: all rows). Return False if the run was asked
+        to stop before the end. Raises provider_answer_unusable if more than MOST_REFUSED rows were rejected.
         """
-        refused, ended = 0, False
-        for batch in going_on(_batches(history.rows(after), BATCH)):
-            ended = not batch
-            if ended:
+        refused_count, is_complete = 0, False
+        for batch in until_stopped(_split_rows(history.rows(last_key), ROWS_PER_BATCH)):
+            is_complete = not batch
+            if is_complete:
                 break
-            refused += sum(isinstance(row, RefusedRow) for row in batch)
-            if refused > MOST_REFUSED:
-                raise ConsoleError("provider_answer_unusable", {"reason": "recon_file_unreadable", "rows": refused})
-            _Batch(self, provider, history, book, batch).go()
-            book.pause()
-        return ended
+            refused_count += sum(isinstance(row, RefusedRow) for row in batch)
+            if refused_count > MOST_REFUSED_ROWS:
+                raise ConsoleError(
+                    ErrorCode.PROVIDER_ANSWER_UNUSABLE,
+                    {"reason": UnusableReason.RECON_FILE_UNREADABLE, "rows": refused_count},
+                )
+            _Batch(self, provider, history, run_journal, batch).compare()
+            run_journal.pause()
+        return is_complete
 
-    # What the rows of a batch need
+    # Used by _Batch
 
     @property
-    def desk(self) -> Desk:
-        return self._desk
+    def context(self) -> ServiceContext:
+        """The service context."""
+        return self._context
 
     @property
     def facts(self) -> ReconcileFacts:
+        """The writer of the results of comparisons."""
         return self._facts
 
-    def import_of(self, provider: str, row: HistoryRow) -> None:
-        """A refund of a payment that isn't here: that is asked for, and booked as the answer says."""
+    def make_import(self, provider: str, row: HistoryRow) -> None:
+        """Import the missing payment to which a refund's row belongs. If the provider fails, the error is ignored and
+        the difference remains.
+        """
         if row.merchant_payment_id is not None:
-            with tolerated(f"importing {row.merchant_payment_id}"):
-                self._quietly(lambda: self._imports.import_(PaymentImport(provider, row.merchant_payment_id or "")))
+            with log_and_suppress(f"importing {row.merchant_payment_id}"):
+                self._ignore_failures(
+                    lambda: self._imports.import_payment(PaymentImport(provider, row.merchant_payment_id or ""))
+                )
 
     def ask_about(self, refund: Refund) -> None:
-        with tolerated(f"asking about refund {refund.id}"):
-            self._quietly(lambda: self._probe_refund(refund.id))
+        """Probe one of our refunds. If the provider fails, the error is ignored and the difference remains."""
+        with log_and_suppress(f"asking about refund {refund.id}"):
+            self._ignore_failures(lambda: self._probe_refund(refund.id))
 
-    def _quietly(self, ask: Callable[[], object]) -> None:
-        """No answer is an answer here: the row is different then."""
+    def _ignore_failures(self, ask: Callable[[], object]) -> None:
+        """Call `ask` and ignore every ConsoleError except a bug of this program."""
         try:
             ask()
         except ConsoleError as refusal:
-            if refusal.exit_status == reconcile_facts.BUG:
+            if refusal.exit_status == reconcile_facts.BUG_EXIT_STATUS:
                 raise
 
 
 class _Batch:
-    """Some rows with the payments that they mean, read together."""
+    """Some rows of a provider, and our payments to which they refer, read in one transaction."""
 
-    def __init__(self, half: Theirs, provider: str, history: HistorySource, book: Book, rows: Sequence[Row]) -> None:
-        self._half, self._provider, self._history, self._book, self._rows = half, provider, history, book, rows
-        told = [row for row in rows if isinstance(row, HistoryRow)]
-        theirs = {row.provider_payment_id for row in told if row.provider_payment_id}
-        with half.desk.database.read() as conn:
-            self._theirs = history_reads.by_theirs(conn, provider, theirs)
-            left = [row for row in told if row.provider_payment_id not in self._theirs]
-            ours = {row.merchant_payment_id for row in left if row.merchant_payment_id}
-            self._ours = history_reads.by_ours(conn, provider, ours)
-            ids = {one.id for one in (*self._theirs.values(), *self._ours.values())}
+    def __init__(
+        self,
+        reader: ProviderRows,
+        provider: str,
+        history: HistorySource,
+        run_journal: RunJournal,
+        rows: Sequence[Row],
+    ) -> None:
+        self._reader, self._provider, self._history, self._run_journal, self._rows = (
+            reader,
+            provider,
+            history,
+            run_journal,
+            rows,
+        )
+        history_rows = [row for row in rows if isinstance(row, HistoryRow)]
+        provider_ids = {row.provider_payment_id for row in history_rows if row.provider_payment_id}
+        with reader.context.database.read() as conn:
+            self._by_provider_id = history_reads.by_provider_ids(conn, provider, provider_ids)
+            unmatched = [row for row in history_rows if row.provider_payment_id not in self._by_provider_id]
+            merchant_ids = {row.merchant_payment_id for row in unmatched if row.merchant_payment_id}
+            self._by_merchant_id = history_reads.by_merchant_ids(conn, provider, merchant_ids)
+            ids = {payment.id for payment in (*self._by_provider_id.values(), *self._by_merchant_id.values())}
             self._cases = history_reads.open_cases(conn, ids, comparing.RULES)
 
-    def go(self) -> None:
+    def compare(self) -> None:
+        """Compare each row of the batch with our payment or refund, and write the result to the run."""
         for row in self._rows:
             if isinstance(row, RefusedRow):
-                self._refuse(row.key, row.reason, row.provider_payment_id)
+                self._record_refused_row(row.key, row.reason, row.provider_payment_id)
             elif row.refund is None:
-                self._payment(row)
+                self._compare_payment(row)
             else:
-                self._refund(row, row.refund)
+                self._compare_refund(row, row.refund)
 
-    def _refuse(self, key: str, reason: str, theirs: str | None) -> None:
-        found = reconcile_facts.refused(key, reason, theirs)
-        self._book.write(key, found, lambda _tx: found)
+    def _record_refused_row(self, key: str, reason: str, provider_id: str | None) -> None:
+        difference = reconcile_facts.make_refused_difference(key, reason, provider_id)
+        self._run_journal.write(key, difference, lambda _tx: difference)
 
-    def _meant(self, row: HistoryRow) -> Payment | None:
-        found = self._theirs.get(row.provider_payment_id or "")
-        return found or self._ours.get(row.merchant_payment_id or "")
+    def _find_payment(self, row: HistoryRow) -> Payment | None:
+        payment = self._by_provider_id.get(row.provider_payment_id or "")
+        return payment or self._by_merchant_id.get(row.merchant_payment_id or "")
 
-    def _payment(self, row: HistoryRow) -> None:
-        payment, way = self._meant(row), self._history.way
-        finding = compare(payment, row)
-        if finding.follow is Follow.IMPORT and (row.merchant_payment_id is None or way is Way.NOTICE):
-            self._unbookable(row)
-        elif finding == MATCHED and (payment is None or payment.id not in self._cases):
-            self._book.matched(row.key)
+    def _compare_payment(self, row: HistoryRow) -> None:
+        payment, way = self._find_payment(row), self._history.way
+        finding = compare_row(payment, row)
+        if finding.follow is Consequence.IMPORT and (row.merchant_payment_id is None or way is ReportSource.NOTICE):
+            self._write_unbookable(row)
+        elif finding == MATCHED_ROW and (payment is None or payment.id not in self._cases):
+            self._run_journal.count_match(row.key)
         else:
             expected = None
             if finding.verdict is not Verdict.MATCHED:
-                ours, theirs = ours_text(payment), theirs_text(row)
-                expected = Difference(row.key, finding.verdict, payment.id if payment else None, ours, theirs)
-            told = self._history.named(row.key)
-            self._book.write(row.key, expected, lambda tx: self._half.facts.take(tx, self._provider, row, way, told))
+                own_text, provider_text = ours_text(payment), theirs_text(row)
+                expected = Difference(
+                    row.key, finding.verdict, payment.id if payment else None, own_text, provider_text
+                )
+            row_source = self._history.source_of(row.key)
+            self._run_journal.write(
+                row.key, expected, lambda tx: self._reader.facts.apply_row(tx, self._provider, row, way, row_source)
+            )
 
-    def _unbookable(self, row: HistoryRow) -> None:
-        """Of a file: it carries no number of ours. Of a source of notices: no order of ours had it, a case of its own
-        says so, and it is booked when the order comes.
+    def _write_unbookable(self, row: HistoryRow) -> None:
+        """Write a difference for a payment that can't be imported. In a file, such a row lacks our payment number.
+        For a signed notice without an order, a case is already open, and the notice is booked when its order arrives.
         """
-        if self._history.way is Way.READ:
-            self._refuse(row.key, "no_number", row.provider_payment_id)
+        if self._history.way is ReportSource.READ:
+            self._record_refused_row(row.key, "no_number", row.provider_payment_id)
             return
-        theirs = f"{theirs_text(row)} {row.merchant_payment_id}"
-        found = Difference(row.key, Verdict.DIFFERENT_STATE, None, None, theirs)
-        self._book.write(row.key, found, lambda _tx: found)
+        provider_text = f"{theirs_text(row)} {row.merchant_payment_id}"
+        difference = Difference(row.key, Verdict.DIFFERENT_STATE, None, None, provider_text)
+        self._run_journal.write(row.key, difference, lambda _tx: difference)
 
     # Refunds
 
-    def _refund(self, row: HistoryRow, state: RefundState) -> None:
-        """A failed one moved nothing: the provider tries it again until it is done."""
+    def _compare_refund(self, row: HistoryRow, state: RefundState) -> None:
+        """Compare the row of a refund with our refund. A refund that failed at the provider counts as a match: it
+        moved no money, and the provider reports the refund again once it succeeds.
+        """
         if state is not RefundState.COMPLETED:
-            self._book.matched(row.key)
+            self._run_journal.count_match(row.key)
             return
-        payment = self._meant(row)
-        if payment is None and not self._book.dry:
-            self._half.import_of(self._provider, row)
-        refund = self._refund_of(row, payment)
+        payment = self._find_payment(row)
+        if payment is None and not self._run_journal.is_dry_run:
+            self._reader.make_import(self._provider, row)
+        refund = self._find_refund(row, payment)
         if refund is not None and refund.state is RefundState.COMPLETED:
-            self._agreed(row, payment, refund)
+            self._write_match(row, payment, refund)
             return
-        if refund is not None and not self._book.dry:
-            self._half.ask_about(refund)
+        if refund is not None and not self._run_journal.is_dry_run:
+            self._reader.ask_about(refund)
         verdict = Verdict.DIFFERENT_AMOUNT if refund is None else Verdict.DIFFERENT_STATE
-        expected = Difference(row.key, verdict, payment.id if payment else None, _refund_text(refund), _line(row))
-        self._book.write(row.key, expected, lambda tx: self._tell(tx, row, refund))
+        expected = Difference(row.key, verdict, payment.id if payment else None, _refund_text(refund), _row_text(row))
+        self._run_journal.write(row.key, expected, lambda tx: self._write_difference(tx, row, refund))
 
-    def _refund_of(self, row: HistoryRow, payment: Payment | None) -> Refund | None:
+    def _find_refund(self, row: HistoryRow, payment: Payment | None) -> Refund | None:
         if payment is None:
             return None
-        with self._half.desk.database.read() as conn:
-            found = refunds.of_payment(conn, payment.id)
-        same = [one for one in found if one.amount_minor == row.amount.minor]
+        with self._reader.context.database.read() as conn:
+            payment_refunds = refunds.of_payment(conn, payment.id)
+        same_amount = [refund for refund in payment_refunds if refund.amount_minor == row.amount.minor]
         times = self._history.refund_times(row.provider_payment_id or "", row.amount.minor) or ()
-        return comparing.meant(same, [at for at in times if at <= row.at]).get(row.at)
+        return comparing.match_refunds(same_amount, [at for at in times if at <= row.at]).get(row.at)
 
-    def _agreed(self, row: HistoryRow, payment: Payment | None, refund: Refund) -> None:
+    def _write_match(self, row: HistoryRow, payment: Payment | None, refund: Refund) -> None:
         if payment is None or payment.id not in self._cases:
-            self._book.matched(row.key)
+            self._run_journal.count_match(row.key)
             return
-        self._book.write(row.key, None, lambda tx: self._close(tx, payment, row, refund))
+        self._run_journal.write(row.key, None, lambda tx: self._close_cases(tx, payment, row, refund))
 
-    def _close(self, tx: Transaction, payment: Payment, row: HistoryRow, refund: Refund) -> None:
-        """Only cases about this very line, or this very refund."""
-        rules = (comparing.UNKNOWN_REFUND, comparing.STATE, comparing.MISSING)
-        self._half.facts.close(tx, payment, rules, (_line(row), comparing.missing_refund(refund)))
+    def _close_cases(self, tx: Transaction, payment: Payment, row: HistoryRow, refund: Refund) -> None:
+        """Resolve only the cases about this row or this refund."""
+        rules = (comparing.UNKNOWN_REFUND_RULE, comparing.STATE_RULE, comparing.MISSING_THERE_RULE)
+        self._reader.facts.close_cases(tx, payment, rules, (_row_text(row), comparing.missing_refund_text(refund)))
 
-    def _tell(self, tx: Transaction, row: HistoryRow, seen: Refund | None) -> Difference:
-        """It is different; what asking has settled meanwhile asks nothing more of anybody."""
-        payment = reconcile_facts.found(tx, self._provider, row)
-        refund = refunds.find(tx.conn, seen.id) if seen else None
+    def _write_difference(self, tx: Transaction, row: HistoryRow, compared_refund: Refund | None) -> Difference:
+        """Write the difference. Its case is stored as resolved if the probe has completed the refund meanwhile."""
+        payment = reconcile_facts.find_payment(tx, self._provider, row)
+        refund = refunds.find(tx.conn, compared_refund.id) if compared_refund else None
         verdict = Verdict.DIFFERENT_AMOUNT if refund is None else Verdict.DIFFERENT_STATE
         if payment is not None:
-            rule = comparing.UNKNOWN_REFUND if refund is None else comparing.STATE
-            expected = _refund_text(seen) or "no refund of ours"
-            settled = refund is not None and refund.state is RefundState.COMPLETED
-            self._half.facts.tell(tx, payment, rule, _line(row), expected, settled=settled)
-        case, ours = payment is not None, _refund_text(seen)
-        return Difference(row.key, verdict, payment.id if payment else None, ours, _line(row), case_opened=case)
+            rule = comparing.UNKNOWN_REFUND_RULE if refund is None else comparing.STATE_RULE
+            expected = _refund_text(compared_refund) or "no refund of ours"
+            is_settled = refund is not None and refund.state is RefundState.COMPLETED
+            self._reader.facts.open_case(tx, payment, rule, _row_text(row), expected, is_settled=is_settled)
+        has_case, own_text = payment is not None, _refund_text(compared_refund)
+        return Difference(
+            row.key, verdict, payment.id if payment else None, own_text, _row_text(row), case_opened=has_case
+        )
 
 
-def _line(row: HistoryRow) -> str:
+def _row_text(row: HistoryRow) -> str:
     return f"{theirs_text(row)} {instant_text(row.at)}"
 
 
@@ -202,9 +240,9 @@ def _refund_text(refund: Refund | None) -> str | None:
     return f"refund {refund.id} {refund.state.value} {refund.amount_minor} {refund.currency}" if refund else None
 
 
-def _batches(rows: Iterable[T], size: int) -> Iterator[Sequence[T]]:
-    """The rows in batches; an empty one at the end says that it is the end."""
-    left = iter(rows)
-    while batch := list(islice(left, size)):
+def _split_rows(rows: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield the rows in batches, and an empty batch after the last one."""
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
         yield batch
     yield ()

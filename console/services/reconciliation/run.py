@@ -1,312 +1,396 @@
-"""Reconciliation: a provider's history beside ours, in two halves, a row at a time, to be gone on with at any row.
+"""Reconcile a provider's history with our payments and refunds: two phases, row by row; an interrupted run can be
+continued at any row.
 
-What is missing here is booked, what we still wait for is taken in as a probe's answer would be, and what is different
-after that is a case for a person. Nothing else is put right.
+A payment that is missing here is imported, an expected fact is applied like the answer to a probe, and a difference
+that remains opens a case for a person. Nothing else is corrected.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
-from console.domain import comparing
-from console.domain.clock import is_ahead
-from console.domain.dates import IST, JST
-from console.domain.errors import ConsoleError
-from console.domain.worker_records import ReconcileReport, Verdict
-from console.services import refusals
-from console.services.desk import Desk
-from console.services.due import skipping
-from console.services.going_on import going_on
-from console.services.heartbeat import LEASE_SECONDS
-from console.services.histories import HistorySource, NoticeList, PayPayFiles
-from console.services.imports import Imports
-from console.services.notice_signed import notice_sources
-from console.services.payment_probing import PaymentProbing
-from console.services.payment_vendors import PaymentVendors
-from console.services.recon_files import DayFile, ReconFiles, days_between
-from console.services.reconcile_book import (
+from console.domain import interrupts
+from console.domain.audit_actions import AuditAction
+from console.domain.clock import is_in_future
+from console.domain.error_reasons import InProgressReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.provider_registry import (
+    HistoryKind,
+    find_provider,
+    provider_names,
+    registered_parts,
+    time_zone,
+)
+from console.domain.reconciliation import row_comparison as comparing
+from console.domain.tasks.records import ReconcileReport, Verdict
+from console.providers.payment_plugin import ProviderPlugin
+from console.services.audit import refusals
+from console.services.guarded.leases import hold_lease
+from console.services.guarded.request_ids import RequestIds
+from console.services.payment_intake.daily_files import DayFile, ReconFiles, list_days
+from console.services.payment_intake.import_payment import Imports
+from console.services.payment_intake.signed_notices import notice_sources
+from console.services.payments.probe import PaymentProbes
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.services.reconciliation.apply_row import ReconcileFacts
+from console.services.reconciliation.journal import (
     MOST_DIFFERENCES,
     OURS,
     REFUSED_ROWS,
     THEIRS,
-    Book,
-    Record,
-    Sketch,
+    DryRunCounts,
+    RunJournal,
+    StoredRun,
     lease_name,
 )
-from console.services.reconcile_facts import ReconcileFacts
-from console.services.reconcile_ours import Ours
-from console.services.reconcile_theirs import Theirs
-from console.services.reconcile_views import ReconcileViews
-from console.services.settling import tolerated
-from console.store import alerts, history_reads, leases, reconciliations
-from console.store.engine import Transaction
-from console.store.leases import Lease
-from console.store.reconciliations import Run
+from console.services.reconciliation.our_rows import OwnRows
+from console.services.reconciliation.provider_rows import ProviderRows
+from console.services.reconciliation.sources import FileHistory, HistorySource, NoticeList
+from console.services.reconciliation.view import ReconcileViews
+from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.due_tasks import skip_failures
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation import runs as reconciliations
+from console.store.reconciliation.runs import Run
 
 KIND = reconciliations.KIND
-ACTION = "payment.reconcile"
-PAYPAY, ATOM = "paypay", "atom"
+ACTION = AuditAction.PAYMENT_RECONCILE
 MOST_DAYS = 366
-FETCHED_WITHIN = timedelta(hours=2)
-"""How long an address that was announced works."""
-_LOOKED_BACK = 50
+ADDRESS_VALID_TIME = timedelta(hours=2)
+"""Time after a provider has announced a daily file in which its address is used."""
+_MOST_LATEST_RUNS = 50
 
 
-class Reconciling:
-    """Reconciles, and says what came of it. Holds only the providers' reading halves."""
+class ReconciliationService:
+    """Reconciles providers and reports the results. It can query providers, but not send payments or refunds."""
 
     def __init__(
-        self, desk: Desk, vendors: PaymentVendors, probing: PaymentProbing, imports: Imports,
+        self,
+        context: ServiceContext,
+        vendors: PaymentVendors,
+        probing: PaymentProbes,
+        imports: Imports,
         probe_refund: Callable[[int], object],
-    ) -> None:  # fmt: skip
-        self._desk, self._vendors = desk, vendors
-        self.views = ReconcileViews(desk, self._providers)
-        facts = ReconcileFacts(desk, imports)
-        self._files = ReconFiles(desk)
-        self._theirs = Theirs(desk, facts, imports, probe_refund)
-        self._ours = Ours(desk, facts, probing)
+        request_ids: RequestIds,
+    ) -> None:
+        self._request_ids = request_ids
+        self._context, self._vendors = context, vendors
+        self.views = ReconcileViews(context, self._providers)
+        facts = ReconcileFacts(context, imports)
+        self._files = {
+            plugin.name: ReconFiles(context, plugin, plugin.daily_files)
+            for plugin in registered_parts(ProviderPlugin)
+            if plugin.daily_files
+        }
+        self._provider_rows = ProviderRows(context, facts, imports, probe_refund)
+        self._own_rows = OwnRows(context, facts, probing)
 
-    def run(self, provider: str, first: date, last: date, *, dry_run: bool = False) -> ReconcileReport:
-        """Compare these days, both included: of Japan, for Atom of India. The same again changes nothing more; one
-        that was broken off is gone on with. A dry run writes nothing and asks about no payment that has a history.
+    def run(
+        self, provider: str, first_day: date, last_day: date, *, dry_run: bool = False, request_id: str | None = None
+    ) -> ReconcileReport:
+        """Compare the days from `first_day` to `last_day`, both included (Japanese days; for atom, Indian days). A
+        repeated run changes nothing more; an interrupted run is continued. A dry run writes nothing, and asks about
+        single payments only if the provider has no history.
 
-        Raises usage, not_found and bad_profile (2), in_progress, not_allowed (3), outcome_unknown where the provider
-        has announced no list or says nothing (4), provider_refused, provider_answer_unusable and its like (5),
-        provider_unreachable (6).
+        Raises usage, not_found and bad_profile (exit status 2); in_progress, not_allowed (3); outcome_unknown if the
+        provider has announced no file or doesn't answer (4); provider_refused, provider_answer_unusable and similar
+        codes (5); provider_unreachable, interrupted (6). A dry run ignores the request id.
         """
-        asked = {"provider": provider[:40], "from": first.isoformat(), "to": last.isoformat()}
-        with refusals.audited(self._desk, ACTION, None, asked, kind=KIND):
-            self._desk.require("import")
-            self._check(provider, first, last)
-            return (self._sketched if dry_run else self._recorded)(provider, first, last)
+        return self._request_ids.act_once(
+            "reconcile",
+            None if dry_run else request_id,
+            (provider, first_day, last_day),
+            lambda: self._run(provider, first_day, last_day, dry_run=dry_run),
+        )
 
-    def _check(self, provider: str, first: date, last: date) -> None:
-        if not first <= last <= self._desk.now().astimezone(_zone(provider)).date():
-            raise ConsoleError("usage", {"problem": "reconcile_days"})
-        if (last - first).days >= MOST_DAYS:
-            raise ConsoleError("usage", {"problem": "reconcile_span"})
-        if provider in (PAYPAY, ATOM):
-            self._vendors.reader(provider)
-        elif provider not in notice_sources(self._desk.settings):
-            raise ConsoleError("not_found", {"kind": "provider", "id": provider[:40]})
+    def _run(self, provider: str, first_day: date, last_day: date, *, dry_run: bool) -> ReconcileReport:
+        facts = {"provider": provider[:40], "from": first_day.isoformat(), "to": last_day.isoformat()}
+        with refusals.audit_refusals(self._context, ACTION, None, facts, kind=KIND):
+            self._context.require("import")
+            self._require_valid(provider, first_day, last_day)
+            report = (self._dry_run if dry_run else self._recorded_run)(provider, first_day, last_day)
+            if report.ended_at is None and interrupts.is_pending():  # its counts are those of a part
+                raise ConsoleError(ErrorCode.INTERRUPTED, {})
+            return report
+
+    def _require_valid(self, provider: str, first_day: date, last_day: date) -> None:
+        if not first_day <= last_day <= self._context.now().astimezone(time_zone(provider)).date():
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILE_DAYS})
+        if (last_day - first_day).days >= MOST_DAYS:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILE_SPAN})
+        if find_provider(provider) is not None:
+            self._vendors.get_reader(provider)
+        elif provider not in notice_sources(self._context.settings):
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": provider[:40]})
 
     def _providers(self) -> tuple[str, ...]:
-        """Payment providers that are set up on this desk, and mere sources of notices that have a key here."""
-        known = (name for name in (PAYPAY, ATOM) if self._vendors.asker(name) is not None)
-        return (*known, *notice_sources(self._desk.settings))
+        """Return the payment providers that are configured on this desk, and the sources of signed notices whose key
+        this desk has.
+        """
+        configured = (name for name in provider_names() if self._vendors.find_reader(name) is not None)
+        return (*configured, *notice_sources(self._context.settings))
 
-    # Dry
+    # Dry run
 
-    def _sketched(self, provider: str, first: date, last: date) -> ReconcileReport:
+    def _dry_run(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
         contents: dict[date, tuple[str, Callable[[], bytes]]] = {}
-        for day in days_between(first, last) if provider == PAYPAY else ():
-            event = self._files.announced(day)
-            kept = self._files.kept(event)
-            content = self._files.read(kept) if kept else self._files.fetch(event)
-            contents[day] = ("dry run", partial(bytes, content))
-        sketch = Sketch()
-        self._go(provider, self._history(provider, first, last, contents), sketch, first, last)
-        count = sketch.counts
+        if (files := self._files.get(provider)) is not None:
+            for day in list_days(first_day, last_day):
+                event = files.find_announcement(day)
+                stored = files.find_stored(event)
+                content = files.read_content(stored) if stored else files.download_file(event)
+                contents[day] = ("dry run", partial(bytes, content))
+        dry_run_counts = DryRunCounts()
+        self._compare(
+            provider, self._open_history(provider, first_day, last_day, contents), dry_run_counts, first_day, last_day
+        )
+        count = dry_run_counts.counts
         return ReconcileReport(
-            provider, first, last, matched=count[Verdict.MATCHED], imported=count[Verdict.IMPORTED],
-            missing_there=count[Verdict.MISSING_THERE], different_state=count[Verdict.DIFFERENT_STATE],
-            different_amount=count[Verdict.DIFFERENT_AMOUNT], differences=tuple(sketch.differences),
+            provider,
+            first_day,
+            last_day,
+            matched=count[Verdict.MATCHED],
+            imported=count[Verdict.IMPORTED],
+            missing_there=count[Verdict.MISSING_THERE],
+            different_state=count[Verdict.DIFFERENT_STATE],
+            different_amount=count[Verdict.DIFFERENT_AMOUNT],
+            differences=tuple(dry_run_counts.differences),
             refused=count[Verdict.REFUSED],
-        )  # fmt: skip
+        )
 
-    def _go(
-        self, provider: str, history: HistorySource | None, book: Book, first: date, last: date
-    ) -> None:  # fmt: skip
-        span = _span(provider, first, last)
+    def _compare(
+        self, provider: str, history: HistorySource | None, run_journal: RunJournal, first_day: date, last_day: date
+    ) -> None:
+        span = _make_span(provider, first_day, last_day)
         if history is None:
-            self._ours.ask(provider, book, span, None)
-        elif self._theirs.go(provider, history, book, None) and history.whole():
-            self._ours.go(provider, history, book, span, None)
+            self._own_rows.compare_each(provider, run_journal, span, None)
+        elif self._provider_rows.compare(provider, history, run_journal, None) and history.is_complete():
+            self._own_rows.compare_paid(provider, history, run_journal, span, None)
 
-    # Written
+    # Stored run
 
-    def _recorded(self, provider: str, first: date, last: date) -> ReconcileReport:
-        files = self._ready(provider, first, last)
-        lease = self._held(provider)
-        try:
-            run = self._desk.write(lambda tx: self._open(tx, provider, first, last, files))
-            return self._report(self._through(Record(self._desk, run, lease)))
-        finally:
-            with tolerated("giving a lease up"):
-                self._desk.write(lambda tx: leases.release(tx.conn, lease))
+    def _recorded_run(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
+        files = self._fetch_files(provider, first_day, last_day)
+        with hold_lease(self._context, lease_name(provider), reason=InProgressReason.RECONCILIATION) as lease:
+            run = self._context.write(lambda tx: self._open_run(tx, provider, first_day, last_day, files))
+            return self._make_report(self._run_remaining(StoredRun(self._context, run, lease)))
 
-    def _ready(self, provider: str, first: date, last: date) -> tuple[DayFile, ...]:
-        """The files of a run that is to begin, fetched and kept; none for one that has begun and has its own."""
-        with self._desk.database.read() as conn:
-            begun = any(_days(run) == (first, last) for run in reconciliations.unfinished(conn, provider))
-        if begun or provider != PAYPAY:
+    def _fetch_files(self, provider: str, first_day: date, last_day: date) -> tuple[DayFile, ...]:
+        """Download and store the files of a new run. Return no files for a run that has already begun, because its
+        files are stored.
+        """
+        with self._context.database.read() as conn:
+            has_begun = any(
+                _run_days(run) == (first_day, last_day) for run in reconciliations.unfinished_runs(conn, provider)
+            )
+        source = self._files.get(provider)
+        if has_begun or source is None:
             return ()
-        events = [self._files.announced(day) for day in days_between(first, last)]
-        return tuple(self._files.kept(event) or self._files.keep(event, self._files.fetch(event)) for event in events)
+        events = [source.find_announcement(day) for day in list_days(first_day, last_day)]
+        return tuple(
+            source.find_stored(event) or source.store_file(event, source.download_file(event)) for event in events
+        )
 
-    def _held(self, provider: str) -> Lease:
-        desk, name = self._desk, lease_name(provider)
-        seconds = desk.scale.lease_seconds(LEASE_SECONDS)
-        lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
-        if lease is None:
-            with desk.database.read() as conn:
-                holder = leases.holder_of(conn, name)
-            raise ConsoleError("in_progress", {"reason": "reconciliation", **refusals.holding(holder)})
-        return lease
-
-    def _open(
-        self, tx: Transaction, provider: str, first: date, last: date, files: tuple[DayFile, ...]
-    ) -> Run:  # fmt: skip
-        """A new one with its evidence, or the one of the same days that was broken off."""
-        desk, now = self._desk, self._desk.now()
-        for run in reconciliations.unfinished(tx.conn, provider):
-            if _days(run) == (first, last):
+    def _open_run(
+        self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[DayFile, ...]
+    ) -> Run:
+        """Insert a new run and its evidence. If an unfinished run of the same days exists, return that one."""
+        context, now = self._context, self._context.now()
+        for run in reconciliations.unfinished_runs(tx.conn, provider):
+            if _run_days(run) == (first_day, last_day):
                 return run
-        phase = OURS if provider == ATOM else THEIRS
-        run_id = reconciliations.open(tx.conn, provider, first, last, desk.holder().operator, now, phase)
-        run = _found(tx, run_id)
-        kept = [self._files.note(tx, KIND, run_id, file) for file in files]
-        desk.note(tx, "reconciliation.begun", run_id, _asked(run), kind=KIND)
-        return reconciliations.save(tx.conn, run, now, evidence_id=kept[0]) if kept else run
+        phase = OURS if _is_asked_by_payment(provider) else THEIRS
+        run_id = reconciliations.open_run(
+            tx.conn, provider, first_day, last_day, context.holder().operator, now, phase
+        )
+        run = _require_run(tx, run_id)
+        evidence_ids = [self._files[provider].store_evidence(tx, KIND, run_id, file) for file in files]
+        context.record_audit(tx, AuditAction.RECONCILIATION_BEGUN, run_id, _run_facts(run), kind=KIND)
+        return reconciliations.save_progress(tx.conn, run, now, evidence_id=evidence_ids[0]) if evidence_ids else run
 
-    def _through(self, record: Record) -> Run:
-        """Both halves, as far as the run goes on."""
+    def _run_remaining(self, record: StoredRun) -> Run:
+        """Execute the remaining phases, beginning at the run's position."""
         run = record.run
-        span = _span(run.provider, run.from_day, run.to_day)
-        history = self._history(run.provider, run.from_day, run.to_day, self._contents(run))
+        span = _make_span(run.provider, run.from_day, run.to_day)
+        history = self._open_history(run.provider, run.from_day, run.to_day, self._read_contents(run))
         if history is None:
-            return record.end(self._ended) if self._ours.ask(run.provider, record, span, run.position) else record.run
+            return (
+                record.end_run(self._record_end)
+                if self._own_rows.compare_each(run.provider, record, span, run.position)
+                else record.run
+            )
         try:
-            return self._halves(record, history, span)
+            return self._run_phases(record, history, span)
         except ConsoleError as unfit:
-            if unfit.code in ("provider_answer_unusable", "not_found"):  # the file as it is kept will not get better
-                record.fail(unfit.code)
+            if unfit.code in (
+                ErrorCode.PROVIDER_ANSWER_UNUSABLE,
+                ErrorCode.NOT_FOUND,
+            ):  # the stored file can't become readable later
+                record.fail_run(unfit.code)
             raise
         finally:
             history.close()
 
-    def _halves(self, record: Record, history: HistorySource, span: tuple[datetime, datetime]) -> Run:
+    def _run_phases(self, record: StoredRun, history: HistorySource, span: tuple[datetime, datetime]) -> Run:
         run = record.run
         if run.phase == THEIRS:
-            if not self._theirs.go(run.provider, history, record, run.position):
+            if not self._provider_rows.compare(run.provider, history, record, run.position):
                 return record.run
-            record.turn(OURS)
-        if history.whole() and not self._ours.go(run.provider, history, record, span, record.run.position):
+            record.begin_phase(OURS)
+        if history.is_complete() and not self._own_rows.compare_paid(
+            run.provider, history, record, span, record.run.position
+        ):
             return record.run
-        return record.end(self._ended)
+        return record.end_run(self._record_end)
 
-    def _contents(self, run: Run) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
-        kept = self._files.of_run(KIND, run.id)
-        return {file.day: (file.sha256, partial(self._files.read, file)) for file in kept}
+    def _read_contents(self, run: Run) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
+        source = self._files.get(run.provider)
+        if source is None:
+            return {}
+        return {
+            file.day: (file.sha256, partial(source.read_content, file))
+            for file in source.list_run_files(KIND, run.id)
+        }
 
-    def _history(
-        self, provider: str, first: date, last: date, contents: Mapping[date, tuple[str, Callable[[], bytes]]]
-    ) -> HistorySource | None:  # fmt: skip
-        if provider == ATOM:
+    def _open_history(
+        self, provider: str, first_day: date, last_day: date, contents: Mapping[date, tuple[str, Callable[[], bytes]]]
+    ) -> HistorySource | None:
+        if _is_asked_by_payment(provider):
             return None
-        if provider == PAYPAY:
-            return PayPayFiles(self._desk.settings.secret("PAYPAY_MERCHANT_ID") or "", contents)
-        return NoticeList(self._desk, provider, first, last)
+        if (files := self._files.get(provider)) is not None:
+            return FileHistory(files.daily, files.merchant_id, contents)
+        return NoticeList(self._context, provider, first_day, last_day)
 
-    def _ended(self, tx: Transaction, run: Run) -> None:
-        """The trail tells the counts; rows that were not believed are a case until the days are read without such."""
-        desk, now = self._desk, self._desk.now()
-        refused = history_reads.refused_rows(tx.conn, run.id)
-        counts = {name: getattr(run, name) for name in reconciliations.COUNTS}
-        desk.note(tx, "reconciliation.ended", run.id, {**_asked(run), **counts, "refused": refused}, kind=KIND)
-        latest = reconciliations.latest(tx.conn, run.provider, _LOOKED_BACK)
-        same = [one.id for one in latest if _days(one) == _days(run)]
-        for alert in history_reads.last_refused(tx.conn, same, REFUSED_ROWS):
+    def _record_end(self, tx: Transaction, run: Run) -> None:
+        """Write the counts to the audit trail. Resolve the case about rejected rows of an earlier run of the same
+        days, and open one if rows of this run were rejected.
+        """
+        context, now = self._context, self._context.now()
+        refused_count = history_reads.count_refused_rows(tx.conn, run.id)
+        counts = {name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS}
+        context.record_audit(
+            tx,
+            AuditAction.RECONCILIATION_ENDED,
+            run.id,
+            {**_run_facts(run), **counts, "refused": refused_count},
+            kind=KIND,
+        )
+        latest_runs = reconciliations.latest_runs(tx.conn, run.provider, _MOST_LATEST_RUNS)
+        same_days_run_ids = [earlier.id for earlier in latest_runs if _run_days(earlier) == _run_days(run)]
+        for alert in history_reads.runs_with_refused_rows(tx.conn, same_days_run_ids, REFUSED_ROWS):
             alerts.resolve(tx.conn, alert, now)
-        if refused:
+        if refused_count:
             days = f"{run.provider} {run.from_day.isoformat()}"
-            alerts.raise_(tx.conn, REFUSED_ROWS, KIND, run.id, None, f"{days}: {refused} rows", "0 rows", now)
+            alerts.raise_alert(
+                tx.conn, REFUSED_ROWS, KIND, run.id, None, f"{days}: {refused_count} rows", "0 rows", now
+            )
 
-    # What came of it
+    # Results
 
-    def latest(self, provider: str | None = None, limit: int = 20) -> tuple[ReconcileReport, ...]:
-        """The last ones, newest first."""
-        self._desk.require("read")
-        with self._desk.database.read() as conn:
-            runs = reconciliations.latest(conn, provider, limit)
-        return tuple(self._report(run) for run in runs)
+    def list_latest(self, provider: str | None = None, limit: int = 20) -> tuple[ReconcileReport, ...]:
+        """Return the last runs of a provider (None: of all providers), newest first. Raises not_allowed and
+        no_operator.
+        """
+        self._context.require("read")
+        with self._context.database.read() as conn:
+            runs = reconciliations.latest_runs(conn, provider, limit)
+        return tuple(self._make_report(run) for run in runs)
 
-    def _report(self, run: Run) -> ReconcileReport:
-        with self._desk.database.read() as conn:
+    def _make_report(self, run: Run) -> ReconcileReport:
+        with self._context.database.read() as conn:
             differences = reconciliations.rows(conn, run.id, 0, MOST_DIFFERENCES)
             cases = history_reads.cases_of_run(conn, run.id, run.begun_at, comparing.RULES, MOST_DIFFERENCES)
-            about = alerts.of_subject(conn, KIND, run.id)
-            refused = history_reads.refused_rows(conn, run.id)
-        counts = {name: getattr(run, name) for name in reconciliations.COUNTS}
+            run_alerts = alerts.of_subject(conn, KIND, run.id)
+            refused_count = history_reads.count_refused_rows(conn, run.id)
+        counts = {name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS}
         return ReconcileReport(
-            run.provider, run.from_day, run.to_day, **counts, differences=differences, cases=(*cases, *about),
-            run_id=run.id, evidence_id=run.evidence_id, begun_at=run.begun_at, ended_at=run.ended_at, refused=refused,
-        )  # fmt: skip
+            run.provider,
+            run.from_day,
+            run.to_day,
+            **counts,
+            differences=differences,
+            cases=(*cases, *run_alerts),
+            run_id=run.id,
+            evidence_id=run.evidence_id,
+            begun_at=run.begun_at,
+            ended_at=run.ended_at,
+            refused=refused_count,
+        )
 
-    # By itself
+    # Due task
 
     def run_due(self) -> int:
-        """What was broken off is gone on with; days whose files were announced, and yesterday, are begun."""
-        return sum(self._by_itself(*due) for due in going_on(self._due()))
+        """Due task: continue interrupted runs, then begin runs for announced days and for yesterday. Return the
+        number of runs that ended.
+        """
+        return sum(self._run_unattended(*days) for days in until_stopped(self._find_due()))
 
-    def _by_itself(self, provider: str, first: date, last: date) -> int:
-        done = False
-        with skipping(f"reconciliation of {provider} {first.isoformat()}"):
-            self.run(provider, first, last)
-            done = True
-        return int(done)
+    def _run_unattended(self, provider: str, first_day: date, last_day: date) -> int:
+        has_ended = False
+        with skip_failures(f"reconciliation of {provider} {first_day.isoformat()}"):
+            self.run(provider, first_day, last_day)
+            has_ended = True
+        return int(has_ended)
 
-    def _due(self) -> list[tuple[str, date, date]]:
-        found = []
+    def _find_due(self) -> list[tuple[str, date, date]]:
+        due_days = []
         for provider in self._providers():
-            with self._desk.database.read() as conn:
-                broken = [(provider, *_days(run)) for run in reconciliations.unfinished(conn, provider)]
-                latest = reconciliations.latest(conn, provider, _LOOKED_BACK)
-            found += broken
-            for day in self._days_of(provider):
-                if not any(run.from_day <= day <= run.to_day and not self._was_early(run) for run in latest):
-                    found.append((provider, day, day))
-        return found
+            with self._context.database.read() as conn:
+                unfinished_days = [
+                    (provider, *_run_days(run)) for run in reconciliations.unfinished_runs(conn, provider)
+                ]
+                latest_runs = reconciliations.latest_runs(conn, provider, _MOST_LATEST_RUNS)
+            due_days += unfinished_days
+            for day in self._find_days(provider):
+                if not any(run.from_day <= day <= run.to_day and not self._was_early(run) for run in latest_runs):
+                    due_days.append((provider, day, day))
+        return due_days
 
     def _was_early(self, run: Run) -> bool:
-        """By a clock that was ahead: what it took for yesterday was not over."""
-        return is_ahead(run.begun_at, self._desk.now())
+        """True if the run began while a clock was ahead; its day was then not over."""
+        return is_in_future(run.begun_at, self._context.now())
 
-    def _days_of(self, provider: str) -> list[date]:
-        """Days that may be compared now: those announced, or yesterday if anything happened then."""
-        now = self._desk.now()
-        with self._desk.database.read() as conn:
-            if provider == PAYPAY:
-                since = now - FETCHED_WITHIN
-                return [date.fromisoformat(day) for day in history_reads.announced_days(conn, PAYPAY, since)]
-            day = now.astimezone(_zone(provider)).date() - timedelta(days=1)
-            first, until = _span(provider, day, day)
-            look = history_reads.begun if provider == ATOM else history_reads.told
-            return [day] if look(conn, provider, (first, 0), until, 1) else []
-
-
-def _zone(provider: str) -> timezone:
-    return IST if provider == ATOM else JST
+    def _find_days(self, provider: str) -> list[date]:
+        """Return the days that can be compared now: the announced ones, or yesterday if it has events."""
+        now = self._context.now()
+        with self._context.database.read() as conn:
+            if provider in self._files:
+                since = now - ADDRESS_VALID_TIME
+                return [date.fromisoformat(day) for day in history_reads.announced_days(conn, provider, since)]
+            day = now.astimezone(time_zone(provider)).date() - timedelta(days=1)
+            begins_at, until = _make_span(provider, day, day)
+            find_events = history_reads.begun_payments if _is_asked_by_payment(provider) else history_reads.events_of
+            return [day] if find_events(conn, provider, (begins_at, 0), until, 1) else []
 
 
-def _span(provider: str, first: date, last: date) -> tuple[datetime, datetime]:
-    """The first instant of these days, and the first one after them (UTC)."""
-    zone = _zone(provider)
-    begins = datetime.combine(first, time(), zone).astimezone(UTC)
-    return begins, datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
+def _is_asked_by_payment(provider: str) -> bool:
+    """True for a provider without a history, which is asked about each payment."""
+    plugin = find_provider(provider)
+    return plugin is not None and plugin.history_source is HistoryKind.EACH_PAYMENT
 
 
-def _days(run: Run) -> tuple[date, date]:
+def _make_span(provider: str, first_day: date, last_day: date) -> tuple[datetime, datetime]:
+    """Return the first instant of these days and the first instant after them, in UTC. The days are those of the
+    provider's time zone.
+    """
+    zone = time_zone(provider)
+    begins_at = datetime.combine(first_day, time(), zone).astimezone(UTC)
+    return begins_at, datetime.combine(last_day + timedelta(days=1), time(), zone).astimezone(UTC)
+
+
+def _run_days(run: Run) -> tuple[date, date]:
     return run.from_day, run.to_day
 
 
-def _asked(run: Run) -> dict[str, object]:
+def _run_facts(run: Run) -> dict[str, object]:
     return {"provider": run.provider, "from": run.from_day.isoformat(), "to": run.to_day.isoformat()}
 
 
-def _found(tx: Transaction, run_id: int) -> Run:
+def _require_run(tx: Transaction, run_id: int) -> Run:
     run = reconciliations.find(tx.conn, run_id)
     if run is None:
-        raise ConsoleError("not_found", {"kind": KIND, "id": str(run_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(run_id)})
     return run

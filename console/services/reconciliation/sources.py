@@ -1,161 +1,192 @@
-"""Histories to reconcile with: PayPay's files, and for a mere source of notices the notices themselves. Atom gives
-none: its payments are asked about one by one.
+"""Histories for the reconciliation: the provider's daily files, or the stored notices of a source that only sends
+notices. Other providers have no history; they are asked about each payment.
 """
 
 import io
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from console.domain.dates import day_begins, day_ended
-from console.domain.history_records import HistoryRow, RefusedRow
-from console.domain.money import MINOR_DIGITS, Money
-from console.domain.order_records import Payment
-from console.domain.payment_news import Way
-from console.domain.payment_states import PaymentState, RefundState
-from console.services.desk import Desk
-from console.services.notice_signed import number_of
-from console.services.payment_vendors import NOTICE_WORDS
-from console.store import history_reads, payment_events
-from console.store.history_index import HistoryIndex
-from console.store.history_reads import Told
+from console.domain.calendar_days import end_of_day, start_of_day
+from console.domain.payments.records import Payment
+from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
+from console.providers.payment_plugin import DailyFiles
+from console.services.payment_intake.common import NoticeRefused
+from console.services.payment_intake.signed_notices import SignedNotices, make_payment_id
+from console.services.payments.providers import NOTICE_WORDS
+from console.services.process.context import ServiceContext
+from console.store.payments import events as payment_events
+from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation.our_records import TimedEvent
+from console.store.reconciliation.row_index import HistoryIndex
 
-PAGE = 200
-MOST_REFUSED = 1_000
-"""So many rows of a history that are not believed spoil all of it."""
+ROWS_PER_PAGE = 200
+MOST_REFUSED_ROWS = 1_000
+"""If more rows of a history than this are rejected, the history is rejected as a whole."""
 
 
 class HistorySource(Protocol):
-    """What a provider says happened in some days, row by row, in an order that never changes."""
+    """A provider's report about some days, as rows in a fixed sequence."""
 
-    way: Way
-    """How much it proves: a `read` is the provider's own answer, a `notice` is signed and all that there is."""
+    way: ReportSource
+    """Strength of the evidence: `read` for the provider's own answer; `notice` for a signed notice that no other
+    answer confirms.
+    """
 
-    def rows(self, after: str | None) -> Iterator[HistoryRow | RefusedRow]:
-        """Its rows after the one of that key. Read again it tells the same."""
+    def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
+        """Yield the rows after the row with the key `last_key` (None: all rows). A second call yields the
+        same rows.
+        """
         ...
 
-    def whole(self) -> bool:
-        """Whether all of it could be read, so that what it does not tell of is missing there."""
+    def is_complete(self) -> bool:
+        """True if every row could be read. Only then does the absence of a payment mean that the provider
+        lacks it.
+        """
         ...
 
-    def holds(self, payment: Payment) -> bool:
-        """Whether it tells that this payment was paid."""
+    def has_payment(self, payment: Payment) -> bool:
+        """True if the history reports this payment as paid."""
         ...
 
     def refund_times(self, provider_payment_id: str, minor: int) -> tuple[datetime, ...] | None:
-        """When refunds of that sum of the payment were done, as far as it was read; None: it tells of no refunds."""
+        """Return the times of the completed refunds of this amount (minor units) of the payment, in the rows read so
+        far; None if the history contains no refunds.
+        """
         ...
 
-    def named(self, key: str) -> str:
-        """Where a row stands, as evidence names it."""
+    def source_of(self, key: str) -> str:
+        """Return the name of the file or notice that contains the row with this key, for the evidence."""
         ...
 
     def close(self) -> None: ...
 
 
-class PayPayFiles:
-    """A file for each day. One day's bytes are held at a time, its rows never."""
+class FileHistory:
+    """The history in daily files. At most the bytes of one day are in memory; rows are not stored."""
 
-    way = Way.READ
+    way = ReportSource.READ
 
-    def __init__(self, merchant: str, files: Mapping[date, tuple[str, Callable[[], bytes]]]) -> None:
-        """`files`: by day the hash of the file, and how to get it."""
-        self._merchant, self._files = merchant, files
-        self._index, self._read, self._refused = HistoryIndex(), False, 0
+    def __init__(
+        self, reading: DailyFiles[Any], merchant: str, files: Mapping[date, tuple[str, Callable[[], bytes]]]
+    ) -> None:
+        """`files` has for each day the SHA-256 of the file and the function that reads it."""
+        self._daily_files, self._merchant, self._files = reading, merchant, files
+        self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
 
-    def rows(self, after: str | None) -> Iterator[HistoryRow | RefusedRow]:
-        """What is passed over is read too: it may be repeated later, and the other half asks about it."""
-        self._begin_again()
+    def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
+        """Yield the rows after `last_key`. The rows before it are read as well, because a later row may repeat one of
+        them, and because the second phase of the reconciliation searches them.
+        """
+        self._reset()
         for day in sorted(self._files):
             for row in self._rows_of(day):
                 if isinstance(row, RefusedRow):
-                    self._refused += 1
-                if after is None or row.key > after:
+                    self._refused_count += 1
+                if last_key is None or row.key > last_key:
                     yield row
-        self._read = True
+        self._is_read = True
 
-    def _begin_again(self) -> None:
+    def _reset(self) -> None:
         self._index.close()
-        self._index, self._read, self._refused = HistoryIndex(), False, 0
+        self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
 
     def _rows_of(self, day: date) -> Iterator[HistoryRow | RefusedRow]:
-        from console.providers.paypay_recon import ReconReader
+        yield from self._daily_files.rows(io.BytesIO(self._files[day][1]()), self._merchant, day, self._index)
 
-        yield from ReconReader(io.BytesIO(self._files[day][1]()), self._merchant, day, self._index)
-
-    def _fill(self) -> None:
-        if not self._read:
+    def _read_all(self) -> None:
+        if not self._is_read:
             for _ in self.rows(None):
                 pass
 
-    def whole(self) -> bool:
-        self._fill()
-        return self._refused == 0
+    def is_complete(self) -> bool:
+        """True if no row was rejected. Reads the files first if they have not been read completely."""
+        self._read_all()
+        return self._refused_count == 0
 
-    def holds(self, payment: Payment) -> bool:
-        self._fill()
-        theirs = payment.provider_payment_id
-        return theirs is not None and self._index.holds(theirs)
+    def has_payment(self, payment: Payment) -> bool:
+        """True if the files report the payment as paid. Reads the files first if they have not been read
+        completely.
+        """
+        self._read_all()
+        provider_id = payment.provider_payment_id
+        return provider_id is not None and self._index.has_payment(provider_id)
 
     def refund_times(self, provider_payment_id: str, minor: int) -> tuple[datetime, ...] | None:
+        """Return the times of the payment's completed refunds of this amount, in the rows read so far."""
         return self._index.refund_times(provider_payment_id, minor, RefundState.COMPLETED)
 
-    def named(self, key: str) -> str:
+    def source_of(self, key: str) -> str:
+        """Return the SHA-256 of the file that contains the row."""
         return self._files[date.fromisoformat(key[:10])][0]
 
     def close(self) -> None:
+        """Release the index of the rows."""
         self._index.close()
 
 
 class NoticeList:
-    """What a source of signed notices told of these days (of Japan), one event a row."""
+    """The notices of a signed source from the first to the last day (Japanese days); each notice is one row."""
 
-    way = Way.NOTICE
+    way = ReportSource.NOTICE
 
-    def __init__(self, desk: Desk, source: str, first: date, last: date) -> None:
-        self._desk, self._source = desk, source
-        self._from, self._until = day_begins(first), day_ended(last)
+    def __init__(self, context: ServiceContext, source: str, first_day: date, last_day: date) -> None:
+        self._context, self._source, self._signed = context, source, SignedNotices(context)
+        self._begins_at, self._ends_at = start_of_day(first_day), end_of_day(last_day)
 
-    def rows(self, after: str | None) -> Iterator[HistoryRow | RefusedRow]:
-        mark = _mark(after) if after else (self._from, 0)
-        while found := self._page(mark):
-            yield from filter(None, map(_row, found))
-            mark = found[-1].at, found[-1].id
+    def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
+        """Yield the rows after `last_key`, page by page."""
+        mark = _parse_mark(last_key) if last_key else (self._begins_at, 0)
+        while page := self._read_page(mark):
+            yield from filter(None, map(self._row_of_notice, page))
+            mark = page[-1].at, page[-1].event.id
 
-    def _page(self, mark: history_reads.Mark) -> tuple[Told, ...]:
-        with self._desk.database.read() as conn:
-            return history_reads.told(conn, self._source, mark, self._until, PAGE)
+    def _row_of_notice(self, stored: TimedEvent) -> HistoryRow | RefusedRow | None:
+        """Return the row that the notice's signed body reports; a `RefusedRow` if the signature is wrong. Return None
+        for a notice that reports nothing about a payment, or that an older program version stored without its
+        signature.
+        """
+        key = f"{stored.at.isoformat(timespec='microseconds')}|{stored.event.id}"
+        if stored.event.signature is None and stored.event.who is None:
+            return None
+        try:
+            notice = self._signed.verify_event(stored.event)
+        except NoticeRefused:
+            return RefusedRow(key, "unverified")
+        state = NOTICE_WORDS.get(notice.type)
+        if state is None:
+            return None
+        provider_id = make_payment_id(notice.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
+        return HistoryRow(key, provider_id, notice.order_no, state, notice.type, stored.at, notice.amount)
 
-    def whole(self) -> bool:
+    def _read_page(self, mark: history_reads.PagePosition) -> tuple[TimedEvent, ...]:
+        with self._context.database.read() as conn:
+            return history_reads.events_of(conn, self._source, mark, self._ends_at, ROWS_PER_PAGE)
+
+    def is_complete(self) -> bool:
+        """Return True: the notices are stored here, so all of them can be read."""
         return True
 
-    def holds(self, payment: Payment) -> bool:
-        with self._desk.database.read() as conn:
+    def has_payment(self, payment: Payment) -> bool:
+        """True if a stored notice reports the payment as paid."""
+        with self._context.database.read() as conn:
             events = payment_events.of_payment(conn, payment.id)
-        return any(NOTICE_WORDS.get(one.kind) is PaymentState.PAYMENT_SUCCESS for one in events)
+        return any(NOTICE_WORDS.get(event.kind) is PaymentState.PAYMENT_SUCCESS for event in events)
 
     def refund_times(self, provider_payment_id: str, minor: int) -> tuple[datetime, ...] | None:
+        """Return None, because notices contain no refunds."""
         return None
 
-    def named(self, key: str) -> str:
+    def source_of(self, key: str) -> str:
+        """Return the name of the source and the id of the stored notice."""
         return f"{self._source} {key.partition('|')[2]}"
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Part of the `HistorySource` interface; notices need no resource, so nothing is done."""
 
 
-def _mark(key: str) -> history_reads.Mark:
+def _parse_mark(key: str) -> history_reads.PagePosition:
     at, _, number = key.partition("|")
     return datetime.fromisoformat(at), int(number)
-
-
-def _row(one: Told) -> HistoryRow | None:
-    """None for a notice that says nothing of a payment."""
-    state, currency = NOTICE_WORDS.get(one.kind), one.currency or ""
-    if state is None or currency not in MINOR_DIGITS or one.amount_minor is None:
-        return None
-    key = f"{one.at.isoformat(timespec='microseconds')}|{one.id}"
-    theirs = number_of(one.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
-    amount = Money(one.amount_minor, currency)
-    return HistoryRow(key, theirs, one.order_no, state, one.kind, one.at, amount)

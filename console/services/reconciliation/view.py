@@ -1,17 +1,16 @@
-"""Reconciliations as people see them: the runs, what each read and found, and where each difference is settled.
+"""Views of reconciliations: the runs, their files and differences, and the cases about the differences.
 
-Reads alone. A difference is settled through its case; there is no matching by hand, so nothing here writes.
+Read only: a person ends a difference through its case; rows can't be matched by hand.
 """
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection
-
-from console.domain import comparing
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Payment
-from console.domain.reconcile_results import (
-    PARTS,
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Payment
+from console.domain.reconciliation import row_comparison as comparing
+from console.domain.reconciliation.service_results import (
+    VERDICTS_OF_PART,
     DifferenceItem,
     DifferencesPage,
     ReadFile,
@@ -21,139 +20,171 @@ from console.domain.reconcile_results import (
     RunView,
 )
 from console.domain.records import LeaseHolder
-from console.domain.worker_records import Alert, Difference, Verdict
-from console.services import recon_files
-from console.services.desk import Desk
-from console.services.reconcile_book import KIND, REFUSED_ROWS, lease_name
-from console.store import alerts, history_reads, leases, reconcile_looks, reconciliations
-from console.store.reconciliations import Run
+from console.domain.tasks.records import Alert, Difference, Verdict
+from console.services.payment_intake import daily_files as recon_files
+from console.services.process.context import ServiceContext
+from console.services.reconciliation.journal import KIND, REFUSED_ROWS, lease_name
+from console.store.alerts import alerts
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import leases
+from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation import run_views as reconcile_looks
+from console.store.reconciliation import runs as reconciliations
+from console.store.reconciliation.runs import Run
 
-LONGEST_PAGE = 1_000
-_SAME_DAYS = 200
+MOST_ROWS_PER_PAGE = 1_000
+_MOST_EARLIER_RUNS = 200
 
 
 class ReconcileViews:
-    """`console.reconciliation.views`. Every call raises not_allowed for whoever may not look."""
+    """The reading methods at `console.reconciliation.views`. Every method raises not_allowed if a named person may
+    not read.
+    """
 
-    def __init__(self, desk: Desk, providers: Callable[[], tuple[str, ...]]) -> None:
-        """`providers`: what there is to reconcile with here, asked for when it is needed."""
-        self._desk, self.providers = desk, providers
+    def __init__(self, context: ServiceContext, providers: Callable[[], tuple[str, ...]]) -> None:
+        """`providers` returns the names of the providers that can be reconciled on this desk. It is called each time
+        the names are needed.
+        """
+        self._context, self.providers = context, providers
 
-    def runs(self, provider: str | None = None, limit: int = 50, before: int | None = None) -> RunsPage:
-        """Runs of a provider (None: of all), newest first; `before`: the cursor of the page before."""
-        most = max(1, min(limit, LONGEST_PAGE))
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            found = reconcile_looks.page(conn, provider, most, before)
-            items = _items(conn, found)
-        return RunsPage(items, found[-1].id if len(found) == most else None)
+    def list_runs(self, provider: str | None = None, limit: int = 50, before_id: int | None = None) -> RunsPage:
+        """Return a page of a provider's runs (None: of all providers), newest first. `before_id` is the cursor that
+        the page before returned; None for the first page.
+        """
+        page_size = max(1, min(limit, MOST_ROWS_PER_PAGE))
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            runs = reconcile_looks.runs_page(conn, provider, page_size, before_id)
+            items = _make_items(conn, runs)
+        return RunsPage(items, runs[-1].id if len(runs) == page_size else None)
 
-    def run(self, run_id: int = 0) -> RunView | None:
-        """One run with its evidence; 0 is the newest, None where there never was one. Raises not_found."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            run = _newest(conn) if run_id == 0 else reconciliations.find(conn, run_id)
+    def read_run(self, run_id: int = 0) -> RunView | None:
+        """Return one run with its files and cases. `run_id` 0 means the newest run; the result is None if there is
+        none. Raises not_found for another id.
+        """
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            run = _newest_run(conn) if run_id == 0 else reconciliations.find(conn, run_id)
             if run is None and run_id:
-                raise ConsoleError("not_found", {"kind": KIND, "id": str(run_id)})
+                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(run_id)})
             return None if run is None else self._view(conn, run)
 
     def _view(self, conn: Connection, run: Run) -> RunView:
-        (item,) = _items(conn, (run,))
-        newer, older = reconcile_looks.beside(conn, run.id)
-        about = alerts.of_subject(conn, KIND, run.id)
+        (item,) = _make_items(conn, (run,))
+        newer, older = reconcile_looks.adjacent_run_ids(conn, run.id)
+        run_alerts = alerts.of_subject(conn, KIND, run.id)
         return RunView(
             item,
-            refused=history_reads.refused_rows(conn, run.id),
-            open_cases=reconcile_looks.waiting(conn, run.id, comparing.RULES),
+            refused=history_reads.count_refused_rows(conn, run.id),
+            open_cases=reconcile_looks.count_open_cases(conn, run.id, comparing.RULES),
             files=self._files(conn, run),
-            holder=_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
-            case=next((one for one in about if one.rule_id == REFUSED_ROWS and one.resolved_at is None), None),
+            holder=_find_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
+            case=next(
+                (alert for alert in run_alerts if alert.rule_id == REFUSED_ROWS and alert.resolved_at is None), None
+            ),
             newer=newer,
             older=older,
         )
 
     def _files(self, conn: Connection, run: Run) -> tuple[ReadFile, ...]:
-        """Oldest day first, each with the earlier runs that read the very same bytes."""
-        if run.provider != recon_files.SOURCE:
+        """Return the run's files, oldest day first, each with the earlier runs that read the same bytes."""
+        files = recon_files.list_evidence_files(conn, run.provider, KIND, run.id)
+        if not files:
             return ()
-        kept = recon_files.noted(conn, KIND, run.id)
-        earlier = [one.id for one in reconcile_looks.page(conn, run.provider, _SAME_DAYS, run.id)]
-        read = reconcile_looks.readers(conn, earlier, recon_files.CALL)
+        earlier_ids = [
+            earlier_run.id
+            for earlier_run in reconcile_looks.runs_page(conn, run.provider, _MOST_EARLIER_RUNS, run.id)
+        ]
+        file_reads = reconcile_looks.files_of_runs(conn, earlier_ids, recon_files.make_call_name(run.provider))
         return tuple(
             ReadFile(
-                file.day, file.sha256, file.bytes, file.rows, file.paid_minor, file.refunded_minor,
-                tuple(run_id for run_id, sha256 in read if sha256 == file.sha256),
+                file.day,
+                file.sha256,
+                file.bytes,
+                file.rows,
+                file.paid_minor,
+                file.refunded_minor,
+                tuple(run_id for run_id, sha256 in file_reads if sha256 == file.sha256),
             )
-            for file in kept
-        )  # fmt: skip
+            for file in files
+        )
 
-    def differences(
-        self, run_id: int, part: str = "all", limit: int = 200, after: int | None = None
-    ) -> DifferencesPage:  # fmt: skip
-        """What did not match in a run, narrowed to a part of `PARTS`; `after`: the cursor of the page before.
+    def list_differences(
+        self, run_id: int, part: str = "all", limit: int = 200, after_id: int | None = None
+    ) -> DifferencesPage:
+        """Return a page of the differences of a run. `part` is a key of `VERDICTS_OF_PART` and selects some verdicts;
+        `after_id` is the cursor that the page before returned, None for the first page.
 
-        Raises usage for another part.
+        Raises usage for an unknown part.
         """
-        if part not in PARTS:
-            raise ConsoleError("usage", {"problem": "part", "value": part[:40]})
-        most = max(1, min(limit, LONGEST_PAGE))
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            found = reconcile_looks.differences(conn, run_id, PARTS[part], after or 0, most)
-            items = _settled_at(conn, found)
-        return DifferencesPage(items, found[-1].id if len(found) == most else None)
+        if part not in VERDICTS_OF_PART:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": part[:40]})
+        page_size = max(1, min(limit, MOST_ROWS_PER_PAGE))
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            differences = reconcile_looks.differences(conn, run_id, VERDICTS_OF_PART[part], after_id or 0, page_size)
+            items = _difference_items(conn, differences)
+        return DifferencesPage(items, differences[-1].id if len(differences) == page_size else None)
 
 
-def _newest(conn: Connection) -> Run | None:
-    return next(iter(reconcile_looks.page(conn, None, 1, None)), None)
+def _newest_run(conn: Connection) -> Run | None:
+    return next(iter(reconcile_looks.runs_page(conn, None, 1, None)), None)
 
 
-def _items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
-    """Of a provider's unfinished runs the one that changed last is under way while somebody holds its lease."""
+def _make_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
+    """Return the runs as items. While a provider's lease is held, the unfinished run of that provider that changed
+    last is shown as running.
+    """
     unfinished = {run.provider for run in runs if run.state == reconciliations.RUNNING}
-    under_way = {_under_way(conn, provider) for provider in unfinished}
-    return tuple(_item(run, going=run.id in under_way) for run in runs)
+    running_ids = {_running_id(conn, provider) for provider in unfinished}
+    return tuple(_make_item(run, is_running=run.id in running_ids) for run in runs)
 
 
-def _under_way(conn: Connection, provider: str) -> int | None:
-    if _holder(conn, provider) is None:
+def _running_id(conn: Connection, provider: str) -> int | None:
+    if _find_holder(conn, provider) is None:
         return None
-    open_ones = reconciliations.unfinished(conn, provider)
-    return max(open_ones, key=lambda run: (run.changed_at, run.id)).id if open_ones else None
+    unfinished_runs = reconciliations.unfinished_runs(conn, provider)
+    return max(unfinished_runs, key=lambda run: (run.changed_at, run.id)).id if unfinished_runs else None
 
 
-def _holder(conn: Connection, provider: str) -> LeaseHolder | None:
+def _find_holder(conn: Connection, provider: str) -> LeaseHolder | None:
     return leases.holder_of(conn, lease_name(provider))
 
 
-def _item(run: Run, *, going: bool) -> RunItem:
-    resumable = run.state == reconciliations.RUNNING and not going
+def _make_item(run: Run, *, is_running: bool) -> RunItem:
+    is_resumable = run.state == reconciliations.RUNNING and not is_running
     return RunItem(
-        run.id, run.provider, run.from_day, run.to_day, RunState.RESUMABLE if resumable else RunState(run.state),
-        **{name: getattr(run, name) for name in reconciliations.COUNTS},
+        run.id, run.provider, run.from_day, run.to_day, RunState.RESUMABLE if is_resumable else RunState(run.state),
+        **{name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS},
         asked_by=run.asked_by, begun_at=run.begun_at, changed_at=run.changed_at, ended_at=run.ended_at,
         reason=run.reason,
     )  # fmt: skip
 
 
-def _settled_at(conn: Connection, found: Sequence[Difference]) -> tuple[DifferenceItem, ...]:
-    """With the payments that they mean as they are now, and their open cases."""
-    ids = {one.payment_id for one in found if one.payment_id is not None}
+def _difference_items(conn: Connection, differences: Sequence[Difference]) -> tuple[DifferenceItem, ...]:
+    """Return the differences with the present state of their payments and their open cases."""
+    ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
     records = reconcile_looks.payments_of(conn, ids)
     cases = reconcile_looks.cases_of(conn, ids, comparing.RULES)
     return tuple(
-        DifferenceItem(one, _of(records, one.payment_id), _case(one, cases.get(one.payment_id or 0, ())))
-        for one in found
+        DifferenceItem(
+            difference,
+            _payment_of(records, difference.payment_id),
+            _find_case(difference, cases.get(difference.payment_id or 0, ())),
+        )
+        for difference in differences
     )
 
 
-def _of(records: dict[int, Payment], payment_id: int | None) -> Payment | None:
+def _payment_of(records: dict[int, Payment], payment_id: int | None) -> Payment | None:
     return None if payment_id is None else records.get(payment_id)
 
 
-def _case(found: Difference, cases: Sequence[Alert]) -> Alert | None:
-    """The open case of this very difference: of its rule, and about what was found here."""
-    if not found.case_opened:
+def _find_case(difference: Difference, cases: Sequence[Alert]) -> Alert | None:
+    """Return the open case about this difference: the one of its rule, otherwise any case of its payment; None if no
+    case was opened.
+    """
+    if not difference.case_opened:
         return None
-    rule = comparing.RULE_OF.get(Verdict(found.verdict))
-    return next((one for one in cases if one.rule_id == rule), None) or next(iter(cases), None)
+    rule = comparing.RULE_OF_VERDICT.get(Verdict(difference.verdict))
+    return next((alert for alert in cases if alert.rule_id == rule), None) or next(iter(cases), None)

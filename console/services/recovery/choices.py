@@ -1,164 +1,211 @@
-"""Collects the facts by which the decision table judges a record: in one read, nothing asked, nothing written."""
+"""Collect the facts from which the decision table derives the possible actions on a record. Reads the database once;
+calls no provider and writes nothing.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from console.domain.choice_records import Asks, Choice, Facts, Matter, Proposed, Told
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.payment_records import PaymentState
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES, is_answer_old
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, CreditCheck, Person
-from console.domain.recovery_choices import choices
-from console.domain.truth import ENDED_UNPAID, PAID, WAITING, is_old
-from console.domain.worker_records import Take
-from console.services import completion, order_moving, payment_probing, refund_holding
-from console.services.desk import Desk
-from console.services.payment_vendors import PaymentVendors, meaning
-from console.services.refunding import Refunding
-from console.services.vendors import Vendors
-from console.store import any_record, approvals, credit_checks, journal, leases, orders, payments, refunds, takes
+from console.domain.recovery.decision_table import all_choices
+from console.domain.recovery.records import (
+    CanAsk,
+    Choice,
+    ChoiceFacts,
+    OpenProposal,
+    ProviderStatement,
+    RecoverableRecord,
+)
+from console.domain.tasks.records import Take
+from console.services.credit_checks import refetch as completion
+from console.services.credit_checks.provider import Vendors
+from console.services.payments import order_status as order_moving
+from console.services.payments import probe as payment_probing
+from console.services.payments.providers import PaymentVendors, find_state
+from console.services.process.context import ServiceContext
+from console.services.refunds import lease as refund_holding
+from console.services.refunds.request import RefundRequests
+from console.store.credit_checks import credit_checks
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, leases
+from console.store.payments import orders, payments
+from console.store.records import any_record
+from console.store.records import assignments as takes
+from console.store.refunds import approvals, refunds
 
-_UNSEEN = ("not_found", "no_such_payment", "no_such_code")
-_SAYS: Mapping[PaymentState, Told] = {
-    **dict.fromkeys(PAID, Told.PAID),
-    **dict.fromkeys(WAITING, Told.WAITING),
-    **dict.fromkeys(ENDED_UNPAID | {PaymentState.REVERSED}, Told.FAILED),
-    PaymentState.EXPIRED: Told.EXPIRED,
+_NOT_FOUND_CODES = ("not_found", "no_such_payment", "no_such_code")
+_STATEMENT_OF_STATE: Mapping[PaymentState, ProviderStatement] = {
+    **dict.fromkeys(PAID_STATES, ProviderStatement.PAID),
+    **dict.fromkeys(WAITING_STATES, ProviderStatement.WAITING),
+    **dict.fromkeys(ENDED_UNPAID_STATES | {PaymentState.REVERSED}, ProviderStatement.FAILED),
+    PaymentState.EXPIRED: ProviderStatement.EXPIRED,
 }
 
 
 class Choices:
-    """What may be done about a record. Holds only the reading halves of the providers, and asks none of them."""
+    """Finds the possible actions on a record. It checks whether a provider can be queried, but calls none."""
 
-    def __init__(self, desk: Desk, checks: Vendors, vendors: PaymentVendors, refunding: Refunding) -> None:
-        self._desk, self._checks, self._vendors, self._refunding = desk, checks, vendors, refunding
+    def __init__(
+        self, context: ServiceContext, checks: Vendors, vendors: PaymentVendors, refunding: RefundRequests
+    ) -> None:
+        self._context, self._checks, self._vendors, self._refunding = context, checks, vendors, refunding
 
-    def choices(self, kind: str, record_id: int) -> tuple[Choice, ...]:
-        """Every choice for a record of this kind, with its effect; those ruled out with the reason. Raises not_found,
-        and not_allowed for who may not look.
+    def read_choices(self, kind: str, record_id: int) -> tuple[Choice, ...]:
+        """Return every choice (possible action) for a record of this kind, with its effect. A choice that is not
+        allowed has the reason. Raises not_found, and not_allowed if a named person may not read.
         """
-        return choices(self.facts(kind, record_id))
+        return all_choices(self.read_facts(kind, record_id))
 
-    def facts(self, kind: str, record_id: int) -> Facts:
-        """What they are judged by. Raises as `choices` does."""
-        with self._desk.database.read() as conn:
-            return self.facts_in(conn, kind, record_id, self._desk.reader(conn))
+    def read_facts(self, kind: str, record_id: int) -> ChoiceFacts:
+        """Return the facts for the decision table. Raises the same errors as `choices`."""
+        with self._context.database.read() as conn:
+            return self.read_facts_in_transaction(conn, kind, record_id, self._context.reader(conn))
 
-    def facts_in(
+    def read_facts_in_transaction(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, *, money: bool = True
-    ) -> Facts:
-        """The same within the caller's read; without `money` only what counts for acts that move none."""
+    ) -> ChoiceFacts:
+        """Return the facts, read on the caller's connection. `person` is the acting person, None if reading needs no
+        name. Without `money`, the facts that only actions about money need are left out. Raises not_found.
+        """
         record = any_record.find(conn, kind, record_id, journal.lapsed_by_kind(conn))
         if record is None:
-            raise ConsoleError("not_found", {"kind": kind, "id": str(record_id)})
-        taken = takes.of(conn, kind, (record_id,), self._desk.now()).get(record_id)
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})
+        take = takes.takes_of(conn, kind, (record_id,), self._context.now()).get(record_id)
         if isinstance(record, CreditCheck):
-            return self._of_check(conn, record, person, taken)
-        payment = _payment_of(conn, record)
-        order = record if isinstance(record, Order) else _order_of(conn, payment)
-        asked = _asked(conn, record, payment)
-        now, asks = self._desk.now(), self._asks(asked)
-        facts = Facts(
-            record, now, person,
-            running=_runs(conn, kind, record_id) or _runs(conn, payments.KIND, asked.id if asked else 0),
-            held=asked is not None and leases.holder_of(conn, _lease_of(record, asked)) is not None,
-            asks=asks,
-            told=_told(record, now) if asks is Asks.YES and isinstance(record, Payment) else Told.NOTHING,
-            proposed=_proposed(conn, kind, record_id),
-            taken=taken,
+            return self._check_facts(conn, record, person, take)
+        payment = _find_payment(conn, record)
+        order = record if isinstance(record, Order) else _find_order(conn, payment)
+        probed_payment = _find_probed_payment(conn, record, payment)
+        now, can_ask = self._context.now(), self._can_ask(probed_payment)
+        facts = ChoiceFacts(
+            record,
+            now,
+            person,
+            running=_is_running(conn, kind, record_id)
+            or _is_running(conn, payments.KIND, probed_payment.id if probed_payment else 0),
+            is_leased=probed_payment is not None
+            and leases.holder_of(conn, _make_lease_name(record, probed_payment)) is not None,
+            can_ask=can_ask,
+            statement=_find_last_statement(record, now)
+            if can_ask is CanAsk.YES and isinstance(record, Payment)
+            else ProviderStatement.NOTHING,
+            proposed=_find_open_proposal(conn, kind, record_id),
+            taken=take,
             payment=payment,
             order=order,
-        )  # fmt: skip
-        return self._with_money(conn, facts) if money else facts
+        )
+        return self._add_money_facts(conn, facts) if money else facts
 
-    def _of_check(self, conn: Connection, record: CreditCheck, person: Person | None, taken: Take | None) -> Facts:
-        live = credit_checks.live(conn, record.client_id, record.corporation_number)
-        return Facts(
-            record, self._desk.now(), person,
-            running=_runs(conn, credit_checks.KIND, record.id),
-            held=leases.holder_of(conn, completion.lease_name(record.id)) is not None,
-            asks=self._check_asks(),
-            proposed=_proposed(conn, credit_checks.KIND, record.id),
-            taken=taken,
-            claimed=live is not None and live.id != record.id,
-        )  # fmt: skip
+    def _check_facts(
+        self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
+    ) -> ChoiceFacts:
+        live_check = credit_checks.find_live(conn, record.client_id, record.corporation_number)
+        return ChoiceFacts(
+            record,
+            self._context.now(),
+            person,
+            running=_is_running(conn, credit_checks.KIND, record.id),
+            is_leased=leases.holder_of(conn, completion.lease_name(record.id)) is not None,
+            can_ask=self._can_ask_check(),
+            proposed=_find_open_proposal(conn, credit_checks.KIND, record.id),
+            taken=take,
+            claimed=live_check is not None and live_check.id != record.id,
+        )
 
-    def _check_asks(self) -> Asks:
+    def _can_ask_check(self) -> CanAsk:
         try:
-            found = self._checks.reader().capabilities.finds_purchases
+            finds_purchases = self._checks.get_reader().capabilities.finds_purchases
         except ConsoleError:
-            return Asks.NOT_SET_UP
-        return Asks.YES if found else Asks.NO_CALL
+            return CanAsk.NOT_SET_UP
+        return CanAsk.YES if finds_purchases else CanAsk.NO_CALL
 
-    def _asks(self, payment: Payment | None) -> Asks:
+    def _can_ask(self, payment: Payment | None) -> CanAsk:
         if payment is None:
-            return Asks.NO_CALL
+            return CanAsk.NO_CALL
         try:
-            self._vendors.reader(payment.provider)
+            self._vendors.get_reader(payment.provider)
         except ConsoleError as unfit:
-            return Asks.NO_CALL if unfit.code == "not_found" else Asks.NOT_SET_UP
-        return Asks.YES
+            return CanAsk.NO_CALL if unfit.code == ErrorCode.NOT_FOUND else CanAsk.NOT_SET_UP
+        return CanAsk.YES
 
-    def _with_money(self, conn: Connection, facts: Facts) -> Facts:
-        """And what the dry runs and the money's own rules look at."""
+    def _add_money_facts(self, conn: Connection, facts: ChoiceFacts) -> ChoiceFacts:
+        """Add the facts for dry runs of refunds and for the rules about money."""
         payment, order = facts.payment, facts.order
-        covered = order is not None and order_moving.covers(order_moving.paid_of(conn, order), order)
+        is_covered = order is not None and order_moving.is_order_covered(
+            order_moving.list_paid_payments(conn, order), order
+        )
         if payment is None:
-            return replace(facts, covered=covered)
+            return replace(facts, covered=is_covered)
         lapsed = journal.lapsed_subjects(conn, refunds.KIND)
-        given_back = refunds.of_payment(conn, payment.id, lapsed)
-        return replace(facts, covered=covered, refunds=given_back, refund_off=self._refunding.why_off(conn, payment))
+        payment_refunds = refunds.of_payment(conn, payment.id, lapsed)
+        return replace(
+            facts,
+            covered=is_covered,
+            refunds=payment_refunds,
+            refund_off=self._refunding.find_refusal_code(conn, payment),
+        )
 
 
-def _payment_of(conn: Connection, record: Order | Payment | Refund) -> Payment | None:
-    """The payment that a record is about; of an order's the one that it follows, or else the newest."""
+def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment | None:
+    """Return the payment of a record. For an order: the newest paid payment, or the newest one if none is paid. None
+    if there is none.
+    """
     if isinstance(record, Payment):
         return record
     lapsed = journal.lapsed_subjects(conn, payments.KIND)
     if isinstance(record, Refund):
         return payments.find(conn, record.payment_id, lapsed)
-    found = sorted(payments.of_order(conn, record.id, lapsed), key=lambda one: (one.state in PAID, one.id))
-    return found[-1] if found else None
+    sorted_payments = sorted(
+        payments.of_order(conn, record.id, lapsed), key=lambda payment: (payment.state in PAID_STATES, payment.id)
+    )
+    return sorted_payments[-1] if sorted_payments else None
 
 
-def _order_of(conn: Connection, payment: Payment | None) -> Order | None:
+def _find_order(conn: Connection, payment: Payment | None) -> Order | None:
     return orders.find(conn, payment.order_id) if payment is not None and payment.order_id is not None else None
 
 
-def _asked(conn: Connection, record: Order | Payment | Refund, payment: Payment | None) -> Payment | None:
-    """The payment that a probe asks about: an order's newest."""
+def _find_probed_payment(
+    conn: Connection, record: Order | Payment | Refund, payment: Payment | None
+) -> Payment | None:
+    """Return the payment about which a probe of the record asks the provider. For an order: its newest payment."""
     if isinstance(record, Order) and record.payment_ids:
         return payments.find(conn, max(record.payment_ids))
     return payment
 
 
-def _lease_of(record: Matter, asked: Payment) -> str:
-    """Under which lease it is asked about and decided."""
+def _make_lease_name(record: RecoverableRecord, payment: Payment) -> str:
+    """Return the name of the lease under which probes and decisions about the record run."""
     name = refund_holding.lease_name if isinstance(record, Refund) else payment_probing.lease_name
-    return name(asked.id)
+    return name(payment.id)
 
 
-def _runs(conn: Connection, kind: str, record_id: int) -> bool:
-    running = journal.running_of(conn, kind, record_id)
-    return running is not None and running.action in journal.EFFECTS
+def _is_running(conn: Connection, kind: str, record_id: int) -> bool:
+    running_operation = journal.find_running(conn, kind, record_id)
+    return running_operation is not None and journal.has_effect(running_operation.action)
 
 
-def _proposed(conn: Connection, kind: str, record_id: int) -> Proposed | None:
-    found = approvals.open_proposal(conn, kind, str(record_id))
-    return Proposed(found.proposed, found.person) if found else None
+def _find_open_proposal(conn: Connection, kind: str, record_id: int) -> OpenProposal | None:
+    proposal = approvals.open_proposal(conn, kind, str(record_id))
+    return OpenProposal(proposal.proposed, proposal.person) if proposal else None
 
 
-def _told(payment: Payment, now: datetime) -> Told:
-    """What the provider said of a payment last; what it said long ago says nothing."""
+def _find_last_statement(payment: Payment, now: datetime) -> ProviderStatement:
+    """Return the provider's last statement about a payment; NOTHING if there is none or it is too old to rely on."""
     if payment.error_code == "other_amount":
-        return Told.OTHER_AMOUNT
-    if payment.certainty is Certainty.UNKNOWN and payment.error_code in _UNSEEN:
-        return Told.NOT_FOUND
-    state = meaning(payment.provider, payment.provider_state)
-    if state is None or payment.told_at is None or is_old(payment.told_at, payment, now):
-        return Told.NOTHING
-    ours = payment.captured_minor or payment.asked_minor
-    return Told.OTHER_AMOUNT if state in PAID and payment.provider_minor not in (None, ours) else _SAYS[state]
+        return ProviderStatement.OTHER_AMOUNT
+    if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_CODES:
+        return ProviderStatement.NOT_FOUND
+    state = find_state(payment.provider, payment.provider_state)
+    if state is None or payment.told_at is None or is_answer_old(payment.told_at, payment, now):
+        return ProviderStatement.NOTHING
+    own_minor = payment.captured_minor or payment.asked_minor
+    return (
+        ProviderStatement.OTHER_AMOUNT
+        if state in PAID_STATES and payment.provider_minor not in (None, own_minor)
+        else _STATEMENT_OF_STATE[state]
+    )

@@ -1,35 +1,43 @@
-"""Journal entries as records of their own, those that only the desk's spool knows included."""
+"""Single operations of the journal, including those that only the spool of a desk still has."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection
-
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Payment, Refund
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.permissions import may, same_person
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import MismatchReason, UnknownReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Payment, Refund
+from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, Operation, OperationState
-from console.domain.results import Explanation, NextStep, OperationView, ResolveResult
-from console.providers.protocol import CreditReader
-from console.services import settling
-from console.services.desk import Desk
-from console.services.forgotten_refunds import ForgottenRefunds
-from console.services.probing import Probing
-from console.services.recovery import Recovery, read_proof, unconfirmed
-from console.services.views import timeline
-from console.store import approvals, credit_checks, evidence, journal, looks, refunds
-from console.store.engine import Transaction
-from console.store.journal import NewOperation
-from console.store.spool import Intent, SpoolEntry, SpoolState
+from console.domain.service_results import Explanation, NextStep, OperationView
+from console.domain.views.any_record import ResolveResult
+from console.providers.credit_provider import CreditReader
+from console.services.audit import refusals
+from console.services.credit_checks import outcomes as settling
+from console.services.credit_checks.probe import CreditCheckProbes
+from console.services.credit_checks.resolve import PurchaseDecisions, make_unconfirmed_error, read_proof
+from console.services.credit_checks.view import read_timeline
+from console.services.guarded.second_person import HalfDecision, decide
+from console.services.payments.spooled_payments import SpooledPayments
+from console.services.process.context import ServiceContext
+from console.services.refunds.spooled_refunds import SpooledRefunds
+from console.store.credit_checks import credit_checks
+from console.store.credit_checks import joined_reads as looks
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, lost_operations
+from console.store.operations.journal import NewOperation
+from console.store.payments import payments
+from console.store.records import evidence
+from console.store.refunds import approvals, refunds
+from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 
 KIND = "operation"
-_KIND_OF = {action: kind for kind, action in journal.EFFECT_OF.items()}
 
 
-class Matters(Protocol):
-    """What can be done about another kind of record whose operation is looked at."""
+class RecordRecovery(Protocol):
+    """Probe and decision for records of one kind to which an operation can belong."""
 
     def probe(self, id: int, /) -> Payment | Refund: ...
 
@@ -39,78 +47,114 @@ class Matters(Protocol):
 
 
 class Operations:
-    """Looks at, probes and resolves single operations; `others` by kind of record, credit checks left out."""
+    """Shows, probes and resolves single operations. `recoveries` has the actions by kind of record, for all kinds
+    except credit checks.
+    """
 
     def __init__(
         self,
-        desk: Desk,
-        recovery: Recovery,
-        probing: Probing,
+        context: ServiceContext,
+        recovery: PurchaseDecisions,
+        probing: CreditCheckProbes,
         reader: Callable[[], CreditReader],
-        others: Mapping[str, Matters],
-        forgotten: ForgottenRefunds,
+        recoveries: Mapping[str, RecordRecovery],
+        forgotten: SpooledRefunds,
+        started_payments: SpooledPayments,
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._recovery = recovery
         self._probing = probing
         self._reader = reader
-        self._others = others
-        self._forgotten = forgotten
+        self._recoveries = recoveries
+        self._spooled_refunds = forgotten
+        self._started_payments = started_payments
 
-    def show(self, operation_id: str) -> OperationView:
-        """An operation with its history. Raises not_found, and not_allowed for who may not look."""
-        operation = self._find(operation_id)
-        with self._desk.database.read() as conn:
-            kept = evidence.of_operation(conn, operation_id)
-            record = looks.record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
-            history = timeline(conn, KIND, operation_id)
-            history = (*timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
-            waiting = approvals.open_proposal(conn, KIND, operation_id)
+    def read_view(self, operation_id: str) -> OperationView:
+        """Return an operation with its timeline. Raises not_found, and not_allowed if a named person may not read."""
+        with refusals.audit_refusals(self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=KIND):
+            operation = self._find_operation(operation_id)
+        with self._context.database.read() as conn:
+            answers = evidence.of_operation(conn, operation_id)
+            record = looks.find_record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
+            history = read_timeline(conn, KIND, operation_id)
+            history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
+            proposal = approvals.open_proposal(conn, KIND, operation_id)
         explanation = self._explain(operation, record)
-        return OperationView(operation, explanation, history, kept, "second_person" if waiting else None)
+        return OperationView(operation, explanation, history, answers, "second_person" if proposal else None)
 
     def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:
-        """Ask about the operation's record, or about a refund that only the desk knows."""
-        operation = self._find(operation_id)
+        """Ask the provider about the operation's record. If only a spool has the operation and the provider confirms
+        its purchase or its start of a payment, insert the lost record again.
+
+        Raises not_found, not_allowed, outcome_unknown if the provider gives no definite answer, and the other errors
+        of a probe.
+        """
+        with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=KIND):
+            self._context.require("probe")
+            return self._probe(self._find_operation(operation_id))
+
+    def _probe(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
         if operation.source == "database":
-            other = self._others.get(operation.subject_kind)
-            return (other or self._probing).probe(operation.subject_id or 0)
-        entry = self._desk.spool.find(operation_id)
+            recovery = self._recoveries.get(operation.subject_kind)
+            return (recovery or self._probing).probe(operation.subject_id or 0)
+        entry = self._find_entry(operation.id)
+        if operation.state is OperationState.FAILED:
+            return operation
+        if entry is not None and _is_payment_start(operation):
+            return self._started_payments.probe(entry, operation)
         if entry is not None and entry.intent.payment_id is not None:
-            self._forgotten.probe(entry, operation)
-            return self._find(operation_id)
+            self._spooled_refunds.probe(entry, operation)
+            return self._find_operation(operation.id)
         if entry is not None and entry.provider_id is not None:
             return self._restore(entry, entry.provider_id, b"")
-        raise ConsoleError("outcome_unknown", {"record": operation, "reason": "only_desk_knows"})
+        raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS})
 
     def resolve(
         self, operation_id: str, as_state: str, proof: str | Path, provider_id: int | str | None = None
     ) -> ResolveResult:
-        """Decide about an operation: through its record where there is one, else about what the desk holds.
+        """Decide about an operation: through its record if the database has one, otherwise about the entry in the
+        spool.
 
-        What only the desk knows of a refund is `failed` on two people's word; `completed` is for the provider to say.
+        Two people can decide that a refund in the spool is `failed`, or a start of a payment `payment_failed`;
+        `completed` needs the provider's confirmation. Raises not_found, not_allowed, nothing_to_resolve,
+        evidence_mismatch, no_evidence, same_person, usage, and the errors of the record's own `resolve`.
         """
-        operation = self._find(operation_id)
-        other = self._others.get(operation.subject_kind)
-        if operation.source == "database" and other is not None:
-            theirs = None if provider_id is None else str(provider_id)
-            return other.resolve(operation.subject_id or 0, as_state, proof, theirs)
-        if other is not None:
-            return self._resolve_forgotten(operation, as_state, read_proof(proof))
-        return self._resolve_purchase(operation, as_state, proof, _number(provider_id))
+        facts = {"as": as_state[:40]}
+        with refusals.audit_refusals(
+            self._context, AuditAction.OPERATION_RESOLVE, operation_id[:64], facts, kind=KIND
+        ):
+            self._context.require("resolve")
+            operation = self._find_operation(operation_id)
+            recovery = self._recoveries.get(operation.subject_kind)
+            if operation.source == "database" and recovery is not None:
+                identifier = None if provider_id is None else str(provider_id)
+                return recovery.resolve(operation.subject_id or 0, as_state, proof, identifier)
+            if recovery is not None:
+                return self._resolve_spooled(operation, as_state, read_proof(proof))
+            return self._resolve_purchase(operation, as_state, proof, _parse_check_id(provider_id))
 
-    def _resolve_forgotten(self, operation: Operation, as_state: str, proof: bytes) -> ResolveResult:
-        person = self._desk.require("resolve")
-        entry = self._desk.spool.find(operation.id)
+    def _resolve_spooled(self, operation: Operation, as_state: str, proof: bytes) -> ResolveResult:
+        person = self._context.require("resolve")
+        entry = self._find_entry(operation.id)
         if entry is None or not entry.holds_claim:
-            raise ConsoleError("nothing_to_resolve", {"record": operation})
+            raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
+        is_start = _is_payment_start(operation)
         if as_state == "completed":
-            if not self._forgotten.probe(entry, operation):
-                raise ConsoleError("evidence_mismatch", {"record": operation, "reason": "provider_says_otherwise"})
-            return ResolveResult(self._find(operation.id))
-        if as_state != "failed":
-            raise ConsoleError("usage", {"problem": "as_refund", "allowed": ["completed", "failed"]})
-        return self._free(operation, proof, person.name)
+            if is_start:
+                self._started_payments.probe(entry, operation)
+            elif not self._spooled_refunds.probe(entry, operation):
+                raise ConsoleError(
+                    ErrorCode.EVIDENCE_MISMATCH,
+                    {"record": operation, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
+                )
+            return ResolveResult(self._find_operation(operation.id))
+        end_states = ["completed", "payment_failed" if is_start else "failed"]
+        if as_state not in end_states:
+            raise ConsoleError(
+                ErrorCode.USAGE,
+                {"problem": UsageProblem.AS_BEGUN if is_start else UsageProblem.AS_REFUND, "allowed": end_states},
+            )
+        return self._release_claim(operation, proof, person.name)
 
     def _resolve_purchase(
         self, operation: Operation, as_state: str, proof: str | Path, provider_id: int | None
@@ -118,167 +162,222 @@ class Operations:
         operation_id = operation.id
         if operation.source == "database":
             return self._recovery.resolve(operation.subject_id or 0, as_state, proof, provider_id)
-        person = self._desk.require("resolve")
-        kept = read_proof(proof)
-        entry = self._desk.spool.find(operation_id)
+        person = self._context.require("resolve")
+        proof_bytes = read_proof(proof)
+        entry = self._find_entry(operation_id)
         if entry is None or not entry.holds_claim:
-            raise ConsoleError("nothing_to_resolve", {"record": operation})
+            raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         if as_state == "success":
             if provider_id is None:
-                raise ConsoleError("usage", {"problem": "provider_id_missing"})
-            return ResolveResult(self._restore(entry, provider_id, kept))
+                raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID_MISSING})
+            return ResolveResult(self._restore(entry, provider_id, proof_bytes))
         if as_state != "error":
-            raise ConsoleError("usage", {"problem": "as", "allowed": ["success", "error"]})
-        return self._free(operation, kept, person.name)
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS, "allowed": ["success", "error"]})
+        return self._release_claim(operation, proof_bytes, person.name)
 
     def _restore(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
-        """Write the vanished record again, once the provider has confirmed that it was bought."""
-        desk, intent = self._desk, entry.intent
-        outcome = self._reader().detail(provider_id)
+        """Insert the lost credit check again, after the provider has confirmed its purchase."""
+        context, intent = self._context, entry.intent
+        outcome = self._reader().read_detail(provider_id)
         report = outcome.found
-        placeholder = _operation(entry)
+        placeholder = _make_operation(entry)
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
-            raise unconfirmed(placeholder, outcome, deciding=bool(proof))
+            reason = outcome.reason[:64]
+            context.write(
+                lambda tx: context.record_audit(
+                    tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind=KIND, result="failed", reason=reason
+                )
+            )
+            raise make_unconfirmed_error(placeholder, outcome, deciding=bool(proof))
         if report.corporation_number != intent.corporation_number:
-            raise ConsoleError("evidence_mismatch", {"record": placeholder, "reason": "other_number"})
+            raise ConsoleError(
+                ErrorCode.EVIDENCE_MISMATCH, {"record": placeholder, "reason": MismatchReason.OTHER_NUMBER}
+            )
 
         def settle(tx: Transaction) -> int:
             if credit_checks.with_provider_id(tx.conn, provider_id):
-                raise ConsoleError("evidence_mismatch", {"record": placeholder, "reason": "used_by_other_record"})
+                raise ConsoleError(
+                    ErrorCode.EVIDENCE_MISMATCH,
+                    {"record": placeholder, "reason": MismatchReason.USED_BY_OTHER_RECORD},
+                )
             record_id = self._insert_again(tx, entry, outcome, report)
             if proof:
-                subject, who = (credit_checks.KIND, record_id), desk.holder().operator
-                evidence.add_proof(tx.conn, subject, intent.operation_id, who, proof, desk.now())
+                subject, operator = (credit_checks.KIND, record_id), context.holder().operator
+                evidence.add_proof(tx.conn, subject, intent.operation_id, operator, proof, context.now())
             return record_id
 
-        record_id = desk.write(settle)
-        desk.spool.ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
-        desk.spool.delivered(intent.operation_id)
-        with desk.database.read() as conn:
+        record_id = context.write(settle)
+        context.spool.mark_ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
+        context.spool.mark_delivered(intent.operation_id)
+        with context.database.read() as conn:
             record = credit_checks.find(conn, record_id)
         if record is None:
-            raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.KIND, "id": str(record_id)})
         return record
 
     def _insert_again(
         self, tx: Transaction, entry: SpoolEntry, outcome: Outcome[CheckReport], report: CheckReport
     ) -> int:
-        desk, intent = self._desk, entry.intent
+        context, intent = self._context, entry.intent
         client, number = intent.client_id or "", intent.corporation_number or ""
-        live = credit_checks.live(tx.conn, client, number)
-        if live is not None:
-            raise ConsoleError("already_purchased", {"record": live})
-        taken = intent.record_id is None or credit_checks.find(tx.conn, intent.record_id) is not None
+        live_check = credit_checks.find_live(tx.conn, client, number)
+        if live_check is not None:
+            raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live_check})
+        is_id_used = intent.record_id is None or credit_checks.find(tx.conn, intent.record_id) is not None
         record_id = credit_checks.insert_pending(
-            tx.conn, client, number, intent.operation_id, desk.now(), None, None if taken else intent.record_id
+            tx.conn,
+            client,
+            number,
+            intent.operation_id,
+            context.now(),
+            None,
+            None if is_id_used else intent.record_id,
         )
         if journal.find(tx.conn, intent.operation_id) is None:
-            journal.begin(tx, _journal_row(intent, record_id), desk.holder(), intent.at, 0)
+            journal.begin_operation(tx, _make_journal_row(intent, record_id), context.holder(), intent.at, 0)
         record = credit_checks.find(tx.conn, record_id)
-        if record is not None:  # the row is written by whoever restores it; who began it once is said beside
-            settling.keep_answer(desk, tx, record, "restore", outcome)
-            journal.settle(tx.conn, intent.operation_id, OperationState.DONE, outcome, desk.now())
-            began = {"began_by": intent.operator, "began_at_desk": intent.desk_id}
-            settling.write_success(desk, tx, record, report, {"by": "desk", **began})
+        # the new journal row names the operator of this restore; the audit entry names the first operator and desk
+        if record is not None:
+            settling.keep_answer(context, tx, record, "restore", outcome)
+            journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, outcome, context.now())
+            context.record_audit(
+                tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind=KIND, reason=outcome.reason[:64]
+            )
+            start_facts = {"began_by": intent.operator, "began_at_desk": intent.desk_id}
+            settling.write_success(context, tx, record, report, {"by": "desk", **start_facts})
         return record_id
 
-    def _free(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
-        """Not bought, on two people's word: the desk stops holding the claim."""
-        desk = self._desk
-        if desk.write(lambda tx: self._write_half(tx, operation, proof, person)):
+    def _release_claim(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
+        """Record a decision that nothing happened; once two people agree, release the claim in the desk's spool."""
+        context = self._context
+        if context.write(lambda tx: self._write_decision(tx, operation, proof, person)):
             return ResolveResult(operation, awaiting="second_person")
-        desk.spool.ended(operation.id, holds_claim=False)
-        return ResolveResult(self._find(operation.id))
+        context.spool.mark_ended(operation.id, holds_claim=False)
+        return ResolveResult(self._find_operation(operation.id))
 
-    def _write_half(self, tx: Transaction, operation: Operation, proof: bytes, person: str) -> bool:
-        """Propose, or settle on the second person's word. True while a second one is needed."""
-        desk, now = self._desk, self._desk.now()
-        first = approvals.open_proposal(tx.conn, KIND, operation.id)
-        if first is not None and same_person(person, first.person):
-            raise ConsoleError("same_person", {"record": operation, "first": first.person})
-        if first is not None and not may(desk.person(), "resolve_second"):
-            raise ConsoleError("not_allowed", {"operator": person, "reason": "role", "needs": ["approver"]})
-        proof_id = evidence.add_proof(tx.conn, (KIND, None), operation.id, person, proof, now)
-        if first is None:
-            approvals.propose(tx.conn, KIND, operation.id, "error", person, proof_id, now)
-        else:
-            approvals.close(tx.conn, KIND, operation.id, now)
-        what = "operation.resolve_proposed" if first is None else "operation.resolved"
-        desk.note(tx, what, operation.id, {"as": "error"}, kind=KIND)
-        return first is None
+    def _write_decision(self, tx: Transaction, operation: Operation, proof: bytes, person: str) -> bool:
+        """Write the first person's proposal, or settle the operation by the second person's decision. Return True
+        while the second person is missing.
+        """
+        context, now = self._context, self._context.now()
 
-    def _find(self, operation_id: str) -> Operation:
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            found = journal.seen(conn, operation_id)
-            gone = found is not None and _is_gone(conn, found)
-        if found is not None and not gone:
-            return found
-        entry = self._desk.spool.find(operation_id)
-        if entry is not None and entry.intent.database_id == self._desk.database_id:
-            return _operation(entry)
-        if found is not None:
-            return found
-        raise ConsoleError("not_found", {"kind": KIND, "id": operation_id[:64]})
+        def settle(_proposer: str) -> None:
+            approvals.close_proposals(tx.conn, KIND, operation.id, now)
+            context.record_audit(tx, AuditAction.OPERATION_RESOLVED, operation.id, {"as": "error"}, kind=KIND)
+
+        decision = HalfDecision((KIND, None), "error", person, operation, operation.id, proof, refusal_facts={})
+        return decide(context, tx, decision, settle=settle, propose=lambda _proof_id: {"as": "error"})
+
+    def _find_operation(self, operation_id: str) -> Operation:
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            operation = journal.find_effective(conn, operation_id)
+            is_record_lost = operation is not None and _is_record_lost(conn, operation)
+        if operation is not None and not is_record_lost:
+            return operation
+        entry = self._find_entry(operation_id)
+        if entry is not None:
+            return _make_operation(entry)
+        if operation is not None:
+            return operation
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": operation_id[:64]})
+
+    def _find_entry(self, operation_id: str) -> SpoolEntry | None:
+        """Return the operation's entry in this desk's spool, or the one that another desk has reported to the
+        database.
+        """
+        entry = self._context.spool.find(operation_id)
+        if entry is not None and entry.intent.database_id == self._context.database_id:
+            return entry
+        with self._context.database.read() as conn:
+            return lost_operations.find(conn, operation_id)
 
     def _explain(self, operation: Operation, record: CreditCheck | None) -> Explanation:
+        if operation.source == "desk" and operation.state is OperationState.FAILED:
+            return Explanation("verdict.operation_failed_money", "why.operation", NextStep("next.nothing", {}, None))
+        if operation.source == "desk" and _is_payment_start(operation):
+            command = f"support-console probe operation {operation.id}"
+            step = NextStep("next.probe_operation", {"id": operation.id}, command)
+            verdict = f"verdict.only_desk_knows_payment_{operation.state.value}"
+            return Explanation(verdict, "why.row_vanished_payment", step, may_act=("approver", "operator"))
         if operation.source == "desk":
-            ending = "success --provider-id ID" if operation.subject_kind == credit_checks.KIND else "failed"
-            command = f"support-console resolve operation {operation.id} --as {ending} --evidence FILE"
-            money = "" if operation.subject_kind == credit_checks.KIND else "_money"
-            step = NextStep(f"next.resolve_operation{money}", {"id": operation.id}, command)
-            verdict, why = f"verdict.only_desk_knows{money}", f"why.row_vanished{money}"
-            return Explanation(verdict, why, step, may_act=("approver", "operator"))
-        ended = operation.state in (OperationState.DONE, OperationState.FAILED)
+            options = "success --provider-id ID" if operation.subject_kind == credit_checks.KIND else "failed"
+            command = f"support-console resolve operation {operation.id} --as {options} --evidence FILE"
+            money_suffix = "" if operation.subject_kind == credit_checks.KIND else "_money"
+            step = NextStep(f"next.resolve_operation{money_suffix}", {"id": operation.id}, command)
+            verdict, reason = f"verdict.only_desk_knows{money_suffix}", f"why.row_vanished{money_suffix}"
+            return Explanation(verdict, reason, step, may_act=("approver", "operator"))
+        has_ended = operation.state in (OperationState.DONE, OperationState.FAILED)
         kind = operation.subject_kind
-        number = operation.subject_id if kind in self._others else record.id if record else None
-        shown = f"support-console show {kind} {number}" if number else None
-        step = NextStep("next.nothing" if ended else "next.open_record", {"id": number}, shown)
-        state = f"{operation.state.value}_money" if kind in self._others else operation.state.value
+        number = operation.subject_id if kind in self._recoveries else record.id if record else None
+        show_command = f"support-console show {kind} {number}" if number else None
+        step = NextStep("next.nothing" if has_ended else "next.open_record", {"id": number}, show_command)
+        state = f"{operation.state.value}_money" if kind in self._recoveries else operation.state.value
         return Explanation(f"verdict.operation_{state}", "why.operation", step)
 
 
 def _is_purchase(operation: Operation) -> bool:
-    return operation.action == journal.EFFECT_OF[credit_checks.KIND]
+    return operation.action == journal.EFFECTIVE_ACTION_OF_KIND[credit_checks.KIND]
 
 
-def _is_gone(conn: Connection, operation: Operation) -> bool:
-    """Whether the journal has an operation whose record the database has lost."""
+def _is_payment_start(operation: Operation) -> bool:
+    return operation.action == journal.EFFECTIVE_ACTION_OF_KIND[payments.KIND]
+
+
+def _is_record_lost(conn: Connection, operation: Operation) -> bool:
+    """True if the journal has the operation but the database no longer has its record."""
     if operation.subject_kind == refunds.KIND:
         return refunds.find(conn, operation.subject_id or 0) is None
-    return _is_purchase(operation) and _row_of(conn, operation) is None
+    if operation.subject_kind == payments.KIND:
+        return payments.find(conn, operation.subject_id or 0) is None
+    return _is_purchase(operation) and _find_check(conn, operation) is None
 
 
-def _number(provider_id: int | str | None) -> int | None:
-    """AlarmBox numbers its credit checks. Raises usage for what is no number."""
+def _parse_check_id(provider_id: int | str | None) -> int | None:
+    """Return AlarmBox's id of a credit check as a number; None without an id. Raises usage for text that is no
+    number.
+    """
     if provider_id is None or isinstance(provider_id, int):
         return provider_id
     if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= 18):
-        raise ConsoleError("usage", {"problem": "provider_id"})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
     return int(provider_id)
 
 
-def _row_of(conn: Connection, operation: Operation) -> CreditCheck | None:
+def _find_check(conn: Connection, operation: Operation) -> CreditCheck | None:
     return credit_checks.of_operation(conn, operation.corporation_number or "", operation.id)
 
 
-def _journal_row(intent: Intent, record_id: int) -> NewOperation:
+def _make_journal_row(intent: Intent, record_id: int) -> NewOperation:
     return NewOperation(
-        intent.operation_id, intent.action, credit_checks.KIND, record_id, intent.client_id,
-        intent.corporation_number, key=f"restored:{intent.operation_id}", fingerprint=intent.fingerprint,
-    )  # fmt: skip
+        intent.operation_id,
+        intent.action,
+        credit_checks.KIND,
+        record_id,
+        intent.client_id,
+        intent.corporation_number,
+        key=f"restored:{intent.operation_id}",
+        fingerprint=intent.fingerprint,
+    )
 
 
-def _operation(entry: SpoolEntry) -> Operation:
+def _make_operation(entry: SpoolEntry) -> Operation:
     intent = entry.intent
-    ended = not entry.holds_claim
-    happened = entry.state is SpoolState.ENDED and intent.payment_id is not None
+    # Older program versions stored neither the payment's number nor the end of its start, so such a start can't be
+    # shown as failed.
+    is_end_unknown = intent.action == journal.EFFECTIVE_ACTION_OF_KIND[payments.KIND] and intent.provider_key is None
+    has_failed = not entry.holds_claim and not is_end_unknown
+    has_happened = entry.holds_claim and entry.state is SpoolState.ENDED and intent.provider_key is not None
     return Operation(
         id=intent.operation_id,
         action=intent.action,
-        subject_kind=_KIND_OF.get(intent.action, credit_checks.KIND),
+        subject_kind=journal.kind_of_action(intent.action) or credit_checks.KIND,
         subject_id=intent.record_id,
-        state=OperationState.FAILED if ended else OperationState.DONE if happened else OperationState.UNKNOWN,
+        state=OperationState.FAILED
+        if has_failed
+        else OperationState.DONE
+        if has_happened
+        else OperationState.UNKNOWN,
         operator=intent.operator,
         desk=intent.desk_id,
         started_at=intent.at,

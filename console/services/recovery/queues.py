@@ -1,92 +1,123 @@
-"""What waits and why: the queues, their counts, unfinished work and who holds which lease."""
+"""The queues of waiting records: pages, counts, unfinished operations and leases in force."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from console.domain.errors import ConsoleError
-from console.domain.explain import explain
-from console.domain.order_records import Order, Payment, Refund
+from console.domain.desk_requests import PRESENCE_LEASE
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.credit_checks import explain
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, WorkState
-from console.domain.results import Explanation, FeedMark, NextStep, QueueCount, QueueItem, QueuePage, UnfinishedWork
-from console.domain.task_intervals import TASK_LEASE
-from console.domain.worker_records import Take
-from console.services.desk import Desk
-from console.store import any_record, approvals, feed, journal, leases, queues, takes
-from console.store.queue_parts import Queued
-from console.store.queues import Place
+from console.domain.service_results import Explanation, FeedMark, NextStep, QueueCount
+from console.domain.tasks.intervals import TASK_LEASE_PREFIX
+from console.domain.tasks.records import Take
+from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
+from console.services.process.context import ServiceContext
+from console.store.database import change_feed as feed
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, leases
+from console.store.queues import queues
+from console.store.queues.queues import QueuePosition
+from console.store.queues.table_queries import QueuedRecord
+from console.store.records import any_record
+from console.store.records import assignments as takes
+from console.store.refunds import approvals
 
-LONGEST_PAGE = 1_000
+MOST_ROWS_PER_PAGE = 1_000
 
 
 class Queues:
-    """Reads by index only; nothing here is audited or changes anything."""
+    """Reads the queues by database indexes only; writes nothing, not even audit entries. Every method except
+    `read_changes` raises not_allowed if a named person may not read.
+    """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
-    def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
-        """One page of a queue, what needs a person first. Raises usage for an unknown queue or cursor."""
-        if name not in queues.NAMES:
-            raise ConsoleError("usage", {"problem": "queue", "allowed": list(queues.NAMES)})
-        limit = max(1, min(limit, LONGEST_PAGE))
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            found = queues.page(conn, name, _read_cursor(after), limit, journal.lapsed_by_kind(conn))
-            awaited = _awaited(conn, found)
-        items = tuple(self._item(record, awaited.get(place.kind, frozenset())) for place, record in found)
-        more = len(found) == limit
-        return QueuePage(name, items, _cursor(found[-1][0]) if more else None)
+    def read_page(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
+        """Return one page of a queue; records that need a person come first. `limit` is at most MOST_ROWS_PER_PAGE;
+        `after` is the cursor of the page before. Raises usage for an unknown queue or cursor.
+        """
+        if name not in queues.QUEUE_NAMES:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": list(queues.QUEUE_NAMES)})
+        limit = max(1, min(limit, MOST_ROWS_PER_PAGE))
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            positioned_records = queues.queue_page(
+                conn, name, _read_cursor(after), limit, journal.lapsed_by_kind(conn)
+            )
+            awaited_ids = _find_ids_awaiting_decision(conn, positioned_records)
+        items = tuple(
+            self._item(record, awaited_ids.get(place.kind, frozenset())) for place, record in positioned_records
+        )
+        has_more = len(positioned_records) == limit
+        return QueuePage(name, items, _format_cursor(positioned_records[-1][0]) if has_more else None)
 
-    def _item(self, record: Queued, awaited: frozenset[str]) -> QueueItem:
-        awaiting = "second_person" if str(record.id) in awaited else None
-        return QueueItem(record, _explained(record, self._desk.now(), awaiting), record.changed_at)
+    def _item(self, record: QueuedRecord, awaited_ids: frozenset[str]) -> QueueItem:
+        awaiting = "second_person" if str(record.id) in awaited_ids else None
+        return QueueItem(record, _make_explanation(record, self._context.now(), awaiting), record.changed_at)
 
-    def counts(self) -> tuple[QueueCount, ...]:
-        """How many wait in each queue, capped at 1,000."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
+    def read_counts(self) -> tuple[QueueCount, ...]:
+        """Return the number of records in each queue, at most COUNT_CAP each, and the time since which its oldest
+        record waits.
+        """
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
             lapsed = journal.lapsed_by_kind(conn)
-            found = [(name, *queues.count(conn, name, lapsed)) for name in queues.NAMES]
+            counts = [(name, *queues.count_queue(conn, name, lapsed)) for name in queues.QUEUE_NAMES]
         cap = queues.COUNT_CAP
-        return tuple(QueueCount(name, min(count, cap), count > cap, oldest) for name, count, oldest in found)
+        return tuple(QueueCount(name, min(count, cap), count > cap, oldest) for name, count, oldest in counts)
 
-    def unfinished(self) -> tuple[UnfinishedWork, ...]:
-        """Everything begun and not ended: in the journal, and what only the desk's spool knows."""
-        desk = self._desk
-        with desk.database.read() as conn:
-            desk.reader(conn)
+    def list_unfinished(self) -> tuple[UnfinishedWork, ...]:
+        """Return the operations in the journal that have begun and not ended."""
+        context = self._context
+        with context.database.read() as conn:
+            context.reader(conn)
             lapsed = journal.lapsed_by_kind(conn)
-            held = {holder.name: holder for holder in leases.holders(conn)}
-            begun = [(one, _subject(conn, one, lapsed)) for one in journal.unfinished(conn)]
+            holders = {holder.name: holder for holder in leases.holders(conn)}
+            unfinished = [
+                (operation, _find_record(conn, operation, lapsed))
+                for operation in journal.unfinished_operations(conn)
+            ]
         return tuple(
-            UnfinishedWork(one, record, _next(record, desk.now()), held.get(_lease_of(one, record)))
-            for one, record in begun
+            UnfinishedWork(
+                operation, record, _make_next_step(record, context.now()), holders.get(_find_lease(operation, record))
+            )
+            for operation, record in unfinished
         )
 
-    def holders(self) -> tuple[LeaseHolder, ...]:
-        """Who holds which lease, oldest first; those of due tasks, for which nobody waits, aside."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return tuple(one for one in leases.holders(conn) if not one.name.startswith(TASK_LEASE))
+    def list_holders(self) -> tuple[LeaseHolder, ...]:
+        """Return the holders of leases, oldest first. Leases of due tasks are left out, because no person waits for
+        them.
+        """
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return tuple(
+                holder
+                for holder in leases.holders(conn)
+                if not holder.name.startswith(TASK_LEASE_PREFIX) and holder.name != PRESENCE_LEASE
+            )
 
-    def takes(self) -> tuple[Take, ...]:
-        """Who works on which record now, oldest first."""
-        with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            return takes.running(conn, self._desk.now())
+    def list_takes(self) -> tuple[Take, ...]:
+        """Return the takes that are still in force, oldest first."""
+        with self._context.database.read() as conn:
+            self._context.reader(conn)
+            return takes.running_takes(conn, self._context.now())
 
-    def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-        """The feed: a mark for the next reading, and (kind, id) of what changed since `after`; nothing when None."""
-        with self._desk.database.read() as conn:
-            return feed.since(conn, after)
+    def read_changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
+        """Return a position for the next call, and (kind, id) of each record that changed since the position `after`.
+        If `after` is None, only the position is returned.
+        """
+        with self._context.database.read() as conn:
+            return feed.changes_since(conn, after)
 
 
-def _explained(record: Queued, now: datetime, awaiting: str | None = None) -> Explanation:
+def _make_explanation(record: QueuedRecord, now: datetime, awaiting: str | None = None) -> Explanation:
     if isinstance(record, CreditCheck):
         return explain(record, now, awaiting=awaiting)
-    from console.domain import explain_payments as words  # a queue of credit checks does without
+    # imported late, because a queue of credit checks doesn't need this module
+    from console.domain.explanations import payments as words
 
     if isinstance(record, Order):
         return words.explain_order(record, now)
@@ -95,22 +126,28 @@ def _explained(record: Queued, now: datetime, awaiting: str | None = None) -> Ex
     return words.explain_refund(record, now, awaiting=awaiting)
 
 
-def _awaited(conn: Connection, found: Sequence[tuple[Place, Queued]]) -> Mapping[str, frozenset[str]]:
-    """By kind: those unknown ones (as text) whose decision waits for a second person."""
-    undecided: dict[str, list[str]] = {}
-    for place, record in found:
+def _find_ids_awaiting_decision(
+    conn: Connection, positioned_records: Sequence[tuple[QueuePosition, QueuedRecord]]
+) -> Mapping[str, frozenset[str]]:
+    """Return, by kind, the ids (as text) of the records with an unknown outcome whose decision waits for a second
+    person.
+    """
+    undecided_ids: dict[str, list[str]] = {}
+    for place, record in positioned_records:
         if not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN:
-            undecided.setdefault(place.kind, []).append(str(record.id))
-    return {kind: approvals.awaited(conn, kind, ids) for kind, ids in undecided.items()}
+            undecided_ids.setdefault(place.kind, []).append(str(record.id))
+    return {kind: approvals.subjects_with_proposal(conn, kind, ids) for kind, ids in undecided_ids.items()}
 
 
-def _subject(conn: Connection, operation: Operation, lapsed: queues.Lapsed) -> Queued | None:
-    """What an operation is about, as everybody sees it."""
+def _find_record(conn: Connection, operation: Operation, lapsed: queues.LapsedIds) -> QueuedRecord | None:
+    """Return the operation's record. If its call has lapsed (the process ended without an answer), the record is
+    returned with an unknown outcome.
+    """
     return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
 
 
-def _lease_of(operation: Operation, record: Queued | None) -> str:
-    """The lease under which a record is worked on."""
+def _find_lease(operation: Operation, record: QueuedRecord | None) -> str:
+    """Return the name of the lease under which the record is worked on."""
     if isinstance(record, Refund):
         return f"refund_{record.payment_id}"
     if isinstance(record, Payment):
@@ -118,24 +155,24 @@ def _lease_of(operation: Operation, record: Queued | None) -> str:
     return f"credit_check_{operation.subject_id}"
 
 
-def _next(record: Queued | None, now: datetime) -> NextStep:
-    return _explained(record, now).next_step if record else NextStep("next.resolve_operation")
+def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
+    return _make_explanation(record, now).next_step if record else NextStep("next.resolve_operation")
 
 
-def _cursor(place: Place) -> str:
+def _format_cursor(place: QueuePosition) -> str:
     return f"{place.work}.{place.kind}.{place.id}"
 
 
-def _read_cursor(text: str | None) -> Place | None:
+def _read_cursor(text: str | None) -> QueuePosition | None:
     if text is None:
         return None
-    work, kind, last = (*text.split("."), "", "")[:3]
+    work, kind, number = (*text.split("."), "", "")[:3]
     if (
         text.count(".") != 2
         or work not in list(WorkState)
         or kind not in queues.KINDS
-        or not (last.isascii() and last.isdecimal())
-        or len(last) > 18
+        or not (number.isascii() and number.isdecimal())
+        or len(number) > 18
     ):
-        raise ConsoleError("usage", {"problem": "cursor"})
-    return queues.place_of(work, kind, int(last))
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR})
+    return queues.position_of(work, kind, int(number))

@@ -1,252 +1,256 @@
-"""The checker's half of a refund: approve, reject, withdraw, and what nobody decided in time.
+"""Approval and rejection of a refund by its checkers, withdrawal by its maker, and expiry.
 
-Nobody is maker and checker of one refund, whatever roles they hold; nobody counts as two.
+The maker of a refund can't be its checker, whatever roles the maker has; a person counts as one checker only.
 """
 
-import logging
 from collections.abc import Callable
+from datetime import datetime
 
-from sqlalchemy import Connection
-
-from console.domain.errors import ConsoleError
-from console.domain.money import Money
-from console.domain.order_records import Refund
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_records import PaymentQuestion, PaymentReport, RefundState
-from console.domain.permissions import same_person
+from console.domain import interrupts
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import NotAllowed
+from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.domain.permissions import is_same_person
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.truth import PAID
-from console.providers.payment_protocol import PaymentReader
-from console.services import refund_limits, refund_reading, refund_writing, refusals
-from console.services.described import HAPPENED, Progress
-from console.services.desk import Desk
-from console.services.payment_vendors import PaymentVendors
-from console.services.refund_reading import Matter
-from console.services.refund_settling import refund_seen
-from console.services.submitting import THROTTLED, Submitting
-from console.store import evidence, payments, refunds
-from console.store.engine import Transaction
+from console.providers.payment_provider import PaymentReader
+from console.services.audit import refusals
+from console.services.guarded import database_rollback as going_back
+from console.services.guarded.operation import Progress
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.services.refunds import outcomes as refund_writing
+from console.services.refunds import payment_precheck as refund_asking
+from console.services.refunds import records as refund_reading
+from console.services.refunds import rules as refund_limits
+from console.services.refunds.records import RefundWithPayment
+from console.services.refunds.submit import THROTTLE_REASON, RefundSubmissions
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.refunds import refunds
 
 KIND = refunds.KIND
-LONGEST_WORDS = 500
+LONGEST_REASON_CHARACTERS = 500
 _R = RefundState
-_log = logging.getLogger("console.guard")
 
 
-class Voting:
+class RefundDecisions:
     """Decisions about requested refunds. Safe from any thread."""
 
-    def __init__(self, desk: Desk, vendors: PaymentVendors, submitting: Submitting) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors, submitting: RefundSubmissions) -> None:
+        self._context = context
         self._vendors = vendors
         self._submitting = submitting
 
-    # Approving
+    # Approve
 
-    def approve(self, refund_id: int, saw: int | None = None, progress: Progress | None = None) -> Refund:
-        """Approve, and send when nothing more is needed; by its checker, send an approved one now.
+    def approve(
+        self, refund_id: int, expected_version: int | None = None, progress: Progress | None = None
+    ) -> Refund:
+        """Approve a refund, and send it unless another checker or the end of the cooling-off is missing. For a
+        checker who has approved it before, only send it. Return the refund, changed or not.
 
-        Returns the refund as it is then. Raises ConsoleError: same_person, not_allowed, stale_view, already_decided,
-        in_progress, outside_window, over_limit, and how its sending ended as `submit` does.
+        `expected_version` is the version on the caller's screen. Raises not_found, same_person, not_allowed,
+        stale_view, already_decided, in_progress, exceeds_captured, outside_window, over_limit, database_went_back,
+        and the errors of `submit_refund`. After a signal: Interrupted if it came before the vote, interrupted with
+        the approved refund if it came before the refund was sent.
         """
-        with refusals.audited(self._desk, "refund.approve", refund_id, kind=KIND):
-            person = self._desk.require("refund_approve").name
-            refund = self._approve(refund_id, person, saw)
-        if refund.state is _R.APPROVED and not self._cooling(refund):
-            return self._submitting.submit(refund_id, progress)
-        return refund
+        with interrupts.defer_signals():
+            with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=KIND):
+                person = self._context.require("refund_approve").name
+                going_back.require_no_loss(self._context)
+                refund, is_just_read = self._approve(refund_id, person, expected_version)
+            if refund.state is not _R.APPROVED or self._cooling_off_end(refund_id) is not None:
+                return refund
+            try:
+                interrupts.raise_if_pending()
+                return self._submitting.submit_refund(refund_id, progress, is_just_read=is_just_read)
+            except interrupts.Interrupted:
+                raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
 
-    def _approve(self, refund_id: int, person: str, saw: int | None) -> Refund:
-        desk = self._desk
-        matter = refund_reading.matter(desk, refund_id)
-        refund = matter.refund
+    def _approve(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
+        """Write the person's approval. Return the refund, and whether the provider has answered about the payment."""
+        context = self._context
+        pair = refund_reading.read_with_payment(context, refund_id)
+        refund = pair.refund
         if refund.state is _R.APPROVED and _is_among(person, refund.checkers):
-            if saw is not None and saw != refund.version:
-                raise refund_reading.stale_view(refund, saw)
-            return refund
+            if expected_version is not None and expected_version != refund.version:
+                raise refund_reading.make_stale_view_error(refund, expected_version)
+            return refund, False
         self._expire_late(refund)
-        with desk.database.read() as conn:
-            self._refuse(conn, refund, person, saw)
-        refund_limits.require_place(desk, matter.payment)
-        reader = self._vendors.reader(matter.payment.provider)
-        self._ask_provider(matter, reader)
-        desk.failpoints.reach("before_vote")
-        desk.write(lambda tx: self._vote(tx, refund_id, person, saw, reader))
-        desk.failpoints.reach("after_vote")
-        return refund_reading.current(desk, refund_id)
+        with context.database.read() as conn:
+            self._find_refusal(conn, refund, person, expected_version)
+        refund_limits.require_two_person_database(context, pair.payment)
+        reader = self._vendors.get_reader(pair.payment.provider)
+        is_just_read = refund_asking.require_refundable(context, reader, pair)
+        interrupts.raise_if_pending()  # the signal may have ended the question
+        context.failpoints.reach("before_vote")
+        context.write(lambda tx: self._store_vote(tx, refund_id, person, expected_version, reader))
+        context.failpoints.reach("after_vote")
+        return refund_reading.read_refund(context, refund_id), is_just_read
 
-    def _refuse(self, conn: Connection, refund: Refund, person: str, saw: int | None) -> None:
-        """Who may not approve this, and why; the state first, for it tells the most."""
+    def _find_refusal(self, conn: Connection, refund: Refund, person: str, expected_version: int | None) -> None:
+        """Raise the refusal if the refund waits for no decision, or if this person may not approve it: same_person,
+        stale_view, not_allowed and the errors of `require_requested`.
+        """
         require_requested(conn, refund)
-        for other in (refund.maker, *refund.checkers):
-            if same_person(person, other):
-                raise ConsoleError("same_person", {"record": refund, "first": other})
-        if saw is not None and saw != refund.version:
-            raise refund_reading.stale_view(refund, saw)
-        if not refund_limits.is_active(self._desk, conn, refund.maker):
-            facts = {"record": refund, "reason": "maker_active", "maker": refund.maker}
-            raise ConsoleError("not_allowed", facts)
+        for earlier_person in (refund.maker, *refund.checkers):
+            if is_same_person(person, earlier_person):
+                raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": earlier_person})
+        if expected_version is not None and expected_version != refund.version:
+            raise refund_reading.make_stale_view_error(refund, expected_version)
+        if not refund_limits.is_active(self._context, conn, refund.maker):
+            facts: NotAllowed = {"record": refund, "reason": NotAllowedReason.MAKER_ACTIVE, "maker": refund.maker}
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
-    @refunds.runs_again()
-    def _vote(self, tx: Transaction, refund_id: int, person: str, saw: int | None, reader: PaymentReader) -> None:
-        """The vote, then the refund; approved with the last one that is needed."""
-        desk, now = self._desk, self._desk.now()
-        matter = refund_reading.matter_in(tx.conn, refund_id)
-        refund = matter.refund
-        self._refuse(tx.conn, refund, person, saw)
-        seen = refund_limits.ground(desk, tx.conn, matter.payment, refund.maker)
-        refund_limits.refuse(
-            refund_limits.checks(seen, refund.amount_minor, reader, asking=False), seen, refund
-        )  # fmt: skip
-        if not refunds.vote(tx.conn, refund_id, person, now):
-            raise ConsoleError("same_person", {"record": refund, "first": person})
-        enough = len(refund.checkers) + 1 >= refund.checkers_needed
-        work = refunds.work_values(self._work(refund))
-        values = {"status": _R.APPROVED, **work} if enough else {}
-        refunds.change(tx.conn, refund, now, **values)
-        told = {"given": len(refund.checkers) + 1, "needed": refund.checkers_needed}
-        desk.note(tx, "refund.approved" if enough else "refund.half_approved", refund_id, told, kind=KIND)
-
-    def _work(self, refund: Refund) -> Work:
-        """Sent by itself, should this process not come to it."""
-        now = self._desk.now()
-        if self._cooling(refund):
-            return Work(WorkState.SCHEDULED, refund.sends_after, refund_writing.COOLING_OFF)
-        return Work(WorkState.SCHEDULED, now, refund_writing.SUBMISSION)
-
-    def _cooling(self, refund: Refund) -> bool:
-        return refund.sends_after is not None and refund.sends_after > self._desk.now()
-
-    # What the provider says of the payment at this moment
-
-    def _ask_provider(self, matter: Matter, reader: PaymentReader) -> None:
-        """Refuse what the provider's present word rules out; where it says nothing, what it said last counts."""
-        payment, refund = matter.payment, matter.refund
-        question = PaymentQuestion(
-            merchant_payment_id=payment.merchant_payment_id,
-            provider_payment_id=payment.provider_payment_id,
-            amount=Money(payment.captured_minor, payment.currency),
-            begun_at=payment.begun_at or payment.paid_at or payment.created_at,
-            by_code=payment.by_code,
+    @refunds.run_again_if_stale()
+    def _store_vote(
+        self, tx: Transaction, refund_id: int, person: str, expected_version: int | None, reader: PaymentReader
+    ) -> None:
+        """Insert the person's approval, then change the refund; the last necessary approval sets it to approved."""
+        context, now = self._context, self._context.now()
+        going_back.refuse_stopped(tx.conn)
+        pair = refund_reading.require_with_payment(tx.conn, refund_id)
+        refund = pair.refund
+        self._find_refusal(tx.conn, refund, person, expected_version)
+        refund_facts = refund_limits.read_facts(context, tx.conn, pair.payment, refund.maker)
+        refund_limits.raise_broken_rule(
+            refund_limits.check_rules(refund_facts, refund.amount_minor, reader, is_request=False),
+            refund_facts,
+            refund,
         )
-        outcome = reader.payment(question)
-        who, now = self._desk.holder().operator, self._desk.now()
-        subject, source = (payments.KIND, payment.id), f"{payment.provider}.payment"
+        if not refunds.insert_vote(tx.conn, refund_id, person, now):
+            raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": person})
+        is_approved = len(refund.checkers) + 1 >= refund.checkers_needed
+        work = refunds.work_values(self._make_work(tx.conn, pair))
+        values = {"status": _R.APPROVED, **work} if is_approved else {}
+        refunds.change_refund(tx.conn, refund, now, **values)
+        facts = {"given": len(refund.checkers) + 1, "needed": refund.checkers_needed}
+        what = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
+        context.record_audit(tx, what, refund_id, facts, kind=KIND)
 
-        def keep(tx: Transaction) -> None:
-            evidence.add_answer(tx.conn, subject, payment.operation_id, source, who, outcome, now)
-            told = outcome.found.refunds if outcome.found and outcome.kind in HAPPENED else None
-            for report in told or ():  # an earlier one may have happened after all: then this one has to wait
-                refund_seen(self._desk, tx, report)
+    def _make_work(self, conn: Connection, pair: RefundWithPayment) -> Work:
+        """Return the work with which a due task sends the approved refund, if this process doesn't send it."""
+        until = refund_limits.find_remaining_cooling_off_end(self._context, conn, pair)
+        if until is not None:
+            return Work(WorkState.SCHEDULED, until, refund_writing.COOLING_OFF)
+        return Work(WorkState.SCHEDULED, self._context.now(), refund_writing.SUBMISSION)
 
-        self._desk.write(keep)
-        against = _contrary(matter, outcome)
-        if against is not None:
-            code, reason = against
-            word = outcome.found.provider_state if outcome.found else outcome.reason
-            raise ConsoleError(code, {"record": refund, "reason": reason, "provider_state": word})
+    def _cooling_off_end(self, refund_id: int) -> datetime | None:
+        with self._context.database.read() as conn:
+            return refund_limits.find_remaining_cooling_off_end(
+                self._context, conn, refund_reading.require_with_payment(conn, refund_id)
+            )
 
-    # Saying no
+    # Reject, withdraw, expire
 
-    def reject(self, refund_id: int, reason: str, saw: int | None = None) -> Refund:
-        """Decline a request with words; its sum is free again. Raises as `approve` does, and usage without words."""
+    def reject(self, refund_id: int, reason: str, expected_version: int | None = None) -> Refund:
+        """Reject a requested refund with a reason, and release its reserved amount.
+
+        Raises usage if the reason is empty or longer than LONGEST_WORDS characters, not_found, not_allowed,
+        same_person, stale_view, already_decided and in_progress.
+        """
         words = reason.strip()
-        if not words or len(words) > LONGEST_WORDS:
-            raise ConsoleError("usage", {"problem": "decline_words", "longest": LONGEST_WORDS})
-        with refusals.audited(self._desk, "refund.reject", refund_id, kind=KIND):
-            person = self._desk.require("refund_approve").name
+        if not words or len(words) > LONGEST_REASON_CHARACTERS:
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.DECLINE_WORDS, "longest": LONGEST_REASON_CHARACTERS}
+            )
+        with refusals.audit_refusals(self._context, AuditAction.REFUND_REJECT, refund_id, kind=KIND):
+            person = self._context.require("refund_approve").name
 
             def refuse(refund: Refund, conn: Connection) -> None:
                 require_requested(conn, refund)
-                if same_person(person, refund.maker):
-                    raise ConsoleError("same_person", {"record": refund, "first": refund.maker})
-                if saw is not None and saw != refund.version:
-                    raise refund_reading.stale_view(refund, saw)
+                if is_same_person(person, refund.maker):
+                    raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": refund.maker})
+                if expected_version is not None and expected_version != refund.version:
+                    raise refund_reading.make_stale_view_error(refund, expected_version)
 
-            return self._end(refund_id, _R.REJECTED, refuse, declined_because=words)
+            return self._end_request(refund_id, _R.REJECTED, refuse, declined_because=words)
 
     def withdraw(self, refund_id: int) -> Refund:
-        """Take one's own request back, until it is being sent. Raises not_allowed for anybody else's."""
-        with refusals.audited(self._desk, "refund.withdraw", refund_id, kind=KIND):
-            person = self._desk.require("refund_withdraw").name
+        """Withdraw the person's own refund request before it is sent. Raises not_found, not_allowed for another
+        person's request, already_decided, and in_progress if the refund may have been sent.
+        """
+        with refusals.audit_refusals(self._context, AuditAction.REFUND_WITHDRAW, refund_id, kind=KIND):
+            person = self._context.require("refund_withdraw").name
 
             def refuse(refund: Refund, conn: Connection) -> None:
-                if not same_person(person, refund.maker):
-                    facts = {"record": refund, "reason": "not_maker", "maker": refund.maker}
-                    raise ConsoleError("not_allowed", facts)
+                if not is_same_person(person, refund.maker):
+                    facts: NotAllowed = {
+                        "record": refund,
+                        "reason": NotAllowedReason.NOT_MAKER,
+                        "maker": refund.maker,
+                    }
+                    raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
                 if refund.state not in (_R.REQUESTED, _R.APPROVED):
                     require_requested(conn, refund)
-                if refund.error_code == THROTTLED:  # what the provider says is running may be this very refund
-                    raise ConsoleError("in_progress", {"record": refund, "reason": THROTTLED})
-                if refund.work.reason in refund_limits.CONTRADICTED:  # it was sent, and is there after all
-                    raise ConsoleError("in_progress", {"record": refund, "reason": "nothing_contradicted"})
+                # The similar refund that the provider reports as running may be this refund.
+                if refund.error_code == THROTTLE_REASON:
+                    raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": THROTTLE_REASON})
+                # The refund was sent, and the provider contradicts its state here.
+                if refund.work.reason in refund_limits.CONTRADICTED_REASONS:
+                    raise ConsoleError(
+                        ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.NOTHING_CONTRADICTED}
+                    )
 
-            return self._end(refund_id, _R.WITHDRAWN, refuse)
+            return self._end_request(refund_id, _R.WITHDRAWN, refuse)
 
     def expire(self, refund_id: int) -> Refund:
-        """What nobody decided in time, or could not be sent, and was certainly never sent."""
+        """Expire a refund that nobody has decided before `decide_by`, or that is approved but could not be sent.
+        Raises already_decided unless `decide_by` has passed and the refund was certainly not sent.
+        """
 
         def refuse(refund: Refund, conn: Connection) -> None:
-            if not self._is_late(refund):
-                raise ConsoleError("already_decided", {"record": refund, "state": refund.state.value})
+            if not self._has_expired(refund):
+                raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
-        return self._end(refund_id, _R.EXPIRED, refuse)
+        return self._end_request(refund_id, _R.EXPIRED, refuse)
 
     def _expire_late(self, refund: Refund) -> None:
-        if self._is_late(refund):
+        if self._has_expired(refund):
             refund = self.expire(refund.id)
-            raise ConsoleError("already_decided", {"record": refund, "state": refund.state.value})
+            raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
-    def _is_late(self, refund: Refund) -> bool:
-        over = refund.decide_by is not None and refund.decide_by < self._desk.now()
-        stuck = refund.state is _R.APPROVED and refund.work.state is WorkState.NEEDS_REVIEW and not refund.sent_count
-        return over and (refund.state is _R.REQUESTED or stuck) and refund.certainty is Certainty.KNOWN
+    def _has_expired(self, refund: Refund) -> bool:
+        is_past = refund.decide_by is not None and refund.decide_by < self._context.now()
+        is_stuck = (
+            refund.state is _R.APPROVED and refund.work.state is WorkState.NEEDS_REVIEW and not refund.sent_count
+        )
+        return is_past and (refund.state is _R.REQUESTED or is_stuck) and refund.certainty is Certainty.KNOWN
 
-    def _end(
+    def _end_request(
         self, refund_id: int, state: RefundState, refuse: Callable[[Refund, Connection], None], **values: object
     ) -> Refund:
-        """The refund first, then its sum is free again."""
-        desk = self._desk
+        """Set the refund to the end state `state`, then release its reserved amount. `refuse` raises a refusal."""
+        context = self._context
 
-        @refunds.runs_again()
+        @refunds.run_again_if_stale()
         def end(tx: Transaction) -> None:
-            refund = refund_reading.found(tx.conn, refund_id)
+            refund = refund_reading.require_refund(tx.conn, refund_id)
             refuse(refund, tx.conn)
             work = refunds.work_values(Work())
-            refunds.change(tx.conn, refund, desk.now(), status=state, **values, **work)
-            refund_writing.release(desk, tx, refund)
-            desk.note(tx, f"refund.{state}", refund_id, {"payment": refund.payment_id}, kind=KIND)
+            refunds.change_refund(tx.conn, refund, context.now(), status=state, **values, **work)
+            refund_writing.release_amount(context, tx, refund)
+            context.record_audit(
+                tx, AuditAction(f"refund.{state}"), refund_id, {"payment": refund.payment_id}, kind=KIND
+            )
 
-        desk.failpoints.reach("before_vote")
-        desk.write(end)
-        desk.failpoints.reach("after_vote")
-        return refund_reading.current(desk, refund_id)
+        context.failpoints.reach("before_vote")
+        context.write(end)
+        context.failpoints.reach("after_vote")
+        return refund_reading.read_refund(context, refund_id)
 
 
 def require_requested(conn: Connection, refund: Refund) -> None:
-    """Raise already_decided unless it waits for a decision, in_progress while it is being sent."""
+    """Raise in_progress while the refund is being sent, and already_decided in any other state than requested."""
     if refund.state is _R.REQUESTED:
         return
     if refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
         refund_reading.refuse_running(conn, refund)
-    raise ConsoleError("already_decided", {"record": refund, "state": refund.state.value})
+    raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
 
-def _is_among(person: str, others: tuple[str, ...]) -> bool:
-    return any(same_person(person, other) for other in others)
-
-
-def _contrary(matter: Matter, outcome: Outcome[PaymentReport]) -> tuple[str, str] | None:
-    """Error code and reason where the provider's own word leaves nothing to refund; None where it doesn't."""
-    report, refund, payment = outcome.found, matter.refund, matter.payment
-    if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_over(outcome, report)):
-        return "not_allowed", "provider_state"
-    if report is None or outcome.kind not in HAPPENED or report.refunds is None:
-        return None
-    theirs = sum(one.amount.minor for one in report.refunds if one.amount and one.state is not _R.FAILED)
-    gone = max(theirs, payment.refunded_minor)
-    return ("exceeds_captured", "provider") if gone + refund.amount_minor > payment.captured_minor else None
-
-
-def _is_over(outcome: Outcome[PaymentReport], report: PaymentReport) -> bool:
-    return outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING) and report.state not in PAID
+def _is_among(person: str, people: tuple[str, ...]) -> bool:
+    return any(is_same_person(person, somebody) for somebody in people)

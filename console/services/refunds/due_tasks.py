@@ -1,91 +1,135 @@
-"""Due tasks of refunds: sending what is approved, following what was accepted, asking about what is unknown."""
+"""Due tasks of refunds: send approved refunds, poll accepted ones, probe unknown ones, and expire undecided ones."""
 
 from collections.abc import Callable, Collection, Sequence
 
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Refund
-from console.domain.payment_records import RefundState
-from console.domain.records import Work, WorkState
-from console.services import refund_reading
-from console.services.desk import Desk
-from console.services.due import BATCH, Task, skipping
-from console.services.going_on import going_on
-from console.services.refund_probing import RefundProbing
-from console.services.refund_writing import COOLING_OFF, POLL, SUBMISSION, UNKNOWN
-from console.services.submitting import Submitting
-from console.services.voting import Voting
-from console.store import refunds
-from console.store.engine import Transaction
+from console.domain.error_reasons import NotAllowedReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Refund, SetAside
+from console.domain.payments.states import RefundState
+from console.domain.records import Work, WorkReason, WorkState
+from console.services.process.context import ServiceContext
+from console.services.refunds import records as refund_reading
+from console.services.refunds.approval import RefundDecisions
+from console.services.refunds.outcomes import COOLING_OFF, POLL, SUBMISSION, UNKNOWN
+from console.services.refunds.probe import RefundProbes
+from console.services.refunds.request import RefundRequests
+from console.services.refunds.submit import RefundSubmissions
+from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
+from console.store.database.engine import Transaction
+from console.store.payments import set_asides
+from console.store.refunds import refunds
 
 _R = RefundState
-LASTING = frozenset({"over_limit", "outside_window", "not_allowed", "exceeds_captured"})
-"""Refusals of a sending that time alone doesn't lift: a person has to look."""
-PASSING = frozenset({"role", "cooling_off", "refused_by_the_database"})
-"""Reasons of `not_allowed` that pass by themselves: somebody else runs the task, the time comes, also by the clock of
-the server, which may be behind this desk's.
+LASTING_CODES = frozenset(
+    {ErrorCode.OVER_LIMIT, ErrorCode.OUTSIDE_WINDOW, ErrorCode.NOT_ALLOWED, ErrorCode.EXCEEDS_CAPTURED}
+)
+"""Error codes of a submission that would be refused again later, so that a person must look."""
+PASSING_REASONS = frozenset(
+    {NotAllowedReason.ROLE, NotAllowedReason.COOLING_OFF, NotAllowedReason.REFUSED_BY_THE_DATABASE}
+)
+"""Reasons of `not_allowed` for which a later submission may succeed: another database account runs the task then, or
+the cooling-off has ended. (The clock of the server may be behind the clock of this desk.)
 """
 
 
 class DueRefunds:
-    """Each task takes what is due, each refund under its payment's lease, and goes on when one fails."""
+    """The due tasks of refunds. A task handles its refunds one by one; if one fails, it continues with the next."""
 
-    def __init__(self, desk: Desk, submitting: Submitting, probing: RefundProbing, voting: Voting) -> None:
-        self._desk = desk
+    def __init__(
+        self,
+        context: ServiceContext,
+        refunding: RefundRequests,
+        submitting: RefundSubmissions,
+        probing: RefundProbes,
+        decisions: RefundDecisions,
+    ) -> None:
+        self._context = context
+        self._refunding = refunding
         self._submitting = submitting
         self._probing = probing
-        self._voting = voting
+        self._decisions = decisions
 
     def tasks(self) -> Sequence[Task]:
-        """In the order in which each finds what the one before it left."""
+        """Return names and functions of the tasks, in a sequence in which a task can handle the results of the tasks
+        before it.
+        """
         return (
-            ("refund_probes", lambda: self._each_due((UNKNOWN,), self._probe)),
-            ("refund_expiry", self._expire),
-            ("refund_submissions", lambda: self._each_due((SUBMISSION, COOLING_OFF), self._submit)),
-            ("refund_polls", lambda: self._each_due((POLL,), self._probe)),
+            ("refund_probes", lambda: self._run_due((UNKNOWN,), self._probe_refund)),
+            ("refund_expiry", self._expire_requests),
+            ("set_aside_refunds", self._propose_refunds),
+            ("refund_submissions", lambda: self._run_due((SUBMISSION, COOLING_OFF), self._submit_refund)),
+            ("refund_polls", lambda: self._run_due((POLL,), self._probe_refund)),
         )
 
-    def _probe(self, refund: Refund) -> None:
+    def _probe_refund(self, refund: Refund) -> None:
         self._probing.probe(refund.id, automatic=True)
 
-    def _submit(self, refund: Refund) -> None:
-        """What can't be sent any more waits for a person, and is not tried again by itself."""
+    def _submit_refund(self, refund: Refund) -> None:
+        """Submit the refund. After a refusal that would be repeated later, set it to needs_review."""
         try:
-            self._submitting.submit(refund.id)
+            self._submitting.submit_refund(refund.id)
         except ConsoleError as refusal:
             reason = refusal.detail.get("reason")
-            if refusal.code in LASTING and reason not in PASSING:
-                self._put_before_people(refund.id)
+            if refusal.code in LASTING_CODES and reason not in PASSING_REASONS:
+                self._request_review(refund.id)
             raise
 
-    def _put_before_people(self, refund_id: int) -> None:
-        desk = self._desk
+    def _request_review(self, refund_id: int) -> None:
+        context = self._context
 
-        @refunds.runs_again()
-        def put(tx: Transaction) -> None:
-            refund = refund_reading.found(tx.conn, refund_id)
+        @refunds.run_again_if_stale()
+        def write_review(tx: Transaction) -> None:
+            refund = refund_reading.require_refund(tx.conn, refund_id)
             if refund.state is _R.APPROVED and refund.work.state is WorkState.SCHEDULED:
-                work = Work(WorkState.NEEDS_REVIEW, None, "not_sent", refund.work.attempt)
-                refunds.change(tx.conn, refund, desk.now(), **refunds.work_values(work))
+                work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, refund.work.attempt)
+                refunds.change_refund(tx.conn, refund, context.now(), **refunds.work_values(work))
 
-        desk.write(put)
+        context.write(write_review)
 
-    def _expire(self) -> int:
-        """Requests that nobody decided in time, and approved ones that can't be sent: nothing was sent of either."""
-        with self._desk.database.read() as conn:
-            late = refunds.late(conn, self._desk.now(), BATCH)
-        return sum(self._take(refund, lambda one: self._voting.expire(one.id)) for refund in going_on(late))
+    def _propose_refunds(self) -> int:
+        """Request the refund of each set-aside amount, once; return the number of requests. If the rules refuse a
+        request now, its case stays open and the next run tries again.
+        """
+        proposed_count, after_id = 0, 0
+        while batch := self._list_unproposed(after_id):
+            for item in until_stopped(batch):
+                with skip_failures(f"set-aside {item.id}"):
+                    self._refunding.propose_refund(item)
+                    proposed_count += 1
+            if after_id == batch[-1].id:
+                break
+            after_id = batch[-1].id
+        return proposed_count
 
-    def _each_due(self, reasons: Collection[str], act: Callable[[Refund], object]) -> int:
-        """How many were taken; what another process has dealt with meanwhile is left alone."""
-        with self._desk.database.read() as conn:
-            found = refunds.due(conn, reasons, self._desk.now(), BATCH)
-        return sum(self._take(refund, act) for refund in going_on(found))
+    def _list_unproposed(self, after_id: int) -> Sequence[SetAside]:
+        with self._context.database.read() as conn:
+            return set_asides.open_without_refund(conn, BATCH_SIZE, after_id)
 
-    def _take(self, refund: Refund, act: Callable[[Refund], object]) -> int:
-        with self._desk.database.read() as conn:
-            fresh = refunds.find(conn, refund.id)
-        if fresh is None or fresh.version != refund.version:
+    def _expire_requests(self) -> int:
+        """Expire refunds that nobody has decided before `decide_by`, and approved ones that can't be sent. Return the
+        number of handled refunds.
+        """
+        with self._context.database.read() as conn:
+            expired = refunds.overdue_for_decision(conn, self._context.now(), BATCH_SIZE)
+        return sum(
+            self._run_one(refund, lambda refund: self._decisions.expire(refund.id))
+            for refund in until_stopped(expired)
+        )
+
+    def _run_due(self, reasons: Collection[str], act: Callable[[Refund], object]) -> int:
+        """Run `act` on the due refunds, except those that another process has changed meanwhile. Return the number of
+        handled refunds.
+        """
+        with self._context.database.read() as conn:
+            due_refunds = refunds.due_refunds(conn, reasons, self._context.now(), BATCH_SIZE)
+        return sum(self._run_one(refund, act) for refund in until_stopped(due_refunds))
+
+    def _run_one(self, refund: Refund, act: Callable[[Refund], object]) -> int:
+        with self._context.database.read() as conn:
+            current = refunds.find(conn, refund.id)
+        if current is None or current.version != refund.version:
             return 0
-        with skipping(f"refund {refund.id}"):
+        with skip_failures(f"refund {refund.id}", refund.work.attempt):
             act(refund)
         return 1

@@ -1,67 +1,60 @@
-"""A refund whose outcome is unknown, held under its payment's lease while somebody asks or decides about it."""
+"""The lease of a payment for its refunds, held during a probe or a decision about an unknown refund."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from console.domain.deciding import is_open_refund
-from console.domain.errors import ConsoleError
-from console.services import refund_reading, refusals, settling
-from console.services.desk import Desk
-from console.services.heartbeat import LEASE_SECONDS
-from console.services.refund_reading import Matter
-from console.services.refund_settling import RefundSettling
-from console.store import leases, refunds
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.records import WorkReason
+from console.domain.recovery.decidable import is_open_refund
+from console.services.guarded.leases import hold_lease
+from console.services.guarded.operation import Settler
+from console.services.process.context import ServiceContext
+from console.services.refunds import records as refund_reading
+from console.services.refunds.records import RefundWithPayment
+from console.store.refunds import refunds
 
 
 def lease_name(payment_id: int) -> str:
-    """The payment's own lease: sendings, probes and decisions about its refunds exclude one another."""
+    """Return the name of the payment's lease for its refunds. Submissions, probes and decisions hold it, so that only
+    one of them runs at a time.
+    """
     return f"refund_{payment_id}"
 
 
-class RefundHolding:
-    """Keeps others away from one payment's refunds. Never waits: who holds it is told instead."""
+class RefundLease:
+    """Holds the lease of a payment for its refunds. If somebody else holds it, raises in_progress with the holder."""
 
-    def __init__(self, desk: Desk, settling: RefundSettling) -> None:
-        self._desk = desk
-        self._settling = settling
+    def __init__(self, context: ServiceContext, sendings: Settler) -> None:
+        self._context = context
+        self._sendings = sendings
 
     @contextmanager
-    def held(self, refund_id: int, saw: int | None) -> Iterator[Matter]:
-        """The refund with its payment. A lapsed sending is first written down as unknown.
+    def hold_refund(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
+        """Yield the unknown refund with its payment, under the lease. A lapsed submission is recorded as unknown
+        before that. `expected_version` is the refund's version on the caller's screen, None without one.
 
-        Raises nothing_to_resolve for a known outcome, in_progress, and stale_view when it changes meanwhile.
+        Raises nothing_to_resolve for a known outcome, in_progress, not_found, and stale_view if the refund has
+        changed since version `expected_version` or changes within the block.
         """
-        desk = self._desk
-        seconds = desk.scale.lease_seconds(LEASE_SECONDS)
-        matter = self._open_matter(refund_id, saw)
-        name = lease_name(matter.payment.id)
-        lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
-        if lease is None:
-            with desk.database.read() as conn:
-                holder = leases.holder_of(conn, name)
-            raise ConsoleError("in_progress", {"record": matter.refund, **refusals.holding(holder)})
-        try:
-            matter = self._open_matter(refund_id, saw)
-            yield matter
-        except refunds.Stale:
-            raise refund_reading.stale_view(
-                refund_reading.current(desk, refund_id), matter.refund.version
-            ) from None  # fmt: skip
-        finally:
-            with settling.tolerated("giving a lease up"):
-                desk.write(lambda tx: leases.release(tx.conn, lease))
+        pair = self._open_record(refund_id, expected_version)
+        with hold_lease(self._context, lease_name(pair.payment.id), record=pair.refund):
+            try:
+                pair = self._open_record(refund_id, expected_version)
+                yield pair
+            except refunds.Stale:
+                now = refund_reading.read_refund(self._context, refund_id)
+                raise refund_reading.make_stale_view_error(now, pair.refund.version) from None
 
-    def _open_matter(self, refund_id: int, saw: int | None) -> Matter:
-        matter = refund_reading.matter(self._desk, refund_id)
-        refund = matter.refund
-        if saw is not None and saw != refund.version and refund.error_code != "lapsed":
-            raise refund_reading.stale_view(refund, saw)
-        with self._desk.database.read() as conn:
+    def _open_record(self, refund_id: int, expected_version: int | None) -> RefundWithPayment:
+        pair = refund_reading.read_with_payment(self._context, refund_id)
+        refund = pair.refund
+        if expected_version is not None and expected_version != refund.version and refund.error_code != "lapsed":
+            raise refund_reading.make_stale_view_error(refund, expected_version)
+        with self._context.database.read() as conn:
             refund_reading.refuse_running(conn, refund)
-        if refund.operation_id and refund.work.reason == "lapsed":
-            self._settling.lapse(refund.operation_id)
-            matter = refund_reading.matter(self._desk, refund_id)
-        if not is_open_refund(matter.refund):
-            raise ConsoleError("nothing_to_resolve", {"record": matter.refund})
-        return matter
-
+        if refund.operation_id and refund.work.reason == WorkReason.LAPSED:
+            self._sendings.lapse(refund.operation_id)
+            pair = refund_reading.read_with_payment(self._context, refund_id)
+        if not is_open_refund(pair.refund):
+            raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": pair.refund})
+        return pair

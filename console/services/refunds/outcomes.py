@@ -1,293 +1,410 @@
-"""What an outcome means for a refund: the one place that writes accepted, refunded, failed, unknown and not sent.
+"""Write the meaning of an outcome into a refund: the only module that sets a sent refund to submitted, completed,
+failed, unknown, or back to approved.
 
-tx2, a probe, two people, an answer delivered late and the refunds in a payment's details all end here. In each
-transaction the answer is kept first, then the journal, the refund, and its payment's money last.
+The second transaction of a submission (tx2), probes, decisions of two people, late answers and reports about payments
+use it. Each transaction stores the answer first, then the journal row, then the refund, and the sums of its payment
+last; the triggers of the database require this sequence.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Refund, SetAsideState
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import RefundReport, RefundState
-from console.domain.records import Certainty, OperationState, Work, WorkState
-from console.domain.schedules import (
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.provider_messages import RefundReport
+from console.domain.payments.records import OrderState, Refund, SetAsideState
+from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
+from console.domain.retry_schedules import (
     REFUND_POLLS,
     REFUND_PROBES,
     REFUND_SENDINGS,
     SLOW_REFUND_POLLS,
-    next_at,
-    next_of_endless,
+    next_attempt_at,
+    next_attempt_at_endless,
 )
-from console.providers.payment_protocol import PaymentCapabilities
-from console.services import refund_orders, settling
-from console.services.described import HAPPENED
-from console.services.desk import Desk
-from console.store import approvals, cases, evidence, idempotency, journal, payments, refunds, set_asides
-from console.store.engine import Transaction
+from console.domain.transitions.tables import ORDER_TRANSITIONS
+from console.providers.payment_provider import PaymentCapabilities
+from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.payments import next_work as payment_work
+from console.services.payments import order_status as order_moving
+from console.services.process.context import ServiceContext
+from console.services.process.tolerated import log_and_suppress
+from console.store.alerts import cases
+from console.store.database.engine import Transaction
+from console.store.operations import idempotency, journal
+from console.store.payments import orders, payments, set_asides
+from console.store.records import evidence
+from console.store.refunds import approvals, refunds
 
 KIND = refunds.KIND
-SUBMISSION, COOLING_OFF, POLL, UNKNOWN = "submission", "cooling_off", "poll", "unknown"
-"""Reasons of scheduled work: to be sent; to be sent later; asked whether it is done; asked what became of it."""
-MISFITS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
-"""Reasons of answers that are about something else than was asked."""
-RETENTION = "order_no_longer_kept"
-LONGEST_WORD = 40
+SUBMISSION, COOLING_OFF = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
+POLL, UNKNOWN = WorkReason.POLL, WorkReason.UNKNOWN
+"""Reasons of scheduled work: SUBMISSION sends the refund, COOLING_OFF sends it after the cooling-off, POLL reads an
+accepted refund, UNKNOWN probes an unknown one.
+"""
+MISFIT_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
+"""Reasons of answers about another refund, payment or amount than the one in the question."""
+RETENTION_REASON = WorkReason.ORDER_NO_LONGER_KEPT
+LONGEST_WORD_CHARACTERS = 40
 _R = RefundState
 
 
-class MoneyLost(Exception):
-    """The sums of a payment don't hold what its refund holds: nothing is written."""
+class ReservationMissing(Exception):
+    """The reserved sum of the payment is smaller than the amount that its refund has reserved. The transaction is
+    rolled back.
+    """
 
 
-def required(tx: Transaction, refund_id: int) -> Refund:
-    """The refund as it is in this transaction. Raises not_found."""
+def require_refund(tx: Transaction, refund_id: int) -> Refund:
+    """Return the refund as it is in this transaction. Raises not_found."""
     refund = refunds.find(tx.conn, refund_id)
     if refund is None:
-        raise ConsoleError("not_found", {"kind": KIND, "id": str(refund_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(refund_id)})
     return refund
 
 
-def keep_answer(desk: Desk, tx: Transaction, refund: Refund, call: str, outcome: Outcome[object]) -> int:
-    """Keep the provider's answer, or the lack of one, as evidence of the refund."""
+def keep_answer(context: ServiceContext, tx: Transaction, refund: Refund, call: str, outcome: Outcome[object]) -> int:
+    """Store the provider's answer, or the fact that none came, as evidence of the refund. Return the id of the
+    evidence.
+    """
     payment = payments.find(tx.conn, refund.payment_id)
     source = f"{payment.provider if payment else 'provider'}.{call}"
-    who = desk.holder().operator
-    return evidence.add_answer(tx.conn, (KIND, refund.id), refund.operation_id, source, who, outcome, desk.now())
+    operator = context.holder().operator
+    return evidence.add_answer(
+        tx.conn, (KIND, refund.id), refund.operation_id, source, operator, outcome, context.now()
+    )
 
 
-# Which outcome is which writing
+# Select the function that writes an outcome
 
 
-@refunds.runs_again()
 def record_outcome(
-    desk: Desk, tx: Transaction, refund_id: int, outcome: Outcome[RefundReport], can: PaymentCapabilities
+    context: ServiceContext, tx: Transaction, refund_id: int, outcome: Outcome[RefundReport], can: PaymentCapabilities
 ) -> None:
-    """Write what a sending's outcome means, in the transaction that ends its journal row."""
-    refund = required(tx, refund_id)
-    keep_answer(desk, tx, refund, "refund", outcome)
-    if refund.state is not _R.SUBMITTING:  # somebody else was told meanwhile what became of it
-        compare(desk, tx, refund, outcome)
-    elif outcome.kind in HAPPENED or refused(outcome):
-        write_settled(desk, tx, refund, outcome, can)
-    elif unsent(outcome):
-        write_unsent(desk, tx, refund, outcome.reason)
+    """Write the meaning of a submission's outcome, in the second transaction (tx2), which also ends the journal
+    row.
+    """
+    refund = require_refund(tx, refund_id)
+    keep_answer(context, tx, refund, "refund", outcome)
+    if refund.state is not _R.SUBMITTING:  # another process has settled the refund meanwhile
+        compare_answer(context, tx, refund, outcome)
+    elif outcome.kind in EFFECT_CLASSES or is_refused(outcome):
+        write_settled(context, tx, refund, outcome, can)
+    elif is_unsent(outcome):
+        write_unsent(context, tx, refund, outcome.reason)
     else:
-        write_unknown(desk, tx, refund, outcome.reason)
+        write_unknown(context, tx, refund, outcome.reason)
 
 
-def unsent(outcome: Outcome[RefundReport]) -> bool:
-    """Whether certainly nothing happened, and the same key may be sent again."""
+def is_unsent(outcome: Outcome[RefundReport]) -> bool:
+    """True if the provider has certainly not processed the refund, so that it may be sent again with the same key."""
     never_sent = outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is Sent.NO
     return never_sent or outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
-def refused(outcome: Outcome[RefundReport]) -> bool:
-    """Whether the provider has ended it without effect."""
+def is_refused(outcome: Outcome[RefundReport]) -> bool:
+    """True if the provider has refused the refund."""
     return outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not Sent.NO
 
 
 def write_settled(
-    desk: Desk, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport], can: PaymentCapabilities | None,
-    why: Mapping[str, object] | None = None,
-) -> None:  # fmt: skip
-    """The provider's word on a refund: done, accepted, or ended without effect."""
+    context: ServiceContext,
+    tx: Transaction,
+    refund: Refund,
+    outcome: Outcome[RefundReport],
+    can: PaymentCapabilities | None,
+    facts: Mapping[str, object] | None = None,
+) -> None:
+    """Set the refund to the state in the provider's answer: completed, submitted (accepted) or failed."""
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        write_completed(desk, tx, refund, outcome.found, why)
-    elif outcome.kind in HAPPENED:
-        write_submitted(desk, tx, refund, outcome.found, can, why)
+        write_completed(context, tx, refund, outcome.found, facts)
+    elif outcome.kind in EFFECT_CLASSES:
+        write_submitted(context, tx, refund, outcome.found, can, facts)
     else:
-        write_failed(desk, tx, refund, outcome.reason, outcome.found, why)
+        write_failed(context, tx, refund, outcome.reason, outcome.found, facts)
 
 
 # Writing
 
 
 def write_completed(
-    desk: Desk, tx: Transaction, refund: Refund, report: RefundReport | None,
-    why: Mapping[str, object] | None = None, provider_id: str | None = None,
-) -> None:  # fmt: skip
-    """The money is back with the payer. Where the provider has no number of its own, our key is the number."""
-    now = desk.now()
+    context: ServiceContext,
+    tx: Transaction,
+    refund: Refund,
+    report: RefundReport | None,
+    facts: Mapping[str, object] | None = None,
+    provider_id: str | None = None,
+) -> None:
+    """Set the refund to completed: the payer has the money back. If the provider has no refund id of its own, our key
+    is stored as the id.
+    """
+    now = context.now()
     number = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
-    _become(desk, tx, refund, _R.COMPLETED, report, refund_txn_id=number or refund.provider_refund_key)
-    _move(payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund)
+    _write_known_state(context, tx, refund, _R.COMPLETED, report, refund_txn_id=number or refund.provider_refund_key)
+    _require_moved(payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund)
     _end_set_aside(tx, refund, SetAsideState.REFUNDED, now)
-    desk.note(tx, "refund.completed", refund.id, {**_facts(refund), **(why or {})}, kind=KIND)
-    refund_orders.follow(desk, tx, refund.payment_id)
+    context.record_audit(
+        tx, AuditAction.REFUND_COMPLETED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=KIND
+    )
+    move_order_to_refunded(context, tx, refund.payment_id)
 
 
 def write_submitted(
-    desk: Desk, tx: Transaction, refund: Refund, report: RefundReport | None, can: PaymentCapabilities | None,
-    why: Mapping[str, object] | None = None,
-) -> None:  # fmt: skip
-    """Accepted, and on its way: from here on nothing is sent again, and the provider is asked whether it is done."""
+    context: ServiceContext,
+    tx: Transaction,
+    refund: Refund,
+    report: RefundReport | None,
+    can: PaymentCapabilities | None,
+    facts: Mapping[str, object] | None = None,
+) -> None:
+    """Set the refund to submitted: the provider has accepted it. It is never sent again; polls read whether it is
+    completed.
+    """
     number = refund.provider_refund_id or (report and report.provider_refund_id)
-    at = next_of_endless(polls(can), 0, desk.now(), desk.scale)
+    at = next_attempt_at_endless(choose_poll_waits(can), 0, context.now(), context.scale)
     work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL))
-    _become(desk, tx, refund, _R.SUBMITTED, report, refund_txn_id=number, **work)
-    desk.note(tx, "refund.accepted", refund.id, {**_facts(refund), **(why or {})}, kind=KIND)
+    _write_known_state(context, tx, refund, _R.SUBMITTED, report, refund_txn_id=number, **work)
+    context.record_audit(
+        tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=KIND
+    )
 
 
-def _become(
-    desk: Desk, tx: Transaction, refund: Refund, state: RefundState, report: RefundReport | None, **values: object
-) -> None:  # fmt: skip
-    """Write what is known of it from now on; whatever waited for that is closed."""
-    now = desk.now()
-    known: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}
-    known |= refunds.work_values(Work()) | told(report, now) | values
-    refunds.change(tx.conn, refund, now, **known)
-    _close(desk, tx, refund)
+def _write_known_state(
+    context: ServiceContext,
+    tx: Transaction,
+    refund: Refund,
+    state: RefundState,
+    report: RefundReport | None,
+    **values: object,
+) -> None:
+    """Write a known state and `values`, and close open proposals and cases about the refund."""
+    now = context.now()
+    columns: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}
+    columns |= refunds.work_values(Work()) | make_report_columns(report, now) | values
+    refunds.change_refund(tx.conn, refund, now, **columns)
+    _close_cases(context, tx, refund)
 
 
-def polls(can: PaymentCapabilities | None) -> Sequence[timedelta]:
-    """When a provider is asked whether an accepted refund is done."""
-    return SLOW_REFUND_POLLS if can is not None and can.slow_refunds else REFUND_POLLS
+def choose_poll_waits(can: PaymentCapabilities | None) -> Sequence[timedelta]:
+    """Return the waiting times between the polls of an accepted refund; None stands for unknown capabilities."""
+    return SLOW_REFUND_POLLS if can is not None and can.has_slow_refunds else REFUND_POLLS
 
 
 def write_failed(
-    desk: Desk, tx: Transaction, refund: Refund, cause: str, report: RefundReport | None = None,
-    why: Mapping[str, object] | None = None,
-) -> None:  # fmt: skip
-    """Certainly not refunded, and never will be under this key: the amount is free again."""
-    _become(desk, tx, refund, _R.FAILED, report, error_code=cause[:64])
-    release(desk, tx, refund)
-    desk.note(tx, "refund.failed", refund.id, {**_facts(refund), **(why or {})}, kind=KIND, reason=cause[:64])
+    context: ServiceContext,
+    tx: Transaction,
+    refund: Refund,
+    cause: str,
+    report: RefundReport | None = None,
+    facts: Mapping[str, object] | None = None,
+) -> None:
+    """Set the refund to failed, and release its amount: the provider has certainly not refunded it and never will
+    under this key.
+    """
+    _write_known_state(context, tx, refund, _R.FAILED, report, error_code=cause[:64])
+    release_amount(context, tx, refund)
+    context.record_audit(
+        tx,
+        AuditAction.REFUND_FAILED,
+        refund.id,
+        {**_make_facts(refund), **(facts or {})},
+        kind=KIND,
+        reason=cause[:64],
+    )
 
 
-def write_unsent(desk: Desk, tx: Transaction, refund: Refund, cause: str) -> None:
-    """Nothing happened, and the approval still holds: it is sent again by itself, later, with its one key."""
-    now, attempt = desk.now(), refund.work.attempt
-    at = next_at(REFUND_SENDINGS, attempt, now, desk.scale)
+def write_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
+    """Set the refund back to approved, because the provider has not processed it. A due task sends it later with the
+    same key; after the last attempt a person must look.
+    """
+    now, attempt = context.now(), refund.work.attempt
+    at = next_attempt_at(REFUND_SENDINGS, attempt, now, context.scale)
     work = Work(WorkState.SCHEDULED, at, SUBMISSION, attempt + 1)
     if at is None:
-        work = Work(WorkState.NEEDS_REVIEW, None, "not_sent", attempt + 1)
-    _write_approved(desk, tx, refund, work, error_code=cause[:64])
-    desk.note(tx, "refund.not_sent", refund.id, _facts(refund), kind=KIND, result="failed", reason=cause[:64])
+        work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, attempt + 1)
+    _write_approved(context, tx, refund, work, error_code=cause[:64])
+    context.record_audit(
+        tx, AuditAction.REFUND_NOT_SENT, refund.id, _make_facts(refund), kind=KIND, result="failed", reason=cause[:64]
+    )
 
 
-def write_undone(desk: Desk, tx: Transaction, refund: Refund, **counted: object) -> None:
-    """Proven not to have happened, by a provider that keeps keys: sent again at the next occasion, the same key."""
-    _write_approved(desk, tx, refund, Work(WorkState.SCHEDULED, desk.now(), SUBMISSION), error_code=None, **counted)
-    desk.note(tx, "refund.did_not_happen", refund.id, _facts(refund), kind=KIND)
+def write_undone(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
+    """Set the refund back to approved, because the provider's answers "not found" prove that it has not processed the
+    refund. The refund is due now, with the same key. `columns` are values of further columns.
+    """
+    _write_approved(
+        context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION), error_code=None, **columns
+    )
+    context.record_audit(tx, AuditAction.REFUND_DID_NOT_HAPPEN, refund.id, _make_facts(refund), kind=KIND)
 
 
-def _write_approved(desk: Desk, tx: Transaction, refund: Refund, work: Work, **values: object) -> None:
+def _write_approved(context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object) -> None:
     values |= {"status": _R.APPROVED, "certainty": Certainty.KNOWN, **refunds.work_values(work)}
-    refunds.change(tx.conn, refund, desk.now(), **values)
-    approvals.close(tx.conn, KIND, str(refund.id), desk.now())
-    free_key(tx, refund)
+    refunds.change_refund(tx.conn, refund, context.now(), **values)
+    approvals.close_proposals(tx.conn, KIND, str(refund.id), context.now())
+    release_key(tx, refund)
 
 
-def write_unknown(desk: Desk, tx: Transaction, refund: Refund, cause: str) -> None:
-    """It may have happened. Its amount stays reserved, nothing else of the payment is sent, and it is asked about."""
-    now = desk.now()
-    work = Work(WorkState.SCHEDULED, next_at(REFUND_PROBES, 0, now, desk.scale), UNKNOWN)
-    if cause in MISFITS:
-        work = Work(WorkState.NEEDS_REVIEW, reason="answer_does_not_fit")
-    elif cause == RETENTION:
-        work = Work(WorkState.NEEDS_REVIEW, reason=RETENTION)
-    unknown = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64]}
-    refunds.change(tx.conn, refund, now, **unknown, **refunds.work_values(work))
-    if cause in MISFITS:
-        cases.open_case(tx.conn, "answer_does_not_fit", KIND, refund.id, cause, _expected(refund), now)
-    desk.note(tx, "refund.unknown", refund.id, _facts(refund), kind=KIND, reason=cause[:64])
+def write_unknown(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
+    """Set the certainty to unknown: the refund may have happened. Its amount stays reserved, no other refund of the
+    payment is sent, and a probe is scheduled.
+    """
+    now = context.now()
+    work = Work(WorkState.SCHEDULED, next_attempt_at(REFUND_PROBES, 0, now, context.scale), UNKNOWN)
+    if cause in MISFIT_REASONS:
+        work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
+    elif cause == RETENTION_REASON:
+        work = Work(WorkState.NEEDS_REVIEW, reason=RETENTION_REASON)
+    unknown_columns = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64]}
+    refunds.change_refund(tx.conn, refund, now, **unknown_columns, **refunds.work_values(work))
+    if cause in MISFIT_REASONS:
+        cases.open_case(tx.conn, WorkReason.ANSWER_DOES_NOT_FIT, KIND, refund.id, cause, _expected_text(refund), now)
+    context.record_audit(tx, AuditAction.REFUND_UNKNOWN, refund.id, _make_facts(refund), kind=KIND, reason=cause[:64])
 
 
-# What else changes with it
+# Other rows that change with the refund
 
 
-def release(desk: Desk, tx: Transaction, refund: Refund) -> None:
-    """Give back what an ended refund held, and let its key be used anew. After the refund's own row."""
-    now, aside = desk.now(), refund.set_aside_id is not None
-    _move(payments.release(tx.conn, refund.payment_id, refund.amount_minor, now, to_set_aside=aside), refund)
+@payments.run_again_if_stale()
+def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+    """Set the order to refunded after a completed refund, if its state allows that and all its payments are fully
+    refunded.
+    """
+    payment = payments.find(tx.conn, payment_id)
+    order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id is not None else None
+    if payment and payment.work.state is WorkState.NEEDS_REVIEW and payment.refunded_minor == payment.captured_minor:
+        # The payment is fully refunded, so people need not decide about it any more.
+        payment_work.close_case(context, tx, payment, order_moving.PAID_AFTER_CANCEL)
+    if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
+        return
+    paid_payments = [
+        paid_payment for paid_payment in payments.of_order(tx.conn, order.id) if paid_payment.captured_minor
+    ]
+    if paid_payments and all(
+        paid_payment.refunded_minor == paid_payment.captured_minor for paid_payment in paid_payments
+    ):
+        orders.change_order(tx.conn, order, context.now(), status=OrderState.REFUNDED)
+        context.record_audit(tx, AuditAction.ORDER_REFUNDED, order.id, {"payment": payment_id}, kind=orders.KIND)
+
+
+def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
+    """Release the amount that an ended refund had reserved, and free its idempotency key. Must run after the change
+    of the refund's row. Raises ReservationMissing.
+    """
+    now, is_set_aside = context.now(), refund.set_aside_id is not None
+    _require_moved(
+        payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, to_set_aside=is_set_aside),
+        refund,
+    )
     _end_set_aside(tx, refund, SetAsideState.OPEN, now)
-    free_key(tx, refund)
+    release_key(tx, refund)
 
 
-def free_key(tx: Transaction, refund: Refund) -> None:
-    """What came to nothing keeps nobody from asking for the same again."""
+def release_key(tx: Transaction, refund: Refund) -> None:
+    """Free the idempotency key of a submission without effect, so that the same refund can be requested again."""
     if refund.operation_id is None:
         return
-    key = journal.key_of(tx.conn, refund.operation_id)
+    key = journal.idempotency_key_of(tx.conn, refund.operation_id)
     if key is not None and not key.endswith(f"#{refund.operation_id}"):
-        idempotency.set_aside(tx.conn, refund.operation_id, key)
+        idempotency.free_key(tx.conn, refund.operation_id, key)
 
 
-def _move(moved: bool, refund: Refund) -> None:
-    if not moved:
-        raise MoneyLost(f"payment {refund.payment_id}, refund {refund.id}")
+def _require_moved(is_moved: bool, refund: Refund) -> None:
+    if not is_moved:
+        raise ReservationMissing(f"payment {refund.payment_id}, refund {refund.id}")
 
 
 def _end_set_aside(tx: Transaction, refund: Refund, state: SetAsideState, now: datetime) -> None:
     item = set_asides.find(tx.conn, refund.set_aside_id) if refund.set_aside_id is not None else None
     if item is not None:
-        set_asides.change(tx.conn, item, now, state, refund.id if state is SetAsideState.REFUNDED else None)
+        set_asides.change_set_aside(tx.conn, item, now, state, refund.id if state is SetAsideState.REFUNDED else None)
 
 
-def _close(desk: Desk, tx: Transaction, refund: Refund) -> None:
-    """First halves of decisions and open cases about it are settled with it."""
-    approvals.close(tx.conn, KIND, str(refund.id), desk.now())
-    cases.close_cases(tx.conn, KIND, refund.id, desk.now())
+def _close_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
+    """Close open proposals and cases about the refund."""
+    approvals.close_proposals(tx.conn, KIND, str(refund.id), context.now())
+    cases.close_cases(tx.conn, KIND, refund.id, context.now())
 
 
-def told(report: RefundReport | None, now: datetime) -> dict[str, object]:
-    return {} if report is None else {"provider_state": report.provider_state[:LONGEST_WORD], "told_at": now}
+def make_report_columns(report: RefundReport | None, now: datetime) -> dict[str, object]:
+    """Return the columns that store the provider's state and the time of the report; none without a report."""
+    return (
+        {} if report is None else {"provider_state": report.provider_state[:LONGEST_WORD_CHARACTERS], "told_at": now}
+    )
 
 
-def _facts(refund: Refund) -> dict[str, object]:
+def _make_facts(refund: Refund) -> dict[str, object]:
     return {"payment": refund.payment_id, "minor": refund.amount_minor, "currency": refund.currency}
 
 
-def _expected(refund: Refund) -> str:
+def _expected_text(refund: Refund) -> str:
     return f"{refund.provider_refund_key} {refund.amount_minor} {refund.currency}"
 
 
-# Outcomes that nobody knows, settled later
+# Settle unknown outcomes later
 
 
-def settle(
-    desk: Desk, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport], can: PaymentCapabilities | None,
-    by: str,
-) -> None:  # fmt: skip
-    """End an unknown by the provider's word, already kept as evidence."""
-    end_operation(desk, tx, refund, outcome)
-    write_settled(desk, tx, refund, outcome, can, {"by": by})
+def settle_refund(
+    context: ServiceContext,
+    tx: Transaction,
+    refund: Refund,
+    outcome: Outcome[RefundReport],
+    can: PaymentCapabilities | None,
+    source: str,
+) -> None:
+    """Settle an unknown refund with the provider's answer. The caller has stored the answer as evidence. `source` is
+    the source of the answer in the audit entry.
+    """
+    end_operation(context, tx, refund, outcome)
+    write_settled(context, tx, refund, outcome, can, {"by": source})
 
 
-def end_operation(desk: Desk, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
-    """Write the end of the refund's sending into the journal, and after the commit on the desk."""
+def end_operation(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
+    """Write the end of the refund's submission into the journal, and after the COMMIT into the desk's spool."""
     operation = refund.operation_id
     if operation is None:
         return
-    happened = outcome.kind in HAPPENED
-    state = OperationState.DONE if happened else OperationState.FAILED
-    journal.settle(tx.conn, operation, state, outcome, desk.now())
+    has_effect = outcome.kind in EFFECT_CLASSES
+    state = OperationState.DONE if has_effect else OperationState.FAILED
+    journal.settle_operation(tx.conn, operation, state, outcome, context.now())
 
     def end() -> None:
-        with settling.tolerated("end of a settled refund"):
-            desk.spool.ended(operation, holds_claim=happened)
+        with log_and_suppress("end of a settled refund"):
+            context.spool.mark_ended(operation, holds_claim=has_effect)
 
     tx.after_commit(end)
 
 
-def compare(desk: Desk, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
-    """A late answer about a refund whose outcome is known: it never undoes it; what contradicts it is a case."""
-    known, said = refund.state, outcome.kind
-    if known is _R.SUBMITTED and said is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        write_completed(desk, tx, refund, outcome.found, {"by": "late_answer"})
-    elif (said in HAPPENED and known not in (_R.SUBMITTED, _R.COMPLETED)) or (
-        refused(outcome) and known is _R.COMPLETED
-    ):
-        contradict(desk, tx, refund, f"{said.value} {outcome.reason}")
+def compare_answer(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
+    """Compare a late answer with a refund whose outcome is known. An accepted refund may become completed; otherwise
+    the state stays, and a contradiction opens a case.
+    """
+    state, outcome_class = refund.state, outcome.kind
+    if state is _R.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
+        write_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
+    elif contradicts(refund, outcome):
+        number = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
+        open_contradiction_case(context, tx, refund, f"{outcome_class.value} {outcome.reason} {number}".strip())
 
 
-@refunds.runs_again()
-def contradict(desk: Desk, tx: Transaction, refund: Refund, observed: str, rule: str = "contradicted") -> None:
-    """The provider says otherwise about something known: the state stays, a person looks at it."""
-    now = desk.now()
+def contradicts(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
+    """True if the answer to a submission contradicts the known state of the refund."""
+    if outcome.kind in EFFECT_CLASSES:
+        return refund.state not in (_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED)
+    return is_refused(outcome) and refund.state is _R.COMPLETED
+
+
+@refunds.run_again_if_stale()
+def open_contradiction_case(
+    context: ServiceContext, tx: Transaction, refund: Refund, observed: str, rule: str = WorkReason.CONTRADICTED
+) -> None:
+    """Open a case for a refund whose known state the provider contradicts. The state stays; a person must look."""
+    now = context.now()
     if cases.open_case(tx.conn, rule, KIND, refund.id, observed, refund.state.value, now):
         work = Work(WorkState.NEEDS_REVIEW, reason=rule)
-        refunds.change(tx.conn, required(tx, refund.id), now, **refunds.work_values(work))
-        desk.note(tx, "refund.contradicted", refund.id, {"observed": observed[:255]}, kind=KIND, reason=rule)
+        refunds.change_refund(tx.conn, require_refund(tx, refund.id), now, **refunds.work_values(work))
+        context.record_audit(
+            tx, AuditAction.REFUND_CONTRADICTED, refund.id, {"observed": observed[:255]}, kind=KIND, reason=rule
+        )

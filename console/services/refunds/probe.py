@@ -1,268 +1,311 @@
-"""Asking the provider what became of a refund, under its own key and before anything is sent again.
+"""Probes of refunds: ask the provider for the outcome of a refund by its idempotency key.
 
-Only the rule of its provider makes "not found" a fact; time never makes an outcome.
+The answer "not found" proves that a refund was not processed only under the provider's rule (`not_found` of its
+capabilities); the passing of time alone proves nothing.
 """
 
 from dataclasses import replace
 from datetime import timedelta
 
-from console.domain.clock import is_ahead
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Refund
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_records import RefundReport, RefundState
-from console.domain.records import Certainty, Work, WorkState
-from console.domain.schedules import REFUND_PATIENCE, REFUND_PROBES, next_at, next_of_endless
-from console.domain.states import ENDED_REFUND
-from console.providers.payment_protocol import PaymentCapabilities
-from console.services import refund_reading, refund_writing, refusals
-from console.services.described import HAPPENED
-from console.services.desk import Desk
-from console.services.parts import part_code
-from console.services.payment_vendors import PaymentVendors
-from console.services.refund_holding import RefundHolding
-from console.services.refund_reading import Matter
-from console.services.refund_writing import MISFITS, POLL, RETENTION, UNKNOWN
-from console.store import cases, refunds
-from console.store.engine import Transaction
+from console.domain.audit_actions import AuditAction
+from console.domain.clock import is_in_future
+from console.domain.error_details import Answered
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.payments.provider_messages import RefundReport
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.records import Certainty, Work, WorkReason, WorkState
+from console.domain.retry_schedules import REFUND_PROBES, SLOW_REFUND_AGE, next_attempt_at, next_attempt_at_endless
+from console.domain.transitions.tables import ENDED_REFUND_STATES
+from console.providers.payment_provider import PaymentCapabilities
+from console.services.audit import refusals
+from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.services.refunds import outcomes as refund_writing
+from console.services.refunds import records as refund_reading
+from console.services.refunds.lease import RefundLease
+from console.services.refunds.outcomes import MISFIT_REASONS, POLL, RETENTION_REASON, UNKNOWN
+from console.services.refunds.records import RefundWithPayment
+from console.store.alerts import cases
+from console.store.database.engine import Transaction
+from console.store.refunds import refunds
 
 KIND = refunds.KIND
-ACTION = "refund.probe"
+ACTION = AuditAction.REFUND_PROBE
 _R = RefundState
-_UNDONE = ENDED_REFUND - {_R.COMPLETED}
-_ASKED_IN_VAIN = ("provider_auth", "rate_limited", "provider_unreachable")
+_ENDED_WITHOUT_EFFECT = ENDED_REFUND_STATES - {_R.COMPLETED}
 Answer = Outcome[RefundReport]
 
 
-class RefundProbing:
-    """Probes of refunds. Gets only the reading half of the providers."""
+class RefundProbes:
+    """Probes refunds. It can query providers but not send refunds."""
 
-    def __init__(self, desk: Desk, vendors: PaymentVendors, holding: RefundHolding) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors, leases: RefundLease) -> None:
+        self._context = context
         self._vendors = vendors
-        self._holding = holding
+        self._leases = leases
 
     def probe(self, refund_id: int, *, automatic: bool = False) -> Refund:
-        """The refund as known afterwards. Raises outcome_unknown while nobody can tell (detail.record), in_progress
-        while it is being sent, provider_auth, rate_limited and provider_unreachable.
+        """Probe the refund and return its state after the probe. With `automatic`, the next probe or poll is
+        scheduled.
+
+        Raises outcome_unknown (detail.record) if the refund stays unknown, in_progress while it is being sent,
+        not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
         """
-        with refusals.audited(self._desk, ACTION, refund_id, kind=KIND):
-            self._desk.require("probe")
+        with refusals.audit_refusals(self._context, ACTION, refund_id, kind=KIND):
+            self._context.require("probe")
             return self._probe(refund_id, automatic=automatic)
 
     def _probe(self, refund_id: int, *, automatic: bool) -> Refund:
-        refund = refund_reading.current(self._desk, refund_id)
+        refund = refund_reading.read_refund(self._context, refund_id)
         if refund.certainty is Certainty.UNKNOWN:
-            return self._probe_unknown(refund_id, automatic=automatic)
-        with self._desk.database.read() as conn:
+            try:
+                return self._probe_unknown(refund_id, automatic=automatic)
+            except ConsoleError as refusal:  # The refund was settled meanwhile.
+                if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
+                    raise
+                return refund_reading.read_refund(self._context, refund_id)
+        with self._context.database.read() as conn:
             refund_reading.refuse_running(conn, refund)
         if refund.provider_refund_key is not None:
             self._ask_about_known(refund_id, automatic=automatic)
-        return refund_reading.current(self._desk, refund_id)
+        return refund_reading.read_refund(self._context, refund_id)
 
-    # Unknown
+    # Unknown outcome
 
     def _probe_unknown(self, refund_id: int, *, automatic: bool) -> Refund:
-        desk = self._desk
-        with self._holding.held(refund_id, None) as matter:
-            reader = self._vendors.reader(matter.payment.provider)
+        context = self._context
+        with self._leases.hold_refund(refund_id, None) as pair:
+            reader = self._vendors.get_reader(pair.payment.provider)
             can = reader.capabilities
-            if automatic and self._is_too_early(matter.refund, can):
-                self._wait(matter.refund, can)
-                raise self._still_unknown(refund_id, None, "too_early")
-            desk.failpoints.reach("before_probe")
-            outcome = reader.refund_status(matter.order)
-            desk.failpoints.reach("after_probe")
-            reason = desk.write(lambda tx: self._apply(tx, matter.refund, outcome, can, automatic))
+            if automatic and self._is_too_early(pair.refund, can):
+                self._choose_wait(pair.refund, can)
+                raise self._make_still_unknown_error(refund_id, None, "too_early")
+            context.failpoints.reach("before_probe")
+            outcome = reader.read_refund(pair.order)
+            context.failpoints.reach("after_probe")
+            reason = context.write(lambda tx: self._apply_answer(tx, pair.refund, outcome, can, automatic))
         if reason is None:
-            return refund_reading.current(desk, refund_id)
-        raise self._still_unknown(refund_id, outcome, reason)
+            return refund_reading.read_refund(context, refund_id)
+        raise self._make_still_unknown_error(refund_id, outcome, reason)
 
-    @refunds.runs_again()
-    def _apply(
-        self, tx: Transaction, asked: Refund, outcome: Answer, can: PaymentCapabilities, automatic: bool
+    @refunds.run_again_if_stale()
+    def _apply_answer(
+        self, tx: Transaction, queried: Refund, outcome: Answer, can: PaymentCapabilities, automatic: bool
     ) -> str | None:
-        """Settle by an answer that is beyond doubt; else say why not. None as well if it was settled meanwhile."""
-        desk = self._desk
-        refund = refund_writing.required(tx, asked.id)
-        if refund.certainty is Certainty.KNOWN or refund.operation_id != asked.operation_id:
-            refund_writing.keep_answer(desk, tx, refund, "refund_status", outcome)
+        """Settle the refund with the answer if the answer is unambiguous. Return None if the refund is settled,
+        otherwise the reason why it is not.
+        """
+        context = self._context
+        refund = refund_writing.require_refund(tx, queried.id)
+        if refund.certainty is Certainty.KNOWN or refund.operation_id != queried.operation_id:
+            refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
             return None
-        outcome = _fitting(refund, outcome)
-        refund_writing.keep_answer(desk, tx, refund, "refund_status", outcome)
-        if outcome.kind in (*HAPPENED, OutcomeClass.FAILED_DEFINITE):
-            refund_writing.settle(desk, tx, refund, outcome, can, "probe")
+        outcome = _require_own_number(refund, outcome)
+        refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
+        if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
+            refund_writing.settle_refund(context, tx, refund, outcome, can, "probe")
             return None
-        counted = self._counted(refund, outcome, can)
-        if outcome.kind is OutcomeClass.NOT_FOUND and self._did_not_happen(refund, counted, can):
-            refund_writing.end_operation(desk, tx, refund, outcome)
-            refund_writing.write_undone(desk, tx, refund, **counted)
+        columns = self._not_found_columns(refund, outcome, can)
+        if outcome.kind is OutcomeClass.NOT_FOUND and self._has_not_happened(refund, columns, can):
+            refund_writing.end_operation(context, tx, refund, outcome)
+            refund_writing.write_undone(context, tx, refund, **columns)
             return None
-        self._note_and_plan(tx, refund, outcome, counted, automatic=automatic)
+        self._note_and_plan(tx, refund, outcome, columns, automatic=automatic)
         return outcome.reason
 
-    def _counted(self, refund: Refund, outcome: Answer, can: PaymentCapabilities) -> dict[str, object]:
-        """Columns that count "not found"; one that comes before the first margin proves nothing."""
-        first_after = can.not_found.first_after if can.not_found else 0.0
-        if outcome.kind is not OutcomeClass.NOT_FOUND or not self._is_time(refund, first_after):
+    def _not_found_columns(self, refund: Refund, outcome: Answer, can: PaymentCapabilities) -> dict[str, object]:
+        """Return the columns that count the answers "not found". An answer counts only if the time `first_after` of
+        the provider's rule has passed since the sending; without one that counts, return no columns.
+        """
+        margin = can.not_found_rule.first_after if can.not_found_rule else 0.0
+        if outcome.kind is not OutcomeClass.NOT_FOUND or not self._is_past(refund, margin):
             return {}
-        first = refund.first_not_found_at or self._desk.now()
-        return {"not_found": refund.not_found + 1, "first_not_found_at": first}
+        first_at = refund.first_not_found_at or self._context.now()
+        return {"not_found": refund.not_found + 1, "first_not_found_at": first_at}
 
-    def _did_not_happen(self, refund: Refund, counted: dict[str, object], can: PaymentCapabilities) -> bool:
-        """Whether enough answers say so, the last of them late enough, of a provider that keeps keys."""
-        rule = can.not_found
-        if rule is None or not can.keeps_keys or not counted:
+    def _has_not_happened(self, refund: Refund, columns: dict[str, object], can: PaymentCapabilities) -> bool:
+        """True if the answers "not found" prove that the refund was not processed: the provider stores keys, and its
+        rule for number and time of these answers is met.
+        """
+        rule = can.not_found_rule
+        if rule is None or not can.keeps_idempotency_keys or not columns:
             return False
-        return refund.not_found + 1 >= rule.answers and self._is_time(refund, rule.last_after)
+        return refund.not_found + 1 >= rule.answers and self._is_past(refund, rule.last_after)
 
     def _is_too_early(self, refund: Refund, can: PaymentCapabilities) -> bool:
-        """Its call may still be under way. What was sent by a clock that was ahead is asked about, but "not found"
-        counts by that clock all the same: it proves nothing before.
-        """
-        ahead = refund.last_sent_at is not None and is_ahead(refund.last_sent_at, self._desk.now())
-        return not ahead and not self._is_time(refund, can.refund_timeout)
+        """True if the call of the submission may still be running.
 
-    def _is_time(self, refund: Refund, seconds: float) -> bool:
-        """Whether so long has passed since it was last sent."""
-        margin = self._desk.scale.delta(timedelta(seconds=seconds))
-        return refund.last_sent_at is not None and self._desk.now() - refund.last_sent_at >= margin
+        If `last_sent_at` is in the future, because the clock of the sending desk was ahead, the refund is probed; but
+        an answer "not found" counts only after that time.
+        """
+        is_clock_ahead = refund.last_sent_at is not None and is_in_future(refund.last_sent_at, self._context.now())
+        return not is_clock_ahead and not self._is_past(refund, can.refund_timeout)
+
+    def _is_past(self, refund: Refund, seconds: float) -> bool:
+        """True if at least `seconds` have passed since the refund was last sent."""
+        margin = self._context.scale.scaled_delta(timedelta(seconds=seconds))
+        return refund.last_sent_at is not None and self._context.now() - refund.last_sent_at >= margin
 
     def _note_and_plan(
-        self, tx: Transaction, refund: Refund, outcome: Answer, counted: dict[str, object], *, automatic: bool
+        self, tx: Transaction, refund: Refund, outcome: Answer, columns: dict[str, object], *, automatic: bool
     ) -> None:
-        """Nothing learned that settles it: ask again later, or call a person."""
-        desk, now, values = self._desk, self._desk.now(), dict(counted)
-        work = self._next(refund) if automatic else refund.work
-        if outcome.reason in MISFITS:
-            cases.open_case(tx.conn, "answer_does_not_fit", KIND, refund.id, outcome.reason, _ours(refund), now)
-            work = Work(WorkState.NEEDS_REVIEW, None, "answer_does_not_fit", refund.work.attempt)
-        elif outcome.reason == RETENTION:
-            work = Work(WorkState.NEEDS_REVIEW, None, RETENTION, refund.work.attempt)
+        """Write an audit entry about an answer that did not settle the refund. Open a case if the answer is about
+        another refund. With `automatic`, schedule the next probe, or set needs_review after the last one.
+        """
+        context, now, values = self._context, self._context.now(), dict(columns)
+        work = self._next_probe_work(refund) if automatic else refund.work
+        if outcome.reason in MISFIT_REASONS:
+            cases.open_case(
+                tx.conn, WorkReason.ANSWER_DOES_NOT_FIT, KIND, refund.id, outcome.reason, _expected_text(refund), now
+            )
+            work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.ANSWER_DOES_NOT_FIT, refund.work.attempt)
+        elif outcome.reason == RETENTION_REASON:
+            work = Work(WorkState.NEEDS_REVIEW, None, RETENTION_REASON, refund.work.attempt)
         if work != refund.work:
             values |= refunds.work_values(work)
         if values:
-            refunds.change(tx.conn, refund, now, **values)
-        desk.note(tx, "refund.probed", refund.id, kind=KIND, result="failed", reason=outcome.reason[:64])
+            refunds.change_refund(tx.conn, refund, now, **values)
+        context.record_audit(
+            tx, AuditAction.REFUND_PROBED, refund.id, kind=KIND, result="failed", reason=outcome.reason[:64]
+        )
 
-    def _next(self, refund: Refund) -> Work:
-        """After the last automatic probe a person is needed; never is it failed by time."""
+    def _next_probe_work(self, refund: Refund) -> Work:
+        """Return the work of the next probe, or needs_review after the last one."""
         attempts = refund.work.attempt + 1
-        at = next_at(REFUND_PROBES, attempts, self._desk.now(), self._desk.scale)
+        at = next_attempt_at(REFUND_PROBES, attempts, self._context.now(), self._context.scale)
         if at is None:
-            return Work(WorkState.NEEDS_REVIEW, None, "probes_ended", attempts)
+            return Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
         return Work(WorkState.SCHEDULED, at, UNKNOWN, attempts)
 
-    def _wait(self, refund: Refund, can: PaymentCapabilities) -> None:
-        """Nothing can be known before the call's own time has passed."""
-        desk, sent = self._desk, refund.last_sent_at or self._desk.now()
-        at = sent + desk.scale.delta(timedelta(seconds=can.refund_timeout))
-        work = refunds.work_values(replace(refund.work, at=at))
-        desk.write(lambda tx: refunds.change(tx.conn, refund, desk.now(), **work))
-
-    def _still_unknown(self, refund_id: int, outcome: Answer | None, reason: str) -> ConsoleError:
-        detail = {"record": refund_reading.current(self._desk, refund_id), "reason": reason}
-        code = part_code(outcome) if outcome is not None and outcome.kind is not OutcomeClass.NOT_FOUND else ""
-        told = {**detail, "status": outcome.status if outcome else None}
-        return ConsoleError(code if code in _ASKED_IN_VAIN else "outcome_unknown", told)
-
-    # Known: followed to its end, or compared; never overwritten
-
-    def require_undone(self, matter: Matter) -> None:
-        """Ask once more about the payment's earlier refunds that were sent and came to nothing, before the next is
-        sent. One that did happen after all, against its provider's rule, is contradicted, which stops this one.
-
-        Raises provider_unreachable, provider_auth or rate_limited while the provider doesn't say.
+    def _choose_wait(self, refund: Refund, can: PaymentCapabilities) -> None:
+        """Postpone the probe until the time limit of the submission's call has passed: before that, the request may
+        still arrive at the provider.
         """
-        if not self._vendors.reader(matter.payment.provider).capabilities.keeps_keys:
-            return  # asked by sum and day, the answer could be about another one
-        with self._desk.database.read() as conn:
-            found = refunds.of_payment(conn, matter.payment.id)
-        for earlier in (one for one in found if one.sent_count and one.state in _UNDONE and not one.work.reason):
-            outcome = self._ask_and_compare(Matter(earlier, matter.payment), automatic=False)
+        context, sent_at = self._context, refund.last_sent_at or self._context.now()
+        at = sent_at + context.scale.scaled_delta(timedelta(seconds=can.refund_timeout))
+        work = refunds.work_values(replace(refund.work, at=at))
+        context.write(lambda tx: refunds.change_refund(tx.conn, refund, context.now(), **work))
+
+    def _make_still_unknown_error(self, refund_id: int, outcome: Answer | None, reason: str) -> ConsoleError:
+        record = refund_reading.read_refund(self._context, refund_id)
+        code = (
+            find_part_error_code(outcome)
+            if outcome is not None and outcome.kind is not OutcomeClass.NOT_FOUND
+            else None
+        )
+        facts: Answered = {"record": record, "reason": reason, "status": outcome.status if outcome else None}
+        return error_of_outcome(
+            code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
+        )
+
+    # Known outcome: polled until the refund has ended, or compared; never overwritten
+
+    def require_undone(self, pair: RefundWithPayment) -> None:
+        """Before a refund is sent, ask about the payment's earlier refunds that were sent and ended without effect.
+        If the provider has processed one of them, a case is opened, which prevents the sending of this refund.
+
+        Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider doesn't
+        answer.
+        """
+        if not self._vendors.get_reader(pair.payment.provider).capabilities.keeps_idempotency_keys:
+            return  # The provider would search by amount and day, so its answer could be about another refund.
+        with self._context.database.read() as conn:
+            payment_refunds = refunds.of_payment(conn, pair.payment.id)
+        for earlier in (
+            refund for refund in payment_refunds if refund.sent_count and refund.state in _ENDED_WITHOUT_EFFECT
+        ):
+            outcome = self._ask_and_compare(RefundWithPayment(earlier, pair.payment), automatic=False)
             if not _is_read(outcome):
-                code = part_code(outcome)
-                facts = {"record": matter.refund, "reason": outcome.reason, "status": outcome.status}
-                raise ConsoleError(code if code in _ASKED_IN_VAIN else "provider_unreachable", facts)
+                code = find_part_error_code(outcome)
+                facts: Answered = {"record": pair.refund, "reason": outcome.reason, "status": outcome.status}
+                raise error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.PROVIDER_ANSWER_UNUSABLE, facts)
 
     def _ask_about_known(self, refund_id: int, *, automatic: bool) -> None:
-        matter = refund_reading.matter(self._desk, refund_id)
-        outcome = self._ask_and_compare(matter, automatic=automatic)
-        code = part_code(outcome)
-        if not _is_read(outcome) and code in _ASKED_IN_VAIN:
-            record = refund_reading.current(self._desk, refund_id)
-            raise ConsoleError(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
+        pair = refund_reading.read_with_payment(self._context, refund_id)
+        outcome = self._ask_and_compare(pair, automatic=automatic)
+        code = find_part_error_code(outcome)
+        if not _is_read(outcome) and code in NO_ANSWER_CODES:
+            record = refund_reading.read_refund(self._context, refund_id)
+            raise error_of_outcome(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 
-    def _ask_and_compare(self, matter: Matter, *, automatic: bool) -> Answer:
-        desk, reader = self._desk, self._vendors.reader(matter.payment.provider)
-        desk.failpoints.reach("before_probe")
-        outcome = reader.refund_status(matter.order)
-        desk.failpoints.reach("after_probe")
-        desk.write(lambda tx: self._follow(tx, matter, outcome, reader.capabilities, automatic))
+    def _ask_and_compare(self, pair: RefundWithPayment, *, automatic: bool) -> Answer:
+        context, reader = self._context, self._vendors.get_reader(pair.payment.provider)
+        context.failpoints.reach("before_probe")
+        outcome = reader.read_refund(pair.order)
+        context.failpoints.reach("after_probe")
+        context.write(lambda tx: self._apply_known_answer(tx, pair, outcome, reader.capabilities, automatic))
         return outcome
 
-    @refunds.runs_again()
-    def _follow(
-        self, tx: Transaction, matter: Matter, outcome: Answer, can: PaymentCapabilities, automatic: bool
-    ) -> None:  # fmt: skip
-        desk = self._desk
-        refund = refund_writing.required(tx, matter.refund.id)
-        outcome = _fitting(refund, outcome)
-        refund_writing.keep_answer(desk, tx, refund, "refund_status", outcome)
-        if outcome.reason in MISFITS:
-            refund_writing.contradict(desk, tx, refund, outcome.reason, "answer_does_not_fit")
+    @refunds.run_again_if_stale()
+    def _apply_known_answer(
+        self, tx: Transaction, pair: RefundWithPayment, outcome: Answer, can: PaymentCapabilities, automatic: bool
+    ) -> None:
+        context = self._context
+        refund = refund_writing.require_refund(tx, pair.refund.id)
+        outcome = _require_own_number(refund, outcome)
+        refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
+        if outcome.reason in MISFIT_REASONS:
+            refund_writing.open_contradiction_case(
+                context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
+            )
         elif refund.state is _R.SUBMITTED:
-            self._follow_accepted(tx, refund, outcome, can, automatic=automatic)
+            self._apply_accepted_answer(tx, refund, outcome, can, automatic=automatic)
         elif outcome.kind is OutcomeClass.NOT_FOUND and refund.state is _R.COMPLETED:
-            refund_writing.contradict(desk, tx, refund, "not_found")
+            refund_writing.open_contradiction_case(context, tx, refund, "not_found")
         else:
-            refund_writing.compare(desk, tx, refund, outcome)
+            refund_writing.compare_answer(context, tx, refund, outcome)
 
-    def _follow_accepted(
+    def _apply_accepted_answer(
         self, tx: Transaction, refund: Refund, outcome: Answer, can: PaymentCapabilities, *, automatic: bool
     ) -> None:
-        """Acceptance that is known is not undone by "not found": somebody is told instead."""
-        desk, now = self._desk, self._desk.now()
+        """Apply the answer to a poll of an accepted refund. The answer "not found" opens a case; the state stays."""
+        context, now = self._context, self._context.now()
         if outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.FAILED_DEFINITE):
-            refund_writing.write_settled(desk, tx, refund, outcome, can, {"by": "poll" if automatic else "probe"})
+            refund_writing.write_settled(context, tx, refund, outcome, can, {"by": "poll" if automatic else "probe"})
             return
         if outcome.kind is OutcomeClass.NOT_FOUND:
-            refund_writing.contradict(desk, tx, refund, "not_found")
+            refund_writing.open_contradiction_case(context, tx, refund, "not_found")
             return
-        values = refund_writing.told(outcome.found, now)
-        if outcome.reason == RETENTION:
-            values |= refunds.work_values(Work(WorkState.NEEDS_REVIEW, None, RETENTION, refund.work.attempt))
+        values = refund_writing.make_report_columns(outcome.found, now)
+        if outcome.reason == RETENTION_REASON:
+            values |= refunds.work_values(Work(WorkState.NEEDS_REVIEW, None, RETENTION_REASON, refund.work.attempt))
         elif automatic:
             values |= refunds.work_values(self._next_poll(refund, can))
         if values:
-            refunds.change(tx.conn, refund, now, **values)
-        self._tell_of_delay(tx, refund)
+            refunds.change_refund(tx.conn, refund, now, **values)
+        self._open_delay_case(tx, refund)
 
     def _next_poll(self, refund: Refund, can: PaymentCapabilities) -> Work:
-        attempts, desk = refund.work.attempt + 1, self._desk
-        at = next_of_endless(refund_writing.polls(can), attempts, desk.now(), desk.scale)
+        attempts, context = refund.work.attempt + 1, self._context
+        at = next_attempt_at_endless(refund_writing.choose_poll_waits(can), attempts, context.now(), context.scale)
         return Work(WorkState.SCHEDULED, at, POLL, attempts)
 
-    def _tell_of_delay(self, tx: Transaction, refund: Refund) -> None:
-        """An accepted refund ends by itself; after a day somebody should know that it has not."""
-        desk, now, sent = self._desk, self._desk.now(), refund.last_sent_at
-        if sent is None or now - sent < desk.scale.delta(REFUND_PATIENCE):
+    def _open_delay_case(self, tx: Transaction, refund: Refund) -> None:
+        """Open a case for an accepted refund that is not completed within REFUND_PATIENCE after its sending."""
+        context, now, sent_at = self._context, self._context.now(), refund.last_sent_at
+        if sent_at is None or now - sent_at < context.scale.scaled_delta(SLOW_REFUND_AGE):
             return
-        if cases.open_case(tx.conn, "refund_slow", KIND, refund.id, refund.provider_state or "", "completed", now):
-            desk.note(tx, "refund.slow", refund.id, {"since": sent.isoformat()}, kind=KIND)
+        if cases.open_case(
+            tx.conn, WorkReason.REFUND_SLOW, KIND, refund.id, refund.provider_state or "", "completed", now
+        ):
+            context.record_audit(tx, AuditAction.REFUND_SLOW, refund.id, {"since": sent_at.isoformat()}, kind=KIND)
 
 
 def _is_read(outcome: Answer) -> bool:
-    return outcome.kind in (*HAPPENED, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
+    return outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
 
 
-def _fitting(refund: Refund, outcome: Answer) -> Answer:
-    """An answer that gives the refund another number than it had is about another refund."""
-    report, known = outcome.found, refund.provider_refund_id
-    if report is None or known is None or report.provider_refund_id in (None, known):
+def _require_own_number(refund: Refund, outcome: Answer) -> Answer:
+    """Return the answer; if it has another provider's id than the refund, with the unknown outcome other_id."""
+    report, own_number = outcome.found, refund.provider_refund_id
+    if report is None or own_number is None or report.provider_refund_id in (None, own_number):
         return outcome
     return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="other_id")
 
 
-def _ours(refund: Refund) -> str:
+def _expected_text(refund: Refund) -> str:
     return f"{refund.provider_refund_key} {refund.amount_minor} {refund.currency}"

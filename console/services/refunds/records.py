@@ -1,32 +1,40 @@
-"""One refund as it is now, with its payment, for services among themselves; a lapsed sending is seen as unknown."""
+"""Read the present state of one refund with its payment, for other services.
+
+A refund whose submission has lapsed is returned with the certainty unknown.
+"""
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
-from console.domain.errors import ConsoleError
+from console.domain.error_details import Holder
+from console.domain.error_reasons import BugProblem
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
-from console.domain.order_records import Payment, Refund
-from console.domain.payment_records import RefundOrder
-from console.services.desk import Desk
-from console.store import journal, payments, refunds
+from console.domain.payments.provider_messages import RefundOrder
+from console.domain.payments.records import Payment, Refund
+from console.services.process.context import ServiceContext
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.payments import payments
+from console.store.refunds import refunds
 
 KIND = refunds.KIND
 
 
 @dataclass(frozen=True, slots=True)
-class Matter:
-    """A refund and the payment that it gives back."""
+class RefundWithPayment:
+    """A refund and its payment."""
 
     refund: Refund
     payment: Payment
 
     @property
     def order(self) -> RefundOrder:
-        """As it is sent and asked about; the same for each sending."""
+        """The data that identifies this refund in a submission or a question to the provider, the same each time.
+        Raises internal_error if the key, the provider's payment id or the request time is missing.
+        """
         refund, payment = self.refund, self.payment
         if refund.created_at is None or refund.provider_refund_key is None or payment.provider_payment_id is None:
-            raise ConsoleError("internal_error", {"problem": "refund_incomplete", "record": refund})
+            raise ConsoleError(ErrorCode.INTERNAL_ERROR, {"problem": BugProblem.REFUND_INCOMPLETE, "record": refund})
         return RefundOrder(
             key=refund.provider_refund_key,
             merchant_payment_id=payment.merchant_payment_id,
@@ -37,49 +45,51 @@ class Matter:
         )
 
 
-def current(desk: Desk, refund_id: int) -> Refund:
-    """The refund in a read of its own. Raises not_found."""
-    with desk.database.read() as conn:
-        return found(conn, refund_id)
+def read_refund(context: ServiceContext, refund_id: int) -> Refund:
+    """Return the refund, read in a transaction of its own. Raises not_found."""
+    with context.database.read() as conn:
+        return require_refund(conn, refund_id)
 
 
-def found(conn: Connection, refund_id: int) -> Refund:
-    """The refund within the caller's transaction. Raises not_found."""
+def require_refund(conn: Connection, refund_id: int) -> Refund:
+    """Return the refund, read in the caller's transaction. Raises not_found."""
     refund = refunds.find(conn, refund_id, journal.lapsed_subjects(conn, KIND))
     if refund is None:
-        raise ConsoleError("not_found", {"kind": KIND, "id": str(refund_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(refund_id)})
     return refund
 
 
-def matter(desk: Desk, refund_id: int) -> Matter:
-    """The refund with its payment in a read of its own. Raises not_found."""
-    with desk.database.read() as conn:
-        return matter_in(conn, refund_id)
+def read_with_payment(context: ServiceContext, refund_id: int) -> RefundWithPayment:
+    """Return the refund with its payment, read in a transaction of its own. Raises not_found."""
+    with context.database.read() as conn:
+        return require_with_payment(conn, refund_id)
 
 
-def matter_in(conn: Connection, refund_id: int) -> Matter:
-    """The refund with its payment within the caller's transaction. Raises not_found."""
-    refund = found(conn, refund_id)
-    return Matter(refund, payment(conn, refund.payment_id))
+def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
+    """Return the refund with its payment, read in the caller's transaction. Raises not_found."""
+    refund = require_refund(conn, refund_id)
+    return RefundWithPayment(refund, require_payment(conn, refund.payment_id))
 
 
-def payment(conn: Connection, payment_id: int) -> Payment:
-    """A payment as everybody sees it. Raises not_found."""
+def require_payment(conn: Connection, payment_id: int) -> Payment:
+    """Return the payment; if its start has lapsed, with the certainty unknown. Raises not_found."""
     record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, payments.KIND))
     if record is None:
-        raise ConsoleError("not_found", {"kind": payments.KIND, "id": str(payment_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": payments.KIND, "id": str(payment_id)})
     return record
 
 
-def stale_view(refund: Refund, saw: int) -> ConsoleError:
-    """The refund is no longer what the person saw."""
-    changed = {"version": {"saw": saw, "now": refund.version}, "state": refund.state.value}
-    return ConsoleError("stale_view", {"record": refund, "changed": changed})
+def make_stale_view_error(refund: Refund, expected_version: int) -> ConsoleError:
+    """Return the error stale_view: the refund has changed since version `expected_version`, the version on the
+    person's screen.
+    """
+    differences = {"version": {"saw": expected_version, "now": refund.version}, "state": refund.state.value}
+    return ConsoleError(ErrorCode.STALE_VIEW, {"record": refund, "changed": differences})
 
 
 def refuse_running(conn: Connection, refund: Refund) -> None:
-    """Raise in_progress, with who it is, while a living process is sending it."""
-    running = journal.running_of(conn, KIND, refund.id)
-    if running is not None and running.action in journal.EFFECTS:
-        holder = {"operator": running.operator, "desk": running.desk}
-        raise ConsoleError("in_progress", {"record": refund, "holder": holder, "since": running.started_at})
+    """Raise in_progress with the holder while a process is sending the refund."""
+    running = journal.find_running(conn, KIND, refund.id)
+    if running is not None and journal.has_effect(running.action):
+        holder = Holder(operator=running.operator, desk=running.desk)
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "holder": holder, "since": running.started_at})

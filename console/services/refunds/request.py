@@ -1,256 +1,327 @@
-"""Asking for refunds: what a maker sees before, and the request, which reserves its sum and sends nothing."""
+"""The maker's actions: the plan of a refund, and the refund request, which reserves the amount but sends nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
-
-from console.domain.errors import ConsoleError
-from console.domain.money import Money, NotAnAmount, decimal_text, money_from_text
-from console.domain.order_records import Limits, Payment, Refund, RefundRequest, SetAside, SetAsideState
-from console.domain.payment_results import Check, RadarHit, RefundPlan
-from console.domain.permissions import APPROVER, may, same_person
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import Exceeds, InvalidAmount, PossibleRepeat
+from console.domain.error_reasons import (
+    AmountProblem,
+    DecidedReason,
+    ExceedsReason,
+    InProgressReason,
+    RefundRule,
+    RepeatReason,
+    UsageProblem,
+    WindowReason,
+)
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
+from console.domain.payments.consistency import PAID_STATES, money_parts
+from console.domain.payments.records import Payment, Refund, RefundRequest, SetAside, SetAsideState
+from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
+from console.domain.permissions import APPROVER, has_right, is_same_person
 from console.domain.records import Certainty
-from console.domain.schedules import REFUND_DECISION
-from console.domain.truth import PAID, money_strip
-from console.providers.payment_protocol import PaymentReader
-from console.services import radar, refund_limits, refund_reading, refusals
-from console.services.desk import Desk
-from console.services.payment_vendors import PaymentVendors
-from console.services.refund_limits import Ground
-from console.store import leases, payments, people, refunds, set_asides
-from console.store.engine import RunAgain, Transaction
-from console.store.refunds import NewRefund
+from console.domain.retry_schedules import REFUND_DECISION_TIME_LIMIT
+from console.providers.payment_provider import PaymentReader
+from console.services.audit import refusals
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.services.refunds import records as refund_reading
+from console.services.refunds import risk_signals as radar
+from console.services.refunds import rules as refund_limits
+from console.services.refunds.rules import RefundFacts
+from console.store.access import operators as people
+from console.store.database.engine import RunAgain, Transaction
+from console.store.database.instants import current_time
+from console.store.database.sqlalchemy_names import Connection, UniqueViolation
+from console.store.operations import leases
+from console.store.payments import payments, set_asides
+from console.store.refunds import refunds
+from console.store.refunds.refunds import NewRefund
 
-ACTION = "refund.request"
+ACTION = AuditAction.REFUND_REQUEST
 KIND = refunds.KIND
-LONGEST_REASON, LONGEST_TICKET, LONGEST_ANSWER = 255, 64, 500
-_OFF: Mapping[str, str] = {
-    "paid": "refund_not_paid",
-    "nothing_open": "refund_open",
-    "nothing_contradicted": "refund_contradicted",
-    "left": "refund_nothing_left",
-    "repeated": "refund_repeated",
-    "count": "refund_count",
-    "window": "refund_window_over",
+LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS = 255, 64, 500
+PROPOSAL_REASON = "上限を超えた分の返金 / beyond the account's limit"
+"""The reason, in both languages, that the program stores in its own refund requests."""
+_REASON_OF_RULE: Mapping[RefundRule, str] = {
+    ExceedsReason.PAID: "refund_not_paid",
+    InProgressReason.NOTHING_OPEN: "refund_open",
+    InProgressReason.NOTHING_CONTRADICTED: "refund_contradicted",
+    ExceedsReason.LEFT: "refund_nothing_left",
+    WindowReason.REPEATED: "refund_repeated",
+    WindowReason.COUNT: "refund_count",
+    WindowReason.WINDOW: "refund_window_over",
 }
-"""Rules that no other sum would keep, and the word for each; `reason.` says it."""
+"""Rules that no smaller amount would satisfy, each with the suffix of its wording key `reason.…`."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request that can be read. `hits` and what the maker saw are kept with it."""
+class _ValidRequest:
+    """A valid refund request. `minor` is the amount in minor units; `reader` reads at the payment's provider;
+    `by_program` is True if the program requests the refund of a set-aside.
+    """
 
     request: RefundRequest
     maker: str
     minor: int
     reader: PaymentReader
+    by_program: bool = False
 
 
-class Refunding:
-    """The maker's half. Sends nothing, ever."""
+class RefundRequests:
+    """The maker's actions. They never send a refund."""
 
-    def __init__(self, desk: Desk, vendors: PaymentVendors) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors) -> None:
+        self._context = context
         self._vendors = vendors
 
-    # Before asking
+    # Plan
 
-    def plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
-        """What a person should see before asking: facts of this moment, nothing reserved.
+    def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
+        """Return the facts that a person should read before a refund request. Nothing is reserved.
 
-        Raises not_found, invalid_amount, no_operator and not_allowed for who may not look.
+        `amount` is decimal text; None means the whole amount that is left. Raises not_found, invalid_amount,
+        no_operator, and not_allowed if a named person may not read.
         """
-        desk, now = self._desk, self._desk.now()
-        with desk.database.read() as conn:
-            desk.reader(conn)
-            payment = refund_reading.payment(conn, payment_id)
-            seen = refund_limits.ground(desk, conn, payment, desk.operator or "")
-            minor = parsed(amount, payment) if amount is not None else payment.left_minor
-            found = radar.hits(conn, seen, minor) if minor else ()
-            asked = _approvers(conn, seen.maker)
-            checks, off, facts = self._off(conn, seen, minor)
+        context, now = self._context, self._context.now()
+        with context.database.read() as conn:
+            context.reader(conn)
+            payment = refund_reading.require_payment(conn, payment_id)
+            refund_facts = refund_limits.read_facts(context, conn, payment, context.operator or "")
+            minor = parse_amount(amount, payment) if amount is not None else payment.left_minor
+            hits = radar.find_signals(conn, refund_facts, minor) if minor else ()
+            approvers = _list_approvers(conn, refund_facts.maker)
+            checks, reason, facts = self._check_all(conn, refund_facts, minor)
         return RefundPlan(
             payment=payment,
-            order=seen.order,
-            money=money_strip(payment, seen.refunds),
-            limits=seen.limits,
-            today_minor=seen.today_minor,
-            radar=found,
+            order=refund_facts.order,
+            money=money_parts(payment, refund_facts.refunds),
+            limits=refund_facts.limits,
+            today_minor=refund_facts.today_minor,
+            radar=hits,
             checks=checks,
-            earlier=seen.refunds,
-            second_checker=minor > seen.limits.second_checker_above,
-            cooling_off_until=self._sends_after(payment, minor, seen.limits, now),
-            who_is_asked=asked,
-            off=off,
+            earlier=refund_facts.refunds,
+            second_checker=minor > refund_facts.limits.second_checker_above,
+            cooling_off_until=refund_limits.find_cooling_off_end(context, payment, minor, refund_facts.limits, now),
+            who_is_asked=approvers,
+            off=reason,
             off_facts=facts,
             read_at=now,
         )
 
-    def why_off(self, conn: Connection, payment: Payment) -> str | None:
-        """Why no refund of this payment can be asked for now, as a code; None where one can."""
-        seen = refund_limits.ground(self._desk, conn, payment, self._desk.operator or "")
-        return self._off(conn, seen, payment.left_minor)[1]
+    def find_refusal_code(self, conn: Connection, payment: Payment) -> str | None:
+        """Return the code of the reason why no refund of this payment can be requested now; None if one can."""
+        refund_facts = refund_limits.read_facts(self._context, conn, payment, self._context.operator or "")
+        return self._check_all(conn, refund_facts, payment.left_minor)[1]
 
-    def _off(
-        self, conn: Connection, seen: Ground, minor: int
-    ) -> tuple[tuple[Check, ...], str | None, Mapping[str, object]]:
-        """Why no refund of this payment can be asked for now, whatever its sum; with all that was looked at."""
-        desk, payment = self._desk, seen.payment
+    def _check_all(
+        self, conn: Connection, refund_facts: RefundFacts, minor: int
+    ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
+        """Return all checks, the code of the reason why no refund of any amount can be requested now (None if one
+        can), and the facts of the reason.
+        """
+        context, payment = self._context, refund_facts.payment
         try:
-            refund_limits.require_place(desk, payment)
-            reader = self._vendors.reader(payment.provider)
+            refund_limits.require_two_person_database(context, payment)
+            reader = self._vendors.get_reader(payment.provider)
         except ConsoleError as unfit:
-            off = "refund_sqlite" if unfit.code == "not_allowed" else "refund_provider_disabled"
-            return (), off, {"provider": payment.provider}
-        forgotten = refund_limits.forgotten(desk, conn, payment.id)
-        checks = refund_limits.checks(seen, max(minor, 1), reader, asking=True)
-        if forgotten:
-            return checks, "refund_only_desk_knows", {"operation": forgotten[0].operation_id}
-        if seen.open is not None and seen.open.certainty is Certainty.UNKNOWN:
-            return checks, "refund_unknown", {"refund": seen.open.id}
-        broken = next((c for c in checks if not c.holds and c.rule in _OFF and not _by_sum(c, payment)), None)
-        return checks, _OFF[broken.rule] if broken else None, broken.facts if broken else {}
+            reason = "refund_sqlite" if unfit.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
+            return (), reason, {"provider": payment.provider}
+        lost_refunds = refund_limits.find_lost_refunds(context, conn, payment.id)
+        checks = refund_limits.check_rules(refund_facts, max(minor, 1), reader, is_request=True)
+        if lost_refunds:
+            return checks, "refund_only_desk_knows", {"operation": lost_refunds[0].operation_id}
+        if refund_facts.open is not None and refund_facts.open.certainty is Certainty.UNKNOWN:
+            return checks, "refund_unknown", {"refund": refund_facts.open.id}
+        broken_check = next(
+            (
+                check
+                for check in checks
+                if not check.holds and check.rule in _REASON_OF_RULE and not _fits_smaller_amount(check, payment)
+            ),
+            None,
+        )
+        return (
+            checks,
+            _REASON_OF_RULE[broken_check.rule] if broken_check else None,
+            broken_check.facts if broken_check else {},
+        )
 
-    # Asking
+    # Request
 
-    def request(self, request: RefundRequest) -> Refund:
-        """Ask for a refund: its sum is reserved, nothing is sent.
+    def request_refund(self, request: RefundRequest) -> Refund:
+        """Insert a refund request and reserve its amount; nothing is sent. Return the refund.
 
-        Raises ConsoleError: not_found, invalid_amount, usage, bad_profile (2) · not_allowed, stale_view,
-        exceeds_captured, over_limit, possible_repeat, in_progress, outside_window (3), each audited.
+        Raises with exit status 2: not_found, invalid_amount, usage, bad_profile. Raises with exit status 3, after an
+        audit entry: not_allowed, stale_view, exceeds_captured, over_limit, possible_repeat, in_progress,
+        outside_window, already_decided.
         """
         facts = {"amount": request.amount[:40], "payment": request.payment_id}
-        with refusals.audited(self._desk, ACTION, request.payment_id, facts, kind=payments.KIND):
-            maker = self._desk.require("refund_request").name
-            asked = self._readable(request, maker)
-            self._desk.failpoints.reach("before_request")
-            refund_id = self._write(asked)
-            self._desk.failpoints.reach("after_request")
-        return refund_reading.current(self._desk, refund_id)
+        with refusals.audit_refusals(self._context, ACTION, request.payment_id, facts, kind=payments.KIND):
+            maker = self._context.require("refund_request").name
+            valid = self._validate(request, maker)
+            self._context.failpoints.reach("before_request")
+            refund_id = self._write_request(valid)
+            self._context.failpoints.reach("after_request")
+        return refund_reading.read_refund(self._context, refund_id)
 
-    def _readable(self, request: RefundRequest, maker: str) -> _Asked:
-        with self._desk.database.read() as conn:
-            payment = refund_reading.payment(conn, request.payment_id)
-        minor = parsed(request.amount, payment)
+    def propose_refund(self, item: SetAside) -> int:
+        """Request the refund of a set-aside, with the program as the maker; two people must approve it. Return the
+        refund's id.
+
+        The program requests a set-aside's refund once. If people reject it or it expires, only people can request it
+        again. Raises the errors of `request_refund`, without audit entries, because the due task tries again.
+        """
+        maker = self._context.require("refund_propose").name
+        amount = decimal_text(Money(item.amount_minor, item.currency))
+        valid = self._validate(RefundRequest(item.payment_id, amount, PROPOSAL_REASON, set_aside_id=item.id), maker)
+        return self._write_request(replace(valid, by_program=True))
+
+    def _validate(self, request: RefundRequest, maker: str) -> _ValidRequest:
+        with self._context.database.read() as conn:
+            payment = refund_reading.require_payment(conn, request.payment_id)
+        minor = parse_amount(request.amount, payment)
         reason, ticket = request.reason.strip(), (request.ticket or "").strip() or None
-        if not reason or len(reason) > LONGEST_REASON:
-            raise ConsoleError("usage", {"problem": "refund_reason", "longest": LONGEST_REASON})
-        if ticket is not None and len(ticket) > LONGEST_TICKET:
-            raise ConsoleError("usage", {"problem": "refund_ticket", "longest": LONGEST_TICKET})
-        refund_limits.require_place(self._desk, payment)
-        reader = self._vendors.reader(payment.provider)
-        return _Asked(replace(request, reason=reason, ticket=ticket), maker, minor, reader)
+        if not reason or len(reason) > LONGEST_REASON_CHARACTERS:
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.REFUND_REASON, "longest": LONGEST_REASON_CHARACTERS}
+            )
+        if ticket is not None and len(ticket) > LONGEST_TICKET_CHARACTERS:
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.REFUND_TICKET, "longest": LONGEST_TICKET_CHARACTERS}
+            )
+        refund_limits.require_two_person_database(self._context, payment)
+        reader = self._vendors.get_reader(payment.provider)
+        return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, minor, reader)
 
-    def _write(self, asked: _Asked) -> int:
-        """The unique index has the last word on who is the one open refund of a payment."""
+    def _write_request(self, valid: _ValidRequest) -> int:
+        """Insert the refund and return its id. A unique index admits one open refund of a payment; raises in_progress
+        if there is another one.
+        """
         try:
-            return self._desk.write(lambda tx: self._ask(tx, asked))
-        except IntegrityError:
-            with self._desk.database.read() as conn:
-                opened = refunds.open_of(conn, asked.request.payment_id)
-            if opened is None:
+            return self._context.write(lambda tx: self._insert_refund(tx, valid))
+        except UniqueViolation:
+            with self._context.database.read() as conn:
+                open_refund = refunds.find_open_of_payment(conn, valid.request.payment_id)
+            if open_refund is None:
                 raise
-            raise ConsoleError("in_progress", {"record": opened, "reason": "nothing_open"}) from None
+            raise ConsoleError(
+                ErrorCode.IN_PROGRESS, {"record": open_refund, "reason": InProgressReason.NOTHING_OPEN}
+            ) from None
 
-    @refunds.runs_again()
-    def _ask(self, tx: Transaction, asked: _Asked) -> int:
-        """The payment's reservation, then the refund: the row of the payment decides who gets what is left."""
-        desk, now, request = self._desk, self._desk.now(), asked.request
-        self._take_turn(tx, asked.maker)
-        payment = refund_reading.payment(tx.conn, request.payment_id)
+    @refunds.run_again_if_stale()
+    def _insert_refund(self, tx: Transaction, valid: _ValidRequest) -> int:
+        """Reserve the amount on the payment's row, then insert the refund. The row lock of the payment makes parallel
+        requests run one after the other.
+        """
+        context, now, request = self._context, self._context.now(), valid.request
+        self._serialize_requests_of_maker(tx, valid.maker)
+        payment = refund_reading.require_payment(tx.conn, request.payment_id)
         if request.saw is not None and request.saw != payment.version:
-            raise refund_limits.stale_payment(payment, request.saw)
-        seen = refund_limits.ground(desk, tx.conn, payment, asked.maker)
-        aside = _set_aside(tx.conn, request, asked.minor)
-        hits = self._judge(tx.conn, seen, asked, aside)
-        if not payments.reserve(tx.conn, payment.id, asked.minor, now, from_set_aside=aside is not None):
-            facts = {"record": payment, "reason": "left", "left": payment.left_minor, "currency": payment.currency}
-            raise ConsoleError("exceeds_captured", facts)
-        new = self._new(seen, asked, hits, now)
-        refund_id = refunds.insert(tx.conn, new, now)
-        if aside is not None:
-            set_asides.change(tx.conn, aside, now, SetAsideState.REFUNDING, refund_id)
-        told = {"payment": payment.id, "minor": asked.minor, "currency": payment.currency, "radar": _rules(hits)}
-        desk.note(tx, "refund.requested", refund_id, told, kind=KIND)
+            raise refund_limits.make_stale_payment_error(payment, request.saw)
+        refund_facts = refund_limits.read_facts(context, tx.conn, payment, valid.maker)
+        set_aside = _find_set_aside(tx.conn, request, valid.minor)
+        if valid.by_program:
+            _refuse_proposed_before(refund_facts, request)
+        hits = self._judge_request(tx.conn, refund_facts, valid, set_aside)
+        if not payments.reserve_amount(tx.conn, payment.id, valid.minor, now, from_set_aside=set_aside is not None):
+            facts: Exceeds = {
+                "record": payment,
+                "reason": ExceedsReason.LEFT,
+                "left": payment.left_minor,
+                "currency": payment.currency,
+            }
+            raise ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
+        new_refund = self._make_new_refund(refund_facts, valid, hits, current_time(tx.conn, now))
+        refund_id = refunds.insert_refund(tx.conn, new_refund, now, uses_server_time=context.database.is_server)
+        if set_aside is not None:
+            set_asides.change_set_aside(tx.conn, set_aside, now, SetAsideState.REFUNDING, refund_id)
+        audit_facts = {
+            "payment": payment.id,
+            "minor": valid.minor,
+            "currency": payment.currency,
+            "radar": _list_rule_names(hits),
+        }
+        context.record_audit(tx, AuditAction.REFUND_REQUESTED, refund_id, audit_facts, kind=KIND)
         return refund_id
 
-    def _take_turn(self, tx: Transaction, maker: str) -> None:
-        """Requests of one maker are written one after the other: the sum of a day is one over rows of many payments,
-        and nothing else that two requests write would make them meet on a server.
+    def _serialize_requests_of_maker(self, tx: Transaction, maker: str) -> None:
+        """Take and release a lease of the maker, so that a server writes the maker's requests one after the other.
+        Without it, two parallel requests for different payments could together exceed the maker's limit per day.
         """
-        if not self._desk.database.is_server:
+        if not self._context.database.is_server:
             return
-        lease = leases.take(tx, f"refunds_of_{maker}", self._desk.holder(), self._desk.now(), 1.0)
+        lease = leases.acquire(tx, f"refunds_of_{maker}", self._context.holder(), self._context.now(), 1.0)
         if lease is None:
             raise RunAgain
         leases.release(tx.conn, lease)
 
-    def _judge(
-        self, conn: Connection, seen: Ground, asked: _Asked, aside: SetAside | None
-    ) -> tuple[RadarHit, ...]:  # fmt: skip
-        desk, minor, payment = self._desk, asked.minor, seen.payment
-        for intent in refund_limits.forgotten(desk, conn, payment.id):
-            raise refund_limits.only_desk_knows(payment, intent)
-        same = radar.lookalike(conn, payment.id, minor, seen.now)
-        if same is not None and not asked.request.intended_repeat:
-            facts = {"record": same, "reason": "exact_lookalike", "maker": same.maker, "at": same.created_at}
-            raise ConsoleError("possible_repeat", facts)
-        left = aside.amount_minor if aside is not None else None
-        checks = refund_limits.checks(seen, minor, asked.reader, asking=True, aside=left)
-        refund_limits.refuse(checks, seen, payment)
-        answers = dict(asked.request.answers)
-        return tuple(replace(hit, answer=answers.get(hit.rule)) for hit in radar.hits(conn, seen, minor))
+    def _judge_request(
+        self, conn: Connection, refund_facts: RefundFacts, valid: _ValidRequest, aside: SetAside | None
+    ) -> tuple[RiskSignal, ...]:
+        context, minor, payment = self._context, valid.minor, refund_facts.payment
+        for intent in refund_limits.find_lost_refunds(context, conn, payment.id):
+            raise refund_limits.make_only_desk_knows_error(payment, intent)
+        lookalike = radar.find_lookalike(conn, payment.id, minor, refund_facts.now)
+        if lookalike is not None and not valid.request.intended_repeat:
+            facts: PossibleRepeat = {
+                "record": lookalike,
+                "reason": RepeatReason.EXACT_LOOKALIKE,
+                "maker": lookalike.maker,
+                "at": lookalike.created_at,
+            }
+            raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, facts)
+        aside_minor = aside.amount_minor if aside is not None else None
+        checks = refund_limits.check_rules(refund_facts, minor, valid.reader, is_request=True, aside=aside_minor)
+        refund_limits.raise_broken_rule(checks, refund_facts, payment)
+        answers = dict(valid.request.answers)
+        return tuple(
+            replace(hit, answer=answers.get(hit.rule)) for hit in radar.find_signals(conn, refund_facts, minor)
+        )
 
-    def _new(self, seen: Ground, asked: _Asked, hits: Sequence[RadarHit], now: datetime) -> NewRefund:
-        payment, request, minor = seen.payment, asked.request, asked.minor
+    def _make_new_refund(
+        self, refund_facts: RefundFacts, valid: _ValidRequest, hits: Sequence[RiskSignal], now: datetime
+    ) -> NewRefund:
+        payment, request, minor = refund_facts.payment, valid.request, valid.minor
         return NewRefund(
             payment_id=payment.id,
             order_id=payment.order_id,
             amount_minor=minor,
             currency=payment.currency,
-            maker=asked.maker,
+            maker=valid.maker,
             reason=request.reason,
-            saw=json.dumps(what_is_seen(seen), ensure_ascii=False, sort_keys=True),
-            radar=json.dumps([_kept(hit) for hit in hits], ensure_ascii=False, default=str),
-            checkers_needed=2 if minor > seen.limits.second_checker_above else 1,
-            decide_by=now + self._desk.scale.delta(REFUND_DECISION),
-            sends_after=self._sends_after(payment, minor, seen.limits, now),
+            payment_at_request=json.dumps(make_seen_facts(refund_facts), ensure_ascii=False, sort_keys=True),
+            risk_signals=json.dumps([_make_hit_facts(hit) for hit in hits], ensure_ascii=False, default=str),
+            checkers_needed=2 if valid.by_program or minor > refund_facts.limits.second_checker_above else 1,
+            decide_by=now + self._context.scale.scaled_delta(REFUND_DECISION_TIME_LIMIT),
+            sends_after=refund_limits.find_cooling_off_end(self._context, payment, minor, refund_facts.limits, now),
             ticket=request.ticket,
             intended_repeat=request.intended_repeat,
             set_aside_id=request.set_aside_id,
         )
 
-    def _sends_after(self, payment: Payment, minor: int, limited: Limits, now: datetime) -> datetime | None:
-        """When the cooling-off ends, counted from asking; None where there is none."""
-        seconds = self._desk.settings.refund_cooling_off_seconds
-        if seconds is None or not self._desk.settings.on_loopback(payment.provider):
-            if minor <= limited.cooling_off_above:
-                return None
-            seconds = limited.cooling_off_seconds
-        elif seconds == 0 and minor <= limited.cooling_off_above:
-            return None
-        return now + self._desk.scale.delta(timedelta(seconds=seconds))
 
-
-def parsed(text: str, payment: Payment) -> int:
-    """Minor units of decimal text in the payment's currency. Raises invalid_amount."""
-    facts = {"amount": text[:40], "currency": payment.currency, "record": payment}
+def parse_amount(text: str, payment: Payment) -> int:
+    """Return an amount in decimal text as minor units of the payment's currency. Raises invalid_amount."""
+    facts: InvalidAmount = {"amount": text[:40], "currency": payment.currency, "record": payment}
     try:
         money = money_from_text(text, payment.currency)
-    except NotAnAmount:
-        raise ConsoleError("invalid_amount", {**facts, "problem": "form"}) from None
+    except InvalidAmountText:
+        raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.FORM}) from None
     if money.minor == 0:
-        raise ConsoleError("invalid_amount", {**facts, "problem": "zero"})
+        raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.ZERO})
     return money.minor
 
 
-def what_is_seen(seen: Ground) -> dict[str, object]:
-    """The facts about a payment that a maker asks by, and a checker compares with what they are by then."""
-    payment, order = seen.payment, seen.order
+def make_seen_facts(refund_facts: RefundFacts) -> dict[str, object]:
+    """Return the facts about a payment that are stored with a maker's request. The checker's screen shows which of
+    them have changed since the request.
+    """
+    payment, order = refund_facts.payment, refund_facts.order
     return {
         "state": payment.state.value,
         "provider_state": payment.provider_state,
@@ -264,36 +335,52 @@ def what_is_seen(seen: Ground) -> dict[str, object]:
     }
 
 
-def _set_aside(conn: Connection, request: RefundRequest, minor: int) -> SetAside | None:
-    """What was set aside and is to be refunded. Raises not_found, or already_decided when its refund runs."""
+def _find_set_aside(conn: Connection, request: RefundRequest, minor: int) -> SetAside | None:
+    """Return the set-aside that the request refunds; None if it names none. Raises not_found, already_decided if the
+    set-aside is not open, and exceeds_captured for another amount.
+    """
     if request.set_aside_id is None:
         return None
     item = set_asides.find(conn, request.set_aside_id)
     if item is None or item.payment_id != request.payment_id:
-        raise ConsoleError("not_found", {"kind": set_asides.KIND, "id": str(request.set_aside_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": set_asides.KIND, "id": str(request.set_aside_id)})
     if item.state is not SetAsideState.OPEN:
-        raise ConsoleError("already_decided", {"reason": "set_aside", "refund": item.refund_id})
+        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"reason": DecidedReason.SET_ASIDE, "refund": item.refund_id})
     if item.amount_minor != minor:
-        asked = decimal_text(Money(minor, item.currency))
-        raise ConsoleError("exceeds_captured", {"reason": "set_aside", "left": item.amount_minor, "amount": asked})
+        amount = decimal_text(Money(minor, item.currency))
+        raise ConsoleError(
+            ErrorCode.EXCEEDS_CAPTURED,
+            {"reason": ExceedsReason.SET_ASIDE, "left": item.amount_minor, "amount": amount},
+        )
     return item
 
 
-def _approvers(conn: Connection, maker: str) -> tuple[str, ...]:
-    """Who may decide about what `maker` asks for."""
-    known = [one for one in people.everybody(conn) if may(one, "refund_approve") and APPROVER in one.roles]
-    return tuple(one.name for one in known if not same_person(one.name, maker))
+def _refuse_proposed_before(refund_facts: RefundFacts, request: RefundRequest) -> None:
+    """Refuse a request by the program if the set-aside has had a refund request before."""
+    for earlier in refund_facts.refunds:
+        if earlier.set_aside_id == request.set_aside_id:
+            raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"reason": DecidedReason.SET_ASIDE, "refund": earlier.id})
 
 
-def _by_sum(check: Check, payment: Payment) -> bool:
-    """Whether a smaller sum would keep this rule."""
-    return check.rule == "left" and payment.left_minor > 0 and payment.state in PAID
+def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
+    """Return the names of the people who may decide about refund requests of `maker`."""
+    approvers = [
+        person
+        for person in people.all_enabled(conn)
+        if has_right(person, "refund_approve") and APPROVER in person.roles
+    ]
+    return tuple(person.name for person in approvers if not is_same_person(person.name, maker))
 
 
-def _rules(hits: Sequence[RadarHit]) -> list[str]:
+def _fits_smaller_amount(check: RuleCheck, payment: Payment) -> bool:
+    """True if a smaller amount would satisfy this rule."""
+    return check.rule == ExceedsReason.LEFT and payment.left_minor > 0 and payment.state in PAID_STATES
+
+
+def _list_rule_names(hits: Sequence[RiskSignal]) -> list[str]:
     return sorted({hit.rule for hit in hits})
 
 
-def _kept(hit: RadarHit) -> dict[str, object]:
-    answer = hit.answer[:LONGEST_ANSWER] if hit.answer else None
+def _make_hit_facts(hit: RiskSignal) -> dict[str, object]:
+    answer = hit.answer[:LONGEST_ANSWER_CHARACTERS] if hit.answer else None
     return {"rule": hit.rule, "facts": dict(hit.facts), "kind": hit.kind, "id": hit.id, "answer": answer}

@@ -1,159 +1,205 @@
-"""Deciding what became of a refund that nobody knows: one person where the provider's read confirms it, else two."""
+"""Decisions about the outcome of an unknown refund: by one person if the provider's answer confirms it, otherwise by
+two.
+"""
 
 from pathlib import Path
 
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Refund
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import RefundReport, RefundState
-from console.domain.permissions import may, same_person
-from console.domain.results import ResolveResult
-from console.services import refund_reading, refund_writing, refusals
-from console.services.described import HAPPENED
-from console.services.desk import Desk
-from console.services.payment_vendors import PaymentVendors
-from console.services.recovery import read_proof
-from console.services.refund_holding import RefundHolding
-from console.services.refund_reading import Matter
-from console.store import approvals, evidence, refunds
-from console.store.engine import Transaction
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import MismatchReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.provider_messages import RefundReport
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.views.any_record import ResolveResult
+from console.services.audit import refusals
+from console.services.credit_checks.resolve import read_proof
+from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.guarded.second_person import HalfDecision, decide
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.services.refunds import outcomes as refund_writing
+from console.services.refunds import records as refund_reading
+from console.services.refunds.lease import RefundLease
+from console.services.refunds.records import RefundWithPayment
+from console.store.database.engine import Transaction
+from console.store.records import evidence
+from console.store.refunds import refunds
 
 KIND = refunds.KIND
-ACTION = "refund.resolve"
-LONGEST_NUMBER = 64
+ACTION = AuditAction.REFUND_RESOLVE
+LONGEST_NUMBER_CHARACTERS = 64
 _R = RefundState
 _STATES = {"completed": _R.COMPLETED, "failed": _R.FAILED}
 
 
 class RefundRecovery:
-    """Decisions about refunds. Gets only the reading half of the providers."""
+    """Decisions about unknown refunds. It can query providers but not send refunds."""
 
-    def __init__(self, desk: Desk, vendors: PaymentVendors, holding: RefundHolding) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors, leases: RefundLease) -> None:
+        self._context = context
         self._vendors = vendors
-        self._holding = holding
+        self._leases = leases
 
     def resolve(
-        self, refund_id: int, as_state: str, proof: str | Path, provider_id: str | None = None,
-        saw: int | None = None,
-    ) -> ResolveResult:  # fmt: skip
-        """Decide what became of an unknown refund: `completed` (with the provider's number) or `failed`.
+        self,
+        refund_id: int,
+        as_state: str,
+        proof: str | Path,
+        provider_id: str | None = None,
+        expected_version: int | None = None,
+    ) -> ResolveResult:
+        """Decide the outcome of an unknown refund: `completed` (with the provider's number) or `failed`.
 
-        The provider is asked first: its word settles it whoever decides. Without it two people decide with evidence,
-        the second an approver. Raises nothing_to_resolve, in_progress, same_person, evidence_mismatch (the provider
-        says otherwise, or the second person another number), no_evidence, stale_view and its like.
+        The provider is asked first, and its answer settles the refund. Without an answer two people decide with
+        evidence, the second one an approver. `proof` is a file or a statement; `provider_id` is the provider's
+        number; `expected_version` is the refund's version on the caller's screen. Raises usage, nothing_to_resolve,
+        in_progress, same_person, not_allowed, evidence_mismatch (the provider contradicts the person, or the second
+        person gives another number), no_evidence, not_found and stale_view.
         """
-        kept = read_proof(proof)
-        state, number = _readable(as_state, provider_id)
-        with refusals.audited(self._desk, ACTION, refund_id, {"as": as_state}, kind=KIND):
-            person = self._desk.require("resolve").name
-            with self._holding.held(refund_id, saw) as matter:
-                self._desk.failpoints.reach("before_resolve")
-                awaiting = self._decide(matter, state, number, kept, person)
-                self._desk.failpoints.reach("after_resolve")
-        return ResolveResult(refund_reading.current(self._desk, refund_id), awaiting=awaiting)
+        proof_bytes = read_proof(proof)
+        state, number = _parse_request(as_state, provider_id)
+        with refusals.audit_refusals(self._context, ACTION, refund_id, {"as": as_state}, kind=KIND):
+            person = self._context.require("resolve").name
+            with self._leases.hold_refund(refund_id, expected_version) as pair:
+                self._context.failpoints.reach("before_resolve")
+                awaiting = self._decide_refund(pair, state, number, proof_bytes, person)
+                self._context.failpoints.reach("after_resolve")
+        return ResolveResult(refund_reading.read_refund(self._context, refund_id), awaiting=awaiting)
 
-    def _decide(
-        self, matter: Matter, state: RefundState, number: str | None, proof: bytes, person: str
-    ) -> str | None:  # fmt: skip
-        desk, refund = self._desk, matter.refund
-        reader = self._vendors.reader(matter.payment.provider)
-        outcome = reader.refund_status(matter.order)
-        if outcome.kind in (*HAPPENED, OutcomeClass.FAILED_DEFINITE):
-            settled = desk.write(lambda tx: self._settle_by_read(tx, refund, outcome, state, number, proof))
-            if settled is not None:
-                found = refund_reading.current(desk, refund.id)
-                raise ConsoleError("evidence_mismatch", {"record": found, "reason": settled})
+    def _decide_refund(
+        self, pair: RefundWithPayment, state: RefundState, number: str | None, proof: bytes, person: str
+    ) -> str | None:
+        context, refund = self._context, pair.refund
+        reader = self._vendors.get_reader(pair.payment.provider)
+        outcome = reader.read_refund(pair.order)
+        if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
+            mismatch = context.write(lambda tx: self._settle_by_read(tx, refund, outcome, state, number, proof))
+            if mismatch is not None:
+                current = refund_reading.read_refund(context, refund.id)
+                raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current, "reason": mismatch})
             return None
-        waits = desk.write(lambda tx: self._write_half(tx, refund, outcome, state, number, proof, person))
-        return "second_person" if waits else None
+        is_proposed = context.write(
+            lambda tx: self._write_decision(tx, refund, outcome, state, number, proof, person)
+        )
+        return "second_person" if is_proposed else None
 
-    # On the provider's word
+    # Settled by the provider's answer
 
-    @refunds.runs_again()
+    @refunds.run_again_if_stale()
     def _settle_by_read(
-        self, tx: Transaction, asked: Refund, outcome: Outcome[RefundReport], state: RefundState, number: str | None,
+        self,
+        tx: Transaction,
+        decided: Refund,
+        outcome: Outcome[RefundReport],
+        state: RefundState,
+        number: str | None,
         proof: bytes,
-    ) -> str | None:  # fmt: skip
-        """Write what the provider says; the reason where that is not what the person says."""
-        desk = self._desk
-        refund = refund_writing.required(tx, asked.id)
-        theirs = outcome.found.provider_refund_id if outcome.found else None
-        refund_writing.keep_answer(desk, tx, refund, "refund_status", outcome)
-        if state is _R.COMPLETED and number not in (None, theirs, refund.provider_refund_key):
-            return "other_id"
-        evidence.add_proof(tx.conn, (KIND, refund.id), refund.operation_id, desk.holder().operator, proof, desk.now())
-        same = {_R.COMPLETED: OutcomeClass.SUCCEEDED, _R.FAILED: OutcomeClass.FAILED_DEFINITE}[state] is outcome.kind
+    ) -> MismatchReason | None:
+        """Settle the refund with the provider's answer. Return the reason if the answer contradicts the person's
+        decision, else None. An answer with another number settles nothing.
+        """
+        context = self._context
+        refund = refund_writing.require_refund(tx, decided.id)
+        reported_number = outcome.found.provider_refund_id if outcome.found else None
+        refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
+        if state is _R.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
+            return MismatchReason.OTHER_ID
+        evidence.add_proof(
+            tx.conn, (KIND, refund.id), refund.operation_id, context.holder().operator, proof, context.now()
+        )
+        is_confirmed = {_R.COMPLETED: OutcomeClass.SUCCEEDED, _R.FAILED: OutcomeClass.FAILED_DEFINITE}[
+            state
+        ] is outcome.kind
         if refund.state is _R.SUBMITTED and outcome.kind is OutcomeClass.PENDING:
-            return "provider_says_otherwise"
-        refund_writing.settle(desk, tx, refund, outcome, None, "resolve")
-        return None if same else "provider_says_otherwise"
+            return MismatchReason.PROVIDER_SAYS_OTHERWISE
+        refund_writing.settle_refund(context, tx, refund, outcome, None, "resolve")
+        return None if is_confirmed else MismatchReason.PROVIDER_SAYS_OTHERWISE
 
-    # On two people's word
+    # Decided by two people
 
-    def _write_half(
-        self, tx: Transaction, asked: Refund, outcome: Outcome[RefundReport], state: RefundState, number: str | None,
-        proof: bytes, person: str,
-    ) -> bool:  # fmt: skip
-        """Propose, or settle on the second person's word. True while a second one is needed."""
-        desk, now = self._desk, self._desk.now()
-        refund = refund_writing.required(tx, asked.id)
-        if refund.version != asked.version:
+    def _write_decision(
+        self,
+        tx: Transaction,
+        decided: Refund,
+        outcome: Outcome[RefundReport],
+        state: RefundState,
+        number: str | None,
+        proof: bytes,
+        person: str,
+    ) -> bool:
+        """Write the first person's proposal, or settle the refund with the second person's decision. Return True if a
+        second person must still decide. Raises Stale if the refund has changed.
+        """
+        context, now = self._context, self._context.now()
+        refund = refund_writing.require_refund(tx, decided.id)
+        if refund.version != decided.version:
             raise refunds.Stale(refund.id)
-        refund_writing.keep_answer(desk, tx, refund, "refund_status", outcome)
-        first = approvals.open_proposal(tx.conn, KIND, str(refund.id))
-        if first is not None and first.proposed == state.value:
-            self._require_second(tx, refund, first.person, person, number)
-        subject, told = (KIND, refund.id), _with_number(number, proof)
-        proof_id = evidence.add_proof(tx.conn, subject, refund.operation_id, person, told, now)
-        if first is not None and first.proposed == state.value:
-            self._settle_by_people(tx, refund, state, number, first.person)
-            return False
-        approvals.close(tx.conn, KIND, str(refund.id), now)  # whoever proposed something else is overruled openly
-        approvals.propose(tx.conn, KIND, str(refund.id), state.value, person, proof_id, now)
-        refunds.change(tx.conn, refund, now)
-        facts = {"as": state.value, "evidence": proof_id, "provider_id": number}
-        desk.note(tx, "refund.resolve_proposed", refund.id, facts, kind=KIND)
-        return True
+        refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
 
-    def _require_second(self, tx: Transaction, refund: Refund, first: str, person: str, number: str | None) -> None:
-        if same_person(person, first):
-            raise ConsoleError("same_person", {"record": refund, "first": first})
-        if not may(self._desk.person(), "resolve_second"):
-            detail = {"operator": person, "reason": "role", "needs": ["approver"], "record": refund}
-            raise ConsoleError("not_allowed", detail)
-        proposed = [item for item in evidence.of_subject(tx.conn, KIND, refund.id) if item.who == first]
-        if number is not None and not any(item.body.startswith(_line(number)) for item in proposed):
-            raise ConsoleError("evidence_mismatch", {"record": refund, "reason": "other_id"})
+        def propose(proof_id: int) -> dict[str, object]:
+            refunds.change_refund(tx.conn, refund, now)
+            return {"as": state.value, "evidence": proof_id, "provider_id": number}
+
+        subject, numbered_proof = (KIND, refund.id), _append_number(number, proof)
+        decision = HalfDecision(
+            subject,
+            state.value,
+            person,
+            refund,
+            refund.operation_id,
+            numbered_proof,
+            replaces=True,
+            refusal_facts={"record": refund},
+        )
+        return decide(
+            context,
+            tx,
+            decision,
+            check=lambda proposer: _require_same_number(tx, refund, proposer, number),
+            settle=lambda proposer: self._settle_by_people(tx, refund, state, number, proposer),
+            propose=propose,
+        )
 
     def _settle_by_people(
-        self, tx: Transaction, refund: Refund, state: RefundState, number: str | None, first: str
+        self, tx: Transaction, refund: Refund, state: RefundState, number: str | None, proposer: str
     ) -> None:
-        desk, completed = self._desk, state is _R.COMPLETED
-        kind = OutcomeClass.SUCCEEDED if completed else OutcomeClass.FAILED_DEFINITE
+        context, is_completed = self._context, state is _R.COMPLETED
+        kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
         outcome: Outcome[RefundReport] = Outcome(kind, "resolved_by_people", Sent.MAYBE)
-        refund_writing.end_operation(desk, tx, refund, outcome)
-        if completed:
-            refund_writing.write_completed(desk, tx, refund, None, {"by": "people", "first": first}, number)
+        refund_writing.end_operation(context, tx, refund, outcome)
+        if is_completed:
+            refund_writing.write_completed(context, tx, refund, None, {"by": "people", "first": proposer}, number)
         else:
-            refund_writing.write_failed(desk, tx, refund, "resolved_by_people", None, {"first": first})
+            refund_writing.write_failed(context, tx, refund, "resolved_by_people", None, {"first": proposer})
 
 
-def _readable(as_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
+def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number: str | None) -> None:
+    """Raise evidence_mismatch if the second person's provider number differs from the first person's."""
+    proposed = [item for item in evidence.of_subject(tx.conn, KIND, refund.id) if item.who == proposer]
+    if number is not None and not any(item.body.startswith(_make_number_line(number)) for item in proposed):
+        raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.OTHER_ID})
+
+
+def _parse_request(as_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
     state, number = _STATES.get(as_state), (provider_id or "").strip() or None
     if state is None:
-        raise ConsoleError("usage", {"problem": "as_refund", "allowed": sorted(_STATES)})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS_REFUND, "allowed": sorted(_STATES)})
     if state is _R.COMPLETED and number is None:
-        raise ConsoleError("usage", {"problem": "provider_id"})
-    if number is not None and (len(number) > LONGEST_NUMBER or not number.isascii() or not number.isprintable()):
-        raise ConsoleError("usage", {"problem": "provider_id", "longest": LONGEST_NUMBER})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
+    if number is not None and (
+        len(number) > LONGEST_NUMBER_CHARACTERS or not number.isascii() or not number.isprintable()
+    ):
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID, "longest": LONGEST_NUMBER_CHARACTERS}
+        )
     return state, number if state is _R.COMPLETED else None
 
 
-def _line(number: str) -> str:
+def _make_number_line(number: str) -> str:
     return f"number {number}\n"
 
 
-def _with_number(number: str | None, proof: bytes) -> bytes:
-    """Whoever says that it is done says under which number: part of their evidence."""
-    return proof if number is None else _line(number).encode() + proof
+def _append_number(number: str | None, proof: bytes) -> bytes:
+    """Return the proof with the provider's number in its first line, because the number is part of the evidence."""
+    return proof if number is None else _make_number_line(number).encode() + proof

@@ -1,119 +1,157 @@
-"""What speaks against a refund: facts for the maker to answer and for the checker to read. None of them blocks."""
+"""Risk signals of a refund: facts on which the maker comments and which the checker reads. They refuse nothing."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from console.domain.payments import provider_registry
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.service_results import RiskSignal
+from console.services.refunds.rules import RefundFacts
+from console.store.alerts import cases
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import payments
+from console.store.refunds import refunds
 
-from console.domain.order_records import Payment, Refund
-from console.domain.payment_results import RadarHit
-from console.domain.truth import PAID
-from console.services.refund_limits import Ground
-from console.store import cases, payments, refunds
-
-LOOK_BACK = timedelta(days=30)
-OFTEN = 3
+LOOK_BACK_PERIOD = timedelta(days=30)
+FREQUENT_REFUND_COUNT = 3
 SIMILAR_PERCENT = 1
-DOUBLE_CHARGE = timedelta(hours=1)
-LOOKALIKE = timedelta(hours=24)
-REVERSIBLE = timedelta(days=2)
-"""A success of a provider that settles on T+2 may still be taken back."""
+DOUBLE_CHARGE_PERIOD = timedelta(hours=1)
+LOOKALIKE_PERIOD = timedelta(hours=24)
 
 
-def hits(conn: Connection, seen: Ground, minor: int, *, own: int | None = None) -> tuple[RadarHit, ...]:
-    """What there is against refunding this sum, the worst first. `own`: the refund itself, where it is there."""
-    found = (
-        *_lookalike(conn, seen, minor, own),
-        *_double_charges(conn, seen.payment),
-        *_open_cases(conn, seen.payment),
-        *_same_order(conn, seen, minor, own),
-        *_of_payer(conn, seen, minor, own),
-        *_others_request(seen, own),
-        *_reversible(seen),
+def find_signals(
+    conn: Connection, refund_facts: RefundFacts, minor: int, *, own: int | None = None
+) -> tuple[RiskSignal, ...]:
+    """Return the risk signals of a refund of this amount (minor units), the most serious first. `own` is the refund's
+    id, None if it is not requested yet.
+    """
+    signals = (
+        *_find_lookalike_signals(conn, refund_facts, minor, own),
+        *_find_double_charge_signals(conn, refund_facts.payment),
+        *_find_open_case_signals(conn, refund_facts.payment),
+        *_find_order_signals(conn, refund_facts, minor, own),
+        *_find_payer_signals(conn, refund_facts, minor, own),
+        *_find_other_maker_signals(refund_facts, own),
+        *_find_reversible_signals(refund_facts),
     )
-    return tuple(found)
+    return tuple(signals)
 
 
-def lookalike(conn: Connection, payment_id: int, minor: int, now: datetime) -> Refund | None:
-    """The exact look-alike: same payment, same sum, 24 hours; what came to nothing doesn't count."""
-    return refunds.lookalike(conn, payment_id, minor, now - LOOKALIKE)
+def find_lookalike(conn: Connection, payment_id: int, minor: int, now: datetime) -> Refund | None:
+    """Return a refund of the same payment and amount that was requested within LOOKALIKE_PERIOD before `now`, else
+    None. Refunds that ended without effect don't count.
+    """
+    return refunds.find_lookalike(conn, payment_id, minor, now - LOOKALIKE_PERIOD)
 
 
-def _lookalike(conn: Connection, seen: Ground, minor: int, own: int | None) -> Iterator[RadarHit]:
-    same = lookalike(conn, seen.payment.id, minor, seen.now)
-    if same is not None and same.id != own:
-        yield _of_refund("exact_lookalike", same)
+def _find_lookalike_signals(
+    conn: Connection, refund_facts: RefundFacts, minor: int, own: int | None
+) -> Iterator[RiskSignal]:
+    earlier = find_lookalike(conn, refund_facts.payment.id, minor, refund_facts.now)
+    if earlier is not None and earlier.id != own:
+        yield _make_refund_signal("exact_lookalike", earlier)
 
 
-def _double_charges(conn: Connection, payment: Payment) -> Iterator[RadarHit]:
-    """Another payment of the same sum for the same order, or by the same company within the hour."""
-    nearby = payments.of_order(conn, payment.order_id) if payment.order_id is not None else ()
+def _find_double_charge_signals(conn: Connection, payment: Payment) -> Iterator[RiskSignal]:
+    """Yield a signal for each other paid payment of the same amount that is for the same order, or of the same
+    corporation and paid within DOUBLE_CHARGE_PERIOD.
+    """
+    candidates = payments.of_order(conn, payment.order_id) if payment.order_id is not None else ()
     if payment.corporation_number:
-        nearby += payments.of_corporation(conn, payment.corporation_number)
-    for other in {one.id: one for one in nearby}.values():
-        same = other.captured_minor == payment.captured_minor and other.currency == payment.currency
-        if other.id != payment.id and other.state in PAID and same and _together(payment, other):
+        candidates += payments.of_corporation(conn, payment.corporation_number)
+    for other in {payment.id: payment for payment in candidates}.values():
+        is_same_amount = other.captured_minor == payment.captured_minor and other.currency == payment.currency
+        if (
+            other.id != payment.id
+            and other.state in PAID_STATES
+            and is_same_amount
+            and _are_double_charge(payment, other)
+        ):
             facts = {"minor": other.captured_minor, "currency": other.currency, "at": other.paid_at}
-            yield RadarHit("double_charge", facts, payments.KIND, other.id)
+            yield RiskSignal("double_charge", facts, payments.KIND, other.id)
 
 
-def _together(one: Payment, other: Payment) -> bool:
-    if one.order_id is not None and one.order_id == other.order_id:
+def _are_double_charge(payment: Payment, other: Payment) -> bool:
+    if payment.order_id is not None and payment.order_id == other.order_id:
         return True
-    return one.paid_at is not None and other.paid_at is not None and abs(one.paid_at - other.paid_at) <= DOUBLE_CHARGE
+    return (
+        payment.paid_at is not None
+        and other.paid_at is not None
+        and abs(payment.paid_at - other.paid_at) <= DOUBLE_CHARGE_PERIOD
+    )
 
 
-def _open_cases(conn: Connection, payment: Payment) -> Iterator[RadarHit]:
+def _find_open_case_signals(conn: Connection, payment: Payment) -> Iterator[RiskSignal]:
     for rule in cases.open_rules(conn, payments.KIND, payment.id):
-        yield RadarHit("open_case", {"case": rule}, payments.KIND, payment.id)
+        yield RiskSignal("open_case", {"case": rule}, payments.KIND, payment.id)
 
 
-def _same_order(conn: Connection, seen: Ground, minor: int, own: int | None) -> Iterator[RadarHit]:
-    """Other refunds of this payment or of its order in 30 days, those that came to nothing left out."""
-    order_id, since = seen.payment.order_id, seen.now - LOOK_BACK
+def _find_order_signals(
+    conn: Connection, refund_facts: RefundFacts, minor: int, own: int | None
+) -> Iterator[RiskSignal]:
+    """Yield a signal for each other refund of this payment or its order within LOOK_BACK_PERIOD, except those that
+    ended without effect.
+    """
+    order_id, since = refund_facts.payment.order_id, refund_facts.now - LOOK_BACK_PERIOD
     of_order = refunds.of_order(conn, order_id) if order_id is not None else ()
-    for one in {each.id: each for each in (*seen.refunds, *of_order)}.values():
-        recent = one.created_at is not None and one.created_at >= since
-        if one.id != own and recent and one.state not in refunds.WITHOUT_MONEY:
-            yield _of_refund("similar_amount" if _similar(one, minor) else "same_order", one)
+    for refund in {refund.id: refund for refund in (*refund_facts.refunds, *of_order)}.values():
+        is_recent = refund.created_at is not None and refund.created_at >= since
+        if refund.id != own and is_recent and refund.state not in refunds.STATES_WITHOUT_MONEY:
+            yield _make_refund_signal("similar_amount" if _is_similar_amount(refund, minor) else "same_order", refund)
 
 
-def _of_payer(conn: Connection, seen: Ground, minor: int, own: int | None) -> Iterator[RadarHit]:
-    """The payer's refunds of about this sum in 30 days, and whether there are many."""
-    if not seen.payment.payer:
+def _find_payer_signals(
+    conn: Connection, refund_facts: RefundFacts, minor: int, own: int | None
+) -> Iterator[RiskSignal]:
+    """Yield a signal for each refund of a similar amount to the same payer within LOOK_BACK_PERIOD, and one if the
+    payer had FREQUENT_REFUND_COUNT or more refunds in this time.
+    """
+    payment = refund_facts.payment
+    if not payment.payer:
         return
-    found = refunds.by_payer_since(conn, seen.payment.payer, seen.now - LOOK_BACK)
-    others = [one for one in found if one.id != own]
-    if len(others) >= OFTEN:
-        yield RadarHit("payer_often", {"n": len(others), "days": LOOK_BACK.days}, refunds.KIND, others[0].id)
-    for one in others:
-        if one.payment_id != seen.payment.id and one.currency == seen.payment.currency and _similar(one, minor):
-            yield _of_refund("payer_similar_amount", one)
+    payer_refunds = refunds.by_payer_since(conn, payment.id, payment.payer, refund_facts.now - LOOK_BACK_PERIOD)
+    earlier_refunds = [refund for refund in payer_refunds if refund.id != own]
+    if len(earlier_refunds) >= FREQUENT_REFUND_COUNT:
+        yield RiskSignal(
+            "payer_often",
+            {"n": len(earlier_refunds), "days": LOOK_BACK_PERIOD.days},
+            refunds.KIND,
+            earlier_refunds[0].id,
+        )
+    for refund in earlier_refunds:
+        if (
+            refund.payment_id != refund_facts.payment.id
+            and refund.currency == refund_facts.payment.currency
+            and _is_similar_amount(refund, minor)
+        ):
+            yield _make_refund_signal("payer_similar_amount", refund)
 
 
-def _others_request(seen: Ground, own: int | None) -> Iterator[RadarHit]:
-    """Somebody else asks for a refund of this payment at this moment."""
-    if seen.open is not None and seen.open.id != own:
-        yield _of_refund("open_request", seen.open)
+def _find_other_maker_signals(refund_facts: RefundFacts, own: int | None) -> Iterator[RiskSignal]:
+    """Yield a signal if the payment has another open refund."""
+    if refund_facts.open is not None and refund_facts.open.id != own:
+        yield _make_refund_signal("open_request", refund_facts.open)
 
 
-def _reversible(seen: Ground) -> Iterator[RadarHit]:
-    """The bank may still take the payment back: then it would be given back twice."""
-    paid_at = seen.payment.paid_at
-    settles_late = seen.payment.provider == "atom"
-    if settles_late and paid_at is not None and seen.now < paid_at + REVERSIBLE:
-        yield RadarHit("may_be_reversed", {"until": paid_at + REVERSIBLE}, payments.KIND, seen.payment.id)
+def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
+    """Yield a signal if the bank can still reverse the payment, so that the payer could get the money twice."""
+    paid_at, days = refund_facts.payment.paid_at, provider_registry.reversible_days(refund_facts.payment.provider)
+    until = paid_at + timedelta(days=days) if paid_at is not None and days is not None else None
+    if until is not None and refund_facts.now < until:
+        yield RiskSignal("may_be_reversed", {"until": until}, payments.KIND, refund_facts.payment.id)
 
 
-def _similar(one: Refund, minor: int) -> bool:
-    return abs(one.amount_minor - minor) * 100 <= minor * SIMILAR_PERCENT
+def _is_similar_amount(refund: Refund, minor: int) -> bool:
+    return abs(refund.amount_minor - minor) * 100 <= minor * SIMILAR_PERCENT
 
 
-def _of_refund(rule: str, one: Refund) -> RadarHit:
+def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:
     facts: dict[str, object] = {
-        "minor": one.amount_minor, "currency": one.currency, "maker": one.maker, "at": one.created_at,
-        "state": one.state.value,
-    }  # fmt: skip
-    return RadarHit(rule, facts, refunds.KIND, one.id)
-
-
+        "minor": refund.amount_minor,
+        "currency": refund.currency,
+        "maker": refund.maker,
+        "at": refund.created_at,
+        "state": refund.state.value,
+    }
+    return RiskSignal(rule, facts, refunds.KIND, refund.id)

@@ -1,47 +1,59 @@
-"""What must hold before a refund is asked for, approved or sent: rule by rule, for plans, screens and refusals."""
+"""Rules for the request, the approval and the submission of a refund. Plans and screens show the check of each rule;
+the first broken rule refuses.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
-from console.domain.dates import JST, day_begins
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Limits, Order, Payment, Refund
-from console.domain.payment_records import RefundState
-from console.domain.payment_results import Check
-from console.domain.records import Certainty
-from console.domain.truth import PAID
-from console.providers.payment_protocol import PaymentReader
-from console.services.desk import Desk
-from console.services.refund_reading import Matter
-from console.store import journal, limits, orders, people, refunds
-from console.store.spool import Intent
+from console.domain.calendar_days import JST, start_of_day
+from console.domain.error_details import InProgress, NotAllowed
+from console.domain.error_reasons import (
+    ExceedsReason,
+    InProgressReason,
+    LimitReason,
+    NotAllowedReason,
+    RefundRule,
+    WindowReason,
+)
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Limits, Order, Payment, Refund
+from console.domain.payments.service_results import RuleCheck
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, WorkReason
+from console.providers.payment_provider import PaymentCapabilities, PaymentReader
+from console.services.process.context import WORKER, ServiceContext
+from console.services.refunds.records import RefundWithPayment
+from console.store.access import operators as people
+from console.store.database.instants import current_time
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, lost_operations
+from console.store.payments import currency_limits as limits
+from console.store.payments import orders
+from console.store.refunds import refunds
+from console.store.spool.spool import Intent
 
 KIND = refunds.KIND
-CONTRADICTED = frozenset({"contradicted", "answer_does_not_fit"})
-MOVED = frozenset({RefundState.SUBMITTED, RefundState.COMPLETED})
-REFUSED_WITH: Mapping[str, str] = {
-    "paid": "exceeds_captured",
-    "left": "exceeds_captured",
-    "nothing_open": "in_progress",
-    "nothing_contradicted": "in_progress",
-    "per_refund": "over_limit",
-    "per_person_day": "over_limit",
-    "window": "outside_window",
-    "partial": "outside_window",
-    "repeated": "outside_window",
-    "count": "outside_window",
-    "maker_active": "not_allowed",
+CONTRADICTED_REASONS = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
+ACCEPTED_STATES = frozenset({RefundState.SUBMITTED, RefundState.COMPLETED})
+_CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
+    ExceedsReason: ErrorCode.EXCEEDS_CAPTURED,
+    InProgressReason: ErrorCode.IN_PROGRESS,
+    LimitReason: ErrorCode.OVER_LIMIT,
+    NotAllowedReason: ErrorCode.NOT_ALLOWED,
+    WindowReason: ErrorCode.OUTSIDE_WINDOW,
 }
-"""Rule to error code; the rule that doesn't hold is the reason."""
+"""The error code for each class of rules; the error's detail.reason is the broken rule."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """All that the rules are about, read in one go. `today_minor`: what the maker has asked for since midnight in
-    Japan; `refunds`: all of the payment, newest first.
+class RefundFacts:
+    """All facts that the rules need, from one read transaction.
+
+    `refunds` are all refunds of the payment, newest first. `today_minor` is the sum that the maker has requested
+    since midnight in Japan, in minor units. `contradicted` is an ended refund of the payment whose state the provider
+    contradicts, None if there is none.
     """
 
     payment: Payment
@@ -56,115 +68,237 @@ class Ground:
 
     @property
     def open(self) -> Refund | None:
-        """The one refund that stands in the way of another."""
-        return next((one for one in self.refunds if one.state in _OPEN), None)
+        """The open refund of the payment, besides which no other one can be requested; None if there is none."""
+        return next((refund for refund in self.refunds if refund.state in _OPEN_STATES), None)
 
     @property
-    def moved(self) -> int:
-        """How many refunds of the payment the provider has taken on."""
-        return sum(one.state in MOVED for one in self.refunds)
+    def accepted_count(self) -> int:
+        """The number of the payment's refunds that are submitted or completed."""
+        return sum(refund.state in ACCEPTED_STATES for refund in self.refunds)
 
 
-_OPEN = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
+_OPEN_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
 
 
-def ground(desk: Desk, conn: Connection, payment: Payment, maker: str) -> Ground:
-    """What is known of a payment and of who asks for its refund."""
-    now = desk.now()
-    midnight = day_begins(now.astimezone(JST).date())
-    found = refunds.of_payment(conn, payment.id, journal.lapsed_subjects(conn, KIND))
-    return Ground(
+def read_facts(context: ServiceContext, conn: Connection, payment: Payment, maker: str) -> RefundFacts:
+    """Read the facts about a payment and the maker of its refund."""
+    now = context.now()
+    midnight = start_of_day(now.astimezone(JST).date())
+    payment_refunds = refunds.of_payment(conn, payment.id, journal.lapsed_subjects(conn, KIND))
+    return RefundFacts(
         payment=payment,
         order=orders.find(conn, payment.order_id) if payment.order_id is not None else None,
-        refunds=found,
-        limits=limits.of(conn, payment.currency),
+        refunds=payment_refunds,
+        limits=limits.limits_of(conn, payment.currency),
         maker=maker,
-        today_minor=refunds.made_by_since(conn, maker, payment.currency, midnight),
-        maker_active=is_active(desk, conn, maker),
-        contradicted=next((one for one in found if one.work.reason in CONTRADICTED and one.state not in _OPEN), None),
+        today_minor=refunds.sum_of_maker_since(conn, maker, payment.currency, midnight),
+        maker_active=is_active(context, conn, maker),
+        contradicted=next(
+            (
+                refund
+                for refund in payment_refunds
+                if refund.work.reason in CONTRADICTED_REASONS and refund.state not in _OPEN_STATES
+            ),
+            None,
+        ),
         now=now,
     )
 
 
-def is_active(desk: Desk, conn: Connection, name: str) -> bool:
-    """Whether that person may still act here."""
-    return people.find(conn, name, anybody=desk.anybody) is not None
-
-
-def checks(
-    seen: Ground, minor: int, reader: PaymentReader, *, asking: bool, aside: int | None = None
-) -> tuple[Check, ...]:
-    """Every rule for a sum, in the order in which they refuse. `asking`: the refund isn't there yet, so it needs what
-    is left (or set aside); later it has its own sum reserved, and counts among its maker's.
+def is_active(context: ServiceContext, conn: Connection, name: str) -> bool:
+    """True if the operator `name` exists and is active. On a database without accounts, the worker is always
+    active.
     """
-    payment, limited, can = seen.payment, seen.limits, reader.capabilities
-    until = reader.refund_until(payment.paid_at) if payment.paid_at else None
-    left = payment.left_minor if aside is None else aside
-    found = [Check("paid", payment.state in PAID and payment.certainty is Certainty.KNOWN, {"state": payment.state})]
-    opened, odd = seen.open, seen.contradicted
-    if asking:
-        found.append(Check("nothing_open", opened is None, {"refund": opened.id if opened else None}))
-    found.append(Check("nothing_contradicted", odd is None, {"refund": odd.id if odd else None}))
-    if asking:
-        found += [
-            Check("left", 0 < minor <= left, {"left": left, "minor": minor}),
-            Check("repeated", can.repeated_refunds or not seen.moved, {"earlier": seen.moved}),
-            Check("count", can.most_refunds is None or seen.moved < can.most_refunds, {"most": can.most_refunds}),
-            Check("per_person_day", seen.today_minor + minor <= limited.per_person_day,
-                  {"limit": limited.per_person_day, "today": seen.today_minor}),
-        ]  # fmt: skip
+    if name == WORKER and not context.database.is_server:
+        return True
+    return people.find(conn, name, admit_unlisted=context.admits_unlisted_names) is not None
+
+
+def check_rules(
+    facts: RefundFacts, minor: int, reader: PaymentReader, *, is_request: bool, aside: int | None = None
+) -> tuple[RuleCheck, ...]:
+    """Return the checks of all rules for an amount; the first broken one refuses the refund. Amounts are minor units.
+
+    With `is_request`, the refund doesn't exist yet, so its amount must be within the unreserved amount of the payment
+    (or `aside`, the amount of a set-aside) and within its maker's limit per day. Without it, the amount is reserved
+    and counted already, so these rules are not checked.
+    """
+    payment, limited, capabilities = facts.payment, facts.limits, reader.capabilities
+    until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
+    free_minor = payment.left_minor if aside is None else aside
+    results = [
+        RuleCheck(
+            ExceedsReason.PAID,
+            payment.state in PAID_STATES and payment.certainty is Certainty.KNOWN,
+            {"state": payment.state},
+        )
+    ]
+    open_refund, contradicted = facts.open, facts.contradicted
+    if is_request:
+        results.append(
+            RuleCheck(
+                InProgressReason.NOTHING_OPEN,
+                open_refund is None,
+                {"refund": open_refund.id if open_refund else None},
+            )
+        )
+    results.append(
+        RuleCheck(
+            InProgressReason.NOTHING_CONTRADICTED,
+            contradicted is None,
+            {"refund": contradicted.id if contradicted else None},
+        )
+    )
+    if is_request:
+        results += _check_request_rules(facts, minor, free_minor, capabilities)
     return (
-        *found,
-        Check("partial", can.partial_refunds or minor == payment.captured_minor, {"minor": minor}),
-        Check("window", until is None or seen.now <= until, {"until": until}),
-        Check("per_refund", minor <= limited.per_refund, {"limit": limited.per_refund}),
-        Check("maker_active", seen.maker_active, {"maker": seen.maker}),
+        *results,
+        RuleCheck(
+            WindowReason.PARTIAL, capabilities.partial_refunds or minor == payment.captured_minor, {"minor": minor}
+        ),
+        RuleCheck(WindowReason.WINDOW, until is None or facts.now <= until, {"until": until}),
+        RuleCheck(LimitReason.PER_REFUND, minor <= limited.per_refund, {"limit": limited.per_refund}),
+        RuleCheck(NotAllowedReason.MAKER_ACTIVE, facts.maker_active, {"maker": facts.maker}),
     )
 
 
-def refuse(found: tuple[Check, ...], seen: Ground, record: object) -> None:
-    """Raise for the first rule that doesn't hold."""
-    broken = next((check for check in found if not check.holds), None)
-    if broken is None:
+def _check_request_rules(
+    facts: RefundFacts, minor: int, free_minor: int, capabilities: PaymentCapabilities
+) -> list[RuleCheck]:
+    """Return the checks of rules that count what is reserved: only for a refund that doesn't exist yet."""
+    return [
+        RuleCheck(ExceedsReason.LEFT, 0 < minor <= free_minor, {"left": free_minor, "minor": minor}),
+        RuleCheck(
+            WindowReason.REPEATED,
+            capabilities.repeated_refunds or not facts.accepted_count,
+            {"earlier": facts.accepted_count},
+        ),
+        RuleCheck(
+            WindowReason.COUNT,
+            capabilities.most_refunds is None or facts.accepted_count < capabilities.most_refunds,
+            {"most": capabilities.most_refunds},
+        ),
+        RuleCheck(
+            LimitReason.PER_PERSON_DAY,
+            facts.today_minor + minor <= facts.limits.per_person_day,
+            {"limit": facts.limits.per_person_day, "today": facts.today_minor},
+        ),
+    ]
+
+
+def raise_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:
+    """Raise the error of the first broken rule in `results`; `record` is the record of the error."""
+    broken_check = next((check for check in results if not check.holds), None)
+    if broken_check is None:
         return
-    in_the_way = {"nothing_open": seen.open, "nothing_contradicted": seen.contradicted}.get(broken.rule)
-    facts = {"record": in_the_way or record, "reason": broken.rule, "currency": seen.payment.currency}
-    raise ConsoleError(REFUSED_WITH[broken.rule], {**broken.facts, **facts})
+    refund_of_rule: Mapping[RefundRule, Refund | None] = {
+        InProgressReason.NOTHING_OPEN: refund_facts.open,
+        InProgressReason.NOTHING_CONTRADICTED: refund_facts.contradicted,
+    }
+    blocking_refund = refund_of_rule.get(broken_check.rule)
+    facts = {
+        "record": blocking_refund or record,
+        "reason": broken_check.rule,
+        "currency": refund_facts.payment.currency,
+    }
+    raise rebuild_error(_CODE_OF_RULE_TYPE[type(broken_check.rule)], {**broken_check.facts, **facts})
 
 
-def refuse_unsendable(desk: Desk, conn: Connection, matter: Matter, reader: PaymentReader) -> None:
-    """Raise when what an approval rested on is no longer so, or the cooling-off is not over."""
-    refund = matter.refund
-    seen = ground(desk, conn, matter.payment, refund.maker)
-    refuse(checks(seen, refund.amount_minor, reader, asking=False), seen, refund)
-    others = [name for name in refund.checkers if name.strip().casefold() != refund.maker.strip().casefold()]
-    if len(set(others)) < refund.checkers_needed:
-        raise ConsoleError("not_allowed", {"record": refund, "reason": "not_approved"})
-    if refund.sends_after is not None and refund.sends_after > seen.now:
-        facts = {"record": refund, "reason": "cooling_off", "until": refund.sends_after}
-        raise ConsoleError("not_allowed", facts)
+def refuse_unsendable(
+    context: ServiceContext, conn: Connection, pair: RefundWithPayment, reader: PaymentReader
+) -> None:
+    """Raise the refusal if the approved refund breaks a rule by now, has too few checkers, or if its cooling-off has
+    not ended.
+    """
+    refund = pair.refund
+    facts = read_facts(context, conn, pair.payment, refund.maker)
+    raise_broken_rule(check_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
+    until = _find_cooling_off_end(context, facts, refund)
+    other_checkers = [name for name in refund.checkers if name.strip().casefold() != refund.maker.strip().casefold()]
+    if len(set(other_checkers)) < refund.checkers_needed:
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
+    if until is not None and until > current_time(conn, facts.now):
+        raise ConsoleError(
+            ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.COOLING_OFF, "until": until}
+        )
 
 
-def require_place(desk: Desk, payment: Payment) -> None:
-    """Raise not_allowed where nothing can enforce two people: on SQLite only loopback providers refund."""
-    if not desk.database.is_server and not desk.settings.on_loopback(payment.provider):
-        facts = {"record": payment, "reason": "sqlite_refund", "provider": payment.provider}
-        raise ConsoleError("not_allowed", facts)
+def find_cooling_off_end(
+    context: ServiceContext, payment: Payment, minor: int, limited: Limits, asked_at: datetime
+) -> datetime | None:
+    """Return the end of the cooling-off (waiting time before the submission) of a refund that was requested at
+    `asked_at`; None if it has none.
+    """
+    seconds = context.settings.refund_cooling_off_seconds
+    if seconds is None or not context.settings.is_on_loopback(payment.provider):
+        if minor <= limited.cooling_off_above:
+            return None
+        seconds = limited.cooling_off_seconds
+    elif seconds == 0 and minor <= limited.cooling_off_above:
+        return None
+    return asked_at + context.scale.scaled_delta(timedelta(seconds=seconds))
 
 
-def forgotten(desk: Desk, conn: Connection, payment_id: int) -> tuple[Intent, ...]:
-    """Refunds of a payment that this desk has sent and the database no longer has under their key."""
-    standing = desk.spool.standing_refunds(desk.database_id, payment_id)
-    return tuple(one for one in standing if refunds.by_key(conn, one.provider_key or "") is None)
+def find_remaining_cooling_off_end(
+    context: ServiceContext, conn: Connection, pair: RefundWithPayment
+) -> datetime | None:
+    """Return the end of the refund's cooling-off if it is in the future by the clock of the database, else None."""
+    facts = read_facts(context, conn, pair.payment, pair.refund.maker)
+    until = _find_cooling_off_end(context, facts, pair.refund)
+    return until if until is not None and until > current_time(conn, facts.now) else None
 
 
-def only_desk_knows(payment: Payment, intent: Intent) -> ConsoleError:
-    """A refund of this payment was sent whose row is gone: people settle it before anything else is sent."""
-    facts = {"source": "desk", "operation_id": intent.operation_id, "operator": intent.operator, "since": intent.at}
-    return ConsoleError("in_progress", {"record": payment, "reason": "only_desk_knows", **facts})
+def _find_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:
+    """Return the later of two ends of the cooling-off: the one computed from the limits and the request time, and the
+    one stored in the refund's row. The stored one alone doesn't count, because the maker's desk has written it.
+    """
+    asked_at = refund.created_at
+    computed = (
+        find_cooling_off_end(context, facts.payment, refund.amount_minor, facts.limits, asked_at)
+        if asked_at
+        else None
+    )
+    return max((end for end in (computed, refund.sends_after) if end is not None), default=None)
 
 
-def stale_payment(payment: Payment, saw: int) -> ConsoleError:
-    """The payment is no longer what the maker saw."""
-    changed = {"version": {"saw": saw, "now": payment.version}, "state": payment.state.value}
-    return ConsoleError("stale_view", {"record": payment, "changed": changed})
+def require_two_person_database(context: ServiceContext, payment: Payment) -> None:
+    """Raise not_allowed on SQLite, which can't enforce that two people decide, unless the provider runs on this
+    machine (loopback).
+    """
+    if not context.database.is_server and not context.settings.is_on_loopback(payment.provider):
+        facts: NotAllowed = {
+            "record": payment,
+            "reason": NotAllowedReason.SQLITE_REFUND,
+            "provider": payment.provider,
+        }
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
+
+
+def find_lost_refunds(context: ServiceContext, conn: Connection, payment_id: int) -> tuple[Intent, ...]:
+    """Return the intents of the payment's refunds that a desk has sent and that the database has lost."""
+    reported = lost_operations.refunds_holding_amount(conn, payment_id)
+    intents = (*context.spool.refunds_holding_amount(context.database_id, payment_id), *reported)
+    return tuple(intent for intent in intents if refunds.by_key(conn, intent.provider_key or "") is None)
+
+
+def make_only_desk_knows_error(payment: Payment, intent: Intent) -> ConsoleError:
+    """Return the error in_progress: a sent refund of this payment is missing in the database, and people must settle
+    it first.
+    """
+    facts: InProgress = {
+        "source": "desk",
+        "operation_id": intent.operation_id,
+        "operator": intent.operator,
+        "since": intent.at,
+    }
+    return ConsoleError(
+        ErrorCode.IN_PROGRESS, {"record": payment, "reason": InProgressReason.ONLY_DESK_KNOWS, **facts}
+    )
+
+
+def make_stale_payment_error(payment: Payment, expected_version: int) -> ConsoleError:
+    """Return the error stale_view: the payment has changed since version `expected_version`, the version on the
+    maker's screen.
+    """
+    differences = {"version": {"saw": expected_version, "now": payment.version}, "state": payment.state.value}
+    return ConsoleError(ErrorCode.STALE_VIEW, {"record": payment, "changed": differences})

@@ -1,69 +1,86 @@
-"""Refunds that were sent from this desk and that the database has forgotten: asked about under the key that the desk
-remembers. What did happen goes on holding the payment on this desk, and is a case for people; no row is invented.
+"""Refunds that are in this desk's spool but that the database has lost: ask the provider by the key in the spool.
+
+If the provider has processed the refund, a case about its payment is opened, and this desk sends no further refund of
+the payment. The refund is not inserted again.
 """
 
-from console.domain.errors import ConsoleError
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import Answered
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.money import Money
-from console.domain.order_records import Payment
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_records import RefundOrder, RefundReport
-from console.domain.records import Operation
-from console.services import payment_work, refusals
-from console.services.described import HAPPENED
-from console.services.desk import Desk
-from console.services.parts import part_code
-from console.services.payment_vendors import PaymentVendors
-from console.store import evidence, payments
-from console.store.engine import Transaction
-from console.store.spool import SpoolEntry
+from console.domain.payments.provider_messages import RefundOrder, RefundReport
+from console.domain.payments.records import Payment
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.records import Operation, WorkReason
+from console.services.audit import refusals
+from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.payments import next_work as payment_work
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.payments import payments
+from console.store.records import evidence
+from console.store.spool.spool import SpoolEntry
 
-_TOLD = ("provider_auth", "rate_limited", "provider_unreachable")
-CASE = "unknown_refund"
+CASE_RULE = WorkReason.UNKNOWN_REFUND
 
 
-class ForgottenRefunds:
-    """Asks with the reading half of the providers alone."""
+class SpooledRefunds:
+    """Probes refunds that the database has lost. It can query providers but not send refunds."""
 
-    def __init__(self, desk: Desk, vendors: PaymentVendors) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors) -> None:
+        self._context = context
         self._vendors = vendors
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> bool:
-        """Whether it happened. Raises outcome_unknown while nobody can tell, provider_auth and its like."""
-        with refusals.audited(self._desk, "operation.probe", operation.id, kind="operation"):
-            self._desk.require("probe")
-            payment = self._payment(entry, operation)
-            outcome = self._vendors.reader(payment.provider).refund_status(_order(entry, payment))
-            self._desk.write(lambda tx: self._keep(tx, entry, payment, outcome))
-            if outcome.kind in HAPPENED:
-                self._desk.spool.ended(operation.id, holds_claim=True)
+        """Ask the provider about the refund; return True if it has processed or accepted the refund, False if it has
+        refused it. Raises outcome_unknown for any other answer, not_allowed, provider_auth and the other codes of a
+        failed read.
+        """
+        with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
+            self._context.require("probe")
+            payment = self._find_payment(entry, operation)
+            outcome = self._vendors.get_reader(payment.provider).read_refund(_make_refund_order(entry, payment))
+            self._context.write(lambda tx: self._store_answer(tx, entry, payment, outcome))
+            if outcome.kind in EFFECT_CLASSES:
+                self._context.spool.mark_ended(operation.id, holds_claim=True)
                 return True
             if outcome.kind is OutcomeClass.FAILED_DEFINITE:
-                self._desk.spool.ended(operation.id, holds_claim=False)
+                self._context.spool.mark_ended(operation.id, holds_claim=False)
                 return False
-            code = part_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else ""
-            detail = {"record": operation, "reason": outcome.reason, "status": outcome.status}
-            raise ConsoleError(code if code in _TOLD else "outcome_unknown", detail)
+            code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
+            detail: Answered = {"record": operation, "reason": outcome.reason, "status": outcome.status}
+            raise error_of_outcome(
+                code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail
+            )
 
-    def _payment(self, entry: SpoolEntry, operation: Operation) -> Payment:
-        with self._desk.database.read() as conn:
+    def _find_payment(self, entry: SpoolEntry, operation: Operation) -> Payment:
+        with self._context.database.read() as conn:
             payment = payments.find(conn, entry.intent.payment_id or 0)
         if payment is None or payment.provider_payment_id is None or entry.intent.provider_key is None:
-            raise ConsoleError("outcome_unknown", {"record": operation, "reason": "only_desk_knows"})
+            raise ConsoleError(
+                ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS}
+            )
         return payment
 
-    def _keep(self, tx: Transaction, entry: SpoolEntry, payment: Payment, outcome: Outcome[RefundReport]) -> None:
-        desk, intent = self._desk, entry.intent
+    def _store_answer(
+        self, tx: Transaction, entry: SpoolEntry, payment: Payment, outcome: Outcome[RefundReport]
+    ) -> None:
+        context, intent = self._context, entry.intent
         subject, source = (payments.KIND, payment.id), f"{payment.provider}.refund_status"
-        who = desk.holder().operator
-        evidence.add_answer(tx.conn, subject, intent.operation_id, source, who, outcome, desk.now())
-        desk.note(tx, "operation.probed", intent.operation_id, kind="operation", reason=outcome.reason[:64])
-        if outcome.kind in HAPPENED:
+        operator = context.holder().operator
+        evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, context.now())
+        context.record_audit(
+            tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind="operation", reason=outcome.reason[:64]
+        )
+        if outcome.kind in EFFECT_CLASSES:
             observed = f"{intent.provider_key} {intent.amount_minor} {payment.currency}"
-            payment_work.open_case(desk, tx, payment.id, CASE, observed, "no refund of ours")
+            payment_work.open_case(context, tx, payment.id, CASE_RULE, observed, "no refund of ours")
 
 
-def _order(entry: SpoolEntry, payment: Payment) -> RefundOrder:
+def _make_refund_order(entry: SpoolEntry, payment: Payment) -> RefundOrder:
     intent = entry.intent
     return RefundOrder(
         key=intent.provider_key or "",

@@ -1,128 +1,148 @@
-"""Sending approved refunds under guard: one key for life, stored before the first call, and never a second refund."""
+"""Submissions of approved refunds as guarded operations. A refund has one idempotency key at its provider for all
+attempts; it is stored before the first call.
+"""
 
-import base64
 import hashlib
 import logging
 from dataclasses import replace
+from typing import TypeAlias
 
-from sqlalchemy import Connection
-
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Refund
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import RefundReport, RefundState
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import Answered
+from console.domain.error_reasons import InProgressReason
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.payments.provider_messages import RefundReport
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, Work
-from console.providers.payment_protocol import PaymentVendor
-from console.services import fitness, idempotency, refund_limits, refund_reading, refund_writing, refusals, remembered
-from console.services.described import HAPPENED, Claimed, Guarded, Progress, Subject, Unrecorded, error_code
-from console.services.desk import Desk
-from console.services.guarded import Guard
-from console.services.payment_vendors import PaymentVendors
-from console.services.refund_holding import lease_name
-from console.services.refund_probing import RefundProbing
-from console.services.refund_reading import Matter
-from console.services.refund_settling import RefundSettling
-from console.store import idempotency as keys
-from console.store import journal, refunds
-from console.store.engine import Transaction
+from console.providers.payment_provider import PaymentVendor
+from console.services.guarded import database_fitness as fitness
+from console.services.guarded import idempotency, late_answers
+from console.services.guarded import last_known_record as remembered
+from console.services.guarded.action import GuardedAction, GuardedService
+from console.services.guarded.operation import (
+    EFFECT_CLASSES,
+    ClaimedOperation,
+    Progress,
+    Subject,
+    Unrecorded,
+    find_error_code,
+)
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.services.refunds import outcomes as refund_writing
+from console.services.refunds import payment_precheck as refund_asking
+from console.services.refunds import records as refund_reading
+from console.services.refunds import rules as refund_limits
+from console.services.refunds.idempotency_key import find_key
+from console.services.refunds.late_outcomes import settle_late, write_lapsed
+from console.services.refunds.lease import lease_name
+from console.services.refunds.probe import RefundProbes
+from console.services.refunds.records import RefundWithPayment
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import idempotency as keys
+from console.store.refunds import refunds
 
-ACTION = journal.EFFECT_OF[refunds.KIND]
 KIND = refunds.KIND
-THROTTLED = "similar_refund_running"
+THROTTLE_REASON = InProgressReason.SIMILAR_REFUND_RUNNING
 _R = RefundState
 _log = logging.getLogger("console.guard")
 
 
-class Submitting:
-    """Sends what is approved. Safe from any thread."""
+class RefundSubmissions:
+    """Sends approved refunds. Safe from any thread."""
 
     def __init__(
-        self, desk: Desk, guard: Guard, vendors: PaymentVendors, settling: RefundSettling, probing: RefundProbing
-    ) -> None:  # fmt: skip
-        self._desk = desk
-        self._guard = guard
+        self, context: ServiceContext, sendings: "Sendings", vendors: PaymentVendors, probing: RefundProbes
+    ) -> None:
+        self._context = context
+        self._sendings = sendings
         self._vendors = vendors
-        self._settling = settling
         self._probing = probing
 
-    def submit(self, refund_id: int, progress: Progress | None = None) -> Refund:
-        """Send an approved refund now; once however many ask.
+    def submit_refund(
+        self, refund_id: int, progress: Progress | None = None, *, is_just_read: bool = False
+    ) -> Refund:
+        """Send an approved refund now; of several callers only one sends it. Return the refund, submitted or
+        completed.
 
-        Returns it accepted or completed. Raises ConsoleError: already_decided, in_progress, not_allowed (cooling-off,
-        maker disabled), over_limit, outside_window, lease_timeout, outcome_unknown (detail.record), provider_refused
-        and its like, provider_auth, rate_limited, provider_unreachable.
+        `is_just_read` is True if the provider has just answered about the payment; it is then not asked again. Raises
+        not_found, already_decided, in_progress, not_allowed (e.g. during the cooling-off), exceeds_captured,
+        over_limit, outside_window, lease_timeout, outcome_unknown (detail.record) and the other codes of
+        `find_error_code`.
         """
-        with refusals.audited(self._desk, ACTION, refund_id, kind=KIND):
-            self._desk.require("refund_submit")
-            return self._submit(refund_id, progress or _silent)
+        attempt = _Sending(self._context, self._vendors, self._probing, refund_id, is_just_read=is_just_read)
+        return self._sendings.perform(attempt, progress or _ignore_step, subject_id=refund_id)
 
-    def _submit(self, refund_id: int, progress: Progress) -> Refund:
-        desk = self._desk
-        matter = refund_reading.matter(desk, refund_id)
-        provider = matter.payment.provider
-        refund_limits.require_place(desk, matter.payment)
-        vendor = self._vendors.whole(provider)
-        fitness.require(desk, provider)
-        self._probing.require_undone(matter)
-        # Without the key an answer that the database can't take could not be kept: refused before sending.
-        desk.spool.unlock(desk.cipher)
-        try:
-            claimed, outcome = self._guard.run(self._guarded(matter, vendor), progress)
-        except Unrecorded as lost:
-            lost.detail["record"] = remembered.refund(matter.refund, lost.claimed, None)
-            raise
-        return self._ended(matter.refund, claimed, outcome)
+
+class _Sending:
+    """One attempt to send an approved refund."""
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        vendors: PaymentVendors,
+        probing: RefundProbes,
+        refund_id: int,
+        *,
+        is_just_read: bool,
+    ) -> None:
+        self._context, self._vendors, self._probing = context, vendors, probing
+        self._id, self._is_just_read = refund_id, is_just_read
+        self._pair: RefundWithPayment
+        self._vendor: PaymentVendor
+        self._claimed_pair: RefundWithPayment
+
+    def prepare(self) -> None:
+        context = self._context
+        self._pair = pair = refund_reading.read_with_payment(context, self._id)
+        provider = pair.payment.provider
+        refund_limits.require_two_person_database(context, pair.payment)
+        self._vendor = self._vendors.get_vendor(provider)
+        fitness.require_fit(context, provider)
+        self._probing.require_undone(pair)
+        if not self._is_just_read:
+            with context.database.read() as conn:
+                self.check(conn)
+            refund_asking.require_refundable(context, self._vendors.get_reader(provider), pair)
 
     # The pipeline's steps
 
-    def _guarded(self, matter: Matter, vendor: PaymentVendor) -> Guarded[RefundReport]:
-        desk, refund_id = self._desk, matter.refund.id
-        lease = lease_name(matter.payment.id) if desk.settings.leases else None
-        claimed: list[Matter] = []
+    def lease(self) -> str | None:
+        return lease_name(self._pair.payment.id) if self._context.settings.leases else None
 
-        def claim(tx: Transaction, operation_id: str) -> Subject:
-            """What is sent is read here: between the claim and the call nothing may fail any more."""
-            subject, sent = self._claim(tx, refund_id, operation_id)
-            claimed[:] = [sent]
-            return subject
+    def check(self, conn: Connection) -> None:
+        """Refuse the submission unless the refund is approved and keeps all rules, and no lost refund is in the
+        way.
+        """
+        pair = refund_reading.require_with_payment(conn, self._id)
+        require_sendable(conn, pair.refund)
+        refund_limits.refuse_unsendable(self._context, conn, pair, self._vendor)
+        self._refuse_spooled(conn, pair)
 
-        return Guarded(
-            action=ACTION,
-            lease=lease,
-            waits=True,
-            effect=True,
-            check=lambda conn: self._refuse_hopeless(conn, refund_id, vendor),
-            claim=claim,
-            call=lambda _subject: _call(claimed[0], vendor),
-            record=lambda tx, subject, outcome: refund_writing.record_outcome(
-                desk, tx, subject.id, outcome, vendor.capabilities
-            ),
-            deliver=self._settling.deliver,
-        )
+    def _refuse_spooled(self, conn: Connection, pair: RefundWithPayment) -> None:
+        """Refuse if the database has lost a sent refund of the payment. If the lost refund has the key of this one
+        and the provider stores keys, this one may be sent, because it has no second effect.
+        """
+        own = find_key(self._context, conn, pair.refund, pair.payment)
+        for intent in refund_limits.find_lost_refunds(self._context, conn, pair.payment.id):
+            if intent.provider_key != own or not self._vendor.capabilities.keeps_idempotency_keys:
+                raise refund_limits.make_only_desk_knows_error(pair.payment, intent)
 
-    def _refuse_hopeless(self, conn: Connection, refund_id: int, vendor: PaymentVendor) -> None:
-        """Whether the approval still holds, and everything that it rested on."""
-        matter = refund_reading.matter_in(conn, refund_id)
-        require_sendable(conn, matter.refund)
-        refund_limits.refuse_unsendable(self._desk, conn, matter, vendor)
-        self._refuse_spooled(conn, matter, vendor)
-
-    def _refuse_spooled(self, conn: Connection, matter: Matter, vendor: PaymentVendor) -> None:
-        """What this desk has sent of the payment and the database has forgotten; our own key may be sent again."""
-        own = key_of(self._desk, matter.refund)
-        for intent in refund_limits.forgotten(self._desk, conn, matter.payment.id):
-            if intent.provider_key != own or not vendor.capabilities.keeps_keys:
-                raise refund_limits.only_desk_knows(matter.payment, intent)
-
-    @refunds.runs_again()
-    def _claim(self, tx: Transaction, refund_id: int, operation_id: str) -> tuple[Subject, Matter]:
-        """approved → submitting, the key stored. On a server the row need not be the one that was checked."""
-        desk, now = self._desk, self._desk.now()
-        refund = refund_writing.required(tx, refund_id)
+    def claim(self, tx: Transaction, operation_id: str) -> Subject:
+        """Set the refund from approved to submitting and store its key. On a server the row may have changed since
+        the check, so its state is checked again. The data of the call is read here too, so that no read is necessary
+        between the claim and the call.
+        """
+        context, now = self._context, self._context.now()
+        refund = refund_writing.require_refund(tx, self._id)
         require_sendable(tx.conn, refund)
-        key = key_of(desk, refund)
-        sent = Matter(replace(refund, provider_refund_key=key), refund_reading.payment(tx.conn, refund.payment_id))
-        refunds.change(
+        payment = refund_reading.require_payment(tx.conn, refund.payment_id)
+        key = find_key(context, tx.conn, refund, payment)
+        self._claimed_pair = RefundWithPayment(replace(refund, provider_refund_key=key), payment)
+        refunds.change_refund(
             tx.conn,
             refund,
             now,
@@ -136,89 +156,120 @@ class Submitting:
             first_not_found_at=None,
             **refunds.work_values(Work(attempt=refund.work.attempt)),
         )
-        subject = Subject(
+        return Subject(
             kind=KIND,
             id=refund.id,
             client_id=None,
-            corporation_number=sent.payment.corporation_number,
-            key=_operation_key(tx.conn, refund),
-            fingerprint=_fingerprint(refund, key),
+            corporation_number=payment.corporation_number,
+            key=_make_operation_key(tx.conn, refund),
+            fingerprint=_compute_fingerprint(refund, key),
             payment_id=refund.payment_id,
             provider_key=key,
             amount_minor=refund.amount_minor,
         )
-        return subject, sent
+
+    def call(self, _subject: Subject) -> Outcome[RefundReport]:
+        return _send_refund(self._claimed_pair, self._vendor)
+
+    def record(self, tx: Transaction, subject: Subject, outcome: Outcome[RefundReport]) -> None:
+        refund_writing.record_outcome(self._context, tx, subject.id, outcome, self._vendor.capabilities)
 
     # Endings
 
-    def _ended(self, before: Refund, claimed: Claimed, outcome: Outcome[RefundReport]) -> Refund:
-        """The outcome is recorded: a database that is lost only now changes nothing about it."""
+    def broken_off(self, trouble: Exception) -> Exception:
+        if isinstance(trouble, Unrecorded):
+            trouble.detail["record"] = remembered.build_refund(self._pair.refund, trouble.claimed, None)
+        return trouble
+
+    def conclude(self, claimed: ClaimedOperation, outcome: Outcome[RefundReport]) -> Refund:
+        """Return the refund, or raise the error of the recorded outcome. If the database can't be read now, the
+        refund is built from the claim and the outcome in memory.
+        """
         try:
-            refund = refund_reading.current(self._desk, claimed.subject.id)
+            refund = refund_reading.read_refund(self._context, claimed.subject.id)
         except Exception:
             _log.warning("refund %s can't be read after its sending", claimed.subject.id, exc_info=True)
-            refund = remembered.refund(before, claimed, outcome)
-        if outcome.kind in HAPPENED or refund.state in (_R.SUBMITTED, _R.COMPLETED):
+            refund = remembered.build_refund(self._pair.refund, claimed, outcome)
+        if refund_writing.contradicts(refund, outcome):
+            raise late_answers.make_already_decided_error(self._context, KIND, refund)
+        if outcome.kind in EFFECT_CLASSES or refund.state in (_R.SUBMITTED, _R.COMPLETED):
             return refund
-        detail = {"record": refund, "reason": outcome.reason, "status": outcome.status}
-        raise ConsoleError(error_code(outcome), detail)
+        detail: Answered = {"record": refund, "reason": outcome.reason, "status": outcome.status}
+        raise error_of_outcome(find_error_code(outcome), detail)
+
+
+SUBMIT: GuardedAction[_Sending, ServiceContext, RefundReport, Refund] = GuardedAction(
+    name=AuditAction.REFUND_SUBMIT,
+    kind=KIND,
+    right="refund_submit",
+    effect=True,
+    waits_for_lease=True,
+    answer=RefundReport,
+    prepare=_Sending.prepare,
+    lease=_Sending.lease,
+    check=_Sending.check,
+    claim=_Sending.claim,
+    call=_Sending.call,
+    record=_Sending.record,
+    broken_off=_Sending.broken_off,
+    conclude=_Sending.conclude,
+    audits_ending=True,
+    settle=settle_late,
+    lapsed=write_lapsed,
+)
+Sendings: TypeAlias = GuardedService[_Sending, ServiceContext, RefundReport, Refund]
 
 
 def require_sendable(conn: Connection, refund: Refund) -> None:
-    """Raise in_progress while it is being sent or its outcome is unknown, already_decided unless it is approved."""
+    """Raise in_progress if the refund is being sent or is unknown, and already_decided in any other state than
+    approved.
+    """
     if refund.state is _R.SUBMITTING:
         refund_reading.refuse_running(conn, refund)
-        raise ConsoleError("in_progress", {"record": refund, "reason": "refund_unknown"})
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.REFUND_UNKNOWN})
     if refund.state is not _R.APPROVED or refund.certainty is not Certainty.KNOWN:
-        raise ConsoleError("already_decided", {"record": refund, "state": refund.state.value})
+        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
 
-def key_of(desk: Desk, refund: Refund) -> str:
-    """Our key towards the provider: the stored one, or what the request itself says, so that a database that forgot a
-    sending sends the same key again.
+def _make_operation_key(conn: Connection, refund: Refund) -> str:
+    """Return the first idempotency key of this refund's journal row that is not used. An attempt without effect has
+    freed its key; a repeated refund uses the key with the next number.
     """
-    if refund.provider_refund_key is not None:
-        return refund.provider_refund_key
-    request = (
-        desk.database_id, refund.id, refund.payment_id, refund.amount_minor, refund.currency, refund.maker,
-        refund.created_at and refund.created_at.isoformat(),
-    )  # fmt: skip
-    digest = hashlib.sha256("|".join(map(str, request)).encode()).digest()
-    return f"RFD-{base64.b32encode(digest).decode()[:26]}"
-
-
-def _operation_key(conn: Connection, refund: Refund) -> str:
-    """The first key that nothing holds: what came to nothing gave its own back, a repeat takes the next."""
     repeat: int | None = None
     while True:
-        key = idempotency.refund_key(refund.payment_id, refund.maker, refund.amount_minor, repeat)
-        if keys.seen(conn, key) is None:
+        key = idempotency.make_refund_key(refund.payment_id, refund.maker, refund.amount_minor, repeat)
+        if keys.find_use(conn, key) is None:
             return key
         repeat = (repeat or 1) + 1
 
 
-def _call(matter: Matter, vendor: PaymentVendor) -> Outcome[RefundReport]:
-    if matter.refund.error_code == THROTTLED:
-        earlier = _earlier_attempt(matter, vendor)
+def _send_refund(pair: RefundWithPayment, vendor: PaymentVendor) -> Outcome[RefundReport]:
+    if pair.refund.error_code == THROTTLE_REASON or not vendor.capabilities.keeps_idempotency_keys:
+        earlier = _find_earlier_attempt(pair, vendor)
         if earlier is not None:
             return earlier
-    return vendor.refund(matter.order)
+    return vendor.refund(pair.order)
 
 
-def _earlier_attempt(matter: Matter, vendor: PaymentVendor) -> Outcome[RefundReport] | None:
-    """A similar refund is said to be running: it may be our own. None when it certainly isn't there."""
-    outcome = vendor.reader().refund_status(matter.order)
+def _find_earlier_attempt(pair: RefundWithPayment, vendor: PaymentVendor) -> Outcome[RefundReport] | None:
+    """Ask the provider whether it has this refund from an earlier attempt. Return the outcome with which the
+    submission ends; None if the provider doesn't have the refund, so that it must be sent.
+    """
+    outcome = vendor.reader().read_refund(pair.order)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return None
-    if outcome.kind in (*HAPPENED, OutcomeClass.FAILED_DEFINITE):
+    if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
         return replace(outcome, sent=Sent.YES)
-    return Outcome(OutcomeClass.RATE_LIMITED, THROTTLED, Sent.NO, None, outcome.status, outcome.evidence)
+    if pair.refund.error_code == THROTTLE_REASON:
+        return Outcome(OutcomeClass.RATE_LIMITED, THROTTLE_REASON, Sent.NO, None, outcome.status, outcome.evidence)
+    kind = outcome.kind if outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) else None
+    return replace(outcome, kind=kind or OutcomeClass.FAILED_DEFINITE, sent=Sent.NO, found=None)
 
 
-def _fingerprint(refund: Refund, key: str) -> str:
-    told = f"v1|{refund.payment_id}|{refund.amount_minor}|{refund.currency}|{key}"
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+def _compute_fingerprint(refund: Refund, key: str) -> str:
+    text = f"v1|{refund.payment_id}|{refund.amount_minor}|{refund.currency}|{key}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _silent(_step: str) -> None:
-    """Progress that nobody watches."""
+def _ignore_step(_step: str) -> None:
+    """Ignore a progress step."""

@@ -1,36 +1,42 @@
-"""Everything that a refund's screen needs, and the approval view first of all: the reasons to say no come first."""
+"""Read the data for the screen of a refund, and the list of refunds that wait for a decision."""
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection
-
-from console.domain.deciding import is_open_refund
-from console.domain.errors import ConsoleError
-from console.domain.explain_refunds import explain_refund
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.payment_records import RefundState
-from console.domain.payment_results import ApprovalInbox, Check, RadarHit, RefundView, Side
-from console.domain.permissions import ROLES_FOR, may, same_person
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.refunds import explain_refund
+from console.domain.payments.consistency import compare_sides, money_parts
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.service_results import ApprovalInbox, ComparedSide, RefundView, RiskSignal, RuleCheck
+from console.domain.payments.states import RefundState
+from console.domain.permissions import ROLES_BY_RIGHT, has_right, is_same_person
 from console.domain.records import Certainty, LeaseHolder, Person
-from console.domain.results import AllowedAction
-from console.domain.truth import money_strip, sides
-from console.services import radar, refund_limits, refund_reading
-from console.services.beside import beside
-from console.services.desk import Desk
-from console.services.explaining import newest
-from console.services.payment_vendors import PaymentVendors, meaning
-from console.services.reads import ReadLog
-from console.services.refund_holding import lease_name
-from console.services.refund_limits import Ground
-from console.services.refunding import what_is_seen
-from console.services.views import timeline
-from console.store import approvals, evidence, leases, refunds
+from console.domain.recovery.decidable import is_open_refund
+from console.domain.service_results import AllowedAction
+from console.services.annotations.annotations import read_annotations
+from console.services.audit.read_log import ReadLog
+from console.services.credit_checks.view import read_timeline
+from console.services.evidence.timeline import read_newest_events
+from console.services.payments.providers import PaymentVendors, find_state
+from console.services.process.context import ServiceContext
+from console.services.refunds import records as refund_reading
+from console.services.refunds import risk_signals as radar
+from console.services.refunds import rules as refund_limits
+from console.services.refunds.lease import lease_name
+from console.services.refunds.request import make_seen_facts
+from console.services.refunds.rules import RefundFacts
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import leases
+from console.store.records import evidence
+from console.store.refunds import approvals, refunds
 
 KIND = refunds.KIND
-LONGEST_INBOX = 1_000
+MOST_INBOX_ROWS = 1_000
 _R = RefundState
+_log = logging.getLogger("console.guard")
 _ACTIONS: Mapping[str, str] = {
     "approve": "refund_approve",
     "reject": "refund_approve",
@@ -42,141 +48,175 @@ _ACTIONS: Mapping[str, str] = {
 
 
 class RefundViews:
-    """Opens refunds. Each opening is audited, after the answer."""
+    """Opens refunds. After the read, an audit entry about the opening is written."""
 
-    def __init__(self, desk: Desk, vendors: PaymentVendors, reads: ReadLog) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors, reads: ReadLog) -> None:
+        self._context = context
         self._vendors = vendors
         self._reads = reads
 
-    def show(self, refund_id: int) -> RefundView:
-        """One refund with everything about it. Raises not_found, and not_allowed for who may not look."""
-        with self._desk.database.read() as conn:
-            person = self._desk.reader(conn)
-            view = self._view(conn, refund_id, person)
-        self._reads.opened("refund.opened", KIND, refund_id)
+    def read_refund(self, refund_id: int) -> RefundView:
+        """Return one refund with the data of its screen. Raises not_found, and not_allowed if a named person may not
+        read.
+        """
+        with self._context.database.read() as conn:
+            person = self._context.reader(conn)
+            view = self._make_view(conn, refund_id, person)
+        self._reads.record_opening(AuditAction.REFUND_OPENED, KIND, refund_id)
         return view
 
-    def inbox(self) -> ApprovalInbox:
-        """Refunds that wait for a decision, oldest first: those that the reader may decide, and the others."""
-        with self._desk.database.read() as conn:
-            person = self._desk.reader(conn)
-            waiting = refunds.waiting(conn, LONGEST_INBOX)
-        decides = person is not None and may(person, "refund_approve")
-        mine = tuple(one for one in waiting if decides and _why_not_decide(one, person) is None)
-        return ApprovalInbox(mine, tuple(one for one in waiting if one not in mine))
+    def read_inbox(self) -> ApprovalInbox:
+        """Return the refunds that wait for a decision, oldest first: those that the person may decide, and the
+        others. Raises not_allowed if a named person may not read.
+        """
+        with self._context.database.read() as conn:
+            person = self._context.reader(conn)
+            open_refunds = refunds.waiting_for_decision(conn, MOST_INBOX_ROWS)
+        may_decide = person is not None and has_right(person, "refund_approve")
+        decidable = tuple(
+            refund for refund in open_refunds if may_decide and _find_decision_refusal(refund, person) is None
+        )
+        return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
 
-    def _view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
-        desk, now = self._desk, self._desk.now()
-        matter = refund_reading.matter_in(conn, refund_id)
-        refund, payment = matter.refund, matter.payment
-        seen = refund_limits.ground(desk, conn, payment, refund.maker)
-        saw, kept = _asked_with(conn, refund_id)
+    def _make_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
+        context, now = self._context, self._context.now()
+        pair = refund_reading.require_with_payment(conn, refund_id)
+        refund, payment = pair.refund, pair.payment
+        refund_facts = refund_limits.read_facts(context, conn, payment, refund.maker)
+        facts_at_request, stored_hits = _read_facts_at_request(conn, refund_id)
         awaiting = "second_person" if approvals.open_proposal(conn, KIND, str(refund_id)) else None
         holder = leases.holder_of(conn, lease_name(payment.id))
         return RefundView(
             record=refund,
             explanation=explain_refund(refund, now, awaiting=awaiting),
             payment=payment,
-            order=seen.order,
-            sides=self._sides(payment, seen.order),
-            money=money_strip(payment, seen.refunds),
-            against=_against(conn, seen, refund, kept),
-            checks=self._checks(seen, refund),
-            changed=_changed(saw, what_is_seen(seen), refund),
-            earlier=tuple(one for one in seen.refunds if one.id != refund_id),
-            timeline=timeline(conn, KIND, str(refund_id)),
-            story=newest(desk, conn, KIND, refund_id),
+            order=refund_facts.order,
+            sides=self._make_sides(payment, refund_facts.order),
+            money=money_parts(payment, refund_facts.refunds),
+            against=_find_current_signals(conn, refund_facts, refund, stored_hits),
+            checks=self._make_checks(refund_facts, refund),
+            changed=_changed_fields(facts_at_request, make_seen_facts(refund_facts), refund),
+            earlier=tuple(refund for refund in refund_facts.refunds if refund.id != refund_id),
+            timeline=read_timeline(conn, KIND, str(refund_id)),
+            story=read_newest_events(context, conn, KIND, refund_id),
             evidence=evidence.of_subject(conn, KIND, refund_id),
-            actions=tuple(self._action(name, refund, person, holder) for name in _ACTIONS),
+            actions=tuple(self._make_action(name, refund, person, holder) for name in _ACTIONS),
             holder=holder,
             awaiting=awaiting,
-            **beside(desk, conn, KIND, refund_id),
+            **read_annotations(context, conn, KIND, refund_id),
         )
 
-    def _sides(self, payment: Payment, order: Order | None) -> tuple[Side, Side, Side]:
-        return sides(payment, order, meaning(payment.provider, payment.provider_state), self._desk.now())
+    def _make_sides(self, payment: Payment, order: Order | None) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
+        return compare_sides(
+            payment, order, find_state(payment.provider, payment.provider_state), self._context.now()
+        )
 
-    def _checks(self, seen: Ground, refund: Refund) -> tuple[Check, ...]:
-        """What was looked at for the checker; nothing where the provider is not configured here."""
+    def _make_checks(self, refund_facts: RefundFacts, refund: Refund) -> tuple[RuleCheck, ...]:
+        """Return the checks of the rules for an approval; none if the provider is not configured on this desk."""
         try:
-            reader = self._vendors.reader(seen.payment.provider)
+            reader = self._vendors.get_reader(refund_facts.payment.provider)
         except ConsoleError:
             return ()
-        return refund_limits.checks(seen, refund.amount_minor, reader, asking=False)
+        return refund_limits.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)
 
-    def _action(self, name: str, refund: Refund, person: Person | None, holder: LeaseHolder | None) -> AllowedAction:
-        """Whether the reader may act, and why not; the service decides again when asked."""
+    def _make_action(
+        self, name: str, refund: Refund, person: Person | None, holder: LeaseHolder | None
+    ) -> AllowedAction:
+        """Return whether the person may run the action, and if not, the reason. The service of the action checks this
+        again.
+        """
         right = _ACTIONS[name]
-        reason, facts = self._why_not(name, refund, person)
+        reason, facts = self._refusal_reason(name, refund, person)
         if reason is None and holder is not None and name in ("submit", "resolve"):
-            reason, facts = "in_progress", {"holder": holder.operator, "since": holder.since}
+            reason, facts = ErrorCode.IN_PROGRESS, {"holder": holder.operator, "since": holder.since}
         if reason is not None:
             return AllowedAction(name, False, f"reason.{reason}", facts)
-        if person is not None and not may(person, right):
-            return AllowedAction(name, False, "reason.role", {"needs": tuple(sorted(ROLES_FOR[right]))})
+        if person is not None and not has_right(person, right):
+            return AllowedAction(name, False, "reason.role", {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))})
         return AllowedAction(name, True)
 
-    def _why_not(
+    def _refusal_reason(
         self, name: str, refund: Refund, person: Person | None
-    ) -> tuple[str | None, Mapping[str, object]]:  # fmt: skip
+    ) -> tuple[str | None, Mapping[str, object]]:
         if name in ("approve", "reject"):
-            return _why_not_decide(refund, person), {"maker": refund.maker}
+            return _find_decision_refusal(refund, person), {"maker": refund.maker}
         if name == "withdraw":
-            if person is not None and not same_person(person.name, refund.maker):
+            if person is not None and not is_same_person(person.name, refund.maker):
                 return "refund_not_maker", {"maker": refund.maker}
-            if refund.work.reason in refund_limits.CONTRADICTED:
+            if refund.work.reason in refund_limits.CONTRADICTED_REASONS:
                 return "refund_contradicted", {}
             return None if refund.state in (_R.REQUESTED, _R.APPROVED) else "refund_decided", {}
         if name == "submit":
-            return self._why_not_send(refund)
+            return self._find_send_refusal(refund)
         if name == "probe":
             return None if refund.provider_refund_key is not None else "refund_never_sent", {}
         return None if is_open_refund(refund) else "outcome_known", {}
 
-    def _why_not_send(self, refund: Refund) -> tuple[str | None, Mapping[str, object]]:
+    def _find_send_refusal(self, refund: Refund) -> tuple[str | None, Mapping[str, object]]:
         if refund.state is not _R.APPROVED:
             return "refund_not_approved", {}
-        if refund.sends_after is not None and refund.sends_after > self._desk.now():
+        if refund.sends_after is not None and refund.sends_after > self._context.now():
             return "refund_cooling_off", {"until": refund.sends_after}
         return None, {}
 
 
-def _why_not_decide(refund: Refund, person: Person | None) -> str | None:
-    """Why this person may not decide about it; None when nothing is against it."""
+def _find_decision_refusal(refund: Refund, person: Person | None) -> str | None:
+    """Return the code of the reason why this person may not decide about the refund; None if the person may."""
     if refund.state is not _R.REQUESTED or refund.certainty is not Certainty.KNOWN:
         return "refund_decided"
     if person is None:
         return None
-    if same_person(person.name, refund.maker):
+    if is_same_person(person.name, refund.maker):
         return "refund_own"
-    return "refund_approved_by_you" if any(same_person(person.name, one) for one in refund.checkers) else None
-
-
-def _asked_with(conn: Connection, refund_id: int) -> tuple[Mapping[str, Any], tuple[RadarHit, ...]]:
-    """What the maker saw and what the radar said then, with the maker's words."""
-    kept = refunds.asked_with(conn, refund_id)
-    if kept is None:
-        return {}, ()
-    saw, said = (json.loads(text) for text in kept)
-    return saw, tuple(RadarHit(hit["rule"], hit["facts"], hit["kind"], hit["id"], hit["answer"]) for hit in said)
-
-
-def _against(conn: Connection, seen: Ground, refund: Refund, kept: tuple[RadarHit, ...]) -> tuple[RadarHit, ...]:
-    """What speaks against it now, with the maker's answers; what spoke against it when it was asked for follows."""
-    answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in kept}
-    now = tuple(
-        RadarHit(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
-        for hit in radar.hits(conn, seen, refund.amount_minor, own=refund.id)
+    return (
+        "refund_approved_by_you" if any(is_same_person(person.name, checker) for checker in refund.checkers) else None
     )
-    there = {(hit.rule, hit.kind, hit.id) for hit in now}
-    return (*now, *(hit for hit in kept if (hit.rule, hit.kind, hit.id) not in there and hit.id != refund.id))
 
 
-def _changed(
-    saw: Mapping[str, Any], now: Mapping[str, object], refund: Refund
-) -> Mapping[str, tuple[object, object]]:  # fmt: skip
-    """Fields in which the payment differs from what the maker saw; its version goes on by the request itself."""
+def _read_facts_at_request(conn: Connection, refund_id: int) -> tuple[Mapping[str, Any], tuple[RiskSignal, ...]]:
+    """Return the payment's facts and the signals (with the maker's comments) that were stored with the request.
+    Return empty values if the stored text can't be read.
+    """
+    stored = refunds.request_facts(conn, refund_id)
+    if stored is None:
+        return {}, ()
+    try:
+        facts_at_request, stored_hits = (json.loads(text) for text in stored)
+        hits = tuple(
+            RiskSignal(hit["rule"], hit["facts"], hit["kind"], hit["id"], hit["answer"]) for hit in stored_hits
+        )
+        return dict(facts_at_request.items()), hits
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        _log.warning("refund %s: what its maker saw can't be read", refund_id)
+        return {}, ()
+
+
+def _find_current_signals(
+    conn: Connection, refund_facts: RefundFacts, refund: Refund, stored_hits: tuple[RiskSignal, ...]
+) -> tuple[RiskSignal, ...]:
+    """Return the present signals with the maker's comments, then the signals that existed only at the request."""
+    answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in stored_hits}
+    now = tuple(
+        RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
+        for hit in radar.find_signals(conn, refund_facts, refund.amount_minor, own=refund.id)
+    )
+    present = {(hit.rule, hit.kind, hit.id) for hit in now}
+    return (
+        *now,
+        *(hit for hit in stored_hits if (hit.rule, hit.kind, hit.id) not in present and hit.id != refund.id),
+    )
+
+
+def _changed_fields(
+    facts_at_request: Mapping[str, Any], now: Mapping[str, object], refund: Refund
+) -> Mapping[str, tuple[object, object]]:
+    """Return the payment's fields that have changed since the request, each with its old and new value. The version
+    is left out, because the request itself raises it.
+    """
     if refund.state not in (_R.REQUESTED, _R.APPROVED):
         return {}
-    return {name: (saw[name], now[name]) for name in now if name != "version" and saw.get(name) != now[name]}
+    return {
+        name: (facts_at_request.get(name), now[name])
+        for name in now
+        if name != "version" and facts_at_request.get(name) != now[name]
+    }

@@ -1,27 +1,31 @@
-"""Whether the run of a due task goes on: asked between two records, so that a stop or a lost lease ends it there."""
+"""Cancellation of a due task between two records, because it is asked to stop or its lease is lost."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
+from console.domain import interrupts
+
 T = TypeVar("T")
-_goes_on: ContextVar[Callable[[], bool]] = ContextVar("goes_on", default=lambda: True)
+_should_continue: ContextVar[Callable[[], bool]] = ContextVar("goes_on", default=lambda: True)
 
 
 @contextmanager
-def while_true(goes_on: Callable[[], bool]) -> Iterator[None]:
-    """Runs inside the block end between two records once `goes_on` says no."""
-    token = _goes_on.set(goes_on)
+def stop_when_false(goes_on: Callable[[], bool]) -> Iterator[None]:
+    """While the block runs, make `until_stopped` stop before the next record once `goes_on` returns False."""
+    token = _should_continue.set(goes_on)
     try:
         yield
     finally:
-        _goes_on.reset(token)
+        _should_continue.reset(token)
 
 
-def going_on(records: Iterable[T]) -> Iterator[T]:
-    """The records, as long as the run goes on."""
+def until_stopped(records: Iterable[T]) -> Iterator[T]:
+    """Yield the records until the function given to `stop_when_false` returns False, or until a signal asks this
+    process to end.
+    """
     for record in records:
-        if not _goes_on.get()():
+        if interrupts.is_pending() or not _should_continue.get()():
             return
         yield record

@@ -1,39 +1,39 @@
-"""What a clock that was ahead has put off is done once a clock is right again, not a day later.
+"""Due task for records whose next attempt was scheduled by a clock that was ahead, and is therefore too late.
 
-A due task. When a row that was written in the future is due nobody can tell, so it is due at once: asking early does
-no harm, as each task judges its own records.
+The correct due time of a row whose change time lies in the future is unknown, so the row becomes due now. An early
+attempt does no harm, because each task checks its records first.
 """
 
-from console.domain.clock import AHEAD
-from console.services.desk import Desk
-from console.services.due import BATCH, skipping
-from console.services.going_on import going_on
-from console.store import put_off
-from console.store.put_off import PutOff
-from console.store.swaps import Stale
+from console.domain.clock import CLOCK_TOLERANCE
+from console.services.process.context import ServiceContext
+from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.due_tasks import BATCH_SIZE, skip_failures
+from console.store.database.compare_and_swap import Stale
+from console.store.queues import future_dated_work as put_off
+from console.store.queues.future_dated_work import FutureDatedRow
 
 
 class ClockJumps:
-    """Finds records and sagas that would be late by the jump of a clock."""
+    """Finds records and sagas that a clock which was ahead has delayed."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
 
     def run(self) -> int:
-        """Make them due; how many. Raises not_allowed."""
-        self._desk.require("due_tasks")
-        latest = self._desk.now() + AHEAD
-        with self._desk.database.read() as conn:
-            found = put_off.find(conn, latest, BATCH)
-        return sum(self._make_due(row) for row in going_on(found))
+        """Make the delayed records due. Return how many. Raises not_allowed."""
+        self._context.require("due_tasks")
+        latest = self._context.now() + CLOCK_TOLERANCE
+        with self._context.database.read() as conn:
+            postponed = put_off.find_future_dated(conn, latest, BATCH_SIZE)
+        return sum(self._make_due(row) for row in until_stopped(postponed))
 
-    def _make_due(self, row: PutOff) -> int:
-        """Whoever has changed it meanwhile has planned it anew."""
-        desk, done = self._desk, 0
-        with skipping(f"what was put off of {row.kind} {row.id}"):
+    def _make_due(self, row: FutureDatedRow) -> int:
+        """Make the row due. Skip it if another process has changed, and so rescheduled, it. Return 1 or 0."""
+        context, count = self._context, 0
+        with skip_failures(f"what was put off of {row.kind} {row.id}"):
             try:
-                desk.write(lambda tx: put_off.make_due(tx.conn, row, desk.now()))
-                done = 1
+                context.write(lambda tx: put_off.make_due(tx.conn, row, context.now()))
+                count = 1
             except Stale:
                 pass
-        return done
+        return count

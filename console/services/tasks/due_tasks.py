@@ -1,56 +1,70 @@
-"""Due tasks: what keeps records moving when nobody presses anything. Run by the worker and by an open window."""
+"""Due tasks that continue the work on records without a person. The worker and each open window run them."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from console.domain import tracing
-from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
+from console.domain import correlation as tracing
+from console.domain.audit_actions import AuditAction
+from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
 from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck, Operation, Work, WorkState
-from console.providers.protocol import Capabilities
-from console.services import settling
-from console.services.completion import Completion
-from console.services.described import Settler
-from console.services.desk import Desk
-from console.services.going_on import going_on
-from console.services.parts import PDF
-from console.services.probing import Probing
-from console.store import cases, credit_checks, journal, queues
-from console.store.engine import Transaction
+from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
+from console.domain.tasks.intervals import BATCH_SIZE as BATCH_SIZE
+from console.services.credit_checks.probe import CreditCheckProbes
+from console.services.credit_checks.readings import PDF
+from console.services.credit_checks.refetch import RefetchService
+from console.services.guarded import unsent_operations as unsent
+from console.services.guarded.action import Services, lapse, record_reading_lapse
+from console.services.guarded.operation import OWN_FAULT_CODES
+from console.services.process.context import ServiceContext
+from console.services.process.failpoints import FailpointReached
+from console.services.tasks.cancellation import until_stopped
+from console.store.alerts import alerts, cases
+from console.store.audit import trail as audit
+from console.store.credit_checks import credit_checks
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.engine import Transaction
+from console.store.database.unreadable_rows import UnreadableRow
+from console.store.operations import journal
+from console.store.queues import queues
+from console.store.spool.spool import SpoolEntry
 
-BATCH = 200
-AT_ONCE = 50
+MOST_FAILED_DELIVERIES = 3
+"""Number of failed deliveries of a spooled answer after which a case is opened for a person."""
+UNDELIVERED_RULE = "undelivered_answer"
+"""Alert rule of the case about a spooled answer that the database refuses repeatedly."""
+UNREADABLE_RULE = "row_unreadable"
+"""Alert rule of the case about a database row that can't be read."""
+ROWS_PER_TRANSACTION = 50
 Task = tuple[str, Callable[[], int]]
-"""A due task's name, and what does it: how many records it took."""
-_KIND_OF = {action: kind for kind, action in journal.EFFECT_OF.items()}
+"""Name of a due task, and the function that runs it and returns the number of records it has handled."""
 _log = logging.getLogger("console.worker")
 
 
 class DueTasks:
-    """Each task takes what is due, each record under its own lease, and goes on when one fails.
+    """The due tasks. Each one handles its due records one by one, each record under its own lease; if one record
+    fails, the task continues with the next.
 
-    `settlers` know by kind of record what becomes of calls that their own process didn't end; `further` are the
-    tasks of other kinds.
+    `actions` are the services of all guarded actions, by action; each settles the calls whose process ended before an
+    answer was recorded. `further` are the due tasks of other services.
     """
 
     def __init__(
         self,
-        desk: Desk,
-        completion: Completion,
-        probing: Probing,
-        capabilities: Callable[[], Capabilities],
-        settlers: Mapping[str, Settler] | None = None,
+        context: ServiceContext,
+        completion: RefetchService,
+        probing: CreditCheckProbes,
+        actions: Services,
         further: Sequence[Task] = (),
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._completion = completion
         self._probing = probing
-        self._settlers = {credit_checks.KIND: settling.Settling(desk, capabilities), **(settlers or {})}
+        self._actions = actions
         self._further = further
 
     def tasks(self) -> tuple[Task, ...]:
-        """By name, in an order in which each finds what the one before it left."""
+        """Return the due tasks with their names, in sequence: a task may leave records for the tasks after it."""
         return (
             ("spool_delivery", self._deliver_spool),
             ("lapsed_operations", self._settle_lapsed),
@@ -61,144 +75,251 @@ class DueTasks:
         )
 
     def _deliver_spool(self) -> int:
-        """Answers that the database could not take when they came."""
-        done, desk = 0, self._desk
-        if not desk.spool.undelivered(desk.database_id):
+        """Write the answers in the spool that the database could not take when they came. If the database refuses an
+        answer repeatedly, or if it can't be decrypted, a case is opened and the answer stays in the spool until a
+        person has acted.
+        """
+        count, context = 0, self._context
+        if not context.spool.undelivered_entries(context.database_id):
             return 0
-        with skipping("opening kept answers"):
-            desk.spool.unlock(desk.cipher)
-        for entry in going_on(desk.spool.undelivered(desk.database_id)):
-            if entry.answer is None:
-                _log.error("operation %s: its kept answer needs another store key", entry.intent.operation_id)
-                continue
-            desk.failpoints.reach("before_delivery")
-            with skipping("spool delivery"):
-                operation_id = entry.intent.operation_id
-                settler = self._settlers[_KIND_OF[entry.intent.action]]
-                if settler.deliver(operation_id, entry.answer):
-                    desk.failpoints.reach("after_delivery")
-                    desk.spool.delivered(operation_id)
-                    done += 1
-        return done
+        with skip_failures("opening kept answers"):
+            context.spool.unlock(context.cipher)
+        for entry in until_stopped(context.spool.undelivered_entries(context.database_id)):
+            with skip_failures("spool delivery"):
+                count += self._deliver_one(entry)
+        return count
+
+    def _deliver_one(self, entry: SpoolEntry) -> int:
+        context, operation_id = self._context, entry.intent.operation_id
+        service = self._actions[entry.intent.action]
+        kind = service.action.kind
+        if not self._may_deliver(entry, kind):
+            return 0
+        if entry.answer is None:
+            _log.error("operation %s: its kept answer needs another store key", operation_id)
+            return self._record_failure(entry, kind, "not_opened")
+        context.failpoints.reach("before_delivery")
+        try:
+            is_delivered = service.deliver(operation_id, entry.answer)
+        except ConsoleError as refusal:
+            if refusal.code in OWN_FAULT_CODES:
+                raise
+            return self._record_failure(entry, kind, refusal.code)
+        except FailpointReached:
+            raise
+        except Exception as trouble:
+            _log.warning("operation %s: its kept answer can't be delivered", operation_id, exc_info=True)
+            return self._record_failure(entry, kind, type(trouble).__name__)
+        if not is_delivered:
+            return self._record_failure(entry, kind, "record_gone")
+        context.failpoints.reach("after_delivery")
+        context.spool.mark_delivered(operation_id)
+        return 1
+
+    def _may_deliver(self, entry: SpoolEntry, kind: str) -> bool:
+        """Return False while an open case about the answer waits for a person. An acknowledged case is closed, and
+        the delivery is tried again.
+        """
+        context, subject = self._context, entry.intent.record_id or 0
+        with context.database.read() as conn:
+            delivery_cases = [
+                case for case in alerts.of_subject(conn, kind, subject) if case.rule_id == UNDELIVERED_RULE
+            ]
+        open_cases = [case for case in delivery_cases if case.resolved_at is None]
+        if any(case.acknowledged_by is None for case in open_cases):
+            return False
+        if open_cases:
+            context.write(lambda tx: cases.close_case(tx.conn, UNDELIVERED_RULE, kind, subject, context.now()))
+        return True
+
+    def _record_failure(self, entry: SpoolEntry, kind: str, reason: str) -> int:
+        """Write an audit entry about a failed delivery. After each DELIVERIES failures, open a case for a person.
+        Return 0.
+        """
+        context, intent, answer = self._context, entry.intent, entry.answer
+
+        def note(tx: Transaction) -> None:
+            facts = {"provider_id": entry.provider_id, "outcome": answer.kind.value if answer else None}
+            context.record_audit(
+                tx,
+                AuditAction.OPERATION_UNDELIVERED,
+                intent.operation_id,
+                facts,
+                kind="operation",
+                result="failed",
+                reason=reason[:64],
+            )
+            entries = audit.entries_of_subject(tx.conn, "operation", intent.operation_id)
+            failure_count = sum(entry.what == AuditAction.OPERATION_UNDELIVERED for entry in entries)
+            if failure_count % MOST_FAILED_DELIVERIES == 0:
+                number = f" {entry.provider_id}" if entry.provider_id is not None else ""
+                observed = f"{intent.operation_id} {facts['outcome'] or reason}{number}"
+                cases.open_case(
+                    tx.conn, UNDELIVERED_RULE, kind, intent.record_id or 0, observed, reason, context.now()
+                )
+
+        context.write(note)
+        return 0
 
     def _settle_lapsed(self) -> int:
-        """Calls whose process went away: unknown, never error."""
-        with self._desk.database.read() as conn:
-            lapsed = journal.lapsed(conn)
-        return sum(self._lapse(operation) for operation in going_on(lapsed))
+        """Settle calls whose process ended without an answer: as unknown, or as not sent if this desk can prove it;
+        never as an error. Return how many.
+        """
+        unsent_count = 0
+        with skip_failures("what was never sent"):
+            unsent_count = unsent.settle_all(self._context, self._actions)
+        with self._context.database.read() as conn:
+            lapsed = journal.lapsed_operations(conn)
+        return unsent_count + sum(self._record_lapse(operation) for operation in until_stopped(lapsed))
 
-    def _lapse(self, operation: Operation) -> int:
-        """A mere reading of whatever kind only ends."""
-        done = False
-        with skipping("lapse"):
-            kind = operation.subject_kind if operation.action in journal.EFFECTS else credit_checks.KIND
-            done = self._settlers[kind].lapse(operation.id)
-        return int(done)
+    def _record_lapse(self, operation: Operation) -> int:
+        """Settle one call; return 1 if it has ended. An operation whose action is unknown here just ends, as a read
+        operation does.
+        """
+        has_ended, context, service = False, self._context, self._actions.get(operation.action)
+        with skip_failures("lapse"):
+            if service is not None:
+                has_ended = service.lapse(operation.id)
+            else:
+                has_ended = lapse(context, operation.id, lambda tx, lapsed: record_reading_lapse(context, tx, lapsed))
+        return int(has_ended)
 
     def _probe_due(self) -> int:
-        return self._each_due("unknown", lambda record: self._probing.probe(record.id, automatic=True))
+        return self._run_due("unknown", lambda record: self._probing.probe(record.id, automatic=True))
 
     def _refetch_due(self) -> int:
-        return self._each_due("incomplete", self._refetch)
+        return self._run_due("incomplete", self._refetch)
 
     def _refetch(self, record: CreditCheck) -> None:
-        """Only what is missing; AlarmBox's detail and PDF are separate readings."""
+        """Fetch only the missing parts. AlarmBox has separate calls for the detail and the PDF."""
         pdf = "pdf" in record.incomplete
         detail = bool(set(record.incomplete) - {PDF}) or not pdf
-        self._completion.refetch(record.id, detail=detail, pdf=pdf, saw=None, progress=lambda _step: None)
+        self._completion.refetch(
+            record.id, detail=detail, pdf=pdf, expected_version=None, progress=lambda _step: None
+        )
 
-    def _each_due(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
-        """How many were taken; what another process has dealt with meanwhile is left alone."""
-        with self._desk.database.read() as conn:
-            records = queues.due(conn, reason, self._desk.now(), BATCH)
-        return sum(self._take(record, reason, act) for record in going_on(records))
+    def _run_due(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
+        """Call `act` on the due records of this reason, except those that another process has changed meanwhile.
+        Return how many were handled.
+        """
+        with self._context.database.read() as conn:
+            records = queues.due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
+        return sum(self._handle_record(record, reason, act) for record in until_stopped(records))
 
-    def _take(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
-        with self._desk.database.read() as conn:
-            fresh = credit_checks.find(conn, record.id)
-        if fresh is None or fresh.version != record.version:
+    def _handle_record(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
+        with self._context.database.read() as conn:
+            current = credit_checks.find(conn, record.id)
+        if current is None or current.version != record.version:
             return 0
-        with skipping(f"{reason} of {record.id}"):
+        with skip_failures(f"{reason} of {record.id}", record.work.attempt):
             act(record)
         return 1
 
     def _adopt_rows_by_others(self) -> int:
-        """Rows with the original columns only: number and state as we write them, or a case for a person."""
-        done = 0
-        with self._desk.database.read() as conn:
-            waiting = bool(queues.written_by_others(conn, 1))
-        while waiting:
-            adopted = self._adopt_some()
-            done, waiting = done + adopted, adopted > 0
-        return done
+        """Adopt rows that another application wrote with only the original columns: normalise corporation number and
+        state, or open a case. Return how many.
+        """
+        count = 0
+        with self._context.database.read() as conn:
+            has_rows = bool(queues.find_foreign_rows(conn, 1))
+        while has_rows:
+            adopted = self._adopt_batch()
+            count, has_rows = count + adopted, adopted > 0
+        return count
 
-    def _adopt_some(self) -> int:
-        """A few in one short transaction; each alone where one spoils it for the others."""
+    def _adopt_batch(self) -> int:
+        """Adopt up to AT_ONCE rows in one short transaction. If it fails, adopt each row in its own transaction.
+        Return how many.
+        """
         rows: tuple[tuple[int, str, str], ...] = ()
 
         def adopt(tx: Transaction) -> int:
             nonlocal rows
-            rows = queues.written_by_others(tx.conn, AT_ONCE)
+            rows = queues.find_foreign_rows(tx.conn, ROWS_PER_TRANSACTION)
             return sum(self._adopt(tx, *row) for row in rows)
 
         try:
-            return self._desk.write(adopt)
+            return self._context.write(adopt)
         except Exception:
             _log.warning("rows written by another application: each alone", exc_info=True)
-            return sum(self._adopt_alone(row) for row in rows)
+            return sum(self._adopt_row_alone(row) for row in rows)
 
-    def _adopt_alone(self, row: tuple[int, str, str]) -> int:
-        done = False
-        with skipping("a row written by another application"):
-            done = self._adopt_one(row)
-        return int(done)
+    def _adopt_row_alone(self, row: tuple[int, str, str]) -> int:
+        is_adopted = False
+        with skip_failures("a row written by another application"):
+            is_adopted = self._adopt_one(row)
+        return int(is_adopted)
 
     def _adopt_one(self, row: tuple[int, str, str]) -> bool:
-        return self._desk.write(lambda tx: self._adopt(tx, *row))
+        return self._context.write(lambda tx: self._adopt(tx, *row))
 
-    @credit_checks.runs_again()
+    @credit_checks.run_again_if_stale()
     def _adopt(self, tx: Transaction, record_id: int, raw: str, key: str) -> bool:
-        """False where another run was faster: what it wrote, or people since, is not written over."""
-        desk, number = self._desk, key
+        """Adopt one row. Return False if another process has adopted it meanwhile; newer values are never
+        overwritten.
+        """
+        context, number = self._context, key
         with suppress(InvalidCorporationNumber):
-            number = parse(raw, dummies=True).value
+            number = parse_number(raw, allow_dummies=True).value
         record = credit_checks.find(tx.conn, record_id)
-        # In this order: who takes the row in between the two makes the record that was read stale.
-        if record is None or not queues.still_by_others(tx.conn, record_id):
+        # Keep this sequence of reads: if another process adopts the row between them, the version of `record` is old,
+        # so the write below fails.
+        if record is None or not queues.is_still_unadopted(tx.conn, record_id):
             return False
-        now = desk.now()
-        first = credit_checks.holder_before(tx.conn, record, number) if raw != number else None
-        kept: dict[str, object] = {"duplicate_of": first.id} if first else {}
-        readable = len(number) == LENGTH and number.isascii() and number.isdigit()
-        if readable:  # what nobody can read stays as it was written
-            kept["corporation_number"] = number
-        doubled = first is not None or record.duplicate_of is not None
-        work = _work_of_adopted(record, readable=readable, clash=doubled)
-        kept |= {"status": record.state, **credit_checks.work_values(work)}
-        credit_checks.change(tx.conn, record, now, **kept)
-        if work.reason in ("number_unreadable", "duplicate"):
+        now = context.now()
+        claim_holder = credit_checks.find_other_claim_holder(tx.conn, record, number) if raw != number else None
+        columns: dict[str, object] = {"duplicate_of": claim_holder.id} if claim_holder else {}
+        is_readable = len(number) == DIGIT_COUNT and number.isascii() and number.isdigit()
+        if is_readable:  # an unreadable number stays as it was written
+            columns["corporation_number"] = number
+        is_duplicate = claim_holder is not None or record.duplicate_of is not None
+        work = _choose_adopted_work(record, is_readable=is_readable, is_duplicate=is_duplicate)
+        columns |= {"status": record.state, **credit_checks.work_values(work)}
+        credit_checks.change_record(tx.conn, record, now, **columns)
+        if work.reason in (WorkReason.NUMBER_UNREADABLE, WorkReason.DUPLICATE):
             cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)
-        desk.note(tx, "credit-check.adopted", record_id, {"written": raw[:64]}, reason=work.reason)
+        context.record_audit(
+            tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, {"written": raw[:64]}, reason=work.reason
+        )
         return True
 
 
-def _work_of_adopted(record: CreditCheck, *, readable: bool, clash: bool) -> Work:
-    if clash:
-        return Work(WorkState.NEEDS_REVIEW, reason="duplicate")
-    if not readable:
-        return Work(WorkState.NEEDS_REVIEW, reason="number_unreadable")
-    if record.credit_check_id is None:
-        return Work(WorkState.NEEDS_REVIEW, reason="written_by_other")
+def _choose_adopted_work(record: CreditCheck, *, is_readable: bool, is_duplicate: bool) -> Work:
+    if is_duplicate:
+        return Work(WorkState.NEEDS_REVIEW, reason=WorkReason.DUPLICATE)
+    if not is_readable:
+        return Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NUMBER_UNREADABLE)
+    if record.credit_check_id is None and record.state is not CheckState.ERROR:
+        return Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
     return Work()
 
 
 @contextmanager
-def skipping(what: str) -> Iterator[None]:
-    """One record that can't be served must not keep the others waiting; each has a correlation id of its own."""
-    with tracing.apart(record=what):
+def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
+    """Run the block; log an exception and continue after the block. Each block has its own correlation id.
+
+    `attempts` is the number of earlier attempts; the log events of the block's calls contain it.
+    """
+    with tracing.with_new_correlation(record=name, **{tracing.RETRIES_FACT: str(attempts)}):
         try:
             yield
         except ConsoleError as refusal:
-            _log.info("%s: %s", what, refusal.code)
+            _log.info("%s: %s", name, refusal.code)
         except Exception:
-            _log.warning("%s failed", what, exc_info=True)
+            _log.warning("%s failed", name, exc_info=True)
+
+
+def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
+    """Open a case about each record whose row this process could not read since the last call."""
+    for row in unreadable.unreported_rows():
+        with skip_failures(f"{row.table} {row.key}"):
+            _open_case_of_row(context, row)
+
+
+def _open_case_of_row(context: ServiceContext, row: UnreadableRow) -> None:
+    observed = f"{row.table} {row.key}"
+    context.write(
+        lambda tx: cases.open_case(
+            tx.conn, UNREADABLE_RULE, row.kind, row.subject_id, observed, "readable", context.now()
+        )
+    )

@@ -1,62 +1,73 @@
-"""Raises an alert for each due task that is overdue, and resolves it when the task has run again."""
+"""Raise an alert about each overdue due task, and resolve it after the task has run again."""
 
 from collections.abc import Collection
 from datetime import datetime
 from zlib import crc32
 
-from console.domain.dates import instant_text
-from console.domain.task_intervals import overdue
-from console.domain.worker_records import Alert, ScheduledTask
-from console.services.desk import Desk
-from console.store import alerts, tasks
-from console.store.engine import Transaction
+from console.domain.calendar_days import instant_text
+from console.domain.tasks.intervals import is_overdue
+from console.domain.tasks.records import Alert, ScheduledTask
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.tasks import tasks
 
-RULE = "task_late"
+ALERT_RULE = "task_late"
 KIND = "task"
-LOOK_SECONDS = 60.0
-_MOST = 1000
+CHECK_INTERVAL_SECONDS = 60.0
+_MOST_ALERTS = 1000
 
 
-def number_of(name: str) -> int:
-    """Alerts are about records with numbers; a task's is made of its name, the same on every desk."""
+def compute_subject_id(name: str) -> int:
+    """Return the number under which alerts about a task are stored, because the subject of an alert is a number: the
+    CRC-32 of the name, the same on every desk.
+    """
     return crc32(name.encode())
 
 
 class LateTasks:
-    """Looks after a pass of due tasks, at most once a minute."""
+    """Checks for overdue tasks after the scheduler has run the due tasks, at most once every LOOK_SECONDS."""
 
-    def __init__(self, desk: Desk, names: Collection[str]) -> None:
-        self._desk = desk
-        self._numbers = {number_of(name): name for name in names}
-        self._look_from = float("-inf")
+    def __init__(self, context: ServiceContext, names: Collection[str]) -> None:
+        self._context = context
+        self._numbers = {compute_subject_id(name): name for name in names}
+        self._next_check_at = float("-inf")
 
-    def look(self, now: datetime) -> None:
-        """Compare what is overdue with what has been told. `now`: when the pass began that has just ended, so that
-        what it ran, or saw running, is not late for having waited for this very pass.
+    def update_alerts(self, now: datetime) -> None:
+        """Raise and resolve alerts about overdue tasks. `now` is the start of the scheduler's last run, so that a
+        task which ran, or was running, during that run does not count as overdue.
         """
-        desk, monotonic = self._desk, self._desk.clock.monotonic()
-        if monotonic < self._look_from:
+        context, monotonic = self._context, self._context.clock.monotonic()
+        if monotonic < self._next_check_at:
             return
-        self._look_from = monotonic + desk.scale.seconds(LOOK_SECONDS)
-        with desk.database.read() as conn:
-            late = {number_of(task.name): task for task in tasks.all_of(conn) if overdue(task, now, desk.scale)}
-            told = {alert.subject_id: alert for alert in alerts.open_by_rule(conn, RULE, _MOST)}
-        late = {number: task for number, task in late.items() if number in self._numbers}
-        fresh = [late[number] for number in sorted(late.keys() - told.keys())]
-        healed = [told[number] for number in sorted(told.keys() - late.keys())]
-        if fresh or healed:
-            desk.write(lambda tx: self._tell(tx, fresh, healed))
+        self._next_check_at = monotonic + context.scale.scaled_seconds(CHECK_INTERVAL_SECONDS)
+        with context.database.read() as conn:
+            overdue_tasks = {
+                compute_subject_id(task.name): task
+                for task in tasks.all_tasks(conn)
+                if is_overdue(task, now, context.scale)
+            }
+            open_alerts = {
+                alert.subject_id: alert for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MOST_ALERTS)
+            }
+        overdue_tasks = {number: task for number, task in overdue_tasks.items() if number in self._numbers}
+        new_tasks = [overdue_tasks[number] for number in sorted(overdue_tasks.keys() - open_alerts.keys())]
+        settled_alerts = [open_alerts[number] for number in sorted(open_alerts.keys() - overdue_tasks.keys())]
+        if new_tasks or settled_alerts:
+            context.write(lambda tx: self._write_alerts(tx, new_tasks, settled_alerts))
 
-    def _tell(self, tx: Transaction, fresh: Collection[ScheduledTask], healed: Collection[Alert]) -> None:
-        now = self._desk.now()
-        for task in fresh:
-            number, words = number_of(task.name), f"every {task.every.total_seconds():.0f} s"
-            alerts.raise_(tx.conn, RULE, KIND, number, None, _observed(task), words, now)
-        for alert in healed:
+    def _write_alerts(
+        self, tx: Transaction, new_tasks: Collection[ScheduledTask], settled_alerts: Collection[Alert]
+    ) -> None:
+        now = self._context.now()
+        for task in new_tasks:
+            number, words = compute_subject_id(task.name), f"every {task.every.total_seconds():.0f} s"
+            alerts.raise_alert(tx.conn, ALERT_RULE, KIND, number, None, _observed_text(task), words, now)
+        for alert in settled_alerts:
             alerts.resolve(tx.conn, alert.id, now)
 
 
-def _observed(task: ScheduledTask) -> str:
+def _observed_text(task: ScheduledTask) -> str:
     if task.trouble is not None:
         return f"{task.name}: failed {task.failures} times, {task.trouble}"
     ended = instant_text(task.ended_at) if task.ended_at else "never"

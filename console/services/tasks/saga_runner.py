@@ -1,8 +1,8 @@
-"""Sagas: what is done in several steps, each in a transaction of its own together with the journal's advance.
+"""Sagas: processes of several steps. Each step writes its effect and the saga's new position in one transaction.
 
-A process may die anywhere: the next one finds in the journal which step comes next, and nothing is done twice, as a
-step's effect and the journal's word for it are committed together or not at all. What has to be asked of a provider
-is a read, made with no transaction open, and is simply asked again.
+After a crash at any point, the next process reads the next step from the row of the saga. No effect is written twice,
+because effect and position are committed together. A question to a provider only reads; it is asked without an open
+transaction and may be asked again.
 """
 
 import logging
@@ -11,256 +11,294 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from console.domain.errors import EXIT_STATUS, ConsoleError
-from console.domain.saga_steps import DONE, UNDOING, UNDONE
-from console.domain.schedules import next_of_endless
-from console.domain.worker_records import Saga, SagaState
-from console.services.desk import Desk
-from console.store import sagas
-from console.store.engine import Transaction
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
+from console.domain.retry_schedules import next_attempt_at_endless
+from console.domain.tasks.records import Saga
+from console.domain.tasks.saga_progress import DONE_FACT, UNDOING_FACT, UNDONE_FACT
+from console.domain.tasks.states import SagaState
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.tasks import sagas
 
-LONGEST_REASON = 64
-TROUBLE, FAULTS = "trouble", "faults"
-"""Why a step waits that failed by a fault of ours; the fact that counts how often that was so."""
+LONGEST_REASON_CHARACTERS = 64
+TROUBLE_FACT, FAULTS_FACT = "trouble", "faults"
+"""TROUBLE: reason of a step that waits after an internal error. FAULTS: name of the fact that counts these errors."""
 MOST_FAULTS = 4
-"""So often a saga may fail by a fault of ours; then it is left to a person."""
-_PASSING = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {
-    "bad_profile", "in_progress", "lease_timeout", "read_only", "schema_mismatch",
-}  # fmt: skip
-"""What passes by itself, or is so at this desk alone: a provider or a database out of reach, somebody else at it."""
+"""Number of internal errors after which a saga stops and waits for a person."""
+_TRANSIENT_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {
+    ErrorCode.BAD_PROFILE,
+    ErrorCode.IN_PROGRESS,
+    ErrorCode.LEASE_TIMEOUT,
+    ErrorCode.READ_ONLY,
+    ErrorCode.SCHEMA_MISMATCH,
+}
+"""Error codes of causes that pass without a person, or that concern this desk only: an unreachable provider or
+database, or a lease that another process holds.
+"""
 _log = logging.getLogger("console.worker")
 
 
 @dataclass(frozen=True, slots=True)
-class Onward:
-    """The step is done. `facts` are kept for those after it."""
+class StepDone:
+    """Result of a step that is done. `facts` are stored with the saga, for later steps."""
 
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """It can't be done now. Once more at `until`, or else when the schedule says."""
+class WaitUntil:
+    """Result of a step that can't be done now. It is tried again at `until`; None means by the schedule of
+    the plan.
+    """
 
     reason: str
     until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
-    """What an earlier step found out is too old: from there again."""
+class MoveBack:
+    """Result of a step that found the result of an earlier step too old. The saga continues with that earlier
+    `step`.
+    """
 
     step: str
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
-    """Nothing more is needed, and what was done is as it should be."""
+class SagaDone:
+    """Result of a step after which the saga is done without its remaining steps. Its effects stay."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Undo:
-    """What was done must not have been: it is compensated, the newest first."""
+class Compensate:
+    """Result of a step that found the effects so far wrong. They are undone, the newest first."""
 
     reason: str
 
 
-Verdict: TypeAlias = Onward | Wait | Back | Over | Undo
-Do: TypeAlias = Callable[[Transaction, Saga], Verdict]
+Verdict: TypeAlias = StepDone | WaitUntil | MoveBack | SagaDone | Compensate
+StepAction: TypeAlias = Callable[[Transaction, Saga], Verdict]
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """A step: `do` writes it, `undo` compensates it where it has been done; None: there is nothing to take back."""
+class EffectStep:
+    """A step that writes. `do` writes the effect; `undo` compensates a step that was done (None: nothing to
+    compensate).
+    """
 
     name: str
-    do: Do
+    do: StepAction
     undo: Callable[[Transaction, Saga], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A step that asks, outside of every transaction, and says how to write what it was told."""
+class QuestionStep:
+    """A step that asks a provider outside of every transaction. `ask` returns the function that writes the answer."""
 
     name: str
-    ask: Callable[[Saga], Do]
+    ask: Callable[[Saga], StepAction]
 
 
-Step: TypeAlias = Effect | Question
+Step: TypeAlias = EffectStep | QuestionStep
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A saga, declared: its steps in their order, when one that could not be done is tried again, and what tells
-    people that it has stopped.
+class SagaPlan:
+    """The plan of a kind of saga: its steps in sequence, the waits before further attempts, and `on_stop`, which
+    informs people in the same transaction that a saga has stopped.
     """
 
     kind: str
     subject_kind: str
     steps: tuple[Step, ...]
     schedule: Sequence[timedelta]
-    stopped: Callable[[Transaction, Saga], None] = lambda _tx, _saga: None
+    on_stop: Callable[[Transaction, Saga], None] = lambda _tx, _saga: None
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the steps in sequence."""
         return tuple(step.name for step in self.steps)
 
     def step(self, name: str) -> Step:
+        """Return the step of this name. Raises ValueError for an unknown name."""
         return self.steps[self.names.index(name)]
 
-    def after(self, name: str) -> str | None:
+    def name_after(self, name: str) -> str | None:
+        """Return the name of the next step; None after the last one."""
         return next(iter(self.names[self.names.index(name) + 1 :]), None)
 
-    def before(self, name: str) -> str | None:
+    def name_before(self, name: str) -> str | None:
+        """Return the name of the previous step; None before the first one."""
         return next(reversed(self.names[: self.names.index(name)]), None)
 
 
-class Overtaken(Exception):
-    """Another process has taken the step meanwhile."""
+class StepTakenOver(Exception):
+    """Another process has written the step meanwhile."""
 
 
 class SagaRunner:
-    """Runs the sagas of one plan. Whoever runs one needs no lease: of two who take a step at once one commits."""
+    """Runs the sagas of one plan. It needs no lease: if two processes execute a step at the same time, only one of
+    them can commit it.
+    """
 
-    def __init__(self, desk: Desk, plan: Plan) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, plan: SagaPlan) -> None:
+        self._context = context
         self._plan = plan
 
     def run(self, saga: Saga) -> Saga:
-        """As many steps as can be taken now; the saga as it is then. A step that fails is tried again later."""
+        """Run as many steps as possible now. Return the saga afterwards. A failed step is tried again later."""
         try:
-            while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._desk.now()):
-                saga = self._backwards(saga) if UNDOING in saga.facts else self._forwards(saga)
-        except Overtaken:
-            return self._fresh(saga)
+            while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._context.now()):
+                saga = self._undo_step(saga) if UNDOING_FACT in saga.facts else self._run_step(saga)
+        except StepTakenOver:
+            return self._read_saga(saga)
         except Exception as trouble:
-            code = trouble.code if isinstance(trouble, ConsoleError) else TROUBLE
-            _log.warning("saga %s stays at %s: %s", saga.id, saga.step, code, exc_info=code == TROUBLE)
-            return self.postpone(saga, code) if code in _PASSING else self._failed(saga, code)
+            code = trouble.code if isinstance(trouble, ConsoleError) else TROUBLE_FACT
+            _log.warning("saga %s stays at %s: %s", saga.id, saga.step, code, exc_info=code == TROUBLE_FACT)
+            return self.postpone(saga, code) if code in _TRANSIENT_CODES else self._record_fault(saga, code)
         return saga
 
     def postpone(self, saga: Saga, reason: str) -> Saga:
-        """It was tried: once more when the schedule says; as it is then."""
-        return self._noted_later(saga, lambda tx, fresh: self._journal(tx, fresh, Wait(reason)))
+        """Count an attempt of the saga's step and schedule the next one. Return the saga afterwards."""
+        return self._write_or_read(saga, lambda tx, current: self._apply_verdict(tx, current, WaitUntil(reason)))
 
-    def pass_over(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
-        """Leave it for later, without trying: that was no attempt of its own. As it is then."""
-        now, at = self._desk.now(), self._desk.now() + self._desk.scale.delta(wait)
-        return self._noted_later(saga, lambda tx, fresh: sagas.postpone(tx.conn, fresh, now, at, reason, tried=False))
+    def skip_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
+        """Postpone the saga by `wait` without counting an attempt. Return the saga afterwards."""
+        now, at = self._context.now(), self._context.now() + self._context.scale.scaled_delta(wait)
+        return self._write_or_read(
+            saga, lambda tx, current: sagas.postpone_step(tx.conn, current, now, at, reason, counts_as_attempt=False)
+        )
 
-    def resume(self, saga: Saga, settled: Callable[[Transaction], None]) -> Saga:
-        """A person says that what was stuck may go on; `settled` is written with it. As it is then."""
+    def resume(self, saga: Saga, write_decision: Callable[[Transaction], None]) -> Saga:
+        """Resume a stopped saga after a decision of a person. `write_decision` writes the decision in the same
+        transaction. Return the saga afterwards.
+        """
 
-        def change(tx: Transaction, fresh: Saga) -> Saga:
-            settled(tx)
-            return sagas.resume(tx.conn, fresh, self._desk.now(), {FAULTS: 0})
+        def change(tx: Transaction, current: Saga) -> Saga:
+            write_decision(tx)
+            return sagas.resume_saga(tx.conn, current, self._context.now(), {FAULTS_FACT: 0})
 
-        return self._noted_later(saga, change)
+        return self._write_or_read(saga, change)
 
-    def _failed(self, saga: Saga, code: str) -> Saga:
-        """Once more later; after some such failures it stops, and people are told in the same transaction."""
+    def _record_fault(self, saga: Saga, code: str) -> Saga:
+        """Count an internal error and schedule another attempt. After MOST_FAULTS errors, stop the saga and inform
+        people in the same transaction.
+        """
 
-        def change(tx: Transaction, fresh: Saga) -> Saga:
-            now, faults = self._desk.now(), int(str(fresh.facts.get(FAULTS, 0))) + 1
+        def change(tx: Transaction, current: Saga) -> Saga:
+            now, faults = self._context.now(), int(str(current.facts.get(FAULTS_FACT, 0))) + 1
             if faults < MOST_FAULTS:
-                at = next_of_endless(self._plan.schedule, fresh.attempts, now, self._desk.scale)
-                return sagas.postpone(tx.conn, fresh, now, at, code, {FAULTS: faults})
-            halted = sagas.halt(tx.conn, fresh, now, code, {FAULTS: faults})
-            self._plan.stopped(tx, halted)
+                at = next_attempt_at_endless(self._plan.schedule, current.attempts, now, self._context.scale)
+                return sagas.postpone_step(tx.conn, current, now, at, code, {FAULTS_FACT: faults})
+            halted = sagas.mark_stuck(tx.conn, current, now, code, {FAULTS_FACT: faults})
+            self._plan.on_stop(tx, halted)
             return halted
 
-        return self._noted_later(saga, change)
+        return self._write_or_read(saga, change)
 
-    def _noted_later(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Whoever was faster has said what is next."""
+    def _write_or_read(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
+        """Write the change. If another process has changed the saga meanwhile, keep that change. Return the saga
+        afterwards.
+        """
         try:
             return self._write(saga, change)
-        except Overtaken:
-            return self._fresh(saga)
+        except StepTakenOver:
+            return self._read_saga(saga)
 
-    def _fresh(self, saga: Saga) -> Saga:
-        with self._desk.database.read() as conn:
+    def _read_saga(self, saga: Saga) -> Saga:
+        with self._context.database.read() as conn:
             return sagas.find(conn, saga.id) or saga
 
-    # Forwards
+    # Do steps
 
-    def _forwards(self, saga: Saga) -> Saga:
-        step, reach = self._plan.step(saga.step), self._desk.failpoints.reach
+    def _run_step(self, saga: Saga) -> Saga:
+        step, reach = self._plan.step(saga.step), self._context.failpoints.reach
         reach(f"before_{step.name}")
-        do = step.ask(saga) if isinstance(step, Question) else step.do
-        if isinstance(step, Question):
+        do = step.ask(saga) if isinstance(step, QuestionStep) else step.do
+        if isinstance(step, QuestionStep):
             reach(f"answered_{step.name}")
-        after = self._write(saga, lambda tx, fresh: self._journal(tx, fresh, do(tx, fresh)))
+        advanced = self._write(saga, lambda tx, current: self._apply_verdict(tx, current, do(tx, current)))
         reach(f"after_{step.name}")
-        return after
+        return advanced
 
     def _write(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """The step's effect and the journal's advance: both or neither. Raises Overtaken."""
+        """Write the step's effect and the saga's new position in one transaction. Raises StepTakenOver if another
+        process has changed the saga.
+        """
 
         def work(tx: Transaction) -> Saga:
-            fresh = sagas.find(tx.conn, saga.id)
-            if fresh is None or fresh.version != saga.version:
-                raise Overtaken
-            return change(tx, fresh)
+            current = sagas.find(tx.conn, saga.id)
+            if current is None or current.version != saga.version:
+                raise StepTakenOver
+            return change(tx, current)
 
         try:
-            return self._desk.write(work)
+            return self._context.write(work)
         except sagas.Stale:
-            raise Overtaken from None
+            raise StepTakenOver from None
 
-    def _journal(self, tx: Transaction, saga: Saga, verdict: Verdict) -> Saga:
-        now = self._desk.now()
+    def _apply_verdict(self, tx: Transaction, saga: Saga, verdict: Verdict) -> Saga:
+        now = self._context.now()
         match verdict:
-            case Onward(facts):
-                return self._onward(tx, saga, facts)
-            case Wait(reason, until):
-                at = until or next_of_endless(self._plan.schedule, saga.attempts, now, self._desk.scale)
-                return sagas.postpone(tx.conn, saga, now, at, reason[:LONGEST_REASON])
-            case Back(step):
-                return sagas.advance(tx.conn, saga, now, step)
-            case Over(reason):
-                if isinstance(self._plan.step(saga.step), Question):  # it was asked, and this is what was learned
-                    saga = sagas.advance(tx.conn, saga, now, saga.step, {DONE: self._noted(saga, DONE)})
-                return sagas.end(tx.conn, saga, now, SagaState.DONE, reason[:LONGEST_REASON])
-            case Undo(reason):
-                return self._undone_to(tx, saga, {UNDOING: reason[:LONGEST_REASON]})
+            case StepDone(facts):
+                return self._advance(tx, saga, facts)
+            case WaitUntil(reason, until):
+                at = until or next_attempt_at_endless(self._plan.schedule, saga.attempts, now, self._context.scale)
+                return sagas.postpone_step(tx.conn, saga, now, at, reason[:LONGEST_REASON_CHARACTERS])
+            case MoveBack(step):
+                return sagas.advance_saga(tx.conn, saga, now, step)
+            case SagaDone(reason):
+                if isinstance(
+                    self._plan.step(saga.step), QuestionStep
+                ):  # the step is done: its question was answered
+                    saga = sagas.advance_saga(
+                        tx.conn, saga, now, saga.step, {DONE_FACT: self._times_with_now(saga, DONE_FACT)}
+                    )
+                return sagas.end_saga(tx.conn, saga, now, SagaState.DONE, reason[:LONGEST_REASON_CHARACTERS])
+            case Compensate(reason):
+                return self._move_back(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
 
-    def _onward(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
-        following = self._plan.after(saga.step)
-        if following is None:
-            return sagas.end(tx.conn, saga, self._desk.now(), SagaState.DONE)
-        told = {**facts, DONE: self._noted(saga, DONE)}
-        return sagas.advance(tx.conn, saga, self._desk.now(), following, told)
+    def _advance(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
+        next_name = self._plan.name_after(saga.step)
+        if next_name is None:
+            return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)
+        saga_facts = {**facts, DONE_FACT: self._times_with_now(saga, DONE_FACT)}
+        return sagas.advance_saga(tx.conn, saga, self._context.now(), next_name, saga_facts)
 
-    def _noted(self, saga: Saga, which: str) -> dict[str, object]:
-        """The instants that are kept of steps, and now that of this one."""
-        kept = saga.facts.get(which)
-        return {**(kept if isinstance(kept, dict) else {}), saga.step: self._desk.now().isoformat()}
+    def _times_with_now(self, saga: Saga, fact_key: str) -> dict[str, object]:
+        """Return the times of steps stored under `fact_key`, with the present time added for the current step."""
+        times = saga.facts.get(fact_key)
+        return {**(times if isinstance(times, dict) else {}), saga.step: self._context.now().isoformat()}
 
-    # Backwards
+    # Compensate steps
 
-    def _backwards(self, saga: Saga) -> Saga:
-        """Compensate the step that the journal names, if it was done."""
-        step, reach = self._plan.step(saga.step), self._desk.failpoints.reach
+    def _undo_step(self, saga: Saga) -> Saga:
+        """Undo the saga's current step if it was done."""
+        step, reach = self._plan.step(saga.step), self._context.failpoints.reach
         reach(f"before_undo_{step.name}")
-        after = self._write(saga, lambda tx, fresh: self._undo(tx, fresh, step))
+        moved_back = self._write(saga, lambda tx, current: self._undo(tx, current, step))
         reach(f"after_undo_{step.name}")
-        return after
+        return moved_back
 
     def _undo(self, tx: Transaction, saga: Saga, step: Step) -> Saga:
-        done = saga.facts.get(DONE)
-        if not isinstance(step, Effect) or step.undo is None or not isinstance(done, dict) or step.name not in done:
-            return self._undone_to(tx, saga, {})
+        done_times = saga.facts.get(DONE_FACT)
+        if (
+            not isinstance(step, EffectStep)
+            or step.undo is None
+            or not isinstance(done_times, dict)
+            or step.name not in done_times
+        ):
+            return self._move_back(tx, saga, {})
         step.undo(tx, saga)
-        return self._undone_to(tx, saga, {UNDONE: self._noted(saga, UNDONE)})
+        return self._move_back(tx, saga, {UNDONE_FACT: self._times_with_now(saga, UNDONE_FACT)})
 
-    def _undone_to(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
-        """The step before this one is compensated next; before the first one all is undone."""
-        now, previous = self._desk.now(), self._plan.before(saga.step)
-        reason = str(facts.get(UNDOING) or saga.facts.get(UNDOING))
-        told = sagas.advance(tx.conn, saga, now, previous or saga.step, facts, reason=reason)
-        if previous is not None:
-            return told
-        return sagas.end(tx.conn, told, now, SagaState.COMPENSATED, reason)
+    def _move_back(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
+        """Move to the previous step, which is undone next. If there is none, the saga has ended as compensated."""
+        now, previous_name = self._context.now(), self._plan.name_before(saga.step)
+        reason = str(facts.get(UNDOING_FACT) or saga.facts.get(UNDOING_FACT))
+        moved_back = sagas.advance_saga(tx.conn, saga, now, previous_name or saga.step, facts, reason=reason)
+        if previous_name is not None:
+            return moved_back
+        return sagas.end_saga(tx.conn, moved_back, now, SagaState.COMPENSATED, reason)

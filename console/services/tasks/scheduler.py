@@ -1,7 +1,7 @@
-"""The scheduler: due tasks as rows with leases, shared by all workers and open windows of a database.
+"""The scheduler of due tasks. Tasks are rows with leases, shared by all workers and open windows of a database.
 
-A task is due when its row says so, and runs under the lease `task_{name}`: whoever holds it runs it, alone. Who is
-killed in the middle leaves the row due, and the lease ends by itself: the next one takes the task over.
+A task is due at the time stored in its row. It runs under the lease `task_{name}`, so that only one process runs it.
+If that process is killed, the task stays due; the next process runs it after the lease has expired.
 """
 
 import logging
@@ -10,286 +10,355 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
-from console.domain import tracing
+from console.domain import correlation as tracing
+from console.domain import interrupts
+from console.domain.audit_actions import AuditAction
 from console.domain.clock import Clock, TimeScale
-from console.domain.errors import ConsoleError
-from console.domain.permissions import may
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.permissions import has_right
 from console.domain.records import Person
-from console.domain.results import TaskRun
-from console.domain.task_intervals import RIGHTS, SOON, TASK_LEASE, Interval, back_off, interval_of, longest_wait
-from console.domain.worker_records import ScheduledTask
-from console.services.desk import WORKER, Desk, acting
-from console.services.due import Task
-from console.services.going_on import while_true
-from console.services.heartbeat import Heartbeat
-from console.services.late_tasks import LateTasks
-from console.store import leases, swaps, tasks
-from console.store.engine import Transaction
-from console.store.leases import Lease
+from console.domain.service_results import TaskRun
+from console.domain.tasks.intervals import (
+    FULL_BATCH_INTERVAL,
+    RIGHT_OF_TASK,
+    TASK_LEASE_PREFIX,
+    Interval,
+    interval_of,
+    longest_wait,
+    wait_after_failures,
+)
+from console.domain.tasks.records import ScheduledTask
+from console.services.audit import refusals
+from console.services.guarded import database_rollback as going_back
+from console.services.process.context import WORKER, ServiceContext, act_as
+from console.services.process.heartbeat import Heartbeat
+from console.services.tasks.cancellation import stop_when_false
+from console.services.tasks.due_tasks import Task, open_cases_of_unreadable_rows
+from console.services.tasks.overdue_alerts import LateTasks
+from console.store.audit import anchors
+from console.store.database import compare_and_swap as swaps
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import leases
+from console.store.operations.leases import Lease
+from console.store.tasks import tasks
 
+MONEY_TASKS = frozenset({"refund_submissions", "payment_timeouts", "bulk_runs", "set_aside_refunds"})
+"""Tasks that send money, request its return, decide about orders or act in the name of people. None of them runs on a
+database that went back in time.
+"""
 WAIT_SECONDS = 60.0
-"""So long `run_all` waits for somebody else's run of a task."""
+"""Longest time in seconds that `run_all` waits for another process that runs a task."""
 _FIRST_NAP_SECONDS, _LONGEST_NAP_SECONDS = 0.01, 0.25
 _log = logging.getLogger("console.worker")
 
 
-Wanted = Callable[[ScheduledTask], bool]
-"""Whether a task is to be run, asked once its lease is held."""
+IsDue = Callable[[ScheduledTask], bool]
+"""Called after the lease of the task is taken; returns True if the task is to run."""
 
 
-def _never() -> bool:
+def _never_true() -> bool:
     return False
 
 
-def _always(_: ScheduledTask) -> bool:
+def _always_true(_: ScheduledTask) -> bool:
     return True
 
 
 @dataclass
-class _Run:
+class _TaskRun:
     """One run of one task in this process."""
 
     name: str
     interval: Interval
     lease: Lease
-    begun: ScheduledTask
+    task: ScheduledTask
     stop: Callable[[], bool]
-    lost: bool = False
-    taken: int = 0
+    is_lease_lost: bool = False
+    record_count: int = 0
     trouble: Exception | None = field(default=None, repr=False)
 
     def goes_on(self) -> bool:
-        return not (self.lost or self.stop())
+        """Return True until the lease is lost or the caller asks to stop."""
+        return not (self.is_lease_lost or self.stop())
 
     @property
     def code(self) -> str | None:
-        """What its trouble is called."""
+        """The error code of the failed run; None if it did not fail."""
         if self.trouble is None:
             return None
-        return self.trouble.code if isinstance(self.trouble, ConsoleError) else "internal_error"
+        return self.trouble.code if isinstance(self.trouble, ConsoleError) else ErrorCode.INTERNAL_ERROR
 
-    def next_at(self, now: datetime, desk: Desk) -> datetime:
-        """Bounded by the longest wait from `now`, whatever the clock said before."""
+    def next_at(self, now: datetime, context: ServiceContext) -> datetime:
+        """Return the time of the next run, counted from `now`, so that a time written by a wrong clock has no
+        effect.
+        """
         if self.trouble is not None:
-            return now + desk.scale.delta(back_off(self.interval.every, self.begun.failures + 1))
+            return now + context.scale.scaled_delta(wait_after_failures(self.interval.every, self.task.failures + 1))
         if self.stop():
-            return now  # what was left is for another worker
-        full = 0 < self.interval.batch <= self.taken
-        return now + desk.scale.delta(min(SOON, self.interval.every) if full else self.interval.every)
+            return now  # due immediately, so that another worker continues
+        is_batch_full = 0 < self.interval.batch <= self.record_count
+        return now + context.scale.scaled_delta(
+            min(FULL_BATCH_INTERVAL, self.interval.every) if is_batch_full else self.interval.every
+        )
 
 
 class Scheduler:
-    """Runs what is due, in the order given: each task finds what the one before it left. Safe from any thread."""
+    """Runs due tasks in the given sequence: a task may leave records for the tasks after it. May be used by several
+    threads at the same time.
+    """
 
-    def __init__(self, desk: Desk, heartbeat: Heartbeat, all_tasks: Sequence[Task]) -> None:
-        self._desk = desk
+    def __init__(self, context: ServiceContext, heartbeat: Heartbeat, all_tasks: Sequence[Task]) -> None:
+        self._context = context
         self._heartbeat = heartbeat
         self._tasks = dict(all_tasks)
-        self._late = LateTasks(desk, self._tasks)
+        self._overdue = LateTasks(context, self._tasks)
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the tasks in sequence."""
         return tuple(self._tasks)
 
     @property
     def clock(self) -> Clock:
-        return self._desk.clock
+        """The clock of the service context."""
+        return self._context.clock
 
     @property
     def scale(self) -> TimeScale:
-        return self._desk.scale
+        """The time scale of the service context."""
+        return self._context.scale
 
-    def require(self) -> None:
-        """Raise not_allowed for an account that may not run due tasks."""
-        with self._as_the_program():
+    def require_permission(self) -> None:
+        """Check that this database account may run due tasks. Raises not_allowed otherwise, and writes the refusal to
+        the audit trail.
+        """
+        with (
+            refusals.audit_refusals(self._context, AuditAction.TASKS_RUN, None, kind="task"),
+            self._acting_as_worker(),
+        ):
             pass
 
-    def states(self) -> tuple[ScheduledTask, ...]:
-        """Every task that ever ran on this database, by name."""
-        with self._desk.database.read() as conn:
-            return tasks.all_of(conn)
+    def read_states(self) -> tuple[ScheduledTask, ...]:
+        """Return every task that has ever run on this database, by name."""
+        with self._context.database.read() as conn:
+            return tasks.all_tasks(conn)
 
-    def run_due(self, stop: Callable[[], bool] = _never, ahead: timedelta = timedelta()) -> tuple[TaskRun, ...]:
-        """Run what is due and nobody else runs; what was run. No new one is begun once `stop` says so.
+    def run_due(
+        self, stop: Callable[[], bool] = _never_true, early_margin: timedelta = timedelta()
+    ) -> tuple[TaskRun, ...]:
+        """Run the due tasks that no other process runs. Return the runs. No further task begins after `stop` returns
+        True.
 
-        `ahead`: what is due that soon is taken too, by who looks rarely. A task that fails is told, kept in its row
-        and put off; the others run. Raises not_allowed for an account that may not, and what the database raises.
+        Tasks that become due within `may_run_early` run too; this is for callers that call rarely. A failed task is
+        logged, its failure is stored in its row, and the other tasks run. Raises not_allowed for a database account
+        that may not run tasks, and the errors of the database.
         """
-        looked_at = self._desk.now()
-        due = self._due(ahead)
-        if not due:
+        pass_began_at = self._context.now()
+        due_names = self._due_names(early_margin)
+        if not due_names:
             return ()
-        ran: list[_Run] = []
-        with self._as_the_program() as person:
-            run: _Run | None = None
-            for name in _theirs(due, person):
-                if stop():
+        runs: list[_TaskRun] = []
+        with self._acting_as_worker() as person:
+            run: _TaskRun | None = None
+            for name in self._without_money_tasks(_permitted_names(due_names, person)):
+                if stop() or interrupts.is_pending():
                     break
-                run = self._turn(run, name, stop, lambda task: self._is_due(task, ahead))
-                ran += [self._carried_out(run)] if run else []
-            self._turn(run)
+                run = self._switch_run(run, name, stop, lambda task: self._is_due(task, early_margin))
+                runs += [self._run_task(run)] if run else []
+            self._switch_run(run)
+            open_cases_of_unreadable_rows(self._context)
             if not stop():
-                self._late.look(looked_at)
-        return tuple(TaskRun(run.name, run.taken) for run in ran)
+                self._overdue.update_alerts(pass_began_at)
+        return tuple(TaskRun(run.name, run.record_count) for run in runs)
 
     def run_all(self) -> tuple[TaskRun, ...]:
-        """Run every task once, due or not; one that somebody else runs is waited for, at most a minute.
+        """Run every task once, whether or not it is due. Wait up to WAIT_SECONDS for a task that another process
+        runs.
 
-        Raises not_allowed for an account that may not. What a task raised is raised when the others have run.
+        Raises not_allowed for a database account that may not run tasks. The exception of a failed task is raised
+        after all tasks have run.
         """
-        looked_at = self._desk.now()
-        ran: dict[str, _Run | None] = {}
-        with self._as_the_program() as person:
-            run: _Run | None = None
-            for name in _theirs(self._tasks, person):
-                run = ran[name] = self._turn(run, name) or self._await_turn(name)
+        self.require_permission()
+        pass_began_at = self._context.now()
+        runs: dict[str, _TaskRun | None] = {}
+        with self._acting_as_worker() as person:
+            run: _TaskRun | None = None
+            for name in self._without_money_tasks(_permitted_names(self._tasks, person)):
+                if interrupts.is_pending():
+                    break
+                run = runs[name] = self._switch_run(run, name) or self._await_run(name)
                 if run:
-                    self._carried_out(run)
-            self._turn(run)
-            self._late.look(looked_at)
-        for one in ran.values():
-            if one and one.trouble:
-                raise one.trouble
-        return tuple(TaskRun(name, one.taken if one else 0) for name, one in ran.items())
+                    self._run_task(run)
+            self._switch_run(run)
+            open_cases_of_unreadable_rows(self._context)
+            self._overdue.update_alerts(pass_began_at)
+        for task_run in runs.values():
+            if task_run and task_run.trouble:
+                raise task_run.trouble
+        return tuple(TaskRun(name, task_run.record_count if task_run else 0) for name, task_run in runs.items())
 
     @contextmanager
-    def _as_the_program(self) -> Iterator[Person]:
-        with acting(WORKER):
-            yield self._desk.require("due_tasks")
+    def _acting_as_worker(self) -> Iterator[Person]:
+        with act_as(WORKER):
+            yield self._context.require("due_tasks")
 
-    # What is due
+    # Due tasks
 
-    def _due(self, ahead: timedelta) -> list[str]:
-        """Names of tasks that are due and that nobody runs, as far as can be seen."""
-        with self._desk.database.read() as conn:
-            kept = {task.name: task for task in tasks.all_of(conn)}
-            names = [name for name in self._tasks if name not in kept or self._is_due(kept[name], ahead)]
-            held = _held(conn) if names else frozenset()
-        return [name for name in names if TASK_LEASE + name not in held]
+    def _without_money_tasks(self, names: Sequence[str]) -> Sequence[str]:
+        """Return the tasks without those of MOVING, if an open alert says that the database went back in time."""
+        going_back.find_loss(self._context)
+        with self._context.database.read() as conn:
+            is_stopped = anchors.open_alert_id(conn) is not None
+        return [name for name in names if name not in MONEY_TASKS] if is_stopped else names
 
-    def _is_due(self, task: ScheduledTask, ahead: timedelta = timedelta()) -> bool:
-        """Also where the next run is further away than any wait: the clock has jumped back since it was written."""
-        away = task.next_at - self._desk.now()
-        scale = self._desk.scale
-        return away <= scale.delta(ahead) or away > scale.delta(longest_wait(interval_of(task.name).every))
+    def _due_names(self, early_margin: timedelta) -> list[str]:
+        """Return the names of the tasks that are due and not running, as read without a lease."""
+        with self._context.database.read() as conn:
+            stored = {task.name: task for task in tasks.all_tasks(conn)}
+            names = [name for name in self._tasks if name not in stored or self._is_due(stored[name], early_margin)]
+            leases_held = _held_leases(conn) if names else frozenset()
+        return [name for name in names if TASK_LEASE_PREFIX + name not in leases_held]
 
-    # One run
-
-    def _turn(
-        self, ended: _Run | None, name: str | None = None, stop: Callable[[], bool] = _never, wanted: Wanted = _always
-    ) -> _Run | None:
-        """End one run and begin the next, in one transaction. None where another one holds that task's lease, or has
-        just done its work.
+    def _is_due(self, task: ScheduledTask, early_margin: timedelta = timedelta()) -> bool:
+        """True if the task is due within `early_margin`. Also True if its next run is further away than its longest
+        wait: such a time was written by a clock that was ahead.
         """
-        if ended is None and name is None:
+        wait = task.next_at - self._context.now()
+        scale = self._context.scale
+        return wait <= scale.scaled_delta(early_margin) or wait > scale.scaled_delta(
+            longest_wait(interval_of(task.name).every)
+        )
+
+    # Begin and end a run
+
+    def _switch_run(
+        self,
+        ended_run: _TaskRun | None,
+        name: str | None = None,
+        stop: Callable[[], bool] = _never_true,
+        is_due: IsDue = _always_true,
+    ) -> _TaskRun | None:
+        """End one run and begin the next in one transaction. Return the new run; None if `name` is None, if another
+        process holds the lease of that task, or if the task is no longer due.
+        """
+        if ended_run is None and name is None:
             return None
 
-        @swaps.runs_again()
-        def turn(tx: Transaction) -> _Run | None:
-            if ended is not None:
-                self._end(tx, ended)
-            return None if name is None else self._begin(tx, name, stop, wanted)
+        @swaps.run_again_if_stale()
+        def turn(tx: Transaction) -> _TaskRun | None:
+            if ended_run is not None:
+                self._end(tx, ended_run)
+            return None if name is None else self._begin(tx, name, stop, is_due)
 
-        return self._desk.write(turn)
+        return self._context.write(turn)
 
-    def _await_turn(self, name: str) -> _Run | None:
-        """Somebody else runs it. None when that was so all the time."""
-        desk, nap = self._desk, _FIRST_NAP_SECONDS
-        deadline = desk.clock.monotonic() + desk.scale.seconds(WAIT_SECONDS)
-        while desk.clock.monotonic() < deadline:
-            desk.clock.sleep(nap)
-            nap = min(nap * 1.5, _LONGEST_NAP_SECONDS)
-            if not self._is_held(name) and (run := self._turn(None, name)):
+    def _await_run(self, name: str) -> _TaskRun | None:
+        """Wait until another process has ended its run of the task, then begin a run. Return None if it still runs
+        after WAIT_SECONDS.
+        """
+        context, pause_seconds = self._context, _FIRST_NAP_SECONDS
+        deadline = context.clock.monotonic() + context.scale.scaled_seconds(WAIT_SECONDS)
+        while context.clock.monotonic() < deadline and not interrupts.is_pending():
+            context.clock.sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 1.5, _LONGEST_NAP_SECONDS)
+            if not self._is_leased(name) and (run := self._switch_run(None, name)):
                 return run
         _log.info("task %s: somebody else is running it", name)
         return None
 
-    def _is_held(self, name: str) -> bool:
-        with self._desk.database.read() as conn:
-            return leases.holder_of(conn, TASK_LEASE + name) is not None
+    def _is_leased(self, name: str) -> bool:
+        with self._context.database.read() as conn:
+            return leases.holder_of(conn, TASK_LEASE_PREFIX + name) is not None
 
-    def _begin(self, tx: Transaction, name: str, stop: Callable[[], bool], wanted: Wanted) -> _Run | None:
-        desk, interval = self._desk, interval_of(name)
-        now = desk.now()
-        lease = leases.take(tx, TASK_LEASE + name, desk.holder(), now, self._heartbeat.lease_seconds)
+    def _begin(self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: IsDue) -> _TaskRun | None:
+        context, interval = self._context, interval_of(name)
+        now = context.now()
+        lease = leases.acquire(tx, TASK_LEASE_PREFIX + name, context.holder(), now, self._heartbeat.lease_seconds)
         if lease is None:
             return None
-        task = tasks.ensure(tx.conn, name, interval.seconds, now)
-        if wanted(task):
-            return _Run(name, interval, lease, tasks.begin(tx.conn, task, now), stop)
+        task = tasks.find_or_insert(tx.conn, name, interval.seconds, now)
+        if is_due(task):
+            return _TaskRun(name, interval, lease, tasks.begin_run(tx.conn, task, now), stop)
         leases.release(tx.conn, lease)
         return None
 
-    def _end(self, tx: Transaction, run: _Run) -> None:
-        """What was taken over meanwhile is the other one's to end."""
-        now = self._desk.now()
+    def _end(self, tx: Transaction, run: _TaskRun) -> None:
+        """Store the end of the run and release its lease. If another process has taken the task over, nothing is
+        stored, because that process stores its own end.
+        """
+        now = self._context.now()
 
         def end(task: ScheduledTask) -> None:
-            tasks.end(tx.conn, task, now, run.taken, run.code, run.next_at(now, self._desk), task.position)
+            tasks.end_run(
+                tx.conn, task, now, run.record_count, run.code, run.next_at(now, self._context), task.position
+            )
 
         try:
-            end(run.begun)
-        except swaps.Stale:  # taken over, or the task itself wrote how far it came
-            task = tasks.ensure(tx.conn, run.name, run.interval.seconds, now)
-            if task.begun_at == run.begun.begun_at:
+            end(run.task)
+        except swaps.Stale:  # another process has taken the task over, or the task has stored its position
+            task = tasks.find_or_insert(tx.conn, run.name, run.interval.seconds, now)
+            if task.begun_at == run.task.begun_at:
                 end(task)
         leases.release(tx.conn, run.lease)
 
-    # One run
+    # Execute a run
 
-    def _carried_out(self, run: _Run) -> _Run:
-        """Its work, with a beating lease. The next turn ends it; a run that breaks off is given up."""
-        began = self._desk.clock.monotonic()
-        with tracing.apart(task=run.name):
+    def _run_task(self, run: _TaskRun) -> _TaskRun:
+        """Run the task while the heartbeat renews its lease. The next `_switch_run` ends the run. If an exception
+        ends this thread, the lease is released here.
+        """
+        started_at = self._context.clock.monotonic()
+        with tracing.with_new_correlation(task=run.name):
             try:
-                with self._beating(run), while_true(run.goes_on):
-                    self._work(run)
+                with self._renewing_lease(run), stop_when_false(run.goes_on):
+                    self._execute(run)
             except BaseException:
-                self._give_up(run)
+                self._release_early(run)
                 raise
-            level = logging.INFO if run.taken else logging.DEBUG  # most find nothing
-            ms = round((self._desk.clock.monotonic() - began) * 1000)
-            _log.log(level, "task %s: took %d in %d ms", run.name, run.taken, ms)
+            level = logging.INFO if run.record_count else logging.DEBUG  # most runs find nothing
+            ms = round((self._context.clock.monotonic() - started_at) * 1000)
+            _log.log(level, "task %s: took %d in %d ms", run.name, run.record_count, ms)
         return run
 
     @contextmanager
-    def _beating(self, run: _Run) -> Iterator[None]:
-        beat = f"{run.lease.name}-{run.lease.fence}"
-        self._heartbeat.add(beat, lambda: self._beat(run))
+    def _renewing_lease(self, run: _TaskRun) -> Iterator[None]:
+        beat = f"{run.lease.name}-{run.lease.token}"
+        self._heartbeat.add(beat, lambda: self._renew_lease(run))
         try:
             yield
         finally:
             self._heartbeat.remove(beat)
 
-    def _beat(self, run: _Run) -> None:
-        desk, seconds = self._desk, self._heartbeat.lease_seconds
-        run.lost = not desk.write(lambda tx: leases.renew(tx.conn, run.lease, desk.now(), seconds))
+    def _renew_lease(self, run: _TaskRun) -> None:
+        context, seconds = self._context, self._heartbeat.lease_seconds
+        run.is_lease_lost = not context.write(lambda tx: leases.renew(tx.conn, run.lease, context.now(), seconds))
 
-    def _work(self, run: _Run) -> None:
-        self._desk.failpoints.reach("after_task_begin")
+    def _execute(self, run: _TaskRun) -> None:
+        self._context.failpoints.reach("after_task_begin")
         try:
-            run.taken = self._tasks[run.name]()
+            run.record_count = self._tasks[run.name]()
         except ConsoleError as refusal:
             run.trouble = refusal
             _log.warning("task %s failed: %s", run.name, refusal.code)
         except Exception as bug:
             run.trouble = bug
             _log.exception("task %s failed", run.name)
-        self._desk.failpoints.reach("before_task_end")
+        self._context.failpoints.reach("before_task_end")
 
-    def _give_up(self, run: _Run) -> None:
-        """Its row stays due, and whoever comes next needn't wait for the lease to end."""
+    def _release_early(self, run: _TaskRun) -> None:
+        """Release the lease and leave the task due, so that the next process does not have to wait until the lease
+        expires.
+        """
         try:
-            self._desk.write(lambda tx: leases.release(tx.conn, run.lease))
+            self._context.write(lambda tx: leases.release(tx.conn, run.lease))
         except Exception:
             _log.warning("task %s: its lease could not be given up", run.name, exc_info=True)
 
 
-def _theirs(names: Collection[str], person: Person) -> list[str]:
-    return [name for name in names if name not in RIGHTS or may(person, RIGHTS[name])]
+def _permitted_names(names: Collection[str], person: Person) -> list[str]:
+    return [name for name in names if name not in RIGHT_OF_TASK or has_right(person, RIGHT_OF_TASK[name])]
 
 
-def _held(conn: Connection) -> Collection[str]:
+def _held_leases(conn: Connection) -> Collection[str]:
     return {holder.name for holder in leases.holders(conn)}

@@ -1,7 +1,8 @@
-"""What each role may do to which table, and the statements that make a server see it so: least privilege.
+"""Rights of each console role, by table and column, and the statements that grant exactly these rights.
 
-A console role is a role of the server, one per database (`books/operator`). MariaDB knows a single default role per
-account, so there each account also has a role of its own (`console:op-a`) that holds its console roles.
+Each console role is a role of the database server, one per database: `books/operator` is the role `operator` of the
+database `books`. MariaDB allows one default role per database account. So each account has a role of its own there
+(`console:op-a`), to which its console roles are granted.
 """
 
 import re
@@ -14,33 +15,39 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.permissions import ADMIN, ALL_ROLES, APPROVER, AUDITOR, OPERATOR, WORKER
-from console.store import schema
+from console.store.access import people_views
+from console.store.database.server import people_database, reads_views
+from console.store.schema import core as schema
 
-LONGEST_ROLE = 32
-"""Characters of a role's name on MySQL."""
+MAX_ROLE_NAME_LENGTH = 32
+"""Length limit (characters) of a role's name on MySQL."""
 
+LOCK_PROCEDURE = "console_end_lock_holder"
+"""Procedure with which a worker ends a session that holds others up; see `lock_holders`."""
 Right = tuple[str, str, str]
-"""Where (`database`.`table`), privilege, column (empty: the whole table)."""
+"""A right: place (`database`.`table`), privilege, column (empty: the whole table)."""
 
-_CHECKS = schema.credit_checks.name
-_OF_ALL = ("alembic_version", "console_alembic_version", "console_meta", "limits", "operators", "sessions")
-_RECORDS = (
-    _CHECKS, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes", "documents",
-    "evidence", "leases", "notes", "operations", "orders", "outbox", "payment_events", "payments",
-    "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "stock_reservations", "takes",
-    "tasks",
+_CREDIT_CHECKS_TABLE = schema.credit_checks.name
+_COMMON_TABLES = ("alembic_version", "console_alembic_version", "console_meta", "limits", "operators", "sessions")
+_RECORD_TABLES = (
+    _CREDIT_CHECKS_TABLE, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
+    "documents", "evidence", "leases", "lost_operations", "notes", "operations", "orders", "outbox", "payment_events",
+    "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "stock_reservations",
+    "takes", "tasks",
 )  # fmt: skip
-_FOR_CALLS = ("call_rates", "provider_tokens")
-_LOGGED = ("audit_log", "sessions")
-_ADDED = (
-    *_LOGGED, "alerts", "bulk_rows", "bulk_runs", "call_rates", "changes", "console_meta", "documents", "evidence",
-    "leases", "operations", "outbox", "payment_events", "payments", "provider_tokens", "reconciliation_rows",
-    "reconciliations", "sagas", "set_asides", "takes", "tasks",
+_CALL_TABLES = ("call_rates", "provider_tokens", "request_ids")
+_LOG_TABLES = ("audit_log", "sessions")
+_INSERT_TABLES = (
+    *_LOG_TABLES, "alerts", "bulk_rows", "bulk_runs", "call_rates", "changes", "console_meta", "documents",
+    "evidence",
+    "leases", "lost_operations", "operations", "outbox", "payments", "provider_tokens", "reconciliation_rows",
+    "reconciliations", "request_ids", "sagas", "set_asides", "takes", "tasks",
 )  # fmt: skip
-_DECIDED = (_CHECKS, "approvals", "notes", "refunds")
-# Columns that our services change in a row that is there; whatever is not named stays as it was first written.
-_CHANGED: Mapping[str, tuple[str, ...]] = {
-    _CHECKS: (
+_NOTICE_TABLES = ("payment_events",)
+_DECISION_TABLES = (_CREDIT_CHECKS_TABLE, "approvals", "notes", "refunds")
+# Columns that the services change in existing rows. All other columns keep their first value.
+_UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    _CREDIT_CHECKS_TABLE: (
         "corporation_number", "credit_check_id", "company_name", "purchased_at", "expired_at", "result",
         "pdf_file_path", "status", "certainty", "work_state", "work_at", "work_reason", "work_attempts", "error_code",
         "viewing_over", "superseded_at", "superseded_by", "duplicate_of", "changed_at", "version",
@@ -57,10 +64,11 @@ _CHANGED: Mapping[str, tuple[str, ...]] = {
     ),
     "operations": (
         "state", "idempotency_key", "result", "ended_at", "outcome_class", "outcome_reason", "lease_expires", "fence",
+        "answer_key",
     ),
     "orders": (
-        "status", "updated_at", "atom_token_id", "atom_txn_id", "work_state", "work_at", "work_reason",
-        "work_attempts", "version",
+        "status", "updated_at", "atom_token_id", "atom_txn_id", "payment_method", "work_state", "work_at",
+        "work_reason", "work_attempts", "version",
     ),
     "outbox": ("next_at", "attempts", "trouble", "published_at"),
     "payment_events": ("payment_id", "done"),
@@ -82,6 +90,10 @@ _CHANGED: Mapping[str, tuple[str, ...]] = {
         "declined_because", "provider_refund_key", "provider_state", "told_at", "first_sent_at", "last_sent_at",
         "sent_count", "not_found", "first_not_found_at", "error_code", "operation_id", "changed_at", "version",
     ),
+    "request_ids": (
+        "command", "fingerprint", "state", "begun_ms", "subject_kind", "subject_id", "operation_id", "answer", "desk",
+        "host", "process", "since", "token", "lease_clock", "lease_expires", "fence",
+    ),
     "sagas": ("state", "step", "facts", "reason", "changed_at", "next_at", "attempts", "ended_at", "version"),
     "set_asides": ("status", "refund_id", "changed_at", "version"),
     "stock_reservations": ("status", "updated_at"),
@@ -91,123 +103,235 @@ _CHANGED: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-_Rights = frozenset[tuple[str, str, str]]
+RightSet = frozenset[tuple[str, str, str]]
 
 
-def _select(tables: Iterable[str]) -> _Rights:
+_REQUESTER_SUFFIX = ".asks"
+
+
+def requester_role(role: str) -> str:
+    """Return the name of the server's role for a person with this console role whose desk asks a worker to act."""
+    return f"{role}{_REQUESTER_SUFFIX}"
+
+
+def _select_rights(tables: Iterable[str]) -> RightSet:
     return frozenset((table, "SELECT", "") for table in tables)
 
 
-def _insert(tables: Iterable[str]) -> _Rights:
+def _insert_rights(tables: Iterable[str]) -> RightSet:
     return frozenset((table, "INSERT", "") for table in tables)
 
 
-_UPDATE: _Rights = frozenset((table, "UPDATE", column) for table, columns in _CHANGED.items() for column in columns)
-_AT_WORK = _select((*_OF_ALL, *_RECORDS, *_FOR_CALLS)) | _insert(_ADDED) | _UPDATE
-# Whoever may not look at records still has refusals in the trail, and needs the head of the own chain for that.
-_CHAIN: _Rights = frozenset(("audit_log", "SELECT", column) for column in ("session", "seq", "hash"))
+_UPDATE_RIGHTS: RightSet = frozenset(
+    (table, "UPDATE", column) for table, columns in _UPDATABLE_COLUMNS.items() for column in columns
+)
+_WORKING_RIGHTS = (
+    _select_rights((*_COMMON_TABLES, *_RECORD_TABLES, *_CALL_TABLES))
+    | _insert_rights(_INSERT_TABLES)
+    | _UPDATE_RIGHTS
+)
+# An account that may not read records still writes refusals to the audit trail. For that it reads the last row of its
+# chain.
+_HASH_CHAIN_RIGHTS: RightSet = frozenset(("audit_log", "SELECT", column) for column in ("session", "seq", "hash"))
 
-RIGHTS: Mapping[str, _Rights] = {
-    OPERATOR: _AT_WORK | _insert(_DECIDED),
-    APPROVER: _AT_WORK | _insert(_DECIDED),
-    WORKER: _AT_WORK,
-    AUDITOR: _select((*_OF_ALL, *_RECORDS)) | _insert(_LOGGED),
-    ADMIN: _select(_OF_ALL) | _CHAIN | _insert(_LOGGED),
+_PROCEDURE = "PROCEDURE "
+_REQUEST_TABLES = ("requests", "request_files")
+# Rights of people who ask, all of them on views.
+_VIEW_RIGHTS = _select_rights((*people_views.COMMON_VIEWS, *people_views.RECORD_VIEWS))
+_REQUESTER_RIGHTS = _VIEW_RIGHTS | _insert_rights(_REQUEST_TABLES)
+_ADMIN_REQUESTER_RIGHTS = _select_rights((*people_views.COMMON_VIEWS, "accounts")) | _insert_rights(("requests",))
+_EXECUTOR_RIGHTS: RightSet = _select_rights(_REQUEST_TABLES) | frozenset(
+    ("requests", "UPDATE", column)
+    for column in ("state", "progress", "result", "taken_by", "worker", "lease_clock", "lease_expires", "fence",
+                   "ended_at")
+)  # fmt: skip
+
+RIGHTS_OF_ROLE: Mapping[str, RightSet] = {
+    OPERATOR: _WORKING_RIGHTS | _insert_rights(_DECISION_TABLES),
+    APPROVER: _WORKING_RIGHTS | _insert_rights(_DECISION_TABLES),
+    WORKER: _WORKING_RIGHTS
+    | _EXECUTOR_RIGHTS
+    | _insert_rights((*_NOTICE_TABLES, *_DECISION_TABLES, "limits"))
+    | {(LOCK_PROCEDURE, "EXECUTE", ""), ("limits", "UPDATE", "value")},
+    AUDITOR: _select_rights((*_COMMON_TABLES, *_RECORD_TABLES)) | _insert_rights(_LOG_TABLES),
+    ADMIN: _select_rights(_COMMON_TABLES) | _HASH_CHAIN_RIGHTS | _insert_rights(_LOG_TABLES),
+    requester_role(OPERATOR): _REQUESTER_RIGHTS,
+    requester_role(APPROVER): _REQUESTER_RIGHTS,
+    requester_role(AUDITOR): _VIEW_RIGHTS | _insert_rights(("requests",)),
+    requester_role(ADMIN): _ADMIN_REQUESTER_RIGHTS,
 }
-"""Per role: table, privilege, column. Nobody may delete, and nobody may change what was written once."""
+"""Per role: table, privilege, column. No role may delete rows, or change columns that are written once. A person who
+asks a worker to act has the role `requester_role(role)` instead of the role itself: its rights are on the views of
+these tables, and on no table.
+"""
+REQUESTER_ROLES = frozenset(role for role in RIGHTS_OF_ROLE if role.endswith(_REQUESTER_SUFFIX))
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing about accounts or guards that is not as it should be."""
+    """A fault of database accounts, rights or triggers: its code (`problem`), and the object that has it
+    (`affected`).
+    """
 
     problem: str
-    what: str
+    affected: str
+
+
+def server_roles(roles: AbstractSet[str], *, asks_worker: bool) -> frozenset[str]:
+    """Return the server's roles for a person with these console roles."""
+    return frozenset(
+        requester_role(role) if asks_worker and requester_role(role) in RIGHTS_OF_ROLE else role for role in roles
+    )
 
 
 def role_name(database: str, role: str) -> str:
-    """The server's role for a console role on this database."""
+    """Return the name of the server's role for a console role on this database. A name longer than
+    MAX_ROLE_NAME_LENGTH is shortened and gets a digest of the database's name.
+    """
     name = f"{database}/{role}"
-    if len(name) <= LONGEST_ROLE:
+    if len(name) <= MAX_ROLE_NAME_LENGTH:
         return name
     mark = sha256(database.encode()).hexdigest()[:6]
-    return f"{database[: LONGEST_ROLE - len(role) - 8]}~{mark}/{role}"
+    return f"{database[: MAX_ROLE_NAME_LENGTH - len(role) - 8]}~{mark}/{role}"
 
 
-def quoted(name: str) -> str:
-    """A name as an identifier."""
+def quote_identifier(name: str) -> str:
+    """Return a name as a quoted identifier."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
-    """What is missing until each of `roles` exists and may do what it may do, and nothing else."""
-    database, there = _database(conn), _columns(conn)
+    """Yield the statements after which each of `roles` exists and has exactly its rights, and the views of people who
+    ask exist if one of the roles is theirs.
+    """
+    database, columns = _read_database_name(conn), _read_columns(conn)
+    if REQUESTER_ROLES & set(roles):
+        yield from people_views.statements(conn, database, replace_existing=False)
     for role in sorted(roles):
         name = role_name(database, role)
-        wanted, found = _wanted(database, role, there), granted(conn, name)
-        if found is None:
-            yield f"CREATE ROLE IF NOT EXISTS {quoted(name)}"
-        yield from _clauses("GRANT", "TO", name, wanted - (found or set()))
-        yield from _clauses("REVOKE", "FROM", name, (found or set()) - wanted)
+        required, present = _required_rights(database, role, columns), rights_of_role(conn, name)
+        if present is None:
+            yield f"CREATE ROLE IF NOT EXISTS {quote_identifier(name)}"
+            # On MySQL the creator can read a role's rights only if the role is granted to it, active or not.
+            if not is_mariadb(conn):
+                yield f"GRANT {quote_identifier(name)} TO CURRENT_USER()"
+        yield from _grant_statements("GRANT", "TO", name, required - (present or set()))
+        yield from _grant_statements("REVOKE", "FROM", name, (present or set()) - required)
 
 
-def refresh(conn: Connection) -> None:
-    """Bring the roles that this account has made up to this program; after an upgrade, and after an adoption."""
-    database = _database(conn)
-    made = [role for role in sorted(ALL_ROLES) if granted(conn, role_name(database, role)) is not None]
-    for statement in list(role_statements(conn, made)):
-        run(conn, statement)
+def renew_role_rights(conn: Connection) -> None:
+    """Give each console role that exists and is readable for this account exactly this program's rights, and make the
+    views of people who ask anew, if there are any. For use after an upgrade or an adoption.
+    """
+    database = _read_database_name(conn)
+    existing_roles = [
+        role for role in sorted(RIGHTS_OF_ROLE) if rights_of_role(conn, role_name(database, role)) is not None
+    ]
+    if REQUESTER_ROLES & set(existing_roles):
+        for statement in list(people_views.statements(conn, database, replace_existing=True)):
+            run_statement(conn, statement)
+    for statement in list(role_statements(conn, existing_roles)):
+        run_statement(conn, statement)
 
 
-def faults(conn: Connection) -> tuple[Fault, ...]:
-    """What is missing or too much: of each role for whoever made them, else of the account that is connected."""
-    database, there = _database(conn), _columns(conn)
-    found: list[Fault] = []
-    for role in sorted(ALL_ROLES):
-        rights = granted(conn, role_name(database, role))
-        if rights is not None and _is_maker(conn):
-            wanted = _wanted(database, role, there)
-            found += [Fault("missing_grant", f"{role}: {_told(right)}") for right in sorted(wanted - rights)]
-            found += [Fault("unexpected_grant", f"{role}: {_told(right)}") for right in sorted(rights - wanted)]
-    return (*found, *_own_faults(conn, database, there))
+def find_right_faults(conn: Connection) -> tuple[Fault, ...]:
+    """Return missing and excess rights: those of all roles if the connected account may grant rights (`may_grant`),
+    otherwise those of its own account.
+    """
+    database, columns = _read_database_name(conn), _read_columns(conn)
+    result: list[Fault] = []
+    used = _read_used_roles(conn) if may_grant(conn) else frozenset()
+    for role in sorted(RIGHTS_OF_ROLE):
+        rights = rights_of_role(conn, role_name(database, role))
+        if rights is None and role in used:
+            result.append(Fault("missing_role", role))
+        if rights is not None and may_grant(conn):
+            required = _required_rights(database, role, columns)
+            result += [Fault("missing_grant", f"{role}: {_right_text(right)}") for right in sorted(required - rights)]
+            result += [
+                Fault("unexpected_grant", f"{role}: {_right_text(right)}") for right in sorted(rights - required)
+            ]
+    if REQUESTER_ROLES & used:
+        result += [Fault("missing_view", name) for name in people_views.missing(conn, database)]
+    return (*result, *_find_own_faults(conn, database, columns))
 
 
-def writable(conn: Connection) -> frozenset[str] | None:
-    """The tables whose triggers a person's account is shown; None for the schema account, which is shown all."""
-    held = _roles_of_account(conn)
-    if held is None:
+def _read_used_roles(conn: Connection) -> frozenset[str]:
+    """Return the roles of all operators who aren't disabled."""
+    rows = conn.exec_driver_sql("SELECT roles, asks FROM operators WHERE disabled_at IS NULL").all()
+    return frozenset(
+        role for roles, asks in rows for role in server_roles(_parse_roles(roles), asks_worker=bool(asks))
+    )
+
+
+def _parse_roles(roles: str) -> frozenset[str]:
+    return ALL_ROLES & frozenset(role.strip() for role in str(roles).split(","))
+
+
+def tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
+    """Return the tables whose triggers the connected account can see; None if it isn't an operator's account, such as
+    the schema account, which sees all triggers.
+    """
+    roles = _roles_of_account(conn)
+    if roles is None:
         return None
     if not is_mariadb(conn):
         return frozenset()
-    return frozenset(table for role in held for table, privilege, _ in RIGHTS[role] if privilege != "SELECT")
+    rights = (right for role in roles - REQUESTER_ROLES for right in RIGHTS_OF_ROLE[role])
+    return frozenset(table for table, privilege, _ in rights if privilege != "SELECT")
 
 
 def _roles_of_account(conn: Connection) -> AbstractSet[str] | None:
-    """The console roles of the account that is connected; None when it is nobody's."""
+    """Return the console roles of the connected account; None if it may grant rights, or isn't the account of an
+    operator who isn't disabled.
+    """
     row = conn.exec_driver_sql(
-        "SELECT roles FROM operators WHERE name = SUBSTRING_INDEX(USER(), '@', 1) AND disabled_at IS NULL"
+        "SELECT roles, asks FROM operators WHERE name = SUBSTRING_INDEX(USER(), '@', 1) AND disabled_at IS NULL"
     ).first()
-    return None if row is None or _is_maker(conn) else ALL_ROLES & frozenset(str(row[0]).split(","))
+    return None if row is None or may_grant(conn) else server_roles(_parse_roles(row[0]), asks_worker=bool(row[1]))
 
 
-def granted(conn: Connection, role: str) -> frozenset[Right] | None:
-    """What a role holds; None when there is no such role, or it isn't this account's to look at."""
-    maria = is_mariadb(conn)
-    before = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar() if maria else None
+def rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
+    """Return the rights of a role; None if it doesn't exist or this account may not read it."""
+    if not is_mariadb(conn):
+        return _rights_on_mysql(conn, role)
+    before = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()
     try:
-        if maria:
-            run(conn, f"SET ROLE {quoted(role)}")
-        lines = list(conn.exec_driver_sql("SHOW GRANTS FOR " + ("CURRENT_ROLE" if maria else quoted(role))).scalars())
-    except DBAPIError:
+        run_statement(conn, f"SET ROLE {quote_identifier(role)}")
+        lines = list(conn.exec_driver_sql("SHOW GRANTS FOR CURRENT_ROLE").scalars())
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
         return None
     finally:
-        if maria:
-            run(conn, f"SET ROLE {quoted(before) if before else 'NONE'}")
-    return frozenset(right for line in lines for right in _read(line))
+        if not conn.invalidated:
+            run_statement(conn, f"SET ROLE {quote_identifier(before) if before else 'NONE'}")
+    return frozenset(right for line in lines for right in _parse_grant(line))
 
 
-def run(conn: Connection, statement: str, secret: str | None = None) -> None:
-    """Execute one statement of this module; `secret` takes the place of its `'***'`."""
+def _rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | None:
+    """Return the rights of a role on MySQL; None if the account may not read them.
+
+    An administrator can read any role. An ordinary account reads the role's rights mixed with its own. Its own rights
+    are on whole databases, and the role's rights are on tables, so the level separates them.
+    """
+    try:
+        lines = list(conn.exec_driver_sql(f"SHOW GRANTS FOR {quote_identifier(role)}").scalars())
+        return frozenset(right for line in lines for right in _parse_grant(line))
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+    try:
+        lines = list(conn.exec_driver_sql(f"SHOW GRANTS FOR CURRENT_USER() USING {quote_identifier(role)}").scalars())
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return None
+    return frozenset(right for line in lines for right in _parse_grant(line) if not right[0].endswith(".*"))
+
+
+def run_statement(conn: Connection, statement: str, secret: str | None = None) -> None:
+    """Execute one statement. `secret`, if given, replaces the placeholder `'***'` in it as a bound parameter."""
     escaped = statement.replace("%", "%%")
     if secret is None:
         conn.exec_driver_sql(escaped, ())
@@ -216,80 +340,94 @@ def run(conn: Connection, statement: str, secret: str | None = None) -> None:
 
 
 def is_mariadb(conn: Connection) -> bool:
+    """True if the connected server is MariaDB."""
     return bool(getattr(conn.dialect, "is_mariadb", False))
 
 
-def _database(conn: Connection) -> str:
-    return str(conn.exec_driver_sql("SELECT DATABASE()").scalar_one())
+def _read_database_name(conn: Connection) -> str:
+    """Return the name of the console's database, also to a person who reads through views."""
+    return str(conn.engine.url.database if reads_views(conn) else conn.exec_driver_sql("SELECT DATABASE()").scalar())
 
 
-def _columns(conn: Connection) -> frozenset[tuple[str, str]]:
+def _read_columns(conn: Connection) -> frozenset[tuple[str, str]]:
+    """Return each column with its table; and each procedure, which has no columns."""
     rows = conn.exec_driver_sql(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
+        " UNION ALL SELECT routine_name, '' FROM information_schema.routines WHERE routine_schema = DATABASE()"
     )
     return frozenset((str(table), str(column)) for table, column in rows)
 
 
-def _wanted(database: str, role: str, there: AbstractSet[tuple[str, str]]) -> frozenset[Right]:
-    """A table that waits for its adoption has some columns only."""
-    tables = {table for table, _ in there}
+def _required_rights(database: str, role: str, columns: AbstractSet[tuple[str, str]]) -> frozenset[Right]:
+    """Return the rights of a role on the existing tables and columns. A table before its adoption has only some
+    columns.
+    """
+    tables = {table for table, _ in columns} | people_views.VIEWS_WITHOUT_TABLE
+    place = quote_identifier(people_database(database) if role in REQUESTER_ROLES else database)
     return frozenset(
-        (f"{quoted(database)}.{quoted(table)}", privilege, column)
-        for table, privilege, column in RIGHTS[role]
-        if table in tables and (not column or (table, column) in there)
+        (f"{_PROCEDURE if privilege == 'EXECUTE' else ''}{place}.{quote_identifier(table)}", privilege, column)
+        for table, privilege, column in RIGHTS_OF_ROLE[role]
+        if table in tables and (not column or (table, column) in columns)
     )
 
 
-def _clauses(verb: str, towards: str, role: str, rights: Iterable[Right]) -> Iterator[str]:
-    """One statement per table."""
+def _grant_statements(command: str, preposition: str, role: str, rights: Iterable[Right]) -> Iterator[str]:
+    """Yield one GRANT or REVOKE statement (`verb`) per table."""
     by_place: dict[str, dict[str, list[str]]] = {}
     for place, privilege, column in sorted(rights):
         by_place.setdefault(place, {}).setdefault(privilege, []).append(column)
     for place, privileges in by_place.items():
-        named = ", ".join(privilege + _in_brackets(columns) for privilege, columns in privileges.items())
-        yield f"{verb} {named} ON {place} {towards} {quoted(role)}"
+        named = ", ".join(privilege + _bracketed_list(columns) for privilege, columns in privileges.items())
+        yield f"{command} {named} ON {place} {preposition} {quote_identifier(role)}"
 
 
-def _in_brackets(columns: list[str]) -> str:
-    return "" if columns == [""] else f" ({', '.join(quoted(column) for column in columns if column)})"
+def _bracketed_list(columns: list[str]) -> str:
+    return "" if columns == [""] else f" ({', '.join(quote_identifier(column) for column in columns if column)})"
 
 
-_GRANT = re.compile(r"GRANT (?P<what>.+?) ON (?:TABLE )?(?P<where>(?:\*|`(?:[^`]|``)*`)\.(?:\*|`(?:[^`]|``)*`)) TO ")
-_PRIVILEGE = re.compile(r"(?P<name>[A-Z][A-Z ]*?)\s*(?:\((?P<columns>[^)]*)\))?(?:, |$)")
+_GRANT_PATTERN = re.compile(
+    r"GRANT (?P<what>.+?) ON (?:TABLE )?(?P<where>(?:PROCEDURE )?(?:\*|`(?:[^`]|``)*`)\.(?:\*|`(?:[^`]|``)*`)) TO "
+)
+_PRIVILEGE_PATTERN = re.compile(r"(?P<name>[A-Z][A-Z ]*?)\s*(?:\((?P<columns>[^)]*)\))?(?:, |$)")
 
 
-def _read(line: str) -> Iterator[Right]:
-    """The rights in a line of SHOW GRANTS; USAGE is none."""
-    found = _GRANT.match(line)
-    if found is None:
+def _parse_grant(line: str) -> Iterator[Right]:
+    """Yield the rights in a line of SHOW GRANTS, without USAGE."""
+    grant = _GRANT_PATTERN.match(line)
+    if grant is None:
         return
-    for privilege in _PRIVILEGE.finditer(found["what"]):
+    for privilege in _PRIVILEGE_PATTERN.finditer(grant["what"]):
         for column in (privilege["columns"] or "").split(", "):
             if privilege["name"] != "USAGE":
-                yield found["where"], privilege["name"], column.strip("`")
+                yield grant["where"], privilege["name"], column.strip("`")
     if "WITH GRANT OPTION" in line:
-        yield found["where"], "GRANT OPTION", ""
+        yield grant["where"], "GRANT OPTION", ""
 
 
-def _own_faults(conn: Connection, database: str, there: AbstractSet[tuple[str, str]]) -> Iterator[Fault]:
-    """A person's account: nothing beyond its roles, on this database or on all of them."""
+def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple[str, str]]) -> Iterator[Fault]:
+    """Yield the faults of an operator's account: rights beyond its roles, and missing rights, on this database or on
+    all databases.
+    """
     roles = _roles_of_account(conn)
     if roles is None:
         return
-    held = frozenset(right for line in conn.exec_driver_sql("SHOW GRANTS").scalars() for right in _read(line))
-    held = frozenset(right for right in held if right[0].startswith(("*.", f"{quoted(database)}.")))
-    wanted: frozenset[Right] = frozenset().union(*(_wanted(database, role, there) for role in roles))
-    yield from (Fault("unexpected_grant", _told(right)) for right in sorted(held - wanted))
-    if is_mariadb(conn):  # MySQL shows an account its roles by name only
-        yield from (Fault("missing_grant", _told(right)) for right in sorted(wanted - held))
+    present = frozenset(
+        right for line in conn.exec_driver_sql("SHOW GRANTS").scalars() for right in _parse_grant(line)
+    )
+    places = [f"{quote_identifier(name)}." for name in (database, people_database(database))]
+    own_places = ("*.", *places, *(f"{_PROCEDURE}{place}" for place in places))
+    present = frozenset(right for right in present if right[0].startswith(own_places))
+    required: frozenset[Right] = frozenset().union(*(_required_rights(database, role, columns) for role in roles))
+    yield from (Fault("unexpected_grant", _right_text(right)) for right in sorted(present - required))
+    yield from (Fault("missing_grant", _right_text(right)) for right in sorted(required - present))
 
 
-def _is_maker(conn: Connection) -> bool:
-    """Whether the account that is connected may pass on what it has here."""
+def may_grant(conn: Connection) -> bool:
+    """True if the connected account may grant its rights to others (WITH GRANT OPTION)."""
     lines = conn.exec_driver_sql("SHOW GRANTS").scalars()
     return any("WITH GRANT OPTION" in line for line in lines)
 
 
-def _told(right: Right) -> str:
+def _right_text(right: Right) -> str:
     place, privilege, column = right
     return f"{privilege}{f' ({column})' if column else ''} ON {place}"

@@ -1,4 +1,4 @@
-"""Operators and their roles, as the database holds them."""
+"""Operators and their roles, as stored in the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,81 +7,110 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
-from console.domain.permissions import ALL_ROLES
+from console.domain.permissions import ALL_ROLES, WORKER
 from console.domain.records import Person
-from console.store.leases import naive
-from console.store.schema import operators, sessions
+from console.store.database.instants import to_naive_utc
+from console.store.schema.core import operators, sessions
 
 _t = operators.c
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A person as the table has them; `disabled`: may do nothing any more, and stays in the table."""
+class StoredPerson:
+    """A person as stored. A disabled person has no rights, but stays in the table. `asks_worker`: a worker acts for
+    the person.
+    """
 
     person: Person
-    disabled: bool
+    is_disabled: bool
+    asks_worker: bool = False
 
 
 COLUMNS = (_t.name, _t.roles, _t.may_buy)
-NAMED = and_(_t.name == bindparam("who"), _t.disabled_at.is_(None))
-_ONE = select(*COLUMNS).where(NAMED)
-_ANY = select(_t.name).limit(1)
+IS_ENABLED_PERSON = and_(_t.name == bindparam("who"), _t.disabled_at.is_(None))
+_ENABLED_BY_NAME_QUERY = select(*COLUMNS).where(IS_ENABLED_PERSON)
+_ASKS_WORKER_QUERY = select(_t.asks).where(IS_ENABLED_PERSON)
+_ANY_NAME_QUERY = select(_t.name).limit(1)
 
 
-def find(conn: Connection, name: str, *, anybody: bool = True) -> Person | None:
-    """The person of that name. While no operators are kept, and `anybody` may come, everybody holds every role."""
-    return to_person(conn.execute(_ONE, {"who": name}).first()) or (stranger(conn, name) if anybody else None)
+def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person | None:
+    """Return the person of that name; None if there is none or the person is disabled.
+
+    While the table has no operators and `admit_unlisted` is True, every name is a person with all roles.
+    """
+    return to_person(conn.execute(_ENABLED_BY_NAME_QUERY, {"who": name}).first()) or (
+        person_without_operators(conn, name) if admit_unlisted else None
+    )
+
+
+def asks_worker(conn: Connection, name: str) -> bool:
+    """Return True if a worker acts for the person of that name, whose account may only read and ask."""
+    return bool(conn.execute(_ASKS_WORKER_QUERY, {"who": name}).scalar())
+
+
+def names_without_worker(conn: Connection) -> list[str]:
+    """Return the names of the people for whom no worker acts, in alphabetical order."""
+    entries = all_by_name(conn).values()
+    return sorted(
+        entry.person.name
+        for entry in entries
+        if not (entry.is_disabled or entry.asks_worker) and entry.person.roles - {WORKER}
+    )
 
 
 def to_person(row: Sequence[Any] | None) -> Person | None:
-    """A row of `COLUMNS`, which an outer join may have left empty."""
+    """Convert a row of `COLUMNS` into a person; None if an outer join left it empty."""
     if row is None or row[0] is None:
         return None
     name, roles, may_buy = row
-    return Person(name, _roles(roles), bool(may_buy))
+    return Person(name, _parse_roles(roles), bool(may_buy))
 
 
-def stranger(conn: Connection, name: str) -> Person | None:
-    """Whoever comes, as long as no operators are kept."""
-    return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY).first() is None else None
+def person_without_operators(conn: Connection, name: str) -> Person | None:
+    """Return a person with every role while the table has no operators; otherwise None."""
+    return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY_NAME_QUERY).first() is None else None
 
 
-def everybody(conn: Connection) -> tuple[Person, ...]:
-    """All who may act, by name."""
+def all_enabled(conn: Connection) -> tuple[Person, ...]:
+    """Return all persons who aren't disabled, by name."""
     query = select(*COLUMNS).where(_t.disabled_at.is_(None)).order_by(_t.name)
-    return tuple(Person(name, _roles(roles), bool(buy)) for name, roles, buy in conn.execute(query))
+    return tuple(Person(name, _parse_roles(roles), bool(buy)) for name, roles, buy in conn.execute(query))
 
 
-def _roles(written: str) -> frozenset[str]:
-    """Roles between commas, as we write them, or with the spaces, brackets and quotes of an administrator's hand."""
-    return frozenset(role.strip(" []\"'") for role in written.split(",")) & ALL_ROLES
+def _parse_roles(text: str) -> frozenset[str]:
+    """Parse the roles: separated by commas, perhaps with the spaces, brackets and quotes of a manual edit."""
+    return frozenset(role.strip(" []\"'") for role in text.split(",")) & ALL_ROLES
 
 
-def add(conn: Connection, person: Person) -> None:
-    """Keep a new operator."""
+def insert_person(conn: Connection, person: Person) -> None:
+    """Insert a new operator."""
     conn.execute(
         insert(operators).values(name=person.name, roles=",".join(sorted(person.roles)), may_buy=person.may_buy)
     )
 
 
-def kept(conn: Connection) -> Mapping[str, Kept]:
-    """Everybody in the table by name, the disabled too."""
-    query = select(_t.name, _t.roles, _t.may_buy, _t.disabled_at)
+def all_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
+    """Return everybody in the table by name, disabled persons included."""
+    query = select(_t.name, _t.roles, _t.may_buy, _t.disabled_at, _t.asks)
     return {
-        name: Kept(Person(name, _roles(roles), bool(buy)), disabled is not None)
-        for name, roles, buy, disabled in conn.execute(query)
+        name: StoredPerson(Person(name, _parse_roles(roles), bool(buy)), disabled is not None, bool(asks_))
+        for name, roles, buy, disabled, asks_ in conn.execute(query)
     }
 
 
-def keep(conn: Connection, wanted: Kept, now: datetime) -> None:
-    """Make the table say this of a person."""
-    person, name = wanted.person, wanted.person.name
-    if name not in kept(conn):
-        add(conn, person)
+def save_person(conn: Connection, entry: StoredPerson, now: datetime) -> None:
+    """Insert or update a person. The time of disabling stays if the person was disabled before."""
+    person, name = entry.person, entry.person.name
+    if name not in all_by_name(conn):
+        insert_person(conn, person)
     since = conn.scalar(select(_t.disabled_at).where(_t.name == name))
-    disabled_at = (since or naive(now)) if wanted.disabled else None
-    values = {"roles": ",".join(sorted(person.roles)), "may_buy": person.may_buy, "disabled_at": disabled_at}
+    disabled_at = (since or to_naive_utc(now)) if entry.is_disabled else None
+    values = {
+        "roles": ",".join(sorted(person.roles)),
+        "may_buy": person.may_buy,
+        "disabled_at": disabled_at,
+        "asks": entry.asks_worker,
+    }
     conn.execute(update(operators).where(_t.name == name).values(**values))
 
 
@@ -95,18 +124,20 @@ def begin_session(
     program: str,
     now: datetime,
 ) -> None:
-    """Note a process run; its id names the process's audit chain. What is noted already stays as it is."""
-    noted = insert(sessions).prefix_with("OR IGNORE", dialect="sqlite")
+    """Insert the run of a process into `sessions`, unless it is stored. Its id (`session`) is also the name of its
+    chain in the audit trail.
+    """
+    statement = insert(sessions).prefix_with("OR IGNORE", dialect="sqlite")
     for server in ("mysql", "mariadb"):
-        noted = noted.prefix_with("IGNORE", dialect=server)
+        statement = statement.prefix_with("IGNORE", dialect=server)
     conn.execute(
-        noted.values(
+        statement.values(
             id=session,
             operator=operator,
             desk=desk,
             host=host,
             process=process,
             program=program,
-            started_at=naive(now),
+            started_at=to_naive_utc(now),
         )
     )

@@ -1,4 +1,4 @@
-"""Accounts of a server as statements: made, changed, locked; each may be run again after a crash anywhere."""
+"""Statements that create, change and lock a server's database accounts. Each may be run again after a crash."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -7,19 +7,24 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from console.store.grants import quoted, role_name, run
-from console.store.troubles import number_of
+from console.store.access.grants import quote_identifier, role_name, run_statement
+from console.store.database.error_codes import error_number
 
-MASK = "'***'"
-"""Where a password goes when a statement is run."""
+MASK_SQL = "'***'"
+"""Placeholder of a password in a statement."""
 
-_NOT_HELD = frozenset({1141, 1961, 1962, 3523, 3530})  # REVOKE of a role that the account doesn't have (any more)
+MOST_CONNECTIONS = 50
+"""Largest number of connections of an account that only reads and asks. A server admits 151 as it comes."""
+MOST_STATEMENT_SECONDS = 60
+"""Time limit of a statement of such an account, on MariaDB. A session can raise it."""
+
+_ROLE_NOT_GRANTED_ERRORS = frozenset({1141, 1961, 1962, 3523, 3530})  # REVOKE of a role that the account doesn't have
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """An account as it should be. `password`: None leaves the one it has. `roles` it has besides no other of
-    `roles_before`.
+class DesiredAccount:
+    """The desired state of a database account. `password` None keeps the present password. Roles of `roles_before`
+    that aren't in `roles` are revoked. `is_bounded`: the server limits its connections and statements.
     """
 
     name: str
@@ -27,62 +32,78 @@ class Wanted:
     roles_before: AbstractSet[str]
     password: str | None = field(repr=False)
     is_new: bool
-    locked: bool
+    is_locked: bool
     needs_tls: bool
+    is_bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL without secrets; `secret` belongs in place of its mask. `by_account`: run on a connection of the account
-    itself, which nobody else may do for it. Errors in `harmless` say that there is nothing left to do.
+    """SQL without secrets, and the password (`secret`) that replaces MASK_SQL when the statement runs.
+
+    `runs_as_account`: the statement must run on a connection of the account itself, because no other account may run
+    it. An error with a number in `harmless_errors` means that the statement had nothing to do.
     """
 
     sql: str
     secret: str | None = field(default=None, repr=False)
-    by_account: bool = False
-    harmless: frozenset[int] = frozenset()
+    runs_as_account: bool = False
+    harmless_errors: frozenset[int] = frozenset()
 
     def run(self, conn: Connection) -> None:
+        """Run the statement. Raises DBAPIError except for the error numbers in `harmless_errors`."""
         try:
-            run(conn, self.sql, self.secret)
-        except DBAPIError as trouble:
-            if number_of(trouble) not in self.harmless:
+            run_statement(conn, self.sql, self.secret)
+        except DBAPIError as error:
+            if error_number(error) not in self.harmless_errors:
                 raise
 
 
-def account_statements(wanted: Wanted, database: str, *, maria: bool) -> Iterator[Statement]:
-    """From whatever there is to what is wanted, in an order in which a crash leaves nobody with too much."""
-    who = f"'{wanted.name}'@'%'"
-    own_role = quoted(f"console:{wanted.name}")
-    holder = own_role if maria else who
-    held = frozenset[str]() if wanted.locked else wanted.roles
-    if wanted.is_new:
-        yield Statement(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {MASK}", wanted.password)
-    yield _altered(wanted, who)
-    if maria:
-        yield Statement(f"CREATE ROLE IF NOT EXISTS {own_role}")
-    for role in sorted((wanted.roles_before | wanted.roles) - held):
-        yield Statement(f"REVOKE {quoted(role_name(database, role))} FROM {holder}", harmless=_NOT_HELD)
-    for role in sorted(held):
-        yield Statement(f"GRANT {quoted(role_name(database, role))} TO {holder}")
-    if maria:
-        yield Statement(f"GRANT {own_role} TO {who}")
-    if not wanted.locked:
-        yield from _default_role(wanted, who, own_role, maria=maria)
-
-
-def _altered(wanted: Wanted, who: str) -> Statement:
-    password = f" IDENTIFIED BY {MASK}" if wanted.password is not None else ""
-    tls = "SSL" if wanted.needs_tls else "NONE"
-    lock = "LOCK" if wanted.locked else "UNLOCK"
-    return Statement(f"ALTER USER {who}{password} REQUIRE {tls} ACCOUNT {lock}", wanted.password)
-
-
-def _default_role(wanted: Wanted, who: str, own_role: str, *, maria: bool) -> Iterator[Statement]:
-    """MariaDB lets nobody but the account itself (and administrators of the server) choose what is in force when it
-    signs in; its own role stays the same whatever it holds, so that is done once.
+def account_statements(account: DesiredAccount, database: str, *, is_mariadb: bool) -> Iterator[Statement]:
+    """Yield the statements that bring the account from any state to the desired one. Their order is such that a crash
+    between two of them leaves no account with excess rights.
     """
-    if not maria:
-        yield Statement(f"SET DEFAULT ROLE ALL TO {who}")
-    elif wanted.password is not None:
-        yield Statement(f"SET DEFAULT ROLE {own_role}", by_account=True)
+    who = f"'{account.name}'@'%'"
+    own_role = quote_identifier(f"console:{account.name}")
+    holder = own_role if is_mariadb else who
+    roles = frozenset[str]() if account.is_locked else account.roles
+    if account.is_new:
+        yield Statement(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {MASK_SQL}", account.password)
+    yield _alter_statement(account, who, is_mariadb=is_mariadb)
+    if is_mariadb:
+        yield Statement(f"CREATE ROLE IF NOT EXISTS {own_role}")
+    for role in sorted((account.roles_before | account.roles) - roles):
+        yield Statement(
+            f"REVOKE {quote_identifier(role_name(database, role))} FROM {holder}",
+            harmless_errors=_ROLE_NOT_GRANTED_ERRORS,
+        )
+    for role in sorted(roles):
+        yield Statement(f"GRANT {quote_identifier(role_name(database, role))} TO {holder}")
+    if is_mariadb:
+        yield Statement(f"GRANT {own_role} TO {who}")
+    if not account.is_locked:
+        yield from _default_role_statements(account, who, own_role, is_mariadb=is_mariadb)
+
+
+def _alter_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> Statement:
+    password = f" IDENTIFIED BY {MASK_SQL}" if account.password is not None else ""
+    tls = "SSL" if account.needs_tls else "NONE"
+    lock = "LOCK" if account.is_locked else "UNLOCK"
+    limits = f"MAX_USER_CONNECTIONS {MOST_CONNECTIONS if account.is_bounded else 0}"
+    if is_mariadb:
+        limits += f" MAX_STATEMENT_TIME {MOST_STATEMENT_SECONDS if account.is_bounded else 0}"
+    return Statement(f"ALTER USER {who}{password} REQUIRE {tls} WITH {limits} ACCOUNT {lock}", account.password)
+
+
+def _default_role_statements(
+    account: DesiredAccount, quoted_account: str, own_role: str, *, is_mariadb: bool
+) -> Iterator[Statement]:
+    """Yield the statement that sets the account's default role.
+
+    On MariaDB only the account itself, or an administrator of the server, may set it. The default is there the
+    account's own role, whose name never changes, so it is set only together with a password.
+    """
+    if not is_mariadb:
+        yield Statement(f"SET DEFAULT ROLE ALL TO {quoted_account}")
+    elif account.password is not None:
+        yield Statement(f"SET DEFAULT ROLE {own_role}", runs_as_account=True)

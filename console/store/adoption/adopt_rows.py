@@ -1,39 +1,47 @@
-"""The rows of a table that is being adopted: read and decided in short pieces, so that nobody waits for us.
+"""Reads and decides the rows of a table of credit checks during its adoption, in short ranges of ids, so that other
+writers don't wait.
 
-Which of several rows for one client and number stays: one that was bought before one that wasn't, then the later
-purchase, then the later expiry, then the higher id.
+A row is undecided while its `work_state` is NULL. Of several rows with the same client and corporation number, one
+keeps the claim: a bought row before the others, then the later purchase, then the later expiry, then the higher id.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Update, and_, case, func, insert, or_, select, update
+from sqlalchemy import Connection, LargeBinary, Update, and_, case, cast, func, insert, literal, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from console.store.adopting import UNDECIDED
-from console.store.credit_checks import KIND
-from console.store.leases import naive
-from console.store.schema import alerts, credit_checks
+from console.domain.records import CheckState, WorkReason
+from console.store.adoption.adopt_table import UNDECIDED_CLAIM
+from console.store.credit_checks.credit_checks import KIND
+from console.store.database.instants import to_naive_utc
+from console.store.schema.core import alerts, credit_checks
 
 _t = credit_checks.c
-_THIRTEEN = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
-_BOUGHT = _t.credit_check_id.is_not(None)
-_UNDECIDED = _t.work_state.is_(None)
+_THIRTEEN_DIGITS = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
+_IS_BOUGHT = _t.credit_check_id.is_not(None)
+_HAS_ENDED = or_(_IS_BOUGHT, _t.status == CheckState.ERROR.value)
+_IS_UNDECIDED = _t.work_state.is_(None)
+_IS_INCOMPLETE_FOREIGN_ROW = and_(_t.operation_id.is_(None), _t.missing == 1)
 
-Row = tuple[int, int, object, int | None]
-"""id, client id, number as written, credit_check_id."""
+Row = tuple[int, str, object, int | None, str]
+"""Row: id, client id, corporation number as written, credit_check_id, state (`pending` if the table has no column
+`status`).
+"""
 
 
-def thirteen(conn: Connection, column: ColumnElement[str]) -> ColumnElement[bool]:
-    """Thirteen ASCII digits and nothing else (a pattern's `$` passes a line end too)."""
+def has_thirteen_digits(conn: Connection, column: ColumnElement[str]) -> ColumnElement[bool]:
+    """SQL: true if the column has thirteen ASCII digits and nothing else. The length is compared, too, because a
+    pattern's `$` also matches before a line break at the end.
+    """
     if conn.dialect.name == "sqlite":
-        return column.op("GLOB", is_comparison=True)(_THIRTEEN["sqlite"])
-    pattern = column.op("REGEXP", is_comparison=True)(_THIRTEEN["mysql"])
+        return column.op("GLOB", is_comparison=True)(_THIRTEEN_DIGITS["sqlite"])
+    pattern = column.op("REGEXP", is_comparison=True)(_THIRTEEN_DIGITS["mysql"])
     return and_(pattern, func.char_length(column) == 13)
 
 
-def ranges(conn: Connection, after: int, upto: int, size: int) -> Iterator[tuple[int, int]]:
-    """Stretches of about `size` rows from behind `after` to `upto`, both ids, each as (behind, up to)."""
+def id_ranges(conn: Connection, after: int, upto: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of about `size` rows with ids above `after` and up to `upto`, each as (after, up to)."""
     while after < upto:
         ids = select(_t.id).where(_t.id > after, _t.id <= upto).order_by(_t.id).limit(size).subquery()
         end = conn.scalar(select(func.max(ids.c.id)))
@@ -43,124 +51,177 @@ def ranges(conn: Connection, after: int, upto: int, size: int) -> Iterator[tuple
         after = int(end)
 
 
-def highest(conn: Connection) -> int:
-    """The highest id; 0 for an empty table."""
+def highest_id(conn: Connection) -> int:
+    """Return the highest id of the table; 0 if it is empty."""
     return int(conn.scalar(select(func.max(_t.id))) or 0)
 
 
-def count(conn: Connection) -> int:
-    """All rows there are."""
+def count_rows(conn: Connection) -> int:
+    """Return the number of rows of the table."""
     return int(conn.scalar(select(func.count()).select_from(credit_checks)) or 0)
 
 
-def originals(conn: Connection, after: int, upto: int) -> Iterator[Row]:
-    """Rows as they are, by the original columns alone: for a look before anything is changed."""
-    query = select(_t.id, _t.client_id, _t.corporation_number, _t.credit_check_id)
-    for record_id, client, raw, bought in conn.execute(query.where(_t.id > after, _t.id <= upto).order_by(_t.id)):
-        yield int(record_id), int(client or 0), raw, bought
+def original_rows(conn: Connection, after: int, upto: int, *, has_status: bool) -> Iterator[Row]:
+    """Yield each row with `after` < id <= `upto`, for a check before the first change of the table. `has_status`: the
+    table has a column `status`.
+    """
+    status = _t.status if has_status else literal(CheckState.PENDING.value)
+    query = select(_t.id, _t.client_id, _t.corporation_number, _t.credit_check_id, status)
+    in_range = query.where(_t.id > after, _t.id <= upto).order_by(_t.id)
+    for record_id, client, raw, bought, word in conn.execute(in_range):
+        yield int(record_id), str(client or 0), raw, bought, str(word)
 
 
-def odd(conn: Connection, after: int, upto: int) -> tuple[tuple[int, object], ...]:
-    """Undecided rows whose number isn't written as thirteen digits: id, number as written."""
-    clean = and_(_t.corporation_number.is_not(None), thirteen(conn, _t.corporation_number))
-    query = select(_t.id, _t.corporation_number).where(_t.id > after, _t.id <= upto, _UNDECIDED, ~clean)
+def status_words(conn: Connection) -> tuple[str, ...]:
+    """Return the different values of `status`, compared byte by byte whatever the collation of the column is. Reads
+    the whole table once.
+    """
+    exact = cast(_t.status, LargeBinary)
+    return tuple(bytes(word).decode(errors="replace") for word in conn.scalars(select(exact).distinct()) if word)
+
+
+def unnormalised_rows(conn: Connection, after: int, upto: int) -> tuple[tuple[int, object], ...]:
+    """Return each undecided row with `after` < id <= `upto` whose corporation number isn't written as thirteen
+    digits, as (id, number as written).
+    """
+    is_normalised = and_(_t.corporation_number.is_not(None), has_thirteen_digits(conn, _t.corporation_number))
+    query = select(_t.id, _t.corporation_number).where(_t.id > after, _t.id <= upto, _IS_UNDECIDED, ~is_normalised)
     return tuple((int(record_id), raw) for record_id, raw in conn.execute(query.order_by(_t.id)))
 
 
-def respell(conn: Connection, record_id: int, raw: object, number: str, now: datetime) -> bool:
-    """Write the number as everybody writes it, if it is still as it was read."""
-    query = update(credit_checks).where(_t.id == record_id, _t.corporation_number == raw, _UNDECIDED)
-    return _changed(conn, query.values(corporation_number=number), now)
+def write_number(conn: Connection, record_id: int, raw: object, number: str, now: datetime) -> bool:
+    """Write the normalised `number` if the row is undecided and still has the number that was read (`raw`). Return
+    False otherwise.
+    """
+    query = update(credit_checks).where(_t.id == record_id, _t.corporation_number == raw, _IS_UNDECIDED)
+    return _update_row(conn, query.values(corporation_number=number), now)
 
 
-def written_as(conn: Connection, record_id: int, number: str) -> int | None:
-    """The other row of the same client whose number is written exactly so."""
-    mine = select(_t.client_id).where(_t.id == record_id).scalar_subquery()
-    query = select(_t.id).where(_t.corporation_number == number, _t.client_id == mine, _t.id != record_id)
-    found = conn.scalar(query.order_by(_t.id.desc()).limit(1))
-    return None if found is None else int(found)
+def other_row_with_number(conn: Connection, record_id: int, number: str) -> int | None:
+    """Return the highest id of another row of the same client with exactly this number; None if there is none."""
+    client = select(_t.client_id).where(_t.id == record_id).scalar_subquery()
+    query = select(_t.id).where(_t.corporation_number == number, _t.client_id == client, _t.id != record_id)
+    other_id = conn.scalar(query.order_by(_t.id.desc()).limit(1))
+    return None if other_id is None else int(other_id)
 
 
-def set_aside(conn: Connection, record_id: int, now: datetime) -> bool:
-    """A row whose number nobody can read: kept as it is, for a person."""
+def mark_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
+    """Mark an undecided row with an unreadable number for a person's review; the number stays. Return False if the
+    row was decided meanwhile.
+    """
     values = {
-        "status": _status(),
+        "status": _status_sql(),
         "duplicate_of": None,
         "work_state": "needs_review",
-        "work_reason": "number_unreadable",
+        "work_reason": WorkReason.NUMBER_UNREADABLE,
     }
-    return _changed(conn, update(credit_checks).where(_t.id == record_id, _UNDECIDED).values(**values), now)
+    return _update_row(conn, update(credit_checks).where(_t.id == record_id, _IS_UNDECIDED).values(**values), now)
 
 
-def doubled(conn: Connection) -> list[tuple[int, int, str]]:
-    """Rows that would claim what another one claims: id, the id that stays, the number. One reading of the table."""
+def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
+    """Return the duplicates, each as (id, id of the row that keeps the claim, number). Reads the whole table once."""
     order = (_t.credit_check_id.is_(None), _t.purchased_at.desc(), _t.expired_at.desc(), _t.id.desc())
     stays = func.first_value(_t.id).over(partition_by=(_t.client_id, _t.number_key), order_by=order)
     ranked = (
         select(_t.id, _t.number_key, stays.label("stays"))
         .where(
-            thirteen(conn, _t.number_key),
+            has_thirteen_digits(conn, _t.number_key),
             _t.seen_status.in_(("pending", "success")),
             _t.superseded_at.is_(None),
-            or_(_t.duplicate_of.is_(None), _t.duplicate_of == UNDECIDED),
+            or_(_t.duplicate_of.is_(None), _t.duplicate_of == UNDECIDED_CLAIM),
         )
         .subquery()
     )
-    found = conn.execute(select(ranked).where(ranked.c.id != ranked.c.stays))
-    return [(int(record_id), int(kept), str(number)) for record_id, number, kept in found]
+    rows = conn.execute(select(ranked).where(ranked.c.id != ranked.c.stays))
+    return [(int(record_id), int(stays_id), str(number)) for record_id, number, stays_id in rows]
 
 
-def mark(conn: Connection, record_id: int, stays: int, now: datetime) -> bool:
-    """The row becomes a duplicate of another one, kept for a person to look at. False when it is one already."""
-    free = or_(_t.duplicate_of.is_(None), _t.duplicate_of == UNDECIDED)
-    values = {"status": _status(), "duplicate_of": stays, "work_state": "needs_review", "work_reason": "duplicate"}
-    return _changed(conn, update(credit_checks).where(_t.id == record_id, free).values(**values), now)
+def mark_duplicate(conn: Connection, record_id: int, kept_id: int, now: datetime) -> bool:
+    """Mark a row as a duplicate of the row `stays`, for a person's review. Return False if it is marked as a
+    duplicate already.
+    """
+    is_unmarked = or_(_t.duplicate_of.is_(None), _t.duplicate_of == UNDECIDED_CLAIM)
+    values = {
+        "status": _status_sql(),
+        "duplicate_of": kept_id,
+        "work_state": "needs_review",
+        "work_reason": WorkReason.DUPLICATE,
+    }
+    return _update_row(conn, update(credit_checks).where(_t.id == record_id, is_unmarked).values(**values), now)
 
 
-def open_cases(conn: Connection, marked: Sequence[tuple[int, int, str]], now: datetime) -> None:
-    """A case for each row that has just become a duplicate: id, the id that stays, the number."""
-    same = alerts.c.rule_id == "duplicate", alerts.c.subject_kind == KIND, alerts.c.resolved_at.is_(None)
-    there = set(conn.scalars(select(alerts.c.subject_id).where(*same))) if marked else frozenset()
+def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, str]], now: datetime) -> None:
+    """Open a case for each of the rows `marked` as duplicates that has no open case. Each is (id, id of the row that
+    keeps the claim, number).
+    """
+    same = alerts.c.rule_id == WorkReason.DUPLICATE, alerts.c.subject_kind == KIND, alerts.c.resolved_at.is_(None)
+    open_ids = set(conn.scalars(select(alerts.c.subject_id).where(*same))) if duplicates else frozenset()
     rows = [
         {
-            "rule_id": "duplicate",
+            "rule_id": WorkReason.DUPLICATE,
             "subject_kind": KIND,
             "subject_id": record_id,
             "observed": f"{number}: {record_id}, {stays}",
             "expected": f"{number}: {stays}",
-            "detected_at": naive(now),
+            "detected_at": to_naive_utc(now),
         }
-        for record_id, stays, number in marked
-        if record_id not in there
+        for record_id, stays, number in duplicates
+        if record_id not in open_ids
     ]
     if rows:
         conn.execute(insert(alerts), rows)
 
 
-def take_in(conn: Connection, after: int, upto: int, now: datetime) -> int:
-    """All other undecided rows of a stretch: what was bought is done, what wasn't waits for a person."""
-    stretch = and_(_t.id > after, _t.id <= upto, _UNDECIDED, thirteen(conn, _t.number_key))
+def decide_remaining(conn: Connection, after: int, upto: int, now: datetime) -> int:
+    """Set the work of each row with `after` < id <= `upto` that no earlier step decided; return their number. A
+    bought or failed row needs no work; a person must review each other one.
+    """
+    in_range = and_(_t.id > after, _t.id <= upto, _IS_UNDECIDED, has_thirteen_digits(conn, _t.number_key))
     values = {
-        "status": _status(),
-        "work_state": case((_BOUGHT, "none"), else_="needs_review"),
-        "work_reason": case((_BOUGHT, None), else_="written_by_other"),
+        "status": _status_sql(),
+        "work_state": case((_HAS_ENDED, "none"), else_="needs_review"),
+        "work_reason": case((_HAS_ENDED, None), else_=WorkReason.WRITTEN_BY_OTHER.value),
         "duplicate_of": None,
         "version": _t.version + 1,
-        "changed_at": naive(now),
+        "changed_at": to_naive_utc(now),
     }
-    return conn.execute(update(credit_checks).where(stretch).values(**values)).rowcount
+    return conn.execute(update(credit_checks).where(in_range).values(**values)).rowcount
 
 
-def undecided(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
-    """Rows that came in meanwhile, by the index: id, number as written."""
-    query = select(_t.id, _t.corporation_number).where(_UNDECIDED).order_by(_t.work_at, _t.id).limit(limit)
+def incomplete_ids(conn: Connection, limit: int) -> tuple[int, ...]:
+    """Return the ids of at most `limit` rows of other applications in the queue of incomplete credit checks: bought,
+    but with missing values.
+    """
+    return tuple(
+        int(record_id) for record_id in conn.scalars(select(_t.id).where(_IS_INCOMPLETE_FOREIGN_ROW).limit(limit))
+    )
+
+
+def count_incomplete(conn: Connection) -> int:
+    """Return the number of rows of other applications in the queue of incomplete credit checks."""
+    return int(conn.scalar(select(func.count()).select_from(credit_checks).where(_IS_INCOMPLETE_FOREIGN_ROW)) or 0)
+
+
+def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> int:
+    """Remove these rows from the queue of incomplete credit checks and return their number. The values stay missing;
+    a re-fetch may still fill them.
+    """
+    query = update(credit_checks).where(_t.id.in_(ids), _IS_INCOMPLETE_FOREIGN_ROW).values(incomplete_accepted=True)
+    return conn.execute(query.values(version=_t.version + 1, changed_at=to_naive_utc(now))).rowcount
+
+
+def undecided_rows(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
+    """Return at most `limit` undecided rows, in the order of the index of work, each as (id, corporation number as
+    written).
+    """
+    query = select(_t.id, _t.corporation_number).where(_IS_UNDECIDED).order_by(_t.work_at, _t.id).limit(limit)
     return tuple((int(record_id), raw) for record_id, raw in conn.execute(query))
 
 
-def _status() -> ColumnElement[str]:
-    return case((_BOUGHT, "success"), else_=_t.status)
+def _status_sql() -> ColumnElement[str]:
+    return case((_IS_BOUGHT, "success"), else_=_t.status)
 
 
-def _changed(conn: Connection, query: Update, now: datetime) -> bool:
-    values = {"version": _t.version + 1, "changed_at": naive(now)}
+def _update_row(conn: Connection, query: Update, now: datetime) -> bool:
+    values = {"version": _t.version + 1, "changed_at": to_naive_utc(now)}
     return conn.execute(query.values(**values)).rowcount == 1

@@ -1,7 +1,7 @@
-"""Makes another application's table of credit checks ours, in place: one small step at a time, each done only once.
+"""Adopts another application's table of credit checks in place, in small changes that are each made once.
 
-While this goes on its rows claim nothing: on a server `duplicate_of` begins with the default 0, undecided, so that no
-row which comes in meanwhile can spoil the unique index. Decided rows have a work state.
+During the adoption the rows hold no claim: on a server `duplicate_of` has the default 0 (UNDECIDED_CLAIM), so that no
+new row can violate the unique index of the claim. A row is decided when it has a work state.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,209 +12,250 @@ from sqlalchemy import Column as SchemaColumn
 from sqlalchemy import Connection, DefaultClause, Index
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.errors import ConsoleError
-from console.store import claim_sql, legacy_obstacles, legacy_table, migrate, online_ddl
-from console.store.engine import Database, Transaction
-from console.store.legacy_table import NAME, Table
-from console.store.schema import credit_checks
+from console.domain.error_reasons import SchemaProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.store.adoption import legacy_checks
+from console.store.database import online_ddl
+from console.store.database.engine import Database, Transaction
+from console.store.migrations import upgrade as migrate
+from console.store.schema import claim_columns as claim_sql
+from console.store.schema import legacy_table
+from console.store.schema.core import credit_checks
+from console.store.schema.legacy_table import TABLE_NAME, Table
 
-UNDECIDED = 0
-"""`duplicate_of` of a row whose place nobody has decided yet."""
+UNDECIDED_CLAIM = 0
+"""`duplicate_of` of a row that isn't decided yet."""
 
-CLAIM = "uq_credit_checks_claim"
-ZONE = "dates_zone"
-_IN_PLACE = (", ALGORITHM=INSTANT", ", ALGORITHM=INPLACE, LOCK=NONE")
-_ONLINE = _IN_PLACE[1:]
-_COPIED = (", ALGORITHM=COPY",)
-_LETTERS = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+CLAIM_INDEX = "uq_credit_checks_claim"
+ZONE_COLUMN = "dates_zone"
+_IN_PLACE_OPTIONS = (", ALGORITHM=INSTANT", ", ALGORITHM=INPLACE, LOCK=NONE")
+_ONLINE_OPTIONS = _IN_PLACE_OPTIONS[1:]
+_COPY_OPTIONS = (", ALGORITHM=COPY",)
+_CHARACTER_SET = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
-class Doubled(Exception):
-    """Two live rows of one claim came in: the index can't be made before one of them is marked."""
+class DuplicateLiveRows(Exception):
+    """Two live rows for one claim were inserted: one of them must be marked before the index can be created."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One change of the table; `online`: nobody waits for it."""
+class TableChange:
+    """One change of the table. `is_online`: the change doesn't make other statements wait."""
 
     name: str
     sql: str
-    online: bool = True
+    is_online: bool = True
 
 
-def look(database: Database) -> Table:
-    """The table as it is now. Raises not_found when there is none."""
+def read_table(database: Database) -> Table:
+    """Return the present structure of the table of credit checks. Raises not_found if there is no such table."""
     with database.read() as conn:
-        table = legacy_table.look(conn)
+        table = legacy_table.read_table(conn)
     if table is None:
-        raise ConsoleError("not_found", {"problem": "no_table", "table": NAME})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": TABLE_NAME})
     return table
 
 
-def steps(table: Table, dialect: str, zone: str | None) -> tuple[Step, ...]:
-    """Everything that this table still lacks, in order, as it will be done."""
-    made = (
-        *_converting(table),
-        *_adding(table, dialect, zone),
-        *_indexing(table, dialect),
-        *_opening(table, dialect),
+def needed_changes(table: Table, dialect: str, zone: str | None) -> tuple[TableChange, ...]:
+    """Return the changes that this table still needs, in the order in which they are made. `zone`: the time zone of
+    its dates; None if it isn't known.
+    """
+    result = (
+        *_conversion_changes(table),
+        *_missing_columns(table, dialect, zone),
+        *_missing_indexes(table, dialect),
+        *_claim_default_change(table, dialect),
     )
-    return tuple(made)
+    return tuple(result)
 
 
-def is_done(table: Table, step: Step, dialect: str, zone: str | None) -> bool:
-    return step.name not in {left.name for left in steps(table, dialect, zone)}
+def is_change_done(table: Table, change: TableChange, dialect: str, zone: str | None) -> bool:
+    """True if the table doesn't need the step any more."""
+    return change.name not in {missing.name for missing in needed_changes(table, dialect, zone)}
 
 
-# ---- what is lacking
+# ---- missing parts
 
 
-def _converting(table: Table) -> Iterator[Step]:
+def _conversion_changes(table: Table) -> Iterator[TableChange]:
     if table.engine is None:
         return
     if table.engine != "InnoDB":
-        yield Step("engine", f"ALTER TABLE {NAME} ENGINE = InnoDB", online=False)
+        yield TableChange("engine", f"ALTER TABLE {TABLE_NAME} ENGINE = InnoDB", is_online=False)
     column = table.columns["id"]
     if "auto_increment" not in column.extra.lower():
-        yield Step("own_numbers", f"ALTER TABLE {NAME} MODIFY id {column.type} NOT NULL AUTO_INCREMENT", online=False)
-    for name, kind in legacy_obstacles.redefined(table).items():
-        yield Step(f"redefine {name}", f"ALTER TABLE {NAME} MODIFY {name} {kind}")
+        yield TableChange(
+            "own_numbers",
+            f"ALTER TABLE {TABLE_NAME} MODIFY id {column.type} NOT NULL AUTO_INCREMENT",
+            is_online=False,
+        )
+    for name, kind in legacy_checks.redefined_columns(table).items():
+        yield TableChange(f"redefine {name}", f"ALTER TABLE {TABLE_NAME} MODIFY {name} {kind}")
 
 
-def _adding(table: Table, dialect: str, zone: str | None) -> Iterator[Step]:
-    lacking = [column for column in credit_checks.c if column.name not in table.columns]
-    plain = [_plain(column, table, dialect, zone) for column in lacking if column.computed is None]
-    derived = [_derived(column, table, dialect) for column in lacking if column.computed is not None]
-    if table.engine is not None and not table.in_unicode:
-        plain.append(f"DEFAULT {_LETTERS}")  # of the table: columns that are there keep theirs
-    if plain:
-        yield Step("columns", _altering(dialect, plain))
-    if derived:
-        yield Step("derived columns", _altering(dialect, derived))
+def _missing_columns(table: Table, dialect: str, zone: str | None) -> Iterator[TableChange]:
+    missing = [column for column in credit_checks.c if column.name not in table.columns]
+    plain_clauses = [_column_clause(column, table, dialect, zone) for column in missing if column.computed is None]
+    derived_clauses = [
+        _derived_column_clause(column, table, dialect) for column in missing if column.computed is not None
+    ]
+    if table.engine is not None and not table.stores_unicode:
+        plain_clauses.append(
+            f"DEFAULT {_CHARACTER_SET}"
+        )  # the table's default; existing columns keep their character set
+    if plain_clauses:
+        yield TableChange("columns", _alter_sql(dialect, plain_clauses))
+    if derived_clauses:
+        yield TableChange("derived columns", _alter_sql(dialect, derived_clauses))
 
 
-def _altering(dialect: str, parts: list[str]) -> str:
-    """SQLite adds one column a statement."""
+def _alter_sql(dialect: str, parts: list[str]) -> str:
+    """Return one ALTER statement; on SQLite, which adds one column per statement, one statement per part."""
     if dialect == "sqlite":
-        return ";\n".join(f"ALTER TABLE {NAME} {part}" for part in parts)
-    return f"ALTER TABLE {NAME} " + ", ".join(parts)
+        return ";\n".join(f"ALTER TABLE {TABLE_NAME} {part}" for part in parts)
+    return f"ALTER TABLE {TABLE_NAME} " + ", ".join(parts)
 
 
-def _plain(column: SchemaColumn[Any], table: Table, dialect: str, zone: str | None) -> str:
-    default = _default_of(column)
-    if column.name == ZONE and zone is not None and not table.dates_are_utc:
+def _column_clause(column: SchemaColumn[Any], table: Table, dialect: str, zone: str | None) -> str:
+    default = _default_sql(column)
+    if column.name == ZONE_COLUMN and zone is not None and not table.dates_are_utc:
         default = f"'{zone}'"
     if column.name == "duplicate_of" and dialect != "sqlite":
-        default = str(UNDECIDED)
+        default = str(UNDECIDED_CLAIM)
     null = "" if column.nullable else " NOT NULL"
-    given = f" DEFAULT {default}" if default else ""
-    return f"ADD COLUMN {column.name} {_type_of(column, dialect)}{null}{given}{_hidden(table)}"
+    default_clause = f" DEFAULT {default}" if default else ""
+    return f"ADD COLUMN {column.name} {_type_sql(column, dialect)}{null}{default_clause}{_invisible_option(table)}"
 
 
-def _hidden(table: Table) -> str:
-    """An application that says `SELECT *`, or INSERT without a list of columns, goes on as before."""
-    return " INVISIBLE" if table.hides else ""
+def _invisible_option(table: Table) -> str:
+    """Return the option that hides a column from applications that use `SELECT *`, or INSERT without a column list;
+    empty if the server has no such option.
+    """
+    return " INVISIBLE" if table.can_hide_columns else ""
 
 
-def _default_of(column: SchemaColumn[Any]) -> str | None:
+def _default_sql(column: SchemaColumn[Any]) -> str | None:
     if not isinstance(column.server_default, DefaultClause):
         return None
-    given = column.server_default.arg
-    return f"'{given}'" if isinstance(given, str) else str(given)
+    default = column.server_default.arg
+    return f"'{default}'" if isinstance(default, str) else str(default)
 
 
-def _type_of(column: SchemaColumn[Any], dialect: str) -> str:
-    """As migrations have it: text on a server is exact."""
-    kind = column.type.compile(_dialect(dialect))
-    return f"{kind} {_LETTERS}" if dialect != "sqlite" and kind.startswith("VARCHAR") else kind
+def _type_sql(column: SchemaColumn[Any], dialect: str) -> str:
+    """Return the SQL type as migrations write it. On a server, texts are compared byte by byte."""
+    kind = column.type.compile(_load_dialect(dialect))
+    return f"{kind} {_CHARACTER_SET}" if dialect != "sqlite" and kind.startswith("VARCHAR") else kind
 
 
-def _dialect(name: str) -> Any:
+def _load_dialect(name: str) -> Any:
     from sqlalchemy.dialects import mysql, sqlite
 
     return sqlite.dialect() if name == "sqlite" else mysql.dialect()
 
 
-def _derived(column: SchemaColumn[Any], table: Table, dialect: str) -> str:
-    """Virtual, where our own tables store it (decision 0019): that would copy the table while its writers wait."""
-    source = table.number_source
+def _derived_column_clause(column: SchemaColumn[Any], table: Table, dialect: str) -> str:
+    """Return the clause that adds a derived column as VIRTUAL. The console's own tables store it (decision 0019);
+    here that would copy the table while its writers wait.
+    """
+    source = table.number_source_sql
     expressions = {
-        "number_key": claim_sql.number_key(dialect, source),
-        "seen_status": claim_sql.SEEN_STATUS,
-        "seen_work": claim_sql.SEEN_WORK,
-        "claim_number": claim_sql.claim_number(dialect, source),
-        "missing": claim_sql.MISSING,
+        "number_key": claim_sql.number_key_sql(dialect, source),
+        "seen_status": claim_sql.SEEN_STATUS_SQL,
+        "seen_work": claim_sql.SEEN_WORK_SQL,
+        "claim_number": claim_sql.claim_number_sql(dialect, source),
+        "missing": claim_sql.IS_INCOMPLETE_SQL,
     }
-    kind, expression = _type_of(column, dialect), expressions[column.name]
-    return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_hidden(table)}"
+    kind, expression = _type_sql(column, dialect), expressions[column.name]
+    return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_invisible_option(table)}"
 
 
-def _indexing(table: Table, dialect: str) -> Iterator[Step]:
-    """The claim first: what may still go wrong goes wrong there."""
-    lacking = [index for index in credit_checks.indexes if index.name not in table.indexes]
-    for index in sorted(lacking, key=lambda index: (not index.unique, str(index.name))):
-        yield Step(f"index {index.name}", _index_sql(index, dialect))
+def _missing_indexes(table: Table, dialect: str) -> Iterator[TableChange]:
+    """Yield the changes that create missing indexes: the unique index of the claim first, because only that one can
+    fail.
+    """
+    missing = [index for index in credit_checks.indexes if index.name not in table.indexes]
+    for index in sorted(missing, key=lambda index: (not index.unique, str(index.name))):
+        yield TableChange(f"index {index.name}", _index_sql(index, dialect))
 
 
 def _index_sql(index: Index, dialect: str) -> str:
     unique, columns = "UNIQUE " if index.unique else "", ", ".join(index.columns.keys())
     if dialect == "sqlite":
-        return f"CREATE {unique}INDEX IF NOT EXISTS {index.name} ON {NAME} ({columns})"
-    return f"ALTER TABLE {NAME} ADD {unique}INDEX {index.name} ({columns})"
+        return f"CREATE {unique}INDEX IF NOT EXISTS {index.name} ON {TABLE_NAME} ({columns})"
+    return f"ALTER TABLE {TABLE_NAME} ADD {unique}INDEX {index.name} ({columns})"
 
 
-def _opening(table: Table, dialect: str) -> Iterator[Step]:
-    """From here on rows that others insert hold their claim from the first moment."""
+def _claim_default_change(table: Table, dialect: str) -> Iterator[TableChange]:
+    """Yield the last change: it makes new rows of other applications hold their claim from their INSERT on."""
     column = table.columns.get("duplicate_of")
     if dialect != "sqlite" and (column is None or column.default is not None):
-        yield Step("claims", f"ALTER TABLE {NAME} ALTER COLUMN duplicate_of SET DEFAULT NULL")
+        yield TableChange("claims", f"ALTER TABLE {TABLE_NAME} ALTER COLUMN duplicate_of SET DEFAULT NULL")
 
 
-# ---- how it is done
+# ---- execution
 
 
-def carry_out(
-    database: Database, step: Step, zone: str | None, *, convert: bool, last: Callable[[Transaction], None]
+def apply_change(
+    database: Database,
+    change: TableChange,
+    zone: str | None,
+    *,
+    convert: bool,
+    before_claim_index: Callable[[Transaction], None],
 ) -> None:
-    """Do one step, unless it is done. `last` runs before an index of the claim is made, in its transaction if DDL
-    can be in one (SQLite).
+    """Make one change, unless it is made already. `before_claim_index` is called on SQLite alone: before the change
+    that creates the claim's index, in the same transaction.
 
-    Raises Doubled, needs_conversion where only a copy of the table helps and `convert` doesn't allow it,
-    database_locked when the table was in use all the time.
+    Raises DuplicateLiveRows; schema_mismatch (detail.problem `needs_conversion`) if the server can make the change
+    only by copying the table and `convert` is False; database_locked if the table was in use for the whole time.
     """
     if not database.is_server:
-        _in_file(database, step, zone, last)
+        _apply_to_file(database, change, zone, before_claim_index)
         return
-    for way in _ways(step, convert=convert):
+    for ending in _alter_endings(change, convert=convert):
         try:
-            online_ddl.alter(database, step.sql + way, lambda: is_done(look(database), step, database.dialect, zone))
+            online_ddl.alter_table(
+                database,
+                change.sql + ending,
+                lambda: is_change_done(read_table(database), change, database.dialect, zone),
+            )
         except online_ddl.NeedsCopy as refused:
             reason = str(refused)
             continue
-        except IntegrityError as trouble:
-            raise Doubled from trouble
+        except IntegrityError as error:
+            raise DuplicateLiveRows from error
         return
-    raise ConsoleError("schema_mismatch", {"problem": "needs_conversion", "step": step.name, "cause": reason})
+    raise ConsoleError(
+        ErrorCode.SCHEMA_MISMATCH, {"problem": SchemaProblem.NEEDS_CONVERSION, "step": change.name, "cause": reason}
+    )
 
 
-def _ways(step: Step, *, convert: bool) -> tuple[str, ...]:
-    """From the one that nobody notices to the one that keeps writers waiting."""
-    gentle = (_ONLINE if step.name.startswith("index") else _IN_PLACE) if step.online else ()
-    return (*gentle, *_COPIED) if convert or not step.online else gentle
+def _alter_endings(step: TableChange, *, convert: bool) -> tuple[str, ...]:
+    """Return the ends of the ALTER statement in the order in which they are tried: the ones that don't block writers
+    before the copy of the table.
+    """
+    online_endings = (
+        (_ONLINE_OPTIONS if step.name.startswith("index") else _IN_PLACE_OPTIONS) if step.is_online else ()
+    )
+    return (*online_endings, *_COPY_OPTIONS) if convert or not step.is_online else online_endings
 
 
-def _in_file(database: Database, step: Step, zone: str | None, last: Callable[[Transaction], None]) -> None:
-    with database.attempt() as tx:
-        table = legacy_table.look(tx.conn)
-        if table is None or is_done(table, step, database.dialect, zone):
+def _apply_to_file(
+    database: Database, step: TableChange, zone: str | None, last: Callable[[Transaction], None]
+) -> None:
+    with database.write_once() as tx:
+        table = legacy_table.read_table(tx.conn)
+        if table is None or is_change_done(table, step, database.dialect, zone):
             return
-        if CLAIM in step.sql:
+        if CLAIM_INDEX in step.sql:
             last(tx)
         for statement in step.sql.split(";\n"):
             tx.conn.exec_driver_sql(statement)
 
 
-def begin(conn: Connection, zone: str) -> str:
-    """Remember the zone that existing dates are read in; returns the one that holds, which the first run chose."""
-    migrate.remember(conn, migrate.ADOPTION, migrate.WAITING)
-    return migrate.remember(conn, ZONE, zone)
+def begin_adoption(conn: Connection, zone: str) -> str:
+    """Mark the adoption as waiting and store the time zone of the existing dates, unless an earlier run has done so.
+    Return the stored time zone.
+    """
+    migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
+    return migrate.write_meta(conn, ZONE_COLUMN, zone)

@@ -1,16 +1,19 @@
-"""What keeps another application's table of credit checks from being taken into service, and what a copy cures."""
+"""Finds the obstacles to the adoption of another application's table of credit checks. A copy of the table removes
+some of them.
+"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from console.store.legacy_table import NAME, ORIGINAL, Column, Table
-from console.store.schema import credit_checks
+from console.domain.records import CheckState
+from console.store.schema.core import credit_checks
+from console.store.schema.legacy_table import ORIGINAL_COLUMNS, TABLE_NAME, Column, Table
 
-_MAY_BE_NULL = ORIGINAL[3:]
-_WHOLE = ("tinyint", "smallint", "mediumint", "int", "bigint")
-_TYPES: Mapping[str, tuple[str, ...]] = {
+_NULLABLE_COLUMNS = ORIGINAL_COLUMNS[3:]
+_INTEGER_TYPES = ("tinyint", "smallint", "mediumint", "int", "bigint")
+_TYPES_OF_COLUMN: Mapping[str, tuple[str, ...]] = {
     "id": ("mediumint", "int", "bigint"),
-    "client_id": _WHOLE,
+    "client_id": _INTEGER_TYPES,
     "corporation_number": ("char", "varchar", "tinytext", "text", "bigint"),
     "credit_check_id": ("int", "bigint"),
     "company_name": ("char", "varchar", "tinytext", "text", "mediumtext"),
@@ -19,121 +22,167 @@ _TYPES: Mapping[str, tuple[str, ...]] = {
     "result": ("char", "varchar", "enum"),
     "pdf_file_path": ("char", "varchar", "tinytext", "text", "mediumtext"),
 }
-_WIDTHS = {"corporation_number": 13, "company_name": 255, "result": 4, "pdf_file_path": 80}
+_SMALLEST_WIDTHS = {"corporation_number": 13, "company_name": 255, "result": 4, "pdf_file_path": 80}
 _TEXT_WIDTHS = {"company_name": 255, "result": 20, "pdf_file_path": 255}
 
-_LETTER_BYTES = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
+_SHARED_COLUMNS = frozenset({"created_at", "status"})
+"""Columns of ours that the other application may have, too, with the same meaning."""
+_STATUS_TYPES = ("varchar", "tinytext", "text")
+_LONGEST_STATUS = max(len(state) for state in CheckState)
+_MOST_LISTED_WORDS = 5
+_BYTES_PER_CHARACTER = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What keeps the table from being taken into service; `convertible` when a copy of it, made if told so, helps."""
+    """An obstacle to the adoption: its kind, the name of the column, index or table, and the `present_value`.
+    `is_convertible`: a copy of the table, made on request, removes the obstacle.
+    """
 
     kind: str
     name: str
-    found: str
-    convertible: bool = False
+    present_value: str
+    is_convertible: bool = False
 
 
-def obstacles(table: Table) -> tuple[Obstacle, ...]:
-    """Everything that must be out of the way first."""
-    found = [*_missing(table), *_key(table), *_others(table), *_names(table)]
-    if table.engine is not None and not found:
-        found += [*_server_only(table), *_types(table), *_copied(table)]
+def find_obstacles(table: Table) -> tuple[Obstacle, ...]:
+    """Return all obstacles that must be removed before the adoption."""
+    problems = [*_missing_columns(table), *_key_obstacles(table), *_foreign_columns(table), *_name_obstacles(table)]
+    if table.engine is not None and not problems:
+        problems += [*_engine_obstacles(table), *_type_obstacles(table), *_copy_obstacles(table)]
     elif table.engine is None:
-        found += [Obstacle("must_be_null", name, "not null") for name in _strict(table)]
-    return tuple(found)
+        problems += [Obstacle("must_be_null", name, "not null") for name in _not_null_columns(table)]
+    return tuple(problems)
 
 
-def _missing(table: Table) -> Iterator[Obstacle]:
-    for name in ORIGINAL:
+def has_numeric_ids(table: Table) -> bool:
+    """True if the ids of the rows are whole numbers, so that the rows can be read range by range."""
+    return table.columns["id"].base_type in (*_INTEGER_TYPES, "integer")
+
+
+def _missing_columns(table: Table) -> Iterator[Obstacle]:
+    for name in ORIGINAL_COLUMNS:
         if name not in table.columns:
             yield Obstacle("column_missing", name, "")
 
 
-def _key(table: Table) -> Iterator[Obstacle]:
+def _key_obstacles(table: Table) -> Iterator[Obstacle]:
     column = table.columns.get("id")
     if column is None:
         return
-    if table.primary != ("id",):
-        yield Obstacle("primary_key", "id", ", ".join(table.primary))
+    if table.primary_key != ("id",):
+        yield Obstacle("primary_key", "id", ", ".join(table.primary_key))
     elif table.engine is None and column.type != "integer":
         yield Obstacle("no_own_numbers", "id", column.type)
     elif table.engine is not None and "auto_increment" not in column.extra.lower():
-        yield Obstacle("no_own_numbers", "id", column.type, convertible=True)
+        yield Obstacle("no_own_numbers", "id", column.type, is_convertible=True)
 
 
-def _others(table: Table) -> Iterator[Obstacle]:
-    """Columns that we don't know and would have to fill."""
+def _foreign_columns(table: Table) -> Iterator[Obstacle]:
+    """Yield columns that the console doesn't know and that need a value from it: NOT NULL without a default."""
     ours = set(credit_checks.c.keys())
     for column in table.columns.values():
-        if column.name not in ours and not column.nullable and not column.filled:
+        if column.name not in ours and not column.nullable and not column.has_default_value:
             yield Obstacle("needs_default", column.name, column.type)
 
 
-def _names(table: Table) -> Iterator[Obstacle]:
-    """Names of ours that mean something else there."""
-    if not table.begun:
-        for name in sorted(set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL) - {"created_at"}):
+def _name_obstacles(table: Table) -> Iterator[Obstacle]:
+    """Yield columns and indexes that have a name of the console's but another meaning."""
+    if not table.is_begun:
+        for name in sorted(
+            set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL_COLUMNS) - _SHARED_COLUMNS
+        ):
             yield Obstacle("column_taken", name, table.columns[name].type)
+        yield from _status_obstacles(table)
     for index in credit_checks.indexes:
         columns = table.indexes.get(str(index.name))
         if columns is not None and columns != tuple(index.columns.keys()):
             yield Obstacle("index_taken", str(index.name), ", ".join(columns))
 
 
-def _server_only(table: Table) -> Iterator[Obstacle]:
+def _status_obstacles(table: Table) -> Iterator[Obstacle]:
+    """Check a column of states: a text that is never NULL, with the default `pending`."""
+    column = table.columns.get("status")
+    if column is None:
+        return
+    if column.base_type not in _STATUS_TYPES or (column.width is not None and column.width < _LONGEST_STATUS):
+        yield Obstacle("column_taken", "status", column.type)
+    elif column.nullable:
+        yield Obstacle("status_null", "status", column.type)
+    elif column.default is not None and column.default.strip("'\"") != CheckState.PENDING:
+        yield Obstacle("status_default", "status", column.default)
+
+
+def foreign_status_obstacles(states: Iterable[str]) -> tuple[Obstacle, ...]:
+    """Return one obstacle if some of these states are unknown, compared byte by byte; it names at most
+    _MOST_LISTED_WORDS of them.
+    """
+    unknown_states = sorted(set(states) - {state.value for state in CheckState})
+    return (
+        (Obstacle("status_words", "status", ", ".join(repr(word) for word in unknown_states[:_MOST_LISTED_WORDS])),)
+        if unknown_states
+        else ()
+    )
+
+
+def _engine_obstacles(table: Table) -> Iterator[Obstacle]:
     if table.engine != "InnoDB":
-        yield Obstacle("engine", NAME, str(table.engine), convertible=True)
-    if table.partitioned:
-        yield Obstacle("partitioned", NAME, "")
+        yield Obstacle("engine", TABLE_NAME, str(table.engine), is_convertible=True)
+    if table.is_partitioned:
+        yield Obstacle("partitioned", TABLE_NAME, "")
 
 
-def _types(table: Table) -> Iterator[Obstacle]:
-    for name, allowed in _TYPES.items():
+def _type_obstacles(table: Table) -> Iterator[Obstacle]:
+    for name, allowed in _TYPES_OF_COLUMN.items():
         column = table.columns[name]
-        if column.base not in allowed:
+        if column.base_type not in allowed:
             yield Obstacle("type", name, column.type)
     if table.columns["credit_check_id"].default is not None:
         yield Obstacle("default_is_no_null", "credit_check_id", str(table.columns["credit_check_id"].default))
-    if len({table.columns[name].base == "timestamp" for name in ("purchased_at", "expired_at")}) == 2:
+    if len({table.columns[name].base_type == "timestamp" for name in ("purchased_at", "expired_at")}) == 2:
         yield Obstacle("mixed_dates", "expired_at", table.columns["expired_at"].type)
     width = table.columns["corporation_number"].width
-    if width is not None and width < _WIDTHS["corporation_number"]:
+    if width is not None and width < _SMALLEST_WIDTHS["corporation_number"]:
         yield Obstacle("type", "corporation_number", table.columns["corporation_number"].type)
 
 
-def _copied(table: Table) -> Iterator[Obstacle]:
-    """Columns that a server widens only by copying the table: into another character set, or past 255 bytes."""
-    for name in redefined(table):
+def _copy_obstacles(table: Table) -> Iterator[Obstacle]:
+    """Yield the columns that a server widens only by copying the table: into another character set, or past 255
+    bytes.
+    """
+    for name in redefined_columns(table):
         column = table.columns[name]
-        bytes_each = _LETTER_BYTES.get(str(column.charset), 2)
+        bytes_each = _BYTES_PER_CHARACTER.get(str(column.charset), 2)
         if name == "company_name" and not str(column.charset).startswith("utf8"):
-            yield Obstacle("letters", name, str(column.charset), convertible=True)
-        elif column.width is not None and column.width < _WIDTHS.get(name, 0) and column.width * bytes_each < 256:
-            yield Obstacle("width", name, column.type, convertible=True)
+            yield Obstacle("letters", name, str(column.charset), is_convertible=True)
+        elif (
+            column.width is not None
+            and column.width < _SMALLEST_WIDTHS.get(name, 0)
+            and column.width * bytes_each < 256
+        ):
+            yield Obstacle("width", name, column.type, is_convertible=True)
 
 
-def _strict(table: Table) -> list[str]:
-    return [name for name in _MAY_BE_NULL if name in table.columns and not table.columns[name].nullable]
+def _not_null_columns(table: Table) -> list[str]:
+    return [name for name in _NULLABLE_COLUMNS if name in table.columns and not table.columns[name].nullable]
 
 
-def redefined(table: Table) -> dict[str, str]:
-    """Columns that must hold more than they do, and their new SQL type: NULL where something isn't known yet, names
-    of any length and in any character, our paths.
+def redefined_columns(table: Table) -> dict[str, str]:
+    """Return the columns that must accept more values, by name, with their new SQL type: NULL for unknown values,
+    company names of any length and character, and the console's document paths.
     """
     changed = {}
-    for name in _MAY_BE_NULL if table.engine is not None else ():
+    for name in _NULLABLE_COLUMNS if table.engine is not None else ():
         column = table.columns[name]
-        narrow = column.width is not None and column.width < _WIDTHS.get(name, 0)
-        lacking = name == "company_name" and column.charset not in (None, "utf8mb4")
-        if not column.nullable or narrow or lacking:
-            kind = f"varchar({_TEXT_WIDTHS[name]})" if narrow else column.type
-            changed[name] = kind + _rest(column, unicode=lacking)
+        is_narrow = column.width is not None and column.width < _SMALLEST_WIDTHS.get(name, 0)
+        lacks_unicode = name == "company_name" and column.charset not in (None, "utf8mb4")
+        if not column.nullable or is_narrow or lacks_unicode:
+            kind = f"varchar({_TEXT_WIDTHS[name]})" if is_narrow else column.type
+            changed[name] = kind + _column_options(column, unicode=lacks_unicode)
     return changed
 
 
-def _rest(column: Column, *, unicode: bool) -> str:
+def _column_options(column: Column, *, unicode: bool) -> str:
     if column.charset is None:
         letters = ""
     elif unicode:

@@ -1,4 +1,6 @@
-"""Alerts: what doesn't fit between records, each once while it is open. Cases (`cases`) are rows of it too."""
+"""Table `alerts`: contradictions that the program has found, with one open row per rule and record. Cases (module
+`cases`) are rows of this table, too.
+"""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -8,35 +10,38 @@ from sqlalchemy import Connection, Integer, Select, bindparam, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.worker_records import Alert
-from console.store import swaps
-from console.store.leases import aware, naive
-from console.store.payment_rows import at
-from console.store.schema import alerts
-from console.store.troubles import RunAgain
+from console.domain.tasks.records import Alert
+from console.store.database import compare_and_swap as swaps
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.core import alerts
 
 KIND = "alert"
-LONGEST_WORDS = 255
-_BEYOND = 2**63 - 1
-"""No id is as high."""
+LONGEST_TEXT_CHARACTERS = 255
+_ABOVE_EVERY_ID = 2**63 - 1
+"""Higher than every id."""
 
 _t = alerts.c
-_ALL = select(
+_ALL_QUERY = select(
     _t.id, _t.rule_id, _t.subject_kind, _t.subject_id, _t.order_no, _t.observed, _t.expected, _t.detected_at,
     _t.resolved_at, _t.acknowledged_by, _t.acknowledged_at, _t.note,
 )  # fmt: skip
-_MOST = bindparam("most", type_=Integer)
-_OPEN = _t.resolved_at.is_(None)
-_ONWARDS = _ALL.where(_OPEN, _t.id > bindparam("after")).order_by(_t.id).limit(_MOST)
-_BY_RULE = _ONWARDS.where(_t.rule_id == bindparam("rule"))
-_GET = _ALL.where(_t.id == bindparam("of"))
-_BACK = _ALL.where(_t.id < bindparam("before")).order_by(_t.id.desc()).limit(_MOST)
-_OF_SUBJECT = _ALL.where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of")).order_by(_t.id)
-_SAME = _OF_SUBJECT.where(_t.rule_id == bindparam("rule"), _OPEN)
-_AMONG = _t.subject_id.in_(bindparam("ids", expanding=True))
-_OPEN_OF = _ALL.where(_t.subject_kind == bindparam("kind"), _AMONG, _OPEN)
+_LIMIT_PARAMETER = bindparam("most", type_=Integer)
+_IS_OPEN = _t.resolved_at.is_(None)
+_OPEN_PAGE_QUERY = _ALL_QUERY.where(_IS_OPEN, _t.id > bindparam("after")).order_by(_t.id).limit(_LIMIT_PARAMETER)
+_OPEN_PAGE_OF_RULE_QUERY = _OPEN_PAGE_QUERY.where(_t.rule_id == bindparam("rule"))
+_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_NEWEST_PAGE_QUERY = _ALL_QUERY.where(_t.id < bindparam("before")).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
+_OF_SUBJECT_QUERY = _ALL_QUERY.where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of")).order_by(
+    _t.id
+)
+_OPEN_OF_RULE_QUERY = _OF_SUBJECT_QUERY.where(_t.rule_id == bindparam("rule"), _IS_OPEN)
+_HAS_LISTED_SUBJECT = _t.subject_id.in_(bindparam("ids", expanding=True))
+_OPEN_OF_SUBJECTS_QUERY = _ALL_QUERY.where(_t.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT, _IS_OPEN)
 _INSERT = into(alerts)
-_RESOLVE = update(alerts).where(_t.id == bindparam("of"), _OPEN).values(resolved_at=bindparam("at"))
+_RESOLVE = update(alerts).where(_t.id == bindparam("of"), _IS_OPEN).values(resolved_at=bindparam("at"))
 _ACKNOWLEDGE = (
     update(alerts)
     .where(_t.id == bindparam("of"), _t.acknowledged_by.is_(None))
@@ -44,93 +49,109 @@ _ACKNOWLEDGE = (
 )
 
 
-def raise_(
-    conn: Connection, rule: str, kind: str, subject_id: int, order_no: str | None, observed: str, expected: str,
+def raise_alert(
+    conn: Connection,
+    rule: str,
+    kind: str,
+    subject_id: int,
+    order_no: str | None,
+    observed: str,
+    expected: str,
     now: datetime,
-) -> Alert | None:  # fmt: skip
-    """Keep what was found; None when the same rule has an open one of this record, which stays as it is."""
-    if _same(conn, rule, kind, subject_id):
+) -> Alert | None:
+    """Store an alert and return it; None if the same rule has an open alert for this record, which stays unchanged.
+
+    Raises RunAgain if another process stored the same alert at the same time and this transaction can't see it.
+    """
+    if _has_open_alert(conn, rule, kind, subject_id):
         return None
     row = {
         "rule_id": rule,
         "subject_kind": kind,
         "subject_id": subject_id,
         "order_no": order_no,
-        "observed": observed[:LONGEST_WORDS],
-        "expected": expected[:LONGEST_WORDS],
-        "detected_at": naive(now),
+        "observed": observed[:LONGEST_TEXT_CHARACTERS],
+        "expected": expected[:LONGEST_TEXT_CHARACTERS],
+        "detected_at": to_naive_utc(now),
     }
     try:
-        alert_id = swaps.added(conn, KIND, _INSERT, row, now)
-    except IntegrityError:  # somebody raised it at this very moment
-        if _same(conn, rule, kind, subject_id):
+        alert_id = swaps.insert_announced(conn, KIND, _INSERT, row, now)
+    except IntegrityError:  # another process raised it at the same time
+        if _has_open_alert(conn, rule, kind, subject_id):
             return None
         raise RunAgain from None
     return find(conn, alert_id)
 
 
-def _same(conn: Connection, rule: str, kind: str, subject_id: int) -> bool:
-    return conn.execute(_SAME, {"rule": rule, "kind": kind, "of": subject_id}).first() is not None
+def _has_open_alert(conn: Connection, rule: str, kind: str, subject_id: int) -> bool:
+    return conn.execute(_OPEN_OF_RULE_QUERY, {"rule": rule, "kind": kind, "of": subject_id}).first() is not None
 
 
 def find(conn: Connection, alert_id: int) -> Alert | None:
-    return next(iter(_select(conn, _GET, of=alert_id)), None)
+    """Return an alert by its id; None if there is none."""
+    return next(iter(_select(conn, _BY_ID_QUERY, of=alert_id)), None)
 
 
-def open_ones(conn: Connection, limit: int, after: int = 0) -> tuple[Alert, ...]:
-    """Those that are open, oldest first; `after`: the last id seen."""
-    return _select(conn, _ONWARDS, most=limit, after=after)
+def open_alerts(conn: Connection, limit: int, after: int = 0) -> tuple[Alert, ...]:
+    """Return the open alerts, oldest first; `after` is the last id of the page before."""
+    return _select(conn, _OPEN_PAGE_QUERY, most=limit, after=after)
 
 
-def open_by_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
-    """Those of one rule that are open, oldest first; `after`: the last id seen."""
-    return _select(conn, _BY_RULE, rule=rule, most=limit, after=after)
+def open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
+    """Return the open alerts of one rule, oldest first; `after` is the last id of the page before."""
+    return _select(conn, _OPEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
-def all_of(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
-    """Open and resolved ones, newest first; `before`: the last id seen."""
-    return _select(conn, _BACK, most=limit, before=_BEYOND if before is None else before)
+def all_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
+    """Return open and resolved alerts, newest first; `before` is the last id of the page before."""
+    return _select(conn, _NEWEST_PAGE_QUERY, most=limit, before=_ABOVE_EVERY_ID if before is None else before)
 
 
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:
-    """All of one record, oldest first."""
-    return _select(conn, _OF_SUBJECT, kind=kind, of=subject_id)
+    """Return all alerts of one record, oldest first."""
+    return _select(conn, _OF_SUBJECT_QUERY, kind=kind, of=subject_id)
 
 
 def open_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
-    """The open ones of these records, by record."""
-    found: dict[int, list[Alert]] = {}
-    for alert in _select(conn, _OPEN_OF, kind=kind, ids=sorted(ids)) if ids else ():
-        found.setdefault(alert.subject_id, []).append(alert)
-    return found
+    """Return the open alerts of these records, by record."""
+    by_subject: dict[int, list[Alert]] = {}
+    for alert in _select(conn, _OPEN_OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ():
+        by_subject.setdefault(alert.subject_id, []).append(alert)
+    return by_subject
 
 
 def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, now: datetime) -> bool:
-    """Somebody has seen it; False when somebody has done so before, whose name and note stay."""
-    values = {"of": alert_id, "who": person, "words": note, "at": naive(now)}
-    return _written(conn, conn.execute(_ACKNOWLEDGE, values).rowcount, alert_id, now)
+    """Store who has acknowledged an alert, when, and with which note. Return False if it was acknowledged before; the
+    first name and note stay.
+    """
+    values = {"of": alert_id, "who": person, "words": note, "at": to_naive_utc(now)}
+    return _announce_change(conn, conn.execute(_ACKNOWLEDGE, values).rowcount, alert_id, now)
 
 
 def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
-    """The facts fit again, or a person has decided; False when that was so before."""
-    return _written(conn, conn.execute(_RESOLVE, {"of": alert_id, "at": naive(now)}).rowcount, alert_id, now)
+    """Resolve an alert, because the facts agree again or a person has decided. Return False if it was resolved
+    before.
+    """
+    return _announce_change(
+        conn, conn.execute(_RESOLVE, {"of": alert_id, "at": to_naive_utc(now)}).rowcount, alert_id, now
+    )
 
 
-def _written(conn: Connection, rows: int, alert_id: int, now: datetime) -> bool:
+def _announce_change(conn: Connection, rows: int, alert_id: int, now: datetime) -> bool:
     if rows:
-        swaps.announce(conn, KIND, alert_id, now)
+        swaps.announce_change(conn, KIND, alert_id, now)
     return rows == 1
 
 
 def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Alert, ...]:
-    return tuple(_alert(*row) for row in conn.execute(query, values))
+    return unreadable.read_each("alerts", conn.execute(query, values), lambda row: _to_alert(*row))
 
 
-def _alert(
+def _to_alert(
     alert_id: int, rule: str, kind: str, subject_id: int, order_no: str | None, observed: str, expected: str,
     detected: datetime, resolved: datetime | None, who: str | None, acknowledged: datetime | None, note: str | None,
 ) -> Alert:  # fmt: skip
     return Alert(
-        alert_id, rule, kind, subject_id, order_no, observed, expected, aware(detected), at(resolved), who,
-        at(acknowledged), note,
+        alert_id, rule, kind, subject_id, order_no, observed, expected, to_aware_utc(detected), in_utc(resolved), who,
+        in_utc(acknowledged), note,
     )  # fmt: skip

@@ -1,4 +1,6 @@
-"""Orders that may not fit with their payments: found by index reads, in stretches of ids, for the rules to judge."""
+"""Finds orders that may contradict their payments, by index reads over ranges of ids. The rules
+(`console.domain.alerts.rules`) then check each of these orders.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -7,54 +9,58 @@ from typing import NamedTuple, TypeAlias
 from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, exists, func, or_, select
 from sqlalchemy import Integer as Whole
 
-from console.domain.alert_rules import PAID_FOR
-from console.domain.order_records import Order, OrderState, Payment
-from console.domain.truth import PAID
-from console.store import orders, payments
-from console.store.leases import aware
-from console.store.payment_schema import orders as order_rows
-from console.store.payment_schema import payments as payment_rows
-from console.store.schema import changes
+from console.domain.alerts.rules import PAID_ORDER_STATES
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Order, OrderState, Payment
+from console.store.database.instants import to_aware_utc
+from console.store.payments import orders, payments
+from console.store.schema.core import changes
+from console.store.schema.payments import orders as order_rows
+from console.store.schema.payments import payments as payment_rows
 
 _o, _p, _c = order_rows.c, payment_rows.c, changes.c
-_LATEST_CHANGE = select(func.max(_c.id))
-_NEWEST_ORDER = select(func.max(_o.id))
-_IDS: BindParameter[int] = bindparam("ids", expanding=True)
-_CHANGES = (
+_LATEST_CHANGE_QUERY = select(func.max(_c.id))
+_NEWEST_ORDER_QUERY = select(func.max(_o.id))
+_IDS_PARAMETER: BindParameter[int] = bindparam("ids", expanding=True)
+_CHANGES_QUERY = (
     select(_c.id, _c.kind, _c.subject_id, _c.at)
     .where(_c.id > bindparam("after"))
     .order_by(_c.id)
     .limit(bindparam("most", type_=Whole))
 )
-_ORDERS_OF = select(_p.order_id).where(_p.id.in_(_IDS), _p.order_id.is_not(None)).distinct()
-_ORDERS = orders.all_records().where(_o.id.in_(_IDS))
-_PAYMENTS = payments.all_records().where(_p.order_id.in_(_IDS)).order_by(_p.id)
+_ORDERS_OF_PAYMENTS_QUERY = select(_p.order_id).where(_p.id.in_(_IDS_PARAMETER), _p.order_id.is_not(None)).distinct()
+_ORDERS_QUERY = orders.all_records().where(_o.id.in_(_IDS_PARAMETER))
+_PAYMENTS_QUERY = payments.all_records().where(_p.order_id.in_(_IDS_PARAMETER)).order_by(_p.id)
 
 
-def _has_payment(*which: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(_p.order_id == _o.id, *which)
+def _has_payment(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(_p.order_id == _o.id, *conditions)
 
 
-_PAID = _p.status.in_(sorted(state.value for state in PAID))
-# Not the column itself: its index would be walked from one end to the other, where the ids are a short stretch.
-_STATE = func.coalesce(_o.status, "")
-_WAITING = _STATE.in_([OrderState.PENDING.value, OrderState.CANCELLED.value])
-_TOLD_PAID = _STATE.in_(sorted(state.value for state in PAID_FOR))
-# Never less than what the rules find; they look closer. (One OR, so that no server turns it into a join of all rows.)
-_SUSPECT = or_(
-    and_(_WAITING, _has_payment(_PAID)),
-    and_(_TOLD_PAID, _has_payment(_p.late_after.is_not(None))),
-    and_(_TOLD_PAID, _has_payment(), ~_has_payment(_PAID)),
+_IS_PAID = _p.status.in_(sorted(state.value for state in PAID_STATES))
+# coalesce() prevents a server from using the index of `status`, which it would read completely. The range of ids is
+# shorter.
+_ORDER_STATE = func.coalesce(_o.status, "")
+_IS_WAITING = _ORDER_STATE.in_([OrderState.PENDING.value, OrderState.CANCELLED.value])
+_IS_MARKED_PAID = _ORDER_STATE.in_(sorted(state.value for state in PAID_ORDER_STATES))
+# True for every order that violates a rule, and for some others. It is one OR, because a server turns several
+# conditions into a join over all rows.
+_IS_SUSPECT = or_(
+    and_(_IS_WAITING, _has_payment(_IS_PAID)),
+    and_(_IS_MARKED_PAID, _has_payment(_p.late_after.is_not(None))),
+    and_(_IS_MARKED_PAID, _has_payment(), ~_has_payment(_IS_PAID)),
 )
-_STRETCH = select(_o.id).where(_o.id > bindparam("after"), _o.id <= bindparam("upto"), _SUSPECT).order_by(_o.id)
+_SUSPECTS_QUERY = (
+    select(_o.id).where(_o.id > bindparam("after"), _o.id <= bindparam("upto"), _IS_SUSPECT).order_by(_o.id)
+)
 
 
-Facts: TypeAlias = tuple[Order, Sequence[Payment]]
+OrderWithPayments: TypeAlias = tuple[Order, Sequence[Payment]]
 """An order with all its payments."""
 
 
-class Changed(NamedTuple):
-    """A row of the feed."""
+class ChangedRow(NamedTuple):
+    """A row of the change feed."""
 
     id: int
     kind: str
@@ -62,38 +68,44 @@ class Changed(NamedTuple):
     at: datetime
 
 
-def latest_change(conn: Connection) -> int:
-    return int(conn.scalar(_LATEST_CHANGE) or 0)
+def latest_change_id(conn: Connection) -> int:
+    """Return the highest id of the change feed; 0 if it is empty."""
+    return int(conn.scalar(_LATEST_CHANGE_QUERY) or 0)
 
 
-def changed(conn: Connection, after: int, limit: int) -> tuple[Changed, ...]:
-    """The feed from there on, in turn."""
-    rows = conn.execute(_CHANGES, {"after": after, "most": limit})
-    return tuple(Changed(int(row.id), str(row.kind), int(row.subject_id), aware(row.at)) for row in rows)
+def changed_rows(conn: Connection, after: int, limit: int) -> tuple[ChangedRow, ...]:
+    """Return at most `limit` rows of the change feed with an id above `after`, by id."""
+    rows = conn.execute(_CHANGES_QUERY, {"after": after, "most": limit})
+    return tuple(ChangedRow(int(row.id), str(row.kind), int(row.subject_id), to_aware_utc(row.at)) for row in rows)
 
 
-def orders_of(conn: Connection, changed: Collection[Changed]) -> frozenset[int]:
-    """Ids of the orders that these changes are about."""
-    own = {one.subject_id for one in changed if one.kind == orders.KIND}
-    paid = {one.subject_id for one in changed if one.kind == payments.KIND}
-    found = conn.scalars(_ORDERS_OF, {"ids": sorted(paid)}) if paid else ()
-    return frozenset(own | {int(order_id) for order_id in found})
+def orders_of_changes(conn: Connection, changed_rows: Collection[ChangedRow]) -> frozenset[int]:
+    """Return the ids of the orders that these rows of the change feed concern, directly or through a payment."""
+    own = {change.subject_id for change in changed_rows if change.kind == orders.KIND}
+    paid = {change.subject_id for change in changed_rows if change.kind == payments.KIND}
+    order_ids = conn.scalars(_ORDERS_OF_PAYMENTS_QUERY, {"ids": sorted(paid)}) if paid else ()
+    return frozenset(own | {int(order_id) for order_id in order_ids})
 
 
-def newest_order(conn: Connection) -> int:
-    return int(conn.scalar(_NEWEST_ORDER) or 0)
+def newest_order_id(conn: Connection) -> int:
+    """Return the highest order id; 0 if there is no order."""
+    return int(conn.scalar(_NEWEST_ORDER_QUERY) or 0)
 
 
-def within(conn: Connection, after: int, upto: int) -> frozenset[int]:
-    """Ids of the orders of a stretch that may not fit."""
-    return frozenset(map(int, conn.scalars(_STRETCH, {"after": after, "upto": upto})))
+def suspect_order_ids(conn: Connection, after: int, upto: int) -> frozenset[int]:
+    """Return the ids of the orders with `after` < id <= `upto` that may contradict their payments."""
+    return frozenset(map(int, conn.scalars(_SUSPECTS_QUERY, {"after": after, "upto": upto})))
 
 
-def facts(conn: Connection, ids: Collection[int]) -> tuple[Facts, ...]:
-    """These orders with all their payments. One in a state that we can't read is left out: a person looks at it."""
+def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:
+    """Return these orders with all their payments. An order whose stored state is unreadable is left out, because a
+    person looks at it.
+    """
     of: dict[int, list[Payment]] = {}
-    wanted = {"ids": sorted(ids)}
-    for payment in payments.select_records(conn, _PAYMENTS, wanted) if ids else ():
+    values = {"ids": sorted(ids)}
+    for payment in payments.select_records(conn, _PAYMENTS_QUERY, values) if ids else ():
         of.setdefault(payment.order_id or 0, []).append(payment)
-    found = orders.select_records(conn, _ORDERS, wanted) if ids else ()
-    return tuple((one, of.get(one.id, ())) for one in found if one.work.reason != orders.UNREADABLE)
+    records = orders.select_records(conn, _ORDERS_QUERY, values) if ids else ()
+    return tuple(
+        (order, of.get(order.id, ())) for order in records if order.work.reason != orders.UNREADABLE_STATE_REASON
+    )

@@ -1,4 +1,6 @@
-"""What is to be published: written in the transaction of what it tells, sent afterwards, each key's in its order."""
+"""Table `outbox`: events that are stored in the transaction that causes them, and published after its COMMIT. Events
+with the same `record_key` are published in the order of their ids.
+"""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,39 +10,51 @@ from sqlalchemy import Connection, Integer, Select, bindparam, exists, func, or_
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.store.leases import aware, naive
-from console.store.payment_rows import at
-from console.store.worker_schema import outbox
+from console.domain.alerts.events import EventName, alert_message
+from console.domain.tasks.records import Alert
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.worker import outbox
 
-_NEVER = datetime.max.replace(microsecond=0, tzinfo=UTC)
+_LATEST_INSTANT = datetime.max.replace(microsecond=0, tzinfo=UTC)
+UNPUBLISHED_RULE = "events_unpublished"
+"""Rule of the alert that is open while the oldest unpublished event has waited for too long."""
+
 _t = outbox.c
-_ALL = select(
+_ALL_QUERY = select(
     _t.id, _t.topic, _t.event_id, _t.record_key, _t.body, _t.created_at, _t.next_at, _t.attempts, _t.trouble,
     _t.published_at,
 )  # fmt: skip
-_GET = _ALL.where(_t.event_id == bindparam("of"))
-_earlier = outbox.alias("earlier")
-_HELD_UP = exists().where(
-    _earlier.c.record_key == _t.record_key, _earlier.c.published_at.is_(None), _earlier.c.id < _t.id
+_BY_EVENT_ID_QUERY = _ALL_QUERY.where(_t.event_id == bindparam("of"))
+_earlier_events = outbox.alias("earlier")
+_HAS_EARLIER_EVENT = exists().where(
+    _earlier_events.c.record_key == _t.record_key,
+    _earlier_events.c.published_at.is_(None),
+    _earlier_events.c.id < _t.id,
 )
-_WAITS = _t.published_at.is_(None)
-_WAITING = (
-    _ALL.where(_WAITS, or_(_t.next_at <= bindparam("now"), _t.next_at > bindparam("too_far")), ~_HELD_UP)
+_IS_UNPUBLISHED = _t.published_at.is_(None)
+_DUE_EVENTS_QUERY = (
+    _ALL_QUERY.where(
+        _IS_UNPUBLISHED, or_(_t.next_at <= bindparam("now"), _t.next_at > bindparam("too_far")), ~_HAS_EARLIER_EVENT
+    )
     .order_by(_t.next_at, _t.id)
     .limit(bindparam("most", type_=Integer))
 )
-_COUNTS = select(func.count(), func.min(_t.created_at)).where(_WAITS)
+_COUNTS_QUERY = select(func.count(), func.min(_t.created_at)).where(_IS_UNPUBLISHED)
 _INSERT = into(outbox)
-_OF = update(outbox).where(_t.id == bindparam("of"), _WAITS)
-_PUBLISHED = _OF.values(published_at=bindparam("at"), trouble=None)
-_POSTPONE = _OF.where(_t.attempts == bindparam("as_read")).values(
+_UPDATE_UNPUBLISHED = update(outbox).where(_t.id == bindparam("of"), _IS_UNPUBLISHED)
+_MARK_PUBLISHED = _UPDATE_UNPUBLISHED.values(published_at=bindparam("at"), trouble=None)
+_POSTPONE = _UPDATE_UNPUBLISHED.where(_t.attempts == bindparam("as_read")).values(
     attempts=_t.attempts + 1, next_at=bindparam("at"), trouble=bindparam("why")
 )
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """One event. `body` is JSON text; `record_key` is what keeps its order among the others of the same key."""
+    """One event. `body` is JSON text; `trouble` is the error of the last attempt to publish it. Events with the same
+    `record_key` are published in the order of their ids.
+    """
 
     id: int
     topic: str
@@ -56,68 +70,92 @@ class OutboxEvent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxCounts:
-    """How many events wait, and since when the oldest of them does."""
+    """Number of unpublished events, and the time at which the oldest one was created (UTC; None if there is none)."""
 
     waiting: int
-    oldest: datetime | None
+    oldest_created_at: datetime | None
 
 
-def add(conn: Connection, topic: str, event_id: str, record_key: str, body: str, now: datetime) -> bool:
-    """Keep an event to be published; False when this one is kept already, and nothing is written."""
+def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body: str, now: datetime) -> bool:
+    """Store an event for publishing. Return False, without a write, if an event with this `event_id` is stored."""
     row = {
         "topic": topic,
         "event_id": event_id,
         "record_key": record_key,
         "body": body,
-        "created_at": naive(now),
-        "next_at": naive(now),
+        "created_at": to_naive_utc(now),
+        "next_at": to_naive_utc(now),
     }
     try:
         conn.execute(_INSERT, row)
-    except IntegrityError:  # only the statement is undone
+    except IntegrityError:  # only the statement was undone
         if find(conn, event_id) is None:
             raise
         return False
     return True
 
 
-def find(conn: Connection, event_id: str) -> OutboxEvent | None:
-    return next(iter(_select(conn, _GET, of=event_id)), None)
-
-
-def waiting(conn: Connection, now: datetime, limit: int, too_far: datetime = _NEVER) -> tuple[OutboxEvent, ...]:
-    """The first unpublished one of each key whose time has come, oldest first: what follows one that waits for its
-    next attempt waits behind it. Ask again when these are published. What is to be sent after `too_far` was written
-    by a clock that has jumped since, and its time has come too.
+def add_alert_event(conn: Connection, event_name: EventName, alert: Alert, database_id: str, now: datetime) -> bool:
+    """Store the event about an alert, in the transaction that raises or resolves it. Return False if it is stored
+    already.
     """
-    return _select(conn, _WAITING, now=naive(now), too_far=naive(too_far), most=limit)
+    event = alert_message(event_name, alert, database_id)
+    return add_event(conn, event.topic, event.event_id, event.key, event.body, now)
 
 
-def published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
-    """It was taken by whoever is told; False when somebody else has said so before."""
-    return conn.execute(_PUBLISHED, {"of": event.id, "at": naive(now)}).rowcount == 1
+def find(conn: Connection, event_id: str) -> OutboxEvent | None:
+    """Return an event by its event id; None if there is none."""
+    return next(iter(_select(conn, _BY_EVENT_ID_QUERY, of=event_id)), None)
+
+
+def due_events(
+    conn: Connection, now: datetime, limit: int, latest_credible: datetime = _LATEST_INSTANT
+) -> tuple[OutboxEvent, ...]:
+    """Return the oldest unpublished event of each `record_key` if it is due: at most `limit` events, by due time.
+
+    The later events of a key wait until that one is published, also while it waits for its next attempt: call this
+    function again after publishing. A due time after `too_far` was written by a clock that has been set back since;
+    such an event is returned, too.
+    """
+    return _select(conn, _DUE_EVENTS_QUERY, now=to_naive_utc(now), too_far=to_naive_utc(latest_credible), most=limit)
+
+
+def mark_published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
+    """Mark an event as published. Return False if another process has done so before."""
+    return conn.execute(_MARK_PUBLISHED, {"of": event.id, "at": to_naive_utc(now)}).rowcount == 1
 
 
 def postpone(conn: Connection, event: OutboxEvent, next_at: datetime, trouble: str) -> bool:
-    """It was not taken: once more at `next_at`. False when somebody else has tried meanwhile."""
-    values = {"of": event.id, "as_read": event.attempts, "at": naive(next_at), "why": trouble}
+    """Count a failed attempt and set the time of the next one (`next_at`). Return False if another process has
+    published the event or counted an attempt meanwhile.
+    """
+    values = {"of": event.id, "as_read": event.attempts, "at": to_naive_utc(next_at), "why": trouble}
     return conn.execute(_POSTPONE, values).rowcount == 1
 
 
-def counts(conn: Connection) -> OutboxCounts:
-    """What waits, for metrics."""
-    number, oldest = conn.execute(_COUNTS).one()
-    return OutboxCounts(int(number), at(oldest))
+def count_unpublished(conn: Connection) -> OutboxCounts:
+    """Return the number of unpublished events and the time since which the oldest one waits, for metrics."""
+    number, oldest = conn.execute(_COUNTS_QUERY).one()
+    return OutboxCounts(int(number), in_utc(oldest))
 
 
 def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:
-    return tuple(_event(*row) for row in conn.execute(query, values))
+    return unreadable.read_each("outbox", conn.execute(query, values), lambda row: _to_event(*row))
 
 
-def _event(
+def _to_event(
     row_id: int, topic: str, event_id: str, key: str, body: str, created: datetime, next_at: datetime, attempts: int,
     trouble: str | None, published_at: datetime | None,
 ) -> OutboxEvent:  # fmt: skip
     return OutboxEvent(
-        row_id, topic, event_id, key, body, aware(created), aware(next_at), attempts, trouble, at(published_at)
+        row_id,
+        topic,
+        event_id,
+        key,
+        body,
+        to_aware_utc(created),
+        to_aware_utc(next_at),
+        attempts,
+        trouble,
+        in_utc(published_at),
     )

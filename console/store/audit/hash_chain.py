@@ -1,7 +1,8 @@
-"""The form in which audit rows are hashed, and the verifier that walks every chain in flat memory.
+"""Computes the hashes of audit rows, and verifies all chains of the audit trail with constant memory.
 
-A row's hash covers the hash before it in its chain and its own content. That shows edits, swaps, rows put in
-and rows taken out; a tail that was cut off, or a whole chain, is missed only by what the desk anchored.
+The hash of a row covers its own content and the hash of the row before it in its chain. That detects changed,
+exchanged, inserted and removed rows. If rows were removed from the end of a chain, or a whole chain was removed, only
+the desk's anchors show it.
 """
 
 import json
@@ -9,19 +10,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from itertools import chain as joined
+from itertools import chain as chained
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, String, bindparam, cast, select
 from sqlalchemy.exc import DBAPIError
 
-from console.store.schema import audit_log
-from console.store.spool import Head
+from console.store.schema.core import audit_log
+from console.store.spool.spool import Head
 
-START = "0" * 64
-"""What stands before the first row of a chain."""
+FIRST_PREVIOUS_HASH = "0" * 64
+"""The hash before the first row of a chain."""
 
-CONTENT = (
+HASHED_COLUMNS = (
     "session",
     "seq",
     "at",
@@ -34,97 +35,111 @@ CONTENT = (
     "reason",
     "detail",
 )
-"""The hashed columns, in order. The id is not among them: the database gives it while the row is written."""
+"""The hashed columns, in order. The id isn't hashed: the database assigns it when the row is inserted."""
 
-_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
-# The instant comes as the text that is hashed: a bad one is a finding, not a crash, and none is taken apart and put
-# together again.
+_json_encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+# The instant is read as the text that was hashed. So an invalid instant is reported as a bad row and raises no
+# exception.
 _COLUMNS: list[ColumnElement[Any]] = [
-    cast(audit_log.c.at, String(26)) if name == "at" else audit_log.c[name] for name in CONTENT
+    cast(audit_log.c.at, String(26)) if name == "at" else audit_log.c[name] for name in HASHED_COLUMNS
 ]
-_ROWS: Select[Any] = select(*_COLUMNS, audit_log.c.id, audit_log.c.prev_hash, audit_log.c.hash)
-# In batches: a server ends a statement that runs for long, and a trail is long.
-_BATCH = 2000
-_WALK = _ROWS.order_by(audit_log.c.session, audit_log.c.seq).limit(_BATCH)
-_REST_OF_CHAIN = _WALK.where(audit_log.c.session == bindparam("chain"), audit_log.c.seq > bindparam("after"))
-_LATER_CHAINS = _WALK.where(audit_log.c.session > bindparam("chain"))
-_IDS = select(audit_log.c.id).order_by(audit_log.c.id)
+_ROWS_QUERY: Select[Any] = select(*_COLUMNS, audit_log.c.id, audit_log.c.prev_hash, audit_log.c.hash)
+# In batches, because a server stops a long statement and the trail is long.
+_BATCH_SIZE = 2000
+_FIRST_BATCH_QUERY = _ROWS_QUERY.order_by(audit_log.c.session, audit_log.c.seq).limit(_BATCH_SIZE)
+_REST_OF_CHAIN_QUERY = _FIRST_BATCH_QUERY.where(
+    audit_log.c.session == bindparam("chain"), audit_log.c.seq > bindparam("after")
+)
+_LATER_CHAINS_QUERY = _FIRST_BATCH_QUERY.where(audit_log.c.session > bindparam("chain"))
+_IDS_QUERY = select(audit_log.c.id).order_by(audit_log.c.id)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """`rows` that are there; `first_bad` the smallest row id that does not fit or is missing, and `why`:
+    """Result of a verification: the number of `rows`, the smallest id of a bad or missing row, and the reason.
 
-    edited (the content is not what was hashed) · unlinked (what came before it in its chain is not there) ·
-    replaced (it fits, but the desk saw another) · missing (the desk saw it committed).
+    - edited: the content differs from the hashed content
+    - unlinked: the row doesn't follow the row before it in its chain
+    - replaced: the row fits its chain, but its hash isn't that of the anchor
+    - missing: an anchor's row is absent
     """
 
     rows: int
     first_bad: int | None = None
-    why: str | None = None
+    reason: str | None = None
 
 
-def instant_form(at: datetime) -> str:
-    """The hashed and stored text of a naive UTC instant."""
+def hashed_instant_text(at: datetime) -> str:
+    """Return the text of a naive UTC instant, as it is hashed and stored."""
     return at.isoformat(" ", "microseconds")
 
 
-def digest(before: str, content: Sequence[object]) -> str:
-    """The hash of a row with this content (see CONTENT), after a row with the hash `before`."""
-    return sha256((before + _encode(content)).encode()).hexdigest()
+def compute_row_hash(previous_hash: str, content: Sequence[object]) -> str:
+    """Return the hash (SHA-256, hex) of a row with this content (the columns HASHED_COLUMNS) that follows a row with
+    the hash `previous_hash`.
+    """
+    return sha256((previous_hash + _json_encoder(content)).encode()).hexdigest()
 
 
-def _digest_of_any(before: object, content: Sequence[object]) -> str | None:
-    """The hash, or None for values of kinds that are never hashed."""
+def _row_hash_if_hashable(before: object, content: Sequence[object]) -> str | None:
+    """Return the hash; None if the content has values of types that are never hashed."""
     try:
-        return digest(str(before), content)
+        return compute_row_hash(str(before), content)
     except TypeError:
         return None
 
 
-def verify(conn: Connection, anchors: Iterable[Head]) -> VerifyResult:
-    """Walk all chains, and the anchors beside them (ordered by chain, then seq).
+def verify_chains(conn: Connection, anchors: Iterable[Head]) -> VerifyResult:
+    """Verify all chains and compare them with the anchors, which are sorted by chain, then seq.
 
-    `conn` must not have read yet in its transaction: rows and anchors are taken at two moments, and only rows
-    committed before the anchors were read may be missed.
+    `conn` must not have read anything in its transaction before, so that each row committed before the anchors were
+    read is visible. Raises DBAPIError if the connection is lost.
     """
-    seen = iter(anchors)
-    first = next(seen, None)
-    walk = _Walk(joined([first], seen) if first else ())
+    remaining = iter(anchors)
+    first = next(remaining, None)
+    walk = _ChainVerification(chained([first], remaining) if first else ())
     try:
-        for row in _in_order(conn):
-            walk.row(row)
-    except DBAPIError:
-        spoiled = _unreadable_row(conn)
-        if spoiled is None:
+        for row in _rows_by_chain(conn):
+            walk.check_row(row)
+    except DBAPIError as error:
+        if error.connection_invalidated:
             raise
-        walk.bad(spoiled, "edited")
+        unreadable_id = _unreadable_row(conn)
+        if unreadable_id is None:
+            raise
+        walk.report(unreadable_id, "edited")
     else:
-        walk.end()
+        walk.finish()
     return VerifyResult(walk.rows, walk.first_bad, walk.why)
 
 
-def _in_order(conn: Connection) -> Iterator[Sequence[Any]]:
-    """Every row, by chain and seq."""
-    rows = conn.execute(_WALK).all()
+def _rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
+    """Yield every row, by chain and seq."""
+    rows = conn.execute(_FIRST_BATCH_QUERY).all()
     while rows:
         yield from rows
         last = {"chain": rows[-1][0], "after": rows[-1][1]}
-        rows = conn.execute(_REST_OF_CHAIN, last).all() or conn.execute(_LATER_CHAINS, last).all()
+        rows = conn.execute(_REST_OF_CHAIN_QUERY, last).all() or conn.execute(_LATER_CHAINS_QUERY, last).all()
 
 
 def _unreadable_row(conn: Connection) -> int | None:
-    """The first row that the driver can't turn into text: bytes that no program of ours wrote."""
-    for row_id in conn.scalars(_IDS).all():
+    """Return the id of the first row that the driver can't decode; None if there is none. This program never writes
+    such bytes.
+    """
+    for row_id in conn.scalars(_IDS_QUERY).all():
         try:
-            conn.execute(_ROWS.where(audit_log.c.id == row_id)).one()
-        except DBAPIError:
+            conn.execute(_ROWS_QUERY.where(audit_log.c.id == row_id)).one()
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
             return int(row_id)
     return None
 
 
-class _Walk:
-    """One pass over rows and anchors, both ordered by chain and seq; remembers the smallest bad row."""
+class _ChainVerification:
+    """One pass over rows and anchors, both sorted by chain, then seq. Stores the smallest id of a bad row, and the
+    reason.
+    """
 
     def __init__(self, anchors: Iterable[Head]) -> None:
         self.rows = 0
@@ -132,32 +147,32 @@ class _Walk:
         self.why: str | None = None
         self._anchors = iter(anchors)
         self._anchor = next(self._anchors, None)
-        self._last: tuple[str, int, int, str] = ("", 0, 0, START)
+        self._last: tuple[str, int, int, str] = ("", 0, 0, FIRST_PREVIOUS_HASH)
 
-    def row(self, row: Sequence[Any]) -> None:
+    def check_row(self, row: Sequence[Any]) -> None:
         self.rows += 1
         *content, row_id, prev_hash, stored = row
         session, seq = content[0], content[1]
         if not isinstance(session, str) or not isinstance(seq, int):
-            self.bad(row_id, "edited")
+            self.report(row_id, "edited")
             return
         last_session, last_seq, last_id, last_hash = self._last
         if session != last_session:
-            last_seq, last_id, last_hash = 0, 0, START
-        if stored != _digest_of_any(prev_hash, content):
-            self.bad(row_id, "edited")
+            last_seq, last_id, last_hash = 0, 0, FIRST_PREVIOUS_HASH
+        if stored != _row_hash_if_hashable(prev_hash, content):
+            self.report(row_id, "edited")
         elif seq != last_seq + 1 or prev_hash != last_hash or row_id <= last_id:
-            self.bad(row_id, "unlinked")
+            self.report(row_id, "unlinked")
         for anchor in self._anchors_up_to(session, seq):
             if (anchor.chain, anchor.seq, anchor.row_id) != (session, seq, row_id):
-                self.bad(anchor.row_id, "missing")
+                self.report(anchor.row_id, "missing")
             elif anchor.hash != stored:
-                self.bad(row_id, "replaced")
+                self.report(row_id, "replaced")
         self._last = (session, seq, row_id, stored)
 
-    def end(self) -> None:
+    def finish(self) -> None:
         while self._anchor is not None:
-            self.bad(self._anchor.row_id, "missing")
+            self.report(self._anchor.row_id, "missing")
             self._anchor = next(self._anchors, None)
 
     def _anchors_up_to(self, session: str, seq: int) -> Iterator[Head]:
@@ -165,6 +180,6 @@ class _Walk:
             yield self._anchor
             self._anchor = next(self._anchors, None)
 
-    def bad(self, row_id: int, why: str) -> None:
+    def report(self, row_id: int, why: str) -> None:
         if self.first_bad is None or row_id < self.first_bad:
             self.first_bad, self.why = row_id, why

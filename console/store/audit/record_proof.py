@@ -1,47 +1,57 @@
-"""The rows of the audit trail about some records, with all that is needed to compute their hashes again."""
+"""Audit rows about one record, with all values that are needed to compute their hashes again."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, String, cast, select
 
-from console.store.audit_chain import CONTENT
-from console.store.happenings import BATCH, is_no_reading
-from console.store.schema import audit_log
-from console.store.spool import Head
+from console.store.audit.hash_chain import HASHED_COLUMNS
+from console.store.records.history import ROWS_PER_BATCH, is_not_only_reading_sql
+from console.store.schema.core import audit_log
+from console.store.spool.spool import Head
 
 _t = audit_log.c
-_COLUMNS = [cast(_t.at, String(26)).label("at") if name == "at" else _t[name] for name in CONTENT]
-_ROWS = select(_t.id, *_COLUMNS, _t.prev_hash, _t.hash).where(is_no_reading()).order_by(_t.id).limit(BATCH)
+_COLUMNS = [cast(_t.at, String(26)).label("at") if name == "at" else _t[name] for name in HASHED_COLUMNS]
+_ROWS_QUERY = (
+    select(_t.id, *_COLUMNS, _t.prev_hash, _t.hash)
+    .where(is_not_only_reading_sql())
+    .order_by(_t.id)
+    .limit(ROWS_PER_BATCH)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ChainRow:
-    """One row as it is hashed: `content` by column, in the order of the form; `hash` covers `before` and content."""
+    """One row as it is hashed: `content` by column, in the order of HASHED_COLUMNS; `previous_hash`, the hash of the
+    row before it in its chain; and `hash`, which covers both.
+    """
 
     id: int
     content: Mapping[str, object]
-    before: str
+    previous_hash: str
     hash: str
 
     @property
-    def place(self) -> Head:
+    def position(self) -> Head:
+        """The row's position in its chain."""
         return Head(str(self.content["session"]), int(str(self.content["seq"])), self.id, self.hash)
 
 
-def rows_of(conn: Connection, kind: str, id: str) -> Iterator[ChainRow]:
-    """The rows about one record, oldest first, a page at a time; openings are left out."""
+def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainRow]:
+    """Yield the rows about one record, oldest first, page by page. Rows that only report that a person has read the
+    record are left out.
+    """
     last = 0
-    mine = _ROWS.where(_t.subject_kind == kind, _t.subject_id == id)
-    while page := conn.execute(mine.where(_t.id > last)).all():
+    query = _ROWS_QUERY.where(_t.subject_kind == kind, _t.subject_id == id)
+    while page := conn.execute(query.where(_t.id > last)).all():
         for row in page:
-            content = dict(zip(CONTENT, row[1:-2], strict=True))
+            content = dict(zip(HASHED_COLUMNS, row[1:-2], strict=True))
             yield ChainRow(row.id, content, row.prev_hash, row.hash)
         last = page[-1].id
 
 
-def head_of(conn: Connection, chain: str, up_to: int) -> Head | None:
-    """The last row of a chain whose id is not beyond `up_to`: what had been written there by that moment."""
+def head_of_chain(conn: Connection, chain: str, up_to: int) -> Head | None:
+    """Return the last row of a chain with an id of at most `up_to`; None if there is none."""
     heads = select(_t.seq, _t.id, _t.hash).where(_t.session == chain, _t.id <= up_to)
     row = conn.execute(heads.order_by(_t.seq.desc()).limit(1)).first()
     return None if row is None else Head(chain, row.seq, row.id, row.hash)

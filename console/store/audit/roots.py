@@ -1,164 +1,240 @@
-"""Roots of the audit trail: rows of it that keep the heads of other chains, so that a tail that somebody cut off is
-missed on every desk, not only on the one that wrote it.
+"""Roots of the audit trail: audit rows that store the heads of the other chains. The head is a chain's newest row.
+With a root every desk, and not only the writer of a chain, detects that rows were removed from the chain's end.
 
-A root covers the rows up to an id. The next one begins where the one before the last ended: what was committed late,
-under an id that a server had given before, is covered then.
+A root covers the rows up to an id. It has the heads of all chains with rows in two ranges: its own one, and that of
+the root before. So it also covers a row that was committed late, under an id assigned earlier.
 
-Only roots that a worker's account has written count (on SQLite, which has no accounts, those under the program's own
-name): who may write rows of their own could otherwise say that everything is covered. Others are told as forged, and
-so is a root that says more than it can know.
+Only a root written by a worker's database account counts; on SQLite, which has no accounts, one written under the
+name of the worker. Otherwise everybody who may write audit rows could claim that all rows are covered. Other roots
+are reported as forged. So is a root that covers rows after itself, that leaves a gap after the root before, or that
+lacks the newest row of a chain. A row that was committed late may be absent from one root, but not from the next
+root.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import groupby
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
+from console.domain.audit_actions import AuditAction
 from console.domain.permissions import WORKER
-from console.store import people
-from console.store.audit import SERVER_TIME
-from console.store.schema import audit_log
-from console.store.spool import Head
+from console.store.access import operators as people
+from console.store.database.instants import current_time, to_naive_utc
+from console.store.schema.core import audit_log
+from console.store.spool.spool import Head
 
-WHAT, KIND, SUBJECT = "audit.root", "audit", "root"
+ROOT_ACTION, KIND, ROOT_SUBJECT_ID = AuditAction.AUDIT_ROOT, "audit", "root"
 HEADS_PER_ROW = 100
-"""A row's detail has room for that many."""
-ROWS_AT_ONCE = 5_000
+"""Limit of the heads in one row's detail."""
+ROWS_PER_ROOT = 5_000
 _a = audit_log.c
-_OURS = (_a.subject_kind == KIND, _a.subject_id == SUBJECT, _a.what == WHAT)
-_BY_KEEPERS = _a.who.in_(bindparam("keepers", expanding=True))
-_LAST = select(_a.detail).where(*_OURS, _BY_KEEPERS).order_by(_a.id.desc()).limit(1)
-_ROOTS = select(_a.id, _a.who, _a.detail).where(*_OURS, _a.id > bindparam("after")).order_by(_a.id).limit(200)
-_OLDEST = select(_a.at).where(_a.id > bindparam("after"), _a.what != WHAT).order_by(_a.id).limit(1)
-_NEXT = select(func.min(_a.id)).where(_a.id > bindparam("after"))
-_END = select(func.max(_a.id)).where(_a.id <= bindparam("most"))
-_NEWEST = select(func.max(_a.id))
+_IS_ROOT = (_a.subject_kind == KIND, _a.subject_id == ROOT_SUBJECT_ID, _a.what == ROOT_ACTION)
+_IS_BY_WORKER = _a.who.in_(bindparam("keepers", expanding=True))
+_LAST_DETAIL_QUERY = select(_a.detail).where(*_IS_ROOT, _IS_BY_WORKER).order_by(_a.id.desc()).limit(1)
+_ROOTS_QUERY = (
+    select(_a.id, _a.session, _a.who, _a.detail)
+    .where(*_IS_ROOT, _a.id > bindparam("after"))
+    .order_by(_a.id)
+    .limit(200)
+)
+_OLDEST_UNCOVERED_QUERY = (
+    select(_a.at).where(_a.id > bindparam("after"), _a.what != ROOT_ACTION).order_by(_a.id).limit(1)
+)
+_FIRST_ID_AFTER_QUERY = select(func.min(_a.id)).where(_a.id > bindparam("after"))
+_LAST_ID_QUERY = select(func.max(_a.id)).where(_a.id <= bindparam("most"))
+_SETTLED_QUERY = (
+    select(_a.id)
+    .where(or_(_a.at <= bindparam("settled"), _a.at > bindparam("present")))
+    .order_by(_a.id.desc())
+    .limit(1)
+)
 _newest = (
     select(func.max(_a.id).label("id"))
     .where(_a.id > bindparam("after"), _a.id <= bindparam("upto"))
     .group_by(_a.session)
     .subquery()
 )
-_HEADS = select(_a.session, _a.seq, _a.id, _a.hash).join(_newest, _newest.c.id == _a.id).order_by(_a.id)
-_NOW = select(SERVER_TIME)
-_THESE = select(_a.id, _a.session, _a.seq, _a.hash).where(_a.id.in_(bindparam("ids", expanding=True)))
+_HEADS_QUERY = select(_a.session, _a.seq, _a.id, _a.hash).join(_newest, _newest.c.id == _a.id).order_by(_a.id)
+_ROWS_BY_ID_QUERY = select(_a.id, _a.session, _a.seq, _a.hash).where(_a.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
-    """Up to which row id the last root went, and the one before it."""
+class CoveredRows:
+    """Last row ids of two ranges: that of the last root (`last_end`), and that of the root before it
+    (`previous_end`).
+    """
 
-    before: int = 0
-    upto: int = 0
+    previous_end: int = 0
+    last_end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Root:
-    """What a root's row says."""
+    """A root: one audit row, or several rows of one transaction if one row has no room for all heads."""
 
-    covered: Covered
+    row_id: int
+    covered: CoveredRows
     heads: tuple[Head, ...]
 
-    def knows(self, reached: int, row_id: int) -> bool:
-        """Whether it goes on where others ended (`reached`), and covers nothing that came after itself."""
-        return 0 <= self.covered.before <= reached and self.covered.before <= self.covered.upto < row_id
+    def is_valid(self, end_id: int) -> bool:
+        """True if the root begins within the rows that are covered already (up to `end_id`) and covers no row after
+        itself.
+        """
+        return (
+            0 <= self.covered.previous_end <= end_id
+            and self.covered.previous_end <= self.covered.last_end < self.row_id
+        )
+
+    def has_newest(self, conn: Connection, after: int, upto: int) -> bool:
+        """True if the root has the newest row, or a newer one, of each chain with rows in the range (`after`,
+        `upto`].
+        """
+        newest = {head.chain: head.row_id for head in self.heads}
+        rows = conn.execute(_HEADS_QUERY, {"after": after, "upto": upto})
+        return all(newest.get(str(row.session), 0) >= row.id for row in rows)
 
 
-def covered(conn: Connection) -> Covered:
-    """What the roots cover so far."""
-    told = conn.scalar(_LAST, {"keepers": sorted(_keepers(conn))})
-    root = None if told is None else _read(told)
-    return root.covered if root else Covered()  # written by nobody of ours: from the beginning once more
+def covered_rows(conn: Connection) -> CoveredRows:
+    """Return the rows that the last root covers; zeros if there is no root."""
+    detail = conn.scalar(_LAST_DETAIL_QUERY, {"keepers": sorted(_root_writers(conn))})
+    root = None if detail is None else _parse_root(0, detail)
+    return root.covered if root else CoveredRows()  # an unreadable root wasn't written by this program: begin again
 
 
-def _keepers(conn: Connection) -> frozenset[str]:
-    """Who writes roots. An account that is disabled is still the one that wrote."""
+def _root_writers(conn: Connection) -> frozenset[str]:
+    """Return the names of the database accounts whose roots count. Accounts of disabled workers stay among them,
+    because they wrote earlier roots.
+    """
     if conn.dialect.name == "sqlite":
         return frozenset({WORKER})
-    return frozenset(name for name, kept in people.kept(conn).items() if WORKER in kept.person.roles)
+    return frozenset(name for name, stored in people.all_by_name(conn).items() if WORKER in stored.person.roles)
 
 
-def newest_id(conn: Connection) -> int:
-    """The id of the newest row; 0 where there is none."""
-    return int(conn.scalar(_NEWEST) or 0)
+def newest_settled_row_id(conn: Connection, now: datetime, seconds: float) -> int:
+    """Return the id of the newest row that is older than `seconds`; 0 if there is none. All rows with smaller ids are
+    committed by then.
+
+    A row dated in the future counts, too: the clock was ahead when the row was written.
+    """
+    at = to_naive_utc(current_time(conn, now))
+    values = {"settled": at - timedelta(seconds=seconds), "present": at}
+    return int(conn.scalar(_SETTLED_QUERY, values) or 0)
 
 
-def oldest_age_seconds(conn: Connection, since: Covered, now: datetime) -> float | None:
-    """How old the oldest row is that no root covers, by the clock that stamps the rows; None: there is none."""
-    at = conn.scalar(_OLDEST, {"after": since.upto})
-    if at is None:
-        return None
-    present = now.astimezone(UTC).replace(tzinfo=None) if conn.dialect.name == "sqlite" else conn.scalar(_NOW)
-    return None if present is None else (present - at).total_seconds()
+def oldest_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> float | None:
+    """Return the age (seconds) of the oldest row that no root covers; None if there is none. The present instant is
+    the server's, or `now` on SQLite.
+    """
+    at = conn.scalar(_OLDEST_UNCOVERED_QUERY, {"after": since.last_end})
+    return None if at is None else (to_naive_utc(current_time(conn, now)) - at).total_seconds()
 
 
-def heads(conn: Connection, since: Covered) -> tuple[Covered, tuple[Head, ...]]:
-    """The newest row of each chain among the next rows, at most ROWS_AT_ONCE new ones, and what is covered then."""
-    first = conn.scalar(_NEXT, {"after": since.upto})  # ids have gaps
-    if first is None:
+def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[Head, ...]]:
+    """Return the rows that the next root covers, and the newest row of each chain that the root stores.
+
+    The range ends at the row `last`, or earlier, because a root covers about ROWS_PER_ROOT new ids at most.
+    """
+    first = conn.scalar(_FIRST_ID_AFTER_QUERY, {"after": since.last_end})  # ids have gaps
+    if first is None or first > last:
         return since, ()
-    upto = conn.scalar(_END, {"most": first + ROWS_AT_ONCE})
-    rows = conn.execute(_HEADS, {"after": since.before, "upto": upto})
-    found = tuple(Head(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
-    return Covered(since.upto, int(upto)), found
+    upto = conn.scalar(_LAST_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last)})
+    rows = conn.execute(_HEADS_QUERY, {"after": since.previous_end, "upto": upto})
+    newest = tuple(Head(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
+    return CoveredRows(since.last_end, int(upto)), newest
 
 
-def details(now: Covered, found: Sequence[Head]) -> Iterator[Mapping[str, object]]:
-    """The facts of the rows that keep these heads; each says up to where all of them go."""
-    for i in range(0, len(found), HEADS_PER_ROW):
-        part = [[head.chain, head.seq, head.row_id, head.hash] for head in found[i : i + HEADS_PER_ROW]]
-        yield {"since": now.before, "upto": now.upto, "root": _digest(part), "heads": part}
+def root_details(now: CoveredRows, heads: Sequence[Head]) -> Iterator[Mapping[str, object]]:
+    """Yield the `detail` of each audit row of a root that stores these heads. Each row repeats the rows that the
+    whole root covers (`now`).
+    """
+    for i in range(0, len(heads), HEADS_PER_ROW):
+        part = [[head.chain, head.seq, head.row_id, head.hash] for head in heads[i : i + HEADS_PER_ROW]]
+        yield {
+            "since": now.previous_end,
+            "upto": now.last_end,
+            "root": _json_digest(part),
+            "heads": part,
+        }
 
 
-def _digest(part: object) -> str:
+def _json_digest(part: object) -> str:
     return sha256(json.dumps(part, separators=(",", ":")).encode()).hexdigest()
 
 
-def first_missed(conn: Connection) -> tuple[int, str] | None:
-    """The smallest row id that a root tells of and that is not there as it tells, and why (as in VerifyResult); or
-    that of a forged root. Flat memory, whatever the number of roots.
+def find_first_fault(conn: Connection) -> tuple[int, str] | None:
+    """Return the smallest faulty row id and the reason: `missing` or `replaced` (see `VerifyResult`) for a row that a
+    root stores, `forged` for a root itself. None if there is no fault.
+
+    Uses constant memory for any number of roots.
     """
-    return min(_missed(conn), default=None)
+    return min(_find_all_faults(conn), default=None)
 
 
-def _missed(conn: Connection) -> Iterator[tuple[int, str]]:
-    keepers, reached = _keepers(conn), 0
-    for row_id, who, detail in _rows(conn):
-        root = _read(detail) if who in keepers else None
-        if root is None or not root.knows(reached, row_id):
+def _find_all_faults(conn: Connection) -> Iterator[tuple[int, str]]:
+    """Yield the faults of all roots, each as (row id, reason).
+
+    Of the rows that the root before covered for the first time (`settled` < id <= `previous_end`) a root must have
+    the newest one of each chain. It may lack newer rows that were committed late; the next root has them. The last
+    root must also have the newest rows of its own range.
+    """
+    writers, end_id, settled = _root_writers(conn), 0, 0
+    last: _Root | None = None
+    for row_id, root in _roots(conn, writers):
+        if root is None or not root.is_valid(end_id) or not root.has_newest(conn, settled, root.covered.previous_end):
             yield row_id, "forged"
             continue
-        reached = max(reached, root.covered.upto)
-        yield from _faults(conn, root.heads)
+        end_id, settled, last = max(end_id, root.covered.last_end), root.covered.previous_end, root
+        yield from _head_faults(conn, root.heads)
+    if last is not None and not last.has_newest(conn, last.covered.previous_end, last.covered.last_end):
+        yield last.row_id, "forged"
 
 
-def _rows(conn: Connection) -> Iterator[tuple[int, str, str]]:
+def _roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _Root | None]]:
+    """Yield every root with the id of its first row, in order of the ids; None in place of a root that this program
+    didn't write under a worker's name.
+    """
+
+    def root_of(row: tuple[int, str, str, _Root | None]) -> tuple[object, ...]:
+        row_id, session, who, root = row
+        return (session, who, root.covered.previous_end, root.covered.last_end) if root else (row_id,)
+
+    for _, rows in groupby(_rows(conn, writers), root_of):
+        parts = list(rows)
+        roots = [root for *_, root in parts if root is not None]
+        heads = tuple(head for root in roots for head in root.heads)
+        first = parts[0][0]
+        yield first, _Root(first, roots[0].covered, heads) if roots else None
+
+
+def _rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, str, str, _Root | None]]:
     after = 0
-    while rows := conn.execute(_ROOTS, {"after": after}).all():
+    while rows := conn.execute(_ROOTS_QUERY, {"after": after}).all():
         for row in rows:
-            yield row.id, row.who, row.detail
+            yield row.id, row.session, row.who, _parse_root(row.id, row.detail) if row.who in writers else None
         after = rows[-1].id
 
 
-def _read(detail: str) -> _Root | None:
-    """None for what no program of ours wrote."""
+def _parse_root(row_id: int, detail: str) -> _Root | None:
+    """Parse the detail of a root's row; None if this program didn't write it."""
     try:
-        told = json.loads(detail)
-        covers, rows = Covered(int(told["since"]), int(told["upto"])), told["heads"]
-        heads = tuple(Head(str(chain), int(seq), int(row_id), str(hashed)) for chain, seq, row_id, hashed in rows)
-    except (ValueError, KeyError, TypeError):
+        root = json.loads(detail)
+        covers, rows = CoveredRows(int(root["since"]), int(root["upto"])), root["heads"]
+        heads = tuple(Head(str(chain), int(seq), int(number), str(hashed)) for chain, seq, number, hashed in rows)
+        intact = root.get("root") == _json_digest(rows)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
-    return _Root(covers, heads) if told.get("root") == _digest(rows) else None
+    return _Root(row_id, covers, heads) if intact else None
 
 
-def _faults(conn: Connection, kept: Iterable[Head]) -> Iterator[tuple[int, str]]:
-    told = {head.row_id: head for head in kept}
-    there = {row.id: row for row in conn.execute(_THESE, {"ids": list(told)})} if told else {}
-    for row_id, head in told.items():
-        row = there.get(row_id)
+def _head_faults(conn: Connection, heads: Iterable[Head]) -> Iterator[tuple[int, str]]:
+    by_id = {head.row_id: head for head in heads}
+    rows = {row.id: row for row in conn.execute(_ROWS_BY_ID_QUERY, {"ids": list(by_id)})} if by_id else {}
+    for row_id, head in by_id.items():
+        row = rows.get(row_id)
         if row is None or (row.session, row.seq) != (head.chain, head.seq):
             yield row_id, "missing"
         elif row.hash != head.hash:

@@ -1,4 +1,6 @@
-"""The audit trail: rows are only ever added, in the transaction of what they tell; one chain per process run."""
+"""Writes and reads the audit trail. Rows are only added, in the transaction of the change that they report. All rows
+of one process run form one chain.
+"""
 
 import json
 import logging
@@ -6,60 +8,70 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import Connection, DateTime, Row, bindparam, insert, literal, literal_column, select, true
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
 from console.domain.records import AuditEntry
-from console.store.audit_chain import CONTENT, START, VerifyResult, digest, instant_form, verify
-from console.store.schema import audit_log
-from console.store.spool import Head
-from console.store.transaction import settled
+from console.store.audit.hash_chain import (
+    FIRST_PREVIOUS_HASH,
+    HASHED_COLUMNS,
+    VerifyResult,
+    compute_row_hash,
+    hashed_instant_text,
+    verify_chains,
+)
+from console.store.database.instants import SERVER_TIME
+from console.store.database.transaction import Transaction, locking_read
+from console.store.database.unreadable_rows import parse_detail
+from console.store.schema.core import audit_log
+from console.store.spool.spool import Head
 
-__all__ = ["AuditTrail", "Head", "NewAuditEntry", "VerifyResult", "append", "entries", "of_subject", "page", "verify"]
+__all__ = [
+    "AuditTrail",
+    "Head",
+    "NewAuditEntry",
+    "VerifyResult",
+    "append_entry",
+    "walk_entries",
+    "entries_of_subject",
+    "entries_page",
+    "verify_chains",
+]
 
-LONGEST_DETAIL = 16_000
-"""Characters of a row's detail; a longer one is cut, and says so."""
+LONGEST_DETAIL_CHARACTERS = 16_000
+"""Limit (characters) of a row's detail. A longer one is cut and stored under the key `cut`."""
 
 _log = logging.getLogger("console.store")
-_HEAD = (
+_HEAD_QUERY = (
     select(audit_log.c.seq, audit_log.c.hash)
     .where(audit_log.c.session == bindparam("chain"))
     .order_by(audit_log.c.seq.desc())
     .limit(1)
 )
-# A server's rows carry the server's time (SYSDATE: no session can forge it), read on the way.
-_last = _HEAD.subquery()
-_one = select(literal(1).label("one")).subquery()
-SERVER_TIME = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime)
-_HEAD_AND_TIME = select(SERVER_TIME, _last.c.seq, _last.c.hash).select_from(_one.outerjoin(_last, true()))
-_ADD = insert(audit_log)
-_IS_THERE = settled(
-    select(audit_log.c.hash).where(
-        audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq")
-    )
+# A server's rows have the server's time, read in the same statement. SYSDATE, because a session can forge NOW().
+# Two scalar subqueries, because a joined one would be stored in a temporary table (0.1 ms).
+_HEAD_AND_TIME_QUERY = select(
+    SERVER_TIME,
+    _HEAD_QUERY.with_only_columns(audit_log.c.seq).scalar_subquery().label("seq"),
+    _HEAD_QUERY.with_only_columns(audit_log.c.hash).scalar_subquery().label("hash"),
 )
-_WIDTHS = {name: getattr(audit_log.c[name].type, "length", None) for name in CONTENT}
-_BATCH = 1000
-_READ = select(*(audit_log.c[name] for name in ("id", *CONTENT)))
-
-
-class Transaction(Protocol):
-    """What is needed of a write transaction."""
-
-    @property
-    def conn(self) -> Connection: ...
-
-    def after_commit(self, hook: Callable[[], None], /) -> None: ...
-
-    def prove_by(self, proof: Callable[[Connection], bool], /) -> None: ...
+_INSERT = insert(audit_log)
+_ROW_HASH_QUERY = locking_read(
+    select(audit_log.c.hash).where(audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq"))
+)
+_WIDTHS = {name: getattr(audit_log.c[name].type, "length", None) for name in HASHED_COLUMNS}
+_BATCH_SIZE = 1000
+_ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COLUMNS)))
 
 
 @dataclass(frozen=True, slots=True)
 class NewAuditEntry:
-    """Who did what to which record. `result` is done, refused or failed; `detail` facts without secrets."""
+    """One new entry: a person (`who`), an action (`what`) and a record. `result` is done, refused or failed; `detail`
+    has facts without secrets.
+    """
 
     who: str
     what: str
@@ -70,13 +82,15 @@ class NewAuditEntry:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
-def append(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> Head:
-    """Add a row to the chain `session` inside `tx`. The caller anchors the head once `tx` is committed."""
-    naive, seq, before = _next(tx.conn, session, at)
+def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> Head:
+    """Add a row to the chain `session` in `tx`. After the COMMIT of `tx` the caller must store the returned head as
+    an anchor.
+    """
+    naive, seq, before = _next_position(tx.conn, session, at)
     values: dict[str, object] = {
         "session": session,
         "seq": seq,
-        "at": instant_form(naive),
+        "at": hashed_instant_text(naive),
         "who": entry.who,
         "desk": desk,
         "what": entry.what,
@@ -84,32 +98,33 @@ def append(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at
         "subject_id": None if entry.subject_id is None else str(entry.subject_id),
         "result": entry.result,
         "reason": entry.reason,
-        "detail": _canonical(entry.detail),
+        "detail": _canonical_json(entry.detail),
     }
-    values = {name: _fitted(value, _WIDTHS[name]) for name, value in values.items()}
-    hashed = digest(before, list(values.values()))
-    added = tx.conn.execute(_ADD, {**values, "at": naive, "prev_hash": before, "hash": hashed})
+    values = {name: _storable_text(value, _WIDTHS[name]) for name, value in values.items()}
+    hashed = compute_row_hash(before, list(values.values()))
+    added = tx.conn.execute(_INSERT, {**values, "at": naive, "prev_hash": before, "hash": hashed})
     key = added.inserted_primary_key
-    assert key is not None, "a single row was added"  # noqa: S101  # tells the type checker
-    mine = {"chain": session, "at_seq": seq}
-    tx.prove_by(lambda conn: conn.scalar(_IS_THERE, mine) == hashed)
+    assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
+    own_row = {"chain": session, "at_seq": seq}
+    tx.prove_by(lambda conn: conn.scalar(_ROW_HASH_QUERY, own_row) == hashed)
     return Head(session, seq, int(key[0]), hashed)
 
 
-def _next(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, str]:
-    """The instant of a chain's next row (naive UTC), its number, and the hash it stands on."""
+def _next_position(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, str]:
+    """Return the instant of a chain's next row (naive UTC), its seq, and the hash before it."""
     if conn.dialect.name == "sqlite":
-        last = conn.execute(_HEAD, {"chain": session}).first()
+        last = conn.execute(_HEAD_QUERY, {"chain": session}).first()
         naive = at.astimezone(UTC).replace(tzinfo=None)
-        return (naive, last.seq + 1, last.hash) if last else (naive, 1, START)
-    now, seq, before = conn.execute(_HEAD_AND_TIME, {"chain": session}).one()
-    return now, (seq or 0) + 1, before or START
+        return (naive, last.seq + 1, last.hash) if last else (naive, 1, FIRST_PREVIOUS_HASH)
+    now, seq, before = conn.execute(_HEAD_AND_TIME_QUERY, {"chain": session}).one()
+    return now, (seq or 0) + 1, before or FIRST_PREVIOUS_HASH
 
 
 class AuditTrail:
     """The chain of this process run. Safe from any thread; each entry belongs to its transaction.
 
-    `begin` notes the run itself, in the transaction of its first entry.
+    `anchor` stores committed rows in the desk's spool. `begin` stores the run itself (table `sessions`), in the
+    transaction of its first entry.
     """
 
     def __init__(
@@ -125,79 +140,66 @@ class AuditTrail:
         self._clock = clock
         self._anchor = anchor
         self._begin = begin
-        self._waiting: list[Head] = []
+        self._unanchored_heads: list[Head] = []
         self._lock = Lock()
 
-    def record(
-        self,
-        tx: Transaction,
-        who: str,
-        what: str,
-        subject_kind: str | None = None,
-        subject_id: int | str | None = None,
-        result: str = "done",
-        reason: str | None = None,
-        detail: Mapping[str, object] | None = None,
-    ) -> None:
-        """Add one entry; it is anchored on the desk as soon as `tx` is committed."""
-        entry = NewAuditEntry(who, what, subject_kind, subject_id, result, reason, detail or {})
-        self.record_all(tx, (entry,))
-
     def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
-        """Add several entries, in order, anchored together."""
+        """Add several entries in order. Their rows are stored as anchors together, after the COMMIT of `tx`."""
         if self._begin is not None:
             self._begin(tx.conn)
-            tx.after_commit(self._begun)
+            tx.after_commit(self._forget_begin)
         now = self._clock.now()
-        heads = [append(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new]
+        heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new]
         if heads:
-            tx.after_commit(lambda: self._keep(heads))
+            tx.after_commit(lambda: self._anchor_committed(heads))
 
-    def _begun(self) -> None:
+    def _forget_begin(self) -> None:
         self._begin = None
 
-    def _keep(self, heads: Sequence[Head]) -> None:
-        """Anchor what is committed. What is done is done: a spool that fails is told, and tried again later."""
+    def _anchor_committed(self, heads: Sequence[Head]) -> None:
+        """Store committed rows in the spool as anchors. An error of the spool is logged, and these rows are stored
+        with the next ones.
+        """
         with self._lock:
-            self._waiting.extend(heads)
+            self._unanchored_heads.extend(heads)
             try:
-                self._anchor(tuple(self._waiting))
-            except ConsoleError as trouble:
-                _log.error("%d audit rows could not be anchored yet: %s", len(self._waiting), trouble.code)
+                self._anchor(tuple(self._unanchored_heads))
+            except ConsoleError as error:
+                _log.error("%d audit rows could not be anchored yet: %s", len(self._unanchored_heads), error.code)
             else:
-                self._waiting.clear()
+                self._unanchored_heads.clear()
 
 
-def page(
+def entries_page(
     conn: Connection, *, limit: int, before: int | None = None, who: str | None = None
 ) -> tuple[AuditEntry, ...]:
-    """The newest entries below the id `before`, newest first; only those of `who` where given."""
-    query = _READ.order_by(audit_log.c.id.desc()).limit(limit)
+    """Return at most `limit` entries with ids below `before`, newest first; with `who`, only those of that person."""
+    query = _ENTRIES_QUERY.order_by(audit_log.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(audit_log.c.id < before)
     if who is not None:
         query = query.where(audit_log.c.who == who)
-    return tuple(_entry(row) for row in conn.execute(query))
+    return tuple(_to_entry(row) for row in conn.execute(query))
 
 
-def of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[AuditEntry, ...]:
-    """All entries about one record, oldest first."""
-    query = _READ.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == subject_id)
-    return tuple(_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))
+def entries_of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[AuditEntry, ...]:
+    """Return all entries about one record, oldest first."""
+    query = _ENTRIES_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == subject_id)
+    return tuple(_to_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))
 
 
-def entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:
-    """Every entry, oldest first, in flat memory; only those of `who` where given."""
-    query = _READ.order_by(audit_log.c.id).limit(_BATCH)
+def walk_entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:
+    """Yield every entry, oldest first, with constant memory; with `who`, only entries of that person."""
+    query = _ENTRIES_QUERY.order_by(audit_log.c.id).limit(_BATCH_SIZE)
     if who is not None:
         query = query.where(audit_log.c.who == who)
     rows = conn.execute(query).all()
     while rows:
-        yield from map(_entry, rows)
+        yield from map(_to_entry, rows)
         rows = conn.execute(query.where(audit_log.c.id > rows[-1].id)).all()
 
 
-def _entry(row: Row[Any]) -> AuditEntry:
+def _to_entry(row: Row[Any]) -> AuditEntry:
     return AuditEntry(
         id=row.id,
         at=row.at.replace(tzinfo=UTC),
@@ -206,19 +208,21 @@ def _entry(row: Row[Any]) -> AuditEntry:
         subject=" ".join(part for part in (row.subject_kind, row.subject_id) if part),
         result=row.result,
         reason=row.reason,
-        detail=json.loads(row.detail),
+        detail=parse_detail(row.detail),
     )
 
 
-def _canonical(detail: Mapping[str, object]) -> str:
+def _canonical_json(detail: Mapping[str, object]) -> str:
     text = json.dumps(detail, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    if len(text) > LONGEST_DETAIL:
-        text = json.dumps({"cut": text[: LONGEST_DETAIL // 2]}, ensure_ascii=False, separators=(",", ":"))
+    if len(text) > LONGEST_DETAIL_CHARACTERS:
+        text = json.dumps({"cut": text[: LONGEST_DETAIL_CHARACTERS // 2]}, ensure_ascii=False, separators=(",", ":"))
     return text
 
 
-def _fitted(value: object, width: int | None) -> object:
-    """Text as every database will give it back: no lone surrogates, never wider than its column."""
+def _storable_text(value: object, width: int | None) -> object:
+    """Return a text that every database returns unchanged: without lone surrogates, and cut to the length of its
+    column. Values of other types stay.
+    """
     if not isinstance(value, str):
         return value
     return value.encode("utf-8", "backslashreplace").decode()[:width]

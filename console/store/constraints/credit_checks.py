@@ -1,48 +1,99 @@
-"""What the database refuses in the table of credit checks, which other applications write too.
+"""Server rules for the table of credit checks, which other applications write, too.
 
-People of the console may take the steps that our services take. Other applications may add rows with the original
-columns, and look after those that nobody has taken into service yet. The schema account adopts.
+A row is in service once its `work_state` isn't NULL. People of the console may make the changes that its services
+make. Other applications may insert rows with the original columns, and may change rows that aren't in service. Only
+the schema account adopts rows.
 """
 
+from console.domain.permissions import APPROVER, OPERATOR
 from console.domain.records import Certainty, CheckState, WorkState
-from console.domain.states import CREDIT_CHECK
-from console.store.claim_sql import NUMBER_KEY
-from console.store.guard_words import Rule, answered, exactly, said_no, same, steps, two_people
-from console.store.schema import credit_checks
+from console.domain.transitions.tables import CREDIT_CHECK_TRANSITIONS
+from console.store.constraints.sql_expressions import (
+    UTC_NOW,
+    Rule,
+    equals_sql,
+    exists_sql,
+    has_answer_key_sql,
+    has_provider_answer_sql,
+    has_provider_refusal_sql,
+    has_role_sql,
+    has_state_sql,
+    is_allowed_step_sql,
+    is_requested_sql,
+    is_second_person_sql,
+    unchanged_sql,
+)
+from console.store.schema.claim_columns import NUMBER_KEY_SQL
+from console.store.schema.core import credit_checks
 
 TABLE = credit_checks.name
 _WIDEST_ZONE_HOURS = 15
-"""An adopted row may hold its dates in the time of some zone, not in UTC."""
+"""An adopted row may hold its dates in the time of some zone instead of UTC."""
 
-_FIXED = ("id", "client_id", "renews", "operation_id", "asked_at", "created_at", "dates_zone")
-_OURS = (
-    "status", "certainty", "work_state", "work_at", "work_reason", "work_attempts", "error_code", "viewing_over",
-    "superseded_at", "superseded_by", "renews", "duplicate_of", "operation_id", "asked_at", "created_at",
-    "changed_at", "version",
+_LARGEST_LAG_SECONDS = 5
+"""Largest difference between the instant of a renewal and the server's clock."""
+
+_FIXED_COLUMNS = ("id", "client_id", "renews", "operation_id", "asked_at", "created_at", "dates_zone")
+_OWN_COLUMNS = (
+    "certainty", "work_state", "work_at", "work_reason", "work_attempts", "error_code", "viewing_over",
+    "incomplete_accepted", "superseded_at", "superseded_by", "renews", "duplicate_of", "operation_id", "asked_at",
+    "created_at", "changed_at", "version",
 )  # fmt: skip
 _PENDING, _SUCCESS, _ERROR = (
     f"'{state.value}'" for state in (CheckState.PENDING, CheckState.SUCCESS, CheckState.ERROR)
 )
 _KNOWN, _UNKNOWN = f"'{Certainty.KNOWN.value}'", f"'{Certainty.UNKNOWN.value}'"
-_WORDS = ", ".join(f"'{state.value}'" for state in WorkState)
-_ANY_WORK = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORDS}))"
-_SETTLED = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
-_OLD_KEY = NUMBER_KEY["mysql"].replace("corporation_number", "OLD.corporation_number")
-_IS_SUCCESS = f"(OLD.status = {_SUCCESS} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
+_WORK_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
+_IS_STATE = has_state_sql("NEW.status", CheckState)
+_IS_WORK_STATE = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"
+_OUTCOME_CONDITION = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
+_OLD_NUMBER_KEY = NUMBER_KEY_SQL["mysql"].replace("corporation_number", "OLD.corporation_number")
+_WAS_SUCCESS_WITHOUT_ID = f"(OLD.status = {_SUCCESS} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
+"""SQL: another application has reported success, and only that application knows the provider's id."""
+_WAS_SUCCESS = f"(OLD.status = {_SUCCESS} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
 
 
-def _other(condition: str) -> str:
-    return f"EXISTS (SELECT 1 FROM {TABLE} o WHERE {condition})"  # noqa: S608  # our own words
+def _other_row_exists_sql(condition: str) -> str:
+    return exists_sql(f"{TABLE} o WHERE {condition}")
 
+
+_HAS_DIGITS = "({0}) REGEXP '^[0-9]{{13}}$'"
+_HAS_FAILED = exists_sql(f"operations j WHERE j.id = op AND j.state = 'failed' AND {has_answer_key_sql('j', 'j')}")
+"""SQL: the operation has failed, and its row has the key of the answer. Anybody may add evidence, but only the sender
+of the request knows that key.
+"""
+_HAS_OWN_ANSWER = exists_sql(
+    "evidence e WHERE e.subject_kind = 'credit-check' AND e.subject_id = OLD.id AND CAST(e.who AS BINARY) = me"
+    " AND e.source LIKE 'alarmbox.%' AND e.summary REGEXP '^(HTTP [0-9]+ )?SUCCEEDED( |$)'"
+)
+_HAS_UNRENEWED_CLAIM = _other_row_exists_sql(
+    "o.client_id = NEW.client_id AND o.number_key = NEW.corporation_number AND o.superseded_at IS NOT NULL"
+    " AND NOT o.id <=> NEW.renews AND NOT o.superseded_by <=> NEW.id"
+    f" AND NOT {exists_sql(f'{TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR}')}"
+)
+"""SQL: the claim of a row of this client and company was given up, and no renewal has taken it over."""
+
+
+_IS_DOCUMENT_PATH = (
+    "NEW.pdf_file_path REGEXP '^[0-9a-f]{2}/[0-9a-f]{64}[.]pdf$'"
+    " AND LEFT(NEW.pdf_file_path, 2) = SUBSTRING(NEW.pdf_file_path, 4, 2) AND CHAR_LENGTH(NEW.pdf_file_path) = 71"
+)
+"""SQL: the new path of the document is made of a SHA-256."""
 
 ADDED_BY_PEOPLE = (
+    Rule(has_role_sql(OPERATOR, APPROVER), "this role buys nothing"),
     Rule(
-        f"{exactly('NEW.status', _PENDING)} AND {exactly('NEW.certainty', _KNOWN)} AND NEW.work_state = 'none'"
+        is_requested_sql("r.action = 'purchase' AND CAST(r.subject_id AS BINARY) = NEW.corporation_number"),
+        "this person has not asked for this purchase",
+    ),
+    Rule(
+        f"{equals_sql('NEW.status', _PENDING)} AND {equals_sql('NEW.certainty', _KNOWN)} AND NEW.work_state = 'none'"
         " AND NEW.operation_id IS NOT NULL AND NEW.version = 1",
         "a credit check begins as pending, with its operation",
     ),
     Rule(
-        "COALESCE(NEW.credit_check_id, NEW.superseded_at, NEW.superseded_by, NEW.duplicate_of) IS NULL",
+        "COALESCE(NEW.credit_check_id, NEW.superseded_at, NEW.superseded_by, NEW.duplicate_of, NEW.pdf_file_path,"
+        " NEW.dates_zone) IS NULL",
         "a credit check begins as pending, with its operation",
     ),
     Rule(
@@ -51,26 +102,30 @@ ADDED_BY_PEOPLE = (
     ),
     Rule(
         "NEW.renews IS NULL OR "
-        + _other(
+        + _other_row_exists_sql(
             "o.id = NEW.renews AND o.client_id = NEW.client_id AND o.superseded_at IS NOT NULL"
-            " AND o.superseded_by IS NULL"
+            " AND o.superseded_by IS NULL AND REGEXP_REPLACE(o.number_key, '[^0-9]', '') = NEW.corporation_number"
         ),
         "a renewal takes over from a row that was given up for it",
     ),
+    Rule(f"NOT {_HAS_UNRENEWED_CLAIM}", "a company is bought again by a renewal alone"),
 )
 CHANGED_BY_PEOPLE = (
-    Rule(same(*_FIXED), "whose credit check it is never changes"),
+    Rule(unchanged_sql(*_FIXED_COLUMNS), "whose credit check it is never changes"),
     Rule("NEW.version = OLD.version + 1", "each change raises the version by one"),
-    Rule(steps(CREDIT_CHECK, "status"), "no such step of a credit check"),
+    Rule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
     Rule(
-        f"{same('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS})",
+        f"{unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS})",
         "what was bought stays bought",
     ),
     Rule(f"NEW.status <> {_ERROR} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
-    Rule(f"NEW.status <> {_SUCCESS} OR NEW.credit_check_id IS NOT NULL", "success has the provider's id"),
     Rule(
-        f"{same('corporation_number')} OR (OLD.work_state IS NULL AND (NEW.corporation_number = ({_OLD_KEY})"
-        f" OR NOT ({_OLD_KEY}) REGEXP '^[0-9]{{13}}$'))",
+        f"NEW.status <> {_SUCCESS} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID}",
+        "success has the provider's id",
+    ),
+    Rule(
+        f"{unchanged_sql('corporation_number')} OR (OLD.work_state IS NULL"
+        f" AND NEW.corporation_number = REGEXP_REPLACE({_OLD_NUMBER_KEY}, '[^0-9]', ''))",
         "whose credit check it is never changes",
     ),
     Rule(f"CAST(NEW.certainty AS BINARY) IN ({_KNOWN}, {_UNKNOWN})", "no such certainty"),
@@ -79,33 +134,47 @@ CHANGED_BY_PEOPLE = (
         f"OLD.certainty = {_KNOWN} OR NEW.certainty = {_UNKNOWN} OR NEW.status <> {_PENDING}",
         "unknown ends with an outcome alone",
     ),
-    Rule(f"{_ANY_WORK} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)", "no such state of work"),
+    Rule(f"{_IS_WORK_STATE} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)", "no such state of work"),
     Rule(
-        _SETTLED.format(_SUCCESS, f"{answered('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"),
+        _OUTCOME_CONDITION.format(
+            _SUCCESS, f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
+        ),
         "bought: only the provider's answer says so",
     ),
     Rule(
-        _SETTLED.format(_ERROR, f"{said_no('op')} OR {two_people('OLD.id')}"),
+        _OUTCOME_CONDITION.format(
+            _ERROR, f"({has_provider_refusal_sql('op')} AND {_HAS_FAILED}) OR {is_second_person_sql('OLD.id')}"
+        ),
         "not bought: only the provider's answer or two people say so",
     ),
     Rule(
-        f"{same('superseded_at')} OR (OLD.superseded_at IS NULL AND {_IS_SUCCESS} AND NEW.superseded_by IS NULL"
-        f" AND OLD.expired_at <= NEW.superseded_at + INTERVAL {_WIDEST_ZONE_HOURS} HOUR)"
+        f"{unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_SUCCESS}"
+        " AND NEW.superseded_by IS NULL"
+        f" AND OLD.expired_at <= {UTC_NOW} + INTERVAL {_WIDEST_ZONE_HOURS} HOUR"
+        f" AND ABS(TIMESTAMPDIFF(SECOND, {UTC_NOW}, NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}"
+        f" AND ({_HAS_DIGITS.format(_OLD_NUMBER_KEY)} OR {_HAS_DIGITS.format('NEW.corporation_number')}))"
+        " OR (NEW.superseded_at IS NULL AND OLD.superseded_by IS NULL)"
         f" OR (NEW.superseded_at IS NULL AND NEW.superseded_by IS NULL AND "
-        + _other(f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR}")
+        + _other_row_exists_sql(f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR}")
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
     Rule(
-        f"{same('superseded_by')} OR (OLD.superseded_by IS NOT NULL AND NEW.superseded_at IS NULL)"
+        f"{unchanged_sql('superseded_by')} OR (OLD.superseded_by IS NOT NULL AND NEW.superseded_at IS NULL)"
         " OR (OLD.superseded_by IS NULL AND NEW.superseded_at IS NOT NULL AND "
-        + _other("o.id = NEW.superseded_by AND o.renews = OLD.id")
+        + _other_row_exists_sql("o.id = NEW.superseded_by AND o.renews = OLD.id")
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
+    Rule(f"{unchanged_sql('pdf_file_path')} OR ({_IS_DOCUMENT_PATH})", "a document is kept under its content"),
     Rule(
-        f"{same('duplicate_of')} OR (OLD.duplicate_of IS NULL AND OLD.work_state IS NULL AND "
-        + _other(
+        f"({unchanged_sql('expired_at')} OR OLD.expired_at IS NULL OR {_HAS_OWN_ANSWER})"
+        f" AND ({unchanged_sql('purchased_at')} OR OLD.purchased_at IS NULL OR {_HAS_OWN_ANSWER})",
+        "how long it is valid only the provider's answer says",
+    ),
+    Rule(
+        f"{unchanged_sql('duplicate_of')} OR (OLD.duplicate_of IS NULL AND OLD.work_state IS NULL AND "
+        + _other_row_exists_sql(
             "o.id = NEW.duplicate_of AND o.id <> OLD.id AND o.client_id = OLD.client_id"
             " AND o.claim_number = NEW.corporation_number"
         )
@@ -115,16 +184,23 @@ CHANGED_BY_PEOPLE = (
 )
 ADDED_BY_OTHERS = (
     Rule(
-        f"NEW.status = {_PENDING} AND NEW.certainty = {_KNOWN} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
+        f"{_IS_STATE} AND NEW.certainty = {_KNOWN} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
         " NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
-        "other applications add rows with the original columns alone",
+        "other applications add rows with the original columns and the state alone",
     ),
 )
 CHANGED_BY_OTHERS = (
-    Rule(same(*_OURS), "other applications write the original columns alone"),
     Rule(
-        f"OLD.work_state IS NULL OR ({same('id', 'client_id', 'corporation_number')}"
-        f" AND ({same('credit_check_id')} OR (OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)))",
+        unchanged_sql(*_OWN_COLUMNS),
+        "other applications write the original columns and the state of their own rows alone",
+    ),
+    Rule(
+        f"{unchanged_sql('status')} OR ({_IS_STATE} AND COALESCE(OLD.operation_id, OLD.credit_check_id) IS NULL)",
+        "other applications write the original columns and the state of their own rows alone",
+    ),
+    Rule(
+        f"{unchanged_sql('id')} AND (OLD.work_state IS NULL OR {unchanged_sql('client_id', 'corporation_number')}"
+        f" AND ({unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)))",
         "what was taken into service stays whose it is",
     ),
 )

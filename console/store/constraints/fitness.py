@@ -1,6 +1,8 @@
-"""Whether a database is fit for what it has to promise: durable commits, one claim per company, an untouched trail.
+"""Checks that a database is fit for real money: durable commits, one claim per client and company, an unchanged audit
+trail.
 
-What is `grave` breaks a promise: nothing is bought for real money on such a database. The rest is advice.
+While a check with `stops_purchases` fails, nothing is bought for real money on that database. A failure of another
+check is advice.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,118 +11,191 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from console.store import grants, guards_sql, sqlite_guards
-from console.store.engine import Database
-from console.store.schema import credit_checks
+from console.store.access import account_properties, grants, lock_holders, operators
+from console.store.constraints import server_triggers, sqlite_money
+from console.store.database import row_counters
+from console.store.database.engine import Database
+from console.store.database.server import reads_views
+from console.store.schema.core import credit_checks
 
 OLDEST_MARIADB, OLDEST_MYSQL = (10, 11), (8, 0, 16)
 SMALLEST_CLUSTER = 3
-_CLAIM = "uq_credit_checks_claim"
-_AUDIT_GUARDS = {"audit_log_no_update", "audit_log_no_delete", "audit_log_no_replace"}
-_TOLD_AT_MOST = 5
+_CLAIM_INDEX = "uq_credit_checks_claim"
+_AUDIT_TRIGGERS = {"audit_log_no_update", "audit_log_no_delete", "audit_log_no_replace"}
+_MAX_LISTED_FAULTS = 5
+_FULL_PERCENT = 90
+"""Used share (percent) of a counter from which on the counter is reported as a fault."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
+class FitnessFinding:
+    """Result of one check: its name, True if it passed, and its facts. With `stops_purchases`, a failed
+    check stops purchases."""
 
     name: str
     ok: bool
     facts: Mapping[str, object] = field(default_factory=dict)
-    grave: bool = True
+    stops_purchases: bool = True
 
 
-Look = Callable[[Connection, Database], Iterator[Finding]]
+Check = Callable[[Connection, Database], Iterator[FitnessFinding]]
 
 
-def findings(database: Database) -> tuple[Finding, ...]:
-    """Everything that matters on this engine, for the node that answers. Raises what the database's trouble means."""
-    looks: tuple[Look, ...] = (_server_version, _flush, _server_clock, _cluster, _encryption, _claim_index, _guards)
+def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
+    """Return the results of all checks for this engine, on the node that answers. Raises ConsoleError if the database
+    can't be read.
+    """
+    checks: tuple[Check, ...] = (
+        _check_server_version, _check_log_flush, _check_server_clock, _check_cluster, _check_encryption,
+        _check_accounts, _check_people_without_worker, _check_lock_holders, _check_claim_index, _check_row_counters,
+        _check_triggers_and_rights,
+    )  # fmt: skip
     if not database.is_server:
-        looks = (_durability, _audit_guards, _claim_index)
+        checks = (_check_durability, _check_audit_triggers, _check_claim_index, _check_row_counters)
     with database.read() as conn:
-        return tuple(finding for look in looks for finding in look(conn, database))
+        if reads_views(conn):  # the worker and the schema account see the tables
+            checks = (
+                _check_server_version, _check_server_clock, _check_cluster, _check_encryption, _check_accounts,
+                _check_triggers_and_rights,
+            )  # fmt: skip
+        return tuple(finding for check in checks for finding in check(conn, database))
 
 
 # SQLite
 
 
-def _durability(conn: Connection, _: Database) -> Iterator[Finding]:
+def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check that SQLite uses WAL and `synchronous=FULL`."""
     journal = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
     synchronous = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
     facts = {"journal": journal, "synchronous": synchronous}
-    yield Finding("durability", journal == "wal" and synchronous == 2, facts)
+    yield FitnessFinding("durability", journal == "wal" and synchronous == 2, facts)
 
 
-def _audit_guards(conn: Connection, _: Database) -> Iterator[Finding]:
-    there = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
-    missing = (*sorted(_AUDIT_GUARDS - there), *sqlite_guards.missing(conn))
-    yield Finding("audit_guards", not missing, {"triggers": len(there), "missing": missing})
+def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check that no trigger of an SQLite database is missing or altered."""
+    present = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
+    missing = (*sorted(_AUDIT_TRIGGERS - present), *sqlite_money.missing_triggers(conn))
+    yield FitnessFinding("audit_guards", not missing, {"triggers": len(present), "missing": missing})
 
 
 # Servers
 
 
-def _server_version(conn: Connection, _: Database) -> Iterator[Finding]:
+def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check the server's version."""
     maria = bool(getattr(conn.dialect, "is_mariadb", False))
     version = tuple(part for part in conn.dialect.server_version_info or () if isinstance(part, int))
     facts = {"engine": "MariaDB" if maria else "MySQL", "version": ".".join(map(str, version))}
-    yield Finding("server_version", version >= (OLDEST_MARIADB if maria else OLDEST_MYSQL), facts, grave=False)
+    yield FitnessFinding(
+        "server_version", version >= (OLDEST_MARIADB if maria else OLDEST_MYSQL), facts, stops_purchases=False
+    )
 
 
-def _flush(conn: Connection, _: Database) -> Iterator[Finding]:
-    """A commit that is not on the disk when it is acknowledged may be forgotten after the money has gone."""
-    value = _variable(conn, "innodb_flush_log_at_trx_commit")
-    yield Finding("flush", value == "1", {"value": value})
+def _check_log_flush(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check `innodb_flush_log_at_trx_commit`: a commit that wasn't on the disk could be lost after money was
+    spent.
+    """
+    value = _read_variable(conn, "innodb_flush_log_at_trx_commit")
+    yield FitnessFinding("flush", value == "1", {"value": value})
 
 
-def _server_clock(conn: Connection, _: Database) -> Iterator[Finding]:
-    """Without `secure_timestamp` any session may forge NOW(). Ours ask SYSDATE, others may not. MySQL has no such."""
-    value = _variable(conn, "secure_timestamp")
+def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check `secure_timestamp` (MariaDB only): without it a session can forge NOW(). This program reads SYSDATE;
+    other applications may read NOW().
+    """
+    value = _read_variable(conn, "secure_timestamp")
     if value is not None:
-        yield Finding("server_clock", value == "YES", {"value": value}, grave=False)
+        yield FitnessFinding("server_clock", value == "YES", {"value": value}, stops_purchases=False)
 
 
-def _cluster(conn: Connection, database: Database) -> Iterator[Finding]:
-    """Where the profile names several nodes, they have to be one Galera cluster, or two desks may both win."""
+def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
+    """Check that the nodes of the profile, if there are several, are one Galera cluster. Otherwise two desks could
+    get the same claim.
+    """
     nodes = len(database.server.nodes) if database.server else 1
-    on = _variable(conn, "wsrep_on") == "ON"
+    on = _read_variable(conn, "wsrep_on") == "ON"
     if not on and nodes == 1:
         return
-    size, status = _status(conn, "wsrep_cluster_size") or "0", _status(conn, "wsrep_cluster_status") or "-"
+    size, status = _read_status(conn, "wsrep_cluster_size") or "0", _read_status(conn, "wsrep_cluster_status") or "-"
     facts = {"size": int(size), "status": status, "nodes": nodes}
-    yield Finding("cluster", on and status == "Primary", facts)
-    yield Finding("cluster_size", int(size) >= SMALLEST_CLUSTER, facts, grave=False)
+    yield FitnessFinding("cluster", on and status == "Primary", facts)
+    yield FitnessFinding("cluster_size", int(size) >= SMALLEST_CLUSTER, facts, stops_purchases=False)
 
 
-def _encryption(conn: Connection, database: Database) -> Iterator[Finding]:
-    """Connections elsewhere are refused without a verified certificate; here it is only said which cipher is used."""
-    cipher = _status(conn, "Ssl_cipher") or ""
-    on_loopback = database.server is not None and database.server.on_loopback
-    yield Finding("encryption", bool(cipher) or on_loopback, {"cipher": cipher or "-"})
+def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
+    """Check that the connection is encrypted or on this machine. A connection to another machine without a verified
+    certificate is refused earlier.
+    """
+    cipher = _read_status(conn, "Ssl_cipher") or ""
+    on_loopback = database.server is not None and database.server.is_on_loopback
+    yield FitnessFinding("encryption", bool(cipher) or on_loopback, {"cipher": cipher or "-"})
 
 
-def _claim_index(conn: Connection, _: Database) -> Iterator[Finding]:
-    """The proof itself: one live row per client and company."""
-    unique = {one["name"] for one in inspect(conn).get_indexes(credit_checks.name) if one["unique"]}
-    yield Finding("claim_index", _CLAIM in unique, {"index": _CLAIM})
+def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check the database accounts: one per person, with a password, encrypted from other machines; as far as the
+    connected account may see them.
+    """
+    elsewhere, faults = account_properties.accepts_remote_clients(conn), account_properties.find_account_faults(conn)
+    if faults is None:
+        is_unreadable = elsewhere and grants.may_grant(conn)
+        facts = {"faults": ["SELECT ON mysql.user"] if is_unreadable else [], "count": int(is_unreadable)}
+        yield FitnessFinding("accounts", not is_unreadable, facts, stops_purchases=False)
+    else:
+        yield FitnessFinding("accounts", not faults, {"faults": faults[:_MAX_LISTED_FAULTS], "count": len(faults)})
+    missing = account_properties.find_missing_password_rules(conn) if elsewhere else ()
+    yield FitnessFinding("passwords", not missing, {"missing": list(missing)}, stops_purchases=False)
 
 
-def _guards(conn: Connection, _: Database) -> Iterator[Finding]:
-    """Triggers and rights, as far as the account that asks may see them."""
-    for name, faults in (("guards", guards_sql.faults(conn)), ("grants", grants.faults(conn))):
-        told = [f"{fault.problem} {fault.what}" for fault in faults[:_TOLD_AT_MOST]]
-        yield Finding(name, not faults, {"faults": told, "count": len(faults)})
+def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check that a worker acts for everybody. A person whose account acts holds the providers' credentials and many
+    rights.
+    """
+    people = operators.names_without_worker(conn)
+    facts = {"people": people[:_MAX_LISTED_FAULTS], "count": len(people)}
+    yield FitnessFinding("acting", not people, facts, stops_purchases=False)
 
 
-def _variable(conn: Connection, name: str) -> str | None:
-    return _value(conn, "SHOW VARIABLES LIKE %s", name)
+def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check that workers can end sessions that hold others up; only the schema account sees its rights."""
+    if grants.may_grant(conn):
+        missing = lock_holders.missing_rights(conn)
+        yield FitnessFinding("lock_holders", not missing, {"missing": list(missing)}, stops_purchases=False)
 
 
-def _status(conn: Connection, name: str) -> str | None:
-    return _value(conn, "SHOW STATUS LIKE %s", name)
+def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check the unique index that allows one live row per client and company."""
+    unique = {index["name"] for index in inspect(conn).get_indexes(credit_checks.name) if index["unique"]}
+    yield FitnessFinding("claim_index", _CLAIM_INDEX in unique, {"index": _CLAIM_INDEX})
 
 
-def _value(conn: Connection, sql: str, name: str) -> str | None:
+def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check the row counters. Nothing is bought near the end of a counter; the fault is reported long before."""
+    fullest, *_rest = row_counters.read_counters(conn) or (row_counters.Counter("-", 1, 2**63 - 1),)
+    used = round(100 * (1 - fullest.remaining / fullest.largest_id), 1)
+    facts = {"table": fullest.table, "left": fullest.remaining, "used_percent": used}
+    at_its_end = fullest.remaining < row_counters.FEWEST_REMAINING_IDS
+    yield FitnessFinding("counters", not at_its_end and used < _FULL_PERCENT, facts, stops_purchases=at_its_end)
+
+
+def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
+    """Check triggers and rights, as far as the connected account may see them."""
+    for name, faults in (
+        ("guards", server_triggers.find_trigger_faults(conn)),
+        ("grants", grants.find_right_faults(conn)),
+    ):
+        described = [f"{fault.problem} {fault.affected}" for fault in faults[:_MAX_LISTED_FAULTS]]
+        yield FitnessFinding(name, not faults, {"faults": described, "count": len(faults)})
+
+
+def _read_variable(conn: Connection, name: str) -> str | None:
+    return _read_value(conn, "SHOW VARIABLES LIKE %s", name)
+
+
+def _read_status(conn: Connection, name: str) -> str | None:
+    return _read_value(conn, "SHOW STATUS LIKE %s", name)
+
+
+def _read_value(conn: Connection, sql: str, name: str) -> str | None:
     row: Any = conn.exec_driver_sql(sql, (name,)).first()
     return str(row[1]) if row else None

@@ -1,52 +1,116 @@
-"""What the database refuses about orders, which the shop writes and of which the console moves the state."""
+"""Server rules for the table of orders: the shop writes its rows, and the console changes only their state."""
 
+from collections.abc import Iterator
+
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.provider_registry import ProviderTraits, registered_parts
+from console.domain.payments.records import OrderState
 from console.domain.records import WorkState
-from console.domain.states import ORDER
-from console.domain.truth import PAID, WAITING
-from console.store.guard_words import RAISED, WORK, Rule, among, same, steps, there_is, unless, word
-from console.store.payment_schema import orders
+from console.domain.transitions.tables import ORDER_TRANSITIONS
+from console.store.constraints.sql_expressions import (
+    VERSION_RULE,
+    WORK_STATE_RULE,
+    Rule,
+    enters_state_sql,
+    equals_sql,
+    exists_sql,
+    has_state_sql,
+    implies_sql,
+    is_allowed_step_sql,
+    not_exists_sql,
+    state_list_sql,
+    sum_sql,
+    unchanged_sql,
+)
+from console.store.schema.payments import orders
 
 TABLE = orders.name
-_OURS = ("work_state", "work_at", "work_reason", "work_attempts", "version")
-_MAY_BE_PAID = there_is(
-    f"payments p WHERE p.order_id = OLD.id AND (p.status IN {among(WAITING | PAID)} OR p.certainty = 'unknown')"
+_OWN_COLUMNS = ("work_state", "work_at", "work_reason", "work_attempts", "version")
+_OWN_PAYMENTS = "payments p WHERE p.order_id = OLD.id"
+_CANNOT_BE_PAID = not_exists_sql(
+    f"{_OWN_PAYMENTS} AND (p.status IN {state_list_sql(WAITING_STATES | PAID_STATES)} OR p.certainty = 'unknown')"
 )
-_STEPS = Rule(steps(ORDER, "status"), "no such step of an order")
+_HAS_ENDED_UNPAID = exists_sql(f"{_OWN_PAYMENTS} AND p.status IN {state_list_sql(ENDED_UNPAID_STATES)}")
+_IS_REFUNDED_WHOLLY = (
+    f"{sum_sql('p.captured_minor', _OWN_PAYMENTS)} BETWEEN 1 AND {sum_sql('p.refunded_minor', _OWN_PAYMENTS)}"
+)
+_OWN_STATES = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
+"""States that the console sets, as a result of the payments of the order."""
+_STATE_RULE = Rule(is_allowed_step_sql(ORDER_TRANSITIONS, "status"), "no such step of an order")
+
+
+def _fill_rule(column: str, *proof: str) -> Rule:
+    """Return the rule that lets the console fill an empty column of the shop with the value of a payment of this
+    order, and never overwrite it.
+    """
+    proven = exists_sql(f"{_OWN_PAYMENTS} AND {' AND '.join(proof)}")
+    empty = f"COALESCE(OLD.{column}, '') = '' AND {proven}"
+    return Rule(
+        f"{unchanged_sql(column)} OR ({empty})", "the shop's columns are filled once, by a payment of the order"
+    )
+
+
+_IS_PAID = f"p.captured_minor > 0 AND p.status IN {state_list_sql(PAID_STATES)}"
+_PAID_SUM = sum_sql("p.captured_minor", f"{_OWN_PAYMENTS} AND {_IS_PAID} AND p.currency = OLD.currency")
+
+
+def _provider_fill_rules(provider: ProviderTraits) -> Iterator[Rule]:
+    """Yield the rules of the columns that the shop has for this provider's ids."""
+    by_it = f"p.provider = '{provider.name}'"
+    if column := provider.order_handle_column:
+        yield _fill_rule(column, by_it, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)"))
+    if column := provider.order_payment_column:
+        yield _fill_rule(
+            column, by_it, _IS_PAID, equals_sql("p.provider_payment_id", f"CAST(NEW.{column} AS BINARY)")
+        )
+
+
+_FILL_RULES = (
+    *(rule for provider in registered_parts(ProviderTraits) for rule in _provider_fill_rules(provider)),
+    _fill_rule("payment_method", _IS_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")),
+)
 
 ADDED_BY_PEOPLE = (Rule("FALSE", "orders are written by the shop"),)
 CHANGED_BY_PEOPLE = (
-    RAISED,
+    VERSION_RULE,
     Rule(
-        same("id", "user_id", "corporation_number", "merch_txn_id", "total_amount", "currency", "payment_method",
-             "created_at"),
+        unchanged_sql(
+            "id", "user_id", "corporation_number", "merch_txn_id", "total_amount", "currency", "created_at"
+        ),
         "what was ordered is the shop's to write",
     ),
-    _STEPS,
-    WORK,
+    *_FILL_RULES,
+    _STATE_RULE,
+    WORK_STATE_RULE,
     Rule(
-        unless(
-            "(NEW.status = 'paid' AND OLD.status <> 'paid')",
-            there_is("payments p WHERE p.order_id = OLD.id AND p.captured_minor > 0"),
+        implies_sql(
+            enters_state_sql(OrderState.PAID),
+            f"{exists_sql(f'{_OWN_PAYMENTS} AND {_IS_PAID}')} AND {_PAID_SUM} >= OLD.total_amount",
         ),
-        "an order is paid by a payment of its own",
+        "an order is paid by payments of its own, and in full",
     ),
     Rule(
-        unless("(NEW.status = 'cancelled' AND OLD.status <> 'cancelled')", f"NOT {_MAY_BE_PAID}"),
+        implies_sql(enters_state_sql(OrderState.CANCELLED), f"{_CANNOT_BE_PAID} AND {_HAS_ENDED_UNPAID}"),
         "an order that may be paid isn't cancelled",
     ),
-)  # fmt: skip
+    Rule(
+        implies_sql(enters_state_sql(OrderState.REFUNDED), _IS_REFUNDED_WHOLLY),
+        "an order is refunded when all of it went back",
+    ),
+    Rule(f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _OWN_STATES)}", "what is shipped the shop says"),
+)
 ADDED_BY_OTHERS = (
     Rule(
-        f"{word('NEW.work_state', (WorkState.NONE,))} AND NEW.version = 1 AND NEW.work_attempts = 0"
+        f"{has_state_sql('NEW.work_state', (WorkState.NONE,))} AND NEW.version = 1 AND NEW.work_attempts = 0"
         " AND COALESCE(NEW.work_at, NEW.work_reason) IS NULL",
         "the shop writes its own columns alone",
     ),
-    Rule(word("NEW.status", ORDER), "no such state of an order"),
+    Rule(has_state_sql("NEW.status", ORDER_TRANSITIONS), "no such state of an order"),
     Rule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
 CHANGED_BY_OTHERS = (
-    Rule(same("id", *_OURS), "the shop writes its own columns alone"),
-    _STEPS,
+    Rule(unchanged_sql("id", *_OWN_COLUMNS), "the shop writes its own columns alone"),
+    _STATE_RULE,
     Rule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
 DELETED_BY_PEOPLE = (Rule("FALSE", "an order is never deleted"),)

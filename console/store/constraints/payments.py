@@ -1,62 +1,119 @@
-"""What the database refuses about payments, their events, accounts and what was set aside: no sum is ever made up.
+"""Server rules for payments, their events, accounts and set-asides: every change of a sum needs evidence.
 
-The order of statements that these rules expect, each time in one transaction: evidence, the payment's state, what was
-captured, what exceeds an account's limit, the set-aside, the order. Of a refund: see `guard_refunds`.
+Order of statements that these rules expect in one transaction: evidence, state of the payment, captured amount, part
+above the account's limit, set-aside, order. For refunds see `constraints.refunds`.
 """
 
 from collections.abc import Iterable, Mapping
 
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS
-from console.domain.outcomes import OutcomeClass
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payments.consistency import ENDED_UNPAID_STATES
+from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, registered_parts
+from console.domain.payments.states import PAYMENT_STEPS, PaymentState, RefundState
+from console.domain.permissions import WORKER
+from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
-from console.domain.states import HOLDING_REFUND, PAYMENT, SET_ASIDE
-from console.store.guard_words import (
-    CERTAINTY,
-    NEVER,
-    OWNERS,
-    PROVIDERS,
-    RAISED,
-    WORK,
+from console.domain.transitions.tables import HOLDING_REFUND_STATES, SET_ASIDE_TRANSITIONS
+from console.store.constraints import limits as limit_rules
+from console.store.constraints.sql_expressions import (
+    CERTAINTY_RULE,
+    NEVER_TRUE,
+    REFUSAL_OUTCOMES,
+    SCHEMA_ACCOUNT_ONLY_RULE,
+    VERSION_RULE,
+    WORK_STATE_RULE,
     Event,
     Rule,
-    among,
-    said,
-    same,
-    steps,
-    summed,
-    there_is,
-    two_people,
-    unless,
-    word,
+    aggregate_sql,
+    equals_sql,
+    exists_sql,
+    has_outcome_sql,
+    has_role_sql,
+    has_state_sql,
+    implies_sql,
+    is_allowed_step_sql,
+    is_second_person_sql,
+    state_list_sql,
+    sum_sql,
+    unchanged_sql,
 )
 
 _P = PaymentState
-CLAIMING = (_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED, _P.REVERSED)
-"""States that say that money has moved."""
-BEGINNING = (_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT)
-_TAUGHT_NOTHING = (OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
-_MONEY = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
-_MOVED = f"(NOT ({same(*_MONEY)}))"
+MONEY_MOVED_STATES = (_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED, _P.REVERSED)
+"""States of payments whose money has moved."""
+INITIAL_STATES = (_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT)
+_QUERY_CALL, _START_CALL = "payment", "start"
+"""Names of calls in the evidence: the query of a payment's state, and the start of a payment."""
+_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
+_HAS_SUM_CHANGED = f"(NOT ({unchanged_sql(*_SUM_COLUMNS)}))"
 
 
-def _rise(column: str) -> str:
+def _increase_sql(column: str) -> str:
     return f"(NEW.{column} - OLD.{column})"
 
 
-def _sum(states: Iterable[RefundState]) -> str:
-    """SQL: what the refunds of this payment in these states come to."""
-    return summed("r.refund_amount", f"refunds r WHERE r.payment_id = OLD.id AND r.status IN {among(states)}")
+def _refund_sum_sql(states: Iterable[RefundState]) -> str:
+    """SQL: the sum of this payment's refunds in these states."""
+    return sum_sql(
+        "r.refund_amount", f"refunds r WHERE r.payment_id = OLD.id AND r.status IN {state_list_sql(states)}"
+    )
 
 
-_WAS_TOLD = there_is(
-    f"evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id AND {PROVIDERS}"
-    f" AND NOT ({said(*_TAUGHT_NOTHING)}) AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me"
+_CALL_SOURCE = "SUBSTRING_INDEX(e.source, '.', -1)"
+_OWN_EVIDENCE = "evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id"
+
+
+def _has_answer_sql(*kinds: OutcomeClass, more: str) -> str:
+    """SQL: the present account has stored as evidence an answer of the payment's provider with one of these outcomes,
+    for which the SQL condition `more` is true.
+    """
+    return exists_sql(
+        f"{_OWN_EVIDENCE} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
+        f" AND {has_outcome_sql(*kinds)}"
+        f" AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me AND {more}"
+    )
+
+
+_IS_START_CALL, _IS_NO_START_CALL = f"{_CALL_SOURCE} = '{_START_CALL}'", f"{_CALL_SOURCE} <> '{_START_CALL}'"
+_WAS_PAID = _has_answer_sql(OutcomeClass.SUCCEEDED, more=_IS_NO_START_CALL)
+_WAS_TAKEN_BACK = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, more=_IS_NO_START_CALL)
+_WAS_DECIDED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", _P.COMPLETED.value, _P.REVERSED.value)
+_WAS_REFUSED = (
+    f"(OLD.status = '{_P.INITIALIZING.value}' AND {_has_answer_sql(*REFUSAL_OUTCOMES, more=_IS_START_CALL)})"
 )
-_WAS_DECIDED = two_people("OLD.id", "payment", _P.COMPLETED.value, _P.REVERSED.value)
-_BEGUN = (
+"""SQL: the start of the payment was refused, or never sent."""
+_HAS_EXPIRED = (
+    f"(NEW.status = '{_P.EXPIRED.value}' AND OLD.certainty = '{Certainty.KNOWN.value}' AND "
+    + _has_answer_sql(
+        OutcomeClass.PENDING,
+        OutcomeClass.NOT_FOUND,
+        more=f"{_CALL_SOURCE} = '{_QUERY_CALL}' AND e.at > OLD.payment_expires_at",
+    )
+    + ")"
+)
+"""SQL: the provider, queried after the end of the payer's time, reported no payment."""
+_WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", _P.PAYMENT_FAILED.value)
+_CLEAR_OUTCOMES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
+_LAST_UNKNOWN_ID = aggregate_sql(
+    "COALESCE(MAX(v.id), 0)",
+    "evidence v WHERE v.subject_kind = 'payment' AND v.subject_id = OLD.id AND v.source LIKE '%_.%'"
+    f" AND {has_outcome_sql(OutcomeClass.UNKNOWN).replace('e.summary', 'v.summary')}",
+)
+_HAS_CLEAR_ANSWER = _has_answer_sql(*_CLEAR_OUTCOMES, more=f"e.id > {_LAST_UNKNOWN_ID}")
+"""SQL: the provider has reported the state of the payment after its last answer with an unknown outcome."""
+_WAS_RESOLVED_BY_PEOPLE = is_second_person_sql(
+    "OLD.id", "payment", _P.COMPLETED.value, _P.REVERSED.value, _P.PAYMENT_FAILED.value
+)
+_LINK_RULE = Rule(
+    "NEW.url IS NULL OR (NEW.url LIKE 'https://_%' AND NOT NEW.url REGEXP '[[:cntrl:]]')", "a link begins with https"
+)
+_LATE_AFTER_RULE = Rule(
+    f"NEW.late_after IS NULL OR {has_state_sql('NEW.late_after', ENDED_UNPAID_STATES)}",
+    "money is late after an end without it",
+)
+_PAYMENT_INSERT_RULES = (
     Rule(
-        f"{word('NEW.status', BEGINNING)} AND {word('NEW.certainty', (Certainty.KNOWN,))}"
+        f"{has_state_sql('NEW.status', INITIAL_STATES)} AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
         " AND NEW.version = 1 AND NEW.provider_payment_id IS NULL"
         " AND NEW.captured_minor = 0 AND NEW.reserved_minor = 0 AND NEW.refunded_minor = 0"
         " AND NEW.set_aside_minor = 0",
@@ -67,22 +124,37 @@ _BEGUN = (
         f" AND CAST(NEW.currency AS BINARY) IN ({', '.join(sorted(map(repr, MINOR_DIGITS)))})",
         "a price is 0 to 10^15 minor units of a known currency",
     ),
+    _LINK_RULE,
     Rule("NOT NEW.provider REGEXP '[^a-z0-9_-]' AND CHAR_LENGTH(NEW.provider) > 0", "no such provider's name"),
-    WORK,
+    WORK_STATE_RULE,
+    _LATE_AFTER_RULE,
 )
-_CHANGED = (
-    RAISED,
+_PAYMENT_UPDATE_RULES = (
+    VERSION_RULE,
     Rule(
-        same("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
+        unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
         "which payment it is, and its price, never change",
     ),
-    Rule(f"{same('provider_payment_id')} OR OLD.provider_payment_id IS NULL", "the provider's number is set once"),
-    Rule(f"{same('order_id')} OR OLD.order_id IS NULL", "a payment stays with its order"),
-    Rule(steps(PAYMENT, "status"), "no such step of a payment"),
-    CERTAINTY,
-    WORK,
     Rule(
-        f"NEW.captured_minor <= {LARGEST_MINOR} AND LEAST({', '.join(f'NEW.{name}' for name in _MONEY)},"
+        f"{unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
+        "the provider's number is set once",
+    ),
+    Rule(unchanged_sql("order_id"), "a payment stays with its order"),
+    Rule(f"{unchanged_sql('paid_at')} OR OLD.paid_at IS NULL", "when it was paid is set once"),
+    Rule(
+        f"{unchanged_sql('payment_expires_at')} OR OLD.payment_expires_at IS NULL"
+        " OR NEW.payment_expires_at >= OLD.payment_expires_at"
+        f" OR (OLD.certainty = '{Certainty.UNKNOWN.value}'"
+        f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, more=_IS_START_CALL)})",
+        "a payer's time is never made shorter",
+    ),
+    Rule(is_allowed_step_sql(PAYMENT_STEPS, "status"), "no such step of a payment"),
+    CERTAINTY_RULE,
+    WORK_STATE_RULE,
+    _LATE_AFTER_RULE,
+    _LINK_RULE,
+    Rule(
+        f"NEW.captured_minor <= {LARGEST_MINOR} AND LEAST({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)},"
         " NEW.account_minor) >= 0"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
         "captured is what is left, reserved, refunded and set aside, none below zero",
@@ -90,73 +162,131 @@ _CHANGED = (
     Rule("NEW.captured_minor >= OLD.captured_minor", "what was captured stays captured"),
     Rule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
     Rule(
-        unless(f"({_rise('refunded_minor')} > 0)", f"{_rise('refunded_minor')} = -{_rise('reserved_minor')}"),
+        implies_sql(
+            f"({_increase_sql('refunded_minor')} > 0)",
+            f"{_increase_sql('refunded_minor')} = -{_increase_sql('reserved_minor')}",
+        ),
         "only what was reserved is refunded",
     ),
-    Rule(unless(f"({_rise('reserved_minor')} > 0)", "OLD.status <> 'reversed'"), "what was taken back gives nothing"),
     Rule(
-        unless(f"({_rise('set_aside_minor')} < 0)", f"-{_rise('set_aside_minor')} = {_rise('reserved_minor')}"),
+        implies_sql(f"({_increase_sql('reserved_minor')} > 0)", "OLD.status <> 'reversed'"),
+        "what was taken back gives nothing",
+    ),
+    Rule(
+        implies_sql(
+            f"({_increase_sql('set_aside_minor')} < 0)",
+            f"-{_increase_sql('set_aside_minor')} = {_increase_sql('reserved_minor')}",
+        ),
         "what was set aside goes back by a refund alone",
     ),
     Rule(
-        unless(
-            f"({_rise('captured_minor')} > 0 OR NOT ({same('provider_payment_id')})"
-            f" OR (NEW.status <> OLD.status AND NEW.status IN {among(CLAIMING)}))",
-            f"{_WAS_TOLD} OR {_WAS_DECIDED}",
+        implies_sql(
+            f"({_increase_sql('captured_minor')} > 0 OR NOT ({unchanged_sql('provider_payment_id', 'paid_at')})"
+            f" OR (NEW.status <> OLD.status AND NEW.status IN {state_list_sql(MONEY_MOVED_STATES)}))",
+            f"{_WAS_PAID} OR (NEW.status = '{_P.REVERSED.value}' AND {_WAS_TAKEN_BACK}) OR {_WAS_DECIDED_BY_PEOPLE}",
         ),
         "that money has moved only a provider's answer says, or two people",
     ),
     Rule(
-        unless(f"({_rise('reserved_minor')} < 0)", f"NEW.reserved_minor >= {_sum(HOLDING_REFUND)}"),
+        implies_sql(
+            f"({_increase_sql('captured_minor')} > 0)",
+            f"OLD.captured_minor = 0 AND (NEW.captured_minor = OLD.asked_minor OR {_WAS_DECIDED_BY_PEOPLE})",
+        ),
+        "what was asked for is captured, once and whole",
+    ),
+    Rule(
+        implies_sql(
+            f"(NEW.status <> OLD.status AND NEW.status IN {state_list_sql(ENDED_UNPAID_STATES)})",
+            f"{_WAS_TAKEN_BACK} OR {_WAS_REFUSED} OR {_HAS_EXPIRED} OR {_WAS_FAILED_BY_PEOPLE}",
+        ),
+        "that nobody has paid only a provider's answer says, or two people",
+    ),
+    Rule(
+        implies_sql(
+            f"(OLD.certainty = '{Certainty.UNKNOWN.value}' AND NEW.certainty <> OLD.certainty)",
+            f"{_HAS_CLEAR_ANSWER} OR {_WAS_REFUSED} OR {_WAS_RESOLVED_BY_PEOPLE}",
+        ),
+        "known again: only a provider's answer says so, or two people",
+    ),
+    Rule(
+        implies_sql(
+            f"({_increase_sql('reserved_minor')} < 0)",
+            f"NEW.reserved_minor >= {_refund_sum_sql(HOLDING_REFUND_STATES)}",
+        ),
         "what open refunds hold stays reserved",
     ),
     Rule(
-        unless(_MOVED, f"NEW.refunded_minor >= {_sum((RefundState.COMPLETED,))}"),
+        implies_sql(_HAS_SUM_CHANGED, f"NEW.refunded_minor >= {_refund_sum_sql((RefundState.COMPLETED,))}"),
         "what completed refunds gave back is refunded",
     ),
 )
-_OPEN_ASIDES = summed("s.amount_minor", "set_asides s WHERE s.payment_id = NEW.payment_id AND s.status = 'open'")
-_ASIDE = (
+FINAL_NOTICE_RESULTS = ("booked", "kept", "unchanged")
+FIRST_NOTICE_RESULTS = (*FINAL_NOTICE_RESULTS, "announced", "queued", "refused", "refused_to_ask", "unmatched")
+"""Possible results of a notice when it is stored."""
+_QUEUED_RESULT = "'queued'"
+_HINT_PROVIDERS = tuple(
+    provider.name for provider in registered_parts(ProviderTraits) if provider.notice_source is NoticeKind.HINTS
+)
+"""Providers whose notices may be queued again: such a notice only causes a query, and the payment may have changed
+since the last one.
+"""
+_NOTICE_RESULT_STEPS = (
+    *(f"{before}>{end}" for before in ("queued", "unmatched") for end in FINAL_NOTICE_RESULTS),
+    "refused_to_ask>refused_asked",
+)
+
+
+def _list_sql(words: Iterable[str]) -> str:
+    return "(" + ", ".join(f"'{word}'" for word in words) + ")"
+
+
+_OPEN_SET_ASIDES_SUM = sum_sql(
+    "s.amount_minor", "set_asides s WHERE s.payment_id = NEW.payment_id AND s.status = 'open'"
+)
+_SET_ASIDE_INSERT_RULES = (
     Rule(
         f"NEW.status = 'open' AND NEW.refund_id IS NULL AND NEW.version = 1 AND NEW.amount_minor BETWEEN 1 AND"
         f" {LARGEST_MINOR}",
         "what is set aside begins open",
     ),
     Rule(
-        there_is(
+        exists_sql(
             "payments p WHERE p.id = NEW.payment_id AND p.currency = NEW.currency AND p.set_aside_minor >="
-            f" NEW.amount_minor + {_OPEN_ASIDES}"
+            f" NEW.amount_minor + {_OPEN_SET_ASIDES_SUM}"
         ),
         "what is set aside is set aside of its payment before",
     ),
     Rule(
-        there_is("accounts a WHERE a.id = NEW.account_id AND a.currency = NEW.currency"),
+        exists_sql("accounts a WHERE a.id = NEW.account_id AND a.currency = NEW.currency"),
         "what is set aside exceeds an account's limit",
     ),
 )
-_ASIDE_MOVES = (
-    RAISED,
+_SET_ASIDE_UPDATE_RULES = (
+    VERSION_RULE,
     Rule(
-        same("id", "payment_id", "account_id", "amount_minor", "currency", "created_at"), "what was set aside stays"
+        unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency", "created_at"),
+        "what was set aside stays",
     ),
-    Rule(steps(SET_ASIDE, "status"), "no such step of what was set aside"),
+    Rule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS, "status"), "no such step of what was set aside"),
     Rule(
-        f"NEW.refund_id IS NULL OR {same('refund_id')} OR "
-        + there_is("refunds r WHERE r.id = NEW.refund_id AND r.set_aside_id = OLD.id"),
+        f"NEW.refund_id IS NULL OR {unchanged_sql('refund_id')} OR "
+        + exists_sql("refunds r WHERE r.id = NEW.refund_id AND r.set_aside_id = OLD.id"),
         "the refund is of this very sum",
     ),
     Rule(
         "NEW.status <> 'refunded' OR OLD.status = 'refunded' OR "
-        + there_is(
+        + exists_sql(
             "refunds r WHERE r.id = COALESCE(NEW.refund_id, OLD.refund_id) AND r.set_aside_id = OLD.id"
             " AND r.status = 'completed'"
         ),
         "refunded when its refund is completed",
     ),
 )
-_ACCOUNT = (
-    RAISED,
-    Rule(same("id", "corporation_number", "currency", "limit_minor"), "only the schema account changes this"),
+_ACCOUNT_UPDATE_RULES = (
+    VERSION_RULE,
+    Rule(
+        unchanged_sql("id", "corporation_number", "currency", "limit_minor"), "only the schema account changes this"
+    ),
     Rule(
         "NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0 AND NEW.balance_minor + NEW.reserved_minor <="
         " GREATEST(NEW.limit_minor, OLD.balance_minor + OLD.reserved_minor)",
@@ -165,27 +295,44 @@ _ACCOUNT = (
 )
 
 RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
-    ("payments", "INSERT"): _BEGUN,
-    ("payments", "UPDATE"): _CHANGED,
-    ("payments", "DELETE"): (Rule(NEVER, "payments are never deleted"),),
+    ("payments", "INSERT"): _PAYMENT_INSERT_RULES,
+    ("payments", "UPDATE"): _PAYMENT_UPDATE_RULES,
+    ("payments", "DELETE"): (Rule(NEVER_TRUE, "payments are never deleted"),),
+    ("payment_events", "INSERT"): (
+        Rule(
+            f"{equals_sql('NEW.who', 'me')} AND {has_role_sql(WORKER)}",
+            "the worker keeps what is told, in its own name",
+        ),
+        Rule(f"CAST(NEW.done AS BINARY) IN {_list_sql(FIRST_NOTICE_RESULTS)}", "no such end of a notice"),
+    ),
     ("payment_events", "UPDATE"): (
         Rule(
-            same(
+            unchanged_sql(
                 "id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at",
-                "received_at", "body",
+                "received_at", "body", "signature", "who",
             )
-            + f" AND ({same('payment_id')} OR OLD.payment_id IS NULL)",
+            + f" AND ({unchanged_sql('payment_id')} OR OLD.payment_id IS NULL)",
             "what was told is never changed",
         ),
+        Rule(
+            f"{unchanged_sql('done')} OR CONCAT(CAST(OLD.done AS BINARY), '>', CAST(NEW.done AS BINARY)) IN"
+            f" {_list_sql(_NOTICE_RESULT_STEPS)}"
+            + "".join(
+                f" OR (NEW.source = '{name}' AND {equals_sql('NEW.done', _QUEUED_RESULT)}"
+                " AND NEW.payment_id IS NOT NULL)"
+                for name in _HINT_PROVIDERS
+            ),
+            "no such step of a notice",
+        ),
     ),
-    ("payment_events", "DELETE"): (Rule(NEVER, "what was told is never deleted"),),
-    ("limits", "INSERT"): (OWNERS,),
-    ("limits", "UPDATE"): (OWNERS,),
-    ("limits", "DELETE"): (OWNERS,),
-    ("accounts", "INSERT"): (OWNERS,),
-    ("accounts", "UPDATE"): _ACCOUNT,
-    ("accounts", "DELETE"): (OWNERS,),
-    ("set_asides", "INSERT"): _ASIDE,
-    ("set_asides", "UPDATE"): _ASIDE_MOVES,
-    ("set_asides", "DELETE"): (Rule(NEVER, "what was set aside is never deleted"),),
+    ("payment_events", "DELETE"): (Rule(NEVER_TRUE, "what was told is never deleted"),),
+    ("limits", "INSERT"): limit_rules.INSERT_RULES,
+    ("limits", "UPDATE"): limit_rules.UPDATE_RULES,
+    ("limits", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
+    ("accounts", "INSERT"): (SCHEMA_ACCOUNT_ONLY_RULE,),
+    ("accounts", "UPDATE"): _ACCOUNT_UPDATE_RULES,
+    ("accounts", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
+    ("set_asides", "INSERT"): _SET_ASIDE_INSERT_RULES,
+    ("set_asides", "UPDATE"): _SET_ASIDE_UPDATE_RULES,
+    ("set_asides", "DELETE"): (Rule(NEVER_TRUE, "what was set aside is never deleted"),),
 }  # fmt: skip

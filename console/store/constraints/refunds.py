@@ -1,117 +1,171 @@
-"""What the database refuses about refunds and about who decides them: nobody is maker and checker of one refund.
+"""Server rules for refunds and their decisions: nobody is both maker and checker of one refund.
 
-The order of statements that these rules expect, each time in one transaction:
-request: the payment's reservation, then the refund · approve: the vote, then the refund · send: the refund, then the
-journal · answer: evidence, the journal, the refund, then the payment · resolve by two: evidence, the refund.
+Order of statements that these rules expect, each line in one transaction:
+
+- request: the payment's reservation, then the refund
+- approve: the vote, then the refund
+- send: the refund, then the journal
+- answer: evidence, the journal, the refund, then the payment
+- resolve by two: evidence, the refund
 """
 
 from collections.abc import Mapping
 
 from console.domain.money import LARGEST_MINOR
-from console.domain.outcomes import OutcomeClass
-from console.domain.payment_records import RefundState
-from console.domain.permissions import APPROVER, OPERATOR
+from console.domain.payments.states import RefundState
+from console.domain.permissions import APPROVER, OPERATOR, WORKER
+from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
-from console.domain.states import ENDED_REFUND, HOLDING_REFUND, REFUND
-from console.store.guard_words import (
-    ALWAYS,
-    CERTAINTY,
-    NEVER,
-    PROVIDERS,
-    RAISED,
-    REFUSALS,
+from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES, REFUND_TRANSITIONS
+from console.store.constraints import limits
+from console.store.constraints.sql_expressions import (
+    BINDS_SCHEMA_ACCOUNT,
+    CERTAINTY_RULE,
+    IS_CONFIRMED,
+    IS_FROM_PROVIDER,
+    NEVER_TRUE,
+    REFUSAL_OUTCOMES,
     UTC_NOW,
-    WORK,
+    VERSION_RULE,
+    WORK_STATE_RULE,
     Event,
     Rule,
-    among,
-    comes,
-    counted,
-    exactly,
-    has_role,
-    held,
-    kept,
-    other_than,
-    said,
-    same,
-    steps,
-    summed,
-    there_is,
-    two_people,
-    unless,
-    word,
+    aggregate_sql,
+    enters_state_sql,
+    equals_sql,
+    exists_sql,
+    has_outcome_sql,
+    has_role_sql,
+    has_state_sql,
+    implies_sql,
+    is_allowed_step_sql,
+    is_other_person_sql,
+    is_requested_sql,
+    is_second_person_sql,
+    person_has_role_sql,
+    refusal_rules,
+    state_list_sql,
+    sum_sql,
+    unchanged_sql,
 )
 
-_VOTE, _RESOLVE, _REFUND = "'refund.approve'", "'resolve'", "'refund'"
+_VOTE_ACTION, _RESOLVE_ACTION, _REFUND_KIND = "'refund.approve'", "'resolve'", "'refund'"
+LONGEST_DECISION_HOURS = 73
+"""Hours for which a request may wait for its decision: three days, and one hour for a difference between clocks."""
 LARGEST_LAG_SECONDS = 2
-"""How far a desk's clock may be beside the server's without being refused."""
+"""Largest accepted difference (seconds) between a desk's clock and the server's."""
 SUBMIT_CALL = "refund"
-"""The call that gives money back, as evidence names it: `paypay.refund`."""
+"""Name of the refund call in the evidence: `paypay.refund`."""
 
 _R = RefundState
-_SENDING = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
-_APPROVING = "(OLD.status = 'requested' AND NEW.status = 'approved')"
-_PUT_BACK = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
-_HELD = summed(
-    "r.refund_amount", f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {among(HOLDING_REFUND)}"
+_IS_SENT = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
+_IS_APPROVED = "(OLD.status = 'requested' AND NEW.status = 'approved')"
+_IS_RETURNED_TO_APPROVED = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
+_OTHER_REFUNDS_SUM = sum_sql(
+    "r.refund_amount",
+    f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {state_list_sql(HOLDING_REFUND_STATES)}",
 )
-"""SQL: what the other refunds of this payment hold."""
-_VOTE_OF = (
-    f"a.subject_kind = 'refund' AND a.subject_id = CAST(OLD.id AS CHAR) AND a.action = {_VOTE}"
+"""SQL: the sum that the other refunds of this payment hold."""
+_VOTE_SQL = (
+    f"a.subject_kind = 'refund' AND a.subject_id = CAST(OLD.id AS CHAR) AND a.action = {_VOTE_ACTION}"
     " AND a.proposed = 'approved'"
 )
-_ENOUGH = counted(
+_HAS_ENOUGH_VOTES = aggregate_sql(
     "COUNT(DISTINCT a.person) >= OLD.checkers_needed AND SUM(CAST(a.person AS BINARY) = me) = 1",
-    f"approvals a JOIN operators p ON p.name = a.person WHERE {_VOTE_OF} AND {other_than('a.person', 'OLD.maker')}"
-    f" AND p.disabled_at IS NULL AND ({held(APPROVER)})",
+    f"approvals a JOIN operators p ON p.name = a.person WHERE {_VOTE_SQL}"
+    f" AND {is_other_person_sql('a.person', 'OLD.maker')}"
+    f" AND p.disabled_at IS NULL AND ({person_has_role_sql(APPROVER)})",
 )
-"""SQL: so many people who are approvers now have voted for it, I among them, and none of them is its maker."""
+"""SQL: enough present approvers, the present account among them and the maker not counted, have voted for the refund.
+"""
 
 
-def _late(instant: str) -> str:
+def _with_clock_lag_sql(instant: str) -> str:
     return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 
-def _still_here(maker: str) -> str:
-    return there_is(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL")
+def _maker_is_active_sql(maker: str) -> str:
+    return exists_sql(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL")
 
 
-def _told(*kinds: OutcomeClass, more: str = "TRUE") -> str:
-    """SQL: its payment's provider has said so of this refund."""
-    return there_is(
+def _has_answer_sql(*kinds: OutcomeClass, more: str = "TRUE") -> str:
+    """SQL: the payment's provider has given an answer about this refund with one of these outcomes, for which the SQL
+    condition `more` is true.
+    """
+    return exists_sql(
         "evidence e JOIN payments p ON p.id = OLD.payment_id WHERE e.subject_kind = 'refund'"
         f" AND e.subject_id = OLD.id AND LEFT(e.source, CHAR_LENGTH(p.provider) + 1) = CONCAT(p.provider, '.')"
-        f" AND {said(*kinds)} AND {more}"
+        f" AND {has_outcome_sql(*kinds)} AND {more}"
     )
 
 
-def _two_people(proposed: RefundState) -> str:
-    return two_people("OLD.id", "refund", proposed.value)
+def _is_second_person_sql(proposed: RefundState) -> str:
+    return is_second_person_sql("OLD.id", "refund", proposed.value)
 
 
-_OF_THIS_SENDING = "e.operation_id = OLD.operation_id"
-_NOT_THERE = counted(
+def _is_request_about_refund_sql(action: str, refund: str = "OLD.id") -> str:
+    """SQL: the desk request `r` asks for this action on the refund."""
+    return (
+        f"r.action = '{action}' AND r.subject_kind = {_REFUND_KIND}"
+        f" AND CAST(r.subject_id AS BINARY) = CAST({refund} AS CHAR)"
+    )
+
+
+_IS_OF_LAST_SENDING = "e.operation_id = OLD.operation_id"
+_NOT_FOUND_COUNT = aggregate_sql(
     "COUNT(*)",
-    f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {PROVIDERS}"
-    f" AND {said(OutcomeClass.NOT_FOUND)} AND {_OF_THIS_SENDING}",
+    f"evidence e WHERE e.subject_kind = 'refund' AND e.subject_id = OLD.id AND {IS_FROM_PROVIDER}"
+    f" AND {has_outcome_sql(OutcomeClass.NOT_FOUND)} AND {_IS_OF_LAST_SENDING}",
 )
-_REFUSED = _told(*REFUSALS, more=f"{_OF_THIS_SENDING} AND SUBSTRING_INDEX(e.source, '.', -1) = '{SUBMIT_CALL}'")
+_WAS_REFUSED = _has_answer_sql(
+    *REFUSAL_OUTCOMES, more=f"{_IS_OF_LAST_SENDING} AND SUBSTRING_INDEX(e.source, '.', -1) = '{SUBMIT_CALL}'"
+)
 
-ASKED = (
-    Rule(has_role(OPERATOR, APPROVER), "this role asks for no refund"),
-    Rule(exactly("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),
+_IS_WORKER_PROPOSAL = (
+    f"{has_role_sql(WORKER)} AND NEW.checkers_needed = 2 AND "
+    + exists_sql(
+        "set_asides s WHERE s.id = NEW.set_aside_id AND s.payment_id = NEW.payment_id AND s.status = 'open'"
+        " AND s.refund_id IS NULL AND s.amount_minor = NEW.refund_amount"
+    )
+    + " AND NOT "
+    + exists_sql("refunds r WHERE r.payment_id = NEW.payment_id AND r.set_aside_id = NEW.set_aside_id")
+)
+"""SQL: the worker requests the whole set-aside, once, and two people must approve it."""
+INSERT_RULES = (
+    Rule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL})", "this role asks for no refund"),
+    Rule(equals_sql("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),
     Rule(
-        f"{word('NEW.status', (_R.REQUESTED,))} AND {word('NEW.certainty', (Certainty.KNOWN,))}"
+        is_requested_sql(
+            "r.action = 'refund request' AND r.subject_kind = 'payment'"
+            " AND CAST(r.subject_id AS BINARY) = CAST(NEW.payment_id AS CHAR)"
+            " AND r.amount_minor = NEW.refund_amount"
+        ),
+        "the person has not asked for this refund",
+    ),
+    Rule(
+        f"{has_state_sql('NEW.status', (_R.REQUESTED,))} AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
         " AND NEW.version = 1 AND NEW.sent_count = 0 AND NEW.not_found = 0 AND COALESCE(NEW.provider_refund_key,"
         " NEW.refund_txn_id, NEW.declined_because, NEW.provider_state, NEW.told_at, NEW.first_sent_at,"
         " NEW.last_sent_at, NEW.first_not_found_at, NEW.error_code, NEW.operation_id) IS NULL",
         "a refund begins as a request, undecided and unsent",
     ),
-    WORK,
+    WORK_STATE_RULE,
     Rule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_MINOR}", "a refund is of one minor unit to 10^15"),
     Rule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
     Rule(
-        counted(
+        f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.created_at)) <= {LARGEST_LAG_SECONDS} * 1000000",
+        "a request carries the time of the server",
+    ),
+    Rule(
+        f"NEW.sends_after IS NULL OR NEW.sends_after >= {UTC_NOW} - INTERVAL 1 MINUTE",
+        "a cooling-off lies ahead",
+    ),
+    Rule(
+        f"NEW.decide_by <= {UTC_NOW} + INTERVAL {LONGEST_DECISION_HOURS} HOUR",
+        "a request waits three days at most for its decision",
+    ),
+    Rule(
+        aggregate_sql(
             "COUNT(*)",
             "limits l WHERE l.currency = NEW.currency AND ("
             "(l.name = 'per_refund' AND l.value >= NEW.refund_amount) OR (l.name = 'second_checker_above'"
@@ -122,15 +176,15 @@ ASKED = (
         "beyond the limits: the sum, a second checker, or the cooling-off",
     ),
     Rule(
-        there_is(
-            f"payments p WHERE p.id = NEW.payment_id AND {exactly('p.currency', 'CAST(NEW.currency AS BINARY)')}"
-            f" AND p.order_id <=> NEW.order_id AND p.reserved_minor = NEW.refund_amount + {_HELD}"
+        exists_sql(
+            f"payments p WHERE p.id = NEW.payment_id AND {equals_sql('p.currency', 'CAST(NEW.currency AS BINARY)')}"
+            f" AND p.order_id <=> NEW.order_id AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM}"
         ),
         "a refund has its own sum reserved of its own payment before",
     ),
     Rule(
         "NEW.set_aside_id IS NULL OR "
-        + there_is(
+        + exists_sql(
             "set_asides s WHERE s.id = NEW.set_aside_id AND s.payment_id = NEW.payment_id"
             " AND s.amount_minor >= NEW.refund_amount"
             " AND (s.status = 'open' OR (s.status = 'refunding' AND s.refund_id IS NULL))"
@@ -139,130 +193,181 @@ ASKED = (
     ),
 )
 
-_SAME_REQUEST = Rule(
-    same(
+_SAME_REQUEST_RULE = Rule(
+    unchanged_sql(
         "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "ticket", "intended_repeat",
         "set_aside_id", "saw", "radar", "checkers_needed", "sends_after", "decide_by", "created_at",
     ),
     "what was asked for never changes: ask anew",
 )  # fmt: skip
-_ENDED_STAYS = Rule(
-    f"OLD.status NOT IN {among(ENDED_REFUND)} OR "
-    + same(
+_ENDED_RULE = Rule(
+    f"OLD.status NOT IN {state_list_sql(ENDED_REFUND_STATES)} OR "
+    + unchanged_sql(
         "status", "certainty", "refund_txn_id", "declined_because", "first_sent_at", "not_found",
         "first_not_found_at", "error_code", "operation_id",
     ),
     "a refund that was decided stays as it was decided",
 )  # fmt: skip
-_DECIDED = (
-    Rule(unless(_APPROVING, other_than("me", "OLD.maker")), "nobody approves a refund of their own"),
-    Rule(unless(_APPROVING, _ENOUGH), "as many approvers as needed, oneself with a vote, none the maker"),
-    Rule(unless(_APPROVING, _still_here("OLD.maker")), "who asked for it may not act any more"),
-    Rule(unless(_APPROVING, f"{UTC_NOW} <= {_late('OLD.decide_by')}"), "the time to decide is over"),
+_DECISION_RULES = (
+    Rule(implies_sql(_IS_APPROVED, is_other_person_sql("me", "OLD.maker")), "nobody approves a refund of their own"),
     Rule(
-        unless(
-            comes(_R.REJECTED),
-            f"{has_role(APPROVER)} AND {other_than('me', 'OLD.maker')}"
+        implies_sql(_IS_APPROVED, _HAS_ENOUGH_VOTES),
+        "as many approvers as needed, oneself with a vote, none the maker",
+    ),
+    Rule(implies_sql(_IS_APPROVED, _maker_is_active_sql("OLD.maker")), "who asked for it may not act any more"),
+    Rule(
+        implies_sql(_IS_APPROVED, f"{UTC_NOW} <= {_with_clock_lag_sql('OLD.decide_by')}"),
+        "the time to decide is over",
+    ),
+    Rule(
+        implies_sql(
+            enters_state_sql(_R.REJECTED),
+            f"{has_role_sql(APPROVER)} AND {is_other_person_sql('me', 'OLD.maker')}"
             " AND CHAR_LENGTH(TRIM(NEW.declined_because)) > 0",
         ),
         "an approver declines, never one's own, and says why",
     ),
     Rule(
-        f"{same('declined_because')} OR {comes(_R.REJECTED)}", "an approver declines, never one's own, and says why"
+        f"{unchanged_sql('declined_because')} OR {enters_state_sql(_R.REJECTED)}",
+        "an approver declines, never one's own, and says why",
     ),
-    Rule(unless(comes(_R.WITHDRAWN), exactly("OLD.maker", "me")), "only who asked for it withdraws it"),
-    Rule(unless(comes(_R.EXPIRED), f"OLD.decide_by < {_late(UTC_NOW)}"), "it has not expired by the server's clock"),
-)
-_SENT = (
     Rule(
-        unless(
-            _SENDING,
-            f"OLD.sends_after IS NULL OR OLD.sends_after <= {_late(UTC_NOW)}",
+        implies_sql(enters_state_sql(_R.WITHDRAWN), equals_sql("OLD.maker", "me")),
+        "only who asked for it withdraws it",
+    ),
+    Rule(
+        implies_sql(
+            enters_state_sql(_R.WITHDRAWN), is_requested_sql(_is_request_about_refund_sql("refund withdraw"))
+        ),
+        "the person has not asked for this decision",
+    ),
+    Rule(
+        implies_sql(
+            enters_state_sql(_R.REJECTED),
+            is_requested_sql(f"{_is_request_about_refund_sql('refund reject')} AND {IS_CONFIRMED}"),
+        ),
+        "the person has not asked for this decision",
+    ),
+    Rule(
+        implies_sql(enters_state_sql(_R.EXPIRED), f"OLD.decide_by < {_with_clock_lag_sql(UTC_NOW)}"),
+        "it has not expired by the server's clock",
+    ),
+)
+_SENDING_RULES = (
+    Rule(
+        implies_sql(
+            _IS_SENT,
+            f"OLD.sends_after IS NULL OR OLD.sends_after <= {_with_clock_lag_sql(UTC_NOW)}",
         ),
         "not before the cooling-off is over by the server's clock",
     ),
     Rule(
-        unless(
-            _SENDING,
+        implies_sql(
+            _IS_SENT,
             "NEW.provider_refund_key IS NOT NULL AND NOT NEW.provider_refund_key REGEXP '[^A-Za-z0-9-]'"
             " AND NEW.sent_count = OLD.sent_count + 1 AND NEW.first_sent_at IS NOT NULL"
             " AND NEW.last_sent_at IS NOT NULL AND NEW.operation_id IS NOT NULL"
-            f" AND NOT ({same('operation_id')})",
+            f" AND NOT ({unchanged_sql('operation_id')})",
         ),
         "before it is sent: our key for life, the time, one more sending, its operation",
     ),
-    Rule(f"{same('sent_count', 'last_sent_at', 'operation_id')} OR {_SENDING}", "sendings are counted as they begin"),
     Rule(
-        f"{same('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_SENDING})",
+        f"{unchanged_sql('sent_count', 'last_sent_at', 'operation_id')} OR {_IS_SENT}",
+        "sendings are counted as they begin",
+    ),
+    Rule(
+        f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_SENT})",
         "the key towards the provider is for life",
     ),
-    Rule(f"{same('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_SENDING})", "it was first sent once"),
+    Rule(f"{unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_SENT})", "it was first sent once"),
 )
-_ANSWERED = (
+_ANSWER_RULES = (
     Rule(
-        f"{same('refund_txn_id')} OR (OLD.refund_txn_id IS NULL"
-        f" AND ({comes(_R.SUBMITTED)} OR {comes(_R.COMPLETED)}))",
+        f"{unchanged_sql('refund_txn_id')} OR (OLD.refund_txn_id IS NULL"
+        f" AND ({enters_state_sql(_R.SUBMITTED)} OR {enters_state_sql(_R.COMPLETED)}))",
         "the provider's number is set once, by its answer",
     ),
     Rule(
-        unless(comes(_R.COMPLETED), "CHAR_LENGTH(TRIM(NEW.refund_txn_id)) > 0"),
+        implies_sql(enters_state_sql(_R.COMPLETED), "CHAR_LENGTH(TRIM(NEW.refund_txn_id)) > 0"),
         "a completed refund has the provider's number",
     ),
     Rule(
-        unless(
-            comes(_R.COMPLETED),
-            f"{_told(OutcomeClass.SUCCEEDED)} OR {_two_people(_R.COMPLETED)}",
+        implies_sql(
+            enters_state_sql(_R.COMPLETED),
+            f"{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_is_second_person_sql(_R.COMPLETED)}",
         ),
         "refunded: only the provider's answer or two people say so",
     ),
     Rule(
-        unless(
-            comes(_R.FAILED),
-            f"{_told(OutcomeClass.FAILED_DEFINITE)} OR {_two_people(_R.FAILED)}",
+        implies_sql(
+            enters_state_sql(_R.FAILED),
+            f"{_has_answer_sql(OutcomeClass.FAILED_DEFINITE)} OR {_is_second_person_sql(_R.FAILED)}",
         ),
         "not refunded: only the provider's answer or two people say so",
     ),
     Rule(
-        unless(comes(_R.SUBMITTED), _told(OutcomeClass.PENDING, OutcomeClass.SUCCEEDED)),
+        implies_sql(enters_state_sql(_R.SUBMITTED), _has_answer_sql(OutcomeClass.PENDING, OutcomeClass.SUCCEEDED)),
         "accepted: only the provider's answer says so",
     ),
     Rule(
-        unless(_PUT_BACK, f"{_REFUSED} OR {_NOT_THERE} > 1"),
+        implies_sql(_IS_RETURNED_TO_APPROVED, f"{_WAS_REFUSED} OR {_NOT_FOUND_COUNT} > 1"),
         "never sent, or not there: only an answer about this sending says so",
     ),
-    CERTAINTY,
+    CERTAINTY_RULE,
     Rule("NEW.certainty = 'known' OR NEW.status = 'submitting'", "only what is being sent can be unknown"),
     Rule(
         "OLD.certainty = 'known' OR NEW.certainty = 'unknown' OR NEW.status <> 'submitting'",
         "unknown ends with an outcome alone",
     ),
 )
-_STEPS = Rule(steps(REFUND, "status"), "no such step of a refund")
-CHANGED = (RAISED, _SAME_REQUEST, _STEPS, _ENDED_STAYS, WORK, *_DECIDED, *_SENT, *_ANSWERED)
+_STATE_RULE = Rule(is_allowed_step_sql(REFUND_TRANSITIONS, "status"), "no such step of a refund")
+UPDATE_RULES = (
+    VERSION_RULE,
+    _SAME_REQUEST_RULE,
+    _STATE_RULE,
+    _ENDED_RULE,
+    WORK_STATE_RULE,
+    *_DECISION_RULES,
+    *_SENDING_RULES,
+    *_ANSWER_RULES,
+)
 
-_IS_VOTE = f"(NEW.action = {_VOTE})"
-_MAY_VOTE = there_is(
+_IS_VOTE = f"(NEW.action = {_VOTE_ACTION})"
+_MAY_VOTE = exists_sql(
     "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
     " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND p.disabled_at IS NULL"
-    f" AND {other_than('me', 'r.maker')} AND {UTC_NOW} <= {_late('r.decide_by')}"
+    f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW} <= {_with_clock_lag_sql('r.decide_by')}"
 )
-_DECIDED_ONCE = (
-    Rule(f"{_IS_VOTE} OR {has_role(OPERATOR, APPROVER)}", "this role decides nothing"),
-    Rule(exactly("NEW.person", "me"), "nobody decides in the name of somebody else"),
+_APPROVAL_INSERT_RULES = (
+    Rule(f"{_IS_VOTE} OR {limits.MAY_PROPOSE} OR {has_role_sql(OPERATOR, APPROVER)}", "this role decides nothing"),
+    Rule(implies_sql(limits.IS_PROPOSAL, limits.MAY_PROPOSE), "only an administrator proposes a limit"),
+    Rule(equals_sql("NEW.person", "me"), "nobody decides in the name of somebody else"),
+    Rule(
+        is_requested_sql(
+            f"({_IS_VOTE} AND {IS_CONFIRMED}"
+            f" AND {_is_request_about_refund_sql('refund approve', 'NEW.subject_id')})"
+            " OR (NEW.action = 'resolve' AND r.action = 'resolve' AND r.proposed = NEW.proposed"
+            " AND (r.subject_kind = 'operation' OR (r.subject_kind = NEW.subject_kind"
+            f" AND CAST(r.subject_id AS BINARY) = NEW.subject_id))) OR ({limits.PROPOSAL_REQUEST})"
+        ),
+        "the person has not asked for this decision",
+    ),
     Rule("NEW.closed_at IS NULL", "a decision begins open"),
     Rule(
-        f"{exactly('NEW.action', _RESOLVE)} OR ({exactly('NEW.action', _VOTE)} AND NEW.evidence_id IS NULL"
-        f" AND {word('NEW.proposed', (_R.APPROVED,))} AND {exactly('NEW.subject_kind', _REFUND)})",
+        f"{limits.IS_PROPOSAL} OR {equals_sql('NEW.action', _RESOLVE_ACTION)}"
+        f" OR ({equals_sql('NEW.action', _VOTE_ACTION)}"
+        " AND NEW.evidence_id IS NULL"
+        f" AND {has_state_sql('NEW.proposed', (_R.APPROVED,))} AND {equals_sql('NEW.subject_kind', _REFUND_KIND)})",
         "no such decision",
     ),
-    Rule(unless(_IS_VOTE, has_role(APPROVER)), "only an approver approves"),
+    Rule(implies_sql(_IS_VOTE, has_role_sql(APPROVER)), "only an approver approves"),
     Rule(
-        unless(_IS_VOTE, f"NOT NEW.subject_id REGEXP '[^0-9]' AND {_MAY_VOTE}"),
+        implies_sql(_IS_VOTE, f"NOT NEW.subject_id REGEXP '[^0-9]' AND {_MAY_VOTE}"),
         "an approval is for a request that waits, of somebody else who still may act",
     ),
     Rule(
-        f"{_IS_VOTE} OR "
-        + there_is(
+        f"{_IS_VOTE} OR {limits.IS_PROPOSAL} OR "
+        + exists_sql(
             "evidence e WHERE e.id = NEW.evidence_id AND e.source = 'person'"
             " AND CAST(e.who AS BINARY) = me AND e.subject_kind = NEW.subject_kind"
             " AND NEW.subject_id IN (CAST(e.subject_id AS CHAR), e.operation_id)"
@@ -270,21 +375,21 @@ _DECIDED_ONCE = (
         "who decides brings evidence of their own",
     ),
 )
-_CLOSED = (
+_APPROVAL_UPDATE_RULES = (
     Rule(
-        same("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
+        unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
-        ALWAYS,
+        BINDS_SCHEMA_ACCOUNT,
     ),
-    Rule("OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", ALWAYS),
-    Rule(f"OLD.action <> {_VOTE}", "an approval of a refund stands"),
+    Rule("OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", BINDS_SCHEMA_ACCOUNT),
+    Rule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund stands"),
 )
 
 RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
-    ("refunds", "INSERT"): ASKED,
-    ("refunds", "UPDATE"): CHANGED,
-    ("refunds", "DELETE"): (Rule(NEVER, "refunds are never deleted"),),
-    ("approvals", "INSERT"): _DECIDED_ONCE,
-    ("approvals", "UPDATE"): _CLOSED,
-    ("approvals", "DELETE"): kept("decisions are never deleted"),
+    ("refunds", "INSERT"): INSERT_RULES,
+    ("refunds", "UPDATE"): UPDATE_RULES,
+    ("refunds", "DELETE"): (Rule(NEVER_TRUE, "refunds are never deleted"),),
+    ("approvals", "INSERT"): _APPROVAL_INSERT_RULES,
+    ("approvals", "UPDATE"): _APPROVAL_UPDATE_RULES,
+    ("approvals", "DELETE"): refusal_rules("decisions are never deleted"),
 }

@@ -1,202 +1,281 @@
-"""What the database itself refuses, as conditions that have to hold: per table, for INSERT, UPDATE and DELETE.
+"""Server rules as conditions that must hold, per table and event (INSERT, UPDATE, DELETE).
 
-Here: the trail, the journal, leases, sessions, people and tokens. Credit checks, orders, payments, refunds and what
-the worker keeps have files of their own.
+This module has the rules of the audit trail, the journal, leases, sessions, operators and tokens. Credit checks,
+orders, payments, refunds and the worker's tables have modules of their own.
 """
 
 from collections.abc import Mapping
 
 from sqlalchemy.dialects import mysql
 
-from console.domain.outcomes import OutcomeClass
-from console.domain.payment_records import RefundState
+from console.domain.payments.states import RefundState
 from console.domain.permissions import WORKER
-from console.domain.states import OPERATION
-from console.store.audit_chain import START
-from console.store.audit_roots import WHAT as ROOT
-from console.store.guard_words import (
-    ALWAYS,
-    NEVER,
-    OWNERS,
-    PROVIDERS,
-    REFUSALS,
+from console.domain.provider_outcome import OutcomeClass
+from console.domain.transitions.tables import OPERATION_TRANSITIONS
+from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH
+from console.store.audit.roots import ROOT_ACTION as ROOT
+from console.store.constraints.sql_expressions import (
+    BINDS_SCHEMA_ACCOUNT,
+    IS_FROM_PROVIDER,
+    NEVER_TRUE,
+    REFUSAL_OUTCOMES,
+    SCHEMA_ACCOUNT_ONLY_RULE,
     UTC_NOW,
     Event,
     Rule,
-    among,
-    answered,
-    exactly,
-    has_role,
-    is_person,
-    kept,
-    said,
-    said_no,
-    same,
-    steps,
-    there_is,
-    two_people,
+    equals_sql,
+    exists_sql,
+    has_answer_key_sql,
+    has_outcome_sql,
+    has_provider_answer_sql,
+    has_provider_refusal_sql,
+    has_role_sql,
+    is_allowed_step_sql,
+    is_operator_sql,
+    is_requested_sql,
+    is_second_person_sql,
+    refusal_rules,
+    state_list_sql,
+    unchanged_sql,
 )
-from console.store.lease_time import lease_mark, lease_now
-from console.store.troubles import TOO_LATE
+from console.store.database.error_codes import AUDIT_TIME_MESSAGE
+from console.store.database.lease_clock import lease_mark, lease_now
+from console.store.operations.journal import EFFECTIVE_ACTION_OF_KIND
 
 LONGEST_LEASE_MS = 600_000
+LONGEST_PAUSE_MS = 3_600_000
+"""Longest time from now to the next permitted call to a provider. Without this limit one account could block all
+desks.
+"""
 LARGEST_LAG_US = 2_000_000
-"""Microseconds that an audit row may lie beside the server's clock."""
+"""Largest difference (microseconds) between the time of an audit row and the server's clock."""
 
 _dialect = mysql.dialect()
 _NOW = str(lease_now().compile(dialect=_dialect))
-_MARK = str(lease_mark().compile(dialect=_dialect))
+_CLOCK_ID = str(lease_mark().compile(dialect=_dialect))
 
 
-def _short(column: str = "NEW.lease_expires") -> str:
+def is_short_lease_sql(column: str = "NEW.lease_expires") -> str:
+    """SQL: the lease ends at most `LONGEST_LEASE_MS` from now."""
     return f"{column} <= {_NOW} + {LONGEST_LEASE_MS}"
 
 
-def _live(row: str) -> str:
-    return f"({row}.lease_clock = {_MARK} AND {row}.lease_expires > {_NOW})"
+def is_live_lease_sql(row: str) -> str:
+    """SQL: the lease of this row hasn't expired, by the server's clock."""
+    return f"({row}.lease_clock = {_CLOCK_ID} AND {row}.lease_expires > {_NOW})"
 
 
-_AUDIT = (
-    Rule(exactly("NEW.who", "me"), "nobody writes in the name of somebody else"),
+_IS_OWN_SESSION = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
+_AUDIT_RULES = (
+    Rule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),
     Rule(
         f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.at)) <= {LARGEST_LAG_US}",
-        TOO_LATE,
+        AUDIT_TIME_MESSAGE,
     ),
-    Rule("COALESCE(NEW.id, 0) = 0", "an audit row gets its number from the database"),
-    Rule(f"NEW.what <> '{ROOT}' OR {has_role(WORKER)}", "a root of the trail is a worker's to write"),
+    Rule(f"NEW.what <> '{ROOT}' OR {has_role_sql(WORKER)}", "a root of the trail is a worker's to write"),
     Rule("CHAR_LENGTH(NEW.hash) = 64", "an audit row is hashed"),
     Rule(
-        f"(NEW.seq = 1 AND NEW.prev_hash = '{START}') OR "
-        + there_is(
+        f"(NEW.seq = 1 AND NEW.prev_hash = '{FIRST_PREVIOUS_HASH}') OR "
+        + exists_sql(
             "audit_log a WHERE a.session = NEW.session AND a.seq = NEW.seq - 1 AND a.hash = NEW.prev_hash"
-            " AND CAST(a.who AS BINARY) = me"
+            f" AND (CAST(a.who AS BINARY) = me OR {_IS_OWN_SESSION})"
         ),
         "an audit row continues a chain of its own writer",
     ),
 )
-_NAME = Rule(
+_NAME_RULE = Rule(
     "CHAR_LENGTH(NEW.name) BETWEEN 1 AND 32 AND NOT NEW.name REGEXP '[^a-z0-9._-]'",
     "a name has 1 to 32 of a-z, 0-9, dot, underscore and hyphen",
-    ALWAYS,
+    BINDS_SCHEMA_ACCOUNT,
 )
-_SEALED = Rule(
-    "(NEW.sealed IS NULL OR NEW.sealed REGEXP '^gAAAA[A-Za-z0-9_=-]+$')"
+_TOKEN_RULE = Rule(
+    "(NEW.sealed IS NULL OR NEW.sealed REGEXP CONCAT('^v', NEW.version, '[.]gAAAA[A-Za-z0-9_=-]+$'))"
     " AND NOT REPLACE(REPLACE(NEW.used_first, '[', ''), ']', '') REGEXP '[^0-9a-f\", ]'",
     "tokens are kept sealed, first ones as hashes",
 )
 
 
-_EFFECT, _REFUND = (f"NEW.action = '{action}'" for action in ("credit-check.purchase", "refund.submit"))
-_ENDED = among(state for state, targets in OPERATION.items() if not targets)
-_NOT_REFUNDED = there_is(
-    f"evidence e WHERE e.operation_id = OLD.id AND {PROVIDERS} AND {said(*REFUSALS, OutcomeClass.NOT_FOUND)}"
+def _used_tokens_sql(row: str) -> str:
+    """SQL: the list of used tokens up to its old length, without the closing bracket."""
+    return f"CAST(LEFT({row}.used_first, CHAR_LENGTH(OLD.used_first) - 1) AS BINARY)"
+
+
+_IS_PURCHASE, _IS_REFUND = (f"NEW.action = '{EFFECTIVE_ACTION_OF_KIND[kind]}'" for kind in ("credit-check", "refund"))
+_IS_PURCHASE_REQUEST = "r.action = 'purchase'"
+_ENDED_STATES = state_list_sql(state for state, targets in OPERATION_TRANSITIONS.items() if not targets)
+_HAS_REFUSAL = exists_sql(
+    f"evidence e WHERE e.operation_id = OLD.id AND {IS_FROM_PROVIDER}"
+    f" AND {has_outcome_sql(*REFUSAL_OUTCOMES, OutcomeClass.NOT_FOUND)}"
 )
-_GIVEN_UP = two_people("OLD.subject_id", "refund", RefundState.FAILED.value)
-_BEGUN = (
-    Rule(exactly("NEW.operator", "me"), "nobody begins an operation in the name of somebody else"),
+_WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.subject_id", "refund", RefundState.FAILED.value)
+_OPERATION_INSERT_RULES = (
+    Rule(equals_sql("NEW.operator", "me"), "nobody begins an operation in the name of somebody else"),
     Rule("NEW.state = 'calling' AND NEW.fence = 1 AND NEW.ended_at IS NULL", "an operation begins as calling"),
-    Rule(f"NEW.lease_clock = {_MARK} AND {_short()}", "no lease is longer than ten minutes"),
+    Rule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
     Rule(
-        f"NOT {_EFFECT} OR NEW.idempotency_key = CONCAT('restored:', NEW.id) OR {is_person('p.may_buy = 1')}",
+        f"NOT {_IS_PURCHASE} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
+        f" OR {is_operator_sql('p.may_buy = 1')}",
         "this person may not buy",
     ),
     Rule(
-        f"NOT {_REFUND} OR NEW.idempotency_key = CONCAT('restored:', NEW.id) OR "
-        + there_is("refunds r WHERE r.id = NEW.subject_id AND r.operation_id = NEW.id AND r.status = 'submitting'"),
+        f"NOT {_IS_PURCHASE} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
+        f" OR {is_requested_sql(_IS_PURCHASE_REQUEST)}",
+        "this person has not asked for a purchase",
+    ),
+    Rule(
+        f"NOT {_IS_REFUND} OR NEW.idempotency_key = CONCAT('restored:', NEW.id) OR "
+        + exists_sql("refunds r WHERE r.id = NEW.subject_id AND r.operation_id = NEW.id AND r.status = 'submitting'"),
         "only a refund that is approved is sent, and its own row says so first",
     ),
 )
-_MY_CALL = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"
-_ENDING = (
+_FINAL_COLUMNS = (
+    "result",
+    "ended_at",
+    "outcome_class",
+    "outcome_reason",
+    "lease_expires",
+    "fence",
+    "answer_key",
+)
+_PAUSE_RULE = Rule(
+    f"NEW.lease_clock = {_CLOCK_ID} AND NEW.not_before <= {_NOW} + {LONGEST_PAUSE_MS}", "no call is put off for hours"
+)
+_IS_MINE = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"
+_OPERATION_UPDATE_RULES = (
     Rule(
-        same(
+        unchanged_sql(
             "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "fingerprint",
-            "operator", "desk", "host", "process", "session", "started_at", "lease_clock",
+            "operator", "desk", "host", "process", "session", "started_at", "lease_clock", "answer_lock",
         ),
         "what an operation is stays as it was begun",
     ),
-    Rule(steps(OPERATION, "state"), "no such step of an operation"),
+    Rule(is_allowed_step_sql(OPERATION_TRANSITIONS, "state"), "no such step of an operation"),
     Rule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
     Rule(
-        f"{same('idempotency_key')} OR (NEW.state IN {_ENDED}"
+        f"{unchanged_sql('idempotency_key')} OR (NEW.state IN {_ENDED_STATES}"
         " AND NEW.idempotency_key = CONCAT(LEFT(OLD.idempotency_key, 200), '#', OLD.id))",
         "a key is set aside when its operation has ended, and never changed",
     ),
     Rule(
-        f"OLD.state NOT IN {_ENDED}"
-        f" OR ({same('result', 'ended_at', 'outcome_class', 'outcome_reason', 'lease_expires', 'fence')})",
+        f"OLD.state NOT IN {_ENDED_STATES}"
+        f" OR ({unchanged_sql(*_FINAL_COLUMNS)})",
         "an operation that has ended stays as it is",
     ),
     Rule(
-        f"NEW.state <> 'calling' OR {same('idempotency_key')} AND {_MY_CALL} AND {_short()}",
+        f"NEW.state <> 'calling' OR {unchanged_sql('idempotency_key')} AND {_IS_MINE} AND {is_short_lease_sql()}",
         "only who began an operation keeps its lease",
     ),
     Rule(
-        f"NEW.state = OLD.state OR {_MY_CALL} OR (NEW.fence = OLD.fence + 1 AND (OLD.state <> 'calling'"
-        f" OR NOT {_live('OLD')} OR {answered('OLD.id')}))",
+        f"NEW.state = OLD.state OR {_IS_MINE} OR (NEW.fence = OLD.fence + 1 AND (OLD.state <> 'calling'"
+        f" OR NOT {is_live_lease_sql('OLD')} OR {has_provider_answer_sql('OLD.id')}))",
         "somebody else's call is running",
     ),
     Rule(
-        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_EFFECT} OR {_MY_CALL}"
-        f" OR {said_no('OLD.id')} OR {two_people('OLD.subject_id')}",
+        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_PURCHASE}"
+        f" OR ({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_MINE} OR {has_provider_refusal_sql('OLD.id')}))"
+        f" OR {is_second_person_sql('OLD.subject_id')}",
         "not bought: only the provider's answer or two people say so",
     ),
     Rule(
-        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_REFUND} OR {_MY_CALL}"
-        f" OR {_NOT_REFUNDED} OR {_GIVEN_UP}",
+        f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_REFUND} OR {_IS_MINE}"
+        f" OR {_HAS_REFUSAL} OR {_WAS_FAILED_BY_PEOPLE}",
         "not refunded: only the provider's answer or two people say so",
     ),
 )  # fmt: skip
-_TAKING = (
-    Rule(same("name", "slot"), "a lease keeps its name"),
+_LEASE_UPDATE_RULES = (
+    Rule(unchanged_sql("name", "slot"), "a lease keeps its name"),
     Rule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
-    Rule(f"NOT {_live('OLD')} OR CAST(OLD.operator AS BINARY) = me", "somebody else holds this lease"),
+    Rule(f"NOT {is_live_lease_sql('OLD')} OR CAST(OLD.operator AS BINARY) = me", "somebody else holds this lease"),
     Rule(
-        f"CAST(NEW.operator AS BINARY) <=> me OR (NOT {_live('NEW')} AND {same('operator')})",
+        f"CAST(NEW.operator AS BINARY) <=> me OR (NOT {is_live_lease_sql('NEW')} AND {unchanged_sql('operator')})",
         "nobody takes a lease in the name of somebody else",
     ),
     Rule(
-        f"{_live('OLD')} OR NOT {_live('NEW')} OR NEW.fence = OLD.fence + 1"
-        f" OR ({same('token')} AND CAST(OLD.operator AS BINARY) = me)",  # renewed at the very moment of its end
+        f"{is_live_lease_sql('OLD')} OR NOT {is_live_lease_sql('NEW')} OR NEW.fence = OLD.fence + 1"
+        f" OR ({unchanged_sql('token')}"
+        " AND CAST(OLD.operator AS BINARY) = me)",  # renewed at the moment of its expiry
         "taking a lease raises its token",
     ),
-    Rule(f"NEW.lease_clock = {_MARK} AND {_short()}", "no lease is longer than ten minutes"),
+    Rule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
 )
 
+_IS_DECISION = "r.action = 'resolve'"
+_REQUEST_ID_RULE = Rule(equals_sql("NEW.person", "me"), "a request id is its own person's")
+
 RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
-    ("audit_log", "INSERT"): _AUDIT,
-    ("audit_log", "UPDATE"): kept("audit rows are never changed"),
-    ("audit_log", "DELETE"): kept("audit rows are never deleted"),
-    ("evidence", "INSERT"): (Rule(exactly("NEW.who", "me"), "nobody brings evidence in the name of somebody else"),),
-    ("evidence", "UPDATE"): kept("evidence is never changed"),
-    ("evidence", "DELETE"): kept("evidence is never deleted"),
-    ("operations", "INSERT"): _BEGUN,
-    ("operations", "UPDATE"): _ENDING,
-    ("operations", "DELETE"): (Rule(NEVER, "the journal is never deleted"),),
-    ("leases", "INSERT"): (
-        Rule(exactly("NEW.operator", "me"), "nobody takes a lease in the name of somebody else"),
-        Rule(f"NEW.fence = 1 AND NEW.lease_clock = {_MARK} AND {_short()}", "no lease is longer than ten minutes"),
+    ("audit_log", "INSERT"): _AUDIT_RULES,
+    ("audit_log", "UPDATE"): refusal_rules("audit rows are never changed"),
+    ("audit_log", "DELETE"): refusal_rules("audit rows are never deleted"),
+    ("evidence", "INSERT"): (
+        Rule(equals_sql("NEW.who", "me"), "nobody brings evidence in the name of somebody else"),
+        Rule(
+            f"NEW.source <> 'person' OR {is_requested_sql(_IS_DECISION)}",
+            "a person's evidence is what the person gave",
+        ),
     ),
-    ("leases", "UPDATE"): _TAKING,
-    ("leases", "DELETE"): (Rule(NEVER, "leases are never deleted"),),
+    ("evidence", "UPDATE"): refusal_rules("evidence is never changed"),
+    ("evidence", "DELETE"): refusal_rules("evidence is never deleted"),
+    ("operations", "INSERT"): _OPERATION_INSERT_RULES,
+    ("operations", "UPDATE"): _OPERATION_UPDATE_RULES,
+    ("operations", "DELETE"): (Rule(NEVER_TRUE, "the journal is never deleted"),),
+    ("leases", "INSERT"): (
+        Rule(equals_sql("NEW.operator", "me"), "nobody takes a lease in the name of somebody else"),
+        Rule(
+            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}",
+            "no lease is longer than ten minutes",
+        ),
+    ),
+    ("leases", "UPDATE"): _LEASE_UPDATE_RULES,
+    ("leases", "DELETE"): (Rule(NEVER_TRUE, "leases are never deleted"),),
+    ("request_ids", "INSERT"): (
+        _REQUEST_ID_RULE,
+        Rule(
+            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}",
+            "no lease is longer than ten minutes",
+        ),
+    ),
+    ("request_ids", "UPDATE"): (
+        _REQUEST_ID_RULE,
+        Rule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),
+        Rule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
+        Rule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
+    ),
+    ("request_ids", "DELETE"): (Rule(NEVER_TRUE, "request ids are never deleted"),),
     ("sessions", "INSERT"): (
         Rule(
-            "NEW.operator IS NULL OR CAST(NEW.operator AS BINARY) = me",
+            "NEW.operator IS NULL OR CAST(NEW.operator AS BINARY) = account",
             "nobody opens a session in the name of somebody else",
         ),
     ),
-    ("operators", "INSERT"): (OWNERS, _NAME),
-    ("operators", "UPDATE"): (OWNERS, _NAME),
-    ("operators", "DELETE"): (OWNERS,),
+    ("operators", "INSERT"): (SCHEMA_ACCOUNT_ONLY_RULE, _NAME_RULE),
+    ("operators", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE, _NAME_RULE),
+    ("operators", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("console_meta", "INSERT"): (Rule("NEW.name = 'store_key_fingerprint'", "only the schema account changes this"),),
-    ("console_meta", "UPDATE"): (OWNERS,),
-    ("console_meta", "DELETE"): (OWNERS,),
-    ("provider_tokens", "INSERT"): (_SEALED,),
+    ("console_meta", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
+    ("console_meta", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
+    ("call_rates", "INSERT"): (_PAUSE_RULE,),
+    ("call_rates", "UPDATE"): (Rule(unchanged_sql("name"), "a rate keeps its name"), _PAUSE_RULE),
+    ("provider_tokens", "INSERT"): (_TOKEN_RULE, Rule("NEW.version = 1", "tokens are replaced one after the other")),
     ("provider_tokens", "UPDATE"): (
-        _SEALED,
-        Rule(f"{same('provider')} AND NEW.version = OLD.version + 1", "tokens are replaced one after the other"),
-        Rule("CHAR_LENGTH(NEW.used_first) >= CHAR_LENGTH(OLD.used_first)", "a used token stays used"),
+        Rule(
+            f"{unchanged_sql('provider')} AND NEW.version = OLD.version + 1",
+            "tokens are replaced one after the other",
+        ),
+        Rule(
+            f"{_used_tokens_sql('NEW')} = {_used_tokens_sql('OLD')}"
+            " AND CHAR_LENGTH(NEW.used_first) >= CHAR_LENGTH(OLD.used_first)",
+            "a used token stays used",
+        ),
+        _TOKEN_RULE,
     ),
-    ("provider_tokens", "DELETE"): (OWNERS,),
+    ("provider_tokens", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
+    ("documents", "INSERT"): (
+        Rule(
+            "CHAR_LENGTH(NEW.sha256) = 64 AND NOT NEW.sha256 REGEXP '[^0-9a-f]' AND CAST(NEW.path AS BINARY) IN"
+            " (CONCAT(LEFT(NEW.sha256, 2), '/', NEW.sha256, '.pdf'),"
+            " CONCAT(LEFT(NEW.sha256, 2), '/', NEW.sha256, '.csv'))",
+            "a document is kept under its content",
+        ),
+    ),
 }
-"""For tables that the console alone writes."""
+"""Rules of the tables that only the console writes."""

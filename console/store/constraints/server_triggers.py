@@ -1,7 +1,8 @@
-"""Triggers by which a server refuses what must never be, whoever asks with whatever client.
+"""Triggers with which a server refuses invalid changes from every client and account.
 
-A trigger's name ends in the digest of its text, so that a new text is a new trigger: it is made before the old one
-goes, and no moment is unguarded. The account that makes them owns them, and is the schema account to them.
+The name of a trigger ends with the digest of its text, so a trigger with a changed text has another name: it is
+created before the old one is dropped, and there is no moment without rules. The account that creates the triggers
+owns them and is the *schema account* in their rules.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,35 +10,58 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
-from console.store import guard_checks as checks
-from console.store import guard_orders as orders
-from console.store import guard_payments, guard_refunds, guard_rules, guard_worker, legacy_table
-from console.store.grants import Fault, quoted, run, writable
-from console.store.guard_words import Event, Rule, is_person
+from console.store.access.grants import (
+    Fault,
+    is_mariadb,
+    quote_identifier,
+    run_statement,
+    tables_with_visible_triggers,
+)
+from console.store.access.people_views import NAME_WITHOUT_HOST
+from console.store.constraints import credit_checks as checks
+from console.store.constraints import desk_requests, orders, row_counters, server_rules
+from console.store.constraints import payments as payment_rules
+from console.store.constraints import refunds as refund_rules
+from console.store.constraints import worker as worker_rules
+from console.store.constraints.sql_expressions import Event, Rule, is_operator_sql
+from console.store.database.error_codes import error_number
+from console.store.schema import legacy_table
 
 PREFIX = "console_"
-RULES = {**guard_rules.RULES, **guard_refunds.RULES, **guard_payments.RULES, **guard_worker.RULES}
-"""For tables that the console alone writes."""
-LONGEST_WORDS = 128
-"""Characters of a refusal's words."""
+_RULES_BY_TABLE = {**server_rules.RULES, **refund_rules.RULES, **payment_rules.RULES, **worker_rules.RULES}
+_ID_RULES: dict[tuple[str, Event], tuple[Rule, ...]] = {
+    (table, "INSERT"): (*_RULES_BY_TABLE.get((table, "INSERT"), ()), *rules)
+    for table, rules in row_counters.ID_RULES_OF_TABLE.items()
+}
+RULES = {**_RULES_BY_TABLE, **_ID_RULES}
+"""Rules of the tables that only the console writes."""
+LONGEST_MESSAGE_CHARACTERS = 128
+"""Length limit (characters) of a refusal's message. Source: MESSAGE_TEXT of SIGNAL."""
 
-_ME = "SUBSTRING({0}, 1, CHAR_LENGTH({0}) - CHAR_LENGTH(SUBSTRING_INDEX({0}, '@', -1)) - 1)"
-"""The account's name; a host has no @, a name may have."""
+STAND_IN_SUFFIX = "_stand_in"
+"""Suffix of the name of a trigger that has the rules of another one while that one is created again."""
 
-_TEXT = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-_WHO = (
+_TEXT_TYPE = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_ACCOUNT_DECLARATIONS = (
     "BEGIN",
-    f"DECLARE me VARCHAR(128) {_TEXT} DEFAULT {_ME.format('USER()')};",
-    f"DECLARE owner VARCHAR(128) {_TEXT} DEFAULT {_ME.format('CURRENT_USER()')};",
+    f"DECLARE account VARCHAR(128) {_TEXT_TYPE} DEFAULT {NAME_WITHOUT_HOST.format('USER()')};",
+    f"DECLARE owner VARCHAR(128) {_TEXT_TYPE} DEFAULT {NAME_WITHOUT_HOST.format('CURRENT_USER()')};",
 )
-_OPERATION = f"DECLARE op VARCHAR(36) {_TEXT} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
+_PERSON_DECLARATION = (
+    f"DECLARE me VARCHAR(128) {_TEXT_TYPE} DEFAULT"
+    f" IF(@console_request IS NULL, account, COALESCE({desk_requests.PERSON_WHO_ASKED}, account));"
+)
+_ACCOUNT_AS_PERSON_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE} DEFAULT account;"
+_OPERATION_DECLARATION = f"DECLARE op VARCHAR(36) {_TEXT_TYPE} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
+_NO_SUCH_TRIGGER = 1360
 _SYSDATE_IS_NOW = "a server started with --sysdate-is-now lets everybody forge the time"
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What stands in the database before rows of `table` are written."""
+    """A BEFORE trigger for one event on `table`."""
 
     table: str
     event: Event
@@ -45,126 +69,206 @@ class Trigger:
 
     @property
     def name(self) -> str:
+        """The trigger's name, with the digest of its text."""
         mark = sha256(f"{self.table} {self.event} {self.body}".encode()).hexdigest()[:8]
         return f"{PREFIX}{self.table}_{self.event.lower()}_{mark}"
 
     @property
     def sql(self) -> str:
-        return (
-            f"CREATE TRIGGER {quoted(self.name)} BEFORE {self.event} ON {quoted(self.table)} FOR EACH ROW {self.body}"
-        )
+        """The statement that creates the trigger."""
+        return self.create_sql_with_name(self.name)
+
+    def create_sql_with_name(self, name: str) -> str:
+        """Return the statement that creates the trigger under this name."""
+        table = quote_identifier(self.table)
+        return f"CREATE TRIGGER {quote_identifier(name)} BEFORE {self.event} ON {table} FOR EACH ROW {self.body}"
 
 
-def triggers() -> tuple[Trigger, ...]:
-    """All there should be."""
-    own = (Trigger(table, event, _body(rules)) for (table, event), rules in RULES.items())
-    return (*own, *_of_credit_checks(), *_of_orders(), *_of_stock())
+def all_triggers() -> tuple[Trigger, ...]:
+    """Return all triggers that a database of this version has."""
+    own = (Trigger(table, event, _trigger_body(rules)) for (table, event), rules in RULES.items())
+    return (
+        *own, *_triggers_of_desk_requests(), *_triggers_of_credit_checks(), *_triggers_of_orders(),
+        *_triggers_of_stock(),
+    )  # fmt: skip
 
 
-def refresh(conn: Connection, in_use: Callable[[str], None] | None = None) -> None:
-    """Make what is missing or altered, then drop what no program of this version knows. Run again, it does nothing.
+def renew_triggers(conn: Connection, in_use: Callable[[str], None] | None = None) -> None:
+    """Create missing and altered triggers, then drop unknown ones. Has no effect when run again.
 
-    A table of credit checks that waits for its adoption gets its triggers afterwards: call it again then. `in_use`
-    runs a statement on that table, which others use meanwhile, by its turn.
+    A correct trigger isn't touched. An altered one gets a stand-in while it is created again, so there is no moment
+    without its rules. A table of credit checks gets its triggers only after its adoption: call this function again
+    then. `in_use` runs a statement on that table, which other applications use at the same time.
     """
-    there = _found(conn)
-    wanted = {trigger.name: trigger for trigger in _fitting(conn)}
-    whole = {name for name, found in there.items() if name in wanted and found == _expected(conn, wanted[name])}
-    dropped = {name: f"DROP TRIGGER IF EXISTS {quoted(name)}" for name in there}
-    steps = [(name, dropped[name]) for name in sorted(set(there) & set(wanted) - whole)]
-    steps += [(name, wanted[name].sql) for name in sorted(set(wanted) - whole)]
-    steps += [(name, dropped[name]) for name in sorted(set(there) - set(wanted))]
+    existing = _existing_triggers(conn)
+    required_triggers = {trigger.name: trigger for trigger in _applicable_triggers(conn)}
+    intact = {
+        name
+        for name, stored in existing.items()
+        if name in required_triggers and stored == _expected_text_and_owner(conn, required_triggers[name])
+    }
+    altered, unknown = (
+        sorted(set(existing) & set(required_triggers) - intact),
+        sorted(set(existing) - set(required_triggers)),
+    )
+    steps = [(name, step) for name in altered for step in _replacement_statements(required_triggers[name])]
+    steps += [(name, required_triggers[name].sql) for name in sorted(set(required_triggers) - set(existing))]
+    steps += [(name, _drop_statement(name)) for name in unknown]
     for name, sql in steps:
         if in_use is not None and name.startswith(PREFIX + checks.TABLE):
             in_use(sql)
         else:
-            run(conn, sql)
+            run_statement(conn, sql)
 
 
-def faults(conn: Connection) -> tuple[Fault, ...]:
-    """Triggers that are missing, altered or unknown, as far as the account that is connected may see them."""
-    there = _found(conn)
-    seen = writable(conn)
-    wanted = {trigger.name: trigger for trigger in _fitting(conn) if seen is None or trigger.table in seen}
-    owners = {owner for _, owner in there.values()}
-    missing = [Fault("missing_trigger", name) for name in sorted(set(wanted) - set(there))]
+def _replacement_statements(trigger: Trigger) -> tuple[str, ...]:
+    """Return the statements that replace a trigger. MySQL can't replace one, so a second trigger of the same text
+    exists meanwhile.
+    """
+    stand_in = f"{trigger.name}{STAND_IN_SUFFIX}"
+    return (
+        _drop_statement(stand_in),
+        trigger.create_sql_with_name(stand_in),
+        _drop_statement(trigger.name),
+        trigger.sql,
+        _drop_statement(stand_in),
+    )
+
+
+def _drop_statement(name: str) -> str:
+    return f"DROP TRIGGER IF EXISTS {quote_identifier(name)}"
+
+
+def find_trigger_faults(conn: Connection) -> tuple[Fault, ...]:
+    """Return the missing, altered and unknown triggers, as far as the connected account may see them."""
+    existing = _existing_triggers(conn)
+    visible = tables_with_visible_triggers(conn)
+    required_triggers = {
+        trigger.name: trigger for trigger in _applicable_triggers(conn) if visible is None or trigger.table in visible
+    }
+    owners = {owner for _, owner in existing.values()}
+    missing = [Fault("missing_trigger", name) for name in sorted(set(required_triggers) - set(existing))]
     altered = [
         Fault("altered_trigger", name)
-        for name in sorted(set(wanted) & set(there))
-        if there[name][0] not in (wanted[name].body, None)
+        for name in sorted(set(required_triggers) & set(existing))
+        if existing[name][0] not in (required_triggers[name].body, None)
     ]
-    unknown = [Fault("unknown_trigger", name) for name in sorted(set(there) - set(wanted))]
+    unknown = [Fault("unknown_trigger", name) for name in sorted(set(existing) - set(required_triggers))]
     foreign = [Fault("triggers_of_several_owners", ", ".join(sorted(owners)))] if len(owners) > 1 else []
-    return (*missing, *altered, *unknown, *foreign, *_clock_faults(conn))
+    return (*missing, *altered, *unknown, *foreign, *_find_clock_faults(conn))
 
 
-def _clock_faults(conn: Connection) -> Iterator[Fault]:
-    """SYSDATE has to be the time of the statement, not one that the session may set."""
+def _find_clock_faults(conn: Connection) -> Iterator[Fault]:
+    """Yield a fault if SYSDATE returns the time of NOW(), which a session can set."""
     row = conn.exec_driver_sql("SELECT SLEEP(0.01), SYSDATE(6) > NOW(6)").one()
     if not row[1]:
         yield Fault("sysdate_is_now", _SYSDATE_IS_NOW)
 
 
-def _of_credit_checks() -> Iterator[Trigger]:
+def _triggers_of_credit_checks() -> Iterator[Trigger]:
+    added, by_others = row_counters.id_rules(checks.TABLE), row_counters.id_rules_for_others(checks.TABLE)
     by_both: Sequence[tuple[Event, Sequence[Rule], Sequence[Rule]]] = (
-        ("INSERT", checks.ADDED_BY_PEOPLE, checks.ADDED_BY_OTHERS),
+        ("INSERT", (*checks.ADDED_BY_PEOPLE, *added), (*checks.ADDED_BY_OTHERS, *by_others)),
         ("UPDATE", checks.CHANGED_BY_PEOPLE, checks.CHANGED_BY_OTHERS),
         ("DELETE", checks.DELETED_BY_PEOPLE, checks.DELETED_BY_OTHERS),
     )
-    for event, people, others in by_both:
-        operation = _OPERATION.format("OLD" if event == "DELETE" else "NEW")
-        yield Trigger(checks.TABLE, event, _body(people, others, operation))
+    for event, people, by_others_rules in by_both:
+        operation = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
+        yield Trigger(checks.TABLE, event, _trigger_body(people, by_others_rules, operation))
 
 
-def _of_orders() -> Iterator[Trigger]:
-    yield Trigger(orders.TABLE, "INSERT", _body(orders.ADDED_BY_PEOPLE, orders.ADDED_BY_OTHERS))
-    yield Trigger(orders.TABLE, "UPDATE", _body(orders.CHANGED_BY_PEOPLE, orders.CHANGED_BY_OTHERS))
-    yield Trigger(orders.TABLE, "DELETE", _body(orders.DELETED_BY_PEOPLE, orders.DELETED_BY_OTHERS))
+def _triggers_of_orders() -> Iterator[Trigger]:
+    by_others = (*orders.ADDED_BY_OTHERS, *row_counters.id_rules_for_others(orders.TABLE))
+    yield Trigger(orders.TABLE, "INSERT", _trigger_body(orders.ADDED_BY_PEOPLE, by_others))
+    yield Trigger(orders.TABLE, "UPDATE", _trigger_body(orders.CHANGED_BY_PEOPLE, orders.CHANGED_BY_OTHERS))
+    yield Trigger(orders.TABLE, "DELETE", _trigger_body(orders.DELETED_BY_PEOPLE, orders.DELETED_BY_OTHERS))
 
 
-def _of_stock() -> Iterator[Trigger]:
-    table, deleted = guard_worker.STOCK_TABLE, guard_worker.STOCK_DELETED
-    yield Trigger(table, "INSERT", _body(guard_worker.STOCK_ADDED_BY_PEOPLE, guard_worker.STOCK_ADDED_BY_OTHERS))
-    yield Trigger(table, "UPDATE", _body(guard_worker.STOCK_CHANGED_BY_PEOPLE, guard_worker.STOCK_CHANGED_BY_OTHERS))
-    yield Trigger(table, "DELETE", _body(deleted))
+def _triggers_of_stock() -> Iterator[Trigger]:
+    table, deleted = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETED
+    by_others = (*worker_rules.STOCK_ADDED_BY_OTHERS, *row_counters.id_rules_for_others(table))
+    yield Trigger(table, "INSERT", _trigger_body(worker_rules.STOCK_ADDED_BY_PEOPLE, by_others))
+    yield Trigger(
+        table, "UPDATE", _trigger_body(worker_rules.STOCK_CHANGED_BY_PEOPLE, worker_rules.STOCK_CHANGED_BY_OTHERS)
+    )
+    yield Trigger(table, "DELETE", _trigger_body(deleted))
 
 
-def _body(rules: Sequence[Rule], others: Sequence[Rule] | None = None, declared: str = "") -> str:
-    """For everybody: the rules marked so. For all but the owner: the rules, other applications by rules of their own
-    where `others` has some.
+def _triggers_of_desk_requests() -> Iterator[Trigger]:
+    """Yield the triggers of the tables by which people ask. There, `me` is always the account itself."""
+    for (table, event), rules in desk_requests.RULES.items():
+        first = desk_requests.TRIGGER_ASSIGNMENTS.get((table, event), "")
+        yield Trigger(
+            table,
+            event,
+            _trigger_body(rules, more_declarations=first, person_declaration=_ACCOUNT_AS_PERSON_DECLARATION),
+        )
+
+
+def _trigger_body(
+    rules: Sequence[Rule],
+    rules_of_others: Sequence[Rule] | None = None,
+    more_declarations: str = "",
+    person_declaration: str = _PERSON_DECLARATION,
+) -> str:
+    """Return the trigger's body: rules with `binds_schema_account` bind every account, the other rules every account
+    but the owner. `person_declaration` declares `me`; `more_declarations` follow it.
+
+    If `rules_of_others` is given, accounts that aren't operators are bound by those rules instead of the other rules.
     """
-    lines = [*_WHO, *([declared] if declared else [])]
-    lines += [_refusal(rule) for rule in rules if rule.always]
+    lines = [*_ACCOUNT_DECLARATIONS, person_declaration, *([more_declarations] if more_declarations else [])]
+    lines += [_refusal_sql(rule) for rule in rules if rule.binds_schema_account]
     lines += ["IF me <> owner THEN"]
-    people = [_refusal(rule) for rule in rules if not rule.always]
-    if others is None:
+    people = [_refusal_sql(rule) for rule in rules if not rule.binds_schema_account]
+    if rules_of_others is None:
         lines += people
     else:
-        lines += [f"IF {is_person()} THEN", *people, "ELSE", *map(_refusal, others), "END IF;"]
+        lines += [f"IF {is_operator_sql()} THEN", *people, "ELSE", *map(_refusal_sql, rules_of_others), "END IF;"]
     return "\n".join((*lines, "END IF;", "END")).replace("IF me <> owner THEN\nEND IF;\n", "")
 
 
-def _refusal(rule: Rule) -> str:
-    words = f"console: {rule.words}".replace("'", "''")
-    assert len(words) <= LONGEST_WORDS, words  # noqa: S101  # ours, and tested
-    return f"IF ({rule.must}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF;"
+def _refusal_sql(rule: Rule) -> str:
+    words = f"console: {rule.message}".replace("'", "''")
+    assert len(words) <= LONGEST_MESSAGE_CHARACTERS, words  # noqa: S101  # constants, and a test checks their length
+    return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF;"
 
 
-def _expected(conn: Connection, trigger: Trigger) -> tuple[str, str]:
+def _expected_text_and_owner(conn: Connection, trigger: Trigger) -> tuple[str, str]:
     return trigger.body, str(conn.exec_driver_sql("SELECT CURRENT_USER()").scalar_one())
 
 
-def _fitting(conn: Connection) -> tuple[Trigger, ...]:
-    """All, but those of a table of credit checks that isn't adopted yet: rows that come in are undecided then."""
-    table = legacy_table.look(conn)
+def _applicable_triggers(conn: Connection) -> tuple[Trigger, ...]:
+    """Return all triggers, without those of a table of credit checks that isn't adopted: its new rows aren't decided
+    yet.
+    """
+    table = legacy_table.read_table(conn)
     adopted = table is not None and table.admits_claims
-    return tuple(trigger for trigger in triggers() if trigger.table != checks.TABLE or adopted)
+    return tuple(trigger for trigger in all_triggers() if trigger.table != checks.TABLE or adopted)
 
 
-def _found(conn: Connection) -> dict[str, tuple[str, str]]:
-    """Text and owner by name."""
+def _existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str]]:
+    """Return text and owner of the existing triggers by name. The text is None if the account may not read it."""
     rows = conn.exec_driver_sql(
         "SELECT trigger_name, action_statement, definer FROM information_schema.triggers"
         " WHERE trigger_schema = DATABASE() AND LEFT(trigger_name, 8) = 'console_'"
-    )
-    return {str(name): (body, str(definer)) for name, body, definer in rows}
+    ).all()
+    existing = {str(name): (body, str(definer)) for name, body, definer in rows}  # an ordinary account sees no text
+    if is_mariadb(conn):
+        return existing
+    written = {name: _exact_text(conn, name) for name in existing}
+    return {name: (text, existing[name][1]) for name, text in written.items() if text is not None}
+
+
+def _exact_text(conn: Connection, name: str) -> str | None:
+    """Return the exact text of a trigger; None if it was dropped meanwhile.
+
+    MySQL's information_schema shows a doubled quote within a string as one, so different texts can look the same
+    there.
+    """
+    try:
+        definition = conn.exec_driver_sql(f"SHOW CREATE TRIGGER {quote_identifier(name)}").one()[2]
+    except DBAPIError as error:
+        if error_number(error) != _NO_SUCH_TRIGGER:
+            raise
+        return None
+    return str(definition).partition(" FOR EACH ROW ")[2]

@@ -1,8 +1,9 @@
-"""SQL words of which the rules in the database are made: what is compared, who one is, what was answered.
+"""SQL fragments of the server's rules: comparisons, the acting person, and the answers of providers.
 
-`me` is the account that is connected: USER(), never CURRENT_USER(), which is the trigger's owner. Rules bind
-everybody but the schema account, those marked ALWAYS bind that one too. Who is disabled holds no rights any more, so
-rules need not ask for that again.
+`account` is the connected account: USER(), not CURRENT_USER(), which is the trigger's owner. `me` is the person who
+acts: the account itself, or, while a worker executes a desk request, the person who asked. Rules bind every account
+except the schema account; those with BINDS_SCHEMA_ACCOUNT bind that one, too. A disabled person has no rights, so
+rules needn't check that.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,33 +13,37 @@ from typing import Literal, TypeVar
 
 from sqlalchemy import String
 
-from console.domain.outcomes import OutcomeClass
 from console.domain.permissions import APPROVER
+from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty, WorkState
-from console.store import worker_schema
+from console.store.schema import worker as worker_schema
 
 State = TypeVar("State", bound=StrEnum)
+EXECUTED_REQUEST = "CONVERT(@console_request USING utf8mb4) COLLATE utf8mb4_bin"
+"""SQL: the id of the desk request that this session executes, as `Database` sets it; NULL if there is none."""
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 UTC_NOW = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
-REFUSALS = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
-"""A provider's answers to a call that costs money which say that nothing happened."""
+REFUSAL_OUTCOMES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
+"""Outcomes of a call that costs money in which the provider says that it did nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`must` is SQL that has to be true, whatever is NULL in it; `words` (at most 110 characters) say what is not."""
+    """A rule of a trigger: `condition` is SQL that has to be true (NULL counts as false); `message` (at most 110
+    characters) is the text of the refusal; with `binds_schema_account` the rule binds the schema account, too.
+    """
 
-    must: str
-    words: str
-    always: bool = False
+    condition: str
+    message: str
+    binds_schema_account: bool = False
 
 
-NEVER = "FALSE"
-ALWAYS = True
-OWNERS = Rule(NEVER, "only the schema account changes this")
-RAISED = Rule("NEW.version = OLD.version + 1", "each change raises the version by one")
+NEVER_TRUE = "FALSE"
+BINDS_SCHEMA_ACCOUNT = True
+SCHEMA_ACCOUNT_ONLY_RULE = Rule(NEVER_TRUE, "only the schema account changes this")
+VERSION_RULE = Rule("NEW.version = OLD.version + 1", "each change raises the version by one")
 
-_TEXTS = frozenset(
+_TEXT_COLUMNS = frozenset(
     column.name
     for table in worker_schema.metadata.tables.values()
     for column in table.columns
@@ -46,123 +51,161 @@ _TEXTS = frozenset(
 )
 
 
-def kept(what: str) -> tuple[Rule, ...]:
-    """Nobody at all, the schema account included."""
-    return (Rule(NEVER, what, ALWAYS),)
+def refusal_rules(message: str) -> tuple[Rule, ...]:
+    """Return a rule that refuses the statement to every account, the schema account included."""
+    return (Rule(NEVER_TRUE, message, BINDS_SCHEMA_ACCOUNT),)
 
 
-def same(*columns: str) -> str:
-    """SQL: none of these was changed, not even in the case of a letter."""
-    return " AND ".join(f"{_raw('NEW', name)} <=> {_raw('OLD', name)}" for name in columns)
+def unchanged_sql(*columns: str) -> str:
+    """SQL: the UPDATE changes none of these columns. Texts are compared byte by byte."""
+    return " AND ".join(f"{_binary_sql('NEW', name)} <=> {_binary_sql('OLD', name)}" for name in columns)
 
 
-def _raw(row: str, column: str) -> str:
-    return f"CAST({row}.{column} AS BINARY)" if column in _TEXTS else f"{row}.{column}"
+def _binary_sql(row: str, column: str) -> str:
+    return f"CAST({row}.{column} AS BINARY)" if column in _TEXT_COLUMNS else f"{row}.{column}"
 
 
-def exactly(column: str, text: str) -> str:
-    """SQL: exactly this text; no collation, no padding."""
+def equals_sql(column: str, text: str) -> str:
+    """SQL: the column is exactly this text, compared byte by byte, without collation and padding."""
     return f"CAST({column} AS BINARY) = {text}"
 
 
-def among(states: Iterable[StrEnum]) -> str:
-    """SQL: these words in brackets, always in the same order."""
+def state_list_sql(states: Iterable[StrEnum]) -> str:
+    """SQL: the list of these states in brackets, sorted, for IN."""
     return "(" + ", ".join(sorted(f"'{state.value}'" for state in states)) + ")"
 
 
-def word(column: str, states: Iterable[StrEnum]) -> str:
-    """SQL: one of these words, letter by letter."""
-    return f"CAST({column} AS BINARY) IN {among(states)}"
+def has_state_sql(column: str, states: Iterable[StrEnum]) -> str:
+    """SQL: the column has one of these states, compared byte by byte."""
+    return f"CAST({column} AS BINARY) IN {state_list_sql(states)}"
 
 
-def steps(table: Mapping[State, Collection[State]], column: str) -> str:
-    """SQL: the state stays, or takes a step that the table of transitions has."""
-    known = sorted(f"'{before.value}>{after.value}'" for before, targets in table.items() for after in targets)
+def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str) -> str:
+    """SQL: the UPDATE leaves the state in `column` unchanged, or makes a step of the transition table."""
     step = f"CONCAT(CAST(OLD.{column} AS BINARY), '>', CAST(NEW.{column} AS BINARY))"
-    return f"({same(column)} OR {step} IN ({', '.join(known)}))"
+    return f"({unchanged_sql(column)} OR {step} IN {step_list_sql(transitions)})"
 
 
-def comes(state: StrEnum, column: str = "status") -> str:
-    """SQL: this change brings the state about."""
-    return f"(NEW.{column} = '{state.value}' AND OLD.{column} <> '{state.value}')"
-
-
-def unless(condition: str, must: str) -> str:
-    """SQL: where `condition` isn't so, nothing is asked; else `must`."""
-    return f"NOT {condition} OR ({must})"
-
-
-CERTAINTY = Rule(word("NEW.certainty", Certainty), "no such certainty")
-WORK = Rule(word("NEW.work_state", WorkState), "no such state of work")
-
-
-def is_person(condition: str = "TRUE") -> str:
-    """SQL: the account is somebody's of this console, of whom this is true. Asked only where it matters: each such
-    look takes as long as the rest of a trigger.
-    """
-    return there_is(f"operators p WHERE p.name = me AND {condition}")
-
-
-def has_role(*roles: str) -> str:
-    """SQL: the account is somebody's who holds one of these."""
-    return is_person(f"p.disabled_at IS NULL AND ({held(*roles)})")
-
-
-def held(*roles: str) -> str:
-    """SQL: the person `p` holds one of these."""
-    return " OR ".join(f"FIND_IN_SET('{role}', REPLACE(p.roles, ' ', ''))" for role in roles)
-
-
-def other_than(person: str, maker: str) -> str:
-    """SQL: names compared trimmed and in one case, as `permissions.same_person` does."""
-    return f"CAST(LOWER(TRIM({person})) AS BINARY) <> CAST(LOWER(TRIM({maker})) AS BINARY)"
-
-
-PROVIDERS = "e.source LIKE '%_.%'"
-"""SQL: evidence that a provider gave. Its answers are named provider.call; what people bring has no dot."""
-
-
-def said(*kinds: OutcomeClass) -> str:
-    """SQL: the answer that is kept as evidence `e` is of one of these kinds."""
-    return f"e.summary REGEXP '^(HTTP [0-9]+ )?({'|'.join(kind.value for kind in kinds)})( |$)'"
-
-
-def answered(operation: str) -> str:
-    """SQL: a provider's answer about this operation is kept as evidence."""
-    return there_is(f"evidence e WHERE e.operation_id = {operation} AND {PROVIDERS}")
-
-
-def said_no(operation: str) -> str:
-    """SQL: the provider's own answer says that nothing was bought."""
-    return there_is(
-        f"evidence e WHERE e.operation_id = {operation} AND e.source LIKE 'alarmbox.purchase%' AND {said(*REFUSALS)}"
+def step_list_sql(transitions: Mapping[State, Collection[State]]) -> str:
+    """SQL: the steps of the transition table as texts `before>after` in brackets, sorted."""
+    return (
+        "("
+        + ", ".join(sorted(f"'{old.value}>{new.value}'" for old, targets in transitions.items() for new in targets))
+        + ")"
     )
 
 
-def two_people(subject: str, kind: str = "credit-check", *proposed: str) -> str:
-    """SQL: somebody else has proposed one of these ends of a record (`error` unless told), and I, an approver, say so
-    with evidence of my own.
+def enters_state_sql(state: StrEnum, column: str = "status") -> str:
+    """SQL: the UPDATE changes `column` from another state to this state."""
+    return f"(NEW.{column} = '{state.value}' AND OLD.{column} <> '{state.value}')"
+
+
+def implies_sql(condition: str, consequence: str) -> str:
+    """SQL: if `condition` is true, `consequence` is true."""
+    return f"NOT {condition} OR ({consequence})"
+
+
+CERTAINTY_RULE = Rule(has_state_sql("NEW.certainty", Certainty), "no such certainty")
+WORK_STATE_RULE = Rule(has_state_sql("NEW.work_state", WorkState), "no such state of work")
+
+
+def is_operator_sql(condition: str = "TRUE") -> str:
+    """SQL: the account is an operator of this console for whom `condition` is true.
+
+    The lookup takes as long as the rest of a trigger, so use it only in rules that depend on the operator.
+    """
+    return exists_sql(f"operators p WHERE p.name = me AND {condition}")
+
+
+def has_role_sql(*roles: str) -> str:
+    """SQL: the account is an operator who has one of these roles and isn't disabled."""
+    return is_operator_sql(f"p.disabled_at IS NULL AND ({person_has_role_sql(*roles)})")
+
+
+def person_has_role_sql(*roles: str) -> str:
+    """SQL: the person `p` has one of these roles."""
+    return " OR ".join(f"FIND_IN_SET('{role}', REPLACE(p.roles, ' ', ''))" for role in roles)
+
+
+def is_other_person_sql(person: str, maker: str) -> str:
+    """SQL: two names differ, trimmed and in lower case, as `permissions.same_person` compares them."""
+    return f"CAST(LOWER(TRIM({person})) AS BINARY) <> CAST(LOWER(TRIM({maker})) AS BINARY)"
+
+
+IS_FROM_PROVIDER = "e.source LIKE '%_.%'"
+"""SQL: evidence from a provider. Its source is named provider.call; evidence from people has no dot there."""
+
+
+def has_outcome_sql(*kinds: OutcomeClass) -> str:
+    """SQL: the answer stored as evidence `e` has one of these outcomes."""
+    return f"e.summary REGEXP '^(HTTP [0-9]+ )?({'|'.join(kind.value for kind in kinds)})( |$)'"
+
+
+def has_provider_answer_sql(operation: str) -> str:
+    """SQL: a provider's answer about this operation is stored as evidence."""
+    return exists_sql(f"evidence e WHERE e.operation_id = {operation} AND {IS_FROM_PROVIDER}")
+
+
+def has_provider_refusal_sql(operation: str) -> str:
+    """SQL: the provider itself has answered that nothing was bought."""
+    return exists_sql(
+        f"evidence e WHERE e.operation_id = {operation} AND e.source LIKE 'alarmbox.purchase%'"
+        f" AND {has_outcome_sql(*REFUSAL_OUTCOMES)}"
+    )
+
+
+def has_answer_key_sql(row: str, lock: str) -> str:
+    """SQL: the row has the secret whose SHA-256 is the answer lock. Only the sender of the request knows it."""
+    return f"{lock}.answer_lock = SHA2({row}.answer_key, 256)"
+
+
+IS_CONFIRMED = "r.confirmed = 1"
+"""SQL: the person has typed the password for the desk request `r`. The desk says so: the server can't tell how old a
+connection is. So this binds programs, not somebody who knows the password anyway.
+"""
+
+
+def is_requested_sql(condition: str) -> str:
+    """SQL: the account acts for itself, or the desk request `r` that it executes fulfils the condition. So a worker
+    writes a decision only if the person has asked for this very decision.
+    """
+    return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST} AND ({condition})')})"
+
+
+def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: str) -> str:
+    """SQL: the present account is the second person of a decision: another person has proposed one of these final
+    states (default: `error`), and the present account, an approver, has added evidence of its own after that, and has
+    typed the password if it asked from a desk.
     """
     ends = ", ".join(f"'{end}'" for end in proposed or ("error",))
-    other = there_is(
+    other = exists_sql(
         f"approvals a JOIN evidence e ON e.id > a.evidence_id WHERE a.subject_kind = '{kind}'"
         f" AND a.subject_id = CAST({subject} AS CHAR) AND a.closed_at IS NULL AND a.proposed IN ({ends})"
         f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
     )
-    return f"({has_role(APPROVER)} AND {other})"
+    return f"({has_role_sql(APPROVER)} AND {is_requested_sql(IS_CONFIRMED)} AND {other})"
 
 
-def there_is(rows: str) -> str:
-    """SQL: there is such a row."""
-    return f"EXISTS (SELECT 1 FROM {rows})"  # noqa: S608  # our own words
+def exists_sql(from_clause: str) -> str:
+    """SQL: a row of `from_clause` (table, joins and WHERE) exists."""
+    return f"EXISTS (SELECT 1 FROM {from_clause})"  # noqa: S608  # constants of this program
 
 
-def counted(what: str, rows: str) -> str:
-    """SQL: a number that is made of these rows."""
-    return f"(SELECT {what} FROM {rows})"  # noqa: S608  # our own words
+def aggregate_sql(expression: str, from_clause: str) -> str:
+    """SQL: the aggregate `expression` over the rows of `from_clause` (table, joins and WHERE)."""
+    return f"(SELECT {expression} FROM {from_clause})"  # noqa: S608  # constants of this program
 
 
-def summed(column: str, rows: str) -> str:
-    """SQL: what these rows come to, as it is now: a transaction's snapshot may be older than what it changes."""
-    return counted(f"COALESCE(SUM({column}), 0)", f"{rows} LOCK IN SHARE MODE")
+def not_exists_sql(from_clause: str) -> str:
+    """SQL: no row of `from_clause` exists now. Reads with a shared lock, because a transaction's snapshot may be
+    older than the row that it changes.
+    """
+    return aggregate_sql("COUNT(*)", f"{from_clause} LOCK IN SHARE MODE") + " = 0"
+
+
+def sum_sql(column: str, from_clause: str) -> str:
+    """SQL: the sum of `column` over the rows of `from_clause` now. Reads with a shared lock, because a transaction's
+    snapshot may be older than the row that it changes.
+    """
+    return aggregate_sql(f"COALESCE(SUM({column}), 0)", f"{from_clause} LOCK IN SHARE MODE")

@@ -1,19 +1,19 @@
-"""SQL words of which the guards of an embedded database are made."""
+"""SQL fragments of the rules of an SQLite database."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from console.store.guard_words import Rule, there_is
+from console.store.constraints.sql_expressions import Rule, exists_sql, step_list_sql
 
 State = TypeVar("State", bound=StrEnum)
 Rules = tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
-    """One trigger: `event` on `table`."""
+class Constraint:
+    """A trigger before `event` on `table` that checks the rules."""
 
     table: str
     event: str
@@ -21,29 +21,31 @@ class Guard:
 
     @property
     def name(self) -> str:
+        """The trigger's name."""
         return f"guard_{self.table}_{self.event.lower()}"
 
     @property
     def sql(self) -> str:
+        """The statement that creates the trigger."""
         refusals = (
-            "SELECT RAISE(ABORT, '{}') WHERE NOT COALESCE(({}), 0);".format(rule.words.replace("'", "''"), rule.must)
+            "SELECT RAISE(ABORT, '{}') WHERE NOT COALESCE(({}), 0);".format(
+                rule.message.replace("'", "''"), rule.condition
+            )
             for rule in self.rules
         )
         return "\n".join((f"CREATE TRIGGER {self.name} BEFORE {self.event} ON {self.table} BEGIN", *refusals, "END"))
 
 
-def same(*columns: str) -> str:
+def unchanged_sql(*columns: str) -> str:
+    """SQL: the UPDATE changes none of these columns."""
     return " AND ".join(f"NEW.{name} IS OLD.{name}" for name in columns)
 
 
-def steps(table: Mapping[State, Collection[State]], column: str = "status") -> str:
-    known = sorted(f"'{before.value}>{after.value}'" for before, targets in table.items() for after in targets)
-    return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN ({', '.join(known)})"
+def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str = "status") -> str:
+    """SQL: the UPDATE leaves the state in `column` unchanged, or makes a step of the transition table."""
+    return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN {step_list_sql(transitions)}"
 
 
-def never_replaced(table: str) -> Rule:
-    """INSERT OR REPLACE deletes a row without asking the guard of deletions."""
-    return Rule(f"NOT {there_is(f'{table} t WHERE t.id = NEW.id')}", "rows are never replaced")
-
-
-RAISED = Rule("NEW.version = OLD.version + 1", "each change raises the version by one")
+def no_replacement_rule(table: str) -> Rule:
+    """Return a rule against INSERT OR REPLACE, which deletes the old row without its DELETE trigger."""
+    return Rule(f"NOT {exists_sql(f'{table} t WHERE t.id = NEW.id')}", "rows are never replaced")

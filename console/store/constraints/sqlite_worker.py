@@ -1,19 +1,26 @@
-"""What an embedded database refuses about what the worker keeps, and about what people take and note.
+"""Rules of an SQLite database about the worker's tables, takes and notes.
 
-It knows no accounts and no clock of its own: a record that somebody has is taken by who says that their time is over.
+SQLite has no accounts and no clock of its own. So a person may take a record that somebody else has taken if the new
+`taken_at` isn't before the old `until`.
 """
 
 from collections.abc import Iterator, Mapping
 
-from console.domain.states import SAGA, STOCK
-from console.store.guard_words import Rule
-from console.store.sqlite_guard_words import RAISED, Guard, Rules, never_replaced, same, steps
+from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
+from console.store.constraints.sql_expressions import VERSION_RULE, Rule
+from console.store.constraints.sqlite_expressions import (
+    Constraint,
+    Rules,
+    is_allowed_step_sql,
+    no_replacement_rule,
+    unchanged_sql,
+)
+from console.store.constraints.worker import COUNT_COLUMNS
 
-COUNTS = ("matched", "imported", "missing_there", "different_state", "different_amount")
-_ENDS = Rule("(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else")
-_ACKNOWLEDGED = same("acknowledged_by", "acknowledged_at", "note")
+_END_RULE = Rule("(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else")
+_SAME_ACKNOWLEDGEMENT = unchanged_sql("acknowledged_by", "acknowledged_at", "note")
 
-_BEGINS: Mapping[str, Rules] = {
+_INSERT_RULES: Mapping[str, Rules] = {
     "alerts": (Rule("NEW.resolved_at IS NULL", "what is found is open"),),
     "sagas": (Rule("NEW.state = 'running' AND NEW.ended_at IS NULL", "a saga begins as running"),),
     "outbox": (Rule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),),
@@ -26,69 +33,80 @@ _BEGINS: Mapping[str, Rules] = {
         Rule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
     ),
     "bulk_rows": (Rule("NEW.result IS NULL", "a row begins without a result"),),
+    "lost_operations": (
+        Rule("NOT EXISTS (SELECT 1 FROM operations o WHERE o.id = NEW.id)", "what the journal has is not lost"),
+    ),
     "notes": (),
     "stock_reservations": (),
 }
-_CHANGES: Mapping[str, Rules] = {
+_UPDATE_RULES: Mapping[str, Rules] = {
     "alerts": (
         Rule(
-            same("id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"),
+            unchanged_sql(
+                "id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"
+            ),
             "a case stays what it is",
         ),
-        Rule(f"{same('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
-        Rule(f"({_ACKNOWLEDGED}) OR OLD.acknowledged_by IS NULL", "who has seen it first stays so"),
+        Rule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
+        Rule(f"({_SAME_ACKNOWLEDGEMENT}) OR OLD.acknowledged_by IS NULL", "who has seen it first stays so"),
     ),
-    "tasks": (RAISED, Rule(same("name"), "a task keeps its name")),
+    "tasks": (VERSION_RULE, Rule(unchanged_sql("name"), "a task keeps its name")),
     "sagas": (
-        RAISED,
-        Rule(same("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
+        VERSION_RULE,
+        Rule(unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
         Rule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
-        Rule(steps(SAGA, "state"), "no such step of a saga"),
+        Rule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
         Rule("(NEW.state NOT IN ('running', 'stuck')) = (NEW.ended_at IS NOT NULL)", "what has ended has an end"),
     ),
     "outbox": (
         Rule(
-            same("id", "topic", "event_id", "record_key", "body", "created_at"),
+            unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
             "what is published stays as it was kept",
         ),
         Rule("OLD.published_at IS NULL", "what was published stays published"),
     ),
     "reconciliations": (
-        RAISED,
+        VERSION_RULE,
         Rule(
-            same("id", "provider", "from_day", "to_day", "asked_by", "begun_at"), "a reconciliation stays what it is"
+            unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
+            "a reconciliation stays what it is",
         ),
         Rule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
-        Rule(" AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNTS), "what was counted stays counted"),
-        _ENDS,
+        Rule(" AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"),
+        _END_RULE,
     ),
     "reconciliation_rows": (
         Rule(
-            same("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
+            unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
             + " AND NEW.case_opened >= OLD.case_opened",
             "what was found stays as it was found",
         ),
     ),
     "bulk_runs": (
-        RAISED,
-        Rule(same("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
+        VERSION_RULE,
+        Rule(unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
         Rule("OLD.state <> 'done'", "a bulk run that is done stays so"),
     ),
     "bulk_rows": (
-        Rule(same("id", "run_id", "position", "kind", "subject_id", "saw"), "what was frozen stays as it was seen"),
+        Rule(
+            unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"),
+            "what was frozen stays as it was seen",
+        ),
         Rule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
     ),
     "takes": (
-        Rule(same("kind", "subject_id"), "which record it is stays"),
-        Rule(f"{same('person')} OR NEW.taken_at >= OLD.until", "somebody else has this record"),
+        Rule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
+        Rule(f"{unchanged_sql('person')} OR NEW.taken_at >= OLD.until", "somebody else has this record"),
     ),
+    "lost_operations": (Rule("0", "what a database has lost is never changed"),),
     "notes": (Rule("0", "notes are never changed"),),
+    "request_ids": (Rule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
     "stock_reservations": (
-        Rule(same("id", "order_id"), "a reservation stays its order's"),
-        Rule(steps(STOCK), "no such step of a reservation"),
+        Rule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
+        Rule(is_allowed_step_sql(STOCK_TRANSITIONS), "no such step of a reservation"),
     ),
 }
-_KEPT: Mapping[str, str] = {
+_NEVER_DELETED: Mapping[str, str] = {
     "alerts": "cases",
     "tasks": "tasks",
     "sagas": "sagas",
@@ -98,18 +116,20 @@ _KEPT: Mapping[str, str] = {
     "bulk_runs": "bulk runs",
     "bulk_rows": "frozen rows",
     "takes": "takes",
+    "lost_operations": "lost operations",
     "notes": "notes",
+    "request_ids": "request ids",
     "stock_reservations": "reservations",
 }
 
 
-def _all() -> Iterator[Guard]:
-    for table, rules in _BEGINS.items():
-        yield Guard(table, "INSERT", (never_replaced(table), *rules))
-    for table, rules in _CHANGES.items():
-        yield Guard(table, "UPDATE", rules)
-    for table, what in _KEPT.items():
-        yield Guard(table, "DELETE", (Rule("0", f"{what} are never deleted"),))
+def _constraints() -> Iterator[Constraint]:
+    for table, rules in _INSERT_RULES.items():
+        yield Constraint(table, "INSERT", (no_replacement_rule(table), *rules))
+    for table, rules in _UPDATE_RULES.items():
+        yield Constraint(table, "UPDATE", rules)
+    for table, rows in _NEVER_DELETED.items():
+        yield Constraint(table, "DELETE", (Rule("0", f"{rows} are never deleted"),))
 
 
-GUARDS = tuple(_all())
+CONSTRAINTS = tuple(_constraints())

@@ -1,128 +1,149 @@
-"""What the database refuses about what the worker keeps, and about what people take and note beside records.
+"""Server rules for the worker's tables, takes and notes.
 
-The stock is the shop's, like the orders: it writes rows, the console gives free what is held.
+Stock reservations belong to the shop, like orders: it writes the rows, and the console only releases them.
 """
 
 from collections.abc import Mapping
 
-from console.domain.states import SAGA, STOCK
-from console.domain.worker_records import SagaState, StockState
-from console.store.guard_words import (
-    NEVER,
-    RAISED,
+from console.domain.permissions import APPROVER, OPERATOR
+from console.domain.tasks.states import SagaState, StockState
+from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
+from console.store.constraints.sql_expressions import (
+    NEVER_TRUE,
     UTC_NOW,
+    VERSION_RULE,
     Event,
     Rule,
-    exactly,
-    kept,
-    same,
-    steps,
-    there_is,
-    word,
+    equals_sql,
+    exists_sql,
+    has_role_sql,
+    has_state_sql,
+    is_allowed_step_sql,
+    is_requested_sql,
+    refusal_rules,
+    unchanged_sql,
 )
 
 STOCK_TABLE = "stock_reservations"
 LONGEST_TAKE_HOURS = 25
-"""A day, and what a clock may be beside the server's."""
-COUNTS = ("matched", "imported", "missing_there", "different_state", "different_amount")
+"""Longest take (hours): a day, and one hour for a difference between clocks."""
+COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 
 
-def _never_deleted(what: str) -> tuple[Rule, ...]:
-    return (Rule(NEVER, f"{what} never deleted"),)
+_IS_NOTE_REQUEST = (
+    "r.action = 'note' AND CAST(r.subject_kind AS BINARY) = NEW.kind AND r.subject_id = NEW.subject_id"
+    " OR r.action = 'bulk run' AND EXISTS (SELECT 1 FROM bulk_runs b JOIN bulk_rows w ON w.run_id = b.id"
+    " WHERE b.id = r.subject_id AND b.action = 'note' AND CAST(b.made_by AS BINARY) = me AND b.words = NEW.words"
+    " AND w.kind = NEW.kind AND w.subject_id = NEW.subject_id)"
+)
+"""SQL: the request `r` asks for this note, or for a bulk run of this person that writes it to this record."""
 
 
-def _both_or_none(ended: str) -> str:
-    """SQL: it has an end where it says that it ended, and only there."""
+def _deletion_rules(what: str) -> tuple[Rule, ...]:
+    return (Rule(NEVER_TRUE, f"{what} never deleted"),)
+
+
+def _end_matches_sql(ended: str) -> str:
+    """SQL: the row has an `ended_at` exactly if the condition `ended` is true."""
     return f"({ended}) = (NEW.ended_at IS NOT NULL)"
 
 
-_ALERT_BEGINS = (
+_ALERT_INSERT_RULES = (
     Rule(
         "COALESCE(NEW.resolved_at, NEW.acknowledged_at) IS NULL AND NEW.acknowledged_by IS NULL",
         "what is found is open, and seen by nobody",
     ),
 )
-_ALERT_CHANGES = (
+_ALERT_UPDATE_RULES = (
     Rule(
-        same("id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"),
+        unchanged_sql(
+            "id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"
+        ),
         "a case stays what it is",
     ),
-    Rule(f"{same('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
+    Rule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
     Rule(
-        f"({same('acknowledged_by', 'acknowledged_at', 'note')}) OR CAST(NEW.acknowledged_by AS BINARY) <=> me",
+        f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')})"
+        " OR CAST(NEW.acknowledged_by AS BINARY) <=> me",
         "nobody acknowledges in the name of somebody else",
     ),
     Rule(
-        f"({same('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL",
+        f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL",
         "who has seen it first stays so",
     ),
 )
-_SAGA_BEGINS = (
+_SAGA_INSERT_RULES = (
     Rule(
-        word("NEW.state", (SagaState.RUNNING,))
+        has_state_sql("NEW.state", (SagaState.RUNNING,))
         + " AND NEW.version = 1 AND NEW.attempts = 0 AND NEW.ended_at IS NULL",
         "a saga begins as running",
     ),
 )
-_SAGA_CHANGES = (
-    RAISED,
-    Rule(same("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
+_SAGA_UPDATE_RULES = (
+    VERSION_RULE,
+    Rule(unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
     Rule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
-    Rule(steps(SAGA, "state"), "no such step of a saga"),
-    Rule(_both_or_none("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"),
+    Rule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
+    Rule(_end_matches_sql("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"),
 )
-_EVENT_BEGINS = (Rule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),)
-_EVENT_CHANGES = (
+_EVENT_INSERT_RULES = (
+    Rule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),
+)
+_EVENT_UPDATE_RULES = (
     Rule(
-        same("id", "topic", "event_id", "record_key", "body", "created_at"), "what is published stays as it was kept"
+        unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
+        "what is published stays as it was kept",
     ),
     Rule("OLD.published_at IS NULL", "what was published stays published"),
     Rule("NEW.attempts >= OLD.attempts", "attempts are counted upwards"),
 )
-_RUN_BEGINS = (
-    Rule(exactly("NEW.asked_by", "me"), "nobody asks in the name of somebody else"),
+_RUN_INSERT_RULES = (
+    Rule(equals_sql("NEW.asked_by", "me"), "nobody asks in the name of somebody else"),
     Rule(
         "NEW.state = 'running' AND NEW.version = 1 AND NEW.ended_at IS NULL AND "
-        + " AND ".join(f"NEW.{name} = 0" for name in COUNTS),
+        + " AND ".join(f"NEW.{name} = 0" for name in COUNT_COLUMNS),
         "a reconciliation begins with nothing",
     ),
 )
-_RUN_CHANGES = (
-    RAISED,
-    Rule(same("id", "provider", "from_day", "to_day", "asked_by", "begun_at"), "a reconciliation stays what it is"),
-    Rule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
-    Rule(_both_or_none("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
-    Rule(" AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNTS), "what was counted stays counted"),
-)
-_DIFFERENCE_BEGINS = (
+_RUN_UPDATE_RULES = (
+    VERSION_RULE,
     Rule(
-        there_is("reconciliations r WHERE r.id = NEW.run_id AND r.ended_at IS NULL"),
+        unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
+        "a reconciliation stays what it is",
+    ),
+    Rule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
+    Rule(_end_matches_sql("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
+    Rule(" AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"),
+)
+_DIFFERENCE_INSERT_RULES = (
+    Rule(
+        exists_sql("reconciliations r WHERE r.id = NEW.run_id AND r.ended_at IS NULL"),
         "a reconciliation that has ended stays as it is",
     ),
 )
-_DIFFERENCE_CHANGES = (
+_DIFFERENCE_UPDATE_RULES = (
     Rule(
-        same("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
+        unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
         + " AND NEW.case_opened >= OLD.case_opened",
         "what was found stays as it was found",
     ),
 )
-_BULK_BEGINS = (
-    Rule(exactly("NEW.made_by", "me"), "nobody freezes records in the name of somebody else"),
+_BULK_INSERT_RULES = (
+    Rule(equals_sql("NEW.made_by", "me"), "nobody freezes records in the name of somebody else"),
     Rule(
         "NEW.state = 'frozen' AND NEW.version = 1 AND NEW.most >= 0 AND NEW.ended_at IS NULL",
         "a bulk run begins as frozen",
     ),
     Rule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
 )
-_BULK_CHANGES = (
-    RAISED,
-    Rule(same("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
+_BULK_UPDATE_RULES = (
+    VERSION_RULE,
+    Rule(unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
     Rule("OLD.state <> 'done'", "a bulk run that is done stays so"),
 )
-_ROW_BEGINS = (
+_ROW_INSERT_RULES = (
     Rule(
-        there_is(
+        exists_sql(
             "bulk_runs r WHERE r.id = NEW.run_id AND r.version = 1 AND NEW.position BETWEEN 1 AND r.most"
             " AND CAST(r.made_by AS BINARY) = me"
         ),
@@ -130,62 +151,90 @@ _ROW_BEGINS = (
     ),
     Rule("NEW.result IS NULL AND NEW.reason IS NULL AND NEW.done_at IS NULL", "a row begins without a result"),
 )
-_ROW_CHANGES = (
-    Rule(same("id", "run_id", "position", "kind", "subject_id", "saw"), "what was frozen stays as it was seen"),
+_ROW_UPDATE_RULES = (
+    Rule(
+        unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"), "what was frozen stays as it was seen"
+    ),
     Rule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
 )
-_MINE = Rule(exactly("NEW.person", "me"), "nobody takes a record in the name of somebody else")
-_FOR_A_WHILE = Rule(
+_OWN_NAME_RULE = Rule(equals_sql("NEW.person", "me"), "nobody takes a record in the name of somebody else")
+_TAKE_LENGTH_RULE = Rule(
     f"NEW.until <= {UTC_NOW} + INTERVAL {LONGEST_TAKE_HOURS} HOUR", "nobody takes a record for longer than a day"
 )
-_TAKE_CHANGES = (
-    Rule(same("kind", "subject_id"), "which record it is stays"),
+_TAKE_UPDATE_RULES = (
+    Rule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
     Rule(f"CAST(OLD.person AS BINARY) = me OR OLD.until <= {UTC_NOW}", "somebody else has this record"),
-    _MINE,
-    _FOR_A_WHILE,
+    _OWN_NAME_RULE,
+    _TAKE_LENGTH_RULE,
+)
+
+_LOST_OPERATION_RULES = (
+    Rule(
+        "NOT " + exists_sql("operations o WHERE o.id = NEW.id"),
+        "what the journal has is not lost",
+    ),
 )
 
 RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
-    ("alerts", "INSERT"): _ALERT_BEGINS,
-    ("alerts", "UPDATE"): _ALERT_CHANGES,
-    ("alerts", "DELETE"): _never_deleted("cases are"),
+    ("alerts", "INSERT"): _ALERT_INSERT_RULES,
+    ("alerts", "UPDATE"): _ALERT_UPDATE_RULES,
+    ("alerts", "DELETE"): _deletion_rules("cases are"),
     ("tasks", "INSERT"): (Rule("NEW.version = 1 AND NEW.failures = 0", "a task begins without a run"),),
-    ("tasks", "UPDATE"): (RAISED, Rule(same("name"), "a task keeps its name")),
-    ("tasks", "DELETE"): _never_deleted("tasks are"),
-    ("sagas", "INSERT"): _SAGA_BEGINS,
-    ("sagas", "UPDATE"): _SAGA_CHANGES,
-    ("sagas", "DELETE"): _never_deleted("sagas are"),
-    ("outbox", "INSERT"): _EVENT_BEGINS,
-    ("outbox", "UPDATE"): _EVENT_CHANGES,
-    ("outbox", "DELETE"): _never_deleted("events are"),
-    ("reconciliations", "INSERT"): _RUN_BEGINS,
-    ("reconciliations", "UPDATE"): _RUN_CHANGES,
-    ("reconciliations", "DELETE"): _never_deleted("reconciliations are"),
-    ("reconciliation_rows", "INSERT"): _DIFFERENCE_BEGINS,
-    ("reconciliation_rows", "UPDATE"): _DIFFERENCE_CHANGES,
-    ("reconciliation_rows", "DELETE"): _never_deleted("differences are"),
-    ("bulk_runs", "INSERT"): _BULK_BEGINS,
-    ("bulk_runs", "UPDATE"): _BULK_CHANGES,
-    ("bulk_runs", "DELETE"): _never_deleted("bulk runs are"),
-    ("bulk_rows", "INSERT"): _ROW_BEGINS,
-    ("bulk_rows", "UPDATE"): _ROW_CHANGES,
-    ("bulk_rows", "DELETE"): _never_deleted("frozen rows are"),
-    ("takes", "INSERT"): (_MINE, _FOR_A_WHILE),
-    ("takes", "UPDATE"): _TAKE_CHANGES,
-    ("takes", "DELETE"): _never_deleted("takes are"),
-    ("notes", "INSERT"): (Rule(exactly("NEW.person", "me"), "nobody notes in the name of somebody else"),),
-    ("notes", "UPDATE"): kept("notes are never changed"),
-    ("notes", "DELETE"): kept("notes are never deleted"),
+    ("tasks", "UPDATE"): (
+        VERSION_RULE,
+        Rule(unchanged_sql("name"), "a task keeps its name"),
+        Rule("NEW.failures BETWEEN 0 AND OLD.failures + 1", "failures are counted one by one"),
+    ),
+    ("tasks", "DELETE"): _deletion_rules("tasks are"),
+    ("sagas", "INSERT"): _SAGA_INSERT_RULES,
+    ("sagas", "UPDATE"): _SAGA_UPDATE_RULES,
+    ("sagas", "DELETE"): _deletion_rules("sagas are"),
+    ("outbox", "INSERT"): _EVENT_INSERT_RULES,
+    ("outbox", "UPDATE"): _EVENT_UPDATE_RULES,
+    ("outbox", "DELETE"): _deletion_rules("events are"),
+    ("reconciliations", "INSERT"): _RUN_INSERT_RULES,
+    ("reconciliations", "UPDATE"): _RUN_UPDATE_RULES,
+    ("reconciliations", "DELETE"): _deletion_rules("reconciliations are"),
+    ("reconciliation_rows", "INSERT"): _DIFFERENCE_INSERT_RULES,
+    ("reconciliation_rows", "UPDATE"): _DIFFERENCE_UPDATE_RULES,
+    ("reconciliation_rows", "DELETE"): _deletion_rules("differences are"),
+    ("bulk_runs", "INSERT"): _BULK_INSERT_RULES,
+    ("bulk_runs", "UPDATE"): _BULK_UPDATE_RULES,
+    ("bulk_runs", "DELETE"): _deletion_rules("bulk runs are"),
+    ("bulk_rows", "INSERT"): _ROW_INSERT_RULES,
+    ("bulk_rows", "UPDATE"): _ROW_UPDATE_RULES,
+    ("bulk_rows", "DELETE"): _deletion_rules("frozen rows are"),
+    ("takes", "INSERT"): (_OWN_NAME_RULE, _TAKE_LENGTH_RULE),
+    ("takes", "UPDATE"): _TAKE_UPDATE_RULES,
+    ("takes", "DELETE"): _deletion_rules("takes are"),
+    ("lost_operations", "INSERT"): _LOST_OPERATION_RULES,
+    ("lost_operations", "UPDATE"): refusal_rules("what a database has lost is never changed"),
+    ("lost_operations", "DELETE"): refusal_rules("what a database has lost is never deleted"),
+    ("notes", "INSERT"): (
+        Rule(equals_sql("NEW.person", "me"), "nobody notes in the name of somebody else"),
+        Rule(has_role_sql(OPERATOR, APPROVER), "this role notes nothing"),
+        Rule(is_requested_sql(_IS_NOTE_REQUEST), "nobody notes in the name of somebody else"),
+    ),
+    ("notes", "UPDATE"): refusal_rules("notes are never changed"),
+    ("notes", "DELETE"): refusal_rules("notes are never deleted"),
 }
-"""For tables that the console alone writes."""
+"""Rules of the tables that only the console writes."""
 
-_STOCK_STEPS = Rule(steps(STOCK, "status"), "no such step of a reservation")
-STOCK_ADDED_BY_PEOPLE = (Rule(NEVER, "stock is reserved by the shop"),)
-STOCK_ADDED_BY_OTHERS = (Rule(word("NEW.status", StockState), "no such state of a reservation"),)
+_STOCK_STATE_RULE = Rule(is_allowed_step_sql(STOCK_TRANSITIONS, "status"), "no such step of a reservation")
+STOCK_ADDED_BY_PEOPLE = (Rule(NEVER_TRUE, "stock is reserved by the shop"),)
+STOCK_ADDED_BY_OTHERS = (Rule(has_state_sql("NEW.status", StockState), "no such state of a reservation"),)
 STOCK_CHANGED_BY_PEOPLE = (
-    Rule(same("id", "order_id", "item", "quantity", "created_at"), "what was reserved is the shop's to write"),
-    Rule(f"{same('status')} OR {word('NEW.status', (StockState.RELEASED,))}", "the console gives free, nothing else"),
-    _STOCK_STEPS,
+    Rule(
+        unchanged_sql("id", "order_id", "item", "quantity", "created_at"), "what was reserved is the shop's to write"
+    ),
+    Rule(
+        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', (StockState.RELEASED,))}",
+        "the console gives free, nothing else",
+    ),
+    _STOCK_STATE_RULE,
 )
-STOCK_CHANGED_BY_OTHERS = (Rule(same("id", "order_id"), "a reservation stays its order's"), _STOCK_STEPS)
-STOCK_DELETED = _never_deleted("reservations are")
+STOCK_CHANGED_BY_OTHERS = (
+    Rule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
+    _STOCK_STATE_RULE,
+)
+STOCK_DELETED = _deletion_rules("reservations are")

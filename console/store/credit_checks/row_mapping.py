@@ -1,4 +1,4 @@
-"""A credit check's row as everybody sees it: what it says, and what follows from it."""
+"""Converts a row of a credit check into a record, with derived values."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -6,11 +6,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
-from console.domain.dates import from_zone
-from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
-from console.store.leases import aware
-from console.store.schema import credit_checks
+from console.domain.calendar_days import to_utc
+from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
+from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
+from console.store.database.instants import to_aware_utc
+from console.store.schema.core import credit_checks
 
 _t = credit_checks.c
 COLUMNS = (
@@ -22,7 +22,9 @@ COLUMNS = (
 
 
 def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
-    """A row as everybody sees it: states of rows written by others derived, a lapsed call read as unknown."""
+    """Convert a row (COLUMNS) into a record. The states of a row that another application wrote are derived; a
+    pending row whose id is in `lapsed` is unknown.
+    """
     (
         record_id,
         raw_number,
@@ -52,16 +54,19 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         dates_zone,
     ) = row
     state = CheckState(status)
-    work = Work(WorkState(work_state), _at(work_at), work_reason, attempts)
-    if state is CheckState.PENDING and provider_id is not None:  # its writer has bought it meanwhile
+    work = Work(WorkState(work_state), _in_utc(work_at), work_reason, attempts)
+    # The application that wrote the row has bought the check meanwhile.
+    if state is CheckState.PENDING and provider_id is not None:
         state, work = CheckState.SUCCESS, Work()
     if own_work is None and work.state is WorkState.NEEDS_REVIEW:
-        work = Work(WorkState.NEEDS_REVIEW, reason="written_by_other")
+        work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
+    if work.reason == WorkReason.WRITTEN_BY_OTHER and (provider_id is not None or state is CheckState.ERROR):
+        work = Work()  # the application that wrote the row has ended it meanwhile
     if record_id in lapsed and state is CheckState.PENDING and certainty == Certainty.KNOWN:
-        certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason="lapsed")
+        certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
     return CreditCheck(
         id=record_id,
-        corporation_number=_number(number_key, raw_number),
+        corporation_number=_normalised_number(number_key, raw_number),
         client_id=str(client),
         state=state,
         certainty=Certainty(certainty),
@@ -69,15 +74,15 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         credit_check_id=provider_id,
         company_name=name,
         result=result,
-        purchased_at=_at(purchased, dates_zone),
-        expired_at=_at(expired, dates_zone),
+        purchased_at=_in_utc(purchased, dates_zone),
+        expired_at=_in_utc(expired, dates_zone),
         pdf_file_path=pdf,
-        incomplete=_missing(name, result, purchased and expired, pdf) if state is CheckState.SUCCESS else (),
+        incomplete=_missing_parts(name, result, purchased and expired, pdf) if state is CheckState.SUCCESS else (),
         superseded_by=superseded_by,
         operation_id=operation_id,
         version=version,
-        created_at=_at(created),
-        changed_at=_at(changed),
+        created_at=_in_utc(created),
+        changed_at=_in_utc(changed),
         error_code=error_code,
         viewing_over=bool(viewing_over),
         duplicate_of=duplicate_of,
@@ -85,22 +90,26 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
     )
 
 
-def _missing(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
+def _missing_parts(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
     parts: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
     return tuple(part for part, value in parts.items() if value is None or value == "")
 
 
-def _number(key: str | None, raw: object) -> str:
-    """The normalised number; a spelling that SQL doesn't know is read here until a due task puts it right. An
-    adopted column may hold integers, or nothing.
+def _normalised_number(key: str | None, raw: object) -> str:
+    """Return the normalised number. A number that SQL can't normalise is parsed here until a task of the worker
+    corrects it.
+
+    An adopted column may hold integers or NULL.
     """
-    if key is None or len(key) != LENGTH:
+    if key is None or len(key) != DIGIT_COUNT:
         with suppress(InvalidCorporationNumber):
-            return parse(str(raw)).value
+            return parse_number(str(raw)).value
     return key or ""
 
 
-def _at(value: datetime | None, zone: str | None = None) -> datetime | None:
+def _in_utc(value: datetime | None, zone: str | None = None) -> datetime | None:
     if value is None or zone is None:
-        return aware(value) if value is not None else None
-    return from_zone(value, zone)
+        return to_aware_utc(value) if value is not None else None
+    with suppress(LookupError):  # a zone that nobody knows: the instant isn't known
+        return to_utc(value, zone)
+    return None

@@ -1,7 +1,7 @@
-"""The clock that judges leases on SQLite: the machine's own uptime with the id of its boot.
+"""Clock of the SQLite leases: this machine's uptime, and the id of the boot to which that uptime belongs.
 
-Wall clocks jump and desks disagree; uptime only grows, goes on while the machine sleeps, and the boot id says when
-it began anew. An expiry from another boot has passed.
+Wall clocks jump and differ between desks. Uptime only increases and includes sleep. A lease whose boot id isn't the
+present one has expired.
 """
 
 import time
@@ -16,7 +16,11 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @cache
 def boot_id() -> str:
-    """The same text for every process of one boot. Without the kernel's own: derived from when the boot began."""
+    """Return the id of the present boot: the same text for every process of one boot.
+
+    Source: `/proc/sys/kernel/random/boot_id` (Linux). On other systems a UUID derived from the network node and the
+    minute of the boot.
+    """
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -25,6 +29,6 @@ def boot_id() -> str:
 
 
 def uptime_ms() -> int:
-    """Milliseconds since boot, sleep included where the system tells."""
+    """Return the milliseconds since boot. Sleep is included where the system has CLOCK_BOOTTIME."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.clock_gettime_ns(clock) // 1_000_000 if clock is not None else time.monotonic_ns() // 1_000_000

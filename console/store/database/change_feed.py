@@ -1,9 +1,9 @@
-"""The feed of changes that live views read once a second.
+"""The feed of changes (table `changes`), which live views read once a second.
 
-Ids are given when a row is written, and on a server shown when its transaction commits: a lower id may appear after a
-higher one, however many were given meanwhile; on a cluster each node gives every third one. So an id stays open
-until every transaction that could still show it must be over. Each reading counts the open ones: more than it has
-met means that a late one is among them.
+A row gets its id when it is inserted, but on a server other connections see it only after its COMMIT. So a lower id
+may appear after a higher one. On a Galera cluster each node also uses only every third id. So an id stays *open*
+until every transaction that could still commit it must have ended. Each reading counts the rows in the range of open
+ids. If the count is higher than the number of rows already read, a row has appeared late.
 """
 
 import time
@@ -11,71 +11,84 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, Row, bindparam, func, select
 
-from console.domain.results import FeedMark
-from console.store.schema import changes
+from console.domain.service_results import FeedMark
+from console.store.schema.core import changes
 
-Line = Row[int, str, int]
+FeedRow = Row[int, str, int]
 _t = changes.c
-LONGEST_READ = 5_000
-"""Rows; the rest comes with the next reading."""
-LOOK_BACK = 1_000
-"""Ids that are open for a first reading, which knows no times yet."""
+MOST_ROWS_PER_READ = 5_000
+"""Rows in one reading; the next reading returns the rest."""
+FIRST_OPEN_IDS = 1_000
+"""Number of ids, counted back from the latest one, that are open for the first reading, because the reader doesn't
+know their age.
+"""
 OPEN_SECONDS = 60.0
-"""So long at least an id stays open: some waits for locks, a node that is away and a few tries fit into it."""
+"""Minimum time for which an id stays open: longer than several lock waits, an absent node and a few retries."""
 
-_LATEST = select(func.max(_t.id))
-_ROWS = select(_t.id, _t.kind, _t.subject_id).where(_t.id > bindparam("after")).order_by(_t.id)
-_OPEN = _t.id > bindparam("closed"), _t.id <= bindparam("upto")
-_OPEN_ROWS = select(_t.id, _t.kind, _t.subject_id).where(*_OPEN).order_by(_t.id)
-_LOOK = select(
-    select(func.count()).where(*_OPEN).scalar_subquery().label("known"), _LATEST.scalar_subquery().label("latest")
+_LATEST_ID_QUERY = select(func.max(_t.id))
+_LATER_ROWS_QUERY = select(_t.id, _t.kind, _t.subject_id).where(_t.id > bindparam("after")).order_by(_t.id)
+_IS_OPEN = _t.id > bindparam("closed"), _t.id <= bindparam("upto")
+_OPEN_ROWS_QUERY = select(_t.id, _t.kind, _t.subject_id).where(*_IS_OPEN).order_by(_t.id)
+_STATE_QUERY = select(
+    select(func.count()).where(*_IS_OPEN).scalar_subquery().label("open_rows"),
+    _LATEST_ID_QUERY.scalar_subquery().label("latest"),
 )
-"""Whether there is anything to read, in one round trip."""
+"""SQL: the number of rows in the range of open ids, and the latest id. One round trip shows if there are rows to
+fetch.
+"""
 
 
-def since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-    """How far this reading got, and what changed since the one that got as far as `after`, each record once."""
+def changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
+    """Return the next mark of this reader, and each record that changed since the mark `after` once, as (kind, id).
+
+    If `after` is None, return the mark of the present state and no changes.
+    """
     if after is None:
-        return _first(conn), ()
-    if conn.dialect.name == "sqlite":  # one writes at a time: nothing is open
-        fresh = _fresh(conn, after)
-        return _on(after, fresh, ()), _told(fresh)
-    look = conn.execute(_LOOK, {"closed": after.closed, "upto": after.latest}).one()
-    if look.known < len(after.seen):  # another database in its place: restored from a backup
-        return _first(conn), ()
-    rows: list[Line] = []
-    if look.known > len(after.seen):
+        return _present_mark(conn), ()
+    if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
+        fresh = _later_rows(conn, after)
+        return _next_mark(after, fresh, ()), _changed_subjects(fresh)
+    look = conn.execute(_STATE_QUERY, {"closed": after.closed, "upto": after.latest}).one()
+    if look.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
+        return _present_mark(conn), ()
+    rows: list[FeedRow] = []
+    if look.open_rows > len(after.seen):
         rows += [row for row in _open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
     if (look.latest or 0) > after.latest:
-        rows += _fresh(conn, after)
-    return _on(after, rows, [row.id for row in rows]), _told(rows)
+        rows += _later_rows(conn, after)
+    return _next_mark(after, rows, [row.id for row in rows]), _changed_subjects(rows)
 
 
-def _told(rows: Sequence[Line]) -> tuple[tuple[str, int], ...]:
+def _changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ...]:
     return tuple(dict.fromkeys((str(row.kind), int(row.subject_id)) for row in rows))
 
 
-def _first(conn: Connection) -> FeedMark:
-    """What is there already is no news."""
-    latest = int(conn.scalar(_LATEST) or 0)
-    closed = latest if conn.dialect.name == "sqlite" else max(0, latest - LOOK_BACK)
-    seen = frozenset(row.id for row in _open_rows(conn, closed, latest))
-    return FeedMark(latest, seen, closed, latest, time.monotonic())
+def _present_mark(conn: Connection) -> FeedMark:
+    """Return the mark of the present state. Rows that exist already aren't changes."""
+    latest = int(conn.scalar(_LATEST_ID_QUERY) or 0)
+    closed = latest if conn.dialect.name == "sqlite" else max(0, latest - FIRST_OPEN_IDS)
+    seen_ids = frozenset(row.id for row in _open_rows(conn, closed, latest))
+    return FeedMark(latest, seen_ids, closed, latest, time.monotonic())
 
 
-def _fresh(conn: Connection, after: FeedMark) -> Sequence[Line]:
-    return conn.execute(_ROWS.limit(LONGEST_READ), {"after": after.latest}).all()
+def _later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
+    return conn.execute(_LATER_ROWS_QUERY.limit(MOST_ROWS_PER_READ), {"after": after.latest}).all()
 
 
-def _open_rows(conn: Connection, closed: int, upto: int) -> Sequence[Line]:
-    return conn.execute(_OPEN_ROWS, {"closed": closed, "upto": upto}).all()
+def _open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:
+    return conn.execute(_OPEN_ROWS_QUERY, {"closed": closed, "upto": upto}).all()
 
 
-def _on(after: FeedMark, rows: Sequence[Line], met: Iterable[int]) -> FeedMark:
-    """The next mark. What was the latest id a while ago is over now."""
+def _next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
+    """Return the reader's mark after it has read `rows`. Ids assigned at least OPEN_SECONDS ago are closed."""
     latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
-    seen, closed, closing, turned = after.seen.union(met), after.closed, after.closing, after.turned
+    seen_ids, closed, closing, turned = (
+        after.seen.union(new_ids),
+        after.closed,
+        after.latest_when_marked,
+        after.marked_at_seconds,
+    )
     if now - turned >= OPEN_SECONDS:
         closed, closing, turned = closing, latest, now
-        seen = frozenset(one for one in seen if one > closed)
-    return FeedMark(latest, seen, closed, closing, turned)
+        seen_ids = frozenset(row_id for row_id in seen_ids if row_id > closed)
+    return FeedMark(latest, seen_ids, closed, closing, turned)

@@ -1,4 +1,6 @@
-"""Compare-and-swap: what every table that people change has in common."""
+"""Statements that several tables use: compare-and-swap on `version`, insertion with a row of the change feed, due
+work.
+"""
 
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -10,22 +12,24 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Integer, Select, Table, Update, bindparam, insert, update
 
 from console.domain.records import Work, WorkState
-from console.domain.states import ForbiddenTransition
-from console.store.leases import naive
-from console.store.schema import changes
-from console.store.troubles import RunAgain
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_naive_utc
+from console.store.schema.core import changes
 
-_FEED = insert(changes)
+_INSERT_CHANGE = insert(changes)
 
 
 class Stale(Exception):
-    """Somebody changed the row since it was read."""
+    """The row was changed by somebody else since it was read."""
 
 
 @contextmanager
-def runs_again() -> Iterator[None]:
-    """Around changes of rows that are read in the same transaction: when a server lets somebody else come between,
-    all of it is run again from fresh reads. (SQLite lets nobody.)
+def run_again_if_stale() -> Iterator[None]:
+    """Turn Stale into RunAgain in the block, which changes rows that were read in the same transaction.
+
+    On a server another transaction can change the row between the read and the write. The whole transaction is then
+    run again from fresh reads. SQLite has one writer at a time, so this doesn't happen there.
     """
     try:
         yield
@@ -33,72 +37,81 @@ def runs_again() -> Iterator[None]:
         raise RunAgain from None
 
 
-def swap(
-    conn: Connection, table: Table, which: tuple[int, int], values: Mapping[str, object], **same: object
+def update_if_unchanged(
+    conn: Connection, table: Table, id_and_version: tuple[int, int], values: Mapping[str, object], **unchanged: object
 ) -> None:
-    """Write `values` and the next version into the row of this id if it has this version still, and `same` in these
-    columns. Raises Stale.
+    """Write `values` and the next version into the row if its id and version are still `id_and_version` and its
+    columns still have the values `unchanged`.
+
+    Raises Stale if no row matches.
     """
-    row_id, version = which
-    written = {column: stored(value) for column, value in values.items()} | {"version": version + 1}
-    compared = {f"as_read_{column}": stored(value) for column, value in same.items()}
-    statement = _update_of(table, tuple(written), tuple(same))
+    row_id, version = id_and_version
+    written = {column: storable_value(value) for column, value in values.items()} | {"version": version + 1}
+    compared = {f"as_read_{column}": storable_value(value) for column, value in unchanged.items()}
+    statement = _update_of(table, tuple(written), tuple(unchanged))
     if conn.execute(statement, {**written, **compared, "of": row_id, "as_read": version}).rowcount != 1:
         raise Stale(row_id)
 
 
 @cache
-def _update_of(table: Table, columns: tuple[str, ...], same: tuple[str, ...]) -> Update:
-    """The compare-and-swap that writes these columns, built once."""
-    alike = [table.c[column] == bindparam(f"as_read_{column}") for column in same]
-    found = update(table).where(table.c.id == bindparam("of"), table.c.version == bindparam("as_read"), *alike)
-    return found.values({column: bindparam(column) for column in columns})
+def _update_of(table: Table, columns: tuple[str, ...], unchanged: tuple[str, ...]) -> Update:
+    """Return the compare-and-swap statement that writes these columns. It is built once per combination."""
+    same_sql = [table.c[column] == bindparam(f"as_read_{column}") for column in unchanged]
+    statement = update(table).where(table.c.id == bindparam("of"), table.c.version == bindparam("as_read"), *same_sql)
+    return statement.values({column: bindparam(column) for column in columns})
 
 
-def stored(value: object) -> object:
-    """A value as a column holds it: an instant in UTC without its zone, a state as its word."""
+def storable_value(value: object) -> object:
+    """Return a value as its column stores it: an instant in UTC without a zone, an enum member as its value."""
     if isinstance(value, datetime):
-        return naive(value) if value.tzinfo is not None else value
+        return to_naive_utc(value) if value.tzinfo is not None else value
     return value.value if isinstance(value, Enum) else value
 
 
-def refuse_fixed(fixed: Set[str], values: Mapping[str, object]) -> None:
-    """Raise ForbiddenTransition, for it is a bug, when a column is to be written that never changes this way."""
-    if touched := fixed & values.keys():
+def refuse_fixed_columns(fixed_columns: Set[str], values: Mapping[str, object]) -> None:
+    """Raise ForbiddenTransition if `values` has a column of `fixed`, which the caller's statement never changes: a
+    programming error.
+    """
+    if touched := fixed_columns & values.keys():
         raise ForbiddenTransition(f"never changed so: {', '.join(sorted(touched))}")
 
 
-def added(conn: Connection, kind: str, statement: Insert, row: Mapping[str, object], now: datetime) -> int:
-    """Insert a row, tell the feed, and say its id."""
+def insert_announced(conn: Connection, kind: str, statement: Insert, row: Mapping[str, object], now: datetime) -> int:
+    """Insert a row, insert a row about it into the change feed, and return its id."""
     key = conn.execute(statement, row).inserted_primary_key
     row_id = int(key[0]) if key else 0
-    announce(conn, kind, row_id, now)
+    announce_change(conn, kind, row_id, now)
     return row_id
 
 
-def given(row_id: int | None) -> dict[str, object]:
-    """The id of a row that vanished and is written again; a new row gets the next one."""
+def id_column(row_id: int | None) -> dict[str, object]:
+    """Return the id column for a row that is restored under its old id; nothing for a new row, which gets the next
+    id.
+    """
     return {} if row_id is None else {"id": row_id}
 
 
 def work_values(work: Work) -> dict[str, object]:
-    """Columns of the work axis."""
+    """Return the columns that store `work`: state, due time (UTC), reason, attempts."""
     return {
         "work_state": work.state.value,
-        "work_at": naive(work.at) if work.at else None,
+        "work_at": to_naive_utc(work.at) if work.at else None,
         "work_reason": work.reason,
         "work_attempts": work.attempt,
     }
 
 
-def due(table: Table, rows: Select[Any]) -> Select[Any]:
-    """Of these rows those with automatic work that is due `now` for one of the `reasons`: `most` of them, in turn."""
-    found = table.c
-    waits = found.work_state == WorkState.SCHEDULED.value, found.work_at <= bindparam("now")
-    told = rows.where(*waits, found.work_reason.in_(bindparam("reasons", expanding=True)))
-    return told.order_by(found.work_at).limit(bindparam("most", type_=Integer))
+def due_query(table: Table, rows: Select[Any]) -> Select[Any]:
+    """Restrict `rows` to the rows whose work is scheduled and due, by due time.
+
+    Parameters of the statement: `now`, `reasons` (a list) and `most` (the largest number of rows).
+    """
+    columns = table.c
+    waits = columns.work_state == WorkState.SCHEDULED.value, columns.work_at <= bindparam("now")
+    waiting = rows.where(*waits, columns.work_reason.in_(bindparam("reasons", expanding=True)))
+    return waiting.order_by(columns.work_at).limit(bindparam("most", type_=Integer))
 
 
-def announce(conn: Connection, kind: str, record_id: int, now: datetime) -> None:
-    """Tell the feed that live views read."""
-    conn.execute(_FEED, {"kind": kind, "subject_id": record_id, "at": naive(now)})
+def announce_change(conn: Connection, kind: str, record_id: int, now: datetime) -> None:
+    """Insert a row about a record into the change feed, which live views read."""
+    conn.execute(_INSERT_CHANGE, {"kind": kind, "subject_id": record_id, "at": to_naive_utc(now)})

@@ -1,4 +1,4 @@
-"""The database: short read and write transactions on any engine, what loses a race run again, and whose it is."""
+"""Database: short read and write transactions on SQLite or a server, with retries and translated errors."""
 
 import logging
 import os
@@ -7,28 +7,38 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from console.domain.errors import ConsoleError
-from console.store import patience, server_engine, sqlite_engine, troubles
-from console.store.sqlite_engine import BUSY_SECONDS
-from console.store.transaction import NotThere, Transaction
-from console.store.troubles import RunAgain
-from console.store.turnstile import Turnstile
+from console.domain.error_reasons import LockedProblem, UnreachableProblem
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.setting_problems import SettingProblem
+from console.store.database import error_codes, retry_policy
+from console.store.database import server as server_engine
+from console.store.database import sqlite as sqlite_engine
+from console.store.database.error_codes import RunAgain
+from console.store.database.sqlite import BUSY_SECONDS
+from console.store.database.sqlite_write_queue import WriteQueueLock
+from console.store.database.transaction import CommitUnproven, Transaction
+
+if TYPE_CHECKING:
+    from console.domain.error_details import BadProfile, Unreachable
 
 __all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
 
-VERDICT_SECONDS = 12.0
-"""How long a COMMIT without an answer is asked about: a server that died comes back within ten."""
+COMMIT_CHECK_SECONDS = 12.0
+"""Longest time (seconds) for which the outcome of an unanswered COMMIT is looked up. A crashed server is back within
+ten seconds.
+"""
 
 ADMISSION_SECONDS = 1.0
 
-_SHORTEST_NAP, _LONGEST_NAP = 0.005, 0.2
-_SERVERS = ("mysql", "mariadb")
+_EXECUTED_REQUEST = "executed_request"
+_MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.005, 0.2
+_SERVER_BACKENDS = ("mysql", "mariadb")
 _log = logging.getLogger("console.store")
 
 T = TypeVar("T")
@@ -37,28 +47,47 @@ T = TypeVar("T")
 class Database:
     """Short transactions on one database. Safe from any thread; a transaction belongs to the thread that began it.
 
-    `observer`, when set, is called with +1 and -1 around each transaction, so that tests can prove that none is
-    open while a provider is asked. `unhurried` lets statements on a server take any time: for `db …`.
-    `admission`, when set, looks in a write transaction before the work does, once a second: what it raises is the
-    end of that write.
+    - `observer`, if set, is called with +1 and -1 around each transaction, so that tests can prove that none is open
+      during a call to a provider.
+    - `unhurried` removes the time limit of statements on a server: for the commands `db …`.
+    - `admission`, if set, is called in a write transaction before the caller's statements, at most once a second. An
+      exception that it raises ends the transaction.
+
+    Raises bad_profile if the URL names another kind of database.
     """
 
-    def __init__(self, url: str, *, unhurried: bool = False) -> None:
-        self.url = make_url(url)
+    def __init__(self, url: str, *, without_time_limit: bool = False) -> None:
+        try:
+            self.url = make_url(url)
+        except ValueError:
+            form: BadProfile = {"variable": "CONSOLE_DATABASE_URL", "problem": SettingProblem.DATABASE_FORM}
+            raise ConsoleError(ErrorCode.BAD_PROFILE, form) from None
         backend = self.url.get_backend_name()
-        if backend not in ("sqlite", *_SERVERS):
-            problem = {"variable": "CONSOLE_DATABASE_URL", "problem": "no_such_engine", "engine": backend[:20]}
-            raise ConsoleError("bad_profile", problem)
+        if backend not in ("sqlite", *_SERVER_BACKENDS):
+            problem: BadProfile = {
+                "variable": "CONSOLE_DATABASE_URL",
+                "problem": SettingProblem.NO_SUCH_ENGINE,
+                "engine": backend[:20],
+            }
+            raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
         self.dialect = "sqlite" if backend == "sqlite" else "mysql"
         self.observer: Callable[[int], None] | None = None
         self.admission: Callable[[Connection], None] | None = None
+        self.executed_request: Callable[[], str | None] = _no_executed_request
+        """Function that returns the id of the desk request that the calling thread executes; None if it executes
+        none.
+        """
         self._admitted_until = float("-inf")
-        self.server = server_engine.locate(self.url, unhurried=unhurried) if self.is_server else None
+        self.server = (
+            server_engine.parse_server_url(self.url, without_time_limit=without_time_limit)
+            if self.is_server
+            else None
+        )
         self.engine, self._reader = self._open()
-        self._turnstile = Turnstile(self.file)
+        self._write_queue = WriteQueueLock(self.file)
         self._path = str(self.file) if self.file else None
         self._identity: tuple[int, int] | None = None
-        self._was_there = False
+        self._has_connected = False
 
     def _open(self) -> tuple[Engine, Engine]:
         if self.server is None:
@@ -68,193 +97,239 @@ class Database:
 
     @property
     def is_server(self) -> bool:
+        """True for MariaDB, MySQL and Galera; False for SQLite."""
         return self.dialect != "sqlite"
 
     @property
     def account(self) -> str | None:
-        """The account that is connected; None on SQLite, which has none."""
+        """The account that is connected; None on SQLite, which has no accounts."""
         return self.url.username if self.is_server else None
 
     @property
     def file(self) -> Path | None:
-        """The SQLite file, None for a server or a memory database."""
+        """The SQLite file; None for a server or a database in memory."""
         name = self.url.database
         return Path(name) if self.dialect == "sqlite" and name and name != ":memory:" else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Reads that block no writer: on SQLite of one consistent moment, on a server each of its own."""
+        """Open a connection for reads, which block no writer.
+
+        On SQLite all reads see one consistent state; on a server each statement sees the latest one. Raises
+        ConsoleError with the error codes of `_raise_console_error`.
+        """
         self._observe(+1)
         try:
             if self.is_server:
                 with self._reader.connect() as conn:
-                    self._was_there = True
+                    self._has_connected = True
                     yield conn
             else:
-                with self._begun("BEGIN DEFERRED") as conn:
+                with self._sqlite_transaction("BEGIN DEFERRED") as conn:
                     yield conn
-        except (DBAPIError, NoConnectionFree) as trouble:
-            _translate(trouble)
+        except (DBAPIError, NoConnectionFree, PendingRollbackError) as error:
+            _raise_console_error(error)
             raise
         finally:
             self._observe(-1)
 
-    def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in a write transaction; COMMIT has returned when this does.
+    def write(self, run_in_transaction: Callable[[Transaction], T]) -> T:
+        """Run `work` in a write transaction and return its result. COMMIT has returned by then.
 
-        What loses a race or its connection before that is undone and run again, whole and from fresh reads, so
-        `work` has no effect outside its transaction. Raises what `work` raises, and what the database's trouble
-        means when it stays.
+        On a server, a transaction that loses a race or its connection before COMMIT is rolled back and run again as a
+        whole, from fresh reads. So `work` must have no effect outside its transaction. Raises the exceptions of
+        `work`, and ConsoleError for a database error that lasts longer than `retry_policy` allows.
         """
-        tries = patience.Patience()
+        retries = retry_policy.RetryCounters()
         lost: list[Transaction] = []
         while True:
             try:
-                return self._attempt(work, lost)
-            except Exception as trouble:
-                if isinstance(trouble, NotThere) and trouble.tx.proof is not None:
-                    lost.append(trouble.tx)
-                if not (self.is_server and tries.allows(trouble, met=self._was_there, in_doubt=bool(lost))):
-                    _translate(trouble)
+                return self._attempt(run_in_transaction, lost)
+            except Exception as error:
+                if isinstance(error, CommitUnproven) and error.tx.proof is not None:
+                    lost.append(error.tx)
+                if not (
+                    self.is_server
+                    and retries.allows_retry(error, was_connected=self._has_connected, in_doubt=bool(lost))
+                ):
+                    _raise_console_error(error)
                     raise
-                _log.info("a transaction is run again: %s", trouble)
-            time.sleep(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311  # spreads losers, guards nothing
+                _log.info("a transaction is run again: %s", error)
+            time.sleep(random.uniform(_MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS))  # noqa: S311  # spreads competing writers
 
     @contextmanager
-    def attempt(self) -> Iterator[Transaction]:
-        """A write transaction that is tried once: for migrations and tests, where nobody else writes."""
+    def write_once(self) -> Iterator[Transaction]:
+        """Open a write transaction without retries: for migrations and tests, where nobody else writes."""
         self._observe(+1)
         try:
-            with self._writing() as tx:
+            with self._write_transaction() as tx:
                 yield tx
-        except DBAPIError as trouble:
-            _translate(trouble)
+        except DBAPIError as error:
+            _raise_console_error(error)
             raise
         finally:
             self._observe(-1)
         tx.run_hooks()
 
     def _attempt(self, work: Callable[[Transaction], T], lost: list[Transaction]) -> T:
-        """One try, unless one of those that were `lost` has arrived after all: on another node of a cluster a
-        COMMIT may be seen late. One that isn't seen after `work` either has met nothing that `work` has not met,
-        and writes the same keys: one of the two will fail.
+        """Run `work` once, unless one of the earlier attempts `lost`, whose COMMIT wasn't answered, turns out to be
+        committed.
+
+        On another node of a cluster a COMMIT may become visible late. If it isn't visible after `work` either, this
+        attempt has read the same state as the lost one and writes the same keys, so one of the two fails.
         """
         self._observe(+1)
         try:
-            with self._writing() as tx:
-                done = _arrived(lost, tx.conn) or tx
-                if done is tx:
+            with self._write_transaction() as tx:
+                committed = _first_committed(lost, tx.conn) or tx
+                if committed is tx:
                     tx.result = work(tx)
-                    if _arrived(lost, tx.conn):
+                    if _first_committed(lost, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
             self._observe(-1)
-        done.run_hooks()
-        result: T = done.result
+        committed.run_hooks()
+        result: T = committed.result
         return result
 
     @contextmanager
-    def _writing(self) -> Iterator[Transaction]:
-        """A write transaction; on SQLite it owns the write lock from its first line."""
+    def _write_transaction(self) -> Iterator[Transaction]:
+        """Open a write transaction. On SQLite it holds the write lock from the start."""
         if self.is_server:
             with self.engine.connect() as conn:
-                self._was_there = True
-                self._admit(conn)
+                self._has_connected = True
+                self._run_admission(conn)
+                self._set_executed_request(conn)
                 tx = Transaction(conn)
                 yield tx
                 self._commit(tx)
             return
-        with self._turnstile.turn(), self._begun("BEGIN IMMEDIATE") as conn:
-            self._admit(conn)
+        with self._write_queue.hold_turn(), self._sqlite_transaction("BEGIN IMMEDIATE") as conn:
+            self._run_admission(conn)
             yield Transaction(conn)
             self._require_same_file()
 
-    def _admit(self, conn: Connection) -> None:
+    def _run_admission(self, conn: Connection) -> None:
         if self.admission is not None and time.monotonic() >= self._admitted_until:
             self.admission(conn)
             self._admitted_until = time.monotonic() + ADMISSION_SECONDS
 
+    def _set_executed_request(self, conn: Connection) -> None:
+        """Tell the triggers which desk request this session executes. A session keeps the id until it changes."""
+        request = self.executed_request()
+        if conn.info.get(_EXECUTED_REQUEST) != request:
+            conn.exec_driver_sql("SET @console_request = %s", (request,))
+            conn.info[_EXECUTED_REQUEST] = request
+
     def _commit(self, tx: Transaction) -> None:
-        """COMMIT. When its answer never comes, the transaction's own row decides."""
-        session, asked = server_engine.session_of(tx.conn), time.monotonic()
+        """Commit `tx`. If the server doesn't answer, look for the transaction's own row (`Transaction.proof`).
+
+        Raises CommitUnproven if that row is absent.
+        """
+        session, commit_at = server_engine.session_of(tx.conn), time.monotonic()
         try:
             tx.conn.commit()
-        except DBAPIError as trouble:
-            if troubles.undone_at_commit(trouble):
+        except DBAPIError as error:
+            if error_codes.was_undone_at_commit(error):
                 raise
             tx.conn.invalidate()
-            if not self._was_committed(tx, session, asked, trouble):
-                raise NotThere(tx) from trouble
+            if not self._was_committed(tx, session, commit_at, error):
+                raise CommitUnproven(tx) from error
 
     def _was_committed(
-        self, tx: Transaction, session: server_engine.Session, asked: float, trouble: DBAPIError
+        self, tx: Transaction, session: server_engine.Session, commit_at: float, error: DBAPIError
     ) -> bool:
-        """Look for what only `tx` can have written, once its session can't write it any more.
+        """Return True if `tx` was committed: look for the row that only `tx` can have written, after making sure that
+        its session can't write it any more.
 
-        Raises what the trouble means when the database doesn't come back in time: then nobody knows. `asked`: the
-        moment of COMMIT. A node that died is back within seconds, but not the cluster that another one has lost.
+        `commit_at` is the time at which COMMIT was sent (monotonic seconds). A crashed node is back within seconds,
+        but a cluster without a quorum often isn't, so the time limit for it is shorter. Raises database_unreachable
+        if the database isn't back in time: the outcome is then unknown.
         """
         if tx.proof is None:
             return False
-        deadline = time.monotonic() + VERDICT_SECONDS
+        deadline = time.monotonic() + COMMIT_CHECK_SECONDS
         while True:
             try:
                 with self.engine.connect() as conn:
-                    return server_engine.verdict(conn, tx.proof, session)
-            except DBAPIError as still:
-                given_up = asked + patience.away_seconds(still) if troubles.has_no_quorum(still) else deadline
-                if time.monotonic() >= given_up:
-                    facts = {"problem": "commit_unanswered", "cause": str(still.orig)}
-                    raise ConsoleError("database_unreachable", facts) from trouble
-            time.sleep(_LONGEST_NAP)
+                    return server_engine.was_committed(conn, tx.proof, session)
+            except DBAPIError as later_error:
+                time_limit = (
+                    commit_at + retry_policy.unreachable_retry_seconds(later_error)
+                    if error_codes.has_no_quorum(later_error)
+                    else deadline
+                )
+                if time.monotonic() >= time_limit:
+                    facts: Unreachable = {
+                        "problem": UnreachableProblem.COMMIT_UNANSWERED,
+                        "cause": str(later_error.orig),
+                    }
+                    raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, facts) from error
+            time.sleep(_MAX_WAIT_SECONDS)
 
     @contextmanager
-    def _begun(self, word: str) -> Iterator[Connection]:
-        """An SQLite transaction that `word` begins. The driver's own BEGIN comes too late (890 of 960 updates were
-        lost with it), so we say it; not by a listener of the engine, with one each statement costs a tenth more.
+    def _sqlite_transaction(self, begin_statement: str) -> Iterator[Connection]:
+        """Open an SQLite transaction with the statement `word`.
+
+        The driver sends its own BEGIN only before the first write: 890 of 960 updates were lost with it. A listener
+        of the engine could send `word`, too, but costs a tenth of each statement.
         """
         self._require_same_file()
         with self.engine.connect() as conn, conn.begin():
-            conn.exec_driver_sql(word)
+            conn.exec_driver_sql(begin_statement)
             if self._identity is None:
                 self._require_same_file()
             yield conn
 
     def _require_same_file(self) -> None:
-        """Open connections still write to a file that was moved or replaced under us, and a new connection would
-        make an empty one in its place. Nobody would ever read either: refused instead.
+        """Raise database_unreachable if the file was moved or replaced since it was opened.
+
+        Open connections still write to the old file, and a new connection would create an empty file in its place.
+        Other programs would read neither of them.
         """
         if self._path is None:
             return
         try:
-            found = os.stat(self._path)  # noqa: PTH116  # on the hot path, and half the time of Path.stat
-            identity = (found.st_dev, found.st_ino)
+            status = os.stat(self._path)  # noqa: PTH116  # measured on the hot path: half the time of Path.stat
+            identity = (status.st_dev, status.st_ino)
         except FileNotFoundError:
             identity = None
         if self._identity is None:
             self._identity = identity
         elif identity != self._identity:
-            raise ConsoleError("database_unreachable", {"problem": "taken_away", "file": self._path})
+            raise ConsoleError(
+                ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.TAKEN_AWAY, "file": self._path}
+            )
 
     def _observe(self, step: int) -> None:
         if self.observer is not None:
             self.observer(step)
 
     def close(self) -> None:
+        """Close all connections."""
         self.engine.dispose()
         self._reader.dispose()
 
 
-def _arrived(lost: list[Transaction], conn: Connection) -> Transaction | None:
+def _no_executed_request() -> None:
+    """Return None: this process executes no desk requests."""
+
+
+def _first_committed(lost: list[Transaction], conn: Connection) -> Transaction | None:
+    """Return the first lost transaction that was committed after all; None if none was."""
     return next((tx for tx in lost if tx.proof is not None and tx.proof(conn)), None)
 
 
-def _translate(trouble: Exception) -> None:
-    """Raise what it means for a person, if the database's words are known."""
-    if isinstance(trouble, RunAgain):
-        raise ConsoleError("database_locked", {"problem": "lost_every_race"}) from trouble
-    if isinstance(trouble, NoConnectionFree):
-        raise ConsoleError("database_unreachable", {"problem": "too_many_connections"}) from trouble
-    code = troubles.code_of(trouble) if isinstance(trouble, DBAPIError) else None
-    if isinstance(trouble, DBAPIError) and code is not None:
-        raise ConsoleError(code, troubles.facts_of(trouble, code)) from trouble
+def _raise_console_error(error: Exception) -> None:
+    """Raise the ConsoleError for a database error; return None if its message or number has no error code."""
+    if isinstance(error, RunAgain):
+        raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.LOST_EVERY_RACE}) from error
+    if isinstance(error, NoConnectionFree):
+        raise ConsoleError(
+            ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.TOO_MANY_CONNECTIONS}
+        ) from error
+    if isinstance(error, PendingRollbackError):
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.CONNECTION_LOST}) from error
+    code = error_codes.error_code_of(error) if isinstance(error, DBAPIError) else None
+    if isinstance(error, DBAPIError) and code is not None:
+        raise rebuild_error(code, error_codes.error_detail_of(error, code)) from error

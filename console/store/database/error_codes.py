@@ -1,157 +1,195 @@
-"""What a database's errors mean: for a person, and for whoever may run a transaction again."""
+"""Meaning of database errors: the error code for a person, and whether the transaction may be run again."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError, PendingRollbackError
 
-Fate = Literal["undone", "gone", "other"]
+from console.domain.error_reasons import NotAllowedReason, UnreachableProblem
+from console.domain.errors import ErrorCode
+from console.domain.setting_problems import SettingProblem
+
+if TYPE_CHECKING:
+    from console.domain.error_details import Detail
+
+TransactionFate = Literal["undone", "gone", "other"]
 
 
 class RunAgain(Exception):
-    """Raised inside a transaction whose ground has moved: all of it is undone and run again from fresh reads."""
+    """Raised inside a transaction whose reads are out of date: it is rolled back and run again from fresh reads."""
 
 
-# SQLite tells its troubles in words only.
-_SQLITE = (
-    ("database is locked", "database_locked"),
-    ("database table is locked", "database_locked"),
-    ("disk is full", "storage_full"),
-    ("readonly", "read_only"),
-    ("read-only", "read_only"),
-    ("unable to open", "database_unreachable"),
-    ("disk i/o error", "storage_full"),
-    ("not a database", "not_our_database"),
-    ("malformed", "not_our_database"),
-    ("no such table", "schema_mismatch"),
-    ("no such column", "schema_mismatch"),
+# SQLite has no error numbers in its exceptions, only messages.
+_CODE_OF_SQLITE_MESSAGE = (
+    ("database is locked", ErrorCode.DATABASE_LOCKED),
+    ("database table is locked", ErrorCode.DATABASE_LOCKED),
+    ("disk is full", ErrorCode.STORAGE_FULL),
+    ("readonly", ErrorCode.READ_ONLY),
+    ("read-only", ErrorCode.READ_ONLY),
+    ("unable to open", ErrorCode.DATABASE_UNREACHABLE),
+    ("disk i/o error", ErrorCode.STORAGE_FULL),
+    ("not a database", ErrorCode.NOT_OUR_DATABASE),
+    ("malformed", ErrorCode.NOT_OUR_DATABASE),
+    ("no such table", ErrorCode.SCHEMA_MISMATCH),
+    ("no such column", ErrorCode.SCHEMA_MISMATCH),
 )
 
-TOO_LATE = "an audit row carries the time of the server"
-"""What a trigger says of a row that is dated otherwise."""
+AUDIT_TIME_MESSAGE = "an audit row carries the time of the server"
+"""Message of the trigger that refuses an audit row whose time isn't the server's."""
 
-HALF_READ = "has an error in its body"
-"""What a server says of a trigger that it was interrupted in reading, as if it had been written wrongly."""
+INTERRUPTED_READ_MESSAGE = "has an error in its body"
+"""Part of the message of a server that was interrupted while it read a trigger, and reports a syntax error."""
 
-# Servers tell them in numbers (the server's and the client's; MariaDB's where the two differ).
-LOCK_WAIT = 1205
-_NO_QUORUM = 1047
-_LOST_RACE = {1020, LOCK_WAIT, 1213, 1412}  # snapshot conflict, lock wait, deadlock or certification, new table
-_CUT_OFF = {1317, 1969, 3024}  # the statement was stopped: by KILL QUERY, or after the time that we allow
-_CROWDED = {1040, 1135, 1203, 1226}  # connections: the server's, those of an account, or its threads are used up
-_GONE = _CROWDED | {
-    _NO_QUORUM, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,  # the server: not primary, going away
-    2002, 2003, 2006, 2013, 2014, 2055, 4031,  # the client: refused, gone away, lost
+# Error numbers of servers and of the client library. Where MariaDB and MySQL differ, both are listed. Source: the
+# error references of MariaDB and MySQL.
+LOCK_WAIT_TIMEOUT_ERROR = 1205
+_NO_QUORUM_ERROR = 1047
+# Snapshot conflict, lock wait, deadlock or certification failure, changed table.
+_LOST_RACE_ERRORS = {1020, LOCK_WAIT_TIMEOUT_ERROR, 1213, 1412}
+_INTERRUPTED_ERRORS = {1317, 1969, 3024}  # statement stopped by KILL QUERY, or by its time limit
+_NO_FREE_CONNECTION_ERRORS = {1040, 1135, 1203, 1226}  # out of connections (server, account) or of threads
+_CONNECTION_LOST_ERRORS = _NO_FREE_CONNECTION_ERRORS | {
+    # server: not in the primary component, or shutting down
+    _NO_QUORUM_ERROR, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,
+    2002, 2003, 2006, 2013, 2014, 2055, 4031,  # client: connection refused, gone away or lost
 }  # fmt: skip
-_ENTRY_REFUSED = {1044, 1045, 1130, 1251, 1698, 1820, 1862, 3118, 4151}
-_NO_RIGHT = {1142, 1143, 1227, 1370, 1410, 1419}
-_FULL = {3, 1021, 1026, 1030, 1114}
-_CODES: Mapping[str, set[int]] = {
-    "database_locked": _LOST_RACE | _CUT_OFF,
-    "database_unreachable": _GONE | {2005, 2026},
-    "bad_profile": _ENTRY_REFUSED | {1049},
-    "not_allowed": _NO_RIGHT | {1644, 3819, 4025},
-    "read_only": {1290, 1836, 1792},
-    "storage_full": _FULL,
-    "schema_mismatch": {1054, 1146},
+_LOGIN_REFUSED_ERRORS = {1044, 1045, 1130, 1251, 1698, 1820, 1862, 3118, 4151}
+_MISSING_RIGHT_ERRORS = {1142, 1143, 1227, 1370, 1410}
+_TRIGGERS_REFUSED_ERROR = 1419
+_COUNTER_AT_END_ERRORS = {167, 1467}  # the table's AUTO_INCREMENT is at its end: no row gets a number any more
+_STORAGE_FULL_ERRORS = {3, 1021, 1026, 1030, 1114} | _COUNTER_AT_END_ERRORS
+_ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {
+    ErrorCode.DATABASE_LOCKED: _LOST_RACE_ERRORS | _INTERRUPTED_ERRORS,
+    ErrorCode.DATABASE_UNREACHABLE: _CONNECTION_LOST_ERRORS | {2005, 2026},
+    ErrorCode.BAD_PROFILE: _LOGIN_REFUSED_ERRORS | {1049},
+    ErrorCode.NOT_ALLOWED: _MISSING_RIGHT_ERRORS | {_TRIGGERS_REFUSED_ERROR, 1644, 3819, 4025},
+    ErrorCode.READ_ONLY: {1290, 1836, 1792},
+    ErrorCode.STORAGE_FULL: _STORAGE_FULL_ERRORS,
+    ErrorCode.SCHEMA_MISMATCH: {1054, 1146},
 }
-_CODE_OF = {number: code for code, numbers in _CODES.items() for number in numbers}
-_PROBLEM_OF = (
-    (_ENTRY_REFUSED, "access_denied"),
-    ({1049}, "unknown_database"),
-    ({2026}, "tls_unverified"),
-    (_CROWDED, "too_many_connections"),
-    (_NO_RIGHT, "no_grant"),
-    ({1644, 3819, 4025}, "refused_by_the_database"),
+_CODE_BY_NUMBER = {number: code for code, numbers in _ERRORS_OF_CODE.items() for number in numbers}
+_PROBLEM_BY_NUMBER = (
+    (_LOGIN_REFUSED_ERRORS, SettingProblem.ACCESS_DENIED),
+    ({1049}, SettingProblem.UNKNOWN_DATABASE),
+    ({2026}, UnreachableProblem.TLS_UNVERIFIED),
+    (_NO_FREE_CONNECTION_ERRORS, UnreachableProblem.TOO_MANY_CONNECTIONS),
+    (_MISSING_RIGHT_ERRORS, NotAllowedReason.NO_GRANT),
+    ({_TRIGGERS_REFUSED_ERROR}, NotAllowedReason.BINARY_LOG),
+    (_COUNTER_AT_END_ERRORS, "counter_used_up"),
+    ({1644, 3819, 4025}, NotAllowedReason.REFUSED_BY_THE_DATABASE),
 )
 
 
-def number_of(trouble: DatabaseError | DBAPIError) -> int | None:
-    """The server's or client's error number; None where there is none, as on SQLite."""
-    return _number(trouble.orig)
+def error_number(error: DatabaseError | DBAPIError) -> int | None:
+    """Return the error number of the server or client library; None if there is none, as on SQLite."""
+    return _driver_error_number(error.orig)
 
 
-def _number(told_by: BaseException | None) -> int | None:
-    told = getattr(told_by, "args", ())
-    return told[0] if told and isinstance(told[0], int) else None
+def _driver_error_number(driver_error: BaseException | None) -> int | None:
+    args = getattr(driver_error, "args", ())
+    return args[0] if args and isinstance(args[0], int) else None
 
 
-def code_of(trouble: DatabaseError | DBAPIError) -> str | None:
-    """The error code for a database trouble; None for what only a bug of ours can cause."""
-    number = number_of(trouble)
-    if number == 1064 and HALF_READ in str(trouble.orig):
-        return "database_locked"
+def error_code_of(error: DatabaseError | DBAPIError) -> ErrorCode | None:
+    """Return the error code for a database error; None for an error that only a bug of this program can cause."""
+    number = error_number(error)
+    if number == 1064 and INTERRUPTED_READ_MESSAGE in str(error.orig):
+        return ErrorCode.DATABASE_LOCKED
     if number is not None:
-        return _CODE_OF.get(number)
-    words = str(trouble.orig).lower()
-    return next((code for part, code in _SQLITE if part in words), None)
+        return _CODE_BY_NUMBER.get(number)
+    words = str(error.orig).lower()
+    return next((code for part, code in _CODE_OF_SQLITE_MESSAGE if part in words), None)
 
 
-def _was_tls(trouble: DatabaseError | DBAPIError) -> bool:
-    """The driver calls a certificate that doesn't hold a refused connection, and keeps the reason beside it."""
+def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
+    """True if the TLS certificate was refused. PyMySQL reports that as a refused connection with the cause in
+    `original_exception`.
+    """
     import ssl
 
-    return isinstance(getattr(trouble.orig, "original_exception", None), ssl.SSLError)
+    return isinstance(getattr(error.orig, "original_exception", None), ssl.SSLError)
 
 
-def facts_of(trouble: DatabaseError | DBAPIError, code: str) -> dict[str, object]:
-    """What a person is told beside the code: the database's words, and ours where it has a name."""
-    number = number_of(trouble)
-    problem = next((name for numbers, name in _PROBLEM_OF if number in numbers), None)
-    if _was_tls(trouble):
-        problem = "tls_unverified"
-    if code == "bad_profile":  # its words name the account; which field was wrong is nobody's business
+def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Detail":
+    """Return the detail of the ConsoleError: the name of the problem if it has one, or the database's message."""
+    number = error_number(error)
+    problem: str | None = next((name for numbers, name in _PROBLEM_BY_NUMBER if number in numbers), None)
+    if _is_tls_failure(error):
+        problem = UnreachableProblem.TLS_UNVERIFIED
+    if code == ErrorCode.BAD_PROFILE:  # the message names the account: don't show which part of the login was wrong
         return {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
-    if code == "not_allowed":
-        return {"reason": problem, "problem": str(trouble.orig)}
-    return {"problem": problem or str(trouble.orig)}
+    if code == ErrorCode.NOT_ALLOWED:
+        return {"reason": problem, "problem": str(error.orig)}
+    return {"problem": problem or str(error.orig)}
 
 
-def fate_of(trouble: BaseException) -> Fate:
-    """What became of a transaction that raised this before COMMIT was asked for: `undone` (it lost a race; run it
-    again), `gone` (its connection or server is; run it again elsewhere or later), `other` (its own fault).
+def fate_of(error: BaseException) -> TransactionFate:
+    """Return the state of a transaction after this error, which was raised before COMMIT was sent.
+
+    - `undone`: the transaction lost a race; run it again.
+    - `gone`: its connection or server is lost; run it again on another node or later.
+    - `other`: the statement itself was wrong or refused.
     """
-    if isinstance(trouble, RunAgain):
+    if isinstance(error, RunAgain):
         return "undone"
-    if not isinstance(trouble, DBAPIError):
+    if isinstance(error, PendingRollbackError):  # a statement was sent on a connection that is already lost
+        return "gone"
+    if not isinstance(error, DBAPIError):
         return "other"
-    number = number_of(trouble)
-    if number in _LOST_RACE or _overtaken(number, str(trouble.orig)):
+    number = error_number(error)
+    if number in _LOST_RACE_ERRORS or _is_unnumbered_race(number, str(error.orig)):
         return "undone"
-    return "gone" if is_gone(trouble) or number == 1317 or trouble.connection_invalidated else "other"
+    return "gone" if is_connection_lost(error) or number == 1317 or error.connection_invalidated else "other"
 
 
-def _overtaken(number: int | None, words: str) -> bool:
-    """Two threads of one process at the head of its chain; or it slept between asking for the time and using it; or
-    its node gave way to another one's write while it was still reading a trigger (seen on Galera, MariaDB 10.11).
+def _is_unnumbered_race(number: int | None, words: str) -> bool:
+    """True for the three lost races that servers don't report by an error number of their own.
+
+    - Two threads of one process wrote the next row of its audit chain.
+    - The process slept between reading the server's time and using it.
+    - On Galera (seen on MariaDB 10.11), the node aborted this statement in favour of another node's write while it
+      was still reading a trigger.
     """
     return (
-        (number == 1062 and "uq_audit_chain" in words)
-        or (number == 1644 and TOO_LATE in words)
-        or (number == 1064 and HALF_READ in words)
+        _is_own_chain_conflict(number, words)
+        or (number == 1644 and AUDIT_TIME_MESSAGE in words)
+        or (number == 1064 and INTERRUPTED_READ_MESSAGE in words)
     )
 
 
-def waited_in_vain(trouble: BaseException) -> bool:
-    """Whether somebody else held a lock for longer than we wait."""
-    return isinstance(trouble, DBAPIError) and number_of(trouble) == LOCK_WAIT
+def was_lost_to_own_chain(error: BaseException) -> bool:
+    """True if another thread of this process has written the next row of its audit chain meanwhile."""
+    return isinstance(error, DBAPIError) and _is_own_chain_conflict(error_number(error), str(error.orig))
 
 
-def is_gone(trouble: DatabaseError | DBAPIError) -> bool:
-    """Whether the server, or our connection to it, serves no more."""
-    return number_of(trouble) in _GONE
+def _is_own_chain_conflict(number: int | None, words: str) -> bool:
+    return number == 1062 and "uq_audit_chain" in words
 
 
-def means_away(refused: BaseException) -> bool:
-    """Whether the driver's own error, met by somebody who came in, says that the server is of no use to anybody."""
-    return _number(refused) in _GONE - _CROWDED
+def is_lock_wait_timeout(error: BaseException) -> bool:
+    """True if another transaction held a lock for longer than the lock wait limit."""
+    return isinstance(error, DBAPIError) and error_number(error) == LOCK_WAIT_TIMEOUT_ERROR
 
 
-def has_no_quorum(trouble: BaseException | None) -> bool:
-    """Whether a node has said that it lost its cluster: nothing is decided until people or other nodes come back."""
-    return _number(trouble.orig if isinstance(trouble, DBAPIError) else trouble) == _NO_QUORUM
+def is_connection_lost(error: DatabaseError | DBAPIError) -> bool:
+    """True if the server, or the connection to it, doesn't work any more."""
+    return error_number(error) in _CONNECTION_LOST_ERRORS
 
 
-def undone_at_commit(trouble: DBAPIError) -> bool:
-    """COMMIT said no, and meant it. Any other answer, or none, says nothing."""
-    return number_of(trouble) in {1020, 1213}
+def is_unreachable(refused: BaseException) -> bool:
+    """True if the error of a new connection means that the server can't be used. A server that has no free connection
+    can.
+    """
+    return _driver_error_number(refused) in _CONNECTION_LOST_ERRORS - _NO_FREE_CONNECTION_ERRORS
+
+
+def has_no_quorum(error: BaseException | None) -> bool:
+    """True if a node reported that it isn't part of the primary component (error 1047, Galera)."""
+    return _driver_error_number(error.orig if isinstance(error, DBAPIError) else error) == _NO_QUORUM_ERROR
+
+
+def was_undone_at_commit(error: DBAPIError) -> bool:
+    """True if the server reported at COMMIT that the transaction was rolled back. After any other error the outcome
+    is unknown.
+    """
+    return error_number(error) in {1020, 1213}

@@ -1,6 +1,6 @@
-"""The clock that judges leases, as SQL: written and read by the database, never computed beside it.
+"""Clock of leases, as SQL: the database writes and compares expiries itself.
 
-On SQLite it is this machine's uptime and the id of its boot (`boot_clock`), on a server the server's own clock. A
+On SQLite it is this machine's uptime and the id of its boot (`boot_clock`); on a server, the server's own clock. So a
 desk whose clock is wrong can neither take a lease too early nor keep one too long.
 """
 
@@ -11,18 +11,27 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from console.store import boot_clock
+from console.store.database import boot_clock
 
 
 class lease_now(FunctionElement[int]):
-    """Milliseconds now, by the clock that judges leases."""
+    """SQL: now in milliseconds, by the clock of leases."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+class database_ms(FunctionElement[int]):
+    """SQL: milliseconds since 1970-01-01 UTC, by the database's own clock. For dates, which must stay comparable
+    after a reboot; not for leases.
+    """
 
     type = BigInteger()
     inherit_cache = True
 
 
 class lease_mark(FunctionElement[str]):
-    """Which clock that is: an expiry by another one has passed."""
+    """SQL: id of the clock in use. An expiry that was written with another clock id counts as over."""
 
     type = String(40)
     inherit_cache = True
@@ -38,9 +47,15 @@ def _mark_on_sqlite(*_: object, **__: object) -> str:
     return "lease_mark()"
 
 
+@compiles(database_ms, "sqlite")
+def _ms_on_sqlite(*_: object, **__: object) -> str:
+    return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+
+@compiles(database_ms, "mysql")
 @compiles(lease_now, "mysql")
 def _now_on_server(*_: object, **__: object) -> str:
-    # SYSDATE, because any session may forge NOW(); the session's time zone is undone by UNIX_TIMESTAMP.
+    # SYSDATE, because any session can forge NOW(). UNIX_TIMESTAMP cancels the session's time zone.
     return "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 
 
@@ -50,18 +65,18 @@ def _mark_on_server(*_: object, **__: object) -> str:
 
 
 def expiry() -> ColumnElement[int]:
-    """SQL: the instant `lease_ms` milliseconds from now. Takes that parameter."""
+    """SQL: the instant `lease_ms` milliseconds from now. `lease_ms` is a parameter of the statement."""
     later: Any = lease_now() + bindparam("lease_ms", type_=BigInteger())
     return later  # type: ignore[no-any-return]  # an expression of an integer and a parameter
 
 
 def is_live(clock: ColumnElement[str], expires: ColumnElement[int]) -> ColumnElement[bool]:
-    """SQL: not yet expired."""
+    """SQL: true while the lease hasn't expired."""
     return and_(clock == lease_mark(), expires > lease_now())
 
 
-def lend(connection: DBAPIConnection) -> None:
-    """Give an SQLite connection the two functions."""
+def register_functions(connection: DBAPIConnection) -> None:
+    """Register the SQL functions `lease_now` and `lease_mark` on an SQLite connection."""
     create: Any = connection
     create.create_function("lease_now", 0, lambda: boot_clock.uptime_ms())
     create.create_function("lease_mark", 0, lambda: boot_clock.boot_id())

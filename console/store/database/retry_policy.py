@@ -1,43 +1,58 @@
-"""How long a write goes on trying: after races it lost, for a server that is away, for locks that others hold."""
+"""Limits of a write's retries: after lost races, while a server is unreachable, while other sessions hold locks."""
 
 import time
 
-from console.store import troubles
+from console.store.database import error_codes
 
-RERUNS = 5
-"""How often a transaction that lost a race is run again."""
-AWAY_SECONDS = 4.0
-"""How long a transaction waits for a server that was there and has gone away."""
-WITHOUT_QUORUM_SECONDS = 3.0
-"""The same for nodes that have lost their cluster, which took them seconds to notice: it is seldom back soon."""
-LOCKED_SECONDS = 8.0
-"""After this nobody waits for somebody else's lock another time."""
+MAX_RERUNS = 5
+"""Number of retries of a transaction that lost a race."""
+UNREACHABLE_RETRY_SECONDS = 4.0
+"""Time during which a write is retried if its server was reached before and is unreachable now."""
+NO_QUORUM_RETRY_SECONDS = 3.0
+"""Time during which a write is retried on nodes without a quorum. The nodes took seconds to notice the loss, and the
+quorum seldom returns soon.
+"""
+OWN_CHAIN_RETRY_SECONDS = 4.0
+"""Time during which a write is retried because another thread of this process was the first to add a row to the
+process's audit chain.
+"""
+LOCKED_RETRY_SECONDS = 8.0
+"""Time after which a write doesn't wait again for another session's lock."""
 
 
-class Patience:
-    """Of one write, from its beginning."""
+class RetryCounters:
+    """Retry counters of one write, and the time at which it began."""
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._races = 0
-        self._absences = 0
+        self._begun_at = time.monotonic()
+        self._race_count = 0
+        self._absence_count = 0
 
-    def allows(self, trouble: Exception, *, met: bool, in_doubt: bool) -> bool:
-        """Whether another try is worth it after this trouble.
+    def allows_retry(self, error: Exception, *, was_connected: bool, in_doubt: bool) -> bool:
+        """Return True if another try is worthwhile after this error.
 
-        `met`: this process has seen the server; a wrong address is told at once. `in_doubt`: a COMMIT was lost, and
-        each try begins with a look at it, so that even a refusal is worth one: our own row may have refused.
+        - `was_connected`: this process has reached the server before. A wrong address is reported without a retry.
+        - `in_doubt`: a COMMIT of this write was not answered. Each try begins with a look for its row, so even a
+          refusal is tried again: the lost transaction's own row may be the reason for it.
         """
-        fate, seconds = troubles.fate_of(trouble), time.monotonic() - self._begun
+        fate, seconds = error_codes.fate_of(error), time.monotonic() - self._begun_at
         if fate == "gone":
-            self._absences += 1  # once whatever the time: the first try may have hung where another node serves
-            return met and (self._absences == 1 or seconds < away_seconds(trouble))
-        if troubles.waited_in_vain(trouble) and seconds >= LOCKED_SECONDS:
+            # The first retry is free of the time limit: the first try may have hung on one node while another one
+            # works.
+            self._absence_count += 1
+            return was_connected and (self._absence_count == 1 or seconds < unreachable_retry_seconds(error))
+        if error_codes.is_lock_wait_timeout(error) and seconds >= LOCKED_RETRY_SECONDS:
             return False
-        self._races += 1
-        return self._races <= RERUNS and (fate == "undone" or in_doubt)
+        if error_codes.was_lost_to_own_chain(error):
+            return seconds < OWN_CHAIN_RETRY_SECONDS
+        self._race_count += 1
+        return self._race_count <= MAX_RERUNS and (fate == "undone" or in_doubt)
 
 
-def away_seconds(trouble: BaseException) -> float:
-    """How long to wait for a server that this says is away."""
-    return min(AWAY_SECONDS, WITHOUT_QUORUM_SECONDS) if troubles.has_no_quorum(trouble) else AWAY_SECONDS
+def unreachable_retry_seconds(error: BaseException) -> float:
+    """Return the time (seconds) during which a write is retried while the server is unreachable with this error."""
+    return (
+        min(UNREACHABLE_RETRY_SECONDS, NO_QUORUM_RETRY_SECONDS)
+        if error_codes.has_no_quorum(error)
+        else UNREACHABLE_RETRY_SECONDS
+    )

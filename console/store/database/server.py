@@ -1,105 +1,132 @@
-"""Connections to MariaDB, MySQL and Galera: verified, bounded in time, and set up the same on each one.
+"""Connections to MariaDB, MySQL and Galera: with verified TLS, with time limits, and with the same session settings.
 
-Two pools: one for reads, where each statement is its own moment and costs one round trip, and one for writes.
+There are two pools: one for reads in AUTOCOMMIT, where each statement costs one round trip, and one for writes.
 """
 
-import ipaddress
 import select
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.exc import DatabaseError, DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from console.domain.errors import ConsoleError
-from console.store import troubles
-from console.store.listening import Answers, allow
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.network_addresses import is_this_machine
+from console.domain.setting_problems import SettingProblem
+from console.store.database import error_codes
+from console.store.database.server_timeouts import AnswerReader, limit_answer_time
+
+if TYPE_CHECKING:
+    from console.domain.error_details import BadProfile
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10
 ANSWER_SECONDS = STATEMENT_SECONDS + 5
 LOCK_WAIT_SECONDS = 4
+IDLE_TRANSACTION_SECONDS = 6
+"""Time after which MariaDB ends a session that sends no statement within a transaction: a stopped process, or a
+computer that sleeps, would keep its row locks otherwise. It is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a
+write that waits for these locks gets them. MySQL has no such setting.
+"""
 POOL_SIZE = 4
 _IDLE_SECONDS = 2.0
-# What every session of ours counts on. `/*M!` is read by MariaDB alone; wsrep_sync_wait (3: reads, UPDATE and
-# DELETE) makes a Galera node answer with what the others have acknowledged, and means nothing on a single server.
-_STRICT = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
-_SESSION = (
+# Settings of every session. MariaDB alone reads `/*M! … */`. wsrep_sync_wait 3 (reads, UPDATE and DELETE) makes a
+# Galera node wait for the write sets of the other nodes before it answers; a single server ignores it.
+_SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+_SESSION_SETTINGS = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    f"SET SESSION time_zone = '+00:00', sql_mode = '{_STRICT}'",
+    f"SET SESSION time_zone = '+00:00', sql_mode = '{_SQL_MODE}'",
     f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS} /*M!100000 , wsrep_sync_wait = 3 */",
 )
-# A Galera node without its cluster takes SET and a SELECT without tables, but not this.
-_SERVES = "DO 1"
-_BOUNDED = (
-    f"SET SESSION lock_wait_timeout = {STATEMENT_SECONDS} /*M!100000 , max_statement_time = {STATEMENT_SECONDS} */"
+# A Galera node outside the primary component accepts SET and a SELECT without tables, but refuses this statement.
+_CHECK_STATEMENT = "DO 1"
+_TIME_LIMITS = (
+    f"SET SESSION lock_wait_timeout = {STATEMENT_SECONDS} /*M!100000 , max_statement_time = {STATEMENT_SECONDS},"
+    f" idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */"
 )
-_IMPATIENT = "SET SESSION innodb_lock_wait_timeout = 1"
-_TLS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password")
+_SHORT_LOCK_WAIT = "SET SESSION innodb_lock_wait_timeout = 1"
+_TLS_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password")
 
-Purpose = Literal["read", "write"]
+PoolPurpose = Literal["read", "write"]
+_DATABASE_ACCESS_DENIED_ERROR = 1044
+_READS_VIEWS = "reads_views"
+
+
+def people_database(database: str) -> str:
+    """Return the name of the database with the views through which people read who ask a worker to act."""
+    return f"{database}_people"
+
+
+def reads_views(conn: Connection) -> bool:
+    """True if the connected account reads through views, because it has no right on the tables themselves."""
+    return bool(conn.info.get(_READS_VIEWS))
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a server database is: its nodes in the order in which they are tried, and how a connection is made."""
+    """Address of a server database: its nodes in the order in which they are tried, and the arguments of a
+    connection.
+    """
 
     url: URL
     nodes: tuple[tuple[str, int], ...]
     arguments: Mapping[str, Any]
-    unhurried: bool
+    has_no_time_limit: bool
 
     @property
-    def on_loopback(self) -> bool:
-        return all(_is_loopback(host) for host, _ in self.nodes)
+    def is_on_loopback(self) -> bool:
+        """True if every node is on this machine."""
+        return all(is_this_machine(host) for host, _ in self.nodes)
 
 
-def locate(url: URL, *, unhurried: bool = False) -> Server:
-    """Read a server's URL. Query: `ssl_ca`, `ssl_cert`, `ssl_key` (paths), and `fallback=host:port` for each
-    further node of a cluster. `unhurried` allows statements of any length: for `db …`, never for a desk.
+def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
+    """Read a server's URL.
 
-    Raises bad_profile for any other option: a typing error must not switch a guard off.
+    Options in its query: `ssl_ca`, `ssl_cert`, `ssl_key` (paths), `ssl_key_password`, and one `fallback=host:port`
+    for each further node of a cluster. `ssl_verify_cert` and `ssl_verify_identity` are accepted without effect,
+    because `_tls_options` decides about verification. `unhurried` removes the time limit of statements: for the
+    commands `db …`, never for a desk. Raises bad_profile for any other option, so that a typing error can't switch a
+    protection off.
     """
     query = {key: value for key, value in url.query.items() if key not in ("fallback", "charset")}
-    unknown = sorted(set(query) - set(_TLS))
+    unknown = sorted(name for name, value in query.items() if name not in _TLS_OPTIONS or not isinstance(value, str))
     if unknown:
-        raise _bad("unknown_option", option=unknown[0])
-    nodes = ((url.host or "127.0.0.1", url.port or 3306), *_fallbacks(url))
+        raise _bad_profile(SettingProblem.UNKNOWN_OPTION, option=unknown[0])
+    nodes = ((url.host or "127.0.0.1", url.port or 3306), *_fallback_nodes(url))
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": None if unhurried else ANSWER_SECONDS,
-        "write_timeout": None if unhurried else ANSWER_SECONDS,
+        "read_timeout": None if without_time_limit else ANSWER_SECONDS,
+        "write_timeout": None if without_time_limit else ANSWER_SECONDS,
         "charset": "utf8mb4",
-        **_tls(query, nodes),
+        **_tls_options(query, nodes),
     }
     plain = URL.create("mysql+pymysql", url.username, url.password, *nodes[0], url.database)
-    return Server(plain, nodes, arguments, unhurried)
+    return Server(plain, nodes, arguments, without_time_limit)
 
 
-def _fallbacks(url: URL) -> list[tuple[str, int]]:
-    given = url.query.get("fallback", ())
+def _fallback_nodes(url: URL) -> list[tuple[str, int]]:
+    fallbacks = url.query.get("fallback", ())
     nodes = []
-    for text in (given,) if isinstance(given, str) else given:
+    for text in (fallbacks,) if isinstance(fallbacks, str) else fallbacks:
         host, _, port = text.rpartition(":")
         if not host or not port.isdecimal():
-            raise _bad("fallback_form", option="fallback")
+            raise _bad_profile(SettingProblem.FALLBACK_FORM, option="fallback")
         nodes.append((host, int(port)))
     return nodes
 
 
-def _tls(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]) -> dict[str, Any]:
-    """Chain and name are verified, always: against the given authority, or the system's. Loopback alone may speak
-    in the clear, and does unless an authority is given.
+def _tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    """Return the TLS arguments. Certificate chain and host name are always verified, against `ssl_ca` or the system's
+    authorities. Only connections to this machine may be unencrypted, and are if no TLS file is given.
     """
     files = {name: query[name] for name in ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password") if name in query}
-    if not files and all(_is_loopback(host) for host, _ in nodes):
-        return {"ssl_disabled": True}  # else PyMySQL reads the system's authorities, for 20 ms, at each connection
+    if not files and all(is_this_machine(host) for host, _ in nodes):
+        return {"ssl_disabled": True}  # otherwise PyMySQL reads the system's authorities at each connection (20 ms)
     if not files.get("ssl_ca"):
         import ssl
 
@@ -107,15 +134,10 @@ def _tls(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]) -> dict[str
     return {**files, "ssl_verify_cert": True, "ssl_verify_identity": True}
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def open_engine(server: Server, purpose: Purpose) -> Engine:
-    """A pool for reads (each statement stands alone) or for writes (READ COMMITTED, begun by the first statement)."""
+def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
+    """Create a pool for reads (AUTOCOMMIT) or for writes (READ COMMITTED; the first statement begins the
+    transaction).
+    """
     engine = create_engine(
         server.url,
         connect_args=dict(server.arguments),
@@ -124,141 +146,190 @@ def open_engine(server: Server, purpose: Purpose) -> Engine:
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
         pool_timeout=ANSWER_SECONDS,
-        pool_reset_on_return=None,  # what we begin we end; the pool's own ROLLBACK would be a round trip for nothing
+        # Each transaction is ended by this program; the pool's ROLLBACK would cost a round trip.
+        pool_reset_on_return=None,
         hide_parameters=True,
     )
-    _Connecting(server).listen(engine)
+    _ConnectionOpener(server).listen(engine)
     return engine
 
 
-class _Connecting:
-    """Makes connections to the first node that takes them, and looks at idle ones before they are lent again."""
+class _ConnectionOpener:
+    """Connects to the first node that accepts a connection, and checks an idle connection before its next use.
+
+    An account without any right on the database is that of a person who reads through views: it gets their database.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._first = 0
+        self._first_node = 0
+        name = server.url.database
+        self._databases: tuple[str | None, ...] = (name, people_database(name)) if name else (None,)
 
     def listen(self, engine: Engine) -> None:
         event.listen(engine, "do_connect", self._connect)
-        event.listen(engine, "checkin", self._note_time)
-        event.listen(engine, "checkout", self._look)
-        event.listen(engine, "handle_error", self._judge)
+        event.listen(engine, "checkin", self._store_idle_time)
+        event.listen(engine, "checkout", self._check_idle)
+        event.listen(engine, "handle_error", self._mark_lost)
 
     def _connect(
-        self, dialect: Dialect, _record: ConnectionPoolEntry, arguments: list[Any], named: dict[str, Any]
+        self, dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], named: dict[str, Any]
     ) -> DBAPIConnection:
-        nodes, trouble = self._server.nodes, None
-        for step in range(len(nodes)):
-            turn = (self._first + step) % len(nodes)
-            host, port = nodes[turn]
-            here = {**named, "host": host, "port": port, "read_timeout": CONNECT_SECONDS}
-            enter = partial(_enter, dialect, arguments, here)
+        refusal: Exception | None = None
+        for database in self._databases:
             try:
-                made = enter(_SERVES, *_SESSION) if self._server.unhurried else enter(_SERVES, *_SESSION, _BOUNDED)
+                connection = self._connect_to_node(dialect, arguments, {**named, "database": database})
             except dialect.loaded_dbapi.OperationalError as refused:
-                if not troubles.has_no_quorum(trouble):  # it says more than another node that is down
-                    trouble = refused
+                if refused.args[0] != _DATABASE_ACCESS_DENIED_ERROR:
+                    raise
+                refusal = refusal or refused
                 continue
-            if not self._server.unhurried:
-                Answers(made, partial(_serves, enter, dialect.loaded_dbapi.Error))
-            allow(made, named["read_timeout"])
-            self._first = turn
-            return made
-        raise trouble or RuntimeError("a server has at least one node")
+            record.info[_READS_VIEWS] = database != self._server.url.database
+            self._databases = (database, *(other for other in self._databases if other != database))
+            return connection
+        raise refusal or RuntimeError("there is at least one database")
+
+    def _connect_to_node(self, dialect: Dialect, arguments: list[Any], named: dict[str, Any]) -> DBAPIConnection:
+        nodes, error = self._server.nodes, None
+        for step in range(len(nodes)):
+            node_index = (self._first_node + step) % len(nodes)
+            host, port = nodes[node_index]
+            options = {**named, "host": host, "port": port, "read_timeout": CONNECT_SECONDS}
+            open_node = partial(_open_connection, dialect, arguments, options)
+            try:
+                connection = (
+                    open_node(_CHECK_STATEMENT, *_SESSION_SETTINGS)
+                    if self._server.has_no_time_limit
+                    else open_node(_CHECK_STATEMENT, *_SESSION_SETTINGS, _TIME_LIMITS)
+                )
+            except dialect.loaded_dbapi.OperationalError as refused:
+                if refused.args[0] == _DATABASE_ACCESS_DENIED_ERROR:
+                    raise
+                # The lost quorum of one node tells more than another node that is down.
+                if not error_codes.has_no_quorum(error):
+                    error = refused
+                continue
+            if not self._server.has_no_time_limit:
+                AnswerReader(connection, partial(_is_serving, open_node, dialect.loaded_dbapi.Error))
+            limit_answer_time(connection, named["read_timeout"])
+            self._first_node = node_index
+            return connection
+        raise error or RuntimeError("a server has at least one node")
 
     @staticmethod
-    def _judge(context: ExceptionContext) -> None:
-        """A node that left its cluster, or goes down, answers still: its connections are of no use any more."""
-        trouble = context.sqlalchemy_exception
-        if isinstance(trouble, DatabaseError) and troubles.is_gone(trouble):
+    def _mark_lost(context: ExceptionContext) -> None:
+        """Mark a connection as lost after an error for which `error_codes.is_connection_lost` is True. A node that
+        left its cluster, or shuts down, still answers.
+        """
+        error = context.sqlalchemy_exception
+        if isinstance(error, DatabaseError) and error_codes.is_connection_lost(error):
             context.is_disconnect = True
 
     @staticmethod
-    def _note_time(_dbapi: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    def _store_idle_time(_dbapi: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
         record.info["idle_since"] = time.monotonic()
 
-    def _look(self, dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-        """A connection that lay idle may have died meanwhile; one just used, on which nobody has said a word since,
-        has not, and needs no round trip.
+    def _check_idle(self, dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        """Check a connection before its next use: ping it if it was idle for _IDLE_SECONDS or has unread bytes.
+
+        A connection that was used just now needs no round trip. Raises DisconnectionError if the connection is dead.
         """
         since = record.info.get("idle_since")
-        if since is None or (time.monotonic() - since < _IDLE_SECONDS and not _has_word(dbapi)):
+        if since is None or (time.monotonic() - since < _IDLE_SECONDS and not _has_unread_bytes(dbapi)):
             return
         connection: Any = dbapi
         try:
-            allow(dbapi, CONNECT_SECONDS)
+            limit_answer_time(dbapi, CONNECT_SECONDS)
             connection.ping(reconnect=False)
-        except Exception as dead:
-            raise DisconnectionError from dead
-        allow(dbapi, self._server.arguments["read_timeout"])
+        except Exception as ping_error:
+            raise DisconnectionError from ping_error
+        limit_answer_time(dbapi, self._server.arguments["read_timeout"])
 
 
-def _enter(dialect: Dialect, arguments: list[Any], named: dict[str, Any], *statements: str) -> DBAPIConnection:
-    """A connection on which these have been said."""
-    made = dialect.connect(*arguments, **named)
-    cursor = made.cursor()
+def _open_connection(
+    dialect: Dialect, arguments: list[Any], named: dict[str, Any], *statements: str
+) -> DBAPIConnection:
+    """Open a connection and run the statements on it. Closes it if one of them fails. Raises bad_profile for a TLS
+    file that is missing, unreadable or no PEM.
+    """
+    try:
+        connection = dialect.connect(*arguments, **named)
+    except OSError as unfit:  # PyMySQL raises errors of its own for everything but these files
+        raise _bad_profile(SettingProblem.TLS_FILE) from unfit
+    cursor = connection.cursor()
     try:
         for statement in statements:
             cursor.execute(statement)
     except Exception:
-        made.close()
+        connection.close()
         raise
     cursor.close()
-    return made
+    return connection
 
 
-def _serves(enter: Callable[[str], DBAPIConnection], error: type[Exception]) -> bool:
-    """Whether a node takes a connection and works. One that is crowded, or knows us no more, is alive."""
+def _is_serving(open_node: Callable[[str], DBAPIConnection], error: type[Exception]) -> bool:
+    """True if the node accepts a new connection and runs a statement on it, or refuses it only because of the login
+    or because no connection is free.
+    """
     try:
-        enter(_SERVES).close()
+        open_node(_CHECK_STATEMENT).close()
     except error as refused:
-        return not troubles.means_away(refused)
+        return not error_codes.is_unreachable(refused)
     return True
 
 
-def _has_word(connection: Any) -> bool:
-    """Whether something arrived unasked: the server has hung up, or says why it will. Costs no round trip."""
+def _has_unread_bytes(connection: Any) -> bool:
+    """True if unread bytes are pending: the server has closed this idle connection. Costs no round trip."""
     if not connection.open:
         return True
     if not hasattr(select, "poll"):  # Windows
         return bool(select.select([connection._sock], [], [], 0)[0])
-    waiting = select.poll()
-    waiting.register(connection._sock, select.POLLIN)
-    return bool(waiting.poll(0))
+    poller = select.poll()
+    poller.register(connection._sock, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session on a server: its node, and its number there."""
+    """A session on a server: its node and its connection id there."""
 
     node: tuple[str, int]
     number: int
 
 
 def session_of(conn: Connection) -> Session:
-    """The session behind a connection. Asks nobody."""
+    """Return the session of a connection, without a round trip."""
     dbapi: Any = conn.connection.dbapi_connection
     return Session((dbapi.host, dbapi.port), dbapi.thread_id())
 
 
-def verdict(conn: Connection, proof: Callable[[Connection], bool], lost: Session) -> bool:
-    """Whether what `lost` should have committed is there for good, or not at all. Uses `conn` up.
+def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: Session) -> bool:
+    """True if the COMMIT of the session `lost` took effect; False if it never will. `conn` can't be used afterwards.
 
-    `proof` reads with a lock, and so waits for a COMMIT that is still at work. Where one hasn't even arrived, the
-    lost session would hold its row as long as the server believes in our old connection: it is ended then.
+    `proof` reads with a lock and so waits for a COMMIT that is still running. If the COMMIT never reached the server,
+    the lost session still holds its row locks until the server notices that the old connection is dead. In that case
+    that session is killed and `proof` runs again.
     """
     conn.detach()
-    conn.exec_driver_sql(_IMPATIENT)
+    conn.exec_driver_sql(_SHORT_LOCK_WAIT)
     try:
         return proof(conn)
-    except OperationalError as held:
-        if troubles.number_of(held) != troubles.LOCK_WAIT or session_of(conn).node != lost.node:
+    except OperationalError as lock_error:
+        if (
+            error_codes.error_number(lock_error) != error_codes.LOCK_WAIT_TIMEOUT_ERROR
+            or session_of(conn).node != lost.node
+        ):
             raise
-    with suppress(DatabaseError):  # it may have ended by itself; any account may end its own sessions
+    try:
         conn.exec_driver_sql(f"KILL CONNECTION {lost.number}")
+    except (
+        DatabaseError
+    ) as kill_error:  # the session may have ended by itself; every account may kill its own sessions
+        if kill_error.connection_invalidated:
+            raise
     conn.rollback()
     return proof(conn)
 
 
-def _bad(problem: str, **facts: object) -> ConsoleError:
-    return ConsoleError("bad_profile", {"variable": "CONSOLE_DATABASE_URL", "problem": problem, **facts})
+def _bad_profile(problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
+    return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": problem, **facts})

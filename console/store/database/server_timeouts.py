@@ -1,7 +1,7 @@
-"""Waiting for a server's answer: one that takes long is waited for as long as its server serves.
+"""Waits for a server's answer only while the server works.
 
-The driver waits for its whole limit, whatever has become of the server meanwhile. A slow statement can't be told from
-one that hangs; but a node that froze, died or lost its cluster can, by a look at it on another connection.
+PyMySQL waits for its whole read timeout, even if the server has crashed meanwhile. On one connection a slow statement
+and a dead server look the same; a check on another connection shows if the node froze, crashed or lost its quorum.
 """
 
 import io
@@ -9,28 +9,31 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-FIRST_LOOK_SECONDS = 2.0
-NEXT_LOOK_SECONDS = 1.0
+FIRST_CHECK_SECONDS = 2.0
+NEXT_CHECK_SECONDS = 1.0
 _SHORTEST_SECONDS = 0.01
 
 
-class Answers(io.RawIOBase):
-    """What arrives on a PyMySQL connection, in place of the reader that the driver made: no round trip and no thread
-    more. Whoever waits looks by itself, asking `serves`, after two seconds and then each second.
+class AnswerReader(io.RawIOBase):
+    """Reader of a PyMySQL connection's socket, in place of the driver's own. It needs no thread and no extra round
+    trip.
 
-    Giving up raises TimeoutError, which the driver tells as a connection that is gone (2013).
+    The waiting thread itself calls `serves` after FIRST_CHECK_SECONDS and then every NEXT_CHECK_SECONDS. If `serves`
+    returns False or the time is over, it raises TimeoutError, which PyMySQL reports as a lost connection (2013).
     """
 
     def __init__(self, connection: Any, serves: Callable[[], bool]) -> None:
         self._socket, self._serves = connection._sock, serves
-        self.seconds = FIRST_LOOK_SECONDS
+        self.seconds = FIRST_CHECK_SECONDS
         connection._rfile.close()
         connection._rfile = io.BufferedReader(self)
 
     def readable(self) -> bool:
+        """Return True, as RawIOBase requires."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Read bytes of the answer. Raises TimeoutError as described above."""
         try:
             size: int = self._socket.recv_into(buffer)
         except TimeoutError:
@@ -38,10 +41,10 @@ class Answers(io.RawIOBase):
         return size
 
     def _wait(self, buffer: Any, until: float) -> int:
-        while (left := until - time.monotonic()) > 0:
+        while (remaining := until - time.monotonic()) > 0:
             if not self._serves():
                 raise TimeoutError("the server serves no more")
-            self._socket.settimeout(max(_SHORTEST_SECONDS, min(left, NEXT_LOOK_SECONDS)))
+            self._socket.settimeout(max(_SHORTEST_SECONDS, min(remaining, NEXT_CHECK_SECONDS)))
             try:
                 return int(self._socket.recv_into(buffer))
             except TimeoutError:
@@ -49,13 +52,14 @@ class Answers(io.RawIOBase):
         raise TimeoutError("no answer in time")
 
 
-def allow(connection: Any, seconds: float | None) -> None:
-    """How long one answer may take from now on; None: for ever, and only where nobody looks meanwhile.
+def limit_answer_time(connection: Any, seconds: float | None) -> None:
+    """Set the time limit (seconds) of each later answer. None: no limit, and only for connections without an
+    `AnswerReader`.
 
-    PyMySQL has no word for it, and holds only to what it says here.
+    PyMySQL has no public method for it and uses the private attribute that is set here.
     """
     answers = getattr(connection._rfile, "raw", None)
-    if isinstance(answers, Answers) and seconds is not None:
+    if isinstance(answers, AnswerReader) and seconds is not None:
         answers.seconds = seconds
-        seconds = min(seconds, FIRST_LOOK_SECONDS)
+        seconds = min(seconds, FIRST_CHECK_SECONDS)
     connection._read_timeout = seconds

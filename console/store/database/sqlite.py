@@ -1,21 +1,32 @@
-"""The embedded database's connections: durable, strict, and with the functions that our SQL counts on."""
+"""Connections to SQLite: durable, with foreign keys, and with the SQL functions of the leases."""
+
+from contextlib import suppress
+from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from console.store import lease_time
+from console.settings.private_files import make_private_file
+from console.store.database import lease_clock
 
 BUSY_SECONDS = 10.0
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}")
 
 
 def open_engine(url: URL) -> Engine:
-    """An engine whose transactions we begin ourselves: the driver's own BEGIN comes too late."""
-    # What people wrote and what providers answered stands in the values: no log and no error may repeat them.
-    engine = create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, hide_parameters=True
-    )  # fmt: skip
+    """Create an engine without the driver's own BEGIN, which it sends only before the first write. `Database` begins
+    each transaction.
+    """
+    # Values hold texts of people and answers of providers: no log line and no error message may contain them.
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, hide_parameters=True)
+
+    @event.listens_for(engine, "do_connect")
+    def _make_private(_dialect: object, _record: object, _args: object, _options: object) -> None:
+        """Create a missing file with mode 0600; SQLite gives its side files the same mode."""
+        if url.database and url.database != ":memory:":
+            with suppress(OSError):  # SQLite itself reports the error in more detail
+                make_private_file(Path(url.database))
 
     @event.listens_for(engine, "connect")
     def _prepare(dbapi: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
@@ -23,6 +34,6 @@ def open_engine(url: URL) -> Engine:
         for pragma in _PRAGMAS:
             cursor.execute("PRAGMA " + pragma)
         cursor.close()
-        lease_time.lend(dbapi)
+        lease_clock.register_functions(dbapi)
 
     return engine

@@ -1,8 +1,9 @@
-"""A courtesy queue in front of SQLite's write lock.
+"""Fair queue of the writers in front of SQLite's write lock.
 
-SQLite's waiters sleep longer and longer, so the process that has just committed wins again and others starve
-(seen: shares of 1 : 6,361). Whoever wants to write first passes a turnstile that the last writer has to queue at
-again. It is never the lock: SQLite's own BEGIN IMMEDIATE is. Where it can't work, writing goes on without it.
+SQLite's busy handler sleeps longer after each try, so the process that has just committed wins again and other
+processes starve (measured: shares of 1 : 6,361). Here a writer first takes a lock on a side file, for which the
+previous writer must queue again. Correctness doesn't depend on this queue: BEGIN IMMEDIATE keeps writers apart. If
+the queue fails, writers go on without it.
 """
 
 import os
@@ -13,49 +14,55 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
+from console.settings.private_files import make_private_file
+
 try:
     import fcntl
-except ImportError:  # Windows: its desks are single, and the busy handler is enough
-    fcntl = None  # type: ignore[assignment]  # absent there by design
+except ImportError:  # Windows: a database has a single desk there, and the busy handler is enough
+    fcntl = None  # type: ignore[assignment]  # the module doesn't exist on Windows
 
-_PATIENCE_SECONDS = 5.0
-_LONGEST_NAP_SECONDS = 0.002
+_LONGEST_WAIT_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 0.002
 
 
-class Turnstile:
-    """Two advisory locks on a side file: a gate that all queue at, and the way behind it for one writer."""
+class WriteQueueLock:
+    """Two advisory locks on a lock file next to the database (its name ends in `-turn`): all writers queue for
+    byte 0, and the one writer holds byte 1.
+    """
 
     def __init__(self, database: Path | None) -> None:
         self._path = database.with_name(database.name + "-turn") if database and fcntl is not None else None
-        self._threads = Lock()
+        self._thread_lock = Lock()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold the way while writing. Gives up waiting after a bounded time rather than block for ever."""
+    def hold_turn(self) -> Iterator[None]:
+        """Hold the writer's lock during the block. After _LONGEST_WAIT_SECONDS the block runs without it."""
         if self._path is None:
             yield
             return
-        with self._threads, _opened(self._path) as file:
+        with self._thread_lock, _open_lock_file(self._path) as file:
             if file is None:
                 yield
                 return
-            deadline = time.monotonic() + _PATIENCE_SECONDS
-            gate = _acquire(file, 0, deadline)
-            way = _acquire(file, 1, deadline)
-            if gate:
+            deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
+            has_passed_gate = _acquire(file, 0, deadline)
+            is_writer = _acquire(file, 1, deadline)
+            if has_passed_gate:
                 _release(file, 0)
             try:
                 yield
             finally:
-                if way:
+                if is_writer:
                     _release(file, 1)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int | None]:
-    """The side file, or None where it can't be had."""
+def _open_lock_file(path: Path) -> Iterator[int | None]:
+    """Open the lock file and yield its descriptor; None if the file can't be created or opened."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not path.exists():
+            make_private_file(path)
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         yield None
         return
@@ -66,11 +73,12 @@ def _opened(path: Path) -> Iterator[int | None]:
 
 
 def _acquire(file: int, byte: int, deadline: float) -> bool:
+    """Lock one byte of the file; False if the deadline passed first."""
     while time.monotonic() < deadline:
         with suppress(OSError):
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
             return True
-        time.sleep(random.uniform(0, _LONGEST_NAP_SECONDS))  # noqa: S311  # spreads waiters, guards nothing
+        time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311  # spreads waiting writers
     return False
 
 

@@ -1,4 +1,4 @@
-"""One unit of work as its author sees it: a connection, how to prove that it was committed, what follows then."""
+"""Write transaction: a connection, a proof of its COMMIT, and the hooks that run after it."""
 
 import logging
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select
 
-from console.store.troubles import RunAgain
+from console.store.database.error_codes import RunAgain
 
 _log = logging.getLogger("console.store")
 
@@ -15,7 +15,7 @@ Proof = Callable[[Connection], bool]
 
 
 class Transaction:
-    """One unit of work: a connection inside a write transaction, and what to do once it has been committed."""
+    """One write transaction: its connection, the proof that it was committed, and the hooks that run after COMMIT."""
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
@@ -24,18 +24,20 @@ class Transaction:
         self._hooks: list[Callable[[], None]] = []
 
     def prove_by(self, proof: Proof) -> None:
-        """How to see on another connection whether this transaction was committed: by a row that only it can have
-        written. The last one counts: what is written last (the audit row) is what nobody ever changes. A
-        transaction without any is run again when nobody knows, so running it twice must be as good as once.
+        """Set the query that shows on another connection that this transaction was committed: it looks for a row that
+        only this transaction can have written.
+
+        The last proof set is used: the audit row is written last and never changes. A transaction without a proof is
+        run again after a lost COMMIT, so running it twice must have the same effect as running it once.
         """
         self.proof = proof
 
     def after_commit(self, hook: Callable[[], None]) -> None:
-        """Run `hook` when, and only when, COMMIT has returned."""
+        """Run `hook` after COMMIT has returned, and only then."""
         self._hooks.append(hook)
 
     def run_hooks(self) -> None:
-        """After COMMIT. What is committed is done: a hook that fails is told, and changes nothing about it."""
+        """Run the hooks after COMMIT. A hook that fails is logged and changes nothing about the commit."""
         for hook in self._hooks:
             try:
                 hook()
@@ -43,16 +45,17 @@ class Transaction:
                 _log.exception("what follows a commit failed")
 
 
-def settled(query: Select[_Row]) -> Select[_Row]:
-    """A proof's question, asked so that a COMMIT still at work is waited for. Nothing is written on its answer.
+def locking_read(query: Select[_Row]) -> Select[_Row]:
+    """Return a proof's query with a shared lock (LOCK IN SHARE MODE), so that it waits for a COMMIT that is still
+    running. No write may depend on its result.
 
-    SQLite, where no COMMIT is ever in doubt, drops the lock in silence.
+    SQLite, where the outcome of a COMMIT is always known, ignores the lock.
     """
     return query.with_for_update(read=True)  # house: waits, and decides nothing
 
 
-class NotThere(RunAgain):
-    """COMMIT was not answered, and what it should have left is not there."""
+class CommitUnproven(RunAgain):
+    """A COMMIT was not answered, and the row that would prove it is absent."""
 
     def __init__(self, tx: Transaction) -> None:
         super().__init__("a COMMIT was lost")

@@ -1,11 +1,13 @@
-"""Files kept by content: `ab/abcdef….pdf` in a folder or bucket, written whole or not at all, never replaced.
+"""Stores documents in a folder or bucket under the SHA-256 of their content: `ab/abcdef….pdf`. A file is written
+completely or not at all, and never replaced.
 
-ConsoleError
-├── storage_full               no room, read-only, or the folder can't be written
-├── documents_unreachable      the share is not mounted, the bucket doesn't answer or doesn't admit us (detail.reason)
-├── provider_answer_unusable   more than 32 MiB
-├── not_found                  no such file, no path of ours, or not what was stored (detail.reason)
-└── bad_profile                the documents URL is of no kind that this program knows, or it lacks the part for it
+Raises ConsoleError:
+
+- storage_full: no space, read-only, or the folder can't be written
+- documents_unreachable: the share isn't mounted, or the bucket doesn't answer or refuses access (detail.reason)
+- provider_answer_unusable: more than 32 MiB
+- not_found: no such file, not a document path, or not the stored content (detail.reason)
+- bad_profile: the documents URL is of an unknown kind, or the optional package for it isn't installed
 """
 
 import re
@@ -14,20 +16,21 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from console.domain.errors import ConsoleError
-from console.store import evidence
-from console.store.documents_folder import Folder
-from console.store.documents_shelf import LARGEST_BYTES, Shelf, fits
-from console.store.engine import Database
+from console.domain.error_reasons import FileReason, UnusableReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.store.database.engine import Database
+from console.store.documents.folder import Folder
+from console.store.documents.storage_protocol import LARGEST_BYTES, DocumentStorage, matches_path
+from console.store.records import evidence
 
-__all__ = ["LARGEST_BYTES", "Documents", "Stored", "open_documents"]
+__all__ = ["LARGEST_BYTES", "Documents", "StoredDocument", "open_documents"]
 
-_OURS = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}\.(?:pdf|csv)")
+_PATH_PATTERN = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}\.(?:pdf|csv)")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A document that is kept: path relative to the documents root, sha256 in hex, length in bytes."""
+class StoredDocument:
+    """A stored document: path relative to the documents root, sha256 in hex, length in bytes."""
 
     path: str
     sha256: str
@@ -35,65 +38,69 @@ class Stored:
 
 
 class Documents:
-    """All documents of the desk. Safe from any thread, process and machine: two that store the same agree."""
+    """All documents of the desk. Safe from any thread, process and machine, also if two of them store the same
+    content.
+    """
 
-    def __init__(self, url: str, known: Callable[[], bool] = lambda: False) -> None:
-        """`file:` with an absolute folder, made when first used, or `gs://bucket/prefix`. Nothing is opened yet.
+    def __init__(self, url: str, has_documents: Callable[[], bool] = lambda: False) -> None:
+        """`url`: `file:` with an absolute folder, created at its first use, or `gs://bucket/prefix`. Nothing is
+        opened before the first use.
 
-        `known` says whether the database knows of any document. Then an empty folder is not the documents' folder.
+        `has_documents` returns True if the database has a document; an empty folder then can't be the right one and
+        is refused. Raises bad_profile.
         """
-        self._shelf = _shelf(url, known)
+        self._storage = _open_storage(url, has_documents)
 
     @property
     def place(self) -> str:
-        """Where the documents are, for people."""
-        return self._shelf.place
+        """Location of the documents, for people."""
+        return self._storage.place
 
-    def put(self, content: bytes, kind: Literal["pdf", "csv"] = "pdf") -> Stored:
-        """Keep the content, durably when this returns. The same content again changes nothing."""
+    def store(self, content: bytes, kind: Literal["pdf", "csv"] = "pdf") -> StoredDocument:
+        """Store the content; it is durable when this returns. Storing the same content again changes nothing."""
         if len(content) > LARGEST_BYTES:
-            raise ConsoleError("provider_answer_unusable", {"reason": "too_large"})
+            raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableReason.TOO_LARGE})
         digest = sha256(content).hexdigest()
-        stored = Stored(f"{digest[:2]}/{digest}.{kind}", digest, len(content))
-        self._shelf.keep(stored.path, content)
+        stored = StoredDocument(f"{digest[:2]}/{digest}.{kind}", digest, len(content))
+        self._storage.store(stored.path, content)
         return stored
 
     def read(self, path: str) -> bytes:
-        """The content under a path that `put` gave, checked against its name."""
-        if _OURS.fullmatch(path) is None:
-            raise _absent(path, "not_ours")
+        """Return the content of a path that `store` returned, checked against the path. Raises not_found."""
+        if _PATH_PATTERN.fullmatch(path) is None:
+            raise _not_found_error(path, FileReason.NOT_OURS)
         try:
-            content = self._shelf.get(path)
+            content = self._storage.read(path)
         except FileNotFoundError:
-            raise _absent(path, "missing") from None
-        except OSError as trouble:
-            raise _absent(path, "unreadable") from trouble
-        if not fits(path, content):
-            raise _absent(path, "damaged")
+            raise _not_found_error(path, FileReason.MISSING) from None
+        except OSError as error:
+            raise _not_found_error(path, FileReason.UNREADABLE) from error
+        if not matches_path(path, content):
+            raise _not_found_error(path, FileReason.DAMAGED)
         return content
 
-    def look(self) -> None:
-        """Whether documents could be kept now; writes nothing. Raises storage_full, documents_unreachable."""
-        self._shelf.look()
+    def check_writable(self) -> None:
+        """Check that documents could be stored now, without writing. Raises storage_full, documents_unreachable."""
+        self._storage.check_writable()
 
 
 def open_documents(url: str, database: Database) -> Documents:
-    """The documents that the database's rows point to. Raises bad_profile; opens nothing yet."""
+    """Return the documents of this database, without opening the folder or bucket. Raises bad_profile."""
 
-    def known() -> bool:
+    def has_documents() -> bool:
         with database.read() as conn:
-            return evidence.any_document(conn)
+            return evidence.has_documents(conn)
 
-    return Documents(url, known)
+    return Documents(url, has_documents)
 
 
-def _shelf(url: str, known: Callable[[], bool]) -> Shelf:
+def _open_storage(url: str, has_documents: Callable[[], bool]) -> DocumentStorage:
     if not url.startswith("gs:"):
-        return Folder(url, known)
-    from console.store.documents_bucket import Bucket
+        return Folder(url, has_documents)
+    from console.store.documents.gcs_bucket import Bucket
 
     return Bucket(url)
 
 
-def _absent(path: str, reason: str) -> ConsoleError:
-    return ConsoleError("not_found", {"document": path, "reason": reason})
+def _not_found_error(path: str, reason: FileReason) -> ConsoleError:
+    return ConsoleError(ErrorCode.NOT_FOUND, {"document": path, "reason": reason})

@@ -1,7 +1,8 @@
-"""Documents in a folder: one desk's own, or one that a team shares over the network.
+"""Documents in a folder of one desk, or in a folder that a team shares over the network.
 
-Files get their names only when they are whole and on the disk, by hard link, or by rename where there are no links;
-nothing else is needed of the file system. Whoever's folder it is decides who reads: see `_share`.
+A file gets its final name after its content is complete and on the disk: by a hard link, or by a rename where the
+file system has no links. No other feature of the file system is needed. The permissions of the folder decide who may
+read the files (`_share_with_group`).
 """
 
 import errno
@@ -12,191 +13,227 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from console.domain.errors import ConsoleError
-from console.store.desk_db import sync_folder
-from console.store.documents_shelf import LARGEST_BYTES, fits, unreachable
+from console.domain.error_reasons import PlaceReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reason import Text
+from console.domain.setting_problems import SettingProblem
+from console.store.documents.storage_protocol import LARGEST_BYTES, matches_path, unreachable_error
+from console.store.spool.sqlite_file import sync_folder
 
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_SHELF = re.compile(r"[0-9a-f]{2}")
-_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
-_AWAY = {
+if TYPE_CHECKING:
+    from console.domain.error_details import StorageFull
+
+_NO_FOLLOW_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_MOST_CREATORS = 100
+"""Processes and threads that may create one folder at the same moment."""
+_SUBFOLDER_PATTERN = re.compile(r"[0-9a-f]{2}")
+_SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
+_DISCONNECTED_ERRORS = {
     errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH,
     errno.ENETDOWN, errno.ENODEV, errno.ENXIO,
 }  # fmt: skip
 
 
 class Folder:
-    """A Shelf in the file system."""
+    """Documents in the file system (see `DocumentStorage`)."""
 
-    def __init__(self, url: str, known: Callable[[], bool]) -> None:
-        """`known`: whether the database knows of documents, so that an empty folder can't be the right one."""
-        self.root = _root(url)
+    def __init__(self, url: str, has_documents: Callable[[], bool]) -> None:
+        """`has_documents` returns True if the database has documents; an empty folder then can't be the right one."""
+        self.root = _root_folder(url)
         self.place = str(self.root)
-        self._known = known
+        self._has_documents = has_documents
 
-    def keep(self, path: str, content: bytes) -> None:
-        with self._troubles():
-            folder = self._folder(path[:2])
+    def store(self, path: str, content: bytes) -> None:
+        """Store the content under the path. Raises storage_full, documents_unreachable."""
+        with self._translate_errors():
+            folder = self._subfolder(path[:2])
             final = self.root / path
-            if _holds(final, path):
+            if _has_content(final, path):
                 return
             draft = folder / f".{token_hex(8)}.tmp"
             try:
-                _write(draft, content, self.root)
-                _name(draft, final)
+                _write_draft(draft, content, self.root)
+                _give_final_name(draft, final)
             finally:
                 draft.unlink(missing_ok=True)
-            _sync(folder)
+            _sync_names(folder)
 
-    def get(self, path: str) -> bytes:
+    def read(self, path: str) -> bytes:
+        """Return the content, unchecked. Raises documents_unreachable, FileNotFoundError and other OSErrors."""
         try:
-            return _whole(self.root / path)
+            return _read_content(self.root / path)
         except FileNotFoundError:
             self._require_mounted()
             raise
-        except OSError as trouble:
-            self._refuse_away(trouble)
+        except OSError as error:
+            self._require_connected(error)
             raise
 
-    def look(self) -> None:
-        with self._troubles():
+    def check_writable(self) -> None:
+        """Check that documents could be stored now. Raises storage_full, documents_unreachable."""
+        with self._translate_errors():
             self._require_mounted()
-            there = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
-            if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            existing = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
+            if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    def _folder(self, name: str) -> Path:
-        """The folder of that name, made if need be; a link in its place would lead out, and is refused."""
+    def _subfolder(self, name: str) -> Path:
+        """Return the subfolder of that name, created if needed. A symbolic link in its place is refused, because it
+        may lead outside the root.
+        """
         folder = self.root / name
         if folder.is_symlink():
             raise OSError(f"a link stands in place of the folder {name}")
         if not folder.is_dir():
             self._require_mounted()
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _make(folder)
-            _sync(self.root)
+            _make_subfolder(folder)
+            _sync_names(self.root)
         return folder
 
     def _require_mounted(self) -> None:
-        """An empty folder where documents were is a mount point without its share: writing there would lose them."""
-        if not _begun(self.root) and self._known():
-            raise unreachable(self.place, "folder_lost")
+        """Raise documents_unreachable if the folder is empty although the database has documents: it is then a mount
+        point without its share, where new documents would be lost.
+        """
+        if not _has_subfolders(self.root) and self._has_documents():
+            raise unreachable_error(self.place, PlaceReason.FOLDER_LOST)
 
     @contextmanager
-    def _troubles(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
-        except OSError as trouble:
-            self._refuse_away(trouble)
-            facts = {"folder": self.place, "problem": trouble.strerror or str(trouble)}
-            raise ConsoleError("storage_full", facts) from trouble
+        except OSError as error:
+            self._require_connected(error)
+            facts: StorageFull = {"folder": self.place, "problem": Text(error.strerror or str(error))}
+            raise ConsoleError(ErrorCode.STORAGE_FULL, facts) from error
 
-    def _refuse_away(self, trouble: OSError) -> None:
-        if trouble.errno in _AWAY:
-            raise unreachable(self.place, "not_connected", trouble.strerror) from trouble
+    def _require_connected(self, error: OSError) -> None:
+        if error.errno in _DISCONNECTED_ERRORS:
+            raise unreachable_error(self.place, PlaceReason.NOT_CONNECTED, error.strerror) from error
 
 
-def _root(url: str) -> Path:
+def _root_folder(url: str) -> Path:
     scheme, colon, rest = url.partition(":")
     rest = unquote(rest.removeprefix("//localhost").removeprefix("//"))
     if os.name == "nt":
         rest = rest.lstrip("/")
     folder = Path(rest)
     if scheme != "file" or not colon or "\0" in rest or not folder.is_absolute():
-        raise ConsoleError("bad_profile", {"variable": "CONSOLE_DOCUMENTS_URL", "problem": "documents_form"})
+        raise ConsoleError(
+            ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DOCUMENTS_URL", "problem": SettingProblem.DOCUMENTS_FORM}
+        )
     return folder
 
 
-def _begun(root: Path) -> bool:
-    """Whether documents have been kept here, or a person made the first folder by hand to begin anew."""
+def _has_subfolders(root: Path) -> bool:
+    """True if the root has a folder for documents: documents were stored here, or a person created the first folder
+    by hand in order to begin with an empty root.
+    """
     try:
         with os.scandir(root) as entries:
-            return any(_SHELF.fullmatch(entry.name) for entry in entries)
+            return any(_SUBFOLDER_PATTERN.fullmatch(entry.name) for entry in entries)
     except FileNotFoundError:
         return False
 
 
-def _make(folder: Path) -> None:
-    """Named only when colleagues may use it: a desk that dies in between must not lock them out of it for good."""
+def _make_subfolder(folder: Path) -> None:
+    """Create a folder under a temporary name, share it, then rename it. So a crash leaves no folder that colleagues
+    can't use.
+    """
     draft = folder.with_name(f".{token_hex(8)}.tmp")
     draft.mkdir(mode=0o700)
     try:
-        _share(draft, folder.parent)
-        draft.rename(folder)  # at most over another desk's that is still empty
+        _share_with_group(draft, folder.parent)
+        draft.rename(folder)  # replaces at most another desk's folder that is still empty
     except OSError:
         draft.rmdir()
         if not folder.is_dir():
             raise
 
 
-def _holds(final: Path, path: str) -> bool:
-    """Whether the content is there already. Anything else under its name is set aside, not destroyed."""
+def _has_content(final: Path, path: str) -> bool:
+    """True if the file `final` has the right content. A file with other content is renamed, not deleted."""
     try:
-        if fits(path, _whole(final)):
+        if matches_path(path, _read_content(final)):
             return True
     except FileNotFoundError:
         return False
-    except OSError as trouble:
-        if trouble.errno in _AWAY:
+    except OSError as error:
+        if error.errno in _DISCONNECTED_ERRORS:
             raise
-        # A link, a folder, an unreadable or oversized file: not ours.
+        # A link, a folder, an unreadable or too large file: not a document.
     final.rename(final.with_name(f"{final.name}.damaged-{token_hex(4)}"))
     return False
 
 
-def _write(draft: Path, content: bytes, root: Path) -> None:
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
+def _create_draft(draft: Path) -> int:
+    """Create the file and return its handle. Another process that creates the same folder at the same moment (see
+    `_make_subfolder`) may replace it between the lookup of its name and the creation of the file: then try again.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW_FLAGS
+    for _ in range(_MOST_CREATORS):
+        with suppress(FileNotFoundError):
+            return os.open(draft, flags, 0o600)
+    return os.open(draft, flags, 0o600)
+
+
+def _write_draft(draft: Path, content: bytes, root: Path) -> None:
+    with os.fdopen(_create_draft(draft), "wb") as file:
         file.write(content)
         file.flush()
-        _share(draft, root)
+        _share_with_group(draft, root)
         os.fsync(file.fileno())
 
 
-def _share(made: Path, root: Path) -> None:
-    """Let the root's group read what was made here, if that group may write to the root: then it is a team's folder.
+def _share_with_group(file: Path, root: Path) -> None:
+    """Let the root's group read the new file if that group may write to the root: the folder is then a team's.
 
-    Otherwise it stays this person's alone. Where the server decides who reads, it may refuse, and nothing is lost.
+    Otherwise the file stays private. A refusal of the file server is ignored.
     """
     if os.name == "nt":
         return
-    team, mine = root.stat(), made.lstat()
-    if not team.st_mode & stat.S_IWGRP:
+    root_status, status = root.stat(), file.lstat()
+    if not root_status.st_mode & stat.S_IWGRP:
         return
     with suppress(OSError):
-        if mine.st_gid != team.st_gid:
-            os.chown(made, -1, team.st_gid)
-        made.chmod(0o2770 if stat.S_ISDIR(mine.st_mode) else 0o640)
+        if status.st_gid != root_status.st_gid:
+            os.chown(file, -1, root_status.st_gid)
+        file.chmod(0o2770 if stat.S_ISDIR(status.st_mode) else 0o640)
 
 
-def _name(draft: Path, final: Path) -> None:
-    """Give the written file its name, unless another process was quicker with the same content."""
+def _give_final_name(draft: Path, final: Path) -> None:
+    """Give the written file its final name, unless another process has stored the same content first."""
     try:
         final.hardlink_to(draft)
     except FileExistsError:
         return
     except OSError:
-        # No hard links here (FAT, some shares). Renaming may replace, but only by the same content.
+        # No hard links here (FAT, some shares). A rename may replace a file, but only one with the same content.
         draft.replace(final)
 
 
-def _sync(folder: Path) -> None:
-    """Put the names on the disk; some shares keep them at once and refuse to be asked."""
+def _sync_names(folder: Path) -> None:
+    """Write the names in the folder to the disk. Some shares do that by themselves and refuse the call; their error
+    is ignored.
+    """
     try:
         sync_folder(folder)
-    except OSError as trouble:
-        if trouble.errno not in _NO_SYNC:
+    except OSError as error:
+        if error.errno not in _SYNC_REFUSED_ERRORS:
             raise
 
 
-def _whole(path: Path) -> bytes:
-    """All of a regular file of bearable size that no link stands for; OSError otherwise."""
+def _read_content(path: Path) -> bytes:
+    """Return the content of a regular file of at most LARGEST_BYTES (+ 1) that isn't a link. Raises OSError
+    otherwise.
+    """
     if path.parent.is_symlink():
         raise OSError("a link stands in place of the folder")
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_BYTES:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
         raise OSError("not a stored document")
-    with os.fdopen(os.open(path, os.O_RDONLY | _NO_FOLLOW), "rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | _NO_FOLLOW_FLAGS), "rb") as file:
         return file.read(LARGEST_BYTES + 1)

@@ -1,10 +1,9 @@
-"""Documents in a Google Cloud Storage bucket, by gcsfs. Only this module knows it, and opens it when first used.
+"""Documents in a Google Cloud Storage bucket, with gcsfs. Only this module imports gcsfs, at its first use.
 
-An object is created whole or not at all, under the precondition that nobody has created it before, and Google checks
-its MD5 before it exists.
+An object is created completely or not at all, under the precondition that it doesn't exist. Google compares its MD5
+before the object becomes visible.
 """
 
-import ipaddress
 import json
 import logging
 import os
@@ -17,174 +16,203 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from console.domain.errors import ConsoleError
-from console.store.documents_shelf import LARGEST_BYTES, fits, unreachable
+from console.domain.error_reasons import PlaceReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.network_addresses import is_this_machine
+from console.domain.setting_problems import SettingProblem
+from console.store.documents.storage_protocol import LARGEST_BYTES, matches_path, unreachable_error
 
 if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
 
-SECONDS = 20.0
-"""The longest that a request may take, its retries included."""
+REQUEST_SECONDS = 20.0
+"""Time limit of a request with its retries."""
 _BYTES_PER_SECOND = 256 * 1024
-"""A line slower than this has no time for a large document."""
-_FORM = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220})(/(?P<prefix>[A-Za-z0-9._/-]*))?")
-_EMULATOR = "STORAGE_EMULATOR_HOST"
-_NEEDED = ("storage.objects.create", "storage.objects.get")
-_OBJECT = "b/{}/o/{}"
+"""Lowest transfer speed for which the time limit of a request is enough."""
+_URL_PATTERN = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220})(/(?P<prefix>[A-Za-z0-9._/-]*))?")
+_EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
+_NEEDED_PERMISSIONS = ("storage.objects.create", "storage.objects.get")
+_OBJECT_PATH = "b/{}/o/{}"
 
 
 class Bucket:
-    """A Shelf in a bucket. Credentials are found as Google's own programs find them."""
+    """Documents in a bucket (see `DocumentStorage`). Uses Google's application default credentials."""
 
-    def __init__(self, url: str, seconds: float = SECONDS) -> None:
-        """`gs://bucket/prefix`; raises bad_profile. `seconds`: the bound of a small request."""
-        found = _FORM.fullmatch(url)
-        if found is None:
-            raise _unfit("documents_form")
+    def __init__(self, url: str, seconds: float = REQUEST_SECONDS) -> None:
+        """`url`: `gs://bucket/prefix`. `seconds`: the time limit of a small request. Raises bad_profile."""
+        match = _URL_PATTERN.fullmatch(url)
+        if match is None:
+            raise _bad_profile_error(SettingProblem.DOCUMENTS_FORM)
         if find_spec("gcsfs") is None:
-            raise _unfit("extra_missing")
-        self._bucket = found["bucket"]
-        self._prefix = "".join(f"{part}/" for part in (found["prefix"] or "").split("/") if part)
+            raise _bad_profile_error(SettingProblem.EXTRA_MISSING)
+        self._bucket = match["bucket"]
+        self._prefix = "".join(f"{part}/" for part in (match["prefix"] or "").split("/") if part)
         self._seconds = seconds
-        self._emulator = _emulator()
+        self._emulator = _emulator_url()
         self.place = f"gs://{self._bucket}/{self._prefix}" + (f" ({self._emulator})" if self._emulator else "")
 
-    def keep(self, path: str, content: bytes) -> None:
-        if self._create(path, content):
+    def store(self, path: str, content: bytes) -> None:
+        """Store the content under the path. Raises documents_unreachable."""
+        if self._create_object(path, content):
             return
-        if not self._holds(path):
-            self._set_aside(path)
-            if not self._create(path, content) and not self._holds(path):
-                raise unreachable(self.place, "changing", path)
+        if not self._has_content(path):
+            self._rename_damaged(path)
+            if not self._create_object(path, content) and not self._has_content(path):
+                raise unreachable_error(self.place, PlaceReason.CHANGING, path)
 
-    def get(self, path: str) -> bytes:
-        about = self._about(path)
-        size = int(about["size"])
-        if size > LARGEST_BYTES or about.get("contentEncoding"):
-            raise OSError("not a stored document")  # a packed object could become any size on the way
-        return self._ask("GET", _OBJECT, *self._at(path), door="download/", alt="media", size=size)
+    def read(self, path: str) -> bytes:
+        """Return the content, unchecked. Raises documents_unreachable, and OSError for anything that isn't a
+        document.
+        """
+        metadata = self._read_metadata(path)
+        size = int(metadata["size"])
+        if size > LARGEST_BYTES or metadata.get("contentEncoding"):
+            raise OSError("not a stored document")  # a compressed object could become any size while it is read
+        return self._request(
+            "GET", _OBJECT_PATH, *self._bucket_and_name(path), path_prefix="download/", alt="media", size=size
+        )
 
-    def look(self) -> None:
-        """Ask which of the needed permissions we have; that itself needs none."""
+    def check_writable(self) -> None:
+        """Check that this desk has the needed permissions. The request itself needs none. Raises
+        documents_unreachable.
+        """
         try:
-            answer = self._ask("GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED)
+            answer = self._request("GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS)
         except FileNotFoundError:
-            raise unreachable(self.place, "no_bucket") from None
-        missing = set(_NEEDED) - set(json.loads(answer).get("permissions", ()))
+            raise unreachable_error(self.place, PlaceReason.NO_BUCKET) from None
+        missing = set(_NEEDED_PERMISSIONS) - set(json.loads(answer).get("permissions", ()))
         if missing:
-            raise unreachable(self.place, "denied", ", ".join(sorted(missing)))
+            raise unreachable_error(self.place, PlaceReason.DENIED, ", ".join(sorted(missing)))
 
-    def _create(self, path: str, content: bytes) -> bool:
-        """Whether the object was created just now; False where there is one already."""
-        from gcsfs.core import UnclosableBytesIO  # can be sent again when the first attempt fails
+    def _create_object(self, path: str, content: bytes) -> bool:
+        """Create the object. Return False if it exists already."""
+        from gcsfs.core import UnclosableBytesIO  # a retry can read it again from its beginning
 
         checksum = b64encode(md5(content, usedforsecurity=False).digest()).decode()
         kind = "text/csv" if path.endswith(".csv") else "application/pdf"
-        about = {"name": self._prefix + path, "contentType": kind, "md5Hash": checksum}
-        boundary, body = _two_parts(json.dumps(about).encode(), content)
+        metadata = {"name": self._prefix + path, "contentType": kind, "md5Hash": checksum}
+        boundary, body = _multipart_body(json.dumps(metadata).encode(), content)
         try:
-            self._ask(
-                "POST", "b/{}/o", self._bucket, door="upload/", uploadType="multipart", ifGenerationMatch="0",
+            self._request(
+                "POST",
+                "b/{}/o",
+                self._bucket,
+                path_prefix="upload/",
+                uploadType="multipart",
+                ifGenerationMatch="0",
                 headers={"Content-Type": f"multipart/related; boundary={boundary}"},
-                data=UnclosableBytesIO(body), size=len(content),
-            )  # fmt: skip
+                data=UnclosableBytesIO(body),
+                size=len(content),
+            )
         except FileExistsError:
             return False
         except FileNotFoundError:
-            raise unreachable(self.place, "no_bucket") from None
+            raise unreachable_error(self.place, PlaceReason.NO_BUCKET) from None
         return True
 
-    def _holds(self, path: str) -> bool:
+    def _has_content(self, path: str) -> bool:
         try:
-            return fits(path, self.get(path))
+            return matches_path(path, self.read(path))
         except OSError:
             return False
 
-    def _set_aside(self, path: str) -> None:
-        """Copy what is no document of ours to another name, and remove exactly that generation of it."""
+    def _rename_damaged(self, path: str) -> None:
+        """Rename an object whose content isn't the document's: copy it to another name and delete exactly that
+        generation.
+        """
         try:
-            generation = self._about(path)["generation"]
-            aside = self._at(f"{path}.damaged-{token_hex(4)}")
-            self._ask("POST", f"{_OBJECT}/copyTo/{_OBJECT}", *self._at(path), *aside, sourceGeneration=generation)
-            self._ask("DELETE", _OBJECT, *self._at(path), ifGenerationMatch=generation)
+            generation = self._read_metadata(path)["generation"]
+            new_location = self._bucket_and_name(f"{path}.damaged-{token_hex(4)}")
+            self._request(
+                "POST",
+                f"{_OBJECT_PATH}/copyTo/{_OBJECT_PATH}",
+                *self._bucket_and_name(path),
+                *new_location,
+                sourceGeneration=generation,
+            )
+            self._request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
         except (FileNotFoundError, FileExistsError):
-            return  # another desk did it meanwhile
+            return  # another desk has done it meanwhile
 
-    def _about(self, path: str) -> dict[str, Any]:
-        about: dict[str, Any] = json.loads(self._ask("GET", _OBJECT, *self._at(path)))
-        return about
+    def _read_metadata(self, path: str) -> dict[str, Any]:
+        metadata: dict[str, Any] = json.loads(self._request("GET", _OBJECT_PATH, *self._bucket_and_name(path)))
+        return metadata
 
-    def _at(self, path: str) -> tuple[str, str]:
+    def _bucket_and_name(self, path: str) -> tuple[str, str]:
         return self._bucket, self._prefix + path
 
-    def _ask(self, method: str, path: str, *names: str, door: str = "", size: int = 0, **more: Any) -> bytes:
-        """One request with gcsfs's retries, bounded as a whole; `size`: bytes that travel.
+    def _request(
+        self, method: str, path: str, *names: str, path_prefix: str = "", size: int = 0, **more: Any
+    ) -> bytes:
+        """Send one request with gcsfs's retries, within one time limit. `size`: bytes to transfer.
 
-        Raises FileNotFoundError (404), FileExistsError (a precondition failed) and documents_unreachable.
+        Raises FileNotFoundError (404), FileExistsError (precondition failed) and documents_unreachable.
         """
         from fsspec import asyn
 
         seconds = self._seconds + size / _BYTES_PER_SECOND
         try:
-            files = self._files
-            url = files.base.replace("/storage/v1/", f"/{door}storage/v1/{path}")
+            files = self._file_system
+            url = files.base.replace("/storage/v1/", f"/{path_prefix}storage/v1/{path}")
             _, answer = asyn.sync(files.loop, files._call, method, url, *names, timeout=seconds, **more)
         except (FileNotFoundError, FileExistsError, ConsoleError):
             raise
-        except Exception as trouble:  # three libraries and their own kinds of failure meet here
-            raise unreachable(self.place, _reason(trouble), type(trouble).__name__) from trouble
+        except Exception as error:  # three libraries with exceptions of their own
+            raise unreachable_error(self.place, _failure_reason(error), type(error).__name__) from error
         content: bytes = answer
         return content
 
     @cached_property
-    def _files(self) -> "GCSFileSystem":
-        from gcsfs.core import GCSFileSystem  # the plain one: the package's own offers more, and asks more of Google
+    def _file_system(self) -> "GCSFileSystem":
+        from gcsfs.core import GCSFileSystem  # the base class: the package's default class sends more requests
 
-        logging.getLogger("gcsfs").setLevel(logging.CRITICAL + 1)  # it logs what it raises; we tell it once
+        # It logs the exceptions that it raises, which are reported once here.
+        logging.getLogger("gcsfs").setLevel(logging.CRITICAL + 1)
         return GCSFileSystem(
-            project="", access="read_write", token="anon" if self._emulator else "google_default",
-            skip_instance_cache=True, use_listings_cache=False,
-        )  # fmt: skip
+            project="",
+            access="read_write",
+            token="anon" if self._emulator else "google_default",
+            skip_instance_cache=True,
+            use_listings_cache=False,
+        )
 
 
-def _two_parts(about: bytes, content: bytes) -> tuple[str, bytes]:
-    """A boundary that occurs in no content, and the body of a multipart upload."""
+def _multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
+    """Return a random boundary and the body of a multipart upload."""
     boundary = token_hex(24)
     mark = f"--{boundary}".encode()
-    head = mark + b"\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n" + about + b"\r\n"
+    head = mark + b"\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n" + metadata + b"\r\n"
     tail = mark + b"\r\nContent-Type: application/pdf\r\n\r\n" + content + b"\r\n" + mark + b"--"
     return boundary, head + tail
 
 
-def _reason(trouble: Exception) -> str:
-    """What kept us out, for people."""
+def _failure_reason(error: Exception) -> PlaceReason:
+    """Return the reason of a failed request that a person is shown."""
     from google.auth.exceptions import GoogleAuthError, TransportError
 
-    status = str(getattr(trouble, "code", ""))
-    if isinstance(trouble, TimeoutError):
-        return "timeout"
-    if isinstance(trouble, GoogleAuthError) and not isinstance(trouble, TransportError):
-        return "denied"
-    if status == "401" or str(trouble).startswith("Forbidden"):
-        return "denied"
-    return "refused" if status or isinstance(trouble, ValueError) else "not_connected"
+    status = str(getattr(error, "code", ""))
+    if isinstance(error, TimeoutError):
+        return PlaceReason.TIMEOUT
+    if isinstance(error, GoogleAuthError) and not isinstance(error, TransportError):
+        return PlaceReason.DENIED
+    if status == "401" or str(error).startswith("Forbidden"):
+        return PlaceReason.DENIED
+    return PlaceReason.REFUSED if status or isinstance(error, ValueError) else PlaceReason.NOT_CONNECTED
 
 
-def _emulator() -> str:
-    """The server that stands for Google in tests, on this machine alone; else nothing."""
-    given = os.environ.get(_EMULATOR, "")
-    if given in ("", "default"):
+def _emulator_url() -> str:
+    """Return the URL of an emulator for tests, which must be on this machine; empty without one. Raises
+    bad_profile.
+    """
+    setting = os.environ.get(_EMULATOR_VARIABLE, "")
+    if setting in ("", "default"):
         return ""
-    url = given if "://" in given else f"http://{given}"
+    url = setting if "://" in setting else f"http://{setting}"
     host = urlsplit(url).hostname or ""
-    try:
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise _unfit("this_machine_only", _EMULATOR)
+    if not is_this_machine(host):
+        raise _bad_profile_error(SettingProblem.THIS_MACHINE_ONLY, _EMULATOR_VARIABLE)
     return url
 
 
-def _unfit(problem: str, variable: str = "CONSOLE_DOCUMENTS_URL") -> ConsoleError:
-    return ConsoleError("bad_profile", {"variable": variable, "problem": problem})
+def _bad_profile_error(problem: SettingProblem, variable: str = "CONSOLE_DOCUMENTS_URL") -> ConsoleError:
+    return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": problem})

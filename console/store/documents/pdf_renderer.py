@@ -1,8 +1,7 @@
-"""Pages of an untrusted PDF, rendered and searched in a child process that is killed when it takes too long.
+"""Renders and searches pages of an untrusted PDF in a child process, which is killed when it takes too long.
 
-ConsoleError `provider_answer_unusable`, detail.reason:
-not_pdf · too_large · encrypted · unreadable · too_many_pages · page_size · no_such_page ·
-too_much_memory · took_too_long · crashed · closed
+Raises ConsoleError `provider_answer_unusable`, detail.reason: not_pdf · too_large · encrypted · unreadable ·
+too_many_pages · page_size · no_such_page · too_much_memory · took_too_long · crashed · closed
 """
 
 import io
@@ -19,29 +18,32 @@ from shutil import copyfileobj
 from threading import Lock, Timer
 from typing import IO, Any, BinaryIO, NoReturn
 
-from console.domain.errors import ConsoleError
-from console.domain.pages import PageHit, PageImage
-from console.paths import resources_dir
-from console.store import pdf_child
+from console.domain.error_reasons import UnusableReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.pdf_pages import PageHit, PageImage
+from console.domain.reason import Text
+from console.resource_paths import resources_dir
+from console.store.documents import pdf_child_process
 
 LARGEST_BYTES = 32 * 1024 * 1024
-SECONDS = 10
+REQUEST_SECONDS = 10
 CHILD_ARGUMENT = "--pdf-child"
-"""What a frozen program is called with to become the child: `pdf_child.main(sys.argv[2:])`."""
+"""Argument with which a frozen program becomes the child: `pdf_child_process.main(sys.argv[2:])`."""
 
-_LARGEST_ANSWER = 3 * 7_000_000
-_LONGEST_LINE = 4096
+_LARGEST_ANSWER_BYTES = 3 * 7_000_000
+_LONGEST_LINE_BYTES = 4096
 
 
-class PdfPages:
-    """One document, open in a child of its own until `close`. Safe from any thread, one request at a time.
+class PdfDocument:
+    """One document, open in a child process of its own until `close`. Safe from any thread; one request runs at a
+    time.
 
-    Each request has `seconds` of real time. A child that was killed or crashed is replaced at the next
-    request, so one bad page doesn't hide the others.
+    Each request has `seconds` of real time. A child that was killed or has crashed is replaced at the next request,
+    so one bad page doesn't make the others unreadable.
     """
 
-    def __init__(self, source: bytes | Path, *, seconds: float = SECONDS) -> None:
-        """`source`: the document or its file, at most 32 MiB. Nothing is opened yet."""
+    def __init__(self, source: bytes | Path, *, seconds: float = REQUEST_SECONDS) -> None:
+        """`source`: the document or its file, at most 32 MiB. The child is started at the first request."""
         self._source = source
         self._seconds = seconds
         self._lock = Lock()
@@ -49,95 +51,99 @@ class PdfPages:
         self._closed = False
 
     def page_count(self) -> int:
-        head, _ = self._ask(do="count")
-        return _number(head, "count")
+        """Return the number of pages."""
+        head, _ = self._request(do="count")
+        return _positive_number(head, "count")
 
     def page_image(self, index: int, width: int) -> PageImage:
-        """The page, `width` dots across, or fewer where the picture would have more than 6 million dots."""
-        head, pixels = self._ask(do="image", index=index, width=width)
-        image = PageImage(_number(head, "width"), _number(head, "height"), pixels)
+        """Return the page as an image `width` pixels across, or a smaller one if it would have more than 6 million
+        pixels.
+        """
+        head, pixels = self._request(do="image", index=index, width=width)
+        image = PageImage(_positive_number(head, "width"), _positive_number(head, "height"), pixels)
         if len(pixels) != image.width * image.height * 3:
-            _refuse("crashed")
+            _raise_unusable(UnusableReason.CRASHED)
         return image
 
-    def text(self, index: int) -> str:
-        _, payload = self._ask(do="text", index=index)
+    def page_text(self, index: int) -> str:
+        """Return the text of a page."""
+        _, payload = self._request(do="text", index=index)
         return payload.decode("utf-8", "replace")
 
     def search(self, words: str) -> tuple[PageHit, ...]:
-        """Where the words stand, whatever their width, case and line breaks; at most 1,000 places."""
-        _, payload = self._ask(do="search", words=words)
+        """Return the places of the words; character width, case and line breaks are ignored. At most 1,000 places."""
+        _, payload = self._request(do="search", words=words)
         try:
-            return tuple(_hit(hit) for hit in json.loads(payload))
+            return tuple(_to_hit(hit) for hit in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
-            _refuse("crashed")
+            _raise_unusable(UnusableReason.CRASHED)
 
     def close(self) -> None:
-        """End the child at once, also while another thread waits for it."""
+        """Kill the child immediately, also while another thread waits for its answer."""
         self._closed = True
         if self._child is not None:
             self._child.kill()
         with self._lock:
-            self._end()
+            self._end_child()
 
-    def __enter__(self) -> "PdfPages":
+    def __enter__(self) -> "PdfDocument":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, **request: object) -> tuple[dict[str, Any], bytes]:
+    def _request(self, **request: object) -> tuple[dict[str, Any], bytes]:
         with self._lock:
             if self._closed:
-                _refuse("closed")
+                _raise_unusable(UnusableReason.CLOSED)
             fresh = self._child is None
-            child = self._child = self._child or self._start()
-            watch = _Watch(child, self._seconds)
+            child = self._child = self._child or self._start_child()
+            watch = _RequestTimer(child, self._seconds)
             try:
                 if fresh:
-                    _send(child, self._source)
-                head, payload = _exchange(child, request)
+                    _send_document(child, self._source)
+                head, payload = _exchange_messages(child, request)
             except (OSError, ValueError, EOFError, RecursionError):
-                self._end()
-                _refuse(self._cause(child, watch))
+                self._end_child()
+                _raise_unusable(self._failure_reason(child, watch))
             finally:
                 watch.stop()
         if "refused" in head:
-            _refuse(str(head["refused"]))
+            _raise_unusable(Text(str(head["refused"])))
         return head, payload
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        _check(self._source)
+    def _start_child(self) -> subprocess.Popen[bytes]:
+        _check_source(self._source)
         child = subprocess.Popen(
-            _command(self._seconds),
+            _child_command(self._seconds),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=_child_environment(),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        weakref.finalize(self, _finish, child)
+        weakref.finalize(self, _end_process, child)
         return child
 
-    def _end(self) -> None:
+    def _end_child(self) -> None:
         if self._child is not None:
-            _finish(self._child)
+            _end_process(self._child)
             self._child = None
 
-    def _cause(self, child: subprocess.Popen[bytes], watch: "_Watch") -> str:
+    def _failure_reason(self, child: subprocess.Popen[bytes], watch: "_RequestTimer") -> UnusableReason:
         if self._closed:
-            return "closed"
-        out_of_time = watch.rang or child.returncode == -getattr(signal, "SIGXCPU", 0)
-        return "took_too_long" if out_of_time else "crashed"
+            return UnusableReason.CLOSED
+        out_of_time = watch.has_expired or child.returncode == -getattr(signal, "SIGXCPU", 0)
+        return UnusableReason.TOOK_TOO_LONG if out_of_time else UnusableReason.CRASHED
 
 
-class _Watch:
-    """Kills the child when its time is over, whatever it, or a pipe to it, is doing."""
+class _RequestTimer:
+    """Kills the child when the time of its request is over."""
 
     def __init__(self, child: subprocess.Popen[bytes], seconds: float) -> None:
-        self.rang = False
+        self.has_expired = False
         self._child = child
-        self._timer = Timer(seconds, self._ring)
+        self._timer = Timer(seconds, self._kill_child)
         self._timer.daemon = True
         self._timer.start()
 
@@ -145,31 +151,31 @@ class _Watch:
         self._timer.cancel()
         self._timer.join()
 
-    def _ring(self) -> None:
-        self.rang = True
+    def _kill_child(self) -> None:
+        self.has_expired = True
         self._child.kill()
 
 
-def _check(source: bytes | Path) -> None:
-    """What needs no parser: length and first bytes."""
-    with _opened(source) as file:
+def _check_source(source: bytes | Path) -> None:
+    """Check the length and the first bytes of the document, without parsing it. Raises ConsoleError."""
+    with _open_source(source) as file:
         if file.seek(0, os.SEEK_END) > LARGEST_BYTES:
-            _refuse("too_large")
+            _raise_unusable(UnusableReason.TOO_LARGE)
         file.seek(0)
         if file.read(5) != b"%PDF-":
-            _refuse("not_pdf")
+            _raise_unusable(UnusableReason.NOT_PDF)
 
 
-def _opened(source: bytes | Path) -> BinaryIO:
+def _open_source(source: bytes | Path) -> BinaryIO:
     try:
         return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
     except OSError:
-        _refuse("unreadable")
+        _raise_unusable(UnusableReason.UNREADABLE)
 
 
-def _send(child: subprocess.Popen[bytes], source: bytes | Path) -> None:
-    pipe = _pipe(child.stdin)
-    with _opened(source) as file:
+def _send_document(child: subprocess.Popen[bytes], source: bytes | Path) -> None:
+    pipe = _require_pipe(child.stdin)
+    with _open_source(source) as file:
         length = file.seek(0, os.SEEK_END)
         file.seek(0)
         pipe.write(length.to_bytes(8, "big"))
@@ -177,14 +183,14 @@ def _send(child: subprocess.Popen[bytes], source: bytes | Path) -> None:
     pipe.flush()
 
 
-def _exchange(child: subprocess.Popen[bytes], request: dict[str, object]) -> tuple[dict[str, Any], bytes]:
-    """One request and its answer. Whatever the child says is bounded, and checked before it is believed."""
-    question, answer = _pipe(child.stdin), _pipe(child.stdout)
+def _exchange_messages(child: subprocess.Popen[bytes], request: dict[str, object]) -> tuple[dict[str, Any], bytes]:
+    """Send one request and return its answer. Everything that the child sends is limited and checked."""
+    question, answer = _require_pipe(child.stdin), _require_pipe(child.stdout)
     question.write(json.dumps(request).encode() + b"\n")
     question.flush()
-    head = json.loads(answer.readline(_LONGEST_LINE))
+    head = json.loads(answer.readline(_LONGEST_LINE_BYTES))
     length = head.get("bytes") if isinstance(head, dict) else None
-    if not isinstance(length, int) or not 0 <= length <= _LARGEST_ANSWER:
+    if not isinstance(length, int) or not 0 <= length <= _LARGEST_ANSWER_BYTES:
         raise ValueError("not an answer of ours")
     payload = answer.read(length)
     if len(payload) != length:
@@ -192,48 +198,50 @@ def _exchange(child: subprocess.Popen[bytes], request: dict[str, object]) -> tup
     return head, payload
 
 
-def _hit(said: dict[str, Any]) -> PageHit:
+def _to_hit(answer: dict[str, Any]) -> PageHit:
     boxes = []
-    for box in said["boxes"]:
+    for box in answer["boxes"]:
         left, top, right, bottom = map(float, box)
         boxes.append((left, top, right, bottom))
-    return PageHit(int(said["page"]), tuple(boxes))
+    return PageHit(int(answer["page"]), tuple(boxes))
 
 
-def _number(head: dict[str, Any], name: str) -> int:
+def _positive_number(head: dict[str, Any], name: str) -> int:
     number = head.get(name)
     if not isinstance(number, int) or number < 1:
-        _refuse("crashed")
+        _raise_unusable(UnusableReason.CRASHED)
     return number
 
 
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+def _require_pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     if pipe is None:
         raise EOFError
     return pipe
 
 
-def _finish(child: subprocess.Popen[bytes]) -> None:
+def _end_process(child: subprocess.Popen[bytes]) -> None:
     child.kill()
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
-            with suppress(OSError):  # what could not be sent to a dead child
+            with suppress(OSError):  # unsent data for a dead child
                 pipe.close()
     child.wait()
 
 
-def _command(seconds: float) -> list[str]:
-    """The child: by its file, which imports nothing of ours; a frozen program becomes it by an argument."""
+def _child_command(seconds: float) -> list[str]:
+    """Return the child's command: its file, which imports nothing of this program, or the frozen program with an
+    argument.
+    """
     limits = [str(math.ceil(seconds)), str(resources_dir() / "fonts")]
     if getattr(sys, "frozen", False):
         return [sys.executable, CHILD_ARGUMENT, *limits]
-    return [sys.executable, "-I", pdf_child.__file__, *limits]
+    return [sys.executable, "-I", pdf_child_process.__file__, *limits]
 
 
-def _environment() -> dict[str, str]:
-    """Nothing of ours: no secret, no profile. Windows programs don't start without its system folder."""
+def _child_environment() -> dict[str, str]:
+    """Return an environment without secrets and settings. Windows programs need the system folder to start."""
     return {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
 
 
-def _refuse(reason: str) -> NoReturn:
-    raise ConsoleError("provider_answer_unusable", {"reason": reason})
+def _raise_unusable(reason: UnusableReason | Text) -> NoReturn:
+    raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": reason})

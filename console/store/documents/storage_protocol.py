@@ -1,34 +1,39 @@
-"""What a place for documents must do, be it a folder or a bucket; and what both know of documents."""
+"""Protocol of a folder or bucket for documents, and the functions that both use."""
 
 from hashlib import sha256
 from typing import Protocol
 
-from console.domain.errors import ConsoleError
+from console.domain.error_reasons import PlaceReason
+from console.domain.errors import ConsoleError, ErrorCode
 
 LARGEST_BYTES = 32 * 1024 * 1024
 
 
-class Shelf(Protocol):
-    """Keeps contents under the names that follow from them. All calls may raise documents_unreachable."""
+class DocumentStorage(Protocol):
+    """Stores contents under paths that have their SHA-256. All methods may raise documents_unreachable."""
 
     place: str
-    """Where it is, for people."""
+    """Location, for people."""
 
-    def keep(self, path: str, content: bytes) -> None:
-        """Durable under that path when this returns; a different content there is set aside. Raises storage_full."""
+    def store(self, path: str, content: bytes) -> None:
+        """Store the content durably under the path. A file with other content under that path is renamed. Raises
+        storage_full.
+        """
 
-    def get(self, path: str) -> bytes:
-        """What lies there, unchecked. Raises FileNotFoundError, and OSError for what can't be a document of ours."""
+    def read(self, path: str) -> bytes:
+        """Return the content, unchecked. Raises FileNotFoundError, and OSError for anything that can't be a
+        document.
+        """
 
-    def look(self) -> None:
-        """Whether documents could be kept here now; writes nothing. Raises storage_full."""
+    def check_writable(self) -> None:
+        """Check that documents could be stored now, without writing. Raises storage_full."""
 
 
-def fits(path: str, content: bytes) -> bool:
-    """Whether that content belongs under that path."""
+def matches_path(path: str, content: bytes) -> bool:
+    """True if the path has the SHA-256 of this content."""
     return sha256(content).hexdigest() == path[3:-4]
 
 
-def unreachable(place: str, reason: str, problem: object = "") -> ConsoleError:
-    """The documents may well be there, but this desk can't get at them."""
-    return ConsoleError("documents_unreachable", {"place": place, "reason": reason, "problem": str(problem)})
+def unreachable_error(place: str, reason: PlaceReason, problem: object = "") -> ConsoleError:
+    """Return the error documents_unreachable: the documents may exist, but this desk can't reach them."""
+    return ConsoleError(ErrorCode.DOCUMENTS_UNREACHABLE, {"place": place, "reason": reason, "problem": str(problem)})

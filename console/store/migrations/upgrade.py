@@ -1,65 +1,89 @@
-"""Whether the database fits this program, and how it is brought up to it. Alembic is imported only to upgrade."""
+"""Checks whether the database has this program's schema, and upgrades it. Alembic is imported only for an upgrade."""
 
 import uuid
 from collections.abc import Set as AbstractSet
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.errors import ConsoleError
-from console.store import legacy_table, upgrade_turn
-from console.store.engine import Database, RunAgain
-from console.store.schema import HEAD
+from console.domain.error_reasons import SchemaProblem
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.reason import Text
+from console.settings.private_files import make_private_folder
+from console.store.database.engine import Database, RunAgain
+from console.store.migrations import upgrade_lock
+from console.store.schema import legacy_table
+from console.store.schema.core import SCHEMA_VERSION
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-OWN_VERSIONS = "console_alembic_version"
-"""Where the version stands in a database that another application was in first: `alembic_version` may be its own."""
+if TYPE_CHECKING:
+    from console.domain.error_details import SchemaMismatch
 
-ADOPTION, WAITING, ADOPTED = "adoption", "waiting", "done"
-_VERSIONS_KEPT = "versions"
-_PASSED_BY = {"sqlite_sequence", upgrade_turn.TABLE}
-_VERSION = {
+MIGRATIONS_FOLDER = Path(__file__).parent
+BASELINE_VERSION = "0006"
+"""The first migration. A database of an older schema can't be upgraded."""
+OWN_VERSION_TABLE = "console_alembic_version"
+"""Version table in a database that another application used first, because `alembic_version` may belong to it."""
+
+ADOPTION_KEY, ADOPTION_WAITING, ADOPTION_DONE = "adoption", "waiting", "done"
+_VERSION_TABLE_KEY = "versions"
+_IGNORED_TABLES = {"sqlite_sequence", upgrade_lock.TABLE}
+_VERSION_QUERIES = {
     "alembic_version": text("SELECT version_num FROM alembic_version"),
-    OWN_VERSIONS: text("SELECT version_num FROM console_alembic_version"),
+    OWN_VERSION_TABLE: text("SELECT version_num FROM console_alembic_version"),
 }
-_STATE = {
+_STATE_QUERIES = {
     "alembic_version": text(
         "SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM alembic_version"
     ),
-    OWN_VERSIONS: text(
+    OWN_VERSION_TABLE: text(
         "SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM console_alembic_version"
     ),
 }
 
 
-def ensure(database: Database) -> dict[str, str]:
-    """What the database says about itself (`database_id`, `schema`, …), creating an embedded one that is missing.
+def ensure_schema(database: Database) -> dict[str, str]:
+    """Return the contents of `console_meta` (`database_id`, …), and the version of the schema under `schema`. A
+    missing SQLite database is created.
 
-    Raises ConsoleError not_our_database, schema_mismatch or what the file's trouble means.
+    Raises ConsoleError: not_our_database, schema_mismatch, or an error of the file.
     """
     if database.file is not None and (_is_missing(database.file) or _has_no_tables(database)):
         upgrade(database)
     state = read_state(database)
     _require_head(state["schema"])
-    if state.get(ADOPTION, ADOPTED) != ADOPTED:
-        raise _not_adopted()
+    if state.get(ADOPTION_KEY, ADOPTION_DONE) != ADOPTION_DONE:
+        raise _not_adopted_error()
     return state
 
 
-def admit(conn: Connection) -> None:
-    """For a program that was open when another desk upgraded: it writes no more. Raises schema_mismatch."""
-    _require_head(str(conn.scalar(_VERSION[_versions_in(conn)])))
+def require_current_version(conn: Connection) -> None:
+    """Raise schema_mismatch if another desk has upgraded the schema while this program was open, so that it writes no
+    more.
+    """
+    _require_head(str(conn.scalar(_VERSION_QUERIES[_stored_version_table(conn)])))
 
 
-def _require_head(found: str) -> None:
-    if found != HEAD:
-        raise ConsoleError("schema_mismatch", {"found": found, "needed": HEAD, "newer": found > HEAD})
+def _require_head(version: str) -> None:
+    if version != SCHEMA_VERSION:
+        raise _other_schema_error(version)
 
 
-def _not_adopted() -> ConsoleError:
-    facts = {"found": None, "needed": HEAD, "newer": False, "table": legacy_table.NAME}
-    return ConsoleError("schema_mismatch", {"problem": "not_adopted", **facts})
+def _other_schema_error(version: str) -> ConsoleError:
+    return ConsoleError(
+        ErrorCode.SCHEMA_MISMATCH, {"found": version, "needed": SCHEMA_VERSION, "newer": version > SCHEMA_VERSION}
+    )
+
+
+def _not_adopted_error() -> ConsoleError:
+    facts: SchemaMismatch = {
+        "found": None,
+        "needed": SCHEMA_VERSION,
+        "newer": False,
+        "table": legacy_table.TABLE_NAME,
+    }
+    return ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"problem": SchemaProblem.NOT_ADOPTED, **facts})
 
 
 def _is_missing(file: Path) -> bool:
@@ -67,119 +91,132 @@ def _is_missing(file: Path) -> bool:
 
 
 def _has_no_tables(database: Database) -> bool:
-    """An empty database, or one that another desk is making at this very moment (it shows nothing until COMMIT)."""
+    """True for an empty database, and for one that another desk is creating now: its tables are invisible before
+    COMMIT.
+    """
     with database.read() as conn:
-        return not _tables(conn)
+        return not _read_table_names(conn)
 
 
 def read_state(database: Database) -> dict[str, str]:
-    """Name and value of everything in `console_meta`, plus `schema`; not_our_database where there is none."""
+    """Return the contents of `console_meta`, and the version of the schema under `schema`. Raises not_our_database or
+    schema_mismatch if the database hasn't this program's tables.
+    """
     with database.read() as conn:
-        tables = _tables(conn)
-        versions = _versions(tables)
+        tables = _read_table_names(conn)
+        versions = _version_table_name(tables)
         if "console_meta" not in tables or versions not in tables:
-            if legacy_table.is_there(conn, tables):
-                raise _not_adopted()
-            code = "schema_mismatch" if not tables else "not_our_database"
-            raise ConsoleError(code, {"found": None, "needed": HEAD, "newer": False})
-        return {str(row.name): str(row.value) for row in conn.execute(_STATE[versions])}
+            if legacy_table.has_table(conn, tables):
+                raise _not_adopted_error()
+            code = ErrorCode.SCHEMA_MISMATCH if not tables else ErrorCode.NOT_OUR_DATABASE
+            raise rebuild_error(code, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
+        return {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERIES[versions])}
 
 
-def _versions(tables: AbstractSet[str]) -> str:
-    """Which table holds our version: of a database that wasn't empty when we came, one of our own name."""
-    came_later = "console_meta" not in tables and bool(tables - _PASSED_BY)
-    return OWN_VERSIONS if OWN_VERSIONS in tables or came_later else "alembic_version"
+def _version_table_name(tables: AbstractSet[str]) -> str:
+    """Return the name of the version table: OWN_VERSION_TABLE if the database had tables of another application
+    first.
+    """
+    came_later = "console_meta" not in tables and bool(tables - _IGNORED_TABLES)
+    return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or came_later else "alembic_version"
 
 
-def _versions_in(conn: Connection) -> str:
-    """The same by one cheap look: `console_meta` remembers it where it isn't the usual one."""
-    return remembered(conn, _VERSIONS_KEPT) or "alembic_version"
+def _stored_version_table(conn: Connection) -> str:
+    """Return the name of the version table. `console_meta` has it if it isn't `alembic_version`: one short read."""
+    return read_meta(conn, _VERSION_TABLE_KEY) or "alembic_version"
 
 
-def _tables(conn: Connection) -> set[str]:
+def _read_table_names(conn: Connection) -> set[str]:
     if conn.dialect.name == "sqlite":
         return set(conn.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")))
     return set(conn.scalars(text("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")))
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Bring the schema to this program's version; safe at any time, from two desks at once, and when broken off.
+    """Upgrade the schema to this program's version. Return the versions before (None: a new database) and after.
 
-    A table of credit checks that another application made is left as it is: it waits for its adoption.
-    Returns the versions before and after. A database of somebody else or of a newer program is refused.
+    May be run at any time, by two desks at the same time, and after an interruption. Another application's table of
+    credit checks isn't changed before its adoption. Raises not_our_database, and schema_mismatch for a database of a
+    newer program, or of one before the baseline.
     """
     _make_folder(database)
     if database.is_server:
-        with database.read() as conn:  # refused before anything of ours is made
-            _version(conn)
-    with upgrade_turn.alone(database):
-        with database.attempt() as tx:
-            before = _version(tx.conn)
-            if before is not None and before > HEAD:
-                raise ConsoleError("schema_mismatch", {"found": before, "needed": HEAD, "newer": True})
-            if before != HEAD:
+        with database.read() as conn:  # refuse it before anything is created
+            _read_version(conn)
+    with upgrade_lock.hold_upgrade_lock(database):
+        with database.write_once() as tx:
+            before = _read_version(tx.conn)
+            if before is not None and not BASELINE_VERSION <= before <= SCHEMA_VERSION:
+                raise _other_schema_error(before)
+            if before != SCHEMA_VERSION:
                 _run_alembic(tx.conn)
-                _name_database(tx.conn)
+                _store_database_id(tx.conn)
             if not database.is_server:
-                _guard_file(tx.conn)
+                _renew_file_constraints(tx.conn)
         if database.is_server:
-            guard(database)
-    return before, HEAD
+            renew_constraints(database)
+    return before, SCHEMA_VERSION
 
 
-def guard(database: Database) -> None:
-    """What the server itself refuses, and what roles may do: whatever is missing or altered; run again, it does
-    nothing. For whoever holds the turn of upgrades.
+def renew_constraints(database: Database) -> None:
+    """Create missing and altered triggers and the procedure of workers, and give the existing roles exactly their
+    rights. Has no effect when run again.
+
+    The caller must hold the upgrade lock.
     """
-    from console.store import grants, guards_sql, online_ddl
+    from console.store.access import grants, lock_holders
+    from console.store.constraints import server_triggers
+    from console.store.database import online_ddl
 
     def in_use(sql: str) -> None:
-        online_ddl.alter(database, sql.replace("%", "%%"), lambda: False)
+        online_ddl.alter_table(database, sql.replace("%", "%%"), lambda: False)
 
     with database.read() as conn:
-        guards_sql.refresh(conn, in_use)
-        grants.refresh(conn)
+        server_triggers.renew_triggers(conn, in_use)
+        lock_holders.renew_procedure(conn)
+        grants.renew_role_rights(conn)
 
 
-def _guard_file(conn: Connection) -> None:
-    """The same for an embedded database, in the transaction of the upgrade."""
-    from console.store import sqlite_guards
+def _renew_file_constraints(conn: Connection) -> None:
+    """Create missing and altered triggers of an SQLite database, in the transaction of the upgrade."""
+    from console.store.constraints import sqlite_money
 
-    if sqlite_guards.missing(conn):
-        sqlite_guards.renew(conn)
+    if sqlite_money.missing_triggers(conn):
+        sqlite_money.renew_triggers(conn)
 
 
 def _make_folder(database: Database) -> None:
     if database.file is not None:
         try:
-            database.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as trouble:
-            raise ConsoleError("database_unreachable", {"problem": str(trouble)}) from trouble
+            make_private_folder(database.file.parent)
+        except OSError as error:
+            raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": Text(str(error))}) from error
 
 
-def _version(conn: Connection) -> str | None:
-    tables = _tables(conn)
-    versions = _versions(tables)
+def _read_version(conn: Connection) -> str | None:
+    tables = _read_table_names(conn)
+    versions = _version_table_name(tables)
     if versions in tables and "console_meta" in tables:
-        found = conn.scalar(_VERSION[versions])
-        return None if found is None else str(found)
-    _require_welcome(conn, tables)
+        version = conn.scalar(_VERSION_QUERIES[versions])
+        return None if version is None else str(version)
+    _require_upgradable(conn, tables)
     return None
 
 
-def _require_welcome(conn: Connection, tables: AbstractSet[str]) -> None:
-    """We make a home in an empty database, in one that an upgrade of ours was broken off in, and beside a table of
-    credit checks that can be adopted, if nobody there has tables of our names.
+def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
+    """Raise not_our_database unless the database is empty, has an interrupted upgrade, or has an adoptable table of
+    credit checks and no other table with a name of ours.
     """
-    if upgrade_turn.TABLE in tables or not tables - _PASSED_BY:
+    if upgrade_lock.TABLE in tables or not tables - _IGNORED_TABLES:
         return
-    if not legacy_table.is_there(conn, tables):
-        raise ConsoleError("not_our_database", {"tables": sorted(tables)[:10]})
-    from console.store.worker_schema import metadata  # with it all tables of ours are known
+    if not legacy_table.has_table(conn, tables):
+        raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, {"tables": sorted(tables)[:10]})
+    # The last module of the schema: with it the metadata has all tables.
+    from console.store.schema.worker import metadata
 
-    taken = sorted(tables & set(metadata.tables) - {legacy_table.NAME})
-    if taken:
-        raise ConsoleError("not_our_database", {"problem": "names_taken", "tables": taken[:10]})
+    taken_names = sorted(tables & set(metadata.tables) - {legacy_table.TABLE_NAME})
+    if taken_names:
+        raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, {"problem": "names_taken", "tables": taken_names[:10]})
 
 
 def _run_alembic(conn: Connection) -> None:
@@ -187,14 +224,16 @@ def _run_alembic(conn: Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS_FOLDER))
     config.attributes["connection"] = conn
-    config.attributes["versions"] = _versions(_tables(conn))
+    config.attributes["versions"] = _version_table_name(_read_table_names(conn))
     command.upgrade(config, "head")
 
 
-def _name_database(conn: Connection) -> None:
-    """A random id that backups keep: what a desk remembers counts only for the database that it belongs to."""
+def _store_database_id(conn: Connection) -> None:
+    """Store a random id of the database, which its backups also have. A desk's spool belongs to the database with
+    that id.
+    """
     conn.execute(
         text(
             "INSERT INTO console_meta (name, value) SELECT 'database_id', :id "
@@ -202,50 +241,53 @@ def _name_database(conn: Connection) -> None:
         ),
         {"id": str(uuid.uuid4())},
     )
-    versions = _versions(_tables(conn))
-    if versions == OWN_VERSIONS:
-        remember(conn, _VERSIONS_KEPT, versions)
-    if legacy_table.waits(conn):
-        remember(conn, ADOPTION, WAITING)
+    versions = _version_table_name(_read_table_names(conn))
+    if versions == OWN_VERSION_TABLE:
+        write_meta(conn, _VERSION_TABLE_KEY, versions)
+    if legacy_table.waits_for_adoption(conn):
+        write_meta(conn, ADOPTION_KEY, ADOPTION_WAITING)
 
 
-_REMEMBERED = text("SELECT value FROM console_meta WHERE name = :name")
-_REMEMBER = text("INSERT INTO console_meta (name, value) VALUES (:name, :value)")
+_META_QUERY = text("SELECT value FROM console_meta WHERE name = :name")
+_INSERT_META = text("INSERT INTO console_meta (name, value) VALUES (:name, :value)")
 
 
-def remembered(conn: Connection, name: str) -> str | None:
-    """What the database keeps about itself under `name`."""
-    value = conn.scalar(_REMEMBERED, {"name": name})
+def read_meta(conn: Connection, name: str) -> str | None:
+    """Return the value of `console_meta` under `name`; None if there is none."""
+    value = conn.scalar(_META_QUERY, {"name": name})
     return None if value is None else str(value)
 
 
-def remember(conn: Connection, name: str, value: str) -> str:
-    """Keep `value` under `name` unless there is one; returns what is kept."""
-    kept = remembered(conn, name)
-    if kept is None:
-        try:
-            conn.execute(_REMEMBER, {"name": name, "value": value})
-        except IntegrityError:  # somebody else was the first at this very moment
-            raise RunAgain from None
-    return kept or value
-
-
-def adoptable(conn: Connection) -> legacy_table.Table:
-    """The table of credit checks that is there, ours or not. Raises not_found, or not_our_database where only
-    others have tables.
+def write_meta(conn: Connection, name: str, value: str) -> str:
+    """Store `value` under `name` in `console_meta` unless there is a value. Return the stored value. Raises RunAgain
+    if another process stores one at the same time.
     """
-    tables = _tables(conn)
-    table = legacy_table.look(conn) if legacy_table.NAME in tables else None
-    if table is None and ("console_meta" in tables or not tables - _PASSED_BY):
-        raise ConsoleError("not_found", {"problem": "no_table", "table": legacy_table.NAME})
+    stored = read_meta(conn, name)
+    if stored is None:
+        try:
+            conn.execute(_INSERT_META, {"name": name, "value": value})
+        except IntegrityError:  # another process stored it at the same time
+            raise RunAgain from None
+    return stored or value
+
+
+def read_adoptable_table(conn: Connection) -> legacy_table.Table:
+    """Return the structure of the table of credit checks, the console's own or another application's.
+
+    Raises not_found if there is none, not_our_database if the database has only tables of other applications.
+    """
+    tables = _read_table_names(conn)
+    table = legacy_table.read_table(conn) if legacy_table.TABLE_NAME in tables else None
+    if table is None and ("console_meta" in tables or not tables - _IGNORED_TABLES):
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": legacy_table.TABLE_NAME})
     if table is None:
-        raise ConsoleError("not_our_database", {"tables": sorted(tables)[:10]})
+        raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, {"tables": sorted(tables)[:10]})
     return table
 
 
-_FINISH = text("UPDATE console_meta SET value = :done WHERE name = :name AND value <> :done")
+_MARK_ADOPTED = text("UPDATE console_meta SET value = :done WHERE name = :name AND value <> :done")
 
 
-def adopted(conn: Connection) -> bool:
-    """The table is in service from now on; False when it was already."""
-    return conn.execute(_FINISH, {"name": ADOPTION, "done": ADOPTED}).rowcount == 1
+def mark_adopted(conn: Connection) -> bool:
+    """Mark the adoption as done. Return False if it was done already."""
+    return conn.execute(_MARK_ADOPTED, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1

@@ -1,4 +1,6 @@
-"""Who changes the schema takes a turn: one at a time on any node, and a turn whose holder died soon runs out."""
+"""Upgrade lock of servers: only one process upgrades a database, on whichever node. A crashed process loses the lock
+after EXPIRES_AFTER_MS.
+"""
 
 import threading
 import time
@@ -9,93 +11,98 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from console.domain.errors import ConsoleError
-from console.store.engine import Database
+from console.domain.error_reasons import LockedProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.store.database.engine import Database
 
 TABLE = "console_upgrade"
-TURN_MS = 15_000
-PATIENCE_SECONDS = 600.0
-"""How long one waits for another whose turn goes on."""
+EXPIRES_AFTER_MS = 15_000
+LONGEST_WAIT_SECONDS = 600.0
+"""Longest wait for the lock while another process holds it."""
 
-_BEAT_SECONDS = 3.0
-_MAKE = text(
+_HEARTBEAT_SECONDS = 3.0
+_CREATE = text(
     "CREATE TABLE IF NOT EXISTS console_upgrade"
     " (one INTEGER PRIMARY KEY, token VARCHAR(36) NULL, until_ms BIGINT NOT NULL) ENGINE = InnoDB"
 )
-_FIRST = text("INSERT IGNORE INTO console_upgrade (one, until_ms) VALUES (1, 0)")
-_TAKE = text(
+_INSERT_ROW = text("INSERT IGNORE INTO console_upgrade (one, until_ms) VALUES (1, 0)")
+_ACQUIRE = text(
     "UPDATE console_upgrade SET token = :token, until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
     " WHERE until_ms < CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 )
-_BEAT = text(
+_RENEW = text(
     "UPDATE console_upgrade SET until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
     " WHERE token = :token AND until_ms > 0"
 )
-_END = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
-_WHOSE = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
+_RELEASE = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
+_HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
 
 
-class Turn:
-    """A turn that is held. `check` before each step: a process that slept may have lost it."""
+class UpgradeLock:
+    """The upgrade lock of one process. Call `require_held` before each step of the upgrade: a process that slept may
+    have lost it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._token = str(uuid.uuid4())
-        self._over = threading.Event()
+        self._ended = threading.Event()
         self._lost = False
-        self._keeper = threading.Thread(target=self._keep, name="schema turn", daemon=True)
+        self._heartbeat = threading.Thread(target=self._renew_until_end, name="upgrade lock", daemon=True)
 
-    def check(self) -> None:
-        """Raises database_locked when the turn ran out and somebody else has it."""
+    def require_held(self) -> None:
+        """Raise database_locked if the lock expired and another process has it."""
         if self._lost:
-            raise ConsoleError("database_locked", {"problem": "another_upgrade"})
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
 
-    def take(self) -> None:
-        """Wait for it, and keep it by heartbeat."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._database.write(lambda tx: self._taken(tx.conn)):
+    def acquire(self) -> None:
+        """Wait for the lock, then renew it by heartbeat. Raises database_locked after LONGEST_WAIT_SECONDS."""
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        while not self._database.write(lambda tx: self._try_acquire(tx.conn)):
             if time.monotonic() >= deadline:
-                raise ConsoleError("database_locked", {"problem": "another_upgrade"})
+                raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
             time.sleep(0.2)
-        self._keeper.start()
+        self._heartbeat.start()
 
-    def end(self) -> None:
-        self._over.set()
-        if self._keeper.ident is not None:
-            self._keeper.join()
-        self._database.write(lambda tx: tx.conn.execute(_END, {"token": self._token}))
+    def release(self) -> None:
+        """Stop the heartbeat and release the lock."""
+        self._ended.set()
+        if self._heartbeat.ident is not None:
+            self._heartbeat.join()
+        self._database.write(lambda tx: tx.conn.execute(_RELEASE, {"token": self._token}))
 
-    def _taken(self, conn: Connection) -> bool:
-        conn.execute(_FIRST)
-        conn.execute(_TAKE, {"token": self._token, "ms": TURN_MS})
-        return bool(conn.scalar(_WHOSE) == self._token)
+    def _try_acquire(self, conn: Connection) -> bool:
+        conn.execute(_INSERT_ROW)
+        conn.execute(_ACQUIRE, {"token": self._token, "ms": EXPIRES_AFTER_MS})
+        return bool(conn.scalar(_HOLDER_QUERY) == self._token)
 
-    def _keep(self) -> None:
-        while not self._over.wait(_BEAT_SECONDS):
+    def _renew_until_end(self) -> None:
+        while not self._ended.wait(_HEARTBEAT_SECONDS):
             try:
-                self._lost = not self._database.write(lambda tx: self._beat(tx.conn))
-            except (ConsoleError, DBAPIError):  # the next one may arrive, or the turn runs out
+                self._lost = not self._database.write(lambda tx: self._renew(tx.conn))
+            except (ConsoleError, DBAPIError):  # the next heartbeat may succeed, or the lock expires
                 continue
 
-    def _beat(self, conn: Connection) -> bool:
-        conn.execute(_BEAT, {"token": self._token, "ms": TURN_MS})
-        return bool(conn.scalar(_WHOSE) == self._token)
+    def _renew(self, conn: Connection) -> bool:
+        conn.execute(_RENEW, {"token": self._token, "ms": EXPIRES_AFTER_MS})
+        return bool(conn.scalar(_HOLDER_QUERY) == self._token)
 
 
 @contextmanager
-def alone(database: Database) -> Iterator[Turn | None]:
-    """One change of the schema at a time. SQLite's are short transactions, which need no turn. On a server DDL
-    commits by itself, and a named lock holds on one node of a cluster only; a row, taken by compare-and-swap and
-    kept by heartbeat, holds everywhere.
+def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
+    """Hold the upgrade lock during the block; None on SQLite, whose upgrade is one short transaction.
+
+    On a server each DDL statement commits by itself, and a named lock holds on only one node of a cluster. A row that
+    is taken by compare-and-swap and kept by heartbeat holds on every node.
     """
     if not database.is_server:
         yield None
         return
-    with database.attempt() as tx:
-        tx.conn.execute(_MAKE)
-    turn = Turn(database)
-    turn.take()
+    with database.write_once() as tx:
+        tx.conn.execute(_CREATE)
+    lock = UpgradeLock(database)
+    lock.acquire()
     try:
-        yield turn
+        yield lock
     finally:
-        turn.end()
+        lock.release()

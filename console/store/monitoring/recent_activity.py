@@ -1,59 +1,122 @@
-"""What the last minutes' rows say of how things go. Read from the newest rows backwards, and never more than so many:
-the figures cost the same on a table of any size.
+"""Figures of the last minutes. Each function reads a limited number of rows from the newest backwards, so its cost
+doesn't depend on the size of the tables.
 """
 
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select
 
-from console.store.leases import aware, naive
-from console.store.payment_schema import payment_events, payments
-from console.store.schema import changes, evidence, operations
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.unreadable_rows import parse_detail
+from console.store.schema.core import audit_log, changes, evidence, operations
+from console.store.schema.payments import payment_events, payments
 
-MOST = 2_000
-"""Rows that are looked at in each table."""
+MOST_ROWS = 2_000
+"""Largest number of rows that one function reads from a table."""
 _MOST_IDS = 500
-_e, _o, _n, _c, _p = evidence.c, operations.c, payment_events.c, changes.c, payments.c
-_most = bindparam("most", type_=Integer)
-_ANSWERS = select(_e.at, _e.source, _e.summary, _e.operation_id).order_by(_e.id.desc()).limit(_most)
-_NOTICES = select(_n.received_at, _n.source, _n.done).order_by(_n.id.desc()).limit(_most)
-_CHANGED = select(_c.at, _c.kind, _c.subject_id).order_by(_c.id.desc()).limit(_most)
-_TOOK = select(_o.started_at, _o.ended_at).where(
+WAITED_MS_KEY = "waited_ms"
+"""Key in the detail of the audit entry that begins a guarded operation; its value is the time in milliseconds that
+the operation waited for its lease.
+"""
+LONGEST_WAIT_MS = 86_400_000
+"""Largest such value that is believed: a day. Each account may write entries."""
+_e, _o, _n, _c, _p, _a = evidence.c, operations.c, payment_events.c, changes.c, payments.c, audit_log.c
+_MOST_PARAMETER = bindparam("most", type_=Integer)
+_ANSWERS_QUERY = select(_e.at, _e.source, _e.summary, _e.operation_id).order_by(_e.id.desc()).limit(_MOST_PARAMETER)
+_NOTICES_QUERY = select(_n.received_at, _n.source, _n.done).order_by(_n.id.desc()).limit(_MOST_PARAMETER)
+_CHANGES_QUERY = select(_c.at, _c.kind, _c.subject_id).order_by(_c.id.desc()).limit(_MOST_PARAMETER)
+_TRAIL_QUERY = (
+    select(_a.id, _a.session, _a.result, _a.reason, _a.detail)
+    .where(_a.id > bindparam("after"))
+    .order_by(_a.id)
+    .limit(_MOST_PARAMETER)
+)
+_DURATIONS_QUERY = select(_o.started_at, _o.ended_at).where(
     _o.id.in_(bindparam("ids", expanding=True)), _o.ended_at >= bindparam("since")
 )
-_STATES = select(_p.status, func.count()).where(_p.id.in_(bindparam("ids", expanding=True))).group_by(_p.status)
+_PAYMENT_STATES_QUERY = (
+    select(_p.status, func.count()).where(_p.id.in_(bindparam("ids", expanding=True))).group_by(_p.status)
+)
 
 
-def answers(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
-    """Answers of providers since then, the newest first: who was asked what, what came of it, in which operation."""
-    return [(str(row.source), str(row.summary), row.operation_id) for row in _newest(conn, _ANSWERS, since)]
+def provider_answers(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
+    """Return the answers of providers since the instant `since`, newest first: source (`provider.call`), summary,
+    operation id.
+    """
+    return [
+        (str(row.source), str(row.summary), row.operation_id) for row in _newest_rows(conn, _ANSWERS_QUERY, since)
+    ]
 
 
-def calls(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
-    """The same with their instants: when, who was asked what, what came of it."""
-    return [(aware(row.at), str(row.source), str(row.summary)) for row in _newest(conn, _ANSWERS, since)]
+def provider_calls(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
+    """Return the answers of providers since the instant `since`, newest first: instant, source (`provider.call`),
+    summary.
+    """
+    return [
+        (to_aware_utc(row.at), str(row.source), str(row.summary)) for row in _newest_rows(conn, _ANSWERS_QUERY, since)
+    ]
 
 
-def notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:
-    """How many notices came since then, by source and by what became of them."""
-    return Counter((str(row.source), str(row.done)) for row in _newest(conn, _NOTICES, since))
+def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:
+    """Return the number of notices since the instant `since`, by source and result."""
+    return Counter((str(row.source), str(row.done)) for row in _newest_rows(conn, _NOTICES_QUERY, since))
 
 
-def payment_states(conn: Connection, since: datetime) -> dict[str, int]:
-    """In which states those payments are that have changed since then."""
-    changed = (row.subject_id for row in _newest(conn, _CHANGED, since) if row.kind == "payment")
+def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
+    """Return the number of payments that have changed since the instant `since`, by their present state."""
+    changed = (row.subject_id for row in _newest_rows(conn, _CHANGES_QUERY, since) if row.kind == "payment")
     ids = list(dict.fromkeys(changed))[:_MOST_IDS]
-    return {str(state): int(count) for state, count in conn.execute(_STATES, {"ids": ids})} if ids else {}
+    return (
+        {str(state): int(count) for state, count in conn.execute(_PAYMENT_STATES_QUERY, {"ids": ids})} if ids else {}
+    )
 
 
-def durations(conn: Connection, operation_ids: list[str], since: datetime) -> list[float]:
-    """Seconds from begin to end of those of these operations that have ended since then."""
+def operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> list[float]:
+    """Return the durations in seconds, from start to end, of the given operations that have ended since `since`."""
     ids = list(dict.fromkeys(operation_ids))[:_MOST_IDS]
-    rows = conn.execute(_TOOK, {"ids": ids, "since": naive(since)}).all() if ids else []
+    rows = conn.execute(_DURATIONS_QUERY, {"ids": ids, "since": to_naive_utc(since)}).all() if ids else []
     return [(row.ended_at - row.started_at).total_seconds() for row in rows]
 
 
-def _newest(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:
-    return [row for row in conn.execute(query, {"most": MOST}) if aware(row[0]) >= since]
+@dataclass(frozen=True, slots=True)
+class OtherProcessFigures:
+    """Figures of other processes from the audit trail up to the row id `last_row_id`: the number of refused
+    duplicates, and for each operation that waited for its lease the time in seconds.
+    """
+
+    last_row_id: int
+    duplicate_count: int = 0
+    wait_seconds: tuple[float, ...] = ()
+
+
+def newest_trail_id(conn: Connection) -> int:
+    """Return the id of the newest audit entry; 0 if there is none."""
+    return int(conn.scalar(select(func.max(_a.id))) or 0)
+
+
+def read_other_processes(
+    conn: Connection, after: int, session: str, duplicates: Collection[str]
+) -> OtherProcessFigures:
+    """Return the figures of the audit entries with ids above `after` that a process other than `session` wrote. Read
+    at most `MOST_ROWS` entries. `duplicates` are the reasons of a refusal that count as a duplicate.
+    """
+    rows = conn.execute(_TRAIL_QUERY, {"after": after, "most": MOST_ROWS}).all()
+    foreign = [row for row in rows if row.session != session]
+    refused = sum(row.result == "refused" and row.reason in duplicates for row in foreign)
+    waits = tuple(wait for row in foreign if (wait := _waited_seconds(row.detail)) is not None)
+    return OtherProcessFigures(int(rows[-1].id) if rows else after, refused, waits)
+
+
+def _waited_seconds(detail: str) -> float | None:
+    if WAITED_MS_KEY not in detail:
+        return None
+    waited = parse_detail(detail).get(WAITED_MS_KEY)
+    return waited / 1000 if isinstance(waited, int) and 0 <= waited <= LONGEST_WAIT_MS else None
+
+
+def _newest_rows(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:
+    return [row for row in conn.execute(query, {"most": MOST_ROWS}) if to_aware_utc(row[0]) >= since]

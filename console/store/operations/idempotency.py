@@ -1,4 +1,4 @@
-"""The journal read by idempotency key: each operation's row is also the record that keeps it from being repeated."""
+"""Operations journal, read by idempotency key: the unique key of a row prevents a second operation with that key."""
 
 import uuid
 from dataclasses import dataclass
@@ -7,31 +7,40 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, bindparam, select, update
 
 from console.domain.records import OperationState
-from console.store import leases
-from console.store.lease_time import is_live
-from console.store.leases import Holder, aware, naive
-from console.store.schema import leases as named_leases
-from console.store.schema import operations
-from console.store.transaction import Transaction, settled
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.lease_clock import is_live
+from console.store.database.transaction import Transaction, locking_read
+from console.store.operations import leases
+from console.store.operations.leases import Holder
+from console.store.schema.core import leases as named_leases
+from console.store.schema.core import operations
 
 _t = operations.c
-_BY_KEY = select(
-    _t.id, _t.state, _t.fingerprint, _t.result, _t.operator, _t.desk, _t.started_at,
+_USE_QUERY = select(
+    _t.id,
+    _t.state,
+    _t.fingerprint,
+    _t.result,
+    _t.operator,
+    _t.desk,
+    _t.started_at,
     is_live(_t.lease_clock, _t.lease_expires).label("live"),
-).where(_t.idempotency_key == bindparam("key"))  # fmt: skip
-_STORE = (
+).where(_t.idempotency_key == bindparam("key"))
+_END_OPERATION = (
     update(operations)
     .where(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
     .values(state=bindparam("to"), result=bindparam("kept"), ended_at=bindparam("at"))
 )
-_ENDED = select(_t.result).where(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == bindparam("to"))
-_SET_ASIDE = update(operations).where(_t.id == bindparam("of")).values(idempotency_key=bindparam("key"))
+_RESULT_QUERY = select(_t.result).where(
+    _t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == bindparam("to")
+)
+_FREE_KEY = update(operations).where(_t.id == bindparam("of")).values(idempotency_key=bindparam("key"))
 LONGEST_EPOCH = timedelta(hours=1)
 _l = named_leases.c
 _EPOCH_ROW = {"of": "idempotency_cache"}
 _IS_EPOCH = and_(_l.name == bindparam("of"), _l.slot == 0)
-_EPOCH = select(_l.token, _l.since).where(_IS_EPOCH)
-_NEW_EPOCH = (
+_EPOCH_QUERY = select(_l.token, _l.since).where(_IS_EPOCH)
+_REPLACE_EPOCH = (
     update(named_leases)
     .where(_IS_EPOCH)
     .values(token=bindparam("token_"), since=bindparam("since_"), fence=_l.fence + 1)
@@ -39,8 +48,10 @@ _NEW_EPOCH = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a key was used for: by whom, since when, how far it came. `live`: its holder is alive."""
+class KeyUse:
+    """The operation that uses an idempotency key. `operator` began it at the instant `since`; `has_live_lease` is
+    True while its lease hasn't expired.
+    """
 
     operation_id: str
     state: OperationState
@@ -49,58 +60,63 @@ class Seen:
     operator: str
     desk: str
     since: datetime
-    live: bool
+    has_live_lease: bool
 
 
-def seen(conn: Connection, key: str) -> Seen | None:
-    """The operation of a key; one index read."""
-    row = conn.execute(_BY_KEY, {"key": key}).first()
+def find_use(conn: Connection, key: str) -> KeyUse | None:
+    """Return the operation that uses the idempotency key, or None. Costs one read of an index."""
+    row = conn.execute(_USE_QUERY, {"key": key}).first()
     if row is None:
         return None
     operation_id, state, fingerprint, result, operator, desk, since, live = row
-    return Seen(
-        operation_id, OperationState(state), fingerprint, result, operator, desk, aware(since), bool(live)
-    )  # fmt: skip
+    return KeyUse(
+        operation_id, OperationState(state), fingerprint, result, operator, desk, to_aware_utc(since), bool(live)
+    )
 
 
-def end(
+def end_operation(
     conn: Connection, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
 ) -> bool:
-    """Write the end of an operation that is calling, fenced; False when it was lost meanwhile.
+    """Write the final state of a `calling` operation if its fencing token still is `fence`. Return False if another
+    process has ended it meanwhile.
 
-    Twice is as good as once: who holds the token and says the same again is told the same.
+    A second call with the same token and result returns True, too.
     """
-    mine = {"of": operation_id, "held": fence, "to": state.value}
-    if conn.execute(_STORE, mine | {"kept": result, "at": naive(now)}).rowcount == 1:
+    values = {"of": operation_id, "held": fence, "to": state.value}
+    if conn.execute(_END_OPERATION, values | {"kept": result, "at": to_naive_utc(now)}).rowcount == 1:
         return True
-    ended = conn.execute(_ENDED, mine).first()
+    ended = conn.execute(_RESULT_QUERY, values).first()
     return ended is not None and ended.result == result
 
 
-def set_aside(conn: Connection, operation_id: str, key: str) -> None:
-    """Let the key be used anew; the row stays in the journal under a key of its own."""
-    conn.execute(_SET_ASIDE, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
+def free_key(conn: Connection, operation_id: str, key: str) -> None:
+    """Free the idempotency key for another operation. The row stays in the journal under a new, unique key."""
+    conn.execute(_FREE_KEY, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
 
 
-def forget(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
-    """Set a result aside and begin a new epoch: wherever else it was kept, it counts no more."""
-    set_aside(tx.conn, operation_id, key)
-    begun = new_epoch(tx, holder, now)
-    tx.prove_by(lambda conn: conn.scalar(settled(_EPOCH), _EPOCH_ROW) == begun)
-
-
-def epoch(conn: Connection, now: datetime) -> str:
-    """A random text that changes whenever a result is forgotten, and every hour, so that a backup has an old one.
-
-    Empty where there is none, or one that is too old. It is the token of a lease that nobody holds.
+def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
+    """Free the key of a stored result and begin a new epoch, so that no process uses a copy of the result in
+    Redis.
     """
-    row = conn.execute(_EPOCH, _EPOCH_ROW).first()
-    return row.token if row and abs(now - aware(row.since)) < LONGEST_EPOCH else ""
+    free_key(tx.conn, operation_id, key)
+    begun = replace_epoch(tx, holder, now)
+    tx.prove_by(lambda conn: conn.scalar(locking_read(_EPOCH_QUERY), _EPOCH_ROW) == begun)
 
 
-def new_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
-    """Begin another one."""
-    token = {"token_": str(uuid.uuid4()), "since_": naive(now)}
-    if tx.conn.execute(_NEW_EPOCH, _EPOCH_ROW | token).rowcount == 0:
-        leases.take(tx, _EPOCH_ROW["of"], holder, now, 0.0)
-    return epoch(tx.conn, now)
+def current_epoch(conn: Connection, now: datetime) -> str:
+    """Return the epoch: a random text that the database stores as the token of a lease that nobody holds. Return ""
+    if there is none or if it is older than an hour.
+
+    A new epoch begins whenever a result is forgotten, and with the first request id taken after an hour, so that a
+    restored backup has an old one.
+    """
+    row = conn.execute(_EPOCH_QUERY, _EPOCH_ROW).first()
+    return row.token if row and abs(now - to_aware_utc(row.since)) < LONGEST_EPOCH else ""
+
+
+def replace_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
+    """Begin a new epoch (see `current_epoch`) and return its text."""
+    token = {"token_": str(uuid.uuid4()), "since_": to_naive_utc(now)}
+    if tx.conn.execute(_REPLACE_EPOCH, _EPOCH_ROW | token).rowcount == 0:
+        leases.acquire(tx, _EPOCH_ROW["of"], holder, now, 0.0)
+    return current_epoch(tx.conn, now)

@@ -1,16 +1,18 @@
-"""Answers of the idempotency service in Redis: asked first, believed only where they can't be wrong.
+"""Cache of idempotency results in Redis. A process asks Redis before the database.
 
-An answer is believed when it is the final result of the key, sealed with the store's key for this database, its
-present epoch, this key and this fingerprint. Everything else that Redis may hold, whoever wrote it, only leads to the
-database.
+A process uses a result from Redis only if the result is encrypted with the store key for this database, its present
+epoch, this idempotency key and this fingerprint of the request. With any other content of Redis, whoever wrote it,
+the process reads the database.
 
-The *epoch* is a random text in the database, replaced in the same transaction in which a result is forgotten, and
-every hour, so that a database from a backup is not answered with what became of it in days that it lost. Whoever puts
-a result into Redis seals it for the epoch that was known before the result was read or stored; however late it
-is written, it can't be opened once the result has been forgotten and that is known. A process learns the epoch from
-the database, and asks Redis only within the second that follows. For the rest of that second a mark stands where the
-forgotten result was, and no result covers it. So with Redis at hand a forgotten result is forgotten at once, and
-within a second whatever Redis does: a lost mark, an old snapshot, a replica that is behind, a server that lies.
+The *epoch* is a random text in the database. The transaction that forgets a result replaces it, and so does the first
+action after an hour, so that a database restored from a backup doesn't get results of days that it has lost. A result
+is encrypted for the epoch that was known before the result was read or stored. Even if it reaches Redis late, no
+process that knows the newer epoch can decrypt it.
+
+A process reads the epoch from the database and asks Redis only within the following second. During that second an
+entry that marks the result as forgotten takes its place, and no result overwrites this entry. So every process stops
+using a forgotten result immediately while Redis works. If Redis loses the mark, restores an old snapshot, asks a
+replica that is behind or answers falsely, every process stops within one second.
 """
 
 from collections.abc import Callable
@@ -19,154 +21,222 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any, Literal
 
-from console.store.boot_clock import uptime_ms
-from console.store.cipher import derived_key
-from console.store.redis_link import RedisLink
+from console.store.database.boot_clock import uptime_ms
+from console.store.operations.redis_client import RedisLink
+from console.store.spool.cipher import derived_key
 
 RESULT_MS, RUNNING_MS, TEMPORARY_MS = 86_400_000, 30_000, 300_000
-LARGEST_RESULT = 8 * 1024
+LARGEST_RESULT_BYTES = 8 * 1024
 EPOCH_MS = 1_000
-_RUNNING, _TEMPORARY, _RESULT = b"r", b"t", b"d"
+_RUNNING_MARK, _FORGOTTEN_MARK, _RESULT_MARK = b"r", b"t", b"d"
 _NAME_BYTES = 16
-# A result never covers the mark of a forgotten one.
-_KEEP = "if redis.call('getrange',KEYS[1],0,0)~='t' then redis.call('set',KEYS[1],ARGV[1],'px',ARGV[2]) end return 1"
+# A result never overwrites the entry ("t") that marks a forgotten result.
+_ADD_COUNTS_SCRIPT = (
+    "redis.call('hincrby',KEYS[1],'answered',ARGV[1]) redis.call('hincrby',KEYS[1],'asked',ARGV[2])"
+    " return redis.call('hmget',KEYS[1],'answered','asked')"
+)
+_STORE_RESULT_SCRIPT = (
+    "if redis.call('getrange',KEYS[1],0,0)~='t' then redis.call('set',KEYS[1],ARGV[1],'px',ARGV[2]) end return 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
-    """What Redis knew. `fresh`: nothing at all of this key. `epoch`: in which it was asked, None when it was not."""
+class CacheAnswer:
+    """Answer of Redis about an idempotency key. `is_missing`: Redis had no entry. `epoch`: the epoch when Redis was
+    asked; None if it wasn't asked.
+    """
 
     result: str | None = None
-    fresh: bool = True
+    is_missing: bool = True
     epoch: str | None = None
 
 
-_UNASKED = Glance()
+_NO_ANSWER = CacheAnswer()
 
 
 class NoCache:
-    """Where no Redis is configured. `asked`, `answered`: how often in this process, about."""
+    """The cache if no Redis is configured: it never has a result. `questions` counts the keys about which this
+    process asked Redis, `answered` those for which it used the answer; both are approximate.
+    """
 
-    asked = 0
+    questions = 0
     answered = 0
 
     @property
+    def counts(self) -> tuple[int, int]:
+        """Number of used answers, and number of questions."""
+        return 0, 0
+
+    @property
     def state(self) -> Literal["on", "off"] | None:
-        """Whether Redis is asked; None where there is none to ask."""
+        """ "on" if Redis answers, "off" if it can't be reached; None if none is configured."""
         return None
 
-    def refresh(self, read: Callable[[], str]) -> str | None:
+    def refresh_epoch(self, read: Callable[[], str]) -> str | None:
+        """Return None: without Redis no epoch is needed."""
         return None
 
-    def recall(self, key: str, fingerprint: str) -> Glance:
-        return _UNASKED
+    def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
+        """Return an answer without a result."""
+        return _NO_ANSWER
 
-    def announce(self, key: str, fingerprint: str) -> Glance:
-        return _UNASKED
+    def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
+        """Return an answer without a result."""
+        return _NO_ANSWER
 
-    def keep(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
-        """Nothing is kept."""
+    def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
+        """Do nothing: without Redis there is nothing to change or close."""
 
-    def forget(self, key: str) -> None:
-        """Nothing was kept."""
+    def forget_result(self, key: str) -> None:
+        """Do nothing: without Redis there is nothing to change or close."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: without Redis there is nothing to change or close."""
 
 
 class Cache(NoCache):
-    """Results by idempotency key. Safe from any thread; whatever happens to Redis, nothing is raised.
+    """Results by idempotency key. Safe from any thread; no error of Redis is raised.
 
-    `store_key` is asked once, in the background, before the first connection.
+    `store_key` is called once, in the background, before the first connection.
     """
 
     def __init__(self, url: str, database_id: str, store_key: Callable[[], str]) -> None:
         self._link = RedisLink(url, self._unlock)
         self._database_id = database_id
         self._store_key = store_key
-        self._keys: _Keys | None = None
-        self._known = (-EPOCH_MS, "")  # when the epoch was asked for, and the epoch
+        self._keys: _EntryCipher | None = None
+        self._epoch_read = (-EPOCH_MS, "")  # when the epoch was asked for, and the epoch
         self._lock = Lock()
-        self.asked = self.answered = 0
+        self.questions = self.answered = 0
+        self._reported = (0, 0)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Used answers and questions of all desks, counted in Redis; those of this process if Redis doesn't
+        answer.
+        """
+        return self._add_counts() or (self.answered, self.questions)
+
+    def _add_counts(self) -> tuple[int, int] | None:
+        """Add this process's counts to those in Redis and return the sums; None if Redis doesn't answer."""
+        keys = self._keys
+        if keys is None:
+            return None
+        with self._lock:
+            now, before = (self.answered, self.questions), self._reported
+            self._reported = now
+        added = [after - reported for after, reported in zip(now, before, strict=True)]
+        sums: Any = self._link.send_command("EVAL", _ADD_COUNTS_SCRIPT, 1, keys.entry_name("figures"), *added)
+        try:
+            answered, questions = (int(count) for count in sums)
+        except (TypeError, ValueError):
+            return None
+        return (answered, questions) if 0 <= answered <= questions else None
 
     @property
     def state(self) -> Literal["on", "off"]:
-        return "on" if self._link.up else "off"
+        """State of the cache: "on" while Redis answers, "off" while it can't be reached."""
+        return "on" if self._link.is_up else "off"
 
     def connect(self) -> bool:
-        """Connect now instead of in the background; whether Redis can be used."""
+        """Connect now instead of in the background. Return True if Redis can be used."""
         return self._link.connect()
 
     def close(self) -> None:
+        """Add this process's counts to those in Redis, and close the connections."""
+        if self.questions > self._reported[1]:
+            self._add_counts()
         self._link.close()
 
-    def refresh(self, read: Callable[[], str]) -> str | None:
-        """The epoch, by `read` from the database if it was learnt more than a second ago; "" when there is none."""
+    def refresh_epoch(self, read: Callable[[], str]) -> str | None:
+        """Return the epoch. If it was read more than a second ago, read it from the database with `read`. Return None
+        if the database has none.
+        """
         if self._epoch() is None:
             asked_at = uptime_ms()
             learnt = (asked_at, read())
             with self._lock:
-                self._known = max(self._known, learnt)
+                self._epoch_read = max(self._epoch_read, learnt)
         return self._epoch()
 
-    def recall(self, key: str, fingerprint: str) -> Glance:
-        """The final result of a key that was used with this fingerprint, if Redis knows it."""
+    def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
+        """Ask Redis for the final result of an idempotency key with this fingerprint of the request."""
         return self._ask(key, fingerprint, "GET")
 
-    def announce(self, key: str, fingerprint: str) -> Glance:
-        """The same; and where nothing is known, half a minute's notice that the key is being used."""
-        return self._ask(key, fingerprint, "SET", _RUNNING, "NX", "GET", "PX", RUNNING_MS)
+    def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
+        """Ask Redis as `find_result` does. If Redis has no entry for the key, store one for 30 seconds that says that
+        an operation uses the key.
+        """
+        return self._ask(key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MS)
 
-    def keep(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
-        """The key is done, committed, and this is its result. `epoch`: known before the result was read or stored."""
+    def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
+        """Store the committed result of an idempotency key in Redis for a day. `epoch` must have been read before the
+        result was read from the database or stored in it.
+        """
         keys, plain = self._keys, result.encode()
-        if keys is None or epoch is None or len(plain) > LARGEST_RESULT:
+        if keys is None or epoch is None or len(plain) > LARGEST_RESULT_BYTES:
             return
-        name = keys.name(key)
-        self._link.ask("EVAL", _KEEP, 1, name, keys.seal(_bound(name, epoch, fingerprint), plain), RESULT_MS)
+        name = keys.entry_name(key)
+        self._link.send_command(
+            "EVAL",
+            _STORE_RESULT_SCRIPT,
+            1,
+            name,
+            keys.encrypt(_associated_data(name, epoch, fingerprint), plain),
+            RESULT_MS,
+        )
 
-    def forget(self, key: str) -> None:
-        """The key's result counts no more: the database has a new epoch, committed."""
+    def forget_result(self, key: str) -> None:
+        """Replace the result of an idempotency key by an entry that no result overwrites for five minutes. The caller
+        must have committed a new epoch in the database before.
+        """
         with self._lock:
-            self._known = (-EPOCH_MS, "")
+            self._epoch_read = (-EPOCH_MS, "")
         if self._keys is not None:
-            self._link.ask("SET", self._keys.name(key), _TEMPORARY, "PX", TEMPORARY_MS)
+            self._link.send_command("SET", self._keys.entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
 
-    def _ask(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> Glance:
-        """What was found counts only if the epoch is still known when it is there: this process may have slept."""
+    def _ask(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> CacheAnswer:
+        """Ask Redis about an idempotency key. Drop the result if the known epoch is more than a second old by then,
+        because this process may have been suspended meanwhile.
+        """
         keys, epoch = self._keys, self._epoch()
-        if not self._link.up:
-            self._link.wake()
+        if not self._link.is_up:
+            self._link.connect_in_background()
         if keys is None or epoch is None:
-            return _UNASKED
-        name = keys.name(key)
-        self.asked += 1
-        found: Any = self._link.ask(verb, name, *rest)
-        if not isinstance(found, bytes):
-            return Glance(epoch=epoch)
-        result = keys.open(_bound(name, epoch, fingerprint), found) if found[:1] == _RESULT else None
+            return _NO_ANSWER
+        name = keys.entry_name(key)
+        self.questions += 1
+        entry: Any = self._link.send_command(verb, name, *rest)
+        if not isinstance(entry, bytes):
+            return CacheAnswer(epoch=epoch)
+        result = (
+            keys.decrypt(_associated_data(name, epoch, fingerprint), entry) if entry[:1] == _RESULT_MARK else None
+        )
         believed = result if self._epoch() == epoch else None
         self.answered += believed is not None
-        return Glance(believed, fresh=False, epoch=epoch)
+        return CacheAnswer(believed, is_missing=False, epoch=epoch)
 
     def _epoch(self) -> str | None:
-        asked_at, epoch = self._known
+        asked_at, epoch = self._epoch_read
         return epoch or None if uptime_ms() - asked_at < EPOCH_MS else None
 
     def _unlock(self) -> None:
         if self._keys is None:
-            self._keys = _Keys(derived_key(self._store_key(), f"cache/{self._database_id}"))
+            self._keys = _EntryCipher(derived_key(self._store_key(), f"cache/{self._database_id}"))
 
 
-def _bound(name: bytes, epoch: str, fingerprint: str) -> bytes:
-    """What an entry is sealed for; the name stands for database and key."""
+def _associated_data(name: bytes, epoch: str, fingerprint: str) -> bytes:
+    """Return the associated data with which an entry is encrypted. `name` is derived from the database and the
+    idempotency key.
+    """
     return b"%b\n%b\n%b" % (name, epoch.encode(), fingerprint.encode())
 
 
-class _Keys:
-    """Names and seals of one database's entries: neither shows whose payment it is.
+class _EntryCipher:
+    """Names and encryption of the entries of one database. Neither a name nor an entry reveals a payment.
 
-    SIV needs no nonce, which would make each entry a tenth larger; equal results of one key look equal, and may.
+    AES-SIV (RFC 5297) needs no nonce, which would make each entry a tenth larger. Equal results of one key give equal
+    entries, which does no harm.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -177,15 +247,15 @@ class _Keys:
         self._cipher = AESSIV(blake2b(b"seal", digest_size=32, key=key).digest())
         self._broken = (InvalidTag, ValueError)
 
-    def name(self, key: str) -> bytes:
+    def entry_name(self, key: str) -> bytes:
         return b"sc:" + blake2b(key.encode(), digest_size=_NAME_BYTES, key=self._naming).digest()
 
-    def seal(self, bound: bytes, plain: bytes) -> bytes:
-        return _RESULT + self._cipher.encrypt(plain, [bound])
+    def encrypt(self, bound: bytes, plain: bytes) -> bytes:
+        return _RESULT_MARK + self._cipher.encrypt(plain, [bound])
 
-    def open(self, bound: bytes, found: bytes) -> str | None:
-        """What was sealed for this; None for anything else."""
+    def decrypt(self, bound: bytes, sealed: bytes) -> str | None:
+        """Return the text that was sealed for `bound`; None for anything else."""
         try:
-            return self._cipher.decrypt(found[1:], [bound]).decode()
+            return self._cipher.decrypt(sealed[1:], [bound]).decode()
         except self._broken:
             return None

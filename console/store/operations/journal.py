@@ -1,39 +1,56 @@
-"""The operations journal: one row per guarded operation, written before anything is sent.
+"""Operations journal: one row per guarded operation, written before the request is sent.
 
-A `calling` row whose lease ran out belongs to a process that died or froze: its outcome is not known. The fencing
-token in each write keeps such a process, should it wake up, from overwriting what was decided meanwhile.
+A row in state `calling` with an expired lease belongs to a process that crashed or froze: its outcome is unknown.
+Each write compares the fencing token, so such a process can't overwrite a later decision if it continues.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, insert, not_, or_, select, update
 
-from console.domain.outcomes import Outcome
+from console.domain.audit_actions import AuditAction
 from console.domain.records import Operation, OperationState
-from console.domain.states import sources_of_operation
-from console.store.lease_time import expiry, is_live, lease_mark
-from console.store.leases import Holder, aware, naive
-from console.store.schema import operations
-from console.store.transaction import Transaction, settled
+from console.domain.transitions.tables import sources_of_operation
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.lease_clock import expiry, is_live, lease_mark
+from console.store.database.transaction import Transaction, locking_read
+from console.store.schema.core import operations
+
+if TYPE_CHECKING:
+    from console.domain.provider_outcome import Outcome
+    from console.store.operations.leases import Holder
 
 _t = operations.c
 FIRST_FENCE = 1
-EFFECT_OF: Mapping[str, str] = {
-    "credit-check": "credit-check.purchase",
-    "payment": "payment.start",
-    "refund": "refund.submit",
+EFFECTIVE_ACTION_OF_KIND: Mapping[str, str] = {
+    "credit-check": AuditAction.CREDIT_CHECK_PURCHASE,
+    "payment": AuditAction.PAYMENT_START,
+    "refund": AuditAction.REFUND_SUBMIT,
 }
-"""Per kind of record the action that costs or moves money."""
-EFFECTS = frozenset(EFFECT_OF.values())
-"""Actions that cost or move money: their lapse leaves an unknown outcome, a reading's lapse leaves nothing."""
+"""For each kind of record, the action that costs or moves money."""
+
+
+def has_effect(action: str) -> bool:
+    """True if the action costs or moves money. If the lease of such an operation expires, its outcome is unknown; an
+    operation that only reads has failed then.
+    """
+    return action in EFFECTIVE_ACTION_OF_KIND.values()
+
+
+def kind_of_action(action: str) -> str | None:
+    """Return the kind of record whose `EFFECTIVE_ACTION_OF_KIND` is this action; None for any other action."""
+    return next((kind for kind, effect in EFFECTIVE_ACTION_OF_KIND.items() if effect == action), None)
 
 
 @dataclass(frozen=True, slots=True)
 class NewOperation:
-    """What the journal keeps of an operation before it is sent."""
+    """An operation as it is written into the journal before the request is sent."""
 
     id: str
     action: str
@@ -43,53 +60,57 @@ class NewOperation:
     corporation_number: str | None
     key: str
     fingerprint: str
+    answer_key: str | None = None
+    """Secret of the sending desk, as hex digits. The journal stores only its SHA-256. The secret itself is written
+    together with an answer that frees the claim, which shows that the answer comes from the sender.
+    """
 
 
 _COLUMNS = (
     _t.id, _t.action, _t.subject_kind, _t.subject_id, _t.state, _t.operator, _t.desk, _t.started_at, _t.ended_at,
     _t.corporation_number, _t.client_id, _t.outcome_class, _t.outcome_reason,
 )  # fmt: skip
-_LIVE = is_live(_t.lease_clock, _t.lease_expires)
-_MINE = (_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
-_RENEW = update(operations).where(*_MINE).values(lease_expires=expiry())
-_BEGIN = insert(operations).values(
+_IS_LIVE = is_live(_t.lease_clock, _t.lease_expires)
+_IS_OWN_CALL = (_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
+_RENEW_LEASE = update(operations).where(*_IS_OWN_CALL).values(lease_expires=expiry())
+_INSERT_OPERATION = insert(operations).values(
     {column: bindparam(column) for column in (
         "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "state", "idempotency_key",
-        "fingerprint", "operator", "desk", "host", "process", "session", "started_at",
+        "fingerprint", "operator", "desk", "host", "process", "session", "started_at", "answer_lock",
     )} | {"lease_clock": lease_mark(), "lease_expires": expiry(), "fence": FIRST_FENCE}
 )  # fmt: skip
-_IS_THERE = settled(select(_t.id).where(_t.id == bindparam("of")))
-_END_ANY = update(operations).values(
+_ID_QUERY = locking_read(select(_t.id).where(_t.id == bindparam("of")))
+_END_OPERATION = update(operations).values(
     state=bindparam("new_state"),
     outcome_class=bindparam("kind"),
     outcome_reason=bindparam("why"),
     ended_at=bindparam("at"),
+    answer_key=bindparam("shown"),
 )
-_END = _END_ANY.where(*_MINE)
-_KEY = select(_t.idempotency_key).where(_t.id == bindparam("of"))
-_GET = select(*_COLUMNS).where(_t.id == bindparam("of"))
-_SEEN = select(*_COLUMNS, not_(_LIVE)).where(_t.id == bindparam("of"))
+_END_OWN_CALL = _END_OPERATION.where(*_IS_OWN_CALL)
+_KEY_QUERY = select(_t.idempotency_key).where(_t.id == bindparam("of"))
+_BY_ID_QUERY = select(*_COLUMNS).where(_t.id == bindparam("of"))
+_EFFECTIVE_OPERATION_QUERY = select(*_COLUMNS, not_(_IS_LIVE)).where(_t.id == bindparam("of"))
 _OF_SUBJECT = (
     select(*_COLUMNS)
     .where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
     .order_by(_t.started_at)
 )
-_CALLING = select(*_COLUMNS).where(_t.state == OperationState.CALLING.value)
-_LAPSED = _CALLING.where(not_(_LIVE)).order_by(_t.started_at)
-_BROKEN_OFF = {
-    kind: and_(_t.state == OperationState.CALLING.value, _t.action == action, not_(_LIVE))
-    for kind, action in EFFECT_OF.items()
-}
-_ANY_EFFECT = or_(*(_t.action == action for action in EFFECT_OF.values()))  # IN would be spelled out anew each time
-_LAPSED_BY_KIND = select(_t.subject_kind, _t.subject_id).where(
-    _t.state == OperationState.CALLING.value, _ANY_EFFECT, not_(_LIVE)
+_CALLING_QUERY = select(*_COLUMNS).where(_t.state == OperationState.CALLING.value)
+_LAPSED_QUERY = _CALLING_QUERY.where(not_(_IS_LIVE)).order_by(_t.started_at)
+_LAPSED_SUBJECTS_QUERY = select(_t.subject_id).where(
+    _t.state == OperationState.CALLING.value, _t.action == bindparam("effect"), not_(_IS_LIVE)
 )
-_LAPSED_SUBJECTS = {kind: select(_t.subject_id).where(broken_off) for kind, broken_off in _BROKEN_OFF.items()}
-_RUNNING_OF = _CALLING.where(_LIVE, _t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
+_RUNNING_QUERY = _CALLING_QUERY.where(
+    _IS_LIVE, _t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of")
+)
 
 
-def begin(tx: Transaction, new: NewOperation, holder: Holder, now: datetime, seconds: float) -> int:
-    """Write a `calling` row; returns its fencing token. A key that exists already violates a unique index."""
+def begin_operation(tx: Transaction, new: NewOperation, holder: "Holder", now: datetime, seconds: float) -> int:
+    """Insert a row in state `calling` and return its fencing token. `seconds` is the length of its lease.
+
+    Raises IntegrityError if the idempotency key exists already.
+    """
     row = {
         "id": new.id,
         "action": new.action,
@@ -105,139 +126,207 @@ def begin(tx: Transaction, new: NewOperation, holder: Holder, now: datetime, sec
         "host": holder.host,
         "process": holder.process,
         "session": holder.session,
-        "started_at": naive(now),
+        "started_at": to_naive_utc(now),
+        "answer_lock": hashlib.sha256(new.answer_key.encode()).hexdigest() if new.answer_key else None,
         "lease_ms": int(seconds * 1000),
     }
-    tx.conn.execute(_BEGIN, row)
-    tx.prove_by(lambda conn: conn.scalar(_IS_THERE, {"of": new.id}) is not None)
+    tx.conn.execute(_INSERT_OPERATION, row)
+    tx.prove_by(lambda conn: conn.scalar(_ID_QUERY, {"of": new.id}) is not None)
     return FIRST_FENCE
 
 
-def renew(conn: Connection, operation_id: str, fence: int, seconds: float) -> bool:
-    """Heartbeat; False when somebody declared the operation lapsed."""
+def renew_lease(conn: Connection, operation_id: str, fence: int, seconds: float) -> bool:
+    """Extend the lease by `seconds` from now (heartbeat). Return False if another process has declared the operation
+    lapsed.
+    """
     values = {"of": operation_id, "held": fence, "lease_ms": int(seconds * 1000)}
-    return conn.execute(_RENEW, values).rowcount == 1
+    return conn.execute(_RENEW_LEASE, values).rowcount == 1
 
 
-def end(
-    conn: Connection, operation_id: str, fence: int, state: OperationState, outcome: Outcome[object], now: datetime
+def end_operation(
+    conn: Connection,
+    operation_id: str,
+    fence: int,
+    state: OperationState,
+    outcome: "Outcome[object]",
+    now: datetime,
+    answer_key: str | None = None,
 ) -> bool:
-    """Write how a call ended, fenced: False when this process lost the operation meanwhile."""
-    mine = {"of": operation_id, "held": fence}
-    return conn.execute(_END, mine | _ending(state, outcome, now)).rowcount == 1
+    """Write the outcome and the state of a `calling` operation. Return False if its fencing token isn't `fence` any
+    more, because another process has declared it lapsed.
+
+    `answer_key` is written only for the state FAILED.
+    """
+    values = {"of": operation_id, "held": fence}
+    return conn.execute(_END_OWN_CALL, values | _ending_values(state, outcome, now, answer_key)).rowcount == 1
 
 
-def settle(
-    conn: Connection, operation_id: str, state: OperationState, outcome: Outcome[object], now: datetime
+def settle_operation(
+    conn: Connection,
+    operation_id: str,
+    state: OperationState,
+    outcome: "Outcome[object]",
+    now: datetime,
+    answer_key: str | None = None,
 ) -> bool:
-    """Write what is known now about an operation whose outcome was unknown; raises the fencing token."""
-    settled = _END_ANY.where(_t.id == operation_id, _t.state.in_(sources_of_operation(state)))
-    return conn.execute(settled.values(fence=_t.fence + 1), _ending(state, outcome, now)).rowcount == 1
+    """Write the outcome of an operation whose outcome was unknown, and increase the fencing token.
+
+    Return False if its state doesn't allow it. `answer_key`: as in `end_operation`.
+    """
+    settled = _END_OPERATION.where(_t.id == operation_id, _t.state.in_(sources_of_operation(state)))
+    values = _ending_values(state, outcome, now, answer_key)
+    return conn.execute(settled.values(fence=_t.fence + 1), values).rowcount == 1
 
 
-def _ending(state: OperationState, outcome: Outcome[object], now: datetime) -> dict[str, object]:
+def _ending_values(
+    state: OperationState, outcome: "Outcome[object]", now: datetime, answer_key: str | None
+) -> dict[str, object]:
     return {
+        "shown": answer_key if state is OperationState.FAILED else None,
         "new_state": state.value,
         "kind": outcome.kind.value,
         "why": outcome.reason[:64],
-        "at": None if state is OperationState.UNKNOWN else naive(now),
+        "at": None if state is OperationState.UNKNOWN else to_naive_utc(now),
     }
 
 
-def lapse(conn: Connection, operation_id: str, state: OperationState, now: datetime) -> bool:
-    """Declare a `calling` operation lapsed whose lease ran out: `unknown`, or `failed` for a mere reading."""
+def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now: datetime) -> bool:
+    """Declare a `calling` operation with an expired lease lapsed and write its `state`: `unknown`, or `failed` for an
+    operation that only reads (`state_after_lapse`).
+
+    Return False if it isn't `calling` any more or its lease hasn't expired.
+    """
     lapsed = (
         update(operations)
-        .where(_t.id == operation_id, _t.state == OperationState.CALLING.value, not_(_LIVE))
+        .where(_t.id == operation_id, _t.state == OperationState.CALLING.value, not_(_IS_LIVE))
         .values(
             fence=_t.fence + 1,
             state=state.value,
             outcome_class="UNKNOWN",
             outcome_reason="lapsed",
-            **({} if state is OperationState.UNKNOWN else {"ended_at": naive(now)}),
+            **({} if state is OperationState.UNKNOWN else {"ended_at": to_naive_utc(now)}),
         )
     )
     return conn.execute(lapsed).rowcount == 1
 
 
 def find(conn: Connection, operation_id: str) -> Operation | None:
-    row = conn.execute(_GET, {"of": operation_id}).first()
-    return _operation(row) if row else None
+    """Return an operation by its id; None if there is none."""
+    row = conn.execute(_BY_ID_QUERY, {"of": operation_id}).first()
+    return _to_operation(row) if row else None
 
 
-def seen(conn: Connection, operation_id: str) -> Operation | None:
-    """An operation as everybody sees it: `calling` ends with its lease, written down by a due task or not."""
-    row = conn.execute(_SEEN, {"of": operation_id}).first()
+def find_effective(conn: Connection, operation_id: str) -> Operation | None:
+    """Return an operation; None if there is none. If it is `calling` with an expired lease, return it with the state
+    that `mark_lapsed` will write.
+    """
+    row = conn.execute(_EFFECTIVE_OPERATION_QUERY, {"of": operation_id}).first()
     if row is None:
         return None
     *columns, lease_over = row
-    operation = _operation(columns)
+    operation = _to_operation(columns)
     if operation.state is not OperationState.CALLING or not lease_over:
         return operation
     return replace(operation, state=state_after_lapse(operation.action), outcome_class="UNKNOWN", reason="lapsed")
 
 
-def key_of(conn: Connection, operation_id: str) -> str | None:
-    """The idempotency key under which an operation stands in the journal."""
-    return conn.scalar(_KEY, {"of": operation_id})
+def idempotency_key_of(conn: Connection, operation_id: str) -> str | None:
+    """Return the idempotency key of an operation; None if there is no such operation."""
+    return conn.scalar(_KEY_QUERY, {"of": operation_id})
 
 
 def state_after_lapse(action: str) -> OperationState:
-    """What a process that went away leaves behind: an unknown outcome, or a mere reading that has ended."""
-    return OperationState.UNKNOWN if action in EFFECTS else OperationState.FAILED
+    """Return the state of an operation whose lease expired during its call: unknown if the action costs or moves
+    money, failed if it only reads.
+    """
+    return OperationState.UNKNOWN if has_effect(action) else OperationState.FAILED
 
 
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
-    """All operations on a record, oldest first."""
-    return tuple(_operation(row) for row in conn.execute(_OF_SUBJECT, {"kind": kind, "of": subject_id}))
+    """Return all operations on a record, oldest first."""
+    return unreadable.read_each(
+        "operations", conn.execute(_OF_SUBJECT, {"kind": kind, "of": subject_id}), _to_operation
+    )
 
 
-def running_of(conn: Connection, kind: str, subject_id: int) -> Operation | None:
-    """The operation that is calling for this record right now, under a live lease."""
-    row = conn.execute(_RUNNING_OF, {"kind": kind, "of": subject_id}).first()
-    return _operation(row) if row else None
+def find_running(conn: Connection, kind: str, subject_id: int) -> Operation | None:
+    """Return the operation that is calling for this record under a live lease; None if there is none."""
+    row = conn.execute(_RUNNING_QUERY, {"kind": kind, "of": subject_id}).first()
+    return _to_operation(row) if row else None
 
 
-def unfinished(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
-    """Everything begun and not ended, the unknown included, oldest first."""
+def unfinished_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
+    """Return the operations in state `calling` or `unknown`, oldest first."""
     open_states = (OperationState.CALLING.value, OperationState.UNKNOWN.value)
     query = select(*_COLUMNS).where(_t.state.in_(open_states)).order_by(_t.started_at).limit(limit)
-    return tuple(_operation(row) for row in conn.execute(query))
+    return unreadable.read_each("operations", conn.execute(query), _to_operation)
 
 
-def lapsed(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
-    """`calling` rows whose lease ran out, oldest first."""
-    return tuple(_operation(row) for row in conn.execute(_LAPSED.limit(limit)))
+def lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
+    """Return the `calling` operations with an expired lease, oldest first."""
+    return unreadable.read_each("operations", conn.execute(_LAPSED_QUERY.limit(limit)), _to_operation)
 
 
 def lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
-    """Ids of a kind's records whose outcome is unknown because their process went away; readers look here first."""
-    return frozenset([subject for (subject,) in conn.execute(_LAPSED_SUBJECTS[kind])])
+    """Return the ids of the records of a kind whose costly operation is `calling` with an expired lease: its process
+    has crashed or frozen. A reader of these records shows their outcome as unknown.
+    """
+    return frozenset(
+        [subject for (subject,) in conn.execute(_LAPSED_SUBJECTS_QUERY, {"effect": EFFECTIVE_ACTION_OF_KIND[kind]})]
+    )
 
 
 def lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
-    """`lapsed_subjects` of every kind that has any."""
-    found: dict[str, set[int]] = {}
-    for kind, subject in conn.execute(_LAPSED_BY_KIND):
-        found.setdefault(kind, set()).add(subject)
-    return {kind: frozenset(subjects) for kind, subjects in found.items()}
+    """Return the `lapsed_subjects` of each kind; a kind without any is missing."""
+    by_kind: dict[str, set[int]] = {}
+    for kind, subject in conn.execute(_lapsed_by_kind(*EFFECTIVE_ACTION_OF_KIND.values())):
+        by_kind.setdefault(kind, set()).add(subject)
+    return {kind: frozenset(subjects) for kind, subjects in by_kind.items()}
+
+
+@cache
+def _lapsed_by_kind(*effects: str) -> Select[Any]:
+    """Return the query of `lapsed_by_kind`. It uses OR, because SQLAlchemy would compile an IN again for each
+    call.
+    """
+    any_effect = or_(*(_t.action == action for action in effects))
+    return select(_t.subject_kind, _t.subject_id).where(
+        _t.state == OperationState.CALLING.value, any_effect, not_(_IS_LIVE)
+    )
 
 
 def is_lapsed(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """SQL: this record is one of `lapsed_subjects`."""
-    return exists().where(_t.subject_kind == kind, _t.subject_id == subject_id, _BROKEN_OFF[kind])
+    """Return SQL that is true if the record is one of `lapsed_subjects`."""
+    broken_off = and_(
+        _t.state == OperationState.CALLING.value, _t.action == EFFECTIVE_ACTION_OF_KIND[kind], not_(_IS_LIVE)
+    )
+    return exists().where(_t.subject_kind == kind, _t.subject_id == subject_id, broken_off)
 
 
-def purchases_open_for(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
-    """Purchases of a number, for whatever client, whose outcome nobody knows yet: unknown, or still calling."""
+def open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
+    """Return the purchases of a corporation's credit check, for any client, in state `unknown` or `calling`."""
     unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
-    bought = _t.action == EFFECT_OF["credit-check"]
+    bought = _t.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
     query = select(*_COLUMNS).where(_t.corporation_number == corporation_number, _t.state.in_(unsettled), bought)
-    return tuple(_operation(row) for row in conn.execute(query))
+    return tuple(_to_operation(row) for row in conn.execute(query))
 
 
-def _operation(row: Sequence[Any]) -> Operation:
-    (op_id, action, kind, subject, state, operator, desk, started, ended, number, client, klass, reason) = row
+def _to_operation(row: Sequence[Any]) -> Operation:
+    (
+        op_id,
+        action,
+        kind,
+        subject,
+        state,
+        operator,
+        desk,
+        started,
+        ended,
+        number,
+        client,
+        outcome_class_name,
+        reason,
+    ) = row
     return Operation(
         id=op_id,
         action=action,
@@ -246,10 +335,10 @@ def _operation(row: Sequence[Any]) -> Operation:
         state=OperationState(state),
         operator=operator,
         desk=desk,
-        started_at=aware(started),
-        ended_at=aware(ended) if ended is not None else None,
+        started_at=to_aware_utc(started),
+        ended_at=to_aware_utc(ended) if ended is not None else None,
         corporation_number=number,
         client_id=str(client) if client is not None else None,
-        outcome_class=klass,
+        outcome_class=outcome_class_name,
         reason=reason,
     )

@@ -1,30 +1,37 @@
-"""Named leases as rows: who holds what, since when, until when. Politeness that orders waiters, never proof.
+"""Rows of named leases: the holder of each, and from when until when the lease lasts.
 
-Expiry is written and judged by the database's clock (`lease_time`); the wall times beside it are for people. Each
-taking raises the fencing token, so that a holder who lost a lease can't renew or release it.
+A lease lets processes work one after another. It doesn't prevent a second write; the fencing token of each write
+does. The database's clock writes and compares the expiry (`lease_clock`); the times `since` and `until` are only
+displayed. Each acquisition writes a new token, so a holder that lost a lease can't renew or release it. It also
+increases `fence`, which a trigger checks.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import LeaseHolder
-from console.store.engine import RunAgain, Transaction
-from console.store.lease_time import expiry, is_live, lease_mark
-from console.store.schema import leases
-from console.store.transaction import settled
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.engine import RunAgain, Transaction
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.lease_clock import expiry, is_live, lease_mark
+from console.store.database.transaction import locking_read
+from console.store.schema.core import leases
 
 _t = leases.c
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who takes leases and begins operations: a person at a desk, in one process."""
+    """The process that holds leases and operations: the person, the desk, the host name, the process id and the id of
+    the run.
+    """
 
     operator: str
     desk: str
@@ -35,108 +42,113 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease that was taken; `fence` proves it."""
+    """A lease that this process has acquired. `slot` numbers the leases of one name from 0; `token` is the id (UUID)
+    of this acquisition.
+    """
 
     name: str
     slot: int
-    fence: int
+    token: str
 
 
-_LIVE = is_live(_t.lease_clock, _t.lease_expires)
-_TAKE = (
+_IS_LIVE = is_live(_t.lease_clock, _t.lease_expires)
+_ACQUIRE_LEASE = (
     update(leases)
-    .where(_t.name == bindparam("of"), _t.slot == bindparam("at"), not_(_LIVE))
+    .where(_t.name == bindparam("of"), _t.slot == bindparam("at"), not_(_IS_LIVE))
     .values(
         operator=bindparam("who"), desk=bindparam("desk_"), host=bindparam("host_"), process=bindparam("process_"),
         since=bindparam("since_"), until=bindparam("until_"), token=bindparam("token_"), lease_clock=lease_mark(),
         lease_expires=expiry(), fence=_t.fence + 1,
     )
 )  # fmt: skip
-_CREATE = insert(leases).values(
+_INSERT_LEASE = insert(leases).values(
     name=bindparam("of"), slot=bindparam("at"), operator=bindparam("who"), desk=bindparam("desk_"),
     host=bindparam("host_"), process=bindparam("process_"), since=bindparam("since_"), until=bindparam("until_"),
     token=bindparam("token_"), lease_clock=lease_mark(), lease_expires=expiry(), fence=1,
 )  # fmt: skip
-_FENCE = select(_t.fence).where(_t.name == bindparam("of"), _t.slot == bindparam("at"))
-_MINE = and_(_t.name == bindparam("of"), _t.slot == bindparam("at"), _t.fence == bindparam("held"))
-_RELEASE = update(leases).where(_MINE).values(lease_expires=0)
-_RENEW = update(leases).where(_MINE, _LIVE).values(lease_expires=expiry(), until=bindparam("until_"))
-_TAKEN_BY = settled(select(_t.token).where(_t.name == bindparam("of"), _t.slot == bindparam("at")))
-_HELD = and_(_LIVE, _t.lease_expires > 0)  # nothing new, but no server looks into an index for what its clock says
-_HOLDERS = select(_t.name, _t.operator, _t.desk, _t.host, _t.process, _t.since, _t.until).where(_HELD)
-_HOLDER_OF = _HOLDERS.where(_t.name == bindparam("of")).order_by(_t.slot).limit(1)
+_SLOT_QUERY = select(_t.slot).where(_t.name == bindparam("of"), _t.slot == bindparam("at"))
+_IS_OWN_LEASE = and_(_t.name == bindparam("of"), _t.slot == bindparam("at"), _t.token == bindparam("own"))
+_RELEASE_LEASE = update(leases).where(_IS_OWN_LEASE).values(lease_expires=0)
+_RENEW_LEASE = update(leases).where(_IS_OWN_LEASE, _IS_LIVE).values(lease_expires=expiry(), until=bindparam("until_"))
+_TOKEN_QUERY = locking_read(select(_t.token).where(_t.name == bindparam("of"), _t.slot == bindparam("at")))
+# Implied by _IS_LIVE, but a server uses no index for a comparison with its clock.
+_IS_RUNNING = and_(_IS_LIVE, _t.lease_expires > 0)
+_HOLDERS_QUERY = select(_t.name, _t.operator, _t.desk, _t.host, _t.process, _t.since, _t.until).where(_IS_RUNNING)
+_HOLDER_QUERY = _HOLDERS_QUERY.where(_t.name == bindparam("of")).order_by(_t.slot).limit(1)
 
 
-def take(tx: Transaction, name: str, holder: Holder, now: datetime, seconds: float, slots: int = 1) -> Lease | None:
-    """Take a free slot of `name`; None while all are held."""
+def acquire(
+    tx: Transaction, name: str, holder: Holder, now: datetime, seconds: float, slots: int = 1
+) -> Lease | None:
+    """Acquire one of the `slots` leases of `name` for `seconds`. Return None if all of them are held.
+
+    Raises RunAgain if another process inserted the row at the same time.
+    """
     token = str(uuid.uuid4())
-    values = _values(holder, now, seconds) | {"token_": token}
+    values = _lease_values(holder, now, seconds) | {"token_": token}
     for slot in range(slots):
         which = {"of": name, "at": slot}
-        taken = tx.conn.execute(_TAKE, which | values).rowcount == 1
-        if not taken and tx.conn.execute(_FENCE, which).first() is None:
-            _create(tx.conn, which | values)
+        taken = tx.conn.execute(_ACQUIRE_LEASE, which | values).rowcount == 1
+        if not taken and tx.conn.execute(_SLOT_QUERY, which).first() is None:
+            _insert_lease(tx.conn, which | values)
             taken = True
         if taken:
-            tx.prove_by(lambda conn, which=which: conn.scalar(_TAKEN_BY, which) == token)  # type: ignore[misc]
-            return Lease(name, slot, tx.conn.execute(_FENCE, which).scalar_one())
+            tx.prove_by(partial(_has_token, slot=which, token=token))
+            return Lease(name, slot, token)
     return None
 
 
-def _values(holder: Holder, now: datetime, seconds: float) -> dict[str, object]:
+def _has_token(conn: Connection, slot: Mapping[str, object], token: str) -> bool:
+    """True if the row of this lease slot has the token of this acquisition."""
+    return bool(conn.scalar(_TOKEN_QUERY, slot) == token)
+
+
+def _lease_values(holder: Holder, now: datetime, seconds: float) -> dict[str, object]:
     return {
         "who": holder.operator,
         "desk_": holder.desk,
         "host_": holder.host,
         "process_": holder.process,
-        "since_": naive(now),
-        **_until(now, seconds),
+        "since_": to_naive_utc(now),
+        **_expiry_values(now, seconds),
     }
 
 
-def _until(now: datetime, seconds: float) -> dict[str, object]:
-    return {"lease_ms": int(seconds * 1000), "until_": naive(now) + timedelta(seconds=seconds)}
+def _expiry_values(now: datetime, seconds: float) -> dict[str, object]:
+    return {"lease_ms": int(seconds * 1000), "until_": to_naive_utc(now) + timedelta(seconds=seconds)}
 
 
-def _create(conn: Connection, values: dict[str, object]) -> None:
+def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
     try:
-        conn.execute(_CREATE, values)
-    except IntegrityError:  # somebody else made the row at this very moment: look again
+        conn.execute(_INSERT_LEASE, values)
+    except IntegrityError:  # another process inserted the row at the same time: read it again
         raise RunAgain from None
 
 
 def release(conn: Connection, lease: Lease) -> None:
-    """Give a lease up; without effect when it was lost meanwhile."""
-    conn.execute(_RELEASE, {"of": lease.name, "at": lease.slot, "held": lease.fence})
+    """Release a lease. Does nothing if another process has taken it meanwhile."""
+    conn.execute(_RELEASE_LEASE, {"of": lease.name, "at": lease.slot, "own": lease.token})
 
 
 def renew(conn: Connection, lease: Lease, now: datetime, seconds: float) -> bool:
-    """Heartbeat: move the expiry on. False when the lease was lost."""
-    mine = {"of": lease.name, "at": lease.slot, "held": lease.fence}
-    return conn.execute(_RENEW, mine | _until(now, seconds)).rowcount == 1
+    """Extend the lease by `seconds` from now (heartbeat). Return False if it has expired or another process
+    took it.
+    """
+    values = {"of": lease.name, "at": lease.slot, "own": lease.token}
+    return conn.execute(_RENEW_LEASE, values | _expiry_values(now, seconds)).rowcount == 1
 
 
 def holder_of(conn: Connection, name: str) -> LeaseHolder | None:
-    """Who holds `name` now, the first slot if there are several."""
-    row = conn.execute(_HOLDER_OF, {"of": name}).first()
-    return _holder(row) if row else None
+    """Return the present holder of `name` (of its first held slot); None if it is free."""
+    row = conn.execute(_HOLDER_QUERY, {"of": name}).first()
+    return _to_holder(row) if row else None
 
 
 def holders(conn: Connection) -> tuple[LeaseHolder, ...]:
-    """All leases held now, oldest first."""
-    return tuple(_holder(row) for row in conn.execute(_HOLDERS.order_by(_t.since)))
+    """Return the holders of all leases that are held now, oldest first."""
+    return unreadable.read_each("leases", conn.execute(_HOLDERS_QUERY.order_by(_t.since)), _to_holder)
 
 
-def _holder(row: Sequence[Any]) -> LeaseHolder:
+def _to_holder(row: Sequence[Any]) -> LeaseHolder:
     name, operator, desk, host, process, since, until = row
-    return LeaseHolder(name, operator, desk, host, process, aware(since), aware(until))
-
-
-def naive(at: datetime) -> datetime:
-    """UTC without a zone, as stored."""
-    return at.astimezone(UTC).replace(tzinfo=None)
-
-
-def aware(at: datetime) -> datetime:
-    """A stored instant with its zone."""
-    return at.replace(tzinfo=UTC)
+    return LeaseHolder(name, operator, desk, host, process, to_aware_utc(since), to_aware_utc(until))

@@ -1,4 +1,6 @@
-"""The provider's token pair, sealed; replaced by compare-and-swap so that no desk loses a rotated one."""
+"""Rows of the providers' access and refresh tokens, encrypted. A pair is replaced by compare-and-swap, so that no
+desk overwrites a newer pair of another desk.
+"""
 
 import json
 from dataclasses import dataclass
@@ -7,45 +9,53 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from console.store.leases import aware, naive
-from console.store.schema import provider_tokens
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.schema.core import provider_tokens
 
 _t = provider_tokens.c
 
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """What the row holds: the sealed pair, and hashes of first refresh tokens that were already used."""
+    """Content of a row. `sealed`: the encrypted pair; `used_first`: the hashes of the first refresh tokens (those
+    that a person entered) that were used already.
+    """
 
-    sealed: str | None
+    encrypted_pair: str | None
     expires_at: datetime | None
     version: int
-    used_first: frozenset[str]
+    used_first_hashes: tuple[str, ...]
+    """In the order of their use: a trigger allows the list to grow at its end only."""
 
 
-def read(conn: Connection, provider: str) -> StoredToken | None:
+def read_token(conn: Connection, provider: str) -> StoredToken | None:
+    """Return the stored token of a provider; None if there is none."""
     row = conn.execute(
         select(_t.sealed, _t.expires_at, _t.version, _t.used_first).where(_t.provider == provider)
     ).first()
     if row is None:
         return None
-    expires = aware(row.expires_at) if row.expires_at else None
-    return StoredToken(row.sealed, expires, row.version, frozenset(json.loads(row.used_first)))
+    expires = to_aware_utc(row.expires_at) if row.expires_at else None
+    return StoredToken(row.sealed, expires, row.version, tuple(json.loads(row.used_first)))
 
 
-def replace(conn: Connection, provider: str, before: StoredToken | None, after: StoredToken, now: datetime) -> bool:
-    """Write `after` if the row is still as `before` was read; False when another desk was quicker."""
+def replace_token(
+    conn: Connection, provider: str, before: StoredToken | None, after: StoredToken, now: datetime
+) -> bool:
+    """Write `after` if the row still has the version of `before` (None: no row). Return False if another desk has
+    written the row meanwhile.
+    """
     values = {
-        "sealed": after.sealed,
-        "expires_at": naive(after.expires_at) if after.expires_at else None,
+        "sealed": after.encrypted_pair,
+        "expires_at": to_naive_utc(after.expires_at) if after.expires_at else None,
         "version": after.version,
-        "used_first": json.dumps(sorted(after.used_first)),
-        "changed_at": naive(now),
+        "used_first": json.dumps(after.used_first_hashes),
+        "changed_at": to_naive_utc(now),
     }
     if before is None:
         try:
             conn.execute(insert(provider_tokens).values(provider=provider, **values))
-        except IntegrityError:  # the first pair of all, brought by two at once
+        except IntegrityError:  # two desks wrote the first pair at the same time
             return False
         return True
     swapped = update(provider_tokens).where(_t.provider == provider, _t.version == before.version).values(**values)

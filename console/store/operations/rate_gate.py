@@ -1,38 +1,46 @@
-"""The rate of calls to a provider, kept over all desks: each call moves a row's `not_before` on and lets go.
+"""Limit of the rate of calls to a provider, over all desks: each call moves the column `not_before` of the provider's
+row forward, and the next call starts no earlier.
 
-The row is held for an instant only, so a call that hangs delays nobody else.
+The row is locked only during the update, not during the call, so a call that hangs doesn't delay another one.
 """
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from console.store.engine import RunAgain
-from console.store.lease_time import lease_mark, lease_now
-from console.store.schema import call_rates
+from console.store.database.engine import RunAgain
+from console.store.database.lease_clock import lease_mark, lease_now
+from console.store.schema.core import call_rates
 
 _t = call_rates.c
-_spacing = bindparam("spacing_ms", type_=BigInteger())
-_still_ahead = (_t.lease_clock == lease_mark()) & (_t.not_before > lease_now())
-# `not_before` first: MySQL assigns from left to right, and the mark it asks for is the old one.
-_MOVE = (
+_spacing_ms = bindparam("spacing_ms", type_=BigInteger())
+_is_still_ahead = (_t.lease_clock == lease_mark()) & (_t.not_before > lease_now())
+# `not_before` is assigned first: MySQL assigns from left to right, and `_is_still_ahead` must read the old value of
+# `lease_clock`.
+_MOVE_NOT_BEFORE = (
     update(call_rates)
     .where(_t.name == bindparam("of"))
     .ordered_values(
-        (_t.not_before, case((_still_ahead, _t.not_before), else_=lease_now()) + _spacing),
+        (_t.not_before, case((_is_still_ahead, _t.not_before), else_=lease_now()) + _spacing_ms),
         (_t.lease_clock, lease_mark()),
     )
 )
-_WAIT = select(_t.not_before - _spacing - lease_now()).where(_t.name == bindparam("of"))
-_FIRST = insert(call_rates).values(name=bindparam("of"), lease_clock=lease_mark(), not_before=lease_now() + _spacing)
+_WAIT_QUERY = select(_t.not_before - _spacing_ms - lease_now()).where(_t.name == bindparam("of"))
+_INSERT_RATE = insert(call_rates).values(
+    name=bindparam("of"), lease_clock=lease_mark(), not_before=lease_now() + _spacing_ms
+)
 
 
-def reserve(conn: Connection, name: str, spacing_seconds: float) -> float:
-    """Reserve the next start of a call; returns the seconds to wait until it."""
+def reserve_call(conn: Connection, name: str, spacing_seconds: float) -> float:
+    """Reserve the next start of a call, `spacing_seconds` after the previous one. Return the seconds to wait until
+    then.
+
+    Raises RunAgain if another process inserted the row at the same time.
+    """
     values = {"of": name, "spacing_ms": int(spacing_seconds * 1000)}
-    if conn.execute(_MOVE, values).rowcount == 1:
-        return max(0, int(conn.scalar(_WAIT, values) or 0)) / 1000
+    if conn.execute(_MOVE_NOT_BEFORE, values).rowcount == 1:
+        return max(0, int(conn.scalar(_WAIT_QUERY, values) or 0)) / 1000
     try:
-        conn.execute(_FIRST, values)
-    except IntegrityError:  # somebody else made the row at this very moment
+        conn.execute(_INSERT_RATE, values)
+    except IntegrityError:  # another process inserted the row at the same time
         raise RunAgain from None
     return 0.0

@@ -1,68 +1,81 @@
-"""How much of a currency may be held for a corporation: reserved when payments begin, booked when they are paid."""
+"""Rows of accounts: the limit of each corporation and currency. A payment reserves part of it when it begins and
+books the part when it is paid. All amounts are in minor units.
+"""
 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
-from console.domain.order_records import Account
-from console.store import swaps
-from console.store.payment_schema import accounts
-from console.store.swaps import Stale as Stale
-from console.store.swaps import runs_again as runs_again
+from console.domain.payments.records import Account
+from console.store.database import compare_and_swap as swaps
+from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
+from console.store.schema.payments import accounts
 
 _t = accounts.c
-_X: BindParameter[int] = bindparam("x")
-_ALL = select(
+_MINOR_PARAMETER: BindParameter[int] = bindparam("x")
+_ALL_QUERY = select(
     _t.id, _t.corporation_number, _t.currency, _t.limit_minor, _t.balance_minor, _t.reserved_minor, _t.version
 )
-_GET = _ALL.where(_t.id == bindparam("of"))
-_OF = _ALL.where(_t.corporation_number == bindparam("of"), _t.currency == bindparam("in_currency"))
-_INSERT = insert(accounts)
-_MOVE = update(accounts).where(_t.id == bindparam("of"), _X > 0).values(version=_t.version + 1)
-_RESERVE = _MOVE.where(_t.limit_minor - _t.balance_minor - _t.reserved_minor >= _X).values(
-    reserved_minor=_t.reserved_minor + _X
+_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_BY_CORPORATION_QUERY = _ALL_QUERY.where(
+    _t.corporation_number == bindparam("of"), _t.currency == bindparam("in_currency")
 )
-_RELEASE = _MOVE.where(_t.reserved_minor >= _X).values(reserved_minor=_t.reserved_minor - _X)
-_GIVE_BACK = _MOVE.where(_t.balance_minor >= _X).values(balance_minor=_t.balance_minor - _X)
+_INSERT = insert(accounts)
+_UPDATE_AMOUNTS = (
+    update(accounts).where(_t.id == bindparam("of"), _MINOR_PARAMETER > 0).values(version=_t.version + 1)
+)
+_RESERVE = _UPDATE_AMOUNTS.where(_t.limit_minor - _t.balance_minor - _t.reserved_minor >= _MINOR_PARAMETER).values(
+    reserved_minor=_t.reserved_minor + _MINOR_PARAMETER
+)
+_RELEASE = _UPDATE_AMOUNTS.where(_t.reserved_minor >= _MINOR_PARAMETER).values(
+    reserved_minor=_t.reserved_minor - _MINOR_PARAMETER
+)
+_SUBTRACT_FROM_BALANCE = _UPDATE_AMOUNTS.where(_t.balance_minor >= _MINOR_PARAMETER).values(
+    balance_minor=_t.balance_minor - _MINOR_PARAMETER
+)
 
 
 def find(conn: Connection, account_id: int) -> Account | None:
-    row = conn.execute(_GET, {"of": account_id}).first()
+    """Return an account by its id; None if there is none."""
+    row = conn.execute(_BY_ID_QUERY, {"of": account_id}).first()
     return Account(*row) if row else None
 
 
-def of(conn: Connection, number: str, currency: str) -> Account | None:
-    """The account of a corporation in a currency; None where there is no limit."""
-    row = conn.execute(_OF, {"of": number, "in_currency": currency}).first()
+def find_by_corporation(conn: Connection, number: str, currency: str) -> Account | None:
+    """Return the account of a corporation in a currency; None if there is none, which means that no limit applies."""
+    row = conn.execute(_BY_CORPORATION_QUERY, {"of": number, "in_currency": currency}).first()
     return Account(*row) if row else None
 
 
 def open_account(conn: Connection, number: str, currency: str, limit_minor: int) -> int:
-    """A new account's id; IntegrityError where the corporation has one in this currency."""
+    """Insert an account and return its id. Raises IntegrityError if the corporation has one in this currency."""
     row = {"corporation_number": number, "currency": currency, "limit_minor": limit_minor}
     key = conn.execute(_INSERT, row).inserted_primary_key
     return int(key[0]) if key else 0
 
 
-def reserve(conn: Connection, account_id: int, minor: int) -> bool:
-    """Hold room for a payment that begins; False when there is less."""
+def reserve_amount(conn: Connection, account_id: int, minor: int) -> bool:
+    """Reserve `minor` for a payment that begins. Return False if less of the limit is free."""
     return conn.execute(_RESERVE, {"of": account_id, "x": minor}).rowcount == 1
 
 
-def release(conn: Connection, account_id: int, minor: int) -> bool:
-    """Give up what a payment held; False when less is reserved."""
+def release_amount(conn: Connection, account_id: int, minor: int) -> bool:
+    """Reduce the reserved amount by `minor`, because a payment ended unpaid. Return False if less is reserved."""
     return conn.execute(_RELEASE, {"of": account_id, "x": minor}).rowcount == 1
 
 
-def book(conn: Connection, account: Account, minor: int, released: int = 0) -> int:
-    """Book what was paid, as far as there is room; how much was. `released`: what this payment had reserved, given
-    up here. The rest is to be set aside. Raises Stale.
+def book_amount(conn: Connection, account: Account, minor: int, released: int = 0) -> int:
+    """Add a paid amount to the balance, up to the limit, and return the amount that was added.
+
+    `released`: the amount that this payment had reserved and doesn't reserve any more. The caller sets the rest of
+    `minor` aside. Raises Stale if the account has changed since it was read.
     """
-    held = max(0, account.reserved_minor - released)
-    accepted = max(0, min(minor, account.limit_minor - account.balance_minor - held))
-    booked = {"balance_minor": account.balance_minor + accepted, "reserved_minor": held}
-    swaps.swap(conn, accounts, (account.id, account.version), booked)
+    reserved = max(0, account.reserved_minor - released)
+    accepted = max(0, min(minor, account.limit_minor - account.balance_minor - reserved))
+    booked = {"balance_minor": account.balance_minor + accepted, "reserved_minor": reserved}
+    swaps.update_if_unchanged(conn, accounts, (account.id, account.version), booked)
     return accepted
 
 
-def give_back(conn: Connection, account_id: int, minor: int) -> bool:
-    """What had been booked went back to its payer; False when less is booked."""
-    return conn.execute(_GIVE_BACK, {"of": account_id, "x": minor}).rowcount == 1
+def subtract_from_balance(conn: Connection, account_id: int, minor: int) -> bool:
+    """Reduce the balance by `minor` after a refund. Return False if the balance is smaller."""
+    return conn.execute(_SUBTRACT_FROM_BALANCE, {"of": account_id, "x": minor}).rowcount == 1

@@ -1,4 +1,6 @@
-"""What sources told us of payments, each event kept once: a repeated notice meets its own first row."""
+"""Rows of events: notices that providers and banks send about payments. Each event is stored once; for a repeated
+notice the first row is returned.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,34 +11,37 @@ from sqlalchemy import Connection, Integer, Select, bindparam, func, select, upd
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.store import swaps
-from console.store.leases import aware, naive
-from console.store.payment_rows import at
-from console.store.payment_schema import payment_events
+from console.store.database import compare_and_swap as swaps
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.payments import payment_events
 
 _t = payment_events.c
-LONGEST_BODY = 20_000
-_ALL = select(
+LONGEST_BODY_CHARACTERS = 20_000
+_ALL_QUERY = select(
     _t.id, _t.source, _t.event_id, _t.payment_id, _t.kind, _t.order_no, _t.amount_minor, _t.currency, _t.occurred_at,
-    _t.received_at, _t.done, _t.body,
+    _t.received_at, _t.done, _t.body, _t.signature, _t.who,
 )  # fmt: skip
-_GET = _ALL.where(_t.source == bindparam("whose"), _t.event_id == bindparam("of"))
-_OF_PAYMENT = _ALL.where(_t.payment_id == bindparam("of")).order_by(_t.id)
-_PAGE = 100
-_WALK = (
-    _ALL.where(_t.payment_id == bindparam("of"), _t.id > bindparam("after"))
+_BY_SOURCE_ID_QUERY = _ALL_QUERY.where(_t.source == bindparam("whose"), _t.event_id == bindparam("of"))
+_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.payment_id == bindparam("of")).order_by(_t.id)
+_ROWS_PER_PAGE = 100
+_PAGE_QUERY = (
+    _ALL_QUERY.where(_t.payment_id == bindparam("of"), _t.id > bindparam("after"))
     .order_by(_t.id)
     .limit(bindparam("most", type_=Integer))
 )
-_DONE = (
-    _ALL.where(_t.done == bindparam("what"), _t.id > bindparam("after"))
+_WITH_RESULT_QUERY = (
+    _ALL_QUERY.where(_t.done == bindparam("what"), _t.id > bindparam("after"))
     .order_by(_t.id)
     .limit(bindparam("most", type_=Integer))
 )
-_SOME = select(_t.id).where(_t.done == bindparam("what")).limit(bindparam("most", type_=Integer)).subquery()
-_COUNT = select(func.count()).select_from(_SOME)
+_WITH_RESULT_IDS = (
+    select(_t.id).where(_t.done == bindparam("what")).limit(bindparam("most", type_=Integer)).subquery()
+)
+_COUNT_QUERY = select(func.count()).select_from(_WITH_RESULT_IDS)
 _INSERT = into(payment_events)
-_MARK = (
+_WRITE_RESULT = (
     update(payment_events)
     .where(_t.id == bindparam("of"), _t.done == bindparam("was"))
     .values(done=bindparam("becomes"), payment_id=bindparam("whose"))
@@ -45,9 +50,15 @@ _MARK = (
 
 @dataclass(frozen=True, slots=True)
 class PaymentEvent:
-    """One event. `body` is the redacted text; `done` what became of it (booked, unchanged, queued, unmatched, kept).
+    """One event that a source (a provider or a bank) sent.
 
-    Instants are aware UTC, the amount in minor units of `currency`; `id` and `received_at` are set by the store.
+    - `body`: the redacted text of the notice.
+    - `done`: the result (booked, unchanged, queued, unmatched, kept).
+    - `signature`: the signature header, if the source signs its notices. Then `body` is stored unchanged, and both
+    are verified again before the row is used for a booking.
+    - `who`: the database account that stored the row.
+    - Instants are aware (UTC); the amount is in minor units of `currency`. `add_event` sets `id`, `received_at` and
+      `who`.
     """
 
     source: str
@@ -61,11 +72,21 @@ class PaymentEvent:
     currency: str | None = None
     occurred_at: datetime | None = None
     received_at: datetime | None = None
+    signature: str | None = field(default=None, repr=False)
+    who: str | None = None
     id: int = 0
 
+    @property
+    def source_facts(self) -> tuple[object, ...]:
+        """The source's own data: everything that a signed body determines."""
+        return (
+            self.source, self.event_id, self.kind, self.order_no, self.amount_minor, self.currency, self.occurred_at,
+            self.body, self.signature,
+        )  # fmt: skip
 
-def add(conn: Connection, event: PaymentEvent, now: datetime) -> bool:
-    """Keep an event; False when this source has told it before, and nothing is written."""
+
+def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) -> bool:
+    """Store an event; `who` is the storing account. Return False, without a write, if the source sent it before."""
     row = {
         "source": event.source,
         "event_id": event.event_id,
@@ -74,60 +95,70 @@ def add(conn: Connection, event: PaymentEvent, now: datetime) -> bool:
         "order_no": event.order_no,
         "amount_minor": event.amount_minor,
         "currency": event.currency,
-        "occurred_at": swaps.stored(event.occurred_at),
-        "received_at": naive(now),
+        "occurred_at": swaps.storable_value(event.occurred_at),
+        "received_at": to_naive_utc(now),
         "done": event.done,
-        "body": event.body[:LONGEST_BODY],
+        "body": event.body if event.signature else event.body[:LONGEST_BODY_CHARACTERS],
+        "signature": event.signature,
+        "who": who,
     }
     try:
         conn.execute(_INSERT, row)
-    except IntegrityError:  # only the statement is undone; who wrote the first one has committed
-        if seen(conn, event.source, event.event_id) is None:
+    except IntegrityError:  # only the statement was undone; the transaction of the first row has committed
+        if by_source_id(conn, event.source, event.event_id) is None:
             raise
         return False
     return True
 
 
-def seen(conn: Connection, source: str, event_id: str) -> PaymentEvent | None:
-    """The event as it was first told."""
-    row = conn.execute(_GET, {"whose": source, "of": event_id}).first()
-    return _event(row) if row else None
+def by_source_id(conn: Connection, source: str, event_id: str) -> PaymentEvent | None:
+    """Return the stored event with this id of the source; None if there is none."""
+    row = conn.execute(_BY_SOURCE_ID_QUERY, {"whose": source, "of": event_id}).first()
+    return to_event(row) if row else None
 
 
 def of_payment(conn: Connection, payment_id: int) -> tuple[PaymentEvent, ...]:
-    """Events of a payment, as they came."""
-    return _events(conn, _OF_PAYMENT, {"of": payment_id})
+    """Return the events of a payment in the order of their arrival."""
+    return _select_events(conn, _OF_PAYMENT_QUERY, {"of": payment_id})
 
 
-def walk(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
-    """Events of a payment, as they came, a page at a time."""
+def walk_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
+    """Yield the events of a payment in the order of their arrival, page by page."""
     last = 0
-    while page := _events(conn, _WALK, {"of": payment_id, "after": last, "most": _PAGE}):
+    while page := _select_events(conn, _PAGE_QUERY, {"of": payment_id, "after": last, "most": _ROWS_PER_PAGE}):
         yield from page
         last = page[-1].id
 
 
-def with_done(conn: Connection, done: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
-    """Events of which this became, oldest first; `after`: the last id seen."""
-    return _events(conn, _DONE, {"what": done, "after": after, "most": limit})
+def events_with_result(conn: Connection, done: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
+    """Return at most `limit` events with this result, oldest first; `after` is the last id of the previous page."""
+    return _select_events(conn, _WITH_RESULT_QUERY, {"what": done, "after": after, "most": limit})
 
 
-def count(conn: Connection, done: str, most: int) -> int:
-    """Of how many events this became, counted up to `most`."""
-    return int(conn.scalar(_COUNT, {"what": done, "most": most}) or 0)
+def count_with_result(conn: Connection, done: str, most: int) -> int:
+    """Return the number of events with this result, at most `most`."""
+    return int(conn.scalar(_COUNT_QUERY, {"what": done, "most": most}) or 0)
 
 
-def mark(conn: Connection, event: PaymentEvent, done: str, payment_id: int | None) -> bool:
-    """Say what became of it in the end; False when somebody else has said so meanwhile."""
+def write_result(conn: Connection, event: PaymentEvent, done: str, payment_id: int | None) -> bool:
+    """Write the final result of an event and its payment. Return False if another process has changed the result
+    since `event` was read.
+    """
     values = {"of": event.id, "was": event.done, "becomes": done, "whose": payment_id}
-    return conn.execute(_MARK, values).rowcount == 1
+    return conn.execute(_WRITE_RESULT, values).rowcount == 1
 
 
-def _events(conn: Connection, query: Select[Any], values: dict[str, object]) -> tuple[PaymentEvent, ...]:
-    return tuple(_event(row) for row in conn.execute(query, values))
+def all_events() -> Select[Any]:
+    """Return the query of all events, which the caller narrows; `to_event` converts its rows."""
+    return _ALL_QUERY
 
 
-def _event(row: Any) -> PaymentEvent:
+def _select_events(conn: Connection, query: Select[Any], values: dict[str, object]) -> tuple[PaymentEvent, ...]:
+    return unreadable.read_each("payment_events", conn.execute(query, values), to_event)
+
+
+def to_event(row: Any) -> PaymentEvent:
+    """Convert a row of `all_events` into an event."""
     return PaymentEvent(
         id=row.id,
         source=row.source,
@@ -139,6 +170,8 @@ def _event(row: Any) -> PaymentEvent:
         order_no=row.order_no,
         amount_minor=row.amount_minor,
         currency=row.currency,
-        occurred_at=at(row.occurred_at),
-        received_at=aware(row.received_at),
+        occurred_at=in_utc(row.occurred_at),
+        received_at=to_aware_utc(row.received_at),
+        signature=row.signature,
+        who=row.who,
     )

@@ -1,5 +1,5 @@
-"""Rows of the orders: the shop writes them, the console moves their state, by compare-and-swap on version and state
-(the shop raises no version).
+"""Rows of orders. The shop inserts them; the console changes their state. It writes by compare-and-swap on version
+and state, because the shop doesn't increment the version.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,45 +8,48 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, String, bindparam, or_, select, update
 from sqlalchemy import insert as into
 
-from console.domain import states
-from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
-from console.domain.order_records import Order, OrderState
-from console.domain.records import Work, WorkState
-from console.store import swaps
-from console.store.leases import naive
-from console.store.payment_rows import at
-from console.store.payment_schema import orders, payments
-from console.store.swaps import Stale as Stale
-from console.store.swaps import runs_again as runs_again
-from console.store.swaps import work_values as work_values
+from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
+from console.domain.payments.records import Order, OrderState
+from console.domain.records import Work, WorkReason, WorkState
+from console.domain.transitions import tables as states
+from console.store.database import compare_and_swap as swaps
+from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
+from console.store.database.compare_and_swap import work_values as work_values
+from console.store.database.instants import to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.payments import orders, payments
 
 KIND = "order"
 _t, _p = orders.c, payments.c
 COLUMNS = (
     _t.id, _t.merch_txn_id, _t.corporation_number, _t.number_key, _t.status, _t.currency, _t.total_amount, _t.version,
     _t.payment_method, _t.created_at, _t.updated_at, _t.work_state, _t.work_at, _t.work_reason, _t.work_attempts,
+    _t.atom_token_id, _t.atom_txn_id,
 )  # fmt: skip
-UNREADABLE = "state_unreadable"
-"""Work reason of an order in a state that the shop alone knows."""
+UNREADABLE_STATE_REASON = WorkReason.STATE_UNREADABLE
+"""Work reason of an order whose stored state isn't an `OrderState`."""
 
-_ALL = select(*COLUMNS)
-_GET = _ALL.where(_t.id == bindparam("of"))
-_BY_NUMBER = _ALL.where(_t.merch_txn_id == bindparam("of"))
-_OF_CORPORATION = _ALL.where(_t.number_key == bindparam("of")).order_by(_t.id.desc())
-_PAYMENTS = (
+_ALL_QUERY = select(*COLUMNS)
+_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_BY_NUMBER_QUERY = _ALL_QUERY.where(_t.merch_txn_id == bindparam("of"))
+_OF_CORPORATION_QUERY = _ALL_QUERY.where(_t.number_key == bindparam("of")).order_by(_t.id.desc())
+_PAYMENT_IDS_QUERY = (
     select(_p.order_id, _p.id).where(_p.order_id.in_(bindparam("ids", expanding=True))).order_by(_p.order_id, _p.id)
 )
 _INSERT = into(orders)
-_FIXED = frozenset({"id", "version", "merch_txn_id", "corporation_number", "total_amount", "currency", "created_at"})
-_WORDS = frozenset(state.value for state in OrderState)
+_FIXED_COLUMNS = frozenset(
+    {"id", "version", "merch_txn_id", "corporation_number", "total_amount", "currency", "created_at"}
+)
+_KNOWN_STATES = frozenset(state.value for state in OrderState)
 
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order as a shop would write it; the sum in minor units of `currency`."""
+    """An order as the shop would write it; the total is in minor units of `currency`."""
 
     merch_txn_id: str
     total_minor: int
@@ -58,77 +61,85 @@ class NewOrder:
 
 
 def find(conn: Connection, order_id: int) -> Order | None:
-    """One order."""
-    return _first(conn, _GET, {"of": order_id})
+    """Return one order; None if there is none."""
+    return _first_order(conn, _BY_ID_QUERY, {"of": order_id})
 
 
 def by_number(conn: Connection, merch_txn_id: str) -> Order | None:
-    """The order that people know by this number."""
-    return _first(conn, _BY_NUMBER, {"of": merch_txn_id})
+    """Return the order with this order number; None if there is none."""
+    return _first_order(conn, _BY_NUMBER_QUERY, {"of": merch_txn_id})
 
 
 def of_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
-    """Orders of a corporation, newest first."""
-    return select_records(conn, _OF_CORPORATION, {"of": number})
+    """Return the orders of a corporation, newest first."""
+    return select_records(conn, _OF_CORPORATION_QUERY, {"of": number})
 
 
 def all_records() -> Select[Any]:
-    """Select of everything `read` needs, to be narrowed by the caller."""
-    return _ALL
+    """Return the query with all columns of `read_orders`; the caller narrows it."""
+    return _ALL_QUERY
 
 
 def select_records(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[Order, ...]:
-    """Orders of a narrowed `all_records()`."""
-    return read(conn, conn.execute(query, values).all())
+    """Return the orders of a query that narrows `all_records()`."""
+    return read_orders(conn, conn.execute(query, values).all())
 
 
-def read(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
-    """Rows of `all_records()` with the ids of their payments."""
+def read_orders(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
+    """Convert rows of `all_records()` into orders with the ids of their payments."""
     ids: dict[int, tuple[int, ...]] = {}
-    for order_id, payment_id in conn.execute(_PAYMENTS, {"ids": [row.id for row in rows]}) if rows else ():
+    for order_id, payment_id in conn.execute(_PAYMENT_IDS_QUERY, {"ids": [row.id for row in rows]}) if rows else ():
         ids[order_id] = (*ids.get(order_id, ()), payment_id)
     return tuple(to_record(row, ids.get(row.id, ())) for row in rows)
 
 
-def _first(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> Order | None:
+def _first_order(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> Order | None:
     return next(iter(select_records(conn, query, values)), None)
 
 
 def to_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
-    """A row of `COLUMNS`. A state that we don't know is for a person, and never written over."""
+    """Convert a row of `COLUMNS` into an order. If its stored state isn't an `OrderState`, return it as pending and
+    with work for a person; the row keeps its state.
+    """
     (
         order_id, number, raw_corporation, corporation, status, currency, total, version, method, created, updated,
-        work_state, work_at, work_reason, attempts,
+        work_state, work_at, work_reason, attempts, token, transaction,
     ) = row  # fmt: skip
-    work = Work(WorkState(work_state), at(work_at), work_reason, attempts)
-    if status not in _WORDS:
-        status, work = OrderState.PENDING, Work(WorkState.NEEDS_REVIEW, reason=UNREADABLE)
+    work = Work(WorkState(work_state), in_utc(work_at), work_reason, attempts)
+    if status not in _KNOWN_STATES:
+        status, work = OrderState.PENDING, Work(WorkState.NEEDS_REVIEW, reason=UNREADABLE_STATE_REASON)
     return Order(
         id=order_id,
         merch_txn_id=number,
-        corporation_number=_number(corporation, raw_corporation),
+        corporation_number=_normalised_number(corporation, raw_corporation),
         state=OrderState(status),
         currency=currency,
         total_minor=total,
         payment_ids=payment_ids,
         version=version,
         payment_method=method,
-        created_at=at(created),
-        changed_at=at(updated),
+        atom_token_id=token,
+        atom_txn_id=transaction,
+        created_at=in_utc(created),
+        changed_at=in_utc(updated),
         work=work,
     )
 
 
-def _number(key: str | None, raw: str | None) -> str | None:
-    """The normalised number, also of a spelling that SQL doesn't know."""
-    if raw is not None and (key is None or len(key) != LENGTH):
+def _normalised_number(key: str | None, raw: str | None) -> str | None:
+    """Return the normalised corporation number. `key` is the column `number_key`, which SQL derives from `raw`; parse
+    `raw` itself if SQL couldn't normalise its spelling.
+    """
+    if raw is not None and (key is None or len(key) != DIGIT_COUNT):
         with suppress(InvalidCorporationNumber):
-            return parse(raw).value
+            return parse_number(raw).value
     return key or None
 
 
-def insert(conn: Connection, new: NewOrder, now: datetime) -> int:
-    """A new order's id, as a shop would write it: for samples and tests. IntegrityError where the number is taken."""
+def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
+    """Insert an order as the shop would, for samples and tests, and return its id. Raises IntegrityError if an order
+    with this order number exists.
+    """
     row = {
         "merch_txn_id": new.merch_txn_id,
         "total_amount": new.total_minor,
@@ -137,26 +148,50 @@ def insert(conn: Connection, new: NewOrder, now: datetime) -> int:
         "user_id": new.user_id,
         "payment_method": new.payment_method,
         "status": new.state.value,
-        "created_at": naive(now),
-        "updated_at": naive(now),
+        "created_at": to_naive_utc(now),
+        "updated_at": to_naive_utc(now),
     }
-    return swaps.added(conn, KIND, _INSERT, row, now)
+    return swaps.insert_announced(conn, KIND, _INSERT, row, now)
 
 
-def change(conn: Connection, order: Order, now: datetime, **values: object) -> None:
-    """Write columns if the row is still as `order` was read, by us and by the shop; instants may be aware, states
-    their enums. Raises Stale, or ForbiddenTransition for a bug.
+def change_order(conn: Connection, order: Order, now: datetime, **values: object) -> None:
+    """Write columns if neither the console nor the shop has changed the row since `order` was read.
+
+    Values may be aware instants and enum members. Raises Stale if the row has changed; ForbiddenTransition (a bug of
+    the caller) for a state change that the transition table doesn't have, or for a column that never changes.
     """
-    swaps.refuse_fixed(_FIXED, values)
+    swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if "status" in values:
         values["status"] = target = OrderState(str(values["status"]))
-        states.require(states.ORDER, order.state, target)
+        states.require_transition(states.ORDER_TRANSITIONS, order.state, target)
     written = {**values, "updated_at": now}
-    swaps.swap(conn, orders, (order.id, order.version), written, status=order.state)
-    swaps.announce(conn, KIND, order.id, now)
+    swaps.update_if_unchanged(conn, orders, (order.id, order.version), written, status=order.state)
+    swaps.announce_change(conn, KIND, order.id, now)
 
 
-def plan(conn: Connection, order: Order, now: datetime, work: Work) -> None:
-    """Write who does what next, and nothing else: `updated_at` stays the time of the order itself. Raises Stale."""
-    swaps.swap(conn, orders, (order.id, order.version), work_values(work), status=order.state)
-    swaps.announce(conn, KIND, order.id, now)
+def plan_work(conn: Connection, order: Order, now: datetime, work: Work) -> None:
+    """Write only the work columns; `updated_at` stays, because the order itself doesn't change. Raises Stale if the
+    row has changed since it was read.
+    """
+    swaps.update_if_unchanged(conn, orders, (order.id, order.version), work_values(work), status=order.state)
+    swaps.announce_change(conn, KIND, order.id, now)
+
+
+def fits_column(column: str, value: str) -> bool:
+    """True if the text isn't longer than the column of the table `orders` allows."""
+    kind = orders.c[column].type
+    return not isinstance(kind, String) or kind.length is None or len(value) <= kind.length
+
+
+def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Mapping[str, str]) -> None:
+    """Write texts into columns that are still empty; `updated_at` stays.
+
+    Raises Stale if the row has changed since `order` was read, or if the shop, which doesn't increment the version,
+    has filled one of the columns.
+    """
+    empty = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
+    as_read = _t.id == order.id, _t.version == order.version, _t.status == order.state.value
+    statement = update(orders).where(*as_read, *empty).values({**values, "version": order.version + 1})
+    if conn.execute(statement).rowcount != 1:
+        raise Stale(order.id)
+    swaps.announce_change(conn, KIND, order.id, now)

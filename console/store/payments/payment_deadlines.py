@@ -1,37 +1,39 @@
-"""Payments whose payer has had their time, found by an index on it."""
+"""Query of the payments whose payer didn't pay before `payment_expires_at`; it uses the index of that column."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection, Integer, bindparam, select
 
-from console.domain.order_records import Payment
+from console.domain.payments.consistency import WAITING_STATES
+from console.domain.payments.records import Payment
 from console.domain.records import Certainty
-from console.domain.truth import WAITING
-from console.store.leases import naive
-from console.store.payment_money import KIND
-from console.store.payment_schema import payments
-from console.store.payments import all_records, select_records
-from console.store.worker_schema import sagas
+from console.store.database.instants import to_naive_utc
+from console.store.payments.balances import KIND
+from console.store.payments.payments import all_records, select_records
+from console.store.schema.payments import payments
+from console.store.schema.worker import sagas
 
 _t, _s = payments.c, sagas.c
-_UNDER_WAY = select(_s.id).where(
+_OPEN_SAGA_QUERY = select(_s.id).where(
     _s.kind == bindparam("saga"), _s.subject_kind == KIND, _s.open_subject == payments.c.id
 )
-_OVER = (
+_OVERDUE_QUERY = (
     all_records()
     .where(
-        _t.status.in_(sorted(state.value for state in WAITING)),
+        _t.status.in_(sorted(state.value for state in WAITING_STATES)),
         _t.certainty == Certainty.KNOWN.value,
         _t.payment_expires_at < bindparam("now"),
-        ~_UNDER_WAY.exists(),
+        ~_OPEN_SAGA_QUERY.exists(),
     )
     .order_by(_t.payment_expires_at, _t.id)
     .limit(bindparam("most", type_=Integer))
 )
 
 
-def over(conn: Connection, saga: str, now: datetime, limit: int) -> tuple[Payment, ...]:
-    """Payments known to wait for a payer whose time had passed at `now`, and of which no `saga` of this kind is under
-    way; the longest over first.
+def overdue_payments(conn: Connection, saga: str, now: datetime, limit: int) -> tuple[Payment, ...]:
+    """Return at most `limit` payments that certainly wait for their payer and expired before `now`, the first expired
+    first.
+
+    Leave out payments with an unfinished saga of the kind `saga`.
     """
-    return select_records(conn, _OVER, {"saga": saga, "now": naive(now), "most": limit})
+    return select_records(conn, _OVERDUE_QUERY, {"saga": saga, "now": to_naive_utc(now), "most": limit})

@@ -1,4 +1,6 @@
-"""Rows of the payments: found by every id that people know, written by compare-and-swap, money by its own sums."""
+"""Rows of payments: reads by every id that people use, and writes by compare-and-swap. The module `balances` writes
+the columns of amounts.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -10,44 +12,54 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy import insert as into
 
-from console.domain import states
-from console.domain.order_records import Payment
-from console.domain.payment_records import PaymentState
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
+from console.domain.payments.records import Payment
+from console.domain.payments.states import PAYMENT_STEPS, PaymentState
 from console.domain.records import Certainty, Work
-from console.domain.truth import ENDED_UNPAID, PAID
-from console.store import swaps
-from console.store.leases import naive
-from console.store.payment_money import KIND as KIND
-from console.store.payment_money import MONEY
-from console.store.payment_money import capture as capture
-from console.store.payment_money import release as release
-from console.store.payment_money import reserve as reserve
-from console.store.payment_money import set_aside as set_aside
-from console.store.payment_money import settle_refund as settle_refund
-from console.store.payment_rows import COLUMNS, to_record
-from console.store.payment_schema import payments
-from console.store.swaps import Stale as Stale
-from console.store.swaps import runs_again as runs_again
-from console.store.swaps import work_values as work_values
+from console.domain.transitions import tables as states
+from console.store.database import compare_and_swap as swaps
+from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
+from console.store.database.compare_and_swap import work_values as work_values
+from console.store.database.instants import to_naive_utc
+from console.store.payments.balances import KIND as KIND
+from console.store.payments.balances import MONEY_COLUMNS
+from console.store.payments.balances import capture_amount as capture_amount
+from console.store.payments.balances import release_amount as release_amount
+from console.store.payments.balances import reserve_amount as reserve_amount
+from console.store.payments.balances import set_amount_aside as set_amount_aside
+from console.store.payments.balances import settle_refund as settle_refund
+from console.store.payments.row_mapping import COLUMNS, to_record
+from console.store.schema.payments import payments
 
 _t = payments.c
-_ALL = select(*COLUMNS)
-_GET = _ALL.where(_t.id == bindparam("of"))
-_SOME = _ALL.where(_t.id.in_(bindparam("some", expanding=True)))
-_OF_PROVIDER = _ALL.where(_t.provider == bindparam("whose"))
-_BY_OURS = _OF_PROVIDER.where(_t.merchant_payment_id == bindparam("of"))
-_BY_THEIRS = _OF_PROVIDER.where(_t.provider_payment_id == bindparam("of"))
-_OF_ORDER = _ALL.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
-_OF_CORPORATION = _ALL.where(_t.corporation_number == bindparam("of")).order_by(_t.id.desc())
-_DUE = swaps.due(payments, _ALL)
+_ALL_QUERY = select(*COLUMNS)
+_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_BY_IDS_QUERY = _ALL_QUERY.where(_t.id.in_(bindparam("some", expanding=True)))
+_OF_PROVIDER_QUERY = _ALL_QUERY.where(_t.provider == bindparam("whose"))
+_BY_MERCHANT_ID_QUERY = _OF_PROVIDER_QUERY.where(_t.merchant_payment_id == bindparam("of"))
+_BY_PROVIDER_ID_QUERY = _OF_PROVIDER_QUERY.where(_t.provider_payment_id == bindparam("of"))
+_OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
+_OF_CORPORATION_QUERY = _ALL_QUERY.where(_t.corporation_number == bindparam("of")).order_by(_t.id.desc())
+_DUE_QUERY = swaps.due_query(payments, _ALL_QUERY)
 _INSERT = into(payments)
-_FIXED = MONEY | {"id", "version", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"}
+_FIXED_COLUMNS = MONEY_COLUMNS | {
+    "id",
+    "version",
+    "provider",
+    "merchant_payment_id",
+    "currency",
+    "asked_minor",
+    "created_at",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """What a payment begins with. Instants are aware; amounts in minor units of `currency`. `account_minor`: what it
-    holds of its account's reservations. `given_id`: for a row that vanished and gets its old id back.
+    """A new payment. Instants are aware; amounts are in minor units of `currency`.
+
+    `account_minor`: the amount that it reserves on its account. `given_id`: the former id of a row that is restored;
+    None: the database assigns an id.
     """
 
     provider: str
@@ -70,61 +82,67 @@ class NewPayment:
 
 
 def find(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Payment | None:
-    """One payment; `lapsed` holds the ids whose process went away, which are read as unknown."""
-    return _first(conn, _GET, {"of": payment_id}, lapsed)
+    """Return one payment; None if there is none. `lapsed`: ids of payments whose process crashed or froze during the
+    call; such a payment is returned with an unknown outcome.
+    """
+    return _first_payment(conn, _BY_ID_QUERY, {"of": payment_id}, lapsed)
 
 
 def by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
-    """The payment that we call so at this provider."""
-    return _first(conn, _BY_OURS, {"whose": provider, "of": merchant_payment_id})
+    """Return the payment that has this payment number of ours at this provider; None if there is none."""
+    return _first_payment(conn, _BY_MERCHANT_ID_QUERY, {"whose": provider, "of": merchant_payment_id})
 
 
 def by_provider_id(conn: Connection, provider: str, provider_payment_id: str) -> Payment | None:
-    """The payment that the provider calls so."""
-    return _first(conn, _BY_THEIRS, {"whose": provider, "of": provider_payment_id})
+    """Return the payment to which this provider gave this id; None if there is none."""
+    return _first_payment(conn, _BY_PROVIDER_ID_QUERY, {"whose": provider, "of": provider_payment_id})
 
 
 def of_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
-    """All payments of an order, newest first."""
-    return select_records(conn, _OF_ORDER, {"of": order_id}, lapsed)
+    """Return all payments of an order, newest first."""
+    return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
 
 
 def of_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
-    """Payments that carry a corporation number themselves, newest first."""
-    return select_records(conn, _OF_CORPORATION, {"of": number}, lapsed)
+    """Return the payments whose own row has this corporation number (not only their order's), newest first."""
+    return select_records(conn, _OF_CORPORATION_QUERY, {"of": number}, lapsed)
 
 
-def due(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Payment, ...]:
-    """Payments scheduled for one of these reasons whose time has come, oldest first."""
-    return select_records(conn, _DUE, {"reasons": sorted(reasons), "now": naive(now), "most": limit})
+def due_payments(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Payment, ...]:
+    """Return at most `limit` payments whose scheduled work has one of these reasons and is due, longest due first."""
+    return select_records(conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": to_naive_utc(now), "most": limit})
 
 
 def all_records() -> Select[Any]:
-    """Select of everything `to_record` needs, to be narrowed by the caller."""
-    return _ALL
+    """Return the query with all columns of `to_record`; the caller narrows it."""
+    return _ALL_QUERY
 
 
-def some(conn: Connection, ids: Collection[int]) -> tuple[Payment, ...]:
-    """Payments of these ids, in no order."""
-    return select_records(conn, _SOME, {"some": sorted(ids)}) if ids else ()
+def by_ids(conn: Connection, ids: Collection[int]) -> tuple[Payment, ...]:
+    """Return the payments with these ids, in any order."""
+    return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}) if ids else ()
 
 
 def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
-    """Payments of a narrowed `all_records()`."""
+    """Return the payments of a query that narrows `all_records()`. `lapsed`: ids of records whose operation has
+    lapsed; they are returned with an unknown outcome.
+    """
     return tuple(to_record(row, lapsed) for row in conn.execute(query, values))
 
 
-def _first(
+def _first_payment(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> Payment | None:
     row = conn.execute(query, values).first()
     return to_record(row, lapsed) if row else None
 
 
-def insert(conn: Connection, new: NewPayment, now: datetime) -> int:
-    """A new row's id. One that we or the provider call the same violates a unique index (IntegrityError)."""
+def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
+    """Insert a row and return its id. Raises IntegrityError if a payment of this provider has the same number of ours
+    or the same provider's id.
+    """
     row = {
         "order_id": new.order_id,
         "provider": new.provider,
@@ -139,42 +157,47 @@ def insert(conn: Connection, new: NewPayment, now: datetime) -> int:
         "asked_minor": new.asked_minor,
         "account_minor": new.account_minor,
         "by_code": new.by_code,
-        "begun_at": swaps.stored(new.begun_at),
-        "payment_expires_at": swaps.stored(new.expires_at),
+        "begun_at": swaps.storable_value(new.begun_at),
+        "payment_expires_at": swaps.storable_value(new.expires_at),
         "operation_id": new.operation_id,
-        "created_at": naive(now),
-        "changed_at": naive(now),
-        "booked_at": naive(now) if new.state in PAID else None,
-    } | swaps.given(new.given_id)
-    return swaps.added(conn, KIND, _INSERT, row, now)
+        "created_at": to_naive_utc(now),
+        "changed_at": to_naive_utc(now),
+        "booked_at": to_naive_utc(now) if new.state in PAID_STATES else None,
+    } | swaps.id_column(new.given_id)
+    return swaps.insert_announced(conn, KIND, _INSERT, row, now)
 
 
-def change(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:
-    """Write columns if the row is still as `payment` was read; instants may be aware, states their enums.
+def change_payment(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:
+    """Write columns of the row. Values may be aware instants and enum members.
 
-    Raises Stale, IntegrityError where a provider's id belongs to another payment, and ForbiddenTransition for a bug:
-    a step that the table of transitions doesn't have, a sum of money or what a payment is.
+    Raises Stale if the row has changed since `payment` was read; IntegrityError if the provider's id belongs to
+    another payment; ForbiddenTransition (a bug of the caller) for a state change that the transition table doesn't
+    have, for a column of `MONEY_COLUMNS`, and for a column that never changes.
     """
     path = (PaymentState(str(values.pop("status"))),) if "status" in values else ()
-    follow(conn, payment, path, now, **values)
+    follow_path(conn, payment, path, now, **values)
 
 
-def follow(conn: Connection, payment: Payment, path: Sequence[PaymentState], now: datetime, **values: object) -> None:
-    """`change` along several steps (see `states.payment_path`), each of them written; `values` with the last."""
-    swaps.refuse_fixed(_FIXED, values)
+def follow_path(
+    conn: Connection, payment: Payment, path: Sequence[PaymentState], now: datetime, **values: object
+) -> None:
+    """Change the state of the payment through all states of `path` (`payment_path`), with one write for each. Write
+    `values` with the last one. Raises as `change_payment` does.
+    """
+    swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
     for before, after in pairwise((payment.state, *path)):
-        states.require(states.PAYMENT, before, after)
+        states.require_transition(PAYMENT_STEPS, before, after)
     version = payment.version
     for step in path[:-1]:
-        swaps.swap(conn, payments, (payment.id, version), {"status": step})
+        swaps.update_if_unchanged(conn, payments, (payment.id, version), {"status": step})
         version += 1
-    last = {"status": path[-1], **_arrival(payment, path, now)} if path else {}
-    swaps.swap(conn, payments, (payment.id, version), {**values, **last, "changed_at": now})
-    swaps.announce(conn, KIND, payment.id, now)
+    last = {"status": path[-1], **_columns_when_paid(payment, path, now)} if path else {}
+    swaps.update_if_unchanged(conn, payments, (payment.id, version), {**values, **last, "changed_at": now})
+    swaps.announce_change(conn, KIND, payment.id, now)
 
 
-def _arrival(payment: Payment, path: Sequence[PaymentState], now: datetime) -> dict[str, object]:
-    """When it was found paid, and which end it had come to before."""
+def _columns_when_paid(payment: Payment, path: Sequence[PaymentState], now: datetime) -> dict[str, object]:
+    """Return the columns `booked_at` and `late_after` if the path contains payment_success; otherwise nothing."""
     if PaymentState.PAYMENT_SUCCESS not in path:
         return {}
-    return {"booked_at": now, "late_after": payment.state if payment.state in ENDED_UNPAID else None}
+    return {"booked_at": now, "late_after": payment.state if payment.state in ENDED_UNPAID_STATES else None}

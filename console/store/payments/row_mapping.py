@@ -1,4 +1,4 @@
-"""A payment's row as everybody sees it."""
+"""Conversion of a payment's row into a record."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from console.domain.order_records import Payment
-from console.domain.payment_records import PaymentState
-from console.domain.records import Certainty, Work, WorkState
-from console.store.leases import aware
-from console.store.payment_schema import payments
+from console.domain.payments.records import Payment
+from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty, Work, WorkReason, WorkState
+from console.store.database.instants import to_aware_utc
+from console.store.schema.payments import payments
 
 _t = payments.c
 COLUMNS = (
@@ -21,17 +21,19 @@ COLUMNS = (
     _t.provider_minor, _t.provider_refunded_minor, _t.told_at, _t.payment_last_event_id, _t.error_code,
     _t.operation_id, _t.created_at, _t.changed_at, _t.account_minor, _t.booked_at, _t.late_after,
 )  # fmt: skip
-LAPSED = Work(WorkState.NEEDS_REVIEW, reason="lapsed")
-"""The work of a record whose process went away, until a due task writes down what is next."""
+LAPSED_WORK = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
+"""Work of a record whose process crashed or froze during a call, until a due task writes its next step."""
 
 
 def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Payment:
-    """A row of `COLUMNS`; the beginning of a payment whose process went away is read as unknown."""
+    """Convert a row of `COLUMNS` into a payment. If its id is in `lapsed` (the process that began it crashed or
+    froze), return it with an unknown outcome.
+    """
     (
         payment_id, order_id, provider, merchant_id, provider_id, number, payer, status, certainty, work_state,
-        work_at, work_reason, attempts, currency, asked, captured, reserved, refunded, set_aside, version, by_code,
-        handle, url, expires, begun, paid, word, word_minor, word_refunded, told, event, error, operation, created,
-        changed, account, booked, late_after,
+        work_at, work_reason, attempts, currency, asked_minor, captured, reserved, refunded, set_aside, version,
+        by_code, handle, url, expires, begun, paid, word, word_minor, word_refunded, told_at, event, error, operation,
+        created, changed, account, booked, late_after,
     ) = row  # fmt: skip
     record = Payment(
         id=payment_id,
@@ -43,9 +45,9 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
         payer=payer,
         state=PaymentState(status),
         certainty=Certainty(certainty),
-        work=Work(WorkState(work_state), at(work_at), work_reason, attempts),
+        work=Work(WorkState(work_state), in_utc(work_at), work_reason, attempts),
         currency=currency,
-        asked_minor=asked,
+        asked_minor=asked_minor,
         captured_minor=captured,
         reserved_minor=reserved,
         refunded_minor=refunded,
@@ -54,27 +56,27 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
         by_code=bool(by_code),
         handle=handle,
         url=url,
-        expires_at=at(expires),
-        begun_at=at(begun),
-        paid_at=at(paid),
+        expires_at=in_utc(expires),
+        begun_at=in_utc(begun),
+        paid_at=in_utc(paid),
         provider_state=word,
         provider_minor=word_minor,
         provider_refunded_minor=word_refunded,
-        told_at=at(told),
+        told_at=in_utc(told_at),
         last_event_id=event,
         error_code=error,
         operation_id=operation,
-        created_at=at(created),
-        changed_at=at(changed),
+        created_at=in_utc(created),
+        changed_at=in_utc(changed),
         account_minor=account,
-        booked_at=at(booked),
+        booked_at=in_utc(booked),
         late_after=PaymentState(late_after) if late_after else None,
     )
     if payment_id in lapsed and record.state is PaymentState.INITIALIZING and record.certainty is Certainty.KNOWN:
-        return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED)
+        return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED_WORK)
     return record
 
 
-def at(value: datetime | None) -> datetime | None:
-    """A stored instant, if there is one, with its zone."""
-    return aware(value) if value is not None else None
+def in_utc(value: datetime | None) -> datetime | None:
+    """Return a stored instant with its zone (UTC), or None."""
+    return to_aware_utc(value) if value is not None else None

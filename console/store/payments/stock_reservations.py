@@ -1,4 +1,4 @@
-"""Stock that the shop holds for orders: the console gives it free, and writes nothing else of it."""
+"""Rows of stock that the shop reserves for orders. The console only changes their state to released."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,16 +6,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select, update
 
-from console.domain.worker_records import StockState
-from console.store import orders, swaps
-from console.store.leases import naive
-from console.store.worker_schema import stock_reservations
+from console.domain.tasks.states import StockState
+from console.store.database import compare_and_swap as swaps
+from console.store.database.instants import to_naive_utc
+from console.store.payments import orders
+from console.store.schema.worker import stock_reservations
 
 _t = stock_reservations.c
-_ALL = (
+_ALL_QUERY = (
     select(_t.id, _t.order_id, _t.item, _t.quantity, _t.status).where(_t.order_id == bindparam("of")).order_by(_t.id)
 )
-_HELD = _ALL.where(_t.status == StockState.HELD.value)
+_RESERVED_QUERY = _ALL_QUERY.where(_t.status == StockState.HELD.value)
 _RELEASE = (
     update(stock_reservations)
     .where(_t.order_id == bindparam("of"), _t.status == StockState.HELD.value)
@@ -25,7 +26,7 @@ _RELEASE = (
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """So many pieces of an item that are kept for an order."""
+    """A number of pieces (`quantity`) of an item that is reserved for an order."""
 
     id: int
     order_id: int
@@ -35,23 +36,25 @@ class Reservation:
 
 
 def of_order(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
-    """All of an order's, whatever became of them."""
-    return _select(conn, _ALL, order_id)
+    """Return all reservations of an order, in any state."""
+    return _select_reservations(conn, _ALL_QUERY, order_id)
 
 
-def held_of(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
-    """Those that are held still."""
-    return _select(conn, _HELD, order_id)
+def held_reservations(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
+    """Return the reservations of an order that are still held."""
+    return _select_reservations(conn, _RESERVED_QUERY, order_id)
 
 
-def release(conn: Connection, order_id: int, now: datetime) -> int:
-    """Give free what is held for an order: how many were. What was used or given free before stays so."""
-    freed = conn.execute(_RELEASE, {"of": order_id, "at": naive(now)}).rowcount
+def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
+    """Change the held reservations of an order to released and return their number. Used and released reservations
+    don't change.
+    """
+    freed = conn.execute(_RELEASE, {"of": order_id, "at": to_naive_utc(now)}).rowcount
     if freed:
-        swaps.announce(conn, orders.KIND, order_id, now)
+        swaps.announce_change(conn, orders.KIND, order_id, now)
     return freed
 
 
-def _select(conn: Connection, query: Select[Any], order_id: int) -> tuple[Reservation, ...]:
-    found = conn.execute(query, {"of": order_id})
-    return tuple(Reservation(row, of, item, pieces, StockState(state)) for row, of, item, pieces, state in found)
+def _select_reservations(conn: Connection, query: Select[Any], order_id: int) -> tuple[Reservation, ...]:
+    rows = conn.execute(query, {"of": order_id})
+    return tuple(Reservation(row, of, item, pieces, StockState(state)) for row, of, item, pieces, state in rows)

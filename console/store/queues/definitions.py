@@ -1,4 +1,6 @@
-"""Which rows of which table wait in which queue, as stretches of an index."""
+"""Definitions of the queues: for each table and queue, the SQL conditions of its rows; each is one range of
+an index.
+"""
 
 from collections.abc import Iterable
 from itertools import product
@@ -7,108 +9,115 @@ from typing import Any
 from sqlalchemy import Column, and_, exists, or_
 from sqlalchemy.sql.elements import ColumnElement
 
-from console.domain.order_records import OrderState
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty
-from console.domain.states import ENDED_REFUND
-from console.store import credit_checks, orders, payment_rows, payments, refunds
-from console.store.check_rows import to_record
-from console.store.payment_schema import orders as order_table
-from console.store.payment_schema import payments as payment_table
-from console.store.payment_schema import refunds as refund_table
-from console.store.queue_parts import Part
-from console.store.schema import credit_checks as check_table
+from console.domain.transitions.tables import ENDED_REFUND_STATES
+from console.store.credit_checks import credit_checks
+from console.store.credit_checks.row_mapping import to_record
+from console.store.payments import orders, payments
+from console.store.payments import row_mapping as payment_rows
+from console.store.queues.table_queries import TableQueries
+from console.store.refunds import refunds
+from console.store.schema.core import credit_checks as check_table
+from console.store.schema.payments import orders as order_table
+from console.store.schema.payments import payments as payment_table
+from console.store.schema.payments import refunds as refund_table
 
 _c, _o, _p, _r = check_table.c, order_table.c, payment_table.c, refund_table.c
 _P, _R = PaymentState, RefundState
 PENDING_CHECK = and_(_c.seen_status == "pending", _c.certainty == "known")
-_WAITING = (_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT)
-_PAID = (_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED)
+_WAITING_PAYMENT_STATES = (_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT)
+_PAID_PAYMENT_STATES = (_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED)
 
 
-def _each(
-    status: Column[Any], certainty: Column[Any], states: Iterable[str], *certain: Certainty
+def _state_conditions(
+    status: Column[Any], certainty: Column[Any], states: Iterable[str], *certainties: Certainty
 ) -> list[ColumnElement[bool]]:
-    """One stretch for each state and certainty."""
-    return [and_(status == str(state), certainty == known.value) for state, known in product(states, certain)]
+    """Return one condition for each pair of state and certainty."""
+    return [and_(status == str(state), certainty == value.value) for state, value in product(states, certainties)]
 
 
-def _paid_since() -> ColumnElement[bool]:
-    """SQL: the order of a failed payment was paid by another one, begun or paid after it."""
+def _was_paid_since_sql() -> ColumnElement[bool]:
+    """Return SQL that is true if another payment of the same order, begun or paid after this failed one, was paid."""
     other = payment_table.alias("other")
     return exists().where(
         other.c.order_id == _p.order_id,
         other.c.id != _p.id,
-        or_(*(other.c.status == state.value for state in _PAID)),
+        or_(*(other.c.status == state.value for state in _PAID_PAYMENT_STATES)),
         or_(other.c.id > _p.id, other.c.paid_at > _p.created_at),
     )
 
 
-def _refunded_since() -> ColumnElement[bool]:
-    """SQL: the payment of a failed refund had a later one that was completed."""
+def _was_refunded_since_sql() -> ColumnElement[bool]:
+    """Return SQL that is true if the payment of this failed refund has a later refund that was completed."""
     later = refund_table.alias("later")
     return exists().where(
         later.c.payment_id == _r.payment_id, later.c.id > _r.id, later.c.status == _R.COMPLETED.value
     )
 
 
-REFUNDS = Part(
+REFUND_QUERIES = TableQueries(
     kind=refunds.KIND,
     id=_r.id,
-    work=_r.work_state,
-    changed=_r.changed_at,
+    work_state=_r.work_state,
+    changed_at=_r.changed_at,
     rows=refunds.all_records(),
-    read=refunds.read,
+    read=refunds.read_refunds,
     queues={
         "unknown": [_r.certainty == "unknown"],
-        "error": [and_(_r.status == _R.FAILED.value, _r.certainty == "known", ~_refunded_since())],
+        "error": [and_(_r.status == _R.FAILED.value, _r.certainty == "known", ~_was_refunded_since_sql())],
         "review": [_r.work_state == "needs_review"],
-        "refunds": _each(_r.status, _r.certainty, [state for state in _R if state not in ENDED_REFUND], *Certainty),
+        "refunds": _state_conditions(
+            _r.status, _r.certainty, [state for state in _R if state not in ENDED_REFUND_STATES], *Certainty
+        ),
     },
-    lapses=and_(_r.status == _R.SUBMITTING.value, _r.certainty == "known"),
+    may_be_lapsed=and_(_r.status == _R.SUBMITTING.value, _r.certainty == "known"),
 )
-PAYMENTS = Part(
+PAYMENT_QUERIES = TableQueries(
     kind=payments.KIND,
     id=_p.id,
-    work=_p.work_state,
-    changed=_p.changed_at,
+    work_state=_p.work_state,
+    changed_at=_p.changed_at,
     rows=payments.all_records(),
     read=lambda _, rows, lapsed: [payment_rows.to_record(row, lapsed) for row in rows],
     queues={
-        "pending": _each(_p.status, _p.certainty, _WAITING, Certainty.KNOWN),
+        "pending": _state_conditions(_p.status, _p.certainty, _WAITING_PAYMENT_STATES, Certainty.KNOWN),
         "unknown": [_p.certainty == "unknown"],
-        "error": [and_(_p.status == _P.PAYMENT_FAILED.value, _p.certainty == "known", ~_paid_since())],
+        "error": [and_(_p.status == _P.PAYMENT_FAILED.value, _p.certainty == "known", ~_was_paid_since_sql())],
         "review": [_p.work_state == "needs_review"],
     },
-    lapses=and_(_p.status == _P.INITIALIZING.value, _p.certainty == "known"),
+    may_be_lapsed=and_(_p.status == _P.INITIALIZING.value, _p.certainty == "known"),
 )
-ORDERS = Part(
+ORDER_QUERIES = TableQueries(
     kind=orders.KIND,
     id=_o.id,
-    work=_o.work_state,
-    changed=_o.updated_at,
+    work_state=_o.work_state,
+    changed_at=_o.updated_at,
     rows=orders.all_records(),
-    read=lambda conn, rows, _: orders.read(conn, rows),
+    read=lambda conn, rows, _: orders.read_orders(conn, rows),
     queues={
         "pending": [_o.status == OrderState.PENDING.value],
         "review": [_o.work_state == "needs_review"],
     },
 )
-CREDIT_CHECKS = Part(
+CREDIT_CHECK_QUERIES = TableQueries(
     kind=credit_checks.KIND,
     id=_c.id,
-    work=_c.seen_work,
-    changed=_c.changed_at,
+    work_state=_c.seen_work,
+    changed_at=_c.changed_at,
     rows=credit_checks.all_records(),
     read=lambda _, rows, lapsed: [to_record(row, lapsed) for row in rows],
     queues={
         "pending": [PENDING_CHECK],
         "unknown": [_c.certainty == "unknown"],
-        "error": [and_(_c.seen_status == "error", _c.certainty == "known", ~credit_checks.later_success())],
+        "error": [and_(_c.seen_status == "error", _c.certainty == "known", ~credit_checks.has_later_success_sql())],
         "incomplete": [_c.missing == 1],
         "review": [_c.seen_work == "needs_review"],
     },
-    lapses=PENDING_CHECK,
+    may_be_lapsed=PENDING_CHECK,
 )
-PARTS = (REFUNDS, PAYMENTS, ORDERS, CREDIT_CHECKS)
-"""In the order in which a page shows what has the same work state: money that left, money that came, the rest."""
+TABLES = (REFUND_QUERIES, PAYMENT_QUERIES, ORDER_QUERIES, CREDIT_CHECK_QUERIES)
+"""Tables of the queues, in the order in which a page shows their records within one work state: refunds, payments,
+orders, credit checks.
+"""

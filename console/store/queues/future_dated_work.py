@@ -1,4 +1,6 @@
-"""Rows whose next step was put off by a clock that was ahead: they were written at a time that is still to come."""
+"""Reads and writes of rows that a desk wrote while its clock was ahead: their `changed_at` and their next step are in
+the future, so the step would run too late.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,22 +9,26 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Integer, Select, Table, bindparam, or_, select
 
-from console.domain.records import WorkState
-from console.domain.worker_records import SagaState
-from console.store import credit_checks, payments, refunds, sagas, swaps
-from console.store.leases import naive
-from console.store.payment_schema import payments as payments_table
-from console.store.payment_schema import refunds as refunds_table
-from console.store.schema import credit_checks as checks_table
-from console.store.worker_schema import sagas as sagas_table
+from console.domain.records import WorkReason, WorkState
+from console.domain.tasks.states import SagaState
+from console.store.credit_checks import credit_checks
+from console.store.database import compare_and_swap as swaps
+from console.store.database.instants import to_naive_utc
+from console.store.payments import payments
+from console.store.refunds import refunds
+from console.store.schema.core import credit_checks as checks_table
+from console.store.schema.payments import payments as payments_table
+from console.store.schema.payments import refunds as refunds_table
+from console.store.schema.worker import sagas as sagas_table
+from console.store.tasks import sagas
 
-_PROMISED = "cooling_off"
-"""A refund's time to think it over: that is never made shorter."""
+_UNMOVABLE_REASON = WorkReason.COOLING_OFF
+"""Work reason of a refund in its cooling-off, whose due time is never moved."""
 
 
 @dataclass(frozen=True, slots=True)
-class PutOff:
-    """A row as it was read."""
+class FutureDatedRow:
+    """A found row: its kind of record, its id and the version in which it was read."""
 
     kind: str
     id: int
@@ -30,45 +36,53 @@ class PutOff:
 
 
 @dataclass(frozen=True, slots=True)
-class _Axis:
-    """A table, and the columns that say what is scheduled there and for when."""
+class _WorkColumns:
+    """A table, its columns for scheduled work (state, due time, reason), and the state that means scheduled."""
 
     table: Table
     state: str
     scheduled: str
-    at: str
+    due_at: str
     reason: str
 
     def query(self) -> Select[Any]:
-        """A stretch of the index over state and time, of which nearly every row was written by a right clock."""
-        found = self.table.c
+        """Return the query of rows whose due time and `changed_at` are later than `latest`. It uses the index of
+        state and due time.
+        """
+        columns = self.table.c
         latest: BindParameter[datetime] = bindparam("latest")
-        waits = found[self.state] == self.scheduled, found[self.at] > latest, found.changed_at > latest
-        movable = or_(found[self.reason].is_(None), found[self.reason] != _PROMISED)
-        return select(found.id, found.version).where(*waits, movable).limit(bindparam("most", type_=Integer))
+        waits = columns[self.state] == self.scheduled, columns[self.due_at] > latest, columns.changed_at > latest
+        movable = or_(columns[self.reason].is_(None), columns[self.reason] != _UNMOVABLE_REASON)
+        return select(columns.id, columns.version).where(*waits, movable).limit(bindparam("most", type_=Integer))
 
 
-def _work_of(table: Table) -> _Axis:
-    return _Axis(table, "work_state", WorkState.SCHEDULED.value, "work_at", "work_reason")
+def _work_of(table: Table) -> _WorkColumns:
+    return _WorkColumns(table, "work_state", WorkState.SCHEDULED.value, "work_at", "work_reason")
 
 
-_AXES: Mapping[str, _Axis] = {
+_WORK_COLUMNS: Mapping[str, _WorkColumns] = {
     credit_checks.KIND: _work_of(checks_table),
     payments.KIND: _work_of(payments_table),
     refunds.KIND: _work_of(refunds_table),
-    sagas.KIND: _Axis(sagas_table, "state", SagaState.RUNNING.value, "next_at", "reason"),
+    sagas.KIND: _WorkColumns(sagas_table, "state", SagaState.RUNNING.value, "next_at", "reason"),
 }
-_QUERIES = {kind: axis.query() for kind, axis in _AXES.items()}
+_QUERIES = {kind: work_columns.query() for kind, work_columns in _WORK_COLUMNS.items()}
 
 
-def find(conn: Connection, latest: datetime, limit: int) -> tuple[PutOff, ...]:
-    """Rows that were written after `latest`, a time still to come, and wait for a later one: `limit` of each kind."""
-    values = {"latest": naive(latest), "most": limit}
-    return tuple(PutOff(kind, *row) for kind, query in _QUERIES.items() for row in conn.execute(query, values))
+def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[FutureDatedRow, ...]:
+    """Return the rows whose `changed_at` and due time are later than `latest`, an instant in the future; at most
+    `limit` rows of each kind.
+    """
+    values = {"latest": to_naive_utc(latest), "most": limit}
+    return tuple(
+        FutureDatedRow(kind, *row) for kind, query in _QUERIES.items() for row in conn.execute(query, values)
+    )
 
 
-def make_due(conn: Connection, row: PutOff, now: datetime) -> None:
-    """Its next step is due. Raises Stale when somebody has changed it since it was read."""
-    axis = _AXES[row.kind]
-    swaps.swap(conn, axis.table, (row.id, row.version), {axis.at: now, "changed_at": now})
-    swaps.announce(conn, row.kind, row.id, now)
+def make_due(conn: Connection, row: FutureDatedRow, now: datetime) -> None:
+    """Set the due time of the row's next step to `now`. Raises Stale if the row has changed since it was read."""
+    work_columns = _WORK_COLUMNS[row.kind]
+    swaps.update_if_unchanged(
+        conn, work_columns.table, (row.id, row.version), {work_columns.due_at: now, "changed_at": now}
+    )
+    swaps.announce_change(conn, row.kind, row.id, now)

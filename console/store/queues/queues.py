@@ -1,4 +1,4 @@
-"""The queues over all kinds of records as index reads: pages by key, counts capped at 1,000; and what is due."""
+"""Reads of the queues over all kinds of records, from indexes: pages, counts up to 1,000, and due work."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -8,25 +8,27 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, Connection, Row, and_, or_, select, union_all
 
-from console.domain.records import CreditCheck, WorkState
-from console.store import credit_checks
-from console.store.leases import aware
-from console.store.queue_parts import Key, Part, Queued
-from console.store.queue_tables import PARTS, PENDING_CHECK
-from console.store.schema import credit_checks as table
+from console.domain.records import CreditCheck, WorkReason, WorkState
+from console.store.credit_checks import credit_checks
+from console.store.database.instants import to_aware_utc
+from console.store.queues.definitions import PENDING_CHECK, TABLES
+from console.store.queues.table_queries import QueuedRecord, QueueKey, TableQueries
+from console.store.schema.core import credit_checks as table
 
 COUNT_CAP = 1_000
-NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds")
-KINDS = tuple(part.kind for part in PARTS)
-Lapsed = Mapping[str, AbstractSet[int]]
-"""By kind: ids of records whose process went away."""
+QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds")
+KINDS = tuple(part.kind for part in TABLES)
+LapsedIds = Mapping[str, AbstractSet[int]]
+"""For each kind, the ids of the records whose process crashed or froze during a call."""
 
 _LARGEST_ID = 2**63 - 1
 _t = table.c
 
 
-class Place(NamedTuple):
-    """Where a record stands in a queue: work state as the database sorts it, the kind's rank, id."""
+class QueuePosition(NamedTuple):
+    """Position of a record in a queue, by which the queue is sorted: its stored work state, the index of its kind in
+    `KINDS`, its id.
+    """
 
     work: str
     rank: int
@@ -34,79 +36,90 @@ class Place(NamedTuple):
 
     @property
     def kind(self) -> str:
+        """The record's kind."""
         return KINDS[self.rank]
 
 
-def place_of(work: str, kind: str, record_id: int) -> Place:
-    """A place by its kind's name."""
-    return Place(work, KINDS.index(kind), record_id)
+def position_of(work: str, kind: str, record_id: int) -> QueuePosition:
+    """Return the position of a record with this stored work state, kind and id."""
+    return QueuePosition(work, KINDS.index(kind), record_id)
 
 
-def page(
-    conn: Connection, name: str, after: Place | None, limit: int, lapsed: Lapsed
-) -> tuple[tuple[Place, Queued], ...]:
-    """One page, what needs a person first, then by kind, then oldest first; `after`: the last place seen."""
+def queue_page(
+    conn: Connection, name: str, after: QueuePosition | None, limit: int, lapsed: LapsedIds
+) -> tuple[tuple[QueuePosition, QueuedRecord], ...]:
+    """Return at most `limit` records of the queue `name` with their positions, sorted by work state (needs_review
+    first), then by kind, then by id. `after` is the last position of the previous page; None for the first page.
+    """
     first = after.work if after else WorkState.NEEDS_REVIEW
-    found: list[tuple[Place, Row[Any]]] = []
-    for rank, part in enumerate(PARTS):
+    entries: list[tuple[QueuePosition, Row[Any]]] = []
+    for rank, part in enumerate(TABLES):
         if name in part.queues:
-            rows = part.page(conn, name, _behind(after, rank), limit, _of(part, lapsed))
-            found += [(Place(work, rank, row_id), row) for (work, row_id), row in rows]
-            found.sort(key=_place_of)
-            if found[limit - 1 : limit] and found[limit - 1][0].work == first:
-                break  # whatever the other kinds have comes later
-    return tuple(_read(conn, found[:limit], lapsed))
+            rows = part.page(conn, name, _key_after(after, rank), limit, _lapsed_of_table(part, lapsed))
+            entries += [(QueuePosition(work, rank, row_id), row) for (work, row_id), row in rows]
+            entries.sort(key=_position_of_entry)
+            if entries[limit - 1 : limit] and entries[limit - 1][0].work == first:
+                break  # the records of the other kinds come later
+    return tuple(_read_entries(conn, entries[:limit], lapsed))
 
 
-def _place_of(found: tuple[Place, Row[Any]]) -> Place:
-    return found[0]
+def _position_of_entry(entry: tuple[QueuePosition, Row[Any]]) -> QueuePosition:
+    return entry[0]
 
 
-def _read(
-    conn: Connection, found: Sequence[tuple[Place, Row[Any]]], lapsed: Lapsed
-) -> Iterator[tuple[Place, Queued]]:
-    """Records of the rows, those of each kind made together."""
-    made: dict[Place, Queued] = {}
-    for rank, part in enumerate(PARTS):
-        places = [place for place, _ in found if place.rank == rank]
-        rows = [row for place, row in found if place.rank == rank]
+def _read_entries(
+    conn: Connection, entries: Sequence[tuple[QueuePosition, Row[Any]]], lapsed: LapsedIds
+) -> Iterator[tuple[QueuePosition, QueuedRecord]]:
+    """Convert the rows into records, one kind at a time, and yield them in the given order."""
+    records: dict[QueuePosition, QueuedRecord] = {}
+    for rank, part in enumerate(TABLES):
+        places = [place for place, _ in entries if place.rank == rank]
+        rows = [row for place, row in entries if place.rank == rank]
         if rows:
-            made |= zip(places, part.read(conn, rows, _of(part, lapsed)), strict=True)
-    return ((place, made[place]) for place, _ in found)
+            records |= zip(places, part.read(conn, rows, _lapsed_of_table(part, lapsed)), strict=True)
+    return ((place, records[place]) for place, _ in entries)
 
 
-def _of(part: Part, lapsed: Lapsed) -> AbstractSet[int]:
+def _lapsed_of_table(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
     return lapsed.get(part.kind, frozenset())
 
 
-def _behind(after: Place | None, rank: int) -> Key | None:
-    """Where a kind goes on: those of lower rank have nothing left of that work state, those of higher rank all."""
+def _key_after(after: QueuePosition | None, rank: int) -> QueueKey | None:
+    """Return the key (work state, id) after which the rows of the kind with this rank follow on `after`. The previous
+    page has all rows of lower ranks in that work state, and none of higher ranks.
+    """
     if after is None:
         return None
     last = after.id if rank == after.rank else (_LARGEST_ID if rank < after.rank else 0)
     return after.work, last
 
 
-def count(conn: Connection, name: str, lapsed: Lapsed) -> tuple[int, datetime | None]:
-    """How many rows, at most the cap + 1, and since when the oldest of these has been so."""
-    told: dict[str, object] = {"most": COUNT_CAP + 1}
-    for part in PARTS:
-        told |= part.told(_of(part, lapsed))
-    asked = _counted(name, frozenset(kind for kind, ids in lapsed.items() if ids))
-    rows = conn.execute(asked, told).all()
+def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, datetime | None]:
+    """Return the number of records in the queue, at most COUNT_CAP + 1, and the instant since when the oldest one has
+    waited (the time of its last change); None if the queue is empty.
+    """
+    values: dict[str, object] = {"most": COUNT_CAP + 1}
+    for part in TABLES:
+        values |= part.parameters(_lapsed_of_table(part, lapsed))
+    query = _count_query(name, frozenset(kind for kind, ids in lapsed.items() if ids))
+    rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
-    return min(sum(row.total for row in rows), COUNT_CAP + 1), aware(oldest) if oldest else None
+    return min(sum(row.total for row in rows), COUNT_CAP + 1), to_aware_utc(oldest) if oldest else None
 
 
 @cache
-def _counted(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
-    """All kinds in one statement, a row for each stretch."""
-    parts = [part for part in PARTS if name in part.queues]
-    return union_all(*(one for part in parts for one in part.counts(name, beside_lapsed=part.kind in lapsed_kinds)))
+def _count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
+    """Return one query that counts all kinds. Its result has one row per index range, with the columns `total` and
+    `oldest`.
+    """
+    parts = [part for part in TABLES if name in part.queues]
+    return union_all(
+        *(query for part in parts for query in part.count_queries(name, beside_lapsed=part.kind in lapsed_kinds))
+    )
 
 
-def due(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[CreditCheck, ...]:
-    """Scheduled credit checks whose time has come, oldest first."""
+def due_credit_checks(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[CreditCheck, ...]:
+    """Return at most `limit` credit checks whose scheduled work has this reason and is due, longest due first."""
     query = (
         credit_checks.all_records()
         .where(_t.work_state == "scheduled", _t.work_at <= now, _t.work_reason == work_reason)
@@ -116,26 +129,37 @@ def due(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[
     return credit_checks.select_records(conn, query)
 
 
-_TAKEN_IN = _t.work_state.is_not(None)
-_BOUGHT_SINCE = and_(PENDING_CHECK, _TAKEN_IN, _t.credit_check_id.is_not(None))
+_IS_ADOPTED = _t.work_state.is_not(None)
+_IS_BOUGHT_SINCE = and_(PENDING_CHECK, _IS_ADOPTED, _t.credit_check_id.is_not(None))
+_IS_AWAITED = and_(_t.seen_work == "needs_review", _t.work_reason == WorkReason.WRITTEN_BY_OTHER)
+_END_CONDITIONS = (
+    and_(_t.seen_status == "success", _t.certainty == "known", _IS_AWAITED, _t.credit_check_id.is_not(None)),
+    and_(_t.seen_status == "error", _t.certainty == "known", _IS_AWAITED),
+)
+"""Conditions of rows that a due task adopted before the other application had written their final state, and that
+have a final state now. Each uses the index of states.
+"""
 
 
-def written_by_others(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
-    """Rows with the original columns only, not yet put right, or given their purchase by their writer since:
-    id, number as written, number_key.
+def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
+    """Return rows that other applications wrote, as (id, stored corporation number, number_key): at most `limit` rows
+    that no due task has adopted yet (`work_state` is NULL), and at most `limit` rows for each condition of adopted
+    rows that their writer has changed since.
     """
     rows = select(_t.id, _t.corporation_number, _t.number_key).limit(limit)
-    new = rows.where(~_TAKEN_IN).order_by(_t.work_at, _t.id)  # as the index has them
-    found = (*conn.execute(new), *conn.execute(rows.where(_BOUGHT_SINCE)))
-    return tuple((int(i), _text(raw), _text(key)) for i, raw, key in found)
+    new = rows.where(~_IS_ADOPTED).order_by(_t.work_at, _t.id)  # in the order of the index
+    written = [*conn.execute(new)]
+    for since in (_IS_BOUGHT_SINCE, *_END_CONDITIONS):
+        written += conn.execute(rows.where(since))
+    return tuple((int(i), _text(raw), _text(key)) for i, raw, key in written)
 
 
 def _text(value: object) -> str:
-    """An adopted column may hold integers, or nothing."""
+    """Return the value as text; "" for NULL. A column of another application may hold integers or NULL."""
     return "" if value is None else str(value)
 
 
-def still_by_others(conn: Connection, record_id: int) -> bool:
-    """Whether a row is (still) one of these."""
-    row = select(_t.id).where(_t.id == record_id, or_(~_TAKEN_IN, _BOUGHT_SINCE))
+def is_still_unadopted(conn: Connection, record_id: int) -> bool:
+    """True if `written_by_others` would still return this row."""
+    row = select(_t.id).where(_t.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_SINCE, *_END_CONDITIONS))
     return conn.execute(row).first() is not None

@@ -1,7 +1,7 @@
-"""One table's part of the queues, read from indexes: pages by key (work state, id), and counts.
+"""Queries of the queues over one table: pages by key (work state, id), and counts.
 
-A queue is stretches of an index, each in the order of work state and id: asked for several states at once, a
-database would read and sort them all.
+A queue consists of several ranges of an index, each sorted by work state and id, with one condition per range. With
+one condition for several states a database would read and sort all their rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,135 +22,157 @@ from sqlalchemy import (
     func,
     select,
     union_all,
-)  # fmt: skip
+)
 from sqlalchemy.sql.elements import ColumnElement
 
-from console.domain.order_records import Order, Payment, Refund
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 
-Queued = CreditCheck | Order | Payment | Refund
-Key = tuple[str, int]
-"""A row's place in its part: work state as the database sorts it (a lapsed call has none there), and id."""
+QueuedRecord = CreditCheck | Order | Payment | Refund
+QueueKey = tuple[str, int]
+"""Key of a row within one table: the stored work state, and the id. A queue is sorted by it."""
 
-Read = Callable[[Connection, Sequence[Row[Any]], AbstractSet[int]], Sequence[Queued]]
-JOINED_BY_LAPSE = ("unknown", "review")
-"""Operations whose process went away are few; they are moved to these queues until a due task writes it down."""
+RowReader = Callable[[Connection, Sequence[Row[Any]], AbstractSet[int]], Sequence[QueuedRecord]]
+QUEUES_JOINED_BY_LAPSE = ("unknown", "review")
+"""Queues that also contain lapsed rows: records whose process crashed or froze during a call. They are few, because a
+due task soon writes their new state.
+"""
 
-_LEFT_BY_LAPSE = "pending"
-# Where all rows have one work state, a server sorts them all unless it is told where to begin.
-_BEGINNING = {"review": ("needs_review", 0)}
-_MOST: BindParameter[int] = bindparam("most", type_=Integer)
+_QUEUE_LEFT_BY_LAPSE = "pending"
+# Without a start value a server sorts all rows if they have the same work state.
+_START_KEYS = {"review": ("needs_review", 0)}
+_LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """What queues read of one table. `work` and `changed` are its columns, `rows` selects what `read` makes records
-    of, `queues` are each queue's stretches, `lapses` the rows whose process may have gone away.
+class TableQueries:
+    """Queries of the queues over one table.
+
+    `work_state` and `changed_at` are the columns of the work state and of the last change. `rows` selects all columns
+    that `read` converts into records. `queues` has the conditions of each queue, one per index range. `may_be_lapsed`
+    is the condition of rows that may be lapsed: they wait for a call whose process may have crashed or frozen.
     """
 
     kind: str
     id: Column[Any]
-    work: Column[Any]
-    changed: Column[Any]
+    work_state: Column[Any]
+    changed_at: Column[Any]
     rows: Select[Any]
-    read: Read
+    read: RowReader
     queues: Mapping[str, Sequence[ColumnElement[bool]]]
-    lapses: ColumnElement[bool] | None = None
+    may_be_lapsed: ColumnElement[bool] | None = None
 
     def page(
-        self, conn: Connection, name: str, after: Key | None, limit: int, lapsed: AbstractSet[int]
-    ) -> list[tuple[Key, Row[Any]]]:
-        """At most `limit` rows behind `after` with their keys, in order; `read` makes records of them."""
-        found = self._walk(conn, name, after or _BEGINNING.get(name), limit, lapsed)
-        if name in JOINED_BY_LAPSE and lapsed and self.lapses is not None:
-            joined = dict([*found, *self._rows(conn, self._lapsed_rows, lapsed)])
-            found = [(key, joined[key]) for key in sorted(joined) if after is None or key > after][:limit]
-        return found
+        self, conn: Connection, name: str, after: QueueKey | None, limit: int, lapsed: AbstractSet[int]
+    ) -> list[tuple[QueueKey, Row[Any]]]:
+        """Return at most `limit` rows with keys above `after` (None: from the first), with their keys, sorted by key.
+        `lapsed`: ids of the lapsed rows.
+        """
+        rows = self._rows_after(conn, name, after or _START_KEYS.get(name), limit, lapsed)
+        if name in QUEUES_JOINED_BY_LAPSE and lapsed and self.may_be_lapsed is not None:
+            joined = dict([*rows, *self._read_rows(conn, self._lapsed_rows, lapsed)])
+            rows = [(key, joined[key]) for key in sorted(joined) if after is None or key > after][:limit]
+        return rows
 
-    def _walk(
-        self, conn: Connection, name: str, after: Key | None, limit: int, lapsed: AbstractSet[int]
-    ) -> list[tuple[Key, Row[Any]]]:
-        """Rows behind `after`: first the rest of its work state, then the later ones."""
-        asked = _asked(self, name, beside_lapsed=bool(lapsed))
+    def _rows_after(
+        self, conn: Connection, name: str, after: QueueKey | None, limit: int, lapsed: AbstractSet[int]
+    ) -> list[tuple[QueueKey, Row[Any]]]:
+        """Return rows with keys above `after`: first those with the same work state, then those with later ones."""
+        statements = _page_queries(self, name, beside_lapsed=bool(lapsed))
         if after is None:
-            return self._rows(conn, asked.first, lapsed, most=limit)
+            return self._read_rows(conn, statements.first_rows, lapsed, most=limit)
         work, last = after
-        found = self._rows(conn, asked.rest, lapsed, most=limit, work=work, last=last)
-        if len(found) < limit:
-            found += self._rows(conn, asked.later, lapsed, most=limit - len(found), work=work)
-        return found
+        rows = self._read_rows(conn, statements.same_state_rows, lapsed, most=limit, work=work, last=last)
+        if len(rows) < limit:
+            rows += self._read_rows(conn, statements.later_state_rows, lapsed, most=limit - len(rows), work=work)
+        return rows
 
-    def _rows(
-        self, conn: Connection, asked: Select[Any], lapsed: AbstractSet[int], **values: object
-    ) -> list[tuple[Key, Row[Any]]]:
-        rows = conn.execute(asked, {**self.told(lapsed), **values})
-        return [((getattr(row, self.work.name), row.id), row) for row in rows]
+    def _read_rows(
+        self, conn: Connection, query: Select[Any], lapsed: AbstractSet[int], **values: object
+    ) -> list[tuple[QueueKey, Row[Any]]]:
+        rows = conn.execute(query, {**self.parameters(lapsed), **values})
+        return [((getattr(row, self.work_state.name), row.id), row) for row in rows]
 
-    def counts(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
-        """Questions for the number of rows, at most so many each, and since when the oldest of these has been so."""
-        found = [self._counted(rows) for rows in self.stretches(name, beside_lapsed=beside_lapsed)]
-        if name in JOINED_BY_LAPSE and beside_lapsed and self.lapses is not None:
-            joined = and_(self._these, self.lapses)
-            found.append(self._counted(and_(joined, self.work != "needs_review") if name == "review" else joined))
-        return found
+    def count_queries(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
+        """Return one query per index range; it counts the rows, up to the parameter `most`, and reads the time of the
+        last change of the row with the smallest id. `beside_lapsed`: there are lapsed rows.
+        """
+        queries = [self._range_count_query(rows) for rows in self.range_conditions(name, beside_lapsed=beside_lapsed)]
+        if name in QUEUES_JOINED_BY_LAPSE and beside_lapsed and self.may_be_lapsed is not None:
+            joined = and_(self._is_lapsed, self.may_be_lapsed)
+            queries.append(
+                self._range_count_query(
+                    and_(joined, self.work_state != "needs_review") if name == "review" else joined
+                )
+            )
+        return queries
 
-    def _counted(self, rows: ColumnElement[bool]) -> Select[Any]:
-        """The oldest is the one that came first: its id is in the index, so that no row but this one is read."""
-        ids = select(self.id).where(rows).limit(_MOST).subquery()
+    def _range_count_query(self, rows: ColumnElement[bool]) -> Select[Any]:
+        """Return the counting query of one range. The oldest row has the smallest id, which the index contains, so
+        the database reads only that row of the table.
+        """
+        ids = select(self.id).where(rows).limit(_LIMIT_PARAMETER).subquery()
         counted = select(func.count().label("total"), func.min(ids.c.id).label("first")).select_from(ids).subquery()
-        oldest = select(self.changed).where(self.id == counted.c.first).scalar_subquery()
+        oldest = select(self.changed_at).where(self.id == counted.c.first).scalar_subquery()
         return select(counted.c.total, oldest.label("oldest"))
 
-    def stretches(self, name: str, *, beside_lapsed: bool) -> Sequence[ColumnElement[bool]]:
-        """A queue's stretches; what lapsed no longer waits for an answer."""
-        found = self.queues[name]
-        if name == _LEFT_BY_LAPSE and beside_lapsed and self.lapses is not None:
-            return [and_(rows, ~self._these) for rows in found]
-        return found
+    def range_conditions(self, name: str, *, beside_lapsed: bool) -> Sequence[ColumnElement[bool]]:
+        """Return the conditions of a queue, one per index range. Exclude lapsed rows from the queue `pending`."""
+        ranges = self.queues[name]
+        if name == _QUEUE_LEFT_BY_LAPSE and beside_lapsed and self.may_be_lapsed is not None:
+            return [and_(rows, ~self._is_lapsed) for rows in ranges]
+        return ranges
 
-    def told(self, lapsed: AbstractSet[int]) -> dict[str, object]:
-        """The values of what all statements ask: which rows have lapsed."""
+    def parameters(self, lapsed: AbstractSet[int]) -> dict[str, object]:
+        """Return the parameter with the ids of the lapsed rows, by its name in the queries."""
         return {f"lapsed_{self.kind}": sorted(lapsed)}
 
     @cached_property
-    def _these(self) -> ColumnElement[bool]:
+    def _is_lapsed(self) -> ColumnElement[bool]:
         return self.id.in_(bindparam(f"lapsed_{self.kind}", expanding=True))
 
     @cached_property
     def _lapsed_rows(self) -> Select[Any]:
-        """A question of its own, because OR would make the database read and sort the whole queue."""
-        return self.rows.where(self._these, *([] if self.lapses is None else [self.lapses]))
+        """Query of the lapsed rows. It is separate, because with an OR the database would read and sort the queue."""
+        return self.rows.where(self._is_lapsed, *([] if self.may_be_lapsed is None else [self.may_be_lapsed]))
 
-    def ordered(
-        self, stretches: Sequence[ColumnElement[bool]], *more: ColumnElement[bool], by: Sequence[Column[Any]]
+    def first_rows_query(
+        self, ranges: Sequence[ColumnElement[bool]], *conditions: ColumnElement[bool], by: Sequence[Column[Any]]
     ) -> Select[Any]:
-        """The first rows of these stretches; of several ones the first of each, put in order."""
-        if len(stretches) == 1:
-            return self.rows.where(stretches[0], *more).order_by(*by).limit(_MOST)
-        ids = [select(self.id).where(rows, *more).order_by(*by).limit(_MOST).subquery() for rows in stretches]
+        """Return the query of the first rows of these ranges that fulfil the conditions `more`, sorted by the columns
+        `by`. With several ranges it reads the first rows of each, and merges and sorts them.
+        """
+        if len(ranges) == 1:
+            return self.rows.where(ranges[0], *conditions).order_by(*by).limit(_LIMIT_PARAMETER)
+        ids = [
+            select(self.id).where(rows, *conditions).order_by(*by).limit(_LIMIT_PARAMETER).subquery()
+            for rows in ranges
+        ]
         first = union_all(*(select(each) for each in ids)).subquery()
-        return self.rows.join_from(first, self.id.table, self.id == first.c.id).order_by(*by).limit(_MOST)
+        return self.rows.join_from(first, self.id.table, self.id == first.c.id).order_by(*by).limit(_LIMIT_PARAMETER)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """One queue's statements, built once: its first rows, the rest of one work state, the later ones."""
+class _PageQueries:
+    """Queries of the pages of one queue. `first`: its first rows; `rest`: the rows after an id with the same work
+    state; `later`: the rows with later work states.
+    """
 
-    first: Select[Any]
-    rest: Select[Any]
-    later: Select[Any]
+    first_rows: Select[Any]
+    same_state_rows: Select[Any]
+    later_state_rows: Select[Any]
 
 
 @cache
-def _asked(part: Part, name: str, *, beside_lapsed: bool) -> _Asked:
-    """No engine reads an index from its middle when rest and later ones are asked for in one comparison: SQLite walks
-    there from the start, MariaDB through the table.
+def _page_queries(part: TableQueries, name: str, *, beside_lapsed: bool) -> _PageQueries:
+    """Build the queries of a queue, once. `rest` and `later` are separate, because with one comparison for both
+    SQLite reads the index from its start and MariaDB reads the table.
     """
-    stretches = part.stretches(name, beside_lapsed=beside_lapsed)
-    rest = (part.work == bindparam("work"), part.id > bindparam("last"))
-    place = (part.work, part.id)
-    return _Asked(
-        part.ordered(stretches, by=place),
-        part.ordered(stretches, *rest, by=(part.id,)),
-        part.ordered(stretches, part.work > bindparam("work"), by=place),
+    stretches = part.range_conditions(name, beside_lapsed=beside_lapsed)
+    rest = (part.work_state == bindparam("work"), part.id > bindparam("last"))
+    place = (part.work_state, part.id)
+    return _PageQueries(
+        part.first_rows_query(stretches, by=place),
+        part.first_rows_query(stretches, *rest, by=(part.id,)),
+        part.first_rows_query(stretches, part.work_state > bindparam("work"), by=place),
     )

@@ -1,166 +1,204 @@
-"""What a reconciliation reads of ours: payments by the numbers of a batch, and in order of time, a page at a time."""
+"""Reads of our records for a reconciliation: payments by their numbers, and pages of payments, refunds and events in
+the order of time.
+"""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, and_, bindparam, func, or_, select
 
-from console.domain.order_records import Payment, Refund
-from console.domain.worker_records import Alert, Verdict
-from console.store import alerts as alert_rows
-from console.store import payments, refunds
-from console.store.leases import aware, naive
-from console.store.payment_rows import to_record
-from console.store.payment_schema import payment_events as events_table
-from console.store.payment_schema import payments as table
-from console.store.payment_schema import refunds as refunds_table
-from console.store.schema import alerts
-from console.store.worker_schema import reconciliation_rows
+from console.domain.payments.records import Payment, Refund
+from console.domain.tasks.records import Alert, Verdict
+from console.store.alerts import alerts as alert_rows
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.payments import events as payment_events
+from console.store.payments import payments
+from console.store.payments.events import PaymentEvent
+from console.store.payments.row_mapping import to_record
+from console.store.refunds import refunds
+from console.store.schema.core import alerts
+from console.store.schema.payments import payment_events as events_table
+from console.store.schema.payments import payments as table
+from console.store.schema.payments import refunds as refunds_table
+from console.store.schema.worker import reconciliation_rows
 
-ANNOUNCED = "announced"
-"""What became of a notice that announces a file: its day stands where others have their order."""
-Mark = tuple[datetime, int]
-"""Where a page begins: after this instant and id."""
+ANNOUNCED_RESULT = "announced"
+"""Result (`done`) of a notice that announces a file. Its column `order_no` holds the file's day (ISO date)."""
+PagePosition = tuple[datetime, int]
+"""Position before a page: the instant and the id of the last row of the previous page."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One event as a source told it; `at` is when it happened."""
+class TimedEvent:
+    """An event of a source, and the instant `at` which it happened at the source."""
 
-    id: int
-    event_id: str
-    kind: str
-    order_no: str | None
-    amount_minor: int | None
-    currency: str | None
-    at: datetime = field(kw_only=True)
+    event: PaymentEvent
+    at: datetime
 
 
 _p, _r, _e, _a, _row = table.c, refunds_table.c, events_table.c, alerts.c, reconciliation_rows.c
-_MOST = bindparam("most", type_=Integer)
-_OF_PROVIDER = payments.all_records().where(_p.provider == bindparam("whose"))
-_THEIRS = _OF_PROVIDER.where(_p.provider_payment_id.in_(bindparam("some", expanding=True)))
-_OURS = _OF_PROVIDER.where(_p.merchant_payment_id.in_(bindparam("some", expanding=True)))
+_LIMIT_PARAMETER = bindparam("most", type_=Integer)
+_OF_PROVIDER_QUERY = payments.all_records().where(_p.provider == bindparam("whose"))
+_BY_PROVIDER_IDS_QUERY = _OF_PROVIDER_QUERY.where(_p.provider_payment_id.in_(bindparam("some", expanding=True)))
+_BY_MERCHANT_IDS_QUERY = _OF_PROVIDER_QUERY.where(_p.merchant_payment_id.in_(bindparam("some", expanding=True)))
 
 
-def _in_order(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
-    """A page by time and id, of what lies between two instants; as servers read it from the index."""
+def _page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
+    """Return the query `rows` sorted by time and id and limited to one page, in a form that servers read from an
+    index.
+    """
     after = or_(at > bindparam("after_at"), and_(at == bindparam("after_at"), row_id > bindparam("after_id")))
-    return rows.where(at >= bindparam("after_at"), at < bindparam("until"), after).order_by(at, row_id).limit(_MOST)
+    return (
+        rows.where(at >= bindparam("after_at"), at < bindparam("until"), after)
+        .order_by(at, row_id)
+        .limit(_LIMIT_PARAMETER)
+    )
 
 
-_PAID = _in_order(_OF_PROVIDER, _p.paid_at, _p.id)
-_BEGUN = _in_order(_OF_PROVIDER, _p.begun_at, _p.id)
-_TOLD = _in_order(
-    select(_e.id, _e.event_id, _e.kind, _e.order_no, _e.amount_minor, _e.currency, _e.occurred_at).where(
-        _e.source == bindparam("whose"), _e.order_no.is_not(None)
-    ),
-    _e.occurred_at, _e.id,
-)  # fmt: skip
-_SENT = _in_order(refunds.all_records(), _r.first_sent_at, _r.id)
-_ANNOUNCED = (
+_PAID_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, _p.paid_at, _p.id)
+_BEGUN_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, _p.begun_at, _p.id)
+_EVENTS_PAGE_QUERY = _page_query(
+    payment_events.all_events().where(_e.source == bindparam("whose"), _e.order_no.is_not(None)),
+    _e.occurred_at,
+    _e.id,
+)
+_SENT_REFUNDS_PAGE_QUERY = _page_query(refunds.all_records(), _r.first_sent_at, _r.id)
+_ANNOUNCED_EVENTS_QUERY = (
     select(_e.event_id)
-    .where(_e.done == ANNOUNCED, _e.source == bindparam("whose"), _e.order_no == bindparam("day"))
+    .where(_e.done == ANNOUNCED_RESULT, _e.source == bindparam("whose"), _e.order_no == bindparam("day"))
     .order_by(_e.id.desc())
     .limit(1)
 )
-_OPEN = select(_a.subject_id, _a.id, _a.rule_id, _a.observed).where(
-    _a.subject_kind == payments.KIND, _a.subject_id.in_(bindparam("some", expanding=True)),
-    _a.rule_id.in_(bindparam("rules", expanding=True)), _a.resolved_at.is_(None),
-)  # fmt: skip
-_OF_RUN = (
+_OPEN_CASES_QUERY = select(_a.subject_id, _a.id, _a.rule_id, _a.observed).where(
+    _a.subject_kind == payments.KIND,
+    _a.subject_id.in_(bindparam("some", expanding=True)),
+    _a.rule_id.in_(bindparam("rules", expanding=True)),
+    _a.resolved_at.is_(None),
+)
+_CASES_OF_RUN_QUERY = (
     select(_a.id)
     .join_from(reconciliation_rows, alerts, _a.subject_id == _row.payment_id)
     .where(
-        _row.run_id == bindparam("run"), _a.subject_kind == payments.KIND,
+        _row.run_id == bindparam("run"),
+        _a.subject_kind == payments.KIND,
         _a.rule_id.in_(bindparam("rules", expanding=True)),
         or_(_a.resolved_at.is_(None), _a.detected_at >= bindparam("since")),
     )
-    .distinct().order_by(_a.id).limit(_MOST)
-)  # fmt: skip
+    .distinct()
+    .order_by(_a.id)
+    .limit(_LIMIT_PARAMETER)
+)
 
 
-def by_theirs(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
-    """Payments by the provider's numbers."""
-    return {str(one.provider_payment_id): one for one in _some(conn, _THEIRS, provider, numbers)}
+def by_provider_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
+    """Return the payments of a provider that have one of these numbers of the provider, by that number."""
+    return {
+        str(payment.provider_payment_id): payment
+        for payment in _by_provider_and_ids(conn, _BY_PROVIDER_IDS_QUERY, provider, numbers)
+    }
 
 
-def by_ours(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
-    """Payments by our numbers."""
-    return {one.merchant_payment_id: one for one in _some(conn, _OURS, provider, numbers)}
+def by_merchant_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
+    """Return the payments of a provider that have one of these numbers of ours, by that number."""
+    return {
+        payment.merchant_payment_id: payment
+        for payment in _by_provider_and_ids(conn, _BY_MERCHANT_IDS_QUERY, provider, numbers)
+    }
 
 
-def _some(conn: Connection, query: Select[Any], provider: str, some: Collection[str]) -> tuple[Payment, ...]:
-    rows = conn.execute(query, {"whose": provider, "some": sorted(some)}) if some else ()
+def _by_provider_and_ids(
+    conn: Connection, query: Select[Any], provider: str, ids: Collection[str]
+) -> tuple[Payment, ...]:
+    rows = conn.execute(query, {"whose": provider, "some": sorted(ids)}) if ids else ()
     return tuple(to_record(row) for row in rows)
 
 
-def paid(conn: Connection, provider: str, after: Mark, until: datetime, limit: int) -> tuple[Payment, ...]:
-    """Payments by when they were paid, in order."""
-    return payments.select_records(conn, _PAID, {"whose": provider, **_page(after, until, limit)})
+def paid_payments(
+    conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
+) -> tuple[Payment, ...]:
+    """Return at most `limit` payments of a provider that were paid after `after` and before `until`, by that time."""
+    return payments.select_records(
+        conn, _PAID_PAGE_QUERY, {"whose": provider, **_page_parameters(after, until, limit)}
+    )
 
 
-def begun(conn: Connection, provider: str, after: Mark, until: datetime, limit: int) -> tuple[Payment, ...]:
-    """Payments by when they began, in order."""
-    return payments.select_records(conn, _BEGUN, {"whose": provider, **_page(after, until, limit)})
+def begun_payments(
+    conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
+) -> tuple[Payment, ...]:
+    """Return at most `limit` payments of a provider that began after `after` and before `until`, by that time."""
+    return payments.select_records(
+        conn, _BEGUN_PAGE_QUERY, {"whose": provider, **_page_parameters(after, until, limit)}
+    )
 
 
-def refunds_sent(conn: Connection, after: Mark, until: datetime, limit: int) -> tuple[Refund, ...]:
-    """Refunds of every provider by when they were first sent, in order."""
-    return refunds.select_records(conn, _SENT, _page(after, until, limit))
+def refunds_sent(conn: Connection, after: PagePosition, until: datetime, limit: int) -> tuple[Refund, ...]:
+    """Return at most `limit` refunds of all providers that were first sent after `after` and before `until`, by that
+    time.
+    """
+    return refunds.select_records(conn, _SENT_REFUNDS_PAGE_QUERY, _page_parameters(after, until, limit))
 
 
-def told(conn: Connection, source: str, after: Mark, until: datetime, limit: int) -> tuple[Told, ...]:
-    """What a source told, by when it happened, in order."""
-    rows = conn.execute(_TOLD, {"whose": source, **_page(after, until, limit)})
-    return tuple(Told(*facts, at=aware(at)) for *facts, at in rows)
+def events_of(
+    conn: Connection, source: str, after: PagePosition, until: datetime, limit: int
+) -> tuple[TimedEvent, ...]:
+    """Return at most `limit` events with an order number that happened at a source after `after` and before `until`,
+    by that time.
+    """
+    rows = conn.execute(_EVENTS_PAGE_QUERY, {"whose": source, **_page_parameters(after, until, limit)})
+    return tuple(TimedEvent(payment_events.to_event(row), to_aware_utc(row.occurred_at)) for row in rows)
 
 
-def _page(after: Mark, until: datetime, limit: int) -> dict[str, object]:
-    return {"after_at": naive(after[0]), "after_id": after[1], "until": naive(until), "most": limit}
+def _page_parameters(after: PagePosition, until: datetime, limit: int) -> dict[str, object]:
+    return {"after_at": to_naive_utc(after[0]), "after_id": after[1], "until": to_naive_utc(until), "most": limit}
 
 
-def announced(conn: Connection, source: str, day: str) -> str | None:
-    """The newest notice (its event id) that announces a file of that day."""
-    return conn.scalar(_ANNOUNCED, {"whose": source, "day": day})
+def announced_event_id(conn: Connection, source: str, day: str) -> str | None:
+    """Return the event id of the newest notice of a source that announces the file of `day`; None if there is
+    none.
+    """
+    return conn.scalar(_ANNOUNCED_EVENTS_QUERY, {"whose": source, "day": day})
 
 
 def announced_days(conn: Connection, source: str, since: datetime) -> tuple[str, ...]:
-    """Days whose files were announced since then."""
-    which = _e.done == ANNOUNCED, _e.source == source, _e.received_at >= naive(since)
-    found = select(_e.order_no).where(*which).distinct()
-    return tuple(sorted(str(day) for (day,) in conn.execute(found)))
+    """Return the days (ISO dates) whose files a source has announced since the instant `since`, sorted."""
+    which = _e.done == ANNOUNCED_RESULT, _e.source == source, _e.received_at >= to_naive_utc(since)
+    query = select(_e.order_no).where(*which).distinct()
+    return tuple(sorted(str(day) for (day,) in conn.execute(query)))
 
 
 def open_cases(
     conn: Connection, ids: Collection[int], rules: Collection[str]
-) -> dict[int, list[tuple[int, str, str]]]:  # fmt: skip
-    """Open cases of these payments by payment: id, rule, what was observed."""
-    found: dict[int, list[tuple[int, str, str]]] = {}
-    rows = conn.execute(_OPEN, {"some": sorted(ids), "rules": sorted(rules)}) if ids else ()
+) -> dict[int, list[tuple[int, str, str]]]:
+    """Return the open cases of these payments under these rules, by payment id: alert id, rule, observed text."""
+    by_payment: dict[int, list[tuple[int, str, str]]] = {}
+    rows = conn.execute(_OPEN_CASES_QUERY, {"some": sorted(ids), "rules": sorted(rules)}) if ids else ()
     for subject, alert, rule, observed in rows:
-        found.setdefault(subject, []).append((alert, rule, observed))
-    return found
+        by_payment.setdefault(subject, []).append((alert, rule, observed))
+    return by_payment
 
 
 def cases_of_run(
     conn: Connection, run_id: int, since: datetime, rules: Collection[str], limit: int
-) -> tuple[Alert, ...]:  # fmt: skip
-    """Cases about what a run found different: open ones, and those that were opened since then."""
-    ids = conn.scalars(_OF_RUN, {"run": run_id, "since": naive(since), "rules": sorted(rules), "most": limit}).all()
-    found = (alert_rows.find(conn, one) for one in ids)
-    return tuple(one for one in found if one is not None)
+) -> tuple[Alert, ...]:
+    """Return at most `limit` cases under these rules about payments of a run's differences that are open, or were
+    opened at `since` or later.
+    """
+    ids = conn.scalars(
+        _CASES_OF_RUN_QUERY, {"run": run_id, "since": to_naive_utc(since), "rules": sorted(rules), "most": limit}
+    ).all()
+    alerts_of_run = (alert_rows.find(conn, alert_id) for alert_id in ids)
+    return tuple(alert for alert in alerts_of_run if alert is not None)
 
 
-def refused_rows(conn: Connection, run_id: int) -> int:
-    """How many rows of theirs a run didn't believe."""
+def count_refused_rows(conn: Connection, run_id: int) -> int:
+    """Return the number of rows of the provider's history that a run rejected."""
     which = _row.run_id == run_id, _row.verdict == Verdict.REFUSED.value
     return int(conn.scalar(select(func.count()).select_from(reconciliation_rows).where(*which)) or 0)
 
 
-def last_refused(conn: Connection, run_ids: Collection[int], rule: str) -> tuple[int, ...]:
-    """Open cases (their ids) of that rule about these reconciliations."""
+def runs_with_refused_rows(conn: Connection, run_ids: Collection[int], rule: str) -> tuple[int, ...]:
+    """Return the ids of the open cases under `rule` about these runs."""
     which = _a.subject_kind == "reconciliation", _a.subject_id.in_(sorted(run_ids)), _a.rule_id == rule
     return tuple(conn.scalars(select(_a.id).where(*which, _a.resolved_at.is_(None))))

@@ -1,48 +1,54 @@
-"""What a history has told so far, on the disk and not in memory, however many rows it has."""
+"""Temporary index of the rows that were read so far from a provider's history. It is on disk, so that the memory use
+doesn't grow with the history.
+"""
 
 import sqlite3
 from datetime import datetime
 
-from console.domain.history_records import HistoryRow
-from console.domain.payment_states import PaymentState, RefundState
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.reconciliation.provider_rows import HistoryRow
 
 _CACHE_KIB = 1_024
 _PAID = "paid"
-_TABLE = """CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT,
+_CREATE_TABLE = """CREATE TABLE told (payment TEXT, refund TEXT, minor INTEGER, at TEXT,
     PRIMARY KEY (payment, refund, minor, at)) WITHOUT ROWID"""
-_HOLDS = "SELECT 1 FROM told WHERE payment = ? AND refund = ? LIMIT 1"
-_REFUNDS = "SELECT at FROM told WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
+_HAS_PAYMENT_QUERY = "SELECT 1 FROM told WHERE payment = ? AND refund = ? LIMIT 1"
+_REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND minor = ? ORDER BY at"
 
 
 class HistoryIndex:
-    """A temporary database of its own: gone when it is closed, seen by nobody else. For one thread."""
+    """A temporary SQLite database, which is deleted when it is closed. Only one thread may use it at a time."""
 
     def __init__(self) -> None:
         self._line = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for statement in ("PRAGMA journal_mode = OFF", f"PRAGMA cache_size = -{_CACHE_KIB}", _TABLE, "BEGIN"):
+        for statement in ("PRAGMA journal_mode = OFF", f"PRAGMA cache_size = -{_CACHE_KIB}", _CREATE_TABLE, "BEGIN"):
             self._line.execute(statement)
 
-    def add(self, row: HistoryRow) -> bool:
-        """Take a row in; False when the same was told before. A payment ends in one way once, whatever the sum."""
+    def add_row(self, row: HistoryRow) -> bool:
+        """Add a row. Return False if an equal row was added before. Two rows without a refund are equal if they have
+        the same payment and state, whatever their amounts. Two rows of refunds are equal if payment, amount, state
+        and time are all the same.
+        """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
-        told: tuple[str, int, str] = (_kind(row), 0, "")
+        identity: tuple[str, int, str] = (_row_kind(row), 0, "")
         if row.refund is not None:
-            told = (row.refund.value, row.amount.minor, row.at.isoformat())
-        added = self._line.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)", (payment, *told))
+            identity = (row.refund.value, row.amount.minor, row.at.isoformat())
+        added = self._line.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)", (payment, *identity))
         return added.rowcount == 1
 
-    def holds(self, provider_payment_id: str) -> bool:
-        """Whether it told that this payment was paid."""
-        return self._line.execute(_HOLDS, (provider_payment_id, _PAID)).fetchone() is not None
+    def has_payment(self, provider_payment_id: str) -> bool:
+        """True if a row was added that says that this payment succeeded."""
+        return self._line.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _PAID)).fetchone() is not None
 
     def refund_times(self, provider_payment_id: str, minor: int, state: RefundState) -> tuple[datetime, ...]:
-        """When refunds of that sum (minor units) of the payment came into that state, in order."""
-        rows = self._line.execute(_REFUNDS, (provider_payment_id, state.value, minor))
+        """Return the times at which refunds of that sum (minor units) of the payment reached the state, in order."""
+        rows = self._line.execute(_REFUND_TIMES_QUERY, (provider_payment_id, state.value, minor))
         return tuple(datetime.fromisoformat(at) for (at,) in rows)
 
     def close(self) -> None:
+        """Close and delete the database."""
         self._line.close()
 
 
-def _kind(row: HistoryRow) -> str:
+def _row_kind(row: HistoryRow) -> str:
     return _PAID if row.state is PaymentState.PAYMENT_SUCCESS else row.state.value

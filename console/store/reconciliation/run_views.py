@@ -1,24 +1,27 @@
-"""What the screen of reconciliations reads: runs and differences a page at a time, by their keys."""
+"""Reads of the reconciliation screen: pages of runs and of their differences, in the order of ids."""
 
 from collections.abc import Collection
 
 from sqlalchemy import Connection, exists, func, select
 
-from console.domain.order_records import Payment
-from console.domain.worker_records import Alert, Difference, Verdict
-from console.store import alerts as alert_rows
-from console.store import payments, reconciliations
-from console.store.reconciliations import Run
-from console.store.schema import alerts, evidence
-from console.store.worker_schema import reconciliation_rows
-from console.store.worker_schema import reconciliations as runs
+from console.domain.payments.records import Payment
+from console.domain.tasks.records import Alert, Difference, Verdict
+from console.store.alerts import alerts as alert_rows
+from console.store.payments import payments
+from console.store.reconciliation import runs as reconciliations
+from console.store.reconciliation.runs import Run
+from console.store.schema.core import alerts, evidence
+from console.store.schema.worker import reconciliation_rows
+from console.store.schema.worker import reconciliations as runs
 
 MOST_CASES = 1_000
 _run, _row, _a, _e = runs.c, reconciliation_rows.c, alerts.c, evidence.c
 
 
-def page(conn: Connection, provider: str | None, limit: int, before: int | None) -> tuple[Run, ...]:
-    """Runs of a provider (None: of all), newest first; `before`: the last id seen."""
+def runs_page(conn: Connection, provider: str | None, limit: int, before: int | None) -> tuple[Run, ...]:
+    """Return at most `limit` runs of a provider (None: of all), newest first. `before` is the last id of the previous
+    page; None for the first page.
+    """
     query = reconciliations.all_runs().order_by(_run.id.desc()).limit(limit)
     if provider is not None:
         query = query.where(_run.provider == provider)
@@ -27,8 +30,8 @@ def page(conn: Connection, provider: str | None, limit: int, before: int | None)
     return reconciliations.select_runs(conn, query)
 
 
-def beside(conn: Connection, run_id: int) -> tuple[int | None, int | None]:
-    """The runs before and after this one, of whatever provider: the newer and the older one."""
+def adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | None]:
+    """Return the ids of the next newer and the next older run, of any provider."""
     newer = conn.scalar(select(func.min(_run.id)).where(_run.id > run_id))
     older = conn.scalar(select(func.max(_run.id)).where(_run.id < run_id))
     return newer, older
@@ -37,14 +40,16 @@ def beside(conn: Connection, run_id: int) -> tuple[int | None, int | None]:
 def differences(
     conn: Connection, run_id: int, verdicts: Collection[Verdict], after: int, limit: int
 ) -> tuple[Difference, ...]:
-    """Rows of these verdicts in the order in which they were found; `after`: the last id seen."""
+    """Return at most `limit` differences of a run with these verdicts, by id; `after` is the last id of the previous
+    page.
+    """
     query = (
         select(_row.row_key, _row.verdict, _row.payment_id, _row.ours, _row.theirs, _row.case_opened, _row.id)
         .where(_row.run_id == run_id, _row.id > after)
         .order_by(_row.id)
         .limit(limit)
     )
-    if len(verdicts) < len(Verdict) - 1:  # all but the matched ones, which are no rows
+    if len(verdicts) < len(Verdict) - 1:  # all verdicts except "matched", which has no rows
         query = query.where(_row.verdict.in_(sorted(verdicts)))
     return tuple(
         Difference(key, Verdict(verdict), payment, ours, theirs, bool(case), row_id)
@@ -53,30 +58,33 @@ def differences(
 
 
 def payments_of(conn: Connection, ids: Collection[int]) -> dict[int, Payment]:
-    """Payments by id."""
-    return {one.id: one for one in payments.some(conn, ids)}
+    """Return the payments with these ids, by id."""
+    return {payment.id: payment for payment in payments.by_ids(conn, ids)}
 
 
 def cases_of(conn: Connection, ids: Collection[int], rules: Collection[str]) -> dict[int, list[Alert]]:
-    """Open cases of these payments that a comparison opened."""
-    found = alert_rows.open_of_subjects(conn, payments.KIND, ids)
-    ours = {payment: [one for one in told if one.rule_id in rules] for payment, told in found.items()}
-    return {payment: told for payment, told in ours.items() if told}
+    """Return the open cases of these payments under these rules, by payment id; payments without one are missing."""
+    by_payment = alert_rows.open_of_subjects(conn, payments.KIND, ids)
+    ours = {payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()}
+    return {payment: cases for payment, cases in ours.items() if cases}
 
 
-def waiting(conn: Connection, run_id: int, rules: Collection[str]) -> int:
-    """Payments of a run that wait for a person because of a comparison, counted up to `MOST_CASES`.
+def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> int:
+    """Return the number of payments in a run's differences that have an open case under these rules, at most
+    `MOST_CASES`.
 
-    From the open cases on, which are few however many rows a run has.
+    The query starts with the open cases, because they are few even if the run has many rows.
     """
     of_run = exists().where(_row.payment_id == _a.subject_id, _row.run_id == run_id)
     open_ones = _a.subject_kind == payments.KIND, _a.rule_id.in_(sorted(rules)), _a.resolved_at.is_(None)
-    found = select(_a.subject_id).where(*open_ones, of_run).distinct().limit(MOST_CASES)
-    return int(conn.scalar(select(func.count()).select_from(found.subquery())) or 0)
+    subjects = select(_a.subject_id).where(*open_ones, of_run).distinct().limit(MOST_CASES)
+    return int(conn.scalar(select(func.count()).select_from(subjects.subquery())) or 0)
 
 
-def readers(conn: Connection, run_ids: Collection[int], source: str) -> tuple[tuple[int, str], ...]:
-    """Which of these runs read which files: run and checksum."""
+def files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tuple[tuple[int, str], ...]:
+    """Return pairs of a run's id and the SHA-256 of a file that it read, for these runs. `source` is the source of
+    the evidence that stores such files.
+    """
     which = _e.subject_kind == reconciliations.KIND, _e.subject_id.in_(sorted(run_ids)), _e.source == source
-    found = conn.execute(select(_e.subject_id, _e.sha256).where(*which).order_by(_e.subject_id)) if run_ids else ()
-    return tuple((int(run), str(sha256)) for run, sha256 in found)
+    rows = conn.execute(select(_e.subject_id, _e.sha256).where(*which).order_by(_e.subject_id)) if run_ids else ()
+    return tuple((int(run), str(sha256)) for run, sha256 in rows)

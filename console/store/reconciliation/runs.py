@@ -1,4 +1,4 @@
-"""Reconciliations: how far each got, what it counted, and the payments that did not match."""
+"""Rows of reconciliation runs: their progress, their counts, and the payments that didn't match."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -8,54 +8,57 @@ from sqlalchemy import Connection, Integer, Select, bindparam, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.states import ForbiddenTransition
-from console.domain.worker_records import Difference, Verdict
-from console.store import swaps
-from console.store.leases import naive
-from console.store.payment_rows import at
-from console.store.swaps import Stale as Stale
-from console.store.troubles import RunAgain
-from console.store.worker_schema import reconciliation_rows, reconciliations
+from console.domain.tasks.records import Difference, Verdict
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.database import compare_and_swap as swaps
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.worker import reconciliation_rows, reconciliations
 
 KIND = "reconciliation"
 RUNNING, DONE, FAILED = "running", "done", "failed"
-COUNTS = ("matched", "imported", "missing_there", "different_state", "different_amount")
-_LONGEST = 255
+COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
+_LONGEST_TEXT_CHARACTERS = 255
 _t, _rows = reconciliations.c, reconciliation_rows.c
-_ALL = select(
+_ALL_QUERY = select(
     _t.id, _t.provider, _t.from_day, _t.to_day, _t.state, _t.phase, _t.position, _t.matched, _t.imported,
     _t.missing_there, _t.different_state, _t.different_amount, _t.evidence_id, _t.reason, _t.asked_by, _t.begun_at,
     _t.changed_at, _t.ended_at, _t.version,
 )  # fmt: skip
-_MOST = bindparam("most", type_=Integer)
-_GET = _ALL.where(_t.id == bindparam("of"))
-_OPEN = _ALL.where(_t.open_provider == bindparam("whose")).order_by(_t.id)
-_OPEN_OF_DAYS = _OPEN.where(_t.from_day == bindparam("first"), _t.to_day == bindparam("last"))
-_LATEST = _ALL.where(_t.provider == bindparam("whose")).order_by(_t.id.desc()).limit(_MOST)
-_LATEST_OF_ALL = _ALL.order_by(_t.id.desc()).limit(_MOST)
+_LIMIT_PARAMETER = bindparam("most", type_=Integer)
+_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_OPEN_QUERY = _ALL_QUERY.where(_t.open_provider == bindparam("whose")).order_by(_t.id)
+_OPEN_OF_DAYS_QUERY = _OPEN_QUERY.where(_t.from_day == bindparam("first"), _t.to_day == bindparam("last"))
+_LATEST_OF_PROVIDER_QUERY = (
+    _ALL_QUERY.where(_t.provider == bindparam("whose")).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
+)
+_LATEST_QUERY = _ALL_QUERY.order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
 _INSERT = into(reconciliations)
 _ADD_ROW = into(reconciliation_rows)
-_SAME_ROW = select(_rows.id).where(_rows.run_id == bindparam("run"), _rows.row_key == bindparam("of"))
-_ROWS = (
-    select(
-        _rows.row_key, _rows.verdict, _rows.payment_id, _rows.ours, _rows.theirs, _rows.case_opened, _rows.id
-    )
+_ROW_ID_QUERY = select(_rows.id).where(_rows.run_id == bindparam("run"), _rows.row_key == bindparam("of"))
+_ROWS_QUERY = (
+    select(_rows.row_key, _rows.verdict, _rows.payment_id, _rows.ours, _rows.theirs, _rows.case_opened, _rows.id)
     .where(_rows.run_id == bindparam("run"), _rows.id > bindparam("after"))
     .order_by(_rows.id)
-    .limit(_MOST)
-)  # fmt: skip
-_CASE_OPENED = (
+    .limit(_LIMIT_PARAMETER)
+)
+_MARK_CASE_OPENED = (
     update(reconciliation_rows)
     .where(_rows.run_id == bindparam("run"), _rows.row_key == bindparam("of"))
     .values(case_opened=True)
 )
-_FIXED = frozenset({"id", "version", "provider", "from_day", "to_day", "asked_by", "begun_at", "ended_at"})
+_FIXED_COLUMNS = frozenset({"id", "version", "provider", "from_day", "to_day", "asked_by", "begun_at", "ended_at"})
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A reconciliation. It goes through their history first and then through ours (`phase`); `position` is where it
-    goes on after it was broken off. The counts are of payments.
+    """A reconciliation of one provider and a range of days. `phase` is `theirs` while it reads the provider's
+    history, then `ours` while it reads our records.
+
+    `position` is the place at which an interrupted run continues. The counts are numbers of payments.
     """
 
     id: int
@@ -79,14 +82,23 @@ class Run:
     version: int
 
 
-def open(
-    conn: Connection, provider: str, from_day: date, to_day: date, asked_by: str, now: datetime,
+def open_run(
+    conn: Connection,
+    provider: str,
+    from_day: date,
+    to_day: date,
+    asked_by: str,
+    now: datetime,
     phase: str = "theirs",
-) -> int:  # fmt: skip
-    """Begin one of these days; the one of the same days that is under way, where there is one, to be gone on with."""
-    found = _of_days(conn, provider, from_day, to_day)
-    if found is not None:
-        return found.id
+) -> int:
+    """Insert a run for these days and return its id. If there is an unfinished run of the provider for the same days,
+    return its id instead.
+
+    Raises RunAgain if another process inserted such a run at the same time and has ended it already.
+    """
+    run = _find_run_of_days(conn, provider, from_day, to_day)
+    if run is not None:
+        return run.id
     row = {
         "provider": provider,
         "from_day": from_day.isoformat(),
@@ -94,105 +106,109 @@ def open(
         "state": RUNNING,
         "phase": phase,
         "asked_by": asked_by,
-        "begun_at": naive(now),
-        "changed_at": naive(now),
+        "begun_at": to_naive_utc(now),
+        "changed_at": to_naive_utc(now),
     }
     try:
-        return swaps.added(conn, KIND, _INSERT, row, now)
-    except IntegrityError:  # somebody began it at this very moment
-        found = _of_days(conn, provider, from_day, to_day)
-        if found is None:
+        return swaps.insert_announced(conn, KIND, _INSERT, row, now)
+    except IntegrityError:  # another process began it at the same time
+        run = _find_run_of_days(conn, provider, from_day, to_day)
+        if run is None:
             raise RunAgain from None
-        return found.id
+        return run.id
 
 
-def _of_days(conn: Connection, provider: str, from_day: date, to_day: date) -> Run | None:
+def _find_run_of_days(conn: Connection, provider: str, from_day: date, to_day: date) -> Run | None:
     days = {"first": from_day.isoformat(), "last": to_day.isoformat()}
-    return next(iter(_select(conn, _OPEN_OF_DAYS, whose=provider, **days)), None)
+    return next(iter(_select(conn, _OPEN_OF_DAYS_QUERY, whose=provider, **days)), None)
 
 
 def find(conn: Connection, run_id: int) -> Run | None:
-    return next(iter(_select(conn, _GET, of=run_id)), None)
+    """Return a run by its id; None if there is none."""
+    return next(iter(_select(conn, _BY_ID_QUERY, of=run_id)), None)
 
 
-def unfinished(conn: Connection, provider: str) -> tuple[Run, ...]:
-    """Those of a provider that are under way or were broken off, oldest first."""
-    return _select(conn, _OPEN, whose=provider)
+def unfinished_runs(conn: Connection, provider: str) -> tuple[Run, ...]:
+    """Return the unfinished runs of a provider, oldest first."""
+    return _select(conn, _OPEN_QUERY, whose=provider)
 
 
-def latest(conn: Connection, provider: str | None, limit: int) -> tuple[Run, ...]:
-    """The last ones of a provider (None: of all), newest first."""
+def latest_runs(conn: Connection, provider: str | None, limit: int) -> tuple[Run, ...]:
+    """Return the last `limit` runs of a provider (None: of all), newest first."""
     if provider is None:
-        return _select(conn, _LATEST_OF_ALL, most=limit)
-    return _select(conn, _LATEST, whose=provider, most=limit)
+        return _select(conn, _LATEST_QUERY, most=limit)
+    return _select(conn, _LATEST_OF_PROVIDER_QUERY, whose=provider, most=limit)
 
 
-def save(conn: Connection, run: Run, now: datetime, **values: Any) -> Run:
-    """Write how far it got: `state`, `phase`, `position`, counts (as they are now), `evidence_id`, `reason`.
+def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> Run:
+    """Write the progress of a run and return the changed run. `values` may have `state`, `phase`, `position`, counts
+    (new totals), `evidence_id` and `reason`.
 
-    A state other than running ends it. Raises Stale when somebody else goes on with it, ForbiddenTransition for one
-    that has ended and for a count that goes down.
+    A state other than running ends the run. Raises Stale if another process has changed it since it was read;
+    ForbiddenTransition for a run that has ended and for a count that decreases.
     """
-    swaps.refuse_fixed(_FIXED, values)
-    if run.ended_at is not None or any(values.get(name, 0) < getattr(run, name) for name in COUNTS if name in values):
+    swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
+    if run.ended_at is not None or any(
+        values.get(name, 0) < getattr(run, name) for name in COUNT_COLUMNS if name in values
+    ):
         raise ForbiddenTransition("a reconciliation goes on, and what has ended stays as it is")
     if values.get("state", RUNNING) != RUNNING:
         values["ended_at"] = now
     written = {**values, "changed_at": now}
-    swaps.swap(conn, reconciliations, (run.id, run.version), written)
-    swaps.announce(conn, KIND, run.id, now)
+    swaps.update_if_unchanged(conn, reconciliations, (run.id, run.version), written)
+    swaps.announce_change(conn, KIND, run.id, now)
     return replace(run, **written, version=run.version + 1)
 
 
-def add_row(conn: Connection, run_id: int, found: Difference) -> bool:
-    """Keep a payment that does not match; False when this run has it already, and nothing is written."""
+def add_row(conn: Connection, run_id: int, difference: Difference) -> bool:
+    """Insert the row of a difference. Return False, without a write, if this run has a row with its `row_key`."""
     row = {
         "run_id": run_id,
-        "row_key": found.row_key,
-        "verdict": found.verdict.value,
-        "payment_id": found.payment_id,
-        "ours": found.ours[:_LONGEST] if found.ours else found.ours,
-        "theirs": found.theirs[:_LONGEST] if found.theirs else found.theirs,
-        "case_opened": found.case_opened,
+        "row_key": difference.row_key,
+        "verdict": difference.verdict.value,
+        "payment_id": difference.payment_id,
+        "ours": difference.ours[:_LONGEST_TEXT_CHARACTERS] if difference.ours else difference.ours,
+        "theirs": difference.theirs[:_LONGEST_TEXT_CHARACTERS] if difference.theirs else difference.theirs,
+        "case_opened": difference.case_opened,
     }
     try:
         conn.execute(_ADD_ROW, row)
-    except IntegrityError:  # only the statement is undone
-        if conn.execute(_SAME_ROW, {"run": run_id, "of": found.row_key}).first() is None:
+    except IntegrityError:  # only the statement was undone
+        if conn.execute(_ROW_ID_QUERY, {"run": run_id, "of": difference.row_key}).first() is None:
             raise
         return False
     return True
 
 
-def case_opened(conn: Connection, run_id: int, row_key: str) -> None:
-    """A case was opened for this row."""
-    conn.execute(_CASE_OPENED, {"run": run_id, "of": row_key})
+def mark_case_opened(conn: Connection, run_id: int, row_key: str) -> None:
+    """Write in a difference's row that a case was opened for it."""
+    conn.execute(_MARK_CASE_OPENED, {"run": run_id, "of": row_key})
 
 
 def rows(conn: Connection, run_id: int, after: int = 0, limit: int = 1_000) -> tuple[Difference, ...]:
-    """What did not match, as it was found; `after`: the last id seen."""
-    told = conn.execute(_ROWS, {"run": run_id, "after": after, "most": limit})
+    """Return at most `limit` differences of a run, by id; `after` is the last id of the previous page."""
+    differences = conn.execute(_ROWS_QUERY, {"run": run_id, "after": after, "most": limit})
     return tuple(
         Difference(key, Verdict(verdict), payment, ours, theirs, bool(case), row_id)
-        for key, verdict, payment, ours, theirs, case, row_id in told
+        for key, verdict, payment, ours, theirs, case, row_id in differences
     )
 
 
 def all_runs() -> Select[Any]:
-    """Select of everything a `Run` needs, to be narrowed by the caller."""
-    return _ALL
+    """Return the query with all columns of a `Run`; the caller narrows it."""
+    return _ALL_QUERY
 
 
 def select_runs(conn: Connection, query: Select[Any]) -> tuple[Run, ...]:
-    """Runs of a narrowed `all_runs()`."""
+    """Return the runs of a query that narrows `all_runs()`."""
     return _select(conn, query)
 
 
 def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Run, ...]:
-    return tuple(_run(row._asdict()) for row in conn.execute(query, values))
+    return unreadable.read_each("reconciliations", conn.execute(query, values), lambda row: _to_run(row._asdict()))
 
 
-def _run(row: dict[str, Any]) -> Run:
+def _to_run(row: dict[str, Any]) -> Run:
     days = {name: date.fromisoformat(row[name]) for name in ("from_day", "to_day")}
-    instants = {name: at(row[name]) for name in ("begun_at", "changed_at", "ended_at")}
+    instants = {name: in_utc(row[name]) for name in ("begun_at", "changed_at", "ended_at")}
     return Run(**{**row, **days, **instants})

@@ -1,14 +1,16 @@
-"""One record of whatever kind, as everybody sees it."""
+"""Read of one record (credit check, order, payment or refund) by its kind and id."""
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
 from sqlalchemy import Connection
 
-from console.store import credit_checks, orders, payments, refunds
-from console.store.queue_parts import Queued
+from console.store.credit_checks import credit_checks
+from console.store.payments import orders, payments
+from console.store.queues.table_queries import QueuedRecord
+from console.store.refunds import refunds
 
-_FIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], Queued | None]] = {
+_FIND_BY_KIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], QueuedRecord | None]] = {
     credit_checks.KIND: credit_checks.find,
     orders.KIND: lambda conn, order_id, _: orders.find(conn, order_id),
     payments.KIND: payments.find,
@@ -16,7 +18,9 @@ _FIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], Queued | None]
 }
 
 
-def find(conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, AbstractSet[int]]) -> Queued | None:
-    """None where there is no such record, or no such kind. `lapsed`: by kind, the ids whose process went away."""
-    look = _FIND.get(kind)
+def find(conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, AbstractSet[int]]) -> QueuedRecord | None:
+    """Return a record; None if the record or the kind doesn't exist. `lapsed`: for each kind, the ids of the records
+    whose process crashed or froze during a call; their outcome is returned as unknown.
+    """
+    look = _FIND_BY_KIND.get(kind)
     return look(conn, record_id, lapsed.get(kind, frozenset())) if look else None

@@ -1,21 +1,24 @@
-"""Kept answers and people's proofs, and the documents of a record."""
+"""Rows of evidence (providers' answers, and people's proofs) and of the documents (PDFs) of a record."""
 
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.outcomes import Outcome
 from console.domain.records import Document, EvidenceItem
-from console.store.leases import aware, naive
-from console.store.schema import documents, evidence
-from console.store.troubles import RunAgain
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.schema.core import documents, evidence
+
+if TYPE_CHECKING:
+    from console.domain.provider_outcome import Outcome
 
 _e, _d = evidence.c, documents.c
-LONGEST_BODY = 20_000
-_PAGE = 100
+LONGEST_BODY_CHARACTERS = 20_000
+_ROWS_PER_PAGE = 100
 _INSERT = insert(evidence)
 
 
@@ -25,14 +28,16 @@ def add_answer(
     operation_id: str | None,
     source: str,
     who: str,
-    outcome: Outcome[object],
+    outcome: "Outcome[object]",
     now: datetime,
 ) -> int:
-    """Keep a provider's answer (already redacted by its adapter) or the lack of one."""
+    """Store a provider's answer, which its adapter has redacted, or the fact that no answer came. Return the id of
+    the evidence. `subject` is the kind and id of the record.
+    """
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
     digest = outcome.sha256 or hashlib.sha256(outcome.evidence.encode()).hexdigest()
-    return _add(conn, subject, operation_id, source, who, digest, summary, outcome.evidence, now)
+    return _insert_evidence(conn, subject, operation_id, source, who, digest, summary, outcome.evidence, now)
 
 
 def add_proof(
@@ -43,13 +48,15 @@ def add_proof(
     proof: bytes,
     now: datetime,
 ) -> int:
-    """Keep what a person brought as proof: a statement, or a file's content (its hash and what is readable)."""
+    """Store a proof that a person handed in, a text or a file: its SHA-256 and its readable text. Return the id of
+    the evidence. `subject` is the kind and id of the record.
+    """
     text = proof.decode("utf-8", errors="replace").replace("\x00", "")
     digest = hashlib.sha256(proof).hexdigest()
-    return _add(conn, subject, operation_id, "person", who, digest, text[:200], text, now)
+    return _insert_evidence(conn, subject, operation_id, "person", who, digest, text[:200], text, now)
 
 
-def _add(
+def _insert_evidence(
     conn: Connection, subject: tuple[str, int | None], operation_id: str | None, source: str, who: str,
     digest: str, summary: str, body: str, now: datetime,
 ) -> int:  # fmt: skip
@@ -58,42 +65,44 @@ def _add(
         "subject_kind": kind,
         "subject_id": subject_id,
         "operation_id": operation_id,
-        "at": naive(now),
+        "at": to_naive_utc(now),
         "source": source,
         "who": who,
         "sha256": digest,
         "summary": summary[:255],
-        "body": body[:LONGEST_BODY],
+        "body": body[:LONGEST_BODY_CHARACTERS],
     }
     key = conn.execute(_INSERT, row).inserted_primary_key
     return int(key[0]) if key else 0
 
 
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[EvidenceItem, ...]:
-    """Evidence of a record, oldest first."""
-    return _items(conn, (_e.subject_kind == kind) & (_e.subject_id == subject_id))
+    """Return the evidence of a record, oldest first."""
+    return _select_items(conn, (_e.subject_kind == kind) & (_e.subject_id == subject_id))
 
 
 def of_operation(conn: Connection, operation_id: str) -> tuple[EvidenceItem, ...]:
-    """Evidence of one operation, oldest first."""
-    return _items(conn, _e.operation_id == operation_id)
+    """Return the evidence of one operation, oldest first."""
+    return _select_items(conn, _e.operation_id == operation_id)
 
 
-def _items(conn: Connection, condition: object, limit: int | None = None) -> tuple[EvidenceItem, ...]:
+def _select_items(conn: Connection, condition: object, limit: int | None = None) -> tuple[EvidenceItem, ...]:
     query = (
         select(_e.id, _e.at, _e.source, _e.sha256, _e.summary, _e.body, _e.who)
         .where(condition)  # type: ignore[arg-type]  # a column condition
         .order_by(_e.id)
         .limit(limit)
     )
-    return tuple(EvidenceItem(i, aware(at), *rest) for i, at, *rest in conn.execute(query))
+    return tuple(EvidenceItem(i, to_aware_utc(at), *rest) for i, at, *rest in conn.execute(query))
 
 
-def walk(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
-    """Evidence of a record with its bodies, oldest first, a page at a time."""
+def walk_items(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
+    """Yield the evidence of a record with its bodies, oldest first. Read 100 rows at a time, so that memory stays
+    constant.
+    """
     last = 0
-    mine = (_e.subject_kind == kind) & (_e.subject_id == subject_id)
-    while page := _items(conn, mine & (_e.id > last), limit=_PAGE):
+    of_subject = (_e.subject_kind == kind) & (_e.subject_id == subject_id)
+    while page := _select_items(conn, of_subject & (_e.id > last), limit=_ROWS_PER_PAGE):
         yield from page
         last = page[-1].id
 
@@ -101,32 +110,38 @@ def walk(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]
 def add_document(
     conn: Connection, subject_id: int, kind: str, path: str, sha256: str, size: int, now: datetime
 ) -> bool:
-    """Note a stored PDF of a record; False when the record has had this very content before."""
-    known = select(_d.id).where(_d.subject_kind == kind, _d.subject_id == subject_id, _d.sha256 == sha256)
-    row_id = conn.scalar(known)
+    """Insert the row of a stored PDF. If the record has a PDF with the same content (SHA-256), write only the new
+    time of its fetch and return False.
+
+    Raises RunAgain if another process inserted the same PDF at the same time.
+    """
+    query = select(_d.id).where(_d.subject_kind == kind, _d.subject_id == subject_id, _d.sha256 == sha256)
+    row_id = conn.scalar(query)
     if row_id is not None:
-        conn.execute(update(documents).where(_d.id == row_id).values(fetched_at=naive(now)))
+        conn.execute(update(documents).where(_d.id == row_id).values(fetched_at=to_naive_utc(now)))
         return False
     new = insert(documents).values(
-        subject_kind=kind, subject_id=subject_id, path=path, sha256=sha256, bytes=size, fetched_at=naive(now)
+        subject_kind=kind, subject_id=subject_id, path=path, sha256=sha256, bytes=size, fetched_at=to_naive_utc(now)
     )
     try:
         conn.execute(new)
-    except IntegrityError:  # noted by somebody else at this very moment
+    except IntegrityError:  # another process stored it at the same time
         raise RunAgain from None
     return True
 
 
-def any_document(conn: Connection) -> bool:
-    """Whether any PDF was ever stored."""
+def has_documents(conn: Connection) -> bool:
+    """True if any PDF was ever stored."""
     return conn.scalar(select(_d.id).limit(1)) is not None
 
 
 def documents_of(conn: Connection, kind: str, subject_id: int, current: str | None) -> tuple[Document, ...]:
-    """Stored PDFs of a record, newest first; `current` is the path that the record points to."""
+    """Return the stored PDFs of a record, newest first. The PDF whose path is `current`, the path in the record's
+    row, is marked as current.
+    """
     query = (
         select(_d.path, _d.sha256, _d.bytes, _d.fetched_at)
         .where(_d.subject_kind == kind, _d.subject_id == subject_id)
         .order_by(_d.fetched_at.desc(), _d.id.desc())
     )
-    return tuple(Document(p, sha, size, aware(at), p == current) for p, sha, size, at in conn.execute(query))
+    return tuple(Document(p, sha, size, to_aware_utc(at), p == current) for p, sha, size, at in conn.execute(query))

@@ -1,4 +1,4 @@
-"""Orders, payments and refunds of a corporation number, all in one statement."""
+"""Read of the orders, payments and refunds of a corporation number in one query."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,102 +17,122 @@ from sqlalchemy import (
     null,
     select,
     union,
-)  # fmt: skip
+)
 
-from console.domain.order_records import Order, Payment, Refund
-from console.store import journal, orders, payment_rows, payments, refund_rows, refunds
-from console.store.payment_schema import orders as order_table
-from console.store.payment_schema import payments as payment_table
-from console.store.payment_schema import refunds as refund_table
-from console.store.schema import approvals
+from console.domain.payments.records import Order, Payment, Refund
+from console.store.operations import journal
+from console.store.payments import orders, payments
+from console.store.payments import row_mapping as payment_rows
+from console.store.refunds import refunds
+from console.store.refunds import row_mapping as refund_rows
+from console.store.schema.core import approvals
+from console.store.schema.payments import orders as order_table
+from console.store.schema.payments import payments as payment_table
+from console.store.schema.payments import refunds as refund_table
 
 _Record = TypeVar("_Record", Order, Payment, Refund)
 _o, _p, _r, _a = order_table.c, payment_table.c, refund_table.c, approvals.c
-_NUMBER: BindParameter[str] = bindparam("number")
-_AT_ORDER = 0
-_AT_PAYMENT = len(orders.COLUMNS)
-_AT_REFUND = _AT_PAYMENT + len(payment_rows.COLUMNS)
-_AFTER = _AT_REFUND + len(refund_rows.COLUMNS)
-_BROKEN_PAYMENT, _BROKEN_REFUND, _CHECKER = _AFTER, _AFTER + 1, _AFTER + 2
+_NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
+_ORDER_INDEX = 0
+_PAYMENT_INDEX = len(orders.COLUMNS)
+_REFUND_INDEX = _PAYMENT_INDEX + len(payment_rows.COLUMNS)
+_END_INDEX = _REFUND_INDEX + len(refund_rows.COLUMNS)
+_LAPSED_PAYMENT_INDEX, _LAPSED_REFUND_INDEX, _CHECKER_INDEX = _END_INDEX, _END_INDEX + 1, _END_INDEX + 2
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
-    """What a number has beside its credit checks, each newest first."""
+class RecordsOfNumber:
+    """The orders, payments and refunds of a corporation number, each kind newest first."""
 
     orders: tuple[Order, ...] = ()
     payments: tuple[Payment, ...] = ()
     refunds: tuple[Refund, ...] = ()
 
 
-NOTHING = Money()
+NO_RECORDS = RecordsOfNumber()
 
 
-def _hit(found: Column[Any]) -> Select[Any]:
-    """The id of a row that was found, in the column of its table."""
-    ids = (column if column is found else cast(null(), BigInteger) for column in (_o.id, _p.id, _r.id))
-    return select(*(one.label(name) for one, name in zip(ids, ("order_id", "payment_id", "refund_id"), strict=True)))
+def _id_query(hit: Column[Any]) -> Select[Any]:
+    """Return a query of the id column `hit`. Its result has three columns (order, payment and refund id), of which
+    the other two are NULL, so that such queries can be joined by UNION.
+    """
+    ids = (column if column is hit else cast(null(), BigInteger) for column in (_o.id, _p.id, _r.id))
+    return select(
+        *(value.label(name) for value, name in zip(ids, ("order_id", "payment_id", "refund_id"), strict=True))
+    )
 
 
-_paid = order_table.join(payment_table, _p.order_id == _o.id)
-_given_back = _r.payment_id == _p.id
-_hits = union(
-    _hit(_o.id).where(_o.number_key == _NUMBER),
-    _hit(_p.id).where(_p.corporation_number == _NUMBER),
-    _hit(_p.id).select_from(_paid).where(_o.number_key == _NUMBER),
-    _hit(_r.id).join_from(payment_table, refund_table, _given_back).where(_p.corporation_number == _NUMBER),
-    _hit(_r.id).select_from(_paid.join(refund_table, _given_back)).where(_o.number_key == _NUMBER),
+_orders_with_payments = order_table.join(payment_table, _p.order_id == _o.id)
+_is_refund_of_payment = _r.payment_id == _p.id
+_matching_ids = union(
+    _id_query(_o.id).where(_o.number_key == _NUMBER_PARAMETER),
+    _id_query(_p.id).where(_p.corporation_number == _NUMBER_PARAMETER),
+    _id_query(_p.id).select_from(_orders_with_payments).where(_o.number_key == _NUMBER_PARAMETER),
+    _id_query(_r.id)
+    .join_from(payment_table, refund_table, _is_refund_of_payment)
+    .where(_p.corporation_number == _NUMBER_PARAMETER),
+    _id_query(_r.id)
+    .select_from(_orders_with_payments.join(refund_table, _is_refund_of_payment))
+    .where(_o.number_key == _NUMBER_PARAMETER),
 ).subquery()
-_OF_NUMBER = (
+_RECORDS_QUERY = (
     select(
-        *orders.COLUMNS, *payment_rows.COLUMNS, *refund_rows.COLUMNS,
-        journal.is_lapsed(payments.KIND, _p.id), journal.is_lapsed(refunds.KIND, _r.id), _a.person,
+        *orders.COLUMNS,
+        *payment_rows.COLUMNS,
+        *refund_rows.COLUMNS,
+        journal.is_lapsed(payments.KIND, _p.id),
+        journal.is_lapsed(refunds.KIND, _r.id),
+        _a.person,
     )
     .select_from(
-        _hits.outerjoin(order_table, _o.id == _hits.c.order_id)
-        .outerjoin(payment_table, _p.id == _hits.c.payment_id)
-        .outerjoin(refund_table, _r.id == _hits.c.refund_id)
+        _matching_ids.outerjoin(order_table, _o.id == _matching_ids.c.order_id)
+        .outerjoin(payment_table, _p.id == _matching_ids.c.payment_id)
+        .outerjoin(refund_table, _r.id == _matching_ids.c.refund_id)
         .outerjoin(approvals, _a.vote_of == cast(_r.id, String(40)))
     )
     .order_by(_a.id)
-)  # fmt: skip
+)
 
 
-def of_number(conn: Connection, number: str) -> Money:
-    """Everything of a number that is no credit check: its orders, payments of its own or of these, their refunds;
-    as everybody sees it, with a lapsed call unknown.
+def records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
+    """Return the orders of a corporation number, the payments that have this number or belong to these orders, and
+    the refunds of these payments. Records whose process crashed or froze during a call have an unknown outcome.
     """
-    rows = list[Row[Any]](conn.execute(_OF_NUMBER, {"number": number}))
-    paid = _payments([row for row in rows if row[_AT_PAYMENT] is not None])
-    return Money(
-        _orders([row for row in rows if row[_AT_ORDER] is not None], paid),
+    rows = list[Row[Any]](conn.execute(_RECORDS_QUERY, {"number": number}))
+    paid = _to_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
+    return RecordsOfNumber(
+        _to_orders([row for row in rows if row[_ORDER_INDEX] is not None], paid),
         paid,
-        _refunds([row for row in rows if row[_AT_REFUND] is not None]),
+        _to_refunds([row for row in rows if row[_REFUND_INDEX] is not None]),
     )
 
 
-def _orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Order, ...]:
-    """Who finds an order has found all its payments."""
+def _to_orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Order, ...]:
+    """Convert rows into orders. `paid` contains all payments of these orders."""
     ids: dict[int | None, list[int]] = {}
     for payment in reversed(paid):
         ids.setdefault(payment.order_id, []).append(payment.id)
-    return _newest_first(orders.to_record(row[:_AT_PAYMENT], tuple(ids.get(row[_AT_ORDER], ()))) for row in rows)
+    return _newest_first(
+        orders.to_record(row[:_PAYMENT_INDEX], tuple(ids.get(row[_ORDER_INDEX], ()))) for row in rows
+    )
 
 
-def _payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
-    lapsed = {row[_AT_PAYMENT] for row in rows if row[_BROKEN_PAYMENT]}
-    return _newest_first(payment_rows.to_record(row[_AT_PAYMENT:_AT_REFUND], lapsed) for row in rows)
+def _to_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
+    lapsed = {row[_PAYMENT_INDEX] for row in rows if row[_LAPSED_PAYMENT_INDEX]}
+    return _newest_first(payment_rows.to_record(row[_PAYMENT_INDEX:_REFUND_INDEX], lapsed) for row in rows)
 
 
-def _refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
-    """A row for each of those who approved, in their order."""
-    lapsed = {row[_AT_REFUND] for row in rows if row[_BROKEN_REFUND]}
+def _to_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
+    """Convert rows into refunds. A refund has one row per approver, in the order of the approvals."""
+    lapsed = {row[_REFUND_INDEX] for row in rows if row[_LAPSED_REFUND_INDEX]}
     votes: dict[int, tuple[str, ...]] = {}
     for row in rows:
-        votes[row[_AT_REFUND]] = votes.get(row[_AT_REFUND], ()) + ((row[_CHECKER],) if row[_CHECKER] else ())
-    first = {row[_AT_REFUND]: row for row in rows}
+        votes[row[_REFUND_INDEX]] = votes.get(row[_REFUND_INDEX], ()) + (
+            (row[_CHECKER_INDEX],) if row[_CHECKER_INDEX] else ()
+        )
+    first = {row[_REFUND_INDEX]: row for row in rows}
     return _newest_first(
-        refund_rows.to_record(row[_AT_REFUND:_AFTER], votes[number], lapsed) for number, row in first.items()
+        refund_rows.to_record(row[_REFUND_INDEX:_END_INDEX], votes[number], lapsed) for number, row in first.items()
     )
 
 

@@ -1,4 +1,4 @@
-"""Decisions that take two people: first halves of resolutions, and votes for refunds."""
+"""Rows of decisions that need two people: proposals of an outcome, and approvals (votes) of refunds."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,23 +7,23 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from console.store.leases import naive
-from console.store.schema import approvals
+from console.store.database.instants import to_naive_utc
+from console.store.schema.core import approvals
 
-RESOLVE, APPROVE = "resolve", "refund.approve"
-REFUND = "refund"
+RESOLVE_ACTION, APPROVE_ACTION = "resolve", "refund.approve"
+REFUND_KIND = "refund"
 _t = approvals.c
-_OPEN = (_t.action == RESOLVE, _t.closed_at.is_(None))
-_AWAITED = select(_t.subject_id).where(
-    _t.subject_kind == bindparam("kind"), _t.subject_id.in_(bindparam("ids", expanding=True)), *_OPEN
+_IS_OPEN_PROPOSAL = (_t.action == RESOLVE_ACTION, _t.closed_at.is_(None))
+_AWAITED_SUBJECTS_QUERY = select(_t.subject_id).where(
+    _t.subject_kind == bindparam("kind"), _t.subject_id.in_(bindparam("ids", expanding=True)), *_IS_OPEN_PROPOSAL
 )
-_VOTES = select(_t.id, _t.vote_of, _t.person).where(_t.vote_of.in_(bindparam("ids", expanding=True)))
-_VOTE = insert(approvals)
+_VOTES_QUERY = select(_t.id, _t.vote_of, _t.person).where(_t.vote_of.in_(bindparam("ids", expanding=True)))
+_INSERT_VOTE = insert(approvals)
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a first person proposed, and who it was."""
+    """A first person's proposal of an outcome: its id, the proposed state and the person."""
 
     id: int
     proposed: str
@@ -31,10 +31,10 @@ class Proposal:
 
 
 def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | None:
-    """The proposal that waits for a second person, if any."""
+    """Return the newest proposal about a record that waits for a second person; None if there is none."""
     query = (
         select(_t.id, _t.proposed, _t.person)
-        .where(_t.subject_kind == kind, _t.subject_id == subject_id, *_OPEN)
+        .where(_t.subject_kind == kind, _t.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
         .order_by(_t.id.desc())
         .limit(1)
     )
@@ -42,59 +42,74 @@ def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | No
     return Proposal(*row) if row else None
 
 
-def awaited(conn: Connection, kind: str, subject_ids: Collection[str]) -> frozenset[str]:
-    """Those of these records whose decision waits for a second person."""
+def subjects_with_proposal(conn: Connection, kind: str, subject_ids: Collection[str]) -> frozenset[str]:
+    """Return the ids of those given records about which a proposal waits for a second person."""
     if not subject_ids:
         return frozenset()
-    return frozenset(conn.scalars(_AWAITED, {"kind": kind, "ids": list(subject_ids)}))
+    return frozenset(conn.scalars(_AWAITED_SUBJECTS_QUERY, {"kind": kind, "ids": list(subject_ids)}))
 
 
-def propose(
+def insert_proposal(
     conn: Connection, kind: str, subject_id: str, proposed: str, person: str, evidence_id: int, now: datetime
 ) -> None:
-    """Keep the first half of a decision."""
+    """Insert the proposal of a first person: the proposed state and its evidence."""
     conn.execute(
         insert(approvals).values(
-            subject_kind=kind, subject_id=subject_id, action=RESOLVE, proposed=proposed, person=person,
-            evidence_id=evidence_id, at=naive(now),
+            subject_kind=kind,
+            subject_id=subject_id,
+            action=RESOLVE_ACTION,
+            proposed=proposed,
+            person=person,
+            evidence_id=evidence_id,
+            at=to_naive_utc(now),
         )
-    )  # fmt: skip
-
-
-def close(conn: Connection, kind: str, subject_id: str, now: datetime) -> None:
-    """The decision was made, or the matter settled itself. Votes stay: they say who approved."""
-    conn.execute(
-        update(approvals)
-        .where(_t.subject_kind == kind, _t.subject_id == subject_id, *_OPEN)
-        .values(closed_at=naive(now))
     )
 
 
-def vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:
-    """Approve a refund; False when this person has done so before: nobody counts as two."""
+def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime) -> None:
+    """Close the open proposals about a record, because it was decided or needs no decision any more. Approvals of
+    refunds don't change.
+    """
+    conn.execute(
+        update(approvals)
+        .where(_t.subject_kind == kind, _t.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
+        .values(closed_at=to_naive_utc(now))
+    )
+
+
+def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:
+    """Insert an approval of a refund. Return False if this person has approved it before; an approver counts only
+    once.
+    """
     row = {
-        "subject_kind": REFUND, "subject_id": str(refund_id), "action": APPROVE, "proposed": "approved",
-        "person": person, "at": naive(now),
-    }  # fmt: skip
+        "subject_kind": REFUND_KIND,
+        "subject_id": str(refund_id),
+        "action": APPROVE_ACTION,
+        "proposed": "approved",
+        "person": person,
+        "at": to_naive_utc(now),
+    }
     try:
-        conn.execute(_VOTE, row)
+        conn.execute(_INSERT_VOTE, row)
     except IntegrityError:
-        if person in votes(conn, refund_id):
+        if person in read_voters(conn, refund_id):
             return False
         raise
     return True
 
 
-def votes(conn: Connection, refund_id: int) -> tuple[str, ...]:
-    """Who approved a refund, in their order."""
-    return votes_of(conn, [refund_id]).get(refund_id, ())
+def read_voters(conn: Connection, refund_id: int) -> tuple[str, ...]:
+    """Return the people who approved a refund, in the order of their approvals."""
+    return voters_of_refunds(conn, [refund_id]).get(refund_id, ())
 
 
-def votes_of(conn: Connection, refund_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
-    """Who approved each of these refunds, in their order; those that nobody approved are missing."""
-    found: dict[int, tuple[str, ...]] = {}
+def voters_of_refunds(conn: Connection, refund_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+    """Return the people who approved each of these refunds, in the order of their approvals, by refund id. A refund
+    without approvals is missing.
+    """
+    by_refund: dict[int, tuple[str, ...]] = {}
     if refund_ids:
-        cast = conn.execute(_VOTES, {"ids": [str(refund_id) for refund_id in refund_ids]})
+        cast = conn.execute(_VOTES_QUERY, {"ids": [str(refund_id) for refund_id in refund_ids]})
         for _, refund, person in sorted(cast.all()):
-            found[int(refund)] = (*found.get(int(refund), ()), person)
-    return found
+            by_refund[int(refund)] = (*by_refund.get(int(refund), ()), person)
+    return by_refund

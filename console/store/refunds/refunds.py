@@ -1,4 +1,4 @@
-"""Rows of the refunds: read with those who approved them, written by compare-and-swap."""
+"""Rows of refunds: reads of refunds with their approvers, and writes by compare-and-swap."""
 
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -6,47 +6,58 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select, union_all
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, column, func, select, table, union_all
 from sqlalchemy import insert as into
 
-from console.domain import states
-from console.domain.order_records import Refund
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import Work, WorkState
-from console.store import approvals, swaps
-from console.store.leases import naive
-from console.store.payment_schema import payments, refunds
-from console.store.refund_rows import COLUMNS, to_record
-from console.store.swaps import Stale as Stale
-from console.store.swaps import runs_again as runs_again
-from console.store.swaps import work_values as work_values
+from console.domain.transitions import tables as states
+from console.store.access import people_views
+from console.store.database import compare_and_swap as swaps
+from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
+from console.store.database.compare_and_swap import work_values as work_values
+from console.store.database.instants import SERVER_TIME, to_naive_utc
+from console.store.database.server import reads_views
+from console.store.refunds import approvals
+from console.store.refunds.row_mapping import COLUMNS, to_record
+from console.store.schema.payments import payments, refunds
 
-KIND = approvals.REFUND
-WITHOUT_MONEY = states.ENDED_REFUND - {RefundState.COMPLETED}
-"""Refunds that moved nothing and never will: they count towards no limit and are nobody's look-alike."""
+KIND = approvals.REFUND_KIND
+STATES_WITHOUT_MONEY = states.ENDED_REFUND_STATES - {RefundState.COMPLETED}
+"""Final states of refunds that moved no money. Such refunds don't count towards a limit, and another refund of the
+same amount isn't a possible repetition of them.
+"""
 
 _t = refunds.c
-_ALL = select(*COLUMNS)
-_GET = _ALL.where(_t.id == bindparam("of"))
-_OF_PAYMENT = _ALL.where(_t.payment_id == bindparam("of")).order_by(_t.id.desc())
-_OF_ORDER = _ALL.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
-_OPEN_OF = _ALL.where(_t.open_payment == bindparam("of"))
-_BY_KEY = _ALL.where(_t.provider_refund_key == bindparam("of"))
-_ASKED_WITH = select(_t.saw, _t.radar).where(_t.id == bindparam("of"))
-_COUNTS = _t.status.not_in(sorted(state.value for state in WITHOUT_MONEY))
-_SINCE = _t.created_at >= bindparam("since")
-_LOOKALIKE = _OF_PAYMENT.where(_t.refund_amount == bindparam("minor"), _SINCE, _COUNTS).limit(1)
-_MADE_BY = select(func.sum(_t.refund_amount)).where(
-    _t.maker == bindparam("of"), _SINCE, _t.currency == bindparam("in_currency"), _COUNTS
+_ALL_QUERY = select(*COLUMNS)
+_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.payment_id == bindparam("of")).order_by(_t.id.desc())
+_OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
+_OPEN_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.open_payment == bindparam("of"))
+_BY_KEY_QUERY = _ALL_QUERY.where(_t.provider_refund_key == bindparam("of"))
+_REQUEST_FACTS_QUERY = select(_t.saw, _t.radar).where(_t.id == bindparam("of"))
+_HAS_EFFECT = _t.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
+_IS_SINCE = _t.created_at >= bindparam("since")
+_LOOKALIKE_QUERY = _OF_PAYMENT_QUERY.where(_t.refund_amount == bindparam("minor"), _IS_SINCE, _HAS_EFFECT).limit(1)
+_SUM_OF_MAKER_QUERY = select(func.sum(_t.refund_amount)).where(
+    _t.maker == bindparam("of"), _IS_SINCE, _t.currency == bindparam("in_currency"), _HAS_EFFECT
 )
-_BY_PAYER = (
-    _ALL.join_from(payments, refunds, payments.c.id == _t.payment_id)
-    .where(payments.c.payer_ref == bindparam("of"), _SINCE, _COUNTS)
+_BY_PAYER_QUERY = (
+    _ALL_QUERY.join_from(payments, refunds, payments.c.id == _t.payment_id)
+    .where(payments.c.payer_ref == bindparam("of"), _IS_SINCE, _HAS_EFFECT)
     .order_by(_t.id.desc())
 )
-_DUE = swaps.due(refunds, _ALL)
-_STUCK = (
-    _ALL.where(
+_same_payer = table(people_views.SAME_PAYER, column("payment_id"), column("other_id"))
+_BY_SAME_PAYER_QUERY = (
+    _ALL_QUERY.join_from(_same_payer, refunds, _same_payer.c.other_id == _t.payment_id)
+    .where(_same_payer.c.payment_id == bindparam("of"), _IS_SINCE, _HAS_EFFECT)
+    .order_by(_t.id.desc())
+)
+_DUE_QUERY = swaps.due_query(refunds, _ALL_QUERY)
+_STUCK_QUERY = (
+    _ALL_QUERY.where(
         _t.status == RefundState.APPROVED.value,
         _t.certainty == "known",
         _t.work_state == WorkState.NEEDS_REVIEW.value,
@@ -56,27 +67,33 @@ _STUCK = (
     .limit(bindparam("most", type_=Integer))
 )
 _INSERT = into(refunds)
-_FIXED = frozenset(
+_INSERT_DATED = _INSERT.values(created_at=SERVER_TIME)
+_FIXED_COLUMNS = frozenset(
     {"id", "version", "payment_id", "order_id", "refund_amount", "currency", "maker", "reason", "ticket", "saw",
      "radar", "intended_repeat", "set_aside_id", "checkers_needed", "decide_by", "created_at"}
 )  # fmt: skip
 
 
-def _first_requested(work: WorkState) -> Select[Any]:
-    """Ids of one work state in their order: over all three, an index has no order by age."""
+def _first_requested_query(work: WorkState) -> Select[Any]:
+    """Return a query of the ids of the first requested refunds in one work state, sorted. Each work state has its own
+    query, because no index is sorted by id over all three.
+    """
     requested = (_t.status == RefundState.REQUESTED.value, _t.certainty == "known", _t.work_state == work.value)
     ids = select(_t.id).where(*requested, _t.id > bindparam("after")).order_by(_t.id)
     return select(ids.limit(bindparam("most", type_=Integer)).subquery())
 
 
-_requested = union_all(*map(_first_requested, WorkState)).subquery()
-_WAITING = _ALL.join_from(_requested, refunds, _t.id == _requested.c.id).order_by(_t.id)
+_requested_ids = union_all(*map(_first_requested_query, WorkState)).subquery()
+_WAITING_QUERY = _ALL_QUERY.join_from(_requested_ids, refunds, _t.id == _requested_ids.c.id).order_by(_t.id)
 
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """What is asked for. `saw` and `radar` are JSON texts, kept as they are; instants are aware. `given_id`: for a
-    row that vanished and gets its old id back.
+    """A new refund request. Instants are aware.
+
+    `payment_at_request` is the payment as the maker saw it, and `risk_signals` the risk signals with the maker's
+    answers; both are JSON texts, stored unchanged. `given_id`: the former id of a row that is restored; None: the
+    database assigns an id.
     """
 
     payment_id: int
@@ -85,8 +102,8 @@ class NewRefund:
     currency: str
     maker: str
     reason: str
-    saw: str
-    radar: str
+    payment_at_request: str
+    risk_signals: str
     checkers_needed: int
     decide_by: datetime
     sends_after: datetime | None = None
@@ -98,96 +115,123 @@ class NewRefund:
 
 
 def find(conn: Connection, refund_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
-    """One refund; `lapsed` holds the ids whose process went away, which are read as unknown."""
-    return _first(conn, _GET, {"of": refund_id}, lapsed)
+    """Return one refund; None if there is none. `lapsed`: ids of refunds whose process crashed or froze during the
+    call; such a refund is returned with an unknown outcome.
+    """
+    return _first_refund(conn, _BY_ID_QUERY, {"of": refund_id}, lapsed)
 
 
 def by_key(conn: Connection, key: str) -> Refund | None:
-    """The refund that has this key of ours towards its provider."""
-    return _first(conn, _BY_KEY, {"of": key})
+    """Return the refund that is sent to its provider with this idempotency key; None if there is none."""
+    return _first_refund(conn, _BY_KEY_QUERY, {"of": key})
 
 
-def open_of(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
-    """The one refund of a payment that is requested, approved or being sent."""
-    return _first(conn, _OPEN_OF, {"of": payment_id}, lapsed)
+def find_open_of_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
+    """Return the open refund of a payment (requested, approved or submitting); None if there is none."""
+    return _first_refund(conn, _OPEN_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
 
 
 def of_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """All refunds of a payment, newest first."""
-    return select_records(conn, _OF_PAYMENT, {"of": payment_id}, lapsed)
+    """Return all refunds of a payment, newest first."""
+    return select_records(conn, _OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
 
 
 def of_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """All refunds of an order, newest first."""
-    return select_records(conn, _OF_ORDER, {"of": order_id}, lapsed)
+    """Return all refunds of an order, newest first."""
+    return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
 
 
-def waiting(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
-    """Refunds that wait for a decision, oldest first; `after`: the last id seen."""
-    return select_records(conn, _WAITING.limit(limit), {"after": after, "most": limit})
+def waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
+    """Return at most `limit` refunds that wait for a checker's decision, oldest first; `after` is the last id of the
+    previous page.
+    """
+    return select_records(conn, _WAITING_QUERY.limit(limit), {"after": after, "most": limit})
 
 
-def late(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
-    """Requests that nobody decided in time, and approved ones that can't be sent and whose time is over too."""
-    waits = (one for one in waiting(conn, limit) if one.decide_by is not None and one.decide_by < now)
-    return (*waits, *select_records(conn, _STUCK, {"now": naive(now), "most": limit}))
+def overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
+    """Return refunds whose `decide_by` is before `now`: requests that nobody has decided, and approved refunds that
+    wait for a person because they can't be sent; at most `limit` of each.
+    """
+    waits = (
+        refund
+        for refund in waiting_for_decision(conn, limit)
+        if refund.decide_by is not None and refund.decide_by < now
+    )
+    return (*waits, *select_records(conn, _STUCK_QUERY, {"now": to_naive_utc(now), "most": limit}))
 
 
-def due(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Refund, ...]:
-    """Refunds scheduled for one of these reasons whose time has come, oldest first."""
-    return select_records(conn, _DUE, {"reasons": sorted(reasons), "now": naive(now), "most": limit})
+def due_refunds(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Refund, ...]:
+    """Return at most `limit` refunds whose scheduled work has one of these reasons and is due, longest due first."""
+    return select_records(conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": to_naive_utc(now), "most": limit})
 
 
-def lookalike(conn: Connection, payment_id: int, minor: int, since: datetime) -> Refund | None:
-    """The newest refund of the same payment and sum asked for since then that moved money, or may yet."""
-    return _first(conn, _LOOKALIKE, {"of": payment_id, "minor": minor, "since": naive(since)})
+def find_lookalike(conn: Connection, payment_id: int, minor: int, since: datetime) -> Refund | None:
+    """Return the newest refund of the payment with the amount `minor` (minor units) that was requested since `since`
+    and has moved money or still may; None if there is none.
+    """
+    return _first_refund(conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": minor, "since": to_naive_utc(since)})
 
 
-def made_by_since(conn: Connection, maker: str, currency: str, since: datetime) -> int:
-    """How much of a currency (minor units) a maker has asked for since then, what moved nothing not counted."""
-    asked = {"of": maker, "in_currency": currency, "since": naive(since)}
-    return int(conn.scalar(_MADE_BY, asked) or 0)
+def sum_of_maker_since(conn: Connection, maker: str, currency: str, since: datetime) -> int:
+    """Return the sum (minor units) of the refunds in a currency that a maker has requested since `since`, without
+    those in a state of `STATES_WITHOUT_MONEY`.
+    """
+    values = {"of": maker, "in_currency": currency, "since": to_naive_utc(since)}
+    return int(conn.scalar(_SUM_OF_MAKER_QUERY, values) or 0)
 
 
-def by_payer_since(conn: Connection, payer: str, since: datetime, limit: int = 100) -> tuple[Refund, ...]:
-    """Refunds to a payer asked for since then, newest first, those that moved nothing left out."""
-    return select_records(conn, _BY_PAYER.limit(limit), {"of": payer, "since": naive(since)})
+def by_payer_since(
+    conn: Connection, payment_id: int, payer: str, since: datetime, limit: int = 100
+) -> tuple[Refund, ...]:
+    """Return at most `limit` refunds to the payer of this payment that were requested since `since`, newest first,
+    without those in a state of `STATES_WITHOUT_MONEY`.
+    """
+    # a person who asks sees payers masked, so a view compares them
+    query, of = (_BY_SAME_PAYER_QUERY, payment_id) if reads_views(conn) else (_BY_PAYER_QUERY, payer)
+    return select_records(conn, query.limit(limit), {"of": of, "since": to_naive_utc(since)})
 
 
-def asked_with(conn: Connection, refund_id: int) -> tuple[str, str] | None:
-    """What the maker saw and what the radar said, as the JSON texts that were kept."""
-    row = conn.execute(_ASKED_WITH, {"of": refund_id}).first()
+def request_facts(conn: Connection, refund_id: int) -> tuple[str, str] | None:
+    """Return two JSON texts of a refund request: the payment as the maker saw it, and the risk signals with the
+    maker's answers. Return None if there is no such refund.
+    """
+    row = conn.execute(_REQUEST_FACTS_QUERY, {"of": refund_id}).first()
     return (row.saw, row.radar) if row else None
 
 
 def all_records() -> Select[Any]:
-    """Select of everything `read` needs, to be narrowed by the caller."""
-    return _ALL
+    """Return the query with all columns of `read_refunds`; the caller narrows it."""
+    return _ALL_QUERY
 
 
 def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Refunds of a narrowed `all_records()`."""
-    return read(conn, conn.execute(query, values).all(), lapsed)
+    """Return the refunds of a query that narrows `all_records()`. `lapsed`: ids of records whose operation has
+    lapsed; they are returned with an unknown outcome.
+    """
+    return read_refunds(conn, conn.execute(query, values).all(), lapsed)
 
 
-def read(conn: Connection, rows: Sequence[Row[Any]], lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Rows of `all_records()` with those who approved."""
-    checkers = approvals.votes_of(conn, [row.id for row in rows])
+def read_refunds(
+    conn: Connection, rows: Sequence[Row[Any]], lapsed: AbstractSet[int] = frozenset()
+) -> tuple[Refund, ...]:
+    """Convert rows of `all_records()` into refunds with their approvers."""
+    checkers = approvals.voters_of_refunds(conn, [row.id for row in rows])
     return tuple(to_record(row, checkers.get(row.id, ()), lapsed) for row in rows)
 
 
-def _first(
+def _first_refund(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> Refund | None:
     return next(iter(select_records(conn, query, values, lapsed)), None)
 
 
-def insert(conn: Connection, new: NewRefund, now: datetime) -> int:
-    """A new request's id. A second open one of the payment violates a unique index (IntegrityError).
+def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_server_time: bool = False) -> int:
+    """Insert a refund request and return its id. Raises IntegrityError if the payment has an open refund.
 
-    Its sum has been reserved before (`payments.reserve`).
+    `uses_server_time`: write the time of the server's clock into `created_at` instead of `now`, because a trigger of
+    the server requires it. The caller has reserved the amount before (`balances.reserve_amount`).
     """
     row = {
         "payment_id": new.payment_id,
@@ -201,40 +245,44 @@ def insert(conn: Connection, new: NewRefund, now: datetime) -> int:
         "ticket": new.ticket,
         "intended_repeat": new.intended_repeat,
         "set_aside_id": new.set_aside_id,
-        "saw": new.saw,
-        "radar": new.radar,
+        "saw": new.payment_at_request,
+        "radar": new.risk_signals,
         "checkers_needed": new.checkers_needed,
-        "sends_after": swaps.stored(new.sends_after),
-        "decide_by": naive(new.decide_by),
-        "created_at": naive(now),
-        "changed_at": naive(now),
-    } | swaps.given(new.given_id)
-    return swaps.added(conn, KIND, _INSERT, row, now)
+        "sends_after": swaps.storable_value(new.sends_after),
+        "decide_by": to_naive_utc(new.decide_by),
+        "changed_at": to_naive_utc(now),
+    } | swaps.id_column(new.given_id)
+    if uses_server_time:
+        return swaps.insert_announced(conn, KIND, _INSERT_DATED, row, now)
+    return swaps.insert_announced(conn, KIND, _INSERT, row | {"created_at": to_naive_utc(now)}, now)
 
 
-def change(conn: Connection, refund: Refund, now: datetime, **values: object) -> None:
-    """Write columns if the row is still as `refund` was read; instants may be aware, states their enums.
+def change_refund(conn: Connection, refund: Refund, now: datetime, **values: object) -> None:
+    """Write columns of the row. Values may be aware instants and enum members.
 
-    Raises Stale, and ForbiddenTransition for a bug: a step that the table of transitions doesn't have, what was asked
-    for, another key than the one it has, a completion without the provider's id.
+    Raises Stale if the row has changed since `refund` was read; ForbiddenTransition (a bug of the caller) for a state
+    change that the transition table doesn't have, a column of the request, a second idempotency key, or a completion
+    without the provider's id.
     """
-    swaps.refuse_fixed(_FIXED, values)
+    swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if refund.provider_refund_key not in (None, values.get("provider_refund_key", refund.provider_refund_key)):
         raise states.ForbiddenTransition("a refund keeps its key for life")
     if "status" in values:
         values["status"] = target = RefundState(str(values["status"]))
-        states.require(states.REFUND, refund.state, target)
+        states.require_transition(states.REFUND_TRANSITIONS, refund.state, target)
         if target is RefundState.COMPLETED and not values.get("refund_txn_id", refund.provider_refund_id):
             raise states.ForbiddenTransition("a completed refund has the provider's id")
-    swaps.swap(conn, refunds, (refund.id, refund.version), {**values, "changed_at": now})
-    swaps.announce(conn, KIND, refund.id, now)
+    swaps.update_if_unchanged(conn, refunds, (refund.id, refund.version), {**values, "changed_at": now})
+    swaps.announce_change(conn, KIND, refund.id, now)
 
 
-def votes(conn: Connection, refund_id: int) -> tuple[str, ...]:
-    """Who approved, in their order."""
-    return approvals.votes(conn, refund_id)
+def read_voters(conn: Connection, refund_id: int) -> tuple[str, ...]:
+    """Return the people who approved the refund, in the order of their approvals."""
+    return approvals.read_voters(conn, refund_id)
 
 
-def vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:
-    """Approve; False when this person has done so before. The row's version is raised by `change`, which follows."""
-    return approvals.vote(conn, refund_id, person, now)
+def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:
+    """Insert an approval. Return False if this person has approved the refund before. The caller increments the
+    version of the refund's row with `change_refund`.
+    """
+    return approvals.insert_vote(conn, refund_id, person, now)

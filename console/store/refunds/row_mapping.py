@@ -1,15 +1,15 @@
-"""A refund's row as everybody sees it, with those who approved it."""
+"""Conversion of a refund's row into a record with its approvers."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from console.domain.order_records import Refund
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.store.payment_rows import LAPSED, at
-from console.store.payment_schema import refunds
+from console.store.payments.row_mapping import LAPSED_WORK, in_utc
+from console.store.schema.payments import refunds
 
 _t = refunds.c
 COLUMNS = (
@@ -22,11 +22,13 @@ COLUMNS = (
 
 
 def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: AbstractSet[int] = frozenset()) -> Refund:
-    """A row of `COLUMNS`; a sending whose process went away is read as unknown."""
+    """Convert a row of `COLUMNS` into a refund. If its id is in `lapsed` (the process that sent it crashed or froze),
+    return it with an unknown outcome.
+    """
     (
         refund_id, payment_id, order_id, amount, currency, status, certainty, work_state, work_at, work_reason,
         attempts, maker, key, provider_id, version, reason, ticket, repeat, set_aside_id, needed, sends_after,
-        decide_by, declined, first_sent, last_sent, sent_count, not_found, first_not_found, word, told, error,
+        decide_by, declined, first_sent, last_sent, sent_count, not_found, first_not_found, word, told_at, error,
         operation, created, changed,
     ) = row  # fmt: skip
     record = Refund(
@@ -37,7 +39,7 @@ def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstract
         currency=currency,
         state=RefundState(status),
         certainty=Certainty(certainty),
-        work=Work(WorkState(work_state), at(work_at), work_reason, attempts),
+        work=Work(WorkState(work_state), in_utc(work_at), work_reason, attempts),
         maker=maker,
         checkers=tuple(checkers),
         provider_refund_key=key,
@@ -48,21 +50,21 @@ def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstract
         intended_repeat=bool(repeat),
         set_aside_id=set_aside_id,
         checkers_needed=needed,
-        sends_after=at(sends_after),
-        decide_by=at(decide_by),
+        sends_after=in_utc(sends_after),
+        decide_by=in_utc(decide_by),
         declined_because=declined,
-        first_sent_at=at(first_sent),
-        last_sent_at=at(last_sent),
+        first_sent_at=in_utc(first_sent),
+        last_sent_at=in_utc(last_sent),
         sent_count=sent_count,
         not_found=not_found,
-        first_not_found_at=at(first_not_found),
+        first_not_found_at=in_utc(first_not_found),
         provider_state=word,
-        told_at=at(told),
+        told_at=in_utc(told_at),
         error_code=error,
         operation_id=operation,
-        created_at=at(created),
-        changed_at=at(changed),
+        created_at=in_utc(created),
+        changed_at=in_utc(changed),
     )
     if refund_id in lapsed and record.state is RefundState.SUBMITTING and record.certainty is Certainty.KNOWN:
-        return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED)
+        return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED_WORK)
     return record

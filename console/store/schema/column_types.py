@@ -1,4 +1,6 @@
-"""Column types: what each engine keeps of an instant, a long text and an id, and how what others wrote is read."""
+"""Column types for instants, long texts and ids on each database. They also convert invalid values that other
+applications have written.
+"""
 
 from collections.abc import Callable
 from datetime import date, datetime, time
@@ -8,9 +10,14 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 
+EPOCH_START = datetime(1970, 1, 1)  # noqa: DTZ001  # without a zone, as columns store it
+"""Value returned for a stored date that doesn't exist, such as 0000-00-00 (UTC)."""
+
 
 class _LenientInstant(sqlite.DATETIME):
-    """SQLite keeps whatever another application writes into its columns: what is no time is read as missing."""
+    """Instant on SQLite. SQLite stores any value that another application writes; an invalid one is returned
+    as None.
+    """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
         strict = super().result_processor(dialect, coltype)
@@ -25,31 +32,41 @@ class _LenientInstant(sqlite.DATETIME):
 
 
 class _NeverZero(DateTime):
-    """A server keeps 0000-00-00 for applications that don't ask for strictness; the driver hands it out as text."""
+    """Instant on a server. A server without strict mode stores 0000-00-00; the driver returns that as text, and this
+    type as None.
+    """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
         def read(value: Any) -> datetime | None:
-            if isinstance(value, date) and not isinstance(value, datetime):  # an adopted column of days
+            if isinstance(value, date) and not isinstance(value, datetime):  # an adopted DATE column
                 return datetime.combine(value, time())
             return value if isinstance(value, datetime) else None
 
         return read
 
 
-ByOthers = (
+ForeignInstant = (
     DateTime()
-    .with_variant(_LenientInstant(), "sqlite")  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    .with_variant(_LenientInstant(), "sqlite")  # type: ignore[no-untyped-call]  # SQLAlchemy's method has no types
     .with_variant(_NeverZero(), "mysql")
 )
 
 
-# By their names alone: importing the servers' dialect would cost every plain command a tenth of its start.
+# Compiled by the dialect's name: importing the servers' dialect would add a tenth to the start of every command.
 class _ToTheMicrosecond(DateTime):
-    """An instant as servers keep it."""
+    """Instant on a server, with microseconds. A value such as 0000-00-00, which the driver returns as text, is
+    returned as EPOCH_START, so that the row stays readable.
+    """
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        def read(value: Any) -> datetime | None:
+            return value if value is None or isinstance(value, datetime) else EPOCH_START
+
+        return read
 
 
 class _SixteenMegabytes(Text):
-    """Text as servers keep it beyond 64 kB."""
+    """Text on a server that may exceed 64 kB."""
 
 
 @compiles(_ToTheMicrosecond, "mysql")

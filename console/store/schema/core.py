@@ -1,4 +1,4 @@
-"""The tables as SQLAlchemy Core sees them; migrations build them, a test keeps both in step."""
+"""Table definitions for SQLAlchemy Core. The baseline migration creates the tables."""
 
 from sqlalchemy import (
     BigInteger,
@@ -7,6 +7,7 @@ from sqlalchemy import (
     Computed,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -14,16 +15,27 @@ from sqlalchemy import (
     text,
 )
 
-from console.store import claim_sql
-from console.store.column_types import ByOthers, Id, Instant, LongText
+from console.domain.desk_requests import WITHDRAW_ACTION
+from console.store.schema import claim_columns as claim_sql
+from console.store.schema.column_types import ForeignInstant, Id, Instant, LongText
 
-HEAD = "0006"
-"""The migration that this program needs; older or newer databases are refused (a test compares it with Alembic)."""
+SCHEMA_VERSION = "0014"
+"""Revision of the database schema that this program needs; it refuses an older or newer database. A test compares the
+value with the newest migration.
+"""
 
-VOTE_OF = "CASE WHEN action = 'refund.approve' THEN subject_id END"
-"""SQL: the refund that an approval is a vote for."""
-OPEN_ALERT = "CASE WHEN resolved_at IS NULL THEN subject_id END"
-"""SQL: the record of an alert that is open; a unique index lets a record have one of each rule."""
+VOTE_OF_SQL = "CASE WHEN action = 'refund.approve' THEN subject_id END"
+"""SQL of the column `vote_of`: the id of the refund that an approval approves; NULL for a proposal."""
+CLAIMED_REQUEST_SQL = (
+    f"CASE WHEN action = '{WITHDRAW_ACTION}' THEN subject_id WHEN state IN ('taken', 'ended') THEN id END"
+)
+"""SQL of the column `claimed_id`: the id of the request that the row withdraws, or its own id once a worker has taken
+it. A unique index lets only one of the two happen, on the nodes of a cluster, too.
+"""
+OPEN_ALERT_SQL = "CASE WHEN resolved_at IS NULL THEN subject_id END"
+"""SQL of a column: the id of the record of an open alert; NULL if the alert is resolved. A unique index allows one
+open alert per rule and record.
+"""
 
 metadata = MetaData()
 
@@ -37,17 +49,18 @@ meta = Table(
 credit_checks = Table(
     "hansha_alarmbox_credit_checks",
     metadata,
-    # Original columns: other applications read these, and may insert rows with these alone.
+    # Original columns: other applications read them, and may insert rows with these columns alone.
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("client_id", BigInteger, nullable=False),
     Column("corporation_number", String(64), nullable=False),
     Column("credit_check_id", Integer),
     Column("company_name", String(255)),
-    Column("purchased_at", ByOthers),
-    Column("expired_at", ByOthers),
+    Column("purchased_at", ForeignInstant),
+    Column("expired_at", ForeignInstant),
     Column("result", String(20)),
     Column("pdf_file_path", String(255)),
-    # Ours. A row whose work_state is NULL was written by somebody else and is read with derived states.
+    # Columns of the console. A row whose work_state is NULL was written by another application; its states are
+    # derived.
     Column("status", String(20), nullable=False, server_default="pending"),
     Column("certainty", String(10), nullable=False, server_default="known"),
     Column("work_state", String(16)),
@@ -65,15 +78,18 @@ credit_checks = Table(
     Column("created_at", Instant),
     Column("changed_at", Instant),
     Column("version", Integer, nullable=False, server_default="1"),
-    # The zone in which purchased_at and expired_at are written; NULL is UTC. Adoption gives the column a default, so
-    # that rows which its other writers add say by themselves how they are read.
+    # Time zone of purchased_at and expired_at; NULL is UTC. Adoption gives the column a default, so that new rows of
+    # the other applications carry their zone, too.
     Column("dates_zone", String(40)),
-    # Derived by the database, so that every reader and every index sees the same.
-    Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY["sqlite"], persisted=False)),
-    Column("seen_status", String(20), Computed(claim_sql.SEEN_STATUS, persisted=False)),
-    Column("seen_work", String(16), Computed(claim_sql.SEEN_WORK, persisted=False)),
-    Column("claim_number", String(64), Computed(claim_sql.CLAIM_NUMBER["sqlite"], persisted=False)),
-    Column("missing", Integer, Computed(claim_sql.MISSING, persisted=False)),
+    # 1 if values were missing when the row was adopted and an administrator accepted that for all such rows. The row
+    # isn't in the queue of incomplete records then.
+    Column("incomplete_accepted", Boolean, nullable=False, server_default=text("0")),
+    # The database derives these columns, so that every reader and every index uses the same values.
+    Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY_SQL["sqlite"], persisted=False)),
+    Column("seen_status", String(20), Computed(claim_sql.SEEN_STATUS_SQL, persisted=False)),
+    Column("seen_work", String(16), Computed(claim_sql.SEEN_WORK_SQL, persisted=False)),
+    Column("claim_number", String(64), Computed(claim_sql.CLAIM_NUMBER_SQL["sqlite"], persisted=False)),
+    Column("missing", Integer, Computed(claim_sql.IS_INCOMPLETE_SQL, persisted=False)),
     Index("uq_credit_checks_claim", "client_id", "claim_number", unique=True),
     Index("ix_credit_checks_number", "number_key", "id"),
     Index("ix_credit_checks_status", "seen_status", "certainty", "seen_work", "id"),
@@ -111,9 +127,77 @@ operations = Table(
     Column("lease_clock", String(40), nullable=False),
     Column("lease_expires", BigInteger, nullable=False),
     Column("fence", Integer, nullable=False, server_default="1"),
+    # SHA-256 of the sender's secret, and the secret itself, written with an answer that frees the claim.
+    Column("answer_lock", String(64)),
+    Column("answer_key", String(64)),
     Index("ix_operations_lapse", "state", "lease_expires"),
     Index("ix_operations_subject", "subject_kind", "subject_id"),
     Index("ix_operations_number", "corporation_number", "state"),
+)
+
+request_ids = Table(
+    "request_ids",
+    metadata,
+    Column("person", String(64), primary_key=True),
+    Column("request_id", String(64), primary_key=True),
+    Column("command", String(40), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("state", String(16), nullable=False),  # running, kept, free
+    Column("begun_ms", BigInteger, nullable=False),  # by the database's own clock
+    Column("subject_kind", String(32)),  # the first record that the action wrote
+    Column("subject_id", String(40)),
+    Column("operation_id", String(36)),  # the last guarded operation that the action began
+    Column("answer", LongText),
+    Column("desk", String(36), nullable=False),
+    Column("host", String(64), nullable=False),
+    Column("process", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("token", String(36), nullable=False),
+    Column("lease_clock", String(40), nullable=False),
+    Column("lease_expires", BigInteger, nullable=False),
+    Column("fence", Integer, nullable=False),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(36), primary_key=True),  # UUIDv7, chosen by the desk
+    Column("who", String(64), nullable=False),  # set by a trigger: the account that inserts the row
+    Column("at", Instant, nullable=False),  # set by a trigger: the server's time
+    Column("expires_at", Instant, nullable=False),  # set by a trigger: the end of the wait for a worker
+    Column("action", String(40), nullable=False),  # the command of the service
+    Column("subject_kind", String(32)),
+    Column("subject_id", String(64)),
+    # The facts that a rule of another table compares: the refund's sum, and the state that a decision proposes.
+    Column("amount_minor", BigInteger),
+    Column("proposed", String(20)),
+    Column("args", LongText, nullable=False),
+    Column("evidence_sha256", String(64)),
+    Column("request_id", String(64)),  # the request id of the caller; NULL: the row's own id
+    Column("desk", String(36)),
+    # 1: stored over a connection that was opened with the password which the person has typed for this request.
+    Column("confirmed", Boolean, nullable=False, server_default=text("0")),
+    Column("state", String(16), nullable=False, server_default="asked"),  # asked, taken, ended, lapsed
+    Column("progress", String(16)),  # waiting, asking, answered
+    Column("result", LongText),
+    Column("taken_by", String(64)),  # the worker's account
+    Column("worker", String(36)),  # the token of the presence lease with which the worker took it
+    Column("lease_clock", String(40)),
+    Column("lease_expires", BigInteger),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("ended_at", Instant),
+    Column("claimed_id", String(64), Computed(CLAIMED_REQUEST_SQL, persisted=False)),
+    Index("uq_requests_claim", "claimed_id", unique=True),
+    Index("ix_requests_state", "state", "at"),
+    Index("ix_requests_who", "who", "at"),
+)
+
+request_files = Table(
+    "request_files",
+    metadata,
+    Column("request", String(36), primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("content", LargeBinary(1024 * 1024), nullable=False),
 )
 
 leases = Table(
@@ -172,8 +256,8 @@ approvals = Table(
     Column("evidence_id", BigInteger),
     Column("at", Instant, nullable=False),
     Column("closed_at", Instant),
-    # Whoever approves a refund does so once: a person never counts as two.
-    Column("vote_of", String(40), Computed(VOTE_OF, persisted=False)),
+    # An approver votes once per refund, so that one person never counts as two.
+    Column("vote_of", String(40), Computed(VOTE_OF_SQL, persisted=False)),
     Index("ix_approvals_subject", "subject_kind", "subject_id"),
     Index("uq_approvals_vote", "vote_of", "person", unique=True),
     sqlite_autoincrement=True,
@@ -236,9 +320,9 @@ alerts = Table(
     Column("detected_at", Instant, nullable=False),
     Column("resolved_at", Instant),
     Column("acknowledged_by", String(64)),
-    Column("acknowledged_at", Instant),
     Column("note", LongText),
-    Column("open_subject", BigInteger, Computed(OPEN_ALERT, persisted=False)),
+    Column("acknowledged_at", Instant),
+    Column("open_subject", BigInteger, Computed(OPEN_ALERT_SQL, persisted=False)),
     Index("uq_alerts_open", "rule_id", "subject_kind", "open_subject", unique=True),
     Index("ix_alerts_subject", "subject_kind", "subject_id"),
     Index("ix_alerts_open", "resolved_at"),
@@ -253,6 +337,8 @@ operators = Table(
     Column("roles", String(100), nullable=False),
     Column("may_buy", Boolean, nullable=False, server_default=text("1")),
     Column("disabled_at", Instant),
+    # 1 on a server if the person's account may only read and ask: a worker acts for the person.
+    Column("asks", Boolean, nullable=False, server_default=text("0")),
 )
 
 provider_tokens = Table(

@@ -1,4 +1,4 @@
-"""A table of credit checks that another application made: what it looks like."""
+"""Structure of a table of credit checks that another application created."""
 
 import re
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from console.store.schema import credit_checks
+from console.store.schema.core import credit_checks
 
-NAME = credit_checks.name
-ORIGINAL = (
+TABLE_NAME = credit_checks.name
+ORIGINAL_COLUMNS = (
     "id", "client_id", "corporation_number", "credit_check_id", "company_name", "purchased_at", "expired_at",
     "result", "pdf_file_path",
 )  # fmt: skip
@@ -31,12 +31,14 @@ _TABLE = text(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as it is: `type` in lower case as the database words it, `filled` when the database fills it."""
+    """A column. `type` is its SQL type as the database reports it, in lower case; `filled` is True if the database
+    sets a value when an INSERT has none.
+    """
 
     name: str
     type: str
     nullable: bool
-    filled: bool
+    has_default_value: bool
     default: str | None = None
     charset: str | None = None
     collation: str | None = None
@@ -44,114 +46,130 @@ class Column:
     comment: str = ""
 
     @property
-    def base(self) -> str:
-        """`bigint` of `bigint(20) unsigned`."""
+    def base_type(self) -> str:
+        """The type's name without length and options: `bigint` for `bigint(20) unsigned`."""
         return re.split(r"[ (]", self.type, maxsplit=1)[0]
 
     @property
     def width(self) -> int | None:
-        """Characters of a CHAR or VARCHAR."""
-        found = re.fullmatch(r"(?:var)?char\((\d+)\)", self.type)
-        return int(found[1]) if found else None
+        """The length of a CHAR or VARCHAR in characters; None for other types."""
+        match = re.fullmatch(r"(?:var)?char\((\d+)\)", self.type)
+        return int(match[1]) if match else None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table as it is. `engine` is None on SQLite; `indexes` are their columns by name. `hides`: the server can
-    keep columns out of `SELECT *` and of INSERTs without a list.
+    """Structure of the table in the database. `engine` is None on SQLite; `primary_key` has its columns; `indexes`
+    maps the name of an index to its columns. `stores_unicode`: its texts are stored as UTF-8. `can_hide_columns`: the
+    server can hide columns from `SELECT *` and from INSERTs without a list of columns.
     """
 
     columns: Mapping[str, Column]
-    primary: tuple[str, ...]
+    primary_key: tuple[str, ...]
     indexes: Mapping[str, tuple[str, ...]]
     engine: str | None = None
-    partitioned: bool = False
-    in_unicode: bool = True
-    hides: bool = False
+    is_partitioned: bool = False
+    stores_unicode: bool = True
+    can_hide_columns: bool = False
 
     @property
-    def begun(self) -> bool:
-        """Our columns are there: an adoption was begun, or we made the table."""
+    def is_begun(self) -> bool:
+        """True if the console's columns exist, because an adoption was begun or the console created the table."""
         return "work_state" in self.columns
 
     @property
-    def whole(self) -> bool:
-        """All of ours is there, derived columns and indexes included."""
+    def is_complete(self) -> bool:
+        """True if all columns and indexes of the console exist, the derived ones included."""
         names = {str(index.name) for index in credit_checks.indexes}
         return set(credit_checks.c.keys()) <= set(self.columns) and names <= set(self.indexes)
 
     @property
     def admits_claims(self) -> bool:
-        """Rows that come in hold their claim by themselves: with the derived columns, and decided."""
+        """True if each new row gets its claim from the database: the derived columns exist, and the adoption has
+        decided which rows are duplicates.
+        """
         return "claim_number" in self.columns and self.columns["duplicate_of"].default is None
 
     @property
-    def number_source(self) -> str:
-        """SQL of the number as the derived columns read it: no CHAR's padding, and a character set that has all
-        the spellings that they know.
+    def number_source_sql(self) -> str:
+        """SQL that reads the stored corporation number for the derived columns: without the padding of a CHAR, and
+        converted to utf8mb4 if the column's character set lacks full-width characters.
         """
         column = self.columns["corporation_number"]
-        sql = "RTRIM(corporation_number)" if column.base == "char" else "corporation_number"
+        sql = "RTRIM(corporation_number)" if column.base_type == "char" else "corporation_number"
         foreign = column.charset is not None and not column.charset.startswith("utf8")
         return f"CONVERT({sql} USING utf8mb4)" if foreign else sql
 
     @property
     def dates_are_utc(self) -> bool:
-        """TIMESTAMP columns are instants: no zone has a part in them."""
-        return {self.columns[name].base for name in ("purchased_at", "expired_at")} == {"timestamp"}
+        """True if `purchased_at` and `expired_at` are TIMESTAMP columns, whose values are instants (UTC)."""
+        return {self.columns[name].base_type for name in ("purchased_at", "expired_at")} == {"timestamp"}
 
 
-def is_there(conn: Connection, tables: AbstractSet[str]) -> bool:
-    """Whether a table with the original columns is among `tables`."""
-    found = look(conn) if NAME in tables else None
-    return found is not None and set(ORIGINAL) <= set(found.columns)
+def has_table(conn: Connection, tables: AbstractSet[str]) -> bool:
+    """True if the table's name is among `tables` and the table has all columns of `ORIGINAL_COLUMNS`."""
+    table = read_table(conn) if TABLE_NAME in tables else None
+    return table is not None and set(ORIGINAL_COLUMNS) <= set(table.columns)
 
 
-def waits(conn: Connection) -> bool:
-    """Whether it is there without all that is ours."""
-    found = look(conn)
-    return found is not None and not found.whole
+def waits_for_adoption(conn: Connection) -> bool:
+    """True if the table exists but lacks columns or indexes of the console, so that it must be adopted."""
+    table = read_table(conn)
+    return table is not None and not table.is_complete
 
 
-def look(conn: Connection) -> Table | None:
-    """The table as it is now; None where there is none."""
-    return _look_at_file(conn) if conn.dialect.name == "sqlite" else _look_at_server(conn)
+def read_table(conn: Connection) -> Table | None:
+    """Read the structure of the table of credit checks from the database; None if there is no such table."""
+    return _read_file_table(conn) if conn.dialect.name == "sqlite" else _read_server_table(conn)
 
 
-def _look_at_server(conn: Connection) -> Table | None:
-    about = conn.execute(_TABLE, {"name": NAME}).first()
+def _read_server_table(conn: Connection) -> Table | None:
+    about = conn.execute(_TABLE, {"name": TABLE_NAME}).first()
     if about is None:
         return None
     engine, options, letters = about
     columns = {}
-    for name, kind, nullable, default, charset, collation, extra, comment in conn.execute(_COLUMNS, {"name": NAME}):
-        given = None if default in (None, "NULL") else str(default)
-        if given is not None and charset is not None and not _quoted(given):  # MySQL tells a text without quotes
-            given = "'" + given.replace("'", "''") + "'"
-        filled = given is not None or bool(extra)
+    for name, kind, nullable, default, charset, collation, extra, comment in conn.execute(
+        _COLUMNS, {"name": TABLE_NAME}
+    ):
+        default_sql = None if default in (None, "NULL") else str(default)
+        # MySQL returns a text default without quotes
+        if default_sql is not None and charset is not None and not _is_quoted(default_sql):
+            default_sql = "'" + default_sql.replace("'", "''") + "'"
+        filled = default_sql is not None or bool(extra)
         columns[name.lower()] = Column(
-            name.lower(), str(kind).lower(), nullable == "YES", filled, given, charset, collation, extra, comment
+            name.lower(),
+            str(kind).lower(),
+            nullable == "YES",
+            filled,
+            default_sql,
+            charset,
+            collation,
+            extra,
+            comment,
         )
     indexes: dict[str, tuple[str, ...]] = {}
-    for index, column in conn.execute(_INDEXES, {"name": NAME}):
+    for index, column in conn.execute(_INDEXES, {"name": TABLE_NAME}):
         indexes[index] = (*indexes.get(index, ()), str(column).lower())
     primary = indexes.pop("PRIMARY", ())
     unicode = str(letters).startswith("utf8")
-    return Table(columns, primary, indexes, str(engine), "partitioned" in str(options), unicode, _hides(conn))
+    return Table(
+        columns, primary, indexes, str(engine), "partitioned" in str(options), unicode, _can_hide_columns(conn)
+    )
 
 
-def _hides(conn: Connection) -> bool:
+def _can_hide_columns(conn: Connection) -> bool:
     maria = bool(getattr(conn.dialect, "is_mariadb", False))
     return maria or (conn.dialect.server_version_info or ()) >= (8, 0, 23)
 
 
-def _quoted(default: str) -> bool:
+def _is_quoted(default: str) -> bool:
     return default[:1] == "'" == default[-1:]
 
 
-def _look_at_file(conn: Connection) -> Table | None:
+def _read_file_table(conn: Connection) -> Table | None:
     columns, primary = {}, []
-    for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({NAME})"):
+    for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({TABLE_NAME})"):
         name = str(row.name).lower()
         filled = row.dflt_value is not None or row.hidden != 0
         columns[name] = Column(name, str(row.type).lower(), not row.notnull, filled, row.dflt_value)
@@ -160,7 +178,7 @@ def _look_at_file(conn: Connection) -> Table | None:
     if not columns:
         return None
     indexes = {}
-    for index in conn.exec_driver_sql(f"PRAGMA index_list({NAME})").all():
+    for index in conn.exec_driver_sql(f"PRAGMA index_list({TABLE_NAME})").all():
         parts = conn.exec_driver_sql(f"PRAGMA index_info('{index.name}')")
         indexes[str(index.name)] = tuple(str(part.name).lower() for part in parts)
     return Table(columns, tuple(primary), indexes)

@@ -1,21 +1,22 @@
-"""The tables of orders, payments and refunds, beside those of `schema`; migrations build them, a test compares."""
+"""Tables of orders, payments and refunds. The baseline migration creates them."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
 
-from console.domain.states import OPEN_REFUND
-from console.store import claim_sql
-from console.store.column_types import Id, Instant, LongText
-from console.store.schema import metadata as metadata
+from console.domain.transitions.tables import OPEN_REFUND_STATES
+from console.store.schema import claim_columns as claim_sql
+from console.store.schema.column_types import Id, Instant, LongText
+from console.store.schema.core import metadata as metadata
 
-OPEN_PAYMENT = (
-    f"CASE WHEN status IN ({', '.join(sorted(repr(state.value) for state in OPEN_REFUND))}) THEN payment_id END"
-)
-"""SQL: the payment of a refund that is open; a unique index lets a payment have one of these."""
+_OPEN_STATES_SQL = ", ".join(sorted(repr(state.value) for state in OPEN_REFUND_STATES))
+OPEN_PAYMENT_SQL = f"CASE WHEN status IN ({_OPEN_STATES_SQL}) THEN payment_id END"
+"""SQL of a column: the id of the payment of an open refund; NULL for other refunds. A unique index allows one open
+refund per payment.
+"""
 
 orders = Table(
     "orders",
     metadata,
-    # Written by the shop: anything may be missing but the number, the sum and the currency.
+    # Columns of the shop. Any of them may be NULL except the order number, the amount and the currency.
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("user_id", String(64)),
     Column("corporation_number", String(64)),
@@ -28,13 +29,13 @@ orders = Table(
     Column("status", String(20), nullable=False, server_default="pending"),
     Column("created_at", Instant),
     Column("updated_at", Instant),
-    # Ours.
+    # Columns of the console.
     Column("work_state", String(16), nullable=False, server_default="none"),
     Column("work_at", Instant),
     Column("work_reason", String(64)),
     Column("work_attempts", Integer, nullable=False, server_default="0"),
     Column("version", Integer, nullable=False, server_default="1"),
-    Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY["sqlite"], persisted=False)),
+    Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY_SQL["sqlite"], persisted=False)),
     Index("uq_orders_number", "merch_txn_id", unique=True),
     Index("ix_orders_corporation", "number_key", "id"),
     Index("ix_orders_atom", "atom_txn_id"),
@@ -65,15 +66,13 @@ payments = Table(
     Column("reserved_minor", BigInteger, nullable=False, server_default="0"),
     Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
     Column("set_aside_minor", BigInteger, nullable=False, server_default="0"),
-    Column("account_minor", BigInteger, nullable=False, server_default="0"),  # of the account's reservations
+    Column("account_minor", BigInteger, nullable=False, server_default="0"),  # part in the account's reservations
     Column("by_code", Boolean, nullable=False, server_default=text("1")),
     Column("handle", String(128)),
     Column("url", String(255)),
     Column("payment_expires_at", Instant),
     Column("begun_at", Instant),
     Column("paid_at", Instant),
-    Column("booked_at", Instant),  # when we learned that it was paid
-    Column("late_after", String(20)),  # the end that it had come to before it was paid
     Column("provider_state", String(40)),
     Column("provider_minor", BigInteger),
     Column("provider_refunded_minor", BigInteger),
@@ -84,6 +83,8 @@ payments = Table(
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
+    Column("booked_at", Instant),  # when the console learned that it was paid
+    Column("late_after", String(20)),  # the final state (expired or failed) before a late payment
     Index("uq_payments_ours", "provider", "merchant_payment_id", unique=True),
     Index("uq_payments_theirs", "provider", "provider_payment_id", unique=True),
     Index("ix_payments_corporation", "corporation_number", "id"),
@@ -116,6 +117,8 @@ payment_events = Table(
     Column("received_at", Instant, nullable=False),
     Column("done", String(16), nullable=False),
     Column("body", LongText, nullable=False),
+    Column("signature", String(128)),  # header with the signature, from a source that signs
+    Column("who", String(64)),  # account that stored it; NULL in rows of older versions
     UniqueConstraint("source", "event_id", name="uq_payment_events"),
     Index("ix_payment_events_payment", "payment_id"),
     Index("ix_payment_events_done", "done", "id"),
@@ -144,7 +147,7 @@ refunds = Table(
     Column("intended_repeat", Boolean, nullable=False, server_default=text("0")),
     Column("set_aside_id", BigInteger),
     Column("saw", LongText, nullable=False),  # JSON: the payment as the maker saw it
-    Column("radar", LongText, nullable=False),  # JSON: what spoke against it, with the maker's answers
+    Column("radar", LongText, nullable=False),  # JSON: the warnings, with the maker's answers
     Column("checkers_needed", Integer, nullable=False),
     Column("sends_after", Instant),
     Column("decide_by", Instant, nullable=False),
@@ -162,7 +165,7 @@ refunds = Table(
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
-    Column("open_payment", BigInteger, Computed(OPEN_PAYMENT, persisted=False)),
+    Column("open_payment", BigInteger, Computed(OPEN_PAYMENT_SQL, persisted=False)),
     Index("uq_refunds_open", "open_payment", unique=True),
     Index("uq_refunds_key", "provider_refund_key", unique=True),
     Index("ix_refunds_payment", "payment_id", "id"),

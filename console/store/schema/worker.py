@@ -1,16 +1,20 @@
-"""The tables of the worker: scheduled tasks, sagas, stock, what is published, reconciliations, bulk runs, and who has
-taken or noted what. Beside those of `schema`; migrations build them, a test compares.
+"""Tables of the worker: scheduled tasks, sagas, stock, outbox, reconciliations, bulk runs, takes and notes.
+The baseline migration creates them.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
 
-from console.store.column_types import Id, Instant, LongText
-from console.store.payment_schema import metadata as metadata
+from console.store.schema.column_types import Id, Instant, LongText
+from console.store.schema.payments import metadata as metadata
 
-OPEN_SAGA = "CASE WHEN ended_at IS NULL THEN subject_id END"
-"""SQL: the record of a saga that is under way; a unique index lets a record have one of each kind."""
-OPEN_RUN = "CASE WHEN ended_at IS NULL THEN provider END"
-"""SQL: the provider of a reconciliation that is under way; one for each range of days."""
+OPEN_SAGA_SQL = "CASE WHEN ended_at IS NULL THEN subject_id END"
+"""SQL of a column: the id of the record of an unfinished saga; NULL after its end. A unique index allows one
+unfinished saga of each kind per record.
+"""
+OPEN_RUN_SQL = "CASE WHEN ended_at IS NULL THEN provider END"
+"""SQL of a column: the provider of an unfinished reconciliation; NULL after its end. A unique index allows one
+unfinished reconciliation per provider and range of days.
+"""
 
 tasks = Table(
     "tasks",
@@ -20,10 +24,10 @@ tasks = Table(
     Column("next_at", Instant, nullable=False),
     Column("begun_at", Instant),
     Column("ended_at", Instant),
-    Column("taken", Integer, nullable=False, server_default="0"),  # records of the last run
-    Column("trouble", String(64)),  # the code of what the last run failed by
-    Column("failures", Integer, nullable=False, server_default="0"),  # in a row
-    Column("position", String(255)),  # where a sweep that is made in parts goes on
+    Column("taken", Integer, nullable=False, server_default="0"),  # number of records in the last run
+    Column("trouble", String(64)),  # error code of the last run
+    Column("failures", Integer, nullable=False, server_default="0"),  # consecutive failures
+    Column("position", String(255)),  # place at which a task that works in several parts continues
     Column("version", Integer, nullable=False, server_default="1"),
     Index("ix_tasks_next", "next_at"),
 )
@@ -36,7 +40,7 @@ sagas = Table(
     Column("subject_kind", String(32), nullable=False),
     Column("subject_id", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),  # running, done, compensated, stuck
-    Column("step", String(32), nullable=False),  # the one that is done next
+    Column("step", String(32), nullable=False),  # the next step
     Column("facts", LongText, nullable=False),  # JSON
     Column("reason", String(64)),
     Column("begun_at", Instant, nullable=False),
@@ -45,7 +49,7 @@ sagas = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("ended_at", Instant),
     Column("version", Integer, nullable=False, server_default="1"),
-    Column("open_subject", BigInteger, Computed(OPEN_SAGA, persisted=False)),
+    Column("open_subject", BigInteger, Computed(OPEN_SAGA_SQL, persisted=False)),
     Index("uq_sagas_open", "kind", "subject_kind", "open_subject", unique=True),
     Index("ix_sagas_subject", "subject_kind", "subject_id", "id"),
     Index("ix_sagas_next", "state", "next_at"),
@@ -55,7 +59,7 @@ sagas = Table(
 stock_reservations = Table(
     "stock_reservations",
     metadata,
-    # Written by the shop; the console writes `status` alone.
+    # Columns of the shop; the console writes `status` alone.
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("order_id", BigInteger, nullable=False),
     Column("item", String(64), nullable=False),
@@ -73,7 +77,7 @@ outbox = Table(
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("topic", String(64), nullable=False),
     Column("event_id", String(64), nullable=False),
-    Column("record_key", String(64), nullable=False),  # what keeps its order among the others of the same key
+    Column("record_key", String(64), nullable=False),  # events of one key are published in order
     Column("body", LongText, nullable=False),  # JSON
     Column("created_at", Instant, nullable=False),
     Column("next_at", Instant, nullable=False),
@@ -108,7 +112,7 @@ reconciliations = Table(
     Column("changed_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("version", Integer, nullable=False, server_default="1"),
-    Column("open_provider", String(32), Computed(OPEN_RUN, persisted=False)),
+    Column("open_provider", String(32), Computed(OPEN_RUN_SQL, persisted=False)),
     Index("uq_reconciliations_open", "open_provider", "from_day", "to_day", unique=True),
     Index("ix_reconciliations_provider", "provider", "id"),
     sqlite_autoincrement=True,
@@ -117,7 +121,7 @@ reconciliations = Table(
 reconciliation_rows = Table(
     "reconciliation_rows",
     metadata,
-    # What did not match; the others are counted.
+    # Rows that don't match. Matching ones are only counted.
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("run_id", BigInteger, nullable=False),
     Column("row_key", String(128), nullable=False),
@@ -139,7 +143,7 @@ bulk_runs = Table(
     Column("action", String(16), nullable=False),  # probe, refetch, take, note
     Column("state", String(16), nullable=False),  # frozen, running, paused, stopped, done
     Column("words", LongText),
-    Column("most", Integer, nullable=False),  # rows to be done of those frozen
+    Column("most", Integer, nullable=False),  # number of frozen rows to process
     Column("made_by", String(64), nullable=False),
     Column("made_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
@@ -158,8 +162,8 @@ bulk_rows = Table(
     Column("position", Integer, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("subject_id", BigInteger, nullable=False),
-    Column("saw", Integer, nullable=False),  # the version that was frozen
-    Column("result", String(24)),  # done, skipped, refused, failed; none: not yet
+    Column("saw", Integer, nullable=False),  # the version when the row was frozen
+    Column("result", String(24)),  # done, skipped, refused, failed; NULL: not processed yet
     Column("reason", String(64)),
     Column("done_at", Instant),
     UniqueConstraint("run_id", "kind", "subject_id", name="uq_bulk_rows"),
@@ -189,4 +193,29 @@ notes = Table(
     Column("at", Instant, nullable=False),
     Index("ix_notes_subject", "kind", "subject_id", "id"),
     sqlite_autoincrement=True,
+)
+
+lost_operations = Table(
+    "lost_operations",
+    metadata,
+    # A desk's spool entry of an operation that this database lost when it was restored to an earlier state.
+    Column("id", String(36), primary_key=True),
+    Column("database_id", String(36), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("client_id", BigInteger),
+    Column("corporation_number", String(64)),
+    Column("record_id", BigInteger),
+    Column("operator", String(64), nullable=False),
+    Column("desk", String(36), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("payment_id", BigInteger),
+    Column("provider_key", String(64)),
+    Column("amount_minor", BigInteger),
+    Column("provider_id", BigInteger),
+    Column("holds", Boolean, nullable=False),  # the claim holds until the record is restored or people have decided
+    Column("told_at", Instant, nullable=False),
+    Index("ix_lost_operations_number", "corporation_number", "client_id"),
+    Index("ix_lost_operations_payment", "payment_id"),
+    Index("ix_lost_operations_told", "told_at"),
 )

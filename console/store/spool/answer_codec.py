@@ -1,73 +1,100 @@
-"""A provider's answer as text, so that the desk can keep it until the database takes it."""
+"""Conversion of a provider's answer to JSON text and back. The desk's spool stores the text until the database can
+store the answer.
+"""
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from console.domain.money import Money
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import RefundReport, RefundState, StartedPayment
+from console.domain.payments.provider_messages import RefundReport, StartedPayment
+from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport
 
-Found: TypeAlias = CheckReport | RefundReport | StartedPayment
-Answer: TypeAlias = Outcome[Found]
+StoredReport: TypeAlias = CheckReport | RefundReport | StartedPayment
+Answer: TypeAlias = Outcome[StoredReport]
 
-_DAYS = ("purchase_date", "expiration_date")
-_FORMS: Mapping[type[Found], int] = {CheckReport: 1, RefundReport: 2, StartedPayment: 3}
-"""The form says what was found; nothing found is told in the first, which every program knows."""
+_DAY_FIELDS = ("purchase_date", "expiration_date")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportForm:
+    """The stored form of one type of report in `Outcome.found`. `number` identifies it in the text; `from_fields`
+    restores the report from JSON; `provider_id` returns the id that the provider gave to it.
+    """
+
+    number: int
+    from_fields: Callable[[Mapping[str, Any]], StoredReport]
+    provider_id: Callable[[Any], int | str | None]
 
 
 def to_json(answer: Answer) -> str:
-    form = 1 if answer.found is None else _FORMS[type(answer.found)]
-    return json.dumps({"form": form, **asdict(answer)}, default=_text, sort_keys=True)
+    """Return the answer as JSON text."""
+    form = 1 if answer.found is None else FORM_BY_TYPE[type(answer.found)].number
+    return json.dumps({"form": form, **asdict(answer)}, default=_day_text, sort_keys=True)
 
 
 def from_json(text: str | bytes) -> Answer:
-    """The answer that `to_json` wrote. Raises ValueError for any other text."""
+    """Return the answer from a text that `to_json` wrote. Raises ValueError for any other text."""
     try:
-        kept = json.loads(text)
-        read = _READ.get(kept.pop("form"))
+        fields = json.loads(text)
+        read = _FORM_BY_NUMBER.get(fields.pop("form"))
         if read is None:
             raise ValueError("an answer in a form that this program does not know")
-        kept["kind"], kept["sent"] = OutcomeClass(kept["kind"]), Sent(kept["sent"])
-        kept["found"] = None if kept["found"] is None else read(kept["found"])
-        return Outcome(**kept)
+        fields["kind"], fields["sent"] = OutcomeClass(fields["kind"]), Sent(fields["sent"])
+        fields["found"] = None if fields["found"] is None else read(fields["found"])
+        return Outcome(**fields)
     except (TypeError, KeyError, AttributeError) as odd:
         raise ValueError("not a kept answer") from odd
 
 
-def _text(value: date) -> str:
+def _day_text(value: date) -> str:
     return value.isoformat()
 
 
-def fits(found: object) -> Found | None:
-    """What was found, if it is something that can be kept."""
-    return found if isinstance(found, CheckReport | RefundReport | StartedPayment) else None
+def storable_report(report: object) -> StoredReport | None:
+    """Return `report` if it is of a type that can be stored; otherwise None."""
+    return report if isinstance(report, CheckReport | RefundReport | StartedPayment) else None
 
 
-def _check(kept: Mapping[str, Any]) -> CheckReport:
-    days = {name: date.fromisoformat(kept[name]) for name in _DAYS if kept[name] is not None}
-    return CheckReport(**{**kept, **days})
+def provider_id_of(report: object) -> int | str | None:
+    """Return the id that the provider gave to the reported record; None if it gave none."""
+    fitting = storable_report(report)
+    return None if fitting is None else FORM_BY_TYPE[type(fitting)].provider_id(fitting)
 
 
-def _refund(kept: Mapping[str, Any]) -> RefundReport:
-    amount = kept["amount"]
-    told = {
-        "state": RefundState(kept["state"]),
+def _to_check_report(fields: Mapping[str, Any]) -> CheckReport:
+    days = {name: date.fromisoformat(fields[name]) for name in _DAY_FIELDS if fields[name] is not None}
+    return CheckReport(**{**fields, **days})
+
+
+def _to_refund_report(fields: Mapping[str, Any]) -> RefundReport:
+    amount = fields["amount"]
+    converted = {
+        "state": RefundState(fields["state"]),
         "amount": None if amount is None else Money(**amount),
-        "accepted_at": _instant(kept["accepted_at"]),
+        "accepted_at": _parse_instant(fields["accepted_at"]),
     }
-    return RefundReport(**{**kept, **told})
+    return RefundReport(**{**fields, **converted})
 
 
-def _started(kept: Mapping[str, Any]) -> StartedPayment:
-    return StartedPayment(**{**kept, "expires_at": _instant(kept["expires_at"])})
+def _to_started_payment(fields: Mapping[str, Any]) -> StartedPayment:
+    return StartedPayment(**{**fields, "expires_at": _parse_instant(fields["expires_at"])})
 
 
-def _instant(text: str | None) -> datetime | None:
+def _parse_instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-_READ: Mapping[int, Callable[[Mapping[str, Any]], Found]] = {1: _check, 2: _refund, 3: _started}
+FORM_BY_TYPE: Mapping[type[StoredReport] | None, ReportForm] = {
+    CheckReport: ReportForm(1, _to_check_report, lambda report: report.credit_check_id),
+    RefundReport: ReportForm(2, _to_refund_report, lambda report: report.provider_refund_id),
+    StartedPayment: ReportForm(3, _to_started_payment, lambda report: report.merchant_payment_id),
+}
+"""The stored form of each type of report. An answer without a report has form 1, which every version of the program
+can read.
+"""
+_FORM_BY_NUMBER = {form.number: form.from_fields for form in FORM_BY_TYPE.values()}

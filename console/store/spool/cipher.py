@@ -1,6 +1,6 @@
-"""Sealing of what the desk and the database keep but nobody may read: token pairs and spooled answers.
+"""Encryption of secret data with the store key: the token pairs in the database, and the answers in a desk's spool.
 
-SealBroken   what was sealed is damaged, or another key sealed it
+Decryption raises DecryptionFailed if the data is damaged or was encrypted with another key.
 """
 
 import hashlib
@@ -8,45 +8,58 @@ import hmac
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
-SHORTEST_KEY = 16
+    from console.domain.error_details import BadProfile
+
+SHORTEST_KEY_CHARACTERS = 16
 _LABEL = b"support-console/store-key/v1/"
 
 
-class SealBroken(Exception):
-    """The sealed bytes are damaged, or were sealed with another key."""
+class DecryptionFailed(Exception):
+    """The encrypted bytes are damaged, or were encrypted with another key."""
 
 
 class Cipher:
-    """Authenticated encryption under one key text. Holds derived keys only; `repr` shows nothing of them."""
+    """Authenticated encryption with the store key. The object has only keys that were derived from the key text;
+    `repr` shows none of them.
+    """
 
     def __init__(self, key_text: str) -> None:
-        """Raises ConsoleError `bad_profile` for a key text of fewer than 16 characters."""
+        """Raise ConsoleError `bad_profile` for a key text of fewer than 16 characters."""
         self._seal_key = derived_key(key_text, "seal")
         self._name_key = derived_key(key_text, "fingerprint")
+        self._answer_key = derived_key(key_text, "answers")
 
     def __repr__(self) -> str:
         return "Cipher(hidden)"
 
-    def seal(self, plain: bytes) -> bytes:
+    def encrypt(self, plain: bytes) -> bytes:
+        """Encrypt and authenticate `plain` (Fernet)."""
         return self._fernet.encrypt(plain)
 
-    def open(self, sealed: bytes) -> bytes:
-        """What was sealed. Raises SealBroken."""
+    def decrypt(self, sealed: bytes) -> bytes:
+        """Decrypt `sealed` and return the plain bytes. Raises DecryptionFailed for damaged bytes or another key."""
         from cryptography.fernet import InvalidToken
 
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken:
-            raise SealBroken from None
+            raise DecryptionFailed from None
+
+    def answer_key(self, operation_id: str) -> str:
+        """Return the secret of an operation, 64 hex digits. The journal has its SHA-256, so that the secret proves
+        that an answer comes from a desk with the store key.
+        """
+        return hmac.digest(self._answer_key, operation_id.encode(), "sha256").hex()
 
     @property
     def fingerprint(self) -> str:
-        """32 hex digits by which two desks see whether they use the same key."""
+        """32 hex digits derived from the store key: two desks with the same fingerprint have the same key."""
         return _fingerprint(self._name_key)
 
     @cached_property
@@ -60,19 +73,25 @@ class Cipher:
 
 @lru_cache(maxsize=4)
 def _fingerprint(name_key: bytes) -> str:
-    """It is stored where others read it, so each guess at the key must cost: scrypt, about 50 ms and 16 MiB."""
+    """Derive the fingerprint with scrypt (about 50 ms and 16 MiB). The fingerprint isn't secret, so testing a guess
+    of the key against it must be expensive.
+    """
     return hashlib.scrypt(name_key, salt=_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def derived_key(key_text: str, purpose: str) -> bytes:
-    """32 bytes for one purpose. Raises ConsoleError `bad_profile` for a key text of fewer than 16 characters."""
-    if len(key_text) < SHORTEST_KEY:
-        facts = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_short"}
-        raise ConsoleError("bad_profile", facts)
+    """Return a key of 32 bytes, derived from the key text for one purpose. Raises ConsoleError `bad_profile` for a
+    key text of fewer than 16 characters.
+    """
+    if len(key_text) < SHORTEST_KEY_CHARACTERS:
+        facts: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_SHORT}
+        raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
     return _hkdf(key_text.encode("utf-8", "surrogatepass"), _LABEL + purpose.encode())
 
 
 def _hkdf(secret: bytes, info: bytes) -> bytes:
-    """HKDF-SHA256 (RFC 5869), no salt, one block of 32 bytes: not worth importing a library for."""
+    """Return one block (32 bytes) of HKDF-SHA256 (RFC 5869) without salt. It is written out here because the import
+    of a library would slow down every start.
+    """
     extracted = hmac.digest(bytes(32), secret, "sha256")
     return hmac.digest(extracted, info + b"\x01", "sha256")

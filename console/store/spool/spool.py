@@ -1,7 +1,9 @@
-"""The desk's spool: what this desk knows even if the database forgets.
+"""The desk's spool: a local file that keeps the operations of this desk even if the database loses them.
 
-The intent before each call that costs money, the answer that the database could not take, and the heads
-of the audit chains. One file, `desk.db`, shared by all processes of the desk.
+The spool stores an intent for each call that costs money: in state `prepared` during the transaction that claims, and
+in state `calling` before the first byte is sent. So an operation that is still `prepared` was certainly not sent. The
+spool also stores answers that the database could not store, and the newest rows (heads) of the audit chains. All
+processes of the desk share one file, `desk.db`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,26 +12,40 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
-from console.domain.errors import ConsoleError
+from console.domain.error_reasons import BugProblem
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CheckReport
-from console.store.cipher import Cipher, SealBroken
-from console.store.desk_db import DeskFile, Value
+from console.domain.setting_problems import SettingProblem
+from console.store.spool.cipher import Cipher, DecryptionFailed
+from console.store.spool.sqlite_file import LocalJournal, Value
 
-if TYPE_CHECKING:  # whoever only looks has no answers to keep
-    from console.store.answers import Answer
+if TYPE_CHECKING:  # commands that only read need no answer codec
+    from console.domain.error_details import Bug
+    from console.store.spool.answer_codec import Answer
 
 FILE_NAME = "desk.db"
 
-ADDED = (
+VERSION_2_SQL = (
     "ALTER TABLE intents ADD COLUMN payment_id INTEGER",
     "ALTER TABLE intents ADD COLUMN provider_key TEXT",
     "ALTER TABLE intents ADD COLUMN amount_minor INTEGER",
     "CREATE INDEX intents_refunds ON intents(database_id, payment_id) WHERE payment_id IS NOT NULL",
 )
-"""What refunds brought: a file of the first form gets it in place, and is as good as a new one."""
+"""Version 2 of the file: columns of refunds. A file of version 1 is upgraded when it is opened."""
+VERSION_3_SQL = (
+    "ALTER TABLE anchors ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX anchors_newest ON anchors(database_id, row_id) WHERE NOT given_up",
+)
+"""Version 3 of the file: the newest anchors show that the database was restored to an earlier state; `given_up` marks
+anchors of audit rows that people know to be lost.
+"""
+VERSION_4_SQL: tuple[str, ...] = ()
+"""Version 4 of the file: the states `prepared` and `void`, without a new column. An older program, which doesn't know
+these states, refuses the file.
+"""
 _TABLES = (
     "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE intents(
@@ -38,30 +54,48 @@ _TABLES = (
         desk_id TEXT NOT NULL, at TEXT NOT NULL, fingerprint TEXT NOT NULL,
         state TEXT NOT NULL, holds_claim INTEGER NOT NULL, provider_id INTEGER,
         answer BLOB, delivered INTEGER NOT NULL DEFAULT 0)""",
-    *ADDED,
+    *VERSION_2_SQL,
     "CREATE INDEX intents_claim ON intents(database_id, corporation_number, client_id) WHERE holds_claim",
     "CREATE INDEX intents_open ON intents(database_id, at) WHERE state <> 'ended'",
     "CREATE INDEX intents_undelivered ON intents(database_id, at) WHERE answer IS NOT NULL AND NOT delivered",
     """CREATE TABLE anchors(
         database_id TEXT NOT NULL, chain TEXT NOT NULL, seq INTEGER NOT NULL, row_id INTEGER NOT NULL,
         hash TEXT NOT NULL, PRIMARY KEY(database_id, chain, seq, row_id)) WITHOUT ROWID""",
+    *VERSION_3_SQL,
 )
-_INTENT = (
+_INTENT_COLUMNS = (
     "operation_id, database_id, action, client_id, corporation_number, record_id, operator, desk_id, at,"
     " fingerprint, payment_id, provider_key, amount_minor"
 )
-# S608: both are put together from constants only.
-_ENTRY = f"SELECT {_INTENT}, state, holds_claim, provider_id, answer, delivered FROM intents"  # noqa: S608
-_ADD = f"INSERT INTO intents({_INTENT}, state, holds_claim) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'calling',?)"  # noqa: S608
-_DESK_ID = "SELECT value FROM desk WHERE name = 'desk_id'"
+_ENTRY_QUERY = f"SELECT {_INTENT_COLUMNS}, state, holds_claim, provider_id, answer, delivered FROM intents"  # noqa: S608 (constants)
+_PREPARE_SQL = (
+    f"INSERT INTO intents({_INTENT_COLUMNS}, state, holds_claim) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'prepared',0)"  # noqa: S608 (constants)
+    " ON CONFLICT(operation_id) DO UPDATE SET record_id = excluded.record_id, fingerprint = excluded.fingerprint,"
+    " payment_id = excluded.payment_id, provider_key = excluded.provider_key, amount_minor = excluded.amount_minor"
+    " WHERE state = 'prepared'"
+)
+_HAS_CLAIM_SQL = (
+    "(client_id IS NOT NULL AND corporation_number IS NOT NULL OR payment_id IS NOT NULL OR provider_key IS NOT NULL)"
+)
+_IS_UNSENT = "state IN ('prepared', 'void')"
+_END_SQL = (
+    "UPDATE intents SET state = 'ended', provider_id = COALESCE(?, provider_id),"  # noqa: S608  # constants
+    f" holds_claim = (? AND {_HAS_CLAIM_SQL}) WHERE operation_id = ? AND NOT {_IS_UNSENT}"
+)
+_LARGEST_ROW_ID = 2**63 - 1
+_DESK_ID_QUERY = "SELECT value FROM desk WHERE name = 'desk_id'"
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is about to be asked of a provider. With a client and a number it claims that pair, with a payment what
-    is left of it: `payment_id`, `provider_key` and `amount_minor` are those of a refund.
+    """An intended call to a provider.
 
-    `record_id` is the row that tx1 committed, `at` an aware instant, `fingerprint` the request's hash.
+    - A purchase has `client_id` and `corporation_number` and claims that pair.
+    - A refund has `payment_id`, `provider_key` and `amount_minor` (minor units) and claims that part of the payment.
+    - The start of a payment has `provider_key` (provider and merchant number) and `amount_minor` alone.
+
+    `record_id` is the id of the record that the first transaction (tx1) committed, `at` an aware instant,
+    `fingerprint` the digest of the request.
     """
 
     operation_id: str
@@ -80,8 +114,10 @@ class Intent:
 
 
 class SpoolState(StrEnum):
-    """How far the desk knows the operation went."""
+    """Progress of an operation as far as this desk knows. `void`: it was never sent and no process may send it."""
 
+    PREPARED = "prepared"
+    VOID = "void"
     CALLING = "calling"
     ANSWERED = "answered"
     ENDED = "ended"
@@ -89,20 +125,21 @@ class SpoolState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpoolEntry:
-    """An intent and what became of it. A `sealed` one without `answer`: the key at hand doesn't open it."""
+    """An intent and its progress. If `has_answer` is True and `answer` None, the stored answer can't be decrypted
+    with the present store key. `delivered`: the database has stored the answer.
+    """
 
     intent: Intent
     state: SpoolState
     holds_claim: bool
     provider_id: int | None
     answer: "Answer | None"
-    sealed: bool
-    delivered: bool
+    has_answer: bool
+    is_delivered: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A row of the audit trail as it was when it was committed: chain, place in it, row id, hash (hex)."""
+class Head(NamedTuple):
+    """A committed row of the audit trail: its chain, its position in the chain, its row id and its hash (hex)."""
 
     chain: str
     seq: int
@@ -111,35 +148,41 @@ class Head:
 
 
 class Spool:
-    """The desk's memory. Safe from any thread and any number of processes; what it returned for is not lost.
+    """The desk's spool. Any thread and any number of processes may use it at the same time.
 
-    Nothing is opened before the first call. Every method raises ConsoleError: `storage_full` when the file
-    can't be written, `bad_profile` when it is damaged, not ours or gone, `database_locked` after 30 s.
+    A method that writes durably returns after the data is on the disk. The file is opened at the first call. Every
+    method raises ConsoleError: `storage_full` if the file can't be written, `bad_profile` if it is damaged, not a
+    spool, or gone, `database_locked` after 30 s.
     """
 
     def __init__(self, home: Path, cipher: Cipher | None) -> None:
-        self._file = DeskFile(home / FILE_NAME, _TABLES, ADDED)
+        self.home = home
+        self._file = LocalJournal(home / FILE_NAME, _TABLES, (VERSION_2_SQL, VERSION_3_SQL, VERSION_4_SQL))
         self._cipher = cipher
 
     def unlock(self, cipher: Cipher) -> None:
-        """From now on answers can be sealed and opened: the key is known only once it is needed."""
+        """Set the cipher that encrypts and decrypts answers from now on. The caller reads the store key only when an
+        answer needs it.
+        """
         self._cipher = cipher
 
     @cached_property
     def desk_id(self) -> str:
-        """The random id of this desk, made once, whoever comes first."""
-        if not self._file.read(_DESK_ID):
-            made = str(uuid4())
-            self._file.write("INSERT OR IGNORE INTO desk VALUES ('desk_id', ?)", (made,), durable=True)
-        return str(self._file.read(_DESK_ID)[0][0])
+        """The random id of this desk, created once by the first process."""
+        if not self._file.read(_DESK_ID_QUERY):
+            new_id = str(uuid4())
+            self._file.write("INSERT OR IGNORE INTO desk VALUES ('desk_id', ?)", (new_id,), durable=True)
+        return str(self._file.read(_DESK_ID_QUERY)[0][0])
 
-    def intent(self, intent: Intent) -> None:
-        """Remember, on the disk, that this is about to be sent. Costs one fdatasync."""
-        at = intent.at.isoformat(timespec="microseconds")
-        pair = intent.client_id is not None and intent.corporation_number is not None
-        claims = pair or intent.payment_id is not None
-        self._file.write(
-            _ADD,
+    def store_intent(self, intent: Intent) -> None:
+        """Store an intent in state `prepared`. A second call for the same operation, whose transaction is run again,
+        replaces it.
+
+        The write isn't synced to the disk; if a power cut removes it, the desk can't prove any more that the
+        operation wasn't sent. Raises ConsoleError internal_error if the operation has another state than `prepared`.
+        """
+        stored = self._file.write(
+            _PREPARE_SQL,
             (
                 intent.operation_id,
                 intent.database_id,
@@ -149,53 +192,96 @@ class Spool:
                 intent.record_id,
                 intent.operator,
                 intent.desk_id,
-                at,
+                intent.at.isoformat(timespec="microseconds"),
                 intent.fingerprint,
                 intent.payment_id,
                 intent.provider_key,
                 intent.amount_minor,
-                claims,
             ),
-            durable=True,
+            durable=False,
         )
+        if not stored:
+            raise ConsoleError(
+                ErrorCode.INTERNAL_ERROR, {"problem": BugProblem.PREPARED_LATE, "operation_id": intent.operation_id}
+            )
 
-    def answered(self, operation_id: str, answer: "Answer") -> None:
-        """Keep, encrypted and on the disk, an answer that the database could not take."""
-        from console.store import answers
+    def mark_calling(self, operation_id: str) -> bool:
+        """Change the state from `prepared` to `calling` before the request is sent, and sync it to the disk (one
+        fdatasync).
+
+        Return False if the state isn't `prepared` any more: the caller must not send the request, because another
+        process may have reported it as unsent.
+        """
+        begin = f"UPDATE intents SET state = 'calling', holds_claim = {_HAS_CLAIM_SQL}"  # noqa: S608  # constants
+        still = " WHERE operation_id = ? AND state = 'prepared'"
+        return self._file.write(begin + still, (operation_id,), durable=True) == 1
+
+    def mark_void(self, operation_id: str) -> bool:
+        """Change the state from `prepared` to `void`, durably. Return True if the operation is `void` now: it was not
+        sent, and no process can send it any more.
+        """
+        update = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_IS_UNSENT}"  # noqa: S608 (constants)
+        return self._file.write(update, (operation_id,), durable=True) == 1
+
+    def unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
+        """Return the operations in state `prepared` or `void`, oldest first. None of them was sent."""
+        query = (
+            f"{_ENTRY_QUERY} WHERE database_id = ? AND state <> 'ended' AND {_IS_UNSENT} ORDER BY at, operation_id"
+        )
+        return tuple(self._to_entry(row) for row in self._file.read(query, (database_id,)))
+
+    def forget_unsent(self, operation_id: str) -> None:
+        """Delete an unsent operation, after the database has stored that it wasn't sent. No process can send it any
+        more.
+        """
+        statement = f"DELETE FROM intents WHERE operation_id = ? AND {_IS_UNSENT}"  # noqa: S608  # constants
+        self._file.write(statement, (operation_id,), durable=False)
+
+    def store_answer(self, operation_id: str, answer: "Answer") -> None:
+        """Store an answer that the database could not store: encrypted and durably.
+
+        Raises ConsoleError bad_profile if there is no store key, internal_error if the operation has no intent.
+        """
+        from console.store.spool import answer_codec as answers
 
         if self._cipher is None:
             raise ConsoleError(
-                "bad_profile", {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_missing"}
+                ErrorCode.BAD_PROFILE,
+                {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_MISSING},
             )
-        sealed = self._cipher.seal(answers.to_json(answer).encode())
+        sealed = self._cipher.encrypt(answers.to_json(answer).encode())
         provider_id = answer.found.credit_check_id if isinstance(answer.found, CheckReport) else None
-        kept = self._file.write(
+        stored = self._file.write(
             "UPDATE intents SET state = 'answered', answer = ?, delivered = 0,"
             " provider_id = COALESCE(?, provider_id) WHERE operation_id = ?",
             (sealed, provider_id, operation_id),
             durable=True,
         )
-        if not kept:
-            facts = {"problem": "answer_without_intent", "operation_id": operation_id}
-            raise ConsoleError("internal_error", facts)
+        if not stored:
+            facts: Bug = {"problem": BugProblem.ANSWER_WITHOUT_INTENT, "operation_id": operation_id}
+            raise ConsoleError(ErrorCode.INTERNAL_ERROR, facts)
 
-    def ended(self, operation_id: str, *, holds_claim: bool, provider_id: int | None = None) -> None:
-        """The database has the end. Not synced: what a power cut forgets, the database still knows."""
-        self._file.write(
-            "UPDATE intents SET state = 'ended', provider_id = COALESCE(?, provider_id), holds_claim ="
-            " (? AND (client_id IS NOT NULL AND corporation_number IS NOT NULL OR payment_id IS NOT NULL))"
-            " WHERE operation_id = ?",
-            (provider_id, holds_claim, operation_id),
-            durable=False,
-        )
+    def mark_ended(self, operation_id: str, *, holds_claim: bool, provider_id: int | None = None) -> None:
+        """Mark an operation as ended, after the database has stored its end; delete it if it was never sent.
 
-    def delivered(self, operation_id: str) -> None:
-        """The database has taken the answer. Not synced: delivering twice must be harmless anyway."""
+        The write isn't synced to the disk, because after a power cut the database still has the end.
+        """
+        if not self._file.write(_END_SQL, (provider_id, holds_claim, operation_id), durable=False):
+            self.forget_unsent(operation_id)
+
+    def mark_delivered(self, operation_id: str) -> None:
+        """Mark an answer as stored in the database. The write isn't synced to the disk: after a power cut the answer
+        is delivered again, which changes nothing.
+        """
         mark = "UPDATE intents SET delivered = 1 WHERE operation_id = ?"
         self._file.write(mark, (operation_id,), durable=False)
 
-    def standing(self, database_id: str, client_id: str, corporation_number: str) -> tuple[Intent, ...]:
-        """Intents whose claim on the pair still holds as far as this desk knows, oldest first."""
+    def purchases_holding_claim(
+        self, database_id: str, client_id: str, corporation_number: str
+    ) -> tuple[Intent, ...]:
+        """Return this desk's purchases for a client and a corporation number that still hold their claim, as far as
+        this desk knows, oldest first.
+        """
         return tuple(
             entry.intent
             for entry in self._entries(
@@ -204,36 +290,43 @@ class Spool:
             )
         )
 
-    def standing_refunds(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
-        """Refunds of a payment that this desk sent and does not know to have come to nothing, oldest first."""
+    def refunds_holding_amount(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
+        """Return the refunds of a payment that this desk sent and that, as far as it knows, haven't failed, oldest
+        first.
+        """
         sent = self._entries("database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id))
         return tuple(entry.intent for entry in sent)
 
     def find(self, operation_id: str) -> SpoolEntry | None:
+        """Return the entry of an operation that was sent, or may have been; None if there is none."""
         return next(iter(self._entries("operation_id = ?", (operation_id,))), None)
 
-    def undelivered(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Answers that the database has not taken yet, oldest first."""
+    def undelivered_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
+        """Return the entries with an answer that the database hasn't stored yet, oldest first."""
         return self._entries("database_id = ? AND answer IS NOT NULL AND NOT delivered", (database_id,))
 
-    def unended(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Operations whose end this desk has not seen, oldest first: few, whatever the desk's age."""
+    def unended_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
+        """Return the sent operations that aren't marked as ended, oldest first. Their number stays small."""
         return self._entries("database_id = ? AND state <> 'ended'", (database_id,))
 
     def entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """All that this desk ever began on that database, oldest first: grows with the desk's age."""
+        """Return all operations that this desk ever sent for that database, oldest first. Their number grows with the
+        desk's age.
+        """
         return self._entries("database_id = ?", (database_id,))
 
-    def anchor(self, database_id: str, heads: Sequence[Head]) -> None:
-        """Remember audit rows as they were committed. What is anchored once stays. Not synced."""
+    def store_anchors(self, database_id: str, heads: Sequence[Head]) -> None:
+        """Store committed audit rows (anchors). An existing anchor never changes. The write isn't synced to
+        the disk.
+        """
         self._file.write_all(
-            "INSERT OR IGNORE INTO anchors VALUES (?,?,?,?,?)",
+            "INSERT OR IGNORE INTO anchors(database_id, chain, seq, row_id, hash) VALUES (?,?,?,?,?)",
             [(database_id, head.chain, head.seq, head.row_id, head.hash) for head in heads],
             durable=False,
         )
 
-    def anchored(self, database_id: str) -> Iterator[Head]:
-        """Every anchor of that database, in the order in which the verifier walks the chains."""
+    def walk_anchors(self, database_id: str) -> Iterator[Head]:
+        """Yield every anchor of that database, sorted by chain and position."""
         rows = self._file.stream(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? ORDER BY chain, seq, row_id",
             (database_id,),
@@ -241,46 +334,86 @@ class Spool:
         for chain, seq, row_id, digest in rows:
             yield Head(str(chain), _int(seq), _int(row_id), str(digest))
 
-    def anchor_of(self, database_id: str, chain: str, seq: int) -> tuple[Head, ...]:
-        """What this desk saw committed at that place of a chain: nothing, or one row."""
-        found = self._file.read(
+    def anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[Head, ...]:
+        """Return the audit row or rows that this desk has stored for that position of a chain; empty if none."""
+        rows = self._file.read(
             "SELECT row_id, hash FROM anchors WHERE database_id = ? AND chain = ? AND seq = ? ORDER BY row_id",
             (database_id, chain, seq),
         )
-        return tuple(Head(chain, seq, _int(row_id), str(digest)) for row_id, digest in found)
+        return tuple(Head(chain, seq, _int(row_id), str(digest)) for row_id, digest in rows)
+
+    # Anchors with the highest row ids: they show which audit rows the database had when this desk last used it
+
+    def newest_anchors(self, database_id: str, most: int, below: int | None = None) -> tuple[Head, ...]:
+        """Return at most `most` anchors that aren't given up, with the highest row ids first. With `below`, return
+        only anchors with smaller row ids.
+        """
+        rows = self._file.read(
+            "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? AND NOT given_up AND row_id < ?"
+            " ORDER BY row_id DESC LIMIT ?",
+            (database_id, _LARGEST_ROW_ID if below is None else below, most),
+        )
+        return tuple(Head(str(chain), _int(seq), _int(row_id), str(digest)) for chain, seq, row_id, digest in rows)
+
+    def give_up_anchors(self, database_id: str, heads: Sequence[Head]) -> None:
+        """Mark anchors as given up: people know that the database lost these audit rows, so they aren't reported as
+        missing any more. `walk_anchors` still yields them.
+        """
+        self._file.write_all(
+            "UPDATE anchors SET given_up = 1 WHERE database_id = ? AND chain = ? AND seq = ? AND row_id = ?",
+            [(database_id, head.chain, head.seq, head.row_id) for head in heads],
+            durable=True,
+        )
+
+    def read_value(self, name: str) -> str | None:
+        """Return the value that this desk stored under `name`; None if there is none."""
+        rows = self._file.read("SELECT value FROM desk WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
+    def store_value(self, name: str, value: str, *, durable: bool = False) -> None:
+        """Store `value` under `name`, in place of an older value. With `durable`, sync it to the disk."""
+        keep = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+        self._file.write(keep, (name, value), durable=durable)
+
+    @property
+    def file_exists(self) -> bool:
+        """True if the spool's file exists. The file isn't created."""
+        return self._file.path.exists()
 
     def close(self) -> None:
+        """Close the connections."""
         self._file.close()
 
     def _entries(self, where: str, values: Sequence[Value]) -> tuple[SpoolEntry, ...]:
-        found = self._file.read(f"{_ENTRY} WHERE {where} ORDER BY at, operation_id", values)
-        return tuple(self._entry(row) for row in found)
+        sent = f"{_ENTRY_QUERY} WHERE {where} AND NOT {_IS_UNSENT} ORDER BY at, operation_id"
+        rows = self._file.read(sent, values)
+        return tuple(self._to_entry(row) for row in rows)
 
-    def _entry(self, row: tuple[Any, ...]) -> SpoolEntry:
-        told = (*row[:8], datetime.fromisoformat(row[8]), *row[9:13])
+    def _to_entry(self, row: tuple[Any, ...]) -> SpoolEntry:
+        columns = (*row[:8], datetime.fromisoformat(row[8]), *row[9:13])
         state, holds_claim, provider_id, answer, delivered = row[13:]
         return SpoolEntry(
-            intent=Intent(*told),
+            intent=Intent(*columns),
             state=SpoolState(state),
             holds_claim=bool(holds_claim),
             provider_id=provider_id,
-            answer=self._opened(answer),
-            sealed=answer is not None,
-            delivered=bool(delivered),
+            answer=self._decrypt_answer(answer),
+            has_answer=answer is not None,
+            is_delivered=bool(delivered),
         )
 
-    def _opened(self, sealed: bytes | None) -> "Answer | None":
+    def _decrypt_answer(self, sealed: bytes | None) -> "Answer | None":
         if sealed is None or self._cipher is None:
             return None
-        from console.store import answers
+        from console.store.spool import answer_codec as answers
 
         try:
-            return answers.from_json(self._cipher.open(sealed))
-        except (SealBroken, ValueError):
+            return answers.from_json(self._cipher.decrypt(sealed))
+        except (DecryptionFailed, ValueError):
             return None
 
 
 def _int(value: Value) -> int:
     if not isinstance(value, int):
-        raise ConsoleError("bad_profile", {"file": FILE_NAME, "problem": "damaged"})
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"file": FILE_NAME, "problem": SettingProblem.DAMAGED})
     return value

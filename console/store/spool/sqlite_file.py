@@ -1,11 +1,14 @@
-"""The desk's own SQLite file: opening, waiting one's turn, durability per write, and what its errors mean.
+"""The local journal: the SQLite file of a desk. This module opens it, waits for its lock, makes a write durable if
+the caller asks for it, and translates errors of SQLite.
 
-ConsoleError
-├── storage_full      no room, read-only, or the file can't be opened or written
-├── bad_profile       corrupt, not ours, of a newer program, or taken away while in use
-└── database_locked   others held it for the whole patience
+Raises ConsoleError:
+
+- storage_full: no space, read-only, or the file can't be opened or written
+- bad_profile: the file is damaged, isn't a spool, was written by a newer program, or was removed while in use
+- database_locked: other processes held the lock for PATIENCE_SECONDS
 """
 
+import itertools
 import os
 import random
 import sqlite3
@@ -16,7 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reason import Text
+from console.domain.setting_problems import SettingProblem
+from console.settings.private_files import make_private_file, make_private_folder
 
 T = TypeVar("T")
 Value: TypeAlias = str | int | bytes | None
@@ -24,74 +30,81 @@ Value: TypeAlias = str | int | bytes | None
 PATIENCE_SECONDS = 30.0
 _LONGEST_NAP_SECONDS = 0.002
 _APPLICATION_ID = 0x44534B31  # "DSK1"
-_FIRST_FORM, _FORM = 1, 2
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_NO_ROOM = {
+_LOCKED_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_STORAGE_FULL_CODES = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PERM,
 }
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that knows how durable its writes are at present."""
+    """A connection. `durable` is True while its writes are synced to the disk."""
 
     durable = True
 
 
-class DeskFile:
-    """Short statements on one file, from any thread and any number of processes.
+class LocalJournal:
+    """Connections to one SQLite file for short statements. Any thread and any number of processes may use it.
 
-    Connections are borrowed, so there are never more than threads that write at the same moment. SQLite's own
-    waiting sleeps longer and longer, and starves those who wait; ours polls in short random naps.
+    A statement borrows an idle connection or opens one, so there are never more connections than threads in a
+    statement at the same time. SQLite's busy handler waits longer after each try, so that a waiting process can lose
+    against newer ones for a long time; this class tries again after short random pauses instead.
     """
 
-    def __init__(self, path: Path, tables: Sequence[str], added: Sequence[str] = ()) -> None:
-        """`tables` make a new file, `added` turn one of the first form into the same."""
+    def __init__(self, path: Path, tables: Sequence[str], added: Sequence[Sequence[str]] = ()) -> None:
+        """`tables` are the statements that create a new file; each item of `added` has the statements that upgrade an
+        older file by one version.
+        """
         self.path = path
         self._tables = tables
         self._added = added
+        self._form = 1 + len(added)
         self._idle: deque[_Connection] = deque()
         self._identity: tuple[int, int] | None = None
 
     def read(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
-        with self._borrowed() as conn:
-            return _patiently(lambda: conn.execute(sql, values).fetchall())
+        """Return the rows of a query."""
+        with self._borrowed_connection() as conn:
+            return _retry_while_locked(lambda: conn.execute(sql, values).fetchall())
 
     def stream(self, sql: str, values: Sequence[Value] = ()) -> Iterator[tuple[Value, ...]]:
-        """Rows one by one at one moment of the file, in flat memory."""
-        with self._borrowed() as conn:
-            cursor = _patiently(lambda: conn.execute(sql, values))
+        """Yield the rows of a query one by one, from one snapshot of the file and with constant memory."""
+        with self._borrowed_connection() as conn:
+            cursor = _retry_while_locked(lambda: conn.execute(sql, values))
             try:
                 yield from cursor
             finally:
                 cursor.close()
 
     def write(self, sql: str, values: Sequence[Value], *, durable: bool) -> int:
-        """One statement, its own transaction; rows touched. Durable: it is on the disk when this returns."""
-        with self._borrowed() as conn:
+        """Run one statement in a transaction of its own and return the number of rows that it changed.
+
+        With `durable`, return after the change has been synced to the disk.
+        """
+        with self._borrowed_connection() as conn:
             _set_durability(conn, durable)
-            return _patiently(lambda: conn.execute(sql, values).rowcount)
+            return _retry_while_locked(lambda: conn.execute(sql, values).rowcount)
 
     def write_all(self, sql: str, rows: Sequence[Sequence[Value]], *, durable: bool) -> None:
-        """The statement for all rows, or for none."""
-        with self._borrowed() as conn:
+        """Run one statement for each of the rows, in one transaction. `durable`: as in `write`."""
+        with self._borrowed_connection() as conn:
             _set_durability(conn, durable)
             with _transaction(conn):
                 conn.executemany(sql, rows)
 
     def close(self) -> None:
-        """Close every connection that is not in use; later calls open new ones."""
+        """Close every idle connection. A later statement opens a new one."""
         while self._idle:
             self._idle.pop().close()
 
     @contextmanager
-    def _borrowed(self) -> Iterator[_Connection]:
-        with _explained(self.path):
-            conn = self._take()
+    def _borrowed_connection(self) -> Iterator[_Connection]:
+        with _translate_errors(self.path):
+            conn = self._borrow_connection()
             try:
                 yield conn
             except BaseException:
@@ -99,11 +112,13 @@ class DeskFile:
                 raise
             self._idle.append(conn)
 
-    def _take(self) -> _Connection:
-        """An open connection. What is written to a file that somebody took away would be lost: refused."""
-        if self._identity is not None and self._identity != _identity(self.path):
+    def _borrow_connection(self) -> _Connection:
+        """Return an open connection. Raises ConsoleError bad_profile if the file was removed or replaced, because
+        writes to the old file would be lost.
+        """
+        if self._identity is not None and self._identity != _file_identity(self.path):
             self.close()
-            raise self._unfit("taken_away")
+            raise self._unfit_error(SettingProblem.TAKEN_AWAY)
         try:
             return self._idle.pop()
         except IndexError:
@@ -115,42 +130,44 @@ class DeskFile:
             self.path, timeout=0, isolation_level=None, check_same_thread=False, factory=_Connection
         )
         try:
-            # Changing the journal mode doesn't wait for others by itself, whatever the timeout says.
-            _patiently(lambda: conn.execute("PRAGMA journal_mode=WAL").close())
+            # A change of the journal mode doesn't wait for the lock, whatever the timeout is.
+            _retry_while_locked(lambda: conn.execute("PRAGMA journal_mode=WAL").close())
             conn.execute("PRAGMA synchronous=FULL")
             conn.execute("PRAGMA fullfsync=ON")
-            self._settle(conn)
+            self._prepare_tables(conn)
         except BaseException:
             conn.close()
             raise
-        self._identity = self._identity or _identity(self.path)
+        self._identity = self._identity or _file_identity(self.path)
         return conn
 
-    def _unfit(self, problem: str) -> ConsoleError:
-        return ConsoleError("bad_profile", {"file": str(self.path), "problem": problem})
+    def _unfit_error(self, problem: SettingProblem) -> ConsoleError:
+        return ConsoleError(ErrorCode.BAD_PROFILE, {"file": str(self.path), "problem": problem})
 
-    def _settle(self, conn: sqlite3.Connection) -> None:
-        """Build the tables where there are none, add what is new to an old file; refuse one that is not ours or of a
-        newer program.
+    def _prepare_tables(self, conn: sqlite3.Connection) -> None:
+        """Create the tables of a new file, or upgrade an older one. Raises ConsoleError bad_profile for a file of
+        another program or of a newer version.
         """
-        if _stamp(conn) == (_APPLICATION_ID, _FORM):
+        if _read_stamp(conn) == (_APPLICATION_ID, self._form):
             return
         with _transaction(conn):
-            stamp = _stamp(conn)
-            if stamp == (_APPLICATION_ID, _FORM):
+            stamp = _read_stamp(conn)
+            if stamp == (_APPLICATION_ID, self._form):
                 return
-            old = stamp == (_APPLICATION_ID, _FIRST_FORM)
+            old = stamp[0] == _APPLICATION_ID and 0 < stamp[1] < self._form
             if not old and (stamp != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()):
-                raise self._unfit("newer" if stamp[0] == _APPLICATION_ID else "not_ours")
-            for statement in self._added if old else self._tables:
+                raise self._unfit_error(
+                    SettingProblem.NEWER if stamp[0] == _APPLICATION_ID else SettingProblem.NOT_OURS
+                )
+            for statement in itertools.chain(*self._added[stamp[1] - 1 :]) if old else self._tables:
                 conn.execute(statement)
             conn.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-            conn.execute(f"PRAGMA user_version={_FORM}")
+            conn.execute(f"PRAGMA user_version={self._form}")
 
 
-def _stamp(conn: sqlite3.Connection) -> tuple[int, int]:
-    application = _patiently(lambda: conn.execute("PRAGMA application_id").fetchone())
-    form = _patiently(lambda: conn.execute("PRAGMA user_version").fetchone())
+def _read_stamp(conn: sqlite3.Connection) -> tuple[int, int]:
+    application = _retry_while_locked(lambda: conn.execute("PRAGMA application_id").fetchone())
+    form = _retry_while_locked(lambda: conn.execute("PRAGMA user_version").fetchone())
     return int(application[0]), int(form[0])
 
 
@@ -162,7 +179,7 @@ def _set_durability(conn: _Connection, durable: bool) -> None:
 
 @contextmanager
 def _transaction(conn: sqlite3.Connection) -> Iterator[None]:
-    _patiently(lambda: conn.execute("BEGIN IMMEDIATE"))
+    _retry_while_locked(lambda: conn.execute("BEGIN IMMEDIATE"))
     try:
         yield
     except BaseException:
@@ -172,63 +189,71 @@ def _transaction(conn: sqlite3.Connection) -> Iterator[None]:
     conn.execute("COMMIT")
 
 
-def _patiently(step: Callable[[], T]) -> T:
-    """Do the step, again while others hold the file; gives up with `database_locked`."""
+def _retry_while_locked(step: Callable[[], T]) -> T:
+    """Call `step` until it doesn't find the file locked, and return its result. Raises sqlite3.OperationalError after
+    PATIENCE_SECONDS.
+    """
     deadline: float | None = None
     while True:
         try:
             return step()
         except sqlite3.OperationalError as busy:
-            if _code(busy) not in _BUSY:
+            if _error_code(busy) not in _LOCKED_CODES:
                 raise
             deadline = deadline or time.monotonic() + PATIENCE_SECONDS
             if time.monotonic() > deadline:
                 raise
-        time.sleep(random.uniform(0, _LONGEST_NAP_SECONDS))  # noqa: S311  # spreads waiters, guards nothing
+        time.sleep(random.uniform(0, _LONGEST_NAP_SECONDS))  # noqa: S311  # spreads waiting writers
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say about the file into what it means for a person."""
+def _translate_errors(path: Path) -> Iterator[None]:
+    """Translate errors of SQLite and the operating system into ConsoleError."""
     try:
         yield
-    except sqlite3.DatabaseError as trouble:
-        code = _code(trouble)
-        if code in _BUSY:
-            raise ConsoleError("database_locked", {"file": str(path)}) from trouble
-        if code in _NO_ROOM:
-            raise ConsoleError("storage_full", {"file": str(path), "problem": str(trouble)}) from trouble
-        if code in _DAMAGED:
-            raise ConsoleError("bad_profile", {"file": str(path), "problem": "damaged"}) from trouble
+    except sqlite3.DatabaseError as error:
+        code = _error_code(error)
+        if code in _LOCKED_CODES:
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"file": str(path)}) from error
+        if code in _STORAGE_FULL_CODES:
+            raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": Text(str(error))}) from error
+        if code in _DAMAGED_CODES:
+            raise ConsoleError(
+                ErrorCode.BAD_PROFILE, {"file": str(path), "problem": SettingProblem.DAMAGED}
+            ) from error
         raise
-    except OSError as trouble:
-        raise ConsoleError("storage_full", {"file": str(path), "problem": trouble.strerror}) from trouble
+    except OSError as error:
+        raise ConsoleError(
+            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": Text(error.strerror or "") or None}
+        ) from error
 
 
-def _code(trouble: sqlite3.Error) -> int:
-    return int(getattr(trouble, "sqlite_errorcode", 0)) & 0xFF
+def _error_code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _file_identity(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _make_private(path: Path) -> None:
-    """Create folder and file for this person alone; SQLite gives its side files the same rights."""
+    """Create the folder and the file so that only the present user can read them. SQLite creates its additional files
+    with the same permissions.
+    """
     if path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    make_private_folder(path.parent)
+    make_private_file(path)
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the folder's names on the disk, so that a new file is still there after a power cut."""
-    if os.name == "nt":  # Windows has no handle for this; its file systems journal their names
+    """Sync a folder, so that a new file in it is still there after a power cut."""
+    if os.name == "nt":  # Windows can't sync a folder; its file systems keep a journal of file names
         return
     handle = os.open(folder, os.O_RDONLY)
     try:

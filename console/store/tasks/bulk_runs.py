@@ -1,4 +1,6 @@
-"""Bulk runs: a set of records frozen with their versions, and what became of each row."""
+"""Rows of bulk runs: fixed (frozen) lists of records with the versions that the person saw, and the result of
+each.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,54 +10,67 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Select, bindparam, func, select, update
 from sqlalchemy import insert as into
 
-from console.domain.states import ForbiddenTransition
-from console.domain.worker_records import BulkAction, BulkRow, BulkRun
-from console.store import swaps
-from console.store.leases import aware, naive
-from console.store.payment_rows import at
-from console.store.swaps import Stale as Stale
-from console.store.worker_schema import bulk_rows, bulk_runs
+from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.database import compare_and_swap as swaps
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.worker import bulk_rows, bulk_runs
 
 KIND = "bulk-run"
 FROZEN, RUNNING, PAUSED, STOPPED, DONE = "frozen", "running", "paused", "stopped", "done"
-_AT_ONCE = 1_000
-"""Rows in one INSERT."""
+_BATCH_SIZE = 1_000
+"""Largest number of rows in one INSERT."""
 
 _t, _rows = bulk_runs.c, bulk_rows.c
-_MOST = bindparam("most", type_=Integer)
-_OF_RUN = _rows.run_id == bindparam("run")
+_LIMIT_PARAMETER = bindparam("most", type_=Integer)
+_IS_OF_RUN = _rows.run_id == bindparam("run")
 _size = select(func.count()).where(_rows.run_id == _t.id).scalar_subquery()
-_done = select(func.count()).where(_rows.run_id == _t.id, _rows.result.is_not(None)).scalar_subquery()
-_ALL = select(
-    _t.id, _t.action, _t.state, _t.made_by, _t.made_at, _size.label("size"), _t.most, _done.label("done"), _t.words,
-    _t.reason, _t.ended_at, _t.changed_at, _t.version,
+_processed = select(func.count()).where(_rows.run_id == _t.id, _rows.result.is_not(None)).scalar_subquery()
+_ALL_QUERY = select(
+    _t.id, _t.action, _t.state, _t.made_by, _t.made_at, _size.label("size"), _t.most, _processed.label("done"),
+    _t.words, _t.reason, _t.ended_at, _t.changed_at, _t.version,
 )  # fmt: skip
-_GET = _ALL.where(_t.id == bindparam("of"))
-_UNFINISHED = _ALL.where(_t.state == RUNNING).order_by(_t.id)
-_OPEN = _ALL.where(_t.state != DONE).order_by(_t.id.desc()).limit(_MOST)
-_LATEST = _ALL.order_by(_t.id.desc()).limit(_MOST)
-_ROW = select(_rows.position, _rows.kind, _rows.subject_id, _rows.saw, _rows.result, _rows.reason, _rows.done_at)
-_ROWS = _ROW.where(_OF_RUN, _rows.position > bindparam("after")).order_by(_rows.position).limit(_MOST)
-_ROWS_WITH = _ROWS.where(_rows.result == bindparam("result"))
-_to_be_done = select(_t.most).where(_t.id == bindparam("run")).scalar_subquery()
-_NEXT = (
-    _ROW.where(_OF_RUN, _rows.result.is_(None), _rows.position <= _to_be_done).order_by(_rows.position).limit(_MOST)
+_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_UNFINISHED_QUERY = _ALL_QUERY.where(_t.state == RUNNING).order_by(_t.id)
+_OPEN_QUERY = _ALL_QUERY.where(_t.state != DONE).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
+_LATEST_QUERY = _ALL_QUERY.order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
+_ROW_QUERY = select(
+    _rows.position, _rows.kind, _rows.subject_id, _rows.saw, _rows.result, _rows.reason, _rows.done_at
 )
-_RESULTS = select(_rows.result, func.count()).where(_OF_RUN).group_by(_rows.result)
+_ROWS_QUERY = (
+    _ROW_QUERY.where(_IS_OF_RUN, _rows.position > bindparam("after")).order_by(_rows.position).limit(_LIMIT_PARAMETER)
+)
+_ROWS_WITH_RESULT_QUERY = _ROWS_QUERY.where(_rows.result == bindparam("result"))
+_rows_to_process = select(_t.most).where(_t.id == bindparam("run")).scalar_subquery()
+_NEXT_ROWS_QUERY = (
+    _ROW_QUERY.where(_IS_OF_RUN, _rows.result.is_(None), _rows.position <= _rows_to_process)
+    .order_by(_rows.position)
+    .limit(_LIMIT_PARAMETER)
+)
+_RESULT_COUNTS_QUERY = select(_rows.result, func.count()).where(_IS_OF_RUN).group_by(_rows.result)
 _INSERT, _INSERT_ROWS = into(bulk_runs), into(bulk_rows)
-_RESULT = (
+_WRITE_RESULT = (
     update(bulk_rows)
-    .where(_OF_RUN, _rows.position == bindparam("of"), _rows.result.is_(None))
+    .where(_IS_OF_RUN, _rows.position == bindparam("of"), _rows.result.is_(None))
     .values(result=bindparam("what"), reason=bindparam("why"), done_at=bindparam("at"))
 )
 
 
-def freeze(
-    conn: Connection, action: BulkAction, rows: Sequence[BulkRow], person: str, now: datetime,
+def insert_run(
+    conn: Connection,
+    action: BulkAction,
+    rows: Sequence[BulkRow],
+    person: str,
+    now: datetime,
     words: str | None = None,
-) -> int:  # fmt: skip
-    """Keep a set of records with the versions that were seen, each once and in this order from position 1 on.
-    Nothing joins it later.
+) -> int:
+    """Insert a bulk run with its list of records, without duplicates, at positions from 1. Return the run's id. Each
+    row has the version of the record that the person saw.
+
+    No row can be added later.
     """
     chosen = {(row.kind, row.subject_id): row for row in rows}.values()
     run = {
@@ -64,72 +79,85 @@ def freeze(
         "words": words,
         "most": len(chosen),
         "made_by": person,
-        "made_at": naive(now),
-        "changed_at": naive(now),
+        "made_at": to_naive_utc(now),
+        "changed_at": to_naive_utc(now),
     }
-    run_id = swaps.added(conn, KIND, _INSERT, run, now)
-    kept = [
-        {"run_id": run_id, "position": place, "kind": row.kind, "subject_id": row.subject_id, "saw": row.saw}
+    run_id = swaps.insert_announced(conn, KIND, _INSERT, run, now)
+    rows_to_insert = [
+        {
+            "run_id": run_id,
+            "position": place,
+            "kind": row.kind,
+            "subject_id": row.subject_id,
+            "saw": row.expected_version,
+        }
         for place, row in enumerate(chosen, 1)
     ]
-    for begin in range(0, len(kept), _AT_ONCE):
-        conn.execute(_INSERT_ROWS, kept[begin : begin + _AT_ONCE])
+    for begin in range(0, len(rows_to_insert), _BATCH_SIZE):
+        conn.execute(_INSERT_ROWS, rows_to_insert[begin : begin + _BATCH_SIZE])
     return run_id
 
 
 def find(conn: Connection, run_id: int) -> BulkRun | None:
-    return next(iter(_select(conn, _GET, of=run_id)), None)
+    """Return a run by its id; None if there is none."""
+    return next(iter(_select_runs(conn, _BY_ID_QUERY, of=run_id)), None)
 
 
-def unfinished(conn: Connection) -> tuple[BulkRun, ...]:
-    """Those that run, or ran when whoever ran them went away, oldest first."""
-    return _select(conn, _UNFINISHED)
+def unfinished_runs(conn: Connection) -> tuple[BulkRun, ...]:
+    """Return the bulk runs in state running, oldest first. A run stays in this state if its process crashed."""
+    return _select_runs(conn, _UNFINISHED_QUERY)
 
 
-def open_ones(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
-    """Those that are not done, newest first."""
-    return _select(conn, _OPEN, most=limit)
+def open_runs(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
+    """Return at most `limit` bulk runs that aren't done, newest first."""
+    return _select_runs(conn, _OPEN_QUERY, most=limit)
 
 
-def latest(conn: Connection, limit: int) -> tuple[BulkRun, ...]:
-    """The last ones, newest first."""
-    return _select(conn, _LATEST, most=limit)
+def latest_runs(conn: Connection, limit: int) -> tuple[BulkRun, ...]:
+    """Return the last `limit` bulk runs, newest first."""
+    return _select_runs(conn, _LATEST_QUERY, most=limit)
 
 
 def rows(
     conn: Connection, run_id: int, result: str | None = None, after: int = 0, limit: int = 1_000
 ) -> tuple[BulkRow, ...]:
-    """Rows of a run (with this result, where one is told) by position; `after`: the last position seen."""
+    """Return at most `limit` rows of a run, sorted by position; with `result`, only rows with this result. `after` is
+    the last position of the previous page.
+    """
     values = {"run": run_id, "after": after, "most": limit}
     if result is None:
-        return _select_rows(conn, _ROWS, **values)
-    return _select_rows(conn, _ROWS_WITH, **values, result=result)
+        return _select_rows(conn, _ROWS_QUERY, **values)
+    return _select_rows(conn, _ROWS_WITH_RESULT_QUERY, **values, result=result)
 
 
-def next_open(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
-    """The next rows that are to be done and have no result, by position."""
-    return _select_rows(conn, _NEXT, run=run_id, most=limit)
+def next_unprocessed(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow, ...]:
+    """Return at most `limit` rows that are still to be processed (without a result), sorted by position."""
+    return _select_rows(conn, _NEXT_ROWS_QUERY, run=run_id, most=limit)
 
 
-def results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
-    """How many rows have which result; None: none yet."""
-    return {result: int(number) for result, number in conn.execute(_RESULTS, {"run": run_id})}
+def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
+    """Return the number of rows with each result, by result; None counts rows without a result."""
+    return {result: int(number) for result, number in conn.execute(_RESULT_COUNTS_QUERY, {"run": run_id})}
 
 
-def note_result(conn: Connection, run_id: int, position: int, result: str, reason: str | None, now: datetime) -> bool:
-    """Say what became of a row; False when it has a result, which stays."""
-    values = {"run": run_id, "of": position, "what": result, "why": reason, "at": naive(now)}
-    if conn.execute(_RESULT, values).rowcount != 1:
+def write_result(
+    conn: Connection, run_id: int, position: int, result: str, reason: str | None, now: datetime
+) -> bool:
+    """Write the result of a row. Return False, without a write, if the row has a result already."""
+    values = {"run": run_id, "of": position, "what": result, "why": reason, "at": to_naive_utc(now)}
+    if conn.execute(_WRITE_RESULT, values).rowcount != 1:
         return False
-    swaps.announce(conn, KIND, run_id, now)
+    swaps.announce_change(conn, KIND, run_id, now)
     return True
 
 
 def set_state(
     conn: Connection, run: BulkRun, now: datetime, state: str, most: int | None = None, reason: str | None = None
 ) -> BulkRun:
-    """Begin, pause, stop, go on with or end a run; `most` None: as it is. Raises Stale when somebody else did so
-    meanwhile, ForbiddenTransition for one that is done.
+    """Write the state of a bulk run (it begins, pauses, stops, continues or ends) and return the changed run. `most`
+    is the number of rows to process; None: unchanged.
+
+    Raises Stale if another process has changed the run since it was read; ForbiddenTransition for a run that is done.
     """
     if run.state == DONE:
         raise ForbiddenTransition("a bulk run that is done stays so")
@@ -140,22 +168,26 @@ def set_state(
         "ended_at": now if state in (STOPPED, DONE) else None,
         "changed_at": now,
     }
-    swaps.swap(conn, bulk_runs, (run.id, run.version), written)
-    swaps.announce(conn, KIND, run.id, now)
+    swaps.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written)
+    swaps.announce_change(conn, KIND, run.id, now)
     return replace(run, **written, version=run.version + 1)
 
 
-def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRun, ...]:
-    return tuple(_run(row._asdict()) for row in conn.execute(query, values))
+def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRun, ...]:
+    return unreadable.read_each("bulk_runs", conn.execute(query, values), lambda row: _to_run(row._asdict()))
 
 
-def _run(row: dict[str, Any]) -> BulkRun:
-    instants = {name: at(row[name]) for name in ("changed_at", "ended_at")}
-    return BulkRun(**{**row, **instants, "action": BulkAction(row["action"]), "made_at": aware(row["made_at"])})
+def _to_run(row: dict[str, Any]) -> BulkRun:
+    instants = {name: in_utc(row[name]) for name in ("changed_at", "ended_at")}
+    return BulkRun(
+        **{**row, **instants, "action": BulkAction(row["action"]), "made_at": to_aware_utc(row["made_at"])}
+    )
 
 
 def _select_rows(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRow, ...]:
-    return tuple(
-        BulkRow(position, kind, subject_id, saw, result, reason, at(done))
-        for position, kind, subject_id, saw, result, reason, done in conn.execute(query, values)
-    )
+    return unreadable.read_each("bulk_rows", conn.execute(query, values), _to_row)
+
+
+def _to_row(row: Sequence[Any]) -> BulkRow:
+    position, kind, subject_id, expected_version, result, reason, done_at = row
+    return BulkRow(position, kind, subject_id, expected_version, result, reason, in_utc(done_at))

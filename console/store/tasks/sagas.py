@@ -1,4 +1,4 @@
-"""Rows of the sagas: what is done in steps, the step that is done next, and what is known so far."""
+"""Rows of sagas: for each saga its state, its next step and the facts that its earlier steps stored."""
 
 import json
 from collections.abc import Mapping
@@ -10,50 +10,65 @@ from sqlalchemy import Connection, Integer, Select, bindparam, select
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.states import ForbiddenTransition
-from console.domain.worker_records import Saga, SagaState
-from console.store import swaps
-from console.store.leases import aware, naive
-from console.store.payment_rows import at
-from console.store.schema import alerts
-from console.store.swaps import Stale as Stale
-from console.store.troubles import RunAgain
-from console.store.worker_schema import sagas
+from console.domain.tasks.records import Saga
+from console.domain.tasks.states import SagaState
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.database import compare_and_swap as swaps
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.core import alerts
+from console.store.schema.worker import sagas
 
 KIND = "saga"
 _t = sagas.c
-_ALL = select(
+_ALL_QUERY = select(
     _t.id, _t.kind, _t.subject_kind, _t.subject_id, _t.state, _t.step, _t.facts, _t.begun_at, _t.changed_at,
     _t.reason, _t.next_at, _t.attempts, _t.ended_at, _t.version,
 )  # fmt: skip
-_GET = _ALL.where(_t.id == bindparam("of"))
-_OPEN_OF = _ALL.where(
+_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_OPEN_OF_SUBJECT_QUERY = _ALL_QUERY.where(
     _t.kind == bindparam("kind"), _t.subject_kind == bindparam("whose"), _t.open_subject == bindparam("of")
 )
-_OF_SUBJECT = _ALL.where(_t.subject_kind == bindparam("whose"), _t.subject_id == bindparam("of")).order_by(_t.id)
-_DUE = (
-    _ALL.where(_t.state == SagaState.RUNNING.value, _t.next_at <= bindparam("now"))
+_OF_SUBJECT_QUERY = _ALL_QUERY.where(
+    _t.subject_kind == bindparam("whose"), _t.subject_id == bindparam("of")
+).order_by(_t.id)
+_DUE_QUERY = (
+    _ALL_QUERY.where(_t.state == SagaState.RUNNING.value, _t.next_at <= bindparam("now"))
     .order_by(_t.next_at, _t.id)
     .limit(bindparam("most", type_=Integer))
 )
-_TOLD = select(alerts.c.id).where(
-    alerts.c.subject_kind == _t.subject_kind, alerts.c.subject_id == _t.subject_id,
-    alerts.c.rule_id == bindparam("rule"), alerts.c.resolved_at.is_(None),
-)  # fmt: skip
-_SETTLED = (
-    _ALL.where(_t.state == SagaState.STUCK.value, _t.kind == bindparam("kind"), ~_TOLD.exists())
+_OPEN_ALERT = select(alerts.c.id).where(
+    alerts.c.subject_kind == _t.subject_kind,
+    alerts.c.subject_id == _t.subject_id,
+    alerts.c.rule_id == bindparam("rule"),
+    alerts.c.resolved_at.is_(None),
+)
+_SETTLED_QUERY = (
+    _ALL_QUERY.where(_t.state == SagaState.STUCK.value, _t.kind == bindparam("kind"), ~_OPEN_ALERT.exists())
     .order_by(_t.id)
     .limit(bindparam("most", type_=Integer))
 )
 _INSERT = into(sagas)
 
 
-def start(
-    conn: Connection, kind: str, subject_kind: str, subject_id: int, step: str, facts: Mapping[str, object],
+def start_saga(
+    conn: Connection,
+    kind: str,
+    subject_kind: str,
+    subject_id: int,
+    step: str,
+    facts: Mapping[str, object],
     now: datetime,
-) -> Saga | None:  # fmt: skip
-    """Begin one, due at once; None when the record has one of this kind under way."""
-    if open_of(conn, kind, subject_kind, subject_id):
+) -> Saga | None:
+    """Insert a saga whose first step is due now, and return it. Return None if the record has an unfinished saga of
+    this kind.
+
+    Raises RunAgain if another process inserted such a saga at the same time and it has ended already.
+    """
+    if find_open(conn, kind, subject_kind, subject_id):
         return None
     row = {
         "kind": kind,
@@ -62,94 +77,120 @@ def start(
         "state": SagaState.RUNNING.value,
         "step": step,
         "facts": _json(facts),
-        "begun_at": naive(now),
-        "changed_at": naive(now),
-        "next_at": naive(now),
+        "begun_at": to_naive_utc(now),
+        "changed_at": to_naive_utc(now),
+        "next_at": to_naive_utc(now),
     }
     try:
-        saga_id = swaps.added(conn, KIND, _INSERT, row, now)
-    except IntegrityError:  # somebody began it at this very moment
-        if open_of(conn, kind, subject_kind, subject_id):
+        saga_id = swaps.insert_announced(conn, KIND, _INSERT, row, now)
+    except IntegrityError:  # another process began it at the same time
+        if find_open(conn, kind, subject_kind, subject_id):
             return None
         raise RunAgain from None
-    swaps.announce(conn, subject_kind, subject_id, now)
+    swaps.announce_change(conn, subject_kind, subject_id, now)
     return find(conn, saga_id)
 
 
 def find(conn: Connection, saga_id: int) -> Saga | None:
-    return _first(conn, _GET, of=saga_id)
+    """Return a saga by its id; None if there is none."""
+    return _first_saga(conn, _BY_ID_QUERY, of=saga_id)
 
 
-def open_of(conn: Connection, kind: str, subject_kind: str, subject_id: int) -> Saga | None:
-    """The one of this kind that the record has under way."""
-    return _first(conn, _OPEN_OF, kind=kind, whose=subject_kind, of=subject_id)
+def find_open(conn: Connection, kind: str, subject_kind: str, subject_id: int) -> Saga | None:
+    """Return the unfinished saga of this kind about a record; None if there is none."""
+    return _first_saga(conn, _OPEN_OF_SUBJECT_QUERY, kind=kind, whose=subject_kind, of=subject_id)
 
 
 def of_subject(conn: Connection, subject_kind: str, subject_id: int) -> tuple[Saga, ...]:
-    """All of a record, oldest first."""
-    return _select(conn, _OF_SUBJECT, whose=subject_kind, of=subject_id)
+    """Return all sagas of a record, oldest first."""
+    return _select_sagas(conn, _OF_SUBJECT_QUERY, whose=subject_kind, of=subject_id)
 
 
-def due(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
-    """Those under way whose next step's time has come, the longest due first."""
-    return _select(conn, _DUE, now=naive(now), most=limit)
+def due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
+    """Return the running sagas whose next step is due, longest due first."""
+    return _select_sagas(conn, _DUE_QUERY, now=to_naive_utc(now), most=limit)
 
 
-def settled(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
-    """Those of this kind that are stuck, and whose case (`rule`) people or facts have closed."""
-    return _select(conn, _SETTLED, kind=kind, rule=rule, most=limit)
+def stuck_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
+    """Return at most `limit` stuck sagas of this kind whose record has no open case under `rule` any more."""
+    return _select_sagas(conn, _SETTLED_QUERY, kind=kind, rule=rule, most=limit)
 
 
-def advance(
-    conn: Connection, saga: Saga, now: datetime, step: str, facts: Mapping[str, object] | None = None,
-    next_at: datetime | None = None, reason: str | None = None,
-) -> Saga:  # fmt: skip
-    """A step was done: `step` is next, at once unless `next_at` tells; `facts` are added to the known ones. Raises
-    Stale, and ForbiddenTransition for one that has ended.
+def advance_saga(
+    conn: Connection,
+    saga: Saga,
+    now: datetime,
+    step: str,
+    facts: Mapping[str, object] | None = None,
+    next_at: datetime | None = None,
+    reason: str | None = None,
+) -> Saga:
+    """Write the next step, add `facts` to the stored facts, and return the changed saga. The step is due at
+    `next_at`; None: it is due now.
+
+    Raises Stale if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
-    known = {**saga.facts, **(facts or {})}
-    return _changed(conn, saga, now, step=step, facts=known, next_at=next_at or now, reason=reason, attempts=0)
+    merged = {**saga.facts, **(facts or {})}
+    return _write_change(conn, saga, now, step=step, facts=merged, next_at=next_at or now, reason=reason, attempts=0)
 
 
-def postpone(
-    conn: Connection, saga: Saga, now: datetime, next_at: datetime, reason: str | None,
-    facts: Mapping[str, object] | None = None, *, tried: bool = True,
-) -> Saga:  # fmt: skip
-    """Its step could not be done now: once more at `next_at`. What was not `tried` was no attempt. Raises as
-    `advance` does.
+def postpone_step(
+    conn: Connection,
+    saga: Saga,
+    now: datetime,
+    next_at: datetime,
+    reason: str | None,
+    facts: Mapping[str, object] | None = None,
+    *,
+    counts_as_attempt: bool = True,
+) -> Saga:
+    """Postpone the present step to `next_at`. `counts_as_attempt`: count this as an attempt. Raises as `advance_saga`
+    does.
     """
-    known, attempts = {**saga.facts, **(facts or {})}, saga.attempts + tried
-    return _changed(conn, saga, now, facts=known, next_at=next_at, reason=reason, attempts=attempts)
+    merged, attempts = {**saga.facts, **(facts or {})}, saga.attempts + counts_as_attempt
+    return _write_change(conn, saga, now, facts=merged, next_at=next_at, reason=reason, attempts=attempts)
 
 
-def halt(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mapping[str, object]) -> Saga:
-    """Its step can't be done: nobody tries it again before `resume`. Raises as `advance` does."""
-    return _changed(
-        conn, saga, now, state=SagaState.STUCK, facts={**saga.facts, **facts}, next_at=None, reason=reason,
+def mark_stuck(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mapping[str, object]) -> Saga:
+    """Change the state to stuck, because the present step can't be done. It isn't tried again before `resume_saga`.
+    Raises as `advance_saga` does.
+    """
+    return _write_change(
+        conn,
+        saga,
+        now,
+        state=SagaState.STUCK,
+        facts={**saga.facts, **facts},
+        next_at=None,
+        reason=reason,
         attempts=saga.attempts + 1,
-    )  # fmt: skip
+    )
 
 
-def resume(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str, object]) -> Saga:
-    """What was stuck goes on at once, at the step where it stood. Raises as `advance` does."""
-    return _changed(conn, saga, now, state=SagaState.RUNNING, facts={**saga.facts, **facts}, next_at=now, attempts=0)
+def resume_saga(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str, object]) -> Saga:
+    """Change the state of a stuck saga to running; its present step is due now. Raises as `advance_saga` does."""
+    return _write_change(
+        conn, saga, now, state=SagaState.RUNNING, facts={**saga.facts, **facts}, next_at=now, attempts=0
+    )
 
 
-def end(conn: Connection, saga: Saga, now: datetime, state: SagaState, reason: str | None = None) -> Saga:
-    """It is done or undone; what ended is never begun again. Raises as `advance`."""
+def end_saga(conn: Connection, saga: Saga, now: datetime, state: SagaState, reason: str | None = None) -> Saga:
+    """Change the state to done or compensated, which never changes again. Raises as `advance_saga` does; also
+    ForbiddenTransition for another `state`.
+    """
     if state in (SagaState.RUNNING, SagaState.STUCK):
         raise ForbiddenTransition("a saga that ends runs no more, and is not stuck")
-    return _changed(conn, saga, now, state=state, reason=reason, next_at=None, ended_at=now)
+    return _write_change(conn, saga, now, state=state, reason=reason, next_at=None, ended_at=now)
 
 
-def _changed(conn: Connection, saga: Saga, now: datetime, **values: Any) -> Saga:
+def _write_change(conn: Connection, saga: Saga, now: datetime, **values: Any) -> Saga:
     if saga.ended_at is not None:
         raise ForbiddenTransition("a saga that has ended stays as it is")
     written = {**values, "changed_at": now}
     stored = written | ({"facts": _json(written["facts"])} if "facts" in written else {})
-    swaps.swap(conn, sagas, (saga.id, saga.version), stored)
-    swaps.announce(conn, KIND, saga.id, now)
-    swaps.announce(conn, saga.subject_kind, saga.subject_id, now)
+    swaps.update_if_unchanged(conn, sagas, (saga.id, saga.version), stored)
+    swaps.announce_change(conn, KIND, saga.id, now)
+    swaps.announce_change(conn, saga.subject_kind, saga.subject_id, now)
     return replace(saga, **written, version=saga.version + 1)
 
 
@@ -157,20 +198,30 @@ def _json(facts: Mapping[str, object]) -> str:
     return json.dumps(dict(facts), ensure_ascii=False, sort_keys=True)
 
 
-def _first(conn: Connection, query: Select[Any], **values: object) -> Saga | None:
-    return next(iter(_select(conn, query, **values)), None)
+def _parse_facts(text: str) -> Mapping[str, object]:
+    """Parse the facts. Raises ValueError if they aren't a JSON object."""
+    facts = json.loads(text)
+    if not isinstance(facts, dict):
+        raise ValueError("facts are an object")
+    return facts
 
 
-def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Saga, ...]:
-    return tuple(_saga(*row) for row in conn.execute(query, values))
+def _first_saga(conn: Connection, query: Select[Any], **values: object) -> Saga | None:
+    return next(iter(_select_sagas(conn, query, **values)), None)
 
 
-def _saga(
+def _select_sagas(conn: Connection, query: Select[Any], **values: object) -> tuple[Saga, ...]:
+    return unreadable.read_each(
+        KIND, conn.execute(query, values), lambda row: _to_saga(*row), lambda row: (row.subject_kind, row.subject_id)
+    )
+
+
+def _to_saga(
     saga_id: int, kind: str, subject_kind: str, subject_id: int, state: str, step: str, facts: str, begun: datetime,
     changed: datetime, reason: str | None, next_at: datetime | None, attempts: int, ended: datetime | None,
     version: int,
 ) -> Saga:  # fmt: skip
     return Saga(
-        saga_id, kind, subject_kind, subject_id, SagaState(state), step, json.loads(facts), aware(begun),
-        aware(changed), reason, at(next_at), attempts, at(ended), version,
+        saga_id, kind, subject_kind, subject_id, SagaState(state), step, _parse_facts(facts), to_aware_utc(begun),
+        to_aware_utc(changed), reason, in_utc(next_at), attempts, in_utc(ended), version,
     )  # fmt: skip

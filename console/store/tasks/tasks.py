@@ -1,5 +1,7 @@
-"""The scheduled tasks as rows: when each is due, how its last run went, where a sweep goes on. A lease, not this row,
-keeps two workers from running one at once.
+"""Rows of scheduled tasks: the time at which each task is due, the result of its last run, and the position at which
+a task that works in several parts continues.
+
+A lease prevents two workers from running a task at the same time; the row doesn't.
 """
 
 from dataclasses import replace
@@ -11,108 +13,136 @@ from sqlalchemy import Connection, Select, Update, bindparam, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.worker_records import ScheduledTask
-from console.store import swaps
-from console.store.leases import aware, naive
-from console.store.payment_rows import at
-from console.store.swaps import Stale as Stale
-from console.store.troubles import RunAgain
-from console.store.worker_schema import tasks
+from console.domain.tasks.records import ScheduledTask
+from console.store.database import compare_and_swap as swaps
+from console.store.database import unreadable_rows as unreadable
+from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.worker import tasks
 
 _t = tasks.c
-_ALL = select(
+_ALL_QUERY = select(
     _t.name, _t.every_seconds, _t.next_at, _t.begun_at, _t.ended_at, _t.taken, _t.trouble, _t.failures, _t.position,
     _t.version,
 ).order_by(_t.name)  # fmt: skip
-_GET = _ALL.where(_t.name == bindparam("of"))
-_DUE = _ALL.where(_t.next_at <= bindparam("now")).order_by(None).order_by(_t.next_at, _t.name)
+_BY_ID_QUERY = _ALL_QUERY.where(_t.name == bindparam("of"))
+_DUE_QUERY = _ALL_QUERY.where(_t.next_at <= bindparam("now")).order_by(None).order_by(_t.next_at, _t.name)
 _INSERT = into(tasks)
-_POSITION = (
+_UPDATE_POSITION = (
     update(tasks).where(_t.name == bindparam("of")).values(position=bindparam("at"), version=_t.version + 1)
 )
-_AS_READ = update(tasks).where(_t.name == bindparam("of"), _t.version == bindparam("as_read"))
+_UPDATE_IF_UNCHANGED = update(tasks).where(_t.name == bindparam("of"), _t.version == bindparam("as_read"))
 
 
-def ensure(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
-    """The task's row, made (and due now) where there is none, with this interval from now on."""
-    found = next(iter(_select(conn, _GET, of=name)), None)
-    if found is None:
-        return _made(conn, name, every_seconds, now)
-    if found.every == timedelta(seconds=every_seconds):
-        return found
-    with swaps.runs_again():  # somebody ran it at this moment: look again
-        _write(conn, found, every_seconds=every_seconds)
-    return replace(found, every=timedelta(seconds=every_seconds), version=found.version + 1)
+def find_or_insert(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
+    """Return the row of a task, after writing this interval to it if it had another one. Insert a missing row; its
+    task is due at `now`. Raises RunAgain if another worker wrote the row at the same time.
+    """
+    task = next(iter(_select_tasks(conn, _BY_ID_QUERY, of=name)), None)
+    if task is None:
+        return _insert_task(conn, name, every_seconds, now)
+    if task.every == timedelta(seconds=every_seconds):
+        return task
+    with swaps.run_again_if_stale():  # a worker ran it at the same time: read it again
+        _write(conn, task, every_seconds=every_seconds)
+    return replace(task, every=timedelta(seconds=every_seconds), version=task.version + 1)
 
 
-def _made(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
+def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
     try:
-        conn.execute(_INSERT, {"name": name, "every_seconds": every_seconds, "next_at": naive(now)})
-    except IntegrityError:  # another worker made it at this very moment
+        conn.execute(_INSERT, {"name": name, "every_seconds": every_seconds, "next_at": to_naive_utc(now)})
+    except IntegrityError:  # another worker inserted it at the same time
         raise RunAgain from None
     return ScheduledTask(name, timedelta(seconds=every_seconds), now)
 
 
-def all_of(conn: Connection) -> tuple[ScheduledTask, ...]:
-    """Every task that has a row, by name."""
-    return _select(conn, _ALL)
+def all_tasks(conn: Connection) -> tuple[ScheduledTask, ...]:
+    """Return all tasks that have a row, sorted by name."""
+    return _select_tasks(conn, _ALL_QUERY)
 
 
-def due(conn: Connection, now: datetime) -> tuple[ScheduledTask, ...]:
-    """Those whose time has come, the longest due first. A run that was broken off leaves its task due."""
-    return _select(conn, _DUE, now=naive(now))
+def due_tasks(conn: Connection, now: datetime) -> tuple[ScheduledTask, ...]:
+    """Return the due tasks, longest due first. A task stays due if its run is interrupted."""
+    return _select_tasks(conn, _DUE_QUERY, now=to_naive_utc(now))
 
 
-def begin(conn: Connection, task: ScheduledTask, now: datetime) -> ScheduledTask:
-    """A run begins; the task as it is then, to be given to `end`. Raises Stale when somebody else has begun one."""
+def begin_run(conn: Connection, task: ScheduledTask, now: datetime) -> ScheduledTask:
+    """Write the start of a run and return the changed task, which `end_run` needs. Raises Stale if another worker has
+    changed the row since it was read.
+    """
     _write(conn, task, begun_at=now)
     return replace(task, begun_at=now, version=task.version + 1)
 
 
-def end(
-    conn: Connection, task: ScheduledTask, now: datetime, taken: int, trouble: str | None, next_at: datetime,
+def end_run(
+    conn: Connection,
+    task: ScheduledTask,
+    now: datetime,
+    taken: int,
+    trouble: str | None,
+    next_at: datetime,
     position: str | None = None,
-) -> ScheduledTask:  # fmt: skip
-    """A run has ended: `taken` records, `trouble` the code of what it failed by, `position` where a sweep in parts
-    goes on. Raises Stale when it was taken over meanwhile.
+) -> ScheduledTask:
+    """Write the end of a run and return the changed task. `taken`: the number of records that the run worked on;
+    `trouble`: the error code of a failed run; `position`: the place at which the next run continues.
+
+    Raises Stale if another worker has changed the row since `begin_run`.
     """
     ended = replace(
-        task, next_at=next_at, ended_at=now, taken=taken, trouble=trouble,
-        failures=task.failures + 1 if trouble else 0, position=position, version=task.version + 1,
-    )  # fmt: skip
-    _write(
-        conn, task, next_at=next_at, ended_at=now, taken=taken, trouble=trouble, failures=ended.failures,
+        task,
+        next_at=next_at,
+        ended_at=now,
+        taken=taken,
+        trouble=trouble,
+        failures=task.failures + 1 if trouble else 0,
         position=position,
-    )  # fmt: skip
+        version=task.version + 1,
+    )
+    _write(
+        conn,
+        task,
+        next_at=next_at,
+        ended_at=now,
+        taken=taken,
+        trouble=trouble,
+        failures=ended.failures,
+        position=position,
+    )
     return ended
 
 
-def keep_position(conn: Connection, name: str, position: str) -> None:
-    """Where a sweep in parts goes on, written by its run; `end` leaves it as it is given."""
-    conn.execute(_POSITION, {"of": name, "at": position})
+def store_position(conn: Connection, name: str, position: str) -> None:
+    """Store the position at which a task continues if its run is interrupted. `end_run` overwrites it."""
+    conn.execute(_UPDATE_POSITION, {"of": name, "at": position})
 
 
 def _write(conn: Connection, task: ScheduledTask, **values: object) -> None:
-    written = {column: swaps.stored(value) for column, value in values.items()} | {"version": task.version + 1}
+    written = {column: swaps.storable_value(value) for column, value in values.items()} | {
+        "version": task.version + 1
+    }
     if conn.execute(_update_of(tuple(written)), {**written, "of": task.name, "as_read": task.version}).rowcount != 1:
         raise Stale(task.name)
 
 
 @cache
 def _update_of(columns: tuple[str, ...]) -> Update:
-    """The compare-and-swap that writes these columns, built once: every task's run makes two."""
-    return _AS_READ.values({column: bindparam(column) for column in columns})
+    """Return the compare-and-swap statement that writes these columns. Cached: each run of a task uses two of
+    them.
+    """
+    return _UPDATE_IF_UNCHANGED.values({column: bindparam(column) for column in columns})
 
 
-def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[ScheduledTask, ...]:
-    return tuple(_task(*row) for row in conn.execute(query, values))
+def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tuple[ScheduledTask, ...]:
+    return unreadable.read_each("tasks", conn.execute(query, values), lambda row: _to_task(*row))
 
 
-def _task(
+def _to_task(
     name: str, every: int, next_at: datetime, begun: datetime | None, ended: datetime | None, taken: int,
     trouble: str | None, failures: int, position: str | None, version: int,
 ) -> ScheduledTask:  # fmt: skip
     return ScheduledTask(
-        name, timedelta(seconds=every), aware(next_at), at(begun), at(ended), taken, trouble, failures, position,
-        version,
+        name, timedelta(seconds=every), to_aware_utc(next_at), in_utc(begun), in_utc(ended), taken, trouble, failures,
+        position, version,
     )  # fmt: skip

@@ -1,63 +1,82 @@
-"""Saying in one's own name that an alert was seen, and what is done about it."""
+"""The dialog in which a person acknowledges an alert, with a note."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.worker_records import Alert
-from console.views import alert_words
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words, column
+from console.domain.tasks.records import Alert
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters import alerts as alert_words
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Edit, Field
+from console.views.widgets.notification_bars import Bar
 
 
 class AcknowledgeDialog(DialogFrame):
-    """A note is needed. The alert stays open until the facts fit again, and the dialog says so."""
+    """Acknowledges one alert; a note is required. The alert stays open until facts resolve it, and the dialog
+    says so.
+    """
 
-    def __init__(self, seat: Seat, alert: Alert, parent: QWidget) -> None:
-        say = seat.say
-        self._about = f"{alert_words.rule(alert, seat)} · {alert_words.about(alert, seat)}"
+    def __init__(self, context: WindowContext, alert: Alert, parent: QWidget) -> None:
+        translate = context.translate
+        self._subject = f"{alert_words.rule_text(alert, context)} · {alert_words.record_text(alert, context)}"
         super().__init__(
-            say("dialog.acknowledge.title"), self._about, cancel=say("action.cancel"),
-            act=say("dialog.acknowledge.act"), kind="primary", close_name=say("action.close"), parent=parent,
-        )  # fmt: skip
-        self._seat, self._alert = seat, alert
-        self.words = Field(say("dialog.acknowledge.words"), area=True)
-        self.words.show_hint(say("dialog.acknowledge.reads"))
-        if not isinstance(self.words.edit, Edit):
-            self.words.edit.textChanged.connect(self._look)
+            translate("dialog.acknowledge.title"),
+            self._subject,
+            cancel_text=translate("action.cancel"),
+            act_text=translate("dialog.acknowledge.act"),
+            kind="primary",
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        bind_worker(context, self.act_button)
+        self._context, self._alert = context, alert
+        self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
+        self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
+        if not isinstance(self.reason_field.edit, Edit):
+            self.reason_field.edit.textChanged.connect(self._update_button)
         content = QWidget()
-        content.setLayout(column(self.words, Words(say("dialog.acknowledge.effect"), wrap=True), gap=12))
+        content.setLayout(
+            make_column(self.reason_field, TextLabel(translate("dialog.acknowledge.effect"), wrap=True), gap=12)
+        )
         self.show_content(content)
-        self.act_button.clicked.connect(self._acknowledge)
-        self._look()
+        self.act_button.clicked.connect(self._acknowledge_alert)
+        self._update_button()
 
     @Slot()
-    def _look(self) -> None:
-        if self.words.text().strip():
-            self.set_act_on(self._seat.say("dialog.enter_cancels"))
+    def _update_button(self) -> None:
+        if self.reason_field.text().strip():
+            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
         else:
-            self.set_act_off(self._seat.say("dialog.acknowledge.needs_words"))
+            self.disable_act_button(self._context.translate("dialog.acknowledge.needs_words"))
 
     @Slot()
-    def _acknowledge(self) -> None:
-        words, seat, id = self.words.text().strip(), self._seat, self._alert.id
-        if self.busy or not words:
+    def _acknowledge_alert(self) -> None:
+        words, context, id = self.reason_field.text().strip(), self._context, self._alert.id
+        if self.is_busy or not words:
             return
-        self.set_busy(seat.say("dialog.busy"))
-        seat.act(
-            lambda desk: desk.alerts.acknowledge(id, words), self._done, self._failed, owner=self,
-            label=seat.say("act.acknowledge", id=id), told=lambda _: Note(seat.say("dialog.acknowledge.done")),
-            key=("alert", id), asked="",
-        )  # fmt: skip
+        self.set_busy(context.translate("dialog.busy"))
+        context.run_act(
+            lambda services, request_id: services.alerts.acknowledge(id, words, request_id=request_id),
+            self._show_done,
+            self._show_failure,
+            owner=self,
+            label=context.translate("act.acknowledge", id=id),
+            describe=lambda _: Toast(context.translate("dialog.acknowledge.done")),
+            attempt=("alert acknowledge", id, words),
+            key=("alert", id),
+            provider="",
+        )
 
-    def _done(self, _alert: Alert) -> None:
+    def _show_done(self, _alert: Alert) -> None:
         self.accept()
-        self._seat.tell(self._seat.say("dialog.acknowledge.done"), self._about)
+        self._context.show_toast(self._context.translate("dialog.acknowledge.done"), self._subject)
 
-    def _failed(self, failure: Failure) -> None:
-        say, content = self._seat.say, QWidget()
-        content.setLayout(column(Bar("", self._seat.message(failure), tone="bad", shape="square_bang")))
-        self.show_outcome(say("act.refused"), self._about, content, close=say("action.close"))
+    def _show_failure(self, failure: Failure) -> None:
+        translate, content = self._context.translate, QWidget()
+        content.setLayout(
+            make_column(Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
+        )
+        self.show_outcome(translate("act.refused"), self._subject, content, close=translate("action.close"))

@@ -1,4 +1,4 @@
-"""What doesn't fit, grouped by cause: since when, who has seen it, and the one place where each is settled."""
+"""The page of open alerts, grouped by rule, with age, acknowledgement and a link to the record to act on."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,28 +6,30 @@ from itertools import groupby
 
 from PySide6.QtCore import Qt, Slot
 
-from console import wording
-from console.domain.worker_records import AlertItem
-from console.views import alert_words
-from console.views import record_words as words
-from console.views.dialogs.acknowledge import AcknowledgeDialog
-from console.views.pages.columns import wide
-from console.views.pages.page import Page, PageHead, in_order
-from console.views.pages.rights import guarded
+from console.domain.tasks.records import AlertItem
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrNothing
-from console.views.seat import Seat
+from console.views.presenters import alerts as alert_words
+from console.views.presenters import credit_checks as words
+from console.views.presenters.columns import width_of_text
+from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, Group, StateCell
-from console.views.widgets.base import Surface, Words, column, row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.empty import EmptyState
+from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
 
-_MOST = 1_000
-_LEAST_ROWS = 4
-"""So many can be seen however long the sentences below them are."""
+_MAX_ALERTS = 1_000
+_MIN_VISIBLE_ROWS = 4
+"""The minimum height of the list in rows, for any length of the texts below the list."""
 
 
 class AlertsPage(Page):
-    """One list; Enter goes where the current one is settled, A says that it was seen."""
+    """The list of alerts. Enter opens the record whose action resolves the current alert, A acknowledges the
+    alert.
+    """
 
     place = "alerts"
     help_key = "help.alerts"
@@ -38,152 +40,176 @@ class AlertsPage(Page):
         (("Esc",), "key.back"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        say = seat.say
-        reread = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
-        self.head = PageHead(say("screen.alerts"), say("alerts_screen.sentence"), reread)
+        self.head = PageHead(translate("screen.alerts"), translate("alerts_screen.sentence"), reread)
         self._counts: dict[str, int] = {}
         spare = ("expected", "age")
-        self.table = StaticTable(seat, _columns(seat), _id, say("screen.alerts"), spare=spare, group_of=self._group)
-        self.list = TableOrNothing(self.table, EmptyState(say("alerts_screen.empty"), shape="check"))
+        self.table = StaticTable(
+            context,
+            _alert_columns(context),
+            _alert_id,
+            translate("screen.alerts"),
+            spare=spare,
+            group_of=self._group_of,
+        )
+        self.list = TableOrNothing(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
         self.settle = KeyButton("", "Enter", "primary", binds=False)
-        self.settle.clicked.connect(self._settle)
-        self.seen = guarded(seat, KeyButton(say("alerts_screen.acknowledge"), "A", binds=False), "note")
-        self.seen.clicked.connect(self.acknowledge)
-        self.list.setMinimumHeight(self.table.height_for(_LEAST_ROWS))
-        self._build()
-        self.table.opened.connect(self._open)
-        self.table.current_changed.connect(self._look)
-        self.table.rows.arrived.connect(self._first)
-        self.key("A", self.seen.click)
-        in_order(*self.head.stops, self.table, self.settle, self.seen)
+        self.settle.clicked.connect(self._open_current)
+        self.acknowledge_button = bind_right(
+            context, KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False), "note"
+        )
+        self.acknowledge_button.clicked.connect(self.acknowledge_current)
+        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_ROWS))
+        self._build_foot()
+        self.table.opened.connect(self._open_record)
+        self.table.current_changed.connect(self._show_alert)
+        self.table.rows.arrived.connect(self._go_to_first)
+        self.bind_key("A", self.acknowledge_button.click)
+        set_tab_order(*self.head.stops, self.table, self.settle, self.acknowledge_button)
 
-    def _build(self) -> None:
-        self.why = Words("", "body", wrap=True, selectable=True)
-        self.what_to_do = Words("", "body", wrap=True)
-        self.who = Words("", "small", "muted", wrap=True)
+    def _build_foot(self) -> None:
+        self.why_words = TextLabel("", "body", wrap=True, selectable=True)
+        self.action_words = TextLabel("", "body", wrap=True)
+        self.acknowledgement_words = TextLabel("", "small", "muted", wrap=True)
         foot = Surface(raised=True, edge="top")
-        buttons = row(self.settle, self.seen, ReasonLabel(self.seen), None, gap=8)
-        foot.setLayout(column(self.why, self.what_to_do, self.who, buttons, gap=6, margins=(24, 10, 24, 10)))
+        buttons = make_row(self.settle, self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8)
+        foot.setLayout(
+            make_column(
+                self.why_words,
+                self.action_words,
+                self.acknowledgement_words,
+                buttons,
+                gap=6,
+                margins=(24, 10, 24, 10),
+            )
+        )
         self.foot = foot
-        self.add(self.head)
+        self.add_part(self.head)
         self.add_bars()
-        self.add(self.list, 1)
-        self.add(foot)
+        self.add_part(self.list, 1)
+        self.add_part(foot)
         self.add_hints()
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def entered(self) -> None:
+    def take_focus(self) -> None:
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind == "alert" for kind, _ in changes)
 
-    def read(self, reason: str) -> None:
-        self.seat.read(
-            lambda desk: desk.alerts.open(_MOST), partial(self._take, still=reason == "changed"),
-            self.reading_failed, owner=self, key="alerts",
-        )  # fmt: skip
+    def read_data(self, reason: str) -> None:
+        self.context.run_read(
+            lambda services: services.alerts.list_open_items(_MAX_ALERTS),
+            partial(self._show_alerts, is_automatic=reason == "changed"),
+            self.show_reading_failure,
+            owner=self,
+            key="alerts",
+        )
 
-    def _take(self, items: tuple[AlertItem, ...], *, still: bool = False) -> None:
-        self.reading_done()
-        kept = sorted(items, key=_by_cause)
-        self._counts = {rule: len(list(group)) for rule, group in groupby(kept, key=_rule)}
-        self.list.show_rows(kept, still=still)
-        self.head.read_at.say(self.seat.say("screen.last_read", at=self.seat.now()))
-        self._look(self.table.current)
+    def _show_alerts(self, items: tuple[AlertItem, ...], *, is_automatic: bool = False) -> None:
+        self.hide_reading_failure()
+        sorted_items = sorted(items, key=_sort_key)
+        self._counts = {rule: len(list(group)) for rule, group in groupby(sorted_items, key=_rule_id)}
+        self.list.show_rows(sorted_items, is_automatic=is_automatic)
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self._show_alert(self.table.current_item)
 
-    def _group(self, item: AlertItem) -> Group:
+    def _group_of(self, item: AlertItem) -> Group:
         count = wording.format_count(self._counts.get(item.alert.rule_id, 0))
-        return Group(item.alert.rule_id, alert_words.rule(item.alert, self.seat), "square_bang", "care", count)
+        return Group(
+            item.alert.rule_id, alert_words.rule_text(item.alert, self.context), "square_bang", "care", count
+        )
 
     @Slot()
-    def _first(self) -> None:
-        if self.table.current is None:
+    def _go_to_first(self) -> None:
+        if self.table.current_item is None:
             self.table.go_to_first()
-        self._look(self.table.current)
+        self._show_alert(self.table.current_item)
 
     @property
-    def current(self) -> AlertItem | None:
-        found = self.table.current
-        return found if isinstance(found, AlertItem) else None
+    def current_alert(self) -> AlertItem | None:
+        row = self.table.current_item
+        return row if isinstance(row, AlertItem) else None
 
     @Slot(object)
-    def _look(self, item: object) -> None:
-        """What settles the current one, and who has seen it."""
+    def _show_alert(self, item: object) -> None:
+        """Show how to resolve the current alert, and who has acknowledged it."""
         self.foot.setVisible(isinstance(item, AlertItem))
         if not isinstance(item, AlertItem):
             return
-        say, alert = self.seat.say, item.alert
-        action, why = item.action or "none", alert_words.why(item, self.seat)
-        self.why.say(why)
-        self.why.setVisible(bool(why))
-        self.what_to_do.say(say(f"alerts_screen.to_do.{action}"))
-        self.settle.say(say(f"alerts_screen.action.{action}"))
+        translate, alert = self.context.translate, item.alert
+        action, why_text = item.action or "none", alert_words.why_text(item, self.context)
+        self.why_words.show_text(why_text)
+        self.why_words.setVisible(bool(why_text))
+        self.action_words.show_text(translate(f"alerts_screen.to_do.{action}"))
+        self.settle.show_text(translate(f"alerts_screen.action.{action}"))
         self.settle.setVisible(item.action is not None)
-        self.seen.setVisible(alert.acknowledged_by is None)
-        by = alert.acknowledged_by and say(
+        self.acknowledge_button.setVisible(alert.acknowledged_by is None)
+        acknowledgement = alert.acknowledged_by and translate(
             "alerts_screen.seen_note", who=alert.acknowledged_by, at=alert.acknowledged_at, note=alert.note or ""
         )
-        self.who.say(by or say("alerts_screen.seen_by_nobody"))
+        self.acknowledgement_words.show_text(acknowledgement or translate("alerts_screen.seen_by_nobody"))
 
     @Slot()
-    def _settle(self) -> None:
-        if self.current is not None:
-            self._open(self.current)
+    def _open_current(self) -> None:
+        if self.current_alert is not None:
+            self._open_record(self.current_alert)
 
     @Slot(object)
-    def _open(self, item: AlertItem) -> None:
-        route = alert_words.route(item)
+    def _open_record(self, item: AlertItem) -> None:
+        route = alert_words.record_route(item)
         if route is not None:
-            self.seat.go(route)
+            self.context.navigate(route)
 
     @Slot()
-    def acknowledge(self) -> None:
-        item = self.current
-        if item is not None and self.seen.isEnabled() and item.alert.acknowledged_by is None:
-            AcknowledgeDialog(self.seat, item.alert, self.window()).open()
+    def acknowledge_current(self) -> None:
+        item = self.current_alert
+        if item is not None and self.acknowledge_button.isEnabled() and item.alert.acknowledged_by is None:
+            AcknowledgeDialog(self.context, item.alert, self.window()).open()
 
 
-def _id(item: AlertItem) -> int:
+def _alert_id(item: AlertItem) -> int:
     return item.alert.id
 
 
-def _rule(item: AlertItem) -> str:
+def _rule_id(item: AlertItem) -> str:
     return item.alert.rule_id
 
 
-def _by_cause(item: AlertItem) -> tuple[bool, str, int]:
-    """The rules between orders and payments first, each oldest first."""
+def _sort_key(item: AlertItem) -> tuple[bool, str, int]:
+    """Return the sort key: alerts about orders first, then by rule, the oldest first within a rule."""
     return item.alert.order_no is None, item.alert.rule_id, item.alert.id
 
 
-def _columns(seat: Seat) -> list[Column]:
-    say = seat.say
-    longest = wide(say("alerts_screen.refund_or_compensation"), 24)
+def _alert_columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+    longest_px = width_of_text(translate("alerts_screen.refund_or_compensation"), 24)
 
-    def text(of: Callable[[AlertItem], str]) -> Callable[[AlertItem], str]:
-        return lambda item: alert_words.told(of(item), seat)
+    def text(value_of: Callable[[AlertItem], str]) -> Callable[[AlertItem], str]:
+        return lambda item: alert_words.finding_words(value_of(item), context)
 
-    def seen(item: AlertItem) -> StateCell:
-        who = item.alert.acknowledged_by
-        if who is None:
-            return StateCell(say("alerts_screen.open"), "ring", "care")
-        return StateCell(say("alerts_screen.seen"), "person", "text", who)
+    def acknowledgement(item: AlertItem) -> StateCell:
+        acknowledged_by = item.alert.acknowledged_by
+        if acknowledged_by is None:
+            return StateCell(translate("alerts_screen.open"), "ring", "care")
+        return StateCell(translate("alerts_screen.seen"), "person", "text", acknowledged_by)
 
     return [
         Column(
-            "age", say("column.age"), 84, lambda item: words.age_cell(item.alert.detected_at, seat), "age",
-            spoken=lambda item: words.age_spoken(item.alert.detected_at, seat),
+            "age", translate("column.age"), 84, lambda item: words.age_cell(item.alert.detected_at, context), "age",
+            spoken=lambda item: words.age_spoken(item.alert.detected_at, context),
         ),
-        Column("about", say("alerts_screen.column.about"), wide("ORD-2026-000001", 24),
-               lambda item: alert_words.about(item.alert, seat), "data"),
-        Column("observed", say("alerts_screen.column.observed"), 280, text(lambda item: item.alert.observed),
-               stretches=True),
-        Column("expected", say("alerts_screen.column.expected"), longest, text(lambda item: item.alert.expected)),
-        Column("seen", say("alerts_screen.column.seen"), 180, seen, "state"),
+        Column("about", translate("alerts_screen.column.about"), width_of_text("ORD-2026-000001", 24),
+               lambda item: alert_words.record_text(item.alert, context), "data"),
+        Column("observed", translate("alerts_screen.column.observed"), 280, text(lambda item: item.alert.observed),
+               is_stretched=True),
+        Column("expected", translate("alerts_screen.column.expected"), longest_px,
+               text(lambda item: item.alert.expected)),
+        Column("seen", translate("alerts_screen.column.seen"), 180, acknowledgement, "state"),
     ]  # fmt: skip

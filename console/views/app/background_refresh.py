@@ -1,157 +1,205 @@
-"""What goes on by itself while the window is open: the feed each second, counts, due tasks each minute."""
+"""Periodic calls of an open window: read the change feed and the presence of workers every second, and the counts
+every 30 s; run the due tasks every minute.
+"""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from console.domain.results import FeedMark, TaskRun
-from console.views.desk_api import Desk
-from console.views.seat import Seat, Standing
-from console.views.tasks import Failure
+from console.domain.desk_requests import LeftoverCredentials
+from console.domain.errors import ErrorCode
+from console.domain.service_results import FeedMark, TaskRun
+from console.domain.setting_problems import SettingProblem
+from console.views.runtime.context import WindowContext, WorkCounts
+from console.views.runtime.tasks import Failure
 
-FEED_MS = 1_000
-COUNTS_MS = 30_000
-DUE_MS = 60_000
+if TYPE_CHECKING:
+    from console.app import Console
+
+FEED_INTERVAL_MS = 1_000
+COUNTS_INTERVAL_MS = 30_000
+DUE_TASKS_INTERVAL_MS = 60_000
 _WORKER = "worker"
 
-Feed = tuple[FeedMark, tuple[tuple[str, int], ...]]
+FeedAnswer = tuple[FeedMark, tuple[tuple[str, int], ...]]
+"""The next mark, and kind and id of each record that has changed."""
 
 
-class Pulse(QObject):
-    """Begins when the services have arrived. One reading of a kind at a time: a slow one is waited for."""
+class BackgroundRefresh(QObject):
+    """The timers of the periodic calls. They start when the services are open. A timer's tick is skipped while the
+    previous call of the same timer is running.
+    """
 
-    def __init__(self, seat: Seat, parent: QObject) -> None:
+    def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
-        self._seat = seat
-        self._latest: FeedMark | None = None
-        self._busy: set[str] = set()
-        self._asked = 0.0
-        self.last_due: tuple[TaskRun, ...] = ()
+        self._context = context
+        self._latest_mark: FeedMark | None = None
+        self._running_kinds: set[str] = set()
+        self._read_began_at = 0.0
         self._timers = [
-            self._every(FEED_MS, self.read_feed),
-            self._every(COUNTS_MS, self.read_standing),
-            self._every(DUE_MS, self.run_due),
+            self._make_timer(FEED_INTERVAL_MS, self.read_feed),
+            self._make_timer(COUNTS_INTERVAL_MS, self.read_work_counts),
+            self._make_timer(DUE_TASKS_INTERVAL_MS, self.run_due),
         ]
-        seat.arrived.connect(self._begin)
-        seat.person_changed.connect(self.read_standing)
+        context.services_opened.connect(self._start_timers)
+        context.person_changed.connect(self.read_work_counts)
 
-    def _every(self, interval: int, act: Callable[[], None]) -> QTimer:
+    def _make_timer(self, interval_ms: int, call: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
-        timer.setInterval(interval)
-        timer.timeout.connect(act)
+        timer.setInterval(interval_ms)
+        timer.timeout.connect(call)
         return timer
 
     @Slot()
-    def _begin(self) -> None:
+    def _start_timers(self) -> None:
         for timer in self._timers:
             timer.start()
-        self.read_feed()  # from here on nothing is missed
-        # The first page's rows come first; each of these has time.
-        for wait, act in ((50, self.read_standing), (400, self._read_people), (2_000, self.run_due)):
-            QTimer.singleShot(wait, self, act)
+        self.read_feed()  # sets the mark: each later reading returns the changes since the mark
+        # These calls wait some milliseconds, so that the first page reads its rows before them.
+        for delay_ms, call in ((50, self.read_work_counts), (400, self._read_people), (2_000, self.run_due)):
+            QTimer.singleShot(delay_ms, self, call)
 
     def stop(self) -> None:
         for timer in self._timers:
             timer.stop()
 
-    # -- the feed
+    # -- change feed
 
     @Slot()
     def read_feed(self) -> None:
-        """Ask what has changed since the last time."""
-        if not self._may("feed"):
+        """Read which records have changed since the previous reading, and emit `changed` with them."""
+        if not self._begin_call("feed"):
             return
-        latest, clock = self._latest, self._seat.monotonic
-        self._asked = clock()
+        latest_mark, clock = self._latest_mark, self._context.monotonic
+        self._read_began_at = clock()
 
-        def read(desk: Desk) -> tuple[Feed, float]:
-            began = clock()
-            return desk.recovery.changes(latest), clock() - began
+        def read(services: "Console") -> tuple[FeedAnswer, float, bool]:
+            began_at = clock()
+            changes, seconds = services.recovery.changes(latest_mark), clock() - began_at
+            return changes, seconds, services.desk_status.is_worker_away()
 
-        self._seat.read(read, self._take_feed, self._lost, owner=self)
+        self._context.run_read(read, self._handle_feed, self._show_lost_connection, owner=self)
 
-    def _take_feed(self, answer: tuple[Feed, float]) -> None:
-        self._busy.discard("feed")
-        (latest, changes), seconds = answer
-        begun, self._latest = self._latest is not None, latest
-        self._seat.reached(service_seconds=round(seconds, 1), lost_since=None)
-        if begun and changes:
-            self._seat.changed.emit(frozenset(changes))
-            self.read_standing()
+    def _handle_feed(self, answer: tuple[FeedAnswer, float, bool]) -> None:
+        self._running_kinds.discard("feed")
+        (latest_mark, changes), seconds, is_worker_away = answer
+        has_mark, self._latest_mark = self._latest_mark is not None, latest_mark
+        away_since = (
+            (self._context.connection_state.worker_away_since or self._context.now()) if is_worker_away else None
+        )
+        self._context.update_connection_state(
+            service_seconds=round(seconds, 1), lost_since=None, worker_away_since=away_since
+        )
+        if has_mark and changes:
+            self._context.changed.emit(frozenset(changes))
+            self.read_work_counts()
 
-    def _lost(self, failure: Failure) -> None:
-        """The database does not answer: what is shown stays, and says since when it is old."""
-        self._busy.discard("feed")
-        if failure.detail.get("problem") == "access_denied":
-            self._seat.entry_refused.emit(failure)
-        elif failure.code == "not_allowed":  # it does answer, only not this role
-            self._seat.reached(service_seconds=round(self._seat.monotonic() - self._asked, 1), lost_since=None)
+    def _show_lost_connection(self, failure: Failure) -> None:
+        """Show since when the database doesn't answer; the rows on screen stay. If the database refuses the account,
+        ask the person to sign in again instead.
+        """
+        self._running_kinds.discard("feed")
+        if failure.detail.get("problem") == SettingProblem.ACCESS_DENIED:
+            self._context.entry_refused.emit(failure)
+        elif failure.code == ErrorCode.NOT_ALLOWED:  # the database answers, but this role may not read the feed
+            self._context.update_connection_state(
+                service_seconds=round(self._context.monotonic() - self._read_began_at, 1), lost_since=None
+            )
         else:
-            self._seat.reached(lost_since=self._seat.reach.lost_since or self._seat.now())
+            self._context.update_connection_state(
+                lost_since=self._context.connection_state.lost_since or self._context.now()
+            )
 
-    # -- how things stand
+    # -- counts
 
     @Slot()
-    def read_standing(self) -> None:
-        """Counts of the queues, and unfinished work."""
-        if not self._may("standing"):
+    def read_work_counts(self) -> None:
+        """Read the counts of WorkCounts: queues, unfinished operations, bulk runs, decisions and alerts."""
+        if not self._begin_call("standing"):
             return
-        now, decides = self._seat.now(), not self._seat.lacks("refund_approve")
+        now, may_decide = self._context.now(), not self._context.missing_right_text("refund_approve")
 
-        def read(desk: Desk) -> Standing:
-            mine = len(desk.refunds.inbox().mine_to_decide) if decides else 0
-            counts, unfinished = desk.recovery.counts(), desk.recovery.unfinished()
-            return Standing(counts, unfinished, now, mine, desk.alerts.waiting(), desk.bulk.waiting())
+        def read(services: "Console") -> WorkCounts:
+            decision_count = len(services.refunds.inbox().to_decide) if may_decide else 0
+            counts, unfinished = services.recovery.counts(), services.recovery.unfinished()
+            lost_count = services.alerts.count_lost_operations()
+            return WorkCounts(
+                counts,
+                unfinished,
+                now,
+                decision_count,
+                services.alerts.count_unacknowledged(),
+                services.bulk.count_unfinished(),
+                lost_count,
+            )
 
-        self._seat.read(read, self._take_standing, self._no_standing, owner=self)
+        self._context.run_read(read, self._handle_work_counts, self._handle_work_counts_failure, owner=self)
 
-    def _take_standing(self, standing: Standing) -> None:
-        self._busy.discard("standing")
-        self._seat.stand(standing)
+    def _handle_work_counts(self, work_counts: WorkCounts) -> None:
+        self._running_kinds.discard("standing")
+        self._context.store_work_counts(work_counts)
 
-    def _no_standing(self, failure: Failure) -> None:
-        self._busy.discard("standing")
-        if failure.code == "not_allowed":
-            self._seat.stand(Standing())  # what the last person saw is not for this one
+    def _handle_work_counts_failure(self, failure: Failure) -> None:
+        self._running_kinds.discard("standing")
+        if failure.code == ErrorCode.NOT_ALLOWED:
+            self._context.store_work_counts(WorkCounts())  # hides the counts that the previous person could see
 
-    # -- people and providers, once
+    # -- people and providers, read once
 
     def _read_people(self) -> None:
-        self._seat.read(lambda desk: desk.people.all(), self._seat.know, lambda _: None, owner=self)
-        self._seat.read(_provider_is_set_up, self._take_set_up, lambda _: None, owner=self)
-        self._seat.read(lambda desk: desk.payment_providers, self._seat.know_gateways, lambda _: None, owner=self)
+        self._context.run_read(
+            lambda services: services.people.list_people(), self._context.store_people, lambda _: None, owner=self
+        )
+        self._context.run_read(
+            lambda services: services.desk_status.leftovers(), self._handle_leftovers, lambda _: None, owner=self
+        )
+        self._context.run_read(_provider_is_set_up, self._handle_set_up, lambda _: None, owner=self)
+        self._context.run_read(
+            lambda services: services.payment_providers, self._context.store_gateways, lambda _: None, owner=self
+        )
 
-    def _take_set_up(self, ready: bool) -> None:
-        self._seat.reached(provider_missing=not ready)
+    def _handle_leftovers(self, leftovers: LeftoverCredentials) -> None:
+        self._context.update_connection_state(leftovers=leftovers)
+
+    def _handle_set_up(self, is_set_up: bool) -> None:
+        self._context.update_connection_state(is_provider_missing=not is_set_up)
 
     # -- due tasks
 
     @Slot()
     def run_due(self) -> None:
-        """Probes, re-fetches, lapsed work, answers to deliver: as the desk, not as the person who sits here. A server
-        knows only its accounts: there they are for those whose role admits it.
+        """Run the due tasks, such as probes and re-fetches. They act as the worker, not as the signed-in person. With
+        a database server, they are run only if the signed-in person has the right `due_tasks`.
         """
-        barred = self._seat.settings.sign_in.is_server and self._seat.lacks("due_tasks")
-        if barred or not self._may("due"):
+        lacks_right = self._context.settings.sign_in.is_server and self._context.missing_right_text("due_tasks")
+        if lacks_right or not self._begin_call("due"):
             return
-        call = self._seat.bound(lambda desk: desk.recovery.run_scheduled(), _WORKER)
-        self._seat.runner.run(call, self._take_due, self._due_failed, owner=self, lane="slow", cancellable=True)
 
-    def _take_due(self, runs: tuple[TaskRun, ...]) -> None:
-        self._busy.discard("due")
-        self.last_due = runs
-        self._seat.due_ran()
+        def run_scheduled(services: "Console") -> tuple[TaskRun, ...] | None:
+            return None if services.desk_status.asks else services.recovery.run_scheduled()
 
-    def _due_failed(self, _failure: Failure) -> None:
-        self._busy.discard("due")
+        call = self._context.bind_services(run_scheduled, _WORKER)
+        self._context.runner.run(
+            call, self._handle_due, self._handle_due_failure, owner=self, lane="slow", cancellable=True
+        )
 
-    def _may(self, what: str) -> bool:
-        """Whether to begin: the services are here and the last reading of that kind is over."""
-        if what in self._busy or not self._seat.ready:
+    def _handle_due(self, runs: tuple[TaskRun, ...] | None) -> None:
+        """Store that the tasks have run. None: this desk asks a worker, which runs them."""
+        self._running_kinds.discard("due")
+        if runs is not None:
+            self._context.store_due_run()
+
+    def _handle_due_failure(self, _failure: Failure) -> None:
+        self._running_kinds.discard("due")
+
+    def _begin_call(self, kind: str) -> bool:
+        """If the services are open and no call of this kind is running, mark the kind as running and return True."""
+        if kind in self._running_kinds or not self._context.is_ready:
             return False
-        self._busy.add(what)
+        self._running_kinds.add(kind)
         return True
 
 
-def _provider_is_set_up(desk: Desk) -> bool:
-    return all(check.ok for check in desk.health.doctor() if check.name == "alarmbox")
+def _provider_is_set_up(services: "Console") -> bool:
+    return all(check.ok for check in services.health.run_all_checks() if check.name == "alarmbox")

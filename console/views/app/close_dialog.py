@@ -1,50 +1,57 @@
-"""Closing while something acts: says what still runs, and closes by itself when it has ended."""
+"""The dialog that opens when a person closes the window while acting calls (writes, requests to a provider) run."""
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.views.frame import Frame
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Sign, Words, column, row
+from console.views.app.main_window import Frame
+from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.notification_bars import Bar
 
-_LOOK_MS = 200
+_CHECK_INTERVAL_MS = 200
 
 
-class LeavingDialog(DialogFrame):
-    """Nothing is cut off in the middle: the window stays until the answers are here."""
+class CloseDialog(DialogFrame):
+    """Lists the running calls. Its button waits until their answers are recorded, and then closes the window."""
 
     def __init__(self, frame: Frame) -> None:
-        say = frame.seat.say
+        translate = frame.context.translate
         super().__init__(
-            say("dialog.leaving.title"), cancel=say("dialog.leaving.stay"), act=say("dialog.leaving.act"),
-            hint=say("dialog.leaving.hint"), close_name=say("action.close"), parent=frame.window,
-        )  # fmt: skip
+            translate("dialog.leaving.title"),
+            cancel_text=translate("dialog.leaving.stay"),
+            act_text=translate("dialog.leaving.act"),
+            hint=translate("dialog.leaving.hint"),
+            close_name=translate("action.close"),
+            parent=frame.window,
+        )
         self._frame = frame
-        told = Bar("", say("dialog.leaving.why"), tone="care", shape="warning")
-        lines = [row(Sign("half_disc", "progress"), Words(act.label), None) for act in frame.seat.acts]
+        unfinished_bar = Bar("", translate("dialog.leaving.why"), tone="care", shape="warning")
+        call_rows = [
+            make_row(ShapeIcon("half_disc", "progress"), TextLabel(acting_call.label), None)
+            for acting_call in frame.context.running_acts
+        ]
         content = QWidget()
-        content.setLayout(column(told, *lines, gap=8))
+        content.setLayout(make_column(unfinished_bar, *call_rows, gap=8))
         self.show_content(content)
-        self.act_button.clicked.connect(self._wait)
-        self._timer = QTimer(self, interval=_LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self.act_button.clicked.connect(self._start_waiting)
+        self._timer = QTimer(self, interval=_CHECK_INTERVAL_MS)
+        self._timer.timeout.connect(self._close_if_ended)
 
     @Slot()
-    def _wait(self) -> None:
-        self.act_button.set_busy(self._frame.seat.say("dialog.leaving.waiting"))
+    def _start_waiting(self) -> None:
+        self.act_button.set_busy(self._frame.context.translate("dialog.leaving.waiting"))
         self._timer.start()
 
     @Slot()
-    def _look(self) -> None:
-        if not self._frame.seat.acts:
+    def _close_if_ended(self) -> None:
+        if not self._frame.context.running_acts:
             self._timer.stop()
             self.accept()
             self._frame.window.close()
 
 
-def open_leaving(frame: Frame) -> LeavingDialog:
-    """Show it over the window."""
-    dialog = LeavingDialog(frame)
+def open_close_dialog(frame: Frame) -> CloseDialog:
+    """Open the dialog over the window."""
+    dialog = CloseDialog(frame)
     dialog.open()
     return dialog

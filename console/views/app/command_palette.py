@@ -1,22 +1,20 @@
-"""The search over the window: corporation numbers, names, record numbers, queues and commands."""
+"""The search box over the window: it finds corporation numbers, company names, record ids, queues and commands."""
 
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from console import wording
-from console.domain.corporation_number import InvalidCorporationNumber, parse
-from console.domain.order_records import Payment
+from console.domain.corporation_number import InvalidCorporationNumber, parse_number
+from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
-from console.views import case_words
-from console.views import record_words as words
-from console.views.case_words import Case
-from console.views.dialogs.keys import open_keys
-from console.views.dialogs.unfinished import open_unfinished
-from console.views.frame import Frame
-from console.views.look.theme import look
-from console.views.pages.queue_rows import QUEUES
-from console.views.routes import (
+from console.views.app.main_window import Frame
+from console.views.app.shortcuts_dialog import open_shortcuts_dialog
+from console.views.app.unfinished_dialog import open_unfinished
+from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.queues.rows import QUEUE_NAMES
+from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     LookupRoute,
@@ -27,209 +25,231 @@ from console.views.routes import (
     Route,
     SetAsidesRoute,
 )
-from console.views.tasks import Failure
-from console.views.widgets.omnibox import Omnibox
-from console.views.widgets.omnilist import OmniEntry, OmniGroup
+from console.views.runtime.tasks import Failure
+from console.views.theme.theme import current_appearance
+from console.views.widgets.search_box import Omnibox
+from console.views.widgets.search_results import OmniEntry, OmniGroup
+from console.wording import catalogue as wording
 
-_ASK_AFTER_MS = 60
-_MOST = 8
+_SEARCH_DELAY_MS = 60
+_MAX_ENTRIES = 8
 
 
-class Finder(QObject):
-    """Wires the search box to the services. Commands answer at once, records when they are read."""
+class CommandPalette(QObject):
+    """Connects the search box with the services. Commands are listed immediately, records after they were read."""
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        self._seat = frame.seat
-        say = self._seat.say
+        self._context = frame.context
+        translate = self._context.translate
         hints = (
-            (("↑", "↓"), say("key.choose")),
-            (("Enter",), say("key.open")),
-            (("Ctrl+Enter",), say("search.all_key")),
-            (("Esc",), say("action.close")),
+            (("↑", "↓"), translate("key.choose")),
+            (("Enter",), translate("key.open")),
+            (("Ctrl+Enter",), translate("search.all_key")),
+            (("Esc",), translate("action.close")),
         )
-        self.box = Omnibox(frame.window, say("search.placeholder"), hints)
+        self.box = Omnibox(frame.window, translate("search.placeholder"), hints)
         self.box.setParent(self)
-        self.box.typed.connect(self._typed)
-        self.box.picked.connect(self._picked)
-        self._timer = QTimer(self, singleShot=True, interval=_ASK_AFTER_MS)
-        self._timer.timeout.connect(self._ask)
+        self.box.typed.connect(self._search)
+        self.box.picked.connect(self._open_entry)
+        self._timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
+        self._timer.timeout.connect(self._read_matches)
         self._text = ""
-        self._found: Sequence[Case] = ()
+        self._matches: Sequence[ShownRecord] = ()
         self._commands: dict[str, Callable[[], object]] = {
-            "command.show_approvals": lambda: self._seat.go(ApprovalsRoute()),
-            "command.show_reconcile": lambda: self._seat.go(ReconcileRoute()),
-            "command.show_reconcile_runs": lambda: self._seat.go(ReconcileRunsRoute()),
-            "command.show_alerts": lambda: self._seat.go(AlertsRoute()),
-            "command.show_set_asides": lambda: self._seat.go(SetAsidesRoute()),
+            "command.show_approvals": lambda: self._context.navigate(ApprovalsRoute()),
+            "command.show_reconcile": lambda: self._context.navigate(ReconcileRoute()),
+            "command.show_reconcile_runs": lambda: self._context.navigate(ReconcileRunsRoute()),
+            "command.show_alerts": lambda: self._context.navigate(AlertsRoute()),
+            "command.show_set_asides": lambda: self._context.navigate(SetAsidesRoute()),
             "command.show_unfinished": lambda: open_unfinished(frame),
-            "command.show_keys": lambda: open_keys(frame, frame.page),
-            "command.switch_language": self._other_language,
-            "command.switch_theme": self._other_theme,
-            "command.switch_density": self._other_density,
+            "command.show_keys": lambda: open_shortcuts_dialog(frame, frame.current_page),
+            "command.switch_language": self._switch_language,
+            "command.switch_theme": self._switch_theme,
+            "command.switch_density": self._switch_density,
         }
 
     @Slot()
     def open(self) -> None:
-        if not self.box.visible and self._seat.ready:
+        if not self.box.is_open and self._context.is_ready:
             self.box.open()
 
     @Slot(str)
-    def _typed(self, text: str) -> None:
+    def _search(self, text: str) -> None:
         self._text = text
-        self._finding()
+        self._show_number_check()
         if not text.strip():
-            self._found = ()
-            self._show()
+            self._matches = ()
+            self._show_results()
         else:
             self._timer.start()
 
-    def _finding(self) -> None:
-        """How a number was read, and whether its check digit fits, while it is being typed."""
+    def _show_number_check(self) -> None:
+        """Show the typed corporation number in groups of digits, and whether its check digit is right."""
         try:
-            number = parse(self._text)
+            number = parse_number(self._text)
         except InvalidCorporationNumber as invalid:
-            wrong = invalid.reason == "CHECK_DIGIT"
-            shown = wording.format_number(invalid.normalized or "") if wrong else ""
-            said = self._seat.say("search.wrong_digit") if wrong else ""
-            self.box.show_finding(shown, said, "square_bang", "bad")
+            has_wrong_digit = invalid.reason == "CHECK_DIGIT"
+            formatted = wording.format_number(invalid.normalized or "") if has_wrong_digit else ""
+            remark = self._context.translate("search.wrong_digit") if has_wrong_digit else ""
+            self.box.show_finding(formatted, remark, "square_bang", "bad")
         else:
-            said = self._seat.say("search.digit_fits")
-            self.box.show_finding(wording.format_number(number.value), said)
+            remark = self._context.translate("search.digit_fits")
+            self.box.show_finding(wording.format_number(number.value), remark)
 
     @Slot()
-    def _ask(self) -> None:
-        text, began = self._text, self._seat.monotonic()
-        self._seat.read(
-            lambda desk: desk.lookup.suggest(text, 20),
-            lambda found: self._take(text, found, self._seat.monotonic() - began),
-            self._failed,
+    def _read_matches(self) -> None:
+        text, began_at = self._text, self._context.monotonic()
+        self._context.run_read(
+            lambda services: services.lookup.suggest_records(text, 20),
+            lambda matches: self._show_matches(text, matches, self._context.monotonic() - began_at),
+            self._show_failure,
             owner=self,
         )
 
-    def _take(self, text: str, found: Sequence[Case], seconds: float) -> None:
+    def _show_matches(self, text: str, matches: Sequence[ShownRecord], seconds: float) -> None:
         if text == self._text:
-            self._found = found
-            self._show()
-            self.box.foot.count.say(self._seat.say("search.took", seconds=f"{seconds:.2f}"))
+            self._matches = matches
+            self._show_results()
+            self.box.foot.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
 
-    def _failed(self, failure: Failure) -> None:
-        self.box.foot.count.say(self._seat.message(failure))
+    def _show_failure(self, failure: Failure) -> None:
+        self.box.foot.count.show_text(self._context.failure_message(failure))
 
-    # -- what is shown
+    # -- results
 
-    def _show(self) -> None:
-        typed = bool(self._text.strip())
-        groups = self._answers() if typed else self._recent()
+    def _show_results(self) -> None:
+        has_text = bool(self._text.strip())
+        groups = self._result_groups() if has_text else self._recent_groups()
         groups.append(self._command_group())
         self.box.show_groups([group for group in groups if group.entries])
 
-    def _answers(self) -> list[OmniGroup]:
-        """Companies first, unless a record's own number was typed: Enter opens what was asked for."""
-        companies, records = self._corporations(), self._records()
-        exact = any(case_words.is_called(record, self._text) for record in self._found)
-        return [*records, *companies] if exact else [*companies, *records]
+    def _result_groups(self) -> list[OmniGroup]:
+        """Return the groups of results: companies first, unless the text is a record's own id. Enter opens the first
+        entry.
+        """
+        companies, records = self._corporation_groups(), self._record_groups()
+        is_exact_id = any(case_words.is_named(record, self._text) for record in self._matches)
+        return [*records, *companies] if is_exact_id else [*companies, *records]
 
-    def _corporations(self) -> list[OmniGroup]:
-        """Every company among the answers, and the number as typed where it is one."""
-        by_number: dict[str, list[Case]] = {}
-        for record in self._found:
+    def _corporation_groups(self) -> list[OmniGroup]:
+        """Return one group: the companies of the found records and, if the text is a corporation number of no found
+        record, an entry that looks it up.
+        """
+        by_number: dict[str, list[ShownRecord]] = {}
+        for record in self._matches:
             if number := case_words.number_of(record):
                 by_number.setdefault(number, []).append(record)
-        entries = [_company(self, number, records) for number, records in list(by_number.items())[:_MOST]]
-        typed = _number(self._text)
-        if typed is not None and typed not in by_number:
-            none = self._seat.say("search.look_up_number")
-            entries.insert(0, OmniEntry(LookupRoute(typed), "search", none, wording.format_number(typed)))
-        return [OmniGroup(self._seat.say("search.corporation"), tuple(entries))]
+        entries = [
+            _company_entry(self, number, records) for number, records in list(by_number.items())[:_MAX_ENTRIES]
+        ]
+        typed_number = _parsed_number(self._text)
+        if typed_number is not None and typed_number not in by_number:
+            entry_title = self._context.translate("search.look_up_number")
+            entries.insert(
+                0, OmniEntry(LookupRoute(typed_number), "search", entry_title, wording.format_number(typed_number))
+            )
+        return [OmniGroup(self._context.translate("search.corporation"), tuple(entries))]
 
-    def _records(self) -> list[OmniGroup]:
-        """Payments with their orders and refunds first, then credit checks."""
-        checks = [record for record in self._found if isinstance(record, CreditCheck)]
-        others = [record for record in self._found if not isinstance(record, CreditCheck)]
-        others.sort(key=lambda one: (not case_words.is_called(one, self._text), not isinstance(one, Payment)))
-        named = (("search.money", others), ("search.records", checks))
+    def _record_groups(self) -> list[OmniGroup]:
+        """Return two groups of found records: payments, orders and refunds, then credit checks."""
+        checks = [record for record in self._matches if isinstance(record, CreditCheck)]
+        money_records = [record for record in self._matches if not isinstance(record, CreditCheck)]
+        money_records.sort(
+            key=lambda record: (not case_words.is_named(record, self._text), not isinstance(record, Payment))
+        )
+        titled_records = (("search.money", money_records), ("search.records", checks))
         return [
-            OmniGroup(self._seat.say(key), tuple(self.entry(record) for record in found[:_MOST]))
-            for key, found in named
+            OmniGroup(self._context.translate(key), tuple(self.entry_of(record) for record in records[:_MAX_ENTRIES]))
+            for key, records in titled_records
         ]
 
-    def _recent(self) -> list[OmniGroup]:
-        entries = tuple(self.entry(visit.record) for visit in self._seat.visits[:_MOST])
-        return [OmniGroup(self._seat.say("search.recent"), entries)]
+    def _recent_groups(self) -> list[OmniGroup]:
+        entries = tuple(self.entry_of(visit.record) for visit in self._context.visits[:_MAX_ENTRIES])
+        return [OmniGroup(self._context.translate("search.recent"), entries)]
 
     def _command_group(self) -> OmniGroup:
-        say, wanted = self._seat.say, self._text.strip().casefold()
+        translate, typed_text = self._context.translate, self._text.strip().casefold()
         entries = [
-            OmniEntry(QueuesRoute(name), "list", say("search.open_queue", queue=name), right=self._count(name))
-            for name in QUEUES
+            OmniEntry(
+                QueuesRoute(name),
+                "list",
+                translate("search.open_queue", queue=name),
+                right_text=self._count_text(name),
+            )
+            for name in QUEUE_NAMES
         ]
-        entries += [OmniEntry(key, "terminal", say(key)) for key in self._commands]
-        fitting = [entry for entry in entries if not wanted or wanted in entry.title.casefold()]
-        return OmniGroup(say("search.commands"), tuple(fitting[:_MOST]))
+        entries += [OmniEntry(key, "terminal", translate(key)) for key in self._commands]
+        matching_entries = [entry for entry in entries if not typed_text or typed_text in entry.title.casefold()]
+        return OmniGroup(translate("search.commands"), tuple(matching_entries[:_MAX_ENTRIES]))
 
-    def _count(self, queue: str) -> str:
-        found = self._seat.standing.count(queue)
-        return wording.format_count(found.count, capped=found.capped) if found else ""
+    def _count_text(self, queue: str) -> str:
+        queue_count = self._context.work_counts.find_count(queue)
+        return wording.format_count(queue_count.count, is_capped=queue_count.capped) if queue_count else ""
 
-    def entry(self, record: Case) -> OmniEntry:
-        seat = self._seat
-        state = words.cell(case_words.most_telling(record, seat.now()), seat.language)
-        begun = case_words.begun(record)
-        at = wording.format_instant(begun, "day") if begun else ""
+    def entry_of(self, record: ShownRecord) -> OmniEntry:
+        context = self._context
+        state = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
+        created_at = case_words.began_at(record)
+        time_text = wording.format_instant(created_at, "day") if created_at else ""
         if isinstance(record, CreditCheck):
-            title, name = case_words.short(record, seat), _cut(case_words.name_of(record, seat))
-            return OmniEntry(RecordRoute(record.id), "document", title, name, state=state, right=at)
+            title, name = case_words.short_title(record, context), _shorten_name(case_words.name_of(record, context))
+            return OmniEntry(RecordRoute(record.id), "document", title, name, state=state, right_text=time_text)
         return OmniEntry(
-            case_words.route_of(record), "card", case_words.title(record, seat), amount=case_words.amount(record),
-            provider=case_words.provider(record, seat), state=state, right=at,
-        )  # fmt: skip
+            case_words.route_of(record),
+            "card",
+            case_words.title(record, context),
+            amount=case_words.amount_text(record),
+            provider=case_words.provider_name(record, context),
+            state=state,
+            right_text=time_text,
+        )
 
-    # -- what is picked
+    # -- selection
 
     @Slot(object)
-    def _picked(self, key: object) -> None:
+    def _open_entry(self, key: object) -> None:
         if key == "":
-            self._seat.go(LookupRoute(self._text))
+            self._context.navigate(LookupRoute(self._text))
         elif isinstance(key, str):
             self._commands[key]()
         else:
-            self._seat.go(_route(key))
+            self._context.navigate(_checked_route(key))
 
-    def _other_language(self) -> None:
-        self._seat.speak("en" if self._seat.language == "ja" else "ja")
+    def _switch_language(self) -> None:
+        self._context.change_language("en" if self._context.language == "ja" else "ja")
 
-    def _other_theme(self) -> None:
-        self._seat.theme = "light" if look().theme == "dark" else "dark"
-        look().choose(self._seat.theme)
+    def _switch_theme(self) -> None:
+        self._context.theme = "light" if current_appearance().theme == "dark" else "dark"
+        current_appearance().choose_theme(self._context.theme)
 
-    def _other_density(self) -> None:
-        look().set_density("comfortable" if look().density == "compact" else "compact")
+    def _switch_density(self) -> None:
+        current_appearance().set_density("comfortable" if current_appearance().density == "compact" else "compact")
 
 
-def _company(finder: Finder, number: str, records: Sequence[Case]) -> OmniEntry:
-    seat = finder._seat
+def _company_entry(finder: CommandPalette, number: str, records: Sequence[ShownRecord]) -> OmniEntry:
+    context = finder._context
     checks = [record for record in records if isinstance(record, CreditCheck)]
     name = next((record.company_name for record in checks if record.company_name), wording.format_number(number))
     payments = sum(isinstance(record, Payment) for record in records)
-    both = [("search.payments", payments), ("search.checks", len(checks))]
-    count = seat.say("list.separator").join(seat.say(key, n=n) for key, n in both if n)
-    return OmniEntry(LookupRoute(number), "building", name, wording.format_number(number), right=count)
+    counts = [("search.payments", payments), ("search.checks", len(checks))]
+    count = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
+    return OmniEntry(LookupRoute(number), "building", name, wording.format_number(number), right_text=count)
 
 
-def _number(text: str) -> str | None:
+def _parsed_number(text: str) -> str | None:
     try:
-        return parse(text).value
+        return parse_number(text).value
     except InvalidCorporationNumber:
         return None
 
 
-def _route(key: object) -> Route:
+def _checked_route(key: object) -> Route:
     if isinstance(key, Route):
         return key
     raise TypeError(f"not a route: {key!r}")
 
 
-def _cut(name: str) -> str:
-    """The detail has no room for more beside the state."""
+def _shorten_name(name: str) -> str:
+    """Shorten a company name to 12 characters: the state on the same line leaves no more room."""
     return name if len(name) <= 12 else name[:11] + "…"

@@ -1,7 +1,7 @@
-"""Cyclic garbage is freed by the GUI thread alone.
+"""Collect cyclic garbage in the GUI thread only.
 
-Python frees cycles in whichever thread happens to allocate when it is time. A page that was closed is such a cycle,
-and a widget that is destroyed by a worker takes the process with it; Qt allows widgets in one thread only
+Python collects cycles in whichever thread allocates when a threshold is reached. A closed page is such a cycle, and
+destroying a widget in a worker thread crashes the process: Qt allows widgets in the GUI thread only
 (https://doc.qt.io/qt-6/threads-qobject.html).
 """
 
@@ -9,36 +9,40 @@ import gc
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-EVERY_MS = 1_000
+COLLECTION_INTERVAL_MS = 1_000
 
 
-def collect_what_is_due() -> None:
-    """One collection, as deep as Python itself would have made it by now; in the thread that calls."""
-    due = [count > threshold for count, threshold in zip(gc.get_count(), gc.get_threshold(), strict=True)]
-    if due[0]:
-        gc.collect(2 if due[2] else 1 if due[1] else 0)
+def collect_due_generations() -> None:
+    """Collect garbage in the calling thread if Python's automatic collection would do so now: the generations whose
+    allocation counts exceed their thresholds.
+    """
+    is_exceeded = [count > threshold for count, threshold in zip(gc.get_count(), gc.get_threshold(), strict=True)]
+    if is_exceeded[0]:
+        gc.collect(2 if is_exceeded[2] else 1 if is_exceeded[1] else 0)
 
 
-class Collector(QTimer):
-    """Takes the place of Python's own timing until it is stopped.
+class GarbageCollectionTimer(QTimer):
+    """A timer that replaces Python's automatic garbage collection until `stop`.
 
-    What is there at its first look (modules, the dressed window) stays for good and is not looked through again, so
-    that a whole collection fits between two frames.
+    Objects that exist at its first run (modules, the built window) are frozen with gc.freeze: no collection scans
+    them, and a full collection is short enough not to delay the painting.
     """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         gc.disable()
-        self.timeout.connect(self.look)
-        self.start(EVERY_MS)
+        self.timeout.connect(self.collect_if_due)
+        self.start(COLLECTION_INTERVAL_MS)
 
     @Slot()
-    def look(self) -> None:
+    def collect_if_due(self) -> None:
+        """Collect due garbage. At the first run, freeze all existing objects before."""
         if not gc.get_freeze_count():
             gc.freeze()
-        collect_what_is_due()
+        collect_due_generations()
 
     def stop(self) -> None:
+        """Stop the timer, unfreeze all objects and enable Python's automatic collection."""
         super().stop()
         gc.unfreeze()
         gc.enable()

@@ -1,14 +1,14 @@
-"""Help for the page in sight: what it is for, and what its words mean."""
+"""The help of the current page: the page's purpose, and the meaning of some states that badges show."""
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from console.views.frame import Frame
-from console.views.pages.page import Page
+from console.views.app.main_window import Frame
+from console.views.pages.base import Page
 from console.views.widgets.badge import Badge
-from console.views.widgets.base import Words, column
+from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 
-_WORDS = (
+_EXPLAINED_STATES = (
     ("credit_check", "success"),
     ("certainty", "unknown"),
     ("work", "scheduled"),
@@ -17,25 +17,25 @@ _WORDS = (
 )
 
 
-def open_help(frame: Frame, page: Page | None) -> DialogFrame:
-    """Show it over the window."""
-    seat = frame.seat
+def open_help_dialog(frame: Frame, page: Page | None) -> DialogFrame:
+    """Open the help of `page` over the window and return the dialog. None shows the help of the home page."""
+    context = frame.context
     dialog = DialogFrame(
-        seat.say("screen.help"),
-        cancel=seat.say("action.close"),
-        close_name=seat.say("action.close"),
+        context.translate("screen.help"),
+        cancel_text=context.translate("action.close"),
+        close_name=context.translate("action.close"),
         parent=frame.window,
     )
     glossary = QGridLayout()
     glossary.setHorizontalSpacing(12)
     glossary.setColumnStretch(1, 1)
-    for line, (axis, state) in enumerate(_WORDS):
-        glossary.addWidget(Badge.of(f"{axis}.{state}", seat.language), line, 0)
-        glossary.addWidget(Words(seat.say(f"glossary.{axis}.{state}"), wrap=True), line, 1)
+    for line, (state_kind, state) in enumerate(_EXPLAINED_STATES):
+        glossary.addWidget(Badge.from_badge_key(f"{state_kind}.{state}", context.language), line, 0)
+        glossary.addWidget(TextLabel(context.translate(f"glossary.{state_kind}.{state}"), wrap=True), line, 1)
     content = QWidget()
-    about = Words(seat.say(page.help_key if page else "help.home"), wrap=True)
-    title = Words(seat.say("help.words"), "panel_title", "muted")
-    content.setLayout(column(about, title, glossary, gap=12))
+    about = TextLabel(context.translate(page.help_key if page else "help.home"), wrap=True)
+    title = TextLabel(context.translate("help.words"), "panel_title", "muted")
+    content.setLayout(make_column(about, title, glossary, gap=12))
     dialog.show_content(content)
     dialog.open()
     return dialog

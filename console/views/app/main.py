@@ -1,6 +1,6 @@
-"""Opens the window: first the frame, then, in a worker thread, everything heavy that stands behind it.
+"""Open the window: paint an empty first frame, then open the services in a worker thread.
 
-What this module imports decides when the first frame is there; see first_window.
+The first frame is painted only after this module's imports, so most imports are inside functions; see splash_window.
 """
 
 import sys
@@ -10,190 +10,206 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
-from console.views.collector import Collector
-from console.views.end_watch import EndWatch
-from console.views.first_window import FirstWindow
+from console.domain import interrupts
+from console.domain.errors import ErrorCode
+from console.views.app.garbage_collection import GarbageCollectionTimer
+from console.views.app.signal_handlers import EndRequestTimer
+from console.views.splash_window import FirstWindow
 
 if TYPE_CHECKING:
+    from console.app import Console
     from console.domain.clock import Clock
-    from console.views.desk_api import Desk, Settings
-    from console.views.shell import Shell
-    from console.views.tasks import Failure
+    from console.settings.settings import Settings
+    from console.views.app.window_controller import WindowController
+    from console.views.runtime.tasks import Failure
 
-CLOSING_SECONDS = 3.0
-AGAIN_MS = 5_000
-"""Between two tries to open a desk whose database is away."""
+MAX_CLOSING_SECONDS, MAX_RECORDING_SECONDS = 3.0, 10.0
+"""Seconds that a closing window waits for running calls to end, and, after it has interrupted the others, for their
+results to be recorded.
+"""
+RETRY_INTERVAL_MS = 5_000
+"""Milliseconds between two attempts to open services whose database is unreachable."""
 
 
-def run(
-    settings: "Settings", open_desk: "Callable[[], Desk]", asked_to_end: Callable[[], bool] = lambda: False
+def run_window(
+    settings: "Settings", open_services: "Callable[[], Console]", is_end_requested: Callable[[], bool] = lambda: False
 ) -> int:
-    """Show the window until it is closed, or `asked_to_end` (a signal came) says so; returns the exit status.
+    """Show the window until it is closed or `is_end_requested` returns True (after a signal). Return the exit status.
 
-    The desk stays open: who opened it closes it.
+    `open_services` runs in a worker thread. The caller closes the services.
     """
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
-    opening = Opening(settings, open_desk)
-    watch, collector = EndWatch(app, asked_to_end), Collector(app)
-    opening.window.show()
+    window_opening = WindowOpening(settings, open_services)
+    end_timer, collector = EndRequestTimer(app, is_end_requested), GarbageCollectionTimer(app)
+    window_opening.window.show()
     status = app.exec()
-    watch.stop()
-    opening.close()
+    end_timer.stop()
+    window_opening.close()
     collector.stop()
     return status
 
 
-class Opening(QObject):
-    """From the first frame to the first page: dresses the window and opens the desk, again if that failed."""
+class WindowOpening(QObject):
+    """Startup from the first frame to the first page, and sign-out. Builds the window and opens the services; after a
+    failure it opens them again.
+    """
 
-    def __init__(self, settings: "Settings", open_desk: "Callable[[], Desk]", clock: "Clock | None" = None) -> None:
+    def __init__(
+        self, settings: "Settings", open_services: "Callable[[], Console]", clock: "Clock | None" = None
+    ) -> None:
         super().__init__()
         self.settings = settings
-        self.shell: Shell | None = None
-        self._open_desk, self._clock = open_desk, clock
+        self.controller: WindowController | None = None
+        self._open_services, self._clock = open_services, clock
         self._language = settings.language
-        self._asked = self._told = ""
-        self._again = QTimer(self, interval=AGAIN_MS, singleShot=True)
-        self._again.timeout.connect(self.open_desk)
+        self._pending_step = self._failure_text = ""
+        self._retry_timer = QTimer(self, interval=RETRY_INTERVAL_MS, singleShot=True)
+        self._retry_timer.timeout.connect(self.open_services)
         self.window = self._first_window()
 
     def _first_window(self) -> FirstWindow:
         window = FirstWindow(self.settings.environment_word)
-        window.painted.connect(self._begin)
+        window.painted.connect(self._begin_opening)
         return window
 
     @Slot()
-    def _begin(self) -> None:
-        """The frame is on the screen. The desk is opened by a worker while the window is dressed."""
-        from console.views.task_runner import TaskRunner
+    def _begin_opening(self) -> None:
+        """Open the services in a worker thread and meanwhile build the window; called after the first frame."""
+        from console.views.runtime.task_runner import TaskRunner
 
-        again = hasattr(self, "runner")
-        if not again:
+        is_rebuilt = hasattr(self, "runner")
+        if not is_rebuilt:
             self.runner = TaskRunner(self)
-        self.open_desk()
-        self._dress(again=again)
+        self.open_services()
+        self._build_window(is_rebuilt=is_rebuilt)
 
     @Slot()
-    def open_desk(self) -> None:
-        """Ask for the desk, for the first time or once more; while it is being opened, nothing more."""
-        if self._asked != "opening":
-            self._asked = "opening"
-            self._again.stop()
-            self.runner.run(self._open_desk, self._take, self._failed, owner=self)
+    def open_services(self) -> None:
+        """Open the services in a worker thread, unless they are already being opened."""
+        if self._pending_step != "opening":
+            self._pending_step = "opening"
+            self._retry_timer.stop()
+            self.runner.run(self._open_services, self._use_services, self._show_failure, owner=self)
 
-    def _dress(self, *, again: bool) -> None:
+    def _build_window(self, *, is_rebuilt: bool) -> None:
         from console.domain.clock import SystemClock
-        from console.views.frame import Frame
-        from console.views.look.theme import install
-        from console.views.seat import Seat
+        from console.views.app.main_window import Frame
+        from console.views.runtime.context import WindowContext
+        from console.views.theme.theme import install_appearance
 
         app = QApplication.instance()
-        if isinstance(app, QApplication) and not again:
-            install(app)
-        self.seat = Seat(self.settings, self.runner, self._clock or SystemClock(), self)
-        self.seat.language = self._language
-        self.frame = Frame(self.window, self.seat)
-        self.seat.language_changed.connect(self._other_language)
-        self.seat.entry_refused.connect(self._enter_again)
+        if isinstance(app, QApplication) and not is_rebuilt:
+            install_appearance(app)
+        self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
+        self.context.language = self._language
+        self.frame = Frame(self.window, self.context)
+        self.context.language_changed.connect(self._rebuild_frame)
+        self.context.entry_refused.connect(self._sign_in_again)
 
     @Slot()
-    def _other_language(self) -> None:
-        """Before there are services; later the shell says everything anew."""
-        if self.shell is None:
+    def _rebuild_frame(self) -> None:
+        """Rebuild the frame in the new language. When the services are open, the Shell does that."""
+        if self.controller is None:
             self.frame.rebuild()
 
-    def _take(self, desk: "Desk") -> None:
-        from console.views.shell import Shell
+    def _use_services(self, services: "Console") -> None:
+        from console.views.app.window_controller import WindowController
 
-        self._asked = self._told = ""
+        self._pending_step = self._failure_text = ""
         self.frame.show_bar(None)
-        if self.shell is None:
-            self.shell = Shell(self.frame)
-            self.shell.sign_out_wanted.connect(self.sign_out)
-        account = self.settings.sign_in.known_user() if self.settings.sign_in.is_server else None
+        if self.controller is None:
+            self.controller = WindowController(self.frame)
+            self.controller.sign_out_requested.connect(self.sign_out)
+        account = self.settings.sign_in.user_if_readable() if self.settings.sign_in.is_server else None
         if account is not None:
-            self.seat.become(account)
-        self.seat.take(desk)
+            self.context.change_operator(account)
+        self.context.use_services(services)
 
-    # -- where the desk can't be opened
+    # -- services that can't be opened
 
-    def _failed(self, failure: "Failure") -> None:
-        """Why it could not be opened, and the way in: an account, or to try again; a database that is away is
-        tried again by itself.
+    def _show_failure(self, failure: "Failure") -> None:
+        """Show why the services could not be opened and offer the sign-in form or a retry. An unreachable database is
+        retried automatically.
         """
-        from console.views.entry.entrance import asks_for_account
+        from console.views.sign_in.sign_in_flow import needs_sign_in
 
-        self._asked = ""
-        if self.settings.sign_in.is_server and asks_for_account(failure):
-            self._ask(failure)
+        self._pending_step = ""
+        if self.settings.sign_in.is_server and needs_sign_in(failure):
+            self._ask_for_account(failure)
             return
-        words = self.seat.message(failure)
-        if words != self._told:
-            self._tell(words)
-        if failure.code == "database_unreachable":
-            self._again.start()
+        words = self.context.failure_message(failure)
+        if words != self._failure_text:
+            self._show_failure_bar(words)
+        if failure.code == ErrorCode.DATABASE_UNREACHABLE:
+            self._retry_timer.start()
 
-    def _tell(self, words: str) -> None:
-        from console.views.widgets.bars import Bar
+    def _show_failure_bar(self, words: str) -> None:
         from console.views.widgets.buttons import KeyButton
+        from console.views.widgets.notification_bars import Bar
 
-        self._told = words
-        again = KeyButton(self.seat.say("action.try_again"), kind="inline")
-        again.clicked.connect(self.open_desk)
-        bar = Bar(self.seat.say("screen.not_open"), words, tone="bad", shape="cross", button=again)
+        self._failure_text = words
+        retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
+        retry_button.clicked.connect(self.open_services)
+        bar = Bar(self.context.translate("screen.not_open"), words, tone="bad", shape="cross", button=retry_button)
         self.frame.show_bar(bar)
-        again.setFocus()
+        retry_button.setFocus()
 
-    def _ask(self, failure: "Failure", *, fixed: bool = False) -> None:
-        """Somebody has to sign in; `fixed`: the account that is here."""
-        from console.views.entry.entrance import Entrance
+    def _ask_for_account(self, failure: "Failure", *, fixed: bool = False) -> None:
+        """Show the sign-in form with the reason. With `fixed`, only the account in use can sign in."""
+        from console.views.sign_in.sign_in_flow import SignInFlow
 
-        if self._asked != "person":
-            self._asked = "person"
-            Entrance(self.frame, self._open_desk, self._take, fixed=fixed).ask(failure)
+        if self._pending_step != "person":
+            self._pending_step = "person"
+            SignInFlow(self.frame, self._open_services, self._use_services, fixed=fixed).ask_for_account(failure)
 
     @Slot(object)
-    def _enter_again(self, failure: "Failure") -> None:
-        """The database no longer takes the account that is in use: its person signs in anew and goes on."""
-        if not self.frame.curtain.down:
-            self._ask(failure, fixed=True)
+    def _sign_in_again(self, failure: "Failure") -> None:
+        """Ask the person to sign in again after the database has refused the account in use."""
+        if not self.frame.window_cover.is_covered:
+            self._ask_for_account(failure, fixed=True)
 
-    # -- signing out
+    # -- sign-out
 
     @Slot()
     def sign_out(self) -> None:
-        """Forget the sign-in; the window begins anew with nobody, and without a draft of the last person."""
-        if self.seat.acts:
-            self.seat.tell(self.seat.say("menu.sign_out.busy"), shape="square_bang", tone="care")
+        """Delete the stored sign-in and open a new window, without an acting person and without drafts. Refused while
+        acting calls run.
+        """
+        if self.context.running_acts:
+            self.context.show_toast(self.context.translate("menu.sign_out.busy"), shape="square_bang", tone="care")
         else:
-            leave = self.seat.bound(lambda desk: desk.sessions.sign_out())
-            self.runner.run(leave, self._begin_anew, self._not_out, owner=self)
+            end_session = self.context.bind_services(lambda services: services.sessions.sign_out())
+            self.runner.run(end_session, self._begin_after_sign_out, self._show_sign_out_failure, owner=self)
 
-    def _not_out(self, failure: "Failure") -> None:
-        self.seat.tell(self.seat.say("sign_in.not_out"), self.seat.message(failure), "square_bang", "bad")
+    def _show_sign_out_failure(self, failure: "Failure") -> None:
+        self.context.show_toast(
+            self.context.translate("sign_in.not_out"), self.context.failure_message(failure), "square_bang", "bad"
+        )
 
-    def _begin_anew(self, _audited: bool) -> None:
-        """Another window in the place of this one: whatever hangs on the old one goes with it."""
-        old, self._language = self.window, self.seat.language
-        self.frame.leaving.emit()
-        self.frame.curtain.abandon()
-        self.shell, self._asked = None, ""
+    def _begin_after_sign_out(self, _audited: bool) -> None:
+        """Replace the window by a new one; the objects of the old window are destroyed with it."""
+        old_window, self._language = self.window, self.context.language
+        self.frame.closing.emit()
+        self.frame.window_cover.forget_cover()
+        self.controller, self._pending_step = None, ""
         self.window = self._first_window()
-        self.window.setGeometry(old.geometry())
-        if old.isMaximized():
+        self.window.setGeometry(old_window.geometry())
+        if old_window.isMaximized():
             self.window.showMaximized()
         else:
             self.window.show()
         self.window.activateWindow()
-        self.seat.deleteLater()
-        old.deleteLater()
+        self.context.deleteLater()
+        old_window.deleteLater()
 
     def close(self) -> None:
-        """Wait a moment for what still runs, let the threads go, and take the window down in good order."""
+        """Wait for running calls, interrupt the calls that don't end, and destroy the window."""
         import shiboken6
 
         if hasattr(self, "runner"):
-            self.runner.close(CLOSING_SECONDS)
+            unfinished = self.runner.close(MAX_CLOSING_SECONDS)
+            if unfinished:
+                interrupts.end_calls(MAX_RECORDING_SECONDS)
         if shiboken6.isValid(self.window):
             shiboken6.delete(self.window)

@@ -1,4 +1,4 @@
-"""The frame around the pages: bars, where one is, and the way back. It fills a window that is painted already."""
+"""The frame around the pages: bars, navigation and history. It replaces the first frame of a FirstWindow."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,12 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from console import wording
-from console.views.entry.curtain import Curtain
-from console.views.first_window import FirstWindow
-from console.views.look.tokens import tokens
-from console.views.pages.no_right import NoRightPage, right_for
-from console.views.pages.page import Page
-from console.views.pages.sheet import PageSheet
-from console.views.routes import (
+from console.views.app.status_bar import StatusCells
+from console.views.pages.base import Page
+from console.views.pages.no_permission import NoRightPage, needed_right
+from console.views.pages.scroll_container import PageSheet
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
@@ -23,15 +21,17 @@ from console.views.routes import (
     ReconcileRoute,
     Route,
 )
-from console.views.seat import Note, Seat
-from console.views.status import StatusCells
-from console.views.widgets.bars import Bar, Toast, Toasts
-from console.views.widgets.base import Words
-from console.views.widgets.chrome import EnvironmentFrame, StatusBar, TopBar
-from console.views.widgets.empty import SkeletonRows
+from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
+from console.views.splash_window import FirstWindow
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import TextLabel
+from console.views.widgets.notification_bars import Bar, ToastFrame, Toasts
+from console.views.widgets.placeholders import SkeletonRows
 from console.views.widgets.sidebar import Place, SideBar
+from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
+from console.wording import catalogue as wording
 
-_PLACES: dict[str, Route] = {
+_PLACE_ROUTES: dict[str, Route] = {
     "home": HomeRoute(),
     "queues": QueuesRoute(),
     "lookup": LookupRoute(),
@@ -40,59 +40,60 @@ _PLACES: dict[str, Route] = {
     "alerts": AlertsRoute(),
     "audit": AuditRoute(),
 }
-_LONGEST_WAY = 50
-_LEAST = (960, 600)
+_MAX_HISTORY_LENGTH = 50
+_MIN_SIZE_PX = (960, 600)
 
 
-class Frame(QObject):
-    """Fills a window; wires bars and pages, which `make_page` makes when they are first needed.
+class Frame(CoveredWindow):
+    """Fills a window and connects its bars and pages; `make_page` builds a page when it is first opened.
 
     Signals:
-        leaving: the window closes for good.
+    - closing: the window is being closed, or replaced after a sign-out.
     """
 
-    leaving = Signal()
+    closing = Signal()
+    window: FirstWindow
 
-    def __init__(self, window: FirstWindow, seat: Seat) -> None:
+    def __init__(self, window: FirstWindow, context: WindowContext) -> None:
         super().__init__(window)
-        self.window, self.seat = window, seat
+        self.window, self.context = window, context
         self.may_close: Callable[[], bool] = lambda: True
         self.make_page: Callable[[Route], Page] | None = None
         self._pages: dict[type, Page] = {}
-        self._sheets: dict[Page, PageSheet] = {}
-        self._way: list[Route] = []
+        self._scroll_areas: dict[Page, PageSheet] = {}
+        self._history: list[Route] = []
         self.toasts = Toasts(window)
-        self.curtain = Curtain(window)
-        self.curtain.raised.connect(self._tell_held)
-        self._held: list[Note] = []
-        window.setMinimumSize(*_LEAST)
+        self.window_cover = WindowCover(window)
+        self.window_cover.cover_removed.connect(self._show_covered_toasts)
+        self._covered_toasts: list[Toast] = []
+        window.setMinimumSize(*_MIN_SIZE_PX)
         self._build()
         window.installEventFilter(self)
-        seat.wanted.connect(self.go)
-        seat.replaced.connect(self.replace)
-        seat.left.connect(self.back)
-        seat.told.connect(self._tell)
-        seat.standing_changed.connect(self._count)
-        seat.people_changed.connect(self._look_at_rights)
-        seat.person_changed.connect(self._look_at_rights)
-        self._clock = QTimer(self, interval=1_000)
-        self._clock.timeout.connect(self._tick)
-        self._clock.start()
+        context.navigation_requested.connect(self.show_route)
+        context.replaced.connect(self.replace_route)
+        context.back_requested.connect(self.go_back)
+        context.toast_requested.connect(self._show_toast)
+        context.work_counts_changed.connect(self._show_counts)
+        context.people_changed.connect(self._check_rights)
+        context.person_changed.connect(self._check_rights)
+        self._clock_timer = QTimer(self, interval=1_000)
+        self._clock_timer.timeout.connect(self._show_clock)
+        self._clock_timer.start()
 
-    # -- building
+    # -- construction
 
     def _build(self) -> None:
-        seat = self.seat
-        word = seat.settings.environment_word
+        context = self.context
+        word = context.settings.environment_word
         frame = EnvironmentFrame(word)
         self.top = TopBar(
-            seat.say("app.name"),
-            seat.say(f"environment.{word}"),
+            context.translate("app.name"),
+            context.translate(f"environment.{word}"),
             word,
-            seat.say("search.placeholder"),
-            seat.operator or seat.say("person.nobody"),
+            context.translate("search.placeholder"),
+            context.operator or context.translate("person.nobody"),
         )
-        self.side = SideBar(self._places(), seat.say("screen.places"))
+        self.side = SideBar(self._sidebar_places(), context.translate("screen.places"))
         self.side.chosen.connect(self._go_to_place)
         self.stack = QStackedWidget()
         self.bars = QVBoxLayout()
@@ -108,187 +109,195 @@ class Frame(QObject):
         frame.inside.addLayout(middle, 1)
         frame.inside.addWidget(self.status)
         self.window.setCentralWidget(frame)
-        self.window.setWindowTitle(seat.say("app.name"))
+        self.window.setWindowTitle(context.translate("app.name"))
         self._show_waiting()
-        StatusCells(seat, self.status)
-        self._tick()
-        self._count()
+        StatusCells(context, self.status)
+        self._show_clock()
+        self._show_counts()
 
-    def _places(self) -> list[Place]:
-        say = self.seat.say
+    def _sidebar_places(self) -> list[Place]:
+        translate = self.context.translate
         return [
-            Place("home", "home", say("screen.home"), "Alt+1"),
-            Place("queues", "list", say("screen.queues"), "Alt+2"),
-            Place("lookup", "search", say("screen.lookup"), "Alt+3"),
-            Place("approvals", "approval", say("screen.approvals"), "Alt+4"),
-            Place("reconcile", "swap", say("screen.reconcile"), "Alt+5"),
-            Place("alerts", "warning", say("screen.alerts"), "Alt+6"),
-            Place("audit", "audit", say("screen.audit"), "Alt+7"),
+            Place("home", "home", translate("screen.home"), "Alt+1"),
+            Place("queues", "list", translate("screen.queues"), "Alt+2"),
+            Place("lookup", "search", translate("screen.lookup"), "Alt+3"),
+            Place("approvals", "approval", translate("screen.approvals"), "Alt+4"),
+            Place("reconcile", "swap", translate("screen.reconcile"), "Alt+5"),
+            Place("alerts", "warning", translate("screen.alerts"), "Alt+6"),
+            Place("audit", "audit", translate("screen.audit"), "Alt+7"),
         ]
 
     def _show_waiting(self) -> None:
-        """What stands in the content's place until there are services."""
-        waiting = QWidget()
-        box = QVBoxLayout(waiting)
+        """Show placeholder rows in place of the page until the services are open."""
+        placeholder = QWidget()
+        box = QVBoxLayout(placeholder)
         margin = tokens().px("spacing", "page_margin")
         box.setContentsMargins(margin, 12, margin, 12)
-        box.addWidget(Words(self.seat.say("screen.home"), "title"))
+        box.addWidget(TextLabel(self.context.translate("screen.home"), "title"))
         box.addWidget(SkeletonRows(6))
         box.addStretch(1)
-        self.stack.addWidget(waiting)
+        self.stack.addWidget(placeholder)
         self.side.show_current("home")
 
     @Slot()
     def rebuild(self) -> None:
-        """Say everything anew: other language. The place and the way back stay."""
+        """Build the bars and the visible page again in the context's language, the other pages when they are next
+        opened. The route and the history are kept.
+        """
         self._pages.clear()
-        self._sheets.clear()
+        self._scroll_areas.clear()
         self._build()
-        if self._way:
-            self._show(self._way[-1])
+        if self._history:
+            self._show_page(self._history[-1])
 
-    # -- going
+    # -- navigation
 
     @Slot(object)
-    def go(self, route: Route) -> None:
-        """Go somewhere; where one was is kept as the way back."""
-        if not self._way or self._way[-1] != route:
-            self._way = [*self._way[-_LONGEST_WAY:], route]
-        self._show(route)
+    def show_route(self, route: Route) -> None:
+        """Open a route and add it to the history."""
+        if not self._history or self._history[-1] != route:
+            self._history = [*self._history[-_MAX_HISTORY_LENGTH:], route]
+        self._show_page(route)
 
     @Slot()
-    def back(self) -> None:
-        """Where one came from; a list keeps its place."""
-        if len(self._way) > 1:
-            self._way.pop()
-            self._show(self._way[-1])
+    def go_back(self) -> None:
+        """Open the previous route of the history, if there is one; a list keeps its position."""
+        if len(self._history) > 1:
+            self._history.pop()
+            self._show_page(self._history[-1])
 
     @Slot(object)
-    def replace(self, route: Route) -> None:
-        """Go on within the place without a step to go back."""
-        if self._way:
-            self._way[-1] = route
-        self._show(route)
+    def replace_route(self, route: Route) -> None:
+        """Open a route in place of the current one, without adding to the history."""
+        if self._history:
+            self._history[-1] = route
+        self._show_page(route)
 
     @property
-    def route(self) -> Route | None:
-        return self._way[-1] if self._way else None
+    def current_route(self) -> Route | None:
+        """The current route; None before the first page."""
+        return self._history[-1] if self._history else None
 
     @property
-    def page(self) -> Page | None:
-        """The page in sight; None before there are services."""
-        shown = self.stack.currentWidget()
-        page = shown.widget() if isinstance(shown, PageSheet) else None
+    def current_page(self) -> Page | None:
+        """The visible page; None before the services are open."""
+        sheet = self.stack.currentWidget()
+        page = sheet.widget() if isinstance(sheet, PageSheet) else None
         return page if isinstance(page, Page) else None
 
-    def _show(self, route: Route) -> None:
+    def _show_page(self, route: Route) -> None:
         page = self._page_for(route)
         if page is None:
             return
-        self.stack.setCurrentWidget(self._sheets[page])
-        page.enter(route)
+        self.stack.setCurrentWidget(self._scroll_areas[page])
+        page.show_route(route)
         self.side.show_current(page.place)
-        page.entered()
+        page.take_focus()
 
     def _page_for(self, route: Route) -> Page | None:
-        barred = bool(self.seat.lacks(right_for(route)))
-        kind = NoRightPage if barred else type(route)
+        is_barred = bool(self.context.missing_right_text(needed_right(route)))
+        kind = NoRightPage if is_barred else type(route)
         if kind not in self._pages and self.make_page is not None:
-            page = self._pages[kind] = NoRightPage(self.seat) if barred else self.make_page(route)
-            self._sheets[page] = PageSheet(page)
-            self.stack.addWidget(self._sheets[page])
+            page = self._pages[kind] = NoRightPage(self.context) if is_barred else self.make_page(route)
+            self._scroll_areas[page] = PageSheet(page)
+            self.stack.addWidget(self._scroll_areas[page])
         return self._pages.get(kind)
 
     @Slot()
-    def _look_at_rights(self) -> None:
-        """Another person, or who they are is known by now: the same place, seen or barred."""
-        if self._way and self.page is not None:
-            barred = bool(self.seat.lacks(right_for(self._way[-1])))
-            if barred != isinstance(self.page, NoRightPage):
-                self._show(self._way[-1])
+    def _check_rights(self) -> None:
+        """Show the current route again if the person has gained or lost the right to see it."""
+        if self._history and self.current_page is not None:
+            is_barred = bool(self.context.missing_right_text(needed_right(self._history[-1])))
+            if is_barred != isinstance(self.current_page, NoRightPage):
+                self._show_page(self._history[-1])
 
     @Slot(str)
     def _go_to_place(self, key: str) -> None:
-        self.go(_PLACES[key])
+        self.show_route(_PLACE_ROUTES[key])
 
     @Slot()
-    def re_read(self) -> None:
-        """F5: the page in sight reads anew."""
-        if self.page is not None:
-            self.page.refresh("asked")
+    def read_page_again(self) -> None:
+        """Read the visible page again (F5)."""
+        if self.current_page is not None:
+            self.current_page.refresh("asked")
 
-    # -- what goes on around the pages
+    # -- bars around the pages
 
     @Slot()
-    def _tick(self) -> None:
-        at = self.seat.now()
-        clock = self.seat.say("status.clock_minutes", at=wording.format_instant(at, "clock")[:5])
+    def _show_clock(self) -> None:
+        now = self.context.now()
+        clock = self.context.translate("status.clock_minutes", at=wording.format_instant(now, "clock")[:5])
         if self.top.clock.plain != clock:
-            self.top.clock.say(clock)
+            self.top.clock.show_text(clock)
 
     @Slot()
-    def _count(self) -> None:
-        """Beside Queues: what needs a person; Approvals: what this person decides; Alerts: what nobody has seen."""
-        waiting = self.seat.standing.count("review")
-        words = wording.format_count(waiting.count, capped=waiting.capped) if waiting and waiting.count else ""
+    def _show_counts(self) -> None:
+        """Show counts in the sidebar: records that need review, refunds that this person may decide, unacknowledged
+        alerts.
+        """
+        review_count = self.context.work_counts.find_count("review")
+        words = (
+            wording.format_count(review_count.count, is_capped=review_count.capped)
+            if review_count and review_count.count
+            else ""
+        )
         self.side.set_count("queues", words)
-        decide = self.seat.standing.decisions
-        self.side.set_count("approvals", wording.format_count(decide) if decide else "")
-        alerts = self.seat.standing.alerts
-        self.side.set_count("alerts", wording.format_count(alerts) if alerts else "")
+        decision_count = self.context.work_counts.decision_count
+        self.side.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
+        alert_count = self.context.work_counts.alert_count
+        self.side.set_count("alerts", wording.format_count(alert_count) if alert_count else "")
 
     @Slot(object)
-    def _tell(self, note: Note) -> None:
-        if self.curtain.down:
-            self._held.append(note)
+    def _show_toast(self, toast: Toast) -> None:
+        if self.window_cover.is_covered:
+            self._covered_toasts.append(toast)
             return
-        close = self.seat.say("action.close")
-        self.toasts.show_toast(Toast(note.words, note.detail, shape=note.shape, tone=note.tone, close=close))
+        close = self.context.translate("action.close")
+        self.toasts.show_toast(ToastFrame(toast.words, toast.detail, shape=toast.shape, tone=toast.tone, close=close))
 
     @Slot()
-    def _tell_held(self) -> None:
-        """What came while nobody could see it."""
-        held, self._held = self._held, []
-        for note in held:
-            self._tell(note)
+    def _show_covered_toasts(self) -> None:
+        """Show the toasts that arrived while the privacy cover hid the window."""
+        toasts, self._covered_toasts = self._covered_toasts, []
+        for toast in toasts:
+            self._show_toast(toast)
 
     def show_bar(self, bar: Bar | None) -> None:
-        """A fact about the whole window, above the page; None takes it away."""
+        """Show a bar about the whole window above the page; None removes it."""
         while item := self.bars.takeAt(0):
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
         margin = tokens().px("spacing", "page_margin")
-        around = (margin, 8, margin, 0) if bar is not None else (0, 0, 0, 0)
-        self.bars.setContentsMargins(*around)
+        margins = (margin, 8, margin, 0) if bar is not None else (0, 0, 0, 0)
+        self.bars.setContentsMargins(*margins)
         if bar is not None:
             self.bars.addWidget(bar)
 
     # -- keys and closing
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        """Keys that nobody below wanted, and closing."""
+        """Handle keys that no child widget has handled, and requests to close the window."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            return self._key(event)
+            return self._handle_key(event)
         if event.type() == QEvent.Type.Close:
-            return self._close(event)
+            return self._handle_close(event)
         return False
 
-    def _key(self, event: QKeyEvent) -> bool:
-        """Enter presses the focused button, Esc goes back."""
+    def _handle_key(self, event: QKeyEvent) -> bool:
+        """Press the focused button on Enter, navigate back on Esc. Return True if the key was handled."""
         focus = self.window.focusWidget()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focus, QAbstractButton):
             focus.click()
             return True
-        if event.key() == Qt.Key.Key_Escape and not self.curtain.down:
-            self.back()
+        if event.key() == Qt.Key.Key_Escape and not self.window_cover.is_covered:
+            self.go_back()
             return True
         return False
 
-    def _close(self, event: QEvent) -> bool:
+    def _handle_close(self, event: QEvent) -> bool:
         if self.may_close():
-            self.leaving.emit()
+            self.closing.emit()
             return False
         event.ignore()
         return True
-

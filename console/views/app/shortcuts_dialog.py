@@ -1,16 +1,16 @@
-"""The list of keys: those of everywhere, and those of the page in sight."""
+"""The dialog that lists the keyboard shortcuts: the global ones and those of the visible page."""
 
 from collections.abc import Sequence
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from console.views.frame import Frame
-from console.views.pages.page import Hint, Page
+from console.views.app.main_window import Frame
+from console.views.pages.base import KeyHint, Page
 from console.views.widgets.badge import KeyCap
-from console.views.widgets.base import Words, column, row
+from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
 
-_EVERYWHERE: Sequence[Hint] = (
+_GLOBAL_HINTS: Sequence[KeyHint] = (
     (("Ctrl+K",), "key.search"),
     (("Alt+1", "…", "Alt+7"), "key.screens"),
     (("F5",), "key.reread"),
@@ -22,32 +22,39 @@ _EVERYWHERE: Sequence[Hint] = (
 )
 
 
-def open_keys(frame: Frame, page: Page | None) -> DialogFrame:
-    """Show the list over the window."""
-    say = frame.seat.say
+def open_shortcuts_dialog(frame: Frame, page: Page | None) -> DialogFrame:
+    """Open the list over the window and return the dialog. `page` None lists the global shortcuts only."""
+    translate = frame.context.translate
     dialog = DialogFrame(
-        say("dialog.keys.title"), cancel=say("action.close"), close_name=say("action.close"), parent=frame.window
+        translate("dialog.keys.title"),
+        cancel_text=translate("action.close"),
+        close_name=translate("action.close"),
+        parent=frame.window,
     )
-    here = [hint for hint in (page.hints if page else ()) if hint not in _EVERYWHERE]
+    page_hints = [hint for hint in (page.hints if page else ()) if hint not in _GLOBAL_HINTS]
     content = QWidget()
     content.setLayout(
-        row(_part(frame, say("dialog.keys.everywhere"), _EVERYWHERE), 24, _part(frame, say("dialog.keys.here"), here))
+        make_row(
+            _hint_panel(frame, translate("dialog.keys.everywhere"), _GLOBAL_HINTS),
+            24,
+            _hint_panel(frame, translate("dialog.keys.here"), page_hints),
+        )
     )
     dialog.show_content(content)
     dialog.open()
     return dialog
 
 
-def _part(frame: Frame, title: str, hints: Sequence[Hint]) -> QWidget:
+def _hint_panel(frame: Frame, title: str, hints: Sequence[KeyHint]) -> QWidget:
     grid = QGridLayout()
     grid.setHorizontalSpacing(12)
     grid.setVerticalSpacing(6)
     for line, (keys, words) in enumerate(hints):
-        caps = QWidget()
-        caps.setLayout(row(*(KeyCap(key) for key in keys), None, gap=4))
-        grid.addWidget(caps, line, 0)
-        grid.addWidget(Words(frame.seat.say(words)), line, 1)
+        key_caps = QWidget()
+        key_caps.setLayout(make_row(*(KeyCap(key) for key in keys), None, gap=4))
+        grid.addWidget(key_caps, line, 0)
+        grid.addWidget(TextLabel(frame.context.translate(words)), line, 1)
     grid.setRowStretch(len(hints), 1)
-    part = QWidget()
-    part.setLayout(column(Words(title, "panel_title", "muted"), grid, gap=8))
-    return part
+    panel = QWidget()
+    panel.setLayout(make_column(TextLabel(title, "panel_title", "muted"), grid, gap=8))
+    return panel

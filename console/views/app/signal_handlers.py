@@ -1,22 +1,25 @@
-"""Lets a process's signals close the window in good order."""
+"""Quit the application after a process signal by ending Qt's event loop, so that running calls can still end."""
 
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, QTimer, Slot
 
-EVERY_MS = 250
+CHECK_INTERVAL_MS = 250
 
 
-class EndWatch(QTimer):
-    """Asks a few times a second whether to quit; each time also lets Python run its signal handlers."""
+class EndRequestTimer(QTimer):
+    """A timer that quits the application when `asked_to_end` returns True. Each tick also lets Python run its signal
+    handlers, which wait while Qt's event loop runs no Python code.
+    """
 
-    def __init__(self, app: QCoreApplication, asked_to_end: Callable[[], bool]) -> None:
+    def __init__(self, app: QCoreApplication, is_end_requested: Callable[[], bool]) -> None:
         super().__init__(app)
-        self._app, self._asked_to_end = app, asked_to_end
-        self.timeout.connect(self.look)
-        self.start(EVERY_MS)
+        self._app, self._is_end_requested = app, is_end_requested
+        self.timeout.connect(self.end_if_requested)
+        self.start(CHECK_INTERVAL_MS)
 
     @Slot()
-    def look(self) -> None:
-        if self._asked_to_end():
+    def end_if_requested(self) -> None:
+        """Quit the application if `asked_to_end` returns True."""
+        if self._is_end_requested():
             self._app.quit()

@@ -1,82 +1,101 @@
-"""The cells of the status bar: who answers and how fast, unfinished work, and whether writing is on."""
+"""The cells of the status bar: response times of database and providers, unfinished work, due tasks."""
 
 from PySide6.QtCore import QObject, Slot
 
-from console.views.case_words import provider_word
-from console.views.look.theme import look
-from console.views.record_words import clock
-from console.views.seat import Seat
-from console.views.standing import Gateway
-from console.views.widgets.chrome import Status, StatusBar
+from console.views.presenters.credit_checks import clock_text
+from console.views.presenters.records import provider_word
+from console.views.runtime.context import WindowContext
+from console.views.runtime.status_values import Gateway
+from console.views.theme.theme import current_appearance
+from console.views.widgets.window_bars import Status, StatusBar
 
 SLOW_SECONDS = 3.0
-LARGE_TEXT = 1.4
-"""From this text size on, what is only nice to know gives its room away."""
+LARGE_TEXT_SCALE = 1.4
+"""Text scale from which the cell of the due tasks is hidden to save room."""
 
 
 class StatusCells(QObject):
-    """Keeps a status bar true."""
+    """Keeps the cells of the status bar up to date with the WindowContext."""
 
-    def __init__(self, seat: Seat, bar: StatusBar) -> None:
+    def __init__(self, context: WindowContext, bar: StatusBar) -> None:
         super().__init__(bar)
-        self._seat, self._bar = seat, bar
-        for signal in (seat.reach_changed, seat.standing_changed, seat.person_changed, seat.arrived):
+        self._context, self._bar = context, bar
+        for signal in (
+            context.connection_state_changed,
+            context.work_counts_changed,
+            context.person_changed,
+            context.services_opened,
+        ):
             signal.connect(self.show_cells)
         self.show_cells()
 
     @Slot()
     def show_cells(self) -> None:
-        gateways = [gateway_cell(self._seat, one) for one in self._seat.reach.gateways]
-        self._bar.show_cells([service_cell(self._seat), *gateways, provider_cell(self._seat)], self._right())
+        gateways = [gateway_cell(self._context, gateway) for gateway in self._context.connection_state.gateways]
+        self._bar.show_cells(
+            [service_cell(self._context), *gateways, provider_cell(self._context)], self._right_cells()
+        )
 
-    def _right(self) -> list[Status]:
-        seat = self._seat
-        unfinished = seat.say("status.unfinished", count=len(seat.standing.unfinished) + seat.standing.runs)
+    def _right_cells(self) -> list[Status]:
+        context = self._context
+        unfinished = context.translate(
+            "status.unfinished", count=len(context.work_counts.unfinished) + context.work_counts.unfinished_run_count
+        )
         cells = [Status(unfinished, key="unfinished")]
-        if seat.due_at is not None and look().scale < LARGE_TEXT:
-            cells.insert(0, Status(seat.say("status.due_tasks", at=seat.due_at), tone="muted"))
-        lost = seat.reach.lost_since
-        if lost is not None:
-            why = seat.say("status.read_only", reason=seat.say("status.not_connected"), since=lost)
-            return [*cells, Status(why, "lock", "care")]
-        return [*cells, Status(seat.say("status.writes_on"), "check")]
+        if context.due_at is not None and current_appearance().scale < LARGE_TEXT_SCALE:
+            cells.insert(0, Status(context.translate("status.due_tasks", at=context.due_at), tone="muted"))
+        lost_since = context.connection_state.lost_since
+        if lost_since is not None:
+            read_only_text = context.translate(
+                "status.read_only", reason=context.translate("status.not_connected"), since=lost_since
+            )
+            return [*cells, Status(read_only_text, "lock", "care")]
+        away_since = context.connection_state.worker_away_since
+        if away_since is not None:
+            read_only_text = context.translate(
+                "status.read_only", reason=context.translate("status.worker_away"), since=away_since
+            )
+            return [*cells, Status(read_only_text, "lock", "care")]
+        return [*cells, Status(context.translate("status.writes_on"), "check")]
 
 
-def service_cell(seat: Seat) -> Status:
-    """Whether the database answers."""
-    name, reach = seat.say("status.service"), seat.reach
+def service_cell(context: WindowContext) -> Status:
+    """Return the cell of the database: its response time, or that it is unreachable."""
+    name, reach = context.translate("status.service"), context.connection_state
     if reach.lost_since is not None:
-        return Status(name, "offline", "bad", seat.say("status.unreachable"))
+        return Status(name, "offline", "bad", context.translate("status.unreachable"))
     if reach.service_seconds is None:
-        return Status(name, "hourglass", "muted", seat.say("status.opening"))
-    return _by_seconds(seat, name, reach.service_seconds)
+        return Status(name, "hourglass", "muted", context.translate("status.opening"))
+    return _response_time_cell(context, name, reach.service_seconds)
 
 
-def provider_cell(seat: Seat) -> Status:
-    """How the provider answered last; nothing is asked only to show this."""
-    name, reach = seat.say("status.alarmbox"), seat.reach
-    if reach.provider_missing:
-        return Status(name, "dash", "muted", seat.say("status.not_configured"))
+def provider_cell(context: WindowContext) -> Status:
+    """Return the cell of AlarmBox's last answer to this window. No request is sent for this cell."""
+    name, reach = context.translate("status.alarmbox"), context.connection_state
+    if reach.is_provider_missing:
+        return Status(name, "dash", "muted", context.translate("status.not_configured"))
     if reach.provider_seconds is None:
-        return Status(name, "dash", "muted", seat.say("status.not_asked"))
-    if reach.provider_silent:
-        at = clock(reach.provider_at)
-        return Status(name, "warning", "care", seat.say("status.unreachable_since", at=at))
-    return _by_seconds(seat, name, reach.provider_seconds)
+        return Status(name, "dash", "muted", context.translate("status.not_asked"))
+    if reach.is_provider_silent:
+        time_text = clock_text(reach.provider_at)
+        return Status(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
+    return _response_time_cell(context, name, reach.provider_seconds)
 
 
-def gateway_cell(seat: Seat, gateway: Gateway) -> Status:
-    """How a payment provider answered this window last; nothing is asked only to show this."""
-    name = provider_word(gateway.name, seat)
+def gateway_cell(context: WindowContext, gateway: Gateway) -> Status:
+    """Return the cell of a payment provider's last answer to this window. No request is sent for this cell."""
+    name = provider_word(gateway.name, context)
     if gateway.seconds is None:
-        return Status(name, "dash", "muted", seat.say("status.not_asked"))
-    if gateway.silent:
-        return Status(name, "warning", "care", seat.say("status.unreachable_since", at=clock(gateway.at)))
-    return _by_seconds(seat, name, gateway.seconds)
+        return Status(name, "dash", "muted", context.translate("status.not_asked"))
+    if gateway.is_silent:
+        return Status(
+            name, "warning", "care", context.translate("status.unreachable_since", at=clock_text(gateway.at))
+        )
+    return _response_time_cell(context, name, gateway.seconds)
 
 
-def _by_seconds(seat: Seat, name: str, seconds: float) -> Status:
-    shown = f"{seconds:.1f}"
+def _response_time_cell(context: WindowContext, name: str, seconds: float) -> Status:
+    duration = f"{seconds:.1f}"
     if seconds >= SLOW_SECONDS:
-        return Status(name, "warning", "care", seat.say("status.slow", seconds=shown))
-    return Status(name, "check", "good", seat.say("status.seconds", seconds=shown))
+        return Status(name, "warning", "care", context.translate("status.slow", seconds=duration))
+    return Status(name, "check", "good", context.translate("status.seconds", seconds=duration))

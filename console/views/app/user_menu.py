@@ -1,70 +1,72 @@
-"""The menu behind the person's name: who acts (where things are tried out), language, looks, lock, signing out."""
+"""The menu of the acting person: another person (outside production), language, appearance, lock and sign-out."""
 
 from PySide6.QtCore import QObject, QPoint, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu
 
-from console import wording
 from console.domain.records import Person
-from console.views.frame import Frame
-from console.views.look.theme import look
-from console.views.seat import Seat
+from console.views.app.main_window import Frame
+from console.views.runtime.context import WindowContext
+from console.views.theme.theme import current_appearance
+from console.wording import catalogue as wording
 
-_SIZES = (100, 125, 150, 200)
+_TEXT_SIZES_PERCENT = (100, 125, 150, 200)
 _THEMES = ("system", "light", "dark", "high_contrast")
 _DENSITIES = ("comfortable", "compact")
 
 
 class PersonMenu(QObject):
-    """Made anew each time it opens, so that what is checked is true.
+    """The menu, built each time it opens, so that the checked entries show the current state.
 
     Signals:
-        lock_wanted, sign_out_wanted
+    - lock_requested, sign_out_requested: the person has chosen that entry.
     """
 
-    lock_wanted = Signal()
-    sign_out_wanted = Signal()
+    lock_requested = Signal()
+    sign_out_requested = Signal()
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        self._frame, self._seat = frame, frame.seat
+        self._frame, self._context = frame, frame.context
 
     @Slot()
     def open(self) -> None:
         button = self._frame.top.operator
-        menu = self.build()
+        menu = self.build_menu()
         corner = button.mapToGlobal(QPoint(button.width(), button.height() + 2))
         menu.popup(QPoint(corner.x() - menu.sizeHint().width(), corner.y()))
 
-    def build(self) -> QMenu:
-        """The menu as it stands now."""
-        say = self._seat.say
+    def build_menu(self) -> QMenu:
+        """Build and return the menu for the current state."""
+        translate = self._context.translate
         menu = QMenu(self._frame.window)
-        menu.setAccessibleName(say("menu.name"))
+        menu.setAccessibleName(translate("menu.name"))
         menu.aboutToHide.connect(menu.deleteLater)
-        if self._seat.settings.environment_word != "production" and self._seat.people:
-            names = [(person.name, _person_words(self._seat, person)) for person in self._seat.people]
-            self._choices(menu, say("menu.person"), names, self._seat.operator or "", "person")
-        languages = [(code, say(f"language.{code}")) for code in wording.LANGUAGES]
-        self._choices(menu, say("field.language"), languages, self._seat.language, "language")
-        themes = [(name, say(f"theme.{name}")) for name in _THEMES]
-        self._choices(menu, say("menu.theme"), themes, self._seat.theme or "system", "theme")
-        rows = [(name, say(f"density.{name}")) for name in _DENSITIES]
-        self._choices(menu, say("menu.density"), rows, look().density, "density")
-        sizes = [(str(size), say("menu.percent", percent=size)) for size in _SIZES]
-        self._choices(menu, say("menu.text_size"), sizes, str(round(look().scale * 100)), "size")
+        if self._context.settings.environment_word != "production" and self._context.people:
+            names = [(person.name, _person_words(self._context, person)) for person in self._context.people]
+            self._add_choices(menu, translate("menu.person"), names, self._context.operator or "", "person")
+        languages = [(code, translate(f"language.{code}")) for code in wording.LANGUAGES]
+        self._add_choices(menu, translate("field.language"), languages, self._context.language, "language")
+        themes = [(name, translate(f"theme.{name}")) for name in _THEMES]
+        self._add_choices(menu, translate("menu.theme"), themes, self._context.theme or "system", "theme")
+        densities = [(name, translate(f"density.{name}")) for name in _DENSITIES]
+        self._add_choices(menu, translate("menu.density"), densities, current_appearance().density, "density")
+        sizes = [(str(size), translate("menu.percent", percent=size)) for size in _TEXT_SIZES_PERCENT]
+        self._add_choices(
+            menu, translate("menu.text_size"), sizes, str(round(current_appearance().scale * 100)), "size"
+        )
         menu.addSeparator()
-        # The key in the words: as the action's own shortcut it would be a second one for the same key.
-        menu.addAction(say("menu.lock")).triggered.connect(self.lock_wanted)
-        if self._seat.settings.sign_in.is_server:
-            leave = menu.addAction(say("menu.sign_out"))
-            leave.triggered.connect(self.sign_out_wanted)
-            if self._seat.acts:
-                leave.setEnabled(False)
-                leave.setText(say("menu.sign_out.busy"))
+        # The text of the entry names the shortcut. Setting it on the action would register it a second time.
+        menu.addAction(translate("menu.lock")).triggered.connect(self.lock_requested)
+        if self._context.settings.sign_in.is_server:
+            sign_out_action = menu.addAction(translate("menu.sign_out"))
+            sign_out_action.triggered.connect(self.sign_out_requested)
+            if self._context.running_acts:
+                sign_out_action.setEnabled(False)
+                sign_out_action.setText(translate("menu.sign_out.busy"))
         return menu
 
-    def _choices(self, menu: QMenu, title: str, choices: list[tuple[str, str]], current: str, kind: str) -> None:
+    def _add_choices(self, menu: QMenu, title: str, choices: list[tuple[str, str]], current: str, kind: str) -> None:
         menu.addSection(title)
         heading = QAction(title, menu)
         heading.setEnabled(False)
@@ -75,24 +77,24 @@ class PersonMenu(QObject):
             action.setData((kind, value))
             group.addAction(action)
             menu.addAction(action)
-        group.triggered.connect(self._chosen)
+        group.triggered.connect(self._apply_choice)
 
     @Slot(QAction)
-    def _chosen(self, action: QAction) -> None:
+    def _apply_choice(self, action: QAction) -> None:
         kind, value = action.data()
         match kind:
             case "person":
-                self._seat.become(value)
+                self._context.change_operator(value)
             case "language":
-                self._seat.speak(value)
+                self._context.change_language(value)
             case "theme":
-                self._seat.theme = None if value == "system" else value
-                look().choose(self._seat.theme)
+                self._context.theme = None if value == "system" else value
+                current_appearance().choose_theme(self._context.theme)
             case "density":
-                look().set_density(value)
+                current_appearance().set_density(value)
             case "size":
-                look().set_scale(int(value) / 100)
+                current_appearance().set_scale(int(value) / 100)
 
 
-def _person_words(seat: Seat, person: Person) -> str:
-    return seat.say("menu.person_line", name=person.name, roles=sorted(person.roles))
+def _person_words(context: WindowContext, person: Person) -> str:
+    return context.translate("menu.person_line", name=person.name, roles=sorted(person.roles))

@@ -1,17 +1,18 @@
-"""What belongs to the whole window once there are services: pages, global keys, search, menus, closing."""
+"""Controls the whole window once services are open: pages, global shortcuts, search, menus and closing."""
 
 from collections.abc import Callable
+from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 
-from console.views.entry.lock import IdleLock
-from console.views.frame import Frame
-from console.views.pages.page import Page
-from console.views.pulse import Pulse
-from console.views.routes import (
+from console.views.app.background_refresh import BackgroundRefresh
+from console.views.app.main_window import Frame
+from console.views.pages.base import Page
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
@@ -29,185 +30,271 @@ from console.views.routes import (
     Route,
     SetAsidesRoute,
 )
-from console.views.seat import Seat
-from console.views.widgets.bars import Bar
-from console.views.widgets.ring import have_rings
+from console.views.runtime.status_values import PasswordRequest
+from console.views.sign_in.idle_lock import IdleLock
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.focus_ring import install_focus_ring
+from console.views.widgets.notification_bars import Bar
 
 if TYPE_CHECKING:
-    from console.views.finder import Finder
-    from console.views.person_menu import PersonMenu
+    from console.views.app.command_palette import CommandPalette
+    from console.views.app.user_menu import PersonMenu
 
-# By name: a page's module is imported when somebody goes there.
+# Modules are named by strings, because a page's module is imported when the page is first opened.
 _PAGES: dict[type, tuple[str, str]] = {
-    HomeRoute: ("home", "HomePage"),
-    QueuesRoute: ("queues", "QueuesPage"),
-    LookupRoute: ("lookup", "LookupPage"),
-    AuditRoute: ("audit", "AuditPage"),
-    RecordRoute: ("record", "RecordPage"),
-    OperationRoute: ("operation", "OperationPage"),
-    PdfRoute: ("pdf", "PdfPage"),
-    PaymentRoute: ("payment", "PaymentPage"),
-    OrderRoute: ("order", "OrderPage"),
-    RefundRoute: ("refund", "RefundPage"),
-    ApprovalsRoute: ("approvals", "ApprovalsPage"),
-    SetAsidesRoute: ("set_asides", "SetAsidesPage"),
-    AlertsRoute: ("alerts", "AlertsPage"),
-    ReconcileRoute: ("reconcile", "ReconcilePage"),
-    ReconcileRunsRoute: ("reconcile_runs", "ReconcileRunsPage"),
+    HomeRoute: ("console.views.home.page", "HomePage"),
+    QueuesRoute: ("console.views.queues.page", "QueuesPage"),
+    LookupRoute: ("console.views.lookup.page", "LookupPage"),
+    AuditRoute: ("console.views.audit.page", "AuditPage"),
+    RecordRoute: ("console.views.credit_checks.page", "CreditCheckPage"),
+    OperationRoute: ("console.views.records.operation_page", "OperationPage"),
+    PdfRoute: ("console.views.documents.pdf_page", "PdfPage"),
+    PaymentRoute: ("console.views.money.payment_page", "PaymentPage"),
+    OrderRoute: ("console.views.money.order_page", "OrderPage"),
+    RefundRoute: ("console.views.money.refund_page", "RefundPage"),
+    ApprovalsRoute: ("console.views.approvals.page", "ApprovalsPage"),
+    SetAsidesRoute: ("console.views.money.set_asides_page", "SetAsidesPage"),
+    AlertsRoute: ("console.views.alerts.page", "AlertsPage"),
+    ReconcileRoute: ("console.views.reconciliation.page", "ReconcilePage"),
+    ReconcileRunsRoute: ("console.views.reconciliation.runs_page", "ReconcileRunsPage"),
 }
 
 
-def page_of(route: Route) -> Callable[[Seat], Page]:
-    """What makes the page for a place."""
+def page_class_of(route: Route) -> Callable[[WindowContext], Page]:
+    """Import the module of the route's page and return the class of the page."""
     module, name = _PAGES[type(route)]
-    made: Callable[[Seat], Page] = getattr(import_module(f"console.views.pages.{module}"), name)
-    return made
+    page_class: Callable[[WindowContext], Page] = getattr(import_module(module), name)
+    return page_class
 
 
-class Shell(QObject):
-    """Made when the desk has been opened.
+class WindowController(QObject):
+    """Controller of one window; created when the services are open.
 
     Signals:
-        sign_out_wanted: the person wants to go, or somebody else wants to come.
+    - sign_out_requested: the person signs out, or another person wants to sign in.
     """
 
-    sign_out_wanted = Signal()
+    sign_out_requested = Signal()
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        self.frame, self.seat = frame, frame.seat
-        have_rings()
+        self.frame, self.context = frame, frame.context
+        install_focus_ring()
         frame.make_page = self._make_page
         frame.may_close = self._may_close
-        frame.leaving.connect(self._stop)
-        self.pulse = Pulse(self.seat, self)
-        self.lock = IdleLock(frame)
-        self.lock.other_wanted.connect(self.sign_out_wanted)
-        self._bind()
-        frame.curtain.lowered.connect(self._follow_curtain)
-        frame.curtain.raised.connect(self._follow_curtain)
-        self.seat.arrived.connect(self._begin)
-        self.seat.reach_changed.connect(self._show_connection)
-        self.seat.language_changed.connect(self._other_language)
-        self.seat.person_changed.connect(self._other_person)
-        self._furnish()
+        frame.closing.connect(self._stop_timers)
+        self.background_refresh = BackgroundRefresh(self.context, self)
+        self.idle_lock = IdleLock(frame)
+        self.idle_lock.other_requested.connect(self.sign_out_requested)
+        self._bind_shortcuts()
+        frame.window_cover.cover_shown.connect(self._connect_window_cover)
+        frame.window_cover.cover_removed.connect(self._connect_window_cover)
+        self.context.services_opened.connect(self._open_first_page)
+        self._rollback_bar: Bar | None = None
+        self._shown_state: object = None
+        self._hides_leftovers = False
+        self.context.connection_state_changed.connect(self._show_connection)
+        self.context.work_counts_changed.connect(self._show_connection)
+        self.context.language_changed.connect(self._apply_language)
+        self.context.person_changed.connect(self._show_person)
+        self.context.ask_password = self._ask_password
+        self._connect_bars()
 
     def _make_page(self, route: Route) -> Page:
-        return page_of(route)(self.seat)
+        return page_class_of(route)(self.context)
 
-    def _furnish(self) -> None:
-        """What speaks a language and hangs on the window's bars."""
-        self._finder: Finder | None = None
-        self._menu: PersonMenu | None = None
-        self.frame.top.search_wanted.connect(self._search)
-        self.frame.top.operator_wanted.connect(self._open_menu)
-        self.frame.status.wanted.connect(self._status_wanted)
-
-    @property
-    def finder(self) -> "Finder":
-        """The search, made when it is first wanted."""
-        from console.views.finder import Finder
-
-        if self._finder is None:
-            self._finder = Finder(self.frame)
-        return self._finder
+    def _connect_bars(self) -> None:
+        """Connect the signals of the bars. Forget the search and the menu: they are built again when next used, in
+        the context's language.
+        """
+        self._command_palette: CommandPalette | None = None
+        self._person_menu: PersonMenu | None = None
+        self.frame.top.search_requested.connect(self._open_search)
+        self.frame.top.operator_requested.connect(self._open_menu)
+        self.frame.status.link_pressed.connect(self._open_status_link)
 
     @property
-    def menu(self) -> "PersonMenu":
-        """The menu behind the person's name, likewise."""
-        from console.views.person_menu import PersonMenu
+    def command_palette(self) -> "CommandPalette":
+        """The search, created when first used."""
+        from console.views.app.command_palette import CommandPalette
 
-        if self._menu is None:
-            self._menu = PersonMenu(self.frame)
-            self._menu.lock_wanted.connect(self.lock.lock)
-            self._menu.sign_out_wanted.connect(self.sign_out_wanted)
-        return self._menu
+        if self._command_palette is None:
+            self._command_palette = CommandPalette(self.frame)
+        return self._command_palette
+
+    @property
+    def person_menu(self) -> "PersonMenu":
+        """The menu of the acting person, created when first used."""
+        from console.views.app.user_menu import PersonMenu
+
+        if self._person_menu is None:
+            self._person_menu = PersonMenu(self.frame)
+            self._person_menu.lock_requested.connect(self.idle_lock.lock_window)
+            self._person_menu.sign_out_requested.connect(self.sign_out_requested)
+        return self._person_menu
 
     @Slot()
     def _open_menu(self) -> None:
-        self.menu.open()
+        self.person_menu.open()
 
-    def _bind(self) -> None:
+    def _bind_shortcuts(self) -> None:
         keys: dict[str, Callable[[], object]] = {
-            "Ctrl+K": self._search,
-            "F5": self.frame.re_read,
-            "F1": self._help,
-            "Ctrl+/": self._keys,
-            "Ctrl+L": self.lock.lock,
+            "Ctrl+K": self._open_search,
+            "F5": self.frame.read_page_again,
+            "F1": self._open_help,
+            "Ctrl+/": self._open_shortcuts,
+            "Ctrl+L": self.idle_lock.lock_window,
             "Ctrl+Q": self.frame.window.close,
         }
         self._shortcuts: list[QShortcut] = []
-        for keys_, act in keys.items():
-            shortcut = QShortcut(QKeySequence(keys_), self.frame.window)
+        for key_sequence, act in keys.items():
+            shortcut = QShortcut(QKeySequence(key_sequence), self.frame.window)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(act)
             self._shortcuts.append(shortcut)
 
     @Slot()
-    def _follow_curtain(self) -> None:
-        """Behind the curtain no key opens anything."""
+    def _connect_window_cover(self) -> None:
+        """Disable all shortcuts while the privacy cover hides the window."""
         for shortcut in self._shortcuts:
-            shortcut.setEnabled(not self.frame.curtain.down)
+            shortcut.setEnabled(not self.frame.window_cover.is_covered)
 
     @Slot()
-    def _begin(self) -> None:
-        self.frame.go(self.frame.route or HomeRoute())
+    def _open_first_page(self) -> None:
+        self.frame.show_route(self.frame.current_route or HomeRoute())
+
+    def _ask_password(self, request: PasswordRequest) -> None:
+        from console.views.sign_in.password_dialog import open_password_dialog
+
+        open_password_dialog(self.context, request, self.frame.window)
 
     @Slot()
-    def _search(self) -> None:
-        self.finder.open()
+    def _open_search(self) -> None:
+        self.command_palette.open()
 
     @Slot()
-    def _keys(self) -> None:
-        from console.views.dialogs.keys import open_keys
+    def _open_shortcuts(self) -> None:
+        from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 
-        open_keys(self.frame, self.frame.page)
+        open_shortcuts_dialog(self.frame, self.frame.current_page)
 
     @Slot()
-    def _help(self) -> None:
-        from console.views.dialogs.help import open_help
+    def _open_help(self) -> None:
+        from console.views.app.help_dialog import open_help_dialog
 
-        open_help(self.frame, self.frame.page)
+        open_help_dialog(self.frame, self.frame.current_page)
 
     @Slot(str)
-    def _status_wanted(self, _key: str) -> None:
-        from console.views.dialogs.unfinished import open_unfinished
+    def _open_status_link(self, _key: str) -> None:
+        from console.views.app.unfinished_dialog import open_unfinished
 
         open_unfinished(self.frame)
 
     @Slot()
-    def _other_language(self) -> None:
-        for part in (self._finder, self._menu):
+    def _apply_language(self) -> None:
+        for part in (self._command_palette, self._person_menu):
             if part is not None:
                 part.deleteLater()
         self.frame.rebuild()
-        self._furnish()
+        self._connect_bars()
+        self._rollback_bar = self._shown_state = None
         self._show_connection()
 
     @Slot()
-    def _other_person(self) -> None:
-        self.frame.top.operator.say(self.seat.operator or self.seat.say("person.nobody"))
+    def _show_person(self) -> None:
+        self.frame.top.operator.show_text(self.context.operator or self.context.translate("person.nobody"))
 
     @Slot()
     def _show_connection(self) -> None:
-        """Above every page while the database does not answer."""
-        lost = self.seat.reach.lost_since
-        if lost is None:
-            self.frame.show_bar(None)
+        """Show a bar above every page while the database is unreachable or has returned to an earlier state, such as
+        a restored backup; while no worker is there that could act; or about credentials that this desk doesn't need.
+        """
+        state, lost_count = self.context.connection_state, self.context.work_counts.lost_row_count
+        if state.lost_since is not None:
+            self._show_state(("screen.offline", "screen.state.offline", state.lost_since))
+        elif lost_count is not None:
+            self._show_rollback_bar(lost_count)
+        elif state.worker_away_since is not None:
+            self._show_state(("screen.worker_away", "screen.worker_away.words", state.worker_away_since))
         else:
-            words = self.seat.say("screen.state.offline", at=lost)
-            self.frame.show_bar(Bar(self.seat.say("screen.offline"), words, shape="offline"))
+            self._show_leftovers()
+
+    def _show_state(self, state: tuple[str, str, datetime]) -> None:
+        """Show the bar of a state since an instant: the keys of its lead and of its words, and the instant. A bar
+        that is shown already stays.
+        """
+        if state != self._shown_state:
+            lead, words, since = state
+            self._rollback_bar, self._shown_state = None, state
+            self.frame.show_bar(
+                Bar(self.context.translate(lead), self.context.translate(words, at=since), shape="offline")
+            )
+
+    def _show_leftovers(self) -> None:
+        """Show the bar about credentials left over on this desk, or no bar."""
+        leftovers = self.context.connection_state.leftovers
+        names = (
+            (*leftovers.entries, *leftovers.variables) if leftovers is not None and not self._hides_leftovers else ()
+        )
+        if self._shown_state == names:
+            return
+        self._rollback_bar, self._shown_state = None, names
+        if not names:
+            self.frame.show_bar(None)
+            return
+        see = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
+        see.clicked.connect(self._open_leftovers)
+        close = KeyButton(self.context.translate("action.close"), kind="inline")
+        close.clicked.connect(self._hide_leftovers)
+        words = self.context.translate("screen.leftovers.words", count=len(names))
+        self.frame.show_bar(
+            Bar(self.context.translate("screen.leftovers"), words, shape="lock", button=see, second=close)
+        )
+
+    @Slot()
+    def _open_leftovers(self) -> None:
+        from console.views.app.leftovers_dialog import LeftoversDialog
+
+        if self.context.connection_state.leftovers is not None:
+            LeftoversDialog(self.context, self.context.connection_state.leftovers, self.frame.window).open()
+
+    @Slot()
+    def _hide_leftovers(self) -> None:
+        """Hide the bar until the program is started again."""
+        self._hides_leftovers = True
+        self._show_connection()
+
+    def _show_rollback_bar(self, lost_count: int) -> None:
+        """Show the bar of a database that has returned to an earlier state and refuses purchases, refunds and
+        payments. `lost_count` counts the operations that it is known to lack.
+        """
+        self._shown_state = None
+        lead, words = (
+            self.context.translate("screen.went_back"),
+            self.context.translate("screen.went_back.words", count=lost_count),
+        )
+        if self._rollback_bar is not None:
+            self._rollback_bar.show_text(lead, words)
+            return
+        button = KeyButton(self.context.translate("screen.went_back.act"))
+        button.clicked.connect(self._open_alerts)
+        self._rollback_bar = Bar(lead, words, tone="bad", button=button)
+        self.frame.show_bar(self._rollback_bar)
+
+    @Slot()
+    def _open_alerts(self) -> None:
+        self.frame.show_route(AlertsRoute())
 
     def _may_close(self) -> bool:
-        """Nothing acts, or the person was told what does."""
-        if not self.seat.acts:
+        """Return True if no acting call is running; otherwise open the dialog that lists the running calls."""
+        if not self.context.running_acts:
             return True
-        from console.views.dialogs.leaving import open_leaving
+        from console.views.app.close_dialog import open_close_dialog
 
-        open_leaving(self.frame)
+        open_close_dialog(self.frame)
         return False
 
     @Slot()
-    def _stop(self) -> None:
-        self.pulse.stop()
-        self.lock.stop()
+    def _stop_timers(self) -> None:
+        self.background_refresh.stop()
+        self.idle_lock.stop()

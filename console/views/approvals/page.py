@@ -1,33 +1,35 @@
-"""The approvals inbox: who asks for which refund, and the view in which another person decides."""
+"""The page of refund approvals: the list of requests, and the view in which a second person decides on one."""
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
 
-from console import wording
-from console.domain.payment_records import RefundState
-from console.domain.payment_results import ApprovalInbox, RefundView
-from console.domain.permissions import same_person
-from console.views import case_words
-from console.views.look.theme import look
-from console.views.pages.approval_list import ApprovalList
-from console.views.pages.approval_view import ApprovalView, badges, title
-from console.views.pages.money_acts import MoneyActs
-from console.views.pages.page import Page, in_order
-from console.views.routes import ApprovalsRoute, QueuesRoute, route_to
-from console.views.seat import Seat
-from console.views.widgets.base import Surface, Words, column, row
+from console.domain.payments.service_results import ApprovalInbox, RefundView
+from console.domain.payments.states import RefundState
+from console.domain.permissions import is_same_person
+from console.views.approvals.detail import ApprovalView, approval_badges, approval_title
+from console.views.approvals.list import ApprovalList
+from console.views.pages.base import Page, set_tab_order
+from console.views.presenters import records as case_words
+from console.views.records.actions import RecordActs
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, route_to
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.empty import EmptyState
-from console.views.widgets.flow import flowing
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
 
-_LOOK_MS = 15_000
-_BESIDE = 900  # px at text size 1
+_AGE_CHECK_MS = 15_000
+_SIDE_BY_SIDE_PX = 900  # px at text size 1
 _UNSENT = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 class ApprovalsPage(Page):
-    """Left the requests, right the one being looked at. Approving is off until all of it was shown and is fresh."""
+    """The page, with the list at the left and the current request at the right. The person can approve only after
+    scrolling the request to its end, and only while the last answer of the provider is recent.
+    """
 
     place = "approvals"
     help_key = "help.approvals"
@@ -41,277 +43,309 @@ class ApprovalsPage(Page):
         (("F1",), "key.help"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        self.acts = MoneyActs(seat, self, in_bar=True)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        self.acts = RecordActs(context, self, in_bar=True)
         self.inbox = ApprovalInbox((), ())
-        self.id = 0
-        self.list, self.view = ApprovalList(seat), ApprovalView(seat)
+        self.refund_id = 0
+        self.list, self.view = ApprovalList(context), ApprovalView(context)
         self._make_head()
         self._make_foot()
-        self._build()
-        self._connect()
+        self._build_layout()
+        self._connect_signals()
 
-    # -- building
+    # -- construction
 
     def _make_head(self) -> None:
-        self.title = Words("", "title", wrap=True)
-        self.whose = Words("", "body", wrap=True)
-        self._badges = flowing(gap=8)
+        self.title = TextLabel("", "title", wrap=True)
+        self.request_of_words = TextLabel("", "body", wrap=True)
+        self._badges = make_flow_widget(gap=8)
 
     def _make_foot(self) -> None:
-        say = self.seat.say
-        self.decline = KeyButton(say("action.reject"), "D", "danger", binds=False)
-        self.approve = KeyButton(say("action.approve"), "A", "primary", binds=False)
-        self.withdraw = KeyButton(say("action.withdraw"), "W", binds=False)
-        self.reads = Words("", "small", "muted", wrap=True)
-        self.why_not = Words("", "small", "text", wrap=True)
-        self.why_not.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        translate = self.context.translate
+        self.decline = KeyButton(translate("action.reject"), "D", "danger", binds=False)
+        self.approve = KeyButton(translate("action.approve"), "A", "primary", binds=False)
+        self.withdraw = KeyButton(translate("action.withdraw"), "W", binds=False)
+        self.reads = TextLabel("", "small", "muted", wrap=True)
+        self.disabled_reason_label = TextLabel("", "small", "text", wrap=True)
+        self.disabled_reason_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
-    def _build(self) -> None:
+    def _build_layout(self) -> None:
         head = Surface(edge="bottom")
-        self._first = row(self.title, gap=12)
+        self._first = make_row(self.title, gap=12)
         self._first.addWidget(self._badges)
         self._first.setStretch(0, 1)
-        head.setLayout(column(self._first, self.whose, gap=2, margins=(24, 12, 24, 10)))
+        head.setLayout(make_column(self._first, self.request_of_words, gap=2, margins=(24, 12, 24, 10)))
         self.foot = Surface(raised=True, edge="top")
-        parts = (self.decline, self.withdraw, self.reads, self.why_not, self.approve)
-        foot = row(*parts, gap=12, margins=(24, 8, 24, 8))
+        parts = (self.decline, self.withdraw, self.reads, self.disabled_reason_label, self.approve)
+        foot = make_row(*parts, gap=12, margins=(24, 8, 24, 8))
         foot.setStretch(2, 2)
         foot.setStretch(3, 3)
         self.foot.setLayout(foot)
-        self.whole = QWidget()
-        self.whole.setLayout(column(head, self.view, self.foot, gap=0))
+        self.request_pane = QWidget()
+        self.request_pane.setLayout(make_column(head, self.view, self.foot, gap=0))
         self.content = QStackedWidget()
         self.empty = QWidget()
         self.content.addWidget(self.empty)
-        self.content.addWidget(self.whole)
+        self.content.addWidget(self.request_pane)
         right = QWidget()
-        bars = column(gap=0)
+        bars = make_column(gap=0)
         bars.addLayout(self._bars)
         bars.addWidget(self.content, 1)
         right.setLayout(bars)
-        self._middle = row(self.list, right, gap=0)
+        self._middle = make_row(self.list, right, gap=0)
         self._middle.setStretch(1, 1)
-        self.add(self._middle, 1)
+        self.add_part(self._middle, 1)
         self.add_hints()
 
-    def _connect(self) -> None:
-        self.list.wanted.connect(self.show_refund)
-        self.view.seen.connect(self._look)
-        self.view.probed.connect(self.probe)
-        self.view.case_wanted.connect(self._open_case)
-        for key, button, act in (("D", self.decline, self.decide_no), ("A", self.approve, self.decide_yes),
-                                 ("W", self.withdraw, self.take_back)):  # fmt: skip
+    def _connect_signals(self) -> None:
+        self.list.refund_chosen.connect(self.show_refund)
+        self.view.end_reached.connect(self._update_buttons)
+        self.view.probed.connect(self.probe_payment)
+        self.view.case_requested.connect(self._open_case)
+        for key, button, act in (
+            ("D", self.decline, self.open_rejection),
+            ("A", self.approve, self.open_approval),
+            ("W", self.withdraw, self.open_withdrawal),
+        ):
             button.clicked.connect(act)
-            self.key(key, button.click)
-        self.key("P", self.probe)
-        self.key("Ctrl+C", self._copy)
-        for signal in (self.seat.people_changed, self.seat.person_changed, self.seat.reach_changed):
-            signal.connect(self._look)
-        self._timer = QTimer(self, interval=_LOOK_MS)  # facts grow old while somebody reads
-        self._timer.timeout.connect(self._grow_old)
+            self.bind_key(key, button.click)
+        self.bind_key("P", self.probe_payment)
+        self.bind_key("Ctrl+C", self._copy_summary)
+        for signal in (
+            self.context.people_changed,
+            self.context.person_changed,
+            self.context.connection_state_changed,
+        ):
+            signal.connect(self._update_buttons)
+        self._timer = QTimer(
+            self, interval=_AGE_CHECK_MS
+        )  # the provider's answer becomes too old while the person reads
+        self._timer.timeout.connect(self._check_answer_age)
         self._timer.start()
 
     # -- reading
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         if isinstance(route, ApprovalsRoute):
-            self.id = route.id or self.id
+            self.refund_id = route.id or self.refund_id
             self.refresh("entered")
 
-    def entered(self) -> None:
-        """On the record, not on a button."""
+    def take_focus(self) -> None:
+        """Focus the request instead of a button, so that Enter decides nothing."""
         self.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("refund", "payment", "order") for kind, _ in changes)
 
-    def read(self, reason: str) -> None:
-        self.seat.read(
-            lambda desk: desk.refunds.inbox(), lambda inbox: self._take_inbox(inbox, still=reason == "changed"),
-            self.reading_failed, owner=self, key="inbox",
-        )  # fmt: skip
-        if self.id:
-            self._read_refund(self.id)
+    def read_data(self, reason: str) -> None:
+        self.context.run_read(
+            lambda services: services.refunds.inbox(),
+            lambda inbox: self._show_inbox(inbox, is_automatic=reason == "changed"),
+            self.show_reading_failure,
+            owner=self,
+            key="inbox",
+        )
+        if self.refund_id:
+            self._read_refund(self.refund_id)
 
-    def _take_inbox(self, inbox: ApprovalInbox, *, still: bool = False) -> None:
-        self.reading_done()
+    def _show_inbox(self, inbox: ApprovalInbox, *, is_automatic: bool = False) -> None:
+        self.hide_reading_failure()
         self.inbox = inbox
-        self.list.show_inbox(inbox, still=still)
-        if not self.id and self.list.first:
-            self.show_refund(self.list.first)
-        elif not self.id:
+        self.list.show_inbox(inbox, is_automatic=is_automatic)
+        if not self.refund_id and self.list.first_id:
+            self.show_refund(self.list.first_id)
+        elif not self.refund_id:
             self._show_empty()
-        mine, others = len(inbox.mine_to_decide), len(inbox.others)
-        self.hint_bar.count.say(self.seat.say("approvals.count", n=mine, others=others))
+        own_count, undecided = len(inbox.to_decide), len(inbox.others)
+        self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided))
 
     def _show_empty(self) -> None:
-        say, others = self.seat.say, len(self.inbox.others)
-        words = say("approvals.empty_others", n=others) if others else say("approvals.empty_hint")
-        button = KeyButton(say("action.open_queue"))
+        translate, undecided = self.context.translate, len(self.inbox.others)
+        words = translate("approvals.empty_others", n=undecided) if undecided else translate("approvals.empty_hint")
+        button = KeyButton(translate("action.open_queue"))
         button.clicked.connect(self._open_queue)
-        shown = EmptyState(say("approvals.empty"), words, shape="check", button=button)
+        empty = EmptyState(translate("approvals.empty"), words, shape="check", button=button)
         self.content.removeWidget(self.empty)
         self.empty.deleteLater()
-        self.empty = shown
-        self.content.addWidget(shown)
-        self.content.setCurrentWidget(shown)
+        self.empty = empty
+        self.content.addWidget(empty)
+        self.content.setCurrentWidget(empty)
 
     @Slot(int)
     def show_refund(self, id: int) -> None:
-        """Look at that request."""
-        self.id = id
-        self.list.show_current(id)
+        """Show the request with this id."""
+        self.refund_id = id
+        self.list.mark_current(id)
         self.hide_bar("act")
         self._read_refund(id)
 
     def _read_refund(self, id: int) -> None:
-        self.seat.read(
-            lambda desk: desk.refunds.show(id), lambda view: self._take(id, view), self.reading_failed, owner=self,
+        self.context.run_read(
+            lambda services: services.refunds.show(id),
+            lambda view: self._show_view(id, view),
+            self.show_reading_failure,
+            owner=self,
             key=("refund", "show", id),
-        )  # fmt: skip
+        )
 
-    def _take(self, id: int, view: RefundView) -> None:
-        if id != self.id:
+    def _show_view(self, id: int, view: RefundView) -> None:
+        if id != self.refund_id:
             return
-        self.reading_done()
+        self.hide_reading_failure()
         if view.record.state not in _UNSENT:
-            self._leave(id)
+            self._show_next_refund(id)
             return
-        first = self.content.currentWidget() is not self.whole
+        is_first_request = self.content.currentWidget() is not self.request_pane
         self.view.show_view(view)
         self._show_head(view)
-        self.list.show_current(id)
-        self.content.setCurrentWidget(self.whole)
-        if first:
-            self.entered()
+        self.list.mark_current(id)
+        self.content.setCurrentWidget(self.request_pane)
+        if is_first_request:
+            self.take_focus()
         buttons = (self.decline, self.withdraw, self.approve)
-        in_order(*self.list.cards, self.view, *self.view.findChildren(KeyButton), *buttons)
-        self._look()
+        set_tab_order(*self.list.cards, self.view, *self.view.findChildren(KeyButton), *buttons)
+        self._update_buttons()
 
-    def _leave(self, id: int) -> None:
-        """Nothing is left to decide about it here: the next one that waits, or nothing."""
-        self.id, self.view.view = 0, None
-        waiting = (one.id for one in (*self.inbox.mine_to_decide, *self.inbox.others))
-        following = next((one for one in waiting if one != id), 0)
-        if following:
-            self.show_refund(following)
+    def _show_next_refund(self, decided_id: int) -> None:
+        """Show the next waiting request, or the empty page: the shown request has been decided."""
+        self.refund_id, self.view.view = 0, None
+        waiting_ids = (refund.id for refund in (*self.inbox.to_decide, *self.inbox.others))
+        next_id = next((id for id in waiting_ids if id != decided_id), 0)
+        if next_id:
+            self.show_refund(next_id)
         else:
             self._show_empty()
 
     def _show_head(self, view: RefundView) -> None:
-        seat, payment = self.seat, view.payment
-        self.title.say(title(view, seat))
-        self.whose.say(
-            seat.say(
-                "approvals.whose", number=payment.merchant_payment_id, corporation=payment.corporation_number,
+        context, payment = self.context, view.payment
+        self.title.show_text(approval_title(view, context))
+        self.request_of_words.show_text(
+            context.translate(
+                "approvals.whose",
+                number=payment.merchant_payment_id,
+                corporation=payment.corporation_number,
                 amount=wording.format_amount(payment.captured_minor, payment.currency),
-                provider=case_words.provider_word(payment.provider, seat), maker=view.record.maker,
-                at=view.record.created_at, age=seat.age(view.record.created_at) if view.record.created_at else None,
+                provider=case_words.provider_word(payment.provider, context),
+                maker=view.record.maker,
+                at=view.record.created_at,
+                age=context.age_text(view.record.created_at) if view.record.created_at else None,
             )
-        )  # fmt: skip
-        before, self._badges = self._badges, flowing(*badges(view, seat), gap=8)
-        self._first.replaceWidget(before, self._badges)
-        before.hide()
-        before.deleteLater()
+        )
+        old_badges, self._badges = self._badges, make_flow_widget(*approval_badges(view, context), gap=8)
+        self._first.replaceWidget(old_badges, self._badges)
+        old_badges.hide()
+        old_badges.deleteLater()
 
-    # -- what may be pressed
+    # -- enabled actions
 
     @Slot()
-    def _grow_old(self) -> None:
-        """Time has passed: a fact may be too old by now, and says so at its place."""
+    def _check_answer_age(self) -> None:
+        """Check the age of the last answer of the provider. If it has become too old, show that in the request."""
         view = self.view.view
-        if view is not None and self.isVisible() and self.approve.isEnabled() and self.view.stale_fact(view):
+        if view is not None and self.isVisible() and self.approve.isEnabled() and self.view.stale_answer_text(view):
             self.view.show_view(view)
-        self._look()
+        self._update_buttons()
 
     @Slot()
-    def _look(self) -> None:
+    def _update_buttons(self) -> None:
         view = self.view.view
         if view is None:
             return
-        own = self.own(view)
+        is_own = self.is_own_request(view)
         undecided = view.record.state is RefundState.REQUESTED
-        self.decline.setVisible(not own and undecided)
-        self.approve.setVisible(not own and view.record.state in _UNSENT)
-        self.withdraw.setVisible(own and view.record.state in _UNSENT)
+        self.decline.setVisible(not is_own and undecided)
+        self.approve.setVisible(not is_own and view.record.state in _UNSENT)
+        self.withdraw.setVisible(is_own and view.record.state in _UNSENT)
         maker = view.record.maker
-        self.reads.say(self.seat.say("approvals.own") if own else self.seat.say("approvals.maker_reads", maker=maker))
-        self.reads.setVisible(own or undecided)
-        for button, why_not in ((self.decline, self._why_not(view, "reject")),
-                                (self.approve, self.why_not_approve(view))):  # fmt: skip
-            if why_not:
-                button.set_off(why_not)
+        self.reads.show_text(
+            self.context.translate("approvals.own")
+            if is_own
+            else self.context.translate("approvals.maker_reads", maker=maker)
+        )
+        self.reads.setVisible(is_own or undecided)
+        for button, disabled_reason in (
+            (self.decline, self._find_disabled_reason(view, "reject")),
+            (self.approve, self.find_approval_disabled_reason(view)),
+            (self.withdraw, self.context.find_disabled_reason("refund_withdraw")),
+        ):
+            if disabled_reason:
+                button.disable_with_reason(disabled_reason)
             else:
-                button.set_on()
-        self.why_not.say("" if own or self.approve.isHidden() else self.approve.reason)
+                button.enable_button()
+        offered = self.withdraw if is_own else self.approve
+        self.disabled_reason_label.show_text("" if offered.isHidden() else offered.reason)
 
-    def own(self, view: RefundView) -> bool:
-        """Whether the reader asked for it: then there is nothing to decide, only to take back."""
-        return same_person(view.record.maker, self.seat.operator or "")
+    def is_own_request(self, view: RefundView) -> bool:
+        """Return True if the acting person requested the refund: a maker can withdraw it but not decide."""
+        return is_same_person(view.record.maker, self.context.operator or "")
 
-    def _why_not(self, view: RefundView, name: str) -> str:
-        """The service's reason, or the reader's missing right."""
-        lacking = self.seat.why_not("refund_approve")
-        if lacking:
-            return lacking
-        action = next((one for one in view.actions if one.action == name), None)
+    def _find_disabled_reason(self, view: RefundView, name: str) -> str:
+        """Return the missing right, or the reason of the service; "" if the action is possible."""
+        missing_right = self.context.find_disabled_reason("refund_approve")
+        if missing_right:
+            return missing_right
+        action = next((offer for offer in view.actions if offer.action == name), None)
         if action is None or action.allowed:
             return ""
-        return self.seat.say(action.reason or "reason.role", **action.facts)
+        return self.context.translate(action.reason or "reason.role", **action.facts)
 
-    def why_not_approve(self, view: RefundView) -> str:
-        """Approving needs every fact fresh and all of the view shown."""
-        refused = self._why_not(view, "approve")
-        if refused:
-            return refused
-        if self.view.stale_fact(view):
-            return self.seat.say("approvals.off_old")
-        return "" if self.view.seen_whole else self.seat.say("approvals.off_unread")
+    def find_approval_disabled_reason(self, view: RefundView) -> str:
+        """Return why the approval is disabled: a reason of `_why_not`, an old answer of the provider, or a request
+        that was not scrolled to its end. Return "" if it is enabled.
+        """
+        service_reason = self._find_disabled_reason(view, "approve")
+        if service_reason:
+            return service_reason
+        if self.view.stale_answer_text(view):
+            return self.context.translate("approvals.off_old")
+        return "" if self.view.is_read else self.context.translate("approvals.off_unread")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Where there is no room side by side, the badges go below the title, and the view below the list."""
+        """In a narrow window, put the badges below the title and the request below the list."""
         super().resizeEvent(event)
-        beside = self.width() >= _BESIDE * look().scale
+        side_by_side = self.width() >= _SIDE_BY_SIDE_PX * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         for box in (self._first, self._middle):
-            box.setDirection(across if beside else down)
+            box.setDirection(across if side_by_side else down)
         for part in (self.list, self.view):
-            part.lie(beside=beside)
+            part.set_layout(side_by_side=side_by_side)
 
-    # -- acting
+    # -- actions
 
     @Slot()
-    def probe(self) -> None:
-        """The provider's present answer about the payment."""
+    def probe_payment(self) -> None:
+        """Ask the provider for the payment's present state."""
         if self.view.view is not None:
-            self.acts.probe_case(self.view.view.payment)
+            self.acts.probe(self.view.view.payment)
 
     @Slot()
-    def decide_yes(self) -> None:
+    def open_approval(self) -> None:
+        """Open the approval dialog, if the button is enabled."""
         if self.view.view is not None and self.approve.isEnabled():
             self.acts.approve(self.view.view)
 
     @Slot()
-    def decide_no(self) -> None:
+    def open_rejection(self) -> None:
+        """Open the rejection dialog, if the button is enabled."""
         if self.view.view is not None and self.decline.isEnabled():
             self.acts.reject(self.view.view)
 
     @Slot()
-    def take_back(self) -> None:
+    def open_withdrawal(self) -> None:
+        """Open the withdrawal dialog, if the button is enabled."""
         if self.view.view is not None and self.withdraw.isEnabled():
             self.acts.withdraw(self.view.view)
 
     @Slot(str, int)
     def _open_case(self, kind: str, id: int) -> None:
-        self.seat.go(route_to(kind, id, (), "approvals"))
+        self.context.navigate(route_to(kind, id, (), "approvals"))
 
     @Slot()
     def _open_queue(self) -> None:
-        self.seat.go(QueuesRoute("refunds"))
+        self.context.navigate(QueuesRoute("refunds"))
 
     @Slot()
-    def _copy(self) -> None:
+    def _copy_summary(self) -> None:
         if self.view.view is not None:
-            self.acts.copy(self.view.view.payment.merchant_payment_id)
+            self.acts.copy_text(self.view.view.payment.merchant_payment_id)

@@ -1,32 +1,36 @@
-"""The audit trail: who did what and when, newest first; verified and exported from here."""
+"""The page of the audit trail: entries newest first, verification and export."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 
-from console import wording
+from console.domain.errors import ErrorCode
 from console.domain.records import AuditEntry, TimelineEntry
-from console.views import record_words as words
-from console.views.desk_api import Desk
-from console.views.look.tokens import tokens
-from console.views.pages.page import Page, PageHead
-from console.views.routes import route_to
-from console.views.seat import Note, Seat
-from console.views.tables.book import Page as Rows
+from console.views.pages.base import Page, PageHead
+from console.views.presenters import credit_checks as words
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.page_fetch import Page as Rows
+from console.views.runtime.routes import route_to
+from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
-from console.views.tables.page import RecordTable
-from console.views.tables.paging import PagedModel
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Surface, Words, row
+from console.views.tables.paged_model import PagedModel
+from console.views.tables.record_table import RecordTable
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.save_file import ask_where
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.save_file import ask_for_path
+from console.wording import catalogue as wording
 
-_RESULTS = {"done": ("check", "good"), "refused": ("square_bang", "care"), "failed": ("cross", "bad")}
+if TYPE_CHECKING:
+    from console.app import Console
+
+_RESULT_LOOKS = {"done": ("check", "good"), "refused": ("square_bang", "care"), "failed": ("cross", "bad")}
 
 
 class AuditPage(Page):
-    """Operators see their own entries, auditors all; nothing here can be changed."""
+    """The list of audit entries, which can't be changed. Operators see their own entries, auditors see all."""
 
     place = "audit"
     help_key = "help.audit"
@@ -38,128 +42,143 @@ class AuditPage(Page):
         (("F5",), "key.reread"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        say = seat.say
-        reread = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
-        self.head = PageHead(say("screen.audit"), say("audit_screen.sentence"), button=reread)
-        self.verify = KeyButton(say("action.verify"), "V", icon="shield", binds=False)
-        self.export = KeyButton(say("action.export"), "Ctrl+E", binds=False)
-        self.verify.clicked.connect(self._verify)
+        self.head = PageHead(translate("screen.audit"), translate("audit_screen.sentence"), button=reread)
+        self.verify = KeyButton(translate("action.verify"), "V", icon="shield", binds=False)
+        self.export = KeyButton(translate("action.export"), "Ctrl+E", binds=False)
+        self.verify.clicked.connect(self._verify_trail)
         self.export.clicked.connect(self._choose_file)
-        self.rows = PagedModel(_columns(seat), lambda entry: entry.id, seat.runner, parent=self)
-        self.table = RecordTable(self.rows, say("screen.audit"))
-        self.table.opened.connect(self._open)
-        self.rows.arrived.connect(self._arrived_rows)
-        self.rows.failed.connect(self.reading_failed)
+        self.rows = PagedModel(_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
+        self.table = RecordTable(self.rows, translate("screen.audit"))
+        self.table.opened.connect(self._open_record)
+        self.rows.arrived.connect(self._show_rows)
+        self.rows.failed.connect(self.show_reading_failure)
         margin = tokens().px("spacing", "page_margin")
         tools = Surface(edge="bottom")
-        whose = Words(say("audit_screen.whose"), "small", "muted")
-        tools.setLayout(row(self.verify, self.export, 8, whose, None, margins=(margin, 8, margin, 8)))
-        self.add(self.head)
-        self.add(tools)
+        whose = TextLabel(translate("audit_screen.whose"), "small", "muted")
+        tools.setLayout(make_row(self.verify, self.export, 8, whose, None, margins=(margin, 8, margin, 8)))
+        self.add_part(self.head)
+        self.add_part(tools)
         self.add_bars()
-        self.add(self.table, 1)
+        self.add_part(self.table, 1)
         self.add_hints()
-        self.key_button(self.verify)
-        self.key_button(self.export)
+        self.add_button_shortcut(self.verify)
+        self.add_button_shortcut(self.export)
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         if self.rows.rowCount() == 0:
             self.refresh("entered")
 
-    def entered(self) -> None:
+    def take_focus(self) -> None:
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
-        return False  # rows come on top; they are read when asked for
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        return False  # new entries are added on top; they are read on request
 
-    def read(self, reason: str) -> None:
+    def read_data(self, reason: str) -> None:
         if reason in ("arrived", "entered", "person"):
             self.hide_bar("verify")
-            self.rows.read(self.seat.fetch(_newest))
+            self.rows.read_query(self.context.page_fetch(_read_newest))
         else:
-            self.rows.re_read()
+            self.rows.read_again()
 
     @Slot()
-    def _arrived_rows(self) -> None:
-        self.reading_done()
-        self.head.read_at.say(self.seat.say("screen.last_read", at=self.seat.now()))
-        if self.table.current is None:
+    def _show_rows(self) -> None:
+        self.hide_reading_failure()
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        if self.table.current_item is None:
             self.table.go_to_first()
 
     @Slot(object)
-    def _open(self, entry: AuditEntry) -> None:
+    def _open_record(self, entry: AuditEntry) -> None:
         kind, _, id = entry.subject.partition(" ")
         if kind in ("credit-check", "payment", "order", "refund") and id.isdecimal():
-            self.seat.go(route_to(kind, int(id), (), "audit"))
+            self.context.navigate(route_to(kind, int(id), (), "audit"))
 
-    # -- verifying
+    # -- verification
 
     @Slot()
-    def _verify(self) -> None:
-        self.verify.set_busy(self.seat.say("audit_screen.verifying"))
-        self.seat.read(lambda desk: desk.audit.verify(), self._fits, self._does_not_fit, owner=self, key="verify")
+    def _verify_trail(self) -> None:
+        self.verify.set_busy(self.context.translate("audit_screen.verifying"))
+        self.context.run_read(
+            lambda services: services.audit.verify_chains(),
+            self._show_verified,
+            self._show_broken_trail,
+            owner=self,
+            key="verify",
+        )
 
-    def _fits(self, rows: int) -> None:
-        self.verify.set_on()
-        words_ = self.seat.say("audit_screen.verified", rows=rows)
-        self.show_bar("verify", Bar(self.seat.say("audit_screen.unbroken"), words_, tone="good", shape="shield"))
+    def _show_verified(self, rows: int) -> None:
+        self.verify.enable_button()
+        words_ = self.context.translate("audit_screen.verified", rows=rows)
+        self.show_bar(
+            "verify", Bar(self.context.translate("audit_screen.unbroken"), words_, tone="good", shape="shield")
+        )
 
-    def _does_not_fit(self, failure: Failure) -> None:
-        self.verify.set_on()
-        lead = self.seat.say("audit_screen.broken_lead" if failure.code == "audit_broken" else "screen.not_read")
-        self.show_bar("verify", Bar(lead, self.seat.message(failure), tone="bad", shape="warning"))
+    def _show_broken_trail(self, failure: Failure) -> None:
+        self.verify.enable_button()
+        lead = self.context.translate(
+            "audit_screen.broken_lead" if failure.code == ErrorCode.AUDIT_BROKEN else "screen.not_read"
+        )
+        self.show_bar("verify", Bar(lead, self.context.failure_message(failure), tone="bad", shape="warning"))
 
-    # -- exporting
+    # -- export
 
     @Slot()
     def _choose_file(self) -> None:
-        ask_where(self, self.seat.say("action.export"), "csv", self.export_to)
+        ask_for_path(self, self.context.translate("action.export"), "csv", self.export_to)
 
     @Slot(str)
     def export_to(self, path: str) -> None:
-        """Write the entries that the person may see to a new file."""
-        seat, file = self.seat, Path(path)
+        """Write the audit entries that the acting person may see to a new CSV file at `path`."""
+        context, file = self.context, Path(path)
 
-        def told(rows: int) -> Note:
-            return Note(seat.say("audit_screen.exported", rows=rows, file=file.name))
+        def describe(rows: int) -> Toast:
+            return Toast(context.translate("audit_screen.exported", rows=rows, file=file.name))
 
-        seat.act(
-            lambda desk: desk.audit.export(file), lambda rows: seat.told.emit(told(rows)), self.reading_failed,
-            owner=self, label=seat.say("action.export"), told=told,
-        )  # fmt: skip
+        context.run_act(
+            lambda services, _: services.audit.export_csv(file),
+            lambda rows: context.toast_requested.emit(describe(rows)),
+            self.show_reading_failure,
+            owner=self,
+            label=context.translate("action.export"),
+            describe=describe,
+            attempt=("audit export", file),
+        )
 
 
-def _newest(desk: Desk, cursor: object, limit: int) -> Rows:
-    before = cursor if isinstance(cursor, int) else None
-    entries = desk.audit.list(limit, before)
+def _read_newest(services: "Console", cursor: object, limit: int) -> Rows:
+    before_id = cursor if isinstance(cursor, int) else None
+    entries = services.audit.list_entries(limit, before_id)
     return Rows(entries, entries[-1].id if len(entries) == limit else None)
 
 
-def _columns(seat: Seat) -> list[Column]:
-    say = seat.say
+def _audit_columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
 
     def what(entry: AuditEntry) -> str:
         line = TimelineEntry(entry.at, entry.who, entry.what, {**entry.detail, "reason": entry.reason}, entry.result)
-        return wording.timeline_line(line, seat.language)
+        return wording.timeline_line(line, context.language)
 
     def result(entry: AuditEntry) -> StateCell:
-        shape, tone = _RESULTS.get(entry.result, ("dash", "muted"))
-        return StateCell(say(f"audit_screen.result.{entry.result}"), shape, tone)  # type: ignore[arg-type]  # a tone
+        shape, tone = _RESULT_LOOKS.get(entry.result, ("dash", "muted"))
+        return StateCell(translate(f"audit_screen.result.{entry.result}"), shape, tone)  # type: ignore[arg-type]  # a tone
 
     def subject(entry: AuditEntry) -> str:
         kind, _, id = entry.subject.partition(" ")
         if kind == "credit-check" and id:
-            return say("record.short", id=id)
-        return say(f"kind.{kind}") if wording.has(f"kind.{kind}") else entry.subject
+            return translate("record.short", id=id)
+        return translate(f"kind.{kind}") if wording.has_sentence(f"kind.{kind}") else entry.subject
 
     return [
-        Column("when", say("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
-        Column("who", say("column.who"), 96, lambda entry: words.who(entry.who, seat)),
-        Column("what", say("column.what"), 320, what, stretches=True),
-        Column("record", say("column.record"), 120, subject),
-        Column("result", say("column.result"), 120, result, "state"),
-        Column("chain", say("column.entry"), 88, lambda entry: str(entry.id), "amount"),
+        Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
+        Column("who", translate("column.who"), 96, lambda entry: words.actor_name(entry.who, context)),
+        Column("what", translate("column.what"), 320, what, is_stretched=True),
+        Column("record", translate("column.record"), 120, subject),
+        Column("result", translate("column.result"), 120, result, "state"),
+        Column("chain", translate("column.entry"), 88, lambda entry: str(entry.id), "amount"),
     ]

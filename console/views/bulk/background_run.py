@@ -1,35 +1,48 @@
-"""Runs a frozen set from this window: away from its pages and dialogs, which may be closed meanwhile."""
+"""Execution of a bulk run in a worker thread of this window; it continues while pages and dialogs are closed."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from console.domain.worker_records import BulkRun
-from console.views import bulk_words
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure, Report, TaskHandle
+from console.domain.tasks.records import BulkRun
+from console.views.presenters import bulk as bulk_words
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure, Report, TaskHandle
+
+if TYPE_CHECKING:
+    from console.app import Console
 
 
-def begin(
-    seat: Seat, run: BulkRun, most: int, on_end: Callable[[], None], on_refused: Callable[[Failure], None]
+def begin_run(
+    context: WindowContext,
+    run: BulkRun,
+    max_rows: int,
+    on_end: Callable[[], None],
+    on_refused: Callable[[Failure], None],
 ) -> TaskHandle:
-    """Do its rows up to that position. A window that closes leaves the rest to the program; it waits for nothing but
-    the row under way. Both callbacks are called in the GUI thread, whatever was closed until then.
+    """Execute the rows of a run up to position `max_rows`. If the window is closed, it waits only for the row in
+    progress, and the remaining rows stay open. `on_end` or `on_refused` is called in the GUI thread, also after the
+    dialog was closed.
     """
 
-    def call(report: Report) -> BulkRun:
-        return seat.bound(lambda desk: desk.bulk.run(run.id, most, leave=lambda: report.cancelled))()
+    def call(services: "Console", request_id: str, report: Report) -> BulkRun:
+        return services.bulk.run(run.id, max_rows, leave=lambda: report.is_cancelled, request_id=request_id)
 
-    def ended(done: BulkRun) -> None:
-        seat.told.emit(_note(seat, done))
+    def report_end(run_result: BulkRun) -> None:
+        context.toast_requested.emit(_end_toast(context, run_result))
         on_end()
 
-    return seat.runner.watch(
-        call, ended, on_refused, lambda _: None, owner=seat, label=seat.say("bulk.label", name=run.name),
-        key=("bulk", run.id), lane="long",
-    )  # fmt: skip
+    return context.run_long_act(
+        call,
+        report_end,
+        on_refused,
+        label=context.translate("bulk.label", name=run.name),
+        attempt=("bulk run", run.id, max_rows),
+        key=("bulk", run.id),
+    )
 
 
-def _note(seat: Seat, run: BulkRun) -> Note:
-    words = seat.say("bulk.ended", name=run.name, done=run.done, of=run.most, state=run.state)
-    if bulk_words.is_through(run):
-        return Note(words)
-    return Note(words, shape="square_bang", tone="care")
+def _end_toast(context: WindowContext, run: BulkRun) -> Toast:
+    words = context.translate("bulk.ended", name=run.name, done=run.done, of=run.most, state=run.state)
+    if bulk_words.has_ended(run):
+        return Toast(words)
+    return Toast(words, shape="square_bang", tone="care")

@@ -1,174 +1,195 @@
-"""Doing one thing to many records: frozen, looked through, confirmed, watched, and what became of each.
+"""The dialog of a bulk run: freeze the records, make a dry run, confirm, watch the progress, and show the result of
+each row.
 
-The run belongs to the service. This dialog may be closed at any point and opened again from unfinished work.
+The service stores the run, so the dialog may be closed at any time and opened again from the unfinished work.
 """
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.bulk_records import BulkPlan, Verdict
-from console.domain.worker_records import BulkAction, BulkRun
-from console.views import bulk_hands
-from console.views.dialogs.bulk_parts import PlanView
-from console.views.dialogs.bulk_run import RunDialog
-from console.views.dialogs.bulk_wish import Wanted
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure, Report
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words
+from console.domain.bulk.records import BulkPlan, RowForecast
+from console.domain.tasks.records import BulkAction, BulkRun
+from console.views.bulk import background_run
+from console.views.bulk.dialog_pages import PlanView
+from console.views.bulk.request import BulkRequest
+from console.views.bulk.run_dialog import RunDialog
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure, Report
+from console.views.widgets.base import TextLabel
 from console.views.widgets.inputs import Edit, Field
+from console.views.widgets.notification_bars import Bar
 
 
 class BulkDialog(RunDialog):
-    """Begins with a wish, which it freezes, or with a run that exists.
+    """The dialog. `what` is a request, whose records it freezes first, or an existing run.
 
     Signals:
-        begun: the run was confirmed, so what was chosen for it is chosen no more.
+    - begun: the person has confirmed the run, so the list clears its selection.
     """
 
     begun = Signal()
 
-    def __init__(self, seat: Seat, parent: QWidget, what: Wanted | BulkRun) -> None:
-        super().__init__(seat, parent)
-        self._wanted = what if isinstance(what, Wanted) else None
+    def __init__(self, context: WindowContext, parent: QWidget, request_or_run: BulkRequest | BulkRun) -> None:
+        super().__init__(context, parent)
+        self._request = request_or_run if isinstance(request_or_run, BulkRequest) else None
         self.plan: PlanView | None = None
-        self.words: Field | None = None
-        if isinstance(what, BulkRun):
-            self.watch(what)
-        elif what.action is BulkAction.NOTE:
-            self._ask_words(what)
+        self.words_field: Field | None = None
+        if isinstance(request_or_run, BulkRun):
+            self.watch_run(request_or_run)
+        elif request_or_run.action is BulkAction.NOTE:
+            self._show_words_form(request_or_run)
         else:
-            self._freeze(what, None)
+            self._freeze_records(request_or_run, None)
 
-    # -- the words of a note
+    # -- text of a note
 
-    def _ask_words(self, wanted: Wanted, *above: QWidget, written: str = "") -> None:
-        say = self._seat.say
-        self.say_title(say("bulk.title.note", n=wanted.n), say("bulk.what.note"))
-        self.words = Field(say("dialog.note.words"), area=True)
-        if not isinstance(self.words.edit, Edit):
-            self.words.edit.setPlainText(written)
-            self.words.edit.textChanged.connect(self._look_at_words)
-        self.show_parts(*above, self.words)
-        self.offer(say("bulk.next"), self._words_told)
-        self._look_at_words()
+    def _show_words_form(self, request: BulkRequest, *above: QWidget, written: str = "") -> None:
+        translate = self._context.translate
+        self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
+        self.words_field = Field(translate("dialog.note.words"), area=True)
+        if not isinstance(self.words_field.edit, Edit):
+            self.words_field.edit.setPlainText(written)
+            self.words_field.edit.textChanged.connect(self._update_words_button)
+        self.show_parts(*above, self.words_field)
+        self.show_act_button(translate("bulk.next"), self._submit_words)
+        self._update_words_button()
 
     @Slot()
-    def _look_at_words(self) -> None:
-        if self.words is None or not self.words.text().strip():
-            self.set_act_off(self._seat.say("dialog.note.needs_words"))
+    def _update_words_button(self) -> None:
+        if self.words_field is None or not self.words_field.text().strip():
+            self.disable_act_button(self._context.translate("dialog.note.needs_words"))
         else:
-            self.set_act_on(self._seat.say("dialog.enter_cancels"))
+            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
 
-    def _words_told(self) -> None:
-        if self._wanted is not None and self.words is not None and not self.busy:
-            self._freeze(self._wanted, self.words.text())
+    def _submit_words(self) -> None:
+        if self._request is not None and self.words_field is not None and not self.is_busy:
+            self._freeze_records(self._request, self.words_field.text())
 
     # -- freezing
 
-    def _freeze(self, wanted: Wanted, words: str | None) -> None:
-        seat, action, source = self._seat, wanted.action.value, wanted.source
-        self.say_title(seat.say("bulk.freezing"), seat.say("bulk.freezing.what"))
-        if self.words is not None:
-            self.words.setEnabled(False)  # taken as they are; and the focus doesn't go to where it would be lost
-        self.set_busy(seat.say("bulk.freezing"))
-        seat.act(
-            lambda desk: desk.bulk.freeze(action, source(desk), words), self._frozen, self._not_frozen, owner=self,
-            label=seat.say("bulk.freezing"), asked="",
-            told=lambda run: Note(seat.say("bulk.frozen", name=run.name, at=run.made_at)),
-        )  # fmt: skip
+    def _freeze_records(self, request: BulkRequest, words: str | None) -> None:
+        context, action, source = self._context, request.action.value, request.source
+        self.show_title(context.translate("bulk.freezing"), context.translate("bulk.freezing.what"))
+        if self.words_field is not None:
+            self.words_field.setEnabled(
+                False
+            )  # the text is final; disabling the button would lose the focus otherwise
+        self.set_busy(context.translate("bulk.freezing"))
+        context.run_act(
+            lambda services, request_id: services.bulk.freeze(action, source(services), words, request_id=request_id),
+            self._show_frozen_run,
+            self._show_freeze_failure,
+            owner=self,
+            label=context.translate("bulk.freezing"),
+            attempt=("bulk freeze", action, source, words),
+            provider="",
+            describe=lambda run: Toast(context.translate("bulk.frozen", name=run.name, at=run.made_at)),
+        )
 
-    def _frozen(self, run: BulkRun) -> None:
-        self.look_through(run)
+    def _show_frozen_run(self, run: BulkRun) -> None:
+        self.show_dry_run(run)
 
-    def _not_frozen(self, failure: Failure) -> None:
-        seat, written = self._seat, self.words.text() if self.words is not None else ""
-        self.let_go(seat.say("action.close"), "")
-        told = Bar("", seat.message(failure), tone="bad", shape="square_bang")
-        if self._wanted is not None and self._wanted.action is BulkAction.NOTE:
-            self._ask_words(self._wanted, told, written=written)
+    def _show_freeze_failure(self, failure: Failure) -> None:
+        context, written = self._context, self.words_field.text() if self.words_field is not None else ""
+        self.allow_closing(context.translate("action.close"), "")
+        bar = Bar("", context.failure_message(failure), tone="bad", shape="square_bang")
+        if self._request is not None and self._request.action is BulkAction.NOTE:
+            self._show_words_form(self._request, bar, written=written)
             return
-        self.say_title(seat.say("act.refused"))
-        self.show_parts(told)
+        self.show_title(context.translate("act.refused"))
+        self.show_parts(bar)
         self.act_button.hide()
 
-    # -- looking through
+    # -- dry run
 
-    def look_through(self, run: BulkRun) -> None:
-        """The dry run: it asks nobody, and may be left at any point."""
-        seat = self._seat
+    def show_dry_run(self, run: BulkRun) -> None:
+        """Make the dry run and show its plan. It sends nothing to a provider, and the person can close the dialog at
+        any time.
+        """
+        context = self._context
         self.run, self.outcome = run, None
         self._timer.stop()
-        self.let_go(seat.say("action.cancel"), "")
-        self.say_title(seat.say("bulk.looking"), seat.say("bulk.frozen", name=run.name, at=run.made_at))
-        progress = Words(seat.say("bulk.looked", n=0, of=run.size - run.done), wrap=True)
+        self.allow_closing(context.translate("action.cancel"), "")
+        self.show_title(
+            context.translate("bulk.looking"), context.translate("bulk.frozen", name=run.name, at=run.made_at)
+        )
+        progress = TextLabel(context.translate("bulk.looked", n=0, of=run.size - run.done), wrap=True)
         self.show_parts(progress)
         self.act_button.hide()
 
         def call(report: Report) -> BulkPlan:
-            def heard(n: int) -> None:
-                report.check()
+            def report_count(n: int) -> None:
+                report.raise_if_cancelled()
                 report(n)
 
-            return seat.bound(lambda desk: desk.bulk.dry_run(run.id, heard))()
+            return context.bind_services(lambda services: services.bulk.dry_run(run.id, report_count))()
 
-        def told(n: int) -> None:
-            progress.say(seat.say("bulk.looked", n=n, of=run.size - run.done))
+        def show_count(n: int) -> None:
+            progress.show_text(context.translate("bulk.looked", n=n, of=run.size - run.done))
 
-        seat.runner.watch(call, self._looked_through, self._not_looked_through, told, owner=self, lane="quick")
+        context.runner.watch(call, self._show_plan, self._show_plan_failure, show_count, owner=self, lane="quick")
 
-    def _looked_through(self, plan: BulkPlan) -> None:
-        self.plan = PlanView(self._seat, plan)
-        self.plan.resized.connect(self._resized)
-        self.plan.table.rows.arrived.connect(self.fit)
+    def _show_plan(self, plan: BulkPlan) -> None:
+        self.plan = PlanView(self._context, plan)
+        self.plan.resized.connect(self._update_act)
+        self.plan.table.rows.arrived.connect(self.fit_size)
         self.show_parts(self.plan)
-        self.offer(" ", self._confirm)
+        self.show_act_button(" ", self._begin_run)
         self.cancel_button.setFocus()
-        self._resized()
+        self._update_act()
 
-    def _not_looked_through(self, failure: Failure) -> None:
-        self.say_title(self._seat.say("bulk.not_looked"))
-        self.show_parts(Bar("", self._seat.message(failure), tone="bad", shape="square_bang"))
+    def _show_plan_failure(self, failure: Failure) -> None:
+        self.show_title(self._context.translate("bulk.not_looked"))
+        self.show_parts(Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
 
     @Slot()
-    def _resized(self) -> None:
+    def _update_act(self) -> None:
         if self.plan is None or self.run is None:
             return
-        seat, run = self._seat, self.run
-        count = self.plan.shown.totals.get(Verdict.WOULD, 0)
-        frozen = seat.say("bulk.frozen", name=run.name, at=run.made_at)
+        context, run = self._context, self.run
+        count = self.plan.part.totals.get(RowForecast.WOULD_RUN, 0)
+        frozen = context.translate("bulk.frozen", name=run.name, at=run.made_at)
         what = run.action.value
         title = f"bulk.title.{what}" if count else f"bulk.nothing.{what}"
-        self.say_title(seat.say(title, n=count), frozen)
-        self.act_button.say(seat.say(f"bulk.act.{what}" if count else f"bulk.action.{what}", n=count))
+        self.show_title(context.translate(title, n=count), frozen)
+        self.act_button.show_text(context.translate(f"bulk.act.{what}" if count else f"bulk.action.{what}", n=count))
         if count:
-            self._off_reason = ""
-            self.hint.say(seat.say("dialog.enter_cancels"))
-            if not self._guarded:
-                self.act_button.set_on()
+            self._disabled_reason = ""
+            self.hint.show_text(context.translate("dialog.enter_cancels"))
+            if not self._is_act_delayed:
+                self.act_button.enable_button()
         else:
-            self.set_act_off(seat.say("bulk.nothing_to_do"))
+            self.disable_act_button(context.translate("bulk.nothing_to_do"))
 
-    def _confirm(self) -> None:
-        if self.plan is None or self.run is None or self.busy:
+    def _begin_run(self) -> None:
+        if self.plan is None or self.run is None or self.is_busy:
             return
-        run, most = self.run, self.plan.most
-        self.task = bulk_hands.begin(self._seat, run, most, self.ended, self.not_run)
+        run, most = self.run, self.plan.max_rows
+        self.task = background_run.begin_run(self._context, run, most, self.show_end, self.show_not_run)
         self.begun.emit()
         self.plan = None
-        self.watch(run)
+        self.watch_run(run)
 
-    # -- leaving
+    # -- closing
 
     def reject(self) -> None:
-        """Whoever leaves before the run was confirmed leaves nothing behind."""
+        """Close the dialog, and discard a run that it has frozen and that the person has not confirmed."""
         run = self.run
-        unused = self._wanted is not None and run is not None and run.state == "frozen" and self.task is None
-        if unused and not self.busy and run is not None:
-            run_id, seat = run.id, self._seat
-            seat.runner.run(seat.bound(lambda desk: desk.bulk.discard(run_id)), _told, _told, owner=seat)
+        is_unconfirmed = self._request is not None and run is not None and run.state == "frozen" and self.task is None
+        if is_unconfirmed and not self.is_busy and run is not None:
+            run_id, context = run.id, self._context
+            context.run_act(
+                lambda services, request_id: services.bulk.discard(run_id, request_id=request_id),
+                _ignore_value,
+                _ignore_value,
+                owner=context,
+                label=context.translate("bulk.discard"),
+                describe=lambda run: Toast(context.translate("bulk.discard"), run.name),
+                attempt=("bulk discard", run_id),
+                provider="",
+            )
         super().reject()
 
 
-def _told(_value: object) -> None:
-    """Nobody waits to hear of it."""
+def _ignore_value(_value: object) -> None:
+    """Ignore the result: the dialog is closed."""

@@ -1,239 +1,275 @@
-"""The two faces of the bulk dialog: what would be done row by row, and what became of each row."""
+"""The two pages of the bulk dialog: the plan of the dry run, and the result of each row."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.bulk_records import NOT_DONE, BulkItem, BulkLine, BulkPlan, BulkProgress, Forecast
-from console.domain.worker_records import BulkAction, BulkRow, BulkRun
-from console.views import bulk_words
-from console.views.desk_api import Desk
-from console.views.look.theme import look
-from console.views.pages.columns import wide
+from console.domain.bulk.records import NOT_DONE_FILTER, BulkItem, BulkLine, BulkPlan, BulkProgress, Forecast
+from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.pages.fitted_table import FittedTable
-from console.views.seat import Note, Seat
-from console.views.tables.book import Page
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters import bulk as bulk_words
+from console.views.presenters.columns import width_of_text
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.page_fetch import Page
+from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
-from console.views.tables.paging import PagedModel
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words, column, row
+from console.views.tables.paged_model import PagedModel
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.flow import flowing
+from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import Choice
-from console.views.widgets.save_file import ask_where
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.save_file import ask_for_path
 
-SIZES = (1, 5, 20, 100)
-_LEAST_ROWS, _MOST_ROWS = 3, 8
-_SPARE = ("company", "place")
-_FILTERS = (None, NOT_DONE)
+if TYPE_CHECKING:
+    from console.app import Console
+
+PART_SIZES = (1, 5, 20, 100)
+_MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 3, 8
+_SPARE_COLUMN_NAMES = ("company", "place")
+_RESULT_FILTERS = (None, NOT_DONE_FILTER)
 
 
 class PlanView(QWidget):
-    """A dry run. `most`: the position up to which rows are to be done.
+    """The plan of a dry run. `max_rows` is the position of the last row that will be executed.
 
     Signals:
-        resized: another number of rows is to be done.
+    - resized: another number of rows was chosen.
     """
 
     resized = Signal()
 
-    def __init__(self, seat: Seat, plan: BulkPlan) -> None:
+    def __init__(self, context: WindowContext, plan: BulkPlan) -> None:
         super().__init__()
-        self._seat, self._plan = seat, plan
-        say, run = seat.say, plan.run
-        self.shown = plan
-        self.how_many = Choice(say("bulk.size"))
-        for most in (len(plan.rows), *(size for size in SIZES if size < len(plan.rows))):
-            key = "bulk.size.first" if self.how_many.count() else "bulk.size.all"
-            self.how_many.addItem(say(key, n=most), most)
-        self.how_many.currentIndexChanged.connect(self._look)
-        self.totals = Words("", bold=True, wrap=True)
-        self.time = Words("", "small", "muted", wrap=True)
-        label = Words(say("bulk.size"), "body", "muted")
-        label.setBuddy(self.how_many)
-        what = Words(say(f"bulk.what.{run.action.value}"), wrap=True)
-        note = Words(say("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
+        self._context, self._plan = context, plan
+        translate, run = context.translate, plan.run
+        self.part = plan
+        self.size_choice = Choice(translate("bulk.size"))
+        for most in (len(plan.rows), *(size for size in PART_SIZES if size < len(plan.rows))):
+            key = "bulk.size.first" if self.size_choice.count() else "bulk.size.all"
+            self.size_choice.addItem(translate(key, n=most), most)
+        self.size_choice.currentIndexChanged.connect(self._show_part)
+        self.totals = TextLabel("", bold=True, wrap=True)
+        self.time = TextLabel("", "small", "muted", wrap=True)
+        label = TextLabel(translate("bulk.size"), "body", "muted")
+        label.setBuddy(self.size_choice)
+        what = TextLabel(translate(f"bulk.what.{run.action.value}"), wrap=True)
+        note = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
         note.setVisible(run.words is not None)
         self.table = _table(
-            seat, _plan_columns(seat, run.action), lambda one: one.row.position, say("bulk.plan"), len(plan.rows)
+            context,
+            _plan_columns(context, run.action),
+            lambda forecast: forecast.row.position,
+            translate("bulk.plan"),
+            len(plan.rows),
         )
-        self.table.rows.read(self._page)
-        sizes = row(label, self.how_many, None, gap=8)
-        self.setLayout(column(what, note, sizes, self.totals, self.time, self.table, gap=8))
-        self._look()
+        self.table.rows.read_query(self._read_page)
+        sizes = make_row(label, self.size_choice, None, gap=8)
+        self.setLayout(make_column(what, note, sizes, self.totals, self.time, self.table, gap=8))
+        self._show_part()
 
     @property
-    def most(self) -> int:
-        return self.shown.rows[-1].row.position if self.shown.rows else 0
+    def max_rows(self) -> int:
+        """Position of the last row to execute; 0 without rows."""
+        return self.part.rows[-1].row.position if self.part.rows else 0
 
-    def _page(self, cursor: object, limit: int) -> Page:
+    def _read_page(self, cursor: object, limit: int) -> Page:
         begin = cursor if isinstance(cursor, int) else 0
         end = begin + limit
         return Page(self._plan.rows[begin:end], end if end < len(self._plan.rows) else None)
 
     @Slot()
-    def _look(self) -> None:
-        seat = self._seat
-        self.shown = self._plan.first(int(self.how_many.currentData() or 0))
-        self.totals.say(bulk_words.totals(self.shown, seat))
-        again = seat.say("bulk.checked_again")
-        self.time.say(f"{bulk_words.time(self.shown, seat)} {again}")
+    def _show_part(self) -> None:
+        context = self._context
+        self.part = self._plan.first_rows(int(self.size_choice.currentData() or 0))
+        self.totals.show_text(bulk_words.totals_text(self.part, context))
+        recheck_words = context.translate("bulk.checked_again")
+        self.time.show_text(f"{bulk_words.duration_text(self.part, context)} {recheck_words}")
         self.resized.emit()
 
 
 class OutcomeView(QWidget):
-    """How far a run is, and every row with its result.
+    """The progress of a run, and the table of its rows with their results.
 
     Signals:
-        discard_wanted: give up what is left.
+    - discard_requested: the person wants to discard the rows that are still open.
     """
 
-    discard_wanted = Signal()
+    discard_requested = Signal()
 
-    def __init__(self, seat: Seat, run: BulkRun) -> None:
+    def __init__(self, context: WindowContext, run: BulkRun) -> None:
         super().__init__()
-        self._seat, self._run = seat, run
-        say = seat.say
-        self.bar = Bar("", say("bulk.told.begins"), tone="progress", shape="circle_arrow")
-        self._standing: bulk_words.Told | None = None
-        self.progress = Words("", "panel_title")
-        self.tally = Words("", "body", "muted", wrap=True)
-        self.filter = Choice(say("bulk.filter"))
-        for only in _FILTERS:
-            self.filter.addItem(say(f"bulk.filter.{only or 'all'}"), only)
-        self.filter.currentIndexChanged.connect(self._filtered)
-        self.export = KeyButton(say("bulk.export"))
+        self._context, self._run = context, run
+        translate = context.translate
+        self.bar = Bar("", translate("bulk.told.begins"), tone="progress", shape="circle_arrow")
+        self._status: bulk_words.RunStatus | None = None
+        self.progress = TextLabel("", "panel_title")
+        self.tally = TextLabel("", "body", "muted", wrap=True)
+        self.filter = Choice(translate("bulk.filter"))
+        for only in _RESULT_FILTERS:
+            self.filter.addItem(translate(f"bulk.filter.{only or 'all'}"), only)
+        self.filter.currentIndexChanged.connect(self._filter_rows)
+        self.export = KeyButton(translate("bulk.export"))
         self.export.clicked.connect(self._choose_file)
-        self.discard = KeyButton(say("bulk.discard"))
-        self.discard.clicked.connect(self.discard_wanted)
+        self.discard = bind_worker(context, KeyButton(translate("bulk.discard")))
+        self.discard.clicked.connect(self.discard_requested)
         self.discard.hide()
-        self.table = _table(seat, _result_columns(seat), lambda line: line.row.position, say("bulk.rows"), run.size)
-        self._box = column(self.bar, gap=0)
-        label = Words(say("bulk.filter"), "body", "muted")
+        self.table = _table(
+            context, _result_columns(context), lambda line: line.row.position, translate("bulk.rows"), run.size
+        )
+        self._box = make_column(self.bar, gap=0)
+        label = TextLabel(translate("bulk.filter"), "body", "muted")
         label.setBuddy(self.filter)
-        line = flowing(label, self.filter, self.export, self.discard, ReasonLabel(self.discard), gap=8)
-        self.setLayout(column(self._box, self.progress, self.tally, line, self.table, gap=8))
-        self._filtered()
+        line = make_flow_widget(label, self.filter, self.export, self.discard, ReasonLabel(self.discard), gap=8)
+        self.setLayout(make_column(self._box, self.progress, self.tally, line, self.table, gap=8))
+        self._filter_rows()
 
-    def show_item(self, item: BulkItem, done: BulkProgress, *, here: bool) -> None:
-        """As it stands now."""
-        seat = self._seat
-        told = bulk_words.told(item, seat, here=here)
-        if told != self._standing:
-            self._standing = told
-            before, self.bar = self.bar, Bar("", told.words, tone=told.tone, shape=told.shape)
-            self._box.replaceWidget(before, self.bar)
-            before.deleteLater()
-        words = seat.say("bulk.progress", done=done.done, of=done.of)
+    def show_item(self, item: BulkItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
+        """Show the progress of the run; `runs_here` is True if this window executes it."""
+        context = self._context
+        status = bulk_words.run_status(item, context, runs_here=runs_here)
+        if status != self._status:
+            self._status = status
+            old_bar, self.bar = self.bar, Bar("", status.words, tone=status.tone, shape=status.shape)
+            self._box.replaceWidget(old_bar, self.bar)
+            old_bar.deleteLater()
+        words = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
         if words != self.progress.plain:
-            self.progress.say(words)
-            self.tally.say(bulk_words.tally(done.results, seat))
-            self.table.rows.re_read()
+            self.progress.show_text(words)
+            self.tally.show_text(bulk_words.tally_text(bulk_progress.result_counts, context))
+            self.table.rows.read_again()
 
     @property
-    def only(self) -> str | None:
-        found: str | None = self.filter.currentData()
-        return found
+    def result_filter(self) -> str | None:
+        """The result by which the rows are filtered; None if all rows are shown."""
+        filter_index: str | None = self.filter.currentData()
+        return filter_index
 
     @Slot()
-    def _filtered(self) -> None:
-        read = partial(_lines, run_id=self._run.id, only=self.only)
-        self.table.rows.read(self._seat.fetch(read))
+    def _filter_rows(self) -> None:
+        read = partial(_read_lines, run_id=self._run.id, only=self.result_filter)
+        self.table.rows.read_query(self._context.page_fetch(read))
 
-    # -- taking it along
+    # -- export
 
     @Slot()
     def _choose_file(self) -> None:
-        ask_where(self, self._seat.say("bulk.export"), "csv", self.export_to)
+        ask_for_path(self, self._context.translate("bulk.export"), "csv", self.export_to)
 
     @Slot(str)
     def export_to(self, path: str) -> None:
-        """Write the rows shown to a new file."""
-        seat, file, run_id, only = self._seat, Path(path), self._run.id, self.only
+        """Write the rows that match the filter to a new CSV file."""
+        context, file, run_id, only = self._context, Path(path), self._run.id, self.result_filter
 
-        def told(rows: int) -> Note:
-            return Note(seat.say("bulk.exported", rows=rows, file=file.name))
+        def describe(rows: int) -> Toast:
+            return Toast(context.translate("bulk.exported", rows=rows, file=file.name))
 
-        def refused(failure: Failure) -> None:
-            seat.tell(seat.say("act.refused"), seat.message(failure), "square_bang", "bad")
+        def show_refusal(failure: Failure) -> None:
+            context.show_toast(
+                context.translate("act.refused"), context.failure_message(failure), "square_bang", "bad"
+            )
 
-        seat.act(
-            lambda desk: desk.bulk.export(run_id, file, only), lambda rows: seat.told.emit(told(rows)), refused,
-            owner=self, label=seat.say("bulk.export"), told=told, asked="",
-        )  # fmt: skip
+        context.run_act(
+            lambda services, _: services.bulk.export_csv(run_id, file, only),
+            lambda rows: context.toast_requested.emit(describe(rows)),
+            show_refusal,
+            owner=self,
+            label=context.translate("bulk.export"),
+            describe=describe,
+            attempt=("bulk export", run_id, file),
+            provider="",
+        )
 
 
-def _lines(desk: Desk, cursor: object, limit: int, *, run_id: int, only: str | None) -> Page:
+def _read_lines(services: "Console", cursor: object, limit: int, *, run_id: int, only: str | None) -> Page:
     after = cursor if isinstance(cursor, int) else 0
-    lines = desk.bulk.lines(run_id, only, after, limit)
+    lines = services.bulk.list_lines(run_id, only, after, limit)
     return Page(lines, lines[-1].row.position if len(lines) == limit else None)
 
 
-def _table(seat: Seat, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int) -> FittedTable:
-    table = FittedTable(PagedModel(columns, key_of, seat.runner), name, spare=_SPARE, margin=12)
+def _table(
+    context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int
+) -> FittedTable:
+    table = FittedTable(PagedModel(columns, key_of, context.runner), name, spare=_SPARE_COLUMN_NAMES, margin=12)
     table.rows.setParent(table)
-    shown = max(_LEAST_ROWS, min(rows, _MOST_ROWS))
-    table.setFixedHeight(look().row("header") + shown * look().row() + 2)
+    visible_rows = max(_MIN_TABLE_ROWS, min(rows, _MAX_TABLE_ROWS))
+    table.setFixedHeight(
+        current_appearance().row_height("header") + visible_rows * current_appearance().row_height() + 2
+    )
     return table
 
 
-def _columns(
-    seat: Seat, of: Callable[[Any], tuple[BulkRow, Any]], state: Column, why: Callable[[Any], str]
+def _row_columns(
+    context: WindowContext,
+    row_and_record_of: Callable[[Any], tuple[BulkRow, Any]],
+    state: Column,
+    why: Callable[[Any], str],
 ) -> list[Column]:
-    say = seat.say
+    translate = context.translate
 
     def place(item: Any) -> str:
-        return str(of(item)[0].position)
+        return str(row_and_record_of(item)[0].position)
 
     def record(item: Any) -> str:
-        row_, found = of(item)
-        return bulk_words.name(found, row_, seat)
+        row_, record = row_and_record_of(item)
+        return bulk_words.record_name(record, row_, context)
 
     def company(item: Any) -> str:
-        return bulk_words.company(of(item)[1], seat)
+        return bulk_words.company_name(row_and_record_of(item)[1], context)
 
     return [
-        Column("place", say("bulk.column.place"), max(wide(say("bulk.column.place"), 24), 72), place, "amount"),
-        Column("record", say("column.record"), _longest() + 20, record, "data"),
-        Column("company", say("column.corporation"), 150, company),
+        Column(
+            "place",
+            translate("bulk.column.place"),
+            max(width_of_text(translate("bulk.column.place"), 24), 72),
+            place,
+            "amount",
+        ),
+        Column("record", translate("column.record"), _name_width() + 20, record, "data"),
+        Column("company", translate("column.corporation"), 150, company),
         state,
-        Column("why", say("column.reason"), 220, why, stretches=True),
+        Column("why", translate("column.reason"), 220, why, is_stretched=True),
     ]
 
 
-def _longest() -> int:
-    """What the longest usual name of a record needs."""
-    return round(look().metrics("data").horizontalAdvance("ORD-20261120-000123") / look().scale)
+def _name_width() -> int:
+    """Return the width of the longest usual name of a record, in px at text scale 1."""
+    return round(
+        current_appearance().font_metrics("data").horizontalAdvance("ORD-20261120-000123")
+        / current_appearance().scale
+    )
 
 
-def _plan_columns(seat: Seat, action: BulkAction) -> list[Column]:
-    def verdict(one: Forecast) -> StateCell:
-        return bulk_words.verdict(one, action, seat)
+def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
+    def verdict(forecast: Forecast) -> StateCell:
+        return bulk_words.verdict_cell(forecast, action, context)
 
-    def why(one: Forecast) -> str:
-        return bulk_words.reason(one.reason, one.who, seat)
+    def why(forecast: Forecast) -> str:
+        return bulk_words.reason_text(forecast.reason, forecast.blocking_person, context)
 
     longest = max(
-        (seat.say(f"bulk.verdict.{name}") for name in (f"would.{action.value}", "skip", "refused")), key=len
+        (context.translate(f"bulk.verdict.{name}") for name in (f"would.{action.value}", "skip", "refused")), key=len
     )
-    state = Column("verdict", seat.say("bulk.column.verdict"), wide(longest, 44), verdict, "state")
-    return _columns(seat, lambda one: (one.row, one.record), state, why)
+    state = Column("verdict", context.translate("bulk.column.verdict"), width_of_text(longest, 44), verdict, "state")
+    return _row_columns(context, lambda forecast: (forecast.row, forecast.record), state, why)
 
 
-def _result_columns(seat: Seat) -> list[Column]:
+def _result_columns(context: WindowContext) -> list[Column]:
     def result(line: BulkLine) -> StateCell:
-        return bulk_words.result(line.row, seat)
+        return bulk_words.result_cell(line.row, context)
 
     def why(line: BulkLine) -> str:
-        return bulk_words.kept_reason(line.row, seat)
+        return bulk_words.row_reason(line.row, context)
 
     longest = max(
-        (seat.say(f"bulk.result.{name}") for name in (*bulk_words.RESULTS, "none", "still_unknown")), key=len
+        (context.translate(f"bulk.result.{name}") for name in (*bulk_words.RESULT_NAMES, "none", "still_unknown")),
+        key=len,
     )
-    state = Column("result", seat.say("column.result"), wide(longest, 44), result, "state")
-    return _columns(seat, lambda line: (line.row, line.record), state, why)
+    state = Column("result", context.translate("column.result"), width_of_text(longest, 44), result, "state")
+    return _row_columns(context, lambda line: (line.row, line.record), state, why)

@@ -1,20 +1,26 @@
-"""What somebody wants done to many records, before it is frozen."""
+"""The request for a bulk run, before its records are frozen."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from console.domain.bulk_records import Chosen
-from console.domain.worker_records import BulkAction
-from console.views.desk_api import Desk
+from console.domain.bulk.records import ChosenRecord
+from console.domain.tasks.records import BulkAction
 
-Source = Callable[[Desk], Sequence[Chosen] | str]
-"""What is to be frozen, called in a worker thread: records as they were seen, or a whole queue by its name."""
+if TYPE_CHECKING:
+    from console.app import Console
+
+RecordSource = Callable[["Console"], Sequence[ChosenRecord] | str]
+"""A function that returns the records to freeze, with the versions that were shown, or the name of a queue. It is
+called in a worker thread. Two sources of the same records must be equal, so that a repeated request keeps its request
+id.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What somebody wants done to which records; `n` of them as far as is known."""
+class BulkRequest:
+    """The action and the source of its records. `record_count` is the number of records as far as it is known."""
 
     action: BulkAction
-    source: Source
-    n: int
+    source: RecordSource
+    record_count: int

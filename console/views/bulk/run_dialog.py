@@ -1,77 +1,90 @@
-"""A bulk run in a dialog: how far it is, whoever runs it; stopped, gone on with, given up; what each row came to."""
+"""The base of the bulk dialog: progress of a run, with stop, resume and discard. Any process may execute the run."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import shiboken6
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.bulk_records import BulkItem, BulkProgress
-from console.domain.permissions import same_person
-from console.domain.worker_records import BulkAction, BulkRun
-from console.views import record_words
-from console.views.desk_api import Desk
-from console.views.dialogs.bulk_parts import OutcomeView
-from console.views.look.theme import look
-from console.views.look.tokens import tokens
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure, TaskHandle
-from console.views.widgets.base import column
+from console.domain.bulk.records import BulkItem, BulkProgress
+from console.domain.permissions import is_same_person
+from console.domain.tasks.records import BulkAction, BulkRun
+from console.views.bulk.dialog_pages import OutcomeView
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters import credit_checks as record_words
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure, TaskHandle
+from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import make_column
 from console.views.widgets.dialog import DialogFrame
 
-_WIDE = 960
-_LOOK_MS = 400
+if TYPE_CHECKING:
+    from console.app import Console
+
+_WIDTH_PX = 960
+_READ_INTERVAL_MS = 400
 
 
 class RunDialog(DialogFrame):
-    """Whoever is one says in `look_through` what goes before going on. `run`: as it was read last."""
+    """Base class. A subclass implements `show_dry_run`, the dry run before a run is resumed. `run` is the run as last
+    read.
+    """
 
-    def __init__(self, seat: Seat, parent: QWidget) -> None:
+    def __init__(self, context: WindowContext, parent: QWidget) -> None:
         super().__init__(
-            " ", cancel=seat.say("action.cancel"), act=" ", close_name=seat.say("action.close"), parent=parent
+            " ",
+            cancel_text=context.translate("action.cancel"),
+            act_text=" ",
+            close_name=context.translate("action.close"),
+            parent=parent,
         )
-        self.setFixedWidth(min(round(_WIDE * look().scale), parent.window().width() - 96))
-        self._seat = seat
+        bind_worker(context, self.act_button)
+        self.setFixedWidth(min(round(_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
+        self._context = context
         self.run: BulkRun | None = None
         self.outcome: OutcomeView | None = None
         self.task: TaskHandle | None = None
-        self._reading = self._guarded = False
+        self._is_reading = self._is_act_delayed = False
         self._shown_state, self._offers = "", 0
-        self._timer = QTimer(self, interval=_LOOK_MS)
-        self._timer.timeout.connect(self._look)
-        self.act_button.clicked.connect(self._act)
-        self._press: Callable[[], None] = _nothing
+        self._timer = QTimer(self, interval=_READ_INTERVAL_MS)
+        self._timer.timeout.connect(self._read_progress)
+        self.act_button.clicked.connect(self._run_act)
+        self._act_function: Callable[[], None] = _do_nothing
 
-    def look_through(self, run: BulkRun) -> None:
-        """Show what would be done to the rows that are open."""
-        raise NotImplementedError
+    def show_dry_run(self, run: BulkRun) -> None:
+        """Make the dry run of the rows that are still open, and show its plan."""
+        raise NotImplementedError  # the dialog of the bulk plan overrides it; its module imports this one
 
-    # -- what the acting button does changes from face to face
-
-    @Slot()
-    def _act(self) -> None:
-        self._press()
+    # -- the acting button's meaning
 
     @Slot()
-    def fit(self) -> None:
-        """Faces differ much in height: each stands in the middle, or it would grow out of the screen."""
-        before, below = self.height(), self.parentWidget()
-        super().fit()
-        if self.isVisible() and below is not None and self.height() != before:
+    def _run_act(self) -> None:
+        self._act_function()
+
+    @Slot()
+    def fit_size(self) -> None:
+        """Fit the height to the content and keep the dialog centred, because its contents differ much in height."""
+        old_height, parent = self.height(), self.parentWidget()
+        super().fit_size()
+        if self.isVisible() and parent is not None and self.height() != old_height:
             place = self.geometry()
-            place.moveCenter(below.window().geometry().center())
+            place.moveCenter(parent.window().geometry().center())
             self.move(place.topLeft())
 
     @Slot()
-    def _allow(self) -> None:
-        super()._allow()
-        if self._guarded:
+    def _enable_act_button(self) -> None:
+        super()._enable_act_button()
+        if self._is_act_delayed:
             self.act_button.setEnabled(False)
 
-    def offer(self, word: str, press: Callable[[], None]) -> None:
-        """Another meaning of the acting button: off for a moment, so that a double click decides nothing twice."""
-        self._press, self._guarded = _nothing, True
-        self.act_button.say(word)
+    def show_act_button(self, text: str, on_press: Callable[[], None]) -> None:
+        """Set the text and the action of the acting button. The button is then disabled for a moment, so that the
+        second click of a double click doesn't run the new action.
+        """
+        self._act_function, self._is_act_delayed = _do_nothing, True
+        self.act_button.show_text(text)
         self.act_button.setVisible(True)
         self.act_button.setEnabled(False)
 
@@ -80,149 +93,171 @@ class RunDialog(DialogFrame):
 
         def allow() -> None:
             if number != self._offers:
-                return  # it means something else by now
-            self._press, self._guarded = press, False
-            if not self._off_reason and not self.busy:
-                self.act_button.set_on()
+                return  # the button has another meaning by now
+            self._act_function, self._is_act_delayed = on_press, False
+            if not self._disabled_reason and not self.is_busy:
+                self.act_button.enable_button()
 
         QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, allow)
 
-    # -- watching, and afterwards
+    # -- progress and result
 
-    def watch(self, run: BulkRun) -> None:
-        seat, say = self._seat, self._seat.say
+    def watch_run(self, run: BulkRun) -> None:
+        """Show the progress of the run, which any process may execute."""
+        context, translate = self._context, self._context.translate
         self.run = run
-        self.say_title(
-            say("bulk.run.title", name=run.name, action=run.action.value),
-            say("bulk.run.subtitle", who=record_words.who(run.made_by, seat), at=run.made_at, n=run.size),
+        self.show_title(
+            translate("bulk.run.title", name=run.name, action=run.action.value),
+            translate(
+                "bulk.run.subtitle", who=record_words.actor_name(run.made_by, context), at=run.made_at, n=run.size
+            ),
         )
-        self.outcome = OutcomeView(seat, run)
-        self.outcome.discard_wanted.connect(self._discard)
+        self.outcome = OutcomeView(context, run)
+        self.outcome.discard_requested.connect(self._discard_run)
         self.show_parts(self.outcome)
-        self.cancel_button.say(say("action.close"))
-        self.hint.say("")
+        self.cancel_button.show_text(translate("action.close"))
+        self.hint.show_text("")
         self.act_button.hide()
         self._shown_state = ""
         self._timer.start()
-        self._look()
+        self._read_progress()
 
     @property
     def is_running_here(self) -> bool:
+        """True if this window executes the run."""
         return self.task is not None and self.task.state in ("waiting", "running")
 
     @Slot()
-    def _look(self) -> None:
-        """How far it is, whoever runs it."""
-        if self._reading or self.outcome is None or self.run is None:
+    def _read_progress(self) -> None:
+        """Read the progress of the run from the database."""
+        if self._is_reading or self.outcome is None or self.run is None:
             return
-        self._reading, run_id = True, self.run.id
+        self._is_reading, run_id = True, self.run.id
 
-        def read(desk: Desk) -> tuple[BulkItem, BulkProgress]:
-            return desk.bulk.item(run_id), desk.bulk.tally(run_id)
+        def read(services: "Console") -> tuple[BulkItem, BulkProgress]:
+            return services.bulk.read_item(run_id), services.bulk.count_results(run_id)
 
-        self._seat.read(read, self._seen, self._unseen, owner=self)
+        self._context.run_read(read, self._show_progress, self._show_read_failure, owner=self)
 
-    def _seen(self, found: tuple[BulkItem, BulkProgress]) -> None:
-        item, done = found
-        self._reading, self.run = False, item.run
+    def _show_progress(self, answer: tuple[BulkItem, BulkProgress]) -> None:
+        item, bulk_progress = answer
+        self._is_reading, self.run = False, item.run
         if self.outcome is None:
             return
-        here = self.is_running_here
-        self.outcome.show_item(item, done, here=here)
-        running = here or item.run.state == "running"
+        runs_here = self.is_running_here
+        self.outcome.show_item(item, bulk_progress, runs_here=runs_here)
+        running = runs_here or item.run.state == "running"
         if not running:
             self._timer.stop()
         self._show_act(item.run, running=running)
 
     def _show_act(self, run: BulkRun, *, running: bool) -> None:
-        """What can be done about it now; shown anew only when that is something else."""
+        """Show the actions that the run's state allows, if the state has changed."""
         state = "running" if running else run.state
         if state == self._shown_state or self.outcome is None:
             return
         self._shown_state = state
-        say = self._seat.say
+        translate = self._context.translate
         self._show_discard(run, state)
-        why_not = self._seat.why_not(run.action.value)
+        disabled_reason = self._context.lost_connection_text() or self._context.missing_right_text(run.action.value)
         if state == "done":
             self.act_button.hide()
             self.cancel_button.setFocus()
         elif state == "running":
-            self._off_reason = why_not
-            self.offer(say("bulk.stop"), self._stop)
+            self._disabled_reason = disabled_reason
+            self.show_act_button(translate("bulk.stop"), self._stop_run)
         else:
-            self._off_reason = why_not or self._makers(run)
-            self.offer(say("bulk.go_on"), self._go_on)
-        if self._off_reason and state != "done":
-            self.set_act_off(self._off_reason)
+            self._disabled_reason = disabled_reason or self._find_resume_disabled_reason(run)
+            self.show_act_button(translate("bulk.go_on"), self._resume_run)
+        if self._disabled_reason and state != "done":
+            self.disable_act_button(self._disabled_reason)
 
     def _show_discard(self, run: BulkRun, state: str) -> None:
         if self.outcome is None:
             return
         self.outcome.discard.setVisible(state not in ("running", "done"))
-        if same_person(run.made_by, self._seat.operator or ""):
-            self.outcome.discard.set_on()
+        if is_same_person(run.made_by, self._context.operator or ""):
+            self.outcome.discard.enable_button()
         else:
-            self.outcome.discard.set_off(self._seat.say("error.not_allowed.bulk_discard", maker=run.made_by))
+            self.outcome.discard.disable_with_reason(
+                self._context.translate("error.not_allowed.bulk_discard", maker=run.made_by)
+            )
 
-    def _makers(self, run: BulkRun) -> str:
-        """Takes and notes are made in one's own name."""
-        own = run.action not in (BulkAction.TAKE, BulkAction.NOTE) or same_person(
-            run.made_by, self._seat.operator or ""
+    def _find_resume_disabled_reason(self, run: BulkRun) -> str:
+        """Return why this person can't resume the run; "" if this is possible. Only the maker of a run may write its
+        takes and notes.
+        """
+        is_own = run.action not in (BulkAction.TAKE, BulkAction.NOTE) or is_same_person(
+            run.made_by, self._context.operator or ""
         )
-        return "" if own else self._seat.say("bulk.go_on_maker", maker=run.made_by)
+        return "" if is_own else self._context.translate("bulk.go_on_maker", maker=run.made_by)
 
-    def _unseen(self, failure: Failure) -> None:
-        self._reading = False
+    def _show_read_failure(self, failure: Failure) -> None:
+        self._is_reading = False
         if self.outcome is not None:
-            self.hint.say(self._seat.message(failure))
+            self.hint.show_text(self._context.failure_message(failure))
 
-    def _stop(self) -> None:
+    def _stop_run(self) -> None:
         if self.run is None:
             return
         run_id = self.run.id
-        self.act_button.set_busy(self._seat.say("bulk.stopping"))
-        self._seat.act(
-            lambda desk: desk.bulk.stop(run_id), lambda _run: None, self._refused, owner=self,
-            label=self._seat.say("bulk.stop"), told=lambda run: Note(self._seat.say("bulk.stop"), run.name), asked="",
-        )  # fmt: skip
+        self.act_button.set_busy(self._context.translate("bulk.stopping"))
+        self._context.run_act(
+            lambda services, request_id: services.bulk.stop(run_id, request_id=request_id),
+            lambda _run: None,
+            self._show_refusal,
+            owner=self,
+            label=self._context.translate("bulk.stop"),
+            describe=lambda run: Toast(self._context.translate("bulk.stop"), run.name),
+            attempt=("bulk stop", run_id),
+            provider="",
+        )
 
-    def _go_on(self) -> None:
+    def _resume_run(self) -> None:
         if self.run is not None:
-            self.look_through(self.run)
+            self.show_dry_run(self.run)
 
     @Slot()
-    def _discard(self) -> None:
+    def _discard_run(self) -> None:
         if self.run is None:
             return
         run_id = self.run.id
-        self._seat.act(
-            lambda desk: desk.bulk.discard(run_id), lambda _run: self._look(), self._refused, owner=self,
-            label=self._seat.say("bulk.discard"), told=lambda run: Note(self._seat.say("bulk.discard"), run.name),
-            asked="",
-        )  # fmt: skip
+        self._context.run_act(
+            lambda services, request_id: services.bulk.discard(run_id, request_id=request_id),
+            lambda _run: self._read_progress(),
+            self._show_refusal,
+            owner=self,
+            label=self._context.translate("bulk.discard"),
+            describe=lambda run: Toast(self._context.translate("bulk.discard"), run.name),
+            attempt=("bulk discard", run_id),
+            provider="",
+        )
 
-    def _refused(self, failure: Failure) -> None:
-        self.hint.say(self._seat.message(failure))
+    def _show_refusal(self, failure: Failure) -> None:
+        self.hint.show_text(self._context.failure_message(failure))
         self._shown_state = ""
-        self._look()
+        self._read_progress()
 
-    def ended(self) -> None:
-        """The run has ended, perhaps long after this was closed."""
+    def show_end(self) -> None:
+        """Read the result after this window has executed the run; do nothing if the dialog is closed."""
         if shiboken6.isValid(self):
-            self._look()
+            self._read_progress()
 
-    def not_run(self, failure: Failure) -> None:
+    def show_not_run(self, failure: Failure) -> None:
+        """Show why this window couldn't execute the run: in the dialog or, if it is closed, as a toast."""
         if shiboken6.isValid(self):
-            self._refused(failure)
+            self._show_refusal(failure)
         else:
-            self._seat.tell(self._seat.say("act.refused"), self._seat.message(failure), "square_bang", "bad")
+            self._context.show_toast(
+                self._context.translate("act.refused"), self._context.failure_message(failure), "square_bang", "bad"
+            )
 
     def show_parts(self, *parts: QWidget) -> None:
-        """Another face."""
+        """Replace the dialog's content."""
         content = QWidget()
-        content.setLayout(column(*parts, gap=12))
+        content.setLayout(make_column(*parts, gap=12))
         self.show_content(content)
 
 
-def _nothing() -> None:
-    """Nothing can be pressed at this moment."""
+def _do_nothing() -> None:
+    """Do nothing: a click while the button is disabled has no action."""

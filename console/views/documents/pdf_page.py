@@ -1,27 +1,32 @@
-"""A stored PDF: pages as images from a child process, with zoom and search. Nothing inside it runs here."""
+"""The page of a stored PDF. A child process renders the PDF as images; the window's process never parses the file."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 
-from console.domain.pages import PageHit, PageImage
-from console.views.desk_api import Desk, PdfPages
-from console.views.look.tokens import tokens
-from console.views.pages.page import Page
-from console.views.pages.pdf_view import PdfView
-from console.views.routes import PdfRoute
-from console.views.seat import Seat
-from console.views.tasks import Failure
-from console.views.widgets.base import Surface, Words, row
+from console.domain.errors import ErrorCode
+from console.domain.pdf_pages import PageHit, PageImage
+from console.views.documents.pdf_view import PdfView
+from console.views.pages.base import Page
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import PdfRoute
+from console.views.runtime.tasks import Failure
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.inputs import Edit
 
-_ZOOMS = (50, 75, 100, 125, 150, 200, 300)
-_PAGE_PX = 760
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.services.credit_checks.pdf import PdfDocument
+
+_ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
+_PAGE_WIDTH_PX = 760
 
 
 class PdfPage(Page):
-    """One document at a time; the child process goes when another is opened or the page is left."""
+    """Shows one PDF. Its child process ends when another PDF is opened or the page is left."""
 
     place = "lookup"
     help_key = "help.pdf"
@@ -33,174 +38,189 @@ class PdfPage(Page):
         (("Esc",), "key.back"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
         self.route = PdfRoute(0)
-        self._pages: PdfPages | None = None
-        self.count = 0
-        self.index = 0
-        self._zoom = _ZOOMS.index(100)
+        self._pages: PdfDocument | None = None
+        self.page_count = 0
+        self.page_index = 0
+        self._zoom_index = _ZOOMS_PERCENT.index(100)
         self._hits: tuple[PageHit, ...] = ()
-        self._hit = -1
-        self._searched = ""
-        self.title = Words("", "title")
-        self.position = Words("", "data", "muted")
-        self.zoom_words = Words("", "data", "muted")
-        self.found = Words("", "small", "muted")
-        self.canvas = PdfView(seat.say("pdf.page_image"))
-        self._build()
-        self._connect()
+        self._hit_index = -1
+        self._searched_text = ""
+        self.title = TextLabel("", "title")
+        self.position = TextLabel("", "data", "muted")
+        self.zoom_words = TextLabel("", "data", "muted")
+        self.match_count = TextLabel("", "small", "muted")
+        self.canvas = PdfView(context.translate("pdf.page_image"))
+        self._build_tools()
+        self._connect_signals()
 
-    def _build(self) -> None:
-        say, margin = self.seat.say, tokens().px("spacing", "page_margin")
-        self.back = KeyButton(say("action.back"), "Esc", binds=False)
-        self.previous = IconButton("arrow_up", say("action.previous_page"))
-        self.next = IconButton("arrow_down", say("action.next_page"))
-        self.smaller = KeyButton(say("action.zoom_out"), "-", "tool", binds=False)
-        self.larger = KeyButton(say("action.zoom_in"), "+", "tool", binds=False)
+    def _build_tools(self) -> None:
+        translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
+        self.back = KeyButton(translate("action.back"), "Esc", binds=False)
+        self.previous = IconButton("arrow_up", translate("action.previous_page"))
+        self.next = IconButton("arrow_down", translate("action.next_page"))
+        self.smaller = KeyButton(translate("action.zoom_out"), "-", "tool", binds=False)
+        self.larger = KeyButton(translate("action.zoom_in"), "+", "tool", binds=False)
         self.search = Edit()
-        self.search.setAccessibleName(say("action.find"))
+        self.search.setAccessibleName(translate("action.find"))
         self.search.setFixedWidth(220)
-        label = Words(say("action.find"), "body", "muted")
+        label = TextLabel(translate("action.find"), "body", "muted")
         label.setBuddy(self.search)
         head = Surface()
-        safe = Words(say("pdf.safe"), "body", "muted")
-        head.setLayout(row(self.title, 8, safe, None, self.back, gap=4, margins=(margin, 12, margin, 12)))
+        safe = TextLabel(translate("pdf.safe"), "body", "muted")
+        head.setLayout(make_row(self.title, 8, safe, None, self.back, gap=4, margins=(margin, 12, margin, 12)))
         tools = Surface(raised=True, edge="bottom")
         tools.setLayout(
-            row(
+            make_row(
                 self.previous, self.position, self.next, 16, self.smaller, self.zoom_words, self.larger, None,
-                label, self.search, self.found, gap=8, margins=(margin, 8, margin, 8),
+                label, self.search, self.match_count, gap=8, margins=(margin, 8, margin, 8),
             )
         )  # fmt: skip
-        self.add(head)
-        self.add(tools)
+        self.add_part(head)
+        self.add_part(tools)
         self.add_bars()
-        self.add(self.canvas, 1)
+        self.add_part(self.canvas, 1)
         self.add_hints()
 
-    def _connect(self) -> None:
+    def _connect_signals(self) -> None:
         acts: list[tuple[object, Callable[[], object]]] = [
-            (self.previous.clicked, self.go_back), (self.next.clicked, self.go_on),
-            (self.smaller.clicked, self.zoom_out), (self.larger.clicked, self.zoom_in),
-            (self.back.clicked, self._leave), (self.search.returnPressed, self._search),
-        ]  # fmt: skip
+            (self.previous.clicked, self.show_previous_page),
+            (self.next.clicked, self.show_next_page),
+            (self.smaller.clicked, self.zoom_out),
+            (self.larger.clicked, self.zoom_in),
+            (self.back.clicked, self._leave_page),
+            (self.search.returnPressed, self._search_text),
+        ]
         for signal, act in acts:
             signal.connect(act)  # type: ignore[attr-defined]  # a signal
         for keys, act in (
-            ("PgUp", self.go_back), ("PgDown", self.go_on), ("+", self.zoom_in), ("-", self.zoom_out),
-            ("Ctrl+F", self._go_to_search), ("=", self.zoom_in),
-        ):  # fmt: skip
-            self.key(keys, act)
+            ("PgUp", self.show_previous_page),
+            ("PgDown", self.show_next_page),
+            ("+", self.zoom_in),
+            ("-", self.zoom_out),
+            ("Ctrl+F", self._go_to_search),
+            ("=", self.zoom_in),
+        ):
+            self.bind_key(keys, act)
 
     # -- which document
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         if not isinstance(route, PdfRoute):
             return
         if route != self.route or self._pages is None:
-            self._close()
+            self._close_document()
             self.route = route
-            self.title.say(self.seat.say("pdf.title", id=route.record))
+            self.title.show_text(self.context.translate("pdf.title", id=route.record))
             self.refresh("entered")
 
-    def entered(self) -> None:
+    def take_focus(self) -> None:
         self.canvas.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
-        return False  # a stored copy never changes
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        return False  # a stored PDF never changes
 
-    def read(self, reason: str) -> None:
+    def read_data(self, reason: str) -> None:
         route = self.route
-        self.canvas.show_words(self.seat.say("pdf.reading"))
+        self.canvas.show_words(self.context.translate("pdf.reading"))
 
-        def opened(desk: Desk) -> tuple[PdfPages, int]:
-            pages = desk.pdfs.open(route.record, route.sha256)
+        def open_pdf(services: "Console") -> tuple["PdfDocument", int]:
+            pages = services.pdfs.open_pages(route.record, route.sha256)
             return pages, pages.page_count()
 
-        self.seat.read(opened, lambda found: self._take(route, *found), self._unreadable, owner=self, key=self)
+        self.context.run_read(
+            open_pdf,
+            lambda opened_pdf: self._show_document(route, *opened_pdf),
+            self._show_unreadable,
+            owner=self,
+            key=self,
+        )
 
-    def _take(self, route: PdfRoute, pages: PdfPages, count: int) -> None:
+    def _show_document(self, route: PdfRoute, pages: "PdfDocument", count: int) -> None:
         if route != self.route:
             pages.close()
             return
-        self._close()
-        self.reading_done()
-        self._pages, self.count, self.index = pages, count, 0
-        self._draw()
+        self._close_document()
+        self.hide_reading_failure()
+        self._pages, self.page_count, self.page_index = pages, count, 0
+        self._render_page()
 
-    def _unreadable(self, failure: Failure) -> None:
+    def _show_unreadable(self, failure: Failure) -> None:
         reason = failure.detail.get("reason")
-        words = self.seat.say("pdf.unreadable", reason=reason)
-        self.canvas.show_words(words if failure.code == "provider_answer_unusable" else self.seat.message(failure))
-        self.position.say("")
+        words = self.context.translate("pdf.unreadable", reason=reason)
+        self.canvas.show_words(
+            words if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.failure_message(failure)
+        )
+        self.position.show_text("")
 
-    def _close(self) -> None:
-        """End the child process; it must not outlive what it shows."""
+    def _close_document(self) -> None:
+        """End the child process, so that it doesn't outlive the page."""
         pages, self._pages = self._pages, None
-        self._hits, self._hit, self.count = (), -1, 0
-        self.found.say("")
+        self._hits, self._hit_index, self.page_count = (), -1, 0
+        self.match_count.show_text("")
         if pages is not None:
-            self.seat.runner.run(pages.close, lambda _: None, lambda _: None, owner=self.seat)
+            self.context.runner.run(pages.close, lambda _: None, lambda _: None, owner=self.context)
 
     def hideEvent(self, event: object) -> None:
         super().hideEvent(event)  # type: ignore[arg-type]  # a QHideEvent
-        self._close()
+        self._close_document()
 
     # -- pages
 
-    def _draw(self) -> None:
-        """Ask for the page in sight, sharp on this screen."""
-        pages, index = self._pages, self.index
+    def _render_page(self) -> None:
+        """Render the visible page of the PDF at the resolution of the screen."""
+        pages, index = self._pages, self.page_index
         if pages is None:
             return
-        self.position.say(self.seat.say("pdf.page", page=index + 1, count=self.count))
-        percent = _ZOOMS[self._zoom]
-        self.zoom_words.say(self.seat.say("menu.percent", percent=percent))
-        shown = round(_PAGE_PX * percent / 100)
-        dots = round(shown * self.devicePixelRatioF())
+        self.position.show_text(self.context.translate("pdf.page", page=index + 1, count=self.page_count))
+        percent = _ZOOMS_PERCENT[self._zoom_index]
+        self.zoom_words.show_text(self.context.translate("menu.percent", percent=percent))
+        width = round(_PAGE_WIDTH_PX * percent / 100)
+        width_dots = round(width * self.devicePixelRatioF())
         self.previous.setEnabled(index > 0)
-        self.next.setEnabled(index < self.count - 1)
-        self.seat.runner.run(
-            lambda: pages.page_image(index, dots),
-            lambda image: self._show_page(index, image, shown),
-            self._unreadable,
+        self.next.setEnabled(index < self.page_count - 1)
+        self.context.runner.run(
+            lambda: pages.page_image(index, width_dots),
+            lambda image: self._show_page(index, image, width),
+            self._show_unreadable,
             owner=self,
             cancellable=True,
         )
 
-    def _show_page(self, index: int, image: PageImage, shown: int) -> None:
-        if index == self.index:
-            marked = self._hits[self._hit] if 0 <= self._hit < len(self._hits) else None
+    def _show_page(self, index: int, image: PageImage, width: int) -> None:
+        if index == self.page_index:
+            current_hit = self._hits[self._hit_index] if 0 <= self._hit_index < len(self._hits) else None
             boxes = [box for hit in self._hits if hit.page == index for box in hit.boxes]
-            current = list(marked.boxes) if marked is not None and marked.page == index else []
-            name = self.seat.say("pdf.page", page=index + 1, count=self.count)
-            self.canvas.show_page(image, shown, boxes, current, name)
+            current_boxes = list(current_hit.boxes) if current_hit is not None and current_hit.page == index else []
+            name = self.context.translate("pdf.page", page=index + 1, count=self.page_count)
+            self.canvas.show_page(image, width, boxes, current_boxes, name)
 
-    def _turn(self, step: int) -> None:
-        wanted = self.index + step
-        if 0 <= wanted < self.count:
-            self.index = wanted
-            self.canvas.to_top()
-            self._draw()
-
-    @Slot()
-    def go_on(self) -> None:
-        self._turn(1)
+    def _turn_pages(self, step: int) -> None:
+        index = self.page_index + step
+        if 0 <= index < self.page_count:
+            self.page_index = index
+            self.canvas.scroll_to_top()
+            self._render_page()
 
     @Slot()
-    def go_back(self) -> None:
-        self._turn(-1)
+    def show_next_page(self) -> None:
+        self._turn_pages(1)
+
+    @Slot()
+    def show_previous_page(self) -> None:
+        self._turn_pages(-1)
 
     @Slot()
     def zoom_in(self) -> None:
-        self._zoom = min(self._zoom + 1, len(_ZOOMS) - 1)
-        self._draw()
+        self._zoom_index = min(self._zoom_index + 1, len(_ZOOMS_PERCENT) - 1)
+        self._render_page()
 
     @Slot()
     def zoom_out(self) -> None:
-        self._zoom = max(self._zoom - 1, 0)
-        self._draw()
+        self._zoom_index = max(self._zoom_index - 1, 0)
+        self._render_page()
 
     # -- search
 
@@ -210,32 +230,36 @@ class PdfPage(Page):
         self.search.selectAll()
 
     @Slot()
-    def _search(self) -> None:
-        """The first place of other words, the next place of the same."""
+    def _search_text(self) -> None:
+        """Search the typed text and show its first match; for the text of the last search, show the next match."""
         words, pages = self.search.text().strip(), self._pages
         if not words or pages is None:
             return
-        if self._hits and words == self._searched:
-            self._show_hit(self._hit + 1)
+        if self._hits and words == self._searched_text:
+            self._show_hit(self._hit_index + 1)
             return
-        self._searched = words
-        self.seat.runner.run(
-            lambda: pages.search(words), self._take_hits, self._unreadable, owner=self, cancellable=True
+        self._searched_text = words
+        self.context.runner.run(
+            lambda: pages.search(words), self._show_hits, self._show_unreadable, owner=self, cancellable=True
         )
 
-    def _take_hits(self, hits: tuple[PageHit, ...]) -> None:
+    def _show_hits(self, hits: tuple[PageHit, ...]) -> None:
         self._hits = hits
-        self.found.say(self.seat.say("pdf.found", count=len(hits)) if hits else self.seat.say("pdf.none_found"))
+        self.match_count.show_text(
+            self.context.translate("pdf.found", count=len(hits)) if hits else self.context.translate("pdf.none_found")
+        )
         self._show_hit(0)
 
     def _show_hit(self, number: int) -> None:
         if self._hits:
-            self._hit = number % len(self._hits)
-            self.index = self._hits[self._hit].page
-            at = self.seat.say("queue.position", position=self._hit + 1, total=len(self._hits))
-            self.found.say(at)
-        self._draw()
+            self._hit_index = number % len(self._hits)
+            self.page_index = self._hits[self._hit_index].page
+            position_text = self.context.translate(
+                "queue.position", position=self._hit_index + 1, total=len(self._hits)
+            )
+            self.match_count.show_text(position_text)
+        self._render_page()
 
     @Slot()
-    def _leave(self) -> None:
-        self.seat.left.emit()
+    def _leave_page(self) -> None:
+        self.context.back_requested.emit()

@@ -1,4 +1,4 @@
-"""Paints one page of a document, with the places found on it; scrolls when it is larger than the window."""
+"""Paint one page of a PDF with marked search matches; scroll if the page is larger than the window."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,21 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-from console.domain.pages import Box, PageImage
-from console.views.look.painting import draw_frame
-from console.views.look.theme import look
+from console.domain.pdf_pages import Box, PageImage
+from console.views.theme.painting import draw_frame
+from console.views.theme.theme import current_appearance
 
-_EDGE = 16
-_MARK = QColor(255, 214, 0, 90)
-_CURRENT = QColor(255, 145, 0, 130)
+_MARGIN_PX = 16
+_MATCH_COLOUR = QColor(255, 214, 0, 90)
+_CURRENT_COLOUR = QColor(255, 145, 0, 130)
 
 
 class PdfView(QScrollArea):
-    """A grey desk with a sheet on it; arrow keys and Page keys move."""
+    """Shows a page on a grey background; arrow keys and page keys scroll."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._sheet = _Sheet()
+        self._sheet = _PageSheet()
         self.setWidget(self._sheet)
         self.setWidgetResizable(False)
         self.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -32,7 +32,9 @@ class PdfView(QScrollArea):
     def show_page(
         self, image: PageImage, width: int, boxes: Sequence[Box], current: Sequence[Box], name: str
     ) -> None:
-        """`width` in px on the screen; boxes as fractions of the page."""
+        """Show a page `width` px wide. `boxes` are the matches and `current` the current match, as fractions of the
+        page's width and height.
+        """
         self._sheet.show_page(image, width, boxes, current)
         self.setAccessibleDescription(name)
         if current:
@@ -41,11 +43,11 @@ class PdfView(QScrollArea):
             self.ensureVisible(round(x), round(y), 120, 160)
 
     def show_words(self, words: str) -> None:
-        """Instead of a page: it is being read, or can't be shown."""
+        """Show a text instead of a page, while the page is read or because it can't be shown."""
         self._sheet.show_words(words)
         self.setAccessibleDescription(words)
 
-    def to_top(self) -> None:
+    def scroll_to_top(self) -> None:
         self.verticalScrollBar().setValue(0)
 
     @property
@@ -57,7 +59,7 @@ class PdfView(QScrollArea):
         return self._sheet.image is not None
 
 
-class _Sheet(QWidget):
+class _PageSheet(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.image: QImage | None = None
@@ -67,10 +69,10 @@ class _Sheet(QWidget):
         self.resize(480, 120)
 
     def show_page(self, page: PageImage, width: int, boxes: Sequence[Box], current: Sequence[Box]) -> None:
-        # A copy of its own: Qt only borrows the bytes it is given.
+        # A copy is needed, because QImage doesn't keep the bytes of `page` alive.
         self.image = QImage(page.pixels, page.width, page.height, page.width * 3, QImage.Format.Format_RGB888).copy()
         self.words, self._boxes, self._current = "", boxes, current
-        self.resize(width + 2 * _EDGE, round(width * page.height / page.width) + 2 * _EDGE)
+        self.resize(width + 2 * _MARGIN_PX, round(width * page.height / page.width) + 2 * _MARGIN_PX)
         self.update()
 
     def show_words(self, words: str) -> None:
@@ -80,21 +82,23 @@ class _Sheet(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), look().colour("sunken"))
-        sheet = QRectF(self.rect()).adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
+        painter.fillRect(self.rect(), current_appearance().colour("sunken"))
+        sheet = QRectF(self.rect()).adjusted(_MARGIN_PX, _MARGIN_PX, -_MARGIN_PX, -_MARGIN_PX)
         if self.image is None:
-            painter.setFont(look().font("body"))
-            painter.setPen(look().colour("muted"))
+            painter.setFont(current_appearance().font("body"))
+            painter.setPen(current_appearance().colour("muted"))
             wrap = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(sheet, wrap, self.words)
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(sheet, self.image)
-        for boxes, colour in ((self._boxes, _MARK), (self._current, _CURRENT)):
+        for boxes, colour in ((self._boxes, _MATCH_COLOUR), (self._current, _CURRENT_COLOUR)):
             for left, top, right, bottom in boxes:
                 place = QRectF(
-                    sheet.left() + left * sheet.width(), sheet.top() + top * sheet.height(),
-                    (right - left) * sheet.width(), (bottom - top) * sheet.height(),
-                )  # fmt: skip
+                    sheet.left() + left * sheet.width(),
+                    sheet.top() + top * sheet.height(),
+                    (right - left) * sheet.width(),
+                    (bottom - top) * sheet.height(),
+                )
                 painter.fillRect(place, colour)
-        draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, look().colour("line"), None)
+        draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, current_appearance().colour("line"), None)

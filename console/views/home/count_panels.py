@@ -1,4 +1,4 @@
-"""The panels of Home: lines with a word, since when the oldest waits, and how many."""
+"""The panels of the home page: lines with a text, the age of the oldest record, and a count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,23 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.look.painting import draw_frame, put_shape
-from console.views.look.runs import baseline_in, draw_runs, elided, runs_width, split_runs
-from console.views.look.theme import look
-from console.views.look.tokens import Role, Tone
 from console.views.tables.delegates import word_tone
-from console.views.widgets.base import Surface, Words, column, row
+from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_text, runs_width, split_runs
+from console.views.theme.painting import draw_cached_shape, draw_frame
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import PaintedButton
 
-_PAD = 16
+_PADDING_PX = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line: where it leads (`key`, "" for nowhere), shape, tone, word, a muted detail, the figure at the right.
+class CountLine:
+    """One line: its target (`key`, "" if it opens nothing), shape, tone, text (`word`), muted detail, and the figure
+    at the right.
 
-    `figure_tone` and `figure_shape` are for a line whose right end is a state, not a number.
+    With `figure_shape` the right end is a state: shape, and `count_text` as a word, in `figure_tone`.
     """
 
     key: str
@@ -30,86 +31,90 @@ class Line:
     tone: Tone
     word: str
     detail: str = ""
-    figure: str = ""
+    count_text: str = ""
     figure_shape: str = ""
     figure_tone: Tone = "text"
 
 
 class LineButton(PaintedButton):
-    """A line that leads somewhere; it draws its focus inside itself."""
+    """A line that can be pressed. Its focus ring is drawn inside the line."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: CountLine) -> None:
         super().__init__(line.word)
         self.focus_ring = None  # type: ignore[assignment]  # none around it: it is drawn inside
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.show_line(line)
 
-    def show_line(self, line: Line) -> None:
+    def show_line(self, line: CountLine) -> None:
         self.line = line
         self.setEnabled(bool(line.key))
-        self.setAccessibleName(", ".join(part for part in (line.word, line.detail, line.figure) if part))
+        self.setAccessibleName(", ".join(part for part in (line.word, line.detail, line.count_text) if part))
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(160, look().row())
+        return QSize(160, current_appearance().row_height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, look().row())
+        return QSize(120, current_appearance().row_height())
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, box, colour = QPainter(self), QRectF(self.rect()), look().colour
+        painter, box, colour = QPainter(self), QRectF(self.rect()), current_appearance().colour
         if self.hasFocus() or self.isDown():
             painter.fillRect(self.rect(), colour("selected"))
         elif self.underMouse() and self.isEnabled():
             painter.fillRect(self.rect(), colour("hover"))
         baseline = baseline_in(box.top(), box.height())
-        right = self._figure(painter, box, baseline)
-        self._words(painter, box, baseline, right)
+        right_x = self._draw_figure(painter, box, baseline)
+        self._draw_words(painter, box, baseline, right_x)
         if self.hasFocus():
             draw_frame(painter, box, 0, colour("focus"), None, 2)
 
-    def _figure(self, painter: QPainter, box: QRectF, baseline: float) -> float:
-        """At the right end; returns where it begins."""
-        line, right = self.line, box.right() - _PAD
-        state = bool(line.figure_shape)
-        runs = split_runs(line.figure) if state else ((line.figure, True),)
-        role: Role = "body" if state else "figure"
-        left = right - runs_width(runs, role)
-        painter.setPen(look().colour(line.figure_tone if state else "text"))
-        draw_runs(painter, left, baseline, runs, role)
-        if state:
-            side = look().icon_px(14)
-            left -= side + 5
-            ink = look().colour(line.figure_tone)
-            put_shape(painter, line.figure_shape, left, (box.height() - side) / 2, side, ink)
-        return left
+    def _draw_figure(self, painter: QPainter, box: QRectF, baseline: float) -> float:
+        """Draw the figure at the right end. Return the x coordinate of its left edge."""
+        line, right = self.line, box.right() - _PADDING_PX
+        is_state = bool(line.figure_shape)
+        runs = split_runs(line.count_text) if is_state else ((line.count_text, True),)
+        role: TypeRoleName = "body" if is_state else "figure"
+        x = right - runs_width(runs, role)
+        painter.setPen(current_appearance().colour(line.figure_tone if is_state else "text"))
+        draw_runs(painter, x, baseline, runs, role)
+        if is_state:
+            side = current_appearance().icon_px(14)
+            x -= side + 5
+            ink = current_appearance().colour(line.figure_tone)
+            draw_cached_shape(painter, line.figure_shape, x, (box.height() - side) / 2, side, ink)
+        return x
 
-    def _words(self, painter: QPainter, box: QRectF, baseline: float, right: float) -> None:
-        line, side, left = self.line, look().icon_px(16), box.left() + _PAD
+    def _draw_words(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
+        line, side, x = self.line, current_appearance().icon_px(16), box.left() + _PADDING_PX
         if line.shape:
-            put_shape(painter, line.shape, left, (box.height() - side) / 2, side, look().colour(line.tone))
-            left += side + 8
-        painter.setPen(look().colour(word_tone(line.tone)))
-        if runs_width(split_runs(line.word)) > right - left - 12:
-            draw_runs(painter, left, baseline, ((elided(line.word, right - left - 12), False),))
+            draw_cached_shape(
+                painter, line.shape, x, (box.height() - side) / 2, side, current_appearance().colour(line.tone)
+            )
+            x += side + 8
+        painter.setPen(current_appearance().colour(word_tone(line.tone)))
+        if runs_width(split_runs(line.word)) > right_x - x - 12:
+            draw_runs(painter, x, baseline, ((elide_text(line.word, right_x - x - 12), False),))
         else:
-            draw_runs(painter, left, baseline, split_runs(line.word))
+            draw_runs(painter, x, baseline, split_runs(line.word))
         runs = split_runs(line.detail)
-        at = min(right, box.right() - _PAD - 48 * look().scale) - 12 - runs_width(runs, "small")
-        if line.detail and at > left + runs_width(split_runs(line.word)) + 8:
-            painter.setPen(look().colour("muted"))
-            draw_runs(painter, at, baseline, runs, "small")
+        detail_x = (
+            min(right_x, box.right() - _PADDING_PX - 48 * current_appearance().scale) - 12 - runs_width(runs, "small")
+        )
+        if line.detail and detail_x > x + runs_width(split_runs(line.word)) + 8:
+            painter.setPen(current_appearance().colour("muted"))
+            draw_runs(painter, detail_x, baseline, runs, "small")
 
 
 class CountPanel(Surface):
-    """A titled panel of lines; up and down walk along them.
+    """A panel of lines with a title. The arrow keys move the focus between the lines.
 
     Signals:
-        chosen(str): the line with that key was pressed.
+    - chosen(str): the line with that key was pressed.
     """
 
     chosen = Signal(str)
@@ -118,43 +123,43 @@ class CountPanel(Surface):
         super().__init__(edge="all")
         self.setAccessibleName(title)
         head = Surface(edge="bottom")
-        head.setLayout(row(Words(title, "panel_title"), None, margins=(_PAD, 8, _PAD, 8)))
+        head.setLayout(make_row(TextLabel(title, "panel_title"), None, margins=(_PADDING_PX, 8, _PADDING_PX, 8)))
         self._lines = QVBoxLayout()
         self._lines.setSpacing(0)
         self._buttons: list[LineButton] = []
-        self._foot = Words("", "small", "muted")
+        self._foot_words = TextLabel("", "small", "muted")
         foot = Surface(edge="top")
-        foot.setLayout(row(self._foot, margins=(_PAD, 6, _PAD, 6)))
-        self.setLayout(column(head, self._lines, None, foot, gap=0, margins=(1, 1, 1, 1)))
+        foot.setLayout(make_row(self._foot_words, margins=(_PADDING_PX, 6, _PADDING_PX, 6)))
+        self.setLayout(make_column(head, self._lines, None, foot, gap=0, margins=(1, 1, 1, 1)))
 
-    def show_lines(self, lines: Sequence[Line], foot: str = "") -> None:
+    def show_lines(self, lines: Sequence[CountLine], foot: str = "") -> None:
         for line in lines[len(self._buttons) :]:
-            self._add(line)
+            self._add_line(line)
         for button, line in zip(self._buttons, lines, strict=False):
             button.show_line(line)
-        self._foot.say(foot)
+        self._foot_words.show_text(foot)
 
     @property
-    def stops(self) -> list[QWidget]:
-        """Where Tab stops, in order."""
+    def focus_stops(self) -> list[QWidget]:
+        """The widgets in tab order."""
         return [*self._buttons]
 
-    def _add(self, line: Line) -> None:
+    def _add_line(self, line: CountLine) -> None:
         button = LineButton(line)
-        button.clicked.connect(self._pressed)
+        button.clicked.connect(self._open_sender)
         self._buttons.append(button)
         self._lines.addWidget(button)
 
     @Slot()
-    def _pressed(self) -> None:
+    def _open_sender(self) -> None:
         button = self.sender()
         if isinstance(button, LineButton):
             self.chosen.emit(button.line.key)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
-        here = [number for number, button in enumerate(self._buttons) if button.hasFocus()]
-        if step and here and 0 <= here[0] + step < len(self._buttons):
-            self._buttons[here[0] + step].setFocus(Qt.FocusReason.TabFocusReason)
+        focused_numbers = [number for number, button in enumerate(self._buttons) if button.hasFocus()]
+        if step and focused_numbers and 0 <= focused_numbers[0] + step < len(self._buttons):
+            self._buttons[focused_numbers[0] + step].setFocus(Qt.FocusReason.TabFocusReason)
         else:
             super().keyPressEvent(event)

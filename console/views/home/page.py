@@ -1,37 +1,40 @@
-"""Home: what waits and since when, unfinished work, the oldest needs, and what was opened last."""
+"""The home page: counts of the queues, unfinished work, the oldest records for review, and recent records."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QWidget
 
-from console import wording
-from console.domain.dates import JST
+from console.domain.calendar_days import JST
 from console.domain.records import CreditCheck
-from console.domain.results import QueueItem, UnfinishedWork
-from console.views import case_words
-from console.views.case_words import Case
-from console.views.desk_api import Desk
-from console.views.look.theme import look
-from console.views.look.tokens import tokens
-from console.views.pages.case_columns import case_columns
-from console.views.pages.counts import CountPanel, Line
-from console.views.pages.fitted_table import TRAIL, FittedTable
-from console.views.pages.page import Page, PageHead, in_order
-from console.views.pages.recent import RecentPanel
-from console.views.routes import QueuesRoute, Ref
-from console.views.seat import Seat
-from console.views.status import gateway_cell, provider_cell, service_cell
-from console.views.tables.book import Page as Rows
-from console.views.tables.paging import PagedModel
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Surface, Words, column, row
+from console.domain.views.any_record import QueueItem, UnfinishedWork
+from console.views.app.status_bar import gateway_cell, provider_cell, service_cell
+from console.views.home.count_panels import CountLine, CountPanel
+from console.views.home.recent_records import RecentPanel
+from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.records.columns import record_columns
+from console.views.runtime.context import WindowContext
+from console.views.runtime.page_fetch import Page as Rows
+from console.views.runtime.routes import QueuesRoute, Ref
+from console.views.tables.paged_model import PagedModel
+from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, LinkButton
-from console.views.widgets.empty import EmptyState
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
 
-_QUEUES = (
+if TYPE_CHECKING:
+    from console.app import Console
+
+_QUEUE_LOOKS = (
     ("review", "square_bang", "care"),
     ("unknown", "question", "unknown"),
     ("refunds", "arrow_back", "progress"),
@@ -39,12 +42,12 @@ _QUEUES = (
     ("pending", "half_disc", "progress"),
     ("error", "cross", "bad"),
 )
-_PANEL = 280  # least width of a panel in px at text size 1
-_COLUMNS = ("age", "company", "name", "amount", "state", "certainty", "why")
+_MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1
+_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
 
 class HomePage(Page):
-    """Counts with the oldest age, never charts; each leads to its list."""
+    """The page with the counts of the queues and of the acting person's work. Each count opens its queue."""
 
     place = "home"
     help_key = "help.home"
@@ -57,223 +60,251 @@ class HomePage(Page):
         (("F1",), "key.help"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        self._unfinished: UnfinishedWork | None = None
-        self._unfinished_shown = ""
-        say = seat.say
-        button = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        self._shown_work: UnfinishedWork | None = None
+        self._shown_words = ""
+        translate = context.translate
+        button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         button.clicked.connect(self.read_again)
-        self.head = PageHead(say("screen.home"), button=button)
-        self.mine = CountPanel(say("home.my_work"))
-        self.team = CountPanel(say("home.team"))
-        self.providers = CountPanel(say("home.providers"))
-        self.mine.chosen.connect(self._open_line)
-        self.team.chosen.connect(self._open_line)
-        self.add(self.head)
+        self.head = PageHead(translate("screen.home"), button=button)
+        self.my_panel = CountPanel(translate("home.my_work"))
+        self.team_panel = CountPanel(translate("home.team"))
+        self.provider_panel = CountPanel(translate("home.providers"))
+        self.my_panel.chosen.connect(self._open_line)
+        self.team_panel.chosen.connect(self._open_line)
+        self.add_part(self.head)
         self.add_bars()
-        self.add(self._panels())
-        self.add(self._lower(), 1)
+        self.add_part(self._make_panels())
+        self.add_part(self._make_lower_part(), 1)
         self.add_hints()
-        for signal in (seat.standing_changed, seat.reach_changed):
-            signal.connect(self._show_standing)
-        self._show_standing()
-        in_order(*self.head.stops, *self.mine.stops, *self.team.stops, self.link, self.table)
+        for signal in (context.work_counts_changed, context.connection_state_changed):
+            signal.connect(self._show_work_counts)
+        self._show_work_counts()
+        set_tab_order(
+            *self.head.stops, *self.my_panel.focus_stops, *self.team_panel.focus_stops, self.link, self.table
+        )
 
-    def _panels(self) -> QHBoxLayout:
+    def _make_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
-        box = self._panel_box = row(self.mine, self.team, self.providers, gap=16, margins=(margin, 0, margin, 20))
+        box = self._panel_box = make_row(
+            self.my_panel, self.team_panel, self.provider_panel, gap=16, margins=(margin, 0, margin, 20)
+        )
         for place in range(3):
             box.setStretch(place, 1)
         return box
 
-    def _lower(self) -> QWidget:
-        seat = self.seat
-        self.rows = PagedModel(case_columns(seat, _COLUMNS, _record_of, _since), _key, seat.runner, parent=self)
-        self.table = FittedTable(self.rows, seat.say("home.oldest"), spare=("amount", "name"))
-        self.table.opened.connect(self._open)
-        self.rows.failed.connect(self.reading_failed)
-        self.rows.arrived.connect(self._rows_arrived)
+    def _make_lower_part(self) -> QWidget:
+        context = self.context
+        self.rows = PagedModel(
+            record_columns(context, _COLUMN_NAMES, _record_of, _waiting_since), _item_ref, context.runner, parent=self
+        )
+        self.table = FittedTable(self.rows, context.translate("home.oldest"), spare=("amount", "name"))
+        self.table.opened.connect(self._open_item)
+        self.rows.failed.connect(self.show_reading_failure)
+        self.rows.arrived.connect(self._show_rows)
         self.list = QStackedWidget()
         self.list.addWidget(self.table)
-        self.list.addWidget(self._nothing())
-        self._waiting = Words("", "small_data", "muted")
-        link = self.link = LinkButton(seat.say("home.open_queue"))
+        self.list.addWidget(self._make_empty_state())
+        self._review_count = TextLabel("", "small_data", "muted")
+        link = self.link = LinkButton(context.translate("home.open_queue"))
         link.clicked.connect(self._open_review)
         margin = tokens().px("spacing", "page_margin")
-        title = row(
-            Words(seat.say("home.oldest"), "panel_title"), self._waiting, None, link, margins=(margin, 8, margin, 8)
+        title = make_row(
+            TextLabel(context.translate("home.oldest"), "panel_title"),
+            self._review_count,
+            None,
+            link,
+            margins=(margin, 8, margin, 8),
         )
-        left = Surface(edge="top")
-        left.setLayout(column(title, self.list, gap=0))
-        self.recent = RecentPanel(seat)
+        list_pane = Surface(edge="top")
+        list_pane.setLayout(make_column(title, self.list, gap=0))
+        self.recent = RecentPanel(context)
         lower = QWidget()
-        box = row(left, self.recent, gap=0)
+        box = make_row(list_pane, self.recent, gap=0)
         box.setStretch(0, 1)
         lower.setLayout(box)
         return lower
 
-    def _nothing(self) -> QWidget:
-        """What stands where no record waits, and one way on."""
-        say = self.seat.say
-        button = KeyButton(say("home.open_queue"))
+    def _make_empty_state(self) -> QWidget:
+        """Return the widget that is shown if no record needs review."""
+        translate = self.context.translate
+        button = KeyButton(translate("home.open_queue"))
         button.clicked.connect(self._open_review)
-        self.nothing = EmptyState(say("home.empty"), say("home.hint"), button=button)
+        self.nothing = EmptyState(translate("home.empty"), translate("home.hint"), button=button)
         return self.nothing
 
     @Slot()
-    def _rows_arrived(self) -> None:
-        self.reading_done()
-        empty = self.rows.complete and self.rows.row_count == 0
-        self.list.setCurrentWidget(self.nothing if empty else self.table)
+    def _show_rows(self) -> None:
+        self.hide_reading_failure()
+        is_empty = self.rows.is_complete and self.rows.row_count == 0
+        self.list.setCurrentWidget(self.nothing if is_empty else self.table)
 
-    def entered(self) -> None:
+    def take_focus(self) -> None:
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         if self.rows.rowCount() == 0:
             self.refresh("entered")
 
     # -- reading
 
-    def read(self, reason: str) -> None:
+    def read_data(self, reason: str) -> None:
         if reason in ("arrived", "entered", "person"):
-            self.rows.read(self.seat.fetch(_oldest))
+            self.rows.read_query(self.context.page_fetch(_read_oldest))
         else:
-            self.rows.re_read()
+            self.rows.read_again()
 
-    # -- showing
+    # -- display
 
     @Slot()
-    def _show_standing(self) -> None:
-        seat, standing = self.seat, self.seat.standing
-        self.head.sentence.say(_today(seat))
-        self.head.read_at.say(seat.say("screen.last_read", at=standing.read_at) if standing.read_at else "")
-        self.team.show_lines([_queue_line(seat, *queue) for queue in _QUEUES], seat.say("home.team_foot"))
-        self.mine.show_lines(_my_lines(seat), seat.say("home.my_work_foot"))
-        due = seat.say("home.providers_foot", at=seat.due_at) if seat.due_at else seat.say("home.providers_foot_none")
-        self.providers.show_lines(_provider_lines(seat), due)
-        review = standing.count("review")
-        self._waiting.say(wording.format_count(review.count, capped=review.capped) if review else "")
+    def _show_work_counts(self) -> None:
+        context, standing = self.context, self.context.work_counts
+        self.head.sentence.show_text(_today_words(context))
+        self.head.read_at.show_text(
+            context.translate("screen.last_read", at=standing.read_at) if standing.read_at else ""
+        )
+        self.team_panel.show_lines(
+            [_queue_line(context, *queue) for queue in _QUEUE_LOOKS], context.translate("home.team_foot")
+        )
+        self.my_panel.show_lines(_own_lines(context), context.translate("home.my_work_foot"))
+        due = (
+            context.translate("home.providers_foot", at=context.due_at)
+            if context.due_at
+            else context.translate("home.providers_foot_none")
+        )
+        self.provider_panel.show_lines(_provider_lines(context), due)
+        review = standing.find_count("review")
+        self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
         self._show_unfinished()
-        self.table.age()
+        self.table.repaint_ages()
 
     def _show_unfinished(self) -> None:
-        """What one's own work stopped at, first; it is not lost and can't be discarded."""
-        stopped = [work for work in _of(self.seat, self.seat.standing.unfinished) if work.record is not None]
-        if not stopped:
+        """Show a bar about the oldest unfinished operation of the acting person whose record is known; hide it
+        without one.
+        """
+        stopped_works = [
+            work for work in _own_work(self.context, self.context.work_counts.unfinished) if work.record is not None
+        ]
+        if not stopped_works:
             self.hide_bar("unfinished")
             return
-        work = min(stopped, key=lambda one: one.operation.started_at)
-        words = _unfinished_words(self.seat, work)
-        if "unfinished" in self.bar_names() and words == self._unfinished_shown:
+        work = min(stopped_works, key=lambda item: item.operation.started_at)
+        words = _unfinished_words(self.context, work)
+        if "unfinished" in self.bar_names() and words == self._shown_words:
             return
-        self._unfinished_shown, self._unfinished = words, work
-        button = KeyButton(self.seat.say("action.open"), kind="inline")
+        self._shown_words, self._shown_work = words, work
+        button = KeyButton(self.context.translate("action.open"), kind="inline")
         button.clicked.connect(self._open_unfinished)
-        bar = Bar(self.seat.say("home.unfinished"), words, tone="progress", shape="clock", button=button)
+        bar = Bar(self.context.translate("home.unfinished"), words, tone="progress", shape="clock", button=button)
         self.show_bar("unfinished", bar)
 
-    # -- going
+    # -- navigation
 
     @Slot(object)
-    def _open(self, item: QueueItem) -> None:
-        trail = tuple(_key(row_) for row_ in self.table.around(TRAIL))
-        self.seat.go(case_words.route_of(item.record, trail, "queues"))
+    def _open_item(self, item: QueueItem) -> None:
+        trail = tuple(_item_ref(row_) for row_ in self.table.rows_around_current(MAX_TRAIL_LENGTH))
+        self.context.navigate(case_words.route_of(item.record, trail, "queues"))
 
     @Slot()
     def _open_unfinished(self) -> None:
-        record = self._unfinished.record if self._unfinished else None
+        record = self._shown_work.record if self._shown_work else None
         if record is not None:
-            self.seat.go(case_words.route_of(record, (), "home"))
+            self.context.navigate(case_words.route_of(record, (), "home"))
 
     @Slot()
     def _open_review(self) -> None:
-        self.seat.go(QueuesRoute("review"))
+        self.context.navigate(QueuesRoute("review"))
 
     @Slot(str)
     def _open_line(self, queue: str) -> None:
-        self.seat.go(QueuesRoute(queue))
+        self.context.navigate(QueuesRoute(queue))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        beside = self.width() >= _PANEL * 3 * look().scale
+        side_by_side = self.width() >= _MIN_PANEL_PX * 3 * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        self._panel_box.setDirection(across if beside else down)
-        self.recent.setVisible(self.width() >= _PANEL * 3 * look().scale)
-        wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
-        self.recent.setFixedWidth(tokens().px("layout", "preview_width" if wide else "approval_list"))
+        self._panel_box.setDirection(across if side_by_side else down)
+        self.recent.setVisible(self.width() >= _MIN_PANEL_PX * 3 * current_appearance().scale)
+        is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
+        self.recent.setFixedWidth(tokens().px("layout", "preview_width" if is_wide else "approval_list"))
 
 
-def _oldest(desk: Desk, cursor: object, limit: int) -> Rows:
-    page = desk.recovery.queue("review", limit, str(cursor) if cursor else None)
+def _read_oldest(services: "Console", cursor: object, limit: int) -> Rows:
+    page = services.recovery.queue("review", limit, str(cursor) if cursor else None)
     return Rows(page.items, page.next_cursor)
 
 
-def _key(item: QueueItem) -> Ref:
-    return case_words.ref_of(item.record)
+def _item_ref(item: QueueItem) -> Ref:
+    return case_words.make_record_ref(item.record)
 
 
-def _record_of(item: QueueItem) -> Case:
+def _record_of(item: QueueItem) -> ShownRecord:
     return item.record
 
 
-def _since(item: QueueItem) -> datetime | None:
+def _waiting_since(item: QueueItem) -> datetime | None:
     return item.since
 
 
-def _today(seat: Seat) -> str:
-    now = seat.now()
-    weekday = seat.say(f"weekday.{now.astimezone(JST).weekday()}")
-    return seat.say("home.today", at=now, weekday=weekday)
+def _today_words(context: WindowContext) -> str:
+    now = context.now()
+    weekday = context.translate(f"weekday.{now.astimezone(JST).weekday()}")
+    return context.translate("home.today", at=now, weekday=weekday)
 
 
-def _queue_line(seat: Seat, queue: str, shape: str, tone: str) -> Line:
-    found = seat.standing.count(queue)
-    word = seat.say(f"queue.{queue}.title")
-    if found is None or not found.count:
-        return Line(queue, shape, "muted", word, "", "0" if found else "")
-    oldest = seat.say("queue.oldest", age=seat.age(found.oldest)) if found.oldest else ""
-    return Line(queue, shape, tone, word, oldest, wording.format_count(found.count, capped=found.capped))  # type: ignore[arg-type]  # one of the tones in _QUEUES
+def _queue_line(context: WindowContext, queue: str, shape: str, tone: str) -> CountLine:
+    queue_count = context.work_counts.find_count(queue)
+    word = context.translate(f"queue.{queue}.title")
+    if queue_count is None or not queue_count.count:
+        return CountLine(queue, shape, "muted", word, "", "0" if queue_count else "")
+    oldest = context.translate("queue.oldest", age=context.age_text(queue_count.oldest)) if queue_count.oldest else ""
+    count = wording.format_count(queue_count.count, is_capped=queue_count.capped)
+    return CountLine(queue, shape, tone, word, oldest, count)  # type: ignore[arg-type]  # one of the tones in _QUEUES
 
 
-def _my_lines(seat: Seat) -> list[Line]:
-    mine = _of(seat, seat.standing.unfinished)
-    calling = [work for work in mine if work.operation.state == "calling"]
-    unknown = [work for work in mine if work.operation.state != "calling"]
-    itself = [work for work in unknown if work.record is not None and work.record.work.at is not None]
-    person = [work for work in unknown if work not in itself]
+def _own_lines(context: WindowContext) -> list[CountLine]:
+    own_works = _own_work(context, context.work_counts.unfinished)
+    calling_works = [work for work in own_works if work.operation.state == "calling"]
+    unknown_works = [work for work in own_works if work.operation.state != "calling"]
+    scheduled_works = [work for work in unknown_works if work.record is not None and work.record.work.at is not None]
+    person_works = [work for work in unknown_works if work not in scheduled_works]
     return [
-        _work_line(seat, "pending", "half_disc", "progress", "home.running", calling),
-        _work_line(seat, "unknown", "question", "unknown", "home.to_settle", person),
-        _work_line(seat, "unknown", "circle_arrow", "progress", "home.by_itself", itself),
+        _work_line(context, "pending", "half_disc", "progress", "home.running", calling_works),
+        _work_line(context, "unknown", "question", "unknown", "home.to_settle", person_works),
+        _work_line(context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_works),
     ]
 
 
-def _work_line(seat: Seat, queue: str, shape: str, tone: str, key: str, works: Sequence[UnfinishedWork]) -> Line:
-    word = seat.say(key)
+def _work_line(
+    context: WindowContext, queue: str, shape: str, tone: str, key: str, works: Sequence[UnfinishedWork]
+) -> CountLine:
+    word = context.translate(key)
     if not works:
-        return Line(queue, shape, "muted", word, "", "0")
+        return CountLine(queue, shape, "muted", word, "", "0")
     oldest = min(work.operation.started_at for work in works)
-    return Line(queue, shape, tone, word, seat.say("queue.oldest", age=seat.age(oldest)), str(len(works)))  # type: ignore[arg-type]  # a tone
+    detail = context.translate("queue.oldest", age=context.age_text(oldest))
+    return CountLine(queue, shape, tone, word, detail, str(len(works)))  # type: ignore[arg-type]  # a tone
 
 
-def _provider_lines(seat: Seat) -> list[Line]:
-    gateways = (gateway_cell(seat, one) for one in seat.reach.gateways)
-    cells = (service_cell(seat), *gateways, provider_cell(seat))
-    return [Line("", "", "text", cell.name, "", cell.words, cell.shape, cell.tone) for cell in cells]
+def _provider_lines(context: WindowContext) -> list[CountLine]:
+    gateways = (gateway_cell(context, gateway) for gateway in context.connection_state.gateways)
+    cells = (service_cell(context), *gateways, provider_cell(context))
+    return [CountLine("", "", "text", cell.name, "", cell.words, cell.shape, cell.tone) for cell in cells]
 
 
-def _of(seat: Seat, works: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
-    return [work for work in works if work.operation.operator == seat.operator]
+def _own_work(context: WindowContext, works: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
+    return [work for work in works if work.operation.operator == context.operator]
 
 
-def _unfinished_words(seat: Seat, work: UnfinishedWork) -> str:
+def _unfinished_words(context: WindowContext, work: UnfinishedWork) -> str:
     record = work.record
     if record is not None and not isinstance(record, CreditCheck):
-        title, since = case_words.title(record, seat), work.operation.started_at
-        return seat.say("home.unfinished_case", title=title, since=since, state=work.operation.state.value)
-    return seat.say(
+        title, started_at = case_words.title(record, context), work.operation.started_at
+        return context.translate(
+            "home.unfinished_case", title=title, since=started_at, state=work.operation.state.value
+        )
+    return context.translate(
         "home.unfinished_line",
         number=work.operation.corporation_number,
         id=record.id if record else None,

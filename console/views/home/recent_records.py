@@ -1,81 +1,85 @@
-"""The records that were opened last, for going back to them."""
+"""The panel of the recently opened records."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout
 
-from console import wording
 from console.domain.records import CreditCheck
-from console.views import case_words
-from console.views import record_words as words
-from console.views.look.tokens import tokens
-from console.views.pages.counts import Line, LineButton
-from console.views.routes import route_to
-from console.views.seat import Seat, Visit
-from console.views.widgets.base import Surface, Words, row
+from console.views.home.count_panels import CountLine, LineButton
+from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
+from console.views.runtime.context import Visit, WindowContext
+from console.views.runtime.routes import route_to
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, TextLabel, make_row
+from console.wording import catalogue as wording
 
-_MOST = 12
+_MAX_VISITS = 12
 
 
 class RecentPanel(Surface):
-    """A side panel of lines; each leads to its record."""
+    """A panel at the side with one line for each recently opened record; a line opens its record."""
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__(raised=True, edge="left")
-        self.setAccessibleName(seat.say("home.recent"))
-        self._seat = seat
+        self.setAccessibleName(context.translate("home.recent"))
+        self._context = context
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(1, 0, 0, 0)
         self._box.setSpacing(0)
         head = Surface(raised=True, edge="bottom")
-        head.setLayout(row(Words(seat.say("home.recent"), "panel_title"), None, margins=(16, 9, 16, 9)))
+        head.setLayout(
+            make_row(TextLabel(context.translate("home.recent"), "panel_title"), None, margins=(16, 9, 16, 9))
+        )
         self._box.addWidget(head)
-        self._empty = Words(seat.say("home.recent_empty"), "small", "muted", wrap=True)
-        self._box.addLayout(row(self._empty, margins=(16, 12, 16, 0)))
+        self._empty = TextLabel(context.translate("home.recent_empty"), "small", "muted", wrap=True)
+        self._box.addLayout(make_row(self._empty, margins=(16, 12, 16, 0)))
         self._box.addStretch(1)
         self._lines: list[LineButton] = []
         self.setMinimumWidth(tokens().px("layout", "approval_list"))
-        seat.visits_changed.connect(self.show_visits)
-        seat.person_changed.connect(self.show_visits)
+        context.visits_changed.connect(self.show_visits)
+        context.person_changed.connect(self.show_visits)
         self.show_visits()
 
     @Slot()
     def show_visits(self) -> None:
-        """Newest first."""
-        visits = self._seat.visits[:_MOST]
+        """Show the visits of the acting person, newest first."""
+        visits = self._context.visits[:_MAX_VISITS]
         for button in self._lines[len(visits) :]:
             button.deleteLater()
         del self._lines[len(visits) :]
         for number, visit in enumerate(visits):
-            line = _line(self._seat, visit)
+            line = _visit_line(self._context, visit)
             if number < len(self._lines):
                 self._lines[number].show_line(line)
             else:
-                self._add(line)
+                self._add_line(line)
         self._empty.setVisible(not visits)
 
-    def _add(self, line: Line) -> None:
+    def _add_line(self, line: CountLine) -> None:
         button = LineButton(line)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        button.clicked.connect(self._open)
+        button.clicked.connect(self._open_sender)
         self._box.insertWidget(2 + len(self._lines), button)
         self._lines.append(button)
 
     @Slot()
-    def _open(self) -> None:
+    def _open_sender(self) -> None:
         button = self.sender()
         if isinstance(button, LineButton):
             kind, _, id = button.line.key.rpartition(" ")
-            self._seat.go(route_to(kind, int(id), (), "home"))
+            self._context.navigate(route_to(kind, int(id), (), "home"))
 
 
-def _line(seat: Seat, visit: Visit) -> Line:
-    record, at = visit.record, wording.format_instant(visit.at, "clock")[:5]
-    badge = words.cell(case_words.most_telling(record, seat.now()), seat.language)
+def _visit_line(context: WindowContext, visit: Visit) -> CountLine:
+    record, time_text = visit.record, wording.format_instant(visit.at, "clock")[:5]
+    badge = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
     if isinstance(record, CreditCheck):
-        name = seat.say("home.recent_line", at=at, id=record.id, name=words.name_of(record, seat))
+        name = context.translate(
+            "home.recent_line", at=time_text, id=record.id, name=words.company_name_of(record, context)
+        )
     else:
-        title = case_words.title(record, seat)
-        name = seat.say("home.recent_case", at=at, title=title, amount=case_words.amount(record))
+        title = case_words.title(record, context)
+        name = context.translate("home.recent_case", at=time_text, title=title, amount=case_words.amount_text(record))
     tone = "text" if badge.tone == "good" else badge.tone
-    kind, id = case_words.ref_of(record)
-    return Line(f"{kind} {id}", "", "text", name, "", badge.word, badge.shape, tone)
+    kind, id = case_words.make_record_ref(record)
+    return CountLine(f"{kind} {id}", "", "text", name, "", badge.word, badge.shape, tone)

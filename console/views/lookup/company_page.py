@@ -1,5 +1,6 @@
-"""Everything we have for one corporation: open matters first, its credit checks, the live one beside them."""
+"""All records of one corporation: open items, one list per kind of record, and the live credit check at the right."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -7,248 +8,259 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from console import wording
-from console.domain.order_records import Order, Payment, Refund
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CheckState, CreditCheck
-from console.domain.results import LookupResult
-from console.views import case_words
-from console.views.case_words import Case
-from console.views.look.theme import look
-from console.views.look.tokens import tokens
-from console.views.pages.columns import check_columns
-from console.views.pages.live_panel import LivePanel
-from console.views.pages.matters import MatterList
-from console.views.pages.money_acts import MoneyActs
-from console.views.pages.money_lists import MONEY_LISTS, money_table
-from console.views.pages.page import in_order
-from console.views.pages.rights import guarded
+from console.domain.views.any_record import LookupResult
+from console.views.lookup.live_check_panel import LiveCheckPanel
+from console.views.lookup.open_items import OpenItemList
+from console.views.pages.base import set_tab_order
+from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrNothing
-from console.views.routes import Ref
-from console.views.seat import Seat
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord, make_record_ref
+from console.views.records.actions import RecordActs
+from console.views.records.columns import check_columns, record_columns, return_record
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import Ref
 from console.views.tables.columns import Column
-from console.views.widgets.base import Surface, Words, column, row
+from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.copyable import CopyableId
-from console.views.widgets.empty import EmptyState
-from console.views.widgets.flow import flowing
+from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
+from console.wording import catalogue as wording
 
-_ROOM_FOR_PANEL = 900  # px at text size 1
-_KINDS = ("credit-check", "payment", "order", "refund")
-_COLUMNS = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
+_MIN_WIDTH_WITH_PANEL = 900  # px at text size 1
+_RECORD_KINDS = ("credit-check", "payment", "order", "refund")
+_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
 
 
 class CompanyView(QWidget):
-    """What was found for a number.
+    """Shows the records that were found for a corporation number.
 
     Signals:
-        opened(object): open that record.
-        counted(str): which of how many is current.
+    - opened(object): the person opens this record.
+    - counted(str): the position of the current row in the visible list, as text; "" if no row is current.
     """
 
     opened = Signal(object)
     counted = Signal(str)
 
-    def __init__(self, seat: Seat, acts: MoneyActs) -> None:
+    def __init__(self, context: WindowContext, acts: RecordActs) -> None:
         super().__init__()
-        self._seat, self._acts = seat, acts
+        self._context, self._acts = context, acts
         self.number = ""
         self._has_room = True
         self.records: tuple[CreditCheck, ...] = ()
-        self.found: tuple[Case, ...] = ()
-        self.matters = MatterList(seat)
-        self.table = StaticTable(seat, _columns(seat), _id, seat.say("lookup.checks"), spare=("age", "next"))
+        self.all_records: tuple[ShownRecord, ...] = ()
+        self.open_items = OpenItemList(context)
+        self.table = StaticTable(
+            context, _check_columns(context), _record_id, context.translate("lookup.checks"), spare=("age", "next")
+        )
         self.money = {name: self._money_table(name) for name in MONEY_LISTS}
-        self.tabs = Tabs(seat.say("record.tabs"))
-        self.panel = LivePanel(seat)
+        self.tabs = Tabs(context.translate("record.tabs"))
+        self.panel = LiveCheckPanel(context)
         self._empty = QStackedWidget()
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(self._head())
-        whole.addWidget(self.matters)
-        middle = row(self._list(), self.panel, gap=0)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._make_head())
+        layout.addWidget(self.open_items)
+        middle = make_row(self._make_lists(), self.panel, gap=0)
         middle.setStretch(0, 1)
-        whole.addLayout(middle, 1)
-        self._connect()
+        layout.addLayout(middle, 1)
+        self._connect_signals()
 
-    def _head(self) -> QWidget:
-        say = self._seat.say
-        self.name = Words("", "title")
-        self.copyable = CopyableId("", "", say("field.corporation_number"), copy_word=say("action.copy"))
-        self.copyable.copied.connect(self._acts.tell_copied)
-        self.facts = Words("", "body", "muted")
-        self.read_at = Words("", "small", "muted")
-        buy = KeyButton(say("action.purchase"), "B", "primary", binds=False)
-        self.buy_button = guarded(self._seat, buy, "purchase")
-        self.buy_button.clicked.connect(self.buy)
-        label = Words(say("field.corporation_number"), "small", "muted")
+    def _make_head(self) -> QWidget:
+        translate = self._context.translate
+        self.name = TextLabel("", "title")
+        self.copyable = CopyableId("", "", translate("field.corporation_number"), copy_word=translate("action.copy"))
+        self.copyable.copied.connect(self._acts.show_copied_toast)
+        self.facts = TextLabel("", "body", "muted")
+        self.read_at = TextLabel("", "small", "muted")
+        buy = KeyButton(translate("action.purchase"), "B", "primary", binds=False)
+        self.buy_button = bind_right(self._context, buy, "purchase")
+        self.buy_button.clicked.connect(self.open_purchase)
+        label = TextLabel(translate("field.corporation_number"), "small", "muted")
         head = Surface(edge="bottom")
-        numbers = flowing(label, self.copyable, self.facts, self.read_at, gap=12)
-        both = row(margins=(24, 12, 24, 14))
-        both.addLayout(column(self.name, numbers, gap=2), 1)
-        both.addWidget(ReasonLabel(self.buy_button))
-        both.addWidget(self.buy_button)
-        head.setLayout(both)
+        numbers = make_flow_widget(label, self.copyable, self.facts, self.read_at, gap=12)
+        box = make_row(margins=(24, 12, 24, 14))
+        box.addLayout(make_column(self.name, numbers, gap=2), 1)
+        box.addWidget(ReasonLabel(self.buy_button))
+        box.addWidget(self.buy_button)
+        head.setLayout(box)
         return head
 
-    def _list(self) -> QWidget:
-        """A tab for each kind of record; credit checks have the live one beside them."""
-        say = self._seat.say
+    def _make_lists(self) -> QWidget:
+        """Return the tabs with their lists, one per kind of record."""
+        translate = self._context.translate
         self.lists = QStackedWidget()
         for name in ("payments", "refunds", "orders"):
-            self.tabs.add(say(f"record.tab.{name}"), data=name)
+            self.tabs.add(translate(f"record.tab.{name}"), data=name)
             self.lists.addWidget(self.money[name])
-        self.tabs.add(say("lookup.checks"), data="checks")
-        self.none = EmptyState(say("lookup.none_title"), say("lookup.none"), shape="search")
+        self.tabs.add(translate("lookup.checks"), data="checks")
+        self.no_records = EmptyState(translate("lookup.none_title"), translate("lookup.none"), shape="search")
         self.checks = QStackedWidget()
         self.checks.addWidget(self.table)
-        self.checks.addWidget(self.none)
+        self.checks.addWidget(self.no_records)
         self.lists.addWidget(self.checks)
-        self.tabs.currentChanged.connect(self._tab)
+        self.tabs.currentChanged.connect(self._show_list)
         head = Surface(edge="bottom")
-        head.setLayout(row(self.tabs, None))
+        head.setLayout(make_row(self.tabs, None))
         holder = QWidget()
-        holder.setLayout(column(head, self.lists, gap=0))
+        holder.setLayout(make_column(head, self.lists, gap=0))
         return holder
 
     def _money_table(self, name: str) -> TableOrNothing:
-        table = money_table(self._seat, name)
+        table = money_table(self._context, name)
         table.opened.connect(self.opened)
         table.current_changed.connect(self._show_position)
-        table.rows.arrived.connect(partial(self._first_of, table))
-        return TableOrNothing(table, EmptyState(self._seat.say(f"lookup.no_{name}"), shape="dash"))
+        table.rows.arrived.connect(partial(self._go_to_first, table))
+        return TableOrNothing(table, EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash"))
 
-    def _connect(self) -> None:
+    def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_row)
         self.table.current_changed.connect(self._show_current)
-        self.table.rows.arrived.connect(self._first)
-        self.matters.opened.connect(self.opened)
+        self.table.rows.arrived.connect(self._go_to_first_check)
+        self.open_items.opened.connect(self.opened)
         self.panel.opened.connect(self._open_id)
-        self.panel.refetched.connect(self.refetch)
-        self.panel.pdf_wanted.connect(self._open_pdf)
+        self.panel.refetched.connect(self.refetch_current)
+        self.panel.pdf_requested.connect(self._open_pdf)
 
-    # -- showing
+    # -- display
 
-    def show_found(self, found: LookupResult, *, still: bool = False) -> None:
-        """Another number, or the same read anew; `still`: nobody asked for that."""
-        seat, other = self._seat, found.corporation_number != self.number
-        self.number, self.records = found.corporation_number, found.credit_checks
-        self.found = (*found.payments, *found.refunds, *found.orders, *found.credit_checks)
+    def show_result(self, result: LookupResult, *, is_automatic: bool = False) -> None:
+        """Show the records of a number. `is_automatic`: the records were read again without a request
+        of the person, and rows must not move under the mouse pointer.
+        """
+        context, is_other_number = self._context, result.corporation_number != self.number
+        self.number, self.records = result.corporation_number, result.credit_checks
+        self.all_records = (*result.payments, *result.refunds, *result.orders, *result.credit_checks)
         name = next((record.company_name for record in self.records if record.company_name), None)
-        self.name.say(name or seat.say("record.no_name" if self.records else "lookup.unknown_company"))
+        self.name.show_text(name or context.translate("record.no_name" if self.records else "lookup.unknown_company"))
         self.copyable.show_id(wording.format_number(self.number), self.number)
         clients = sorted({record.client_id for record in self.records}, key=int)
-        self.facts.say(seat.say("lookup.facts", n=len(self.records), clients=clients) if clients else "")
-        lists = {"payments": found.payments, "refunds": found.refunds, "orders": found.orders}
+        self.facts.show_text(
+            context.translate("lookup.facts", n=len(self.records), clients=clients) if clients else ""
+        )
+        lists = {"payments": result.payments, "refunds": result.refunds, "orders": result.orders}
         for place, (name, records) in enumerate(lists.items()):
-            self.money[name].show_rows(records, still=still)
+            self.money[name].show_rows(records, is_automatic=is_automatic)
             self.tabs.set_count(place, wording.format_count(len(records)))
         self.tabs.set_count(len(lists), wording.format_count(len(self.records)))
-        self.read_at.say(seat.say("screen.last_read", at=seat.now()))
-        self.matters.show_matters([record for record in self.found if case_words.is_open(record)])
-        self.table.show_rows(self.records, still=still)
-        self.checks.setCurrentWidget(self.table if self.records else self.none)
-        if other:
-            self.tabs.setCurrentIndex(0 if found.payments else len(lists))
-        self._tab(self.tabs.currentIndex())
-        self._show_current(self.table.current)
-        tables = [both.table for both in self.money.values()]
-        stops = (self.copyable, self.buy_button, *self.matters.stops, self.tabs, *tables, self.table)
-        in_order(*stops, *self.panel.stops)
+        self.read_at.show_text(context.translate("screen.last_read", at=context.now()))
+        self.open_items.show_items([record for record in self.all_records if case_words.is_open(record)])
+        self.table.show_rows(self.records, is_automatic=is_automatic)
+        self.checks.setCurrentWidget(self.table if self.records else self.no_records)
+        if is_other_number:
+            self.tabs.setCurrentIndex(0 if result.payments else len(lists))
+        self._show_list(self.tabs.currentIndex())
+        self._show_current(self.table.current_item)
+        tables = [table_or_nothing.table for table_or_nothing in self.money.values()]
+        stops = (self.copyable, self.buy_button, *self.open_items.stops, self.tabs, *tables, self.table)
+        set_tab_order(*stops, *self.panel.stops)
 
     @Slot(int)
-    def _tab(self, place: int) -> None:
-        """The live credit check stands beside credit checks alone."""
+    def _show_list(self, place: int) -> None:
+        """Show the list of a tab. The panel with the live credit check is shown next to the credit checks only."""
         self.lists.setCurrentIndex(place)
-        self.panel.setVisible(self._has_room and bool(self.records) and self.in_checks)
+        self.panel.setVisible(self._has_room and bool(self.records) and self.shows_checks)
         self._show_position()
 
     @property
-    def in_checks(self) -> bool:
+    def shows_checks(self) -> bool:
         return self.lists.currentWidget() is self.checks
 
-    def _shown_table(self) -> StaticTable:
-        shown = self.lists.currentWidget()
-        return shown.table if isinstance(shown, TableOrNothing) else self.table
+    def _current_table(self) -> StaticTable:
+        visible_list = self.lists.currentWidget()
+        return visible_list.table if isinstance(visible_list, TableOrNothing) else self.table
 
     @Slot()
     def _show_position(self) -> None:
-        """Which of how many is current, in the list in sight."""
-        table = self._shown_table()
-        at, total = table.current_row + 1, wording.format_count(len(table.held))
-        words = self._seat.say("queue.position", position=at, total=total) if at else ""
+        """Emit `counted` with the position of the current row in the visible list."""
+        table = self._current_table()
+        position, total = table.current_row + 1, wording.format_count(len(table.all_rows))
+        words = self._context.translate("queue.position", position=position, total=total) if position else ""
         self.counted.emit(words)
 
-    def _first_of(self, table: StaticTable) -> None:
-        if table.current is None:
+    def _go_to_first(self, table: StaticTable) -> None:
+        if table.current_item is None:
             table.go_to_first()
         self._show_position()
 
     @Slot()
-    def _first(self) -> None:
-        if self.table.current is None:
+    def _go_to_first_check(self) -> None:
+        if self.table.current_item is None:
             self.table.go_to_first()
-        self._show_current(self.table.current)
+        self._show_current(self.table.current_item)
 
     @Slot(object)
     def _show_current(self, record: object) -> None:
-        current = record if isinstance(record, CreditCheck) else None
-        self.panel.show_records(current, self.records)
+        current_check = record if isinstance(record, CreditCheck) else None
+        self.panel.show_records(current_check, self.records)
         self._show_position()
 
     def focus_rows(self) -> None:
-        table = self._shown_table()
-        (table if table.held else self.buy_button).setFocus(Qt.FocusReason.OtherFocusReason)
+        table = self._current_table()
+        (table if table.all_rows else self.buy_button).setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
-        """Its own records, or a new one that may be of this number."""
-        known = {case_words.ref_of(record) for record in self.found}
-        newest = {kind: max((id for own, id in known if own == kind), default=0) for kind, _ in changes}
-        return any((kind, id) in known or id > newest[kind] for kind, id in changes if kind in _KINDS)
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        """Return True if a changed record is shown here, or is newer than the shown records of its kind and may
+        belong to this number.
+        """
+        refs = {case_words.make_record_ref(record) for record in self.all_records}
+        newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
+        return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in _RECORD_KINDS)
 
     def trail(self) -> tuple[Ref, ...]:
-        """The list in sight."""
-        return tuple(case_words.ref_of(record) for record in self._shown_table().held)
+        """Return kind and id of the records of the visible list, for the trail of a route."""
+        return tuple(case_words.make_record_ref(record) for record in self._current_table().all_rows)
 
-    # -- acting
+    # -- actions
 
     @property
-    def current(self) -> Case | None:
-        """The current record of the list in sight."""
-        found = self._shown_table().current
-        return found if isinstance(found, CreditCheck | Payment | Refund | Order) else None
+    def current_record(self) -> ShownRecord | None:
+        """The current record of the visible list; None if no row is current."""
+        row = self._current_table().current_item
+        return row if isinstance(row, CreditCheck | Payment | Refund | Order) else None
 
     @Slot()
-    def buy(self) -> None:
+    def open_purchase(self) -> None:
+        """Open the purchase dialog, if the button is enabled."""
         if self.number and self.buy_button.isEnabled():
             self._acts.purchase(self.number)
 
     @Slot()
-    def refetch(self) -> None:
-        record = self.panel.record or self.current
-        if self.in_checks and isinstance(record, CreditCheck) and record.state is CheckState.SUCCESS:
+    def refetch_current(self) -> None:
+        """Open the re-fetch dialog for the live credit check, or without one for the current row's, if it is a
+        success.
+        """
+        record = self.panel.record or self.current_record
+        if self.shows_checks and isinstance(record, CreditCheck) and record.state is CheckState.SUCCESS:
             self._acts.refetch(record)
 
     @Slot()
-    def probe(self) -> None:
-        record = self.current
-        if isinstance(record, CreditCheck):
+    def probe_current(self) -> None:
+        """Probe the current record."""
+        record = self.current_record
+        if record is not None:
             self._acts.probe(record)
-        elif record is not None:
-            self._acts.probe_case(record)
 
     @Slot()
-    def refund(self) -> None:
-        """Of the current payment."""
-        record = self.current
+    def refund_current(self) -> None:
+        """Request a refund of the current payment."""
+        record = self.current_record
         if isinstance(record, Payment):
             self._acts.refund(record.id)
 
     @Slot()
-    def copy(self) -> None:
+    def copy_current(self) -> None:
+        """Copy the corporation number."""
         if self.number:
-            self._acts.copy(self.number)
+            self._acts.copy_text(self.number)
 
     @Slot(object)
     def _open_row(self, record: CreditCheck) -> None:
@@ -256,33 +268,49 @@ class CompanyView(QWidget):
 
     @Slot(int)
     def _open_id(self, id: int) -> None:
-        record = next((one for one in self.records if one.id == id), None)
+        record = next((check for check in self.records if check.id == id), None)
         if record is not None:
             self.opened.emit(record)
 
     @Slot(int)
     def _open_pdf(self, id: int) -> None:
-        from console.views.routes import PdfRoute
+        from console.views.runtime.routes import PdfRoute
 
-        self._seat.go(PdfRoute(id))
+        self._context.navigate(PdfRoute(id))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._has_room = self.width() >= _ROOM_FOR_PANEL * look().scale
-        self.panel.setVisible(self._has_room and bool(self.records) and self.in_checks)
-        wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
-        self.panel.setFixedWidth(tokens().px("layout", "company_side_panel" if wide else "approval_list"))
+        self._has_room = self.width() >= _MIN_WIDTH_WITH_PANEL * current_appearance().scale
+        self.panel.setVisible(self._has_room and bool(self.records) and self.shows_checks)
+        is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
+        self.panel.setFixedWidth(tokens().px("layout", "company_side_panel" if is_wide else "approval_list"))
 
 
-def _columns(seat: Seat) -> list[Column]:
-    """The last axis takes the room that is left."""
-    columns = check_columns(seat, _COLUMNS, _same)
-    return [replace(column, stretches=column.key == "work") for column in columns]
+def _check_columns(context: WindowContext) -> list[Column]:
+    """Return the columns of the credit checks. The column of the work takes the remaining width."""
+    columns = check_columns(context, _COLUMN_NAMES, _row_record)
+    return [replace(column, is_stretched=column.key == "work") for column in columns]
 
 
-def _same(record: CreditCheck) -> CreditCheck:
+def _row_record(record: CreditCheck) -> CreditCheck:
     return record
 
 
-def _id(record: CreditCheck) -> int:
+def _record_id(record: CreditCheck) -> int:
     return record.id
+
+
+MONEY_LISTS: Mapping[str, tuple[str, ...]] = {
+    "payments": ("day", "name", "provider", "amount", "state", "certainty", "work", "payer", "next", "age"),
+    "refunds": ("day", "name", "amount", "state", "certainty", "work", "people", "next", "age"),
+    "orders": ("day", "name", "amount", "state", "certainty", "work", "age"),
+}
+
+
+def money_table(context: WindowContext, name: str) -> StaticTable:
+    """Return the table of one kind of record: "payments", "refunds" or "orders"."""
+    kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
+    columns = record_columns(context, MONEY_LISTS[name], return_record, kinds=kinds)
+    return StaticTable(
+        context, columns, make_record_ref, context.translate(f"record.tab.{name}"), spare=("payer", "next", "age")
+    )

@@ -1,151 +1,172 @@
-"""Beside a company's list: the live credit check of the current row's client, and its earlier ones."""
+"""The panel next to a company's credit checks: the live and the earlier credit checks for the current row's
+client.
+"""
 
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from console import wording
 from console.domain.records import CreditCheck
-from console.views import record_words as words
-from console.views.pages.counts import Line, LineButton
-from console.views.pages.rights import Reasons, guarded
-from console.views.seat import Seat
+from console.views.home.count_panels import CountLine, LineButton
+from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
+from console.views.runtime.context import WindowContext
 from console.views.widgets.badge import Badge
-from console.views.widgets.base import Sign, Surface, Words, column, row, scroller
+from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
-from console.views.widgets.record import FactList
+from console.views.widgets.record_parts import FactList
+from console.wording import catalogue as wording
 
-_PAD = 16
+_PADDING_PX = 16
 
 
-class LivePanel(Surface):
-    """`record` is the live one shown.
+class LiveCheckPanel(Surface):
+    """Shows the live credit check (`record`, None without one) and the earlier ones of one client.
 
     Signals:
-        opened(int): open that record. pdf_wanted(int): show its PDF.
-        refetched: fetch the shown one again.
+    - opened(int): the person opens the credit check with this id.
+    - pdf_requested(int): the person opens the PDF of the credit check with this id.
+    - refetched: the person requests a re-fetch of `record`.
     """
 
     opened = Signal(int)
-    pdf_wanted = Signal(int)
+    pdf_requested = Signal(int)
     refetched = Signal()
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__(raised=True, edge="left")
-        self._seat = seat
+        self._context = context
         self.record: CreditCheck | None = None
-        self._shown: tuple[object, ...] = ()
-        self.setAccessibleName(seat.say("lookup.live"))
-        self._area = scroller()
+        self._shown_key: tuple[object, ...] = ()
+        self.setAccessibleName(context.translate("lookup.live"))
+        self._area = make_scroll_area()
         box = QVBoxLayout(self)
         box.setContentsMargins(1, 0, 0, 0)
         box.addWidget(self._area)
 
     def show_records(self, current: CreditCheck | None, records: Sequence[CreditCheck]) -> None:
-        """The live one of the current row's client, else that there is none."""
+        """Show the credit checks in `records` of the client of `current`. A panel that is up to date isn't
+        rebuilt.
+        """
         client = current.client_id if current else None
         of_client = [record for record in records if record.client_id == client]
-        live = next((record for record in of_client if record.live), None)
-        earlier = [record for record in of_client if record is not live]
-        key = (client, live, tuple(earlier))
-        if key == self._shown:
+        live_check = next((record for record in of_client if record.live), None)
+        earlier_checks = [record for record in of_client if record is not live_check]
+        key = (client, live_check, tuple(earlier_checks))
+        if key == self._shown_key:
             return
-        self._shown, self.record = key, live
+        self._shown_key, self.record = key, live_check
         content = Surface(raised=True)
-        parts: list[QWidget] = [self._head(live, client)]
-        if live is not None:
-            parts.append(self._live(live))
-        if earlier:
-            parts.append(self._earlier(earlier))
-        content.setLayout(column(*parts, None, gap=0))
+        parts: list[QWidget] = [self._make_head(live_check, client)]
+        if live_check is not None:
+            parts.append(self._live_check_part(live_check))
+        if earlier_checks:
+            parts.append(self._earlier_part(earlier_checks))
+        content.setLayout(make_column(*parts, None, gap=0))
         self._area.setWidget(content)
 
     @property
     def stops(self) -> list[QWidget]:
-        """Where Tab stops, in order."""
+        """The widgets in tab order."""
         return [*self._area.findChildren(PaintedButton)]
 
-    def _head(self, live: CreditCheck | None, client: str | None) -> QWidget:
-        say = self._seat.say
+    def _make_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
+        translate = self._context.translate
         head = Surface(raised=True, edge="bottom")
-        title = Words(say("lookup.live_of", client=client) if client else say("lookup.live"), "panel_title")
-        number = Words(str(live.id) if live else "", "data", "muted")
-        head.setLayout(row(title, None, number, margins=(_PAD, 8, _PAD, 8)))
+        title = TextLabel(
+            translate("lookup.live_of", client=client) if client else translate("lookup.live"), "panel_title"
+        )
+        number = TextLabel(str(live.id) if live else "", "data", "muted")
+        head.setLayout(make_row(title, None, number, margins=(_PADDING_PX, 8, _PADDING_PX, 8)))
         return head
 
-    def _live(self, record: CreditCheck) -> QWidget:
-        seat = self._seat
+    def _live_check_part(self, record: CreditCheck) -> QWidget:
+        context = self._context
         part = Surface(raised=True, edge="bottom")
         keys = [words.state_key(record, derived=False)]
-        if words.most_telling(record) not in keys:
-            keys.append(words.most_telling(record))
-        badges = row(*(Badge.of(key, seat.language) for key in keys), None, gap=8)
-        link = LinkButton(seat.say("action.open_record"), chevron=True)
+        if case_words.most_specific_key(record, context.now()) not in keys:
+            keys.append(case_words.most_specific_key(record, context.now()))
+        badges = make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None, gap=8)
+        link = LinkButton(context.translate("action.open_record"), chevron=True)
         link.setProperty("record", record.id)
-        link.clicked.connect(self._open)
+        link.clicked.connect(self._open_clicked_check)
         buttons = self._buttons(record)
-        acts = column(row(*buttons, link, None, gap=8), Reasons(*buttons), gap=4)
-        part.setLayout(column(badges, self._facts(record), acts, gap=12, margins=(_PAD, 14, _PAD, 14)))
+        acts = make_column(make_row(*buttons, link, None, gap=8), DisabledReasons(*buttons), gap=4)
+        part.setLayout(
+            make_column(badges, self._facts(record), acts, gap=12, margins=(_PADDING_PX, 14, _PADDING_PX, 14))
+        )
         return part
 
     def _buttons(self, record: CreditCheck) -> list[KeyButton]:
-        say = self._seat.say
+        translate = self._context.translate
         if record.incomplete and record.state == "success":
-            button = KeyButton(say("action.refetch"), "F", binds=False)
+            button = KeyButton(translate("action.refetch"), "F", binds=False)
             button.clicked.connect(self.refetched)
-            return [guarded(self._seat, button, "refetch")]
+            return [bind_right(self._context, button, "refetch")]
         if record.pdf_file_path:
-            button = KeyButton(say("action.open_pdf"), icon="document")
+            button = KeyButton(translate("action.open_pdf"), icon="document")
             button.setProperty("record", record.id)
             button.clicked.connect(self._open_pdf)
             return [button]
         return []
 
     def _facts(self, record: CreditCheck) -> FactList:
-        seat, nothing = self._seat, wording.NOTHING
-        say = seat.say
+        context, nothing_text = self._context, wording.NO_VALUE
+        translate = context.translate
         facts = FactList()
-        facts.add(say("field.result"), Words(words.result_word(record, seat) or nothing, bold=True))
-        facts.add(say("field.purchased_at"), Words(wording.format_instant(record.purchased_at, "day")))
-        until = say("record.document.until", until=record.expired_at) if record.expired_at else nothing
-        facts.add(say("field.expired_at"), Words(until))
-        facts.add(say("column.document"), self._document(record))
+        facts.add_fact(
+            translate("field.result"), TextLabel(words.result_word(record, context) or nothing_text, bold=True)
+        )
+        facts.add_fact(translate("field.purchased_at"), TextLabel(wording.format_instant(record.purchased_at, "day")))
+        until_text = (
+            translate("record.document.until", until=record.expired_at) if record.expired_at else nothing_text
+        )
+        facts.add_fact(translate("field.expired_at"), TextLabel(until_text))
+        facts.add_fact(translate("column.document"), self._document_line(record))
         if record.work.at is not None:
-            following = say(f"record.planned.{record.work.reason}", attempt=record.work.attempt + 1)
-            at = words.next_short(record, seat.now())
-            facts.add(say("record.label.next"), Words(say("lookup.next", at=at, what=following), wrap=True))
+            next_text = translate(f"record.planned.{record.work.reason}", attempt=record.work.attempt + 1)
+            due_text = case_words.next_attempt_text(record, context.now())
+            facts.add_fact(
+                translate("record.label.next"),
+                TextLabel(translate("lookup.next", at=due_text, what=next_text), wrap=True),
+            )
         return facts
 
-    def _document(self, record: CreditCheck) -> QWidget:
-        say, has = self._seat.say, record.pdf_file_path is not None
+    def _document_line(self, record: CreditCheck) -> QWidget:
+        translate, has_pdf = self._context.translate, record.pdf_file_path is not None
         holder = QWidget()
-        sign = Sign("check" if has else "cross", "good" if has else "bad", 14)
-        words_ = Words(say("lookup.has_pdf" if has else "lookup.no_pdf"), "body", "text" if has else "bad")
-        holder.setLayout(row(sign, words_, None, gap=5))
+        sign = ShapeIcon("check" if has_pdf else "cross", "good" if has_pdf else "bad", 14)
+        words_ = TextLabel(
+            translate("lookup.has_pdf" if has_pdf else "lookup.no_pdf"), "body", "text" if has_pdf else "bad"
+        )
+        holder.setLayout(make_row(sign, words_, None, gap=5))
         return holder
 
-    def _earlier(self, records: Sequence[CreditCheck]) -> QWidget:
-        seat = self._seat
-        title = row(Words(seat.say("lookup.earlier"), "small", "muted"), margins=(_PAD, 0, _PAD, 0))
-        lines = []
+    def _earlier_part(self, records: Sequence[CreditCheck]) -> QWidget:
+        context = self._context
+        title = make_row(
+            TextLabel(context.translate("lookup.earlier"), "small", "muted"), margins=(_PADDING_PX, 0, _PADDING_PX, 0)
+        )
+        buttons = []
         for record in records[:6]:
-            badge = words.cell(words.state_key(record), seat.language)
+            badge = words.state_cell(words.state_key(record), context.language)
             day = wording.format_instant(record.created_at or record.purchased_at, "day")
-            word = seat.say("lookup.earlier_line", day=day, id=record.id)
+            word = context.translate("lookup.earlier_line", day=day, id=record.id)
             tone = "text" if badge.tone == "good" else badge.tone
-            button = LineButton(Line(str(record.id), "", "text", word, "", badge.word, badge.shape, tone))
+            button = LineButton(CountLine(str(record.id), "", "text", word, "", badge.word, badge.shape, tone))
             button.setProperty("record", record.id)
-            button.clicked.connect(self._open)
-            lines.append(button)
+            button.clicked.connect(self._open_clicked_check)
+            buttons.append(button)
         part = Surface(raised=True)
-        part.setLayout(column(title, *lines, gap=2, margins=(0, 12, 0, 8)))
+        part.setLayout(make_column(title, *buttons, gap=2, margins=(0, 12, 0, 8)))
         return part
 
     @Slot()
-    def _open(self) -> None:
+    def _open_clicked_check(self) -> None:
         self.opened.emit(int(self.sender().property("record")))
 
     @Slot()
     def _open_pdf(self) -> None:
-        self.pdf_wanted.emit(int(self.sender().property("record")))
+        self.pdf_requested.emit(int(self.sender().property("record")))

@@ -1,4 +1,4 @@
-"""Open matters: each record that is not settled, in one line with what happens next."""
+"""Open items: one line with the next step for each record that still needs a step."""
 
 from collections.abc import Sequence
 
@@ -6,32 +6,32 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.records import CreditCheck
-from console.views import case_words
-from console.views import record_words as words
-from console.views.case_words import Case
-from console.views.look.tokens import tokens
-from console.views.seat import Seat
-from console.views.widgets.base import ElidedWords, Sign, Surface, Words, column, row
+from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.runtime.context import WindowContext
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 
-_MOST = 3
+_MAX_OPEN_ITEMS = 3
 
 
-class MatterList(QWidget):
-    """At most three lines, the rest in the table below.
+class OpenItemList(QWidget):
+    """The list of open items, three lines at most; the tables below it have all records.
 
     Signals:
-        opened(object): open that record.
+    - opened(object): the person opens this record.
     """
 
     opened = Signal(object)
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__()
-        self._seat = seat
-        self._shown: list[Case] = []
-        self._title = Words(seat.say("lookup.open_matters"), "section")
-        self._count = Words("", "data", "muted")
+        self._context = context
+        self._records: list[ShownRecord] = []
+        self._title = TextLabel(context.translate("lookup.open_matters"), "section")
+        self._count = TextLabel("", "data", "muted")
         self._box = Surface(edge="all")
         self._lines = QVBoxLayout(self._box)
         self._lines.setContentsMargins(1, 1, 1, 1)
@@ -39,52 +39,56 @@ class MatterList(QWidget):
         margin = tokens().px("spacing", "page_margin")
         holder = Surface(edge="bottom")
         holder.setLayout(
-            column(row(self._title, self._count, None), self._box, gap=8, margins=(margin, 12, margin, 16))
+            make_column(make_row(self._title, self._count, None), self._box, gap=8, margins=(margin, 12, margin, 16))
         )
-        self.setLayout(column(holder))
+        self.setLayout(make_column(holder))
 
-    def show_matters(self, records: Sequence[Case]) -> None:
+    def show_items(self, records: Sequence[ShownRecord]) -> None:
         while item := self._lines.takeAt(0):
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
-        self._shown = []
-        for number, record in enumerate(records[:_MOST]):
-            self._lines.addWidget(self._line(record, last=number == min(len(records), _MOST) - 1))
-        self._count.say(str(len(records)))
+        self._records = []
+        for number, record in enumerate(records[:_MAX_OPEN_ITEMS]):
+            self._lines.addWidget(self._make_line(record, is_last=number == min(len(records), _MAX_OPEN_ITEMS) - 1))
+        self._count.show_text(str(len(records)))
         self.setVisible(bool(records))
 
     @property
     def stops(self) -> list[QWidget]:
-        """Where Tab stops, in order."""
+        """The widgets in tab order."""
         return [*self._box.findChildren(KeyButton)]
 
-    def _line(self, record: Case, *, last: bool) -> QWidget:
-        seat = self._seat
-        badge = words.cell(case_words.most_telling(record, seat.now()), seat.language)
-        explanation = case_words.explained(record, seat.now())
-        verdict, _, following = words.explained(explanation, seat)
-        button = KeyButton(seat.say("action.open"), kind="inline")
-        title = case_words.title(record, seat)
-        check = isinstance(record, CreditCheck)
-        named = seat.say("lookup.open_matter", id=record.id) if check else seat.say("case.open", title=title)
-        button.setAccessibleName(named)
-        button.setProperty("place", len(self._shown))
-        self._shown.append(record)
-        button.clicked.connect(self._pressed)
-        line = Surface(edge="none" if last else "bottom")
-        word = Words(badge.word, "body", badge.tone if badge.tone != "good" else "text")
+    def _make_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:
+        context = self._context
+        badge = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
+        explanation = case_words.explanation_of(record, context.now())
+        verdict, _, next_text = words.explanation_sentences(explanation, context)
+        button = KeyButton(context.translate("action.open"), kind="inline")
+        title = case_words.title(record, context)
+        is_check = isinstance(record, CreditCheck)
+        button_name = (
+            context.translate("lookup.open_matter", id=record.id)
+            if is_check
+            else context.translate("case.open", title=title)
+        )
+        button.setAccessibleName(button_name)
+        button.setProperty("place", len(self._records))
+        self._records.append(record)
+        button.clicked.connect(self._open_sender)
+        line = Surface(edge="none" if is_last else "bottom")
+        word = TextLabel(badge.word, "body", badge.tone if badge.tone != "good" else "text")
         word.setMinimumWidth(72)
-        name = Words(case_words.short(record, seat))
+        name = TextLabel(case_words.short_title(record, context))
         name.setMinimumWidth(64)
-        amount = Words(case_words.amount(record))
-        text = ElidedWords(seat.say("lookup.matter", verdict=verdict, next=following))
-        sign = Sign(badge.shape, badge.tone, 14)
-        box = row(sign, word, 8, name, 8, amount, 8, text, 8, button, gap=5, margins=(14, 5, 10, 5))
+        amount = TextLabel(case_words.amount_text(record))
+        text = ElidedLabel(context.translate("lookup.matter", verdict=verdict, next=next_text))
+        sign = ShapeIcon(badge.shape, badge.tone, 14)
+        box = make_row(sign, word, 8, name, 8, amount, 8, text, 8, button, gap=5, margins=(14, 5, 10, 5))
         box.setStretchFactor(text, 1)
         line.setLayout(box)
         return line
 
     @Slot()
-    def _pressed(self) -> None:
-        self.opened.emit(self._shown[int(self.sender().property("place"))])
+    def _open_sender(self) -> None:
+        self.opened.emit(self._records[int(self.sender().property("place"))])

@@ -1,25 +1,26 @@
-"""Lookup: a corporation number, checked while it is typed, and everything we have for it."""
+"""The lookup page: the field for a corporation number, and all records of that number."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.domain.results import LookupResult
-from console.views import case_words
-from console.views.case_words import Case
-from console.views.look.tokens import tokens
-from console.views.pages.company import CompanyView
-from console.views.pages.money_acts import MoneyActs
-from console.views.pages.number_field import NumberField
-from console.views.pages.page import Page, PageHead
-from console.views.routes import LookupRoute
-from console.views.seat import Seat
-from console.views.tasks import Failure
-from console.views.widgets.base import Surface, column
-from console.views.widgets.empty import EmptyState
+from console.domain.errors import ErrorCode
+from console.domain.views.any_record import LookupResult
+from console.views.lookup.company_page import CompanyView
+from console.views.pages.base import Page, PageHead
+from console.views.pages.corporation_number_field import NumberField
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.records.actions import RecordActs
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import LookupRoute
+from console.views.runtime.tasks import Failure
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, make_column
+from console.views.widgets.placeholders import EmptyState
 
 
 class LookupPage(Page):
-    """The field stays in sight above the company that was found."""
+    """The page with the field for a number, and the records of the last looked-up number below it."""
 
     place = "lookup"
     help_key = "help.lookup"
@@ -34,124 +35,135 @@ class LookupPage(Page):
         (("F1",), "key.help"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        self.acts = MoneyActs(seat, self)
-        self.head = PageHead(seat.say("screen.lookup"), seat.say("lookup.sentence"))
-        self.number = NumberField(seat)
-        self.company = CompanyView(seat, self.acts)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        self.acts = RecordActs(context, self)
+        self.head = PageHead(context.translate("screen.lookup"), context.translate("lookup.sentence"))
+        self.number = NumberField(context)
+        self.company = CompanyView(context, self.acts)
         self.content = QStackedWidget()
         self.content.addWidget(QWidget())
         self.content.addWidget(self.company)
-        self._wanted = ""
-        self._buy = False
+        self._number = ""
+        self._opens_purchase = False
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
-        line.setLayout(column(self.number, margins=(margin, 0, margin, 12)))
-        self.add(self.head)
-        self.add(line)
+        line.setLayout(make_column(self.number, margins=(margin, 0, margin, 12)))
+        self.add_part(self.head)
+        self.add_part(line)
         self.add_bars()
-        self.add(self.content, 1)
+        self.add_part(self.content, 1)
         self.add_hints()
-        self.number.wanted.connect(self._look_up)
-        self.number.edit.textEdited.connect(self._other_number)
-        self.company.opened.connect(self._open)
-        self.company.counted.connect(self.hint_bar.count.say)
-        acts = {"B": self.company.buy, "F": self.company.refetch, "P": self.company.probe, "R": self.company.refund}
+        self.number.lookup_requested.connect(self._look_up_text)
+        self.number.edit.textEdited.connect(self._clear_result)
+        self.company.opened.connect(self._open_record)
+        self.company.counted.connect(self.hint_bar.count.show_text)
+        acts = {
+            "B": self.company.open_purchase,
+            "F": self.company.refetch_current,
+            "P": self.company.probe_current,
+            "R": self.company.refund_current,
+        }
         for key, act in acts.items():
-            self.key(key, act)
-        self.key("Ctrl+C", self.company.copy)
-        self.key("Ctrl+F", self._go_to_field)
+            self.bind_key(key, act)
+        self.bind_key("Ctrl+C", self.company.copy_current)
+        self.bind_key("Ctrl+F", self._go_to_field)
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         if not isinstance(route, LookupRoute) or not route.text:
             return
-        self._buy = route.buy
+        self._opens_purchase = route.buy
         self.number.show_text(route.text)
-        if route.text != self._wanted:
-            self._ask(route.text)
+        if route.text != self._number:
+            self._read_number(route.text)
         else:
             self.refresh("entered")
 
-    def entered(self) -> None:
+    def take_focus(self) -> None:
         if self.content.currentWidget() is self.company:
             self.company.focus_rows()
         else:
             self._go_to_field()
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
-        return bool(self._wanted) and self.company.concerned(changes)
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        return bool(self._number) and self.company.is_affected_by(changes)
 
     @Slot(str)
-    def _other_number(self, text: str) -> None:
-        """Another number is being typed: what was found for the last one goes."""
-        if text != self._wanted and self._wanted:
-            self._wanted = ""
+    def _clear_result(self, text: str) -> None:
+        """Remove the previous result when the person changes the text."""
+        if text != self._number and self._number:
+            self._number = ""
             self._replace_first(QWidget())
 
-    # -- looking up
+    # -- lookup
 
     @Slot(str)
-    def _look_up(self, text: str) -> None:
-        """Somebody pressed Enter: the place is kept for the way back."""
+    def _look_up_text(self, text: str) -> None:
+        """Look up the typed text: go to its route, which is added to the history."""
         if text.strip():
-            self.seat.go(LookupRoute(text))
+            self.context.navigate(LookupRoute(text))
 
-    def _ask(self, text: str) -> None:
-        self._wanted = text
+    def _read_number(self, text: str) -> None:
+        self._number = text
         if self.isVisible():
-            self.read("asked")
+            self.read_data("asked")
         else:
             self.refresh("asked")
 
-    def read(self, reason: str) -> None:
-        text = self._wanted
-        if not text or not self.seat.ready:
+    def read_data(self, reason: str) -> None:
+        text = self._number
+        if not text or not self.context.is_ready:
             return
-        self.seat.read(
-            lambda desk: desk.lookup.find(text),
-            lambda found: self._take(text, found, still=reason == "changed"),
-            lambda failure: self._refused(text, failure),
+        self.context.run_read(
+            lambda services: services.lookup.find_records(text),
+            lambda result: self._show_result(text, result, is_automatic=reason == "changed"),
+            lambda failure: self._show_refusal(text, failure),
             owner=self,
             key=self,
         )
 
-    def _take(self, text: str, found: LookupResult, *, still: bool = False) -> None:
-        if text != self._wanted:
+    def _show_result(self, text: str, result: LookupResult, *, is_automatic: bool = False) -> None:
+        if text != self._number:
             return
-        self.reading_done()
-        first = self.content.currentWidget() is not self.company or self.company.number != found.corporation_number
-        self.company.show_found(found, still=still and not first)
+        self.hide_reading_failure()
+        is_first = (
+            self.content.currentWidget() is not self.company or self.company.number != result.corporation_number
+        )
+        self.company.show_result(result, is_automatic=is_automatic and not is_first)
         self.content.setCurrentWidget(self.company)
-        if first:
+        if is_first:
             self.company.focus_rows()
-        if self._buy:
-            self._buy = False
-            self.company.buy()
+        if self._opens_purchase:
+            self._opens_purchase = False
+            self.company.open_purchase()
 
-    def _refused(self, text: str, failure: Failure) -> None:
-        """A wrong number is said at the field, never as a page that failed."""
-        if text != self._wanted:
+    def _show_refusal(self, text: str, failure: Failure) -> None:
+        """Show in place of the records that the number is invalid; show another failure as a bar."""
+        if text != self._number:
             return
-        if failure.code == "invalid_corporation_number":
-            self._wanted = ""
-            shown = EmptyState(self.seat.say("lookup.not_a_number"), self.seat.message(failure), shape="square_bang")
-            self._replace_first(shown)
+        if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER:
+            self._number = ""
+            empty_state = EmptyState(
+                self.context.translate("lookup.not_a_number"),
+                self.context.failure_message(failure),
+                shape="square_bang",
+            )
+            self._replace_first(empty_state)
             self.number.edit.setFocus()
         else:
-            self.reading_failed(failure)
+            self.show_reading_failure(failure)
 
-    def _replace_first(self, shown: QWidget) -> None:
-        old = self.content.widget(0)
-        self.content.insertWidget(0, shown)
-        self.content.setCurrentWidget(shown)
-        if old is not None:
-            self.content.removeWidget(old)
-            old.deleteLater()
+    def _replace_first(self, widget: QWidget) -> None:
+        old_widget = self.content.widget(0)
+        self.content.insertWidget(0, widget)
+        self.content.setCurrentWidget(widget)
+        if old_widget is not None:
+            self.content.removeWidget(old_widget)
+            old_widget.deleteLater()
 
     @Slot(object)
-    def _open(self, record: Case) -> None:
-        self.seat.go(case_words.route_of(record, self.company.trail(), "lookup"))
+    def _open_record(self, record: ShownRecord) -> None:
+        self.context.navigate(case_words.route_of(record, self.company.trail(), "lookup"))
 
     @Slot()
     def _go_to_field(self) -> None:

@@ -1,142 +1,120 @@
-"""One refund: its state, the payment's three sides and money, who asked and who decided, what to do."""
+"""The page of one refund: its state, the sides and amounts of its payment, maker, checkers and actions."""
 
-from PySide6.QtCore import Slot
+from typing import TYPE_CHECKING
+
 from PySide6.QtWidgets import QWidget
 
-from console import wording
-from console.domain.payment_records import RefundState
-from console.domain.payment_results import RefundView
-from console.domain.permissions import same_person
+from console.domain.payments.service_results import RefundView
+from console.domain.payments.states import RefundState
+from console.domain.permissions import is_same_person
 from console.domain.records import Certainty, WorkState
-from console.views import case_words
-from console.views.desk_api import Desk
-from console.views.pages import beside_acts, money_facts
-from console.views.pages.evidence_acts import HINTS
-from console.views.pages.money_page import MoneyPage, View, copyable, fact_list
-from console.views.routes import ApprovalsRoute, PaymentRoute
-from console.views.seat import Seat
-from console.views.widgets.buttons import LinkButton
+from console.views.money.base_page import MoneyPage, fact_list
+from console.views.presenters import records as case_words
+from console.views.records.page import record_hints
+from console.views.runtime.routes import ApprovalsRoute, PaymentRoute
+from console.wording import catalogue as wording
+
+if TYPE_CHECKING:
+    from console.app import Console
 
 
-class RefundPage(MoneyPage):
-    """Deciding has its own view; from here one goes there."""
+class RefundPage(MoneyPage[RefundView]):
+    """The page. A refund is approved or rejected on the page of approvals, to which this page links."""
 
     kind = "refund"
     lists = ("refunds",)
     verb_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval")
-    hints = (
-        (("[", "]"), "key.previous_next"),
-        (("P",), "key.probe"),
-        (("E",), "key.resolve"),
-        (("W",), "key.withdraw"),
-        (("Ctrl+C",), "key.copy"),
-        (("Ctrl+Shift+C",), "key.copy_summary"),
-        *beside_acts.HINTS,
-        *HINTS,
-        (("Esc",), "key.back"),
-    )
+    hints = record_hints("probe", "resolve", "withdraw")
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        self._raw = LinkButton(seat.say("action.open_raw"), chevron=True, role="small")
-        self._raw.clicked.connect(self._show_answers)
+    def read_view(self, services: "Console", id: int) -> RefundView:
+        return services.refunds.show(id)
 
-    def ask(self, desk: Desk, id: int) -> View:
-        return desk.refunds.show(id)
+    def name(self, view: RefundView) -> str:
+        return view.record.provider_refund_key or str(view.record.id)
 
-    def plain(self, view: View) -> str:
-        record = view.record
-        return getattr(record, "provider_refund_key", None) or str(record.id)
+    def related_records(self, view: RefundView) -> frozenset[tuple[str, int]]:
+        return frozenset({("payment", view.payment.id)})
 
-    def related(self) -> frozenset[tuple[str, int]]:
-        view = self.view
-        return frozenset({("payment", view.payment.id)}) if isinstance(view, RefundView) else frozenset()
+    def number(self, view: RefundView) -> str:
+        return view.payment.corporation_number or ""
 
-    def number(self) -> str:
-        view = self.view
-        return view.payment.corporation_number or "" if isinstance(view, RefundView) else ""
+    # -- display
 
-    # -- showing
-
-    def fill(self, view: View) -> None:
-        if not isinstance(view, RefundView):
-            return
-        seat, record, payment = self.seat, view.record, view.payment
-        of = seat.say(
-            "case.refund_of", amount=case_words.amount(record), number=payment.merchant_payment_id,
-            provider=case_words.provider_word(payment.provider, seat),
-        )  # fmt: skip
-        self.head.show_identity(payment.corporation_number or "", "", of, self.badges(view))
-        self.strip.show_sides(money_facts.sides(view.sides, seat, provider=payment.provider))
-        if self._raw.parent() is None:
-            self.strip.panels[money_facts.GATEWAY].add_tool(self._raw)
-        self._raw.setVisible(bool(view.evidence))
-        self.money.show_parts(*money_facts.parts(view.money, seat))
-        self.tabs.show_view(record, view, refunds=view.earlier)
+    def fill_header(self, view: RefundView) -> None:
+        context, record, payment = self.context, view.record, view.payment
+        detail = context.translate(
+            "case.refund_of",
+            amount=case_words.amount_text(record),
+            number=payment.merchant_payment_id,
+            provider=case_words.provider_word(payment.provider, context),
+        )
+        badges = case_words.view_badges(view, context.now())
+        self.head.show_identity(payment.corporation_number or "", "", detail, badges)
+        self.show_money(view, payment.provider, self.answers)
+        self.answers.setVisible(bool(view.evidence))
+        self.tabs.show_view(view, refunds=view.earlier)
         self._show_aside(view)
 
     def _show_aside(self, view: RefundView) -> None:
-        record, say = view.record, self.seat.say
+        record, translate = view.record, self.context.translate
         facts = fact_list(
-            (say("field.reason"), record.reason),
-            (say("field.ticket"), record.ticket),
-            (say("field.maker"), record.maker),
-            (say("field.checkers"), say("case.names", names=record.checkers) if record.checkers else None),
-            (say("field.payer"), case_words.payer(view.payment.payer)),
-            (say("field.refund_key"), self._copyable("refund_key", record.provider_refund_key)),
-            (say("field.provider_refund_id"), self._copyable("provider_refund_id", record.provider_refund_id)),
-            (say("field.sent"), self._sent(view)),
-            (say("field.version"), str(record.version)),
+            (translate("field.reason"), record.reason),
+            (translate("field.ticket"), record.ticket),
+            (translate("field.maker"), record.maker),
+            (
+                translate("field.checkers"),
+                translate("case.names", names=record.checkers) if record.checkers else None,
+            ),
+            (translate("field.payer"), case_words.masked_payer(view.payment.payer)),
+            (translate("field.refund_key"), self._copyable_id("refund_key", record.provider_refund_key)),
+            (
+                translate("field.provider_refund_id"),
+                self._copyable_id("provider_refund_id", record.provider_refund_id),
+            ),
+            (translate("field.sent"), self._sent_words(view)),
+            (translate("field.version"), str(record.version)),
         )
-        self.show_aside((say("case.this_refund"), facts))
+        self.show_aside_panel(translate("case.this_refund"), facts)
 
-    def _copyable(self, name: str, text: str | None) -> QWidget | None:
-        return copyable(self.seat, self.acts, self.seat.say(f"field.{name}"), text)
+    def _copyable_id(self, name: str, text: str | None) -> QWidget | None:
+        """Return a shortened identifier with a copy button; None for None."""
+        return (
+            self.copyable(self.context.translate(f"field.{name}"), case_words.shorten_text(text), text)
+            if text
+            else None
+        )
 
-    def _sent(self, view: RefundView) -> str | None:
+    def _sent_words(self, view: RefundView) -> str | None:
         record = view.record
         if not record.sent_count or record.last_sent_at is None:
             return None
         key = "case.sent_once" if record.sent_count == 1 else "case.sent_again"
         at = wording.format_instant(record.last_sent_at)
-        return self.seat.say(key, at=at, n=record.sent_count)
+        return self.context.translate(key, at=at, n=record.sent_count)
 
-    def helpful(self, view: View) -> tuple[str, ...]:
-        if not isinstance(view, RefundView):
-            return ()
+    def helpful_actions(self, view: RefundView) -> tuple[str, ...]:
         record = view.record
-        own = same_person(record.maker, self.seat.operator or "")
+        is_own = is_same_person(record.maker, self.context.operator or "")
         if record.certainty is Certainty.UNKNOWN:
             return ("resolve", "probe") if record.work.state is WorkState.NEEDS_REVIEW else ("probe", "resolve")
         match record.state:
-            case RefundState.REQUESTED:
-                return ("withdraw",) if own else ("open_approval",)
-            case RefundState.APPROVED:
-                return ("withdraw",) if own else ("open_approval",)
+            case RefundState.REQUESTED | RefundState.APPROVED:
+                return ("withdraw",) if is_own else ("open_approval",)
             case RefundState.SUBMITTED | RefundState.SUBMITTING:
                 return ("probe",)
         return ("open_payment",)
 
-    # -- acting
+    # -- actions
 
-    def act(self, name: str) -> None:
-        view = self.view
-        if not isinstance(view, RefundView):
-            return
+    def do_action(self, name: str, view: RefundView) -> None:
         match name:
             case "probe":
-                self.acts.probe_case(view.record, view.payment.provider)
+                self.acts.probe(view.record, view.payment.provider)
             case "resolve":
-                self.acts.resolve_case(view.record, self.verbs.proposer(view))
+                self.acts.resolve(view.record, self.action_bar.proposer(view))
             case "withdraw":
                 self.acts.withdraw(view)
             case "open_payment":
-                self.seat.go(PaymentRoute(view.payment.id, (), self.place))
+                self.context.navigate(PaymentRoute(view.payment.id, (), self.place))
             case "open_approval":
-                self.seat.go(ApprovalsRoute(view.record.id))
-
-    @Slot()
-    def _show_answers(self) -> None:
-        self.tabs.show_tab("evidence")
-        self.tabs.focus_content()
-
+                self.context.navigate(ApprovalsRoute(view.record.id))

@@ -1,29 +1,31 @@
-"""Money that was booked beyond an account's limit, and the refund that is proposed for each."""
+"""The page of the money set aside: one row for each payment that exceeded the limit of an account, with its
+refund.
+"""
 
 from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import Qt, Slot
 
-from console import wording
-from console.domain.order_records import SetAsideState
-from console.domain.payment_results import SetAsideItem
-from console.views import case_words
-from console.views import record_words as words
-from console.views.look.tokens import Tone
-from console.views.pages.columns import wide
-from console.views.pages.money_acts import MoneyActs
-from console.views.pages.page import Page, PageHead, in_order
-from console.views.pages.rights import guarded
+from console.domain.payments.records import SetAsideState
+from console.domain.payments.service_results import SetAsideItem
+from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrNothing
-from console.views.routes import PaymentRoute, RefundRoute
-from console.views.seat import Seat
+from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
+from console.views.presenters.columns import width_of_text
+from console.views.records.actions import RecordActs
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import PaymentRoute, RefundRoute
 from console.views.tables.columns import Column, StateCell
-from console.views.widgets.base import Surface, row
+from console.views.theme.design_tokens import Tone
+from console.views.widgets.base import Surface, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.empty import EmptyState
+from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
 
-_MOST = 200
+_MAX_ROWS = 200
 _LOOKS: dict[SetAsideState, tuple[str, Tone]] = {
     SetAsideState.OPEN: ("square_bang", "care"),
     SetAsideState.REFUNDING: ("hourglass", "progress"),
@@ -32,7 +34,7 @@ _LOOKS: dict[SetAsideState, tuple[str, Tone]] = {
 
 
 class SetAsidesPage(Page):
-    """One list; R asks for the refund of the current one."""
+    """The page. R opens the refund request for the current row."""
 
     place = "approvals"
     help_key = "help.set_asides"
@@ -43,114 +45,126 @@ class SetAsidesPage(Page):
         (("Esc",), "key.back"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        say = seat.say
-        self.acts = MoneyActs(seat, self)
-        reread = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
-        reread.clicked.connect(self.read_again)
-        self.head = PageHead(say("screen.set_asides"), say("set_asides.sentence"), reread)
-        self.table = StaticTable(seat, _columns(seat), _id, say("screen.set_asides"), spare=("limit",))
-        self.list = TableOrNothing(self.table, EmptyState(say("set_asides.empty"), shape="check"))
-        self.ask = guarded(seat, KeyButton(say("set_asides.ask"), "R", "primary", binds=False), "refund_request")
-        self.ask.clicked.connect(self.ask_for_refund)
-        self.open_refund = KeyButton(say("action.open_refund"))
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        self.acts = RecordActs(context, self)
+        reread_button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
+        reread_button.clicked.connect(self.read_again)
+        self.head = PageHead(translate("screen.set_asides"), translate("set_asides.sentence"), reread_button)
+        self.table = StaticTable(
+            context, _set_aside_columns(context), _set_aside_id, translate("screen.set_asides"), spare=("limit",)
+        )
+        self.list = TableOrNothing(self.table, EmptyState(translate("set_asides.empty"), shape="check"))
+        self.request_button = bind_right(
+            context, KeyButton(translate("set_asides.ask"), "R", "primary", binds=False), "refund_request"
+        )
+        self.request_button.clicked.connect(self.ask_for_refund)
+        self.open_refund = KeyButton(translate("action.open_refund"))
         self.open_refund.clicked.connect(self._open_refund)
         foot = Surface(raised=True, edge="top")
-        foot.setLayout(row(self.ask, ReasonLabel(self.ask), self.open_refund, None, margins=(24, 8, 24, 8)))
-        self.add(self.head)
+        foot.setLayout(
+            make_row(
+                self.request_button, ReasonLabel(self.request_button), self.open_refund, None, margins=(24, 8, 24, 8)
+            )
+        )
+        self.add_part(self.head)
         self.add_bars()
-        self.add(self.list, 1)
-        self.add(foot)
+        self.add_part(self.list, 1)
+        self.add_part(foot)
         self.add_hints()
-        self.table.opened.connect(self._open)
-        self.table.current_changed.connect(self._look)
-        self.table.rows.arrived.connect(self._first)
-        self.key("R", self.ask.click)
-        in_order(*self.head.stops, self.table, self.ask, self.open_refund)
+        self.table.opened.connect(self._open_item)
+        self.table.current_changed.connect(self._show_buttons)
+        self.table.rows.arrived.connect(self._select_first)
+        self.bind_key("R", self.request_button.click)
+        set_tab_order(*self.head.stops, self.table, self.request_button, self.open_refund)
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def entered(self) -> None:
+    def take_focus(self) -> None:
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("payment", "refund") for kind, _ in changes)
 
-    def read(self, reason: str) -> None:
-        self.seat.read(
-            lambda desk: desk.payments.set_asides(_MOST), partial(self._take, still=reason == "changed"),
-            self.reading_failed, owner=self, key="set-asides",
-        )  # fmt: skip
+    def read_data(self, reason: str) -> None:
+        self.context.run_read(
+            lambda services: services.payments.set_asides(_MAX_ROWS),
+            partial(self._show_items, is_automatic=reason == "changed"),
+            self.show_reading_failure,
+            owner=self,
+            key="set-asides",
+        )
 
-    def _take(self, items: tuple[SetAsideItem, ...], *, still: bool = False) -> None:
-        self.reading_done()
-        self.list.show_rows(items, still=still)
-        self.head.read_at.say(self.seat.say("screen.last_read", at=self.seat.now()))
-        self._look(self.table.current)
+    def _show_items(self, items: tuple[SetAsideItem, ...], *, is_automatic: bool = False) -> None:
+        self.hide_reading_failure()
+        self.list.show_rows(items, is_automatic=is_automatic)
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self._show_buttons(self.table.current_item)
 
     @Slot()
-    def _first(self) -> None:
-        if self.table.current is None:
+    def _select_first(self) -> None:
+        if self.table.current_item is None:
             self.table.go_to_first()
-        self._look(self.table.current)
+        self._show_buttons(self.table.current_item)
 
     @property
-    def current(self) -> SetAsideItem | None:
-        found = self.table.current
-        return found if isinstance(found, SetAsideItem) else None
+    def current_item(self) -> SetAsideItem | None:
+        row = self.table.current_item
+        return row if isinstance(row, SetAsideItem) else None
 
     @Slot(object)
-    def _look(self, item: object) -> None:
-        asked = isinstance(item, SetAsideItem) and item.record.refund_id is not None
-        self.ask.setVisible(isinstance(item, SetAsideItem) and item.record.state is SetAsideState.OPEN)
-        self.open_refund.setVisible(asked)
+    def _show_buttons(self, item: object) -> None:
+        has_refund = isinstance(item, SetAsideItem) and item.record.refund_id is not None
+        self.request_button.setVisible(isinstance(item, SetAsideItem) and item.record.state is SetAsideState.OPEN)
+        self.open_refund.setVisible(has_refund)
 
     @Slot()
     def ask_for_refund(self) -> None:
-        item = self.current
-        if item is not None and self.ask.isEnabled() and item.record.state is SetAsideState.OPEN:
+        item = self.current_item
+        if item is not None and self.request_button.isEnabled() and item.record.state is SetAsideState.OPEN:
             self.acts.refund(item.payment.id, item.record)
 
     @Slot(object)
-    def _open(self, item: SetAsideItem) -> None:
-        self.seat.go(PaymentRoute(item.payment.id, (), "approvals"))
+    def _open_item(self, item: SetAsideItem) -> None:
+        self.context.navigate(PaymentRoute(item.payment.id, (), "approvals"))
 
     @Slot()
     def _open_refund(self) -> None:
-        item = self.current
+        item = self.current_item
         if item is not None and item.record.refund_id is not None:
-            self.seat.go(RefundRoute(item.record.refund_id, (), "approvals"))
+            self.context.navigate(RefundRoute(item.record.refund_id, (), "approvals"))
 
 
-def _id(item: SetAsideItem) -> int:
+def _set_aside_id(item: SetAsideItem) -> int:
     return item.record.id
 
 
-def _columns(seat: Seat) -> list[Column]:
-    say = seat.say
+def _set_aside_columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
 
     def state(item: SetAsideItem) -> StateCell:
-        return StateCell(say(f"state.set_aside.{item.record.state}"), *_LOOKS[item.record.state])
+        return StateCell(translate(f"state.set_aside.{item.record.state}"), *_LOOKS[item.record.state])
 
     def money(name: str, title: str, minor: Callable[[SetAsideItem], int]) -> Column:
-        def shown(item: SetAsideItem) -> str:
+        def text(item: SetAsideItem) -> str:
             return wording.format_amount(minor(item), item.record.currency)
 
-        return Column(name, title, wide("¥12,345,678", 16), shown, "amount")
+        return Column(name, title, width_of_text("¥12,345,678", 16), text, "amount")
 
     return [
         Column(
-            "age", say("column.age"), 84, lambda item: words.age_cell(item.record.created_at, seat), "age",
-            spoken=lambda item: words.age_spoken(item.record.created_at, seat),
+            "age", translate("column.age"), 84, lambda item: words.age_cell(item.record.created_at, context), "age",
+            spoken=lambda item: words.age_spoken(item.record.created_at, context),
         ),
-        Column("number", say("field.corporation_number"), wide("8 8888 8888 8888", 16),
+        Column("number", translate("field.corporation_number"), width_of_text("8 8888 8888 8888", 16),
                lambda item: wording.format_number(item.account.corporation_number), "data"),
-        Column("payment", say("kind.payment"), 140, lambda item: case_words.short(item.payment, seat)),
-        Column("provider", say("column.provider"), 96, lambda item: case_words.provider(item.payment, seat)),
-        money("paid", say("money.part.paid"), lambda item: item.payment.captured_minor),
-        money("aside", say("money.part.set_aside"), lambda item: item.record.amount_minor),
-        money("limit", say("set_asides.limit"), lambda item: item.account.limit_minor),
-        Column("state", say("column.state"), 160, state, "state", stretches=True),
+        Column("payment", translate("kind.payment"), 140, lambda item: case_words.short_title(item.payment, context)),
+        Column("provider", translate("column.provider"), 96,
+               lambda item: case_words.provider_name(item.payment, context)),
+        money("paid", translate("money.part.paid"), lambda item: item.payment.captured_minor),
+        money("aside", translate("money.part.set_aside"), lambda item: item.record.amount_minor),
+        money("limit", translate("set_asides.limit"), lambda item: item.account.limit_minor),
+        Column("state", translate("column.state"), 160, state, "state", is_stretched=True),
     ]  # fmt: skip

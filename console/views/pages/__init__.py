@@ -1,1 +1,1 @@
-"""The screens of the window, one file each with its parts beside it."""
+"""Base class of all pages, and parts that several pages share."""

@@ -1,62 +1,93 @@
-"""What every screen has: a head, bars above the content, the content, hints below, and when it reads anew."""
+"""The base class of all pages: header, bars, content, line of shortcuts, and the rules by which a page reads its
+data.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QGridLayout, QLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.look.theme import look
-from console.views.look.tokens import tokens
-from console.views.pages.hints import Hints
-from console.views.routes import Route
-from console.views.seat import Seat
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Surface, Words, row
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import Route
+from console.views.runtime.tasks import Failure
+from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import current_appearance
+from console.views.widgets.badge import KeyCap
+from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.notification_bars import Bar
 
 log = logging.getLogger("console.views")
-_HEAD_GAPS = 88  # margins and spaces between the parts of a head, in px
-Hint = tuple[Sequence[str], str]
-"""The keys of one hint and the wording key of what they do."""
+_HEAD_GAPS_PX = 88  # margins and spaces between the parts of a head, in px
+KeyHint = tuple[Sequence[str], str]
+"""One hint: names of keys, and the wording key of the action that they run."""
 
 
-def in_order(*stops: QWidget) -> None:
-    """Tab goes from one to the next in this order."""
+def set_tab_order(*stops: QWidget) -> None:
+    """Make the Tab key visit these widgets in this order."""
     for before, after in pairwise(stops):
         QWidget.setTabOrder(before, after)
 
 
+class HintsPanel(Surface):
+    """The line at the bottom of a page: shortcuts with the names of their actions, and a count at the right."""
+
+    def __init__(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
+        super().__init__(edge="top")
+        self.count = TextLabel("", "small", "muted")
+        # The fixed height of one line hides the hints that wrap into the next line.
+        flow = make_flow_widget(*(_make_hint(keys, words) for keys, words in hints), gap=16, line_gap=40)
+        flow.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        box = make_row(flow, self.count, gap=16, margins=(24, 6, 24, 4))
+        box.setStretch(0, 1)
+        self.setLayout(box)
+        self.setFixedHeight(current_appearance().frame_height("hint_bar"))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.setFixedHeight(current_appearance().frame_height("hint_bar"))
+
+
+def _make_hint(keys: Sequence[str], words: str) -> QWidget:
+    hint = QWidget()
+    hint.setLayout(make_row(*(KeyCap(key) for key in keys), TextLabel(words, "small", "muted"), gap=6))
+    return hint
+
+
 class PageHead(Surface):
-    """Title, a sentence on what this is, when it was read, and reading again."""
+    """The header of a page: title, a sentence about its purpose, the time of the last reading, and an optional
+    button.
+    """
 
     def __init__(self, title: str, sentence: str = "", button: KeyButton | None = None) -> None:
         super().__init__()
-        self.title = Words(title, "title")
-        self.sentence = Words(sentence, "body", "muted", wrap=True)
-        self.read_at = Words("", "small", "muted")
+        self.title = TextLabel(title, "title")
+        self.sentence = TextLabel(sentence, "body", "muted", wrap=True)
+        self.read_at = TextLabel("", "small", "muted")
         margin = tokens().px("spacing", "page_margin")
         self.stops: tuple[QWidget, ...] = (button,) if button else ()
-        beside = self.stops
-        self._right = QWidget()
-        self._right.setLayout(row(self.read_at, *beside, gap=8))
+        stops = self.stops
+        self._right_side = QWidget()
+        self._right_side.setLayout(make_row(self.read_at, *stops, gap=8))
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(margin, 12, margin, 12)
         self._grid.setHorizontalSpacing(12)
         self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(1, 1)
         self._grid.addWidget(self.title, 0, 0)
-        self._grid.addWidget(self._right, 0, 2)
-        self._below: bool | None = None
-        self._place(below=False)
+        self._grid.addWidget(self._right_side, 0, 2)
+        self._is_button_below: bool | None = None
+        self._place_button(below=False)
 
-    def _place(self, *, below: bool) -> None:
-        """The sentence beside the title, or in a line of its own where it doesn't fit."""
-        if below != self._below:
-            self._below = below
+    def _place_button(self, *, below: bool) -> None:
+        """Put the sentence beside the title, or below it if it doesn't fit."""
+        if below != self._is_button_below:
+            self._is_button_below = below
             self._grid.removeWidget(self.sentence)
             if below:
                 self._grid.addWidget(self.sentence, 1, 0, 1, 3)
@@ -65,115 +96,124 @@ class PageHead(Surface):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.fit()
+        self.fit_sentence()
 
-    def fit(self) -> None:
-        """Look again at whether the sentence fits beside the title."""
-        words = look().metrics("body").horizontalAdvance(self.sentence.plain)
-        others = self.title.sizeHint().width() + self._right.sizeHint().width()
-        self._place(below=others + words + _HEAD_GAPS > self.width())
+    def fit_sentence(self) -> None:
+        """Check again whether the sentence fits beside the title."""
+        words = current_appearance().font_metrics("body").horizontalAdvance(self.sentence.plain)
+        fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
+        self._place_button(below=fixed_width + words + _HEAD_GAPS_PX > self.width())
 
 
 class Page(QWidget):
-    """One screen. Hidden, it is only marked as due and reads when it is shown; each reading has its reason.
+    """Base class of the pages. A visible page reads its data at once; a hidden page reads when it is shown. Each
+    reading has a reason, a code such as "entered" or "changed". `place` is the sidebar entry to which the page
+    belongs.
 
-    Subclasses build themselves from `add`, and implement `read` and, where they take one, `enter`.
+    A subclass adds its parts with `add_part` and implements `read_data`; it implements `show_route` if its route
+    carries values.
     """
 
     place = ""
     help_key = "screen.help"
-    hints: Sequence[Hint] = ()
+    hints: Sequence[KeyHint] = ()
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__()
-        self.seat = seat
-        self._due = ""
+        self.context = context
+        self._has_pending_refresh = ""
         self._named_bars: dict[str, Bar] = {}
-        self._whole = QVBoxLayout(self)
-        self._whole.setContentsMargins(0, 0, 0, 0)
-        self._whole.setSpacing(0)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
         self._bars = QVBoxLayout()
         self._bars.setSpacing(8)
-        self.hint_bar = Hints([(keys, seat.say(words)) for keys, words in self.hints])
-        seat.changed.connect(self._see_changes)
-        seat.arrived.connect(self._arrived)
-        seat.person_changed.connect(self._other_person)
+        self.hint_bar = HintsPanel([(keys, context.translate(words)) for keys, words in self.hints])
+        context.changed.connect(self._refresh_on_changes)
+        context.services_opened.connect(self._refresh_on_arrival)
+        context.person_changed.connect(self._refresh_for_person)
 
-    # -- building
+    # -- construction
 
-    def add(self, part: QWidget | QLayout, stretch: int = 0) -> None:
-        """The next part from the top."""
+    def add_part(self, part: QWidget | QLayout, stretch: int = 0) -> None:
+        """Add a widget or layout below the parts that were added before."""
         if isinstance(part, QLayout):
-            self._whole.addLayout(part, stretch)
+            self._layout.addLayout(part, stretch)
         else:
-            self._whole.addWidget(part, stretch)
+            self._layout.addWidget(part, stretch)
 
     def add_bars(self) -> None:
-        """Here is where bars appear."""
-        self._whole.addLayout(self._bars)
+        """Add the layout in which `show_bar` shows bars."""
+        self._layout.addLayout(self._bars)
 
     def add_hints(self) -> None:
-        self._whole.addWidget(self.hint_bar)
+        self._layout.addWidget(self.hint_bar)
 
-    def key(self, keys: str, act: Callable[[], object]) -> None:
-        """These keys act while the focus is on this page, never in a text field."""
+    def bind_key(self, keys: str, act: Callable[[], object]) -> None:
+        """Run `act` when this shortcut is pressed while a widget of the page has the focus. A focused text field uses
+        typed letters itself.
+        """
         shortcut = QShortcut(QKeySequence(keys), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.setAutoRepeat(False)
         shortcut.activated.connect(act)
 
-    def key_button(self, button: KeyButton) -> None:
-        """The key on the cap of a button that doesn't listen by itself."""
-        self.key(button.key, button.click)
+    def add_button_shortcut(self, button: KeyButton) -> None:
+        """Press the button when its shortcut is typed on the page, for a button that was made with `binds=False`."""
+        self.bind_key(button.key, button.click)
 
-    # -- being shown
+    # -- display
 
-    def enter(self, route: Route) -> None:
-        """Somebody comes here, perhaps for something else than before."""
+    def show_route(self, route: Route) -> None:
+        """Show the content for a route of this page. Its values, such as a record's id, may differ from the last
+        route's.
+        """
 
-    def entered(self) -> None:
-        """Put the focus where work begins."""
+    def take_focus(self) -> None:
+        """Give the keyboard focus to the widget that the person uses first."""
 
     def refresh(self, reason: str) -> None:
-        """Read anew, now or when it is shown."""
-        if not self.seat.ready:
+        """Read the data now if the page is visible, otherwise when it is shown. Do nothing before the services are
+        open.
+        """
+        if not self.context.is_ready:
             return
         if self.isVisible():
             log.debug("%s reads anew: %s", type(self).__name__, reason)
-            self._due = ""
-            self.read(reason)
+            self._has_pending_refresh = ""
+            self.read_data(reason)
         else:
-            self._due = reason
+            self._has_pending_refresh = reason
 
-    def read(self, reason: str) -> None:
-        """Ask the services for what is shown."""
+    def read_data(self, reason: str) -> None:
+        """Read the page's data from the services."""
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
-        """Whether these changes alter what is shown."""
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        """Return True if these changed records, as (kind, id), affect the page."""
         return bool(changes)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self._due:
-            self.refresh(self._due)
+        if self._has_pending_refresh:
+            self.refresh(self._has_pending_refresh)
 
     @Slot(object)
-    def _see_changes(self, changes: frozenset[tuple[str, int]]) -> None:
-        if self.concerned(changes):
+    def _refresh_on_changes(self, changes: frozenset[tuple[str, int]]) -> None:
+        if self.is_affected_by(changes):
             self.refresh("changed")
 
     @Slot()
-    def _arrived(self) -> None:
+    def _refresh_on_arrival(self) -> None:
         self.refresh("arrived")
 
     @Slot()
-    def _other_person(self) -> None:
+    def _refresh_for_person(self) -> None:
         self.refresh("person")
 
     # -- bars
 
     def show_bar(self, name: str, bar: Bar) -> None:
-        """Show a bar under its name; it takes the place of an older one of that name."""
+        """Show a bar. It replaces the bar that was shown under the same name."""
         self.hide_bar(name)
         margin = tokens().px("spacing", "page_margin")
         self._bars.setContentsMargins(margin, 8, margin, 8)
@@ -181,6 +221,7 @@ class Page(QWidget):
         self._bars.addWidget(bar)
 
     def hide_bar(self, name: str) -> None:
+        """Remove the bar of this name; do nothing if there is none."""
         bar = self._named_bars.pop(name, None)
         if bar is not None:
             self._bars.removeWidget(bar)
@@ -193,16 +234,20 @@ class Page(QWidget):
         return tuple(self._named_bars)
 
     @Slot(object)
-    def reading_failed(self, failure: Failure) -> None:
-        """What is shown stays; a bar says what happened and offers to try again."""
-        again = KeyButton(self.seat.say("action.try_again"), kind="inline")
-        again.clicked.connect(self.read_again)
-        words = self.seat.message(failure)
-        self.show_bar("failed", Bar(self.seat.say("screen.not_read"), words, tone="bad", shape="cross", button=again))
+    def show_reading_failure(self, failure: Failure) -> None:
+        """Show a bar with the failure and a button that reads again; the data shown before stays."""
+        retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
+        retry_button.clicked.connect(self.read_again)
+        words = self.context.failure_message(failure)
+        self.show_bar(
+            "failed",
+            Bar(self.context.translate("screen.not_read"), words, tone="bad", shape="cross", button=retry_button),
+        )
 
     @Slot()
     def read_again(self) -> None:
         self.refresh("asked")
 
-    def reading_done(self) -> None:
+    def hide_reading_failure(self) -> None:
+        """Remove the bar of a failed reading."""
         self.hide_bar("failed")

@@ -1,4 +1,4 @@
-"""The steps of a call while it runs: told by a worker, shown with their times and what has elapsed."""
+"""The steps of a running service call, as its worker thread reports them, with their times and the elapsed time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,91 +6,100 @@ from datetime import datetime
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from console import wording
-from console.views.look.theme import look
-from console.views.seat import Seat
-from console.views.widgets.base import Words, column
+from console.views.runtime.context import WindowContext
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.timeline import Happening, TimelineList
+from console.views.widgets.timeline import TimelineLine, TimelineList
+from console.wording import catalogue as wording
 
-LET_GO_SECONDS = 10
-_LOOK_MS = 200
-_MOST = 6
+CLOSABLE_AFTER_SECONDS = 10
+_REFRESH_MS = 200
+_MAX_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A code of `progress.*` and when it was reached."""
+class ReachedStep:
+    """One step: the part of its wording key after `progress.`, and the instant when the call reached it."""
 
     code: str
     at: datetime
 
 
-class Steps:
-    """Collects steps; `told` may be called from any thread."""
+class ReachedSteps:
+    """Collects the steps of a call; any thread may call `report`."""
 
-    def __init__(self, seat: Seat) -> None:
-        self._seat = seat
-        self.reached: list[Step] = []
+    def __init__(self, context: WindowContext) -> None:
+        self._context = context
+        self.reached_steps: list[ReachedStep] = []
 
-    def told(self, code: str) -> None:
-        self.reached.append(Step(code, self._seat.now()))
+    def report(self, code: str) -> None:
+        self.reached_steps.append(ReachedStep(code, self._context.now()))
 
 
-class Patience(QTimer):
-    """From its start on, how long a dialog holds a person; then it may be closed, and the call goes on."""
+class CloseTimer(QTimer):
+    """A timer that lets the person close a busy dialog after 10 s. The call continues in its worker thread."""
 
-    def __init__(self, dialog: DialogFrame, seat: Seat) -> None:
-        super().__init__(dialog, singleShot=True, interval=LET_GO_SECONDS * 1_000)
-        self._dialog, self._seat = dialog, seat
-        self.timeout.connect(self._let_go)
+    def __init__(self, dialog: DialogFrame, context: WindowContext) -> None:
+        super().__init__(dialog, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
+        self._dialog, self._context = dialog, context
+        self.timeout.connect(self._allow_closing)
 
     @Slot()
-    def _let_go(self) -> None:
-        if self._dialog.busy:
-            say = self._seat.say
-            self._dialog.let_go(say("action.close"), say("dialog.elapsed", seconds=LET_GO_SECONDS))
+    def _allow_closing(self) -> None:
+        if self._dialog.is_busy:
+            translate = self._context.translate
+            self._dialog.allow_closing(
+                translate("action.close"), translate("dialog.elapsed", seconds=CLOSABLE_AFTER_SECONDS)
+            )
 
 
-class StepList(QWidget):
-    """Shows the steps as they come and how long it has taken."""
+class CallStepList(QWidget):
+    """Shows the steps of a call while it reports them, and the elapsed time."""
 
-    def __init__(self, seat: Seat, steps: Steps) -> None:
+    def __init__(self, context: WindowContext, steps: ReachedSteps) -> None:
         super().__init__()
-        self._seat, self._steps = seat, steps
-        self._began = seat.monotonic()
-        self._shown = -1
-        self._list = TimelineList(seat.say("dialog.steps"), margin=0)
-        self._list.setFixedHeight(_MOST * look().row() + 4)
-        self.elapsed = Words("", "small", "muted")
-        self.setLayout(column(self._list, self.elapsed, gap=4))
-        self._timer = QTimer(self, interval=_LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self._context, self._steps = context, steps
+        self._began_at = context.monotonic()
+        self._step_count = -1
+        self._list = TimelineList(context.translate("dialog.steps"), margin=0)
+        self._list.setFixedHeight(_MAX_STEPS * current_appearance().row_height() + 4)
+        self.elapsed_words = TextLabel("", "small", "muted")
+        self.setLayout(make_column(self._list, self.elapsed_words, gap=4))
+        self._timer = QTimer(self, interval=_REFRESH_MS)
+        self._timer.timeout.connect(self._show_steps)
         self._timer.start()
-        self._look()
+        self._show_steps()
 
     @property
-    def seconds(self) -> int:
-        return int(self._seat.monotonic() - self._began)
+    def elapsed_seconds(self) -> int:
+        """Elapsed time in whole seconds."""
+        return int(self._context.monotonic() - self._began_at)
 
     @Slot()
-    def _look(self) -> None:
-        reached = tuple(self._steps.reached)
-        if len(reached) != self._shown:
-            self._shown = len(reached)
-            self._list.show_happenings(happenings(self._seat, reached[-_MOST:]))
-        if self.seconds >= 1:
-            self.elapsed.say(self._seat.say("dialog.elapsed_short", seconds=self.seconds))
+    def _show_steps(self) -> None:
+        reached_steps = tuple(self._steps.reached_steps)
+        if len(reached_steps) != self._step_count:
+            self._step_count = len(reached_steps)
+            self._list.show_lines(step_lines(self._context, reached_steps[-_MAX_STEPS:]))
+        if self.elapsed_seconds >= 1:
+            self.elapsed_words.show_text(
+                self._context.translate("dialog.elapsed_short", seconds=self.elapsed_seconds)
+            )
 
 
-def happenings(seat: Seat, steps: "tuple[Step, ...]", *, ended: bool = False) -> list[Happening]:
-    """Steps as lines, oldest first; all but the last are over."""
+def step_lines(
+    context: WindowContext, steps: "tuple[ReachedStep, ...]", *, ended: bool = False
+) -> list[TimelineLine]:
+    """Return the steps as timeline lines, oldest first. The last step is shown as in progress unless `ended` is True;
+    the others are shown as complete.
+    """
     lines = []
     for number, step in enumerate(steps):
-        last = number == len(steps) - 1 and not ended
-        shape, tone = ("circle_arrow", "progress") if last else ("check", "good")
+        is_last = number == len(steps) - 1 and not ended
+        shape, tone = ("circle_arrow", "progress") if is_last else ("check", "good")
         time = wording.format_instant(step.at, "clock")
-        full = wording.format_instant(step.at)
-        words = seat.say(f"progress.{step.code}")
-        lines.append(Happening(time, full, shape, tone, "", words))  # type: ignore[arg-type]  # a tone
+        full_time = wording.format_instant(step.at)
+        words = context.translate(f"progress.{step.code}")
+        lines.append(TimelineLine(time, full_time, shape, tone, "", words))  # type: ignore[arg-type]  # a tone
     return lines

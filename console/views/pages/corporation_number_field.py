@@ -1,61 +1,63 @@
-"""The field for a corporation number: whether the check digit fits, while it is typed, and what one slip explains."""
+"""The input field for a corporation number. It checks the digits while the person types, and offers valid numbers
+that differ from the typed one by a single typing error.
+"""
 
 from PySide6.QtCore import QEvent, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console import wording
-from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
-from console.views.look.theme import look
-from console.views.seat import Seat
-from console.views.widgets.base import Words, column, row
+from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
+from console.views.runtime.context import WindowContext
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.inputs import Edit, Field
+from console.wording import catalogue as wording
 
-_ASK_AFTER_MS = 120
-_MOST = 3
+_SUGGESTION_DELAY_MS = 120
+_MAX_SUGGESTIONS = 3
 
 
 class NumberField(QWidget):
-    """Full-width digits, spaces, hyphens and T are taken as typed; the text itself is never changed.
+    """The field accepts full-width digits, spaces, hyphens and a leading T. It never changes the typed text.
 
     Signals:
-        wanted(str): look this up.
+    - lookup_requested(str): the person asks to look up this text.
     """
 
-    wanted = Signal(str)
+    lookup_requested = Signal(str)
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__()
-        self._seat = seat
-        self.field = Field(seat.say("field.corporation_number"), role="data")
+        self._context = context
+        self.field = Field(context.translate("field.corporation_number"), role="data")
         self.field.setFixedWidth(440)
-        self.button = KeyButton(seat.say("action.look_up"), "Enter", "primary", binds=False)
-        self.button.clicked.connect(self._want)
-        self.edit.textChanged.connect(self._typed)
-        self.edit.returnPressed.connect(self._want)
-        self._label = Words(seat.say("lookup.neighbours"), "small", "muted")
-        self._offers = [LinkButton("", role="body") for _ in range(_MOST)]
-        for offer in self._offers:
-            offer.clicked.connect(self._take_offer)
-        line = row(self.field, gap=8)
-        self._drop = column(self.button, None, gap=0)
-        line.addLayout(self._drop)
+        self.button = KeyButton(context.translate("action.look_up"), "Enter", "primary", binds=False)
+        self.button.clicked.connect(self._request_lookup)
+        self.edit.textChanged.connect(self._check_text)
+        self.edit.returnPressed.connect(self._request_lookup)
+        self._label = TextLabel(context.translate("lookup.neighbours"), "small", "muted")
+        self._suggestion_buttons = [LinkButton("", role="body") for _ in range(_MAX_SUGGESTIONS)]
+        for offer in self._suggestion_buttons:
+            offer.clicked.connect(self._use_suggestion)
+        line = make_row(self.field, gap=8)
+        self._button_box = make_column(self.button, None, gap=0)
+        line.addLayout(self._button_box)
         line.addStretch(1)
-        self.setLayout(column(line, row(self._label, *self._offers, None, gap=12), gap=4))
-        self._timer = QTimer(self, singleShot=True, interval=_ASK_AFTER_MS)
-        self._timer.timeout.connect(self._ask)
-        self._offer(())
-        self._typed()
-        self._align()
+        self.setLayout(make_column(line, make_row(self._label, *self._suggestion_buttons, None, gap=12), gap=4))
+        self._timer = QTimer(self, singleShot=True, interval=_SUGGESTION_DELAY_MS)
+        self._timer.timeout.connect(self._read_similar_numbers)
+        self._show_suggestions(())
+        self._check_text()
+        self._align_button()
 
-    def _align(self) -> None:
-        """The button stands beside the field, not beside its label."""
-        self._drop.setContentsMargins(0, look().line("small") + 4, 0, 0)
+    def _align_button(self) -> None:
+        """Align the button with the input line, not with the label above it."""
+        self._button_box.setContentsMargins(0, current_appearance().line_height("small") + 4, 0, 0)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "_drop"):
-            self._align()
+            self._align_button()
 
     @property
     def edit(self) -> Edit:
@@ -68,77 +70,79 @@ class NumberField(QWidget):
         return self.edit.text()
 
     def show_text(self, text: str) -> None:
-        """Put a number in, without looking it up."""
+        """Show a number without looking it up."""
         if text != self.text:
             self.edit.setText(text)
 
     @Slot()
-    def _typed(self) -> None:
-        """What is said while typing: nothing of the kind of an error before 13 digits are there."""
-        say = self._seat.say
+    def _check_text(self) -> None:
+        """Check the typed text and show the result. Text with fewer than 13 digits is shown as incomplete, not as an
+        error.
+        """
+        translate = self._context.translate
         self._timer.stop()
-        self._offer(())
+        self._show_suggestions(())
         try:
-            number = parse(self.text, dummies=True)
+            number = parse_number(self.text, allow_dummies=True)
         except InvalidCorporationNumber as invalid:
-            self._wrong(invalid)
+            self._show_problem(invalid)
         else:
             self.field.show_error("")
-            hint = say("lookup.well_formed")
+            hint = translate("lookup.well_formed")
             if number.stripped_prefix:
-                hint = say("lookup.prefix_stripped")
+                hint = translate("lookup.prefix_stripped")
             self.field.show_hint(hint)
-            self.field.show_inside(say("lookup.digit"))
+            self.field.show_inside(translate("lookup.digit"))
 
-    def _wrong(self, invalid: InvalidCorporationNumber) -> None:
-        say, typed = self._seat.say, len(invalid.normalized or "")
+    def _show_problem(self, invalid: InvalidCorporationNumber) -> None:
+        translate, digit_count = self._context.translate, len(invalid.normalized or "")
         self.field.show_inside("")
         self.field.show_error("")
         if invalid.reason == "CHECK_DIGIT":
-            self.field.show_error(say("lookup.wrong_digit"))
+            self.field.show_error(translate("lookup.wrong_digit"))
             self._timer.start()
         elif invalid.reason == "CHARACTER":
-            self.field.show_error(say("lookup.no_digit"))
-        elif invalid.reason == "LENGTH" and typed > LENGTH:
-            self.field.show_error(say("lookup.too_long", n=typed))
+            self.field.show_error(translate("lookup.no_digit"))
+        elif invalid.reason == "LENGTH" and digit_count > DIGIT_COUNT:
+            self.field.show_error(translate("lookup.too_long", n=digit_count))
             self._timer.start()
         elif invalid.reason == "LENGTH":
-            self.field.show_hint(say("lookup.typed", n=typed))
-            if typed == LENGTH - 1:
+            self.field.show_hint(translate("lookup.typed", n=digit_count))
+            if digit_count == DIGIT_COUNT - 1:
                 self._timer.start()
         else:
-            self.field.show_hint(say("lookup.prompt"))
+            self.field.show_hint(translate("lookup.prompt"))
 
-    # -- numbers that one slip explains
+    # -- numbers that differ from the typed one by a single typing error
 
     @Slot()
-    def _ask(self) -> None:
+    def _read_similar_numbers(self) -> None:
         text = self.text
-        if self._seat.ready:
-            self._seat.read(
-                lambda desk: desk.lookup.neighbours(text),
-                lambda found: self._offer(found if text == self.text else ()),
+        if self._context.is_ready:
+            self._context.run_read(
+                lambda services: services.lookup.find_similar_numbers(text),
+                lambda numbers: self._show_suggestions(numbers if text == self.text else ()),
                 lambda _: None,
                 owner=self,
             )
 
-    def _offer(self, numbers: tuple[str, ...]) -> None:
+    def _show_suggestions(self, numbers: tuple[str, ...]) -> None:
         self._label.setVisible(bool(numbers))
-        for place, offer in enumerate(self._offers):
-            known = place < len(numbers)
-            offer.setVisible(known)
-            if known:
+        for place, offer in enumerate(self._suggestion_buttons):
+            is_offered = place < len(numbers)
+            offer.setVisible(is_offered)
+            if is_offered:
                 offer.setText(wording.format_number(numbers[place]))
                 offer.setAccessibleName(wording.format_number(numbers[place]))
                 offer.updateGeometry()
 
     @Slot()
-    def _take_offer(self) -> None:
+    def _use_suggestion(self) -> None:
         offer = self.sender()
         if isinstance(offer, LinkButton):
             self.edit.setText(offer.text())
-            self._want()
+            self._request_lookup()
 
     @Slot()
-    def _want(self) -> None:
-        self.wanted.emit(self.text)
+    def _request_lookup(self) -> None:
+        self.lookup_requested.emit(self.text)

@@ -1,17 +1,19 @@
-"""What a record is, in a dialog about it: the badges of its three axes."""
+"""The badges of a record in a dialog: state, certainty and work."""
 
 from PySide6.QtWidgets import QWidget
 
 from console.domain.records import CreditCheck
-from console.views import record_words as words
-from console.views.seat import Seat
+from console.views.presenters.records import ShownRecord, badge_keys
+from console.views.runtime.context import WindowContext
 from console.views.widgets.badge import Badge
-from console.views.widgets.base import row
+from console.views.widgets.base import make_row
 
 
-def badges(seat: Seat, record: CreditCheck) -> QWidget:
-    """State, certainty and work, side by side."""
+def badge_row(context: WindowContext, record: ShownRecord) -> QWidget:
+    """Return the badges of state, certainty and work side by side. The state of a purchased credit check is "success"
+    even if parts are missing.
+    """
     holder = QWidget()
-    keys = words.badge_keys(record, derived=False)
-    holder.setLayout(row(*(Badge.of(key, seat.language) for key in keys), None))
+    keys = badge_keys(record, context.now(), derived=not isinstance(record, CreditCheck))
+    holder.setLayout(make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None))
     return holder

@@ -1,4 +1,4 @@
-"""A table that hides the columns it can spare where there is no room for all; the others keep their words whole."""
+"""A table that hides less important columns in a narrow window, so that the others stay readable."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,66 +6,72 @@ from typing import Any
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHeaderView
 
-from console.views.look.theme import look
-from console.views.tables.page import RecordTable
-from console.views.tables.paging import PagedModel
+from console.views.tables.paged_model import PagedModel
+from console.views.tables.record_table import RecordTable
+from console.views.theme.theme import current_appearance
 
-TRAIL = 200
-"""How many rows of a list before and after a record its page can walk to."""
+MAX_TRAIL_LENGTH = 200
+"""Largest number of rows before and after an opened record to which its page can step."""
 
 
 class FittedTable(RecordTable):
-    """`spare` are the keys of columns that may go, the first one first; `unwanted` are gone anyway."""
+    """The table. `spare` are the keys of the columns that it may hide in a narrow window, in this order; columns
+    whose keys are in `hidden_keys` are always hidden.
+    """
 
     def __init__(self, rows: PagedModel, name: str, *, spare: Sequence[str] = (), margin: int | None = None) -> None:
-        self._spare = tuple(spare)
-        self.unwanted: frozenset[str] = frozenset()
+        self._spare_keys = tuple(spare)
+        self.hidden_keys: frozenset[str] = frozenset()
         super().__init__(rows, name, margin=margin)
 
-    def around(self, most: int) -> list[Any]:
-        """The rows about the current one, at most so many before and after it, as far as they are here."""
-        first, last = max(0, self.current_row - most), min(self.rows.rowCount(), self.current_row + most + 1)
-        return [row for row in map(self.rows.row_at, range(first, last)) if row is not None]
+    def rows_around_current(self, max_rows: int) -> list[Any]:
+        """Return the loaded rows around the current one, at most `max_rows` before and after it."""
+        first_row, last_row = (
+            max(0, self.current_row - max_rows),
+            min(self.rows.rowCount(), self.current_row + max_rows + 1),
+        )
+        return [row for row in map(self.rows.row_at, range(first_row, last_row)) if row is not None]
 
-    def in_sight(self) -> list[Any]:
-        """The rows that can be seen."""
-        last = self.rowAt(self.viewport().height() - 1)
-        end = last + 1 if last >= 0 else self.rows.rowCount()
+    def visible_rows(self) -> list[Any]:
+        """Return the visible rows."""
+        last_row = self.rowAt(self.viewport().height() - 1)
+        end = last_row + 1 if last_row >= 0 else self.rows.rowCount()
         return [row for row in map(self.rows.row_at, range(max(0, self.rowAt(0)), end)) if row is not None]
 
-    def age(self) -> None:
-        """Time has passed: ages are painted anew."""
+    def repaint_ages(self) -> None:
+        """Repaint the visible rows, so that the ages in them are up to date."""
         self.viewport().update()
 
-    def fit(self) -> None:
-        """Show what there is room for."""
-        widths = {column.key: self._wide(place) for place, column in enumerate(self.rows.columns)}
-        hidden = set(self.unwanted)
-        for key in self._spare:
-            if sum(wide for name, wide in widths.items() if name not in hidden) <= self.viewport().width():
+    def fit_columns(self) -> None:
+        """Hide spare columns, one after the other, until the remaining columns fit into the width."""
+        widths = {column.key: self._column_width(place) for place, column in enumerate(self.rows.columns)}
+        hidden = set(self.hidden_keys)
+        for key in self._spare_keys:
+            if sum(width for name, width in widths.items() if name not in hidden) <= self.viewport().width():
                 break
             hidden.add(key)
-        crowded = sum(wide for name, wide in widths.items() if name not in hidden) > self.viewport().width()
+        is_too_narrow = sum(width for name, width in widths.items() if name not in hidden) > self.viewport().width()
         for place, column in enumerate(self.rows.columns):
-            if column.stretches:
-                self._stretch(place, crowded=crowded)
-        for place, column in enumerate(self.rows.columns):  # at last: Qt forgets a hidden column's room otherwise
+            if column.is_stretched:
+                self._set_stretch(place, is_too_narrow=is_too_narrow)
+        # Hide columns last: Qt loses the width that is set for a hidden column.
+        for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
-            if column.key not in hidden:
-                self.last_column = place
 
-    def _stretch(self, place: int, *, crowded: bool) -> None:
-        """Where there is too little room for all, the table scrolls rather than leave nothing of a column."""
-        mode = QHeaderView.ResizeMode.Interactive if crowded else QHeaderView.ResizeMode.Stretch
+    def _set_stretch(self, place: int, *, is_too_narrow: bool) -> None:
+        """Stretch the column. If the table is too narrow, give the column its own width instead, so that the table
+        scrolls and the column doesn't shrink to nothing.
+        """
+        mode = QHeaderView.ResizeMode.Interactive if is_too_narrow else QHeaderView.ResizeMode.Stretch
         if self.horizontalHeader().sectionResizeMode(place) != mode:
             self.horizontalHeader().setSectionResizeMode(place, mode)
-            self.setColumnWidth(place, self._wide(place))
+            self.setColumnWidth(place, self._column_width(place))
 
-    def _wide(self, place: int) -> int:
-        """What a column asks for; one that stretches has no less."""
+    def _column_width(self, place: int) -> int:
+        """Return the width of a column at the present text size, in px; a stretched column may become wider."""
         column = self.rows.columns[place]
-        return round(column.width * look().scale)
+        return round(column.width * current_appearance().scale)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.fit()
+        self.fit_columns()

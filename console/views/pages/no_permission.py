@@ -1,10 +1,13 @@
-"""What stands in a screen's place for whoever may not see it: why, who may, and what there is to do instead."""
+"""The page shown instead of a page that the person has no right to see: the reason, the people who have the right,
+and the next step for this person.
+"""
 
 from PySide6.QtCore import Slot
 
 from console.domain.permissions import ADMIN
-from console.views.pages.page import Page, PageHead
-from console.views.routes import (
+from console.views.pages.base import Page, PageHead
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
@@ -14,65 +17,77 @@ from console.views.routes import (
     ReconcileRunsRoute,
     Route,
 )
-from console.views.seat import Seat
-from console.views.widgets.base import Sign, Surface, Words, column, row
+from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
 
 
-def right_for(route: Route) -> str:
-    """The right that a place asks for."""
+def needed_right(route: Route) -> str:
+    """Return the right that a route needs."""
     return "audit_any" if isinstance(route, AuditRoute) else "read"
 
 
 def place_of(route: Route) -> str:
-    """The place in the side bar under which it lies."""
+    """Return the name of the sidebar entry to which a route belongs."""
     places = {
-        AuditRoute: "audit", HomeRoute: "home", LookupRoute: "lookup", ApprovalsRoute: "approvals",
-        AlertsRoute: "alerts", ReconcileRoute: "reconcile", ReconcileRunsRoute: "reconcile",
-    }  # fmt: skip
+        AuditRoute: "audit",
+        HomeRoute: "home",
+        LookupRoute: "lookup",
+        ApprovalsRoute: "approvals",
+        AlertsRoute: "alerts",
+        ReconcileRoute: "reconcile",
+        ReconcileRunsRoute: "reconcile",
+    }
     return places.get(type(route), "queues")
 
 
 class NoRightPage(Page):
-    """Never a page that failed: nothing was asked for, so nothing was refused."""
+    """The page for a person who lacks the right. It sends no request to the services, so no failure of a request is
+    shown.
+    """
 
     help_key = "help.no_right"
     hints = ((("F1",), "key.help"), (("Ctrl+L",), "key.lock"))
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        say = seat.say
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
         self.place = "home"
         self.route: Route = HomeRoute()
-        self.head = PageHead(say("screen.home"))
-        self.why = Words("", bold=True, wrap=True, selectable=True)
-        self.instead = Words("", wrap=True, selectable=True)
-        self.add(self.head)
+        self.head = PageHead(translate("screen.home"))
+        self.reason_text = TextLabel("", bold=True, wrap=True, selectable=True)
+        self.advice_text = TextLabel("", wrap=True, selectable=True)
+        self.add_part(self.head)
         self.add_bars()
-        self.add(self._content(), 1)
+        self.add_part(self._content(), 1)
         self.add_hints()
-        for signal in (seat.people_changed, seat.person_changed):
-            signal.connect(self.show_why)
+        for signal in (context.people_changed, context.person_changed):
+            signal.connect(self.show_reason)
 
     def _content(self) -> Surface:
         content = Surface(edge="top")
-        title = row(Sign("lock", "muted", 16), Words(self.seat.say("screen.no_right"), "section"), None)
-        content.setLayout(column(title, self.why, self.instead, None, gap=12, margins=(24, 24, 24, 24)))
+        title = make_row(
+            ShapeIcon("lock", "muted", 16), TextLabel(self.context.translate("screen.no_right"), "section"), None
+        )
+        content.setLayout(
+            make_column(title, self.reason_text, self.advice_text, None, gap=12, margins=(24, 24, 24, 24))
+        )
         return content
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         if isinstance(route, Route):
             self.route, self.place = route, place_of(route)
-            self.head.title.say(self.seat.say(f"screen.{self.place}"))
-            self.show_why()
+            self.head.title.show_text(self.context.translate(f"screen.{self.place}"))
+            self.show_reason()
 
     @Slot()
-    def show_why(self) -> None:
-        self.why.say(self.seat.lacks(right_for(self.route)))
-        self.instead.say(self._instead())
+    def show_reason(self) -> None:
+        self.reason_text.show_text(self.context.missing_right_text(needed_right(self.route)))
+        self.advice_text.show_text(self._advice())
 
-    def _instead(self) -> str:
-        """What this person can do: an administrator looks after accounts and the schema, at a terminal."""
-        me = self.seat.me
+    def _advice(self) -> str:
+        """Return the text about the next step for this person. It tells an administrator that accounts and schema are
+        managed in a terminal.
+        """
+        me = self.context.current_person
         if me is None:
-            return self.seat.say("screen.no_right.unknown")
-        return self.seat.say("screen.no_right.admin" if ADMIN in me.roles else "screen.no_right.other")
+            return self.context.translate("screen.no_right.unknown")
+        return self.context.translate("screen.no_right.admin" if ADMIN in me.roles else "screen.no_right.other")

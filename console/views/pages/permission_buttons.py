@@ -1,51 +1,75 @@
-"""What a person may not do stays in sight, greyed, with the reason and who may."""
+"""Buttons that need a right. Without the right, a button stays visible but disabled, and its reason names the people
+who have the right.
+"""
 
 from PySide6.QtCore import QObject, Slot
 
-from console.views.seat import Seat
-from console.views.widgets.base import Words
+from console.views.runtime.context import WindowContext
+from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton
 
 
-class _Right(QObject):
-    """Belongs to a button, and keeps it true to what its person may do now."""
+class _PermissionBinding(QObject):
+    """Enables or disables one button whenever the acting person, the list of operators or the connection changes."""
 
-    def __init__(self, seat: Seat, button: KeyButton, right: str) -> None:
+    def __init__(self, context: WindowContext, button: KeyButton, right: str) -> None:
         super().__init__(button)
-        self._seat, self._button, self._right = seat, button, right
-        for signal in (seat.people_changed, seat.person_changed, seat.reach_changed):
-            signal.connect(self.look)
-        self.look()
+        self._context, self._button, self._right = context, button, right
+        for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
+            signal.connect(self.update_button)
+        self.update_button()
 
     @Slot()
-    def look(self) -> None:
-        why_not = self._seat.why_not(self._right)
-        if why_not == self._button.reason:
+    def update_button(self) -> None:
+        disabled_reason = self._context.find_disabled_reason(self._right)
+        if disabled_reason == self._button.reason:
             return
-        if why_not:
-            self._button.set_off(why_not)
+        if disabled_reason:
+            self._button.disable_with_reason(disabled_reason)
         else:
-            self._button.set_on()
+            self._button.enable_button()
 
 
-def guarded(seat: Seat, button: KeyButton, right: str) -> KeyButton:
-    """The button, off with its reason for whoever may not do that."""
-    _Right(seat, button, right)
+def bind_right(context: WindowContext, button: KeyButton, right: str) -> KeyButton:
+    """Enable the button only while the person has the right and the database is reachable; return the button."""
+    _PermissionBinding(context, button, right)
     return button
 
 
-class Reasons(Words):
-    """Below several buttons: why they are off, each reason once."""
+class _WorkerBinding(QObject):
+    """Blocks one button while the desk asks a worker and none is there."""
+
+    def __init__(self, context: WindowContext, button: KeyButton) -> None:
+        super().__init__(button)
+        self._context, self._button = context, button
+        context.connection_state_changed.connect(self.update_button)
+        self.update_button()
+
+    @Slot()
+    def update_button(self) -> None:
+        self._button.block(self._context.worker_away_text())
+
+
+def bind_worker(context: WindowContext, button: KeyButton) -> KeyButton:
+    """Block the button, whose own state somebody else sets, while no worker is there that could act; return the
+    button.
+    """
+    _WorkerBinding(context, button)
+    return button
+
+
+class DisabledReasons(TextLabel):
+    """A text below several buttons: the reasons of those that are disabled, each reason once."""
 
     def __init__(self, *buttons: KeyButton) -> None:
         super().__init__("", "small", "muted", wrap=True)
         self._buttons = buttons
         for button in buttons:
-            button.reason_changed.connect(self._show)
-        self._show()
+            button.reason_changed.connect(self._show_reasons)
+        self._show_reasons()
 
     @Slot()
-    def _show(self) -> None:
-        reasons = dict.fromkeys(button.reason for button in self._buttons if button.reason)
-        self.say("\n".join(reasons))
+    def _show_reasons(self) -> None:
+        reasons = dict.fromkeys(button.shown_reason for button in self._buttons if button.shown_reason)
+        self.show_text("\n".join(reasons))
         self.setVisible(bool(reasons))

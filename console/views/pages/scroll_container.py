@@ -1,4 +1,6 @@
-"""What a page lies on: as large as the window, or as large as the page must be, and then it scrolls as a whole."""
+"""The scroll area around a page. The page fills the window; if the window is smaller than the page's minimum size,
+the whole page scrolls.
+"""
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QResizeEvent
@@ -6,9 +8,9 @@ from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 
 class PageSheet(QScrollArea):
-    """With larger text, or in a small window, nothing of a page is squeezed away.
+    """Keeps a page from being compressed by large text or a small window.
 
-    QScrollArea's own resizing takes the height that a page would like; here it is the height that it needs.
+    QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
     """
 
     def __init__(self, page: QWidget) -> None:
@@ -17,31 +19,31 @@ class PageSheet(QScrollArea):
         self.setWidget(page)
         page.installEventFilter(self)
 
-    def fit(self) -> None:
-        """Give the page the room of the window, or what it needs."""
+    def fit_page(self) -> None:
+        """Give the page the visible size, or its minimum size where that is larger."""
         page = self.widget()
         layout = page.layout() if page is not None else None
         if page is None or layout is None:
             return
-        room = self.maximumViewportSize()
-        size = _needed(layout, room)
-        if size.height() > room.height():  # it scrolls, and the bar for that takes its part of the width
-            beside = self.verticalScrollBar().sizeHint().width()
-            size = _needed(layout, QSize(room.width() - beside, room.height()))
+        available_size = self.maximumViewportSize()
+        size = _needed_size(layout, available_size)
+        if size.height() > available_size.height():  # the vertical scroll bar takes part of the width
+            bar_width = self.verticalScrollBar().sizeHint().width()
+            size = _needed_size(layout, QSize(available_size.width() - bar_width, available_size.height()))
         page.resize(size)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.fit()
+        self.fit_page()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
-            self.fit()
+            self.fit_page()
         return super().eventFilter(watched, event)
 
 
-def _needed(layout: QLayout, room: QSize) -> QSize:
-    """The room, or what the page can't do without."""
-    width = max(room.width(), layout.totalMinimumSize().width())
+def _needed_size(layout: QLayout, available_size: QSize) -> QSize:
+    """Return the available size, or the page's minimum size if that is larger."""
+    width = max(available_size.width(), layout.totalMinimumSize().width())
     height = layout.totalMinimumHeightForWidth(width) if layout.hasHeightForWidth() else 0
-    return QSize(width, max(room.height(), height, layout.totalMinimumSize().height() if not height else 0))
+    return QSize(width, max(available_size.height(), height, layout.totalMinimumSize().height() if not height else 0))

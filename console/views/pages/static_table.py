@@ -1,4 +1,4 @@
-"""A table of rows that are here already: no pages, the same look and keys as every other table."""
+"""A table whose rows are all loaded, with the look and shortcuts of the paged table."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -6,107 +6,109 @@ from typing import Any
 from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget
 
-from console.views.look.theme import look
 from console.views.pages.fitted_table import FittedTable
-from console.views.seat import Seat
-from console.views.tables.book import Page
+from console.views.runtime.context import WindowContext
+from console.views.runtime.page_fetch import Page
 from console.views.tables.columns import Column, Group
-from console.views.tables.paging import PagedModel
-from console.views.widgets.empty import EmptyState
+from console.views.tables.paged_model import PagedModel
+from console.views.theme.theme import current_appearance
+from console.views.widgets.placeholders import EmptyState
 
 
 class StaticTable(FittedTable):
-    """Shows the rows it is given; rows that stay keep their place.
+    """The table. `key_of` returns the value that identifies a row in later calls of `show_rows`.
 
     Signals:
-        caught_up: rows that waited for the pointer to leave are shown now.
+    - caught_up: the mouse pointer has left the table, and the rows that were held back are shown now.
     """
 
     caught_up = Signal()
 
     def __init__(
-        self, seat: Seat, columns: Sequence[Column], key_of: Callable[[Any], Hashable], name: str, *,
+        self, context: WindowContext, columns: Sequence[Column], key_of: Callable[[Any], Hashable], name: str, *,
         margin: int | None = None, spare: Sequence[str] = (), group_of: Callable[[Any], Group] | None = None,
     ) -> None:  # fmt: skip
-        self._model = PagedModel(columns, key_of, seat.runner, group_of=group_of)
+        self._model = PagedModel(columns, key_of, context.runner, group_of=group_of)
         super().__init__(self._model, name, margin=margin, spare=spare)
         self._model.setParent(self)
-        self._held: Sequence[Any] = ()
-        self._asked = False
-        self._waiting: Sequence[Any] | None = None
-        self._gone: set[Hashable] = set()
+        self._rows: Sequence[Any] = ()
+        self._has_read = False
+        self._held_back_rows: Sequence[Any] | None = None
+        self._removed_keys: set[Hashable] = set()
 
-    def show_rows(self, rows: Sequence[Any], *, still: bool = False) -> None:
-        """`still`: nobody asked for them. Then nothing moves that the pointer is on or has passed: rows are renewed
-        in their places, those that have gone are marked, and the rest waits until the pointer leaves.
+    def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
+        """Show these rows. `is_automatic`: the person did not ask for the update. If it would then move a row at or
+        above the mouse pointer, all rows keep their places: changed rows are updated, removed rows are marked, and
+        new rows wait until the pointer leaves the table.
         """
-        if still and self._would_move(rows):
-            self._waiting = rows
-            self._renew(rows)
+        if is_automatic and self._would_move(rows):
+            self._held_back_rows = rows
+            self._update_rows(rows)
             return
-        self._waiting = None
-        for key in self._gone:
-            self.mark(key, None)
-        self._gone.clear()
-        self._held = rows
-        if self._asked:
-            self._model.re_read()
+        self._held_back_rows = None
+        for key in self._removed_keys:
+            self.mark_row(key, None)
+        self._removed_keys.clear()
+        self._rows = rows
+        if self._has_read:
+            self._model.read_again()
         else:
-            self._asked = True
-            self._model.read(lambda _cursor, _limit: Page(self._held))
+            self._has_read = True
+            self._model.read_query(lambda _cursor, _limit: Page(self._rows))
 
     def _would_move(self, rows: Sequence[Any]) -> bool:
-        """Whether what stands down to the pointer would not stand there any more."""
+        """Return True if the new rows would move a row at or above the mouse pointer."""
         if self.hover_row < 0:
             return False
-        passed = sum(self.rows.row_at(place) is not None for place in range(self.hover_row + 1))
-        many = passed + (self.rows.row_at(self.hover_row) is None)  # a heading goes with the row below it
+        row_count = sum(self.rows.row_at(place) is not None for place in range(self.hover_row + 1))
+        # If the pointer is on a heading, the row below it counts too.
+        compared_count = row_count + (self.rows.row_at(self.hover_row) is None)
         key_of = self.rows.key_of
-        return [key_of(row) for row in self._held[:many]] != [key_of(row) for row in rows[:many]]
+        return [key_of(row) for row in self._rows[:compared_count]] != [key_of(row) for row in rows[:compared_count]]
 
-    def _renew(self, rows: Sequence[Any]) -> None:
+    def _update_rows(self, rows: Sequence[Any]) -> None:
         key_of = self.rows.key_of
-        here = {key_of(row): row for row in rows}
-        for shown in self._held:
-            key = key_of(shown)
-            if key not in here:
-                self._gone.add(key)
-            elif here[key] != shown:
-                self.rows.replace(here[key])
-            self.mark(key, None if key in here else "care")
-        self._held = [here.get(key_of(row), row) for row in self._held]
+        by_key = {key_of(row): row for row in rows}
+        for row in self._rows:
+            key = key_of(row)
+            if key not in by_key:
+                self._removed_keys.add(key)
+            elif by_key[key] != row:
+                self.rows.replace_row(by_key[key])
+            self.mark_row(key, None if key in by_key else "care")
+        self._rows = [by_key.get(key_of(row), row) for row in self._rows]
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
-        if self._waiting is not None:
-            self.show_rows(self._waiting)
+        if self._held_back_rows is not None:
+            self.show_rows(self._held_back_rows)
             self.caught_up.emit()
 
     @property
-    def held(self) -> Sequence[Any]:
-        return self._held
+    def all_rows(self) -> Sequence[Any]:
+        return self._rows
 
     def height_for(self, rows: int) -> int:
-        """What so many rows and the header need, in px."""
-        return look().row("header") + rows * look().row() + 2
+        """Return the height of this many rows and the header, in px."""
+        return current_appearance().row_height("header") + rows * current_appearance().row_height() + 2
 
 
 class TableOrNothing(QStackedWidget):
-    """A table, or why it is empty."""
+    """Shows a table, or an empty state with its reason if the table has no rows."""
 
     def __init__(self, table: StaticTable, nothing: EmptyState) -> None:
         super().__init__()
-        self.table, self.nothing = table, nothing
+        self.table, self.empty_state = table, nothing
         self.addWidget(table)
         self.addWidget(nothing)
         self.setFocusProxy(table)
-        table.caught_up.connect(self._choose)
+        table.caught_up.connect(self._show_table_or_nothing)
 
-    def show_rows(self, rows: Sequence[Any], *, still: bool = False) -> None:
-        """See the table's own."""
-        self.table.show_rows(rows, still=still)
-        self._choose()
+    def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
+        """Show these rows; see StaticTable.show_rows."""
+        self.table.show_rows(rows, is_automatic=is_automatic)
+        self._show_table_or_nothing()
 
     @Slot()
-    def _choose(self) -> None:
-        self.setCurrentWidget(self.table if self.table.held else self.nothing)
+    def _show_table_or_nothing(self) -> None:
+        self.setCurrentWidget(self.table if self.table.all_rows else self.empty_state)

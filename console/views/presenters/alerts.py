@@ -1,86 +1,95 @@
-"""Alerts in the words of the window: what was found, what was expected, and where one goes to settle it."""
+"""Texts of alerts: the observed and the expected values, and the route of the record whose action resolves the
+alert.
+"""
 
 import re
 
-from console import wording
-from console.domain.alert_rules import GRACES, RULES
-from console.domain.worker_records import Alert, AlertItem, Rule
-from console.views.routes import Route, route_to
-from console.views.seat import Seat
+from console.domain.alerts.rules import GRACE_PERIODS, RULES
+from console.domain.tasks.records import Alert, AlertItem, Rule
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import Route, route_to
+from console.wording import catalogue as wording
 
-_ORDER = re.compile(r"order=(?P<state>[a-z]+)")
-_PAYMENT = re.compile(
+_ORDER_PATTERN = re.compile(r"order=(?P<state>[a-z]+)")
+_PAYMENT_PATTERN = re.compile(
     r"payment(?: (?P<id>\d+))?=(?P<state>[a-z_]+)"
     r"(?: (?P<minor>\d+) (?P<currency>[A-Z]{3}))?(?: after=(?P<after>[a-z_]+))?"
 )
-_AMOUNT = re.compile(r"\b(\d{1,15}) (JPY|INR)\b")
-_EITHER = "refund|compensation"
+_AMOUNT_PATTERN = re.compile(r"\b(\d{1,15}) (JPY|INR)\b")
+_REFUND_OR_COMPENSATION = "refund|compensation"
 
 
-def rule(alert: Alert, seat: Seat) -> str:
-    """What doesn't fit, in a few words; a rule without words by its name."""
-    key = wording.rule_key(alert.rule_id)
-    return seat.say(key) if key else alert.rule_id
+def rule_text(alert: Alert, context: WindowContext) -> str:
+    """Return the short text of the alert's rule, or the rule's id if there is no text."""
+    key = wording.rule_sentence_key(alert.rule_id)
+    return context.translate(key) if key else alert.rule_id
 
 
-def told(text: str, seat: Seat) -> str:
-    """Codes of the rules as words; whatever else a case says stays as it is."""
-    if text == _EITHER:
-        return seat.say("alerts_screen.refund_or_compensation")
-    return seat.say("alerts_screen.joined", parts=[_part(part, seat) for part in text.split("; ")])
+def finding_words(text: str, context: WindowContext) -> str:
+    """Return the observed or expected value of an alert with words in place of codes; other text stays unchanged."""
+    if text == _REFUND_OR_COMPENSATION:
+        return context.translate("alerts_screen.refund_or_compensation")
+    return context.translate(
+        "alerts_screen.joined", parts=[_finding_part_words(part, context) for part in text.split("; ")]
+    )
 
 
-def why(item: AlertItem, seat: Seat) -> str:
-    """For the rules between orders and payments: what is wrong, what was found and expected, and since when; "" for
-    cases, whose records say so.
+def why_text(item: AlertItem, context: WindowContext) -> str:
+    """Return the explanation of an alert about an order and its payments: the defect, the observed and expected
+    values, and the age. Return "" for a case, because the page of its record explains it.
     """
     alert = item.alert
     if alert.rule_id not in RULES or alert.order_no is None:
         return ""
-    facts = seat.say(
-        "alerts_screen.facts", observed=told(alert.observed, seat), expected=told(alert.expected, seat),
-        age=seat.age(alert.detected_at),
-    )  # fmt: skip
-    return f"{seat.say(f'alerts_screen.why.{alert.rule_id}', grace=GRACES[Rule(alert.rule_id)])} {facts}"
+    facts = context.translate(
+        "alerts_screen.facts",
+        observed=finding_words(alert.observed, context),
+        expected=finding_words(alert.expected, context),
+        age=context.age_text(alert.detected_at),
+    )
+    defect = context.translate(f"alerts_screen.why.{alert.rule_id}", grace=GRACE_PERIODS[Rule(alert.rule_id)])
+    return f"{defect} {facts}"
 
 
-def _part(part: str, seat: Seat) -> str:
-    if found := _ORDER.fullmatch(part):
-        return seat.say("alerts_screen.order_is", state=_state("order", found["state"], seat))
-    found = _PAYMENT.fullmatch(part)
-    if found is None:
-        return _AMOUNT.sub(_amount, part)
-    facts: dict[str, object] = {"state": _state("payment", found["state"], seat)}
-    if found["id"] is None:
-        return seat.say("alerts_screen.payment_is", **facts)
-    amount = wording.format_amount(int(found["minor"] or 0), found["currency"] or "JPY")
-    facts |= {"id": found["id"], "amount": amount}
-    if found["after"] is None:
-        return seat.say("alerts_screen.payment_of", **facts)
-    return seat.say("alerts_screen.payment_after", **facts, after=_state("payment", found["after"], seat))
+def _finding_part_words(part: str, context: WindowContext) -> str:
+    if match := _ORDER_PATTERN.fullmatch(part):
+        return context.translate("alerts_screen.order_is", state=_state_word("order", match["state"], context))
+    match = _PAYMENT_PATTERN.fullmatch(part)
+    if match is None:
+        return _AMOUNT_PATTERN.sub(_amount_text, part)
+    facts: dict[str, object] = {"state": _state_word("payment", match["state"], context)}
+    if match["id"] is None:
+        return context.translate("alerts_screen.payment_is", **facts)
+    amount = wording.format_amount(int(match["minor"] or 0), match["currency"] or "JPY")
+    facts |= {"id": match["id"], "amount": amount}
+    if match["after"] is None:
+        return context.translate("alerts_screen.payment_of", **facts)
+    return context.translate(
+        "alerts_screen.payment_after", **facts, after=_state_word("payment", match["after"], context)
+    )
 
 
-def _amount(found: re.Match[str]) -> str:
-    """Minor units, as cases keep them."""
-    return wording.format_amount(int(found[1]), found[2])
+def _amount_text(match: re.Match[str]) -> str:
+    """Return the text of an amount that the finding contains in minor units."""
+    return wording.format_amount(int(match[1]), match[2])
 
 
-def _state(kind: str, state: str, seat: Seat) -> str:
-    return wording.state_word(kind, state, seat.language)
+def _state_word(kind: str, state: str, context: WindowContext) -> str:
+    return wording.state_word(kind, state, context.language)
 
 
-def about(alert: Alert, seat: Seat) -> str:
-    """The order's number, or which record it is."""
+def record_text(alert: Alert, context: WindowContext) -> str:
+    """Return the alert's subject: the order's number, or the kind and id of a record."""
     if alert.order_no is not None:
         return alert.order_no
     key = f"kind.{alert.subject_kind}"
-    kind = seat.say(key) if wording.has(key) else alert.subject_kind
-    return kind if alert.subject_kind not in _RECORDS else f"{kind} {alert.subject_id}"
+    kind = context.translate(key) if wording.has_sentence(key) else alert.subject_kind
+    return kind if alert.subject_kind not in _RECORD_KINDS else f"{kind} {alert.subject_id}"
 
 
-_RECORDS = frozenset({"credit-check", "payment", "order", "refund"})
+_RECORD_KINDS = frozenset({"credit-check", "payment", "order", "refund"})
 
 
-def route(item: AlertItem) -> Route | None:
-    """The record whose page has what settles it."""
+def record_route(item: AlertItem) -> Route | None:
+    """Return the route of the record whose action resolves the alert; None if there is no such action."""
     return None if item.action is None else route_to(item.kind, item.id, (), "alerts")

@@ -1,33 +1,34 @@
-"""Bulk runs in the words and looks of the window: what would become of a row, what did, and how a run stands."""
+"""Texts and signs of bulk runs: the forecast and the result of a row, and the state of a run."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from console import wording
-from console.domain.bulk_records import DISCARDED, BulkItem, BulkPlan, Forecast, Verdict, split_reason
-from console.domain.choice_records import Matter
-from console.domain.worker_records import BulkAction, BulkRow, BulkRun
-from console.views import case_words, record_words
-from console.views.look.tokens import Tone
-from console.views.seat import Seat
+from console.domain.bulk.records import DISCARDED_REASON, BulkItem, BulkPlan, Forecast, RowForecast, split_reason
+from console.domain.recovery.records import RecoverableRecord
+from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import records as case_words
+from console.views.runtime.context import WindowContext
 from console.views.tables.columns import StateCell
+from console.views.theme.design_tokens import Tone
+from console.wording import catalogue as wording
 
-_STILL_UNKNOWN, _MOST = "still_unknown", "most"
-_VERDICTS: Mapping[Verdict, tuple[str, Tone]] = {
-    Verdict.WOULD: ("arrow_right", "progress"),
-    Verdict.SKIP: ("dash", "muted"),
-    Verdict.REFUSED: ("ring_slash", "care"),
+_STILL_UNKNOWN, _LIMIT_REACHED = "still_unknown", "most"
+_VERDICT_LOOKS: Mapping[RowForecast, tuple[str, Tone]] = {
+    RowForecast.WOULD_RUN: ("arrow_right", "progress"),
+    RowForecast.SKIP: ("dash", "muted"),
+    RowForecast.REFUSED: ("ring_slash", "care"),
 }
-_RESULTS: Mapping[str, tuple[str, Tone]] = {
+_RESULT_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
     "skipped": ("dash", "muted"),
     "refused": ("ring_slash", "care"),
     "failed": ("cross", "bad"),
     "none": ("ring", "muted"),
 }
-RESULTS = tuple(_RESULTS)[:-1]
-_STATES: Mapping[str, tuple[str, Tone]] = {
+RESULT_NAMES = tuple(_RESULT_LOOKS)[:-1]
+_STATE_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "frozen": ("ring", "muted"),
     "running": ("half_disc", "progress"),
     "paused": ("hourglass", "care"),
@@ -36,108 +37,115 @@ _STATES: Mapping[str, tuple[str, Tone]] = {
 }
 
 
-class Told(NamedTuple):
-    """How a run stands, in a sentence."""
+class RunStatus(NamedTuple):
+    """The state of a run as a sentence, with its sign."""
 
     words: str
     shape: str
     tone: Tone
 
 
-def verdict(one: Forecast, action: BulkAction, seat: Seat) -> StateCell:
-    """What would become of a row."""
-    shape, tone = _VERDICTS[one.verdict]
-    would = one.verdict is Verdict.WOULD
-    key = f"bulk.verdict.would.{action.value}" if would else f"bulk.verdict.{one.verdict.value}"
-    return StateCell(seat.say(key), shape, tone)
+def verdict_cell(forecast: Forecast, action: BulkAction, context: WindowContext) -> StateCell:
+    """Return the cell with the forecast of a row: the action would be done, skipped or refused."""
+    shape, tone = _VERDICT_LOOKS[forecast.verdict]
+    is_planned = forecast.verdict is RowForecast.WOULD_RUN
+    key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.verdict.value}"
+    return StateCell(context.translate(key), shape, tone)
 
 
-def result(row: BulkRow, seat: Seat) -> StateCell:
-    """What became of a row."""
+def result_cell(row: BulkRow, context: WindowContext) -> StateCell:
+    """Return the cell with the result of a row."""
     if row.reason == _STILL_UNKNOWN:
-        return StateCell(seat.say("bulk.result.still_unknown"), "question", "unknown")
+        return StateCell(context.translate("bulk.result.still_unknown"), "question", "unknown")
     name = row.result or "none"
-    shape, tone = _RESULTS.get(name, ("dash", "muted"))
-    return StateCell(seat.say(f"bulk.result.{name}"), shape, tone)
+    shape, tone = _RESULT_LOOKS.get(name, ("dash", "muted"))
+    return StateCell(context.translate(f"bulk.result.{name}"), shape, tone)
 
 
-def key_of(code: str) -> str | None:
-    """Where a row's reason has its words, the most particular place first."""
+def reason_key(code: str) -> str | None:
+    """Return the wording key of a row's reason code. A text for bulk runs has priority over texts for other uses;
+    None if no text exists.
+    """
     keys = (f"bulk.reason.{code}", f"reason.{code}", f"refusal.{code}", f"cause.{code}")
-    return next(filter(wording.has, keys), None)
+    return next(filter(wording.has_sentence, keys), None)
 
 
-def reason(code: str | None, who: str | None, seat: Seat) -> str:
-    """Why nothing would be done, or what the result rests on; "" without a reason."""
+def reason_text(code: str | None, person: str | None, context: WindowContext) -> str:
+    """Return the text of the reason for a row's forecast or result; "" if there is no reason."""
     if not code:
         return ""
-    key = key_of(code)
-    return seat.say(key, who=record_words.who(who, seat) if who else None) if key else code
+    key = reason_key(code)
+    return context.translate(key, who=record_words.actor_name(person, context) if person else None) if key else code
 
 
-def kept_reason(row: BulkRow, seat: Seat) -> str:
-    return reason(*split_reason(row.reason), seat)
+def row_reason(row: BulkRow, context: WindowContext) -> str:
+    return reason_text(*split_reason(row.reason), context)
 
 
-def name(record: Matter | None, row: BulkRow, seat: Seat) -> str:
-    """What people call the record of a row, also when it is gone."""
+def record_name(record: RecoverableRecord | None, row: BulkRow, context: WindowContext) -> str:
+    """Return the short name of a row's record. `record` None means that it no longer exists, and the text says so."""
     if record is None:
-        return seat.say("bulk.gone", kind=row.kind, id=row.subject_id)
-    return case_words.short(record, seat)
+        return context.translate("bulk.gone", kind=row.kind, id=row.subject_id)
+    return case_words.short_title(record, context)
 
 
-def company(record: Matter | None, seat: Seat) -> str:
-    """Whose record it is; "" where it has no corporation."""
-    return case_words.name_of(record, seat) if record is not None and case_words.number_of(record) else ""
+def company_name(record: RecoverableRecord | None, context: WindowContext) -> str:
+    """Return the company name of a record; "" if the record is None or has no corporation number."""
+    return case_words.name_of(record, context) if record is not None and case_words.number_of(record) else ""
 
 
-def totals(plan: BulkPlan, seat: Seat) -> str:
-    return seat.say("bulk.totals", **{one.value: plan.totals.get(one, 0) for one in Verdict})
+def totals_text(plan: BulkPlan, context: WindowContext) -> str:
+    return context.translate("bulk.totals", **{verdict.value: plan.totals.get(verdict, 0) for verdict in RowForecast})
 
 
-def time(plan: BulkPlan, seat: Seat) -> str:
-    """How long it takes at least."""
-    if plan.seconds < 1:
-        return seat.say("bulk.time.soon")
-    return seat.say("bulk.time", time=timedelta(seconds=round(plan.seconds)))
+def duration_text(plan: BulkPlan, context: WindowContext) -> str:
+    """Return the minimum duration of the planned run as text."""
+    if plan.shortest_seconds < 1:
+        return context.translate("bulk.time.soon")
+    return context.translate("bulk.time", time=timedelta(seconds=round(plan.shortest_seconds)))
 
 
-def state(run: BulkRun, seat: Seat) -> StateCell:
-    shape, tone = _STATES.get(run.state, ("dash", "muted"))
-    return StateCell(seat.say(f"bulk.state.{run.state}"), shape, tone)
+def state_cell(run: BulkRun, context: WindowContext) -> StateCell:
+    shape, tone = _STATE_LOOKS.get(run.state, ("dash", "muted"))
+    return StateCell(context.translate(f"bulk.state.{run.state}"), shape, tone)
 
 
-def tally(counts: Mapping[str, int], seat: Seat) -> str:
-    """How many rows came to what, without those that none came to."""
-    there = ((name, counts[name]) for name in RESULTS if counts.get(name))
-    words = [seat.say("bulk.tally", word=seat.say(f"bulk.result.{name}"), n=n) for name, n in there]
-    return seat.say("list.separator").join(words)
+def tally_text(counts: Mapping[str, int], context: WindowContext) -> str:
+    """Return the number of rows per result; results without rows are left out."""
+    named_counts = ((name, counts[name]) for name in RESULT_NAMES if counts.get(name))
+    words = [
+        context.translate("bulk.tally", word=context.translate(f"bulk.result.{name}"), n=n)
+        for name, n in named_counts
+    ]
+    return context.translate("list.separator").join(words)
 
 
-def told(item: BulkItem, seat: Seat, *, here: bool = False) -> Told:
-    """`here`: this window runs it."""
-    if here:
-        return Told(seat.say("bulk.told.here"), "circle_arrow", "progress")
-    shape, tone = _STATES["done"] if is_through(item.run) else _STATES.get(item.run.state, ("dash", "muted"))
-    return Told(_told(item, seat), shape, tone)
+def run_status(item: BulkItem, context: WindowContext, *, runs_here: bool = False) -> RunStatus:
+    """Return the state of a run as a sentence. `runs_here` is True if this window executes the run."""
+    if runs_here:
+        return RunStatus(context.translate("bulk.told.here"), "circle_arrow", "progress")
+    shape, tone = _STATE_LOOKS["done"] if has_ended(item.run) else _STATE_LOOKS.get(item.run.state, ("dash", "muted"))
+    return RunStatus(_status_words(item, context), shape, tone)
 
 
-def is_through(run: BulkRun) -> bool:
-    """Whether all was done that somebody asked for."""
-    return run.state == "done" or (run.state == "stopped" and run.reason == _MOST)
+def has_ended(run: BulkRun) -> bool:
+    """Return True if the run has executed all rows that were requested."""
+    return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED)
 
 
-def _told(item: BulkItem, seat: Seat) -> str:
+def _status_words(item: BulkItem, context: WindowContext) -> str:
     run = item.run
-    code, who = split_reason(run.reason)
+    code, actor = split_reason(run.reason)
     if run.state == "running" and item.holder is not None:
-        holder = record_words.who(item.holder.operator, seat)
-        return seat.say("bulk.told.there", who=holder, host=item.holder.host)
+        holder_name = record_words.actor_name(item.holder.operator, context)
+        return context.translate("bulk.told.there", who=holder_name, host=item.holder.host)
     if run.state == "running":
-        return seat.say("bulk.told.nobody")
+        return context.translate("bulk.told.nobody")
     if run.state == "paused" and code == "maker":
-        return seat.say("bulk.told.maker", maker=run.made_by)
-    if run.state == "done" and code == DISCARDED:
-        return seat.say("bulk.told.discarded")
-    standing = _MOST if is_through(run) and run.state == "stopped" else run.state
-    return seat.say(f"bulk.told.{standing}", provider=who, reason=code, most=run.most, left=run.size - run.done)
+        return context.translate("bulk.told.maker", maker=run.made_by)
+    if run.state == "done" and code == DISCARDED_REASON:
+        return context.translate("bulk.told.discarded")
+    state_name = _LIMIT_REACHED if has_ended(run) and run.state == "stopped" else run.state
+    return context.translate(
+        f"bulk.told.{state_name}", provider=actor, reason=code, most=run.most, left=run.size - run.done
+    )

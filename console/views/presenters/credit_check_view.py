@@ -1,187 +1,247 @@
-"""A credit check's view as the values that the parts of its screen show: sides, documents, badges, changes."""
+"""The values that the page of a credit check shows: sides, documents, changes and offered actions."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from console import wording
-from console.domain.records import CheckState, CreditCheck, EvidenceItem
-from console.domain.results import CreditCheckView
-from console.views import record_words as words
-from console.views.look.tokens import Tone
-from console.views.seat import Seat
-from console.views.widgets.record import DocumentPart, Side
+from console.domain.audit_actions import AuditAction
+from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason
+from console.domain.views.any_record import CreditCheckView
+from console.views.presenters import credit_checks as words
+from console.views.runtime.context import WindowContext
+from console.views.theme.design_tokens import Tone
+from console.views.widgets.record_parts import DocumentPart, SideFacts
+from console.wording import catalogue as wording
 
-_AWAITING = "waiting_for_approval"
-_COMPARED = ("state", "certainty", "company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
-_OUTCOMES = ("SUCCEEDED", "NOT_FOUND", "FAILED_DEFINITE", "AUTH", "RATE_LIMITED", "PENDING", "UNKNOWN")
+_COMPARED_FIELDS = ("state", "certainty", "company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
+_ANSWER_LOOKS: Mapping[str, tuple[str, str, Tone]] = {
+    "SUCCEEDED": ("found", "disc", "good"),
+    "NOT_FOUND": ("not_found", "cross", "muted"),
+    **dict.fromkeys(("FAILED_DEFINITE", "AUTH", "RATE_LIMITED", "PENDING"), ("refused", "cross", "bad")),
+    "UNKNOWN": ("no_answer", "question", "unknown"),
+}
+"""Word, shape and tone of the provider's answer, by the outcome in the summary of the answer's evidence."""
 
 
-def badges(view: CreditCheckView) -> tuple[str, str, str]:
-    """The keys of the three badges; a proposal waits for its second person."""
-    state, certainty, work = words.badge_keys(view.record, derived=False)
-    return state, certainty, f"work.{_AWAITING}" if view.awaiting else work
-
-
-def moment(at: datetime, seat: Seat) -> str:
-    """A time for people: today's with seconds, else the day and time."""
-    today = wording.format_instant(at, "day") == wording.format_instant(seat.now(), "day")
+def moment_text(at: datetime, context: WindowContext) -> str:
+    """Return an instant as text: the time with seconds for an instant of today, otherwise day and time."""
+    today = wording.format_instant(at, "day") == wording.format_instant(context.now(), "day")
     return wording.format_instant(at, "clock" if today else "short")
 
 
-def sides(view: CreditCheckView, seat: Seat) -> tuple[Side, Side, Side]:
-    """Ours, the provider's, and that there is no order: always in this order."""
-    return _ours(view, seat), _providers(view, seat), _order(seat)
+def compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[SideFacts, SideFacts, SideFacts]:
+    """Return three sides: ours, the provider's, and the order's, which says that a credit check has no order."""
+    return _our_side(view, context), _provider_side(view, context), _order_side(context)
 
 
-def _ours(view: CreditCheckView, seat: Seat) -> Side:
+def _our_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
     record = view.record
-    badge = words.cell(words.state_key(record, derived=False), seat.language)
-    since = record.changed_at or record.created_at
-    by = next((entry.who for entry in reversed(view.timeline) if not words.is_opening(entry)), None)
-    version = seat.say("record.side.version", version=record.version)
-    return Side(
-        seat.say("record.side.ours"), badge.word, badge.shape, badge.tone,
-        own_word=_result(record, seat),
-        fact=seat.say("record.side.since_age", at=moment(since, seat), age=seat.age(since)) if since else "",
-        source=seat.say("record.side.version_by", version=record.version, who=words.who(by, seat)) if by else version,
-    )  # fmt: skip
+    badge = words.state_cell(words.state_key(record, derived=False), context.language)
+    since_instant = record.changed_at or record.created_at
+    changed_by = next((entry.who for entry in reversed(view.timeline) if not words.is_opening(entry)), None)
+    version = context.translate("record.side.version", version=record.version)
+    return SideFacts(
+        context.translate("record.side.ours"),
+        badge.word,
+        badge.shape,
+        badge.tone,
+        own_word=_result_text(record, context),
+        fact=context.translate(
+            "record.side.since_age", at=moment_text(since_instant, context), age=context.age_text(since_instant)
+        )
+        if since_instant
+        else "",
+        source=context.translate(
+            "record.side.version_by", version=record.version, who=words.actor_name(changed_by, context)
+        )
+        if changed_by
+        else version,
+    )
 
 
-def _providers(view: CreditCheckView, seat: Seat) -> Side:
-    record, asked = view.record, last_answer(view)
-    word, shape, tone = _found(record, asked, seat)
-    own = _result(record, seat) if record.credit_check_id else ""
+def _provider_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
+    record, answer = view.record, last_answer(view)
+    word, shape, tone = _answer_word(record, answer, context)
+    own_word = _result_text(record, context) if record.credit_check_id else ""
     fact = ""
-    if asked is not None:
-        fact = seat.say("record.side.asked_age", at=moment(asked.at, seat), age=seat.age(asked.at))
-    return Side(
-        seat.say("record.side.provider"), word, shape, tone, own_word=own, fact=fact,
-        differs=record.work.reason == "contradicted", differs_word=seat.say("record.side.differs"),
-    )  # fmt: skip
+    if answer is not None:
+        fact = context.translate(
+            "record.side.asked_age", at=moment_text(answer.at, context), age=context.age_text(answer.at)
+        )
+    return SideFacts(
+        context.translate("record.side.provider"),
+        word,
+        shape,
+        tone,
+        own_word=own_word,
+        fact=fact,
+        is_different=record.work.reason == WorkReason.CONTRADICTED,
+        differs_word=context.translate("record.side.differs"),
+    )
 
 
-def _found(record: CreditCheck, asked: EvidenceItem | None, seat: Seat) -> tuple[str, str, Tone]:
-    """What the provider said last, in a word."""
-    if record.credit_check_id is not None:
-        return seat.say("record.side.found"), "disc", "good"
-    outcome = next((one for one in _OUTCOMES if asked is not None and one in asked.summary.split()), "")
-    match outcome:
-        case "":
-            return seat.say("record.side.never_asked_short"), "dash", "muted"
-        case "NOT_FOUND":
-            return seat.say("record.side.not_found"), "cross", "muted"
-        case "UNKNOWN":
-            return seat.say("record.side.no_answer"), "question", "unknown"
-        case "SUCCEEDED":
-            return seat.say("record.side.found"), "disc", "good"
-    return seat.say("record.side.refused"), "cross", "bad"
+def _answer_word(record: CreditCheck, answer: EvidenceItem | None, context: WindowContext) -> tuple[str, str, Tone]:
+    """Return word, shape and tone of the provider's last answer."""
+    summary_words = answer.summary.split() if answer is not None else []
+    outcome = (
+        "SUCCEEDED"
+        if record.credit_check_id is not None
+        else next((code for code in _ANSWER_LOOKS if code in summary_words), "")
+    )
+    word, shape, tone = _ANSWER_LOOKS.get(outcome, ("never_asked_short", "dash", "muted"))
+    return context.translate(f"record.side.{word}"), shape, tone
 
 
-def _order(seat: Seat) -> Side:
-    none = seat.say("record.side.none")
-    return Side(seat.say("record.side.order"), none, "dash", "muted", fact=seat.say("record.side.no_order"))
+def _order_side(context: WindowContext) -> SideFacts:
+    no_order_word = context.translate("record.side.none")
+    return SideFacts(
+        context.translate("record.side.order"),
+        no_order_word,
+        "dash",
+        "muted",
+        fact=context.translate("record.side.no_order"),
+    )
 
 
 def last_answer(view: CreditCheckView) -> EvidenceItem | None:
-    """The newest answer of the provider, or the lack of one."""
+    """Return the newest evidence of a call to AlarmBox, even of an unanswered call; None if there is none."""
     return next((item for item in reversed(view.evidence) if item.source.startswith("alarmbox.")), None)
 
 
-def _result(record: CreditCheck, seat: Seat) -> str:
-    return seat.say("record.side.result", result=record.result) if record.result else ""
+def _result_text(record: CreditCheck, context: WindowContext) -> str:
+    return context.translate("record.side.result", result=record.result) if record.result else ""
 
 
-def documents(view: CreditCheckView, seat: Seat) -> list[DocumentPart]:
-    """Detail, result, dates, PDF."""
+def document_parts(view: CreditCheckView, context: WindowContext) -> list[DocumentPart]:
+    """Return the parts of a credit check: detail, result, dates, PDF."""
     if view.record.state is not CheckState.SUCCESS:
         names = ("detail", "result", "dates", "pdf")
         return [
-            DocumentPart(seat.say(f"record.document.{name}"), "dash", "muted", seat.say("record.document.not_yet"))
+            DocumentPart(
+                context.translate(f"record.document.{name}"),
+                "dash",
+                "muted",
+                context.translate("record.document.not_yet"),
+            )
             for name in names
         ]
-    return [_detail(view, seat), _verdict(view, seat), _dates(view, seat), _pdf(view, seat)]
+    return [
+        _detail_part(view, context),
+        _result_part(view, context),
+        _dates_part(view, context),
+        _pdf_part(view, context),
+    ]
 
 
-def _detail(view: CreditCheckView, seat: Seat) -> DocumentPart:
-    name = seat.say("record.document.detail")
+def _detail_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
+    name = context.translate("record.document.detail")
     if {"name", "detail"} & set(view.record.incomplete):
-        return _missing(view, name, seat)
-    at = _when(view, "detail_stored") or view.record.changed_at
-    detail = seat.say("record.document.fetched_at", at=moment(at, seat)) if at else ""
-    return DocumentPart(name, "check", "good", seat.say("record.document.complete"), detail)
+        return _missing_part(view, name, context)
+    stored_at = _last_event_at(view, AuditAction.CREDIT_CHECK_DETAIL_STORED) or view.record.changed_at
+    detail = context.translate("record.document.fetched_at", at=moment_text(stored_at, context)) if stored_at else ""
+    return DocumentPart(name, "check", "good", context.translate("record.document.complete"), detail)
 
 
-def _verdict(view: CreditCheckView, seat: Seat) -> DocumentPart:
-    record, name = view.record, seat.say("record.document.result")
+def _result_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
+    record, name = view.record, context.translate("record.document.result")
     if "result" in record.incomplete:
-        return _missing(view, name, seat)
-    value = seat.say("record.document.value", value=record.result)
-    return DocumentPart(name, "check", "good", words.result_word(record, seat), value)
+        return _missing_part(view, name, context)
+    value = context.translate("record.document.value", value=record.result)
+    return DocumentPart(name, "check", "good", words.result_word(record, context), value)
 
 
-def _dates(view: CreditCheckView, seat: Seat) -> DocumentPart:
-    record, name = view.record, seat.say("record.document.dates")
+def _dates_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
+    record, name = view.record, context.translate("record.document.dates")
     if "dates" in record.incomplete:
-        return _missing(view, name, seat)
-    over = record.expired_at is not None and record.expired_at <= seat.now()
-    until = seat.say("record.document.until", until=record.expired_at)
-    bought = seat.say("record.document.bought", at=record.purchased_at)
-    return DocumentPart(name, "clock" if over else "check", "care" if over else "good", until, bought)
+        return _missing_part(view, name, context)
+    is_over = record.expired_at is not None and record.expired_at <= context.now()
+    until_text = context.translate("record.document.until", until=record.expired_at)
+    bought_text = context.translate("record.document.bought", at=record.purchased_at)
+    return DocumentPart(name, "clock" if is_over else "check", "care" if is_over else "good", until_text, bought_text)
 
 
-def _pdf(view: CreditCheckView, seat: Seat) -> DocumentPart:
-    name = seat.say("record.document.pdf")
-    current = next((document for document in view.documents if document.current), None)
-    if "pdf" in view.record.incomplete or current is None:
-        return _missing(view, name, seat)
-    size = seat.say("record.document.size", size=current.bytes)
-    fetched = seat.say("record.document.fetched_at", at=moment(current.fetched_at, seat))
-    return DocumentPart(name, "check", "good", size, fetched)
+def _pdf_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
+    name = context.translate("record.document.pdf")
+    current_document = next((document for document in view.documents if document.current), None)
+    if "pdf" in view.record.incomplete or current_document is None:
+        return _missing_part(view, name, context)
+    size = context.translate("record.document.size", size=current_document.bytes)
+    fetched_text = context.translate(
+        "record.document.fetched_at", at=moment_text(current_document.fetched_at, context)
+    )
+    return DocumentPart(name, "check", "good", size, fetched_text)
 
 
-def _missing(view: CreditCheckView, name: str, seat: Seat) -> DocumentPart:
+def _missing_part(view: CreditCheckView, name: str, context: WindowContext) -> DocumentPart:
     record = view.record
     code = record.error_code
-    why = seat.say(f"cause.{code}") if code and wording.has(f"cause.{code}") else seat.say("record.document.not_yet")
+    cause_text = (
+        context.translate(f"cause.{code}")
+        if code and wording.has_sentence(f"cause.{code}")
+        else context.translate("record.document.not_yet")
+    )
     if record.work.at is not None:
-        when = seat.say("record.document.next_attempt_at", at=moment(record.work.at, seat))
+        attempt_text = context.translate("record.document.next_attempt_at", at=moment_text(record.work.at, context))
     else:
-        when = seat.say("record.document.stopped")
-    return DocumentPart(name, "cross", "bad", why, when, True, seat.say("record.document.missing"))
+        attempt_text = context.translate("record.document.stopped")
+    return DocumentPart(
+        name, "cross", "bad", cause_text, attempt_text, True, context.translate("record.document.missing")
+    )
 
 
-def _when(view: CreditCheckView, what: str) -> datetime | None:
-    """When something last happened to the record."""
-    return next((entry.at for entry in reversed(view.timeline) if entry.what.endswith(what)), None)
+def _last_event_at(view: CreditCheckView, action: AuditAction) -> datetime | None:
+    """Return the instant of the record's newest audit entry with this action; None if there is none."""
+    return next((entry.at for entry in reversed(view.timeline) if entry.what == action), None)
 
 
 def changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[object, object]]:
-    """What differs between two versions, field by field, before and after."""
-    pairs = {name: (getattr(before, name), getattr(after, name)) for name in _COMPARED}
+    """Return the compared fields that differ between two versions of a record, each as (before, after)."""
+    pairs = {name: (getattr(before, name), getattr(after, name)) for name in _COMPARED_FIELDS}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def difference(before: CreditCheck, after: CreditCheck, seat: Seat) -> str:
-    """The same as one sentence, in words."""
+def difference_text(before: CreditCheck, after: CreditCheck, context: WindowContext) -> str:
+    """Return the differences between two versions of a record as one sentence; "" if there are none."""
     changes = changed_fields(before, after)
-    shown = {name: [_shown(name, one, seat) for one in pair] for name, pair in changes.items()}
+    texts = {name: [_field_text(name, value, context) for value in pair] for name, pair in changes.items()}
     if before.incomplete != after.incomplete and "pdf_file_path" not in changes:
-        shown["work"] = [_parts(before, seat), _parts(after, seat)]
-    return seat.say("record.changed", changes=shown) if shown else ""
+        texts["work"] = [_missing_parts_text(before, context), _missing_parts_text(after, context)]
+    return context.translate("record.changed", changes=texts) if texts else ""
 
 
-def _parts(record: CreditCheck, seat: Seat) -> str:
-    return seat.say("record.missing_parts", missing=record.incomplete)
+def _missing_parts_text(record: CreditCheck, context: WindowContext) -> str:
+    return context.translate("record.missing_parts", missing=record.incomplete)
 
 
-def _shown(name: str, value: object, seat: Seat) -> str:
+def _field_text(name: str, value: object, context: WindowContext) -> str:
     if value is None:
-        return wording.NOTHING
+        return wording.NO_VALUE
     if name == "state":
-        return seat.say(f"state.credit_check.{value}")
+        return context.translate(f"state.credit_check.{value}")
     if name == "certainty":
-        return seat.say(f"state.certainty.{value}")
+        return context.translate(f"state.certainty.{value}")
     if name == "pdf_file_path":
-        return seat.say("record.document.copy", name=str(value)[3:11])
+        return context.translate("record.document.copy", name=str(value)[3:11])
     if isinstance(value, datetime):
         return wording.format_instant(value, "until" if name == "expired_at" else "day")
-    return seat.say(f"result.{value}") if name == "result" and wording.has(f"result.{value}") else str(value)
+    return (
+        context.translate(f"result.{value}")
+        if name == "result" and wording.has_sentence(f"result.{value}")
+        else str(value)
+    )
+
+
+def offered_actions(view: CreditCheckView) -> tuple[str, ...]:
+    """Return the names of the actions that the page offers for the record's state, the most useful first."""
+    record = view.record
+    if record.superseded or record.duplicate_of is not None:
+        return ("successor",)
+    if record.certainty is Certainty.UNKNOWN:
+        return ("resolve", "probe")
+    if record.state is CheckState.PENDING:
+        return ("probe",)
+    if record.state is CheckState.ERROR:
+        return ("purchase",)
+    if record.incomplete and not record.viewing_over:
+        return ("refetch", "probe")
+    is_renewable = any(action.action == "renew" and action.allowed for action in view.actions)
+    return ("renew", "probe") if is_renewable else ("open_pdf", "probe")

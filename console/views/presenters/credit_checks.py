@@ -1,20 +1,22 @@
-"""A credit check in the words and looks of the window: the three axes, ages, days, and lines for lists."""
+"""Texts and signs of a credit check: state, age, explanation, and the lines of its timeline."""
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from console import story_words, wording
-from console.domain.records import Certainty, CheckState, CreditCheck, TimelineEntry, WorkState
-from console.domain.results import Explanation, NextStep
-from console.domain.story import Chain, Event, Step
-from console.views.look.tokens import Language, Tone, tokens
-from console.views.seat import Seat
+from console.domain.audit_actions import AuditAction
+from console.domain.records import CheckState, CreditCheck, TimelineEntry
+from console.domain.service_results import Explanation, NextStep
+from console.domain.timeline import Chain, Event, Step
+from console.views.runtime.context import WindowContext
 from console.views.tables.columns import AgeCell, Cell, StateCell
-from console.views.widgets.timeline import Happening
+from console.views.theme.design_tokens import Language, Tone, tokens
+from console.views.widgets.timeline import TimelineLine
+from console.wording import catalogue as wording
+from console.wording import timelines as story_words
 
 PROVIDER = "AlarmBox"
-_OPENINGS = ("credit-check.opened", "credit-check.pdf_read")
-_EVENTS: Mapping[Step, tuple[str, Tone]] = {
+_READ_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
+_EVENT_LOOKS: Mapping[Step, tuple[str, Tone]] = {
     Step.BEGUN: ("arrow_right", "text"),
     Step.ANSWER: ("circle_arrow", "text"),
     Step.NOTICE: ("arrow_down", "text"),
@@ -24,18 +26,19 @@ _EVENTS: Mapping[Step, tuple[str, Tone]] = {
     Step.SAGA: ("clock", "text"),
     Step.ALERT: ("warning", "care"),
 }
-"""What stands before an event that isn't of the trail."""
-_ENDINGS: Mapping[str, tuple[str, Tone]] = {
-    "done": ("check", "good"), "failed": ("cross", "bad"), "unknown": ("question", "unknown"),
-}  # fmt: skip
-_SIGNS: Mapping[str, tuple[str, Tone]] = {
+"""Shape and tone of the timeline's events that aren't audit entries."""
+_ENDING_LOOKS: Mapping[str, tuple[str, Tone]] = {
+    "done": ("check", "good"),
+    "failed": ("cross", "bad"),
+    "unknown": ("question", "unknown"),
+}
+_ENTRY_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "started": ("arrow_right", "text"),
     "bought": ("check", "good"),
     "stored": ("check", "good"),
     "restored": ("arrow_back", "text"),
     "failed": ("cross", "bad"),
     "not_bought": ("cross", "bad"),
-    "unusable": ("cross", "bad"),
     "unknown": ("question", "unknown"),
     "lapsed": ("question", "unknown"),
     "contradicted": ("not_equal", "bad"),
@@ -48,7 +51,6 @@ _SIGNS: Mapping[str, tuple[str, Tone]] = {
     "paid": ("check", "good"),
     "accepted": ("half_disc", "progress"),
     "begun": ("card", "text"),
-    "noticed": ("arrow_right", "text"),
     "requested": ("person", "text"),
     "approved": ("ring_check", "good"),
     "rejected": ("cross", "bad"),
@@ -70,23 +72,10 @@ _SIGNS: Mapping[str, tuple[str, Tone]] = {
     "probed": ("circle_arrow", "text"),
     "refetch": ("reload", "text"),
 }
-_VERDICTS: Mapping[str, tuple[str, Tone]] = {
-    "complete": ("check", "good"),
-    "incomplete": ("open_ring_plus", "care"),
-    "superseded": ("two_sheets", "muted"),
-    "duplicate": ("not_equal", "care"),
-    "contradicted": ("not_equal", "bad"),
-    "unknown": ("question", "unknown"),
-    "only_desk_knows": ("question", "unknown"),
-    "operation_unknown": ("question", "unknown"),
-    "error": ("cross", "bad"),
-    "operation_failed": ("cross", "bad"),
-    "operation_done": ("check", "good"),
-}
 
 
 def state_key(record: CreditCheck, *, derived: bool = True) -> str:
-    """The badge of the business state; `derived` says incomplete where something is missing."""
+    """Return the badge key of the record's state. With `derived`, a success with missing parts is "incomplete"."""
     if record.superseded:
         return "credit_check.superseded"
     if derived and record.incomplete and record.state is CheckState.SUCCESS:
@@ -94,141 +83,103 @@ def state_key(record: CreditCheck, *, derived: bool = True) -> str:
     return f"credit_check.{record.state.value}"
 
 
-def certainty_key(record: CreditCheck) -> str:
-    return f"certainty.{record.certainty.value}"
-
-
-def work_key(record: CreditCheck) -> str:
-    return f"work.{record.work.state.value}"
-
-
-def badge_keys(record: CreditCheck, *, derived: bool = True) -> tuple[str, str, str]:
-    """State, certainty, work: never merged into one."""
-    return state_key(record, derived=derived), certainty_key(record), work_key(record)
-
-
-def most_telling(record: CreditCheck) -> str:
-    """The one badge to show where there is room for one: what departs most."""
-    if record.certainty is Certainty.UNKNOWN:
-        return certainty_key(record)
-    return state_key(record)
-
-
-def cell(key: str, language: Language, extra: str = "") -> StateCell:
-    return StateCell.of(key, language, extra)
+def state_cell(key: str, language: Language, extra: str = "") -> StateCell:
+    return StateCell.from_badge_key(key, language, extra)
 
 
 def longest_word(family: str, language: Language, *names: str) -> str:
-    """The longest badge word of an axis, to size its column by."""
+    """Return the longest word among the badges `family.name`, for the width of their column."""
     return max((tokens().badges[f"{family}.{name}"].word(language) for name in names), key=len)
 
 
-def age_cell(at: datetime | None, seat: Seat) -> Cell:
-    """How long ago, for a column; the moment in full for tooltip and screen reader."""
+def age_cell(at: datetime | None, context: WindowContext) -> Cell:
+    """Return the cell with the age of an instant, and the full instant for tooltip and screen reader; "" for None."""
     if at is None:
         return ""
-    number, unit = wording.age_parts(wording.age_since(at, seat.now()))
-    return AgeCell(str(number), seat.say(unit), wording.format_instant(at))
+    number, unit = wording.age_parts(wording.age_since(at, context.now()))
+    return AgeCell(str(number), context.translate(unit), wording.format_instant(at))
 
 
-def age_spoken(at: datetime | None, seat: Seat) -> str:
+def age_spoken(at: datetime | None, context: WindowContext) -> str:
+    """Return the age of an instant as text for a screen reader; "" for None."""
     if at is None:
         return ""
-    number, unit = wording.age_parts(wording.age_since(at, seat.now()))
-    return seat.say(f"unit.spoken.{unit.removeprefix('unit.')}", n=number)
+    number, unit = wording.age_parts(wording.age_since(at, context.now()))
+    return context.translate(f"unit.spoken.{unit.removeprefix('unit.')}", n=number)
 
 
-def clock(at: datetime | None) -> str:
-    """The time alone, minutes: `15:58`."""
+def clock_text(at: datetime | None) -> str:
+    """Return the time of an instant in hours and minutes of Japan (JST), such as `15:58`; "" for None."""
     return wording.format_instant(at, "clock")[:5] if at else ""
 
 
-def next_short(record: CreditCheck, now: datetime) -> str:
-    """When something happens by itself: the time today, else the day and time; "" for nothing planned."""
-    at = record.work.at
-    if record.work.state is not WorkState.SCHEDULED or at is None:
-        return ""
-    same_day = wording.format_instant(at, "day") == wording.format_instant(now, "day")
-    return clock(at) if same_day else wording.format_instant(at, "short")
-
-
-def cause(record: CreditCheck, seat: Seat) -> str:
-    """The short cause for a list: what the provider or the network did, else why it waits."""
-    for family, code in (("cause.", record.error_code), ("work.reason.", record.work.reason)):
-        if code and wording.has(f"{family}{code}"):
-            return seat.say(f"{family}{code}")
-    return record.error_code or ""
-
-
-def name_of(record: CreditCheck, seat: Seat) -> str:
-    """The company's name, or its number where the name isn't known."""
+def company_name_of(record: CreditCheck, context: WindowContext) -> str:
+    """Return the company's name, or its number if the name isn't known."""
     return record.company_name or wording.format_number(record.corporation_number)
 
 
-def result_word(record: CreditCheck, seat: Seat) -> str:
-    return seat.say(f"result.{record.result}") if record.result in ("ok", "hold", "ng") else record.result or ""
-
-
-def explained(explanation: Explanation, seat: Seat) -> tuple[str, str, str]:
-    """Verdict, why and next as sentences."""
-    facts = explanation.facts
+def result_word(record: CreditCheck, context: WindowContext) -> str:
     return (
-        seat.say(explanation.verdict, **facts),
-        seat.say(explanation.why, **facts),
-        next_words(explanation.next_step, seat),
+        context.translate(f"result.{record.result}") if record.result in ("ok", "hold", "ng") else record.result or ""
     )
 
 
-def next_words(step: NextStep, seat: Seat) -> str:
-    return seat.say(step.code, **step.facts)
+def explanation_sentences(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
+    """Return the three sentences of an explanation: verdict, why and next step."""
+    facts = explanation.facts
+    return (
+        context.translate(explanation.verdict, **facts),
+        context.translate(explanation.why, **facts),
+        next_words(explanation.next_step, context),
+    )
 
 
-def verdict_look(explanation: Explanation) -> tuple[str, Tone]:
-    """Shape and tone of a verdict."""
-    name = explanation.verdict.removeprefix("verdict.").removesuffix("_money")
-    return _VERDICTS.get(name, ("half_disc", "progress"))
+def next_words(step: NextStep, context: WindowContext) -> str:
+    return context.translate(step.code, **step.facts)
 
 
 def is_opening(entry: TimelineEntry) -> bool:
-    """Whether it only says that somebody looked."""
-    return entry.what in _OPENINGS
+    """Return True if the entry only records that a person has read the record."""
+    return entry.what in _READ_ACTIONS
 
 
-def happening(entry: TimelineEntry, seat: Seat) -> Happening:
-    """One line of a record's history."""
+def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
+    """Return an audit entry as a line of the timeline."""
     shape, tone = entry_look(entry)
-    today = wording.format_instant(entry.at, "day") == wording.format_instant(seat.now(), "day")
+    today = wording.format_instant(entry.at, "day") == wording.format_instant(context.now(), "day")
     time = wording.format_instant(entry.at, "clock" if today else "short")
-    words = wording.timeline_line(entry, seat.language)
-    return Happening(time, wording.format_instant(entry.at), shape, tone, who(entry.who, seat), words)
+    words = wording.timeline_line(entry, context.language)
+    return TimelineLine(time, wording.format_instant(entry.at), shape, tone, actor_name(entry.who, context), words)
 
 
-def told(event: Event, story: Chain, seat: Seat) -> Happening:
-    """One event of a record or of those it belongs to, in the words of the copied story."""
-    audited = event.source == "audit_log"
-    shape, tone = entry_look(entry_of(event)) if audited else _EVENTS.get(event.step, ("ring_dot", "text"))
+def event_timeline_line(event: Event, story: Chain, context: WindowContext) -> TimelineLine:
+    """Return an event as a line of the timeline, with the same text as in the copied timeline."""
+    is_audited = event.source == "audit_log"
+    shape, tone = entry_look(entry_of(event)) if is_audited else _EVENT_LOOKS.get(event.step, ("ring_dot", "text"))
     if event.step is Step.ENDED:
-        shape, tone = _ENDINGS.get(str(event.facts.get("state")), ("ring_dot", "text"))
-    today = wording.format_instant(event.at, "day") == wording.format_instant(seat.now(), "day")
+        shape, tone = _ENDING_LOOKS.get(str(event.facts.get("state")), ("ring_dot", "text"))
+    today = wording.format_instant(event.at, "day") == wording.format_instant(context.now(), "day")
     time = wording.format_instant(event.at, "clock" if today else "short")
-    what = story_words.said(event, story, seat.language)
-    return Happening(time, wording.format_instant(event.at), shape, tone, who(event.who, seat), what)
+    sentence = story_words.sentence_with_record(event, story, context.language)
+    return TimelineLine(time, wording.format_instant(event.at), shape, tone, actor_name(event.who, context), sentence)
 
 
 def entry_of(event: Event) -> TimelineEntry:
-    """An event of the trail as the trail has it."""
+    """Return the timeline entry of an event that was read from the audit trail."""
     return TimelineEntry(event.at, event.who, event.what, event.facts, event.result)
 
 
 def entry_look(entry: TimelineEntry) -> tuple[str, Tone]:
+    """Return shape and tone of an audit entry's sign."""
     if entry.result == "refused":
         return "square_bang", "care"
     if entry.result == "failed" and not entry.what.endswith("lapsed"):
         return "cross", "bad"
     code = entry.what.rsplit(".", 1)[-1]
-    last = code.rsplit("_", 1)[-1]
-    return _SIGNS.get(code) or _SIGNS.get(last) or ("ring_dot", "text")
+    last_word = code.rsplit("_", 1)[-1]
+    return _ENTRY_LOOKS.get(code) or _ENTRY_LOOKS.get(last_word) or ("ring_dot", "text")
 
 
-def who(name: str, seat: Seat) -> str:
-    return seat.say("who.worker") if name == "worker" else name
+def actor_name(name: str, context: WindowContext) -> str:
+    """Return the name of the person who acted, or the word for the worker."""
+    return context.translate("who.worker") if name == "worker" else name

@@ -1,95 +1,107 @@
-"""Sides and money of a payment as the values that the strips of its screen show."""
+"""The values that the page of a payment shows: its sides, and the parts of its amount."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from console import wording
-from console.domain.payment_results import MoneyStrip, Side
-from console.views import case_words
-from console.views.look.tokens import tokens
-from console.views.pages.record_facts import moment
-from console.views.seat import Seat
-from console.views.widgets.money import MoneyPart
-from console.views.widgets.record import Side as ShownSide
+from console.domain.payments.service_results import ComparedSide, MoneyParts
+from console.views.presenters import records as case_words
+from console.views.presenters.credit_check_view import moment_text
+from console.views.runtime.context import WindowContext
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.money_strip import MoneyPart
+from console.views.widgets.record_parts import SideFacts as ShownSide
+from console.wording import catalogue as wording
 
-OURS, GATEWAY, ORDER = range(3)
+GATEWAY_SIDE, ORDER_SIDE = 1, 2  # indexes of the payment provider's side and the order's side; ours is 0
 
 
-def sides(found: Sequence[Side], seat: Seat, *, provider: str) -> list[ShownSide]:
-    """Ours, the gateway's, the order's: always in this order."""
+def shown_sides(money_sides: Sequence[ComparedSide], context: WindowContext, *, provider: str) -> list[ShownSide]:
+    """Return our side, the payment provider's and the order's, always in this order."""
     kinds = ("payment", "payment", "order")
     names = (
-        seat.say("record.side.ours"),
-        seat.say("money.side.gateway", provider=case_words.provider_word(provider, seat)),
-        seat.say("record.side.order"),
+        context.translate("record.side.ours"),
+        context.translate("money.side.gateway", provider=case_words.provider_word(provider, context)),
+        context.translate("record.side.order"),
     )
     return [
-        _side(side, names[place], kinds[place], seat, gateway=place == GATEWAY) for place, side in enumerate(found)
+        _shown_side(side, names[place], kinds[place], context, gateway=place == GATEWAY_SIDE)
+        for place, side in enumerate(money_sides)
     ]
 
 
-def _side(side: Side, name: str, kind: str, seat: Seat, *, gateway: bool) -> ShownSide:
-    say = seat.say
+def _shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext, *, gateway: bool) -> ShownSide:
+    translate = context.translate
     if not side.there:
-        return ShownSide(name, say("record.side.none"), "dash", "muted", fact=say("money.side.no_order"))
+        return ShownSide(name, translate("record.side.none"), "dash", "muted", fact=translate("money.side.no_order"))
     if gateway and side.asked is None:
-        never = say("record.side.never_asked_short")
-        return ShownSide(name, never, "dash", "muted", fact=say("record.side.never_asked"))
+        never_asked = translate("record.side.never_asked_short")
+        return ShownSide(name, never_asked, "dash", "muted", fact=translate("record.side.never_asked"))
     badges = tokens().badges
     badge = badges.get(f"{kind}.{side.state}")
-    word = badge.word(seat.language) if badge else say("money.side.no_word")
+    word = badge.word(context.language) if badge else translate("money.side.no_word")
     return ShownSide(
-        name, word, badge.shape if badge else "dash", badge.tone if badge else "muted",
+        name,
+        word,
+        badge.shape if badge else "dash",
+        badge.tone if badge else "muted",
         own_word=side.word or "",
-        amount=_amount(side),
-        fact=_fact(side, seat, asked=gateway),
-        source=_source(side, seat),
-        differs=bool(side.differs),
-        differs_word=say("money.side.differs", fields=list(side.differs)) if side.differs else "",
-    )  # fmt: skip
+        amount=_amount_text(side),
+        fact=_fact_text(side, context, of_gateway=gateway),
+        source=_source_text(side, context),
+        is_different=bool(side.differs),
+        differs_word=translate("money.side.differs", fields=list(side.differs)) if side.differs else "",
+    )
 
 
-def _amount(side: Side) -> str:
+def _amount_text(side: ComparedSide) -> str:
     return "" if side.minor is None or side.currency is None else wording.format_amount(side.minor, side.currency)
 
 
-def _fact(side: Side, seat: Seat, *, asked: bool) -> str:
-    """When the gateway was asked; since when ours and the order's are so."""
-    at = side.asked if asked or side.since is None else side.since
+def _fact_text(side: ComparedSide, context: WindowContext, *, of_gateway: bool) -> str:
+    """Return the text of the instant at which the payment provider was asked; for our side and the order's side, the
+    text of the instant since which the state is valid.
+    """
+    at = side.asked if of_gateway or side.since is None else side.since
     if at is None:
         return ""
-    key = "record.side.asked_age" if asked else "record.side.since_age"
-    words = seat.say(key, at=moment(at, seat), age=seat.age(at))
-    return seat.say("money.side.old", fact=words) if side.old else words
+    key = "record.side.asked_age" if of_gateway else "record.side.since_age"
+    words = context.translate(key, at=moment_text(at, context), age=context.age_text(at))
+    return context.translate("money.side.old", fact=words) if side.old else words
 
 
-def _source(side: Side, seat: Seat) -> str:
+def _source_text(side: ComparedSide, context: WindowContext) -> str:
     if side.version is not None:
-        by = side.source
+        changed_by = side.source
         return (
-            seat.say("record.side.version_by", version=side.version, who=_who(by, seat))
-            if by
-            else seat.say("record.side.version", version=side.version)
+            context.translate("record.side.version_by", version=side.version, who=_source_word(changed_by, context))
+            if changed_by
+            else context.translate("record.side.version", version=side.version)
         )
     return ""
 
 
-def _who(source: str, seat: Seat) -> str:
+def _source_word(source: str, context: WindowContext) -> str:
     key = f"money.source.{source}"
-    return seat.say(key) if wording.has(key) else source
+    return context.translate(key) if wording.has_sentence(key) else source
 
 
-def parts(money: MoneyStrip, seat: Seat) -> tuple[list[MoneyPart], MoneyPart]:
-    """All parts in their order, and what can be refunded."""
-    say, currency = seat.say, money.currency
+def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPart], MoneyPart]:
+    """Return the parts of a payment's amount, the whole amount first, and separately the refundable part."""
+    translate, currency = context.translate, money.currency
 
     def part(name: str, minor: int, fill: str, tone: str) -> MoneyPart:
-        shown = wording.format_amount(-minor, currency) if minor else say("money.minus", amount=_zero(currency))
-        return MoneyPart(say(f"money.part.{name}"), shown, minor, fill, tone, not minor)  # type: ignore[arg-type]  # a tone
+        text = (
+            wording.format_amount(-minor, currency)
+            if minor
+            else translate("money.minus", amount=_zero_amount(currency))
+        )
+        return MoneyPart(translate(f"money.part.{name}"), text, minor, fill, tone, not minor)  # type: ignore[arg-type]  # a tone
 
-    paid = MoneyPart(say("money.part.paid"), wording.format_amount(money.captured, currency), money.captured, "empty")
+    paid_part = MoneyPart(
+        translate("money.part.paid"), wording.format_amount(money.captured, currency), money.captured, "empty"
+    )
     rows = [
-        paid,
+        paid_part,
         part("refunded", money.refunded, "solid", "muted"),
         part("on_its_way", money.on_its_way, "hatch", "progress"),
         part("unknown", money.unknown, "upright", "unknown"),
@@ -97,18 +109,21 @@ def parts(money: MoneyStrip, seat: Seat) -> tuple[list[MoneyPart], MoneyPart]:
     ]
     if money.set_aside:
         rows.append(part("set_aside", money.set_aside, "back_hatch", "bad"))
-    untouched = money.refundable == money.captured and money.captured > 0
-    rest = MoneyPart(
-        say("money.part.refundable"), wording.format_amount(money.refundable, currency), money.refundable,
-        "solid" if untouched else "empty", "good",
-    )  # fmt: skip
-    return rows, rest
+    is_untouched = money.refundable == money.captured and money.captured > 0
+    refundable_part = MoneyPart(
+        translate("money.part.refundable"),
+        wording.format_amount(money.refundable, currency),
+        money.refundable,
+        "solid" if is_untouched else "empty",
+        "good",
+    )
+    return rows, refundable_part
 
 
-def _zero(currency: str) -> str:
+def _zero_amount(currency: str) -> str:
     return wording.format_amount(0, currency)
 
 
-def stale(side: Side, now: datetime, limit_seconds: float) -> bool:
-    """Whether this side's fact is older than the limit, or was never asked for."""
+def is_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:
+    """Return True if the provider's answer on this side is missing or older than `limit_seconds`."""
     return side.old or side.asked is None or (now - side.asked).total_seconds() > limit_seconds

@@ -1,17 +1,21 @@
-"""Reconciliations in the words of the window: how a run stands, both sides of a difference, and what settles it."""
+"""Texts and signs of reconciliation: the state of a run, the two sides of a difference, and the action that it
+needs.
+"""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
-from console import wording
-from console.domain.reconcile_results import DifferenceItem, ReadFile, RunItem, RunState
-from console.domain.worker_records import Verdict
-from console.views import case_words, record_words
-from console.views.look.tokens import Tone
-from console.views.seat import Seat
+from console.domain.payments.provider_registry import time_zone
+from console.domain.reconciliation.service_results import DifferenceItem, ReadFile, RunItem, RunState
+from console.domain.tasks.records import ReconcileReport, Verdict
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import records as case_words
+from console.views.runtime.context import Toast, WindowContext
 from console.views.tables.columns import StateCell
+from console.views.theme.design_tokens import Tone
+from console.wording import catalogue as wording
 
-_SIDE = re.compile(
+_SIDE_PATTERN = re.compile(
     r"(?:refund (?P<refund>\d{1,18}) )?(?P<word>\S{1,64}) (?P<minor>\d{1,15})(?: (?P<currency>[A-Z]{3}))?"
     r"(?: (?P<at>\d{4}-\d\d-\d\dT\S{1,40}))?(?: \S.*)?"
 )
@@ -30,91 +34,106 @@ _VERDICT_LOOKS: dict[Verdict, tuple[str, Tone]] = {
 }
 
 
-def state(item: RunItem, seat: Seat) -> StateCell:
-    """How a run stands."""
-    return StateCell(seat.say(f"reconcile.state.{item.state}"), *_RUN_LOOKS[item.state])
+def state_cell(item: RunItem, context: WindowContext) -> StateCell:
+    """Return the cell with the state of a run."""
+    return StateCell(context.translate(f"reconcile.state.{item.state}"), *_RUN_LOOKS[item.state])
 
 
-def days(item: RunItem) -> str:
-    """Its day, or its first and last one."""
-    return span(item.from_day, item.to_day)
+def days_text(item: RunItem) -> str:
+    """Return the days that a run compares: one day, or the first and the last day."""
+    return period_text(item.from_day, item.to_day)
 
 
-def span(first: date, last: date) -> str:
+def period_text(first: date, last: date) -> str:
+    """Return the text of a range of days: one day, or the first and the last day."""
     return wording.format_day(first) if first == last else f"{wording.format_day(first)} – {wording.format_day(last)}"
 
 
-def title(item: RunItem, seat: Seat) -> str:
-    """`PayPay 2026-11-19`."""
-    return f"{case_words.provider_word(item.provider, seat)} {days(item)}"
+def run_title(item: RunItem, context: WindowContext) -> str:
+    """Return the run's title, such as `PayPay 2026-11-19`."""
+    return f"{case_words.provider_word(item.provider, context)} {days_text(item)}"
 
 
-def when(item: RunItem, seat: Seat) -> str:
-    """Who began it and when, and when it ended or was last at work."""
-    facts = {"who": record_words.who(item.asked_by, seat), "begun": item.begun_at}
+def time_text(item: RunItem, context: WindowContext) -> str:
+    """Return a sentence: who began the run and when, and when it ended or last changed."""
+    facts = {"who": record_words.actor_name(item.asked_by, context), "begun": item.begun_at}
     if item.ended_at is not None:
-        return seat.say("reconcile.when.ended", **facts, ended=item.ended_at)
-    return seat.say("reconcile.when.open", **facts, changed=item.changed_at)
+        return context.translate("reconcile.when.ended", **facts, ended=item.ended_at)
+    return context.translate("reconcile.when.open", **facts, changed=item.changed_at)
 
 
-# One difference
+# -- one difference
 
 
-def verdict(item: DifferenceItem, seat: Seat) -> StateCell:
-    """What the comparison says of it; a difference that is settled is quiet."""
+def verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
+    """Return the cell with the verdict of the comparison. A difference that needs no action isn't red."""
     shape, tone = _VERDICT_LOOKS[item.found.verdict]
-    quiet = item.action is None and tone == "bad"
-    return StateCell(seat.say(f"reconcile.verdict.{item.found.verdict}"), shape, "text" if quiet else tone)
+    is_resolved = item.action is None and tone == "bad"
+    return StateCell(
+        context.translate(f"reconcile.verdict.{item.found.verdict}"), shape, "text" if is_resolved else tone
+    )
 
 
-def name(item: DifferenceItem, seat: Seat) -> str:
-    """What people call the payment; of a row without one the provider's number, as far as it could be read."""
+def difference_name(item: DifferenceItem, context: WindowContext) -> str:
+    """Return the short name of the payment. For a row of the provider that could not be read, return the readable
+    part; "" if the payment is unknown.
+    """
     if item.payment is not None:
-        return case_words.short(item.payment, seat)
-    return _rest(item) if item.found.verdict is Verdict.REFUSED else ""
+        return case_words.short_title(item.payment, context)
+    return _readable_part(item) if item.found.verdict is Verdict.REFUSED else ""
 
 
-def ours(item: DifferenceItem, seat: Seat) -> str:
-    return _side(item.found.ours, item, seat, own=True)
+def our_text(item: DifferenceItem, context: WindowContext) -> str:
+    """Return the text of state and amount on our side; "" if we don't have the payment."""
+    return _side_text(item.found.ours, item, context, is_ours=True)
 
 
-def theirs(item: DifferenceItem, seat: Seat) -> str:
-    return "" if item.found.verdict is Verdict.REFUSED else _side(item.found.theirs, item, seat, own=False)
+def their_text(item: DifferenceItem, context: WindowContext) -> str:
+    """Return the text of state and amount on the provider's side; "" for a row that could not be read."""
+    return (
+        "" if item.found.verdict is Verdict.REFUSED else _side_text(item.found.theirs, item, context, is_ours=False)
+    )
 
 
-def _side(text: str | None, item: DifferenceItem, seat: Seat, *, own: bool) -> str:
-    """State and sum; a provider's own word stays as it is, and so does a text of another form."""
-    found = _SIDE.fullmatch(text or "")
-    if found is None:
+def _side_text(text: str | None, item: DifferenceItem, context: WindowContext, *, is_ours: bool) -> str:
+    """Return the text of state and amount of one side. Only our own state (`is_ours`) is translated; the provider's
+    word, and a text without state and amount, stay unchanged.
+    """
+    match = _SIDE_PATTERN.fullmatch(text or "")
+    if match is None:
         return text or ""
-    kind = "refund" if found["refund"] else "payment"
-    word = found["word"]
+    kind = "refund" if match["refund"] else "payment"
+    word = match["word"]
     if word == "refunded":
-        return seat.say("reconcile.side.refunded", amount=_sum(found, item))
-    if own and wording.has(f"state.{kind}.{word}"):
-        word = wording.state_word(kind, word, seat.language)
-    amount = _sum(found, item)
-    key = "reconcile.side.refund" if found["refund"] else "reconcile.side.payment"
-    return seat.say(key, id=found["refund"], word=word, amount=amount)
+        return context.translate("reconcile.side.refunded", amount=_amount_text(match, item))
+    if is_ours and wording.has_sentence(f"state.{kind}.{word}"):
+        word = wording.state_word(kind, word, context.language)
+    amount = _amount_text(match, item)
+    key = "reconcile.side.refund" if match["refund"] else "reconcile.side.payment"
+    return context.translate(key, id=match["refund"], word=word, amount=amount)
 
 
-def _sum(side: re.Match[str], item: DifferenceItem) -> str:
+def _amount_text(side: re.Match[str], item: DifferenceItem) -> str:
     return wording.format_amount(int(side["minor"]), side["currency"] or _currency(item))
 
 
-def difference(item: DifferenceItem) -> str:
-    """Their sum less ours, as an amount; what went back counts below zero. "" where the sums are alike."""
-    here, there = (_SIDE.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
-    if item.found.verdict is Verdict.REFUSED or (here is None and there is None):
+def amount_difference_text(item: DifferenceItem) -> str:
+    """Return the provider's amount minus ours, with the opposite sign for refunds; "" if the amounts are equal or
+    unknown.
+    """
+    ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
+    if item.found.verdict is Verdict.REFUSED or (ours is None and theirs is None):
         return ""
-    minor = int(there["minor"] if there else 0) - int(here["minor"] if here else 0)
-    told = (here and here["currency"]) or (there and there["currency"])
-    back = any(side is not None and _is_refund(side) for side in (here, there))
-    return wording.format_amount(-minor if back else minor, told or _currency(item)) if minor else ""
+    minor = int(theirs["minor"] if theirs else 0) - int(ours["minor"] if ours else 0)
+    currency = (ours and ours["currency"]) or (theirs and theirs["currency"])
+    is_refund = any(side is not None and _is_refund(side) for side in (ours, theirs))
+    return wording.format_amount(-minor if is_refund else minor, currency or _currency(item)) if minor else ""
 
 
 def _is_refund(side: re.Match[str]) -> bool:
-    """Whether it tells of money that went back: a refund of ours, or a line of theirs, which names its time."""
+    """Return True if the side is a refund: it names our refund, has a time (only the provider's refunds have one), or
+    has the word `refunded`.
+    """
     return bool(side["refund"] or side["at"]) or side["word"] == "refunded"
 
 
@@ -122,57 +141,94 @@ def _currency(item: DifferenceItem) -> str:
     return item.payment.currency if item.payment is not None else "JPY"
 
 
-def cause(item: DifferenceItem, seat: Seat) -> StateCell:
-    """Why it waits for a person, or that it doesn't."""
+def cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
+    """Return the cell with the reason why the difference waits for a person, or with the fact that it doesn't."""
     if item.found.verdict is Verdict.REFUSED:
-        return StateCell(seat.say(f"reconcile.row.{_reason(item)}"), "square_bang", "care")
+        return StateCell(context.translate(f"reconcile.row.{_reason_code(item)}"), "square_bang", "care")
     if item.case is not None:
-        key = wording.rule_key(item.case.rule_id)
-        return StateCell(seat.say(key) if key else item.case.rule_id, "square_bang", "care")
-    settled = "imported" if item.found.verdict is Verdict.IMPORTED else "settled"
+        key = wording.rule_sentence_key(item.case.rule_id)
+        return StateCell(context.translate(key) if key else item.case.rule_id, "square_bang", "care")
+    cause_name = "imported" if item.found.verdict is Verdict.IMPORTED else "settled"
     if item.found.verdict is not Verdict.IMPORTED and not item.found.case_opened:
-        return StateCell(seat.say("reconcile.cause.no_order"), "hourglass", "muted")
-    return StateCell(seat.say(f"reconcile.cause.{settled}"), "check", "muted")
+        return StateCell(context.translate("reconcile.cause.no_order"), "hourglass", "muted")
+    return StateCell(context.translate(f"reconcile.cause.{cause_name}"), "check", "muted")
 
 
-def to_do(item: DifferenceItem, seat: Seat) -> str:
-    """What the current one is, and the one thing that settles it."""
+def advice_text(item: DifferenceItem, context: WindowContext) -> str:
+    """Return the explanation of the difference, with the action that a person must take, if any."""
     if item.found.verdict is Verdict.REFUSED:
-        return seat.say("reconcile.to_do.refused", why=seat.say(f"reconcile.row.{_reason(item)}"))
+        return context.translate(
+            "reconcile.to_do.refused", why=context.translate(f"reconcile.row.{_reason_code(item)}")
+        )
     if item.found.verdict is Verdict.IMPORTED:
-        return seat.say("reconcile.to_do.imported")
+        return context.translate("reconcile.to_do.imported")
     if item.payment is None:
-        return seat.say("reconcile.to_do.no_payment")
+        return context.translate("reconcile.to_do.no_payment")
     if item.case is None:
-        return seat.say("reconcile.to_do.settled")
-    known = wording.has(f"reconcile.to_do.{item.case.rule_id}")
-    return seat.say(f"reconcile.to_do.{item.case.rule_id}" if known else "reconcile.to_do.case", id=item.case.id)
+        return context.translate("reconcile.to_do.settled")
+    has_words = wording.has_sentence(f"reconcile.to_do.{item.case.rule_id}")
+    return context.translate(
+        f"reconcile.to_do.{item.case.rule_id}" if has_words else "reconcile.to_do.case", id=item.case.id
+    )
 
 
-def _reason(item: DifferenceItem) -> str:
-    """Why a row of theirs is not believed; the reader's own code stands first in it."""
+def _reason_code(item: DifferenceItem) -> str:
+    """Return the code of the reason why a row of the provider could not be read (the first word of `theirs`), or
+    "other".
+    """
     code = (item.found.theirs or "").partition(" ")[0]
-    return code if wording.has(f"reconcile.row.{code}") else "other"
+    return code if wording.has_sentence(f"reconcile.row.{code}") else "other"
 
 
-def _rest(item: DifferenceItem) -> str:
+def _readable_part(item: DifferenceItem) -> str:
     return (item.found.theirs or "").partition(" ")[2]
 
 
-# What it rests on
+# -- files
 
 
-def file(one: ReadFile, seat: Seat) -> str:
-    """A file in a line: its day, how many lines and how much money; what was not counted is not named."""
-    parts = [seat.say("reconcile.file.day", day=one.day)]
-    if one.rows is not None:
-        parts.append(seat.say("reconcile.file.rows", n=one.rows))
-    if one.paid_minor is not None:
-        parts.append(seat.say("reconcile.file.paid", amount=wording.format_amount(one.paid_minor, "JPY")))
-    if one.refunded_minor:
-        parts.append(seat.say("reconcile.file.refunded", amount=wording.format_amount(-one.refunded_minor, "JPY")))
-    if one.bytes is not None:
-        parts.append(wording.format_bytes(one.bytes))
-    if one.before:
-        parts.append(seat.say("reconcile.file.before", run=one.before[-1]))
+def file_text(read_file: ReadFile, context: WindowContext) -> str:
+    """Return one line about a file: day, number of rows, amounts and size. A value that is None is omitted."""
+    parts = [context.translate("reconcile.file.day", day=read_file.day)]
+    if read_file.rows is not None:
+        parts.append(context.translate("reconcile.file.rows", n=read_file.rows))
+    if read_file.paid_minor is not None:
+        parts.append(
+            context.translate("reconcile.file.paid", amount=wording.format_amount(read_file.paid_minor, "JPY"))
+        )
+    if read_file.refunded_minor:
+        parts.append(
+            context.translate(
+                "reconcile.file.refunded", amount=wording.format_amount(-read_file.refunded_minor, "JPY")
+            )
+        )
+    if read_file.bytes is not None:
+        parts.append(wording.format_bytes(read_file.bytes))
+    if read_file.before:
+        parts.append(context.translate("reconcile.file.before", run=read_file.before[-1]))
     return " · ".join(parts)
+
+
+def run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
+    """Return the toast with the result of a run."""
+    difference_count = report.different_state + report.different_amount + report.missing_there
+    has_ended = report.ended_at is not None or report.run_id is None
+    lead = context.translate(
+        "reconcile.told" if has_ended else "reconcile.told_open",
+        provider=case_words.provider_word(report.provider, context),
+        days=period_text(report.from_day, report.to_day),
+    )
+    counts = context.translate(
+        "reconcile.counted", n=_count_compared(report), differ=difference_count, imported=report.imported
+    )
+    is_equal = difference_count == 0 and report.refused == 0
+    return Toast(lead, counts, "check" if is_equal else "not_equal", "good" if is_equal else "care")
+
+
+def _count_compared(report: ReconcileReport) -> int:
+    return report.matched + report.imported + report.missing_there + report.different_state + report.different_amount
+
+
+def yesterday(context: WindowContext, provider: str) -> date:
+    """Return yesterday's date in the provider's time zone."""
+    return context.now().astimezone(time_zone(provider)).date() - timedelta(days=1)

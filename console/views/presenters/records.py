@@ -1,39 +1,66 @@
-"""Any record in the words and looks of the window: credit check, order, payment and refund alike."""
+"""Texts and signs that credit checks, orders, payments and refunds have in common."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from console import wording
-from console.domain.comparing import RULES as RECONCILED
-from console.domain.explain import explain
-from console.domain.explain_payments import (
-    PAID,
+from console.domain.explanations.credit_checks import explain
+from console.domain.explanations.payments import (
+    PAID_STATES,
     explain_order,
     explain_payment,
     explain_refund,
     may_be_reversed_until,
 )
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.payment_records import PaymentState, RefundState
-from console.domain.records import Certainty, CreditCheck, WorkState
-from console.domain.results import Explanation
-from console.views import record_words
-from console.views.look.tokens import Tone
-from console.views.routes import CaseRoute, Ref, route_to
-from console.views.seat import Seat
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.reconciliation.row_comparison import RULES as RECONCILED
+from console.domain.records import Certainty, CreditCheck, Operation, WorkReason, WorkState
+from console.domain.service_results import Explanation
+from console.domain.views.any_record import CreditCheckView
+from console.views.presenters import credit_checks as record_words
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import RecordPageRoute, Ref, route_to
+from console.views.theme.design_tokens import Tone
+from console.wording import catalogue as wording
 
-Case: TypeAlias = CreditCheck | Order | Payment | Refund
+ShownRecord: TypeAlias = CreditCheck | Order | Payment | Refund
+RecordView: TypeAlias = CreditCheckView | OrderView | PaymentView | RefundView
+"""The values of one record that a service returns for the record's page."""
 
-AWAITING = "waiting_for_approval"
-DISAGREEING = frozenset(
+AWAITING_BADGE_KEY = "waiting_for_approval"
+DISAGREEING_WORK_REASONS = frozenset(
     {
-        "paid_after_cancel", "amount_differs", "contradicted", "reversed", "not_moved", "move_order", "other_payment",
-        "unknown_refund", *RECONCILED,
+        WorkReason.PAID_AFTER_CANCEL,
+        WorkReason.AMOUNT_DIFFERS,
+        WorkReason.CONTRADICTED,
+        WorkReason.REVERSED,
+        WorkReason.NOT_MOVED,
+        WorkReason.MOVE_ORDER,
+        WorkReason.OTHER_PAYMENT,
+        WorkReason.UNKNOWN_REFUND,
+        *RECONCILED,
     }
-)  # fmt: skip
-"""Reasons on the work axis that say that the sides disagree."""
-_VERDICTS: Mapping[str, tuple[str, Tone]] = {
+)
+"""Reasons of Work that mean that the sides of a record disagree."""
+_DISAGREEING_VERDICTS = ("order_alert_A", "order_alert_B", "order_alert_C", "order_paid_late", "refund_contradicted",
+             "contradicted",  # house: a verdict
+             "payment_not_moved", "payment_paid_after_cancel",
+             "payment_amount_differs", "payment_contradicted", "payment_reversed_there",
+             "payment_other_payment", "payment_unknown_refund",
+             *(f"payment_{rule}" for rule in RECONCILED))  # fmt: skip
+_VERDICT_LOOKS: Mapping[str, tuple[str, Tone]] = {
+    "complete": ("check", "good"),
+    "incomplete": ("open_ring_plus", "care"),
+    "superseded": ("two_sheets", "muted"),
+    "duplicate": ("not_equal", "care"),
+    "unknown": ("question", "unknown"),
+    "only_desk_knows": ("question", "unknown"),
+    "operation_unknown": ("question", "unknown"),
+    "error": ("cross", "bad"),
+    "operation_failed": ("cross", "bad"),
+    "operation_done": ("check", "good"),
     "payment_complete": ("check", "good"),
     "payment_partly": ("arrow_back_dashed", "text"),
     "payment_refunded": ("arrow_back", "text"),
@@ -55,19 +82,16 @@ _VERDICTS: Mapping[str, tuple[str, Tone]] = {
     "refund_rejected": ("cross", "muted"),
     "refund_withdrawn": ("ring_slash", "muted"),
     "refund_expired": ("ring_slash", "muted"),
-    "refund_contradicted": ("not_equal", "bad"),
     "order_pending": ("ring", "text"),
     "order_cancelled": ("ring_slash", "muted"),
     "order_refunded": ("arrow_back", "text"),
-    "order_paid_late": ("not_equal", "bad"),
+    **dict.fromkeys(_DISAGREEING_VERDICTS, ("not_equal", "bad")),
 }
-_DISAGREE = ("order_alert_A", "order_alert_B", "order_alert_C", "payment_not_moved", "payment_paid_after_cancel",
-             "payment_amount_differs", "payment_contradicted", "payment_reversed_there",
-             "payment_other_payment", "payment_unknown_refund",
-             *(f"payment_{rule}" for rule in RECONCILED))  # fmt: skip
+"""Shape and tone of each verdict, by its key without the prefix `verdict.`."""
 
 
-def kind_of(record: Case) -> str:
+def kind_of(record: ShownRecord) -> str:
+    """Return the kind of a record, such as "credit-check"."""
     match record:
         case CreditCheck():
             return "credit-check"
@@ -78,16 +102,23 @@ def kind_of(record: Case) -> str:
     return "refund"
 
 
-def ref_of(record: Case) -> Ref:
+def make_record_ref(record: ShownRecord) -> Ref:
+    """Return kind and id of a record."""
     return kind_of(record), record.id
 
 
-def route_of(record: Case, trail: tuple[int | Ref, ...] = (), place: str = "lookup") -> CaseRoute:
+def subject_of(record: ShownRecord | Operation) -> tuple[str, int | str]:
+    """Return kind and id of a record or an operation; an operation's kind is "operation"."""
+    return ("operation", record.id) if isinstance(record, Operation) else make_record_ref(record)
+
+
+def route_of(record: ShownRecord, trail: tuple[int | Ref, ...] = (), place: str = "lookup") -> RecordPageRoute:
+    """Return the route to a record's page."""
     return route_to(kind_of(record), record.id, trail, place)
 
 
-def explained(record: Case, now: datetime) -> Explanation:
-    """Its verdict, why and next as far as the record alone tells."""
+def explanation_of(record: ShownRecord, now: datetime) -> Explanation:
+    """Return the explanation of a record, derived from the record's own fields only."""
     match record:
         case CreditCheck():
             return explain(record, now)
@@ -99,74 +130,95 @@ def explained(record: Case, now: datetime) -> Explanation:
 
 
 def verdict_look(explanation: Explanation) -> tuple[str, Tone]:
-    """Shape and tone of a verdict."""
-    name = explanation.verdict.removeprefix("verdict.")
-    if name in _DISAGREE:
-        return "not_equal", "bad"
-    if name.startswith("order_"):
-        return _VERDICTS.get(name, ("check", "good"))
-    return _VERDICTS.get(name) or record_words.verdict_look(explanation)
+    """Return shape and tone of an explanation's verdict."""
+    name = explanation.verdict.removeprefix("verdict.").removesuffix("_money")
+    return _VERDICT_LOOKS.get(name, ("check", "good") if name.startswith("order_") else ("half_disc", "progress"))
 
 
-# -- the three axes
+# -- the three states
 
 
-def state_key(record: Case, *, derived: bool = True) -> str:
-    """The badge of the business state; `derived` says refunded where money went back."""
+def state_key(record: ShownRecord, *, derived: bool = True) -> str:
+    """Return the badge key of the record's state. With `derived`, a payment with refunds is refunded or partly
+    refunded, and a credit check with missing parts is incomplete.
+    """
     match record:
         case CreditCheck():
             return record_words.state_key(record, derived=derived)
-        case Payment() if derived and record.refunded_minor and record.state in PAID:
-            whole = record.refunded_minor >= record.captured_minor
-            return "business.refunded" if whole else "business.partly_refunded"
+        case Payment() if derived and record.refunded_minor and record.state in PAID_STATES:
+            in_full = record.refunded_minor >= record.captured_minor
+            return "business.refunded" if in_full else "business.partly_refunded"
     return f"{kind_of(record)}.{record.state.value}"
 
 
-def certainty_key(record: Case, now: datetime) -> str:
-    """The badge of certainty: what departs most from "confirmed"."""
+def certainty_key(record: ShownRecord, now: datetime) -> str:
+    """Return the badge key of the certainty: unknown, else sides that disagree, else a payment that its provider may
+    still reverse, else known.
+    """
     if isinstance(record, Order):
-        return "certainty.sides_disagree" if record.work.reason in DISAGREEING else "certainty.known"
+        return "certainty.sides_disagree" if record.work.reason in DISAGREEING_WORK_REASONS else "certainty.known"
     if record.certainty is Certainty.UNKNOWN:
         return "certainty.unknown"
-    if record.work.reason in DISAGREEING and not isinstance(record, CreditCheck):
+    if record.work.reason in DISAGREEING_WORK_REASONS and not isinstance(record, CreditCheck):
         return "certainty.sides_disagree"
     if isinstance(record, Payment):
-        until = may_be_reversed_until(record)
-        if until is not None and now < until:
+        reversible_until = may_be_reversed_until(record)
+        if reversible_until is not None and now < reversible_until:
             return "certainty.may_be_reversed"
     return "certainty.known"
 
 
-def work_key(record: Case) -> str:
-    undecided = isinstance(record, Refund) and record.state is RefundState.REQUESTED
-    if undecided and record.work.state is not WorkState.NEEDS_REVIEW:
-        return f"work.{AWAITING}"
+def work_key(record: ShownRecord) -> str:
+    """Return the badge key of the record's Work. A requested refund that needs no review waits for approval."""
+    is_undecided = isinstance(record, Refund) and record.state is RefundState.REQUESTED
+    if is_undecided and record.work.state is not WorkState.NEEDS_REVIEW:
+        return f"work.{AWAITING_BADGE_KEY}"
     return f"work.{record.work.state.value}"
 
 
-def most_telling(record: Case, now: datetime) -> str:
-    """The one badge to show where there is room for one."""
+def badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) -> tuple[str, str, str]:
+    """Return the badge keys of state, certainty and work; a record always shows all three."""
+    return state_key(record, derived=derived), certainty_key(record, now), work_key(record)
+
+
+def view_badges(view: RecordView, now: datetime) -> tuple[str, str, str]:
+    """Return the badge keys of state, certainty and work for a record's page. If the record itself is certain, the
+    certainty shows sides that differ or an old answer. A proposal that waits for its checker replaces the work. A
+    credit check with missing parts is a success here.
+    """
+    state, certainty, work = badge_keys(view.record, now, derived=not isinstance(view, CreditCheckView))
+    if isinstance(view, PaymentView | RefundView) and certainty == "certainty.known":
+        if any(side.differs for side in view.sides):
+            certainty = "certainty.sides_disagree"
+        elif any(side.old for side in view.sides):
+            certainty = "certainty.old"
+    is_awaiting = not isinstance(view, OrderView) and view.awaiting
+    return state, certainty, f"work.{AWAITING_BADGE_KEY}" if is_awaiting else work
+
+
+def most_specific_key(record: ShownRecord, now: datetime) -> str:
+    """Return the badge key for a place with room for one badge: certainty unless it is known, otherwise the state."""
     certainty = certainty_key(record, now)
     return state_key(record) if certainty == "certainty.known" else certainty
 
 
-# -- words for lists
+# -- texts for lists
 
 
-def short(record: Case, seat: Seat) -> str:
-    """What people call it, in few letters: its order number where it has one."""
+def short_title(record: ShownRecord, context: WindowContext) -> str:
+    """Return the short name of a record: the order number of a payment or order, otherwise a text with the id."""
     match record:
         case CreditCheck():
-            return seat.say("record.short", id=record.id)
+            return context.translate("record.short", id=record.id)
         case Payment():
             return record.merchant_payment_id
         case Order():
             return record.merch_txn_id
-    return seat.say("case.refund_short", id=record.id)
+    return context.translate("case.refund_short", id=record.id)
 
 
-def is_called(record: Case, text: str) -> bool:
-    """Whether this is one of its own numbers, as written anywhere."""
+def is_named(record: ShownRecord, text: str) -> bool:
+    """Return True if the text is our number of the record or the provider's, in upper or lower case."""
     names: tuple[str | None, ...]
     match record:
         case Payment():
@@ -180,19 +232,20 @@ def is_called(record: Case, text: str) -> bool:
     return text.strip().casefold() in {name.casefold() for name in names if name}
 
 
-def title(record: Case, seat: Seat) -> str:
+def title(record: ShownRecord, context: WindowContext) -> str:
+    """Return the record's title, with its kind and number."""
     match record:
         case CreditCheck():
-            return seat.say("record.title", id=record.id)
+            return context.translate("record.title", id=record.id)
         case Payment():
-            return seat.say("case.title.payment", number=record.merchant_payment_id)
+            return context.translate("case.title.payment", number=record.merchant_payment_id)
         case Order():
-            return seat.say("case.title.order", number=record.merch_txn_id)
-    return seat.say("case.title.refund", id=record.id)
+            return context.translate("case.title.order", number=record.merch_txn_id)
+    return context.translate("case.title.refund", id=record.id)
 
 
-def amount(record: Case) -> str:
-    """Its sum; a refund's is negative, a credit check has none."""
+def amount_text(record: ShownRecord) -> str:
+    """Return the text of the record's amount: negative for a refund, "" for a credit check."""
     match record:
         case Payment():
             return wording.format_amount(record.captured_minor or record.asked_minor, record.currency)
@@ -203,82 +256,88 @@ def amount(record: Case) -> str:
     return ""
 
 
-def provider_word(name: str, seat: Seat) -> str:
-    """A provider as people know it; one without a word is called by its name."""
-    return seat.say(f"provider.{name}") if wording.has(f"provider.{name}") else name
+def provider_word(name: str, context: WindowContext) -> str:
+    """Return the provider's name for the screen, or its code if there is no text."""
+    return context.translate(f"provider.{name}") if wording.has_sentence(f"provider.{name}") else name
 
 
-def provider(record: Case, seat: Seat) -> str:
+def provider_name(record: ShownRecord, context: WindowContext) -> str:
+    """Return the provider's name; "" for an order or a refund."""
     match record:
         case CreditCheck():
-            return seat.say("provider.alarmbox")
+            return context.translate("provider.alarmbox")
         case Payment():
-            return provider_word(record.provider, seat)
+            return provider_word(record.provider, context)
     return ""
 
 
-def shortened(text: str) -> str:
-    """The ends of a long identifier, by which people compare."""
+def shorten_text(text: str) -> str:
+    """Return an identifier; of more than 20 characters, return only the first 8, "…" and the last 6."""
     return text if len(text) <= 20 else f"{text[:8]}…{text[-6:]}"
 
 
-def payer(text: str | None) -> str:
-    """A payer's reference with all but its end hidden; "" without one."""
+def masked_payer(text: str | None) -> str:
+    """Return a payer's reference with all but the last four characters replaced by "****"; "" for None."""
     return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"
 
 
-def number_of(record: Case) -> str:
-    """Its corporation number; "" where it has none."""
+def number_of(record: ShownRecord) -> str:
+    """Return the record's corporation number; "" if it has none."""
     return "" if isinstance(record, Refund) else record.corporation_number or ""
 
 
-def name_of(record: Case, seat: Seat) -> str:
-    """The company's name, its number where the name isn't known, else what the record is called."""
+def name_of(record: ShownRecord, context: WindowContext) -> str:
+    """Return the company's name, else its corporation number, else the record's title."""
     if isinstance(record, CreditCheck):
-        return record_words.name_of(record, seat)
+        return record_words.company_name_of(record, context)
     number = number_of(record)
-    return wording.format_number(number) if number else title(record, seat)
+    return wording.format_number(number) if number else title(record, context)
 
 
-def cause(record: Case, seat: Seat) -> str:
-    """The short cause for a list."""
+def cause_text(record: ShownRecord, context: WindowContext) -> str:
+    """Return the text of a record's problem for a list: the error of its last call, else the reason of its Work."""
     code = None if isinstance(record, Order) else record.error_code
-    for family, one in (("cause.", code), ("work.reason.", record.work.reason)):
-        if one and wording.has(f"{family}{one}"):
-            return seat.say(f"{family}{one}")
+    for family, name in (("cause.", code), ("work.reason.", record.work.reason)):
+        if name and wording.has_sentence(f"{family}{name}"):
+            return context.translate(f"{family}{name}")
     return code or ""
 
 
-def next_short(record: Case, now: datetime) -> str:
-    """When something happens by itself; "" for nothing planned."""
-    at = record.work.at
-    if record.work.state is not WorkState.SCHEDULED or at is None:
+def next_attempt_text(record: ShownRecord, now: datetime) -> str:
+    """Return the text of the instant at which the next automatic step runs; "" if none is scheduled."""
+    due_at = record.work.at
+    if record.work.state is not WorkState.SCHEDULED or due_at is None:
         return ""
-    same_day = wording.format_instant(at, "day") == wording.format_instant(now, "day")
-    return record_words.clock(at) if same_day else wording.format_instant(at, "short")
+    same_day = wording.format_instant(due_at, "day") == wording.format_instant(now, "day")
+    return record_words.clock_text(due_at) if same_day else wording.format_instant(due_at, "short")
 
 
-def begun(record: Case) -> datetime | None:
-    """When it began."""
+def began_at(record: ShownRecord) -> datetime | None:
+    """Return the instant of the record's creation; None if it isn't stored."""
     if isinstance(record, CreditCheck):
         return record.created_at or record.purchased_at
     return record.created_at
 
 
-def is_open(record: Case) -> bool:
-    """Whether something of it is still to be settled by somebody or by itself."""
+def is_open(record: ShownRecord) -> bool:
+    """Return True if the record still needs a step: by a person, by the worker, or by the provider."""
     if isinstance(record, CreditCheck):
-        lacking = bool(record.incomplete) and record.state.value == "success"
-        waiting = record.certainty is Certainty.UNKNOWN or record.work.state is WorkState.NEEDS_REVIEW
-        return not record.superseded and (lacking or waiting or record.state.value == "pending")
+        lacks_parts = bool(record.incomplete) and record.state.value == "success"
+        is_waiting = record.certainty is Certainty.UNKNOWN or record.work.state is WorkState.NEEDS_REVIEW
+        return not record.superseded and (lacks_parts or is_waiting or record.state.value == "pending")
     if record.work.state is not WorkState.NONE:
         return True
     if isinstance(record, Order):
         return False
     if isinstance(record, Payment):
         return record.certainty is Certainty.UNKNOWN or record.state in (
-            PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT,
-        )  # fmt: skip
+            PaymentState.INITIALIZING,
+            PaymentState.TOKEN_GENERATED,
+            PaymentState.USER_PAYMENT,
+        )
     return record.certainty is Certainty.UNKNOWN or record.state in (
-        RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED,
-    )  # fmt: skip
+        RefundState.REQUESTED,
+        RefundState.APPROVED,
+        RefundState.SUBMITTING,
+        RefundState.SUBMITTED,
+    )

@@ -1,114 +1,126 @@
-"""Buying a credit check: the plan, the asking, and how it ended, in one window that never closes in between."""
+"""The purchase of a credit check: plan, call and outcome in one dialog that stays open."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.errors import ErrorCode
 from console.domain.records import CreditCheck, Operation
-from console.domain.results import PurchasePlan
-from console.views.dialogs import purchase_outcome as outcome
-from console.views.dialogs.purchase_form import PurchaseForm
-from console.views.dialogs.steps import Patience, StepList, Steps
-from console.views.routes import OperationRoute, RecordRoute
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure
+from console.domain.service_results import PurchasePlan
+from console.views.pages.call_steps import CallStepList, CloseTimer, ReachedSteps
+from console.views.pages.permission_buttons import bind_worker
+from console.views.purchase import outcome
+from console.views.purchase.form import PurchaseForm
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import OperationRoute, RecordRoute
+from console.views.runtime.tasks import Failure
 from console.views.widgets.dialog import DialogFrame
 
 
 class PurchaseDialog(DialogFrame):
-    """After the charge nothing is shown as an error; without an answer nothing is called failed."""
+    """The dialog. After the provider has charged the check, missing parts are not shown as an error. Without an
+    answer of the provider, the outcome is shown as unknown, not as a failure.
+    """
 
-    def __init__(self, seat: Seat, plan: PurchasePlan, client: str | None, parent: QWidget) -> None:
-        say = seat.say
+    def __init__(self, context: WindowContext, plan: PurchasePlan, client: str | None, parent: QWidget) -> None:
+        translate = context.translate
         super().__init__(
-            say("dialog.purchase.title", number=plan.corporation_number),
-            company_of(plan),
-            cancel=say("action.cancel"),
-            act=say("dialog.purchase.act"),
-            close_name=say("action.close"),
+            translate("dialog.purchase.title", number=plan.corporation_number),
+            company_name_of(plan),
+            cancel_text=translate("action.cancel"),
+            act_text=translate("dialog.purchase.act"),
+            close_name=translate("action.close"),
             parent=parent,
         )
-        self._seat, self._plan = seat, plan
-        self._steps = Steps(seat)
+        bind_worker(context, self.act_button)
+        self._context, self._plan = context, plan
+        self._steps = ReachedSteps(context)
         self._record: CreditCheck | Operation | None = None
-        self.form = PurchaseForm(seat, plan, client)
-        self.form.changed.connect(self._look)
-        self.form.record_wanted.connect(self._go_to)
+        self.form = PurchaseForm(context, plan, client)
+        self.form.changed.connect(self._update_act)
+        self.form.record_requested.connect(self._open_check)
         self.show_content(self.form)
-        self.act_button.clicked.connect(self._buy)
-        self._patience = Patience(self, seat)
-        self._look()
+        self.act_button.clicked.connect(self._buy_check)
+        self._close_timer = CloseTimer(self, context)
+        self._update_act()
 
     @Slot()
-    def _look(self) -> None:
-        """Another client: another title, and whether it can be bought."""
-        say, kind = self._seat.say, "renew" if self.form.renewal else "buy"
+    def _update_act(self) -> None:
+        """Update the title and the acting button for the chosen client, and disable the button if the purchase isn't
+        possible.
+        """
+        translate, kind = self._context.translate, "renew" if self.form.is_renewal else "buy"
         titles = {"renew": "dialog.purchase.renew_title", "buy": "dialog.purchase.title"}
         acts = {"renew": "dialog.purchase.renew_act", "buy": "dialog.purchase.act"}
-        self.say_title(say(titles[kind], number=self._plan.corporation_number), company_of(self._plan))
-        self.act_button.say(say(acts[kind]))
-        why_not = self.form.why_not()
-        if why_not:
-            self.set_act_off(why_not)
+        self.show_title(translate(titles[kind], number=self._plan.corporation_number), company_name_of(self._plan))
+        self.act_button.show_text(translate(acts[kind]))
+        disabled_reason = self.form.find_disabled_reason()
+        if disabled_reason:
+            self.disable_act_button(disabled_reason)
         else:
-            self.set_act_on(say("dialog.enter_cancels"))
+            self.enable_act_button(translate("dialog.enter_cancels"))
 
     @Slot()
-    def _buy(self) -> None:
-        if self.busy:
+    def _buy_check(self) -> None:
+        if self.is_busy:
             return
-        seat, request, told = self._seat, self.form.request(), self._steps.told
-        self.set_busy(seat.say("dialog.purchase.busy"))
-        self.hint.say("")
-        self.say_title(seat.say("dialog.purchase.asking_title"), self._whose())
-        self.show_content(StepList(seat, self._steps))
-        self._patience.start()
-        seat.act(
-            lambda desk: desk.credit_checks.purchase(request, told),
-            self._bought,
-            self._failed,
+        context, request, report = self._context, self.form.request(), self._steps.report
+        self.set_busy(context.translate("dialog.purchase.busy"))
+        self.hint.show_text("")
+        self.show_title(context.translate("dialog.purchase.asking_title"), self._client_text())
+        self.show_content(CallStepList(context, self._steps))
+        self._close_timer.start()
+        context.run_act(
+            lambda services, request_id: services.credit_checks.purchase(request, report, request_id=request_id),
+            self._show_purchase,
+            self._show_failure,
             owner=self,
-            label=seat.say("act.purchase", number=request.corporation_number),
-            told=lambda record: Note(
-                seat.say("dialog.purchase.bought_title"), seat.say("record.title", id=record.id)
+            label=context.translate("act.purchase", number=request.corporation_number),
+            describe=lambda record: Toast(
+                context.translate("dialog.purchase.bought_title"), context.translate("record.title", id=record.id)
             ),
+            attempt=("purchase", request),
             key=("purchase", request.client_id, request.corporation_number),
         )
 
-    # -- how it ended
+    # -- outcome
 
-    def _bought(self, record: CreditCheck) -> None:
-        say = self._seat.say
-        self._end(say("dialog.purchase.bought_title"), outcome.bought(self._seat, record, self._steps), record)
+    def _show_purchase(self, record: CreditCheck) -> None:
+        translate = self._context.translate
+        self._show_end(
+            translate("dialog.purchase.bought_title"),
+            outcome.purchase_content(self._context, record, self._steps),
+            record,
+        )
 
-    def _failed(self, failure: Failure) -> None:
-        seat, found = self._seat, failure.detail.get("record")
-        record = found if isinstance(found, CreditCheck | Operation) else None
-        if failure.code == "outcome_unknown":
-            content = outcome.unknown(seat, self._plan, record, self._steps, failure)
-            self._end(seat.say("dialog.purchase.unknown_title"), content, record)
-            self.hint.say(seat.say("dialog.purchase.no_list_call"))
+    def _show_failure(self, failure: Failure) -> None:
+        context, stored_record = self._context, failure.detail.get("record")
+        record = stored_record if isinstance(stored_record, CreditCheck | Operation) else None
+        if failure.code == ErrorCode.OUTCOME_UNKNOWN:
+            content = outcome.unknown_content(context, self._plan, record, self._steps, failure)
+            self._show_end(context.translate("dialog.purchase.unknown_title"), content, record)
+            self.hint.show_text(context.translate("dialog.purchase.no_list_call"))
         else:
-            content = outcome.refused(seat, record, failure)
-            self._end(seat.say("dialog.purchase.refused_title"), content, record)
+            content = outcome.refusal_content(context, record, failure)
+            self._show_end(context.translate("dialog.purchase.refused_title"), content, record)
 
-    def _end(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
-        say = self._seat.say
-        self._patience.stop()
+    def _show_end(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
+        translate = self._context.translate
+        self._close_timer.stop()
         self._record = record
-        act = say("action.open_record") if record is not None else ""
-        self.show_outcome(title, self._whose(), content, close=say("action.close"), act=act)
+        act = translate("action.open_record") if record is not None else ""
+        self.show_outcome(title, self._client_text(), content, close=translate("action.close"), act=act)
         if record is not None:
             self.act_button.clicked.connect(self._open_record)
             self.act_button.setFocus()
 
-    def _whose(self) -> str:
-        """Company, number and client, as asked for."""
-        company, number = company_of(self._plan) or None, self._plan.corporation_number
-        client = self._seat.say("record.client", client=self._client)
-        return self._seat.say("dialog.purchase.subtitle", company=company, number=number, client=client)
+    def _client_text(self) -> str:
+        """Return the subtitle: company, number and client of the request."""
+        company, number = company_name_of(self._plan) or None, self._plan.corporation_number
+        client = self._context.translate("record.client", client=self._client)
+        return self._context.translate("dialog.purchase.subtitle", company=company, number=number, client=client)
 
     def set_busy(self, words: str) -> None:
-        self._client = self.form.client_id  # the form goes when the asking begins
+        self._client = self.form.client_id  # the form is deleted when the call begins
         super().set_busy(words)
 
     @Slot()
@@ -116,17 +128,17 @@ class PurchaseDialog(DialogFrame):
         record = self._record
         self.accept()
         if isinstance(record, CreditCheck):
-            self._seat.go(RecordRoute(record.id))
+            self._context.navigate(RecordRoute(record.id))
         elif isinstance(record, Operation):
-            self._seat.go(OperationRoute(record.id))
+            self._context.navigate(OperationRoute(record.id))
 
     @Slot(int)
-    def _go_to(self, id: int) -> None:
+    def _open_check(self, id: int) -> None:
         self.reject()
-        self._seat.go(RecordRoute(id))
+        self._context.navigate(RecordRoute(id))
 
 
-def company_of(plan: PurchasePlan) -> str:
-    """The name as far as a record here knows it."""
-    known = [*plan.live, *([plan.last] if plan.last else [])]
-    return next((record.company_name for record in known if record.company_name), "")
+def company_name_of(plan: PurchasePlan) -> str:
+    """Return the company's name from a record of this database; "" if none has it."""
+    records = [*plan.live, *([plan.last] if plan.last else [])]
+    return next((record.company_name for record in records if record.company_name), "")

@@ -1,99 +1,118 @@
-"""How a purchase ended: bought, refused, or without an answer; what stands in the dialog then."""
+"""The outcome of a purchase as content of the dialog: bought, refused, or unknown."""
 
 from PySide6.QtWidgets import QWidget
 
-from console import wording
 from console.domain.errors import EXIT_STATUS
 from console.domain.records import CreditCheck, Operation
-from console.domain.results import PurchasePlan
-from console.views import record_words as words
-from console.views.dialogs.badges import badges
-from console.views.dialogs.steps import Steps, happenings
-from console.views.seat import Seat
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Surface, Words, column
-from console.views.widgets.record import FactList
-from console.views.widgets.timeline import Happening, TimelineList
+from console.domain.service_results import PurchasePlan
+from console.views.pages.call_steps import ReachedSteps, step_lines
+from console.views.pages.dialog_badges import badge_row
+from console.views.presenters import credit_checks as words
+from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import Surface, TextLabel, make_column
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.record_parts import FactList
+from console.views.widgets.timeline import TimelineLine, TimelineList
+from console.wording import catalogue as wording
 
-_LINE = 32
+_LINE_HEIGHT_PX = 32
 
 
-def bought(seat: Seat, record: CreditCheck, steps: Steps) -> QWidget:
-    """What is here, and when what is missing will be fetched: nothing of it is an error."""
+def purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedSteps) -> QWidget:
+    """Return the content after a successful purchase: the stored parts, and the time at which missing parts will be
+    fetched. A missing part is not shown as an error.
+    """
     if record.incomplete:
-        text = seat.say(
+        text = context.translate(
             "dialog.purchase.bought_incomplete", record=record.id, missing=record.incomplete, at=record.work.at
         )
-        told = Bar(seat.say("dialog.purchase.bought_title"), text, tone="care", shape="open_ring_plus")
+        bar = Bar(context.translate("dialog.purchase.bought_title"), text, tone="care", shape="open_ring_plus")
     else:
-        text = seat.say("dialog.purchase.bought", record=record.id)
-        told = Bar(seat.say("dialog.purchase.bought_title"), text, tone="good", shape="check")
+        text = context.translate("dialog.purchase.bought", record=record.id)
+        bar = Bar(context.translate("dialog.purchase.bought_title"), text, tone="good", shape="check")
     facts = FactList(
         [
-            (seat.say("field.company_name"), record.company_name or wording.NOTHING),
-            (seat.say("field.result"), words.result_word(record, seat) or wording.NOTHING),
-            (seat.say("field.expired_at"), wording.format_instant(record.expired_at, "until")),
+            (context.translate("field.company_name"), record.company_name or wording.NO_VALUE),
+            (context.translate("field.result"), words.result_word(record, context) or wording.NO_VALUE),
+            (context.translate("field.expired_at"), wording.format_instant(record.expired_at, "until")),
         ]
     )
-    return _stack(told, badges(seat, record), facts, _lines(seat, steps, []))
+    return _stack_parts(bar, badge_row(context, record), facts, _step_lines(context, steps, []))
 
 
-def unknown(
-    seat: Seat, plan: PurchasePlan, record: CreditCheck | Operation | None, steps: Steps, failure: Failure
+def unknown_content(
+    context: WindowContext,
+    plan: PurchasePlan,
+    record: CreditCheck | Operation | None,
+    steps: ReachedSteps,
+    failure: Failure,
 ) -> QWidget:
-    """It may have been charged: buying is blocked, nothing is lost, and what to do now."""
-    say = seat.say
-    blocked = Bar(say("record.blocked"), say("dialog.purchase.unknown"), tone="unknown", shape="lock")
-    now = wording.format_instant(seat.now(), "clock")
-    full = wording.format_instant(seat.now())
+    """Return the content after an unknown outcome. It says that the provider may have charged the check, that further
+    purchases are blocked, and which steps come next.
+    """
+    translate = context.translate
+    blocked_bar = Bar(translate("record.blocked"), translate("dialog.purchase.unknown"), tone="unknown", shape="lock")
+    now = wording.format_instant(context.now(), "clock")
+    full_time = wording.format_instant(context.now())
     operation = record.operation_id if isinstance(record, CreditCheck) else record.id if record else None
-    ends = [
-        Happening(now, full, "question", "unknown", "", say("dialog.purchase.unknown_silence")),
-        Happening(now, full, "check", "good", "", say("dialog.purchase.unknown_saved")),
+    end_lines = [
+        TimelineLine(now, full_time, "question", "unknown", "", translate("dialog.purchase.unknown_silence")),
+        TimelineLine(now, full_time, "check", "good", "", translate("dialog.purchase.unknown_saved")),
     ]
-    parts: list[QWidget] = [blocked]
+    parts: list[QWidget] = [blocked_bar]
     if isinstance(record, CreditCheck):
-        parts.append(badges(seat, record))
-    sent = [Happening(now, full, "arrow_right", "text", "", say("dialog.purchase.unknown_sent", operation=operation))]
-    parts.append(_lines(seat, steps, [*(sent if operation else []), *ends]))
-    parts.append(_what_next(seat, plan))
-    return _stack(*parts)
+        parts.append(badge_row(context, record))
+    sent = [
+        TimelineLine(
+            now, full_time, "arrow_right", "text", "", translate("dialog.purchase.unknown_sent", operation=operation)
+        )
+    ]
+    parts.append(_step_lines(context, steps, [*(sent if operation else []), *end_lines]))
+    parts.append(_next_steps_panel(context, plan))
+    return _stack_parts(*parts)
 
 
-def _what_next(seat: Seat, plan: PurchasePlan) -> QWidget:
-    say = seat.say
+def _next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidget:
+    translate = context.translate
     box = Surface(edge="all")
-    look = say("dialog.purchase.unknown_step_look", number=plan.corporation_number)
-    steps = [look, say("dialog.purchase.unknown_step_resolve")]
-    numbered = [Words(say("dialog.step", number=place, words=step), wrap=True) for place, step in enumerate(steps, 1)]
-    second = say("dialog.purchase.unknown_second", people=seat.others_who("resolve_second"))
-    title = Words(say("dialog.purchase.unknown_next"), bold=True)
-    small = Words(second, "small", "muted", wrap=True)
-    box.setLayout(column(title, *numbered, small, gap=2, margins=(12, 8, 12, 10)))
+    look = translate("dialog.purchase.unknown_step_look", number=plan.corporation_number)
+    steps = [look, translate("dialog.purchase.unknown_step_resolve")]
+    numbered_steps = [
+        TextLabel(translate("dialog.step", number=place, words=step), wrap=True)
+        for place, step in enumerate(steps, 1)
+    ]
+    second = translate("dialog.purchase.unknown_second", people=context.other_people_with("resolve_second"))
+    title = TextLabel(translate("dialog.purchase.unknown_next"), bold=True)
+    small = TextLabel(second, "small", "muted", wrap=True)
+    box.setLayout(make_column(title, *numbered_steps, small, gap=2, margins=(12, 8, 12, 10)))
     return box
 
 
-def refused(seat: Seat, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
-    """Certainly not bought, or not even asked."""
-    asked = EXIT_STATUS.get(failure.code, 70) in (5, 6)
-    lead = seat.say("dialog.purchase.not_charged") if asked else ""
-    told = Bar(lead, seat.message(failure), tone="bad", shape="cross" if asked else "square_bang")
-    parts: list[QWidget] = [told]
+def refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
+    """Return the content after a purchase that was refused or never sent. The provider has certainly not
+    charged it.
+    """
+    provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
+    lead = context.translate("dialog.purchase.not_charged") if provider_answered else ""
+    bar = Bar(
+        lead, context.failure_message(failure), tone="bad", shape="cross" if provider_answered else "square_bang"
+    )
+    parts: list[QWidget] = [bar]
     if isinstance(record, CreditCheck):
-        parts.append(badges(seat, record))
-    return _stack(*parts)
+        parts.append(badge_row(context, record))
+    return _stack_parts(*parts)
 
 
-def _lines(seat: Seat, steps: Steps, more: list[Happening]) -> QWidget:
-    lines = [*happenings(seat, tuple(steps.reached), ended=True), *more]
-    shown = TimelineList(seat.say("dialog.steps"), margin=0)
-    shown.show_happenings(lines)
-    shown.setFixedHeight(_LINE * max(1, len(lines)) + 4)
-    return shown
+def _step_lines(context: WindowContext, steps: ReachedSteps, end_lines: list[TimelineLine]) -> QWidget:
+    lines = [*step_lines(context, tuple(steps.reached_steps), ended=True), *end_lines]
+    timeline = TimelineList(context.translate("dialog.steps"), margin=0)
+    timeline.show_lines(lines)
+    timeline.setFixedHeight(_LINE_HEIGHT_PX * max(1, len(lines)) + 4)
+    return timeline
 
 
-def _stack(*parts: QWidget) -> QWidget:
+def _stack_parts(*parts: QWidget) -> QWidget:
     holder = QWidget()
-    holder.setLayout(column(*parts, None, gap=12))
+    holder.setLayout(make_column(*parts, None, gap=12))
     return holder

@@ -1,156 +1,190 @@
-"""Reading detail and PDF of a bought check again: costs nothing, can't buy, keeps the old copy."""
+"""The dialog that fetches detail and PDF of a purchased check again. A re-fetch costs nothing, purchases nothing and
+keeps the old PDF.
+"""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console import wording
+from console.domain.errors import ErrorCode
 from console.domain.records import CreditCheck
-from console.domain.results import RefetchResult
-from console.views import record_words as words
-from console.views.dialogs.steps import Patience, StepList, Steps
-from console.views.routes import PdfRoute
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words, column, row
+from console.domain.service_results import RefetchResult
+from console.views.pages.call_steps import CallStepList, CloseTimer, ReachedSteps
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import PdfRoute
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import CheckBox
-from console.views.widgets.record import FactList
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.record_parts import FactList
+from console.wording import catalogue as wording
 
 
 class RefetchDialog(DialogFrame):
-    """What is missing is chosen already."""
+    """The dialog. The missing parts are preselected; if none is missing, both parts are."""
 
-    def __init__(self, seat: Seat, record: CreditCheck, parent: QWidget) -> None:
-        say = seat.say
+    def __init__(self, context: WindowContext, record: CreditCheck, parent: QWidget) -> None:
+        translate = context.translate
         super().__init__(
-            say("dialog.refetch.title", id=record.id),
-            say("dialog.refetch.subtitle", company=words.name_of(record, seat), client=record.client_id),
-            cancel=say("action.cancel"),
-            act=say("dialog.refetch.act"),
-            hint=say("dialog.enter_cancels"),
-            close_name=say("action.close"),
+            translate("dialog.refetch.title", id=record.id),
+            translate(
+                "dialog.refetch.subtitle", company=words.company_name_of(record, context), client=record.client_id
+            ),
+            cancel_text=translate("action.cancel"),
+            act_text=translate("dialog.refetch.act"),
+            hint=translate("dialog.enter_cancels"),
+            close_name=translate("action.close"),
             parent=parent,
         )
-        self._seat, self._record = seat, record
-        self._steps = Steps(seat)
-        self.detail = CheckBox(say("dialog.refetch.detail"))
-        self.pdf = CheckBox(say("dialog.refetch.pdf"))
+        bind_worker(context, self.act_button)
+        self._context, self._record = context, record
+        self._steps = ReachedSteps(context)
+        self.detail = CheckBox(translate("dialog.refetch.detail"))
+        self.pdf = CheckBox(translate("dialog.refetch.pdf"))
         missing = set(record.incomplete)
         self.detail.setChecked(bool(missing - {"pdf"}) or not missing)
         self.pdf.setChecked("pdf" in missing or not missing)
         for box in (self.detail, self.pdf):
-            box.checkStateChanged.connect(self._look)
+            box.checkStateChanged.connect(self._update_act)
         self.show_content(self._form())
-        self.act_button.clicked.connect(self._fetch)
-        self._patience = Patience(self, seat)
+        self.act_button.clicked.connect(self._refetch_parts)
+        self._close_timer = CloseTimer(self, context)
 
     def _form(self) -> QWidget:
-        say, record = self._seat.say, self._record
+        translate, record = self._context.translate, self._record
         facts = FactList()
-        missing = say("record.missing_parts", missing=record.incomplete) if record.incomplete else say("word.none")
-        facts.add(say("word.missing_label"), Words(missing))
+        missing = (
+            translate("record.missing_parts", missing=record.incomplete)
+            if record.incomplete
+            else translate("word.none")
+        )
+        facts.add_fact(translate("word.missing_label"), TextLabel(missing))
         if record.error_code and record.incomplete:
-            facts.add(say("column.cause"), Words(words.cause(record, self._seat)))
-        facts.add(say("dialog.refetch.kept_label"), Words(say("dialog.refetch.old_copy")))
+            facts.add_fact(translate("column.cause"), TextLabel(case_words.cause_text(record, self._context)))
+        facts.add_fact(translate("dialog.refetch.kept_label"), TextLabel(translate("dialog.refetch.old_copy")))
         form = QWidget()
-        free = Bar(say("dialog.refetch.free_lead"), say("dialog.refetch.free"), tone="good", shape="check")
-        form.setLayout(column(free, facts, row(self.detail, self.pdf, None, gap=24), None, gap=14))
+        free = Bar(
+            translate("dialog.refetch.free_lead"), translate("dialog.refetch.free"), tone="good", shape="check"
+        )
+        form.setLayout(make_column(free, facts, make_row(self.detail, self.pdf, None, gap=24), None, gap=14))
         return form
 
     @Slot()
-    def _look(self) -> None:
+    def _update_act(self) -> None:
         if self.detail.isChecked() or self.pdf.isChecked():
-            self.set_act_on(self._seat.say("dialog.enter_cancels"))
+            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
         else:
-            self.set_act_off(self._seat.say("dialog.refetch.nothing_chosen"))
+            self.disable_act_button(self._context.translate("dialog.refetch.nothing_chosen"))
 
     @Slot()
-    def _fetch(self) -> None:
-        if self.busy:
+    def _refetch_parts(self) -> None:
+        if self.is_busy:
             return
-        seat, record = self._seat, self._record
-        detail, pdf, told = self.detail.isChecked(), self.pdf.isChecked(), self._steps.told
-        self.set_busy(seat.say("dialog.refetch.busy"))
-        self.hint.say("")
-        self.say_title(seat.say("dialog.refetch.asking_title"), seat.say("record.title", id=record.id))
-        self.show_content(StepList(seat, self._steps))
-        self._patience.start()
-        seat.act(
-            lambda desk: desk.credit_checks.refetch(
-                record.id, detail=detail, pdf=pdf, saw=record.version, progress=told
+        context, record = self._context, self._record
+        detail, pdf, report = self.detail.isChecked(), self.pdf.isChecked(), self._steps.report
+        self.set_busy(context.translate("dialog.refetch.busy"))
+        self.hint.show_text("")
+        self.show_title(
+            context.translate("dialog.refetch.asking_title"), context.translate("record.title", id=record.id)
+        )
+        self.show_content(CallStepList(context, self._steps))
+        self._close_timer.start()
+        context.run_act(
+            lambda services, request_id: services.credit_checks.refetch(
+                record.id,
+                detail=detail,
+                pdf=pdf,
+                expected_version=record.version,
+                progress=report,
+                request_id=request_id,
             ),
-            self._fetched,
-            self._failed,
+            self._show_result,
+            self._show_failure,
             owner=self,
-            label=seat.say("act.refetch", id=record.id),
-            told=lambda _: Note(seat.say("dialog.refetch.done_title"), seat.say("record.title", id=record.id)),
+            label=context.translate("act.refetch", id=record.id),
+            describe=lambda _: Toast(
+                context.translate("dialog.refetch.done_title"), context.translate("record.title", id=record.id)
+            ),
+            attempt=("refetch", record.id, detail, pdf, record.version),
             key=("credit-check", record.id),
         )
 
-    def _fetched(self, result: RefetchResult) -> None:
-        seat = self._seat
+    def _show_result(self, result: RefetchResult) -> None:
+        context = self._context
         has_pdf = any(document.current for document in result.documents)
-        self._end(seat.say("dialog.refetch.done_title"), _brought(seat, result, self._record), offer_pdf=has_pdf)
-
-    def _failed(self, failure: Failure) -> None:
-        seat = self._seat
-        title = (
-            seat.say("dialog.stale.title")
-            if failure.code == "stale_view"
-            else seat.say("dialog.refetch.failed_title")
+        self._show_end(
+            context.translate("dialog.refetch.done_title"),
+            _fetched_parts(context, result, self._record),
+            offer_pdf=has_pdf,
         )
-        self._end(title, _not_brought(seat, failure), offer_pdf=False)
 
-    def _end(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
-        say = self._seat.say
-        self._patience.stop()
-        act = say("action.open_pdf") if offer_pdf else ""
-        self.show_outcome(title, say("record.title", id=self._record.id), content, close=say("action.close"), act=act)
+    def _show_failure(self, failure: Failure) -> None:
+        context = self._context
+        title = (
+            context.translate("dialog.stale.title")
+            if failure.code == ErrorCode.STALE_VIEW
+            else context.translate("dialog.refetch.failed_title")
+        )
+        self._show_end(title, _fetch_failure(context, failure), offer_pdf=False)
+
+    def _show_end(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
+        translate = self._context.translate
+        self._close_timer.stop()
+        act = translate("action.open_pdf") if offer_pdf else ""
+        self.show_outcome(
+            title, translate("record.title", id=self._record.id), content, close=translate("action.close"), act=act
+        )
         if offer_pdf:
             self.act_button.clicked.connect(self._open_pdf)
 
     @Slot()
     def _open_pdf(self) -> None:
         self.accept()
-        self._seat.go(PdfRoute(self._record.id))
+        self._context.navigate(PdfRoute(self._record.id))
 
 
-def _brought(seat: Seat, result: RefetchResult, before: CreditCheck) -> QWidget:
-    """What changed, and whether another PDF came beside the old one."""
+def _fetched_parts(context: WindowContext, result: RefetchResult, before: CreditCheck) -> QWidget:
+    """Return the content after a re-fetch: the changed fields, and whether a new PDF was stored beside the old
+    one.
+    """
     lines: list[QWidget] = []
     if result.changed:
-        lines.append(_line(seat.say("dialog.refetch.changed", changed=result.changed)))
+        lines.append(_words_line(context.translate("dialog.refetch.changed", changed=result.changed)))
     else:
-        lines.append(_line(seat.say("dialog.refetch.unchanged")))
+        lines.append(_words_line(context.translate("dialog.refetch.unchanged")))
     current = next((document for document in result.documents if document.current), None)
     if current is not None and "pdf_file_path" in result.changed:
         size = wording.format_bytes(current.bytes)
-        lines.append(_line(seat.say("dialog.refetch.pdf_stored", size=size)))
+        lines.append(_words_line(context.translate("dialog.refetch.pdf_stored", size=size)))
         if before.pdf_file_path:
-            lines.append(_line(seat.say("dialog.refetch.other_pdf")))
-    told = Bar(seat.say("dialog.refetch.done_title"), seat.say("dialog.refetch.no_cost"), tone="good", shape="check")
-    return _stack(told, *lines)
+            lines.append(_words_line(context.translate("dialog.refetch.other_pdf")))
+    bar = Bar(
+        context.translate("dialog.refetch.done_title"),
+        context.translate("dialog.refetch.no_cost"),
+        tone="good",
+        shape="check",
+    )
+    return _stack_parts(bar, *lines)
 
 
-def _not_brought(seat: Seat, failure: Failure) -> QWidget:
-    """The message, and each part with its own reason."""
-    told = Bar("", seat.message(failure), tone="bad", shape="cross")
-    failed = failure.detail.get("failed")
-    parts = failed if isinstance(failed, list | tuple) else ()
+def _fetch_failure(context: WindowContext, failure: Failure) -> QWidget:
+    """Return the message about a failed re-fetch, and the reason for each part that failed."""
+    bar = Bar("", context.failure_message(failure), tone="bad", shape="cross")
     lines = [
-        _line(seat.say("dialog.refetch.failed_part", part=part.get("part"), reason=part.get("reason")))
-        for part in parts
-        if isinstance(part, dict)
+        _words_line(context.translate("dialog.refetch.failed_part", part=part["part"], reason=part["reason"]))
+        for part in failure.detail.get("failed", ())
     ]
-    return _stack(told, *lines)
+    return _stack_parts(bar, *lines)
 
 
-def _line(text: str) -> Words:
-    return Words(text, wrap=True)
+def _words_line(text: str) -> TextLabel:
+    return TextLabel(text, wrap=True)
 
 
-def _stack(*parts: QWidget) -> QWidget:
+def _stack_parts(*parts: QWidget) -> QWidget:
     holder = QWidget()
-    holder.setLayout(column(*parts, None, gap=10))
+    holder.setLayout(make_column(*parts, None, gap=10))
     return holder

@@ -1,103 +1,116 @@
-"""What is done from a queue: to what is chosen in it, else to the current row."""
+"""Actions of the queue page. They apply to the selected records; if none is selected, to the current row."""
 
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Slot
 
-from console.domain.order_records import Payment, Refund
+from console.domain.payments.records import Order
 from console.domain.records import CreditCheck
-from console.domain.results import QueueItem
-from console.domain.worker_records import BulkAction
-from console.views import case_words
-from console.views.case_words import Case
-from console.views.pages.beside_acts import BesideActs
-from console.views.pages.money_acts import MoneyActs
-from console.views.pages.page import Page
-from console.views.pages.queue_choice import QueueChoice
-from console.views.seat import Seat
+from console.domain.tasks.records import BulkAction
+from console.domain.views.any_record import QueueItem
+from console.views.pages.base import Page
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.queues.selection_bar import QueueSelection
+from console.views.records.actions import RecordActs
+from console.views.records.collaboration_actions import CollaborationActs
+from console.views.runtime.context import WindowContext
 
 
 class QueueActs(QObject):
-    """Belongs to the page. Many records at once are looked through first, then confirmed."""
+    """The actions. An action on several records shows a dry run before the person confirms it."""
 
-    def __init__(self, seat: Seat, page: Page, choice: QueueChoice, current: Callable[[], QueueItem | None]) -> None:
+    def __init__(
+        self, context: WindowContext, page: Page, choice: QueueSelection, current: Callable[[], QueueItem | None]
+    ) -> None:
         super().__init__(page)
-        self._seat, self._page, self._choice, self._current = seat, page, choice, current
-        self.acts = MoneyActs(seat, page)
-        self.beside = BesideActs(seat, self.acts, self.press_beside)
+        self._context, self._page, self._choice, self._current = context, page, choice, current
+        self.record_acts = RecordActs(context, page)
+        self.collaboration = CollaborationActs(context, self.record_acts, self.act_on_selection)
 
-    def listen(self) -> None:
-        """To the page's keys and the bar."""
+    def bind_shortcuts(self) -> None:
+        """Connect the shortcuts of the page and the selection bar to the actions."""
         keys = {
-            "P": self.probe, "F": self.refetch, "E": self.resolve, "Ctrl+C": self.copy,
-            "Ctrl+A": self._choice.choose_all, "Ctrl+D": self._choice.choose_none,
-        }  # fmt: skip
+            "P": self.probe_current,
+            "F": self.refetch_current,
+            "E": self.resolve_current,
+            "Ctrl+C": self.copy_current,
+            "Ctrl+A": self._choice.choose_all,
+            "Ctrl+D": self._choice.choose_none,
+        }
         for key, act in keys.items():
-            self._page.key(key, act)
-        self._choice.wanted.connect(self.do_to_all)
+            self._page.bind_key(key, act)
+        self._choice.action_requested.connect(self.begin_bulk_run)
 
     @property
-    def record(self) -> Case | None:
-        """That of the current row."""
+    def current_record(self) -> ShownRecord | None:
+        """The record of the current row; None without one."""
         current = self._current()
         return current.record if current is not None else None
 
-    # -- to all that are chosen
+    # -- all selected records
 
     @Slot(object)
-    def do_to_all(self, action: BulkAction) -> None:
-        if self.acts.barred(action.value):
+    def begin_bulk_run(self, action: BulkAction) -> None:
+        """Open the bulk dialog for the selected records, if the person has the right."""
+        if self.record_acts.shows_missing_right(action.value):
             return
-        from console.views.dialogs.bulk import BulkDialog
+        from console.views.bulk.dialog import BulkDialog
 
-        dialog = BulkDialog(self._seat, self._page.window(), self._choice.wish(action))
+        dialog = BulkDialog(self._context, self._page.window(), self._choice.request_for(action))
         dialog.begun.connect(self._choice.choose_none)
         dialog.open()
 
-    def _did_to_all(self, action: BulkAction) -> bool:
-        """A key means what is chosen, else the current row. What can't be done is greyed in the bar, and why."""
+    def _begin_bulk_run_if_chosen(self, action: BulkAction) -> bool:
+        """Start the action on the selected records. Return False if no record is selected; the caller then acts on
+        the current row.
+        """
         if not self._choice:
             return False
-        if not self._choice.why_not(action):
-            self.do_to_all(action)
+        if not self._choice.find_disabled_reason(action):
+            self.begin_bulk_run(action)
         return True
 
-    # -- to one
+    # -- one record
 
-    def press_beside(self, name: str) -> None:
-        record = self.record
-        if not self._did_to_all(BulkAction(name)) and record is not None and not self.acts.barred(name):
-            self.beside.act(name, *case_words.ref_of(record))
+    def act_on_selection(self, name: str) -> None:
+        """Run `take` or `note` on the selected records; without a selection, on the current one."""
+        record = self.current_record
+        if (
+            not self._begin_bulk_run_if_chosen(BulkAction(name))
+            and record is not None
+            and not self.record_acts.shows_missing_right(name)
+        ):
+            self.collaboration.run_action(name, *case_words.make_record_ref(record))
 
     @Slot()
-    def probe(self) -> None:
-        if self._did_to_all(BulkAction.PROBE):
+    def probe_current(self) -> None:
+        """Probe the selected records; without a selection, the current one."""
+        if self._begin_bulk_run_if_chosen(BulkAction.PROBE):
             return
-        record = self.record
-        if isinstance(record, CreditCheck):
-            self.acts.probe(record)
-        elif record is not None:
-            self.acts.probe_case(record)
-
-    @Slot()
-    def refetch(self) -> None:
-        if self._did_to_all(BulkAction.REFETCH):
-            return
-        record = self.record
-        if isinstance(record, CreditCheck):
-            self.acts.refetch(record)
-
-    @Slot()
-    def resolve(self) -> None:
-        """One at a time: it takes evidence."""
-        record = self.record
-        if isinstance(record, CreditCheck):
-            self.acts.resolve(record)
-        elif isinstance(record, Payment | Refund):
-            self.acts.resolve_case(record)
-
-    @Slot()
-    def copy(self) -> None:
-        record = self.record
+        record = self.current_record
         if record is not None:
-            self.acts.copy(case_words.number_of(record) or case_words.short(record, self._seat))
+            self.record_acts.probe(record)
+
+    @Slot()
+    def refetch_current(self) -> None:
+        """Re-fetch the selected records; without a selection, the current one."""
+        if self._begin_bulk_run_if_chosen(BulkAction.REFETCH):
+            return
+        record = self.current_record
+        if isinstance(record, CreditCheck):
+            self.record_acts.refetch(record)
+
+    @Slot()
+    def resolve_current(self) -> None:
+        """Open the decision dialog for the current record only, because each decision needs its own evidence."""
+        record = self.current_record
+        if record is not None and not isinstance(record, Order):
+            self.record_acts.resolve(record)
+
+    @Slot()
+    def copy_current(self) -> None:
+        """Copy the corporation number of the current record; without one, its short name."""
+        record = self.current_record
+        if record is not None:
+            self.record_acts.copy_text(case_words.number_of(record) or case_words.short_title(record, self._context))

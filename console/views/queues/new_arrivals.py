@@ -1,86 +1,91 @@
-"""New arrivals in a queue: counted behind a button, so that no row moves under the person's eyes."""
+"""New items of a queue. A button shows their number, so that no row moves while the person works."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from console.domain.results import QueueItem
-from console.views.case_words import ref_of
-from console.views.desk_api import Desk
+from console.domain.views.any_record import QueueItem
 from console.views.pages.fitted_table import FittedTable
-from console.views.pages.queue_rows import QueueRow
-from console.views.routes import Ref
-from console.views.seat import Seat
-from console.views.tasks import Failure
+from console.views.presenters.records import make_record_ref
+from console.views.queues.rows import QueueRow
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import Ref
+from console.views.runtime.tasks import Failure
 from console.views.widgets.buttons import KeyButton
 
-LOOK = 200
-"""How many of a queue are compared with what is shown."""
+if TYPE_CHECKING:
+    from console.app import Console
+
+MAX_COMPARED_ITEMS = 200
+"""Number of items that are read from the beginning of the queue and compared with the table."""
 
 
-class QueueNews(QObject):
+class QueueArrivals(QObject):
     """Compares a queue with the table that shows it.
 
     Signals:
-        renewed: rows have other contents now.
-        wanted: take the new ones in.
+    - renewed: rows of the table have been updated.
+    - reload_requested: read the list again, to include the new arrivals.
     """
 
     renewed = Signal()
-    wanted = Signal()
+    reload_requested = Signal()
 
-    def __init__(self, seat: Seat, parent: QObject) -> None:
+    def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
-        self._seat = seat
-        self._fresh: set[Ref] = set()
+        self._context = context
+        self._new_refs: set[Ref] = set()
         self.button = KeyButton("", kind="tool", icon="arrow_right")
-        self.button.clicked.connect(self.wanted)
+        self.button.clicked.connect(self.reload_requested)
         self.button.hide()
 
-    def forget(self) -> None:
-        """The list is read anew, or is another one."""
-        self._fresh.clear()
+    def forget_arrivals(self) -> None:
+        """Forget the new items, because the list is read again or another list is shown."""
+        self._new_refs.clear()
         self.button.hide()
 
-    def look(self, queue: str, table: FittedTable) -> None:
-        """Read the queue's beginning, and take what is new in it as news."""
+    def compare_with_table(self, queue: str, table: FittedTable) -> None:
+        """Read the beginning of the queue, and count the items that the table doesn't contain."""
 
-        def read(desk: Desk) -> tuple[QueueItem, ...]:
-            return desk.recovery.queue(queue, LOOK).items
+        def read(services: "Console") -> tuple[QueueItem, ...]:
+            return services.recovery.queue(queue, MAX_COMPARED_ITEMS).items
 
-        self._seat.read(read, lambda items: self._take(items, table), _unread, owner=self, key=self)
+        self._context.run_read(
+            read, lambda items: self._show_changes(items, table), _ignore_failure, owner=self, key=self
+        )
 
-    def _take(self, items: Iterable[QueueItem], table: FittedTable) -> None:
+    def _show_changes(self, items: Iterable[QueueItem], table: FittedTable) -> None:
         items = list(items)
         for item in items:
-            place = table.rows.find(ref_of(item.record))
+            place = table.rows.find_row(make_record_ref(item.record))
             if place is None:
-                self._fresh.add(ref_of(item.record))
+                self._new_refs.add(make_record_ref(item.record))
             else:
-                self._renew(table, place, item)
-        if len(items) < LOOK:
-            _mark_gone(table, {ref_of(item.record) for item in items})
+                self._update_row(table, place, item)
+        if len(items) < MAX_COMPARED_ITEMS:
+            _mark_removed(table, {make_record_ref(item.record) for item in items})
         self.renewed.emit()
-        if table.rows.row_count == 0 and self._fresh:
-            self.wanted.emit()  # nothing stands there that could move
+        if table.rows.row_count == 0 and self._new_refs:
+            self.reload_requested.emit()  # the table is empty: no row can move
             return
-        self.button.say(self._seat.say("queue.new_arrivals_show", n=len(self._fresh)))
-        self.button.setVisible(bool(self._fresh))
+        self.button.show_text(self._context.translate("queue.new_arrivals_show", n=len(self._new_refs)))
+        self.button.setVisible(bool(self._new_refs))
 
     @staticmethod
-    def _renew(table: FittedTable, place: int, item: QueueItem) -> None:
-        shown = table.rows.row_at(place)
-        if isinstance(shown, QueueRow) and shown.item != item:
-            table.rows.replace(QueueRow(item, shown.in_group))
+    def _update_row(table: FittedTable, place: int, item: QueueItem) -> None:
+        row = table.rows.row_at(place)
+        if isinstance(row, QueueRow) and row.item != item:
+            table.rows.replace_row(QueueRow(item, row.group_size))
 
 
-def _mark_gone(table: FittedTable, here: set[Ref]) -> None:
-    """What has left the queue stays where it is, marked, until somebody reads the list again."""
-    for shown in table.in_sight():
-        if isinstance(shown, QueueRow):
-            key = ref_of(shown.item.record)
-            table.mark(key, None if key in here else "care")
+def _mark_removed(table: FittedTable, present_refs: set[Ref]) -> None:
+    """Mark rows that have left the queue. They keep their place until the list is read again."""
+    for row in table.visible_rows():
+        if isinstance(row, QueueRow):
+            key = make_record_ref(row.item.record)
+            table.mark_row(key, None if key in present_refs else "care")
 
 
-def _unread(_failure: Failure) -> None:
-    """News can wait: the bar above the page says that the database does not answer."""
+def _ignore_failure(_failure: Failure) -> None:
+    """Ignore the failure: the bar above the page says already that the database is unreachable."""

@@ -1,4 +1,4 @@
-"""The queues: what waits, why, what happens next; worked through by keyboard."""
+"""The page of the queues: the waiting records, with their reason and next step."""
 
 from functools import partial
 
@@ -6,30 +6,32 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console import wording
-from console.domain.results import QueueItem
-from console.views import case_words
-from console.views.look.tokens import tokens
-from console.views.pages import queue_rows
-from console.views.pages.filter_line import FilterLine
-from console.views.pages.fitted_table import TRAIL, FittedTable
-from console.views.pages.page import Page, PageHead, in_order
-from console.views.pages.preview import Preview
-from console.views.pages.queue_acts import QueueActs
-from console.views.pages.queue_choice import QueueChoice
-from console.views.pages.queue_news import QueueNews
-from console.views.pages.queue_rows import QUEUES, QueueRow
-from console.views.routes import QueuesRoute
-from console.views.seat import Seat
-from console.views.tables.paging import PagedModel
-from console.views.widgets.base import Surface, column, row
+from console.domain.views.any_record import QueueItem
+from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.filter_bar import FilterLine
+from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
+from console.views.presenters import records as case_words
+from console.views.queues import rows as queue_rows
+from console.views.queues.actions import QueueActs
+from console.views.queues.new_arrivals import QueueArrivals
+from console.views.queues.rows import QUEUE_NAMES, QueueRow
+from console.views.queues.selection_bar import QueueSelection
+from console.views.records.preview_panel import RecordPreview
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import QueuesRoute
+from console.views.tables.paged_model import PagedModel
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.empty import EmptyState
+from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
+from console.wording import catalogue as wording
 
 
 class QueuesPage(Page):
-    """Tabs, one list, a preview where there is room. New arrivals wait behind a button and move no row."""
+    """The page. It has a tab per queue, one list, and in a wide window a preview. New items are counted on a button
+    and shown when the person presses it, so that no row moves.
+    """
 
     place = "queues"
     help_key = "help.queues"
@@ -49,71 +51,74 @@ class QueuesPage(Page):
         (("Ctrl+/",), "key.list"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
         self.queue = "review"
-        self.choice = QueueChoice(seat, self)
-        self.hands = QueueActs(seat, self, self.choice, lambda: self.current)
+        self.choice = QueueSelection(context, self)
+        self.queue_acts = QueueActs(context, self, self.choice, lambda: self.current_row)
         self._build_head()
         self.add_bars()
-        self.preview = Preview(seat)
+        self.preview = RecordPreview(context)
         self._lists: dict[str, FittedTable] = {}
         self.list = QStackedWidget()
         self.empty = QWidget()
         self.list.addWidget(self.empty)
-        self.news = QueueNews(seat, self)
-        left = QWidget()
-        left.setLayout(column(self.list, row(self.news.button, None, margins=(12, 0, 0, 0)), gap=0))
-        middle = row(left, self.preview, gap=0)
+        self.news = QueueArrivals(context, self)
+        list_pane = QWidget()
+        list_pane.setLayout(make_column(self.list, make_row(self.news.button, None, margins=(12, 0, 0, 0)), gap=0))
+        middle = make_row(list_pane, self.preview, gap=0)
         middle.setStretch(0, 1)
-        self.add(middle, 1)
-        self.add(self.choice.bar)
+        self.add_part(middle, 1)
+        self.add_part(self.choice.bar)
         self.add_hints()
-        self._connect()
+        self._connect_signals()
         self._show_counts()
 
-    # -- building
+    # -- construction
 
     def _build_head(self) -> None:
-        say = self.seat.say
-        button = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
+        translate = self.context.translate
+        button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         button.clicked.connect(self.read_again)
-        self.head = PageHead(say("screen.queues"), button=button)
-        self.tabs = Tabs(say("screen.queues"))
-        for name in QUEUES:
-            self.tabs.add(say(f"queue.{name}.title"), data=name)
-        self.filter = FilterLine(self.seat)
+        self.head = PageHead(translate("screen.queues"), button=button)
+        self.tabs = Tabs(translate("screen.queues"))
+        for name in QUEUE_NAMES:
+            self.tabs.add(translate(f"queue.{name}.title"), data=name)
+        self.filter = FilterLine(self.context)
         tabs = Surface(edge="bottom")
-        tabs.setLayout(row(self.tabs, None))
-        self.add(self.head)
-        self.add(tabs)
-        self.add(self.filter)
+        tabs.setLayout(make_row(self.tabs, None))
+        self.add_part(self.head)
+        self.add_part(tabs)
+        self.add_part(self.filter)
 
-    def _connect(self) -> None:
-        self.tabs.currentChanged.connect(self._tab)
-        self.seat.standing_changed.connect(self._show_counts)
-        self.filter.changed.connect(self._ask)
-        self.filter.left.connect(self.entered)
-        self.news.wanted.connect(self.show_new)
+    def _connect_signals(self) -> None:
+        self.tabs.currentChanged.connect(self._show_queue)
+        self.context.work_counts_changed.connect(self._show_counts)
+        self.filter.changed.connect(self._read_list)
+        self.filter.focus_released.connect(self.take_focus)
+        self.news.reload_requested.connect(self.show_new_records)
         self.news.renewed.connect(self._show_renewed)
-        self.preview.opened.connect(self.open_current)
-        self.preview.copied.connect(self.hands.acts.tell_copied)
-        self.hands.listen()
-        for signal, act in ((self.preview.probed, self.hands.probe), (self.preview.refetched, self.hands.refetch),
-                            (self.preview.resolved, self.hands.resolve)):  # fmt: skip
+        self.preview.opened.connect(self.open_current_record)
+        self.preview.copied.connect(self.queue_acts.record_acts.show_copied_toast)
+        self.queue_acts.bind_shortcuts()
+        for signal, act in (
+            (self.preview.probed, self.queue_acts.probe_current),
+            (self.preview.refetched, self.queue_acts.refetch_current),
+            (self.preview.resolved, self.queue_acts.resolve_current),
+        ):
             signal.connect(act)
-        self.key("Ctrl+F", self.filter.enter)
+        self.bind_key("Ctrl+F", self.filter.focus_edit)
 
     # -- which list
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         if isinstance(route, QueuesRoute) and route.name and route.name != self.queue:
-            self.tabs.setCurrentIndex(QUEUES.index(route.name))
+            self.tabs.setCurrentIndex(QUEUE_NAMES.index(route.name))
         elif not self._lists:
             self._show_list()
 
     @Slot()
-    def entered(self) -> None:
+    def take_focus(self) -> None:
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @property
@@ -123,147 +128,153 @@ class QueuesPage(Page):
         return self._lists[self.queue]
 
     @property
-    def rows(self) -> PagedModel:
+    def row_model(self) -> PagedModel:
         return self.table.rows
 
     @property
-    def current(self) -> QueueItem | None:
-        row_ = self.table.current
+    def current_row(self) -> QueueItem | None:
+        row_ = self.table.current_item
         return row_.item if isinstance(row_, QueueRow) else None
 
-    def _unwanted(self) -> frozenset[str]:
-        """Beside the preview Next is said there."""
+    def _hidden_columns(self) -> frozenset[str]:
+        """Return the keys of the columns that are hidden because the preview shows their facts."""
         return frozenset({"next"} if self._has_preview() else ())
 
     def _make_table(self, queue: str) -> FittedTable:
-        seat = self.seat
-        group = queue_rows.group_maker(seat) if queue in queue_rows.GROUPED else None
-        columns = queue_rows.columns(seat, queue)
-        model = PagedModel(columns, queue_rows.key_of, seat.runner, group_of=group, parent=self)
-        table = FittedTable(model, seat.say(f"queue.{queue}.title"), spare=queue_rows.SPARE)
-        table.unwanted = self._unwanted()
-        table.opened.connect(self.open_current)
+        context = self.context
+        group = queue_rows.group_maker(context) if queue in queue_rows.GROUPED_QUEUES else None
+        columns = queue_rows.queue_columns(context, queue)
+        model = PagedModel(columns, queue_rows.key_of, context.runner, group_of=group, parent=self)
+        table = FittedTable(model, context.translate(f"queue.{queue}.title"), spare=queue_rows.SPARE_COLUMN_NAMES)
+        table.hidden_keys = self._hidden_columns()
+        table.opened.connect(self.open_current_record)
         table.current_changed.connect(self._show_current)
-        model.arrived.connect(self._arrived_rows)
-        model.arrived.connect(partial(self.choice.arrived, model))
-        model.chosen_changed.connect(partial(self.choice.changed, model))
-        model.failed.connect(self.reading_failed)
+        model.arrived.connect(self._show_rows)
+        model.arrived.connect(partial(self.choice.select_arrived, model))
+        model.chosen_changed.connect(partial(self.choice.update_selection, model))
+        model.failed.connect(self.show_reading_failure)
         self.list.addWidget(table)
-        in_order(*self.head.stops, self.tabs, self.filter.edit, table, *self.choice.bar.stops, self.news.button)
+        set_tab_order(*self.head.stops, self.tabs, self.filter.edit, table, *self.choice.bar.stops, self.news.button)
         return table
 
     @Slot(int)
-    def _tab(self, number: int) -> None:
-        self.queue = QUEUES[number]
-        self.news.forget()
+    def _show_queue(self, number: int) -> None:
+        self.queue = QUEUE_NAMES[number]
+        self.news.forget_arrivals()
         self._show_list()
 
     def _show_list(self) -> None:
-        self.head.sentence.say(self.seat.say(f"queue.{self.queue}.hint"))
-        self.head.fit()
+        self.head.sentence.show_text(self.context.translate(f"queue.{self.queue}.hint"))
+        self.head.fit_sentence()
         self.list.setCurrentWidget(self.table)
-        self._ask()
+        self._read_list()
 
     @Slot()
-    def _ask(self) -> None:
-        """Another question: the list from its beginning."""
-        if self.seat.ready:
-            self.choice.show_list(self.queue, self.filter.text, self.rows)
-            self.rows.read(self.seat.fetch(queue_rows.read_rows(self.queue, self.filter.text)))
+    def _read_list(self) -> None:
+        """Read the list of the present queue and filter from its beginning."""
+        if self.context.is_ready:
+            self.choice.show_list(self.queue, self.filter.text, self.row_model)
+            self.row_model.read_query(self.context.page_fetch(queue_rows.read_rows(self.queue, self.filter.text)))
 
     # -- reading
 
-    def read(self, reason: str) -> None:
+    def read_data(self, reason: str) -> None:
         if reason == "changed":
             if not self.filter.text:
-                self.news.look(self.queue, self.table)
-        elif reason in ("arrived", "person") or self.rows.rowCount() == 0:
+                self.news.compare_with_table(self.queue, self.table)
+        elif reason in ("arrived", "person") or self.row_model.rowCount() == 0:
             self._show_list()
         else:
-            self.news.forget()
-            self.rows.re_read()
+            self.news.forget_arrivals()
+            self.row_model.read_again()
 
     @Slot()
-    def _arrived_rows(self) -> None:
-        self.reading_done()
-        self.head.read_at.say(self.seat.say("screen.last_read", at=self.seat.now()))
+    def _show_rows(self) -> None:
+        self.hide_reading_failure()
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
-        if table.current is None:
+        if table.current_item is None:
             table.go_to_first()
-        self._show_current(table.current)
-        if self.rows.complete and self.rows.row_count == 0:
+        self._show_current(table.current_item)
+        if self.row_model.is_complete and self.row_model.row_count == 0:
             self._show_empty()
         else:
             self.list.setCurrentWidget(table)
-        self.filter.found.say(self._found_words())
+        self.filter.match_count.show_text(self._match_words())
 
-    def _found_words(self) -> str:
+    def _match_words(self) -> str:
         if not self.filter.text:
             return ""
-        key = "queue.filtered" if self.rows.complete else "queue.filtered_so_far"
-        return self.seat.say(key, n=self.rows.row_count)
+        key = "queue.filtered" if self.row_model.is_complete else "queue.filtered_so_far"
+        return self.context.translate(key, n=self.row_model.row_count)
 
     def _show_empty(self) -> None:
-        say = self.seat.say
+        translate = self.context.translate
         if self.filter.text:
-            shown = EmptyState(say("queue.filter_empty"), say("queue.filter_empty_hint"), shape="search")
+            empty = EmptyState(translate("queue.filter_empty"), translate("queue.filter_empty_hint"), shape="search")
         else:
-            last = say("queue.last_checked", at=self.seat.now())
-            shown = EmptyState(say(f"queue.{self.queue}.empty"), last)
+            last_check_text = translate("queue.last_checked", at=self.context.now())
+            empty = EmptyState(translate(f"queue.{self.queue}.empty"), last_check_text)
         self.list.removeWidget(self.empty)
         self.empty.deleteLater()
-        self.empty = shown
-        self.list.addWidget(shown)
-        self.list.setCurrentWidget(shown)
+        self.empty = empty
+        self.list.addWidget(empty)
+        self.list.setCurrentWidget(empty)
 
     @Slot()
-    def show_new(self) -> None:
-        """Take the new ones in."""
-        self.news.forget()
-        self.rows.re_read()
+    def show_new_records(self) -> None:
+        """Read the list again, so that it contains the new items."""
+        self.news.forget_arrivals()
+        self.row_model.read_again()
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def _show_renewed(self) -> None:
-        self._show_current(self.table.current)
+        self._show_current(self.table.current_item)
 
-    # -- what is current
+    # -- current row
 
     @Slot(object)
     def _show_current(self, row_: object) -> None:
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
         self.preview.show_item(row_.item if isinstance(row_, QueueRow) else None)
-        self._say_position()
+        self._show_position()
 
-    def _say_position(self) -> None:
-        found = self.seat.standing.count(self.queue)
-        known = self.rows.row_count if self.rows.complete else (found.count if found else self.rows.row_count)
+    def _show_position(self) -> None:
+        queue_count = self.context.work_counts.find_count(self.queue)
+        row_count = (
+            self.row_model.row_count
+            if self.row_model.is_complete
+            else (queue_count.count if queue_count else self.row_model.row_count)
+        )
         at = self.table.current_row
-        before = at + 1 - sum(heading <= at for heading in self.rows.heading_rows())
-        capped = not self.rows.complete and found is not None and found.capped
-        total = wording.format_count(known, capped=capped)
-        words = self.seat.say("queue.position", position=before, total=total) if before else ""
-        self.hint_bar.count.say(words)
+        position = at + 1 - sum(heading <= at for heading in self.row_model.heading_rows())
+        capped = not self.row_model.is_complete and queue_count is not None and queue_count.capped
+        total = wording.format_count(row_count, is_capped=capped)
+        words = self.context.translate("queue.position", position=position, total=total) if position else ""
+        self.hint_bar.count.show_text(words)
 
     @Slot()
     def _show_counts(self) -> None:
         for table in self._lists.values():
-            table.age()
-        for number, name in enumerate(QUEUES):
-            found = self.seat.standing.count(name)
-            self.tabs.set_count(number, wording.format_count(found.count, capped=found.capped) if found else "")
+            table.repaint_ages()
+        for number, name in enumerate(QUEUE_NAMES):
+            queue_count = self.context.work_counts.find_count(name)
+            self.tabs.set_count(
+                number, wording.format_count(queue_count.count, is_capped=queue_count.capped) if queue_count else ""
+            )
 
-    # -- acting
+    # -- actions
 
     @Slot()
-    def open_current(self) -> None:
-        if self.current is not None:
-            around = self.table.around(TRAIL)
-            trail = tuple(queue_rows.key_of(row_) for row_ in around if isinstance(row_, QueueRow))
-            self.seat.go(case_words.route_of(self.current.record, trail, "queues"))
+    def open_current_record(self) -> None:
+        if self.current_row is not None:
+            neighbour_rows = self.table.rows_around_current(MAX_TRAIL_LENGTH)
+            trail = tuple(queue_rows.key_of(row_) for row_ in neighbour_rows if isinstance(row_, QueueRow))
+            self.context.navigate(case_words.route_of(self.current_row.record, trail, "queues"))
 
-    # -- room
+    # -- width
 
     def _has_preview(self) -> bool:
         return self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
@@ -272,5 +283,5 @@ class QueuesPage(Page):
         super().resizeEvent(event)
         self.preview.setVisible(self._has_preview())
         for table in self._lists.values():
-            table.unwanted = self._unwanted()
-            table.fit()
+            table.hidden_keys = self._hidden_columns()
+            table.fit_columns()

@@ -1,69 +1,78 @@
-"""The rows of a queue: read page by page, grouped by work state where that says something, filtered by a text."""
+"""Rows of a queue: read page by page, optionally grouped by work state, filtered by a text."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from console import wording
-from console.domain.order_records import Order, Payment
+from console.domain.payments.records import Order, Payment
 from console.domain.records import CreditCheck
-from console.domain.results import QueueItem
-from console.views import case_words
-from console.views.case_words import Case
-from console.views.desk_api import Desk
-from console.views.look.tokens import tokens
-from console.views.pages.case_columns import EVERYTHING, case_columns
-from console.views.pages.columns import check_columns
-from console.views.routes import Ref
-from console.views.seat import Seat
-from console.views.tables.book import Page as Rows
+from console.domain.views.any_record import QueueItem
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.records.columns import ALL_KINDS, check_columns, record_columns
+from console.views.runtime.context import WindowContext
+from console.views.runtime.page_fetch import Page as Rows
+from console.views.runtime.routes import Ref
 from console.views.tables.columns import Column, Group, check_column
+from console.views.theme.design_tokens import tokens
+from console.wording import catalogue as wording
 
-QUEUES = ("review", "unknown", "refunds", "incomplete", "pending", "error")
-GROUPED = frozenset({"unknown"})
-_READ = 1_000
-_MOST_READS = 5
+if TYPE_CHECKING:
+    from console.app import Console
+
+QUEUE_NAMES = ("review", "unknown", "refunds", "incomplete", "pending", "error")
+GROUPED_QUEUES = frozenset({"unknown"})
+_READ_PAGE_SIZE = 1_000
+_MAX_PAGES_READ = 5
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """An item, and how many are in its group where the whole queue is known."""
+    """A row: an item of a queue. `group_size` is the number of rows of its group; None unless the whole queue was
+    read at once.
+    """
 
     item: QueueItem
-    in_group: int | None = None
+    group_size: int | None = None
 
 
 def key_of(row: QueueRow) -> Ref:
-    return case_words.ref_of(row.item.record)
+    return case_words.make_record_ref(row.item.record)
 
 
-def record_of(row: QueueRow) -> Case:
+def record_of(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
-SPARE = ("number", "provider", "kind", "next", "people")
-"""Columns that go where there is no room. The three axes always stay."""
+SPARE_COLUMN_NAMES = ("number", "provider", "kind", "next", "people")
+"""Keys of the columns that a narrow window hides first. The columns of state, certainty and work are always
+visible.
+"""
 
 
-def columns(seat: Seat, queue: str) -> list[Column]:
-    """A list grouped by an axis drops that column."""
-    return [check_column(), *_columns_of(seat, queue)]
+def queue_columns(context: WindowContext, queue: str) -> list[Column]:
+    """Return the columns of a queue. A queue that is grouped by work state has no column for it."""
+    return [check_column(), *_columns_of(context, queue)]
 
 
-def _columns_of(seat: Seat, queue: str) -> list[Column]:
-    if queue == "incomplete":  # credit checks alone
+def _columns_of(context: WindowContext, queue: str) -> list[Column]:
+    if queue == "incomplete":  # contains credit checks only
         names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
-        return check_columns(seat, names, _check_of, lambda row: row.item.since)
+        return check_columns(context, names, _check_of, lambda row: row.item.since)
     if queue == "refunds":
         names = ["age", "name", "people", "amount", "state", "certainty", "work", "cause", "next"]
-        return case_columns(seat, names, record_of, lambda row: row.item.since, ("refund",))
+        return record_columns(context, names, record_of, lambda row: row.item.since, ("refund",))
     names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
-    if queue not in GROUPED:
+    if queue not in GROUPED_QUEUES:
         names.append("work")
     names += ["cause", "next"]
-    waits = queue in ("pending", "unknown")  # elsewhere nobody waits for a payer, whose word is long
-    kinds = [kind for kind in EVERYTHING if waits or kind != "waiting"]
-    return case_columns(seat, names, record_of, lambda row: row.item.since, kinds)
+    has_waiting = queue in (
+        "pending",
+        "unknown",
+    )  # only these queues contain payments that wait for the payer, whose state word is long
+    kinds = [kind for kind in ALL_KINDS if has_waiting or kind != "waiting"]
+    return record_columns(context, names, record_of, lambda row: row.item.since, kinds)
 
 
 def _check_of(row: QueueRow) -> CreditCheck:
@@ -72,55 +81,60 @@ def _check_of(row: QueueRow) -> CreditCheck:
     return record
 
 
-def group_maker(seat: Seat) -> Callable[[QueueRow], Group]:
-    """The heading above rows of one work state."""
+def group_maker(context: WindowContext) -> Callable[[QueueRow], Group]:
+    """Return the function that returns the heading above the rows of one work state."""
 
     def group(row: QueueRow) -> Group:
         look = tokens().badges[f"work.{row.item.record.work.state.value}"]
-        count = wording.format_count(row.in_group) if row.in_group is not None else ""
-        return Group(row.item.record.work.state, look.word(seat.language), look.shape, look.tone, count)
+        count = wording.format_count(row.group_size) if row.group_size is not None else ""
+        return Group(row.item.record.work.state, look.word(context.language), look.shape, look.tone, count)
 
     return group
 
 
-def read_rows(queue: str, text: str) -> Callable[[Desk, object, int], Rows]:
-    """For a PagedModel: one page of the queue, of those that fit the text."""
-    wanted = _folded(text)
+def read_rows(queue: str, text: str) -> Callable[["Console", object, int], Rows]:
+    """Return the page reader for a PagedModel: the items of the queue that match the text."""
+    needle = _fold_text(text)
 
-    def read(desk: Desk, cursor: object, limit: int) -> Rows:
+    def read(services: "Console", cursor: object, limit: int) -> Rows:
         after = str(cursor) if cursor else None
-        if not wanted:
-            page = desk.recovery.queue(queue, limit, after)
-            return Rows(_counted(page.items, whole=after is None and page.next_cursor is None), page.next_cursor)
-        return _filtered(desk, queue, wanted, after, limit)
+        if not needle:
+            page = services.recovery.queue(queue, limit, after)
+            return Rows(
+                _rows_with_group_sizes(page.items, complete=after is None and page.next_cursor is None),
+                page.next_cursor,
+            )
+        return _read_matches(services, queue, needle, after, limit)
 
     return read
 
 
-def _filtered(desk: Desk, queue: str, wanted: str, after: str | None, limit: int) -> Rows:
-    """Looks through some thousand records at most, then hands over what fits so far; the rest comes on scrolling."""
-    found: list[QueueItem] = []
-    first = after is None
-    for _ in range(_MOST_READS):
-        page = desk.recovery.queue(queue, _READ, after)
-        found += [item for item in page.items if _fits(item, wanted)]
+def _read_matches(services: "Console", queue: str, needle: str, after: str | None, limit: int) -> Rows:
+    """Read until `limit` records match, at most 5,000 records, and return the matches. The cursor of the result
+    continues the search when the person scrolls.
+    """
+    matches: list[QueueItem] = []
+    is_first_page = after is None
+    for _ in range(_MAX_PAGES_READ):
+        page = services.recovery.queue(queue, _READ_PAGE_SIZE, after)
+        matches += [item for item in page.items if _is_match(item, needle)]
         after = page.next_cursor
-        if after is None or len(found) >= limit:
+        if after is None or len(matches) >= limit:
             break
-    return Rows(_counted(found, whole=first and after is None), after)
+    return Rows(_rows_with_group_sizes(matches, complete=is_first_page and after is None), after)
 
 
-def _fits(item: QueueItem, wanted: str) -> bool:
+def _is_match(item: QueueItem, needle: str) -> bool:
     record = item.record
-    digits = wanted.replace(" ", "").replace("-", "")
+    digits = needle.replace(" ", "").replace("-", "")
     number = case_words.number_of(record)
     if digits.isdecimal() and (number.startswith(digits) or str(record.id) == digits):
         return True
-    return any(wanted in _folded(text) for text in _texts(record))
+    return any(needle in _fold_text(text) for text in _searched_texts(record))
 
 
-def _texts(record: Case) -> tuple[str, ...]:
-    """By what people look for it."""
+def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
+    """Return the texts of a record that the filter searches."""
     match record:
         case CreditCheck():
             return (record.company_name or "",)
@@ -131,14 +145,14 @@ def _texts(record: Case) -> tuple[str, ...]:
     return record.provider_refund_key or "", record.provider_refund_id or "", f"r-{record.id}"
 
 
-def _folded(text: str) -> str:
-    """Compared whatever the width and case."""
+def _fold_text(text: str) -> str:
+    """Return the text with normalized width and case, for comparisons."""
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
-def _counted(items: Sequence[QueueItem], *, whole: bool) -> list[QueueRow]:
+def _rows_with_group_sizes(items: Sequence[QueueItem], *, complete: bool) -> list[QueueRow]:
     totals: dict[object, int] = {}
     for item in items:
         state = item.record.work.state
         totals[state] = totals.get(state, 0) + 1
-    return [QueueRow(item, totals[item.record.work.state] if whole else None) for item in items]
+    return [QueueRow(item, totals[item.record.work.state] if complete else None) for item in items]

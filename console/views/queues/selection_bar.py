@@ -1,63 +1,71 @@
-"""What is chosen in a queue: the bar that says so, and what is done to all of it. Money is never moved from here."""
+"""The selection in a queue: the bar with the number of selected records, and the actions on them. None of these
+actions moves money.
+"""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console import wording
-from console.domain.bulk_records import Chosen
-from console.domain.worker_records import BulkAction
-from console.views import case_words
-from console.views.desk_api import Desk
-from console.views.dialogs.bulk_wish import Wanted
-from console.views.pages import queue_rows
-from console.views.pages.queue_rows import QueueRow
-from console.views.pages.rights import Reasons
-from console.views.routes import Ref
-from console.views.seat import Seat
-from console.views.tables.paging import PagedModel
-from console.views.widgets.base import Surface, Words, column
+from console.domain.bulk.records import ChosenRecord
+from console.domain.tasks.records import BulkAction
+from console.views.bulk.request import BulkRequest
+from console.views.pages.permission_buttons import DisabledReasons
+from console.views.presenters import records as case_words
+from console.views.queues import rows as queue_rows
+from console.views.queues.rows import QueueRow
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import Ref
+from console.views.tables.paged_model import PagedModel
+from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.flow import flowing
+from console.views.widgets.flow_layout import make_flow_widget
+from console.wording import catalogue as wording
 
-KEYS = {BulkAction.PROBE: "P", BulkAction.REFETCH: "F", BulkAction.TAKE: "T", BulkAction.NOTE: "N"}
-_PAGE = 1_000
-_MOST = 20_001
-"""More than a set can have: the service says so."""
-_CHECK = "credit-check"
+if TYPE_CHECKING:
+    from console.app import Console
+
+KEY_BY_ACTION = {BulkAction.PROBE: "P", BulkAction.REFETCH: "F", BulkAction.TAKE: "T", BulkAction.NOTE: "N"}
+_PAGE_SIZE = 1_000
+_MAX_RECORDS = 20_001
+"""One more record than a bulk run may have, so that the service refuses a larger selection with its own reason."""
+_CHECK_KIND = "credit-check"
 
 
-class ChoiceBar(Surface):
-    """How many are chosen, and what can be done to them. Its keys are the page's.
+class SelectionBar(Surface):
+    """The bar. It shows the number of selected records and the actions on them; the page binds the shortcuts.
 
     Signals:
-        wanted(object): do this BulkAction to what is chosen.
-        all_wanted, none_wanted: choose all that match, or nothing.
+    - action_requested(object): run this BulkAction on the selected records.
+    - all_requested, none_requested: select all matching records, or none.
     """
 
-    wanted = Signal(object)
-    all_wanted = Signal()
-    none_wanted = Signal()
+    action_requested = Signal(object)
+    all_requested = Signal()
+    none_requested = Signal()
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__(raised=True, edge="top")
-        say = seat.say
-        self.setAccessibleName(say("bulk.bar.name"))
-        self.count = Words("", bold=True)
+        translate = context.translate
+        self.setAccessibleName(translate("bulk.bar.name"))
+        self.count = TextLabel("", bold=True)
         self.all = KeyButton("", "Ctrl+A", "inline", binds=False)
-        self.all.clicked.connect(self.all_wanted)
-        self.none = KeyButton(say("bulk.bar.none"), "Ctrl+D", "inline", binds=False)
-        self.none.clicked.connect(self.none_wanted)
+        self.all.clicked.connect(self.all_requested)
+        self.none = KeyButton(translate("bulk.bar.none"), "Ctrl+D", "inline", binds=False)
+        self.none.clicked.connect(self.none_requested)
         self.buttons = {
-            action: KeyButton(say(f"bulk.action.{action.value}"), key, binds=False) for action, key in KEYS.items()
+            action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds=False)
+            for action, key in KEY_BY_ACTION.items()
         }
         for action, button in self.buttons.items():
-            button.clicked.connect(partial(self.wanted.emit, action))
-        no_money = Words(say("bulk.bar.no_money"), "small", "muted")
-        reasons = Reasons(*self.buttons.values())
-        line = flowing(self.count, self.all, self.none, *self.buttons.values(), no_money, gap=10, line_gap=6)
-        self.setLayout(column(line, reasons, gap=4, margins=(24, 8, 24, 8)))
+            button.clicked.connect(partial(self.action_requested.emit, action))
+        no_money = TextLabel(translate("bulk.bar.no_money"), "small", "muted")
+        reasons = DisabledReasons(*self.buttons.values())
+        line = make_flow_widget(self.count, self.all, self.none, *self.buttons.values(), no_money, gap=10, line_gap=6)
+        self.setLayout(make_column(line, reasons, gap=4, margins=(24, 8, 24, 8)))
         self.hide()
 
     @property
@@ -65,149 +73,179 @@ class ChoiceBar(Surface):
         return self.all, self.none, *self.buttons.values()
 
 
-class QueueChoice(QObject):
-    """The choice of one list: rows as they were seen when they were chosen, so that what changes behind a person's
-    back is skipped; or all that match.
+class QueueSelection(QObject):
+    """The selection of one list: single records, or all matching ones. Each single record is stored with the version
+    that was shown when the person selected it; a bulk run skips a record that has changed since.
 
     Signals:
-        wanted(object): do this BulkAction to what is chosen.
+    - action_requested(object): run this BulkAction on the selected records.
     """
 
-    wanted = Signal(object)
+    action_requested = Signal(object)
 
-    def __init__(self, seat: Seat, parent: QObject) -> None:
+    def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
-        self._seat = seat
-        self.bar = ChoiceBar(seat)
-        self.everything = False
+        self._context = context
+        self.bar = SelectionBar(context)
+        self.is_everything = False
         self._rows: PagedModel | None = None
         self._queue, self._text = "", ""
-        self._seen: dict[Ref, Chosen] = {}
-        self.bar.wanted.connect(self.wanted)
-        self.bar.all_wanted.connect(self.choose_all)
-        self.bar.none_wanted.connect(self.choose_none)
-        for signal in (seat.people_changed, seat.person_changed, seat.reach_changed, seat.standing_changed):
-            signal.connect(self.look)
+        self._selected: dict[Ref, ChosenRecord] = {}
+        self.bar.action_requested.connect(self.action_requested)
+        self.bar.all_requested.connect(self.choose_all)
+        self.bar.none_requested.connect(self.choose_none)
+        for signal in (
+            context.people_changed,
+            context.person_changed,
+            context.connection_state_changed,
+            context.work_counts_changed,
+        ):
+            signal.connect(self.update_bar)
 
     def show_list(self, queue: str, text: str, rows: PagedModel) -> None:
-        """Another list, or another question to it: nothing is chosen."""
+        """Store the queue, filter text and rows of another list, and clear the selection."""
         self._queue, self._text, self._rows = queue, text.strip(), rows
         self.choose_none()
 
     def __bool__(self) -> bool:
-        return self._rows is not None and bool(self._rows.chosen)
+        return self._rows is not None and bool(self._rows.chosen_keys)
 
-    # -- choosing
+    # -- selecting
 
-    def changed(self, rows: PagedModel) -> None:
-        """A person has chosen other rows: these, and no others."""
+    def update_selection(self, rows: PagedModel) -> None:
+        """Update the bar after the person has changed the selection in the table."""
         if rows is self._rows:
-            self.everything = False
-            self.look()
+            self.is_everything = False
+            self.update_bar()
 
-    def arrived(self, rows: PagedModel) -> None:
-        """Rows came: they are chosen where all are."""
+    def select_arrived(self, rows: PagedModel) -> None:
+        """If all matching rows are selected, select also the rows that were just read."""
         if rows is not self._rows:
             return
-        if self.everything:
-            rows.choose_only(map(queue_rows.key_of, rows.here()))
-        self.look()
+        if self.is_everything:
+            rows.choose_only(map(queue_rows.key_of, rows.loaded_rows()))
+        self.update_bar()
 
     @Slot()
     def choose_all(self) -> None:
+        """Select all matching rows, also those that are not read yet."""
         if self._rows is not None and self._rows.row_count:
-            self.everything = True
-            self._rows.choose_only(map(queue_rows.key_of, self._rows.here()))
-            self.look()
+            self.is_everything = True
+            self._rows.choose_only(map(queue_rows.key_of, self._rows.loaded_rows()))
+            self.update_bar()
 
     @Slot()
     def choose_none(self) -> None:
-        self.everything = False
+        """Clear the selection."""
+        self.is_everything = False
         if self._rows is not None:
             self._rows.choose_only(())
-        self.look()
+        self.update_bar()
 
-    # -- what is chosen
+    # -- selection
 
-    def wish(self, action: BulkAction) -> Wanted:
-        """What is chosen at this moment."""
-        if not self.everything:
-            chosen = self._chosen()
-            return Wanted(action, lambda _desk: chosen, len(chosen))
-        queue, text, known = self._queue, self._text, self._matching()[0]
-        if not text:
-            return Wanted(action, lambda _desk: queue, known)
-        return Wanted(action, lambda desk: _all_that_fit(desk, queue, text), known)
+    def request_for(self, action: BulkAction) -> BulkRequest:
+        """Return the request for a bulk run of this action on the selection."""
+        if self.is_everything:
+            return BulkRequest(action, _MatchingRecords(self._queue, self._text), self._matching_count()[0])
+        chosen = self._selected_in_order()
+        return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))
 
-    def _chosen(self) -> list[Chosen]:
-        """In the order of the list; those whose page was dropped meanwhile come last."""
-        self._see()
-        keys = self._rows.chosen if self._rows is not None else set()
-        return [one for key, one in self._seen.items() if key in keys]
+    def _selected_in_order(self) -> list[ChosenRecord]:
+        """Return the selected records in the order of the list; records whose page was unloaded come last."""
+        self._store_versions()
+        keys = self._rows.chosen_keys if self._rows is not None else set()
+        return [chosen for key, chosen in self._selected.items() if key in keys]
 
-    def _see(self) -> None:
-        """Keep each chosen row as it stood there when it was chosen."""
+    def _store_versions(self) -> None:
+        """Store each selected row with its version, and remove the rows that are no longer selected. A version stored
+        before stays.
+        """
         rows = self._rows
         if rows is None:
             return
-        here = {queue_rows.key_of(row): _as_seen(row) for row in rows.here() if isinstance(row, QueueRow)}
-        order = [key for key in here if key in rows.chosen]
-        order += [key for key in self._seen if key in rows.chosen and key not in here]
-        self._seen = {key: self._seen.get(key) or here[key] for key in order}
+        loaded = {
+            queue_rows.key_of(row): _chosen_version(row) for row in rows.loaded_rows() if isinstance(row, QueueRow)
+        }
+        order = [key for key in loaded if key in rows.chosen_keys]
+        order += [key for key in self._selected if key in rows.chosen_keys and key not in loaded]
+        self._selected = {key: self._selected.get(key) or loaded[key] for key in order}
 
-    def _matching(self) -> tuple[int, str]:
-        """How many match as far as is known, and that in words."""
+    def _matching_count(self) -> tuple[int, str]:
+        """Return the number of matching rows, as far as it is known, as a number and as text."""
         rows = self._rows
         if rows is None:
             return 0, "0"
-        found = self._seat.standing.count(self._queue)
-        if rows.complete or found is None or self._text:
-            return rows.row_count, wording.format_count(rows.row_count, capped=not rows.complete)
-        return found.count, wording.format_count(found.count, capped=found.capped)
+        queue_count = self._context.work_counts.find_count(self._queue)
+        if rows.is_complete or queue_count is None or self._text:
+            return rows.row_count, wording.format_count(rows.row_count, is_capped=not rows.is_complete)
+        return queue_count.count, wording.format_count(queue_count.count, is_capped=queue_count.capped)
 
-    # -- the bar
+    # -- bar
 
     @Slot()
-    def look(self) -> None:
-        """The bar as it is true now."""
-        self._see()
-        bar, say = self.bar, self._seat.say
+    def update_bar(self) -> None:
+        """Show the present selection and the enabled actions in the bar."""
+        self._store_versions()
+        bar, translate = self.bar, self._context.translate
         bar.setVisible(bool(self))
         if not self:
             return
-        of = self._matching()[1]
-        told = (
-            say("bulk.bar.all_chosen", of=of) if self.everything else say("bulk.bar.chosen", n=len(self._seen), of=of)
+        of = self._matching_count()[1]
+        words = (
+            translate("bulk.bar.all_chosen", of=of)
+            if self.is_everything
+            else translate("bulk.bar.chosen", n=len(self._selected), of=of)
         )
-        bar.count.say(told)
-        bar.all.say(say("bulk.bar.all", of=of))
-        bar.all.setVisible(not self.everything)
+        bar.count.show_text(words)
+        bar.all.show_text(translate("bulk.bar.all", of=of))
+        bar.all.setVisible(not self.is_everything)
         for action, button in bar.buttons.items():
-            why_not = self.why_not(action)
-            if why_not and why_not != button.reason:
-                button.set_off(why_not)
-            elif not why_not and button.reason:
-                button.set_on()
+            disabled_reason = self.find_disabled_reason(action)
+            if disabled_reason and disabled_reason != button.reason:
+                button.disable_with_reason(disabled_reason)
+            elif not disabled_reason and button.reason:
+                button.enable_button()
 
-    def why_not(self, action: BulkAction) -> str:
-        """Why that can't be done to what is chosen; "" when nothing speaks against it."""
-        checks = any(kind == _CHECK for kind, _ in self._seen)
-        if action is BulkAction.REFETCH and not checks:
-            return self._seat.say("bulk.bar.refetch_off")
-        return self._seat.why_not(action.value)
+    def find_disabled_reason(self, action: BulkAction) -> str:
+        """Return why the action can't run on the selection; "" if it can."""
+        has_checks = any(kind == _CHECK_KIND for kind, _ in self._selected)
+        if action is BulkAction.REFETCH and not has_checks:
+            return self._context.translate("bulk.bar.refetch_off")
+        return self._context.find_disabled_reason(action.value)
 
 
-def _as_seen(row: QueueRow) -> Chosen:
+def _chosen_version(row: QueueRow) -> ChosenRecord:
     record = row.item.record
-    return Chosen(*case_words.ref_of(record), record.version)
+    return ChosenRecord(*case_words.make_record_ref(record), record.version)
 
 
-def _all_that_fit(desk: Desk, queue: str, text: str) -> list[Chosen]:
-    """All of a queue that a filter lets through, as they are now; in a worker thread."""
-    read = queue_rows.read_rows(queue, text)
-    page = read(desk, None, _PAGE)
-    chosen = [_as_seen(row) for row in page.rows]
-    while page.next is not None and len(chosen) < _MOST:
-        page = read(desk, page.next, _PAGE)
-        chosen += [_as_seen(row) for row in page.rows]
-    return chosen
+@dataclass(frozen=True, slots=True)
+class _SelectedRecords:
+    """The source of records that were selected one by one."""
+
+    chosen: tuple[ChosenRecord, ...]
+
+    def __call__(self, _services: "Console") -> Sequence[ChosenRecord]:
+        return self.chosen
+
+
+@dataclass(frozen=True, slots=True)
+class _MatchingRecords:
+    """The source of all records of a queue that match the filter text at the time of the call; "" matches all of
+    them.
+    """
+
+    queue: str
+    text: str
+
+    def __call__(self, services: "Console") -> Sequence[ChosenRecord] | str:
+        if not self.text:
+            return self.queue
+        read = queue_rows.read_rows(self.queue, self.text)
+        page = read(services, None, _PAGE_SIZE)
+        chosen = [_chosen_version(row) for row in page.rows]
+        while page.next is not None and len(chosen) < _MAX_RECORDS:
+            page = read(services, page.next, _PAGE_SIZE)
+            chosen += [_chosen_version(row) for row in page.rows]
+        return chosen

@@ -1,103 +1,85 @@
-"""Beginning a reconciliation and going on with one that was broken off, from any page."""
-
-from datetime import date, timedelta
+"""Actions of any page that begin a reconciliation or resume an interrupted one."""
 
 from PySide6.QtCore import QObject
 
-from console.domain.dates import IST, JST
-from console.domain.reconcile_results import RunItem
-from console.domain.worker_records import ReconcileReport
-from console.views import reconcile_words as words
-from console.views.case_words import provider_word
-from console.views.pages.page import Page
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
+from console.domain.reconciliation.service_results import RunItem
+from console.domain.tasks.records import ReconcileReport
+from console.views.pages.base import Page
+from console.views.presenters import reconciliation as words
+from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.notification_bars import Bar
 
-RIGHT = "import"
-"""Who may import may reconcile."""
+IMPORT_RIGHT = "import"
+"""The right that a person needs for a reconciliation, which imports payments."""
 
 
 class ReconcileActs(QObject):
-    """Belongs to one page. Pressed twice it is one run, here as at the service, which holds a lease."""
+    """The actions of one page. While this page resumes a run of a provider, it ignores another request to resume one
+    of the same provider. Against other windows and processes, the service protects a run by its lease.
+    """
 
-    def __init__(self, seat: Seat, page: Page) -> None:
+    def __init__(self, context: WindowContext, page: Page) -> None:
         super().__init__(page)
-        self._seat, self._page = seat, page
-        self._going: set[str] = set()
+        self._context, self._page = context, page
+        self._resumed_providers: set[str] = set()
 
-    def begin(self, provider: str = "") -> None:
-        """Read what there is to reconcile with, then ask for provider and days."""
-        seat = self._seat
-        if seat.why_not(RIGHT):
+    def begin_run(self, provider: str = "") -> None:
+        """Read the providers that have a history, then open the dialog for provider and days; `provider` is
+        preselected.
+        """
+        context = self._context
+        if context.find_disabled_reason(IMPORT_RIGHT):
             return
-        seat.read(
-            lambda desk: desk.reconciliation.views.providers(),
-            lambda found: self._ask(found, provider),
-            self._page.reading_failed,
+        context.run_read(
+            lambda services: services.reconciliation.views.providers(),
+            lambda providers: self._open_dialog(providers, provider),
+            self._page.show_reading_failure,
             owner=self,
             key=("reconciliation", "providers"),
         )
 
-    def _ask(self, providers: tuple[str, ...], provider: str) -> None:
-        from console.views.dialogs.reconcile import ReconcileDialog
+    def _open_dialog(self, providers: tuple[str, ...], provider: str) -> None:
+        from console.views.reconciliation.dialog import ReconcileDialog
 
-        dialog = ReconcileDialog(self._seat, providers, provider, self._page.window())
+        dialog = ReconcileDialog(self._context, providers, provider, self._page.window())
         dialog.ended.connect(self._page.read_again)
         dialog.open()
 
-    def go_on(self, item: RunItem) -> None:
-        """The same provider and days: the service goes on at the row where it stopped."""
-        seat, provider = self._seat, item.provider
-        if provider in self._going or seat.why_not(RIGHT):
+    def resume_run(self, item: RunItem) -> None:
+        """Run the same provider and days again. The service continues after the last row that the interrupted run has
+        compared.
+        """
+        context, provider = self._context, item.provider
+        if provider in self._resumed_providers or context.find_disabled_reason(IMPORT_RIGHT):
             return
-        self._going.add(provider)
-        lead = seat.say("reconcile.going_on", title=words.title(item, seat))
-        self._page.show_bar("act", Bar(lead, seat.say("reconcile.may_leave"), tone="progress", shape="circle_arrow"))
-        seat.act(
-            lambda desk: desk.reconciliation.run(provider, item.from_day, item.to_day),
-            lambda report: self._ended(provider, report),
-            lambda failure: self._refused(provider, failure),
+        self._resumed_providers.add(provider)
+        lead = context.translate("reconcile.going_on", title=words.run_title(item, context))
+        self._page.show_bar(
+            "act", Bar(lead, context.translate("reconcile.may_leave"), tone="progress", shape="circle_arrow")
+        )
+        context.run_act(
+            lambda services, request_id: services.reconciliation.run(
+                provider, item.from_day, item.to_day, request_id=request_id
+            ),
+            lambda report: self._show_end(provider, report),
+            lambda failure: self._show_refusal(provider, failure),
             owner=self,
             label=lead,
-            told=lambda report: told(seat, report),
+            describe=lambda report: words.run_toast(context, report),
+            attempt=("reconcile", provider, item.from_day, item.to_day),
             key=("reconciliation", provider),
-            asked="",
+            provider="",
         )
 
-    def _ended(self, provider: str, report: ReconcileReport) -> None:
-        self._going.discard(provider)
+    def _show_end(self, provider: str, report: ReconcileReport) -> None:
+        self._resumed_providers.discard(provider)
         self._page.hide_bar("act")
-        self._seat.told.emit(told(self._seat, report))
+        self._context.toast_requested.emit(words.run_toast(self._context, report))
         self._page.refresh("asked")
 
-    def _refused(self, provider: str, failure: Failure) -> None:
-        self._going.discard(provider)
-        lead = self._seat.say("act.refused")
-        self._page.show_bar("act", Bar(lead, self._seat.message(failure), tone="bad", shape="square_bang"))
+    def _show_refusal(self, provider: str, failure: Failure) -> None:
+        self._resumed_providers.discard(provider)
+        lead = self._context.translate("act.refused")
+        self._page.show_bar("act", Bar(lead, self._context.failure_message(failure), tone="bad", shape="square_bang"))
         self._page.refresh("asked")
-
-
-def told(seat: Seat, report: ReconcileReport) -> Note:
-    """What a run came to, in a line."""
-    different = report.different_state + report.different_amount + report.missing_there
-    over = report.ended_at is not None or report.run_id is None
-    lead = seat.say(
-        "reconcile.told" if over else "reconcile.told_open",
-        provider=provider_word(report.provider, seat), days=words.span(report.from_day, report.to_day),
-    )  # fmt: skip
-    counts = seat.say("reconcile.counted", n=_compared(report), differ=different, imported=report.imported)
-    quiet = different == 0 and report.refused == 0
-    return Note(lead, counts, "check" if quiet else "not_equal", "good" if quiet else "care")
-
-
-def _compared(report: ReconcileReport) -> int:
-    return (
-        report.matched + report.imported + report.missing_there + report.different_state + report.different_amount
-    )  # fmt: skip
-
-
-def yesterday(seat: Seat, provider: str) -> date:
-    """The last day that is over where the provider counts its days."""
-    zone = IST if provider == "atom" else JST
-    return seat.now().astimezone(zone).date() - timedelta(days=1)

@@ -1,42 +1,45 @@
-"""The lists of reconciliation: what did not match in a run, and the runs themselves, each with its columns."""
+"""The columns and page readers of two tables of reconciliation: the differences of a run, and the runs."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from console import wording
-from console.domain.reconcile_results import DifferenceItem, RunItem
-from console.views import reconcile_words as words
-from console.views import record_words
-from console.views.case_words import provider_word
-from console.views.desk_api import Desk
-from console.views.pages.columns import wide
-from console.views.seat import Seat
-from console.views.tables.book import Page
+from console.domain.reconciliation.service_results import DifferenceItem, RunItem
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import reconciliation as words
+from console.views.presenters.columns import width_of_text
+from console.views.presenters.records import provider_word
+from console.views.runtime.context import WindowContext
+from console.views.runtime.page_fetch import Page
 from console.views.tables.columns import Column, StateCell
+from console.wording import catalogue as wording
 
-Read = Callable[[Desk, object, int], Page]
-SPARE = ("difference",)
-SPARE_OF_RUNS = ("who", "rows", "ended")
-_STATE = 27  # shape, gap and margins
+if TYPE_CHECKING:
+    from console.app import Console
+
+PageReader = Callable[["Console", object, int], Page]
+SPARE_COLUMN_NAMES = ("difference",)
+SPARE_RUN_COLUMN_NAMES = ("who", "rows", "ended")
+_STATE_EXTRA_PX = 27  # px of shape, gap and margins
 
 
-def read_differences(run_id: int, part: str) -> Read:
-    """For a PagedModel."""
+def read_differences(run_id: int, part: str) -> PageReader:
+    """Return the page reader of a run's differences in one part (tab), for a PagedModel."""
 
-    def read(desk: Desk, cursor: object, limit: int) -> Page:
+    def read(services: "Console", cursor: object, limit: int) -> Page:
         after = cursor if isinstance(cursor, int) else None
-        found = desk.reconciliation.views.differences(run_id, part, limit, after)
-        return Page(found.items, found.next)
+        page = services.reconciliation.views.list_differences(run_id, part, limit, after)
+        return Page(page.items, page.next)
 
     return read
 
 
-def read_runs(provider: str | None) -> Read:
-    """For a PagedModel; None: of every provider."""
+def read_runs(provider: str | None) -> PageReader:
+    """Return the page reader of the runs of one provider, or of all (None), for a PagedModel."""
 
-    def read(desk: Desk, cursor: object, limit: int) -> Page:
+    def read(services: "Console", cursor: object, limit: int) -> Page:
         before = cursor if isinstance(cursor, int) else None
-        found = desk.reconciliation.views.runs(provider, limit, before)
-        return Page(found.items, found.next)
+        page = services.reconciliation.views.list_runs(provider, limit, before)
+        return Page(page.items, page.next)
 
     return read
 
@@ -45,49 +48,59 @@ def key_of(item: DifferenceItem | RunItem) -> int:
     return item.found.id if isinstance(item, DifferenceItem) else item.id
 
 
-def difference_columns(seat: Seat) -> list[Column]:
-    """Ours, the gateway's, what that comes to, by how much, why it waits."""
-    say = seat.say
+def difference_columns(context: WindowContext) -> list[Column]:
+    """Return the columns of differences: our side, the side of the gateway, verdict, difference of the amounts,
+    cause.
+    """
+    translate = context.translate
     verdicts = ("imported", "missing_there", "different_state", "different_amount", "refused")
-    longest = max((say(f"reconcile.verdict.{one}") for one in verdicts), key=len)
+    longest = max((translate(f"reconcile.verdict.{verdict}") for verdict in verdicts), key=len)
     return [
-        Column("payment", say("kind.payment"), wide("ORD-2026-000001", 32),
-               lambda item: words.name(item, seat), "data"),
-        Column("ours", say("reconcile.column.ours"), wide(say("reconcile.example.ours"), 24),
-               lambda item: words.ours(item, seat)),
-        Column("theirs", say("reconcile.column.theirs"), wide(say("reconcile.example.theirs"), 24),
-               lambda item: words.theirs(item, seat)),
-        Column("verdict", say("reconcile.column.verdict"), wide(longest, 16 + _STATE),
-               lambda item: words.verdict(item, seat), "state"),
-        Column("difference", say("reconcile.column.difference"), wide("−¥1,234,567", 16), words.difference, "amount"),
-        Column("cause", say("column.cause"), 220, lambda item: words.cause(item, seat), "state", stretches=True),
+        Column("payment", translate("kind.payment"), width_of_text("ORD-2026-000001", 32),
+               lambda item: words.difference_name(item, context), "data"),
+        Column("ours", translate("reconcile.column.ours"), width_of_text(translate("reconcile.example.ours"), 24),
+               lambda item: words.our_text(item, context)),
+        Column("theirs", translate("reconcile.column.theirs"),
+               width_of_text(translate("reconcile.example.theirs"), 24),
+               lambda item: words.their_text(item, context)),
+        Column("verdict", translate("reconcile.column.verdict"), width_of_text(longest, 16 + _STATE_EXTRA_PX),
+               lambda item: words.verdict_cell(item, context), "state"),
+        Column("difference", translate("reconcile.column.difference"), width_of_text("−¥1,234,567", 16),
+               words.amount_difference_text, "amount"),
+        Column("cause", translate("column.cause"), 220, lambda item: words.cause_cell(item, context), "state",
+               is_stretched=True),
     ]  # fmt: skip
 
 
-def run_columns(seat: Seat) -> list[Column]:
-    """When, whose history, how it stands and what it counted."""
-    say = seat.say
-    longest = max((say(f"reconcile.state.{one}") for one in ("running", "resumable", "done", "failed")), key=len)
+def run_columns(context: WindowContext) -> list[Column]:
+    """Return the columns of runs: time, provider, state and counts."""
+    translate = context.translate
+    longest = max(
+        (translate(f"reconcile.state.{state}") for state in ("running", "resumable", "done", "failed")), key=len
+    )
 
     def count(name: str, of: Callable[[RunItem], int]) -> Column:
-        title = say(f"reconcile.part.{name}")
-        return Column(name, title, max(72, wide(title, 20)), lambda item: wording.format_count(of(item)), "amount")
+        title = translate(f"reconcile.part.{name}")
+        return Column(
+            name, title, max(72, width_of_text(title, 20)), lambda item: wording.format_count(of(item)), "amount"
+        )
 
     def state(item: RunItem) -> StateCell:
-        return words.state(item, seat)
+        return words.state_cell(item, context)
 
     return [
-        Column("days", say("reconcile.column.days"), wide("2026-11-19", 24), words.days, "data", stretches=True),
-        Column("provider", say("column.provider"), 96, lambda item: provider_word(item.provider, seat)),
-        Column("state", say("column.state"), wide(longest, 16 + _STATE), state, "state"),
+        Column("days", translate("reconcile.column.days"), width_of_text("2026-11-19", 24), words.days_text, "data",
+               is_stretched=True),
+        Column("provider", translate("column.provider"), 96, lambda item: provider_word(item.provider, context)),
+        Column("state", translate("column.state"), width_of_text(longest, 16 + _STATE_EXTRA_PX), state, "state"),
         count("rows", lambda item: item.rows),
         count("agree", lambda item: item.matched),
         count("differ", lambda item: item.differ),
         count("only_ours", lambda item: item.missing_there),
         count("only_theirs", lambda item: item.imported),
-        Column("who", say("column.who"), 88, lambda item: record_words.who(item.asked_by, seat)),
-        Column("begun", say("reconcile.column.begun"), wide("11-20 15:04", 20),
+        Column("who", translate("column.who"), 88, lambda item: record_words.actor_name(item.asked_by, context)),
+        Column("begun", translate("reconcile.column.begun"), width_of_text("11-20 15:04", 20),
                lambda item: wording.format_instant(item.begun_at, "short"), "data"),
-        Column("ended", say("reconcile.column.ended"), wide("11-20 15:04", 20),
+        Column("ended", translate("reconcile.column.ended"), width_of_text("11-20 15:04", 20),
                lambda item: wording.format_instant(item.ended_at, "short") if item.ended_at else "", "data"),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Beginning a reconciliation: whose history, which days, and whether to write anything; then what it came to."""
+"""The dialog that begins a reconciliation (provider, days, dry run) and shows its result."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -6,200 +6,229 @@ from datetime import date
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console import wording
-from console.domain.worker_records import ReconcileReport
-from console.views.case_words import provider_word
-from console.views.pages.reconcile_acts import told, yesterday
-from console.views.reconcile_words import span
-from console.views.routes import ReconcileRoute
-from console.views.seat import Seat
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words, column, row
+from console.domain.payments.provider_registry import find_provider
+from console.domain.tasks.records import ReconcileReport
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters.reconciliation import period_text, run_toast, yesterday
+from console.views.presenters.records import provider_word
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import ReconcileRoute
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import CheckBox, Choice, Edit, Field
-from console.views.widgets.record import FactList
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.record_parts import FactList
+from console.wording import catalogue as wording
 
-_LONG_MS = 10_000
-_LONGEST_DAYS = 366
-_COUNTS = ("matched", "different_state", "different_amount", "missing_there", "imported", "refused")
+_CLOSABLE_AFTER_MS = 10_000
+_MAX_DAYS = 366
+_COUNT_FIELDS = ("matched", "different_state", "different_amount", "missing_there", "imported", "refused")
 
 
 class ReconcileDialog(DialogFrame):
-    """Off at the first press; after ten seconds it may be closed, and the run goes on.
+    """The dialog. The acting button is disabled after the first press. After ten seconds the person may close the
+    dialog; the run continues.
 
     Signals:
-        ended(): a run has come to its end, or was refused.
+    - ended(): a run has ended or was refused.
     """
 
     ended = Signal()
 
-    def __init__(self, seat: Seat, providers: Sequence[str], provider: str, parent: QWidget) -> None:
-        """`provider`: the one to begin with, "" or another for none; nothing is assumed where there are several."""
-        say = seat.say
+    def __init__(self, context: WindowContext, providers: Sequence[str], provider: str, parent: QWidget) -> None:
+        """`provider` is preselected. With any other value, such as "", the only provider is preselected, or none of
+        several.
+        """
+        translate = context.translate
         super().__init__(
-            say("dialog.reconcile.title"), say("dialog.reconcile.subtitle"), cancel=say("action.cancel"),
-            act=say("dialog.reconcile.act"), close_name=say("action.close"), parent=parent,
-        )  # fmt: skip
-        self._seat, self._providers = seat, tuple(providers)
-        self._touched = self._begun = False
-        self.provider = Choice(say("column.provider"), empty=say("dialog.reconcile.choose"))
-        for one in self._providers:
-            self.provider.addItem(provider_word(one, seat))
-        only = self._providers[0] if len(self._providers) == 1 else provider
-        self.provider.setCurrentIndex(self._providers.index(only) if only in self._providers else -1)
-        self.first = Field(say("dialog.reconcile.first"), role="data")
-        self.last = Field(say("dialog.reconcile.last"), role="data")
-        self.dry = CheckBox(say("dialog.reconcile.dry"))
-        self.about = Words("", "small", "muted", wrap=True)
+            translate("dialog.reconcile.title"),
+            translate("dialog.reconcile.subtitle"),
+            cancel_text=translate("action.cancel"),
+            act_text=translate("dialog.reconcile.act"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        bind_worker(context, self.act_button)
+        self._context, self._providers = context, tuple(providers)
+        self._has_typed_day = self._has_begun = False
+        self.provider = Choice(translate("column.provider"), empty=translate("dialog.reconcile.choose"))
+        for name in self._providers:
+            self.provider.addItem(provider_word(name, context))
+        preselected = self._providers[0] if len(self._providers) == 1 else provider
+        self.provider.setCurrentIndex(self._providers.index(preselected) if preselected in self._providers else -1)
+        self.first_day_field = Field(translate("dialog.reconcile.first"), role="data")
+        self.last_day_field = Field(translate("dialog.reconcile.last"), role="data")
+        self.dry_run_box = CheckBox(translate("dialog.reconcile.dry"))
+        self.about = TextLabel("", "small", "muted", wrap=True)
         self._fill_days()
-        self._show()
-        self._connect()
-        self._look()
+        self._show_form()
+        self._connect_signals()
+        self._update_act()
 
-    def _show(self, *above: QWidget) -> None:
+    def _show_form(self, *above: QWidget) -> None:
         content = QWidget()
-        label = Words(self._seat.say("column.provider"), "small", "muted")
+        label = TextLabel(self._context.translate("column.provider"), "small", "muted")
         label.setBuddy(self.provider)
         chosen = QWidget()
-        chosen.setLayout(column(label, self.provider, gap=4))
-        days = row(gap=16)
-        for field in (self.first, self.last):
+        chosen.setLayout(make_column(label, self.provider, gap=4))
+        days = make_row(gap=16)
+        for field in (self.first_day_field, self.last_day_field):
             days.addWidget(field, 1, Qt.AlignmentFlag.AlignTop)
-        effect = Words(self._seat.say("dialog.reconcile.effect"), wrap=True)
-        content.setLayout(column(*above, chosen, days, self.dry, effect, self.about, gap=12))
+        effect = TextLabel(self._context.translate("dialog.reconcile.effect"), wrap=True)
+        content.setLayout(make_column(*above, chosen, days, self.dry_run_box, effect, self.about, gap=12))
         self.show_content(content)
 
-    def _connect(self) -> None:
-        self.provider.currentIndexChanged.connect(self._other_provider)
-        for field in (self.first, self.last):
-            field.edit.textEdited.connect(self._edited)  # type: ignore[union-attr]  # lines
-        self.dry.checkStateChanged.connect(self._look)
-        self.act_button.clicked.connect(self._begin)
-        self._slow = QTimer(self, singleShot=True, interval=_LONG_MS)
-        self._slow.timeout.connect(self._let_go)
+    def _connect_signals(self) -> None:
+        self.provider.currentIndexChanged.connect(self._update_provider)
+        for field in (self.first_day_field, self.last_day_field):
+            field.edit.textEdited.connect(self._check_days)  # type: ignore[union-attr]  # lines
+        self.dry_run_box.checkStateChanged.connect(self._update_act)
+        self.act_button.clicked.connect(self._begin_run)
+        self._close_timer = QTimer(self, singleShot=True, interval=_CLOSABLE_AFTER_MS)
+        self._close_timer.timeout.connect(self._allow_closing)
 
-    # -- the form
+    # -- form
 
     @property
-    def chosen(self) -> str:
-        """The provider, "" while none is chosen."""
-        at = self.provider.currentIndex()
-        return self._providers[at] if at >= 0 else ""
+    def chosen_provider(self) -> str:
+        """The selected provider; "" without one."""
+        index = self.provider.currentIndex()
+        return self._providers[index] if index >= 0 else ""
 
     def _fill_days(self) -> None:
-        """Yesterday, where the provider counts its days, until somebody writes another day."""
-        if not self._touched:
-            for field in (self.first, self.last):
+        """Fill both fields with yesterday in the time zone of the provider, unless the person has typed a day."""
+        if not self._has_typed_day:
+            for field in (self.first_day_field, self.last_day_field):
                 if isinstance(field.edit, Edit):
-                    field.edit.setText(yesterday(self._seat, self.chosen).isoformat())
+                    field.edit.setText(yesterday(self._context, self.chosen_provider).isoformat())
 
     @Slot()
-    def _other_provider(self) -> None:
+    def _update_provider(self) -> None:
         self._fill_days()
-        self._look()
+        self._update_act()
 
     @Slot()
-    def _edited(self) -> None:
-        self._touched = True
-        self._look()
+    def _check_days(self) -> None:
+        self._has_typed_day = True
+        self._update_act()
 
     def _days(self) -> tuple[date, date] | None:
-        """Both days, where they can be read and compared; what is wrong stands at its field."""
-        first, last = _day(self.first.text()), _day(self.last.text())
-        say = self._seat.say
-        for field, found in ((self.first, first), (self.last, last)):
-            field.show_error("" if found else say("dialog.reconcile.no_day"))
+        """Return the first and the last day; None if one is invalid, and then show the error at its field."""
+        first, last = _parse_day(self.first_day_field.text()), _parse_day(self.last_day_field.text())
+        translate = self._context.translate
+        for field, day in ((self.first_day_field, first), (self.last_day_field, last)):
+            field.show_error("" if day else translate("dialog.reconcile.no_day"))
         if first is None or last is None:
             return None
-        problem = self._problem(first, last)
-        self.last.show_error(say(problem) if problem else "")
+        problem = self._problem_key(first, last)
+        self.last_day_field.show_error(translate(problem) if problem else "")
         return None if problem else (first, last)
 
-    def _problem(self, first: date, last: date) -> str:
+    def _problem_key(self, first: date, last: date) -> str:
         if last < first:
             return "dialog.reconcile.order"
-        today = yesterday(self._seat, self.chosen).toordinal() + 1
+        today = yesterday(self._context, self.chosen_provider).toordinal() + 1
         if last.toordinal() > today:
             return "dialog.reconcile.future"
-        return "dialog.reconcile.span" if (last - first).days >= _LONGEST_DAYS else ""
+        return "dialog.reconcile.span" if (last - first).days >= _MAX_DAYS else ""
 
     @Slot()
-    def _look(self) -> None:
-        if self._begun:
-            return  # whatever stands in the fields now: it runs
-        say, days = self._seat.say, self._days()
-        known = self.chosen if self.chosen in ("paypay", "atom", "") else "source"
-        self.about.say(say(f"dialog.reconcile.about.{known or 'none'}"))
-        self.act_button.say(say("dialog.reconcile.act_dry" if self.dry.isChecked() else "dialog.reconcile.act"))
+    def _update_act(self) -> None:
+        if self._has_begun:
+            return  # the run has begun: the fields no longer matter
+        translate, days = self._context.translate, self._days()
+        source = self.chosen_provider if not self.chosen_provider or find_provider(self.chosen_provider) else "source"
+        self.about.show_text(translate(f"dialog.reconcile.about.{source or 'none'}"))
+        self.act_button.show_text(
+            translate("dialog.reconcile.act_dry" if self.dry_run_box.isChecked() else "dialog.reconcile.act")
+        )
         if not self._providers:
-            self.set_act_off(say("dialog.reconcile.no_provider"))
-        elif not self.chosen:
-            self.set_act_off(say("dialog.reconcile.needs_provider"))
+            self.disable_act_button(translate("dialog.reconcile.no_provider"))
+        elif not self.chosen_provider:
+            self.disable_act_button(translate("dialog.reconcile.needs_provider"))
         elif days is None:
-            self.set_act_off(say("dialog.reconcile.needs_days"))
+            self.disable_act_button(translate("dialog.reconcile.needs_days"))
         else:
-            self.set_act_on(say("dialog.enter_cancels"))
+            self.enable_act_button(translate("dialog.enter_cancels"))
 
-    # -- the run
+    # -- run
 
     @Slot()
-    def _begin(self) -> None:
-        days, provider, dry, seat = self._days(), self.chosen, self.dry.isChecked(), self._seat
-        if self._begun or days is None or not provider:
+    def _begin_run(self) -> None:
+        days, provider, is_dry_run, context = (
+            self._days(),
+            self.chosen_provider,
+            self.dry_run_box.isChecked(),
+            self._context,
+        )
+        if self._has_begun or days is None or not provider:
             return
-        (first, last), self._begun = days, True
-        self.set_busy(seat.say("dialog.reconcile.busy"))
-        self._slow.start()
-        label = seat.say("dialog.reconcile.label", provider=provider_word(provider, seat), days=span(first, last))
-        seat.act(
-            lambda desk: desk.reconciliation.run(provider, first, last, dry_run=dry), self._done, self._failed,
-            owner=self, label=label, told=lambda report: told(seat, report), key=("reconciliation", provider),
-            asked="",
-        )  # fmt: skip
+        (first, last), self._has_begun = days, True
+        self.set_busy(context.translate("dialog.reconcile.busy"))
+        self._close_timer.start()
+        label = context.translate(
+            "dialog.reconcile.label", provider=provider_word(provider, context), days=period_text(first, last)
+        )
+        context.run_act(
+            lambda services, request_id: services.reconciliation.run(
+                provider, first, last, dry_run=is_dry_run, request_id=request_id
+            ),
+            self._show_report,
+            self._show_failure,
+            owner=self,
+            label=label,
+            describe=lambda report: run_toast(context, report),
+            attempt=("reconcile", provider, first, last, is_dry_run),
+            key=("reconciliation", provider),
+            provider="",
+        )
 
     @Slot()
-    def _let_go(self) -> None:
-        if self.busy:
-            say = self._seat.say
-            self.let_go(say("action.close"), say("reconcile.may_leave"))
+    def _allow_closing(self) -> None:
+        if self.is_busy:
+            translate = self._context.translate
+            self.allow_closing(translate("action.close"), translate("reconcile.may_leave"))
 
-    def _done(self, report: ReconcileReport) -> None:
-        self._slow.stop()
-        seat, note = self._seat, told(self._seat, report)
-        counts = FactList([
-            (seat.say(f"reconcile.count.{name}"), wording.format_count(getattr(report, name))) for name in _COUNTS
-        ])  # fmt: skip
-        dry = report.run_id is None
-        words = seat.say("dialog.reconcile.was_dry" if dry else "dialog.reconcile.where_settled")
+    def _show_report(self, report: ReconcileReport) -> None:
+        self._close_timer.stop()
+        context, note = self._context, run_toast(self._context, report)
+        counts = FactList(
+            [
+                (context.translate(f"reconcile.count.{name}"), wording.format_count(getattr(report, name)))
+                for name in _COUNT_FIELDS
+            ]
+        )
+        is_dry_run = report.run_id is None
+        words = context.translate("dialog.reconcile.was_dry" if is_dry_run else "dialog.reconcile.where_settled")
         content = QWidget()
         bar = Bar(note.words, note.detail, tone=note.tone, shape=note.shape, narrow=True)
-        content.setLayout(column(bar, counts, Words(words, wrap=True), gap=12))
-        lead = "" if dry else seat.say("dialog.reconcile.show")
-        title = seat.say("dialog.reconcile.dry_done" if dry else "dialog.reconcile.done")
-        self.show_outcome(title, "", content, close=seat.say("action.close"), act=lead)
+        content.setLayout(make_column(bar, counts, TextLabel(words, wrap=True), gap=12))
+        lead = "" if is_dry_run else context.translate("dialog.reconcile.show")
+        title = context.translate("dialog.reconcile.dry_done" if is_dry_run else "dialog.reconcile.done")
+        self.show_outcome(title, "", content, close=context.translate("action.close"), act=lead)
         if report.run_id is not None:
             run = report.run_id
-            self.act_button.clicked.connect(lambda: self._open(run))
+            self.act_button.clicked.connect(lambda: self._open_run(run))
         self.ended.emit()
 
-    def _open(self, run: int) -> None:
+    def _open_run(self, run: int) -> None:
         self.accept()
-        self._seat.go(ReconcileRoute(run))
+        self._context.navigate(ReconcileRoute(run))
 
-    def _failed(self, failure: Failure) -> None:
-        self._slow.stop()
+    def _show_failure(self, failure: Failure) -> None:
+        self._close_timer.stop()
         content = QWidget()
-        bar = Bar("", self._seat.message(failure), tone="bad", shape="square_bang")
-        content.setLayout(column(bar))
-        title = self._seat.say("act.refused")
-        self.show_outcome(title, "", content, close=self._seat.say("action.close"))
+        bar = Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+        content.setLayout(make_column(bar))
+        title = self._context.translate("act.refused")
+        self.show_outcome(title, "", content, close=self._context.translate("action.close"))
         self.cancel_button.setFocus(Qt.FocusReason.OtherFocusReason)
         self.ended.emit()
 
 
-def _day(text: str) -> date | None:
-    """A day as it is written here: 2026-11-19."""
+def _parse_day(text: str) -> date | None:
+    """Return the day of a text such as 2026-11-19 or 2026/11/19; None for another text."""
     try:
         return date.fromisoformat(text.strip().replace("/", "-"))
     except ValueError:

@@ -1,131 +1,180 @@
-"""Above the differences of a run: which it is and how it stands, what it counted, and the files that it rests on."""
+"""The header of a run (state, counts, compared files), and the footer with the current difference and its actions."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from console import wording
-from console.domain.reconcile_results import RunState, RunView
-from console.views import reconcile_words as words
-from console.views.look.tokens import Tone, tokens
-from console.views.seat import Seat
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Sign, Surface, Words, column, row
-from console.views.widgets.copyable import CopyableId
-from console.views.widgets.flow import flowing
+from console.domain.payments.provider_registry import HistoryKind, find_provider
+from console.domain.reconciliation.service_results import DifferenceItem, RunState, RunView
+from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.presenters import reconciliation as words
+from console.views.runtime.context import WindowContext
+from console.views.theme.design_tokens import Tone, tokens
+from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.notification_bars import Bar
+from console.wording import catalogue as wording
 
-_SHOWN_FILES = 3
-FIGURES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")
+_MAX_SHOWN_FILES = 3
+FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")
 
 
 class RunHead(Surface):
-    """Shows one run.
+    """The header of a run.
 
     Signals:
-        copied(str): a checksum was copied.
+    - copied(str): a checksum was copied.
     """
 
     copied = Signal(str)
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="bottom")
-        self._seat = seat
-        self.title = Words("", "section", bold=True)
-        self._sign = Sign("check", "muted")
-        self.state = Words("")
-        self.when = Words("", "small", "muted", wrap=True)
-        self._figures = {name: Words("", "data", bold=True) for name in FIGURES}
+        self._context = context
+        self.title = TextLabel("", "section", bold=True)
+        self._sign = ShapeIcon("check", "muted")
+        self.state = TextLabel("")
+        self.when = TextLabel("", "small", "muted", wrap=True)
+        self._figures = {name: TextLabel("", "data", bold=True) for name in FIGURE_NAMES}
         self._files = QWidget()
         margin = tokens().px("spacing", "page_margin")
-        self._box = column(margins=(margin, 10, margin, 10), gap=8)
-        standing = flowing(self.title, row_of(self._sign, self.state), gap=12)
+        self._box = make_column(margins=(margin, 10, margin, 10), gap=8)
+        standing = make_flow_widget(self.title, row_widget(self._sign, self.state), gap=12)
         self._box.addWidget(standing)
         self._box.addWidget(self.when)
-        self._box.addWidget(flowing(*(self._figure(name) for name in FIGURES), gap=28, line_gap=8))
+        self._box.addWidget(make_flow_widget(*(self._figure_box(name) for name in FIGURE_NAMES), gap=28, line_gap=8))
         self._box.addWidget(self._files)
         self.setLayout(self._box)
 
-    def _figure(self, name: str) -> QWidget:
-        one = QWidget()
-        word = Words(self._seat.say(f"reconcile.part.{name}"), "small", "muted")
-        one.setLayout(column(word, self._figures[name], gap=0))
-        return one
+    def _figure_box(self, name: str) -> QWidget:
+        figure = QWidget()
+        word = TextLabel(self._context.translate(f"reconcile.part.{name}"), "small", "muted")
+        figure.setLayout(make_column(word, self._figures[name], gap=0))
+        return figure
 
     def show_run(self, view: RunView) -> None:
-        """All of it anew."""
-        item, seat = view.item, self._seat
-        cell = words.state(item, seat)
-        self.title.say(words.title(item, seat))
+        """Show a run, or the shown run after another reading."""
+        item, context = view.item, self._context
+        cell = words.state_cell(item, context)
+        self.title.show_text(words.run_title(item, context))
         self._sign.show_shape(cell.shape, cell.tone)
-        self.state.say(cell.word, "text" if cell.tone == "good" else cell.tone)
-        self.when.say(words.when(item, seat))
-        told = {
-            "rows": item.rows, "agree": item.matched, "differ": item.differ, "only_ours": item.missing_there,
-            "only_theirs": item.imported, "refused": view.refused, "waiting": view.open_cases,
-        }  # fmt: skip
-        for name, count in told.items():
+        self.state.show_text(cell.word, "text" if cell.tone == "good" else cell.tone)
+        self.when.show_text(words.time_text(item, context))
+        counts = {
+            "rows": item.rows,
+            "agree": item.matched,
+            "differ": item.differ,
+            "only_ours": item.missing_there,
+            "only_theirs": item.imported,
+            "refused": view.refused,
+            "waiting": view.open_cases,
+        }
+        for name, count in counts.items():
             tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
-            self._figures[name].say(wording.format_count(count), tone)
-            self._figures[name].setAccessibleName(f"{seat.say(f'reconcile.part.{name}')} {count}")
+            self._figures[name].show_text(wording.format_count(count), tone)
+            self._figures[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {count}")
         self._show_files(view)
 
     def _show_files(self, view: RunView) -> None:
-        """What was read, newest day first; of a provider without files, what was done instead."""
-        seat, lines = self._seat, list[QWidget]()
-        for one in list(reversed(view.files))[:_SHOWN_FILES]:
-            line = Words(words.file(one, seat), "small", "muted")
-            name = seat.say("reconcile.file.checksum")
-            shown = f"SHA-256 {one.sha256[:8]}…{one.sha256[-4:]}"
-            sum_ = CopyableId(shown, one.sha256, name, copy_word=seat.say("action.copy"), role="small", tone="muted")
-            sum_.copied.connect(self.copied)
-            lines.append(flowing(line, sum_, gap=12))
-        if len(view.files) > _SHOWN_FILES:
-            lines.append(Words(seat.say("reconcile.file.more", n=len(view.files) - _SHOWN_FILES), "small", "muted"))
+        """Show the compared files, newest day first, with checksums. For a run without files, show how its payments
+        were compared.
+        """
+        context, lines = self._context, list[QWidget]()
+        for read_file in list(reversed(view.files))[:_MAX_SHOWN_FILES]:
+            line = TextLabel(words.file_text(read_file, context), "small", "muted")
+            name = context.translate("reconcile.file.checksum")
+            short_form = f"SHA-256 {read_file.sha256[:8]}…{read_file.sha256[-4:]}"
+            checksum = CopyableId(
+                short_form,
+                read_file.sha256,
+                name,
+                copy_word=context.translate("action.copy"),
+                role="small",
+                tone="muted",
+            )
+            checksum.copied.connect(self.copied)
+            lines.append(make_flow_widget(line, checksum, gap=12))
+        if len(view.files) > _MAX_SHOWN_FILES:
+            lines.append(
+                TextLabel(
+                    context.translate("reconcile.file.more", n=len(view.files) - _MAX_SHOWN_FILES), "small", "muted"
+                )
+            )
         if not view.files:
-            lines.append(Words(seat.say(self._without_files(view)), "small", "muted", wrap=True))
-        fresh = QWidget()
-        fresh.setLayout(column(*lines, gap=2))
-        self._box.replaceWidget(self._files, fresh)
+            lines.append(TextLabel(context.translate(self._no_files_key(view)), "small", "muted", wrap=True))
+        new_files = QWidget()
+        new_files.setLayout(make_column(*lines, gap=2))
+        self._box.replaceWidget(self._files, new_files)
         self._files.hide()
         self._files.deleteLater()
-        self._files = fresh
+        self._files = new_files
 
     @staticmethod
-    def _without_files(view: RunView) -> str:
-        key = {"paypay": "reconcile.file.none_yet", "atom": "reconcile.file.asked_each"}
-        return key.get(view.item.provider, "reconcile.file.notices")
+    def _no_files_key(view: RunView) -> str:
+        provider = find_provider(view.item.provider)
+        if provider is None:
+            return "reconcile.file.notices"
+        has_daily_files = provider.history_source is HistoryKind.DAILY_FILES
+        return "reconcile.file.none_yet" if has_daily_files else "reconcile.file.asked_each"
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
-        """Where Tab stops, in order."""
+        """The widgets in tab order."""
         return tuple(self._files.findChildren(CopyableId))
 
 
-def row_of(*parts: QWidget) -> QWidget:
-    """Parts side by side as one."""
+def row_widget(*parts: QWidget) -> QWidget:
+    """Return a widget with these widgets side by side."""
     holder = QWidget()
-    holder.setLayout(row(*parts, gap=6))
+    holder.setLayout(make_row(*parts, gap=6))
     return holder
 
 
-def may_go_on(view: RunView | None) -> bool:
-    """Whether it was broken off and nobody is at it."""
+def can_resume(view: RunView | None) -> bool:
+    """Return True if the run was interrupted and no process holds its lease."""
     return view is not None and view.item.state is RunState.RESUMABLE
 
 
-def run_bar(view: RunView, seat: Seat) -> Bar | None:
-    """What a person has to know of the run itself before its rows."""
-    item, say = view.item, seat.say
-    if item.state is RunState.RUNNING:
+def run_bar(view: RunView, context: WindowContext) -> Bar | None:
+    """Return the bar about a running, interrupted or failed run, or about refused rows; None if there is nothing to
+    tell.
+    """
+    item, translate = view.item, context.translate
+    if item.state is not RunState.DONE:
+        key, look = f"reconcile.bar.{item.state}", words.state_cell(item, context)
         who = view.holder.operator if view.holder else item.asked_by
-        lead, told = say("reconcile.bar.running"), say("reconcile.bar.running_words", who=who)
-        return Bar(lead, told, tone="progress", shape="half_disc")
-    if item.state is RunState.RESUMABLE:
-        lead, told = say("reconcile.bar.resumable"), say("reconcile.bar.resumable_words")
-        return Bar(lead, told, tone="care", shape="square_bang")
-    if item.state is RunState.FAILED:
-        lead, told = say("reconcile.bar.failed"), say("reconcile.bar.failed_words", cause=item.reason)
-        return Bar(lead, told, tone="bad", shape="cross")
+        return Bar(
+            translate(key), translate(f"{key}_words", who=who, cause=item.reason), tone=look.tone, shape=look.shape
+        )
     if view.refused:
-        lead, told = say("reconcile.bar.refused", n=view.refused), say("reconcile.bar.refused_words")
-        return Bar(lead, told, tone="care", shape="question")
+        lead, sentence = translate("reconcile.bar.refused", n=view.refused), translate("reconcile.bar.refused_words")
+        return Bar(lead, sentence, tone="care", shape="question")
     return None
+
+
+class DifferenceFoot(Surface):
+    """The footer of the current difference. It shows and hides its buttons; the page connects them to actions."""
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(raised=True, edge="top")
+        self._context, translate = context, context.translate
+        self.advice_words = TextLabel("", "body", wrap=True, selectable=True)
+        self.open_button = KeyButton(translate("reconcile.open"), "O", "primary", binds=False)
+        self.probe_button = bind_right(context, KeyButton(translate("action.probe"), "P", binds=False), "probe")
+        self.note_button = bind_right(context, KeyButton(translate("action.note"), "N", binds=False), "note")
+        self.buttons = (self.open_button, self.probe_button, self.note_button)
+        reasons = DisabledReasons(self.probe_button, self.note_button)
+        self.setLayout(
+            make_column(self.advice_words, make_flow_widget(*self.buttons), reasons, gap=6, margins=(24, 10, 24, 10))
+        )
+        self.hide()
+
+    def show_item(self, item: DifferenceItem | None) -> None:
+        """Show a difference; None hides the footer."""
+        self.setVisible(item is not None)
+        if item is not None:
+            self.advice_words.show_text(words.advice_text(item, self._context))
+            self.probe_button.setVisible(item.action == "probe")
+            for button in (self.open_button, self.note_button):
+                button.setVisible(item.payment is not None)

@@ -1,34 +1,33 @@
-"""One reconciliation: what it counted, what it rests on, what did not match, and where each difference is settled."""
+"""The page of one reconciliation run: counts, files, and differences."""
 
 from functools import partial
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console import wording
-from console.domain.reconcile_results import ALL, PARTS, DifferenceItem, RunState, RunView
-from console.views.look.tokens import tokens
-from console.views.pages import reconcile_rows
-from console.views.pages.fitted_table import TRAIL, FittedTable
-from console.views.pages.money_acts import MoneyActs
-from console.views.pages.page import Page, PageHead, in_order
-from console.views.pages.reconcile_acts import RIGHT, ReconcileActs
-from console.views.pages.reconcile_foot import DifferenceFoot
-from console.views.pages.reconcile_head import RunHead, may_go_on, run_bar
-from console.views.pages.rights import Reasons, guarded
-from console.views.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute
-from console.views.seat import Seat
-from console.views.tables.paging import PagedModel
-from console.views.widgets.base import Surface, column
+from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART, DifferenceItem, RunState, RunView
+from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
+from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.reconciliation import columns as reconcile_rows
+from console.views.reconciliation.actions import IMPORT_RIGHT, ReconcileActs
+from console.views.reconciliation.header import DifferenceFoot, RunHead, can_resume, run_bar
+from console.views.records.actions import RecordActs
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute
+from console.views.tables.paged_model import PagedModel
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, make_column
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.empty import EmptyState
-from console.views.widgets.flow import flowing
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
+from console.wording import catalogue as wording
 
 
 class ReconcilePage(Page):
-    """The newest run, or the one that was asked for; [ and ] walk along them. Differences are settled through their
-    cases, never here.
+    """The page. It shows the newest run or the run of the route; [ and ] show the older and the newer run. A person
+    settles a difference on the page of its record, not here.
     """
 
     place = "reconcile"
@@ -44,272 +43,303 @@ class ReconcilePage(Page):
         (("Esc",), "key.back"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        say = seat.say
-        self.acts, self.runs = MoneyActs(seat, self), ReconcileActs(seat, self)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        self.acts, self.runs = RecordActs(context, self), ReconcileActs(context, self)
         self.view: RunView | None = None
         self.route = ReconcileRoute()
-        self._asked: tuple[int, str] | None = None
-        self._to_rows = False
-        reread = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
+        self._shown_part: tuple[int, str] | None = None
+        self._must_focus_rows = False
+        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
-        self.head = PageHead(say("screen.reconcile"), say("reconcile.sentence"), reread)
+        self.head = PageHead(translate("screen.reconcile"), translate("reconcile.sentence"), reread)
         self._build_tools()
-        self.run_head = RunHead(seat)
-        self.tabs = Tabs(say("reconcile.parts"))
-        for part in PARTS:
-            self.tabs.add(say(f"reconcile.tab.{part}"), data=part)
+        self.run_head = RunHead(context)
+        self.tabs = Tabs(translate("reconcile.parts"))
+        for part in VERDICTS_OF_PART:
+            self.tabs.add(translate(f"reconcile.tab.{part}"), data=part)
         self._build_list()
-        self.foot = DifferenceFoot(seat)
-        self._put_together()
-        self._connect()
+        self.foot = DifferenceFoot(context)
+        self._add_parts()
+        self._connect_signals()
 
-    # -- building
+    # -- construction
 
     def _build_tools(self) -> None:
-        say = self.seat.say
-        self.begin = guarded(self.seat, KeyButton(say("reconcile.begin"), "S", binds=False), RIGHT)
-        self.go_on = guarded(self.seat, KeyButton(say("reconcile.go_on"), "G", "primary", binds=False), RIGHT)
-        self.list_runs = KeyButton(say("reconcile.all_runs"), "L", binds=False)
-        self.older = KeyButton(say("reconcile.older"), "[", binds=False)
-        self.newer = KeyButton(say("reconcile.newer"), "]", binds=False)
+        translate = self.context.translate
+        self.begin = bind_right(self.context, KeyButton(translate("reconcile.begin"), "S", binds=False), IMPORT_RIGHT)
+        self.go_on = bind_right(
+            self.context, KeyButton(translate("reconcile.go_on"), "G", "primary", binds=False), IMPORT_RIGHT
+        )
+        self.list_runs = KeyButton(translate("reconcile.all_runs"), "L", binds=False)
+        self.older = KeyButton(translate("reconcile.older"), "[", binds=False)
+        self.newer = KeyButton(translate("reconcile.newer"), "]", binds=False)
         margin = tokens().px("spacing", "page_margin")
         self.tools = Surface(edge="bottom")
-        buttons = flowing(self.go_on, self.begin, self.list_runs, self.older, self.newer)
-        reasons = Reasons(self.begin)
-        self.tools.setLayout(column(buttons, reasons, gap=4, margins=(margin, 0, margin, 10)))
+        buttons = make_flow_widget(self.go_on, self.begin, self.list_runs, self.older, self.newer)
+        reasons = DisabledReasons(self.begin)
+        self.tools.setLayout(make_column(buttons, reasons, gap=4, margins=(margin, 0, margin, 10)))
 
     def _build_list(self) -> None:
-        columns = reconcile_rows.difference_columns(self.seat)
-        self.rows = PagedModel(columns, reconcile_rows.key_of, self.seat.runner, parent=self)
-        self.table = FittedTable(self.rows, self.seat.say("screen.reconcile"), spare=reconcile_rows.SPARE)
+        columns = reconcile_rows.difference_columns(self.context)
+        self.rows = PagedModel(columns, reconcile_rows.key_of, self.context.runner, parent=self)
+        self.table = FittedTable(
+            self.rows, self.context.translate("screen.reconcile"), spare=reconcile_rows.SPARE_COLUMN_NAMES
+        )
         self.list = QStackedWidget()
         self.nothing: QWidget = QWidget()
         self.list.addWidget(self.table)
         self.list.addWidget(self.nothing)
 
-    def _put_together(self) -> None:
+    def _add_parts(self) -> None:
         for part in (self.head, self.tools):
-            self.add(part)
+            self.add_part(part)
         self.add_bars()
-        self.add(self.run_head)
+        self.add_part(self.run_head)
         self.tab_bar = Surface(edge="bottom")
-        self.tab_bar.setLayout(column(self.tabs))
-        self.add(self.tab_bar)
-        self.add(self.list, 1)
-        self.add(self.foot)
+        self.tab_bar.setLayout(make_column(self.tabs))
+        self.add_part(self.tab_bar)
+        self.add_part(self.list, 1)
+        self.add_part(self.foot)
         self.add_hints()
         self.list.setMinimumHeight(self.table.horizontalHeader().height() + 4 * self.table.rowHeight(0) + 120)
-        self._show_parts(shown=False)
+        self._show_parts(visible=False)
 
-    def _connect(self) -> None:
-        self.tabs.currentChanged.connect(self._other_part)
-        self.run_head.copied.connect(self.acts.tell_copied)
+    def _connect_signals(self) -> None:
+        self.tabs.currentChanged.connect(self._change_part)
+        self.run_head.copied.connect(self.acts.show_copied_toast)
         self.table.opened.connect(self.open_current)
-        self.table.current_changed.connect(self._look)
-        self.rows.arrived.connect(self._arrived_rows)
-        self.rows.failed.connect(self.reading_failed)
-        for button, act in ((self.begin, self._begin), (self.go_on, self._go_on), (self.list_runs, self._show_runs),
-                            (self.foot.open, self.open_current), (self.foot.probe, self._probe),
-                            (self.foot.note, self._note),
-                            (self.older, partial(self._step, -1)), (self.newer, partial(self._step, 1))):  # fmt: skip
+        self.table.current_changed.connect(self._show_current)
+        self.rows.arrived.connect(self._show_rows)
+        self.rows.failed.connect(self.show_reading_failure)
+        for button, act in (
+            (self.begin, self._begin_run),
+            (self.go_on, self._resume_run),
+            (self.list_runs, self._show_runs),
+            (self.foot.open_button, self.open_current),
+            (self.foot.probe_button, self._probe_current),
+            (self.foot.note_button, self._add_note),
+            (self.older, partial(self._show_neighbour_run, -1)),
+            (self.newer, partial(self._show_neighbour_run, 1)),
+        ):
             button.clicked.connect(act)
-            self.key_button(button)
-        self._order()
+            self.add_button_shortcut(button)
+        self._set_tab_order()
 
-    def _order(self) -> None:
-        in_order(
+    def _set_tab_order(self) -> None:
+        set_tab_order(
             *self.head.stops, self.go_on, self.begin, self.list_runs, self.older, self.newer, *self.run_head.stops,
             self.tabs, self.table, *self.foot.buttons,
         )  # fmt: skip
 
     # -- which run
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         if isinstance(route, ReconcileRoute):
-            other = route.run and (self.view is None or self.view.item.id != route.run)
+            is_other_run = route.run and (self.view is None or self.view.item.id != route.run)
             self.route = route
-            if other:
-                self._forget()
+            if is_other_run:
+                self._clear_run()
             self.refresh("entered")
 
-    def _forget(self) -> None:
-        """Another run: nothing of the one before stays."""
-        self.view, self._asked = None, None
+    def _clear_run(self) -> None:
+        """Clear the page before another run is shown."""
+        self.view, self._shown_part = None, None
         for name in self.bar_names():
             self.hide_bar(name)
-        self._show_parts(shown=False)
+        self._show_parts(visible=False)
 
-    def entered(self) -> None:
-        """On the rows, as soon as there are some."""
-        self._to_rows = not self.table.isVisible()
-        (self.list_runs if self._to_rows else self.table).setFocus(Qt.FocusReason.OtherFocusReason)
+    def take_focus(self) -> None:
+        """Focus the rows. If they aren't read yet, focus a button now, and the rows when they arrive."""
+        self._must_focus_rows = not self.table.isVisible()
+        (self.list_runs if self._must_focus_rows else self.table).setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("reconciliation", "payment", "refund", "alert") for kind, _ in changes)
 
-    def read(self, reason: str) -> None:
-        """The run of the route; of none the newest when somebody comes here, else the one in sight."""
-        wanted = self.route.run
-        if not wanted and self.view is not None and reason not in ("entered", "arrived", "person"):
-            wanted = self.view.item.id
-        self.seat.read(
-            lambda desk: desk.reconciliation.views.run(wanted), self._take, self.reading_failed, owner=self,
-            key=("reconciliation", "show", wanted),
-        )  # fmt: skip
+    def read_data(self, reason: str) -> None:
+        """Read the run of the route. If the route has no run: read the newest one on entering, otherwise the shown
+        one.
+        """
+        run_id = self.route.run
+        if not run_id and self.view is not None and reason not in ("entered", "arrived", "person"):
+            run_id = self.view.item.id
+        self.context.run_read(
+            lambda services: services.reconciliation.views.read_run(run_id),
+            self._show_view,
+            self.show_reading_failure,
+            owner=self,
+            key=("reconciliation", "show", run_id),
+        )
 
-    def _take(self, view: RunView | None) -> None:
-        self.reading_done()
-        self.head.read_at.say(self.seat.say("screen.last_read", at=self.seat.now()))
+    def _show_view(self, view: RunView | None) -> None:
+        self.hide_reading_failure()
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is None:
-            self._show_never()
+            self._show_no_run()
             return
         if self.route.run and view.item.id != self.route.run:
-            return  # an answer for the run before
+            return  # an answer for the previous run
         self.view = view
         self.run_head.show_run(view)
-        for number, part in enumerate(PARTS):
+        for number, part in enumerate(VERDICTS_OF_PART):
             self.tabs.set_count(number, wording.format_count(view.count(part)))
-        self._show_parts(shown=True)
+        self._show_parts(visible=True)
         self.hide_bar("run")
-        if (bar := run_bar(view, self.seat)) is not None:
+        if (bar := run_bar(view, self.context)) is not None:
             self.show_bar("run", bar)
         self._read_rows(view)
-        self._order()
+        self._set_tab_order()
 
-    def _show_parts(self, *, shown: bool) -> None:
-        """Without a run there is nothing to head, filter or walk along."""
+    def _show_parts(self, *, visible: bool) -> None:
+        """Show or hide header and tabs; show the buttons that apply to the run."""
         view = self.view
         for part in (self.run_head, self.tab_bar):
-            part.setVisible(shown)
-        self.go_on.setVisible(shown and may_go_on(view))
+            part.setVisible(visible)
+        self.go_on.setVisible(visible and can_resume(view))
         self.newer.setVisible(view is not None and view.newer is not None)
         self.older.setVisible(view is not None and view.older is not None)
 
-    def _show_never(self) -> None:
-        """There never was a run: what this is, and how one begins."""
-        self.view, self._asked = None, None
-        self._show_parts(shown=False)
+    def _show_no_run(self) -> None:
+        """Show an empty page that explains reconciliation: no run exists yet."""
+        self.view, self._shown_part = None, None
+        self._show_parts(visible=False)
         self.foot.hide()
-        say = self.seat.say
-        self._empty(EmptyState(say("reconcile.never"), say("reconcile.never_hint"), shape="swap"))
+        translate = self.context.translate
+        self._show_instead_of_rows(
+            EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
+        )
 
-    # -- its rows
+    # -- rows of the run
 
     @property
-    def part(self) -> str:
+    def current_part(self) -> str:
         return str(self.tabs.data(self.tabs.currentIndex()) or ALL)
 
     def _read_rows(self, view: RunView) -> None:
-        asked = (view.item.id, self.part)
-        if asked == self._asked:
-            self.rows.re_read()
+        run_part = (view.item.id, self.current_part)
+        if run_part == self._shown_part:
+            self.rows.read_again()
         else:
-            self._asked = asked
+            self._shown_part = run_part
             self.list.setCurrentWidget(self.table)
-            self.rows.read(self.seat.fetch(reconcile_rows.read_differences(*asked)))
+            self.rows.read_query(self.context.page_fetch(reconcile_rows.read_differences(*run_part)))
 
     @Slot(int)
-    def _other_part(self, _number: int) -> None:
+    def _change_part(self, _number: int) -> None:
         if self.view is not None:
             self._read_rows(self.view)
 
     @Slot()
-    def _arrived_rows(self) -> None:
-        if self.rows.complete and self.rows.row_count == 0:
+    def _show_rows(self) -> None:
+        if self.rows.is_complete and self.rows.row_count == 0:
             self._show_empty()
         else:
             self.list.setCurrentWidget(self.table)
-            if self.table.current is None:
+            if self.table.current_item is None:
                 self.table.go_to_first()
-            if self._to_rows and self.focusWidget() is self.list_runs:
+            if self._must_focus_rows and self.focusWidget() is self.list_runs:
                 self.table.setFocus(Qt.FocusReason.OtherFocusReason)
-            self._to_rows = False
-        self._look(self.table.current)
+            self._must_focus_rows = False
+        self._show_current(self.table.current_item)
 
     def _show_empty(self) -> None:
-        say, view = self.seat.say, self.view
-        if self.part != ALL:
-            self._empty(EmptyState(say("reconcile.part_empty"), say("reconcile.part_empty_hint")))
+        translate, view = self.context.translate, self.view
+        if self.current_part != ALL:
+            self._show_instead_of_rows(
+                EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
+            )
         elif view is not None and view.item.state is not RunState.DONE:
-            self._empty(EmptyState(say("reconcile.none_so_far"), shape="hourglass"))
+            self._show_instead_of_rows(EmptyState(translate("reconcile.none_so_far"), shape="hourglass"))
         else:
-            self._empty(EmptyState(say("reconcile.all_agree"), say("reconcile.all_agree_hint")))
+            self._show_instead_of_rows(
+                EmptyState(translate("reconcile.all_agree"), translate("reconcile.all_agree_hint"))
+            )
 
-    def _empty(self, shown: EmptyState) -> None:
-        """What stands in the rows' place takes no focus: it stays on the page, where single keys act."""
+    def _show_instead_of_rows(self, empty: EmptyState) -> None:
+        """Show an empty state instead of the rows. If the table has the focus, move it to a button of the page, so
+        that the shortcuts still work.
+        """
         if self.focusWidget() is self.table:
-            self._to_rows = True
+            self._must_focus_rows = True
             self.list_runs.setFocus(Qt.FocusReason.OtherFocusReason)
         self.list.removeWidget(self.nothing)
         self.nothing.deleteLater()
-        self.nothing = shown
-        self.list.addWidget(shown)
-        self.list.setCurrentWidget(shown)
+        self.nothing = empty
+        self.list.addWidget(empty)
+        self.list.setCurrentWidget(empty)
 
-    # -- the current one
+    # -- current row
 
     @property
-    def current(self) -> DifferenceItem | None:
-        found = self.table.current if self.list.currentWidget() is self.table else None
-        return found if isinstance(found, DifferenceItem) else None
+    def current_difference(self) -> DifferenceItem | None:
+        row = self.table.current_item if self.list.currentWidget() is self.table else None
+        return row if isinstance(row, DifferenceItem) else None
 
     @Slot(object)
-    def _look(self, _row: object) -> None:
-        self.foot.show_item(self.current)
-        self._say_position()
+    def _show_current(self, _row: object) -> None:
+        self.foot.show_item(self.current_difference)
+        self._show_position()
 
-    def _say_position(self) -> None:
-        at, total = self.table.current_row, self.view.count(self.part) if self.view else 0
-        known = at >= 0 and self.current is not None
-        words_ = self.seat.say("queue.position", position=at + 1, total=wording.format_count(total)) if known else ""
-        self.hint_bar.count.say(words_)
+    def _show_position(self) -> None:
+        at, total = self.table.current_row, self.view.count(self.current_part) if self.view else 0
+        has_current = at >= 0 and self.current_difference is not None
+        words_ = (
+            self.context.translate("queue.position", position=at + 1, total=wording.format_count(total))
+            if has_current
+            else ""
+        )
+        self.hint_bar.count.show_text(words_)
 
     @Slot()
     def open_current(self) -> None:
-        item = self.current
+        item = self.current_difference
         if item is None or item.payment is None or self.view is None:
             return
-        around = [one for one in self.table.around(TRAIL) if isinstance(one, DifferenceItem) and one.payment]
-        trail = tuple(dict.fromkeys(("payment", one.payment.id) for one in around if one.payment))
-        if not self.route.run:  # the way back leads to this run, also when a newer one has begun
-            self.seat.replaced.emit(ReconcileRoute(self.view.item.id))
-        self.seat.go(PaymentRoute(item.payment.id, trail, "reconcile"))
+        neighbour_rows = [
+            row
+            for row in self.table.rows_around_current(MAX_TRAIL_LENGTH)
+            if isinstance(row, DifferenceItem) and row.payment
+        ]
+        trail = tuple(dict.fromkeys(("payment", row.payment.id) for row in neighbour_rows if row.payment))
+        if not self.route.run:  # "Back" then returns to this run, even if a newer one has begun
+            self.context.replaced.emit(ReconcileRoute(self.view.item.id))
+        self.context.navigate(PaymentRoute(item.payment.id, trail, "reconcile"))
 
     @Slot()
-    def _probe(self) -> None:
-        item = self.current
+    def _probe_current(self) -> None:
+        item = self.current_difference
         if item is not None and item.action == "probe" and item.payment is not None:
-            self.acts.probe_case(item.payment)
+            self.acts.probe(item.payment)
 
     @Slot()
-    def _note(self) -> None:
-        item = self.current
-        if item is None or item.payment is None or not self.foot.note.isEnabled():
+    def _add_note(self) -> None:
+        item = self.current_difference
+        if item is None or item.payment is None or not self.foot.note_button.isEnabled():
             return
-        from console.views.dialogs.note import NoteDialog
+        from console.views.records.note_dialog import NoteDialog
 
-        NoteDialog(self.seat, "payment", item.payment.id, self.window()).open()
+        NoteDialog(self.context, "payment", item.payment.id, self.window()).open()
 
     # -- runs
 
     @Slot()
-    def _begin(self) -> None:
-        self.runs.begin(self.view.item.provider if self.view else "")
+    def _begin_run(self) -> None:
+        self.runs.begin_run(self.view.item.provider if self.view else "")
 
     @Slot()
-    def _go_on(self) -> None:
-        if self.view is not None and may_go_on(self.view):
-            self.runs.go_on(self.view.item)
+    def _resume_run(self) -> None:
+        if self.view is not None and can_resume(self.view):
+            self.runs.resume_run(self.view.item)
 
     @Slot()
     def _show_runs(self) -> None:
-        self.seat.go(ReconcileRunsRoute())
+        self.context.navigate(ReconcileRunsRoute())
 
-    def _step(self, step: int) -> None:
-        """The run before or after this one."""
+    def _show_neighbour_run(self, step: int) -> None:
+        """Show the older (-1) or the newer (1) run."""
         view = self.view
-        wanted = None if view is None else view.newer if step > 0 else view.older
-        if wanted is not None:
-            self.seat.replaced.emit(ReconcileRoute(wanted))
+        run_id = None if view is None else view.newer if step > 0 else view.older
+        if run_id is not None:
+            self.context.replaced.emit(ReconcileRoute(run_id))

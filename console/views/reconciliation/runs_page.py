@@ -1,27 +1,27 @@
-"""All reconciliations, newest first: how each stands and what it counted."""
+"""The page of all reconciliation runs, newest first, with state and counts."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget
 
-from console.domain.reconcile_results import RunItem
-from console.views.case_words import provider_word
-from console.views.look.tokens import tokens
-from console.views.pages import reconcile_rows
+from console.domain.reconciliation.service_results import RunItem
+from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.fitted_table import FittedTable
-from console.views.pages.page import Page, PageHead, in_order
-from console.views.pages.reconcile_acts import RIGHT, ReconcileActs
-from console.views.pages.rights import guarded
-from console.views.routes import ReconcileRoute
-from console.views.seat import Seat
-from console.views.tables.paging import PagedModel
-from console.views.widgets.base import Sign, Surface, Words, row
+from console.views.pages.permission_buttons import bind_right
+from console.views.presenters.records import provider_word
+from console.views.reconciliation import columns as reconcile_rows
+from console.views.reconciliation.actions import IMPORT_RIGHT, ReconcileActs
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import ReconcileRoute
+from console.views.tables.paged_model import PagedModel
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.empty import EmptyState
 from console.views.widgets.inputs import FilterChip
+from console.views.widgets.placeholders import EmptyState
 
 
 class ReconcileRunsPage(Page):
-    """Enter shows what a run found."""
+    """The page; Enter opens the differences of the current run."""
 
     place = "reconcile"
     help_key = "help.reconcile"
@@ -33,108 +33,113 @@ class ReconcileRunsPage(Page):
         (("Esc",), "key.back"),
     )
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        say = seat.say
-        self.acts = ReconcileActs(seat, self)
-        reread = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        self.acts = ReconcileActs(context, self)
+        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
-        self.head = PageHead(say("screen.reconcile_runs"), say("reconcile.runs_sentence"), reread)
-        self.provider = FilterChip(say("column.provider"))
-        self.provider.addItem(say("reconcile.every_provider"))
-        self._names: tuple[str, ...] = ()
-        self.begin = guarded(seat, KeyButton(say("reconcile.begin"), "S", binds=False), RIGHT)
+        self.head = PageHead(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"), reread)
+        self.provider = FilterChip(translate("column.provider"))
+        self.provider.addItem(translate("reconcile.every_provider"))
+        self._provider_names: tuple[str, ...] = ()
+        self.begin = bind_right(context, KeyButton(translate("reconcile.begin"), "S", binds=False), IMPORT_RIGHT)
         self.rows = PagedModel(
-            reconcile_rows.run_columns(seat), reconcile_rows.key_of, seat.runner, parent=self
-        )  # fmt: skip
-        self.table = FittedTable(self.rows, say("screen.reconcile_runs"), spare=reconcile_rows.SPARE_OF_RUNS)
-        self.nothing = EmptyState(say("reconcile.never"), say("reconcile.never_hint"), shape="swap")
+            reconcile_rows.run_columns(context), reconcile_rows.key_of, context.runner, parent=self
+        )
+        self.table = FittedTable(
+            self.rows, translate("screen.reconcile_runs"), spare=reconcile_rows.SPARE_RUN_COLUMN_NAMES
+        )
+        self.nothing = EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
         self.list = QStackedWidget()
         self.list.addWidget(self.table)
         self.list.addWidget(self.nothing)
-        self._build()
-        self._connect()
+        self._build_layout()
+        self._connect_signals()
 
-    def _build(self) -> None:
+    def _build_layout(self) -> None:
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
-        label = Words(self.seat.say("column.provider"), "body", "muted")
+        label = TextLabel(self.context.translate("column.provider"), "body", "muted")
         label.setBuddy(self.provider)
-        parts = (Sign("filter", "muted"), label, self.provider, 16, self.begin, ReasonLabel(self.begin), None)
-        line.setLayout(row(*parts, gap=8, margins=(margin, 8, margin, 8)))
-        self.add(self.head)
-        self.add(line)
+        parts = (ShapeIcon("filter", "muted"), label, self.provider, 16, self.begin, ReasonLabel(self.begin), None)
+        line.setLayout(make_row(*parts, gap=8, margins=(margin, 8, margin, 8)))
+        self.add_part(self.head)
+        self.add_part(line)
         self.add_bars()
-        self.add(self.list, 1)
+        self.add_part(self.list, 1)
         self.add_hints()
 
-    def _connect(self) -> None:
-        self.table.opened.connect(self._open)
-        self.rows.arrived.connect(self._arrived_rows)
-        self.rows.failed.connect(self.reading_failed)
-        self.begin.clicked.connect(self._begin)
-        self.key_button(self.begin)
-        self.key("Ctrl+F", self._to_filter)
-        self.provider.currentIndexChanged.connect(self._ask)
-        in_order(*self.head.stops, self.provider, self.begin, self.table)
+    def _connect_signals(self) -> None:
+        self.table.opened.connect(self._open_run)
+        self.rows.arrived.connect(self._show_rows)
+        self.rows.failed.connect(self.show_reading_failure)
+        self.begin.clicked.connect(self._begin_run)
+        self.add_button_shortcut(self.begin)
+        self.bind_key("Ctrl+F", self._focus_filter)
+        self.provider.currentIndexChanged.connect(self._read_runs)
+        set_tab_order(*self.head.stops, self.provider, self.begin, self.table)
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def entered(self) -> None:
+    def take_focus(self) -> None:
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind == "reconciliation" for kind, _ in changes)
 
-    def read(self, reason: str) -> None:
-        if not self._names:
-            self.seat.read(
-                lambda desk: desk.reconciliation.views.providers(), self._offer, self.reading_failed, owner=self,
+    def read_data(self, reason: str) -> None:
+        if not self._provider_names:
+            self.context.run_read(
+                lambda services: services.reconciliation.views.providers(),
+                self._fill_providers,
+                self.show_reading_failure,
+                owner=self,
                 key=("reconciliation", "providers"),
-            )  # fmt: skip
+            )
         if reason in ("arrived", "person") or self.rows.rowCount() == 0:
-            self._ask()
+            self._read_runs()
         else:
-            self.rows.re_read()
+            self.rows.read_again()
 
-    def _offer(self, names: tuple[str, ...]) -> None:
-        if not self._names:
-            self._names = names
+    def _fill_providers(self, names: tuple[str, ...]) -> None:
+        if not self._provider_names:
+            self._provider_names = names
             for name in names:
-                self.provider.addItem(provider_word(name, self.seat))
+                self.provider.addItem(provider_word(name, self.context))
 
     @property
-    def chosen(self) -> str | None:
+    def chosen_provider(self) -> str | None:
         at = self.provider.currentIndex()
-        return self._names[at - 1] if 0 < at <= len(self._names) else None
+        return self._provider_names[at - 1] if 0 < at <= len(self._provider_names) else None
 
     @Slot()
-    def _ask(self) -> None:
-        """Another question: the list from its beginning."""
-        if self.seat.ready:
+    def _read_runs(self) -> None:
+        """Read the runs of the chosen provider from the beginning."""
+        if self.context.is_ready:
             self.provider.updateGeometry()
-            self.rows.read(self.seat.fetch(reconcile_rows.read_runs(self.chosen)))
+            self.rows.read_query(self.context.page_fetch(reconcile_rows.read_runs(self.chosen_provider)))
 
     @Slot()
-    def _arrived_rows(self) -> None:
-        self.reading_done()
-        self.head.read_at.say(self.seat.say("screen.last_read", at=self.seat.now()))
-        empty = self.rows.complete and self.rows.row_count == 0
-        self.list.setCurrentWidget(self.nothing if empty else self.table)
-        if not empty and self.table.current is None:
+    def _show_rows(self) -> None:
+        self.hide_reading_failure()
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        is_empty = self.rows.is_complete and self.rows.row_count == 0
+        self.list.setCurrentWidget(self.nothing if is_empty else self.table)
+        if not is_empty and self.table.current_item is None:
             self.table.go_to_first()
 
     @Slot(object)
-    def _open(self, item: object) -> None:
+    def _open_run(self, item: object) -> None:
         if isinstance(item, RunItem):
-            self.seat.go(ReconcileRoute(item.id))
+            self.context.navigate(ReconcileRoute(item.id))
 
     @Slot()
-    def _to_filter(self) -> None:
+    def _focus_filter(self) -> None:
         self.provider.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     @Slot()
-    def _begin(self) -> None:
-        current = self.table.current
-        self.acts.begin(self.chosen or (current.provider if isinstance(current, RunItem) else ""))
+    def _begin_run(self) -> None:
+        current = self.table.current_item
+        self.acts.begin_run(self.chosen_provider or (current.provider if isinstance(current, RunItem) else ""))

@@ -1,1 +1,1 @@
-"""The dialogs of the window: decisions with their outcome, and short lists."""
+"""Parts that the pages of all records share: header, actions, tabs, and dialogs for decisions and notes."""

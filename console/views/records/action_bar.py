@@ -1,155 +1,139 @@
-"""What can be done with a record: the buttons beside "you can", and the bar below with the reason why one is off."""
+"""The actions of a record. The most helpful ones stand in the line "you can", all of them in the bar at the bottom; a
+disabled action shows its reason.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.payment_results import PaymentView, RefundView
-from console.domain.permissions import ROLES_FOR
-from console.domain.records import Certainty, CheckState
-from console.domain.results import AllowedAction, CreditCheckView, Explanation
-from console.views.pages import beside_acts, evidence_acts
-from console.views.pages.rights import Reasons, guarded
-from console.views.seat import Seat
-from console.views.widgets.base import Surface, Words, column, row
+from console.domain.payments.service_results import PaymentView, RefundView
+from console.domain.permissions import ROLES_BY_RIGHT
+from console.domain.service_results import AllowedAction
+from console.domain.views.any_record import CreditCheckView
+from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.presenters.records import RecordView
+from console.views.records import collaboration_actions as collaboration_actions
+from console.views.records import evidence_actions as evidence_acts
+from console.views.runtime.context import WindowContext
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.flow import flowing
-from console.views.widgets.record import FactForm
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.record_parts import FactForm
 
-_KEYS = {
+KEY_BY_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
     "move_order": "M", "approve": "A", "reject": "D", "withdraw": "W", "open_payment": "O", "import": "I",
     "take": "T", "note": "N", "copy_story": "Ctrl+Shift+T", "evidence_pack": "Ctrl+Shift+E",
 }  # fmt: skip
-_RIGHTS = {
+_RIGHT_BY_ACTION = {
     "renew": "purchase", "open_pdf": "read", "refund": "refund_request", "approve": "refund_approve",
     "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "resolve", "submit": "refund_submit",
     "copy_story": "read", "evidence_pack": "audit_any",
 }  # fmt: skip
-_CHECKED = ("probe", "refetch", "resolve", "renew")
-
-
-class Viewed(Protocol):
-    """Any record with what its reader may do."""
-
-    @property
-    def explanation(self) -> Explanation: ...
-    @property
-    def actions(self) -> tuple[AllowedAction, ...]: ...
 
 
 class RecordActions(QObject):
-    """Keeps the buttons true to what the service says.
+    """The action buttons of a record's page, enabled or disabled by the service's list of actions.
 
     Signals:
-        wanted(str): do that.
+    - action_requested(str): run the action of this name.
     """
 
-    wanted = Signal(str)
+    action_requested = Signal(str)
 
-    def __init__(self, seat: Seat, names: Sequence[str] = _CHECKED) -> None:
+    def __init__(self, context: WindowContext, names: Sequence[str]) -> None:
         super().__init__()
-        self._seat = seat
-        self._buttons = {name: self._make(name) for name in (*names, *beside_acts.NAMES, *evidence_acts.NAMES)}
+        self._context = context
+        self._buttons = {
+            name: self._make_button(name)
+            for name in (*names, *collaboration_actions.ACTION_NAMES, *evidence_acts.ACTION_NAMES)
+        }
         self.bar = Surface(raised=True, edge="top")
         pairs = [self._with_reason(button) for button in self._buttons.values()]
-        self.bar.setLayout(column(flowing(*pairs, gap=16, line_gap=8), margins=(24, 8, 24, 8)))
+        self.bar.setLayout(make_column(make_flow_widget(*pairs, gap=16, line_gap=8), margins=(24, 8, 24, 8)))
         self.setParent(self.bar)
-        self._offered: tuple[object, ...] = ()
+        self._shown_actions: tuple[object, ...] = ()
 
     @staticmethod
     def _with_reason(button: KeyButton) -> QWidget:
         pair = QWidget()
-        pair.setLayout(row(button, ReasonLabel(button), gap=8))
+        pair.setLayout(make_row(button, ReasonLabel(button), gap=8))
         return pair
 
     def button(self, name: str) -> KeyButton | None:
         return self._buttons.get(name)
 
-    def _make(self, name: str, kind: str = "default") -> KeyButton:
-        word = self._seat.say(f"action.{name}")
-        button = KeyButton(word, _KEYS.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
+    def _make_button(self, name: str, kind: str = "default") -> KeyButton:
+        word = self._context.translate(f"action.{name}")
+        button = KeyButton(word, KEY_BY_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
         button.setProperty("act", name)
-        button.clicked.connect(self._pressed)
+        button.clicked.connect(self._request_action)
         return button
 
     @Slot()
-    def _pressed(self) -> None:
-        self.wanted.emit(str(self.sender().property("act")))
+    def _request_action(self) -> None:
+        self.action_requested.emit(str(self.sender().property("act")))
 
-    def show_view(self, view: CreditCheckView, form: FactForm) -> None:
-        """Every button on, or off with its reason; and the few that help most beside "you can"."""
-        self.show_actions(view, form, offered(view))
-
-    def show_actions(self, view: Viewed, form: FactForm, helpful: Sequence[str]) -> None:
-        """The same for any record; `helpful` are the names of what helps most, the best first."""
-        allowed = {action.action: action for action in view.actions}
+    def show_actions(self, view: RecordView, form: FactForm, helpful: Sequence[str]) -> None:
+        """Update the buttons for this record. Show the `helpful` actions in `form`, the most helpful one first."""
+        allowed_actions = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
-            why_not = self._why_not(name, allowed)
-            if why_not:
-                button.set_off(why_not)
+            disabled_reason = self._find_disabled_reason(name, allowed_actions)
+            if disabled_reason:
+                button.disable_with_reason(disabled_reason)
             else:
-                button.set_on()
-        possible = [name for name in helpful if name == "purchase" or not self._why_not(name, allowed)]
-        self._offer(view, possible, form)
+                button.enable_button()
+        possible_actions = [
+            name for name in helpful if name == "purchase" or not self._find_disabled_reason(name, allowed_actions)
+        ]
+        self._show_helpful(view, possible_actions, form)
 
-    def _why_not(self, name: str, allowed: Mapping[str, AllowedAction]) -> str:
-        """Why it is off: the service's reason, the database away, or a right that is missing."""
-        action = allowed.get(name)
+    def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
+        """Return why an action is disabled: the service's reason, an unreachable database, or a missing right; "" if
+        enabled.
+        """
+        action = allowed_actions.get(name)
         if action is not None:
-            return self._reason(action) if not action.allowed else self._unreachable()
-        right = _RIGHTS.get(name, name)
-        return self._seat.why_not(right) if right in ROLES_FOR else self._unreachable()
+            return self._reason_text(action) if not action.allowed else self._unavailable_text(name)
+        right = _RIGHT_BY_ACTION.get(name, name)
+        return self._context.find_disabled_reason(right) if right in ROLES_BY_RIGHT else self._unavailable_text(name)
 
-    def _unreachable(self) -> str:
-        """While the database is away there is reading only."""
-        lost = self._seat.reach.lost_since
-        return self._seat.say("reason.not_connected", since=lost) if lost is not None else ""
+    def _unavailable_text(self, name: str) -> str:
+        """Return why an action that the person may do is impossible now: the database is unreachable, or no worker is
+        there to act; "" otherwise.
+        """
+        right = _RIGHT_BY_ACTION.get(name, name)
+        acts = right in ROLES_BY_RIGHT
+        return self._context.lost_connection_text() or (self._context.worker_away_text(right) if acts else "")
 
-    def _reason(self, action: AllowedAction) -> str:
-        """Why it is off, with the people who may where a role is missing."""
-        needed = action.facts.get("needs")
-        right = _RIGHTS.get(action.action, action.action)
-        if action.reason == "reason.role" and isinstance(needed, tuple):
-            return self._seat.lacks(right) or self._seat.needs(needed, self._seat.others_who(right))
-        return self._seat.say(action.reason or "reason.role", **action.facts)
+    def _reason_text(self, action: AllowedAction) -> str:
+        """Return the service's reason as text; for a missing role it names the people who hold it."""
+        needed_roles = action.facts.get("needs")
+        right = _RIGHT_BY_ACTION.get(action.action, action.action)
+        if action.reason == "reason.role" and isinstance(needed_roles, tuple):
+            return self._context.missing_right_text(right) or self._context.needed_role_text(
+                needed_roles, self._context.other_people_with(right)
+            )
+        return self._context.translate(action.reason or "reason.role", **action.facts)
 
-    def _offer(self, view: Viewed, names: Sequence[str], form: FactForm) -> None:
+    def _show_helpful(self, view: RecordView, names: Sequence[str], form: FactForm) -> None:
         key = (*names, view.explanation.next_step.code)
-        if key == self._offered:
-            return  # the same buttons stay, and with them the focus
-        self._offered = key
+        if key == self._shown_actions:
+            return  # the same buttons stay, so that the focused one keeps the focus
+        self._shown_actions = key
         if names:
-            buttons = [self._make(name, "default" if place else "primary") for place, name in enumerate(names)]
+            buttons = [self._make_button(name, "default" if place else "primary") for place, name in enumerate(names)]
             for button in buttons:
                 if button.property("act") == "purchase":
-                    guarded(self._seat, button, "purchase")
-            form.set_actions(*buttons, Reasons(*buttons))
+                    bind_right(self._context, button, "purchase")
+            form.set_actions(*buttons, DisabledReasons(*buttons))
         else:
-            form.set_actions(Words(self._seat.say("record.nothing_to_press"), "body", "muted"))
+            form.set_actions(TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted"))
 
     def proposer(self, view: CreditCheckView | PaymentView | RefundView) -> str | None:
-        """Who proposed what now waits for the second person."""
+        """Return the name of the person whose proposal waits for a second person; None without such a proposal."""
         if not view.awaiting:
             return None
         proposals = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
         return proposals[-1].who if proposals else None
-
-
-def offered(view: CreditCheckView) -> tuple[str, ...]:
-    """What helps most in this state, the best first; at most three."""
-    record = view.record
-    if record.superseded or record.duplicate_of is not None:
-        return ("successor",)
-    if record.certainty is Certainty.UNKNOWN:
-        return ("resolve", "probe")
-    if record.state is CheckState.PENDING:
-        return ("probe",)
-    if record.state is CheckState.ERROR:
-        return ("purchase",)
-    if record.incomplete and not record.viewing_over:
-        return ("refetch", "probe")
-    renewable = any(action.action == "renew" and action.allowed for action in view.actions)
-    return ("renew", "probe") if renewable else ("open_pdf", "probe")

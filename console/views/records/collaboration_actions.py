@@ -1,88 +1,96 @@
-"""What people do beside a record, from its page: take it for half an hour, and write notes."""
+"""Collaboration on a record: take it for half an hour, and write notes."""
 
 from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QObject
 
-from console import wording
-from console.domain.permissions import same_person
-from console.domain.worker_records import Note as Written
-from console.domain.worker_records import Take
-from console.views import record_words
-from console.views.pages.acts import Acts
-from console.views.pages.record_facts import moment
-from console.views.seat import Note, Seat
-from console.views.widgets.bars import Bar
-from console.views.widgets.timeline import Happening
+from console.domain.permissions import is_same_person
+from console.domain.tasks.records import Note, Take
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters.credit_check_view import moment_text
+from console.views.records.actions import RecordActs
+from console.views.runtime.context import Toast, WindowContext
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.timeline import TimelineLine
+from console.wording import catalogue as wording
 
-NAMES = ("take", "note")
-_KEYS = (("T", "take"), ("N", "note"))
-HINTS = ((("T",), "key.take"), (("N",), "key.note"))
-_BAR = "taken"
+ACTION_NAMES = ("take", "note")
+_SHORTCUTS = (("T", "take"), ("N", "note"))
+SHORTCUT_HINTS = ((("T",), "key.take"), (("N",), "key.note"))
+_TAKE_BAR_NAME = "taken"
 
 
-class BesideActs(QObject):
-    """Belongs to one page, beside its `acts`, which tell refusals in a bar."""
+class CollaborationActs(QObject):
+    """The actions `take` and `note` of one page. `acts` shows refusals in a bar of the page."""
 
-    def __init__(self, seat: Seat, acts: Acts, press: Callable[[str], None]) -> None:
-        """`press`: do by key what the button of that name would do."""
+    def __init__(self, context: WindowContext, acts: RecordActs, press_button: Callable[[str], None]) -> None:
+        """`press(name)` is called by the shortcuts and does what the button of that name does."""
         super().__init__(acts)
-        self._seat, self._acts = seat, acts
-        for keys, name in _KEYS:
-            acts.page.key(keys, partial(press, name))
+        self._context, self._acts = context, acts
+        for keys, name in _SHORTCUTS:
+            acts.page.bind_key(keys, partial(press_button, name))
 
-    def act(self, name: str, kind: str, id: int) -> bool:
-        """Do it, if it is one of these acts."""
+    def run_action(self, name: str, kind: str, id: int) -> bool:
+        """Run the action if its name is `take` or `note`. Return False for any other name."""
         if name == "take":
-            self.take(kind, id)
+            self.take_record(kind, id)
         elif name == "note":
-            self.note(kind, id)
-        return name in NAMES
+            self.open_note(kind, id)
+        return name in ACTION_NAMES
 
-    def take(self, kind: str, id: int) -> None:
-        """Harmless, so nothing is asked first."""
-        seat = self._seat
-        seat.act(
-            lambda desk: desk.recovery.take(kind, id), self._took, self._acts.refused, owner=self,
-            label=seat.say("action.take"), told=lambda taken: _note(seat, taken), key=(kind, id), asked="",
-        )  # fmt: skip
+    def take_record(self, kind: str, id: int) -> None:
+        """Take the record for the acting person. No confirmation is needed, because a take blocks nobody: it only
+        shows others the name of this person.
+        """
+        context = self._context
+        context.run_act(
+            lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
+            self._show_take,
+            self._acts.show_refusal,
+            owner=self,
+            label=context.translate("action.take"),
+            describe=lambda taken: _take_toast(context, taken),
+            attempt=("take", kind, id),
+            key=(kind, id),
+            provider="",
+        )
 
-    def _took(self, taken: Take) -> None:
-        self._seat.told.emit(_note(self._seat, taken))
+    def _show_take(self, taken: Take) -> None:
+        self._context.toast_requested.emit(_take_toast(self._context, taken))
         self._acts.page.refresh("taken")
 
-    def note(self, kind: str, id: int) -> None:
-        from console.views.dialogs.note import NoteDialog
+    def open_note(self, kind: str, id: int) -> None:
+        from console.views.records.note_dialog import NoteDialog
 
-        dialog = NoteDialog(self._seat, kind, id, self._acts.page.window())
-        dialog.written.connect(self._noted)
+        dialog = NoteDialog(self._context, kind, id, self._acts.page.window())
+        dialog.written.connect(self._show_noted)
         dialog.open()
 
-    def _noted(self) -> None:
+    def _show_noted(self) -> None:
         self._acts.page.refresh("noted")
 
     def show_taken(self, taken: Take | None) -> None:
-        """Who works on it stands in a bar of the page until it is free again."""
-        page, seat = self._acts.page, self._seat
-        page.hide_bar(_BAR)
+        """Show a bar that names the person who works on the record; hide it when it is free again."""
+        page, context = self._acts.page, self._context
+        page.hide_bar(_TAKE_BAR_NAME)
         if taken is None:
             return
-        own = same_person(taken.person, seat.operator or "")
-        key = "record.taken_by_you" if own else "record.taken_by"
-        words = seat.say(key, who=record_words.who(taken.person, seat), until=taken.until)
-        page.show_bar(_BAR, Bar("", words, tone="progress", shape="person"))
+        is_own = is_same_person(taken.person, context.operator or "")
+        key = "record.taken_by_you" if is_own else "record.taken_by"
+        words = context.translate(key, who=record_words.actor_name(taken.person, context), until=taken.until)
+        page.show_bar(_TAKE_BAR_NAME, Bar("", words, tone="progress", shape="person"))
 
 
-def noted(notes: tuple[Written, ...], seat: Seat) -> list[Happening]:
-    """Notes as lines, the newest first."""
-    return [_line(one, seat) for one in reversed(notes)]
+def note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[TimelineLine]:
+    """Return notes as timeline lines, newest first."""
+    return [_note_line(note, context) for note in reversed(notes)]
 
 
-def _line(note: Written, seat: Seat) -> Happening:
-    at, who = note.at, record_words.who(note.person, seat)
-    return Happening(moment(at, seat), wording.format_instant(at), "person", "muted", who, note.words)
+def _note_line(note: Note, context: WindowContext) -> TimelineLine:
+    at, who = note.at, record_words.actor_name(note.person, context)
+    return TimelineLine(moment_text(at, context), wording.format_instant(at), "person", "muted", who, note.words)
 
 
-def _note(seat: Seat, taken: Take) -> Note:
-    return Note(seat.say("act.taken", until=taken.until), shape="person")
+def _take_toast(context: WindowContext, taken: Take) -> Toast:
+    return Toast(context.translate("act.taken", until=taken.until), shape="person")

@@ -1,24 +1,26 @@
-"""The columns of any records, by name, for lists that mix credit checks, orders, payments and refunds."""
+"""Columns for tables of records, selected by name. A table holds credit checks only, or credit checks, orders,
+payments and refunds together.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console import wording
-from console.domain.order_records import Payment, Refund
+from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck
-from console.views import case_words
-from console.views import record_words as words
-from console.views.case_words import Case
-from console.views.look.theme import look
-from console.views.pages import columns
-from console.views.pages.columns import least, wide
-from console.views.seat import Seat
-from console.views.tables.columns import Column
+from console.views.presenters import columns
+from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
+from console.views.presenters.columns import CELL_PADDING_PX, min_column_width, width_of_text
+from console.views.presenters.records import ShownRecord
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column, Kind
+from console.views.theme.theme import current_appearance
+from console.wording import catalogue as wording
 
-Of = Callable[[Any], Case]
-_PAD = 16
-_STATES = {
+RecordOf = Callable[[Any], ShownRecord]
+_STATE_NAMES_BY_KIND = {
     "credit_check": ("credit_check", "pending", "success", "error", "superseded", "incomplete"),
     "waiting": ("payment", "token_generated", "user_payment"),
     "payment": ("payment", "callback_received", "signature_verified", "completed", "expired"),
@@ -26,149 +28,270 @@ _STATES = {
     "business": ("business", "partly_refunded"),
     "order": ("order", "pending", "cancelled", "delivered"),
 }
-"""Families of badges with the states in them that there can be, to size a column by."""
-EVERYTHING = tuple(_STATES)
+"""Group of states → family of its badges, and the states that can occur. The longest word among them decides the
+width of a state column.
+"""
+ALL_KINDS = tuple(_STATE_NAMES_BY_KIND)
+CHECK_KIND_ONLY = ("credit_check",)
 
 
-def whole(record: Case) -> Case:
-    """For lists whose rows are the records themselves."""
+def return_record(record: ShownRecord) -> ShownRecord:
+    """Return the record itself, for lists whose rows are records."""
     return record
 
 
-def case_columns(
-    seat: Seat, names: Sequence[str], of: Of, since: Callable[[Any], datetime | None] | None = None,
-    kinds: Sequence[str] = EVERYTHING,
-) -> list[Column]:  # fmt: skip
-    """Columns in that order; `of` gives a row's record, `since` from when its age counts, `kinds` are the states that
-    there can be.
+def record_columns(
+    context: WindowContext,
+    names: Sequence[str],
+    record_of_row: RecordOf,
+    since: Callable[[Any], datetime | None] | None = None,
+    kinds: Sequence[str] = ALL_KINDS,
+) -> list[Column]:
+    """Return the columns in the order of `names`. `record_of_row` returns the record of a row. `since` returns the
+    instant from which the age of a row is counted; by default it is the last change of the record. `kinds` are the
+    groups of states that can occur in the table.
+
+    Raises KeyError for an unknown name.
     """
-    begins = since or (lambda item: of(item).changed_at)
-
-    def made(name: str) -> Column:
-        if name == "age":
-            return columns.age(seat, begins)
-        return _state(seat, of, kinds) if name == "state" else _MAKERS[name](seat, of)
-
-    return [made(name) for name in names]
+    start_of = since or (lambda item: record_of_row(item).changed_at)
+    table = _ColumnMaker(context, record_of_row, kinds)
+    return [
+        columns.age_column(context, start_of) if name == "age" else _MAKER_BY_COLUMN[name](table) for name in names
+    ]
 
 
-def _corporation(seat: Seat, of: Of) -> Column:
-    def shown(item: Any) -> str:
-        record = of(item)
+def check_columns(
+    context: WindowContext,
+    names: Sequence[str],
+    record_of_row: Callable[[Any], CreditCheck],
+    since: Callable[[Any], datetime | None] | None = None,
+) -> list[Column]:
+    """Return the columns of a table that holds credit checks only; see case_columns."""
+    return record_columns(context, names, record_of_row, since, CHECK_KIND_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnMaker:
+    """The table for which columns are made."""
+
+    context: WindowContext
+    record_of: RecordOf
+    kinds: Sequence[str]
+
+    @property
+    def has_only_checks(self) -> bool:
+        """True if all rows are credit checks."""
+        return self.kinds == CHECK_KIND_ONLY
+
+    def make_column(
+        self,
+        name: str,
+        width: int,
+        text: Callable[[ShownRecord], str],
+        kind: Kind = "text",
+        *,
+        title: str = "",
+        stretches: bool = False,
+    ) -> Column:
+        """Return a column of texts; its title is `column.{name}` unless another key is given."""
+        of = self.record_of
+        title_words = self.context.translate(title or f"column.{name}")
+        return Column(name, title_words, width, lambda item: text(of(item)), kind, stretches)
+
+    def make_badge_column(self, name: str, longest: str, key: Callable[[ShownRecord], str]) -> Column:
+        """Return a column of badges; the word `longest` decides its width."""
+        of = self.record_of
+        return columns.badge_column(self.context, name, longest, lambda item: key(of(item)))
+
+    def find_longest_word(self, family: str, *states: str) -> str:
+        """Return the longest word of these states in the language of the window."""
+        return words.longest_word(family, self.context.language, *states)
+
+
+def _corporation_column(table: _ColumnMaker) -> Column:
+    def name(record: ShownRecord) -> str:
         return record.company_name or "" if isinstance(record, CreditCheck) else ""
 
-    return Column("corporation", seat.say("column.corporation"), 120, shown, stretches=True)
+    return table.make_column("corporation", 150 if table.has_only_checks else 120, name, stretches=True)
 
 
-def _company(seat: Seat, of: Of) -> Column:
-    def shown(item: Any) -> str:
-        record = of(item)
-        named = isinstance(record, CreditCheck) or case_words.number_of(record)
-        return case_words.name_of(record, seat) if named else ""
+def _company_column(table: _ColumnMaker) -> Column:
+    """Return the column with the company's name, or with its number if the name isn't known."""
 
-    return Column("company", seat.say("column.corporation"), 140, shown, stretches=True)
+    def name(record: ShownRecord) -> str:
+        has_name = isinstance(record, CreditCheck) or case_words.number_of(record)
+        return case_words.name_of(record, table.context) if has_name else ""
 
-
-def _number(seat: Seat, of: Of) -> Column:
-    return columns.number(seat, lambda item: case_words.number_of(of(item)))
+    width = 150 if table.has_only_checks else 140
+    return table.make_column("company", width, name, title="column.corporation", stretches=True)
 
 
-def _name(seat: Seat, of: Of) -> Column:
-    """What people call the record: its order number, or its own."""
-
-    def shown(item: Any) -> str:
-        return case_words.short(of(item), seat)
-
-    longest = round(look().metrics("data").horizontalAdvance("ORD-20261120-000123") / look().scale)
-    return Column("name", seat.say("column.record"), longest + _PAD + 4, shown, "data")
+def _number_column(table: _ColumnMaker) -> Column:
+    return columns.number_column(table.context, lambda item: case_words.number_of(table.record_of(item)))
 
 
-def _kind(seat: Seat, of: Of) -> Column:
-    def shown(item: Any) -> str:
-        return seat.say(f"kind.{case_words.kind_of(of(item))}")
+def _record_column(table: _ColumnMaker) -> Column:
+    translate = table.context.translate
+    return table.make_column(
+        "record",
+        width_of_text(translate("record.short", id=88_888)),
+        lambda record: translate("record.short", id=record.id),
+    )
 
-    longest = max((seat.say(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len)
-    return Column("kind", seat.say("column.kind"), wide(longest, _PAD), shown)
+
+def _name_column(table: _ColumnMaker) -> Column:
+    """Return the column with the short name of the record: its order number, or its own id if it has none."""
+    longest = round(
+        current_appearance().font_metrics("data").horizontalAdvance("ORD-20261120-000123")
+        / current_appearance().scale
+    )
+    width = longest + CELL_PADDING_PX + 4
+    return table.make_column(
+        "name", width, lambda record: case_words.short_title(record, table.context), "data", title="column.record"
+    )
 
 
-def _client(seat: Seat, of: Of) -> Column:
-    def shown(item: Any) -> str:
-        record = of(item)
+def _kind_column(table: _ColumnMaker) -> Column:
+    translate = table.context.translate
+    longest = max((translate(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len)
+    return table.make_column(
+        "kind",
+        width_of_text(longest, CELL_PADDING_PX),
+        lambda record: translate(f"kind.{case_words.kind_of(record)}"),
+    )
+
+
+def _client_column(table: _ColumnMaker) -> Column:
+    def client(record: ShownRecord) -> str:
         return record.client_id if isinstance(record, CreditCheck) else ""
 
-    title = seat.say("column.client")
-    return Column("client", title, wide(title, _PAD + 4), shown, "data")
+    return table.make_column(
+        "client", width_of_text(table.context.translate("column.client"), CELL_PADDING_PX + 4), client, "data"
+    )
 
 
-def _provider(seat: Seat, of: Of) -> Column:
-    return Column("provider", seat.say("column.provider"), 84, lambda item: case_words.provider(of(item), seat))
+def _provider_column(table: _ColumnMaker) -> Column:
+    return table.make_column("provider", 84, lambda record: case_words.provider_name(record, table.context))
 
 
-def _amount(seat: Seat, of: Of) -> Column:
-    title = seat.say("column.amount")
-    least_ = max(least("amount"), wide("−¥1,200,000", _PAD))
-    return Column("amount", title, least_, lambda item: case_words.amount(of(item)), "amount")
+def _amount_column(table: _ColumnMaker) -> Column:
+    return table.make_column(
+        "amount",
+        max(min_column_width("amount"), width_of_text("−¥1,200,000", CELL_PADDING_PX)),
+        case_words.amount_text,
+        "amount",
+    )
 
 
-def _state(seat: Seat, of: Of, kinds: Sequence[str]) -> Column:
-    each = [words.longest_word(_STATES[kind][0], seat.language, *_STATES[kind][1:]) for kind in kinds]
-    return columns.badge(seat, "state", max(each, key=len), lambda item: case_words.state_key(of(item)))
+def _state_column(table: _ColumnMaker) -> Column:
+    longest_words = (table.find_longest_word(*_STATE_NAMES_BY_KIND[kind]) for kind in table.kinds)
+    return table.make_badge_column("state", max(longest_words, key=len), case_words.state_key)
 
 
-def _certainty(seat: Seat, of: Of) -> Column:
-    longest = words.longest_word("certainty", seat.language, "known", "unknown", "sides_disagree")
-    return columns.badge(
-        seat, "certainty", longest, lambda item: case_words.certainty_key(of(item), seat.now())
-    )  # fmt: skip
+def _certainty_column(table: _ColumnMaker) -> Column:
+    disagree = () if table.has_only_checks else ("sides_disagree",)
+    longest = table.find_longest_word("certainty", "known", "unknown", *disagree)
+    return table.make_badge_column(
+        "certainty", longest, lambda record: case_words.certainty_key(record, table.context.now())
+    )
 
 
-def _work(seat: Seat, of: Of) -> Column:
-    longest = words.longest_word("work", seat.language, "none", "scheduled", "needs_review", "waiting_for_approval")
-    return columns.badge(seat, "work", longest, lambda item: case_words.work_key(of(item)))
+def _work_column(table: _ColumnMaker) -> Column:
+    awaiting = () if table.has_only_checks else (case_words.AWAITING_BADGE_KEY,)
+    longest = table.find_longest_word("work", "none", "scheduled", "needs_review", *awaiting)
+    return table.make_badge_column("work", longest, case_words.work_key)
 
 
-def _cause(seat: Seat, of: Of) -> Column:
-    return Column("cause", seat.say("column.cause"), least("cause"), lambda item: case_words.cause(of(item), seat))
+def _cause_column(table: _ColumnMaker) -> Column:
+    width = min_column_width("cause") + (24 if table.has_only_checks else 0)
+    return table.make_column("cause", width, lambda record: case_words.cause_text(record, table.context))
 
 
-def _why(seat: Seat, of: Of) -> Column:
-    return Column("why", seat.say("column.reason"), 150, lambda item: case_words.cause(of(item), seat))
+def _why_column(table: _ColumnMaker) -> Column:
+    width = 184 if table.has_only_checks else 150
+    return table.make_column(
+        "why", width, lambda record: case_words.cause_text(record, table.context), title="column.reason"
+    )
 
 
-def _next(seat: Seat, of: Of) -> Column:
-    return columns.next_step(seat, lambda item: case_words.next_short(of(item), seat.now()))
+def _next_step_column(table: _ColumnMaker) -> Column:
+    context, of = table.context, table.record_of
+    return columns.next_step_column(context, lambda item: case_words.next_attempt_text(of(item), context.now()))
 
 
-def _day(seat: Seat, of: Of) -> Column:
-    def shown(item: Any) -> str:
-        at = case_words.begun(of(item))
-        return wording.format_instant(at, "short") if at else ""
+def _day_column(table: _ColumnMaker) -> Column:
+    style: wording.TimeStyle = "day" if table.has_only_checks else "short"
 
-    return Column("day", seat.say("column.day"), least("day"), shown, "data")
+    def day(record: ShownRecord) -> str:
+        at = case_words.began_at(record)
+        return wording.format_instant(at, style) if at or table.has_only_checks else ""
+
+    if table.has_only_checks:
+        return table.make_column("day", 104, day, "data", title="column.bought_on")
+    return table.make_column("day", min_column_width("day"), day, "data")
 
 
-def _people(seat: Seat, of: Of) -> Column:
-    """Maker and checkers of a refund."""
+def _people_column(table: _ColumnMaker) -> Column:
+    """Return the column with the maker and the checkers of a refund."""
 
-    def shown(item: Any) -> str:
-        record = of(item)
+    def people(record: ShownRecord) -> str:
         if not isinstance(record, Refund):
             return ""
-        return seat.say("case.people", maker=record.maker, checkers=record.checkers)
+        return table.context.translate("case.people", maker=record.maker, checkers=record.checkers)
 
-    return Column("people", seat.say("column.people"), 160, shown, stretches=True)
-
-
-def _payer(seat: Seat, of: Of) -> Column:
-    def shown(item: Any) -> str:
-        record = of(item)
-        return case_words.payer(record.payer) if isinstance(record, Payment) else ""
-
-    return Column("payer", seat.say("field.payer"), 104, shown, "data")
+    return table.make_column("people", 160, people, stretches=True)
 
 
-_MAKERS: Mapping[str, Callable[[Seat, Of], Column]] = {
-    "corporation": _corporation, "company": _company, "number": _number, "name": _name, "kind": _kind,
-    "client": _client, "provider": _provider, "amount": _amount, "certainty": _certainty,
-    "work": _work, "cause": _cause, "why": _why, "next": _next, "day": _day, "people": _people, "payer": _payer,
-}  # fmt: skip
+def _payer_column(table: _ColumnMaker) -> Column:
+    def payer(record: ShownRecord) -> str:
+        return case_words.masked_payer(record.payer) if isinstance(record, Payment) else ""
+
+    return table.make_column("payer", 104, payer, "data", title="field.payer")
+
+
+def _result_column(table: _ColumnMaker) -> Column:
+    def result(record: ShownRecord) -> str:
+        return words.result_word(record, table.context) if isinstance(record, CreditCheck) else ""
+
+    return table.make_column("result", 84, result)
+
+
+def _document_column(table: _ColumnMaker) -> Column:
+    def document(record: ShownRecord) -> str:
+        has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
+        return table.context.translate("column.document.pdf") if has_pdf else ""
+
+    return table.make_column("document", 64, document)
+
+
+def _until_column(table: _ColumnMaker) -> Column:
+    def until(record: ShownRecord) -> str:
+        end = record.expired_at if isinstance(record, CreditCheck) else None
+        return wording.format_instant(end, "until") if end else ""
+
+    return table.make_column("until", 104, until, "data", title="column.valid_until")
+
+
+_MAKER_BY_COLUMN: Mapping[str, Callable[[_ColumnMaker], Column]] = {
+    "corporation": _corporation_column,
+    "company": _company_column,
+    "number": _number_column,
+    "record": _record_column,
+    "name": _name_column,
+    "kind": _kind_column,
+    "client": _client_column,
+    "provider": _provider_column,
+    "amount": _amount_column,
+    "state": _state_column,
+    "certainty": _certainty_column,
+    "work": _work_column,
+    "cause": _cause_column,
+    "why": _why_column,
+    "next": _next_step_column,
+    "day": _day_column,
+    "people": _people_column,
+    "payer": _payer_column,
+    "result": _result_column,
+    "document": _document_column,
+    "until": _until_column,
+}

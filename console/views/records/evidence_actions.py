@@ -1,98 +1,109 @@
-"""What proves a record, taken away from any page: its story as text, or its evidence pack in a file."""
+"""Export of a record's evidence from any page: its timeline as text, or its evidence pack as a file."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 
-from console.views.desk_api import PackWritten
-from console.views.pages.acts import Acts
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure
-from console.views.widgets.save_file import ask_where
+from console.views.records.actions import RecordActs
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.save_file import ask_for_path
 
-NAMES = ("copy_story", "evidence_pack")
-_KEYS = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
-HINTS = ((("Ctrl+Shift+E",), "key.evidence_pack"), (("Ctrl+Shift+T",), "key.copy_story"))
-LONGEST_COPY = 1_000
-"""Events; a longer story says that it goes on, and the pack has all of it."""
+if TYPE_CHECKING:
+    from console.services.evidence.pack import PackWritten
+
+ACTION_NAMES = ("copy_story", "evidence_pack")
+_SHORTCUTS = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
+SHORTCUT_HINTS = ((("Ctrl+Shift+E",), "key.evidence_pack"), (("Ctrl+Shift+T",), "key.copy_story"))
+MAX_COPIED_EVENTS = 1_000
+"""Largest number of events in a copied timeline; a longer timeline ends with a line that says that it continues. The
+evidence pack has all events.
+"""
 
 
 class EvidenceActs(QObject):
-    """Belongs to one page, beside its `acts`, which tell refusals in a bar."""
+    """The actions `copy_story` and `evidence_pack` of one page. `acts` shows refusals in a bar of the page."""
 
-    def __init__(self, seat: Seat, acts: Acts, press: Callable[[str], None]) -> None:
-        """`press`: do by key what the button of that name would do."""
+    def __init__(self, context: WindowContext, acts: RecordActs, press_button: Callable[[str], None]) -> None:
+        """`press(name)` is called by the shortcuts and does what the button of that name does."""
         super().__init__(acts)
-        self._seat, self._acts = seat, acts
-        for keys, name in _KEYS:
-            acts.page.key(keys, partial(press, name))
-        self._writing: set[tuple[str, int]] = set()
-        self._choosing: tuple[str, int] = ("", 0)
+        self._context, self._acts = context, acts
+        for keys, name in _SHORTCUTS:
+            acts.page.bind_key(keys, partial(press_button, name))
+        self._records_in_progress: set[tuple[str, int]] = set()
+        self._chosen_record: tuple[str, int] = ("", 0)
 
-    def act(self, name: str, kind: str, id: int) -> bool:
-        """Do it, if it is one of these acts."""
+    def run_action(self, name: str, kind: str, id: int) -> bool:
+        """Run the action if its name is one of ACTION_NAMES. Return False for any other name."""
         if name == "copy_story":
             self.copy_story(kind, id)
         elif name == "evidence_pack":
             self.choose_file(kind, id)
-        return name in NAMES
+        return name in ACTION_NAMES
 
     # -- as text
 
     def copy_story(self, kind: str, id: int) -> None:
-        """Put the record's story on the clipboard."""
-        language = self._seat.language
-        self._seat.read(
-            lambda desk: desk.recovery.story(kind, id, LONGEST_COPY).as_text(language),
-            self._copied,
-            self._acts.refused,
+        """Copy the record's timeline to the clipboard."""
+        language = self._context.language
+        self._context.run_read(
+            lambda services: services.recovery.story(kind, id, MAX_COPIED_EVENTS).as_text(language),
+            self._tell_copied,
+            self._acts.show_refusal,
             owner=self,
             key=("story", kind, id),
         )
 
-    def _copied(self, text: str) -> None:
+    def _tell_copied(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
-        self._seat.tell(self._seat.say("story.copied"), text.partition("\n")[0])
+        self._context.show_toast(self._context.translate("story.copied"), text.partition("\n")[0])
 
     # -- as a file
 
     def choose_file(self, kind: str, id: int) -> None:
-        """Ask where to; one pack of a record is written at a time."""
-        if (kind, id) in self._writing:
+        """Ask the person for the path of the file. Do nothing while a pack of the same record is being written."""
+        if (kind, id) in self._records_in_progress:
             return
-        self._choosing = kind, id
-        title, name = self._seat.say("action.evidence_pack"), f"evidence-{kind}-{id}.zip"
-        ask_where(self._acts.page, title, "zip", self._chosen, name)
+        self._chosen_record = kind, id
+        title, name = self._context.translate("action.evidence_pack"), f"evidence-{kind}-{id}.zip"
+        ask_for_path(self._acts.page, title, "zip", self._write_to, name)
 
     @Slot(str)
-    def _chosen(self, path: str) -> None:
-        self.write(*self._choosing, Path(path))
+    def _write_to(self, path: str) -> None:
+        self.write_pack(*self._chosen_record, Path(path))
 
-    def write(self, kind: str, id: int, path: Path) -> None:
-        """Write the pack there; a toast says where it is and how large."""
-        seat, mark = self._seat, (kind, id)
-        self._writing.add(mark)
+    def write_pack(self, kind: str, id: int, path: Path) -> None:
+        """Write the evidence pack to `path`; a toast then names the file and its size."""
+        context, subject = self._context, (kind, id)
+        self._records_in_progress.add(subject)
 
-        def failed(failure: Failure) -> None:
-            self._writing.discard(mark)
-            self._acts.refused(failure)
+        def show_failure(failure: Failure) -> None:
+            self._records_in_progress.discard(subject)
+            self._acts.show_refusal(failure)
 
-        def done(written: PackWritten) -> None:
-            self._writing.discard(mark)
-            seat.told.emit(_note(seat, written))
+        def show_written(written: "PackWritten") -> None:
+            self._records_in_progress.discard(subject)
+            context.toast_requested.emit(_pack_toast(context, written))
 
-        seat.act(
-            lambda desk: desk.recovery.evidence_pack(kind, id, path), done, failed, owner=self,
-            label=seat.say("action.evidence_pack"), told=lambda written: _note(seat, written), key=("pack", *mark),
-            asked="",
-        )  # fmt: skip
+        context.run_act(
+            lambda services, _: services.recovery.evidence_pack(kind, id, path),
+            show_written,
+            show_failure,
+            owner=self,
+            label=context.translate("action.evidence_pack"),
+            describe=lambda written: _pack_toast(context, written),
+            attempt=("evidence pack", kind, id, path),
+            key=("pack", *subject),
+            provider="",
+        )
 
 
-def _note(seat: Seat, written: PackWritten) -> Note:
+def _pack_toast(context: WindowContext, written: "PackWritten") -> Toast:
     if written.left_out:
-        words = seat.say("pack.told_part", size=written.bytes, n=len(written.left_out))
-        return Note(words, written.file, "square_bang", "care")
-    return Note(seat.say("pack.told", size=written.bytes, n=written.files), written.file)
+        words = context.translate("pack.told_part", size=written.bytes, n=len(written.left_out))
+        return Toast(words, written.file, "square_bang", "care")
+    return Toast(context.translate("pack.told", size=written.bytes, n=written.files), written.file)

@@ -1,4 +1,4 @@
-"""The steps of a decision with evidence: the evidence first, then only what it can carry, then what changes."""
+"""The steps of a decision with evidence: evidence, then the results that it supports, then the changes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,58 +7,63 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
-from console import wording
-from console.domain.choice_records import Choice
-from console.domain.permissions import same_person
-from console.views.look.painting import draw_frame
-from console.views.look.theme import look
-from console.views.seat import Seat
-from console.views.widgets.base import Painted, Surface, Words, column, row
+from console.domain.permissions import is_same_person
+from console.domain.recovery.records import Choice
+from console.views.runtime.context import WindowContext
+from console.views.theme.painting import draw_frame
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import PaintedWidget, Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.inputs import Edit, Field, RadioButton
+from console.wording import catalogue as wording
 
-NUMBER, FILE, TEXT = "number", "file", "text"
-_INDENT = 24
-_BY_PERSON = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
-"""What speaks against a person, not against the result."""
+NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
+_INDENT_PX = 24
+_PERSON_REASONS = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
+"""Reasons that depend on the person, not on the result."""
 
 
-class EvidenceSteps(QWidget):
-    """Numbered steps. Forms say which evidence and which results there are, and what each result means.
+class EvidenceForm(QWidget):
+    """A form with three numbered steps: evidence, result, effect. A subclass defines the kinds of evidence, the
+    results, and the meaning of each result.
 
     Signals:
-        changed: another choice, another answer to whether it can be asked.
+    - changed: another choice was made, so `find_disabled_reason` may return another reason.
     """
 
     changed = Signal()
 
     def __init__(
-        self, seat: Seat, proposer: str | None, number: Field, kinds: Mapping[str, RadioButton],
+        self,
+        context: WindowContext,
+        proposer: str | None,
+        number: Field,
+        kinds: Mapping[str, RadioButton],
         outcomes: Mapping[str, RadioButton],
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
-        self._seat, self._proposer = seat, proposer
+        self._context, self._proposer = context, proposer
         self.number, self.kinds, self.outcomes = number, kinds, outcomes
-        self.file = Field(seat.say("field.evidence_file"))
-        self.choose = KeyButton(seat.say("action.choose_file"), kind="tool")
-        self.text = Field(seat.say("field.evidence_text"), area=True)
-        self._why = {name: Words("", "small", "muted", wrap=True) for name in outcomes}
-        self.effect = Words("", wrap=True)
-        self.order_effect, self.money_effect = Words("", wrap=True), Words("", wrap=True)
+        self.file = Field(context.translate("field.evidence_file"))
+        self.choose = KeyButton(context.translate("action.choose_file"), kind="tool")
+        self.text = Field(context.translate("field.evidence_text"), area=True)
+        self._reason_labels = {name: TextLabel("", "small", "muted", wrap=True) for name in outcomes}
+        self.effect = TextLabel("", wrap=True)
+        self.order_effect, self.money_effect = TextLabel("", wrap=True), TextLabel("", wrap=True)
         self._choices: Mapping[str, Choice] = {}
-        self.second = Words("", "body", "muted", wrap=True)
-        self.file.label.hide()  # the radio button above says it
-        self._kinds, self._results = self._group(kinds), self._group(outcomes)
-        self._build()
-        self._connect()
+        self.second_person_text = TextLabel("", "body", "muted", wrap=True)
+        self.file.label.hide()  # the radio button above is its label
+        self._kinds, self._results = self._button_group(kinds), self._button_group(outcomes)
+        self._build_layout()
+        self._connect_signals()
 
-    def _group(self, buttons: Mapping[str, RadioButton]) -> QButtonGroup:
+    def _button_group(self, buttons: Mapping[str, RadioButton]) -> QButtonGroup:
         group = QButtonGroup(self)
         for button in buttons.values():
             group.addButton(button)
         return group
 
-    def _build(self) -> None:
+    def _build_layout(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(0)
@@ -66,48 +71,56 @@ class EvidenceSteps(QWidget):
         for number, (name, content) in enumerate(parts.items()):
             line, title = Surface(edge="top"), Surface(edge="top")
             line.setLayout(content)
-            title.setMinimumWidth(round(124 * look().scale))
-            words = Words(self._seat.say(f"dialog.resolve.step_{name}"), bold=True)
-            title.setLayout(column(row(StepNumber(number + 1), words, None, gap=8), None, margins=(0, 12, 0, 12)))
+            title.setMinimumWidth(round(124 * current_appearance().scale))
+            words = TextLabel(self._context.translate(f"dialog.resolve.step_{name}"), bold=True)
+            title.setLayout(
+                make_column(make_row(StepNumber(number + 1), words, None, gap=8), None, margins=(0, 12, 0, 12))
+            )
             grid.addWidget(title, number, 0)
             grid.addWidget(line, number, 1)
         grid.setColumnStretch(1, 1)
 
     def _evidence_step(self) -> QLayout:
-        chooser = row(self.file, self.choose, gap=8)
+        chooser = make_row(self.file, self.choose, gap=8)
         chooser.setAlignment(self.choose, Qt.AlignmentFlag.AlignBottom)
-        by_number = _indented(self.number, *self._under_number())
-        self._inputs = {NUMBER: by_number, FILE: _indented(chooser), TEXT: _indented(self.text)}
+        by_number = _indented_parts(self.number, *self._make_number_notes())
+        self._inputs = {
+            NUMBER_EVIDENCE: by_number,
+            FILE_EVIDENCE: _indented_parts(chooser),
+            TEXT_EVIDENCE: _indented_parts(self.text),
+        }
         parts: list[QWidget] = []
         for name, radio in self.kinds.items():
             parts += [radio, self._inputs[name]]
-        return column(*parts, gap=4, margins=(0, 10, 0, 12))
+        return make_column(*parts, gap=4, margins=(0, 10, 0, 12))
 
-    def _under_number(self) -> tuple[QWidget, ...]:
-        """What stands below the provider's number."""
+    def _make_number_notes(self) -> tuple[QWidget, ...]:
+        """Return the widgets below the provider's number."""
         return ()
 
     def _result_step(self) -> QLayout:
         parts: list[QWidget] = []
         for name, radio in self.outcomes.items():
-            parts += [radio, _indented(self._why[name], *self._under_outcome(name))]
-        return column(*parts, gap=2, margins=(0, 10, 0, 12))
+            parts += [radio, _indented_parts(self._reason_labels[name], *self._make_outcome_notes(name))]
+        return make_column(*parts, gap=2, margins=(0, 10, 0, 12))
 
-    def _under_outcome(self, _name: str) -> tuple[QWidget, ...]:
-        """What stands below a result."""
+    def _make_outcome_notes(self, _name: str) -> tuple[QWidget, ...]:
+        """Return the widgets below a result."""
         return ()
 
     def _effect_step(self) -> QLayout:
-        return column(self.effect, self.order_effect, self.money_effect, self.second, gap=4, margins=(0, 12, 0, 4))
+        return make_column(
+            self.effect, self.order_effect, self.money_effect, self.second_person_text, gap=4, margins=(0, 12, 0, 4)
+        )
 
-    def _connect(self) -> None:
+    def _connect_signals(self) -> None:
         for radio in (*self.kinds.values(), *self.outcomes.values()):
-            radio.toggled.connect(self._look)
+            radio.toggled.connect(self._update_results)
         for field in (self.number, self.file, self.text):
-            field.edit.textChanged.connect(self._look)
+            field.edit.textChanged.connect(self._update_results)
         self.choose.clicked.connect(self._choose_file)
 
-    # -- what is chosen
+    # -- choices
 
     @property
     def kind(self) -> str:
@@ -115,119 +128,138 @@ class EvidenceSteps(QWidget):
 
     @property
     def outcome(self) -> str:
-        """The result's name, "" while nothing is chosen."""
+        """The chosen result's name; "" without a choice."""
         return next((name for name, radio in self.outcomes.items() if radio.isChecked()), "")
 
-    def evidence(self) -> str | Path:
-        if self.kind == FILE:
-            return Path(self.file.text().strip())
-        return self._statement() if self.kind == NUMBER else self.text.text().strip()
+    @property
+    def provider_id(self) -> int | str | None:
+        """The number of the provider that is recorded with the decision; None without one."""
+        return None
 
-    def _statement(self) -> str:
-        """The provider's number as evidence."""
+    def evidence(self) -> str | Path:
+        """Return the evidence: a path for a file, otherwise a statement."""
+        if self.kind == FILE_EVIDENCE:
+            return Path(self.file.text().strip())
+        return self._written_statement() if self.kind == NUMBER_EVIDENCE else self.text.text().strip()
+
+    def _written_statement(self) -> str:
+        """Return the provider's number as the text of the evidence."""
         return self.number.text().strip()
 
-    def why_not(self) -> str:
-        """Why it can't be asked as it stands; "" when it can."""
+    def find_disabled_reason(self) -> str:
+        """Return why the decision can't be sent as it stands; "" if it can."""
         if not self._has_evidence():
-            return self._seat.say("dialog.resolve.needs_evidence")
-        return "" if self.outcome else self._seat.say("dialog.resolve.needs_outcome")
+            return self._context.translate("dialog.resolve.needs_evidence")
+        return "" if self.outcome else self._context.translate("dialog.resolve.needs_outcome")
 
     def _has_evidence(self) -> bool:
-        fields = {NUMBER: self.number, FILE: self.file, TEXT: self.text}
+        fields = {NUMBER_EVIDENCE: self.number, FILE_EVIDENCE: self.file, TEXT_EVIDENCE: self.text}
         return bool(self.kind and fields[self.kind].text().strip())
 
-    # -- what follows from it
+    # -- consequences
 
     @Slot()
-    def _look(self) -> None:
-        """Only what the evidence can carry may be chosen; the rest stays, greyed, with the reason."""
+    def _update_results(self) -> None:
+        """Enable only the results that the evidence supports; the others stay visible, disabled with the reason."""
         for name, widget in self._inputs.items():
             widget.setVisible(name == self.kind)
-        needs = "" if self._has_evidence() else self._seat.say("dialog.resolve.needs_evidence")
+        missing_evidence = "" if self._has_evidence() else self._context.translate("dialog.resolve.needs_evidence")
         for name in self.outcomes:
-            self._allow(name, self._ruled_out(name) or needs or self._why_not_outcome(name))
+            self._enable_result(
+                name, self._exclusion_reason(name) or missing_evidence or self._find_outcome_disabled_reason(name)
+            )
         self._show_effect()
         self._show_dry_run()
         self.changed.emit()
 
     def show_choices(self, choices: Sequence[Choice]) -> None:
-        """What the facts rule out, and what each result would do. Until they are read nothing is ruled out here."""
+        """Store the results of the service: whether the stored facts exclude a result, and what it would change.
+        Before this call, the form excludes no result because of facts.
+        """
         self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
-        self._look()
+        self._update_results()
 
-    def _ruled_out(self, name: str) -> str:
-        """Why the facts rule a result out, whatever the evidence; the second person is told of by the evidence."""
+    def _exclusion_reason(self, name: str) -> str:
+        """Return why the stored facts exclude a result, whatever the evidence is; "" if they don't.
+        `_why_not_outcome` returns the reasons that depend on the person.
+        """
         choice = self._choices.get(name)
-        if choice is None or choice.allowed or choice.reason is None or choice.reason in _BY_PERSON:
+        if choice is None or choice.allowed or choice.reason is None or choice.reason in _PERSON_REASONS:
             return ""
-        return self._seat.say(choice.reason, **choice.facts)
+        return self._context.translate(choice.reason, **choice.facts)
 
     def _show_dry_run(self) -> None:
-        """What becomes of the order and the money, as the service works it out."""
-        say, choice = self._seat.say, self._choices.get(self.outcome)
+        """Show what the service expects to change in the order and in the refundable amount."""
+        translate, choice = self._context.translate, self._choices.get(self.outcome)
         order, money = (choice.effect.order, choice.effect.money) if choice and choice.effect else (None, None)
         self.order_effect.setVisible(order is not None and order[0] != order[1])
         self.money_effect.setVisible(money is not None)
         if order is not None:
-            before, after = (say(f"state.order.{state}") for state in order)
-            self.order_effect.say(say("dialog.resolve.effect_order", before=before, after=after))
+            before, after = (translate(f"state.order.{state}") for state in order)
+            self.order_effect.show_text(translate("dialog.resolve.effect_order", before=before, after=after))
         if money is not None:
             before, after = (wording.format_amount(strip.refundable, strip.currency) for strip in money)
-            self.money_effect.say(say("dialog.resolve.effect_refundable", before=before, after=after))
+            self.money_effect.show_text(translate("dialog.resolve.effect_refundable", before=before, after=after))
 
-    def _why_not_outcome(self, _name: str) -> str:
-        """Why this evidence, by this person, can't carry that result; "" when it can."""
-        return self._why_not_second()
+    def _find_outcome_disabled_reason(self, _name: str) -> str:
+        """Return why this person can't choose the result with this evidence; "" if this is possible."""
+        return self._find_second_person_refusal()
 
     def _show_effect(self) -> None:
-        """Say what the chosen result changes, and who else is needed."""
+        """Show what the chosen result changes, and which second person is needed."""
 
-    def _why_not_second(self) -> str:
-        """Half a decision waits for an approver other than the one who began it."""
+    def _find_second_person_refusal(self) -> str:
+        """Return why this person can't be the second person of the waiting proposal: that is an approver other than
+        the proposer. Return "" if this person can, or if no proposal waits.
+        """
         if self._proposer is None:
             return ""
-        if same_person(self._proposer, self._seat.operator or ""):
-            return self._seat.say("dialog.resolve.began_yourself", people=self._seat.others_who("resolve_second"))
-        return self._seat.lacks("resolve_second")
+        if is_same_person(self._proposer, self._context.operator or ""):
+            return self._context.translate(
+                "dialog.resolve.began_yourself", people=self._context.other_people_with("resolve_second")
+            )
+        return self._context.missing_right_text("resolve_second")
 
-    def _allow(self, name: str, why_not: str) -> None:
+    def _enable_result(self, name: str, disabled_reason: str) -> None:
         radio = self.outcomes[name]
-        radio.setEnabled(not why_not)
-        radio.setAccessibleDescription(why_not)
-        if why_not and radio.isChecked():
+        radio.setEnabled(not disabled_reason)
+        radio.setAccessibleDescription(disabled_reason)
+        if disabled_reason and radio.isChecked():
             self._results.setExclusive(False)
             radio.setChecked(False)
             self._results.setExclusive(True)
-        self._why[name].say(why_not)
-        self._why[name].setVisible(bool(why_not))
+        self._reason_labels[name].show_text(disabled_reason)
+        self._reason_labels[name].setVisible(bool(disabled_reason))
 
     @Slot()
     def _choose_file(self) -> None:
-        dialog = QFileDialog(self, self._seat.say("field.evidence_file"))
+        dialog = QFileDialog(self, self._context.translate("field.evidence_file"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(self._file_chosen)
+        dialog.fileSelected.connect(self._store_chosen_file)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
     @Slot(str)
-    def _file_chosen(self, path: str) -> None:
+    def _store_chosen_file(self, path: str) -> None:
         if isinstance(self.file.edit, Edit):
             self.file.edit.setText(path)
 
 
-def read_choices(seat: Seat, form: EvidenceSteps, kind: str, id: int | str) -> None:
-    """Ask the service what the facts rule out and what each result would do; without an answer the form stays as it
-    is, and the service decides when it is asked.
+def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int | str) -> None:
+    """Read from the service which results the stored facts exclude and what each would change, and give them to the
+    form. If the read fails, the form stays as it is: the service checks the decision when it is sent.
     """
-    seat.read(
-        lambda desk: desk.recovery.choices(kind, id), form.show_choices, lambda _failure: None, owner=form,
+    context.run_read(
+        lambda services: services.recovery.choices(kind, id),
+        form.show_choices,
+        lambda _failure: None,
+        owner=form,
         key=("choices", kind, id),
-    )  # fmt: skip
+    )
 
 
-class StepNumber(Painted):
-    """The number of a step in a ring."""
+class StepNumber(PaintedWidget):
+    """The number of a step inside a ring."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -235,18 +267,18 @@ class StepNumber(Painted):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        return QSize(look().icon_px(22), look().icon_px(22))
+        return QSize(current_appearance().icon_px(22), current_appearance().icon_px(22))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         box = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        draw_frame(painter, box, box.height() / 2, look().colour("border"), None)
-        painter.setFont(look().font("small"))
-        painter.setPen(look().colour("text"))
+        draw_frame(painter, box, box.height() / 2, current_appearance().colour("border"), None)
+        painter.setFont(current_appearance().font("small"))
+        painter.setPen(current_appearance().colour("text"))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, str(self._number))
 
 
-def _indented(*parts: QWidget | QLayout) -> QWidget:
+def _indented_parts(*parts: QWidget | QLayout) -> QWidget:
     holder = QWidget()
-    holder.setLayout(column(*parts, gap=4, margins=(_INDENT, 0, 0, 0)))
+    holder.setLayout(make_column(*parts, gap=4, margins=(_INDENT_PX, 0, 0, 0)))
     return holder

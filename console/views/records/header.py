@@ -1,41 +1,45 @@
-"""The head of a record: which one, whose, its three badges, and where it stands in the list it came from."""
+"""The header of a record: title, corporation, three badges, and its position in the list it was opened from."""
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QGridLayout, QHBoxLayout, QWidget
 
-from console import wording
-from console.domain.results import CreditCheckView
-from console.views.look.tokens import tokens
-from console.views.pages import record_facts as facts
-from console.views.routes import CaseRoute, where_in
-from console.views.seat import Seat
+from console.domain.service_results import Explanation
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import records as case_words
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import RecordPageRoute, position_in_trail
+from console.views.theme.design_tokens import tokens
 from console.views.widgets.badge import Badge, KeyCap
-from console.views.widgets.base import ElidedWords, Surface, Words, row
+from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_row
 from console.views.widgets.buttons import IconButton, LinkButton
-from console.views.widgets.copyable import CopyableId
-from console.views.widgets.flow import flowing
+from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.record_parts import FactForm
+from console.wording import catalogue as wording
 
 
 class RecordHead(Surface):
-    """Title and badges; whose it is stands beside the title, or below it where there is no room.
+    """The header. The corporation stands beside the title, or below it in a narrow window.
 
     Signals:
-        stepped(int): to the previous (-1) or next (1) record.
-        copied(str): an identifier was copied.
-        company_wanted: everything about this corporation.
+    - step_requested(int): open the previous (-1) or next (1) record of the list.
+    - copied(str): an identifier was copied.
+    - company_requested: open the page of this corporation.
     """
 
-    stepped = Signal(int)
+    step_requested = Signal(int)
     copied = Signal(str)
-    company_wanted = Signal()
+    company_requested = Signal()
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__()
-        self._seat = seat
-        copy = seat.say("action.copy")
-        self.title = CopyableId("", "", seat.say("column.record"), copy_word=copy, role="title")
-        self.number = CopyableId("", "", seat.say("field.corporation_number"), copy_word=copy, tone="muted")
+        self._context = context
+        copy_word = context.translate("action.copy")
+        self.title = CopyableId("", "", context.translate("column.record"), copy_word=copy_word, role="title")
+        self.number = CopyableId(
+            "", "", context.translate("field.corporation_number"), copy_word=copy_word, tone="muted"
+        )
         for copyable in (self.title, self.number):
             copyable.copied.connect(self.copied)
         self.badges: list[Badge] = []
@@ -50,117 +54,134 @@ class RecordHead(Surface):
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
         self._grid.addWidget(self.title, 0, 0)
-        self._shape: tuple[bool, bool] | None = None
-        self._place(identity_below=False, badges_below=False)
+        self._placement: tuple[bool, bool] | None = None
+        self._place_parts(identity_below=False, badges_below=False)
 
     @property
-    def stops(self) -> tuple[QWidget, ...]:
-        """Where Tab stops, in order."""
+    def focus_stops(self) -> tuple[QWidget, ...]:
+        """The widgets in tab order."""
         return self.title, self.number, self.all, self.previous, self.next
 
     def _build_identity(self) -> QWidget:
-        self.company = ElidedWords("")
-        self.client = Words("", "body", "muted")
-        self.all = LinkButton(self._seat.say("record.company"), chevron=True, role="small")
-        self.all.clicked.connect(self.company_wanted)
-        return flowing(self.company, self.number, self.client, self.all, gap=8)
+        self.company = ElidedLabel("")
+        self.client = TextLabel("", "body", "muted")
+        self.all = LinkButton(self._context.translate("record.company"), chevron=True, role="small")
+        self.all.clicked.connect(self.company_requested)
+        return make_flow_widget(self.company, self.number, self.client, self.all, gap=8)
 
     def _build_right(self) -> QWidget:
-        """The badges, and the way along the list."""
-        self.previous = IconButton("arrow_up", self._seat.say("action.previous"))
-        self.next = IconButton("arrow_down", self._seat.say("action.next"))
-        self.position = Words("", "small_data", "muted")
-        self.previous.clicked.connect(self._back)
-        self.next.clicked.connect(self._on)
+        """Return the badges, and the buttons to the previous and next record."""
+        self.previous = IconButton("arrow_up", self._context.translate("action.previous"))
+        self.next = IconButton("arrow_down", self._context.translate("action.next"))
+        self.position = TextLabel("", "small_data", "muted")
+        self.previous.clicked.connect(self._go_to_previous)
+        self.next.clicked.connect(self._go_to_next)
         self._trail = Surface(edge="left")
-        steps = row(KeyCap("["), self.previous, self.position, self.next, KeyCap("]"), gap=4, margins=(12, 0, 0, 0))
+        steps = make_row(
+            KeyCap("["), self.previous, self.position, self.next, KeyCap("]"), gap=4, margins=(12, 0, 0, 0)
+        )
         self._trail.setLayout(steps)
         holder = QWidget()
-        box = row(gap=12)
+        box = make_row(gap=12)
         box.addLayout(self._badge_box)
         box.addWidget(self._trail)
         holder.setLayout(box)
         return holder
 
-    def _place(self, *, identity_below: bool, badges_below: bool) -> None:
-        """Whose it is, and then the badges too, go to lines of their own where there is no room."""
-        if self._shape == (identity_below, badges_below):
+    def _place_parts(self, *, identity_below: bool, badges_below: bool) -> None:
+        """Put the corporation and the badges beside the title, or each on a line of its own below it."""
+        if self._placement == (identity_below, badges_below):
             return
-        self._shape = identity_below, badges_below
+        self._placement = identity_below, badges_below
         for part in (self._identity, self._right):
             self._grid.removeWidget(part)
         middle = Qt.AlignmentFlag.AlignVCenter
         self._grid.addWidget(self._identity, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)), middle)
         self._grid.addWidget(self._right, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
 
-    def _room(self) -> int:
-        """What there is to see: a page that was too wide before must not stay so."""
-        above = self.parentWidget()
-        while above is not None and not isinstance(above, QAbstractScrollArea):
-            above = above.parentWidget()
-        return self.width() if above is None else min(self.width(), above.viewport().width())
+    def _available_width(self) -> int:
+        """Return the visible width in px. It is the width of the scroll area, because a header that its content has
+        widened must be able to shrink again.
+        """
+        ancestor = self.parentWidget()
+        while ancestor is not None and not isinstance(ancestor, QAbstractScrollArea):
+            ancestor = ancestor.parentWidget()
+        return self.width() if ancestor is None else min(self.width(), ancestor.viewport().width())
 
-    def _fit(self) -> None:
-        room = self._room() - 2 * tokens().px("spacing", "page_margin") - 2 * self._grid.horizontalSpacing()
+    def _fit_parts(self) -> None:
+        room = (
+            self._available_width() - 2 * tokens().px("spacing", "page_margin") - 2 * self._grid.horizontalSpacing()
+        )
         title, identity, right = (part.sizeHint().width() for part in (self.title, self._identity, self._right))
-        self._place(identity_below=title + identity + right > room, badges_below=title + right > room)
+        self._place_parts(identity_below=title + identity + right > room, badges_below=title + right > room)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit()
+        self._fit_parts()
 
-    # -- showing
+    # -- display
 
     def show_reading(self, title: str, plain: str) -> None:
-        """The record isn't here yet: only what it is called is known."""
+        """Show the title alone while the record is being read."""
         self.title.show_id(title, plain)
-        self.company.say("")
-        self.client.say("")
+        self.company.show_text("")
+        self.client.show_text("")
         for widget in (self.number, self.all):
             widget.hide()
         for badge in self.badges:
             badge.hide()
 
-    def show_place(self, route: CaseRoute) -> None:
-        """Where it stands in the list that it was opened from."""
-        where = where_in(route)
-        self._trail.setVisible(where is not None)
-        if where is not None:
-            place, total = where
-            self.position.say(f"{place + 1} / {total}")
+    def show_place(self, route: RecordPageRoute) -> None:
+        """Show the record's position in the list that it was opened from."""
+        place_and_total = position_in_trail(route)
+        self._trail.setVisible(place_and_total is not None)
+        if place_and_total is not None:
+            place, total = place_and_total
+            self.position.show_text(f"{place + 1} / {total}")
             self.previous.setEnabled(place > 0)
             self.next.setEnabled(place < total - 1)
 
-    def show_view(self, view: CreditCheckView) -> None:
-        seat, record = self._seat, view.record
-        name = record.company_name or seat.say("record.no_name")
-        client = seat.say("record.client", client=record.client_id)
-        self.show_identity(record.corporation_number, name, client, facts.badges(view))
-
-    def show_identity(self, number: str, company: str, beside: str, badges: tuple[str, ...]) -> None:
-        """Whose it is ("" where there is no number), a word beside that, and the keys of its badges."""
+    def show_identity(self, number: str, company: str, detail: str, badges: tuple[str, ...]) -> None:
+        """Show the corporation number ("" for none), the company's name, a text beside it, and the badges of these
+        keys.
+        """
         self.number.show_id(wording.format_number(number) if number else "", number)
         self.number.setVisible(bool(number))
         self.all.setVisible(bool(number))
-        self.company.say(company)
-        self.client.say(beside)
+        self.company.show_text(company)
+        self.client.show_text(detail)
         self._show_badges(badges)
-        self._fit()
+        self._fit_parts()
 
     def _show_badges(self, keys: tuple[str, ...]) -> None:
         for badge in self.badges:
             self._badge_box.removeWidget(badge)
             badge.hide()
             badge.deleteLater()
-        self.badges = [Badge.of(key, self._seat.language) for key in keys]
+        self.badges = [Badge.from_badge_key(key, self._context.language) for key in keys]
         for badge in self.badges:
             self._badge_box.addWidget(badge)
-            badge.show()  # hidden ones take no room, and it is measured next
+            badge.show()  # hidden widgets have no size, and the row is measured next
 
     @Slot()
-    def _back(self) -> None:
-        self.stepped.emit(-1)
+    def _go_to_previous(self) -> None:
+        self.step_requested.emit(-1)
 
     @Slot()
-    def _on(self) -> None:
-        self.stepped.emit(1)
+    def _go_to_next(self) -> None:
+        self.step_requested.emit(1)
+
+
+def explanation_form(context: WindowContext) -> FactForm:
+    """Return the empty form with the lines "verdict", "why", "next" and "you can"."""
+    translate = context.translate
+    verdict, why, next_step, you_can = (
+        translate(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can")
+    )
+    return FactForm((verdict, why, next_step, you_can))
+
+
+def show_explanation(form: FactForm, explanation: Explanation, context: WindowContext) -> None:
+    """Show the verdict, its reason and the next step in the form."""
+    shape, tone = case_words.verdict_look(explanation)
+    form.show_facts(*record_words.explanation_sentences(explanation, context), shape=shape, tone=tone)

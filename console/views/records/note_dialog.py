@@ -1,71 +1,83 @@
-"""Writing a note beside a record."""
+"""The dialog that writes a note on a record."""
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.worker_records import Note as Written
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import column
+from console.domain.tasks.records import Note
+from console.views.pages.permission_buttons import bind_worker
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import make_column
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Edit, Field
+from console.views.widgets.notification_bars import Bar
 
 
 class NoteDialog(DialogFrame):
-    """One field. What was typed stays until it is kept.
+    """The dialog. It has one field, which keeps the typed text until the note is stored.
 
     Signals:
-        written(): the note is kept.
+    - written(): the note is stored.
     """
 
     written = Signal()
 
-    def __init__(self, seat: Seat, kind: str, id: int, parent: QWidget) -> None:
-        say = seat.say
+    def __init__(self, context: WindowContext, kind: str, id: int, parent: QWidget) -> None:
+        translate = context.translate
         super().__init__(
-            say("dialog.note.title"), say("dialog.note.subtitle"), cancel=say("action.cancel"),
-            act=say("dialog.note.act"), close_name=say("action.close"), parent=parent,
-        )  # fmt: skip
-        self._seat, self._kind, self._id = seat, kind, id
-        self.words = Field(say("dialog.note.words"), area=True)
-        if not isinstance(self.words.edit, Edit):
-            self.words.edit.textChanged.connect(self._look)
-        self._show()
-        self.act_button.clicked.connect(self._keep)
-        self._look()
+            translate("dialog.note.title"),
+            translate("dialog.note.subtitle"),
+            cancel_text=translate("action.cancel"),
+            act_text=translate("dialog.note.act"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        bind_worker(context, self.act_button)
+        self._context, self._kind, self._id = context, kind, id
+        self.words_field = Field(translate("dialog.note.words"), area=True)
+        if not isinstance(self.words_field.edit, Edit):
+            self.words_field.edit.textChanged.connect(self._update_act)
+        self._show_form()
+        self.act_button.clicked.connect(self._store_note)
+        self._update_act()
 
-    def _show(self, *above: QWidget) -> None:
+    def _show_form(self, *above: QWidget) -> None:
         content = QWidget()
-        content.setLayout(column(*above, self.words, gap=12))
+        content.setLayout(make_column(*above, self.words_field, gap=12))
         self.show_content(content)
 
     @Slot()
-    def _look(self) -> None:
-        if self.words.text().strip():
-            self.set_act_on(self._seat.say("dialog.enter_cancels"))
+    def _update_act(self) -> None:
+        if self.words_field.text().strip():
+            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
         else:
-            self.set_act_off(self._seat.say("dialog.note.needs_words"))
+            self.disable_act_button(self._context.translate("dialog.note.needs_words"))
 
     @Slot()
-    def _keep(self) -> None:
-        if self.busy or not self.words.text().strip():
+    def _store_note(self) -> None:
+        if self.is_busy or not self.words_field.text().strip():
             return
-        seat, kind, id, words = self._seat, self._kind, self._id, self.words.text()
-        self.set_busy(seat.say("dialog.busy"))
-        seat.act(
-            lambda desk: desk.recovery.note(kind, id, words), self._kept, self._failed, owner=self,
-            label=seat.say("action.note"), told=lambda _note: Note(seat.say("dialog.note.kept")), key=(kind, id),
-            asked="",
-        )  # fmt: skip
+        context, kind, id, words = self._context, self._kind, self._id, self.words_field.text()
+        self.set_busy(context.translate("dialog.busy"))
+        context.run_act(
+            lambda services, request_id: services.recovery.note(kind, id, words, request_id=request_id),
+            self._show_stored,
+            self._show_failure,
+            owner=self,
+            label=context.translate("action.note"),
+            describe=lambda _note: Toast(context.translate("dialog.note.kept")),
+            attempt=("note", kind, id, words),
+            key=(kind, id),
+            provider="",
+        )
 
-    def _kept(self, _note: Written) -> None:
-        self._seat.tell(self._seat.say("dialog.note.kept"))
+    def _show_stored(self, _note: Note) -> None:
+        self._context.show_toast(self._context.translate("dialog.note.kept"))
         self.written.emit()
         self.accept()
 
-    def _failed(self, failure: Failure) -> None:
-        self.let_go(self._seat.say("action.cancel"), "")
-        self.act_button.say(self._seat.say("dialog.note.act"))
-        self._show(Bar("", self._seat.message(failure), tone="bad", shape="square_bang"))
-        self._look()
+    def _show_failure(self, failure: Failure) -> None:
+        self.allow_closing(self._context.translate("action.cancel"), "")
+        self.act_button.show_text(self._context.translate("dialog.note.act"))
+        self._show_form(Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
+        self._update_act()

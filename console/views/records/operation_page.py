@@ -1,108 +1,113 @@
-"""One operation of the journal: what began, how it ended, and, where only this desk knows it, how to settle it."""
+"""The page of one operation of the journal: its start and end, and the actions that settle it if only the spool of
+this desk has it.
+"""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QWidget
 
-from console import wording
-from console.domain.results import OperationView
-from console.views import record_words as words
-from console.views.look.tokens import tokens
-from console.views.pages.acts import Acts
-from console.views.pages.page import Page
-from console.views.pages.record_facts import moment
-from console.views.pages.rights import Reasons, guarded
-from console.views.routes import OperationRoute, route_to
-from console.views.seat import Seat
-from console.views.tasks import Failure
+from console.domain.service_results import OperationView
+from console.views.pages.base import Page
+from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.presenters import credit_checks as words
+from console.views.presenters.credit_check_view import moment_text
+from console.views.records.actions import RecordActs
+from console.views.records.header import explanation_form, show_explanation
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import OperationRoute, route_to
+from console.views.runtime.tasks import Failure
+from console.views.theme.design_tokens import tokens
 from console.views.widgets.badge import Badge
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Surface, Words, column, row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.copyable import CopyableId
-from console.views.widgets.record import FactForm, FactList
+from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.record_parts import FactList
 from console.views.widgets.timeline import TimelineList
+from console.wording import catalogue as wording
 
-_LOOKS = {
-    "calling": ("half_disc", "progress"), "unknown": ("question", "unknown"), "done": ("disc", "good"),
+_LOOK_BY_STATE = {
+    "calling": ("half_disc", "progress"),
+    "unknown": ("question", "unknown"),
+    "done": ("disc", "good"),
     "failed": ("cross", "bad"),
-}  # fmt: skip
+}
 
 
 class OperationPage(Page):
-    """The same order of parts as a record's page."""
+    """The page. Its parts have the same order as on the page of a record."""
 
     place = "queues"
     help_key = "help.operation"
     hints = ((("P",), "key.probe"), (("E",), "key.resolve"), (("Esc",), "key.back"))
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        say = seat.say
-        self.acts = Acts(seat, self)
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        self.acts = RecordActs(context, self)
         self.route = OperationRoute("")
         self.view: OperationView | None = None
-        self.title = Words(say("operation_screen.title"), "title")
-        self.id = CopyableId("", "", say("operation_screen.id"), copy_word=say("action.copy"))
-        self.id.copied.connect(self.acts.tell_copied)
-        self.badges = row(gap=8)
-        labels = tuple(say(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can"))
-        self.form = FactForm(labels)  # type: ignore[arg-type]  # four of them
+        self.title = TextLabel(translate("operation_screen.title"), "title")
+        self.id = CopyableId("", "", translate("operation_screen.id"), copy_word=translate("action.copy"))
+        self.id.copied.connect(self.acts.show_copied_toast)
+        self.badges = make_row(gap=8)
+        self.form = explanation_form(context)
         self.facts = Surface(edge="bottom")
-        self.timeline = TimelineList(say("record.tab.timeline"))
-        self._build()
-        self.key("P", self._probe)
-        self.key("E", self._resolve)
+        self.timeline = TimelineList(translate("record.tab.timeline"))
+        self._build_layout()
+        self.bind_key("P", self._probe_operation)
+        self.bind_key("E", self._open_resolve)
 
-    def _build(self) -> None:
-        say, margin = self.seat.say, tokens().px("spacing", "page_margin")
+    def _build_layout(self) -> None:
+        translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
         head = Surface(edge="bottom")
-        box = row(self.title, self.id, None, gap=8, margins=(margin, 10, margin, 10))
+        box = make_row(self.title, self.id, None, gap=8, margins=(margin, 10, margin, 10))
         box.addLayout(self.badges)
         head.setLayout(box)
-        title = row(Words(say("record.tab.timeline"), "panel_title", "muted"), margins=(margin, 12, margin, 4))
-        self.add(head)
+        title = make_row(
+            TextLabel(translate("record.tab.timeline"), "panel_title", "muted"), margins=(margin, 12, margin, 4)
+        )
+        self.add_part(head)
         self.add_bars()
-        self.add(self.form)
-        self.add(self.facts)
-        self.add(title)
-        self.add(self.timeline, 1)
+        self.add_part(self.form)
+        self.add_part(self.facts)
+        self.add_part(title)
+        self.add_part(self.timeline, 1)
         self.add_hints()
 
-    def enter(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         if isinstance(route, OperationRoute):
             self.route = route
             self.refresh("entered")
 
-    def entered(self) -> None:
+    def take_focus(self) -> None:
         self.timeline.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def read(self, reason: str) -> None:
-        wanted = self.route.id
-        self.seat.read(
-            lambda desk: desk.recovery.show("operation", wanted),
-            lambda view: self._take(wanted, view),
-            self._refused,
+    def read_data(self, reason: str) -> None:
+        operation_id = self.route.id
+        self.context.run_read(
+            lambda services: services.recovery.show("operation", operation_id),
+            lambda view: self._show_view(operation_id, view),
+            self._show_refusal,
             owner=self,
         )
 
-    def _refused(self, failure: Failure) -> None:
-        self.reading_failed(failure)
+    def _show_refusal(self, failure: Failure) -> None:
+        self.show_reading_failure(failure)
 
-    def _take(self, wanted: str, view: object) -> None:
-        if wanted != self.route.id or not isinstance(view, OperationView):
+    def _show_view(self, operation_id: str, view: object) -> None:
+        if operation_id != self.route.id or not isinstance(view, OperationView):
             return
         self.view = view
-        self.reading_done()
-        operation, seat = view.record, self.seat
-        self.id.show_id(wording.short_id(operation.id), operation.id)
+        self.hide_reading_failure()
+        operation, context = view.record, self.context
+        self.id.show_id(wording.shorten_id(operation.id), operation.id)
         self._show_badges(view)
-        shape, tone = words.verdict_look(view.explanation)
-        self.form.show_facts(*words.explained(view.explanation, seat), shape=shape, tone=tone)
+        show_explanation(self.form, view.explanation, context)
         self.form.set_actions(*self._buttons(view))
         self._show_facts(view)
-        self.timeline.show_happenings([words.happening(entry, seat) for entry in reversed(view.timeline)])
+        self.timeline.show_lines([words.entry_timeline_line(entry, context) for entry in reversed(view.timeline)])
         if operation.source == "desk":
-            lead, text = seat.say("record.blocked"), seat.say("record.blocked_until")
+            lead, text = context.translate("record.blocked"), context.translate("record.blocked_until")
             self.show_bar("blocked", Bar(lead, text, tone="unknown", shape="lock"))
 
     def _show_badges(self, view: OperationView) -> None:
@@ -110,50 +115,50 @@ class OperationPage(Page):
             if widget := item.widget():
                 widget.deleteLater()
         state = view.record.state.value
-        shape, tone = _LOOKS[state]
-        self.badges.addWidget(Badge(self.seat.say(f"state.operation.{state}"), shape, tone))  # type: ignore[arg-type]  # a tone
+        shape, tone = _LOOK_BY_STATE[state]
+        self.badges.addWidget(Badge(self.context.translate(f"state.operation.{state}"), shape, tone))  # type: ignore[arg-type]  # a tone
 
     def _show_facts(self, view: OperationView) -> None:
-        operation, say = view.record, self.seat.say
+        operation, translate = view.record, self.context.translate
         facts = FactList(
             [
-                (say("column.what"), say(f"operation.{operation.action}")),
-                (say("field.corporation_number"), wording.format_number(operation.corporation_number or "")),
-                (say("field.client"), operation.client_id or wording.NOTHING),
-                (say("column.who"), words.who(operation.operator, self.seat)),
-                (say("column.since"), moment(operation.started_at, self.seat)),
+                (translate("column.what"), translate(f"operation.{operation.action}")),
+                (translate("field.corporation_number"), wording.format_number(operation.corporation_number or "")),
+                (translate("field.client"), operation.client_id or wording.NO_VALUE),
+                (translate("column.who"), words.actor_name(operation.operator, self.context)),
+                (translate("column.since"), moment_text(operation.started_at, self.context)),
             ]
         )
         holder = Surface(edge="bottom")
-        holder.setLayout(column(facts, margins=(24, 12, 24, 12)))
-        self._whole.replaceWidget(self.facts, holder)
+        holder.setLayout(make_column(facts, margins=(24, 12, 24, 12)))
+        self._layout.replaceWidget(self.facts, holder)
         self.facts.deleteLater()
         self.facts = holder
 
     def _buttons(self, view: OperationView) -> list[QWidget]:
-        say = self.seat.say
+        translate = self.context.translate
         if view.record.source != "desk":
-            button = KeyButton(say("action.open_record"), kind="primary")
+            button = KeyButton(translate("action.open_record"), kind="primary")
             button.clicked.connect(self._open_record)
             return [button]
-        resolve = KeyButton(say("action.resolve"), "E", "primary", binds=False)
-        resolve.clicked.connect(self._resolve)
-        probe = KeyButton(say("action.probe"), "P", binds=False)
-        probe.clicked.connect(self._probe)
-        both = guarded(self.seat, resolve, "resolve"), guarded(self.seat, probe, "probe")
-        return [*both, Reasons(*both)]
+        resolve = KeyButton(translate("action.resolve"), "E", "primary", binds=False)
+        resolve.clicked.connect(self._open_resolve)
+        probe = KeyButton(translate("action.probe"), "P", binds=False)
+        probe.clicked.connect(self._probe_operation)
+        buttons = bind_right(self.context, resolve, "resolve"), bind_right(self.context, probe, "probe")
+        return [*buttons, DisabledReasons(*buttons)]
 
     @Slot()
     def _open_record(self) -> None:
         if self.view is not None and self.view.record.subject_id is not None:
-            self.seat.go(route_to(self.view.record.subject_kind, self.view.record.subject_id, (), "queues"))
+            self.context.navigate(route_to(self.view.record.subject_kind, self.view.record.subject_id, (), "queues"))
 
     @Slot()
-    def _probe(self) -> None:
+    def _probe_operation(self) -> None:
         if self.view is not None:
-            self.acts.probe_any("operation", self.view.record.id)
+            self.acts.probe(self.view.record)
 
     @Slot()
-    def _resolve(self) -> None:
+    def _open_resolve(self) -> None:
         if self.view is not None and self.view.record.source == "desk":
-            self.acts.resolve_operation(self.view.record)
+            self.acts.resolve(self.view.record)

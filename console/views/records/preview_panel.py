@@ -1,35 +1,35 @@
-"""The side panel of a list: the current record in short, and the first things to do with it."""
+"""The side panel of a list: a summary of the current record, and its main actions."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from console import wording
-from console.domain.order_records import Order, Payment, Refund
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
-from console.domain.results import QueueItem
-from console.views import case_words
-from console.views import record_words as words
-from console.views.case_words import Case
-from console.views.look.tokens import tokens
-from console.views.pages.rights import Reasons, guarded
-from console.views.seat import Seat
+from console.domain.views.any_record import QueueItem
+from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.runtime.context import WindowContext
+from console.views.theme.design_tokens import tokens
 from console.views.widgets.badge import Badge
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import ElidedWords, Surface, Words, column, row, scroller
+from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import KeyButton, LinkButton
-from console.views.widgets.copyable import CopyableId
-from console.views.widgets.flow import flowing
-from console.views.widgets.record import FactList
+from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.record_parts import FactList
+from console.wording import catalogue as wording
 
-_PAD = 16
+_PADDING_PX = 16
 
 
-class Preview(Surface):
-    """Shows one item of a queue.
+class RecordPreview(Surface):
+    """The panel. It shows one item of a queue.
 
     Signals:
-        opened, probed, refetched, resolved: what was pressed, about the record shown.
-        copied(str): a number was copied.
+    - opened, probed, refetched, resolved: that button was pressed for the shown record.
+    - copied(str): a number was copied.
     """
 
     opened = Signal()
@@ -38,135 +38,146 @@ class Preview(Surface):
     resolved = Signal()
     copied = Signal(str)
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="left")
-        self._seat = seat
-        self.setAccessibleName(seat.say("queue.preview"))
+        self._context = context
+        self.setAccessibleName(context.translate("queue.preview"))
         self.setFixedWidth(tokens().px("layout", "preview_width"))
-        self.record: Case | None = None
-        self._area = scroller()
+        self.record: ShownRecord | None = None
+        self._area = make_scroll_area()
         box = QVBoxLayout(self)
         box.setContentsMargins(1, 0, 0, 0)
         box.addWidget(self._area)
 
     def show_item(self, item: QueueItem | None) -> None:
-        """None: nothing is current."""
+        """Show an item; None empties the panel."""
         self.record = item.record if item else None
-        self._area.setWidget(self._content(item) if item else QWidget())
+        self._area.setWidget(self._preview_content(item) if item else QWidget())
 
-    def _content(self, item: QueueItem) -> QWidget:
+    def _preview_content(self, item: QueueItem) -> QWidget:
         content = QWidget()
-        box = column(gap=0)
-        box.addWidget(self._head(item.record))
-        box.addWidget(self._state(item))
-        box.addWidget(self._sides(item.record))
+        box = make_column(gap=0)
+        box.addWidget(self._head_part(item.record))
+        box.addWidget(self._state_part(item))
+        box.addWidget(self._check_facts_part(item.record))
         box.addStretch(1)
         content.setLayout(box)
         return content
 
-    def _head(self, record: Case) -> QWidget:
-        seat, now = self._seat, self._seat.now()
-        link = LinkButton(seat.say("action.open"))
+    def _head_part(self, record: ShownRecord) -> QWidget:
+        context, now = self._context, self._context.now()
+        link = LinkButton(context.translate("action.open"))
         link.clicked.connect(self.opened)
         head = Surface(edge="bottom")
-        title = row(Words(case_words.title(record, seat), "section"), None, link, gap=8)
-        keys = (case_words.state_key(record), case_words.certainty_key(record, now), case_words.work_key(record))
-        badges = flowing(*(Badge.of(key, seat.language) for key in keys), gap=8)
+        title = make_row(TextLabel(case_words.title(record, context), "section"), None, link, gap=8)
+        keys = case_words.badge_keys(record, now)
+        badges = make_flow_widget(*(Badge.from_badge_key(key, context.language) for key in keys), gap=8)
         parts: list[QWidget] = []
         if isinstance(record, CreditCheck):
-            parts.append(ElidedWords(record.company_name or seat.say("record.no_name")))
-        line = row(*self._numbers(record), None)
-        head.setLayout(column(title, *parts, line, 4, badges, gap=2, margins=(_PAD, 12, _PAD, 14)))
+            parts.append(ElidedLabel(record.company_name or context.translate("record.no_name")))
+        line = make_row(*self._number_widgets(record), None)
+        head.setLayout(make_column(title, *parts, line, 4, badges, gap=2, margins=(_PADDING_PX, 12, _PADDING_PX, 14)))
         return head
 
-    def _numbers(self, record: Case) -> list[QWidget]:
-        """Its corporation number to copy, and its client or sum beside it."""
-        seat, number = self._seat, case_words.number_of(record)
-        shown: list[QWidget] = []
+    def _number_widgets(self, record: ShownRecord) -> list[QWidget]:
+        """Return the corporation number with a copy button, and the client or amount beside it."""
+        context, number = self._context, case_words.number_of(record)
+        widgets: list[QWidget] = []
         if number:
-            name, copy = seat.say("field.corporation_number"), seat.say("action.copy")
-            copyable = CopyableId(wording.format_number(number), number, name, copy_word=copy)
+            name, copy_word = context.translate("field.corporation_number"), context.translate("action.copy")
+            copyable = CopyableId(wording.format_number(number), number, name, copy_word=copy_word)
             copyable.copied.connect(self.copied)
-            shown.append(copyable)
-        beside = (
-            seat.say("record.client", client=record.client_id)
+            widgets.append(copyable)
+        detail = (
+            context.translate("record.client", client=record.client_id)
             if isinstance(record, CreditCheck)
-            else case_words.amount(record)
+            else case_words.amount_text(record)
         )
-        return [*shown, Words(beside, "body", "muted")]
+        return [*widgets, TextLabel(detail, "body", "muted")]
 
-    def _state(self, item: QueueItem) -> QWidget:
-        seat, record = self._seat, item.record
+    def _state_part(self, item: QueueItem) -> QWidget:
+        context, record = self._context, item.record
         part = Surface(edge="bottom")
-        box = column(gap=10, margins=(_PAD, 14, _PAD, 14))
-        blocked = _blocked(record)
-        if blocked:
-            lead, words_ = blocked
-            box.addWidget(Bar(seat.say(lead), seat.say(words_), tone="unknown", shape="lock", narrow=True))
-        _, why, following = words.explained(item.explanation, seat)
-        box.addWidget(FactList([(seat.say("record.label.why"), why), (seat.say("record.label.next"), following)]))
-        box.addLayout(self._actions(record))
+        box = make_column(gap=10, margins=(_PADDING_PX, 14, _PADDING_PX, 14))
+        block_keys = _block_words(record)
+        if block_keys:
+            lead, text_key = block_keys
+            box.addWidget(
+                Bar(context.translate(lead), context.translate(text_key), tone="unknown", shape="lock", narrow=True)
+            )
+        _, why, next_step = words.explanation_sentences(item.explanation, context)
+        box.addWidget(
+            FactList(
+                [(context.translate("record.label.why"), why), (context.translate("record.label.next"), next_step)]
+            )
+        )
+        box.addLayout(self._action_buttons(record))
         part.setLayout(box)
         return part
 
-    def _actions(self, record: Case) -> "QVBoxLayout":
-        """At most one primary; the keys are the page's own."""
-        say = self._seat.say
-        unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
+    def _action_buttons(self, record: ShownRecord) -> "QVBoxLayout":
+        """Return the buttons of the actions; the page binds their shortcuts."""
+        translate = self._context.translate
+        is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         buttons = []
         if isinstance(record, CreditCheck) and record.incomplete:
-            buttons.append(self._button(say("action.refetch"), "F", self.refetched, "refetch"))
-        if unknown:
-            buttons.append(self._button(say("action.resolve"), "E", self.resolved, "resolve"))
-        buttons.append(self._button(say("action.probe"), "P", self.probed, "probe"))
-        return column(flowing(*buttons, gap=8), Reasons(*buttons))
+            buttons.append(self._button(translate("action.refetch"), "F", self.refetched, "refetch"))
+        if is_unknown:
+            buttons.append(self._button(translate("action.resolve"), "E", self.resolved, "resolve"))
+        buttons.append(self._button(translate("action.probe"), "P", self.probed, "probe"))
+        return make_column(make_flow_widget(*buttons, gap=8), DisabledReasons(*buttons))
 
-    def _button(self, text: str, key: str, pressed: object, right: str) -> KeyButton:
+    def _button(self, text: str, key: str, signal: object, right: str) -> KeyButton:
         button = KeyButton(text, key, binds=False)
-        button.clicked.connect(pressed)
-        return guarded(self._seat, button, right)
+        button.clicked.connect(signal)
+        return bind_right(self._context, button, right)
 
-    def _sides(self, record: Case) -> QWidget:
+    def _check_facts_part(self, record: ShownRecord) -> QWidget:
         if not isinstance(record, CreditCheck):
-            return self._facts(record)
-        seat = self._seat
+            return self._money_facts_part(record)
+        context = self._context
         facts = FactList()
-        facts.add(seat.say("field.result"), Words(words.result_word(record, seat) or "–"))
+        facts.add_fact(context.translate("field.result"), TextLabel(words.result_word(record, context) or "–"))
         bought = wording.format_instant(record.purchased_at, "day")
-        facts.add(seat.say("field.purchased_at"), Words(bought))
+        facts.add_fact(context.translate("field.purchased_at"), TextLabel(bought))
         until = wording.format_instant(record.expired_at, "until") if record.expired_at else "–"
-        facts.add(seat.say("field.expired_at"), Words(until))
-        facts.add(seat.say("field.provider_id"), Words(str(record.credit_check_id or "–"), "data"))
+        facts.add_fact(context.translate("field.expired_at"), TextLabel(until))
+        facts.add_fact(context.translate("field.provider_id"), TextLabel(str(record.credit_check_id or "–"), "data"))
         if record.incomplete:
-            missing = Words(seat.say("record.missing_parts", missing=record.incomplete), wrap=True)
-            facts.add(seat.say("word.missing_label"), missing)
+            missing_label = TextLabel(context.translate("record.missing_parts", missing=record.incomplete), wrap=True)
+            facts.add_fact(context.translate("word.missing_label"), missing_label)
         holder = QWidget()
-        holder.setLayout(column(facts, margins=(_PAD, 14, _PAD, 14)))
+        holder.setLayout(make_column(facts, margins=(_PADDING_PX, 14, _PADDING_PX, 14)))
         return holder
 
-    def _facts(self, record: Order | Payment | Refund) -> QWidget:
-        """What people ask about a payment, an order or a refund."""
-        seat = self._seat
-        say, facts = seat.say, FactList()
-        told: list[tuple[str, str | None]] = [(say("column.amount"), case_words.amount(record))]
+    def _money_facts_part(self, record: Order | Payment | Refund) -> QWidget:
+        """Return the main facts of a payment, an order or a refund."""
+        context = self._context
+        translate, facts = context.translate, FactList()
+        lines: list[tuple[str, str | None]] = [(translate("column.amount"), case_words.amount_text(record))]
         if isinstance(record, Payment):
-            told += [
-                (say("column.provider"), case_words.provider(record, seat)),
-                (say("field.payer"), case_words.payer(record.payer)),
-                (say("field.provider_payment_id"), record.provider_payment_id),
+            lines += [
+                (translate("column.provider"), case_words.provider_name(record, context)),
+                (translate("field.payer"), case_words.masked_payer(record.payer)),
+                (translate("field.provider_payment_id"), record.provider_payment_id),
             ]
         elif isinstance(record, Refund):
-            told += [(say("field.maker"), record.maker), (say("field.reason"), record.reason),
-                     (say("field.refund_key"), record.provider_refund_key)]  # fmt: skip
-        for label, value in told:
-            facts.add(label, Words(value or wording.NOTHING, wrap=True, selectable=True))
+            lines += [
+                (translate("field.maker"), record.maker),
+                (translate("field.reason"), record.reason),
+                (translate("field.refund_key"), record.provider_refund_key),
+            ]
+        for label, value in lines:
+            facts.add_fact(label, TextLabel(value or wording.NO_VALUE, wrap=True, selectable=True))
         holder = QWidget()
-        holder.setLayout(column(facts, margins=(_PAD, 14, _PAD, 14)))
+        holder.setLayout(make_column(facts, margins=(_PADDING_PX, 14, _PADDING_PX, 14)))
         return holder
 
 
-def _blocked(record: Case) -> tuple[str, str] | None:
-    """Lead and words of what an unknown outcome forbids."""
+def _block_words(record: ShownRecord) -> tuple[str, str] | None:
+    """Return the wording keys (lead, text) of the bar about the actions that an unknown outcome blocks; None if it
+    blocks none.
+    """
     if isinstance(record, Order) or record.certainty is not Certainty.UNKNOWN:
         return None
     if isinstance(record, CreditCheck):

@@ -1,170 +1,186 @@
-"""Settling an unknown outcome with evidence, by one person or two."""
+"""The dialog that settles an unknown outcome of a credit check with evidence, by one or two people."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.records import CreditCheck, Operation
-from console.domain.results import ResolveResult
-from console.views.dialogs.badges import badges
-from console.views.dialogs.evidence_steps import read_choices
-from console.views.dialogs.resolve_form import ResolveForm
-from console.views.pages import record_facts
-from console.views.routes import RecordRoute
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words, column
-from console.views.widgets.dialog import DialogFrame
+from console.domain.errors import ErrorCode
+from console.domain.records import CheckState, CreditCheck, Operation
+from console.views.pages.dialog_badges import badge_row
+from console.views.presenters import credit_check_view as record_facts
+from console.views.records.evidence_dialog import EvidenceDialog
+from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE, TEXT_EVIDENCE, EvidenceForm
+from console.views.runtime.context import ALARMBOX, WindowContext
+from console.views.runtime.routes import RecordRoute
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.inputs import Field, RadioButton
+
+_FINAL_REFUSALS = frozenset(
+    {
+        ErrorCode.NOTHING_TO_RESOLVE,
+        ErrorCode.ALREADY_DECIDED,
+        ErrorCode.SAME_PERSON,
+        ErrorCode.NOT_ALLOWED,
+        ErrorCode.IN_PROGRESS,
+    }
+)
+"""Codes of refusals that the person can't correct by other evidence."""
 
 
-class ResolveDialog(DialogFrame):
-    """Evidence first; without it no result can be chosen. A stale view shows the difference and decides nothing."""
+class ResolveForm(EvidenceForm):
+    """The form for a credit check. The result "bought" needs the provider's number as evidence; "not bought" needs
+    other evidence.
+    """
 
-    def __init__(self, seat: Seat, record: CreditCheck | Operation, proposer: str | None, parent: QWidget) -> None:
-        say = seat.say
+    def __init__(self, context: WindowContext, proposer: str | None) -> None:
+        translate = context.translate
+        kinds = {
+            NUMBER_EVIDENCE: RadioButton(translate("dialog.resolve.by_number")),
+            FILE_EVIDENCE: RadioButton(translate("dialog.resolve.by_file")),
+            TEXT_EVIDENCE: RadioButton(translate("dialog.resolve.by_text")),
+        }
+        bought, unbought = (
+            RadioButton(translate("dialog.resolve.as_success")),
+            RadioButton(translate("dialog.resolve.as_error")),
+        )
+        number, outcomes = Field(translate("field.provider_id"), role="data"), {"success": bought, "error": unbought}
+        super().__init__(context, proposer, number, kinds, outcomes)
+        self.bought, self.unbought = bought, unbought
+        self._update_results()
+
+    def _make_number_notes(self) -> tuple[QWidget, ...]:
+        return (TextLabel(self._context.translate("dialog.resolve.by_number_hint"), "small", "muted", wrap=True),)
+
+    @property
+    def provider_id(self) -> int | None:
+        digits = self.number.text().strip()
+        return int(digits) if self.kind == NUMBER_EVIDENCE and digits.isascii() and digits.isdecimal() else None
+
+    def _written_statement(self) -> str:
+        return self._context.translate("dialog.resolve.number_statement", number=self.number.text().strip())
+
+    def _has_evidence(self) -> bool:
+        return bool(self.provider_id) if self.kind == NUMBER_EVIDENCE else super()._has_evidence()
+
+    def _find_outcome_disabled_reason(self, name: str) -> str:
+        by_number = self.kind == NUMBER_EVIDENCE
+        if name == "success":
+            return "" if by_number else self._context.translate("dialog.resolve.needs_number")
+        return (
+            self._context.translate("dialog.resolve.number_proves")
+            if by_number
+            else self._find_second_person_refusal()
+        )
+
+    def _show_effect(self) -> None:
+        translate, outcome = self._context.translate, self.outcome
+        before = translate("state.credit_check.pending")
+        after = translate(f"state.credit_check.{outcome or CheckState.PENDING}")
+        effects = {"success": "dialog.resolve.effect_success", "error": "dialog.resolve.effect_error"}
+        key = effects.get(outcome)
+        self.effect.show_text(
+            translate(key, before=before, after=after) if key else translate("dialog.resolve.no_effect")
+        )
+        self.second_person_text.show_text(self._second_person_text())
+
+    def _second_person_text(self) -> str:
+        """Return the text about the second person: whether one is needed, and the names of those who can be it."""
+        translate, context = self._context.translate, self._context
+        if self.outcome != "error":
+            return translate("dialog.resolve.one_person") if self.outcome else ""
+        if self._proposer is not None and self._proposer != context.operator:
+            return translate("dialog.resolve.you_are_second", person=self._proposer)
+        return translate("dialog.resolve.second_person", people=context.other_people_with("resolve_second"))
+
+
+class ResolveDialog(EvidenceDialog[ResolveForm]):
+    """The dialog of a ResolveForm. After a refusal the person can correct the decision, unless the code is in
+    `_FINAL_REFUSALS`. If the record has changed since it was read, the dialog shows the difference.
+    """
+
+    def __init__(
+        self, context: WindowContext, record: CreditCheck | Operation, proposer: str | None, parent: QWidget
+    ) -> None:
+        self._check, self._proposer = record, proposer
+        self._subtitle_line = _dialog_subtitle(context, record)
         super().__init__(
-            _title(seat, record),
-            _subtitle(seat, record),
-            cancel=say("action.cancel"),
-            act=say("dialog.resolve.act"),
-            close_name=say("action.close"),
-            parent=parent,
-        )
-        self._seat, self._record, self._proposer = seat, record, proposer
-        self.form = ResolveForm(seat, proposer)
-        self.form.changed.connect(self._look)
-        content = QWidget()
-        parts = [badges(seat, record)] if isinstance(record, CreditCheck) else []
-        content.setLayout(column(*parts, self.form, gap=12))
-        self.show_content(content)
-        self.act_button.clicked.connect(self._ask)
-        self._look()
-        if isinstance(record, CreditCheck):
-            read_choices(seat, self.form, "credit-check", record.id)
-
-    @Slot()
-    def _look(self) -> None:
-        say, outcome = self._seat.say, self.form.outcome
-        second = self._proposer is not None and self._proposer != self._seat.operator
-        key = "act_now" if outcome != "error" else "act_second" if second else "act"
-        self.act_button.say(say(f"dialog.resolve.{key}"))
-        why_not = self.form.why_not()
-        if why_not:
-            self.set_act_off(why_not)
-        else:
-            self.set_act_on(say("dialog.resolve.nothing_yet") if key == "act" else say("dialog.enter_cancels"))
-
-    @Slot()
-    def _ask(self) -> None:
-        if self.busy:
-            return
-        seat, record, form = self._seat, self._record, self.form
-        outcome, evidence, provider_id = form.outcome, form.evidence(), form.provider_id
-        kind = "credit-check" if isinstance(record, CreditCheck) else "operation"
-        saw = record.version if isinstance(record, CreditCheck) else None
-        self.set_busy(seat.say("dialog.resolve.busy"))
-        self.form.setEnabled(False)
-        seat.act(
-            lambda desk: desk.recovery.resolve(kind, record.id, outcome, evidence, provider_id, saw),
-            self._resolved,
-            self._failed,
-            owner=self,
-            label=seat.say("act.resolve", id=record.id),
-            told=lambda result: _note(seat, result),
-            key=(kind, record.id),
+            context,
+            record,
+            ResolveForm(context, proposer),
+            parent,
+            title=_dialog_title(context, record),
+            subtitle=self._subtitle_line,
+            label=context.translate("act.resolve", id=record.id),
+            provider=ALARMBOX,
         )
 
-    def _resolved(self, result: ResolveResult) -> None:
-        say = self._seat.say
-        title = say("dialog.resolve.awaiting_title" if result.awaiting else "dialog.resolve.done_title")
-        self._end(title, _settled(self._seat, result))
+    def _act_key(self) -> str:
+        is_second = self._proposer is not None and self._proposer != self._context.operator
+        if self.form.outcome != "error":
+            return "dialog.resolve.act_now"
+        return "dialog.resolve.act_second" if is_second else "dialog.resolve.act"
 
-    def _failed(self, failure: Failure) -> None:
-        """What the person typed stays and may be put right, unless the record has moved on."""
-        found = failure.detail.get("record")
-        if failure.code == "stale_view":
-            self._end(self._seat.say("dialog.stale.title"), self._stale(failure, found))
-        elif failure.code in ("nothing_to_resolve", "already_decided", "same_person", "not_allowed", "in_progress"):
-            self._end(self._seat.say("act.refused"), _told(self._seat, failure))
+    def _hint_key(self) -> str:
+        return "dialog.resolve.nothing_yet" if self._act_key() == "dialog.resolve.act" else "dialog.enter_cancels"
+
+    def _show_failure(self, failure: Failure) -> None:
+        if failure.code == ErrorCode.STALE_VIEW:
+            self._show_end(self._context.translate("dialog.stale.title"), self._stale_content(failure))
+        elif failure.code in _FINAL_REFUSALS:
+            self._show_end(self._context.translate("act.refused"), self._refusal_bar(failure))
         else:
-            self._again(failure)
+            self._show_form_again(failure)
 
-    def _again(self, failure: Failure) -> None:
+    def _show_form_again(self, failure: Failure) -> None:
+        """Show the refusal above the form, which keeps the typed text."""
         self.form.setEnabled(True)
-        self.let_go(self._seat.say("action.cancel"), "")
+        self.allow_closing(self._context.translate("action.cancel"), "")
         content = QWidget()
-        content.setLayout(column(_told(self._seat, failure), self.form, gap=12))
+        content.setLayout(make_column(self._refusal_bar(failure), self.form, gap=12))
         self.show_content(content)
-        self._look()
+        self._update_act()
 
-    def _stale(self, failure: Failure, found: object) -> QWidget:
-        parts: list[QWidget] = [_told(self._seat, failure)]
-        if isinstance(found, CreditCheck) and isinstance(self._record, CreditCheck):
-            difference = record_facts.difference(self._record, found, self._seat)
+    def _stale_content(self, failure: Failure) -> QWidget:
+        """Return the refusal, the badges of the stored record, and its changed fields."""
+        context, stored_record = self._context, failure.detail.get("record")
+        parts: list[QWidget] = [self._refusal_bar(failure)]
+        if isinstance(stored_record, CreditCheck) and isinstance(self._check, CreditCheck):
+            difference = record_facts.difference_text(self._check, stored_record, context)
             parts += [
-                badges(self._seat, found),
-                Words(difference or self._seat.say("record.changed_nothing"), wrap=True),
+                badge_row(context, stored_record),
+                TextLabel(difference or context.translate("record.changed_nothing"), wrap=True),
             ]
         holder = QWidget()
-        holder.setLayout(column(*parts, gap=12))
+        holder.setLayout(make_column(*parts, gap=12))
         return holder
 
-    def _end(self, title: str, content: QWidget) -> None:
-        say = self._seat.say
-        self.show_outcome(
-            title,
-            _subtitle(self._seat, self._record),
-            content,
-            close=say("action.close"),
-            act=say("action.open_record"),
-        )
+    def _show_end(self, title: str, content: QWidget) -> None:
+        close, act = self._context.translate("action.close"), self._context.translate("action.open_record")
+        self.show_outcome(title, self._subtitle_line, content, close=close, act=act)
         self.act_button.clicked.connect(self._open_record)
 
     @Slot()
     def _open_record(self) -> None:
         self.accept()
-        record = self._record
+        record = self._check
         id = record.id if isinstance(record, CreditCheck) else record.subject_id
         if id is not None:
-            self._seat.go(RecordRoute(int(id)))
+            self._context.navigate(RecordRoute(int(id)))
 
 
-def _title(seat: Seat, record: CreditCheck | Operation) -> str:
+def _dialog_title(context: WindowContext, record: CreditCheck | Operation) -> str:
     if isinstance(record, CreditCheck):
-        return seat.say("dialog.resolve.title", id=record.id)
-    return seat.say("dialog.resolve.title_operation", operation=record.id)
+        return context.translate("dialog.resolve.title", id=record.id)
+    return context.translate("dialog.resolve.title_operation", operation=record.id)
 
 
-def _subtitle(seat: Seat, record: CreditCheck | Operation) -> str:
+def _dialog_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:
     number, client = record.corporation_number, record.client_id
     if isinstance(record, CreditCheck):
         company = record.company_name
-        return seat.say(
+        return context.translate(
             "dialog.resolve.subtitle", company=company, number=number, client=client, version=record.version
         )
-    return seat.say("dialog.purchase.subtitle", number=number, client=seat.say("record.client", client=client))
-
-
-def _told(seat: Seat, failure: Failure) -> Bar:
-    return Bar("", seat.message(failure), tone="bad", shape="square_bang")
-
-
-def _settled(seat: Seat, result: ResolveResult) -> QWidget:
-    holder = QWidget()
-    if result.awaiting:
-        told = Bar("", seat.say("dialog.resolve.awaiting"), tone="progress", shape="hourglass")
-    else:
-        told = Bar("", seat.say("dialog.resolve.settled"), tone="good", shape="check")
-    parts: list[QWidget] = [told]
-    if isinstance(result.record, CreditCheck):
-        parts.append(badges(seat, result.record))
-    holder.setLayout(column(*parts, gap=12))
-    return holder
-
-
-def _note(seat: Seat, result: ResolveResult) -> Note:
-    if result.awaiting:
-        return Note(
-            seat.say("dialog.resolve.awaiting_title"), seat.say("dialog.resolve.awaiting"), "hourglass", "progress"
-        )
-    return Note(seat.say("dialog.resolve.done_title"), seat.say("dialog.resolve.settled"))
+    return context.translate(
+        "dialog.purchase.subtitle", number=number, client=context.translate("record.client", client=client)
+    )

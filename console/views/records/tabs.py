@@ -1,74 +1,191 @@
-"""Tabs that every record has: its audit entries, and the answers that were kept."""
+"""The tabs of a record: timeline, tabs of its kind, notes, stored answers, audit entries."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 
-from console import wording
 from console.domain.records import EvidenceItem, TimelineEntry
-from console.views import case_words
-from console.views import record_words as words
 from console.views.pages.static_table import StaticTable
-from console.views.seat import Seat
+from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
+from console.views.presenters.credit_check_view import moment_text
+from console.views.presenters.records import RecordView, ShownRecord
+from console.views.records.collaboration_actions import note_lines
+from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
-from console.views.widgets.base import Surface, row
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import Surface, make_column, make_row
+from console.views.widgets.tabs import Tabs
+from console.views.widgets.timeline import TimelineLine, TimelineList
+from console.wording import catalogue as wording
 
 
-def audit_table(seat: Seat) -> StaticTable:
-    """Everything that is on record about it, with codes and results; rows are (number, TimelineEntry)."""
-    say = seat.say
+@dataclass(frozen=True, slots=True)
+class RecordTab:
+    """One tab. `focus_stops` are its widgets in tab order; the first one has the focus while the tab is shown."""
+
+    name: str
+    content: QWidget
+    focus_stops: tuple[QWidget, ...]
+
+
+class RecordTabs(QWidget):
+    """The tabs. Every record has timeline, notes, evidence and audit; `between` are the tabs of its kind, after the
+    timeline. `least_rows` is the minimum height of the contents, in rows of a table.
+
+    Signals:
+    - case_requested(object): open that record.
+    """
+
+    case_requested = Signal(object)
+
+    def __init__(self, context: WindowContext, between: Sequence[RecordTab], *, least_rows: int) -> None:
+        super().__init__()
+        translate = context.translate
+        self._context = context
+        self.tabs = Tabs(translate("record.tabs"))
+        self._stack = QStackedWidget()
+        self._timeline, self._notes = (
+            TimelineList(translate("record.tab.timeline")),
+            TimelineList(translate("record.tab.notes")),
+        )
+        self._evidence, self._audit = EvidenceView(context), audit_table(context)
+        self._tabs = (
+            RecordTab("timeline", self._timeline, (self._timeline,)),
+            *between,
+            RecordTab("notes", self._notes, (self._notes,)),
+            RecordTab("evidence", self._evidence, self._evidence.focus_stops),
+            RecordTab("audit", self._audit, (self._audit,)),
+        )
+        for tab in self._tabs:
+            self.tabs.add(translate(f"record.tab.{tab.name}"), data=tab.name)
+            self._stack.addWidget(tab.content)
+        self.tabs.currentChanged.connect(self._stack.setCurrentIndex)
+        head = Surface(edge="bottom")
+        head.setLayout(make_row(self.tabs, None))
+        self.setLayout(make_column(head, self._stack, gap=0))
+        self._stack.setMinimumHeight(least_rows * current_appearance().row_height())
+
+    def show_record(self, view: RecordView, lines: Sequence[TimelineLine], between: Sequence[int]) -> None:
+        """Replace the contents of the tabs that every record has; the visible tab stays. `lines` is the timeline,
+        `between` the counts of the tabs of this kind.
+        """
+        self._timeline.show_lines(lines)
+        self._notes.show_lines(note_lines(view.notes, self._context))
+        self._evidence.show_items(list(reversed(view.evidence)))
+        self._audit.show_rows(list(enumerate(reversed(view.timeline))))
+        counts = (len(lines), *between, len(view.notes), len(view.evidence), len(view.timeline))
+        for number, count in enumerate(counts):
+            self.tabs.set_count(number, wording.format_count(count))
+
+    @property
+    def focus_stops(self) -> tuple[QWidget, ...]:
+        """The widgets in tab order."""
+        return self.tabs, *(stop for tab in self._tabs for stop in tab.focus_stops)
+
+    def show_tab(self, name: str) -> None:
+        self.tabs.setCurrentIndex([tab.name for tab in self._tabs].index(name))
+
+    @Slot()
+    def show_answers(self) -> None:
+        """Show the stored answers and focus them."""
+        self.show_tab("evidence")
+        self.focus_content()
+
+    def focus_content(self) -> None:
+        """Focus the content of the visible tab; there, single letters work as shortcuts."""
+        self._tabs[self._stack.currentIndex()].focus_stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+def planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineLine]:
+    """Return the scheduled next step as a timeline line, to be shown above the past events; no line if nothing is
+    scheduled.
+    """
+    at, reason = record.work.at, record.work.reason
+    if at is None:
+        return []
+    has_words = reason and wording.has_sentence(f"record.planned.{reason}")
+    what = context.translate(
+        f"record.planned.{reason}" if has_words else "record.planned.other", attempt=record.work.attempt + 1
+    )
+    return [
+        TimelineLine(
+            moment_text(at, context),
+            wording.format_instant(at),
+            "clock",
+            "muted",
+            context.translate("who.worker"),
+            what,
+        )
+    ]
+
+
+def audit_table(context: WindowContext) -> StaticTable:
+    """Return the table of a record's audit entries; its rows are (number, TimelineEntry)."""
+    translate = context.translate
 
     def entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:
         return item[1]
 
     columns = [
-        Column("when", say("column.when"), 190, lambda item: wording.format_instant(entry(item).at)[:-4], "data"),
-        Column("who", say("column.who"), 104, lambda item: words.who(entry(item).who, seat)),
         Column(
-            "what", say("column.what"), 320, lambda item: wording.timeline_line(entry(item), seat.language),
-            stretches=True,
+            "when", translate("column.when"), 190, lambda item: wording.format_instant(entry(item).at)[:-4], "data"
         ),
-        Column("code", say("column.code"), 260, lambda item: entry(item).what, "data", muted=True),
-        Column("result", say("column.result"), 112, lambda item: say(f"audit_screen.result.{entry(item).result}")),
-    ]  # fmt: skip
+        Column("who", translate("column.who"), 104, lambda item: words.actor_name(entry(item).who, context)),
+        Column(
+            "what",
+            translate("column.what"),
+            320,
+            lambda item: wording.timeline_line(entry(item), context.language),
+            is_stretched=True,
+        ),
+        Column("code", translate("column.code"), 260, lambda item: entry(item).what, "data", is_muted=True),
+        Column(
+            "result",
+            translate("column.result"),
+            112,
+            lambda item: translate(f"audit_screen.result.{entry(item).result}"),
+        ),
+    ]
     return StaticTable(
-        seat, columns, lambda item: (entry(item).at, entry(item).what, item[0]), say("record.tab.audit")
+        context, columns, lambda item: (entry(item).at, entry(item).what, item[0]), translate("record.tab.audit")
     )
 
 
-def source_words(source: str, seat: Seat) -> str:
-    """Where a kept answer came from: the provider, and what it was asked."""
-    if wording.has(f"evidence.source.{source}"):
-        return seat.say(f"evidence.source.{source}")
+def source_words(source: str, context: WindowContext) -> str:
+    """Return the origin of a stored answer as text: the provider and the call."""
+    if wording.has_sentence(f"evidence.source.{source}"):
+        return context.translate(f"evidence.source.{source}")
     provider, _, call = source.partition(".")
-    return seat.say("evidence.from", provider=case_words.provider_word(provider, seat), call=call)
+    return context.translate("evidence.from", provider=case_words.provider_word(provider, context), call=call)
 
 
 class EvidenceView(QWidget):
-    """Kept answers at the left, the text of the current one at the right."""
+    """The list of stored answers at the left, and the text of the selected one at the right."""
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, context: WindowContext) -> None:
         super().__init__()
-        say = seat.say
+        translate = context.translate
         columns = [
-            Column("when", say("column.when"), 176, lambda item: wording.format_instant(item.at)[:-4], "data"),
-            Column("source", say("column.source_of"), 190, lambda item: source_words(item.source, seat)),
-            Column("summary", say("column.summary"), 200, lambda item: item.summary, stretches=True),
+            Column("when", translate("column.when"), 176, lambda item: wording.format_instant(item.at)[:-4], "data"),
+            Column("source", translate("column.source_of"), 190, lambda item: source_words(item.source, context)),
+            Column("summary", translate("column.summary"), 200, lambda item: item.summary, is_stretched=True),
         ]
-        self._table = StaticTable(seat, columns, lambda item: item.id, say("record.tab.evidence"))
+        self._table = StaticTable(context, columns, lambda item: item.id, translate("record.tab.evidence"))
         self._text = QTextEdit()
         self._text.setReadOnly(True)
         self._text.setTabChangesFocus(True)
-        self._text.setAccessibleName(say("record.answer_text"))
-        self._seat = seat
-        self._table.current_changed.connect(self._show)
-        self._table.rows.arrived.connect(self._first)
+        self._text.setAccessibleName(translate("record.answer_text"))
+        self._context = context
+        self._table.current_changed.connect(self._show_item)
+        self._table.rows.arrived.connect(self._select_first)
         text = Surface(edge="left")
         box = QVBoxLayout(text)
         box.setContentsMargins(12, 8, 12, 8)
         box.addWidget(self._text)
-        halves = row(self._table, text, gap=0)
+        halves = make_row(self._table, text, gap=0)
         halves.setStretch(0, 3)
         halves.setStretch(1, 2)
         self.setLayout(halves)
@@ -76,19 +193,19 @@ class EvidenceView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     @property
-    def stops(self) -> tuple[QWidget, ...]:
+    def focus_stops(self) -> tuple[QWidget, ...]:
         return self._table, self._text
 
     def show_items(self, items: Sequence[EvidenceItem]) -> None:
         self._table.show_rows(items)
 
     @Slot()
-    def _first(self) -> None:
-        if self._table.current is None:
+    def _select_first(self) -> None:
+        if self._table.current_item is None:
             self._table.go_to_first()
 
     @Slot(object)
-    def _show(self, item: object) -> None:
+    def _show_item(self, item: object) -> None:
         if isinstance(item, EvidenceItem):
-            none = self._seat.say("record.no_answer_text")
-            self._text.setPlainText(item.body or none)
+            placeholder_text = self._context.translate("record.no_answer_text")
+            self._text.setPlainText(item.body or placeholder_text)

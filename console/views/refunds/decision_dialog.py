@@ -1,270 +1,304 @@
-"""Deciding on a refund: approving with step-up, declining with words, and the maker's withdrawal."""
-
-from collections.abc import Callable
+"""Decisions on a refund: approve (with password), reject (with a reason), withdraw (by the maker)."""
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from console import wording
-from console.domain.order_records import Refund
-from console.domain.payment_records import RefundState
-from console.domain.payment_results import RefundView
-from console.views import case_words, record_words
-from console.views.desk_api import Desk
-from console.views.dialogs.refund_review import LastDigits
-from console.views.dialogs.steps import LET_GO_SECONDS
-from console.views.entry.password import PasswordField
-from console.views.routes import RefundRoute
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure
-from console.views.widgets.badge import Badge
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words, column, row
+from console.domain.errors import ErrorCode
+from console.domain.payments.records import Refund
+from console.domain.payments.service_results import RefundView
+from console.domain.payments.states import RefundState
+from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
+from console.views.pages.dialog_badges import badge_row
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import records as case_words
+from console.views.refunds.request_review import LastDigits
+from console.views.runtime.context import Act, Toast, WindowContext, with_password
+from console.views.runtime.routes import RefundRoute
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Edit, Field
-from console.views.widgets.record import FactList
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.password_field import PasswordField
+from console.views.widgets.record_parts import FactList
+from console.wording import catalogue as wording
 
 
 class _DecisionDialog(DialogFrame):
-    """What deciding has in common: the refund by name, one act, and how it ended. `name` is approve, reject or
-    withdraw, which names its words.
+    """Base class of the decision dialogs: it names the refund, makes one service call and shows the outcome. `name`
+    is approve, reject or withdraw; it selects the texts.
     """
 
     name = ""
 
-    def __init__(self, seat: Seat, view: RefundView, parent: QWidget) -> None:
-        say, amount = seat.say, wording.format_amount(view.record.amount_minor, view.record.currency)
+    def __init__(self, context: WindowContext, view: RefundView, parent: QWidget) -> None:
+        translate, amount = context.translate, wording.format_amount(view.record.amount_minor, view.record.currency)
         super().__init__(
-            say(f"dialog.{self.name}.title", amount=amount),
-            subtitle(seat, view),
-            cancel=say("action.cancel"),
-            act=say(f"dialog.{self.name}.act", amount=amount),
+            translate(f"dialog.{self.name}.title", amount=amount),
+            dialog_subtitle(context, view),
+            cancel_text=translate("action.cancel"),
+            act_text=translate(f"dialog.{self.name}.act", amount=amount),
             kind="danger" if self.name == "reject" else "primary",
-            close_name=say("action.close"),
+            close_name=translate("action.close"),
             parent=parent,
         )
-        self._seat, self._view = seat, view
-        self._patience = QTimer(self, singleShot=True, interval=LET_GO_SECONDS * 1_000)
-        self._patience.timeout.connect(self._let_go)
+        bind_worker(context, self.act_button)
+        self._context, self._view = context, view
+        self._close_timer = QTimer(self, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
+        self._close_timer.timeout.connect(self._allow_closing)
         self.show_content(self._content())
-        self.act_button.clicked.connect(self._decide)
-        self._look()
+        self.act_button.clicked.connect(self._send_decision)
+        self._update_act()
 
     def _content(self) -> QWidget:
         raise AssertionError(self.name)
 
-    def _why_not(self) -> str:
-        """Why it can't be decided as it stands; "" when it can."""
+    def _find_disabled_reason(self) -> str:
+        """Return why the person can't send the decision yet; "" if this is possible."""
         return ""
 
-    def _call(self) -> Callable[[Desk], Refund]:
+    def _reason_words(self) -> str:
+        """Return the reason that the person wrote; "" for a decision without one."""
+        return ""
+
+    def _decision_call(self) -> Act[Refund]:
         raise AssertionError(self.name)
 
     @Slot()
-    def _look(self) -> None:
-        why_not = self._why_not()
-        if why_not:
-            self.set_act_off(why_not)
+    def _update_act(self) -> None:
+        disabled_reason = self._find_disabled_reason()
+        if disabled_reason:
+            self.disable_act_button(disabled_reason)
         else:
-            self.set_act_on(self._seat.say("dialog.enter_cancels"))
+            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
 
     @Slot()
-    def _decide(self) -> None:
-        if not self.busy and not self._why_not():
-            self._send(self._call())
+    def _send_decision(self) -> None:
+        if not self.is_busy and not self._find_disabled_reason():
+            self._send_call(self._decision_call())
 
-    def _send(self, call: Callable[[Desk], Refund]) -> None:
-        seat, id = self._seat, self._view.record.id
-        self.set_busy(seat.say("dialog.busy"))
-        self.hint.say("")
-        self._patience.start()
-        seat.act(
+    def _send_call(self, call: Act[Refund]) -> None:
+        context, id = self._context, self._view.record.id
+        self.set_busy(context.translate("dialog.busy"))
+        self.hint.show_text("")
+        self._close_timer.start()
+        context.run_act(
             call,
-            self._decided,
-            self._failed,
+            self._show_decision,
+            self._show_failure,
             owner=self,
-            label=seat.say(f"act.{self.name}", id=id),
-            told=lambda refund: Note(
-                case_words.title(refund, seat), record_words.cell(case_words.state_key(refund), seat.language).word
+            label=context.translate(f"act.{self.name}", id=id),
+            describe=lambda refund: Toast(
+                case_words.title(refund, context),
+                record_words.state_cell(case_words.state_key(refund), context.language).word,
             ),
+            attempt=(f"refund {self.name}", id, self._view.record.version, self._reason_words()),
             key=("refund", id),
-            asked=self._view.payment.provider if self.name == "approve" else "",
+            provider=self._view.payment.provider if self.name == "approve" else "",
         )
 
     @Slot()
-    def _let_go(self) -> None:
-        if self.busy:
-            self.let_go(self._seat.say("action.close"), self._seat.say("dialog.decide.watched"))
+    def _allow_closing(self) -> None:
+        if self.is_busy:
+            self.allow_closing(
+                self._context.translate("action.close"), self._context.translate("dialog.decide.watched")
+            )
 
-    def _decided(self, refund: Refund) -> None:
-        seat = self._seat
-        told = Bar("", seat.say(_ending(self.name, refund), id=refund.id), tone="good", shape="check")
-        self._end(seat.say(f"dialog.{self.name}.done"), settled(seat, refund, told))
+    def _show_decision(self, refund: Refund) -> None:
+        context = self._context
+        bar = Bar("", context.translate(_ending_key(self.name, refund), id=refund.id), tone="good", shape="check")
+        self._show_end(context.translate(f"dialog.{self.name}.done"), decision_content(context, refund, bar))
 
-    def _failed(self, failure: Failure) -> None:
-        seat, found = self._seat, failure.detail.get("record")
-        unknown = failure.code == "outcome_unknown"
-        tone, shape = ("unknown", "question") if unknown else ("bad", "square_bang")
-        told = Bar("", seat.message(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
-        titles = {"stale_view": "dialog.stale.title", "outcome_unknown": "dialog.decide.unknown"}
-        title = seat.say(titles.get(failure.code, "act.refused"))
-        self._end(title, settled(seat, found if isinstance(found, Refund) else None, told))
+    def _show_failure(self, failure: Failure) -> None:
+        context, stored_record = self._context, failure.detail.get("record")
+        is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
+        tone, shape = ("unknown", "question") if is_unknown else ("bad", "square_bang")
+        bar = Bar("", context.failure_message(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
+        refusal_title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "act.refused"
+        title = context.translate("dialog.decide.unknown" if is_unknown else refusal_title)
+        self._show_end(
+            title, decision_content(context, stored_record if isinstance(stored_record, Refund) else None, bar)
+        )
 
-    def _end(self, title: str, content: QWidget) -> None:
-        say = self._seat.say
-        self._patience.stop()
-        act = say("action.open_refund")
-        self.show_outcome(title, subtitle(self._seat, self._view), content, close=say("action.close"), act=act)
-        self.act_button.clicked.connect(self._open)
+    def _show_end(self, title: str, content: QWidget) -> None:
+        translate = self._context.translate
+        self._close_timer.stop()
+        act = translate("action.open_refund")
+        self.show_outcome(
+            title, dialog_subtitle(self._context, self._view), content, close=translate("action.close"), act=act
+        )
+        self.act_button.clicked.connect(self._open_refund)
 
     @Slot()
-    def _open(self) -> None:
+    def _open_refund(self) -> None:
         self.accept()
-        self._seat.go(RefundRoute(self._view.record.id))
+        self._context.navigate(RefundRoute(self._view.record.id))
 
 
 class ApproveDialog(_DecisionDialog):
-    """Says what follows; asks for the own password where there are accounts, for digits where the sum is large."""
+    """The dialog of an approval. It asks for the person's password if the database is a server, and for the last
+    characters of the order number if the amount is large.
+    """
 
     name = "approve"
 
     def _content(self) -> QWidget:
-        say, record = self._seat.say, self._view.record
-        self.asks = self._seat.settings.sign_in.is_server
-        self.password = PasswordField(say("sign_in.field.password"), say("sign_in.show"), say("sign_in.hide"))
-        self.password.line.textChanged.connect(self._look)
+        translate, record = self._context.translate, self._view.record
+        self.needs_password = self._context.settings.sign_in.is_server
+        self.password = PasswordField(
+            translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
+        )
+        self.password.line_edit.textChanged.connect(self._update_act)
         order = self._view.order
-        self.digits = LastDigits(self._seat, order.merch_txn_id if order else self._view.payment.merchant_payment_id)
-        self.digits.changed.connect(self._look)
-        self.large = record.checkers_needed > 1
-        final = Bar(say("dialog.approve.final_lead"), say(self._what_follows()), tone="care", shape="warning")
+        self.digits = LastDigits(
+            self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
+        )
+        self.digits.changed.connect(self._update_act)
+        self.needs_digits = record.checkers_needed > 1
+        final = Bar(
+            translate("dialog.approve.final_lead"), translate(self._following_text()), tone="care", shape="warning"
+        )
         content = QWidget()
-        parts: list[QWidget] = [final, self._effects()]
-        told = say("dialog.approve.step_up" if self.asks else "dialog.approve.no_password")
-        step_up = Words(told, "small", "muted")
-        parts += [self.digits] if self.large else []
-        parts += [self.password, step_up] if self.asks else [step_up]
-        for unused, shown in ((self.digits, self.large), (self.password, self.asks)):
-            if not shown:
-                unused.setParent(content)
-                unused.hide()
-        content.setLayout(column(*parts, gap=12))
+        parts: list[QWidget] = [final, self._effect_facts()]
+        step_up_words = translate("dialog.approve.step_up" if self.needs_password else "dialog.approve.no_password")
+        step_up = TextLabel(step_up_words, "small", "muted")
+        parts += [self.digits] if self.needs_digits else []
+        parts += [self.password, step_up] if self.needs_password else [step_up]
+        for hidden_widget, is_needed in ((self.digits, self.needs_digits), (self.password, self.needs_password)):
+            if not is_needed:
+                hidden_widget.setParent(content)
+                hidden_widget.hide()
+        content.setLayout(make_column(*parts, gap=12))
         return content
 
-    def _what_follows(self) -> str:
-        record, now = self._view.record, self._seat.now()
+    def _following_text(self) -> str:
+        record, now = self._view.record, self._context.now()
         if len(record.checkers) + 1 < record.checkers_needed:
             return "dialog.approve.then_second"
         if record.sends_after is not None and record.sends_after > now:
             return "dialog.approve.then_waits"
         return "dialog.approve.then_sent"
 
-    def _effects(self) -> FactList:
-        say, view = self._seat.say, self._view
+    def _effect_facts(self) -> FactList:
+        translate, view = self._context.translate, self._view
         record, money = view.record, view.money
         facts = FactList()
-        given, needed = len(record.checkers), record.checkers_needed
-        if given + 1 >= needed:
-            words = [say(f"state.refund.{one}") for one in ("requested", "approved")]
-            facts.add(say("field.state"), Words(say("case.becomes", before=words[0], after=words[1])))
+        approvals, needed = len(record.checkers), record.checkers_needed
+        if approvals + 1 >= needed:
+            words = [translate(f"state.refund.{state}") for state in ("requested", "approved")]
+            facts.add_fact(
+                translate("field.state"), TextLabel(translate("case.becomes", before=words[0], after=words[1]))
+            )
         else:
-            count = say("dialog.approve.count", before=given, after=given + 1, needed=needed)
-            facts.add(say("field.checkers"), Words(count))
+            count = translate("dialog.approve.count", before=approvals, after=approvals + 1, needed=needed)
+            facts.add_fact(translate("field.checkers"), TextLabel(count))
         amount = wording.format_amount(money.refundable, money.currency)
-        facts.add(say("money.part.refundable"), Words(say("case.stays", value=amount)))
-        if record.sends_after is not None and record.sends_after > self._seat.now():
-            waits = say("dialog.refund.cooling_off", at=record.sends_after)
-            facts.add(say("dialog.refund.cooling_off_label"), Words(waits))
+        facts.add_fact(translate("money.part.refundable"), TextLabel(translate("case.stays", value=amount)))
+        if record.sends_after is not None and record.sends_after > self._context.now():
+            waits = translate("dialog.refund.cooling_off", at=record.sends_after)
+            facts.add_fact(translate("dialog.refund.cooling_off_label"), TextLabel(waits))
         return facts
 
-    def _why_not(self) -> str:
-        if self.large and (missing := self.digits.why_not()):
-            return missing
-        needed = self.asks and not self.password.text()
-        return self._seat.say("dialog.approve.needs_password") if needed else ""
+    def _find_disabled_reason(self) -> str:
+        if self.needs_digits and (digits_reason := self.digits.find_disabled_reason()):
+            return digits_reason
+        is_password_missing = self.needs_password and not self.password.text()
+        return self._context.translate("dialog.approve.needs_password") if is_password_missing else ""
 
-    def _call(self) -> Callable[[Desk], Refund]:
-        id, saw = self._view.record.id, self._view.record.version
-        return lambda desk: desk.refunds.approve(id, saw)
+    def _decision_call(self) -> Act[Refund]:
+        id, expected_version = self._view.record.id, self._view.record.version
+        return lambda services, request_id: services.refunds.approve(id, expected_version, request_id=request_id)
 
     @Slot()
-    def _decide(self) -> None:
-        """With accounts the password is confirmed first, over a connection of its own; only then it is decided."""
-        if self.busy or self._why_not():
+    def _send_decision(self) -> None:
+        """Send the approval. On a server database, first confirm the password over a connection of its own."""
+        if self.is_busy or self._find_disabled_reason():
             return
-        if not self.asks:
-            self._send(self._call())
+        if not self.needs_password:
+            self._send_call(self._decision_call())
             return
         password = self.password.text()
         self.password.hide_again()
-        self.password.line.clear()
-        self.set_busy(self._seat.say("dialog.busy"))
-        confirm = self._seat.bound(lambda desk: desk.sessions.confirm_password(password))
-        self._seat.runner.run(confirm, self._confirmed, self._not_confirmed, owner=self)
+        self.password.line_edit.clear()
+        self.set_busy(self._context.translate("dialog.busy"))
+        confirm = self._context.bind_services(lambda services: services.sessions.confirm_password(password))
+        confirmed_call = with_password(self._decision_call(), password)
 
-    def _confirmed(self, right: bool) -> None:
-        if right:
-            self._send(self._call())
-            return
-        self._ask_again(self._seat.say("lock.wrong.words"))
+        def take_confirmation(is_right: bool) -> None:
+            if is_right:
+                self._send_call(confirmed_call)
+            else:
+                self._ask_password_again(self._context.translate("lock.wrong.words"))
 
-    def _not_confirmed(self, failure: Failure) -> None:
-        self._ask_again(self._seat.message(failure))
+        self._context.runner.run(confirm, take_confirmation, self._show_confirmation_failure, owner=self)
 
-    def _ask_again(self, words: str) -> None:
-        """Nothing was decided."""
-        self.let_go(self._seat.say("action.cancel"), "")
-        self.act_button.say(self._seat.say("dialog.approve.act"))
-        self._look()
+    def _show_confirmation_failure(self, failure: Failure) -> None:
+        self._ask_password_again(self._context.failure_message(failure))
+
+    def _ask_password_again(self, words: str) -> None:
+        """Enable the dialog again after a wrong password, or after a failure of the check; nothing was decided."""
+        self.allow_closing(self._context.translate("action.cancel"), "")
+        self.act_button.show_text(self._context.translate("dialog.approve.act"))
+        self._update_act()
         self.password.show_error(words)
-        self.password.line.setFocus()
+        self.password.line_edit.setFocus()
 
 
 class DeclineDialog(_DecisionDialog):
-    """The maker reads the words."""
+    """The dialog of a rejection, with the reason that the maker will read."""
 
     name = "reject"
 
     def _content(self) -> QWidget:
-        say, record = self._seat.say, self._view.record
-        self.words = Field(say("dialog.reject.words"), area=True)
-        self.words.show_hint(say("dialog.reject.reads", maker=record.maker))
+        translate, record = self._context.translate, self._view.record
+        self.words = Field(translate("dialog.reject.words"), area=True)
+        self.words.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.words.edit, Edit):
-            self.words.edit.textChanged.connect(self._look)
+            self.words.edit.textChanged.connect(self._update_act)
         content = QWidget()
-        kept = Words(say("dialog.reject.effect", amount=wording.format_amount(record.amount_minor, record.currency)))
-        kept.setWordWrap(True)
-        content.setLayout(column(self.words, kept, gap=12))
+        effect = TextLabel(
+            translate("dialog.reject.effect", amount=wording.format_amount(record.amount_minor, record.currency))
+        )
+        effect.setWordWrap(True)
+        content.setLayout(make_column(self.words, effect, gap=12))
         return content
 
-    def _why_not(self) -> str:
-        return "" if self.words.text().strip() else self._seat.say("dialog.reject.needs_words")
+    def _find_disabled_reason(self) -> str:
+        return "" if self._reason_words() else self._context.translate("dialog.reject.needs_words")
 
-    def _call(self) -> Callable[[Desk], Refund]:
-        id, saw, words = self._view.record.id, self._view.record.version, self.words.text().strip()
-        return lambda desk: desk.refunds.reject(id, words, saw)
+    def _reason_words(self) -> str:
+        return self.words.text().strip()
+
+    def _decision_call(self) -> Act[Refund]:
+        id, expected_version, words = self._view.record.id, self._view.record.version, self._reason_words()
+        return lambda services, request_id: services.refunds.reject(
+            id, words, expected_version, request_id=request_id
+        )
 
 
 class WithdrawDialog(_DecisionDialog):
-    """By the maker, until it is sent."""
+    """The dialog of a withdrawal by the maker, which is possible until the refund is sent."""
 
     name = "withdraw"
 
     def _content(self) -> QWidget:
-        say, record = self._seat.say, self._view.record
+        translate, record = self._context.translate, self._view.record
         content = QWidget()
         amount = wording.format_amount(record.amount_minor, record.currency)
-        told = Bar("", say("dialog.withdraw.effect", amount=amount), tone="text", shape="arrow_back")
-        content.setLayout(column(told))
+        bar = Bar("", translate("dialog.withdraw.effect", amount=amount), tone="text", shape="arrow_back")
+        content.setLayout(make_column(bar))
         return content
 
-    def _call(self) -> Callable[[Desk], Refund]:
+    def _decision_call(self) -> Act[Refund]:
         id = self._view.record.id
-        return lambda desk: desk.refunds.withdraw(id)
+        return lambda services, request_id: services.refunds.withdraw(id, request_id=request_id)
 
 
-def _ending(name: str, refund: Refund) -> str:
-    """What is told: an approval may have been sent already, or be the first of two."""
+def _ending_key(name: str, refund: Refund) -> str:
+    """Return the wording key of the text after a decision. For an approval, it says whether a second one is needed
+    and whether the refund has already been sent.
+    """
     if name != "approve":
         return f"dialog.{name}.ended"
     if refund.state is RefundState.REQUESTED:
@@ -272,26 +306,26 @@ def _ending(name: str, refund: Refund) -> str:
     return "dialog.approve.ended" if refund.state is RefundState.APPROVED else "dialog.approve.ended_sent"
 
 
-def settled(seat: Seat, refund: Refund | None, told: QWidget) -> QWidget:
-    """How it stands now: its three badges, why, and what happens next."""
-    parts: list[QWidget] = [told]
+def decision_content(context: WindowContext, refund: Refund | None, bar: QWidget) -> QWidget:
+    """Return the content after a decision: `bar`, and for a stored refund its badges, reason and next step."""
+    parts: list[QWidget] = [bar]
     if refund is not None:
-        now = seat.now()
-        keys = case_words.state_key(refund), case_words.certainty_key(refund, now), case_words.work_key(refund)
-        badges = QWidget()
-        badges.setLayout(row(*(Badge.of(key, seat.language) for key in keys), None))
-        _, why, following = record_words.explained(case_words.explained(refund, now), seat)
-        parts += [badges, Words(why, wrap=True), Words(following, wrap=True)]
+        now = context.now()
+        _, why, next_step = record_words.explanation_sentences(case_words.explanation_of(refund, now), context)
+        parts += [badge_row(context, refund), TextLabel(why, wrap=True), TextLabel(next_step, wrap=True)]
     holder = QWidget()
-    holder.setLayout(column(*parts, gap=12))
+    holder.setLayout(make_column(*parts, gap=12))
     return holder
 
 
-def subtitle(seat: Seat, view: RefundView) -> str:
-    """The refund by its payment's number, whose it is, and who asked."""
+def dialog_subtitle(context: WindowContext, view: RefundView) -> str:
+    """Return the subtitle: number, corporation and provider of the payment, and the maker of the refund."""
     payment = view.payment
-    return seat.say(
-        "dialog.decide.subtitle", number=payment.merchant_payment_id, corporation=payment.corporation_number,
-        provider=case_words.provider_word(payment.provider, seat), maker=view.record.maker,
+    return context.translate(
+        "dialog.decide.subtitle",
+        number=payment.merchant_payment_id,
+        corporation=payment.corporation_number,
+        provider=case_words.provider_word(payment.provider, context),
+        maker=view.record.maker,
         at=view.record.created_at,
-    )  # fmt: skip
+    )

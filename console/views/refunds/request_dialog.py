@@ -1,261 +1,305 @@
-"""Asking for a refund: the form, a review that says what will and will not happen, the asking, how it ended."""
+"""The request of a refund: form, review of its effects, call, and outcome."""
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from console import wording
+from console.domain.errors import ErrorCode
 from console.domain.money import decimal_text
-from console.domain.order_records import Refund, SetAside
-from console.domain.payment_results import RefundPlan
-from console.domain.truth import is_old
-from console.views import case_words, record_words
-from console.views.dialogs.refund_form import RefundForm
-from console.views.dialogs.refund_review import RefundReview
-from console.views.dialogs.steps import LET_GO_SECONDS
-from console.views.routes import RefundRoute, route_to
-from console.views.seat import Note, Seat
-from console.views.tasks import Failure
-from console.views.widgets.badge import Badge
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words, column, row
+from console.domain.payments.consistency import is_answer_old
+from console.domain.payments.records import Refund, SetAside
+from console.domain.payments.service_results import RefundPlan
+from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
+from console.views.pages.dialog_badges import badge_row
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import records as case_words
+from console.views.refunds.request_form import RefundForm
+from console.views.refunds.request_review import RefundReview
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import RefundRoute, route_to
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.notification_bars import Bar
+from console.wording import catalogue as wording
 
 
 class RefundDialog(DialogFrame):
-    """Nothing is sent to the provider from here: another person decides first."""
+    """The dialog. It sends nothing to the provider, because another person has to approve the refund first."""
 
-    def __init__(self, seat: Seat, plan: RefundPlan, set_aside: SetAside | None, parent: QWidget) -> None:
-        say = seat.say
+    def __init__(self, context: WindowContext, plan: RefundPlan, set_aside: SetAside | None, parent: QWidget) -> None:
+        translate = context.translate
         number = plan.payment.merchant_payment_id
         super().__init__(
-            say("dialog.refund.title", number=number),
-            _subtitle(seat, plan),
-            cancel=say("action.cancel"),
-            act=say("dialog.refund.review"),
-            close_name=say("action.close"),
+            translate("dialog.refund.title", number=number),
+            _dialog_subtitle(context, plan),
+            cancel_text=translate("action.cancel"),
+            act_text=translate("dialog.refund.review"),
+            close_name=translate("action.close"),
             parent=parent,
         )
-        self._seat, self.plan = seat, plan
-        self._reading = False
-        self.form_set_aside = set_aside
+        bind_worker(context, self.act_button)
+        self._context, self.plan = context, plan
+        self._is_reading_plan = False
+        self.set_aside = set_aside
         self._refund: Refund | None = None
         self.review: RefundReview | None = None
-        self.form = RefundForm(seat, plan, set_aside)
-        self.form.changed.connect(self._look)
+        self.form = RefundForm(context, plan, set_aside)
+        self.form.changed.connect(self._update_act)
         self.form.amount_changed.connect(self._read_plan)
-        self.form.case_wanted.connect(self._open_case)
-        self._probing = False
-        self.probe_button = KeyButton(say("action.probe"), kind="inline")
-        self.probe_button.clicked.connect(self._probe)
-        self._old = Bar("", say("dialog.refund.old"), tone="care", shape="clock", button=self.probe_button)
+        self.form.case_requested.connect(self._open_case)
+        self._is_probing = False
+        self.probe_button = KeyButton(translate("action.probe"), kind="inline")
+        self.probe_button.clicked.connect(self._probe_payment)
+        self._old_answer_bar = Bar(
+            "", translate("dialog.refund.old"), tone="care", shape="clock", button=self.probe_button
+        )
         self._holder = QWidget()
-        self._holder.setLayout(column(*self._bars(), self._old, self.form, gap=12))
+        self._holder.setLayout(make_column(*self._bars(), self._old_answer_bar, self.form, gap=12))
         self.show_content(self._holder)
-        self.act_button.clicked.connect(self._go_on)
-        self._patience = QTimer(self, singleShot=True, interval=LET_GO_SECONDS * 1_000)
-        self._patience.timeout.connect(self._let_go)
-        self._look()
+        self.act_button.clicked.connect(self._review_or_send)
+        self._close_timer = QTimer(self, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
+        self._close_timer.timeout.connect(self._allow_closing)
+        self._update_act()
 
-    # -- the form
+    # -- form
 
     def _bars(self) -> list[QWidget]:
-        off = self._why_off()
-        return [Bar(self._seat.say("dialog.refund.off"), off, tone="care", shape="lock")] if off else []
+        refusal_reason = self._refusal_reason()
+        return (
+            [Bar(self._context.translate("dialog.refund.off"), refusal_reason, tone="care", shape="lock")]
+            if refusal_reason
+            else []
+        )
 
-    def _why_off(self) -> str:
-        """Why no refund of this payment can be asked for now; "" when one can."""
+    def _refusal_reason(self) -> str:
+        """Return why nobody can request a refund of this payment now; "" if this is possible."""
         plan = self.plan
-        set_aside = self.form_set_aside is not None and plan.off == "refund_nothing_left"
-        return self._seat.say(f"reason.{plan.off}", **plan.off_facts) if plan.off and not set_aside else ""
+        set_aside = self.set_aside is not None and plan.off == "refund_nothing_left"
+        return self._context.translate(f"reason.{plan.off}", **plan.off_facts) if plan.off and not set_aside else ""
 
     @property
-    def is_old(self) -> bool:
-        """Whether the provider's answer about the payment says too little by now to ask for a refund on it."""
+    def is_answer_old(self) -> bool:
+        """True if the provider's last answer about the payment is missing or too old for a refund request."""
         payment = self.plan.payment
-        return payment.told_at is None or is_old(payment.told_at, payment, self._seat.now())
+        return payment.told_at is None or is_answer_old(payment.told_at, payment, self._context.now())
 
     @property
     def provider(self) -> str:
-        return case_words.provider_word(self.plan.payment.provider, self._seat)
+        return case_words.provider_word(self.plan.payment.provider, self._context)
 
     @Slot()
-    def _look(self) -> None:
-        off = self._why_off()
-        self.form.setEnabled(not off)
-        old = self.is_old and not off
-        self._old.setVisible(old)
-        why_not = off or (self._seat.say("dialog.refund.old") if old else "") or self.form.why_not()
-        if why_not or self._reading or self.form.asking:
-            self.set_act_off(why_not or self._seat.say("dialog.refund.reading"))
+    def _update_act(self) -> None:
+        refusal_reason = self._refusal_reason()
+        self.form.setEnabled(not refusal_reason)
+        is_answer_old = self.is_answer_old and not refusal_reason
+        self._old_answer_bar.setVisible(is_answer_old)
+        disabled_reason = (
+            refusal_reason
+            or (self._context.translate("dialog.refund.old") if is_answer_old else "")
+            or self.form.find_disabled_reason()
+        )
+        if disabled_reason or self._is_reading_plan or self.form.is_plan_due:
+            self.disable_act_button(disabled_reason or self._context.translate("dialog.refund.reading"))
         else:
-            self.set_act_on(self._seat.say("dialog.refund.nothing_sent", provider=self.provider))
+            self.enable_act_button(self._context.translate("dialog.refund.nothing_sent", provider=self.provider))
 
     @Slot(str)
     def _read_plan(self, amount: str | None) -> None:
-        """Hits and rules depend on the amount."""
-        payment, self._reading = self.plan.payment.id, True
-        self._look()
-        self._seat.read(
-            lambda desk: desk.refunds.plan(payment, amount), self._take_plan, self._no_plan, owner=self,
-            key=("refund-plan", payment),
-        )  # fmt: skip
-
-    @Slot()
-    def _probe(self) -> None:
-        """The provider's present answer, then the plan anew."""
-        if self._probing:
-            return
-        seat, payment, self._probing = self._seat, self.plan.payment, True
-        self.probe_button.set_busy(seat.say("dialog.busy"))
-        title = case_words.title(payment, seat)
-        seat.act(
-            lambda desk: desk.recovery.probe("payment", payment.id),
-            self._probed,
-            self._not_probed,
+        """Read the plan for an amount, because risk signals and rules depend on it. `amount` is decimal text; None
+        means the whole refundable amount.
+        """
+        payment, self._is_reading_plan = self.plan.payment.id, True
+        self._update_act()
+        self._context.run_read(
+            lambda services: services.refunds.plan(payment, amount),
+            self._take_plan,
+            self._show_plan_failure,
             owner=self,
-            label=seat.say("act.probe_case", title=title),
-            told=lambda _: Note(seat.say("record.no_change", at=seat.now()), title),
-            key=("payment", payment.id),
-            asked=payment.provider,
+            key=("refund-plan", payment),
         )
 
-    def _probed(self, _found: object) -> None:
-        self._probing = False
-        money = self.form.money
+    @Slot()
+    def _probe_payment(self) -> None:
+        """Ask the provider for the payment's present state, then read the plan again."""
+        if self._is_probing:
+            return
+        context, payment, self._is_probing = self._context, self.plan.payment, True
+        self.probe_button.set_busy(context.translate("dialog.busy"))
+        title = case_words.title(payment, context)
+        context.run_act(
+            lambda services, request_id: services.recovery.probe("payment", payment.id, request_id=request_id),
+            self._take_probe,
+            self._show_probe_failure,
+            owner=self,
+            label=context.translate("act.probe_case", title=title),
+            describe=lambda _: Toast(context.translate("record.no_change", at=context.now()), title),
+            attempt=("probe", "payment", payment.id),
+            key=("payment", payment.id),
+            provider=payment.provider,
+        )
+
+    def _take_probe(self, _record: object) -> None:
+        self._is_probing = False
+        money = self.form.entered_money
         self._read_plan(decimal_text(money) if money is not None else None)
 
-    def _not_probed(self, failure: Failure) -> None:
-        self._probing = False
-        self.probe_button.say(self._seat.say("action.probe"))
-        self.probe_button.set_on()
-        self._old.say("", self._seat.message(failure))
+    def _show_probe_failure(self, failure: Failure) -> None:
+        self._is_probing = False
+        self.probe_button.show_text(self._context.translate("action.probe"))
+        self.probe_button.enable_button()
+        self._old_answer_bar.show_text("", self._context.failure_message(failure))
 
     def _take_plan(self, plan: RefundPlan) -> None:
-        self._reading = False
+        self._is_reading_plan = False
         self.plan = plan
         self.form.show_plan(plan)
 
-    def _no_plan(self, failure: Failure) -> None:
-        self._reading = False
-        self._look()
-        self.set_act_off(self._seat.message(failure))
+    def _show_plan_failure(self, failure: Failure) -> None:
+        self._is_reading_plan = False
+        self._update_act()
+        self.disable_act_button(self._context.failure_message(failure))
 
-    # -- the review
+    # -- review
 
     @Slot()
-    def _go_on(self) -> None:
+    def _review_or_send(self) -> None:
         if self.review is None:
-            self._review()
-        elif not self.busy:
-            self._request()
+            self._show_review()
+        elif not self.is_busy:
+            self._send_request()
 
-    def _review(self) -> None:
-        """The same window, other content: what is asked for, what changes, what does not happen yet."""
-        seat, money = self._seat, self.form.money
+    def _show_review(self) -> None:
+        """Replace the form by the review: the request, its effects, and the statement that nothing is sent to the
+        provider yet.
+        """
+        context, money = self._context, self.form.entered_money
         if money is None:
             return
         amount = wording.format_amount(money.minor, money.currency)
-        self._holder.setParent(None)  # kept for the way back
-        self.review = RefundReview(seat, self.plan, self.form)
-        self.review.changed.connect(self._look_at_review)
-        self.say_title(seat.say("dialog.refund.confirm", amount=amount), _subtitle(seat, self.plan))
+        self._holder.setParent(None)  # show_content deletes the old content, but the request is read from this form
+        self.review = RefundReview(context, self.plan, self.form)
+        self.review.changed.connect(self._update_review)
+        self.show_title(
+            context.translate("dialog.refund.confirm", amount=amount), _dialog_subtitle(context, self.plan)
+        )
         self.show_content(self.review)
-        self.act_button.say(seat.say("dialog.refund.act"))
+        self.act_button.show_text(context.translate("dialog.refund.act"))
         self.cancel_button.setFocus()
-        self._look_at_review()
+        self._update_review()
 
     @Slot()
-    def _look_at_review(self) -> None:
-        why_not = self.review.why_not() if self.review is not None else ""
-        if why_not:
-            self.set_act_off(why_not)
+    def _update_review(self) -> None:
+        disabled_reason = self.review.find_disabled_reason() if self.review is not None else ""
+        if disabled_reason:
+            self.disable_act_button(disabled_reason)
         else:
-            self.set_act_on(self._seat.say("dialog.refund.nothing_sent", provider=self.provider))
+            self.enable_act_button(self._context.translate("dialog.refund.nothing_sent", provider=self.provider))
 
-    # -- asking
+    # -- call
 
-    def _request(self) -> None:
-        seat, request = self._seat, self.form.request()
-        self.set_busy(seat.say("dialog.busy"))
-        self.hint.say("")
-        self._patience.start()
-        seat.act(
-            lambda desk: desk.refunds.request(request),
-            self._asked,
-            self._failed,
+    def _send_request(self) -> None:
+        context, request = self._context, self.form.request()
+        self.set_busy(context.translate("dialog.busy"))
+        self.hint.show_text("")
+        self._close_timer.start()
+        context.run_act(
+            lambda services, request_id: services.refunds.request(request, request_id=request_id),
+            self._show_request,
+            self._show_failure,
             owner=self,
-            label=seat.say("act.refund", number=self.plan.payment.merchant_payment_id),
-            told=lambda refund: Note(
-                seat.say("dialog.refund.asked_title"), case_words.title(refund, seat), "hourglass", "progress"
+            label=context.translate("act.refund", number=self.plan.payment.merchant_payment_id),
+            describe=lambda refund: Toast(
+                context.translate("dialog.refund.asked_title"),
+                case_words.title(refund, context),
+                "hourglass",
+                "progress",
             ),
+            attempt=("refund request", request),
             key=("payment", request.payment_id),
-            asked="",
+            provider="",
         )
 
     @Slot()
-    def _let_go(self) -> None:
-        if self.busy:
-            self.let_go(self._seat.say("action.close"), self._seat.say("dialog.elapsed", seconds=LET_GO_SECONDS))
+    def _allow_closing(self) -> None:
+        if self.is_busy:
+            self.allow_closing(
+                self._context.translate("action.close"),
+                self._context.translate("dialog.elapsed", seconds=CLOSABLE_AFTER_SECONDS),
+            )
 
-    def _asked(self, refund: Refund) -> None:
-        seat = self._seat
+    def _show_request(self, refund: Refund) -> None:
+        context = self._context
         self._refund = refund
-        self._end(seat.say("dialog.refund.asked_title"), asked(seat, refund, self.plan), act="action.open_refund")
+        self._show_end(
+            context.translate("dialog.refund.asked_title"),
+            request_content(context, refund, self.plan),
+            act="action.open_refund",
+        )
         self.act_button.clicked.connect(self._open_refund)
 
-    def _failed(self, failure: Failure) -> None:
-        """Nothing was asked for: which rule said no, and what there is to do."""
-        seat = self._seat
-        title = "dialog.stale.title" if failure.code == "stale_view" else "dialog.refund.refused_title"
+    def _show_failure(self, failure: Failure) -> None:
+        """Show the rule that refused the request, and the next step. Nothing was requested."""
+        context = self._context
+        title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
-        told = Bar("", seat.message(failure), tone="bad", shape="square_bang")
-        content.setLayout(column(told, Words(seat.say("dialog.refund.nothing_changed"), wrap=True), gap=12))
-        self._end(seat.say(title), content)
+        bar = Bar("", context.failure_message(failure), tone="bad", shape="square_bang")
+        content.setLayout(
+            make_column(bar, TextLabel(context.translate("dialog.refund.nothing_changed"), wrap=True), gap=12)
+        )
+        self._show_end(context.translate(title), content)
 
-    def _end(self, title: str, content: QWidget, act: str = "") -> None:
-        say = self._seat.say
-        self._patience.stop()
-        subtitle = _subtitle(self._seat, self.plan)
+    def _show_end(self, title: str, content: QWidget, act: str = "") -> None:
+        translate = self._context.translate
+        self._close_timer.stop()
+        subtitle = _dialog_subtitle(self._context, self.plan)
         self.show_outcome(
-            title, subtitle, content, close=say("action.close"), act=say("action.open_refund") if act else ""
+            title,
+            subtitle,
+            content,
+            close=translate("action.close"),
+            act=translate("action.open_refund") if act else "",
         )
 
     @Slot()
     def _open_refund(self) -> None:
         self.accept()
         if self._refund is not None:
-            self._seat.go(RefundRoute(self._refund.id))
+            self._context.navigate(RefundRoute(self._refund.id))
 
     @Slot(str, int)
     def _open_case(self, kind: str, id: int) -> None:
         self.reject()
-        self._seat.go(route_to(kind, id))
+        self._context.navigate(route_to(kind, id))
 
 
-def asked(seat: Seat, refund: Refund, plan: RefundPlan) -> QWidget:
-    """It was asked for: who decides until when, and that nothing was sent."""
-    say = seat.say
-    told = Bar(say("dialog.refund.asked_lead"), say("dialog.refund.asked", people=plan.who_is_asked),
-               tone="progress", shape="hourglass")  # fmt: skip
-    keys = (
-        case_words.state_key(refund), case_words.certainty_key(refund, seat.now()), case_words.work_key(refund),
-    )  # fmt: skip
-    badges = QWidget()
-    badges.setLayout(row(*(Badge.of(key, seat.language) for key in keys), None))
-    _, why, following = record_words.explained(case_words.explained(refund, seat.now()), seat)
+def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) -> QWidget:
+    """Return the content after a request: the people who decide, the badges, the reason and the next step."""
+    translate = context.translate
+    bar = Bar(
+        translate("dialog.refund.asked_lead"),
+        translate("dialog.refund.asked", people=plan.who_is_asked),
+        tone="progress",
+        shape="hourglass",
+    )
+    _, why, next_step = record_words.explanation_sentences(case_words.explanation_of(refund, context.now()), context)
     holder = QWidget()
-    holder.setLayout(column(told, badges, Words(why, wrap=True), Words(following, wrap=True), gap=12))
+    holder.setLayout(
+        make_column(
+            bar, badge_row(context, refund), TextLabel(why, wrap=True), TextLabel(next_step, wrap=True), gap=12
+        )
+    )
     return holder
 
 
-def _subtitle(seat: Seat, plan: RefundPlan) -> str:
+def _dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:
     payment = plan.payment
-    return seat.say(
+    return context.translate(
         "dialog.refund.subtitle",
         number=payment.corporation_number,
-        provider=case_words.provider_word(payment.provider, seat),
+        provider=case_words.provider_word(payment.provider, context),
         amount=wording.format_amount(payment.captured_minor, payment.currency),
         at=payment.paid_at,
-        payer=case_words.payer(payment.payer),
+        payer=case_words.masked_payer(payment.payer),
     )

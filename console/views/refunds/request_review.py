@@ -1,119 +1,148 @@
-"""The review of a refund request: what is asked for, what changes, what does not happen, who is asked."""
+"""The review of a refund request: the request, the changes, the steps that don't happen yet, and the people who
+decide.
+"""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from console import wording
-from console.domain.payment_results import MoneyStrip, RefundPlan
-from console.views import case_words
-from console.views.dialogs import refund_words
-from console.views.dialogs.refund_form import RefundForm
-from console.views.pages import money_facts
-from console.views.seat import Seat
-from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words, column
+from console.domain.payments.service_results import MoneyParts, RefundPlan
+from console.views.presenters import money_view as money_facts
+from console.views.presenters import records as case_words
+from console.views.refunds import texts as refund_words
+from console.views.refunds.request_form import RefundForm
+from console.views.runtime.context import WindowContext
+from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.inputs import Edit, Field
-from console.views.widgets.money import MoneyPanel
-from console.views.widgets.record import FactList, panel
+from console.views.widgets.money_strip import MoneyPanel
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.record_parts import FactList, make_titled_panel
+from console.wording import catalogue as wording
 
 
 class RefundReview(QWidget):
-    """Read only, but for the last digits of the order's number where the sum is large.
+    """The review; its facts can't be edited. For a large amount the person types the last characters of the order
+    number.
 
     Signals:
-        changed: another answer to whether it can be asked for.
+    - changed: the typed characters have changed, so `find_disabled_reason` may return another reason.
     """
 
     changed = Signal()
 
-    def __init__(self, seat: Seat, plan: RefundPlan, form: RefundForm) -> None:
+    def __init__(self, context: WindowContext, plan: RefundPlan, form: RefundForm) -> None:
         super().__init__()
-        self._seat, self._plan = seat, plan
-        money = form.money
+        self._context, self._plan = context, plan
+        money = form.entered_money
         self._minor = money.minor if money is not None else 0
-        self.digits = LastDigits(seat, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id)
+        self.digits = LastDigits(context, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id)
         self.digits.changed.connect(self.changed)
-        self.digits.setVisible(self.large)
-        say, provider = seat.say, case_words.provider_word(plan.payment.provider, seat)
-        lead = say("dialog.refund.nothing_sent_lead")
-        feared = Bar(lead, say("dialog.refund.nothing_sent_now", provider=provider), tone="text", shape="shield")
-        strip = MoneyPanel(say("money.strip"), margins=(0, 0, 0, 0))
+        self.digits.setVisible(self.needs_digits)
+        translate, provider = context.translate, case_words.provider_word(plan.payment.provider, context)
+        lead = translate("dialog.refund.nothing_sent_lead")
+        no_effect_bar = Bar(
+            lead, translate("dialog.refund.nothing_sent_now", provider=provider), tone="text", shape="shield"
+        )
+        strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        rows, rest = money_facts.parts(after(plan.money, self._minor, set_aside=form.request().set_aside_id), seat)
+        rows, rest = money_facts.money_parts(
+            amounts_after(plan.money, self._minor, set_aside=form.request().set_aside_id), context
+        )
         strip.show_parts([part for part in rows if not part.quiet], rest)
-        money_after = panel(say("dialog.refund.money_after"), strip)
-        self.setLayout(column(feared, self._asked(form), money_after, self._changes(), self.digits, gap=12))
+        money_after = make_titled_panel(translate("dialog.refund.money_after"), strip)
+        self.setLayout(
+            make_column(no_effect_bar, self._request_facts(form), money_after, self._changes(), self.digits, gap=12)
+        )
 
     @property
-    def large(self) -> bool:
-        """Whether a second checker is needed: then one look more costs little."""
+    def needs_digits(self) -> bool:
+        """True if the amount needs a second checker; the person must then type the last characters of the order
+        number.
+        """
         return self._plan.second_checker
 
-    def why_not(self) -> str:
-        return self.digits.why_not() if self.large else ""
+    def find_disabled_reason(self) -> str:
+        return self.digits.find_disabled_reason() if self.needs_digits else ""
 
-    def _asked(self, form: RefundForm) -> FactList:
-        seat, plan = self._seat, self._plan
-        say, payment = seat.say, plan.payment
+    def _request_facts(self, form: RefundForm) -> FactList:
+        context, plan = self._context, self._plan
+        translate, payment = context.translate, plan.payment
         facts = FactList()
         order = plan.order.merch_txn_id if plan.order else payment.merchant_payment_id
-        named = [
-            (say("field.order_number"), order),
-            (say("field.corporation_number"), wording.format_number(payment.corporation_number or "") or "–"),
-            (say("field.payer"), case_words.payer(payment.payer) or wording.NOTHING),
-            (say("field.reason"), form.reason_words()),
+        labelled_facts = [
+            (translate("field.order_number"), order),
+            (translate("field.corporation_number"), wording.format_number(payment.corporation_number or "") or "–"),
+            (translate("field.payer"), case_words.masked_payer(payment.payer) or wording.NO_VALUE),
+            (translate("field.reason"), form.reason_words()),
         ]
         answers = dict(form.answers())
-        named += [(refund_words.hit(hit, seat), answers.get(hit.rule, "")) for hit in plan.radar]
-        for label, value in named[:4]:
-            facts.add(label, Words(value, wrap=True, selectable=True))
-        for hit, answer in named[4:]:
-            both = say("case.answered", hit=hit, answer=answer)
-            facts.add(say("dialog.refund.radar_short"), Words(both, wrap=True))
+        labelled_facts += [
+            (refund_words.risk_signal_sentence(hit, context), answers.get(hit.rule, "")) for hit in plan.radar
+        ]
+        for label, value in labelled_facts[:4]:
+            facts.add_fact(label, TextLabel(value, wrap=True, selectable=True))
+        for hit, answer in labelled_facts[4:]:
+            sentence = translate("case.answered", hit=hit, answer=answer)
+            facts.add_fact(translate("dialog.refund.radar_short"), TextLabel(sentence, wrap=True))
         return facts
 
     def _changes(self) -> FactList:
-        """Before → after, field by field, and who is asked."""
-        seat, plan = self._seat, self._plan
-        say, currency = seat.say, plan.money.currency
-        before, after_ = plan.money.refundable, max(0, plan.money.refundable - self._minor)
+        """Return the values before and after the request, and the people who decide."""
+        context, plan = self._context, self._plan
+        translate, currency = context.translate, plan.money.currency
+        before, refundable_after = plan.money.refundable, max(0, plan.money.refundable - self._minor)
         facts = FactList()
-        shown = [wording.format_amount(minor, currency) for minor in (before, after_)]
-        facts.add(say("money.part.refundable"), Words(say("case.becomes", before=shown[0], after=shown[1])))
-        facts.add(say("dialog.refund.cooling_off_label"), Words(refund_words.cooling_off(plan, seat), wrap=True))
-        facts.add(say("dialog.refund.asked_label"), Words(refund_words.who_is_asked(plan, seat), wrap=True))
+        amounts = [wording.format_amount(minor, currency) for minor in (before, refundable_after)]
+        facts.add_fact(
+            translate("money.part.refundable"),
+            TextLabel(translate("case.becomes", before=amounts[0], after=amounts[1])),
+        )
+        facts.add_fact(
+            translate("dialog.refund.cooling_off_label"),
+            TextLabel(refund_words.cooling_off_text(plan, context), wrap=True),
+        )
+        facts.add_fact(
+            translate("dialog.refund.asked_label"), TextLabel(refund_words.checkers_text(plan, context), wrap=True)
+        )
         return facts
 
 
 class LastDigits(QWidget):
-    """Asks for the last four characters of the order's number, so that a large sum is not pressed through.
+    """The input for the last four characters of the order number. It makes the person compare the order before a
+    large amount is confirmed.
 
     Signals:
-        changed: something was typed.
+    - changed: the text has changed.
     """
 
     changed = Signal()
 
-    def __init__(self, seat: Seat, number: str) -> None:
+    def __init__(self, context: WindowContext, number: str) -> None:
         super().__init__()
-        self._seat, self._wanted = seat, number[-4:]
-        self.field = Field(seat.say("dialog.refund.last_four"), role="data")
+        self._context, self._last_four = context, number[-4:]
+        self.field = Field(context.translate("dialog.refund.last_four"), role="data")
         edit = self.field.edit
         if isinstance(edit, Edit):
             edit.setMaxLength(4)
             edit.setFixedWidth(104)
             edit.textChanged.connect(self.changed)
-        self.setLayout(column(self.field))
+        self.setLayout(make_column(self.field))
 
-    def why_not(self) -> str:
-        typed = self.field.text().strip()
-        return "" if typed == self._wanted else self._seat.say("dialog.refund.needs_last_four")
+    def find_disabled_reason(self) -> str:
+        typed_text = self.field.text().strip()
+        return "" if typed_text == self._last_four else self._context.translate("dialog.refund.needs_last_four")
 
 
-def after(money: MoneyStrip, minor: int, *, set_aside: int | None = None) -> MoneyStrip:
-    """The strip as it is once this refund is asked for: figures for the eye, the service keeps the true ones."""
-    return MoneyStrip(
-        money.currency, money.captured, money.refunded, money.on_its_way, money.unknown, money.waiting + minor,
+def amounts_after(money: MoneyParts, minor: int, *, set_aside: int | None = None) -> MoneyParts:
+    """Return the amounts of the payment after a request of `minor`, in minor units, for display only: the service
+    computes the true amounts. `set_aside` is the id of the money set aside from which the refund is paid, or None.
+    """
+    return MoneyParts(
+        money.currency,
+        money.captured,
+        money.refunded,
+        money.on_its_way,
+        money.unknown,
+        money.waiting + minor,
         money.set_aside - (minor if set_aside is not None else 0),
         money.refundable - (0 if set_aside is not None else minor),
-    )  # fmt: skip
+    )

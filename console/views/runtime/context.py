@@ -1,106 +1,135 @@
-"""What every page stands on: the services once they are here, who acts, the language, and whom to tell."""
+"""The context that all pages of one window share: services, acting person, language and navigation signals."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import shiboken6
 from PySide6.QtCore import QObject, Signal
 
-from console import wording
-from console.domain import tracing
+from console.domain import correlation as tracing
 from console.domain.clock import Clock
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.permissions import ROLES_FOR, WORKER, may
+from console.domain.error_reasons import NotAllowedReason, UnknownReason
+from console.domain.errors import ErrorCode, rebuild_error
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
 from console.domain.records import CreditCheck, Person
-from console.views.desk_api import Desk, Settings
-from console.views.look.tokens import Language, ThemeName, Tone
-from console.views.routes import Route
-from console.views.standing import Gateway, Note, Reach, Standing, Visit
-from console.views.tables.book import Page
-from console.views.tables.paging import Fetch
-from console.views.tasks import Failure, Runner, TaskHandle
+from console.services.process.passwords import passwords_from
+from console.views.runtime.page_fetch import FetchPage, Page
+from console.views.runtime.request_id import AttemptIds
+from console.views.runtime.routes import Route
+from console.views.runtime.status_values import (
+    ConnectionState,
+    Gateway,
+    PasswordRequest,
+    Toast,
+    Visit,
+    WorkCounts,
+)
+from console.views.runtime.tasks import Failure, Report, Runner, TaskHandle
+from console.views.theme.design_tokens import Language, ThemeName, Tone
+from console.wording import catalogue as wording
 
-__all__ = ["Note", "Reach", "Seat", "Standing", "Visit"]
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.settings.settings import Settings
+
+__all__ = ["Toast", "ConnectionState", "WindowContext", "WorkCounts", "Visit"]
 
 T = TypeVar("T")
-Call = Callable[[Desk], T]
-_MOST_RECENT = 20
+Call = Callable[["Console"], T]
+Act = Callable[["Console", str], T]
+"""A call that writes or sends a request to a provider. It gets the services and the request id that it must pass to
+the service.
+"""
+LongAct = Callable[["Console", str, Report], T]
+_MAX_VISITS = 20
+_PASSWORD_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
 ALARMBOX = "alarmbox"
 
 
-class Seat(QObject):
-    """One per window. All of it is used from the GUI thread; calls go to worker threads and act as the person.
+class WindowContext(QObject):
+    """Shared state of one window. Use it from the GUI thread only; service calls run in worker threads as the acting
+    person.
 
     Signals:
-        arrived: the services are here.
-        wanted(object): go to that Route. replaced(object): the same without a step to go back.
-        left: go back.
-        told(object): show that Note.
-        changed(object): records have changed: a frozenset of (kind, id).
-        standing_changed, reach_changed, visits_changed: look again at the attribute of that name.
-        person_changed: somebody else acts from now on. people_changed: who may act is known.
-        language_changed: every word is to be said anew.
-        entry_refused(object): the database no longer takes the account in use; the Failure.
+    - services_opened: the services are open.
+    - navigation_requested(object): the frame is to open this Route.
+    - replaced(object): the frame is to open this Route in place of the current one in the history.
+    - back_requested: the frame is to open the previous route.
+    - toast_requested(object): the frame is to show this Toast.
+    - changed(object): records have changed; a frozenset of (kind, id).
+    - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits` has
+      a new value. connection_state_changed also signals a new time of the last due tasks (`due_at`).
+    - person_changed: another person acts from now on. people_changed: the list of operators has been read.
+    - language_changed: `language` is new, and every text must be set again.
+    - entry_refused(object): the database has refused the account in use; carries the Failure.
     """
 
-    arrived = Signal()
-    wanted = Signal(object)
+    services_opened = Signal()
+    navigation_requested = Signal(object)
     replaced = Signal(object)
-    left = Signal()
-    told = Signal(object)
+    back_requested = Signal()
+    toast_requested = Signal(object)
     changed = Signal(object)
-    standing_changed = Signal()
-    reach_changed = Signal()
+    work_counts_changed = Signal()
+    connection_state_changed = Signal()
     visits_changed = Signal()
     person_changed = Signal()
     people_changed = Signal()
     language_changed = Signal()
     entry_refused = Signal(object)
 
-    def __init__(self, settings: Settings, runner: Runner, clock: Clock, parent: QObject | None = None) -> None:
+    def __init__(self, settings: "Settings", runner: Runner, clock: Clock, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.settings = settings
         self.runner = runner
         self._clock = clock
-        self._desk: Desk | None = None
+        self._services: Console | None = None
         self.language: Language = settings.language
         self.theme: ThemeName | None = None
         self.operator = settings.operator
         self.people: tuple[Person, ...] = ()
         self.people_known = False
         self.due_at: datetime | None = None
-        self.standing = Standing()
-        self.reach = Reach()
+        self.work_counts = WorkCounts()
+        self.connection_state = ConnectionState()
         self.visits: list[Visit] = []
-        self._acts: list[TaskHandle] = []
+        self.ask_password: Callable[[PasswordRequest], None] | None = None
+        """Asks the person for the password of a decision; the controller of the window sets it."""
+        self._running_acts: list[TaskHandle] = []
+        self._attempts = AttemptIds()
 
-    # -- the services
+    # -- services
 
     @property
-    def ready(self) -> bool:
-        return self._desk is not None
+    def is_ready(self) -> bool:
+        """True once the services are open."""
+        return self._services is not None
 
-    def take(self, desk: Desk) -> None:
-        """The services have arrived."""
-        self._desk = desk
-        self.arrived.emit()
+    def use_services(self, services: "Console") -> None:
+        """Store the opened services and emit `services_opened`."""
+        self._services = services
+        self.services_opened.emit()
 
-    def bound(self, call: Call[T], operator: str | None = None) -> Callable[[], T]:
-        """The call for a worker thread, acting as the person who acts now, or as `operator`."""
-        desk, name = self._desk, operator or self.operator
-        if desk is None:
+    def bind_services(self, call: Call[T], operator: str | None = None) -> Callable[[], T]:
+        """Return a function without arguments that runs `call` in a worker thread as `operator`, by default as the
+        person who acts at the time of `bind_services`.
+
+        Raises RuntimeError if the services aren't open yet.
+        """
+        services, name = self._services, operator or self.operator
+        if services is None:
             raise RuntimeError("the services are not here yet")
 
         def work() -> T:
-            with desk.acting(name), tracing.correlated():
-                return call(desk)
+            with services.acting_as(name), tracing.with_correlation():
+                return call(services)
 
         return work
 
-    def read(
+    def run_read(
         self,
         call: Call[T],
         on_done: Callable[[T], None],
@@ -109,194 +138,323 @@ class Seat(QObject):
         owner: QObject,
         key: Hashable | None = None,
     ) -> TaskHandle:
-        """A reading call; dropped when its page has gone."""
+        """Run a call that only reads, in the lane `quick` of the TaskRunner. If `owner` is destroyed before the call
+        begins, the call never runs; if it is destroyed before the call ends, no callback runs. Calls with the same
+        `key` run one after another.
+        """
         return self.runner.run(
-            self.bound(call), on_done, on_failed, owner=owner, key=key, lane="quick", cancellable=True
+            self.bind_services(call), on_done, on_failed, owner=owner, key=key, lane="quick", cancellable=True
         )
 
-    def act(
+    def run_act(
         self,
-        call: Call[T],
+        call: Act[T],
         on_done: Callable[[T], None],
         on_failed: Callable[[Failure], None],
         *,
         owner: QObject,
         label: str,
-        told: Callable[[T], Note],
+        describe: Callable[[T], Toast],
+        attempt: Hashable,
         key: Hashable | None = None,
-        asked: str = ALARMBOX,
+        provider: str = ALARMBOX,
     ) -> TaskHandle:
-        """A call that acts: it goes on when its page has gone, and then `told` words what it brought. `asked` is the
-        provider whose answer it waits for, "" for none.
+        """Run an acting call (it writes or sends a request to a provider) in the lane `slow`. If `owner` is destroyed
+        before the call ends, the call continues, and a toast is shown in place of the callback: `describe(value)` or
+        the failure's message. `provider` is the name of the provider that the call waits for, "" for none.
+
+        `attempt` is the command with its arguments. The call gets the attempt's request id, which stays the same
+        until the attempt is answered (see AttemptIds). If the call is refused because it lacks the person's password,
+        the person is asked for it, and the call runs again with it.
         """
 
-        began = self.monotonic()
+        began_at, request_id = self.monotonic(), self._attempts.id_of(attempt)
 
-        def done(value: T) -> None:
-            self._answered(asked, self.monotonic() - began)
+        def handle_value(value: T) -> None:
+            self._attempts.end(attempt, request_id)
+            self._record_answer(provider, self.monotonic() - began_at)
             if shiboken6.isValid(owner):
                 on_done(value)
             else:
-                self.told.emit(told(value))
+                self.toast_requested.emit(describe(value))
 
-        def failed(failure: Failure) -> None:
-            self._answered(asked, self.monotonic() - began, failure)
+        def handle_failure(failure: Failure) -> None:
+            reason = failure.detail.get("reason")
+            if reason in _PASSWORD_REASONS and self.ask_password is not None and shiboken6.isValid(owner):
+                is_wrong = reason == NotAllowedReason.PASSWORD_WRONG
+                self.ask_password(PasswordRequest(label, is_wrong, owner, run_again, lambda: fail(failure)))
+            else:
+                fail(failure)
+
+        def fail(failure: Failure) -> None:
+            self._attempts.end(attempt, request_id, failure)
+            self._record_answer(provider, self.monotonic() - began_at, failure)
             if shiboken6.isValid(owner):
                 on_failed(failure)
             else:
-                self.told.emit(Note(label, self.message(failure), "square_bang", "bad"))
+                self.toast_requested.emit(Toast(label, self.failure_message(failure), "square_bang", "bad"))
 
-        handle = self.runner.run(self.bound(call), done, failed, owner=self, label=label, key=key, lane="slow")
-        self._acts = [act for act in self._acts if act.state in ("waiting", "running")]
+        def run_again(password: str) -> None:
+            run(with_password(call, password))
+
+        def run(attempted_call: Act[T]) -> TaskHandle:
+            work = self.bind_services(lambda services: attempted_call(services, request_id))
+            return self._track_act(
+                self.runner.run(work, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow")
+            )
+
+        return run(call)
+
+    def _track_act(self, handle: TaskHandle) -> TaskHandle:
+        """Add the act to the running acts, unless it has ended already, and return it."""
+        self._running_acts = [act for act in self._running_acts if act.state in ("waiting", "running")]
         if handle.state in ("waiting", "running"):
-            self._acts.append(handle)
+            self._running_acts.append(handle)
         return handle
 
-    @property
-    def acts(self) -> tuple[TaskHandle, ...]:
-        """What acts right now."""
-        return tuple(act for act in self._acts if act.state in ("waiting", "running"))
+    def run_long_act(
+        self,
+        call: LongAct[T],
+        on_done: Callable[[T], None],
+        on_failed: Callable[[Failure], None],
+        *,
+        label: str,
+        attempt: Hashable,
+        key: Hashable,
+    ) -> TaskHandle:
+        """Run an acting call that takes minutes, in the lane `long`, with a request id as in `run_act`. Its owner is
+        this context, so that it continues when a page or dialog is destroyed. When the window closes, the call's
+        Report is cancelled.
+        """
+        request_id = self._attempts.id_of(attempt)
 
-    def fetch(self, call: Callable[[Desk, Any, int], Page]) -> Fetch:
-        """For a PagedModel: `call(desk, cursor, limit)` in its worker, acting as the person who acts now."""
+        def handle_value(value: T) -> None:
+            self._attempts.end(attempt, request_id)
+            on_done(value)
+
+        def handle_failure(failure: Failure) -> None:
+            self._attempts.end(attempt, request_id, failure)
+            on_failed(failure)
+
+        def work(report: Report) -> T:
+            return self.bind_services(lambda services: call(services, request_id, report))()
+
+        return self.runner.watch(
+            work, handle_value, handle_failure, lambda _: None, owner=self, label=label, key=key, lane="long"
+        )
+
+    @property
+    def running_acts(self) -> tuple[TaskHandle, ...]:
+        """Handles of the acting calls that are waiting or running."""
+        return tuple(act for act in self._running_acts if act.state in ("waiting", "running"))
+
+    def page_fetch(self, call: Callable[["Console", Any, int], Page]) -> FetchPage:
+        """Return a function that reads pages for a PagedModel: it runs `call(services, cursor, limit)` in the calling
+        thread, as the person who acts at that time.
+        """
 
         def page(cursor: object | None, limit: int) -> Page:
-            return self.bound(lambda desk: call(desk, cursor, limit))()
+            return self.bind_services(lambda services: call(services, cursor, limit))()
 
         return page
 
-    # -- words
+    # -- texts
 
-    def say(self, key: str, /, **facts: object) -> str:
-        return wording.say(key, self.language, **facts)
+    def translate(self, key: str, /, **facts: object) -> str:
+        """Return the text of `key` in the window's language."""
+        return wording.translate(key, self.language, **facts)
 
-    def message(self, failure: Failure) -> str:
-        """What happened, what it means for the money, what to do."""
+    def failure_message(self, failure: Failure) -> str:
+        """Return the message of a failure: the event, its effect on the money, the next step."""
         detail = {**failure.detail, "support_code": failure.support_code}
-        return wording.message(ConsoleError(failure.code, detail, exit_status=0), self.language)
+        return wording.error_message(
+            rebuild_error(cast("ErrorCode", failure.code), detail, exit_status=0), self.language
+        )
 
     def now(self) -> datetime:
+        """Return the present instant, in UTC."""
         return self._clock.now()
 
     def monotonic(self) -> float:
-        """Seconds for measuring; from any thread."""
+        """Return the monotonic clock in seconds, for measuring durations. Safe from any thread."""
         return self._clock.monotonic()
 
-    def age(self, at: datetime) -> str:
+    def age_text(self, at: datetime) -> str:
+        """Return the age of an instant as text, in the window's language."""
         return wording.format_age(wording.age_since(at, self.now()), self.language)
 
-    def speak(self, language: Language) -> None:
-        """Say everything in that language from now on."""
+    def change_language(self, language: Language) -> None:
+        """Switch the window to this language."""
         if language != self.language:
             self.language = language
             self.language_changed.emit()
 
-    # -- rights: the service decides; here is only what to say before anybody asks it
+    # -- rights: the services decide; these texts only explain a disabled control in advance
 
     @property
-    def me(self) -> Person | None:
-        """Who acts, as the database knows them; None while that isn't known, or where nobody of that name is."""
-        return next((one for one in self.people if one.name == self.operator), None)
+    def current_person(self) -> Person | None:
+        """The acting person as the database knows them; None until the operators are read or if the name is
+        unknown.
+        """
+        return next((person for person in self.people if person.name == self.operator), None)
 
-    def why_not(self, right: str) -> str:
-        """Why the person can't do that now, with who may; "" when nothing speaks against it."""
-        if self.reach.lost_since is not None:
-            return self.say("reason.not_connected", since=self.reach.lost_since)
-        return self.lacks(right)
+    def find_disabled_reason(self, right: str) -> str:
+        """Return why the acting person can't use this right at present (the database is unreachable, the right is
+        missing, or no worker is there to act), with the names of the people who have it; "" if the person can use it.
+        """
+        return self.lost_connection_text() or self.missing_right_text(right) or self.worker_away_text(right)
 
-    def lacks(self, right: str) -> str:
-        """Why the person may not do that at all, whatever else holds; "" while the people aren't known yet."""
-        person = self.me
-        if not self.people_known or self.anybody_may or (person is not None and may(person, right)):
+    def lost_connection_text(self) -> str:
+        """Return that the database is unreachable; "" while it answers."""
+        lost_since = self.connection_state.lost_since
+        return "" if lost_since is None else self.translate("reason.not_connected", since=lost_since)
+
+    def worker_away_text(self, right: str = "") -> str:
+        """Return that this desk asks a worker and none is there; "" otherwise, and for a right that only reads."""
+        away_since = self.connection_state.worker_away_since
+        if away_since is None or right in READING_RIGHTS:
+            return ""
+        return self.translate("reason.worker_away", since=away_since)
+
+    def missing_right_text(self, right: str) -> str:
+        """Return why the acting person doesn't have this right; "" if the person has it, and until the operators are
+        read. The state of the connection has no effect.
+        """
+        person = self.current_person
+        if not self.people_known or self.has_unrestricted_people or (person is not None and has_right(person, right)):
             return ""
         if person is None:
-            return self.say("reason.unknown_person", name=self.operator or self.say("person.nobody"))
-        others = self.others_who(right)
-        if person.roles & ROLES_FOR[right]:
-            return self.say("reason.may_not_buy_people" if others else "reason.may_not_buy", people=others)
-        return self.needs(ROLES_FOR[right], others)
+            return self.translate("reason.unknown_person", name=self.operator or self.translate("person.nobody"))
+        authorised_people = self.other_people_with(right)
+        if person.roles & ROLES_BY_RIGHT[right]:
+            return self.translate(
+                "reason.may_not_buy_people" if authorised_people else "reason.may_not_buy", people=authorised_people
+            )
+        return self.needed_role_text(ROLES_BY_RIGHT[right], authorised_people)
 
     @property
-    def anybody_may(self) -> bool:
-        """Without accounts, and while no operators are kept, anybody holds every role."""
+    def has_unrestricted_people(self) -> bool:
+        """True if everybody holds every role: the database has no accounts and no operator is registered."""
         return not self.people and not self.settings.sign_in.is_server
 
-    def needs(self, roles: Collection[str], people: Sequence[str]) -> str:
-        """Which role it takes, and who has it as far as that is known."""
-        known = [role for role in sorted(roles) if role != WORKER]
+    def needed_role_text(self, roles: Collection[str], people: Sequence[str]) -> str:
+        """Return the text that names the required roles and, if given, the people who hold them."""
+        role_names = [role for role in sorted(roles) if role != WORKER]
         if people:
-            return self.say("reason.role_people", needs=known, people=people)
-        return self.say("reason.role", needs=known)
+            return self.translate("reason.role_people", needs=role_names, people=people)
+        return self.translate("reason.role", needs=role_names)
 
-    def others_who(self, right: str) -> list[str]:
-        """The other people whose role admits that, by name."""
-        return [person.name for person in self.people if person.name != self.operator and may(person, right)]
+    def other_people_with(self, right: str) -> list[str]:
+        """Return the names of the other people whose roles include this right. A worker's account is no person."""
+        return [
+            person.name
+            for person in self.people
+            if person.name != self.operator and WORKER not in person.roles and has_right(person, right)
+        ]
 
-    # -- whereabouts
+    # -- navigation
 
-    def go(self, route: Route) -> None:
-        self.wanted.emit(route)
+    def navigate(self, route: Route) -> None:
+        """Navigate to this route."""
+        self.navigation_requested.emit(route)
 
-    def tell(self, words: str, detail: str = "", shape: str = "check", tone: Tone = "good") -> None:
-        self.told.emit(Note(words, detail, shape, tone))
+    def show_toast(self, words: str, detail: str = "", shape: str = "check", tone: Tone = "good") -> None:
+        """Show a short message for some seconds."""
+        self.toast_requested.emit(Toast(words, detail, shape, tone))
 
-    def visited(self, record: CreditCheck | Order | Payment | Refund) -> None:
-        """Somebody opened a record; the newest visit to it counts."""
-        opened = type(record), record.id
-        others = [visit for visit in self.visits if (type(visit.record), visit.record.id) != opened]
-        self.visits = [Visit(record, self.now()), *others][:_MOST_RECENT]
+    def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
+        """Add a record to the recently opened ones; only the newest visit to a record is kept, and 20 records in
+        all.
+        """
+        record_ref = type(record), record.id
+        earlier_visits = [visit for visit in self.visits if (type(visit.record), visit.record.id) != record_ref]
+        self.visits = [Visit(record, self.now()), *earlier_visits][:_MAX_VISITS]
         self.visits_changed.emit()
 
-    def become(self, operator: str) -> None:
-        """Another person acts from now on."""
+    def change_operator(self, operator: str) -> None:
+        """Make another person the acting one, and clear the visits of the previous person."""
         if operator != self.operator:
             self.operator = operator
             self.visits = []
             self.person_changed.emit()
 
-    # -- how things stand
+    # -- status
 
-    def know(self, people: tuple[Person, ...]) -> None:
-        """Everybody who may act; nobody where no operators are kept."""
+    def store_people(self, people: tuple[Person, ...]) -> None:
+        """Store the operators that were read; an empty tuple if the database registers none."""
         self.people, self.people_known = people, True
         self.people_changed.emit()
 
-    def due_ran(self) -> None:
-        """The due tasks were run just now."""
+    def store_due_run(self) -> None:
+        """Store that the due tasks have just run."""
         self.due_at = self.now()
-        self.reach_changed.emit()
+        self.connection_state_changed.emit()
 
-    def stand(self, standing: Standing) -> None:
-        self.standing = standing
-        self.standing_changed.emit()
+    def store_work_counts(self, standing: WorkCounts) -> None:
+        """Store the new counts of queues, alerts and unfinished work, and emit `work_counts_changed`."""
+        self.work_counts = standing
+        self.work_counts_changed.emit()
 
-    def reached(self, **facts: Any) -> None:
-        """Keep what was learnt about who answers."""
-        before, self.reach = self.reach, replace(self.reach, **facts)
-        if before != self.reach:
-            self.reach_changed.emit()
+    def update_connection_state(self, **facts: Any) -> None:
+        """Store new values of fields of `connection_state`, given by keyword; emit `connection_state_changed` if one
+        of them differs.
+        """
+        previous, self.connection_state = self.connection_state, replace(self.connection_state, **facts)
+        if previous != self.connection_state:
+            self.connection_state_changed.emit()
 
-    def know_gateways(self, names: Iterable[str]) -> None:
-        """The payment providers that are set up here; one that was asked already stays as it is."""
-        asked = {one.name: one for one in self.reach.gateways}
-        self.reached(gateways=tuple(asked.get(name, Gateway(name)) for name in sorted({*names, *asked})))
+    def store_gateways(self, names: Iterable[str]) -> None:
+        """Store the names of the configured payment providers; the last answer of each known provider is kept."""
+        gateways = {gateway.name: gateway for gateway in self.connection_state.gateways}
+        self.update_connection_state(
+            gateways=tuple(gateways.get(name, Gateway(name)) for name in sorted({*names, *gateways}))
+        )
 
-    def _answered(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
-        """An acting call is over: how long the provider took, or that it kept silent."""
+    def _record_answer(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
+        """Store in `connection_state` how long the provider took to answer an acting call, or that it didn't answer.
+        A failure that says nothing about the provider is ignored.
+        """
         if not provider:
             return
         code = failure.code if failure else ""
-        silent = code in ("provider_unreachable", "outcome_unknown") and not _no_call(failure)
-        if code and not silent and code not in ("provider_refused", "provider_auth", "rate_limited"):
+        is_silent = code in (ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN) and not _was_not_sent(failure)
+        if (
+            code
+            and not is_silent
+            and code not in (ErrorCode.PROVIDER_REFUSED, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
+        ):
             return
         if provider == ALARMBOX:
-            self.reached(provider_seconds=seconds, provider_at=self.now(), provider_silent=silent)
+            self.update_connection_state(
+                provider_seconds=seconds, provider_at=self.now(), is_provider_silent=is_silent
+            )
         else:
-            others = {one.name: one for one in self.reach.gateways}
-            others[provider] = Gateway(provider, seconds, self.now(), silent)
-            self.reached(gateways=tuple(others[name] for name in sorted(others)))
+            gateways = {gateway.name: gateway for gateway in self.connection_state.gateways}
+            gateways[provider] = Gateway(provider, seconds, self.now(), is_silent)
+            self.update_connection_state(gateways=tuple(gateways[name] for name in sorted(gateways)))
 
 
-def _no_call(failure: Failure | None) -> bool:
-    """Whether it failed without asking the provider anything."""
-    return failure is not None and failure.detail.get("reason") in ("no_list_call", "only_desk_knows")
+def with_password(call: Act[T], password: str) -> Act[T]:
+    """Return the call with the password that the person has typed for it. The password is forgotten when the call
+    reads it, at the latest when the call ends.
+    """
+    passwords = [password]
+
+    def call_with_password(services: "Console", request_id: str) -> T:
+        if not passwords:  # a second run: whoever runs it gives another password
+            return call(services, request_id)
+        try:
+            with passwords_from(lambda: passwords.pop() if passwords else None):
+                return call(services, request_id)
+        finally:
+            passwords.clear()
+
+    return call_with_password
+
+
+def _was_not_sent(failure: Failure | None) -> bool:
+    """Return True if the call failed without a request to the provider."""
+    return failure is not None and failure.detail.get("reason") in (
+        UnknownReason.NO_LIST_CALL,
+        UnknownReason.ONLY_DESK_KNOWS,
+    )

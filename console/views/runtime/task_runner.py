@@ -1,7 +1,7 @@
-"""Runs service calls away from the GUI thread and brings back their values, failures and progress.
+"""Run service calls in worker threads and deliver values, failures and progress to the GUI thread.
 
-A page hands over a call, what to do with its value and what to do with a failure; it needs no thread, lock or
-try/except of its own. All of this is used from the GUI thread only.
+A page passes a call, a callback for the call's value and a callback for its failure; the page needs no thread, lock
+or try/except. Use this module from the GUI thread only.
 """
 
 import contextvars
@@ -12,19 +12,19 @@ from collections.abc import Callable, Hashable
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from console.views.crew import Crew
-from console.views.tasks import Report, Runner, Task, TaskHandle, failure_of
+from console.views.runtime.tasks import Report, Runner, Task, TaskHandle, failure_of
+from console.views.runtime.worker_threads import ThreadCrew
 
 
 class TaskRunner(QObject, Runner):
-    """Worker threads for service calls: one at a time per key, different keys side by side.
+    """Worker threads for service calls: calls with the same key run one after another, others in parallel.
 
-    Lanes, so that what takes its time never keeps the lists waiting: `quick` for reads of the store, `slow` for calls
-    that reach a provider, `long` for what goes on for minutes. Callbacks run in the GUI thread; nothing is called for
-    an owner that was destroyed. The context variables of the caller (operator, correlation id) are those of the call.
+    Three lanes keep slow calls from delaying the lists: `quick` for reads of the store, `slow` for calls that reach a
+    provider, `long` for calls that take minutes. Callbacks run in the GUI thread and are skipped if their owner was
+    destroyed. The call runs with the caller's context variables (operator, correlation id).
 
     Signals:
-        idle: nothing is waiting or running any more.
+    - idle: no call is waiting or running any more.
     """
 
     idle = Signal()
@@ -32,110 +32,117 @@ class TaskRunner(QObject, Runner):
 
     def __init__(self, parent: QObject | None = None, *, quick: int = 2, slow: int = 4, long: int = 2) -> None:
         super().__init__(parent)
-        self._crews = {"quick": Crew("quick", quick), "slow": Crew("slow", slow), "long": Crew("long", long)}
-        self._waiting: dict[Hashable, deque[Task]] = {}
-        self._running: set[Task] = set()
-        self._outbox: deque[Callable[[], None]] = deque()
-        self._closed = False
-        # Values stay on our side of the signal: a bare wake-up crosses the threads, nothing else.
-        self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._crews = {
+            "quick": ThreadCrew("quick", quick),
+            "slow": ThreadCrew("slow", slow),
+            "long": ThreadCrew("long", long),
+        }
+        self._waiting_tasks: dict[Hashable, deque[Task]] = {}
+        self._running_keys: set[Task] = set()
+        self._callbacks: deque[Callable[[], None]] = deque()
+        self._is_closed = False
+        # The signal has no value: it makes the GUI thread run `_deliver`, which calls the waiting callbacks.
+        self._wake.connect(self._run_callbacks, Qt.ConnectionType.QueuedConnection)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What is running, in the words of the callers."""
-        return tuple(task.label for task in self._running)
+        """Labels of the running calls, as their callers gave them."""
+        return tuple(task.label for task in self._running_keys)
 
     def is_idle(self) -> bool:
-        return not self._running and not self._waiting and not self._outbox
+        """Return True if no call is waiting or running and no callback is pending."""
+        return not self._running_keys and not self._waiting_tasks and not self._callbacks
 
     def wait_idle(self, timeout: float) -> tuple[str, ...]:
-        """Wait at most `timeout` seconds for what is running; returns the labels of what still is."""
-        until = time.monotonic() + timeout
-        while self._running and Crew.wait(self._crews.values(), until - time.monotonic()):
-            self._deliver()
-        self._deliver()
+        """Wait at most `timeout` seconds for running calls. Return the labels of those that still run."""
+        deadline = time.monotonic() + timeout
+        while self._running_keys and ThreadCrew.wait(self._crews.values(), deadline - time.monotonic()):
+            self._run_callbacks()
+        self._run_callbacks()
         return self.labels
 
     def close(self, timeout: float = 3.0) -> tuple[str, ...]:
-        """Begin nothing more, cancel what can be, wait; returns the labels of what is still running."""
-        self._closed = True
-        for queue in self._waiting.values():
+        """Refuse new calls, cancel the cancellable ones and wait `timeout` seconds. Return the labels of calls that
+        still run.
+        """
+        self._is_closed = True
+        for queue in self._waiting_tasks.values():
             for task in queue:
                 task.cancel()
-        for task in self._running:
+        for task in self._running_keys:
             task.cancel()
-        left = self.wait_idle(timeout)
+        unfinished = self.wait_idle(timeout)
         for crew in self._crews.values():
-            crew.dismiss(join=not left)
-        return left
+            crew.end_threads(join=not unfinished)
+        return unfinished
 
-    def _take(self, task: Task) -> TaskHandle:
-        if self._closed:
+    def _accept_task(self, task: Task) -> TaskHandle:
+        if self._is_closed:
             task.state = "cancelled"
-        elif task.key is not None and task.key in self._waiting:
-            self._waiting[task.key].append(task)
+        elif task.key is not None and task.key in self._waiting_tasks:
+            self._waiting_tasks[task.key].append(task)
         else:
             if task.key is not None:
-                self._waiting[task.key] = deque()
-            self._begin(task)
+                self._waiting_tasks[task.key] = deque()
+            self._begin_task(task)
         return TaskHandle(task)
 
-    def _begin(self, task: Task) -> None:
+    def _begin_task(self, task: Task) -> None:
         task.state = "running"
-        task.report = Report(lambda value: self._post(lambda: self._show_progress(task, value)))
-        self._running.add(task)
+        task.report = Report(lambda value: self._post_callback(lambda: self._show_progress(task, value)))
+        self._running_keys.add(task)
         context = contextvars.copy_context()
-        self._crews[task.lane].submit(lambda: context.run(self._work, task))
+        self._crews[task.lane].submit(lambda: context.run(self._run_task, task))
 
-    def _work(self, task: Task) -> None:
-        """In the worker thread: whatever happens comes back as a value."""
+    def _run_task(self, task: Task) -> None:
+        """Run the call in the worker thread. Every exception is delivered as a Failure."""
         try:
             value = task.call(task.report)
-            self._post(lambda: self._settle(task, lambda: task.on_done(value)))
+            self._post_callback(lambda: self._finish_task(task, lambda: task.on_done(value)))
         except BaseException as error:
             failure = failure_of(error, task.label)
-            self._post(lambda: self._settle(task, lambda: task.on_failed(failure)))
+            self._post_callback(lambda: self._finish_task(task, lambda: task.on_failed(failure)))
 
-    def _post(self, step: Callable[[], None]) -> None:
-        self._outbox.append(step)
+    def _post_callback(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
         try:
             self._wake.emit()
-        except RuntimeError:  # the window is gone: nobody waits for this
-            self._outbox.clear()
+        except RuntimeError:  # Qt has destroyed the runner: no callback can run
+            self._callbacks.clear()
 
     @Slot()
-    def _deliver(self) -> None:
-        while self._outbox:
-            step = self._outbox.popleft()
+    def _run_callbacks(self) -> None:
+        while self._callbacks:
+            callback = self._callbacks.popleft()
             try:
-                step()
+                callback()
             except BaseException:
-                self._wake.emit()  # the rest must still arrive
+                self._wake.emit()  # wake again, so that the remaining callbacks are delivered
                 raise
 
     def _show_progress(self, task: Task, value: object) -> None:
         if task.on_progress and task.state == "running" and shiboken6.isValid(task.owner):
             task.on_progress(value)
 
-    def _settle(self, task: Task, tell: Callable[[], None]) -> None:
-        self._running.discard(task)
-        self._next(task.key)
-        wanted = task.state == "running" and shiboken6.isValid(task.owner)
+    def _finish_task(self, task: Task, call_back: Callable[[], None]) -> None:
+        self._running_keys.discard(task)
+        self._begin_next(task.key)
+        can_deliver = task.state == "running" and shiboken6.isValid(task.owner)
         if task.state == "running":
             task.state = "done"
         try:
-            if wanted:
-                tell()
+            if can_deliver:
+                call_back()
         finally:
             if self.is_idle():
                 self.idle.emit()
 
-    def _next(self, key: Hashable | None) -> None:
-        """Begin the next call of that key that is still wanted."""
-        queue = self._waiting.get(key)
+    def _begin_next(self, key: Hashable | None) -> None:
+        """Begin the next waiting call of this key that isn't cancelled and whose owner, if it needs one, exists."""
+        queue = self._waiting_tasks.get(key)
         while queue:
             task = queue.popleft()
-            if task.wanted():
-                self._begin(task)
+            if task.should_begin():
+                self._begin_task(task)
                 return
-        self._waiting.pop(key, None)
+        self._waiting_tasks.pop(key, None)

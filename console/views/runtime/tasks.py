@@ -1,67 +1,72 @@
-"""A service call as the window sees it: its handle, its failure, its progress, and what runs it."""
+"""Service calls of the window: their handle, failure and progress report, and the interface that runs them."""
 
 import logging
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QObject
 
-from console.domain.errors import ConsoleError
+from console.domain.error_details import Detail
+from console.domain.errors import ConsoleError, ErrorCode
 
 log = logging.getLogger("console.views")
 T = TypeVar("T")
-Lane = Literal["quick", "slow", "long"]
-_PROGRESS_EVERY = 0.1  # seconds: at most ten a second
+TaskLane = Literal["quick", "slow", "long"]
+_PROGRESS_INTERVAL_SECONDS = 0.1  # seconds: at most ten reports a second
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a call brought no value: a stable code and its facts; a bug of ours also has a support code."""
+    """The reason why a call returned no value: a stable code and its details. A bug also has a support code, which is
+    in the log.
+    """
 
-    code: str
-    detail: Mapping[str, object] = field(default_factory=dict)
+    code: ErrorCode | Literal["cancelled"]
+    detail: Detail = field(default_factory=Detail)
     support_code: str | None = None
 
 
 class Cancelled(Exception):
-    """Raised inside a watched call by `Report.check` once the person has cancelled."""
+    """Raised by `Report.raise_if_cancelled` inside a watched call (`Runner.watch`) that has been cancelled."""
 
 
 class Report:
-    """What a watched call holds in its own thread: tells progress, learns of a cancellation."""
+    """Passed to a watched call (`Runner.watch`): the call reports its progress and asks whether it is cancelled."""
 
-    def __init__(self, tell: Callable[[object], None]) -> None:
-        self._tell = tell
-        self._stop = threading.Event()
-        self._last = -_PROGRESS_EVERY
+    def __init__(self, send: Callable[[object], None]) -> None:
+        self._send = send
+        self._cancel_event = threading.Event()
+        self._last_report_at = -_PROGRESS_INTERVAL_SECONDS
 
     def __call__(self, value: object) -> None:
-        """Show this progress; a value that comes within 0.1 s of the last one shown is left out."""
+        """Report a progress value; values within 0.1 s of the last reported one are dropped."""
         now = time.monotonic()
-        if now - self._last >= _PROGRESS_EVERY:
-            self._last = now
-            self._tell(value)
+        if now - self._last_report_at >= _PROGRESS_INTERVAL_SECONDS:
+            self._last_report_at = now
+            self._send(value)
 
     @property
-    def cancelled(self) -> bool:
-        return self._stop.is_set()
+    def is_cancelled(self) -> bool:
+        """True after the call was cancelled, by the person or because the window closes."""
+        return self._cancel_event.is_set()
 
-    def check(self) -> None:
-        """Leave the call here, by raising Cancelled, if the person asked for it."""
-        if self.cancelled:
+    def raise_if_cancelled(self) -> None:
+        """Raise Cancelled if the call was cancelled."""
+        if self.is_cancelled:
             raise Cancelled
 
     def cancel(self) -> None:
-        self._stop.set()
+        """Mark the call as cancelled."""
+        self._cancel_event.set()
 
 
 class TaskHandle:
-    """One call under way. `state` is waiting, running, done or cancelled."""
+    """Handle of a submitted call. `state` is "waiting", "running", "done" or "cancelled"."""
 
     def __init__(self, task: "Task") -> None:
         self._task = task
@@ -76,20 +81,22 @@ class TaskHandle:
 
     @property
     def seconds(self) -> float:
-        """How long since it was handed over."""
-        return time.monotonic() - self._task.since
+        """Seconds since the call was submitted."""
+        return time.monotonic() - self._task.started_at
 
     def cancel(self) -> bool:
-        """Stop caring. True: it had not begun and never will, so nothing was sent.
+        """Cancel the call. Return True if it was waiting: it never begins, and nothing is sent.
 
-        False: it is running (or over); a watched call is told and may leave early, and what it brings back is
-        dropped. A call that isn't cancellable goes on and its answer is delivered.
+        Return False if it is running or has ended. A running call that is cancellable may end early, and its value is
+        dropped; the answer of any other running call is still delivered.
         """
         return self._task.cancel()
 
 
 @dataclass(eq=False, slots=True)
 class Task:
+    """One submitted call with its callbacks, lane and state."""
+
     call: Callable[[Report], Any]
     on_done: Callable[[Any], None]
     on_failed: Callable[[Failure], None]
@@ -97,28 +104,32 @@ class Task:
     owner: QObject
     label: str
     key: Hashable | None
-    lane: Lane
-    cancellable: bool
-    report: Report = field(default_factory=lambda: Report(ignore))
+    lane: TaskLane
+    is_cancellable: bool
+    report: Report = field(default_factory=lambda: Report(ignore_value))
     state: str = "waiting"
-    since: float = field(default_factory=time.monotonic)
+    started_at: float = field(default_factory=time.monotonic)
 
     def cancel(self) -> bool:
         if self.state == "waiting":
             self.state = "cancelled"
             return True
-        if self.state == "running" and self.cancellable:
+        if self.state == "running" and self.is_cancellable:
             self.state = "cancelled"
             self.report.cancel()
         return False
 
-    def wanted(self) -> bool:
-        """Whether to begin: a page that is gone needs no reading, but what acts was promised and is done."""
-        return self.state == "waiting" and (not self.cancellable or shiboken6.isValid(self.owner))
+    def should_begin(self) -> bool:
+        """Return True if the waiting call should begin: it isn't cancelled, and its owner exists or the call isn't
+        cancellable (an acting call begins even if its page was destroyed).
+        """
+        return self.state == "waiting" and (not self.is_cancellable or shiboken6.isValid(self.owner))
 
 
 class Runner:
-    """What pages need. Whoever is one says in `_take` how a task is done; the tests have one that works in place."""
+    """Interface through which pages run calls. Subclasses implement `_accept_task`; a subclass of the tests runs each
+    call immediately, in the calling thread.
+    """
 
     def run(
         self,
@@ -129,11 +140,13 @@ class Runner:
         owner: QObject,
         label: str = "",
         key: Hashable | None = None,
-        lane: Lane = "quick",
+        lane: TaskLane = "quick",
         cancellable: bool = False,
     ) -> TaskHandle:
-        """Call it in a worker thread, then `on_done(value)` or `on_failed(failure)` in the GUI thread."""
-        return self._take(Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable))
+        """Run `call` in a worker thread, then `on_done(value)` or `on_failed(failure)` in the GUI thread."""
+        return self._accept_task(
+            Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable)
+        )
 
     def watch(
         self,
@@ -145,33 +158,33 @@ class Runner:
         owner: QObject,
         label: str = "",
         key: Hashable | None = None,
-        lane: Lane = "slow",
+        lane: TaskLane = "slow",
         cancellable: bool = True,
     ) -> TaskHandle:
-        """Like `run`, for a call that tells progress and can leave early through the Report it is given."""
-        return self._take(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
+        """Like `run`, for a call that reports progress and can end early through the Report it receives."""
+        return self._accept_task(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
 
-    @abstractmethod  # without ABC, whose metaclass isn't Qt's
-    def _take(self, task: Task) -> TaskHandle:
-        """Do it now or later, and tell its callbacks."""
+    @abstractmethod  # without ABC: its metaclass conflicts with Qt's
+    def _accept_task(self, task: Task) -> TaskHandle:
+        """Run the task in a thread, or queue it for one; then call its callbacks in the window's thread."""
 
 
 def failure_of(error: BaseException, label: str = "") -> Failure:
-    """The failure to show for an error; one that isn't a ConsoleError is our bug and goes to the log."""
+    """Return the Failure of an exception. Any exception but ConsoleError and Cancelled is a bug and is logged."""
     if isinstance(error, ConsoleError):
         return Failure(error.code, error.detail)
     if isinstance(error, Cancelled):
         return Failure("cancelled")
     code = _support_code()
     log.error("bug %s while running %r", code, label, exc_info=error)
-    return Failure("internal_error", {}, code)
+    return Failure(ErrorCode.INTERNAL_ERROR, {}, code)
 
 
 def _support_code() -> str:
-    import secrets  # only a bug pays for this import
+    import secrets  # imported here because only a bug needs it
 
     return "E-" + "".join(secrets.choice("23456789ABCDEFGHJKMNPQRSTUVWXYZ") for _ in range(6))
 
 
-def ignore(_: object) -> None:
-    """Progress of a call that has not begun."""
+def ignore_value(_: object) -> None:
+    """Do nothing: the receiver of progress of a call that hasn't begun."""

@@ -1,4 +1,4 @@
-"""A small set of worker threads that are started when first needed."""
+"""A small pool of worker threads; a thread is started when a job finds no free one."""
 
 import queue
 import threading
@@ -6,29 +6,30 @@ import time
 from collections.abc import Callable, Iterable
 
 
-class Crew:
-    """At most `size` threads that do jobs in the order they came.
+class ThreadCrew:
+    """At most `size` threads that run jobs in the order of submission.
 
-    They are daemons: a call that hangs must not keep the process alive after its window has closed.
+    They are daemon threads: a hanging call must not keep the process alive after its window has closed.
     """
 
-    _over = threading.Condition()  # told whenever a job of any crew is over
+    _job_ended = threading.Condition()  # notified whenever a job of any crew ends
 
     def __init__(self, name: str, size: int) -> None:
         self._name, self._size = name, size
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._open = 0  # handed over and not yet over
+        self._unfinished_jobs = 0  # jobs submitted and not yet ended
 
     def submit(self, job: Callable[[], None]) -> None:
-        with self._over:
-            self._open += 1
-            if self._open > len(self._threads) < self._size:
-                self._hire()
+        """Queue a job, and start a thread if all are busy and fewer than `size` run."""
+        with self._job_ended:
+            self._unfinished_jobs += 1
+            if self._unfinished_jobs > len(self._threads) < self._size:
+                self._start_thread()
         self._jobs.put(job)
 
-    def dismiss(self, *, join: bool) -> None:
-        """Let the threads go after what they are doing; `join` waits for them."""
+    def end_threads(self, *, join: bool) -> None:
+        """End the threads after their present jobs; `join` waits for them."""
         for _ in self._threads:
             self._jobs.put(None)
         if join:
@@ -37,26 +38,26 @@ class Crew:
         self._threads.clear()
 
     @classmethod
-    def wait(cls, crews: "Iterable[Crew]", timeout: float) -> bool:
-        """Wait until a job of these crews is over, or all are; False after `timeout` seconds."""
+    def wait(cls, crews: "Iterable[ThreadCrew]", timeout: float) -> bool:
+        """Wait until one job of these crews ends. Return False if none ends within `timeout` seconds."""
         crews = list(crews)
-        until = time.monotonic() + timeout
-        with cls._over:
-            before = sum(crew._open for crew in crews)
-            while before and sum(crew._open for crew in crews) >= before:
-                if not cls._over.wait(max(0.0, until - time.monotonic())):
+        deadline = time.monotonic() + timeout
+        with cls._job_ended:
+            job_count = sum(crew._unfinished_jobs for crew in crews)
+            while job_count and sum(crew._unfinished_jobs for crew in crews) >= job_count:
+                if not cls._job_ended.wait(max(0.0, deadline - time.monotonic())):
                     return False
         return True
 
-    def _hire(self) -> None:
+    def _start_thread(self) -> None:
         name = f"{self._name}-{len(self._threads)}"
-        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        thread = threading.Thread(target=self._run_jobs, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _work(self) -> None:
+    def _run_jobs(self) -> None:
         while job := self._jobs.get():
             job()
-            with self._over:
-                self._open -= 1
-                self._over.notify_all()
+            with self._job_ended:
+                self._unfinished_jobs -= 1
+                self._job_ended.notify_all()

@@ -1,1 +1,1 @@
-"""Coming in and stepping away: signing in, the lock, and the cover that hides everything meanwhile."""
+"""Sign-in, the lock after a time without input, and the privacy cover that hides the window during both."""

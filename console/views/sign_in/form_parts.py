@@ -1,48 +1,66 @@
-"""What the forms of the way in have in common: a password, one button, Enter, and being off until the answer."""
+"""The base class of the sign-in form and the unlock form, and the notice that both show."""
 
 from abc import abstractmethod
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
-from console.views.entry.notice import Notices
-from console.views.entry.password import PasswordField
-from console.views.seat import Seat
+from console.views.runtime.context import WindowContext
+from console.views.theme.design_tokens import Tone
 from console.views.widgets.buttons import KeyButton
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.password_field import PasswordField
+
+
+class NoticeArea(QVBoxLayout):
+    """A place for one notice; screen readers announce it when it appears."""
+
+    def show_notice(self, lead: str, words: str, tone: Tone = "text", shape: str = "warning") -> None:
+        """Show a notice; it replaces the previous one."""
+        while item := self.takeAt(0):
+            if old_bar := item.widget():
+                old_bar.hide()
+                old_bar.deleteLater()
+        bar = Bar(lead, words, tone=tone, shape=shape, narrow=True)
+        self.addWidget(bar)
+        bar.show()
 
 
 class EntryForm(QWidget):
-    """Asks, hands over once, and waits.
+    """A form with a password and one button. After a submission it is disabled until the attempt fails.
 
     Signals:
-        submitted(object): what was typed. The form is off until it is refused, or for good.
+    - submitted(object): the typed values, as `_read_input` returned them.
     """
 
     submitted = Signal(object)
 
-    def __init__(self, seat: Seat, title: str, act: str) -> None:
-        """`title` and `act` are keys of words."""
+    def __init__(self, context: WindowContext, title: str, act: str) -> None:
+        """`title` and `act` are wording keys."""
         super().__init__()
-        self._seat = seat
-        say = seat.say
-        self.setAccessibleName(say(title))
-        self.password = PasswordField(say("sign_in.field.password"), say("sign_in.show"), say("sign_in.hide"))
-        self.button = KeyButton(say(act), "Enter", "primary", binds=False)
+        self._context = context
+        translate = context.translate
+        self.setAccessibleName(translate(title))
+        self.password = PasswordField(
+            translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
+        )
+        self.button = KeyButton(translate(act), "Enter", "primary", binds=False)
         self.button.clicked.connect(self.submit)
-        self._notices = Notices()
-        self._parts: list[QWidget] = [self.password.line, self.password.eye]  # off while a worker tries
+        self._notices = NoticeArea()
+        # the widgets that are disabled while a worker thread tries the password
+        self._inputs: list[QWidget] = [self.password.line_edit, self.password.visibility_button]
 
-    @abstractmethod  # without ABC, whose metaclass isn't Qt's
-    def begin(self) -> None:
-        """The focus to what is to be typed next."""
+    @abstractmethod  # without ABC: its metaclass conflicts with Qt's
+    def reset_input(self) -> None:
+        """Focus the first empty field."""
 
     @abstractmethod
-    def _typed(self) -> object:
-        """What to hand over; None where something is missing, which is said at its field."""
+    def _read_input(self) -> object:
+        """Return the values to submit. If one is missing, show the error at its field and return None."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter hands over from every field; while an input method composes, it is the method's."""
+        """Submit on Enter in a text field. An input method that composes text handles Enter itself."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(self.focusWidget(), QLineEdit):
             self.submit()
         else:
@@ -50,24 +68,25 @@ class EntryForm(QWidget):
 
     @Slot()
     def submit(self) -> None:
+        """Disable the form and emit `submitted`; do nothing while the form is disabled or a value is missing."""
         if not self.button.isEnabled():
             return
-        typed = self._typed()
-        if typed is None:
-            self.begin()
+        values = self._read_input()
+        if values is None:
+            self.reset_input()
             return
         self.password.hide_again()
-        self._set_on(False)
-        self.button.set_busy(self._seat.say("sign_in.busy"))
-        self.submitted.emit(typed)
+        self._set_enabled(False)
+        self.button.set_busy(self._context.translate("sign_in.busy"))
+        self.submitted.emit(values)
 
-    def _resume(self, *, wrong: bool) -> None:
-        """It may be tried again; a wrong password goes."""
-        self.button.set_on()
-        self._set_on(True)
-        if wrong:
-            self.password.line.clear()
+    def _resume(self, *, is_wrong: bool) -> None:
+        """Enable the form for another attempt. `is_wrong` clears the password field."""
+        self.button.enable_button()
+        self._set_enabled(True)
+        if is_wrong:
+            self.password.line_edit.clear()
 
-    def _set_on(self, on: bool) -> None:
-        for part in self._parts:
-            part.setEnabled(on)
+    def _set_enabled(self, is_enabled: bool) -> None:
+        for part in self._inputs:
+            part.setEnabled(is_enabled)

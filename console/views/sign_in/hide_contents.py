@@ -1,74 +1,80 @@
-"""Puts everything away while a cover lies over the window, and gives it back as it was."""
+"""Hide all widgets and windows of the process except a cover, and show them again afterwards."""
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication, QFocusFrame, QMainWindow, QWidget
 
-_PASSING = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
+from console.views.runtime.context import WindowContext
+
+_TRANSIENT_TYPES = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
 
 
-class Curtain(QObject):
-    """While it is down, nothing of the process but the cover is to be seen, reached by Tab or read out; what would
-    appear meanwhile waits behind it. Dialogs keep what was typed into them.
+class WindowCover(QObject):
+    """Hides every widget and window except the cover, so that Tab and screen readers reach none of them. A widget
+    that is shown while the cover is on screen is hidden too. Hidden dialogs keep their inputs.
 
     Signals:
-        lowered, raised
+    - cover_shown: the cover was shown. cover_removed: it was removed.
     """
 
-    lowered = Signal()
-    raised = Signal()
+    cover_shown = Signal()
+    cover_removed = Signal()
 
     def __init__(self, window: QMainWindow) -> None:
         super().__init__(window)
         self._window = window
         self._cover: QWidget | None = None
-        self._away: list[QWidget] = []
+        self._hidden_widgets: list[QWidget] = []
         self._focus: QWidget | None = None
 
     @property
-    def down(self) -> bool:
+    def is_covered(self) -> bool:
+        """True while a cover hides the window."""
         return self._cover is not None
 
     @property
     def cover(self) -> QWidget | None:
         return self._cover
 
-    def lower(self, cover: QWidget) -> None:
-        """Show `cover` and nothing else; an older cover makes room for it."""
-        first = self._cover is None
+    def show_cover(self, cover: QWidget) -> None:
+        """Hide everything and show `cover`; it replaces a previous cover."""
+        is_first = self._cover is None
         self._drop_cover()
         self._cover = cover
-        if first:
+        if is_first:
             self._focus = QApplication.focusWidget()
             QApplication.instance().installEventFilter(self)  # type: ignore[union-attr]  # there is a window
         cover.setParent(self._window)
         cover.setGeometry(self._window.rect())
-        self._tidy()
+        self._hide_foreign()
         cover.show()
         cover.raise_()
-        if first:
-            self.lowered.emit()
+        if is_first:
+            self.cover_shown.emit()
 
-    def lift(self) -> None:
-        """Take the cover away; everything is back where it was, the focus too."""
+    def remove_cover(self) -> None:
+        """Remove the cover, show all hidden widgets again, and restore the focus."""
         if self._cover is None:
             return
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]  # there is a window
         self._drop_cover()
-        away, self._away = [widget for widget in self._away if shiboken6.isValid(widget)], []
-        for widget in sorted(away, key=QWidget.isWindow):
+        hidden_widgets, self._hidden_widgets = (
+            [widget for widget in self._hidden_widgets if shiboken6.isValid(widget)],
+            [],
+        )
+        for widget in sorted(hidden_widgets, key=QWidget.isWindow):
             widget.show()
         focus, self._focus = self._focus, None
         if focus is not None and shiboken6.isValid(focus):
             focus.window().activateWindow()
             focus.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.raised.emit()
+        self.cover_removed.emit()
 
-    def abandon(self) -> None:
-        """The window goes, with all that is behind the curtain: keep nothing else away."""
+    def forget_cover(self) -> None:
+        """Forget the cover and the hidden widgets without showing them, because the window is being destroyed."""
         if self._cover is not None:
             QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]  # there is a window
-            self._cover, self._away = None, []
+            self._cover, self._hidden_widgets = None, []
 
     def _drop_cover(self) -> None:
         if self._cover is not None:
@@ -76,41 +82,52 @@ class Curtain(QObject):
             self._cover.deleteLater()
             self._cover = None
 
-    # -- what would appear meanwhile
+    # -- widgets that are shown while the cover is on screen
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and self._is_foreign(watched):
             if self._cover is not None:
                 self._cover.raise_()
-            QTimer.singleShot(0, self, self._tidy)  # a widget may not be hidden in the middle of being shown
+            QTimer.singleShot(0, self, self._hide_foreign)  # a widget must not be hidden inside its own show event
         elif watched is self._window and event.type() == QEvent.Type.Resize and self._cover is not None:
             self._cover.setGeometry(self._window.rect())
         return False
 
     @Slot()
-    def _tidy(self) -> None:
-        """Put away whatever is in sight and isn't the cover's."""
+    def _hide_foreign(self) -> None:
+        """Hide every visible widget that isn't part of the cover."""
         if self._cover is None:
             return
-        for widget in [*self._window.findChildren(QWidget, options=_DIRECT), *QApplication.topLevelWidgets()]:
+        for widget in [
+            *self._window.findChildren(QWidget, options=_DIRECT_CHILDREN),
+            *QApplication.topLevelWidgets(),
+        ]:
             if widget.isVisible() and self._is_foreign(widget):
-                if widget.windowType() in _PASSING:
+                if widget.windowType() in _TRANSIENT_TYPES:
                     widget.close()
                 else:
-                    ours = QApplication.activeWindow() is not None
+                    is_active = QApplication.activeWindow() is not None
                     widget.hide()
-                    self._away.append(widget)
-                    if ours:
-                        self._window.activateWindow()  # a dialog takes the keyboard with it
+                    self._hidden_widgets.append(widget)
+                    if is_active:
+                        self._window.activateWindow()  # hiding a dialog takes the keyboard focus away
 
     def _is_foreign(self, widget: QWidget) -> bool:
-        """A window, or a part that lies directly in ours, which neither is the cover nor hangs on it."""
+        """Return True for a window, or a direct child of the main window, that isn't part of the cover."""
         if widget is self._window or isinstance(widget, QFocusFrame):
             return False
-        over: QWidget | None = widget
-        while over is not None and over is not self._cover:
-            over = over.parentWidget()
-        return over is None and (widget.isWindow() or widget.parentWidget() is self._window)
+        ancestor: QWidget | None = widget
+        while ancestor is not None and ancestor is not self._cover:
+            ancestor = ancestor.parentWidget()
+        return ancestor is None and (widget.isWindow() or widget.parentWidget() is self._window)
 
 
-_DIRECT = Qt.FindChildOption.FindDirectChildrenOnly
+_DIRECT_CHILDREN = Qt.FindChildOption.FindDirectChildrenOnly
+
+
+class CoveredWindow(QObject):
+    """A window with its WindowContext and the WindowCover that hides its contents."""
+
+    window: QMainWindow
+    context: WindowContext
+    window_cover: WindowCover

@@ -1,141 +1,148 @@
-"""The lock: after a time without a key or a click, or at Ctrl+L, nothing is shown until the person is back."""
-
-from typing import TYPE_CHECKING
+"""The lock: after a time without input, or on Ctrl+L, a cover hides the window until the person unlocks it."""
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QWindow
 
-from console.views.entry.cover import Cover
-from console.views.entry.unlock_form import UnlockForm
-from console.views.tasks import Failure
+from console.views.runtime.tasks import Failure
+from console.views.sign_in.hide_contents import CoveredWindow
+from console.views.sign_in.privacy_cover import PrivacyCover
+from console.views.sign_in.unlock_form import UnlockForm
 
-if TYPE_CHECKING:
-    from console.views.frame import Frame
-
-LOOK_MS = 5_000
-_LIFE = {
-    QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.MouseMove, QEvent.Type.Wheel,
-    QEvent.Type.TouchBegin, QEvent.Type.TabletPress,
-}  # fmt: skip
+CHECK_INTERVAL_MS = 5_000
+_INPUT_EVENTS = {
+    QEvent.Type.KeyPress,
+    QEvent.Type.MouseButtonPress,
+    QEvent.Type.MouseMove,
+    QEvent.Type.Wheel,
+    QEvent.Type.TouchBegin,
+    QEvent.Type.TabletPress,
+}
 
 
 class IdleLock(QObject):
-    """Watches for signs of life in all windows of the process. Drafts and open dialogs wait behind the cover.
+    """Watches the input events of all windows of the process and locks the window. Drafts and open dialogs are kept.
 
     Signals:
-        other_wanted: somebody else wants to sign in here.
+    - other_requested: another person wants to sign in.
     """
 
-    other_wanted = Signal()
+    other_requested = Signal()
 
-    def __init__(self, frame: "Frame") -> None:
+    def __init__(self, frame: CoveredWindow) -> None:
         super().__init__(frame)
-        self._frame, self._seat = frame, frame.seat
+        self._frame, self._context = frame, frame.context
         self._form: UnlockForm | None = None
-        self._since = self._seat.now()
-        self.touch()
-        self._timer = QTimer(self, interval=LOOK_MS)
-        self._timer.timeout.connect(self.look)
+        self._locked_since = self._context.now()
+        self.store_input_time()
+        self._timer = QTimer(self, interval=CHECK_INTERVAL_MS)
+        self._timer.timeout.connect(self.lock_if_idle)
         self._timer.start()
         self._watched: set[QWindow] = set()
-        self._watch(frame.window.windowHandle())
+        self._watch_window(frame.window.windowHandle())
         app = QGuiApplication.instance()
         if isinstance(app, QGuiApplication):
-            app.focusWindowChanged.connect(self._watch)
-            app.inputMethod().cursorRectangleChanged.connect(self.touch)  # composing text sends no keys
-        frame.seat.language_changed.connect(self._say_anew)
+            app.focusWindowChanged.connect(self._watch_window)
+            # an input method that composes text sends no key events
+            app.inputMethod().cursorRectangleChanged.connect(self.store_input_time)
+        frame.context.language_changed.connect(self._rebuild_form)
 
-    # -- signs of life
+    # -- input events
 
     @Slot()
-    def touch(self) -> None:
-        """Somebody is here. Both clocks: the one that counts stops while the machine sleeps, the other can be set."""
-        self._touched = self._seat.monotonic(), self._seat.now()
+    def store_input_time(self) -> None:
+        """Store the time of the latest input on two clocks, because the monotonic clock may stop while the machine
+        sleeps and the system clock may be changed.
+        """
+        self._last_input = self._context.monotonic(), self._context.now()
 
     @Slot("QWindow*")
-    def _watch(self, window: QWindow | None) -> None:
+    def _watch_window(self, window: QWindow | None) -> None:
         if window is not None and window not in self._watched:
             self._watched.add(window)
-            window.destroyed.connect(self._forget)
+            window.destroyed.connect(self._forget_window)
             window.installEventFilter(self)
 
     @Slot(QObject)
-    def _forget(self, window: QObject) -> None:
-        self._watched = {one for one in self._watched if one is not window}
+    def _forget_window(self, window: QObject) -> None:
+        self._watched = {watched for watched in self._watched if watched is not window}
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        if event.type() in _LIFE:
-            self.touch()
+        if event.type() in _INPUT_EVENTS:
+            self.store_input_time()
         return False
 
     @Slot()
-    def look(self) -> None:
-        """Lock where nobody has been here for too long."""
-        counted, at = self._touched
-        idle = max(self._seat.monotonic() - counted, (self._seat.now() - at).total_seconds())
-        if idle >= self._seat.settings.idle_lock_seconds:
-            self.lock()
+    def lock_if_idle(self) -> None:
+        """Lock the window if there was no input for the setting `idle_lock_seconds`."""
+        monotonic_seconds, instant = self._last_input
+        idle_seconds = max(
+            self._context.monotonic() - monotonic_seconds, (self._context.now() - instant).total_seconds()
+        )
+        if idle_seconds >= self._context.settings.idle_lock_seconds:
+            self.lock_window()
 
     # -- locking
 
     @property
-    def locked(self) -> bool:
+    def is_locked(self) -> bool:
         return self._form is not None
 
     @Slot()
-    def lock(self) -> None:
-        """Cover the window, unless it is covered already."""
-        if not self._frame.curtain.down and self._seat.ready:
-            self._since = self._seat.now()
-            self._show()
+    def lock_window(self) -> None:
+        """Lock the window, unless it is covered already or the services aren't open yet."""
+        if not self._frame.window_cover.is_covered and self._context.is_ready:
+            self._locked_since = self._context.now()
+            self._show_cover()
 
-    def _show(self) -> None:
-        seat = self._seat
-        asks = seat.settings.sign_in.is_server
-        trying = not asks and seat.settings.environment_word != "production"
-        self._form = UnlockForm(seat, self._since, asks=asks, persons=seat.people if trying else ())
-        self._form.submitted.connect(self._try)
-        self._form.other_wanted.connect(self.other_wanted)
-        cover = Cover(seat, self._form)
-        cover.language_wanted.connect(seat.speak)
-        self._frame.curtain.lower(cover)
-        self._form.begin()
+    def _show_cover(self) -> None:
+        context = self._context
+        asks_password = context.settings.sign_in.is_server
+        can_switch = not asks_password and context.settings.environment_word != "production"
+        self._form = UnlockForm(
+            context, self._locked_since, needs_password=asks_password, persons=context.people if can_switch else ()
+        )
+        self._form.submitted.connect(self._check_password)
+        self._form.other_requested.connect(self.other_requested)
+        cover = PrivacyCover(context, self._form)
+        cover.language_requested.connect(context.change_language)
+        self._frame.window_cover.show_cover(cover)
+        self._form.reset_input()
 
     @Slot()
-    def _say_anew(self) -> None:
+    def _rebuild_form(self) -> None:
         if self._form is not None:
-            self._show()
+            self._show_cover()
 
-    # -- coming back
+    # -- unlocking
 
     @Slot(object)
-    def _try(self, password: str) -> None:
-        seat = self._seat
-        confirm = seat.bound(lambda desk: desk.sessions.confirm_password(password))
-        seat.runner.run(confirm, self._answered, self._failed, owner=self)
+    def _check_password(self, password: str) -> None:
+        context = self._context
+        confirm = context.bind_services(lambda services: services.sessions.confirm_password(password))
+        context.runner.run(confirm, self._handle_answer, self._show_failure, owner=self)
 
-    def _answered(self, right: bool) -> None:
+    def _handle_answer(self, is_right: bool) -> None:
         form = self._form
         if form is None:
             return
-        if not right:
-            form.refuse(None)
+        if not is_right:
+            form.show_failure(None)
             return
         person = form.person.currentData()
-        self.let_go()
+        self.unlock_window()
         if isinstance(person, str):
-            self._seat.become(person)
+            self._context.change_operator(person)
 
-    def _failed(self, failure: Failure) -> None:
-        """Nobody can say whether it is right: the window stays locked."""
+    def _show_failure(self, failure: Failure) -> None:
+        """Show that the password could not be checked; the window stays locked."""
         if self._form is not None:
-            self._form.refuse(failure)
+            self._form.show_failure(failure)
 
-    def let_go(self) -> None:
-        """Give everything back."""
+    def unlock_window(self) -> None:
+        """Unlock the window: remove the cover."""
         self._form = None
-        self.touch()
-        self._frame.curtain.lift()
+        self.store_input_time()
+        self._frame.window_cover.remove_cover()
 
     def stop(self) -> None:
         self._timer.stop()

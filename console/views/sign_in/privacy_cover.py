@@ -1,53 +1,52 @@
-"""The cover over the whole window: environment, a panel in its middle, the language; nothing of any record."""
+"""The cover over the whole window: it shows the environment, a centred panel and the language, and no record."""
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from console import wording
-from console.views.look.theme import look
-from console.views.look.tokens import Language, tokens
-from console.views.seat import Seat
-from console.views.widgets.base import Surface, Words, column, row
-from console.views.widgets.chrome import EnvironmentFrame, EnvironmentLabel
+from console.views.runtime.context import WindowContext
+from console.views.theme.design_tokens import Language, tokens
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.focus_ring import install_focus_ring
 from console.views.widgets.inputs import RadioButton
-from console.views.widgets.ring import have_rings
+from console.views.widgets.window_bars import EnvironmentFrame, EnvironmentLabel
+from console.wording import catalogue as wording
 
-_PANEL_WIDTH = 440  # px at text size 1
-_PADDING = 24
+_PANEL_WIDTH_PX = 440  # px at text size 1
+_PADDING_PX = 24
 
 
-class Cover(EnvironmentFrame):
-    """Opaque, with the same edge and environment word as the window below it.
+class PrivacyCover(EnvironmentFrame):
+    """The opaque cover of a window, with the border and the name of the environment.
 
     Signals:
-        language_wanted(str): say everything in that language.
+    - language_requested(str): the person has chosen this language.
     """
 
-    language_wanted = Signal(str)
+    language_requested = Signal(str)
 
-    def __init__(self, seat: Seat, panel: QWidget) -> None:
-        word = seat.settings.environment_word
+    def __init__(self, context: WindowContext, panel: QWidget) -> None:
+        word = context.settings.environment_word
         super().__init__(word)
-        have_rings()
+        install_focus_ring()
         self.panel = panel
-        self.setAutoFillBackground(True)
         self.setAccessibleName(panel.accessibleName())
         top = Surface(raised=True, edge="bottom")
-        top.setFixedHeight(look().layout("top_bar"))
-        name = Words(seat.say("app.name"), bold=True)
+        top.setFixedHeight(current_appearance().frame_height("top_bar"))
+        name = TextLabel(context.translate("app.name"), bold=True)
         name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
-        label = EnvironmentLabel(seat.say(f"environment.{word}"), word)
-        top.setLayout(row(name, label, None, margins=(12, 0, 8, 0)))
+        label = EnvironmentLabel(context.translate(f"environment.{word}"), word)
+        top.setLayout(make_row(name, label, None, margins=(12, 0, 8, 0)))
         self.inside.addWidget(top)
-        self.inside.addWidget(self._middle(seat, panel), 1)
+        self.inside.addWidget(self._centred_panel(context, panel), 1)
 
-    def _middle(self, seat: Seat, panel: QWidget) -> QWidget:
-        """The panel in the middle; with large text it scrolls."""
+    def _centred_panel(self, context: WindowContext, panel: QWidget) -> QWidget:
+        """Return a scroll area with the panel in its centre."""
         edge = Surface(edge="all")
-        edge.setFixedWidth(min(round(_PANEL_WIDTH * look().scale), 880))
-        edge.setLayout(column(panel, 20, self._languages(seat), gap=0, margins=(_PADDING,) * 4))
-        whole = QWidget()
-        box = QVBoxLayout(whole)
+        edge.setFixedWidth(min(round(_PANEL_WIDTH_PX * current_appearance().scale), 880))
+        edge.setLayout(make_column(panel, 20, self._language_choice(context), gap=0, margins=(_PADDING_PX,) * 4))
+        content = QWidget()
+        box = QVBoxLayout(content)
         line = QHBoxLayout()
         line.addStretch(1)
         line.addWidget(edge)
@@ -58,28 +57,27 @@ class Cover(EnvironmentFrame):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(whole)
+        area.setWidget(content)
         return area
 
-    def _languages(self, seat: Seat) -> QWidget:
-        say = seat.say
+    def _language_choice(self, context: WindowContext) -> QWidget:
+        translate = context.translate
         self.languages: dict[Language, RadioButton] = {}
         holder = QWidget()
-        holder.setAccessibleName(say("field.language"))
-        box = row(Words(say("field.language"), "small", "muted"), gap=16)
+        holder.setAccessibleName(translate("field.language"))
+        box = make_row(TextLabel(translate("field.language"), "small", "muted"), gap=16)
         for code in wording.LANGUAGES:
             language: Language = "ja" if code == "ja" else "en"
-            button = self.languages[language] = RadioButton(say(f"language.{code}"))
-            button.setChecked(language == seat.language)
-            button.toggled.connect(self._chosen)
+            button = self.languages[language] = RadioButton(translate(f"language.{code}"))
+            button.setChecked(language == context.language)
+            button.toggled.connect(self._request_language)
             box.addWidget(button)
         box.addStretch(1)
         holder.setLayout(box)
         return holder
 
     @Slot(bool)
-    def _chosen(self, on: bool) -> None:
-        if on:
+    def _request_language(self, is_checked: bool) -> None:
+        if is_checked:
             code = next(code for code, button in self.languages.items() if button is self.sender())
-            self.language_wanted.emit(code)
-
+            self.language_requested.emit(code)

@@ -1,117 +1,142 @@
-"""The way in where the database has accounts: asks, has a worker try, and lets the window begin."""
+"""Sign-in to a database with accounts: show the form, and open the services with the account in a worker thread."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QObject, Slot
 
-from console.views.desk_api import Desk
-from console.views.entry.cover import Cover
-from console.views.entry.sign_in_form import SignInForm, Typed
-from console.views.tasks import Failure
+from console.domain.errors import ErrorCode
+from console.domain.setting_problems import SettingProblem
+from console.views.runtime.tasks import Failure
+from console.views.sign_in.hide_contents import CoveredWindow
+from console.views.sign_in.privacy_cover import PrivacyCover
+from console.views.sign_in.sign_in_form import EnteredAccount, SignInForm
 
 if TYPE_CHECKING:
-    from console.views.frame import Frame
+    from console.app import Console
 
-_ASK = ("sign_in_missing", "access_denied", "keyring_failed")
+_SIGN_IN_PROBLEMS = (
+    SettingProblem.SIGN_IN_MISSING,
+    SettingProblem.SIGN_IN_UNNAMED,
+    SettingProblem.ACCESS_DENIED,
+    SettingProblem.KEYRING_FAILED,
+)
 
 
-class Known(NamedTuple):
-    """What a worker found out before the form is shown: a keyring may take its time."""
+class KnownAccount(NamedTuple):
+    """The stored user name ("" if there is none), and `can_keep`: the keyring works. Both are read in a worker
+    thread, because a keyring may be slow.
+    """
 
     user: str
     can_keep: bool
 
 
-class Entered(NamedTuple):
-    """An open desk, and whether the password that was to be kept is."""
+class OpenedServices(NamedTuple):
+    """The services after a sign-in. `is_password_unstored` is True if the password should have been stored but could
+    not be.
+    """
 
-    desk: Desk
-    unkept: bool
-
-
-def asks_for_account(failure: Failure) -> bool:
-    """Whether somebody has to sign in before the desk opens. A database that is away is nobody's sign-out."""
-    return failure.code == "bad_profile" and failure.detail.get("problem") in _ASK
+    services: "Console"
+    is_password_unstored: bool
 
 
-class Entrance(QObject):
-    """One per asking; goes when the desk is open."""
+def needs_sign_in(failure: Failure) -> bool:
+    """Return True if the person must sign in (again) to remove the failure; False for an unreachable database."""
+    return failure.code == ErrorCode.BAD_PROFILE and failure.detail.get("problem") in _SIGN_IN_PROBLEMS
+
+
+class SignInFlow(QObject):
+    """One sign-in, from the form until the services are open."""
 
     def __init__(
-        self, frame: "Frame", open_desk: Callable[[], Desk], entered: Callable[[Desk], None], *, fixed: bool = False
+        self,
+        frame: CoveredWindow,
+        open_services: Callable[[], "Console"],
+        entered: Callable[["Console"], None],
+        *,
+        fixed: bool = False,
     ) -> None:
-        """`entered` gets the desk. `fixed`: only the account that was here may come back."""
+        """`entered` is called with the opened services. With `fixed`, only the account in use can sign in."""
         super().__init__(frame)
-        self._frame, self._seat = frame, frame.seat
-        self._open_desk, self._entered, self._fixed = open_desk, entered, fixed
-        self._known = Known("", can_keep=False)
+        self._frame, self._context = frame, frame.context
+        self._open_services, self._on_entered, self._is_fixed = open_services, entered, fixed
+        self._account = KnownAccount("", can_keep=False)
         self.form: SignInForm | None = None
         self._failure: Failure | None = None
-        self._seat.language_changed.connect(self._say_anew)
+        self._context.language_changed.connect(self._rebuild_form)
 
-    def ask(self, failure: Failure) -> None:
-        """Why the person is asked, then the form."""
-        self._failure, sign_in = failure, self._seat.settings.sign_in
-        self._seat.runner.run(
-            lambda: Known(sign_in.known_user() or "", sign_in.can_keep()), self._show, self._cannot, owner=self
+    def ask_for_account(self, failure: Failure) -> None:
+        """Show the form. `failure` is the reason for the sign-in."""
+        self._failure, sign_in = failure, self._context.settings.sign_in
+        self._context.runner.run(
+            lambda: KnownAccount(sign_in.user_if_readable() or "", sign_in.can_store_password()),
+            self._show_form,
+            self._show_without_keyring,
+            owner=self,
         )
 
-    def _show(self, known: Known) -> None:
-        seat, self._known = self._seat, known
-        user = (seat.operator or known.user) if self._fixed else known.user
-        place = seat.settings.sign_in.place
-        form = self.form = SignInForm(seat, place, user, can_keep=known.can_keep, fixed=self._fixed)
-        form.submitted.connect(self._try)
-        cover = Cover(seat, form)
-        cover.language_wanted.connect(self._speak)
-        self._tell_why(form)
-        self._frame.curtain.lower(cover)
-        form.begin()
+    def _show_form(self, account: KnownAccount) -> None:
+        context, self._account = self._context, account
+        user = (context.operator or account.user) if self._is_fixed else account.user
+        place = context.settings.sign_in.database_place
+        form = self.form = SignInForm(context, place, user, can_keep=account.can_keep, fixed=self._is_fixed)
+        form.submitted.connect(self._sign_in)
+        cover = PrivacyCover(context, form)
+        cover.language_requested.connect(self._switch_language)
+        self._show_problem(form)
+        self._frame.window_cover.show_cover(cover)
+        form.reset_input()
 
-    def _cannot(self, failure: Failure) -> None:
+    def _show_without_keyring(self, failure: Failure) -> None:
         self._failure = failure
-        self._show(Known("", can_keep=False))
+        self._show_form(KnownAccount("", can_keep=False))
 
-    def _tell_why(self, form: SignInForm) -> None:
+    def _show_problem(self, form: SignInForm) -> None:
         problem = self._failure.detail.get("problem") if self._failure else None
-        say = self._seat.say
-        if problem == "access_denied":
-            form.tell(say("sign_in.stored_refused"), say("sign_in.stored_refused.words"), "care", "warning")
-        elif problem == "keyring_failed":
-            form.tell(say("sign_in.keyring_failed"), say("sign_in.keyring_failed.words"), "care", "warning")
+        translate = self._context.translate
+        if problem == SettingProblem.ACCESS_DENIED:
+            form.show_notice(
+                translate("sign_in.stored_refused"), translate("sign_in.stored_refused.words"), "care", "warning"
+            )
+        elif problem == SettingProblem.KEYRING_FAILED:
+            form.show_notice(
+                translate("sign_in.keyring_failed"), translate("sign_in.keyring_failed.words"), "care", "warning"
+            )
 
-    def _speak(self, language: str) -> None:
-        self._seat.speak("ja" if language == "ja" else "en")
+    def _switch_language(self, language: str) -> None:
+        self._context.change_language("ja" if language == "ja" else "en")
 
     @Slot()
-    def _say_anew(self) -> None:
-        """The other language; what was typed as the name stays."""
+    def _rebuild_form(self) -> None:
+        """Show the form in the new language; the typed user name is kept."""
         if self.form is not None:
-            known = self._known._replace(user=self.form.user.text())
-            self._show(known)
+            account = self._account._replace(user=self.form.user.text())
+            self._show_form(account)
 
     @Slot(object)
-    def _try(self, typed: Typed) -> None:
-        sign_in, open_desk = self._seat.settings.sign_in, self._open_desk
+    def _sign_in(self, typed: EnteredAccount) -> None:
+        sign_in, open_services = self._context.settings.sign_in, self._open_services
 
-        def enter() -> Entered:
-            sign_in.take(typed.user, typed.password)
-            desk = open_desk()
-            kept = desk.sessions.signed_in(keep=typed.keep)
-            return Entered(desk, typed.keep and not kept)
+        def enter() -> OpenedServices:
+            sign_in.use_account(typed.user, typed.password)
+            services = open_services()
+            is_stored = services.sessions.record_sign_in(keep=typed.must_store)
+            return OpenedServices(services, typed.must_store and not is_stored)
 
-        self._seat.runner.run(enter, self._done, self._refused, owner=self, lane="slow")
+        self._context.runner.run(enter, self._use_services, self._show_refusal, owner=self, lane="slow")
 
-    def _refused(self, failure: Failure) -> None:
+    def _show_refusal(self, failure: Failure) -> None:
         if self.form is not None:
-            self.form.refuse(failure)
+            self.form.show_failure(failure)
 
-    def _done(self, entered: Entered) -> None:
+    def _use_services(self, entered: OpenedServices) -> None:
         self.form = None
-        self._frame.curtain.lift()
-        self._entered(entered.desk)
-        if entered.unkept:
-            say = self._seat.say
-            self._seat.tell(say("sign_in.unkept"), say("sign_in.unkept.words"), "warning", "care")
+        self._frame.window_cover.remove_cover()
+        self._on_entered(entered.services)
+        if entered.is_password_unstored:
+            translate = self._context.translate
+            self._context.show_toast(
+                translate("sign_in.unkept"), translate("sign_in.unkept.words"), "warning", "care"
+            )
         self.deleteLater()

@@ -1,81 +1,99 @@
-"""The locked window: who it belongs to, and the way back in."""
+"""The form of a locked window: it shows the acting person and unlocks the window."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
 
+from console.domain.errors import ErrorCode
 from console.domain.records import Person
-from console.views.entry.form import EntryForm
-from console.views.seat import Seat
-from console.views.tasks import Failure
-from console.views.widgets.base import Words, column, row
+from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.sign_in.form_parts import EntryForm
+from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
 from console.views.widgets.inputs import Choice
 
 
 class UnlockForm(EntryForm):
-    """Where there are accounts it asks for the password; where there are none it says so, and asks who comes back.
+    """The unlock form. With a database server it asks for the password. Without accounts there is no password, and
+    the form may ask which person continues.
 
     Signals:
-        submitted(object): the password; "" where there is none.
-        other_wanted: somebody else wants to sign in here.
+    - submitted(object): the password; "" without accounts.
+    - other_requested: another person wants to sign in.
     """
 
-    other_wanted = Signal()
+    other_requested = Signal()
 
-    def __init__(self, seat: Seat, since: datetime, *, asks: bool, persons: Sequence[Person] = ()) -> None:
-        """`asks` for a password; `persons` may take the desk over without one."""
-        super().__init__(seat, "lock.title", "lock.act")
-        self.asks, say = asks, seat.say
-        self.person = Choice(say("lock.who"))
+    def __init__(
+        self, context: WindowContext, locked_since: datetime, *, needs_password: bool, persons: Sequence[Person] = ()
+    ) -> None:
+        """The window is locked since `locked_since`. `needs_password`: a password is required. `persons`: one of them
+        is to continue.
+        """
+        super().__init__(context, "lock.title", "lock.act")
+        self.needs_password, translate = needs_password, context.translate
+        self.person = Choice(translate("lock.who"))
         for person in persons:
-            self.person.addItem(say("menu.person_line", name=person.name, roles=sorted(person.roles)), person.name)
-        self.person.setCurrentIndex(max(0, self.person.findData(seat.operator)))
-        self.other = LinkButton(say("lock.other"))
-        self.other.clicked.connect(self.other_wanted)
-        self._parts += [self.person, self.other]
-        self._build(since, several=bool(persons))
+            self.person.addItem(
+                translate("menu.person_line", name=person.name, roles=sorted(person.roles)), person.name
+            )
+        self.person.setCurrentIndex(max(0, self.person.findData(context.operator)))
+        self.other = LinkButton(translate("lock.other"))
+        self.other.clicked.connect(self.other_requested)
+        self._inputs += [self.person, self.other]
+        self._build(locked_since, has_several=bool(persons))
 
-    def _build(self, since: datetime, *, several: bool) -> None:
-        say, name = self._seat.say, self._seat.operator or self._seat.say("person.nobody")
-        kept = Words(say("lock.since", at=since), "small", "muted", wrap=True)
-        head = column(Words(say("lock.title"), "title"), kept, gap=2)
-        who = column(Words(say("lock.who"), "small", "muted"), Words(name, "data", bold=True), gap=2)
-        chosen = column(Words(say("lock.who"), "small", "muted"), self.person, gap=4)
-        plain = Words(say("lock.no_password"), "small", "muted", wrap=True)
-        lost = Words(say("lock.other.words"), "small", "muted", wrap=True)
-        self.other.setAccessibleDescription(lost.plain)
-        acts = column(row(self.other, None, self.button), lost, gap=4) if self.asks else row(None, self.button)
-        asked = self.password if self.asks else plain
-        self.setLayout(column(head, self._notices, chosen if several else who, asked, acts, gap=16))
-        if not self.asks:
+    def _build(self, since: datetime, *, has_several: bool) -> None:
+        translate, name = self._context.translate, self._context.operator or self._context.translate("person.nobody")
+        since_words = TextLabel(translate("lock.since", at=since), "small", "muted", wrap=True)
+        head = make_column(TextLabel(translate("lock.title"), "title"), since_words, gap=2)
+        person_name = make_column(
+            TextLabel(translate("lock.who"), "small", "muted"), TextLabel(name, "data", bold=True), gap=2
+        )
+        person_choice = make_column(TextLabel(translate("lock.who"), "small", "muted"), self.person, gap=4)
+        no_password_words = TextLabel(translate("lock.no_password"), "small", "muted", wrap=True)
+        other_words = TextLabel(translate("lock.other.words"), "small", "muted", wrap=True)
+        self.other.setAccessibleDescription(other_words.plain)
+        acts = (
+            make_column(make_row(self.other, None, self.button), other_words, gap=4)
+            if self.needs_password
+            else make_row(None, self.button)
+        )
+        input_field = self.password if self.needs_password else no_password_words
+        self.setLayout(
+            make_column(head, self._notices, person_choice if has_several else person_name, input_field, acts, gap=16)
+        )
+        if not self.needs_password:
             self.password.setParent(self)
             self.password.hide()
             self.other.setParent(self)
             self.other.hide()
-        if not several:
+        if not has_several:
             self.person.setParent(self)
             self.person.hide()
 
-    def begin(self) -> None:
-        first = self.password.line if self.asks else self.button
-        first.setFocus(Qt.FocusReason.OtherFocusReason)
+    def reset_input(self) -> None:
+        first_widget = self.password.line_edit if self.needs_password else self.button
+        first_widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _typed(self) -> str | None:
-        password = self.password.text() if self.asks else ""
-        missing = self.asks and not password
-        self.password.show_error(self._seat.say("sign_in.password_needed") if missing else "")
-        return None if missing else password
+    def _read_input(self) -> str | None:
+        password = self.password.text() if self.needs_password else ""
+        is_missing = self.needs_password and not password
+        self.password.show_error(self._context.translate("sign_in.password_needed") if is_missing else "")
+        return None if is_missing else password
 
-    def refuse(self, failure: Failure | None) -> None:
-        """The password was wrong (None), or nobody could say."""
-        say = self._seat.say
+    def show_failure(self, failure: Failure | None) -> None:
+        """Show that the password was wrong (`failure` None) or could not be checked, and enable the form."""
+        translate = self._context.translate
         if failure is None:
-            self._notices.tell(say("lock.wrong"), say("lock.wrong.words"), "bad", "square_bang")
-        elif failure.code == "database_unreachable":
-            self._notices.tell(say("sign_in.away"), say("lock.away"), "text", "offline")
+            self._notices.show_notice(translate("lock.wrong"), translate("lock.wrong.words"), "bad", "square_bang")
+        elif failure.code == ErrorCode.DATABASE_UNREACHABLE:
+            self._notices.show_notice(translate("sign_in.away"), translate("lock.away"), "text", "offline")
         else:
-            self._notices.tell(say("lock.unknown"), self._seat.message(failure), "bad", "square_bang")
-        self._resume(wrong=failure is None)
-        self.begin()
+            self._notices.show_notice(
+                translate("lock.unknown"), self._context.failure_message(failure), "bad", "square_bang"
+            )
+        self._resume(is_wrong=failure is None)
+        self.reset_input()

@@ -1,1 +1,1 @@
-"""Tables of any length: columns as values, rows read page by page, cells painted from the look."""
+"""Tables of any length: definitions of columns, rows that are read page by page, and painting of cells."""

@@ -1,17 +1,17 @@
-"""Columns as values, and what a cell can hold."""
+"""Definitions of a table's columns, and the types of their cells."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from console.views.look.tokens import Language, Tone, tokens
+from console.views.theme.design_tokens import Language, Tone, tokens
 
 Kind = Literal["text", "data", "amount", "age", "state", "check"]
 
 
 @dataclass(frozen=True, slots=True)
 class StateCell:
-    """A state: shape, word, tone. `extra` is a word after it in the text colour, such as a person's name."""
+    """A state: shape, word and tone. `extra`, such as a person's name, is shown after the word in the text colour."""
 
     word: str
     shape: str
@@ -19,15 +19,18 @@ class StateCell:
     extra: str = ""
 
     @classmethod
-    def of(cls, key: str, language: Language, extra: str = "") -> "StateCell":
-        """By its key in the tokens, such as `certainty.unknown`."""
-        known = tokens().badges[key]
-        return cls(known.word(language), known.shape, known.tone, extra)
+    def from_badge_key(cls, key: str, language: Language, extra: str = "") -> "StateCell":
+        """Return the cell of a badge key in the design tokens, such as `certainty.unknown`.
+
+        Raises KeyError for an unknown key.
+        """
+        badge = tokens().badges[key]
+        return cls(badge.word(language), badge.shape, badge.tone, extra)
 
 
 @dataclass(frozen=True, slots=True)
 class AgeCell:
-    """An age: a number, its unit in a fixed width, and the full time for tooltip and screen reader."""
+    """An age: its number, its unit, and the full instant as text."""
 
     number: str
     unit: str
@@ -39,10 +42,10 @@ Cell = str | StateCell | AgeCell
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it is called, how wide it is in px, what it shows of a row.
+    """One column: title, width in px, and the function that returns its cell of a row.
 
-    `cell` gives StateCell for kind "state", AgeCell for "age", else text; "" is shown as a muted –.
-    `spoken` words the cell for a screen reader where the text alone would not do; "" leaves it out.
+    `cell` returns a StateCell for kind "state", an AgeCell for "age", otherwise text; "" is shown as a muted –.
+    `spoken` returns the text for screen readers if it differs from the cell's text; "" omits the cell.
     """
 
     key: str
@@ -50,26 +53,27 @@ class Column:
     width: int
     cell: Callable[[Any], Cell]
     kind: Kind = "text"
-    stretches: bool = False
-    muted: bool = False
+    is_stretched: bool = False
+    is_muted: bool = False
     spoken: Callable[[Any], str] | None = None
 
     @property
-    def right(self) -> bool:
-        """Whether cell and header stand at the right: amounts do, and ages up to their unit."""
+    def is_right_aligned(self) -> bool:
+        """True if cells and header are right-aligned: for amounts and ages."""
         return self.kind in ("amount", "age")
 
     def text(self, row: Any) -> str:
-        """The cell in plain text, as it is copied and exported."""
-        return plain(self.cell(row))
+        """Return the cell of a row as plain text."""
+        return plain_text(self.cell(row))
 
-    def speak(self, row: Any) -> str:
+    def spoken_row(self, row: Any) -> str:
+        """Return the cell's text for a screen reader."""
         return self.spoken(row) if self.spoken else self.text(row)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The heading above rows that belong together: equal keys, one heading."""
+    """The heading above successive rows that belong to the same group; `key` identifies the group."""
 
     key: object
     word: str
@@ -81,7 +85,8 @@ class Group:
         return f"{self.word} {self.count}".strip()
 
 
-def plain(cell: Cell) -> str:
+def plain_text(cell: Cell) -> str:
+    """Return a cell as plain text."""
     if isinstance(cell, StateCell):
         return f"{cell.word} {cell.extra}".strip()
     if isinstance(cell, AgeCell):
@@ -90,5 +95,5 @@ def plain(cell: Cell) -> str:
 
 
 def check_column(width: int = 44) -> Column:
-    """The column of check boxes at the left, for choosing rows."""
+    """Return the column of check boxes with which the person selects rows."""
     return Column("check", "", width, lambda _: "", "check", spoken=lambda _: "")

@@ -1,28 +1,35 @@
-"""Delegates, one per kind of cell. The table calls `draw` for the cells of a whole row: half the cost of `paint`."""
+"""Delegates that paint cells, one class per kind of column. The row painter calls `draw` directly, which takes half
+the time of Qt's `paint`.
+"""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from console.views.look.painting import check_box_pixmap, draw_frame, put_shape
-from console.views.look.runs import amount_runs, baseline_in, draw_runs, elided, runs_width, split_runs
-from console.views.look.theme import look
-from console.views.look.tokens import Role, Tone, tokens
 from console.views.tables.columns import AgeCell, Cell, Column, Group, StateCell
+from console.views.tables.painted_table import PaintedTable
+from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
+from console.views.theme.mixed_font_text import (
+    amount_runs,
+    baseline_in,
+    draw_runs,
+    elide_text,
+    runs_width,
+    split_runs,
+)
+from console.views.theme.painting import check_box_pixmap, draw_cached_shape, draw_frame
+from console.views.theme.theme import current_appearance
 
-if TYPE_CHECKING:
-    from console.views.tables.page import RecordTable
-
-PAD = 8
-_SHAPE = 14
-_SHAPE_GAP = 5
-NOTHING = "–"
+CELL_PADDING_PX = 8
+_SHAPE_PX = 14
+_SHAPE_GAP_PX = 5
+NO_VALUE = "–"
 
 
-class Box(NamedTuple):
-    """Where the contents of a cell go, and on which baseline; in px of the viewport."""
+class CellBox(NamedTuple):
+    """The rectangle of a cell's contents and the y coordinate of its text's baseline, in px of the viewport."""
 
     left: int
     top: int
@@ -32,69 +39,79 @@ class Box(NamedTuple):
 
     @property
     def right(self) -> int:
-        """The first px beyond the box."""
+        """The x coordinate of the first pixel to the right of the box."""
         return self.left + self.width
 
 
 class CellDelegate(QStyledItemDelegate):
-    """A cell of words: cut at their end; identifiers and times stand in the figures font."""
+    """Paints text; a text that is too long ends with "…". Identifiers and times use the figures font."""
 
-    def __init__(self, table: "RecordTable", column: Column) -> None:
+    def __init__(self, table: PaintedTable, column: Column) -> None:
         super().__init__(table)
         self._table, self._column = table, column
 
-    def pads(self, number: int) -> tuple[int, int]:
-        """The space at the left and right of the contents, in px; the first column begins on the page's margin."""
-        return (self._table.margin if number == 0 else PAD), PAD
+    def paddings(self, number: int) -> tuple[int, int]:
+        """Return the padding at the left and right of column `number`, in px; column 0 begins at the table's
+        margin.
+        """
+        return (self._table.margin if number == 0 else CELL_PADDING_PX), CELL_PADDING_PX
 
-    def draw(self, painter: QPainter, box: Box, cell: Cell, _row: int) -> None:
+    def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if cell == "":
-            self._nothing(painter, box)
+            self._draw_nothing(painter, box)
         else:
-            self._words(painter, box, str(cell))
+            self._draw_words(painter, box, str(cell))
 
-    def _words(self, painter: QPainter, box: Box, text: str) -> None:
-        dress = look()
-        painter.setPen(dress.colour("muted" if self._column.muted else "text"))
+    def _draw_words(self, painter: QPainter, box: CellBox, text: str) -> None:
+        appearance = current_appearance()
+        painter.setPen(appearance.colour("muted" if self._column.is_muted else "text"))
         runs = split_runs(text)
         if self._column.kind == "data" or len(runs) == 1:
-            role: Role = "data" if self._column.kind == "data" or runs[0][1] else "body"
-            painter.setFont(dress.font(role))
-            painter.drawText(box.left, box.baseline, elided(text, box.width, role))
+            role: TypeRoleName = "data" if self._column.kind == "data" or runs[0][1] else "body"
+            painter.setFont(appearance.font(role))
+            painter.drawText(box.left, box.baseline, elide_text(text, box.width, role))
         elif runs_width(runs) > box.width:
-            painter.setFont(dress.font("body"))
-            painter.drawText(box.left, box.baseline, elided(text, box.width))
+            painter.setFont(appearance.font("body"))
+            painter.drawText(box.left, box.baseline, elide_text(text, box.width))
         else:
             draw_runs(painter, box.left, box.baseline, runs)
 
-    def _nothing(self, painter: QPainter, box: Box) -> None:
-        painter.setPen(look().colour("muted"))
-        painter.setFont(look().font("data"))
-        wide = runs_width(((NOTHING, True),))
-        painter.drawText(round(box.right - wide) if self._column.right else box.left, box.baseline, NOTHING)
+    def _draw_nothing(self, painter: QPainter, box: CellBox) -> None:
+        painter.setPen(current_appearance().colour("muted"))
+        painter.setFont(current_appearance().font("data"))
+        width = runs_width(((NO_VALUE, True),))
+        painter.drawText(
+            round(box.right - width) if self._column.is_right_aligned else box.left, box.baseline, NO_VALUE
+        )
 
-    def draw_skeleton(self, painter: QPainter, box: Box) -> None:
-        """A grey bar of two thirds of the width, where the contents will be."""
+    def draw_skeleton(self, painter: QPainter, box: CellBox) -> None:
+        """Draw the placeholder of a row that isn't read yet: a grey bar of two thirds of the width."""
         width = min(box.width, max(24, box.width * 2 // 3))
-        left = box.right - width if self._column.right else box.left
-        draw_frame(painter, QRectF(left, box.top + box.height // 2 - 5, width, 10), 2, None, look().skeleton())
+        x = box.right - width if self._column.is_right_aligned else box.left
+        draw_frame(
+            painter,
+            QRectF(x, box.top + box.height // 2 - 5, width, 10),
+            2,
+            None,
+            current_appearance().skeleton_colour(),
+        )
 
     def width_of(self, cell: Cell) -> float:
-        """What the contents need, in px."""
+        """Return the width of the contents, in px."""
         return runs_width(split_runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         cell = self._table.rows.cell(index.row(), index.column())
-        wide = 0.0 if cell is None or isinstance(cell, Group) else self.width_of(cell)
-        return QSize(round(wide) + sum(self.pads(index.column())), look().row())
+        content_width = 0.0 if cell is None or isinstance(cell, Group) else self.width_of(cell)
+        return QSize(round(content_width) + sum(self.paddings(index.column())), current_appearance().row_height())
 
 
 class AmountDelegate(CellDelegate):
-    """An amount: right-aligned, digits in the figures font, the comma in the text font."""
+    """Paints an amount: right-aligned, digits in the figures font, the comma in the text font."""
 
-    def _words(self, painter: QPainter, box: Box, text: str) -> None:
+    def _draw_words(self, painter: QPainter, box: CellBox, text: str) -> None:
         runs = amount_runs(text)
-        painter.setPen(look().colour("text"))
+        painter.setPen(current_appearance().colour("text"))
         draw_runs(painter, box.right - runs_width(runs), box.baseline, runs)
 
     def width_of(self, cell: Cell) -> float:
@@ -102,18 +119,18 @@ class AmountDelegate(CellDelegate):
 
 
 class AgeDelegate(CellDelegate):
-    """An age: the number right-aligned, its unit in a fixed width after it, so that the rows align."""
+    """Paints an age: a right-aligned number, then its unit in a fixed width, so that the numbers are aligned."""
 
-    def draw(self, painter: QPainter, box: Box, cell: Cell, _row: int) -> None:
+    def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if not isinstance(cell, AgeCell):
-            super().draw(painter, box, cell, _row)
+            super().draw_cell(painter, box, cell, _row)
             return
-        dress, left = look(), box.right - unit_width()
-        painter.setPen(dress.colour("text"))
-        painter.setFont(dress.font("body"))
-        painter.drawText(left, box.baseline, cell.unit)
-        painter.setFont(dress.font("data"))
-        number = round(left - tokens().px("age_cell", "gap") - runs_width(((cell.number, True),)))
+        appearance, unit_x = current_appearance(), box.right - unit_width()
+        painter.setPen(appearance.colour("text"))
+        painter.setFont(appearance.font("body"))
+        painter.drawText(unit_x, box.baseline, cell.unit)
+        painter.setFont(appearance.font("data"))
+        number = round(unit_x - tokens().px("age_cell", "gap") - runs_width(((cell.number, True),)))
         painter.drawText(number, box.baseline, cell.number)
 
     def width_of(self, cell: Cell) -> float:
@@ -122,32 +139,34 @@ class AgeDelegate(CellDelegate):
 
 
 class StateDelegate(CellDelegate):
-    """A state: shape 14 px, 5 px, word. Good colours its shape only, any other tone colours both."""
+    """Paints a state: a shape of 14 px, a gap of 5 px, and a word. The tone colours shape and word; "good" colours
+    the shape only.
+    """
 
-    def draw(self, painter: QPainter, box: Box, cell: Cell, _row: int) -> None:
+    def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if isinstance(cell, StateCell):
-            _state(painter, box, cell)
+            _draw_state_in_box(painter, box, cell)
         else:
-            super().draw(painter, box, cell, _row)
+            super().draw_cell(painter, box, cell, _row)
 
     def width_of(self, cell: Cell) -> float:
         return state_width(cell) if isinstance(cell, StateCell) else super().width_of(cell)
 
 
 class CheckDelegate(CellDelegate):
-    """The box that says whether a row is chosen."""
+    """Paints the check box that shows whether a row is selected."""
 
-    def pads(self, number: int) -> tuple[int, int]:
+    def paddings(self, number: int) -> tuple[int, int]:
         return 12, 0
 
-    def draw(self, painter: QPainter, box: Box, cell: Cell, row: int) -> None:
-        side = look().icon_px(tokens().px("control_heights", "check_box"))
-        chosen = self._table.rows.is_chosen(row)
-        image = check_box_pixmap(look().theme, side, painter.device().devicePixelRatio(), chosen)
+    def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, row: int) -> None:
+        side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
+        is_chosen = self._table.rows.is_chosen(row)
+        image = check_box_pixmap(current_appearance().theme, side, painter.device().devicePixelRatio(), is_chosen)
         painter.drawPixmap(QPoint(box.left, box.top + (box.height - side) // 2), image)
 
-    def draw_skeleton(self, painter: QPainter, box: Box) -> None:
-        """Nothing: there is no row to choose yet."""
+    def draw_skeleton(self, painter: QPainter, box: CellBox) -> None:
+        """Draw nothing, because a row that isn't read yet can't be selected."""
 
 
 DELEGATES: dict[str, type[CellDelegate]] = {
@@ -161,50 +180,56 @@ DELEGATES: dict[str, type[CellDelegate]] = {
 
 
 def word_tone(tone: Tone) -> Tone:
-    """The colour of a state's word in a row: healthy is quiet."""
+    """Return the tone of a state's word: "text" for the state's tone "good", otherwise the state's tone."""
     return "text" if tone == "good" else tone
 
 
 def draw_state(painter: QPainter, rect: QRect, cell: StateCell) -> None:
-    """Shape and word of a state at the left of a rectangle."""
+    """Draw a state's shape and word at the left of a rectangle."""
     baseline = int(baseline_in(rect.top(), rect.height()))
-    _state(painter, Box(rect.left(), rect.top(), rect.width(), rect.height(), baseline), cell)
+    _draw_state_in_box(painter, CellBox(rect.left(), rect.top(), rect.width(), rect.height(), baseline), cell)
 
 
-def _state(painter: QPainter, box: Box, cell: StateCell) -> None:
-    dress = look()
-    side = dress.icon_px(_SHAPE)
-    put_shape(painter, cell.shape, box.left, box.top + (box.height - side) / 2, side, dress.colour(cell.tone))
-    left = box.left + side + _SHAPE_GAP
-    painter.setPen(dress.colour(word_tone(cell.tone)))
-    painter.setFont(dress.font("body"))
-    word = elided(cell.word, box.right - left)
-    painter.drawText(left, box.baseline, word)
+def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None:
+    appearance = current_appearance()
+    side = appearance.icon_px(_SHAPE_PX)
+    draw_cached_shape(
+        painter, cell.shape, box.left, box.top + (box.height - side) / 2, side, appearance.colour(cell.tone)
+    )
+    x = box.left + side + _SHAPE_GAP_PX
+    painter.setPen(appearance.colour(word_tone(cell.tone)))
+    painter.setFont(appearance.font("body"))
+    word = elide_text(cell.word, box.right - x)
+    painter.drawText(x, box.baseline, word)
     if cell.extra:
-        left += round(runs_width(((word + " ", False),)))
-        painter.setPen(dress.colour("text"))
-        draw_runs(painter, left, box.baseline, split_runs(cell.extra))
+        x += round(runs_width(((word + " ", False),)))
+        painter.setPen(appearance.colour("text"))
+        draw_runs(painter, x, box.baseline, split_runs(cell.extra))
 
 
 def state_width(cell: StateCell) -> float:
+    """Return the width of a state's shape and word, in px."""
     words = f"{cell.word} {cell.extra}" if cell.extra else cell.word
-    return look().icon_px(_SHAPE) + _SHAPE_GAP + runs_width(split_runs(words))
+    return current_appearance().icon_px(_SHAPE_PX) + _SHAPE_GAP_PX + runs_width(split_runs(words))
 
 
 def unit_width() -> int:
-    return round(tokens().px("age_cell", "unit_width") * look().scale)
+    """Return the fixed width of an age's unit, in px at the current text scale."""
+    return round(tokens().px("age_cell", "unit_width") * current_appearance().scale)
 
 
-def draw_heading(painter: QPainter, box: Box, group: Group) -> None:
-    """The heading of a group, over the whole row."""
-    left, dress = box.left, look()
+def draw_heading(painter: QPainter, box: CellBox, group: Group) -> None:
+    """Draw a group's heading over the whole row."""
+    x, appearance = box.left, current_appearance()
     if group.shape:
-        side = dress.icon_px(_SHAPE)
-        put_shape(painter, group.shape, left, box.top + (box.height - side) / 2, side, dress.colour(group.tone))
-        left += side + _SHAPE_GAP
-    painter.setPen(dress.colour(group.tone))
-    painter.setFont(dress.font("body"))
-    painter.drawText(left, box.baseline, group.word)
-    painter.setPen(dress.colour("muted"))
-    painter.setFont(dress.font("data"))
-    painter.drawText(left + round(runs_width(((group.word, False),))) + PAD, box.baseline, group.count)
+        side = appearance.icon_px(_SHAPE_PX)
+        draw_cached_shape(
+            painter, group.shape, x, box.top + (box.height - side) / 2, side, appearance.colour(group.tone)
+        )
+        x += side + _SHAPE_GAP_PX
+    painter.setPen(appearance.colour(group.tone))
+    painter.setFont(appearance.font("body"))
+    painter.drawText(x, box.baseline, group.word)
+    painter.setPen(appearance.colour("muted"))
+    painter.setFont(appearance.font("data"))
+    painter.drawText(x + round(runs_width(((group.word, False),))) + CELL_PADDING_PX, box.baseline, group.count)

@@ -1,30 +1,35 @@
-"""Rows of a long list as Qt asks for them; rows whose page isn't here are placeholders."""
+"""The Qt model of a long list. The rows of a page that isn't loaded are placeholders."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from console.views.look.runs import tip
-from console.views.tables.book import Book
 from console.views.tables.columns import Cell, Column, Group
+from console.views.tables.page_cache import PageCache
+from console.views.theme.mixed_font_text import tooltip_text
 
 Index = QModelIndex | QPersistentModelIndex
 _Role = Qt.ItemDataRole
-_NO_ROW = Qt.ItemFlag.NoItemFlags
-_A_ROW = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
-_ANSWERED = frozenset(
-    (_Role.DisplayRole, _Role.ToolTipRole, _Role.AccessibleTextRole, _Role.AccessibleDescriptionRole,
-     _Role.CheckStateRole)
-)  # fmt: skip
-CHANGING = [_Role.DisplayRole, _Role.ToolTipRole, _Role.AccessibleTextRole, _Role.CheckStateRole]
+_NO_ROW_FLAGS = Qt.ItemFlag.NoItemFlags
+_ROW_FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+_ANSWERED_ROLES = frozenset(
+    (
+        _Role.DisplayRole,
+        _Role.ToolTipRole,
+        _Role.AccessibleTextRole,
+        _Role.AccessibleDescriptionRole,
+        _Role.CheckStateRole,
+    )
+)
+CHANGED_ROLES = [_Role.DisplayRole, _Role.ToolTipRole, _Role.AccessibleTextRole, _Role.CheckStateRole]
 
 
-class BookModel(QAbstractTableModel):
-    """What a table reads: rows, headings, placeholders, and which rows are chosen.
+class PageCacheModel(QAbstractTableModel):
+    """The model of a table: rows, headings, placeholders, and the keys of the selected rows (`chosen_keys`).
 
     Signals:
-        chosen_changed: other rows are chosen.
+    - chosen_changed: the person has selected or deselected rows.
     """
 
     chosen_changed = Signal()
@@ -38,73 +43,74 @@ class BookModel(QAbstractTableModel):
     ) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
-        self.chosen: set[Hashable] = set()
-        self.skeleton = False  # whether placeholders are drawn already, or still left blank
+        self.chosen_keys: set[Hashable] = set()
+        self.is_skeleton = False  # True if placeholders are drawn as grey bars, False if they are blank
         self.key_of = key_of
-        self._book = Book(key_of, group_of)
+        self._page_cache = PageCache(key_of, group_of)
 
     def row_at(self, row: int) -> Any | None:
-        """The row as the service gave it; None for a heading or a page that isn't here."""
+        """Return the row at this position as the service returned it; None for a heading or a placeholder."""
         entry = self.entry(row)
         return None if isinstance(entry, Group) else entry
 
-    def here(self) -> Iterator[Any]:
-        """The rows that are here, in order; those that are not are not asked for."""
-        entries = (entry for page in self._book.slots for entry in page.entries or ())
+    def loaded_rows(self) -> Iterator[Any]:
+        """Iterate over the loaded rows, in order, without requesting further pages."""
+        entries = (entry for page in self._page_cache.slots for entry in page.entries or ())
         return (entry for entry in entries if not isinstance(entry, Group))
 
-    def find(self, key: Hashable) -> int | None:
-        """Where the row with that key is, among the pages that are here."""
-        for number, page in enumerate(self._book.slots):
-            for at, entry in enumerate(page.entries or ()):
+    def find_row(self, key: Hashable) -> int | None:
+        """Return the position of the row with this key among the loaded pages; None if it isn't loaded."""
+        for number, page in enumerate(self._page_cache.slots):
+            for index, entry in enumerate(page.entries or ()):
                 if not isinstance(entry, Group) and self.key_of(entry) == key:
-                    return self._book.first_row(number) + at
+                    return self._page_cache.first_row(number) + index
         return None
 
-    def choose(self, row: int, chosen: bool | None = None) -> None:
-        """Choose a row or not; None turns it round."""
+    def choose_row(self, row: int, chosen: bool | None = None) -> None:
+        """Select or deselect a row; None inverts it. Headings and placeholders are ignored."""
         item = self.row_at(row)
         if item is None:
             return
         key = self.key_of(item)
         if chosen is None:
-            chosen = key not in self.chosen
-        (self.chosen.add if chosen else self.chosen.discard)(key)
+            chosen = key not in self.chosen_keys
+        (self.chosen_keys.add if chosen else self.chosen_keys.discard)(key)
         self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
         self.chosen_changed.emit()
 
     def choose_only(self, keys: Iterable[Hashable]) -> None:
-        """Choose these rows and no others; not told, for it is no person's choice."""
-        self.chosen = set(keys)
-        if len(self._book):
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._book) - 1, len(self.columns) - 1))
+        """Select exactly these keys. Does not emit `chosen_changed`: no person made this selection."""
+        self.chosen_keys = set(keys)
+        if len(self._page_cache):
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))
 
     def heading_rows(self) -> list[int]:
-        """Where the headings lie, among the pages that are here."""
+        """Return the positions of the headings of the loaded pages."""
         return [
-            self._book.first_row(number) + at
-            for number, page in enumerate(self._book.slots)
-            for at, entry in enumerate(page.entries or ())
+            self._page_cache.first_row(number) + index
+            for number, page in enumerate(self._page_cache.slots)
+            for index, entry in enumerate(page.entries or ())
             if isinstance(entry, Group)
         ]
 
     def is_chosen(self, row: int) -> bool:
-        if not self.chosen:
+        """Return True if the row is selected."""
+        if not self.chosen_keys:
             return False
         item = self.row_at(row)
-        return item is not None and self.key_of(item) in self.chosen
+        return item is not None and self.key_of(item) in self.chosen_keys
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
-        return 0 if parent.isValid() else len(self._book)
+        return 0 if parent.isValid() else len(self._page_cache)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.columns)
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        return _NO_ROW if self.row_at(index.row()) is None else _A_ROW
+        return _NO_ROW_FLAGS if self.row_at(index.row()) is None else _ROW_FLAGS
 
     def data(self, index: Index, role: int = _Role.DisplayRole) -> Any:
-        if not index.isValid() or role not in _ANSWERED:
+        if not index.isValid() or role not in _ANSWERED_ROLES:
             return None
         entry = self.entry(index.row())
         if entry is None:
@@ -113,10 +119,10 @@ class BookModel(QAbstractTableModel):
             return entry.text() if role != _Role.ToolTipRole else None
         column = self.columns[index.column()]
         if role == _Role.AccessibleTextRole:
-            return self.spoken(entry)
+            return self.spoken_text(entry)
         if role == _Role.CheckStateRole:
             return self._check_state(entry) if column.kind == "check" else None
-        return tip(column.speak(entry)) if role == _Role.ToolTipRole else column.text(entry)
+        return tooltip_text(column.spoken_row(entry)) if role == _Role.ToolTipRole else column.text(entry)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _Role.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
@@ -126,20 +132,22 @@ class BookModel(QAbstractTableModel):
         return None
 
     def cell(self, row: int, column: int) -> Cell | Group | None:
-        """What the delegate paints, without the way round through QVariant; None while it isn't here."""
+        """Return the value that a delegate paints (for a heading the Group); None for a placeholder. Faster than
+        `data`, because Qt converts no value.
+        """
         entry = self.entry(row)
         if entry is None or isinstance(entry, Group):
             return entry
         return self.columns[column].cell(entry)
 
-    def spoken(self, entry: Any) -> str:
-        """The whole row as a screen reader says it."""
-        return ", ".join(words for column in self.columns if (words := column.speak(entry)))
+    def spoken_text(self, entry: Any) -> str:
+        """Return the text of a whole row for a screen reader."""
+        return ", ".join(words for column in self.columns if (words := column.spoken_row(entry)))
 
     def entry(self, row: int) -> Any | None:
-        """The row or the heading there; None while its page isn't here."""
-        return self._book.entry(row) if 0 <= row < len(self._book) else None
+        """Return the row or heading at this position; None for a placeholder."""
+        return self._page_cache.entry(row) if 0 <= row < len(self._page_cache) else None
 
     def _check_state(self, entry: Any) -> Qt.CheckState:
-        chosen = self.key_of(entry) in self.chosen
+        chosen = self.key_of(entry) in self.chosen_keys
         return Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked

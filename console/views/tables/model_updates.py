@@ -1,115 +1,126 @@
-"""How answers change the rows of a model: with the narrowest signals, so that a view keeps its place."""
+"""Apply pages that were read to the model's rows. Qt's signals name only the rows that change, so that the view keeps
+its position.
+"""
 
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex
 
-from console.views.tables.book import Change, Page, Slot, differences
-from console.views.tables.model import CHANGING, BookModel
+from console.views.runtime.page_fetch import Page
+from console.views.tables.model import CHANGED_ROLES, PageCacheModel
+from console.views.tables.page_cache import RowChange, Slot, row_changes
 
-_MORE_PLACEHOLDERS = 3
+_NEXT_PAGE_PLACEHOLDERS = 3
 
 
-class ChangingModel(BookModel):
-    """Takes pages in. Nothing here asks for anything."""
+class ChangingModel(PageCacheModel):
+    """A model that applies pages to its rows. Its subclass PagedModel reads the pages."""
 
-    def _put(self, number: int, page: Page) -> None:
-        """Rows come where placeholders stood."""
-        slot = self._book.slots[number]
-        entries = self._book.with_groups(number, page.rows)
-        first, before = self._book.first_row(number), slot.count
-        self._resize(slot, first, before, len(entries))
+    def _apply_page(self, number: int, page: Page) -> None:
+        """Replace the placeholders of page `number` with the page's rows."""
+        slot = self._page_cache.slots[number]
+        entries = self._page_cache.add_group_headings(number, page.rows)
+        first_row, old_count = self._page_cache.first_row(number), slot.count
+        self._resize(slot, first_row, old_count, len(entries))
         slot.entries = entries
-        self._tell(first, first + min(before, len(entries)) - 1)
+        self._emit_changed(first_row, first_row + min(old_count, len(entries)) - 1)
 
-    def _put_again(self, first: int, last: int, pages: Sequence[Page]) -> None:
-        """Neighbouring pages were read again: compared as one piece, for rows move over from one to the next."""
-        slots = self._book.slots
+    def _apply_reread_pages(self, first: int, last: int, pages: Sequence[Page]) -> None:
+        """Replace the pages `first` to `last`, which were read again. All their rows are compared together, because a
+        row may have moved to another page.
+        """
+        slots = self._page_cache.slots
         for number in range(first, last + 1):
             if slots[number].entries is None:  # placeholders can't be compared
-                self._resize(slots[number], self._book.first_row(number), slots[number].count, 0)
+                self._resize(slots[number], self._page_cache.first_row(number), slots[number].count, 0)
                 slots[number].entries = []
-        start, used = slots[first].start, max(slot.used for slot in slots[first : last + 1])
-        old = [entry for slot in slots[first : last + 1] for entry in slot.entries or ()]
-        slots[first : last + 1] = [Slot(start, len(old), old, used)]
-        self._book.count_anew()
-        new = self._book.with_groups(first, [row for page in pages for row in page.rows])
-        for change in differences(old, new, self._book.entry_key):
-            self._step(first, change)
-        slots[first : first + 1] = self._parted(slots[first], pages)
-        self._book.count_anew()
+        start, last_use = slots[first].start, max(slot.last_use for slot in slots[first : last + 1])
+        old_entries = [entry for slot in slots[first : last + 1] for entry in slot.entries or ()]
+        slots[first : last + 1] = [Slot(start, len(old_entries), old_entries, last_use)]
+        self._page_cache.recompute_row_positions()
+        new_entries = self._page_cache.add_group_headings(first, [row for page in pages for row in page.rows])
+        for change in row_changes(old_entries, new_entries, self._page_cache.entry_key):
+            self._apply_change(first, change)
+        slots[first : first + 1] = self._split_slot(slots[first], pages)
+        self._page_cache.recompute_row_positions()
 
-    def _parted(self, whole: Slot, pages: Sequence[Page]) -> list[Slot]:
-        """One piece as the pages it came in; headings stay with the rows below them."""
+    def _split_slot(self, slot: Slot, pages: Sequence[Page]) -> list[Slot]:
+        """Split a slot with the rows of several pages into one slot per page. A heading is on the page of the row
+        below it.
+        """
         parts: list[Slot] = []
-        entries, start, group_of = whole.entries or [], whole.start, self._book.group_of
+        entries, start, group_of = slot.entries or [], slot.start, self._page_cache.group_of
         for page in pages:
-            taken = self._book.length_of(entries, len(page.rows))
+            entry_count = self._page_cache.count_entries_of_rows(entries, len(page.rows))
             last_group = group_of(page.rows[-1]).key if group_of and page.rows else None
-            parts.append(Slot(start, taken, entries[:taken], whole.used, last_group))
-            entries, start = entries[taken:], page.next
+            parts.append(Slot(start, entry_count, entries[:entry_count], slot.last_use, last_group))
+            entries, start = entries[entry_count:], page.next
         return parts
 
-    def _resize(self, slot: Slot, first: int, before: int, after: int) -> None:
-        """Placeholders come or go at the end of a page that wasn't here."""
-        if after > before:
-            self.beginInsertRows(QModelIndex(), first + before, first + after - 1)
-        elif after < before:
-            self.beginRemoveRows(QModelIndex(), first + after, first + before - 1)
-        slot.count = after
-        self._book.count_anew()
-        if after > before:
+    def _resize(self, slot: Slot, first_row: int, old_count: int, new_count: int) -> None:
+        """Change the number of a slot's placeholders from `old_count` to `new_count`; `first_row` is the slot's first
+        position.
+        """
+        if new_count > old_count:
+            self.beginInsertRows(QModelIndex(), first_row + old_count, first_row + new_count - 1)
+        elif new_count < old_count:
+            self.beginRemoveRows(QModelIndex(), first_row + new_count, first_row + old_count - 1)
+        slot.count = new_count
+        self._page_cache.recompute_row_positions()
+        if new_count > old_count:
             self.endInsertRows()
-        elif after < before:
+        elif new_count < old_count:
             self.endRemoveRows()
 
-    def _step(self, number: int, change: Change) -> None:
-        slot = self._book.slots[number]
+    def _apply_change(self, number: int, change: RowChange) -> None:
+        slot = self._page_cache.slots[number]
         entries = slot.entries
         if entries is None:
             return
-        first = self._book.first_row(number)
-        row, none = first + change.at, QModelIndex()
+        first_row = self._page_cache.first_row(number)
+        row, no_parent = first_row + change.position, QModelIndex()
         if change.kind == "set":
-            entries[change.at] = change.entries[0]
-            self._tell(row, row)
+            entries[change.position] = change.entries[0]
+            self._emit_changed(row, row)
         elif change.kind == "insert":
-            self.beginInsertRows(none, row, row)
-            entries.insert(change.at, change.entries[0])
+            self.beginInsertRows(no_parent, row, row)
+            entries.insert(change.position, change.entries[0])
         elif change.kind == "remove":
-            self.beginRemoveRows(none, row, row)
-            del entries[change.at]
+            self.beginRemoveRows(no_parent, row, row)
+            del entries[change.position]
         else:
-            self.beginMoveRows(none, row, row, none, first + change.target)
-            entries.insert(change.target, entries.pop(change.at))
+            self.beginMoveRows(no_parent, row, row, no_parent, first_row + change.target)
+            entries.insert(change.target, entries.pop(change.position))
             self.endMoveRows()
         slot.count = len(entries)
-        self._book.count_anew()
+        self._page_cache.recompute_row_positions()
         if change.kind == "insert":
             self.endInsertRows()
         elif change.kind == "remove":
             self.endRemoveRows()
 
-    def _expect_more(self, start: object) -> None:
-        """Another page follows; how many rows it has is not known."""
-        row = len(self._book)
-        self.beginInsertRows(QModelIndex(), row, row + _MORE_PLACEHOLDERS - 1)
-        self._book.slots.append(Slot(start, _MORE_PLACEHOLDERS))
-        self._book.count_anew()
+    def _append_placeholders(self, start: object) -> None:
+        """Add placeholders for the next page, which begins at the cursor `start` and whose length is unknown."""
+        row = len(self._page_cache)
+        self.beginInsertRows(QModelIndex(), row, row + _NEXT_PAGE_PLACEHOLDERS - 1)
+        self._page_cache.slots.append(Slot(start, _NEXT_PAGE_PLACEHOLDERS))
+        self._page_cache.recompute_row_positions()
         self.endInsertRows()
 
-    def _cut(self, number: int) -> None:
-        """The list ends before that page."""
-        first, total = self._book.first_row(number), len(self._book)
-        if first >= total:
-            del self._book.slots[number:]
-            self._book.count_anew()
+    def _remove_pages_from(self, number: int) -> None:
+        """Remove page `number` and all pages after it, because the list ends before it."""
+        first_row, total = self._page_cache.first_row(number), len(self._page_cache)
+        if first_row >= total:
+            del self._page_cache.slots[number:]
+            self._page_cache.recompute_row_positions()
             return
-        self.beginRemoveRows(QModelIndex(), first, total - 1)
-        del self._book.slots[number:]
-        self._book.count_anew()
+        self.beginRemoveRows(QModelIndex(), first_row, total - 1)
+        del self._page_cache.slots[number:]
+        self._page_cache.recompute_row_positions()
         self.endRemoveRows()
 
-    def _tell(self, first: int, last: int) -> None:
-        if first <= last:
-            self.dataChanged.emit(self.index(first, 0), self.index(last, len(self.columns) - 1), CHANGING)
+    def _emit_changed(self, first_row: int, last_row: int) -> None:
+        if first_row <= last_row:
+            self.dataChanged.emit(
+                self.index(first_row, 0), self.index(last_row, len(self.columns) - 1), CHANGED_ROLES
+            )

@@ -1,7 +1,7 @@
-"""The pages of a long list: which are here, which are not, and where each row lies. No Qt in here.
+"""The pages of a long list: loaded pages, dropped pages, and the position of each row. This module doesn't use Qt.
 
-A page is known by the cursor it starts at. Pages that were read and then dropped to save memory keep their
-cursor and their number of rows, so that the scroll bar stays true and they can be read again.
+A page is identified by the cursor at which it starts. A page that was dropped to save memory keeps its cursor and its
+number of rows, so that the scroll bar stays correct and the page can be read again.
 """
 
 from bisect import bisect_right
@@ -11,95 +11,93 @@ from typing import Any, Literal
 
 from console.views.tables.columns import Group
 
-Entry = Any  # a row as the service gave it, or a Group
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """An answer: rows in order, and the cursor the next page starts at (None: this was the last)."""
-
-    rows: Sequence[Any]
-    next: object | None = None
+Entry = Any  # a row as the service returned it, or a Group
 
 
 @dataclass(slots=True)
 class Slot:
-    """One page's place in the list. `entries` is None while it isn't here."""
+    """One page of the list. `start` is its cursor, `count` its number of positions, `entries` its rows and headings
+    (None while it isn't loaded), `last_use` the counter value of its last use (0: never), `last_group` the group of
+    its last row.
+    """
 
     start: object | None
     count: int
     entries: list[Entry] | None = None
-    used: int = 0
+    last_use: int = 0
     last_group: object | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One step from the old entries of a page to the new ones, at places within the page."""
+class RowChange:
+    """One step that changes the entries of a slot: set, insert, remove or move the entry at position `position`, to
+    `target` or with the new value in `entries`. Positions count from the slot's first entry.
+    """
 
     kind: Literal["set", "insert", "remove", "move"]
-    at: int
+    position: int
     count: int = 1
     target: int = 0
     entries: tuple[Entry, ...] = ()
 
 
 @dataclass(slots=True)
-class Book:
-    """All pages of one list."""
+class PageCache:
+    """The cached pages of one list. `key_of` returns a row's key, `group_of` its heading; None: no headings."""
 
     key_of: Callable[[Any], Hashable]
     group_of: Callable[[Any], Group] | None
     slots: list[Slot] = field(default_factory=list)
-    _ends: list[int] = field(default_factory=list)
+    _end_rows: list[int] = field(default_factory=list)
 
-    def begin(self, placeholders: int) -> None:
-        """Only the first page is known, and nothing of it."""
+    def reset_slots(self, placeholders: int) -> None:
+        """Start with one page of placeholders."""
         self.slots = [Slot(None, placeholders)]
-        self.count_anew()
+        self.recompute_row_positions()
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return self._end_rows[-1] if self._end_rows else 0
 
-    def locate(self, row: int) -> tuple[int, int]:
-        """Which page a row lies on, and where on it."""
-        page = bisect_right(self._ends, row)
-        return page, row - (self._ends[page - 1] if page else 0)
+    def locate_row(self, row: int) -> tuple[int, int]:
+        """Return the page number of a row and the row's index on that page."""
+        page = bisect_right(self._end_rows, row)
+        return page, row - (self._end_rows[page - 1] if page else 0)
 
     def first_row(self, page: int) -> int:
-        return self._ends[page - 1] if page else 0
+        """Return the position of a page's first row."""
+        return self._end_rows[page - 1] if page else 0
 
     def entry(self, row: int) -> Entry | None:
-        """The entry of a row, None while its page isn't here."""
-        page, place = self.locate(row)
+        """Return the row or heading at a position; None while its page isn't loaded."""
+        page, place = self.locate_row(row)
         entries = self.slots[page].entries
         return None if entries is None else entries[place]
 
-    def count_anew(self) -> None:
-        """After the number of entries of a page changed."""
+    def recompute_row_positions(self) -> None:
+        """Recompute the row positions after a page's number of entries has changed."""
         total, ends = 0, []
         for slot in self.slots:
             total += slot.count
             ends.append(total)
-        self._ends = ends
+        self._end_rows = ends
 
-    def with_groups(self, page: int, rows: Sequence[Any]) -> list[Entry]:
-        """The rows of a page with a heading wherever another group begins."""
+    def add_group_headings(self, page: int, rows: Sequence[Any]) -> list[Entry]:
+        """Return the rows of page `page`, with a heading before the first row of each group that begins there."""
         if self.group_of is None:
             return list(rows)
-        before = self.slots[page - 1].last_group if page else None
+        previous_key = self.slots[page - 1].last_group if page else None
         entries: list[Entry] = []
         for item in rows:
             group = self.group_of(item)
-            if before is None or group.key != before:
+            if previous_key is None or group.key != previous_key:
                 entries.append(group)
-            before = group.key
+            previous_key = group.key
             entries.append(item)
-        self.slots[page].last_group = before
+        self.slots[page].last_group = previous_key
         return entries
 
-    def length_of(self, entries: Sequence[Entry], rows: int) -> int:
-        """How many entries it takes to hold that many rows, headings above them included."""
+    def count_entries_of_rows(self, entries: Sequence[Entry], rows: int) -> int:
+        """Return the length of the shortest beginning of `entries` that contains `rows` rows; headings count too."""
         for number, entry in enumerate(entries):
             if rows == 0:
                 return number
@@ -107,44 +105,45 @@ class Book:
         return len(entries)
 
     def entry_key(self, entry: Entry) -> Hashable:
+        """Return the key by which two versions of an entry are compared."""
         return ("group", entry.key) if isinstance(entry, Group) else ("row", self.key_of(entry))
 
-    def keep_only(self, most: int) -> None:
-        """Drop the entries of the pages that were used longest ago."""
-        here = sorted((slot for slot in self.slots if slot.entries is not None), key=lambda slot: slot.used)
-        for slot in here[: max(0, len(here) - most)]:
+    def limit_loaded_pages(self, max_pages: int) -> None:
+        """Drop the entries of the least recently used pages, so that at most `max_pages` pages stay loaded."""
+        loaded = sorted((slot for slot in self.slots if slot.entries is not None), key=lambda slot: slot.last_use)
+        for slot in loaded[: max(0, len(loaded) - max_pages)]:
             slot.entries = None
 
 
-def differences(old: list[Entry], new: list[Entry], key: Callable[[Entry], Hashable]) -> list[Change]:
-    """The steps that turn `old` into `new`: what went, what moved or came, what has other contents."""
-    steps: list[Change] = []
-    wanted = {key(entry) for entry in new}
-    work = list(old)
-    for place in range(len(work) - 1, -1, -1):
-        here = key(work[place])
-        if here in wanted:
-            wanted.discard(here)  # a row may be there twice while pages overlap; the later one stays
+def row_changes(old: list[Entry], new: list[Entry], key: Callable[[Entry], Hashable]) -> list[RowChange]:
+    """Return the steps (remove, move, insert, set) that change the entries `old` into `new`."""
+    steps: list[RowChange] = []
+    new_keys = {key(entry) for entry in new}
+    entries_now = list(old)
+    for place in range(len(entries_now) - 1, -1, -1):
+        entry_key = key(entries_now[place])
+        if entry_key in new_keys:
+            new_keys.discard(entry_key)  # overlapping pages may contain a row twice: the later one stays
         else:
-            steps.append(Change("remove", place))
-            del work[place]
-    keys = [key(entry) for entry in work]
+            steps.append(RowChange("remove", place))
+            del entries_now[place]
+    keys = [key(entry) for entry in entries_now]
     for place, entry in enumerate(new):
-        here = key(entry)
-        if place < len(keys) and keys[place] == here:
-            if work[place] != entry:
-                steps.append(Change("set", place, entries=(entry,)))
+        entry_key = key(entry)
+        if place < len(keys) and keys[place] == entry_key:
+            if entries_now[place] != entry:
+                steps.append(RowChange("set", place, entries=(entry,)))
             continue
-        if here in keys[place:]:
-            origin = keys.index(here, place)
-            steps.append(Change("move", origin, target=place))
+        if entry_key in keys[place:]:
+            origin = keys.index(entry_key, place)
+            steps.append(RowChange("move", origin, target=place))
             keys.insert(place, keys.pop(origin))
-            moved = work.pop(origin)
-            work.insert(place, moved)
-            if moved != entry:
-                steps.append(Change("set", place, entries=(entry,)))
+            moved_entry = entries_now.pop(origin)
+            entries_now.insert(place, moved_entry)
+            if moved_entry != entry:
+                steps.append(RowChange("set", place, entries=(entry,)))
         else:
-            steps.append(Change("insert", place, entries=(entry,)))
-            keys.insert(place, here)
-            work.insert(place, entry)
+            steps.append(RowChange("insert", place, entries=(entry,)))
+            keys.insert(place, entry_key)
+            entries_now.insert(place, entry)
     return steps

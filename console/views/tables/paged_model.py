@@ -1,4 +1,4 @@
-"""The model of a long list: pages of rows are asked for by the TaskRunner when they are looked at."""
+"""The model of a long list that reads pages of rows through the task runner when they become visible."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -6,40 +6,40 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from console.views.look.tokens import tokens
-from console.views.tables.book import Change, Page
-from console.views.tables.changing import ChangingModel
+from console.views.runtime.page_fetch import FetchPage, Page
+from console.views.runtime.tasks import Failure, Runner
 from console.views.tables.columns import Column, Group
-from console.views.tasks import Failure, Runner
+from console.views.tables.model_updates import ChangingModel
+from console.views.tables.page_cache import RowChange
+from console.views.theme.design_tokens import tokens
 
-Fetch = Callable[[object | None, int], Page]
-
-PAGE = 200
-KEPT_PAGES = 8
+PAGE_SIZE = 200
+MAX_KEPT_PAGES = 8
 _FIRST_PLACEHOLDERS = 8
 
 
 @dataclass(slots=True)
-class _Again:
-    """Pages from `first` to `last` that are being read again, and what has come of them."""
+class _Reread:
+    """The pages `first` to `last`, which are being read again; `pages` are those that were already read."""
 
     first: int
     last: int
     pages: list[Page]
 
-    def take(self, page: Page) -> bool:
-        """Another page came; True when all are here."""
+    def add(self, page: Page) -> bool:
+        """Add a page that was read. Return True if it is the last page of the range or of the list."""
         self.pages.append(page)
         return page.next is None or len(self.pages) > self.last - self.first
 
 
 class PagedModel(ChangingModel):
-    """Rows of any number, read in pages by key. `data()` only asks; a placeholder stands meanwhile.
+    """A list of any length that is read page by page. A placeholder is shown until a row's page is read; `data()`
+    never waits for it.
 
     Signals:
-        about_to_change, changed: around every change of rows, so that a view can keep its place.
-        arrived: a page came; the first one ends the loading state.
-        failed(Failure): a page could not be read; what is shown stays, `re_read` tries again.
+    - about_to_change, changed: before and after every change of rows, so that a view can restore its position.
+    - arrived: a page was read and its rows are in the model.
+    - failed(Failure): a page could not be read. The shown rows stay; `read_again` tries again.
     """
 
     about_to_change = Signal()
@@ -55,202 +55,217 @@ class PagedModel(ChangingModel):
         *,
         group_of: Callable[[Any], Group] | None = None,
         label: str = "",
-        page: int = PAGE,
+        page: int = PAGE_SIZE,
         parent: QObject | None = None,
     ) -> None:
-        """`key_of`: what a row keeps over a re-read; `group_of`: its heading; `page`: rows read at a time."""
+        """`key_of` returns a row's key, which is the same when the row is read again; `group_of` returns a row's
+        heading. `page` is the number of rows per page.
+        """
         super().__init__(columns, key_of, group_of, parent)
-        self._runner, self._label, self._page = runner, label, page
-        self._fetch: Fetch | None = None
-        self._question = 0
-        self._asked: int | None = None
-        self._again: _Again | None = None
-        self._seen = (0, 0)
-        self._missed: int | None = None  # a row that was asked for without being seen
-        self._tick = 0
-        self._broken = False
-        self._later = QTimer(self, singleShot=True, interval=0)
-        self._later.timeout.connect(self._ask)
+        self._runner, self._label, self._page_size = runner, label, page
+        self._fetch: FetchPage | None = None
+        self._query_number = 0
+        self._pending_page: int | None = None
+        self._reread: _Reread | None = None
+        self._visible_rows = (0, 0)
+        self._missed_row: int | None = None  # a requested row that isn't visible
+        self._use_count = 0
+        self._has_failed = False
+        self._read_timer = QTimer(self, singleShot=True, interval=0)
+        self._read_timer.timeout.connect(self._read_next_page)
         self._skeleton_timer = QTimer(self, singleShot=True)
         self._skeleton_timer.setInterval(tokens().px("motion", "skeleton_after_ms"))
         self._skeleton_timer.timeout.connect(self._show_skeleton)
 
-    # -- what the page does
+    # -- called by the page
 
-    def read(self, fetch: Fetch) -> None:
-        """Another question: forget the rows, read the first page. `fetch(cursor, limit)` runs in a worker."""
+    def read_query(self, fetch: FetchPage) -> None:
+        """Remove all rows and read the first page of another query. `fetch` runs in a worker thread."""
         self.beginResetModel()
-        self._question += 1
-        self._fetch, self._asked, self._again, self._broken = fetch, None, None, False
-        self._seen, self._missed = (0, 0), None
-        self.chosen.clear()
-        self._book.begin(_FIRST_PLACEHOLDERS)
+        self._query_number += 1
+        self._fetch, self._pending_page, self._reread, self._has_failed = fetch, None, None, False
+        self._visible_rows, self._missed_row = (0, 0), None
+        self.chosen_keys.clear()
+        self._page_cache.reset_slots(_FIRST_PLACEHOLDERS)
         self.endResetModel()
-        self._ask()
+        self._read_next_page()
 
-    def re_read(self) -> None:
-        """The same question again: rows keep their places, the current row and the choice stay."""
+    def read_again(self) -> None:
+        """Read the visible pages of the same query again, and the others when they become visible. The current row
+        and the selection stay.
+        """
         if self._fetch is None:
             return
-        self._question += 1  # what is on its way may be older than this wish
-        self._asked, self._broken = None, False
-        first, last = self._seen_pages()
-        for number, page in enumerate(self._book.slots):
-            if not first <= number <= last:
-                page.entries = None  # read again when somebody scrolls there
-        self._again = None if self.loading else _Again(first, last, [])
-        self._ask()
+        self._query_number += 1  # a page that is being read may be older than this request
+        self._pending_page, self._has_failed = None, False
+        first_page, last_page = self._visible_pages()
+        for number, page in enumerate(self._page_cache.slots):
+            if not first_page <= number <= last_page:
+                page.entries = None  # read again when it is scrolled into view
+        self._reread = None if self.is_loading else _Reread(first_page, last_page, [])
+        self._read_next_page()
 
-    def replace(self, row: Any) -> bool:
-        """A newer version of a row that may be here; False when it isn't."""
-        place = self.find(self.key_of(row))
-        if place is None:
+    def replace_row(self, row: Any) -> bool:
+        """Replace the loaded row that has the same key as `row`. Return False if it isn't loaded."""
+        position = self.find_row(self.key_of(row))
+        if position is None:
             return False
-        number, at = self._book.locate(place)
-        self._step(number, Change("set", at, entries=(row,)))
+        number, index = self._page_cache.locate_row(position)
+        self._apply_change(number, RowChange("set", index, entries=(row,)))
         return True
 
-    def see(self, first: int, last: int) -> None:
-        """The view shows these rows now: pages that aren't here are asked for, the next one ahead."""
-        self._seen = (max(0, first), max(0, last))
-        self._ask()
+    def set_visible_rows(self, first: int, last: int) -> None:
+        """Store which rows are visible, and read their pages and the page after them."""
+        self._visible_rows = (max(0, first), max(0, last))
+        self._read_next_page()
 
     @property
-    def loading(self) -> bool:
-        """Nothing has arrived for this question yet."""
-        return self._fetch is not None and all(page.entries is None for page in self._book.slots)
+    def is_loading(self) -> bool:
+        """True until the first page of this query is read."""
+        return self._fetch is not None and all(page.entries is None for page in self._page_cache.slots)
 
     @property
-    def complete(self) -> bool:
-        """The last page is here, so `row_count` is the true number."""
-        last = self._book.slots[-1] if self._book.slots else None
-        return last is not None and last.entries is not None
+    def is_complete(self) -> bool:
+        """True if the list's last page is loaded, so that `row_count` is the length of the list."""
+        last_slot = self._page_cache.slots[-1] if self._page_cache.slots else None
+        return last_slot is not None and last_slot.entries is not None
 
     @property
     def row_count(self) -> int:
-        """Rows known so far, without headings and placeholders of pages that were never here."""
-        counted = 0
-        for page in self._book.slots:
+        """The number of rows that were read. Headings aren't counted; a dropped page counts with its positions."""
+        row_total = 0
+        for page in self._page_cache.slots:
             if page.entries is not None:
-                counted += sum(not isinstance(entry, Group) for entry in page.entries)
-            elif page.used:
-                counted += page.count
-        return counted
+                row_total += sum(not isinstance(entry, Group) for entry in page.entries)
+            elif page.last_use:
+                row_total += page.count
+        return row_total
 
     # -- reading pages
 
     def entry(self, row: int) -> Any | None:
         entry = super().entry(row)
-        if entry is None and 0 <= row < len(self._book):
-            self._missed = row
-            if self._asked is None and not self._broken and not self._later.isActive():
-                self._later.start()
+        if entry is None and 0 <= row < len(self._page_cache):
+            self._missed_row = row
+            if self._pending_page is None and not self._has_failed and not self._read_timer.isActive():
+                self._read_timer.start()
         return entry
 
-    def _seen_pages(self) -> tuple[int, int]:
-        last_row = max(0, len(self._book) - 1)
-        first, last = (min(row, last_row) for row in self._seen)
-        end = len(self._book.slots) - 1  # an empty list has one page and no row on it
-        return min(self._book.locate(first)[0], end), min(self._book.locate(last)[0], end)
+    def _visible_pages(self) -> tuple[int, int]:
+        last_row = max(0, len(self._page_cache) - 1)
+        first, last = (min(row, last_row) for row in self._visible_rows)
+        last_page = len(self._page_cache.slots) - 1  # an empty list has one page without rows
+        return min(self._page_cache.locate_row(first)[0], last_page), min(
+            self._page_cache.locate_row(last)[0], last_page
+        )
 
     @Slot()
-    def _ask(self) -> None:
-        """Ask for the first page that is needed: one at a time, so that it is always the newest need."""
-        if self._asked is not None or self._fetch is None or self._broken:
+    def _read_next_page(self) -> None:
+        """Read the first page that is needed. Pages are read one after another, so that each choice depends on the
+        latest scroll position.
+        """
+        if self._pending_page is not None or self._fetch is None or self._has_failed:
             return
-        number = self._again.first if self._again else self._needed()
+        number = self._reread.first if self._reread else self._find_page_to_read()
         if number is None:
             return
-        self._asked, self.skeleton = number, False
+        self._pending_page, self.is_skeleton = number, False
         self._skeleton_timer.start()
-        fetch, size, question = self._fetch, self._page, self._question
-        start = self._book.slots[number].start
-        if self._again and self._again.pages:
-            start = self._again.pages[-1].next
+        fetch, size, query_number = self._fetch, self._page_size, self._query_number
+        start = self._page_cache.slots[number].start
+        if self._reread and self._reread.pages:
+            start = self._reread.pages[-1].next
         self._runner.run(
             lambda: fetch(start, size),
-            lambda page: self._take(question, page),
-            lambda failure: self._refuse(question, failure),
+            lambda page: self._handle_page(query_number, page),
+            lambda failure: self._handle_failure(query_number, failure),
             owner=self,
             label=self._label,
             cancellable=True,
         )
 
-    def _needed(self) -> int | None:
-        first, last = self._seen_pages()
-        self._tick += 1
-        for number in range(first, last + 1):
-            page = self._book.slots[number]
-            page.used = self._tick if page.entries is not None else page.used
+    def _find_page_to_read(self) -> int | None:
+        first_page, last_visible_page = self._visible_pages()
+        self._use_count += 1
+        for number in range(first_page, last_visible_page + 1):
+            page = self._page_cache.slots[number]
+            page.last_use = self._use_count if page.entries is not None else page.last_use
             if page.entries is None:
                 return number
-        ahead = last + 1
-        if ahead < len(self._book.slots) and self._book.slots[ahead].entries is None:
-            middle = self._book.first_row(last) + self._book.slots[last].count // 2
-            if self._seen[1] >= middle:
-                return ahead
-        return self._missed_page()
+        next_number = last_visible_page + 1
+        if next_number < len(self._page_cache.slots) and self._page_cache.slots[next_number].entries is None:
+            middle = (
+                self._page_cache.first_row(last_visible_page) + self._page_cache.slots[last_visible_page].count // 2
+            )
+            if self._visible_rows[1] >= middle:
+                return next_number
+        return self._find_missed_page()
 
-    def _missed_page(self) -> int | None:
-        row, self._missed = self._missed, None
-        if row is None or row >= len(self._book):
+    def _find_missed_page(self) -> int | None:
+        row, self._missed_row = self._missed_row, None
+        if row is None or row >= len(self._page_cache):
             return None
-        number, _ = self._book.locate(row)
-        return number if self._book.slots[number].entries is None else None
+        number, _ = self._page_cache.locate_row(row)
+        return number if self._page_cache.slots[number].entries is None else None
 
-    def _take(self, question: int, page: Page) -> None:
-        if question != self._question or self._asked is None:
+    def _handle_page(self, query_number: int, page: Page) -> None:
+        if query_number != self._query_number or self._pending_page is None:
             return
-        number, self._asked = self._asked, None
+        number, self._pending_page = self._pending_page, None
         self._skeleton_timer.stop()
-        if self._again is None:
-            self._change(lambda: self._put(number, page), number, page)
-        elif self._again.take(page):
-            first, last, pages = self._again.first, self._again.last, self._again.pages
-            self._again = None
-            self._change(lambda: self._put_again(first, last, pages), first + len(pages) - 1, page)
-        self._ask()
+        if self._reread is None:
+            self._apply_pages(lambda: self._apply_page(number, page), number, page)
+        elif self._reread.add(page):
+            first, last, pages = self._reread.first, self._reread.last, self._reread.pages
+            self._reread = None
+            self._apply_pages(lambda: self._apply_reread_pages(first, last, pages), first + len(pages) - 1, page)
+        self._read_next_page()
 
-    def _change(self, change: Callable[[], None], last: int, page: Page) -> None:
-        """Bring rows in; `page` is the last of them and lies at `last` afterwards."""
+    def _apply_pages(self, change: Callable[[], None], last_number: int, page: Page) -> None:
+        """Call `change`, which applies pages that were read. `page` is the last of them, `last_number` its number."""
         self.about_to_change.emit()
         change()
-        self._tick += 1
-        self._book.slots[last].used = self._tick
-        self._link(last, page)
-        self._book.keep_only(KEPT_PAGES)
+        self._use_count += 1
+        self._page_cache.slots[last_number].last_use = self._use_count
+        self._update_following(last_number, page)
+        self._page_cache.limit_loaded_pages(MAX_KEPT_PAGES)
         self.changed.emit()
         self.arrived.emit()
 
-    def _link(self, number: int, page: Page) -> None:
-        """What comes after this page: nothing, a page nobody has read, or one that now starts elsewhere."""
-        slots = self._book.slots
-        after = slots[number + 1] if number + 1 < len(slots) else None
+    def _update_following(self, number: int, page: Page) -> None:
+        """Make the pages after page `number` agree with its next cursor: remove them at the end of the list, add a
+        page of placeholders, or set the cursor of the next page.
+        """
+        slots = self._page_cache.slots
+        next_slot = slots[number + 1] if number + 1 < len(slots) else None
         if page.next is None:
-            self._cut(number + 1)
-        elif after is None:
-            self._expect_more(page.next)
-        elif after.start != page.next:
-            after.start = page.next
-            if after.entries is not None:  # the pages that are here overlap, or there is a gap between them
-                self._again = _Again(number, self._last_here(number), [])
+            self._remove_pages_from(number + 1)
+        elif next_slot is None:
+            self._append_placeholders(page.next)
+        elif next_slot.start != page.next:
+            next_slot.start = page.next
+            if next_slot.entries is not None:  # the loaded pages overlap or lack rows between them: read them again
+                self._reread = _Reread(number, self._last_loaded(number), [])
 
-    def _last_here(self, number: int) -> int:
-        """The last of the pages from this one on that are here without a gap."""
-        slots = self._book.slots
+    def _last_loaded(self, number: int) -> int:
+        """Return the number of the last page in the series of loaded pages that begins with page `number`."""
+        slots = self._page_cache.slots
         while number + 1 < len(slots) and slots[number + 1].entries is not None:
             number += 1
         return number
 
-    def _refuse(self, question: int, failure: Failure) -> None:
-        if question != self._question:
+    def _handle_failure(self, query_number: int, failure: Failure) -> None:
+        if query_number != self._query_number:
             return
-        self._asked, self._again, self._broken = None, None, True
+        self._pending_page, self._reread, self._has_failed = None, None, True
         self._skeleton_timer.stop()
         self.failed.emit(failure)
 
     @Slot()
     def _show_skeleton(self) -> None:
-        self.skeleton = True
-        first, last = self._seen
-        self._tell(min(first, len(self._book) - 1), min(max(last, _FIRST_PLACEHOLDERS), len(self._book)) - 1)
+        self.is_skeleton = True
+        first_row, last_row = self._visible_rows
+        self._emit_changed(
+            min(first_row, len(self._page_cache) - 1),
+            min(max(last_row, _FIRST_PLACEHOLDERS), len(self._page_cache)) - 1,
+        )

@@ -1,4 +1,6 @@
-"""The table on a page: one row is current, the whole row has the focus, single keys belong to the page."""
+"""The table of a page: one row is current, the focus ring surrounds the whole row, and single letters are the page's
+shortcuts.
+"""
 
 from PySide6.QtCore import (
     QEvent,
@@ -11,23 +13,24 @@ from PySide6.QtCore import (
     Slot,
 )
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
-from console.views.look.painting import draw_frame
-from console.views.look.theme import look
-from console.views.look.tokens import Tone, tokens
 from console.views.tables.delegates import DELEGATES
-from console.views.tables.paging import PagedModel
-from console.views.tables.rows import RowPainter, TableHeader
+from console.views.tables.paged_model import PagedModel
+from console.views.tables.painted_table import PaintedTable
+from console.views.tables.row_painter import RowPainter, TableHeader
+from console.views.theme.design_tokens import Tone, tokens
+from console.views.theme.painting import draw_frame
+from console.views.theme.theme import current_appearance
 
 
-class RecordTable(QTableView):
-    """Shows a PagedModel. Enter or a double click opens, Space chooses, Shift and an arrow chooses on from where it
-    began, the arrows walk past headings.
+class RecordTable(PaintedTable):
+    """Shows a PagedModel. Enter or a double click opens the current row, Space selects it, Shift with an arrow key
+    selects several rows.
 
     Signals:
-        opened(object): the row to open, as the service gave it.
-        current_changed(object): another row is current (None: none).
+    - opened(object): the person opens this row, which is a value as the service returned it.
+    - current_changed(object): this row is current now; None: no row is.
     """
 
     opened = Signal(object)
@@ -36,30 +39,32 @@ class RecordTable(QTableView):
     def __init__(
         self, rows: PagedModel, name: str, *, margin: int | None = None, parent: QWidget | None = None
     ) -> None:
-        """`name` is read out before the table; `margin` is where the first column begins, in px."""
+        """`name` is the accessible name; `margin` is the space in px before the first column, None the page's
+        margin.
+        """
         super().__init__(parent)
         self.rows = rows
         self.margin = tokens().px("spacing", "page_margin") if margin is None else margin
         self.current_row = self.hover_row = self.ring_row = -1
-        self._began = -1  # the row from which Shift and the arrows choose
+        self._selection_start = -1  # the row where a selection with Shift and an arrow key began; -1: none
         self._headings: list[int] = []
         self._marks: dict[object, Tone] = {}
-        self._top: tuple[QPersistentModelIndex, int] | None = None
+        self._top_position: tuple[QPersistentModelIndex, int] | None = None
         self.setAccessibleName(name)
         self.delegates = [DELEGATES[column.kind](self, column) for column in rows.columns]
-        self._painter = RowPainter(self)
-        self.setHorizontalHeader(TableHeader(self))
+        self._painter = RowPainter(self, self.delegates)
+        self.setHorizontalHeader(TableHeader(self, self.delegates))
         self.setModel(rows)
-        self._set_up()
-        self._measure()
+        self._set_up_view()
+        self._set_column_widths()
         for number, delegate in enumerate(self.delegates):
             self.setItemDelegateForColumn(number, delegate)
-        rows.about_to_change.connect(self._keep_place)
-        rows.changed.connect(self._find_place)
-        rows.modelReset.connect(self._see)
-        self.verticalScrollBar().valueChanged.connect(self._see)
+        rows.about_to_change.connect(self._store_position)
+        rows.changed.connect(self._restore_position)
+        rows.modelReset.connect(self._report_visible_rows)
+        self.verticalScrollBar().valueChanged.connect(self._report_visible_rows)
 
-    def _set_up(self) -> None:
+    def _set_up_view(self) -> None:
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setMouseTracking(True)
@@ -70,105 +75,108 @@ class RecordTable(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        # We paint every pixel: scrolling then moves what is there and paints only what comes in.
+        # The table paints every pixel, so Qt can scroll by moving painted pixels and repaint only the new rows.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
 
-    def _measure(self) -> None:
-        """Heights from the density and text size in force, widths from the columns."""
+    def _set_column_widths(self) -> None:
+        """Set the heights of rows and header for the density and text scale, and the widths of the columns."""
         self.verticalHeader().setMinimumSectionSize(16)
-        self.verticalHeader().setDefaultSectionSize(look().row())
+        self.verticalHeader().setDefaultSectionSize(current_appearance().row_height())
         header = self.horizontalHeader()
-        header.setFixedHeight(look().row("header"))
+        header.setFixedHeight(current_appearance().row_height("header"))
         for number, column in enumerate(self.rows.columns):
-            mode = QHeaderView.ResizeMode.Stretch if column.stretches else QHeaderView.ResizeMode.Interactive
+            mode = QHeaderView.ResizeMode.Stretch if column.is_stretched else QHeaderView.ResizeMode.Interactive
             header.setSectionResizeMode(number, mode)
-            self.setColumnWidth(number, round(column.width * look().scale))
+            self.setColumnWidth(number, round(column.width * current_appearance().scale))
 
-    # -- what the page does
+    # -- called by the page
 
     @property
-    def current(self) -> object | None:
-        """The current row as the service gave it."""
+    def current_item(self) -> object | None:
+        """The current row as the service returned it; None if no row is current."""
         return self.rows.row_at(self.current_row) if self.current_row >= 0 else None
 
     def go_to(self, row: int) -> None:
-        """Make a row the current one and bring it into sight."""
+        """Make a row current and scroll to it."""
         self.selectionModel().setCurrentIndex(
             self.rows.index(row, 0),
             QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows,
         )
 
     def go_to_first(self) -> None:
-        """The first row that is no heading."""
+        """Make the first row current; headings are skipped."""
         for row in range(min(self.rows.rowCount(), 8)):
             if self.rows.row_at(row) is not None:
                 self.go_to(row)
                 return
 
-    def mark(self, key: object, tone: Tone | None) -> None:
-        """Put a mark of that tone at the left of a row ("changed by somebody else"), or take it away."""
+    def mark_row(self, key: object, tone: Tone | None) -> None:
+        """Draw a mark in a tone at the left edge of the row with this key, such as "changed by another person"; None
+        removes the mark.
+        """
         if tone is None:
             self._marks.pop(key, None)
         else:
             self._marks[key] = tone
         self.viewport().update()
 
-    def mark_of(self, row: int) -> Tone | None:
+    def row_tone(self, row: int) -> Tone | None:
+        """Return the mark of a row; None without one."""
         item = self.rows.row_at(row) if self._marks else None
         return None if item is None else self._marks.get(self.rows.key_of(item))
 
-    # -- place, hover, focus
+    # -- position, hover, focus
 
     @Slot()
-    def _see(self) -> None:
-        """Tell the model which rows are in sight."""
+    def _report_visible_rows(self) -> None:
+        """Tell the model which rows are visible."""
         height = max(1, self.viewport().height())
-        first = self.rowAt(0)
-        last = self.rowAt(height - 1)
-        self.rows.see(first, last if last >= 0 else self.rows.rowCount() - 1)
+        first_row = self.rowAt(0)
+        last_row = self.rowAt(height - 1)
+        self.rows.set_visible_rows(first_row, last_row if last_row >= 0 else self.rows.rowCount() - 1)
 
     @Slot()
-    def _keep_place(self) -> None:
+    def _store_position(self) -> None:
         top = self.rowAt(0)
         if top >= 0 and self.verticalScrollBar().value() > 0:
             index = self.rows.index(top, 0)
-            self._top = QPersistentModelIndex(index), self.rowViewportPosition(top)
+            self._top_position = QPersistentModelIndex(index), self.rowViewportPosition(top)
         else:
-            self._top = None
+            self._top_position = None
 
     @Slot()
-    def _find_place(self) -> None:
+    def _restore_position(self) -> None:
         self._span_headings()
-        if self._top is not None and self._top[0].isValid():
-            moved = self.rowViewportPosition(self._top[0].row()) - self._top[1]
-            if moved:
-                self.verticalScrollBar().setValue(self.verticalScrollBar().value() + moved)
+        if self._top_position is not None and self._top_position[0].isValid():
+            shift_px = self.rowViewportPosition(self._top_position[0].row()) - self._top_position[1]
+            if shift_px:
+                self.verticalScrollBar().setValue(self.verticalScrollBar().value() + shift_px)
         self._follow_current()
-        self._see()
+        self._report_visible_rows()
 
     def _span_headings(self) -> None:
         self.clearSpans()
         for row in self._headings:
-            self.setRowHeight(row, look().row())
+            self.setRowHeight(row, current_appearance().row_height())
         self._headings = self.rows.heading_rows()
         for row in self._headings:
             self.setSpan(row, 0, 1, len(self.rows.columns))
-            self.setRowHeight(row, look().row("group"))
+            self.setRowHeight(row, current_appearance().row_height("group"))
 
     def currentChanged(
         self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
     ) -> None:
         super().currentChanged(current, previous)
         self._follow_current()
-        self.current_changed.emit(self.current)
+        self.current_changed.emit(self.current_item)
 
     def _follow_current(self) -> None:
-        before = self.current_row
+        previous_row = self.current_row
         self.current_row = self.currentIndex().row()
         self.ring_row = self.current_row if self.hasFocus() else -1
-        for row in {before, self.current_row}:
+        for row in {previous_row, self.current_row}:
             self._repaint_row(row)
 
     def _repaint_row(self, row: int) -> None:
@@ -176,10 +184,10 @@ class RecordTable(QTableView):
             top = self.rowViewportPosition(row)
             self.viewport().update(0, top, self.viewport().width(), self.rowHeight(row))
 
-    def _hover(self, row: int) -> None:
+    def _set_hover_row(self, row: int) -> None:
         if row != self.hover_row:
-            before, self.hover_row = self.hover_row, row
-            self._repaint_row(before)
+            previous_row, self.hover_row = self.hover_row, row
+            self._repaint_row(previous_row)
             self._repaint_row(row)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
@@ -194,83 +202,85 @@ class RecordTable(QTableView):
         self._repaint_row(self.current_row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._extends(event):
-            self._extend(event)
+        if self._is_extension(event):
+            self._extend_selection(event)
             return
         if event.key() != Qt.Key.Key_Shift:
-            self._began = -1
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers() & _HELD:
-            self._open()
+            self._selection_start = -1
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers() & _COMMAND_MODIFIERS:
+            self._open_current()
         elif event.key() == Qt.Key.Key_Space and self.rows.columns[0].kind == "check":
-            self.rows.choose(self.current_row)
+            self.rows.choose_row(self.current_row)
         elif event.text() and event.text().isprintable():
-            event.ignore()  # single letters are the page's keys, not a search in the rows
+            event.ignore()  # single letters are the page's shortcuts; Qt would search in the rows
         else:
             super().keyPressEvent(event)
 
-    def _extends(self, event: QKeyEvent) -> bool:
-        along = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
-        shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        return along and shifted and self.rows.columns[0].kind == "check"
+    def _is_extension(self, event: QKeyEvent) -> bool:
+        is_arrow = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
+        is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        return is_arrow and is_shifted and self.rows.columns[0].kind == "check"
 
-    def _extend(self, event: QKeyEvent) -> None:
-        """Chosen is what lies between the row where it began and the current one."""
-        if self._began < 0:
-            self._began = self.current_row
-        before = set(_between(self._began, self.current_row))
+    def _extend_selection(self, event: QKeyEvent) -> None:
+        """Move the current row by the key, and select the rows from the row where the selection began to it."""
+        if self._selection_start < 0:
+            self._selection_start = self.current_row
+        old_rows = set(_rows_between(self._selection_start, self.current_row))
         super().keyPressEvent(event)
-        now = set(_between(self._began, self.current_row))
-        for row in before - now:
-            self.rows.choose(row, chosen=False)
-        for row in now:
-            self.rows.choose(row, chosen=True)
+        new_rows = set(_rows_between(self._selection_start, self.current_row))
+        for row in old_rows - new_rows:
+            self.rows.choose_row(row, chosen=False)
+        for row in new_rows:
+            self.rows.choose_row(row, chosen=True)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)
-        self._began = -1
-        at = self.indexAt(event.position().toPoint())
-        if at.isValid() and self.rows.columns[at.column()].kind == "check":
-            self.rows.choose(at.row())
+        self._selection_start = -1
+        index = self.indexAt(event.position().toPoint())
+        if index.isValid() and self.rows.columns[index.column()].kind == "check":
+            self.rows.choose_row(index.row())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         super().mouseDoubleClickEvent(event)
-        at = self.indexAt(event.position().toPoint())
-        if at.isValid() and self.rows.columns[at.column()].kind != "check":
-            self._open()
+        index = self.indexAt(event.position().toPoint())
+        if index.isValid() and self.rows.columns[index.column()].kind != "check":
+            self._open_current()
 
-    def _open(self) -> None:
-        if self.current is not None:
-            self.opened.emit(self.current)
+    def _open_current(self) -> None:
+        if self.current_item is not None:
+            self.opened.emit(self.current_item)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
-        self._hover(self.rowAt(event.position().toPoint().y()))
+        self._set_hover_row(self.rowAt(event.position().toPoint().y()))
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
-        self._hover(-1)
+        self._set_hover_row(-1)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Row by row instead of cell by cell: Qt's way asks and fills nine times for each row."""
+        """Paint whole rows with RowPainter; Qt's own painting takes much longer per row."""
         painter = QPainter(self.viewport())
         for exposed in event.region():  # type: ignore[attr-defined]  # the stubs forget that it iterates
             self._painter.paint(painter, exposed)
-        if self.hasFocus() and self.current_row < 0:  # no row to show that the focus is here
-            wide = tokens().px("borders", "focus")
-            draw_frame(painter, QRectF(self.viewport().rect()), 0, look().colour("focus"), None, wide)
+        if self.hasFocus() and self.current_row < 0:  # without a current row the frame shows the focus
+            ring_px = tokens().px("borders", "focus")
+            draw_frame(
+                painter, QRectF(self.viewport().rect()), 0, current_appearance().colour("focus"), None, ring_px
+            )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._see()
+        self._report_visible_rows()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "rows"):
-            self._measure()
+            self._set_column_widths()
 
 
-_HELD = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+_COMMAND_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 
 
-def _between(one: int, other: int) -> range:
-    return range(min(one, other), max(one, other) + 1)
+def _rows_between(row: int, other_row: int) -> range:
+    return range(min(row, other_row), max(row, other_row) + 1)

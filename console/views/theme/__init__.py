@@ -1,1 +1,1 @@
-"""The look: tokens, theme, fonts, shapes, and the small controls that every page is made of."""
+"""Appearance of the window: design tokens, theme, fonts, shapes and painting helpers."""

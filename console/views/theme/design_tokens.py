@@ -1,6 +1,7 @@
-"""The values of the look (colours, type, sizes, badges), read once from `resources/style/tokens.json`.
+"""Design tokens (colours, type, sizes, badges), read once from `resources/style/tokens.json`.
 
-The first frame waits for this module: named tuples, because making one dataclass takes as long as reading the file.
+The first frame of the window can't be painted before this module is imported. Its classes are named tuples, because
+creating one dataclass takes as long as reading the file.
 """
 
 import json
@@ -8,13 +9,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from console.paths import resources_dir
+from console.resource_paths import resources_dir
 
 ThemeName = Literal["light", "dark", "high_contrast"]
 Tone = Literal["text", "muted", "good", "progress", "unknown", "care", "bad", "accent"]
 Density = Literal["comfortable", "compact"]
 Language = Literal["ja", "en"]
-Role = Literal[
+TypeRoleName = Literal[
     "title",
     "dialog_title",
     "section",
@@ -30,7 +31,7 @@ Role = Literal[
 
 
 class TypeRole(NamedTuple):
-    """One kind of text: family by its job, height of the letters and of the line in px, weight 400 or 700."""
+    """A text role: font family by purpose, letter and line height in px, weight 400 or 700."""
 
     font: Literal["text", "figures"]
     px: int
@@ -39,7 +40,7 @@ class TypeRole(NamedTuple):
 
 
 class BadgeLook(NamedTuple):
-    """How one state is shown everywhere: its words in both languages, the name of its shape, its tone."""
+    """The appearance of one state: its word in both languages, its shape and its tone."""
 
     ja: str
     en: str
@@ -51,7 +52,7 @@ class BadgeLook(NamedTuple):
 
 
 class Tokens:
-    """Typed access to the file. A name that isn't in it raises KeyError: no value is made up."""
+    """Typed access to the token file. An unknown name raises KeyError; there are no defaults."""
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self._raw = raw
@@ -59,27 +60,30 @@ class Tokens:
         self.badges: dict[str, BadgeLook] = {k: BadgeLook(**v) for k, v in raw["badges"].items()}
 
     def colours(self, theme: ThemeName) -> Mapping[str, str]:
-        """Every colour of a theme by name, as `#RRGGBB` or `rgba(r,g,b,a)`."""
-        found: Mapping[str, str] = self._raw["colours"][theme]
-        return found
+        """Return the colours of a theme by name, as `#RRGGBB` or `rgba(r,g,b,a)`."""
+        colours: Mapping[str, str] = self._raw["colours"][theme]
+        return colours
 
-    def family(self, job: Literal["text", "figures"]) -> str:
-        return str(self._raw["fonts"][job])
+    def family(self, purpose: Literal["text", "figures"]) -> str:
+        """Return the font family of the text font or of the figures font."""
+        return str(self._raw["fonts"][purpose])
 
     def px(self, section: str, name: str) -> int:
-        """A size in px, such as `px("radii", "control")`; `px("layout", "omnibox.width")` goes one deeper."""
-        found = self._raw[section]
-        for step in name.split("."):
-            found = found[step]
-        return int(found)
+        """Return a size in px, such as `px("radii", "control")`. A dotted name such as "omnibox.width" names an entry
+        of a nested section.
+        """
+        value = self._raw[section]
+        for key in name.split("."):
+            value = value[key]
+        return int(value)
 
     def contrast_lowest(self, theme: ThemeName) -> Mapping[str, float]:
-        """The ratios that were promised, by name of the pair; a test recomputes them."""
-        found: Mapping[str, float] = self._raw["contrast_lowest"][theme]
-        return found
+        """Return the lowest contrast ratio of each colour to its backgrounds, by name; a test computes it again."""
+        ratios: Mapping[str, float] = self._raw["contrast_lowest"][theme]
+        return ratios
 
 
 @cache
 def tokens() -> Tokens:
-    """The tokens of this installation; read from the disk at the first call only."""
+    """Return the tokens of this installation; the file is read at the first call only."""
     return Tokens(json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8")))

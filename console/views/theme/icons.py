@@ -1,8 +1,8 @@
-"""The drawings of every badge shape and icon, in a box of 16 × 16: the fonts lack most of these signs.
+"""Vector drawings of all badge shapes and icons, in a box of 16 × 16 units; the fonts lack most of these signs.
 
-A drawing is a line of strokes and, after `|`, a line of filled parts. The words are those of SVG where they
-exist: `M x y` move, `L x y …` lines, `C x1 y1 x2 y2 x y` curve, `Z` close; and `O x y r` circle,
-`R x y w h r` rounded rectangle, `A x y r start sweep` arc in degrees, anticlockwise from three o'clock.
+A drawing is a string of strokes and, after `|`, filled parts. The commands are those of SVG paths where they exist:
+`M x y` move, `L x y …` lines, `C x1 y1 x2 y2 x y` curve, `Z` close; further `O x y r` circle, `R x y w h r` rounded
+rectangle, `A x y r start sweep` arc in degrees, anticlockwise from three o'clock.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from functools import cache
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainterPath
 
-DRAWINGS = {
-    # Badge shapes: one per state word.
+DRAWING_BY_NAME = {
+    # Badge shapes, one per state.
     "ring": "O 8 8 5.25",
     "half_disc": "O 8 8 5.25 | A 8 8 5.25 90 180 Z",
     "disc": "| O 8 8 5.5",
@@ -47,7 +47,6 @@ DRAWINGS = {
     "3 10.75 L 5.6 13.4",
     "warning": "M 8 2.75 L 14 13.25 L 2 13.25 Z M 8 6.5 L 8 9.5 | O 8 11.4 0.85",
     "audit": "R 3.5 2.25 9 11.5 1 M 6 5.5 L 10 5.5 M 6 8 L 10 8 M 6 10.5 L 10 10.5",
-    "report": "M 2.5 13.75 L 13.5 13.75 M 4.5 11.5 L 4.5 9 M 8 11.5 L 8 3.5 M 11.5 11.5 L 11.5 6.5",
     "settings": "O 8 8 2.25 O 8 8 4.75 M 8 1.75 L 8 3.25 M 8 12.75 L 8 14.25 M 1.75 8 L 3.25 8 M 12.75 8 L 14.25 8",
     "copy": "R 5.5 5.5 8 8 1 M 3.5 10.5 C 2.9 10.5 2.5 10.1 2.5 9.5 L 2.5 3.5 C 2.5 2.9 2.9 2.5 3.5 2.5 "
     "L 9.5 2.5 C 10.1 2.5 10.5 2.9 10.5 3.5",
@@ -70,23 +69,19 @@ DRAWINGS = {
     "reload": "A 8 8.25 5.25 40 310 M 13.25 2.5 L 13.25 6.25 L 9.5 6.25",
     "columns": "R 2.25 3.25 11.5 9.5 1 M 6.1 3.25 L 6.1 12.75 M 9.9 3.25 L 9.9 12.75",
     "filter": "M 2.25 4.5 L 13.75 4.5 M 4.5 8 L 11.5 8 M 6.5 11.5 L 9.5 11.5",
-    "star": "M 8 2.25 L 9.75 5.9 L 13.75 6.4 L 10.8 9.2 L 11.5 13.2 L 8 11.3 L 4.5 13.2 L 5.2 9.2 L "
-    "2.25 6.4 L 6.25 5.9 Z",
     "shield": "M 8 2.25 L 13 4 L 13 8 C 13 11 11 13 8 14 C 5 13 3 11 3 8 L 3 4 Z",
-    "play": "| M 5 3 L 13 8 L 5 13 Z",
     "terminal": "M 3 4.5 L 6.5 8 L 3 11.5 M 8.5 12 L 13 12",
     "plus": "M 8 3.5 L 8 12.5 M 3.5 8 L 12.5 8",
     "eye": "M 1.75 8 C 4.2 3.4 11.8 3.4 14.25 8 C 11.8 12.6 4.2 12.6 1.75 8 Z | O 8 8 2",
     "look_alike": "M 2.75 6 C 5 3.4 7.6 8.2 13.25 5.2 M 2.75 11 C 5 8.4 7.6 13.2 13.25 10.2",
     "offline": "M 2.5 2.5 L 13.5 13.5 M 4.6 12.6 L 6 11.2 M 5 8 L 8.6 11.4 M 5.2 8 L 8.4 11.2 M 7.5 5 L "
     "11 8.5 M 10 7 L 13.2 3.6",
-    "external": "M 6.5 3.5 L 3.5 3.5 L 3.5 12.5 L 12.5 12.5 L 12.5 9.5 M 9 3 L 13 3 L 13 7 M 13 3 L 7.5 8.5",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is drawn with a pen and what is filled, both in the box of 16 × 16."""
+    """The stroked and the filled path of a drawing, in the box of 16 × 16."""
 
     stroke: QPainterPath
     fill: QPainterPath
@@ -94,41 +89,44 @@ class Shape:
 
 @cache
 def shape(name: str) -> Shape:
-    """The drawing of that name; KeyError when there is none."""
-    stroke, _, fill = DRAWINGS[name].partition("|")
-    return Shape(_path(stroke), _path(fill))
+    """Return the drawing of this name.
+
+    Raises KeyError for an unknown name.
+    """
+    stroke, _, fill = DRAWING_BY_NAME[name].partition("|")
+    return Shape(_parse_path(stroke), _parse_path(fill))
 
 
-def _path(words: str) -> QPainterPath:
-    """Read one line of drawing words."""
+def _parse_path(drawing: str) -> QPainterPath:
+    """Parse one string of drawing commands."""
     path = QPainterPath()
-    verb = ""
+    command = ""
     numbers: list[float] = []
-    for word in [*words.split(), "end"]:
+    for word in [*drawing.split(), "end"]:
         if word[0].isalpha():
-            _add(path, verb, numbers)
-            verb, numbers = word, []
+            _add_command(path, command, numbers)
+            command, numbers = word, []
         else:
             numbers.append(float(word))
     return path
 
 
-def _add(path: QPainterPath, verb: str, n: list[float]) -> None:
-    match verb:
+def _add_command(path: QPainterPath, command: str, numbers: list[float]) -> None:
+    match command:
         case "M":
-            path.moveTo(n[0], n[1])
+            path.moveTo(numbers[0], numbers[1])
         case "L":
-            for i in range(0, len(n), 2):
-                path.lineTo(n[i], n[i + 1])
+            for i in range(0, len(numbers), 2):
+                path.lineTo(numbers[i], numbers[i + 1])
         case "C":
-            path.cubicTo(*n)
+            path.cubicTo(*numbers)
         case "Z":
             path.closeSubpath()
         case "O":
-            path.addEllipse(QRectF(n[0] - n[2], n[1] - n[2], 2 * n[2], 2 * n[2]))
+            path.addEllipse(QRectF(numbers[0] - numbers[2], numbers[1] - numbers[2], 2 * numbers[2], 2 * numbers[2]))
         case "R":
-            path.addRoundedRect(QRectF(n[0], n[1], n[2], n[3]), n[4], n[4])
+            path.addRoundedRect(QRectF(numbers[0], numbers[1], numbers[2], numbers[3]), numbers[4], numbers[4])
         case "A":
-            box = QRectF(n[0] - n[2], n[1] - n[2], 2 * n[2], 2 * n[2])
-            path.arcMoveTo(box, n[3])
-            path.arcTo(box, n[3], n[4])
+            box = QRectF(numbers[0] - numbers[2], numbers[1] - numbers[2], 2 * numbers[2], 2 * numbers[2])
+            path.arcMoveTo(box, numbers[3])
+            path.arcTo(box, numbers[3], numbers[4])

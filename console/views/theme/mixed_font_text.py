@@ -1,4 +1,4 @@
-"""Text in two fonts: words in the text font, amounts, times, identifiers and keys in the figures font."""
+"""Text in two fonts: words in the text font; amounts, times, identifiers and keys in the figures font."""
 
 import re
 from functools import lru_cache
@@ -7,12 +7,12 @@ from html import escape
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter
 
-from console.views.look.theme import look
-from console.views.look.tokens import Role, tokens
+from console.views.theme.design_tokens import TypeRoleName, tokens
+from console.views.theme.theme import current_appearance
 
-_FIGURES = re.compile(
+_FIGURE_PATTERN = re.compile(
     r"[−-]?[¥₹]\s?\d[\d,]*(?:\.\d+)?"  # amounts
-    r"|\d{4}-\d{2}-\d{2}(?:\s\d{1,2}:\d{2}(?::\d{2})?)?(?:\sJST)?"  # days and moments
+    r"|\d{4}-\d{2}-\d{2}(?:\s\d{1,2}:\d{2}(?::\d{2})?)?(?:\sJST)?"  # days and instants
     r"|(?:\d{2}-\d{2}\s)?\d{1,2}:\d{2}(?::\d{2})?(?:\s(?:JST|IST))?"
     r"|\b\d(?:\s\d{4}){3}\b"  # corporation numbers
     r"|\b[A-Z]{1,3}-[0-9A-Z]+\b"  # record numbers, support codes
@@ -20,19 +20,19 @@ _FIGURES = re.compile(
     r"|\b\d{1,3}(?:,\d{3})+\b|\b\d{5,}\b"  # long numbers
     r"|\bv\d+\b|\b[a-z]{2,}-[a-z0-9]\b"  # versions, operators
 )
-_COMMA = re.compile(r"(,)")
+_COMMA_PATTERN = re.compile(r"(,)")
 
 
 @lru_cache(maxsize=4096)
 def split_runs(text: str) -> tuple[tuple[str, bool], ...]:
-    """The text in pieces, each with whether it is set in the figures font."""
+    """Split a text into pieces; True marks a piece for the figures font."""
     pieces: list[tuple[str, bool]] = []
     end = 0
-    for found in _FIGURES.finditer(text):
-        if found.start() > end:
-            pieces.append((text[end : found.start()], False))
-        pieces.append((found.group(), True))
-        end = found.end()
+    for match in _FIGURE_PATTERN.finditer(text):
+        if match.start() > end:
+            pieces.append((text[end : match.start()], False))
+        pieces.append((match.group(), True))
+        end = match.end()
     if end < len(text) or not pieces:
         pieces.append((text[end:], False))
     return tuple(pieces)
@@ -40,30 +40,31 @@ def split_runs(text: str) -> tuple[tuple[str, bool], ...]:
 
 @lru_cache(maxsize=4096)
 def amount_runs(text: str) -> tuple[tuple[str, bool], ...]:
-    """An amount in pieces: digits in the figures font, the comma in the text font, else it leaves a hole."""
-    return tuple((piece, piece != ",") for piece in _COMMA.split(text) if piece)
+    """Split an amount: digits for the figures font, commas for the text font, whose comma leaves no gap."""
+    return tuple((piece, piece != ",") for piece in _COMMA_PATTERN.split(text) if piece)
 
 
-def rich(text: str, role: Role = "body", *, sentences: bool = False) -> str:
-    """The text as Qt's rich text with its figures in the figures font; plain text comes back unchanged.
+def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False) -> str:
+    """Return the text as Qt rich text, with pieces such as amounts in the figures font. A text without such pieces
+    and without line breaks is returned unchanged.
 
-    `sentences` gives its lines the role's height, for text that wraps: the bundled fonts' own is too tight.
+    `sentences` sets the role's line height for wrapping text: the bundled fonts' own is too small.
     """
     pieces = split_runs(text)
-    line = look().line(role) if sentences and text else 0
-    if not line and not any(figures for _, figures in pieces) and "\n" not in text:
+    line_px = current_appearance().line_height(role) if sentences and text else 0
+    if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
     family = tokens().family("figures")
     spans = (
         f"<span style=\"font-family:'{family}'\">{escape(piece)}</span>" if figures else escape(piece)
         for piece, figures in pieces
     )
-    style = f"margin:0;line-height:{line}px" if line else "margin:0"
+    style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
 
 
-def tip(text: str) -> str:
-    """The text for a tooltip, where Qt would obey what looks like markup."""
+def tooltip_text(text: str) -> str:
+    """Return the text for a tooltip; a text with "<" is escaped, because Qt could interpret it as markup."""
     return f"<span>{escape(text)}</span>" if "<" in text else text
 
 
@@ -72,38 +73,39 @@ def draw_runs(
     x: float,
     baseline: float,
     runs: tuple[tuple[str, bool], ...],
-    role: Role = "body",
+    role: TypeRoleName = "body",
     *,
     bold: bool = False,
 ) -> float:
-    """Draw the pieces on one baseline with the painter's pen; returns where they end."""
+    """Draw the pieces on one baseline with the painter's pen. Return the x coordinate of their right end."""
     for piece, figures in runs:
-        painter.setFont(look().font(role, bold=bold, figures=figures))
+        painter.setFont(current_appearance().font(role, bold=bold, figures=figures))
         painter.drawText(int(x), int(baseline), piece)
-        x += _advance(piece, role, bold, figures, look().scale)
+        x += _piece_width(piece, role, bold, figures, current_appearance().scale)
     return x
 
 
-def runs_width(runs: tuple[tuple[str, bool], ...], role: Role = "body", *, bold: bool = False) -> float:
-    scale = look().scale
-    return sum(_advance(piece, role, bold, figures, scale) for piece, figures in runs)
+def runs_width(runs: tuple[tuple[str, bool], ...], role: TypeRoleName = "body", *, bold: bool = False) -> float:
+    """Return the width of all pieces on one line, in px."""
+    scale = current_appearance().scale
+    return sum(_piece_width(piece, role, bold, figures, scale) for piece, figures in runs)
 
 
 @lru_cache(maxsize=4096)
-def _advance(text: str, role: Role, bold: bool, figures: bool, _scale: float) -> float:
-    """How wide a piece is in px; measuring costs as much as drawing, and most words come again."""
-    return look().metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
+def _piece_width(text: str, role: TypeRoleName, bold: bool, figures: bool, _scale: float) -> float:
+    """Return a piece's width in px. Cached: measuring costs as much as drawing, and most pieces recur."""
+    return current_appearance().font_metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
 
 
-def baseline_in(top: float, height: float, role: Role = "body") -> float:
-    """The baseline that puts one line of a role in the middle of a box."""
-    metrics = look().metrics(role)
+def baseline_in(top: float, height: float, role: TypeRoleName = "body") -> float:
+    """Return the y coordinate of the baseline that centres one line of text in a box."""
+    metrics = current_appearance().font_metrics(role)
     return round(top + (height + metrics.ascent() - metrics.descent()) / 2)
 
 
-def elided(text: str, width: float, role: Role = "body", *, bold: bool = False) -> str:
-    """The text cut at its end to a width in px."""
+def elide_text(text: str, width: float, role: TypeRoleName = "body", *, bold: bool = False) -> str:
+    """Return the text; if it is wider than `width` px, its end is replaced by "…"."""
     figures = tokens().type[role].font == "figures"
-    if _advance(text, role, bold, figures, look().scale) <= width:
+    if _piece_width(text, role, bold, figures, current_appearance().scale) <= width:
         return text
-    return look().metrics(role, bold=bold).elidedText(text, Qt.TextElideMode.ElideRight, width)
+    return current_appearance().font_metrics(role, bold=bold).elidedText(text, Qt.TextElideMode.ElideRight, width)

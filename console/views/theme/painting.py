@@ -1,33 +1,35 @@
-"""Painting helpers shared by widgets and delegates: shapes in a colour, key caps, frames, two-font runs."""
+"""Painting helpers that widgets and delegates share: shapes, key caps, frames, check boxes, radio buttons."""
 
 from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
-from console.views.look.shapes import shape
-from console.views.look.theme import look
+from console.views.theme.icons import shape
+from console.views.theme.theme import current_appearance
 
-_BOX = 16.0
-_STROKE = 1.5
+_DRAWING_SIDE_PX = 16.0
+_STROKE_PX = 1.5
 
 
 def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> None:
-    """Draw a shape into a square, 1.5 px strokes with round ends."""
+    """Draw a shape into a square, with 1.5 px strokes and round ends."""
     drawing = shape(name)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.translate(rect.topLeft())
-    painter.scale(rect.width() / _BOX, rect.height() / _BOX)
+    painter.scale(rect.width() / _DRAWING_SIDE_PX, rect.height() / _DRAWING_SIDE_PX)
     cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
-    painter.strokePath(drawing.stroke, QPen(colour, _STROKE, Qt.PenStyle.SolidLine, cap, join))
+    painter.strokePath(drawing.stroke, QPen(colour, _STROKE_PX, Qt.PenStyle.SolidLine, cap, join))
     painter.fillPath(drawing.fill, colour)
     painter.restore()
 
 
 @lru_cache(maxsize=512)
 def shape_pixmap(name: str, colour: int, px: int, ratio: float) -> QPixmap:
-    """A shape drawn once: colour as QColor.rgba(), side in px before scaling by the screen's ratio."""
+    """Return a shape as a cached pixmap. `colour` is QColor.rgba(); the pixmap's side is `px` times `ratio`, the
+    screen's device pixel ratio.
+    """
     image = QPixmap(round(px * ratio), round(px * ratio))
     image.setDevicePixelRatio(ratio)
     image.fill(Qt.GlobalColor.transparent)
@@ -37,8 +39,8 @@ def shape_pixmap(name: str, colour: int, px: int, ratio: float) -> QPixmap:
     return image
 
 
-def put_shape(painter: QPainter, name: str, x: float, y: float, px: int, colour: QColor) -> None:
-    """Like draw_shape with its corner at (x, y), from the cache: for what is painted often."""
+def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, px: int, colour: QColor) -> None:
+    """Draw a cached shape with its top left corner at (x, y). Faster than `draw_shape` for shapes in tables."""
     ratio = painter.device().devicePixelRatio()
     painter.drawPixmap(QPointF(round(x), round(y)), shape_pixmap(name, colour.rgba(), px, ratio))
 
@@ -46,7 +48,7 @@ def put_shape(painter: QPainter, name: str, x: float, y: float, px: int, colour:
 def draw_frame(
     painter: QPainter, rect: QRectF, radius: float, edge: QColor | None, fill: QColor | None, width: float = 1
 ) -> None:
-    """A rounded box whose edge lies inside `rect`."""
+    """Draw a box with rounded corners. Its border lies inside `rect`; None draws no border or no fill."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(edge, width) if edge else Qt.PenStyle.NoPen)
     painter.setBrush(fill if fill else Qt.BrushStyle.NoBrush)
@@ -56,17 +58,17 @@ def draw_frame(
 
 
 def key_cap_size(text: str) -> tuple[int, int]:
-    """Width and height of a key cap, in px."""
-    height = look().control("key_cap")
-    return max(height, round(look().metrics("caption").horizontalAdvance(text)) + 10), height
+    """Return width and height of a key cap, in px."""
+    height = current_appearance().control_height("key_cap")
+    return max(height, round(current_appearance().font_metrics("caption").horizontalAdvance(text)) + 10), height
 
 
 def draw_key_cap(
     painter: QPainter, rect: QRectF, text: str, ink: QColor, edge: QColor, fill: QColor | None = None
 ) -> None:
-    """A key cap: 1 px edge, the key in the caption font in its middle."""
+    """Draw a key cap: 1 px border and the key's name, centred, in the caption font."""
     draw_frame(painter, rect, 3, edge, fill)
-    painter.setFont(look().font("caption"))
+    painter.setFont(current_appearance().font("caption"))
     painter.setPen(ink)
     painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
 
@@ -74,8 +76,8 @@ def draw_key_cap(
 def draw_check_box(
     painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool = True, partly: bool = False
 ) -> None:
-    """A check box of any size: empty, ticked or with a dash."""
-    colour = look().colour
+    """Draw a check box of any size: empty, ticked, or with a dash (`partly`)."""
+    colour = current_appearance().colour
     edge = colour("border" if enabled else "disabled_border")
     if not checked and not partly:
         draw_frame(painter, rect, 2, edge, colour("base" if enabled else "disabled_fill"))
@@ -86,8 +88,8 @@ def draw_check_box(
 
 
 def draw_radio(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool = True) -> None:
-    """A radio button: a ring, or a disc with a hole when it is the one."""
-    colour = look().colour
+    """Draw a radio button: a ring, or a filled disc with a hole if checked."""
+    colour = current_appearance().colour
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     edge = colour("border" if enabled else "disabled_border")
     fill = colour("accent" if enabled else "disabled_border")
@@ -96,8 +98,8 @@ def draw_radio(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool 
         painter.setBrush(fill)
         painter.drawEllipse(rect)
         painter.setBrush(colour("base"))
-        third = rect.width() * 0.32
-        painter.drawEllipse(rect.adjusted(third, third, -third, -third))
+        hole_inset = rect.width() * 0.32
+        painter.drawEllipse(rect.adjusted(hole_inset, hole_inset, -hole_inset, -hole_inset))
     else:
         painter.setPen(QPen(edge, 1))
         painter.setBrush(colour("base" if enabled else "disabled_fill"))
@@ -107,7 +109,7 @@ def draw_radio(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool 
 
 @lru_cache(maxsize=16)
 def check_box_pixmap(_theme: str, px: int, ratio: float, checked: bool) -> QPixmap:
-    """A check box of the theme in force, drawn once."""
+    """Return a check box of the current theme as a cached pixmap. `_theme` is a part of the cache's key."""
     image = QPixmap(round(px * ratio), round(px * ratio))
     image.setDevicePixelRatio(ratio)
     image.fill(Qt.GlobalColor.transparent)

@@ -1,10 +1,10 @@
-"""The style sheet of a theme, for what Qt draws itself; our own controls paint themselves from the tokens."""
+"""The style sheet of a theme, for controls that Qt draws; our own controls paint themselves from the tokens."""
 
 from string import Template
 
-from console.views.look.tokens import ThemeName, tokens
+from console.views.theme.design_tokens import ThemeName, tokens
 
-_SHEET = Template("""
+_TEMPLATE = Template("""
 QMainWindow, QDialog { background: $base; }
 QToolTip { background: $raised; color: $text; border: 1px solid $border; padding: 4px 8px; }
 QLabel { background: transparent; }
@@ -26,14 +26,26 @@ Surface[edge="all"] { border-width: 1px; border-radius: ${panel}px; }
 ToneBox Surface { background: transparent; }
 Surface[differs="true"] { border: ${differs}px solid $bad; }
 
-Bar { border: 1px solid $border; border-radius: ${panel}px; background: $neutral_tint; }
-Bar[tone="good"] { border-color: $good; background: $good_tint; }
-Bar[tone="progress"] { border-color: $progress; background: $progress_tint; }
-Bar[tone="unknown"] { border-color: $unknown; background: $unknown_tint; }
-Bar[tone="care"] { border-color: $care; background: $care_tint; }
-Bar[tone="bad"] { border-color: $bad; background: $bad_tint; }
-Toast { border: 1px solid $border; border-radius: ${panel}px; background: $raised; }
+Bar, ToneBox { border: 1px solid $border; border-radius: ${panel}px; background: $neutral_tint; }
+Bar[tone="good"], ToneBox[tone="good"] { border-color: $good; background: $good_tint; }
+Bar[tone="progress"], ToneBox[tone="progress"] { border-color: $progress; background: $progress_tint; }
+Bar[tone="unknown"], ToneBox[tone="unknown"] { border-color: $unknown; background: $unknown_tint; }
+Bar[tone="care"], ToneBox[tone="care"] { border-color: $care; background: $care_tint; }
+Bar[tone="bad"], ToneBox[tone="bad"] { border-color: $bad; background: $bad_tint; }
+ToastFrame { border: 1px solid $border; border-radius: ${panel}px; background: $raised; }
 OmniboxFrame { border: 1px solid $border; border-radius: ${dialog}px; background: $base; }
+QFrame#focus_line { background: $accent; min-height: 2px; max-height: 2px; }
+Veil { background: $scrim; }
+
+EnvironmentFrame { border: ${environment}px solid $env_production; }
+EnvironmentFrame[environment="test"] { border-color: $env_test; }
+EnvironmentFrame[environment="training"] { border-color: $env_training; }
+Cover { background: $base; }
+EnvironmentLabel {
+  background: $env_production; color: $base; border-radius: 3px; padding: ${chip_padding}px 7px;
+}
+EnvironmentLabel[environment="test"] { background: $env_test; }
+EnvironmentLabel[environment="training"] { background: $env_training; }
 
 QLineEdit, QPlainTextEdit {
   background: $base; color: $text; border: 1px solid $border; border-radius: ${control}px; padding: 0 9px;
@@ -94,15 +106,18 @@ QSplitter::handle { background: $line; }
 
 
 def style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
-    """The sheet of a theme at a text size; every value comes from the tokens."""
-    known = tokens()
-    grown = round((scale - 1) * known.type["body"].line)
-    field = known.px("control_heights", "input") + grown
-    sizes = {name: known.px("radii", name) for name in ("control", "panel", "dialog")}
+    """Return the style sheet of a theme at a text scale; every value comes from the tokens."""
+    design = tokens()
+    growth_px = round((scale - 1) * design.type["body"].line)
+    input_px = design.px("control_heights", "input") + growth_px
+    sizes = {name: design.px("radii", name) for name in ("control", "panel", "dialog")}
+    small = design.type["small"]
     heights = {
-        "input": field - 2 * known.px("borders", "normal"),
-        "input_focus": field - 2 * known.px("borders", "focus"),
-        "button": known.px("control_heights", "button") + grown - 2 * known.px("borders", "normal"),
-        "differs": known.px("borders", "differs"),
+        "chip_padding": round((small.line - small.px) / 2 * scale) + 2,
+        "environment": design.px("borders", "environment"),
+        "input": input_px - 2 * design.px("borders", "normal"),
+        "input_focus": input_px - 2 * design.px("borders", "focus"),
+        "button": design.px("control_heights", "button") + growth_px - 2 * design.px("borders", "normal"),
+        "differs": design.px("borders", "differs"),
     }
-    return _SHEET.substitute(known.colours(theme), **{k: str(v) for k, v in (sizes | heights).items()})
+    return _TEMPLATE.substitute(design.colours(theme), **{k: str(v) for k, v in (sizes | heights).items()})

@@ -1,4 +1,4 @@
-"""The look in force: theme, text size and density of the whole process, as palette and sheet are."""
+"""The current appearance of the process: theme, text scale and density, as palette and style sheet."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -7,11 +7,11 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPalette
 from PySide6.QtWidgets import QApplication
 
-from console.views.look.fonts import font, line_height
-from console.views.look.sheet import style_sheet
-from console.views.look.tokens import Density, Role, ThemeName, tokens
+from console.views.theme.design_tokens import Density, ThemeName, TypeRoleName, tokens
+from console.views.theme.fonts import font, line_height
+from console.views.theme.style_sheet import style_sheet
 
-_PALETTE = {
+_PALETTE_COLOURS = {
     QPalette.ColorRole.Window: "base",
     QPalette.ColorRole.WindowText: "text",
     QPalette.ColorRole.Base: "base",
@@ -41,112 +41,117 @@ _TEXT_ROLES = (
 )
 
 
-class Look(QObject):
-    """What every widget and delegate asks for colours, fonts and sizes.
+class Appearance(QObject):
+    """Source of colours, fonts and sizes for every widget and delegate.
 
     Signals:
-        changed: after the palette, the sheet or a size changed. Widgets get a StyleChange anyway.
+    - changed: the palette, the style sheet or a size has changed. Widgets also receive a StyleChange event.
     """
 
     changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._chosen: ThemeName | None = None
+        self._chosen_theme: ThemeName | None = None
         self._theme: ThemeName = "light"
         self.scale = 1.0
         self.density: Density = "comfortable"
         self._colours: dict[str, QColor] = {}
-        self._fonts: dict[tuple[Role, bool, bool | None], QFont] = {}
-        self._metrics: dict[tuple[Role, bool, bool | None], QFontMetricsF] = {}
+        self._fonts: dict[tuple[TypeRoleName, bool, bool | None], QFont] = {}
+        self._metrics: dict[tuple[TypeRoleName, bool, bool | None], QFontMetricsF] = {}
 
     @property
     def theme(self) -> ThemeName:
         return self._theme
 
     @property
-    def values(self) -> Mapping[str, str]:
-        """The colours of the theme in force, by name."""
+    def colours_by_name(self) -> Mapping[str, str]:
+        """The colours of the current theme, by name."""
         return tokens().colours(self._theme)
 
     def colour(self, name: str) -> QColor:
-        """A colour of the theme by its token; `text_tint` and `muted_tint` are the neutral tint."""
-        found = self._colours.get(name)
-        if found is None:
-            found = self._colours[name] = parse_colour(self.values[_TINTS.get(name, name)])
-        return found
+        """Return a colour of the current theme by its name in the tokens, or the tint of a tone (`text_tint` …)."""
+        colour = self._colours.get(name)
+        if colour is None:
+            colour = self._colours[name] = parse_colour(self.colours_by_name[_COLOUR_BY_TINT.get(name, name)])
+        return colour
 
-    def skeleton(self) -> QColor:
-        """The bars that stand where something is being read: visible in each theme, and no more than that."""
+    def skeleton_colour(self) -> QColor:
+        """Return the colour of placeholder bars: just visible in each theme."""
         return self.colour({"light": "sunken", "dark": "line", "high_contrast": "hover"}[self._theme])
 
-    def font(self, role: Role, *, bold: bool = False, figures: bool | None = None) -> QFont:
-        """The font of a role at the text size in force."""
+    def font(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFont:
+        """Return the font of a role at the current text scale."""
         key = (role, bold, figures)
         if key not in self._fonts:
             self._fonts[key] = font(role, self.scale, bold=bold, figures=figures)
         return self._fonts[key]
 
-    def metrics(self, role: Role, *, bold: bool = False, figures: bool | None = None) -> QFontMetricsF:
+    def font_metrics(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFontMetricsF:
+        """Return the font metrics of a role at the current text scale."""
         key = (role, bold, figures)
         if key not in self._metrics:
             self._metrics[key] = QFontMetricsF(self.font(role, bold=bold, figures=figures))
         return self._metrics[key]
 
-    def line(self, role: Role) -> int:
-        """Height of one line of that role, in px, at the text size in force."""
+    def line_height(self, role: TypeRoleName) -> int:
+        """Return the line height of a role, in px, at the current text scale."""
         return line_height(role, self.scale)
 
     def icon_px(self, base: int = 16) -> int:
-        """Side of an icon or shape that stands beside words, in px, at the text size in force."""
+        """Return the side of an icon beside text, in px, at the current text scale."""
         return round(base * self.scale)
 
-    def control(self, kind: str) -> int:
-        """Height of a control (`button`, `input`, `badge` …): the token's, more where text is larger."""
-        return self._at_least("control_heights", kind)
+    def control_height(self, kind: str) -> int:
+        """Return the height of a control (`button`, `input`, `badge` …) in px: the token's height plus the growth of
+        one text line at the current text scale.
+        """
+        return self._scaled_px("control_heights", kind)
 
-    def row(self, kind: str = "") -> int:
-        """Height of a table row: `""`, `header` or `group`, in the density in force."""
+    def row_height(self, kind: str = "") -> int:
+        """Return the height of a table row (`""`, `header` or `group`) in px, at the current density."""
         compact = self.density == "compact"
         name = self.density if not kind else f"{kind}_compact" if compact else kind
-        return self._at_least("row_heights", name)
+        return self._scaled_px("row_heights", name)
 
-    def layout(self, name: str) -> int:
-        """A height or width of the frame of the window (`top_bar`, `status_bar` …), grown with the text."""
-        return self._at_least("layout", name)
+    def frame_height(self, name: str) -> int:
+        """Return a height of the window's frame (`top_bar`, `status_bar` …) in px: the token's height plus the growth
+        of one text line at the current text scale.
+        """
+        return self._scaled_px("layout", name)
 
-    def _at_least(self, section: str, name: str) -> int:
+    def _scaled_px(self, section: str, name: str) -> int:
         base = tokens().px(section, name)
-        # The letters grow, the air around them stays.
+        # A larger text scale enlarges the text line only, not the padding.
         return base + max(0, line_height("body", self.scale) - line_height("body"))
 
-    def choose(self, theme: ThemeName | None) -> None:
-        """Take that theme from now on; None follows the system."""
-        self._chosen = theme
-        self._apply()
+    def choose_theme(self, theme: ThemeName | None) -> None:
+        """Set the theme; None follows the system."""
+        self._chosen_theme = theme
+        self._apply_to_application()
 
     def set_scale(self, scale: float) -> None:
-        """Text size from 1.0 to 2.0."""
+        """Set the text scale; values below 1.0 become 1.0, values above 2.0 become 2.0."""
         self.scale = min(2.0, max(1.0, scale))
         self._fonts.clear()
         self._metrics.clear()
-        self._apply()
+        self._apply_to_application()
 
     def set_density(self, density: Density) -> None:
         self.density = density
-        self._apply()
+        self._apply_to_application()
 
     @Slot()
     def follow_system(self) -> None:
-        """The system changed its colour scheme; matters only while no theme is chosen."""
-        if self._chosen is None:
-            self._apply()
+        """Apply the system's new colour scheme, unless the person has chosen a theme."""
+        if self._chosen_theme is None:
+            self._apply_to_application()
 
-    def _apply(self) -> None:
+    def _apply_to_application(self) -> None:
         app = QApplication.instance()
         if not isinstance(app, QApplication):
             return
-        self._theme = self._chosen or system_theme(app)
+        self._theme = self._chosen_theme or system_theme(app)
         self._colours.clear()
         app.setPalette(self.palette())
         app.setFont(self.font("body"))
@@ -154,20 +159,20 @@ class Look(QObject):
         self.changed.emit()
 
     def palette(self) -> QPalette:
-        made = QPalette()
-        for role, name in _PALETTE.items():
-            made.setColor(role, self.colour(name))
+        qt_palette = QPalette()
+        for role, name in _PALETTE_COLOURS.items():
+            qt_palette.setColor(role, self.colour(name))
         for role in _TEXT_ROLES:
-            made.setColor(QPalette.ColorGroup.Disabled, role, self.colour("disabled_text"))
-        return made
+            qt_palette.setColor(QPalette.ColorGroup.Disabled, role, self.colour("disabled_text"))
+        return qt_palette
 
 
-_TINTS = {"text_tint": "neutral_tint", "muted_tint": "neutral_tint", "accent_tint": "selected"}
+_COLOUR_BY_TINT = {"text_tint": "neutral_tint", "muted_tint": "neutral_tint", "accent_tint": "selected"}
 
 
 @lru_cache(maxsize=256)
 def parse_colour(text: str) -> QColor:
-    """`#RRGGBB` or `rgba(r,g,b,a)` with a from 0 to 1."""
+    """Parse `#RRGGBB` or `rgba(r,g,b,a)`, with a from 0 to 1."""
     if not text.startswith("rgba("):
         return QColor(text)
     red, green, blue, alpha = text[5:-1].split(",")
@@ -175,37 +180,37 @@ def parse_colour(text: str) -> QColor:
 
 
 def system_theme(app: QApplication) -> ThemeName:
-    """What the system asks for. A high contrast wish beats light and dark where Qt can tell."""
+    """Return the system's theme: high contrast if Qt reports that the system prefers it, otherwise light or dark."""
     hints = app.styleHints()
     if hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast:
         return "high_contrast"
     return "dark" if hints.colorScheme() == Qt.ColorScheme.Dark else "light"
 
 
-_look: Look | None = None
+_current_appearance: Appearance | None = None
 
 
-def look() -> Look:
-    """The look in force. One per process, because Qt's palette and style sheet are one per process too."""
-    global _look
-    if _look is None:
-        _look = Look()
-    return _look
+def current_appearance() -> Appearance:
+    """Return the Look of the process. There is only one, because Qt has one palette and style sheet per process."""
+    global _current_appearance
+    if _current_appearance is None:
+        _current_appearance = Appearance()
+    return _current_appearance
 
 
-def install(
+def install_appearance(
     app: QApplication,
     *,
     theme: ThemeName | None = None,
     scale: float = 1.0,
     density: Density = "comfortable",
-) -> Look:
-    """Dress the application: Fusion below, palette, font and sheet above. Once, before the first window."""
-    if app.style().name() != "fusion":  # making it anew would cost milliseconds of the start
+) -> Appearance:
+    """Set the Fusion style, palette, font and style sheet. Call once, before the first window."""
+    if app.style().name() != "fusion":  # creating the style again would delay the start by milliseconds
         app.setStyle("Fusion")
-    made = look()
-    made.scale, made.density = min(2.0, max(1.0, scale)), density
-    made.choose(theme)
-    app.styleHints().colorSchemeChanged.connect(made.follow_system)
-    app.styleHints().accessibility().contrastPreferenceChanged.connect(made.follow_system)
-    return made
+    process_look = current_appearance()
+    process_look.scale, process_look.density = min(2.0, max(1.0, scale)), density
+    process_look.choose_theme(theme)
+    app.styleHints().colorSchemeChanged.connect(process_look.follow_system)
+    app.styleHints().accessibility().contrastPreferenceChanged.connect(process_look.follow_system)
+    return process_look

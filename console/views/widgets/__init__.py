@@ -1,1 +1,1 @@
-"""The controls every page is made of. They take plain values and words, and know no service."""
+"""Widgets that all pages use. They are given plain values and texts, and call no service."""

@@ -4,31 +4,36 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from console.views.look.painting import draw_frame, draw_key_cap, key_cap_size, put_shape
-from console.views.look.theme import look
-from console.views.look.tokens import Language, Tone, tokens
-from console.views.widgets.base import Painted
+from console.views.theme.design_tokens import Language, Tone, tokens
+from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, key_cap_size
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import PaintedWidget
 
-_GAP = 5  # between shape and word
-_PAD = 8
-_SHAPE = 14
+_GAP_PX = 5  # px between shape and word
+_PADDING_PX = 8
+_SHAPE_PX = 14
 
 
-class Badge(Painted):
-    """One state in a title: 24 px, a 1 px frame on its tint. It never wraps."""
+class Badge(PaintedWidget):
+    """The badge of one state in a title: 24 px high, with a 1 px border and a tinted background."""
 
     def __init__(self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None) -> None:
-        """`axis` names what the word is about ("State"), for the accessible name alone."""
+        """`axis` is the word for the kind of state, such as "Certainty"; only the accessible name contains it."""
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._axis = axis
         self.show_state(word, shape, tone)
 
     @classmethod
-    def of(cls, key: str, language: Language, *, axis: str = "", parent: QWidget | None = None) -> "Badge":
-        """The badge of a state by its key in the tokens, such as `credit_check.success`."""
-        known = tokens().badges[key]
-        return cls(known.word(language), known.shape, known.tone, axis=axis, parent=parent)
+    def from_badge_key(
+        cls, key: str, language: Language, *, axis: str = "", parent: QWidget | None = None
+    ) -> "Badge":
+        """Return the badge of a key in the design tokens, such as `credit_check.success`.
+
+        Raises KeyError for an unknown key.
+        """
+        badge = tokens().badges[key]
+        return cls(badge.word(language), badge.shape, badge.tone, axis=axis, parent=parent)
 
     def show_state(self, word: str, shape: str, tone: Tone) -> None:
         self.word, self.shape, self.tone = word, shape, tone
@@ -37,26 +42,36 @@ class Badge(Painted):
         self.update()
 
     def sizeHint(self) -> QSize:
-        width = look().metrics("small").horizontalAdvance(self.word)
-        return QSize(round(width) + look().icon_px(_SHAPE) + _GAP + 2 * _PAD, look().control("badge"))
+        width = current_appearance().font_metrics("small").horizontalAdvance(self.word)
+        return QSize(
+            round(width) + current_appearance().icon_px(_SHAPE_PX) + _GAP_PX + 2 * _PADDING_PX,
+            current_appearance().control_height("badge"),
+        )
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, side = QPainter(self), look().icon_px(_SHAPE)
+        painter, side = QPainter(self), current_appearance().icon_px(_SHAPE_PX)
         neutral = self.tone in ("text", "muted")
-        edge = look().colour("border" if neutral else self.tone)
-        draw_frame(painter, QRectF(self.rect()), 4, edge, look().colour(f"{self.tone}_tint"))
-        put_shape(painter, self.shape, _PAD - 1, (self.height() - side) / 2, side, look().colour(self.tone))
-        painter.setFont(look().font("small"))
-        painter.setPen(look().colour(self.tone))
-        words = self.rect().adjusted(_PAD + side + _GAP - 1, 0, 0, 0)
+        edge = current_appearance().colour("border" if neutral else self.tone)
+        draw_frame(painter, QRectF(self.rect()), 4, edge, current_appearance().colour(f"{self.tone}_tint"))
+        draw_cached_shape(
+            painter,
+            self.shape,
+            _PADDING_PX - 1,
+            (self.height() - side) / 2,
+            side,
+            current_appearance().colour(self.tone),
+        )
+        painter.setFont(current_appearance().font("small"))
+        painter.setPen(current_appearance().colour(self.tone))
+        words = self.rect().adjusted(_PADDING_PX + side + _GAP_PX - 1, 0, 0, 0)
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.word)
 
 
-class KeyCap(Painted):
-    """A key as it is printed on the keyboard."""
+class KeyCap(PaintedWidget):
+    """The picture of a key with its name, such as "Esc"."""
 
     def __init__(self, key: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -70,4 +85,11 @@ class KeyCap(Painted):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         rect = QRectF(self.rect())
-        draw_key_cap(painter, rect, self.key, look().colour("muted"), look().colour("border"), look().colour("base"))
+        draw_key_cap(
+            painter,
+            rect,
+            self.key,
+            current_appearance().colour("muted"),
+            current_appearance().colour("border"),
+            current_appearance().colour("base"),
+        )

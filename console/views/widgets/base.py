@@ -1,21 +1,21 @@
-"""What the other widgets stand on: painted widgets, surfaces, words and space."""
+"""Base classes and layout helpers of the other widgets: painted widgets, surfaces, labels."""
 
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.look.painting import draw_frame, put_shape
-from console.views.look.runs import elided, rich, tip
-from console.views.look.theme import look
-from console.views.look.tokens import Role, Tone
+from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.theme.mixed_font_text import elide_text, rich_text, tooltip_text
+from console.views.theme.painting import draw_cached_shape
+from console.views.theme.theme import current_appearance
 
 Edge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
-class Painted(QWidget):
-    """A widget that paints itself from the look and measures itself anew when the look changes."""
+class PaintedWidget(QWidget):
+    """Base of widgets that paint themselves from the theme. After a change of theme, the size is computed again."""
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -25,7 +25,7 @@ class Painted(QWidget):
 
 
 class Surface(QFrame):
-    """An area of the page: base or raised, with a 1 px line on one side, on all or on none."""
+    """An area of the page with a 1 px line at one edge, at all edges or at none; `raised` is another background."""
 
     def __init__(self, parent: QWidget | None = None, *, raised: bool = False, edge: Edge = "none") -> None:
         super().__init__(parent)
@@ -33,25 +33,21 @@ class Surface(QFrame):
         self.setProperty("edge", edge)
 
 
-class ToneBox(Painted):
-    """A box with the edge and the tint of a tone, for what asks for a person's eye."""
+class ToneBox(QFrame):
+    """A box with the border and tint of a tone, for facts that need a person's attention."""
 
     def __init__(self, tone: Tone, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._tone = tone
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        colour = look().colour
-        draw_frame(QPainter(self), QRectF(self.rect()), 4, colour(self._tone), colour(f"{self._tone}_tint"))
+        self.setProperty("tone", tone)
 
 
-class Words(QLabel):
-    """A label in one role and tone; amounts, times and identifiers in it are set in the figures font."""
+class TextLabel(QLabel):
+    """A label of one text role and tone; amounts, times and identifiers in it use the figures font."""
 
     def __init__(
         self,
         text: str = "",
-        role: Role = "body",
+        role: TypeRoleName = "body",
         tone: Tone = "text",
         *,
         bold: bool = False,
@@ -60,29 +56,29 @@ class Words(QLabel):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._role: Role = role
+        self._role: TypeRoleName = role
         self._bold = bold
         self.setWordWrap(wrap)
-        if wrap:  # else a layout gives sentences the width of their longest word
+        if wrap:  # without this, a layout gives a sentence the width of its longest word
             self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         if selectable:
             self.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
-        self.setFont(look().font(role, bold=bold))
-        self.setMinimumHeight(look().line(role))
-        self.say(text, tone)
+        self.setFont(current_appearance().font(role, bold=bold))
+        self.setMinimumHeight(current_appearance().line_height(role))
+        self.show_text(text, tone)
 
-    def say(self, text: str, tone: Tone | None = None) -> None:
-        """Show other words, perhaps in another tone."""
+    def show_text(self, text: str, tone: Tone | None = None) -> None:
+        """Replace the text, and optionally the tone."""
         self.plain = text
-        shown = rich(text, self._role, sentences=self.wordWrap())
+        markup = rich_text(text, self._role, sentences=self.wordWrap())
         if self.wordWrap():
-            # Qt puts all the air of a high line above its letters; half of it belongs below.
-            air = half_air(self._role)
-            self.setContentsMargins(0, -air, 0, air)
-        self.setTextFormat(Qt.TextFormat.PlainText if shown == text else Qt.TextFormat.RichText)
-        self.setText(shown)
+            # Qt adds the whole extra line height above the letters; this moves half of it below them.
+            shift_px = half_leading_px(self._role)
+            self.setContentsMargins(0, -shift_px, 0, shift_px)
+        self.setTextFormat(Qt.TextFormat.PlainText if markup == text else Qt.TextFormat.RichText)
+        self.setText(markup)
         self.setAccessibleName(text)
         if tone is not None and tone != self.property("tone"):
             set_property(self, "tone", tone)
@@ -90,59 +86,59 @@ class Words(QLabel):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self.setFont(look().font(self._role, bold=self._bold))
-            self.setMinimumHeight(look().line(self._role))
-            self.say(self.plain)
+            self.setFont(current_appearance().font(self._role, bold=self._bold))
+            self.setMinimumHeight(current_appearance().line_height(self._role))
+            self.show_text(self.plain)
 
 
-def half_air(role: Role) -> int:
-    """What a line of a role has above its letters and below them, in px."""
-    return int((look().line(role) - look().metrics(role).height()) // 2)
+def half_leading_px(role: TypeRoleName) -> int:
+    """Return half of the difference between line height and letter height of a role, in px."""
+    return int((current_appearance().line_height(role) - current_appearance().font_metrics(role).height()) // 2)
 
 
-class ElidedWords(Painted):
-    """One line that is cut at its end when there is no room; the whole stands in tooltip and accessible name."""
+class ElidedLabel(PaintedWidget):
+    """One line of text that ends with "…" if it is too long. Tooltip and accessible name are the whole text."""
 
     def __init__(
         self,
         text: str = "",
-        role: Role = "body",
+        role: TypeRoleName = "body",
         tone: Tone = "text",
         *,
         bold: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._role: Role = role
+        self._role: TypeRoleName = role
         self._tone: Tone = tone
         self._bold = bold
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.say(text)
+        self.show_text(text)
 
-    def say(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         self.plain = text
         self.setAccessibleName(text)
-        self.setToolTip(tip(text))
+        self.setToolTip(tooltip_text(text))
         self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
-        width = look().metrics(self._role, bold=self._bold).horizontalAdvance(self.plain)
-        return QSize(round(width) + 1, look().line(self._role))
+        width = current_appearance().font_metrics(self._role, bold=self._bold).horizontalAdvance(self.plain)
+        return QSize(round(width) + 1, current_appearance().line_height(self._role))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(min(48, self.sizeHint().width()), look().line(self._role))
+        return QSize(min(48, self.sizeHint().width()), current_appearance().line_height(self._role))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setFont(look().font(self._role, bold=self._bold))
-        painter.setPen(look().colour(self._tone))
-        shown = elided(self.plain, self.width(), self._role, bold=self._bold)
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+        painter.setFont(current_appearance().font(self._role, bold=self._bold))
+        painter.setPen(current_appearance().colour(self._tone))
+        elided_text = elide_text(self.plain, self.width(), self._role, bold=self._bold)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, elided_text)
 
 
-class Sign(Painted):
-    """A shape or icon in a tone. It is always beside its word, so a screen reader passes it over."""
+class ShapeIcon(PaintedWidget):
+    """A shape or icon in a tone. A label with the same meaning is always next to it, so it has no accessible name."""
 
     def __init__(self, shape: str, tone: Tone = "text", px: int = 16, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -151,28 +147,29 @@ class Sign(Painted):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def show_shape(self, shape: str, tone: Tone) -> None:
+        """Show another shape in a tone."""
         self._shape, self._tone = shape, tone
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(look().icon_px(self._px), look().icon_px(self._px))
+        return QSize(current_appearance().icon_px(self._px), current_appearance().icon_px(self._px))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        side = look().icon_px(self._px)
+        side = current_appearance().icon_px(self._px)
         top = (self.height() - side) / 2
-        put_shape(QPainter(self), self._shape, 0, top, side, look().colour(self._tone))
+        draw_cached_shape(QPainter(self), self._shape, 0, top, side, current_appearance().colour(self._tone))
 
 
 def set_property(widget: QWidget, name: str, value: object) -> None:
-    """Set a property that the style sheet looks at, and let it look again."""
+    """Set a dynamic property and apply the style sheet rules that depend on it."""
     widget.setProperty(name, value)
     widget.style().unpolish(widget)
     widget.style().polish(widget)
     widget.update()
 
 
-def scroller() -> QScrollArea:
-    """As wide as its place, and scrolled where its content is higher; the focus goes to what lies in it."""
+def make_scroll_area() -> QScrollArea:
+    """Return a scroll area that scrolls vertically only. Its contents take the focus, the area itself doesn't."""
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -180,34 +177,35 @@ def scroller() -> QScrollArea:
     return area
 
 
-def row(
+def make_row(
     *items: QWidget | int | None,
     gap: int = 8,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> QHBoxLayout:
-    """Widgets side by side; a number is a space in px, None takes what is left."""
+    """Return a horizontal layout of the items. A number is a space in px, None a space that takes the free width."""
     box = QHBoxLayout()
-    fill(box, items, gap, margins)
+    fill_layout(box, items, gap, margins)
     return box
 
 
-def column(
+def make_column(
     *items: QWidget | QLayout | int | None,
     gap: int = 8,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> QVBoxLayout:
-    """Widgets and layouts one below the other; a number is a space in px, None takes what is left."""
+    """Return a vertical layout of the items. A number is a space in px, None a space that takes the free height."""
     box = QVBoxLayout()
-    fill(box, items, gap, margins)
+    fill_layout(box, items, gap, margins)
     return box
 
 
-def fill(
+def fill_layout(
     box: QHBoxLayout | QVBoxLayout,
     items: tuple[QWidget | QLayout | int | None, ...],
     gap: int,
     margins: tuple[int, int, int, int],
 ) -> None:
+    """Add the items to a layout. A number is a space in px, None a space that takes the free room."""
     box.setSpacing(gap)
     box.setContentsMargins(*margins)
     for item in items:

@@ -1,4 +1,4 @@
-"""Buttons: with a key cap, with an icon alone, as a link. Each has a name and, when off, a reason."""
+"""Buttons: with a key cap, as an icon, as a link. Each has an accessible name."""
 
 from typing import Literal
 
@@ -6,20 +6,20 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeySequence, QPainter, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
-from console.views.look.painting import draw_frame, draw_key_cap, key_cap_size, put_shape
-from console.views.look.theme import look
-from console.views.look.tokens import Role
-from console.views.widgets.base import Words
+from console.views.theme.design_tokens import TypeRoleName
+from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, key_cap_size
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import TextLabel
 
-Kind = Literal["default", "primary", "danger", "tool", "inline"]
-_HEIGHT = {"tool": "tool_button", "inline": "inline_button"}
-_RADIUS = 4
-_ICON = 16
-_KEYS = {"Enter": "Return", "↓": "Down", "↑": "Up"}
+Kind = Literal["default", "primary", "danger", "tool", "inline", "search"]
+_CONTROL_NAMES = {"tool": "tool_button", "inline": "inline_button", "search": "tool_button"}
+_RADIUS_PX = 4
+_ICON_PX = 16
+_QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up"}
 
 
 class PaintedButton(QPushButton):
-    """A button that paints itself. `focus_ring` is the gap between its edge and the ring around it, in px."""
+    """Base of buttons that paint themselves. `focus_ring` is the gap in px between the button and its focus ring."""
 
     focus_ring = 2
 
@@ -41,10 +41,10 @@ class PaintedButton(QPushButton):
 
 
 class KeyButton(PaintedButton):
-    """A verb with the key that does the same. The key acts only while the button is visible and on.
+    """A button that shows its shortcut. The shortcut works only while the button is visible and enabled.
 
     Signals:
-        reason_changed(str): it was set off, with the reason to show beside it, or on, with "".
+    - reason_changed(str): the button was disabled or blocked for this reason, or is enabled (then "").
     """
 
     reason_changed = Signal(str)
@@ -59,64 +59,96 @@ class KeyButton(PaintedButton):
         binds: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`key` as on its cap ("P", "Ctrl+K", "Esc"); `binds=False` where something else listens to it."""
+        """`key` is the text of the key cap ("P", "Ctrl+K", "Esc"). Pass `binds=False` if another widget handles the
+        key.
+        """
         super().__init__(text, parent)
         self.key, self.kind, self.icon_name = key, kind, icon
-        self.reason = ""
+        self.reason, self.block_reason = "", ""
+        self._wants_enabled, self._is_blockable = True, True
         self._words = text
         if key and binds:
-            shortcut = QShortcut(QKeySequence(_sequence(key)), self)
+            shortcut = QShortcut(QKeySequence(_qt_shortcut(key)), self)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(self.click)
-        self._describe()
+        self._set_description()
 
-    def set_off(self, reason: str) -> None:
-        """Switch off and keep the reason; a ReasonLabel beside the button shows it."""
+    def disable_with_reason(self, reason: str) -> None:
+        """Disable the button and store the reason; a ReasonLabel beside the button shows it."""
         self.reason = reason
         self.setEnabled(False)
-        self._describe()
-        self.reason_changed.emit(reason)
+        self._show_reason()
 
-    def set_on(self) -> None:
+    def block(self, reason: str) -> None:
+        """Disable the button over its own state, as long as `reason` is not "". What its owner sets meanwhile counts
+        once the block ends.
+        """
+        if reason != self.block_reason and self._is_blockable:
+            self.block_reason = reason
+            self.setEnabled(self._wants_enabled)
+            self._show_reason()
+
+    def end_blocks(self) -> None:
+        """Lift the block for good: the button does something else from now on."""
+        self.block("")
+        self._is_blockable = False
+
+    def setEnabled(self, enabled: bool) -> None:
+        """Enable the button unless it is blocked."""
+        self._wants_enabled = enabled
+        super().setEnabled(enabled and not self.block_reason)
+
+    @property
+    def shown_reason(self) -> str:
+        """Why the button is disabled: the reason of the block, otherwise that of its owner; "" without a reason."""
+        return self.block_reason or self.reason
+
+    def _show_reason(self) -> None:
+        self._set_description()
+        self.reason_changed.emit(self.shown_reason)
+
+    def enable_button(self) -> None:
+        """Enable the button and clear the reason."""
         self.reason = ""
-        self.say(self._words)
+        self.show_text(self._words)
         self.setEnabled(True)
-        self._describe()
-        self.reason_changed.emit("")
+        self._show_reason()
 
     def set_busy(self, text: str) -> None:
-        """Off at the first press, with words for what is going on ("Asking…")."""
+        """Disable the button while its call runs, with `text` in place of its own text ("Asking…")."""
         self.setText(text)
         self.setAccessibleName(text)
         self.setEnabled(False)
         self.updateGeometry()
 
-    def say(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         self._words = text
         self.setText(text)
         self.setAccessibleName(text)
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        pad, gap = self._space()
-        width = 2 * pad + round(look().metrics(self._role(), bold=self._bold()).horizontalAdvance(self.text()))
+        pad, gap = self._padding_and_gap()
+        width = 2 * pad + round(
+            current_appearance().font_metrics(self._role(), bold=self._is_bold()).horizontalAdvance(self.text())
+        )
         if self.icon_name:
-            width += look().icon_px(_ICON) + (gap if self.text() else 0)
+            width += current_appearance().icon_px(_ICON_PX) + (gap if self.text() else 0)
         if self.key:
             width += gap + key_cap_size(self.key)[0]
-        return QSize(max(width, 24), look().control(_HEIGHT.get(self.kind, "button")))
+        return QSize(max(width, 24), current_appearance().control_height(_CONTROL_NAMES.get(self.kind, "button")))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect())
         ink, edge, fill, cap = self._colours()
-        draw_frame(painter, box, _RADIUS, edge, fill)
-        pad, gap = self._space()
+        draw_frame(painter, box, _RADIUS_PX, edge, fill)
+        pad, gap = self._padding_and_gap()
         x: float = pad
         if self.icon_name:
-            side = look().icon_px(_ICON)
-            put_shape(painter, self.icon_name, x, (self.height() - side) / 2, side, ink)
+            side = current_appearance().icon_px(_ICON_PX)
+            draw_cached_shape(painter, self.icon_name, x, (self.height() - side) / 2, side, ink)
             x += side + gap
-        painter.setFont(look().font(self._role(), bold=self._bold()))
+        painter.setFont(current_appearance().font(self._role(), bold=self._is_bold()))
         painter.setPen(ink)
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(box.adjusted(x, 0, 0, 0), align, self.text())
@@ -125,60 +157,61 @@ class KeyButton(PaintedButton):
             place = QRectF(box.right() - pad - width, round((box.height() - height) / 2), width, height)
             draw_key_cap(painter, place, self.key, *cap)
 
-    def _describe(self) -> None:
-        """The key and the reason for being off, for whoever listens instead of looking."""
-        self.setAccessibleDescription(" ".join(part for part in (self.key, self.reason) if part))
+    def _set_description(self) -> None:
+        """Set the description for screen readers: the key and the reason."""
+        self.setAccessibleDescription(" ".join(part for part in (self.key, self.shown_reason) if part))
 
-    def _space(self) -> tuple[int, int]:
-        """Left and right of everything, between the parts; in px."""
-        return (8, 8) if self.kind in ("tool", "inline") else (12, 8)
+    def _padding_and_gap(self) -> tuple[int, int]:
+        """Return the padding at the left and right edges, and the gap between icon, text and key cap, in px."""
+        return (8, 8) if self.kind in ("tool", "inline", "search") else (12, 8)
 
-    def _role(self) -> Role:
+    def _role(self) -> TypeRoleName:
         return "small" if self.kind == "inline" else "body"
 
-    def _bold(self) -> bool:
+    def _is_bold(self) -> bool:
         return self.kind in ("primary", "danger") and self.isEnabled()
 
     def _colours(self) -> tuple[QColor, QColor | None, QColor, tuple[QColor, QColor, QColor | None]]:
-        """Ink, edge and fill of the button, and the three of its key cap."""
-        colour = look().colour
+        """Return text colour, border and fill of the button, and the same three of its key cap."""
+        colour = current_appearance().colour
         cap: tuple[QColor, QColor, QColor | None]
-        down, hover = self.isDown(), self.underMouse()
+        is_down, is_hovered = self.isDown(), self.underMouse()
         if not self.isEnabled():
             cap = (colour("disabled_text"), colour("disabled_border"), None)
             return colour("disabled_text"), colour("disabled_border"), colour("disabled_fill"), cap
         if self.kind == "primary":
-            fill = colour("accent_pressed" if down else "accent_hover" if hover else "accent")
+            fill = colour("accent_pressed" if is_down else "accent_hover" if is_hovered else "accent")
             ink = colour("on_accent")
             return ink, None, fill, (ink, ink, None)
         if self.kind == "danger":
-            if down:
+            if is_down:
                 ink = colour("on_danger")
                 return ink, None, colour("danger_fill"), (ink, ink, None)
             cap = (colour("muted"), colour("disabled_border"), colour("base"))
-            return colour("bad"), colour("bad"), colour("bad_tint" if hover else "base"), cap
+            return colour("bad"), colour("bad"), colour("bad_tint" if is_hovered else "base"), cap
         cap = (colour("muted"), colour("disabled_border"), colour("base"))
         if self.isFlat():
-            return colour("text"), None, colour("sunken" if down or hover else "raised"), cap
-        return colour("text"), colour("border"), colour("sunken" if down else "hover" if hover else "base"), cap
+            return colour("text"), None, colour("sunken" if is_down or is_hovered else "raised"), cap
+        ink = colour("muted" if self.kind == "search" else "text")
+        return ink, colour("border"), colour("sunken" if is_down else "hover" if is_hovered else "base"), cap
 
 
-class ReasonLabel(Words):
-    """Why the button beside it is off, as text that everybody sees."""
+class ReasonLabel(TextLabel):
+    """A label that shows why `button` is disabled; hidden without a reason."""
 
     def __init__(self, button: KeyButton, parent: QWidget | None = None) -> None:
         super().__init__("", "small", "muted", parent=parent)
         self.setBuddy(button)
-        button.reason_changed.connect(self._show)
-        self._show(button.reason)
+        button.reason_changed.connect(self._show_reason)
+        self._show_reason(button.shown_reason)
 
-    def _show(self, reason: str) -> None:
-        self.say(reason)
+    def _show_reason(self, reason: str) -> None:
+        self.show_text(reason)
         self.setVisible(bool(reason))
 
 
 class IconButton(PaintedButton):
-    """An icon without a word, 24 px: copy, close, arrows. The name is for whoever can't see it."""
+    """A 24 px button with an icon and no text, such as copy or close. `name` is its accessible name."""
 
     def __init__(self, icon: str, name: str, *, px: int = 14, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -188,19 +221,21 @@ class IconButton(PaintedButton):
         self.focus_ring = 0
 
     def sizeHint(self) -> QSize:
-        return QSize(look().control("target_min"), look().control("target_min"))
+        return QSize(
+            current_appearance().control_height("target_min"), current_appearance().control_height("target_min")
+        )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, side = QPainter(self), look().icon_px(self._px)
+        painter, side = QPainter(self), current_appearance().icon_px(self._px)
         if self.isEnabled() and self.underMouse():
-            draw_frame(painter, QRectF(self.rect()), _RADIUS, None, look().colour("sunken"))
+            draw_frame(painter, QRectF(self.rect()), _RADIUS_PX, None, current_appearance().colour("sunken"))
         at = (self.width() - side) / 2, (self.height() - side) / 2
-        colour = look().colour("muted" if self.isEnabled() else "disabled_text")
-        put_shape(painter, self._icon_name, *at, side, colour)
+        colour = current_appearance().colour("muted" if self.isEnabled() else "disabled_text")
+        draw_cached_shape(painter, self._icon_name, *at, side, colour)
 
 
 class LinkButton(PaintedButton):
-    """A link: accent words, a chevron where it leads away, perhaps a key cap."""
+    """A link: accent text, a chevron if it leads to another page, optionally a key cap."""
 
     def __init__(
         self,
@@ -208,42 +243,44 @@ class LinkButton(PaintedButton):
         key: str = "",
         *,
         chevron: bool = False,
-        role: Role = "body",
+        role: TypeRoleName = "body",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(text, parent)
         self.key, self._chevron, self._role = key, chevron, role
         if key:
-            QShortcut(QKeySequence(_sequence(key)), self).activated.connect(self.click)
+            QShortcut(QKeySequence(_qt_shortcut(key)), self).activated.connect(self.click)
             self.setAccessibleDescription(key)
 
     def sizeHint(self) -> QSize:
-        width = look().metrics(self._role).horizontalAdvance(self.text()) + 4
-        width += look().icon_px(12) if self._chevron else 0
+        width = current_appearance().font_metrics(self._role).horizontalAdvance(self.text()) + 4
+        width += current_appearance().icon_px(12) if self._chevron else 0
         width += key_cap_size(self.key)[0] + 6 if self.key else 0
-        return QSize(round(width), look().control("target_min"))
+        return QSize(round(width), current_appearance().control_height("target_min"))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        font = look().font(self._role)
-        ink = look().colour("accent" if self.isEnabled() else "disabled_text")
+        font = current_appearance().font(self._role)
+        ink = current_appearance().colour("accent" if self.isEnabled() else "disabled_text")
         if self.underMouse() and self.isEnabled():
-            ink = look().colour("accent_hover")
+            ink = current_appearance().colour("accent_hover")
         painter.setFont(font)
         painter.setPen(ink)
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(QRectF(self.rect()).adjusted(2, 0, 0, 0), align, self.text())
-        end = 2 + look().metrics(self._role).horizontalAdvance(self.text())
+        end = 2 + current_appearance().font_metrics(self._role).horizontalAdvance(self.text())
         if self._chevron:
-            side = look().icon_px(12)
-            put_shape(painter, "chevron_right", end + 1, (self.height() - side) / 2, side, ink)
+            side = current_appearance().icon_px(12)
+            draw_cached_shape(painter, "chevron_right", end + 1, (self.height() - side) / 2, side, ink)
         if self.key:
             width, height = key_cap_size(self.key)
             place = QRectF(self.width() - width, round((self.height() - height) / 2), width, height)
-            draw_key_cap(painter, place, self.key, look().colour("muted"), look().colour("border"))
+            draw_key_cap(
+                painter, place, self.key, current_appearance().colour("muted"), current_appearance().colour("border")
+            )
 
 
-def _sequence(key: str) -> str:
-    """The key as Qt spells it."""
-    *held, last = key.split("+") if len(key) > 1 else [key]
-    return "+".join([*held, _KEYS.get(last, last)])
+def _qt_shortcut(key: str) -> str:
+    """Return the shortcut of a key cap's text in Qt's notation: "Enter" becomes "Return"."""
+    *modifiers, key_name = key.split("+") if len(key) > 1 else [key]
+    return "+".join([*modifiers, _QT_KEY_NAMES.get(key_name, key_name)])

@@ -1,19 +1,19 @@
-"""An identifier that can be copied: it shows one form and copies the plain one."""
+"""An identifier that is shown in groups of digits and copied without spaces."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from console.views.look.tokens import Role, Tone
-from console.views.widgets.base import Words
+from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import IconButton
 
 
 class CopyableId(QWidget):
-    """Shows `7 1234 5678 9012`, copies `7123456789012`: with the button, or Ctrl+C while it has the focus.
+    """Shows `7 1234 5678 9012` and copies `7123456789012`: with the button, or with Ctrl+C while it has the focus.
 
     Signals:
-        copied(str): the plain form is on the clipboard; the window shows the toast.
+    - copied(str): this plain form was copied to the clipboard.
     """
 
     copied = Signal(str)
@@ -21,43 +21,45 @@ class CopyableId(QWidget):
 
     def __init__(
         self,
-        shown: str,
+        short_form: str,
         plain: str,
         name: str,
         *,
         copy_word: str = "Copy",
-        role: Role = "data",
+        role: TypeRoleName = "data",
         tone: Tone = "text",
         parent: QWidget | None = None,
     ) -> None:
-        """`name` says what it is ("Corporation number"), `copy_word` is the word for copying."""
+        """`name` is the identifier's name ("Corporation number"), `copy_word` the word for copying."""
         super().__init__(parent)
         self.plain = plain
         self._name = name
         self.setAccessibleDescription(f"Ctrl+C {copy_word}")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._label = Words(shown, role, tone)
+        self._label = TextLabel(short_form, role, tone)
         self._button = IconButton("copy", f"{copy_word}: {name}")
         self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._button.clicked.connect(self.copy)
+        self._button.clicked.connect(self.copy_id)
         box = QHBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(4)
         box.addWidget(self._label)
         box.addWidget(self._button)
-        self.show_id(shown, plain)
+        self.show_id(short_form, plain)
 
-    def show_id(self, shown: str, plain: str) -> None:
+    def show_id(self, short_form: str, plain: str) -> None:
+        """Show another identifier: the grouped form and the plain one."""
         self.plain = plain
-        self._label.say(shown)
-        self.setAccessibleName(f"{self._name} {shown}")
+        self._label.show_text(short_form)
+        self.setAccessibleName(f"{self._name} {short_form}")
 
-    def copy(self) -> None:
+    def copy_id(self) -> None:
+        """Copy the plain form to the clipboard."""
         QGuiApplication.clipboard().setText(self.plain)
         self.copied.emit(self.plain)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
-            self.copy()
+            self.copy_id()
         else:
             super().keyPressEvent(event)

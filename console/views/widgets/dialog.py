@@ -1,4 +1,4 @@
-"""The frame of every dialog: title, content, and a footer with Cancel first and the acting button apart."""
+"""The frame of every dialog: title, content, and a footer with Cancel and the acting button."""
 
 from typing import Literal
 
@@ -12,23 +12,23 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from console.views.look.painting import draw_frame
-from console.views.look.theme import look
-from console.views.look.tokens import tokens
-from console.views.widgets.base import Surface, Words, column, scroller
+from console.views.theme.design_tokens import tokens
+from console.views.theme.painting import draw_frame
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import Surface, TextLabel, make_column, make_scroll_area
 from console.views.widgets.buttons import IconButton, KeyButton
-from console.views.widgets.veil import Veil
+from console.views.widgets.overlay import Veil
 
-_MARGIN = 20
-_LEAST = 96
+_MARGIN_PX = 20
+_MIN_CONTENT_HEIGHT_PX = 96
 
 
 class DialogFrame(QDialog):
-    """A decision, 640 px wide. Cancel is the default and has the first focus, so Enter cancels.
+    """A dialog 640 px wide. Cancel is the default button and has the first focus, so that Enter cancels.
 
-    Shown with `open()`; the outcome is `finished(int)`. The acting button is off for 600 ms after the dialog has
-    appeared, so that a double click or a key typed ahead decides nothing. While `busy`, the dialog stays open and
-    Esc doesn't close it; the answer replaces the content with `show_content`.
+    Show it with `open()`; its result is `finished(int)`. The acting button is disabled for the first 600 ms, so that
+    a double click or an early key press can't confirm. While `is_busy`, the dialog stays open and Esc doesn't close
+    it; `show_outcome` shows the answer.
     """
 
     def __init__(
@@ -36,205 +36,236 @@ class DialogFrame(QDialog):
         title: str,
         subtitle: str = "",
         *,
-        cancel: str = "Cancel",
-        act: str = "",
+        cancel_text: str = "Cancel",
+        act_text: str = "",
         kind: Literal["primary", "danger"] = "primary",
         hint: str = "",
         close_name: str = "Close",
         parent: QWidget | None = None,
     ) -> None:
-        """`act` is the verb on the acting button ("" for a dialog that only tells); `hint` stands at its left."""
+        """`act_text` is the text of the acting button; "" hides the button. `hint` is the text at the left of the
+        footer.
+        """
         super().__init__(parent)
-        self.setWindowFlag(Qt.WindowType.FramelessWindowHint)  # title and close button are ours
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)  # for the round corners alone
+        self.setWindowFlag(Qt.WindowType.FramelessWindowHint)  # the frame draws title and close button itself
+        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)  # only for the rounded corners
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._veil = Veil(parent.window()) if parent is not None else None
-        self.finished.connect(self._unveil)
-        self._title = Words("", "dialog_title")
-        self._subtitle = Words("", "small", "muted", wrap=True)
-        self.say_title(title, subtitle)
-        self._busy = False
+        self.finished.connect(self._remove_veil)
+        self._title = TextLabel("", "dialog_title")
+        self._subtitle = TextLabel("", "small", "muted", wrap=True)
+        self.show_title(title, subtitle)
+        self._is_busy = False
         self._ready = False
-        self._off_reason = ""
-        self.cancel_button = KeyButton(cancel, "Esc", binds=False)
+        self._disabled_reason = ""
+        self.cancel_button = KeyButton(cancel_text, "Esc", binds=False)
         self.cancel_button.setDefault(True)
         self.cancel_button.setAutoDefault(True)
         self.cancel_button.clicked.connect(self.reject)
-        self.act_button = KeyButton(act, kind=kind)
-        self.act_button.setVisible(bool(act))
-        self.hint = Words(hint, "small", "muted", wrap=True)
-        self._area = scroller()
+        self.act_button = KeyButton(act_text, kind=kind)
+        self.act_button.setVisible(bool(act_text))
+        self.act_button.reason_changed.connect(self._show_block)
+        self._block_words = TextLabel("", "small", "care", wrap=True)
+        self._block_words.hide()
+        self.hint = TextLabel(hint, "small", "muted", wrap=True)
+        self._area = make_scroll_area()
         self._build(close_name)
         self.setFixedWidth(self._width())
 
     def _width(self) -> int:
-        """640 px; larger text widens it as far as the window below allows."""
-        wide = round(tokens().px("layout", "dialog_width") * look().scale)
-        below = self.parentWidget()
+        """Return 640 px times the text scale, but at least 640 px and otherwise at most the parent window's width
+        less 96 px.
+        """
+        width = round(tokens().px("layout", "dialog_width") * current_appearance().scale)
+        parent = self.parentWidget()
         return (
-            wide
-            if below is None
-            else max(tokens().px("layout", "dialog_width"), min(wide, below.window().width() - 96))
+            width
+            if parent is None
+            else max(tokens().px("layout", "dialog_width"), min(width, parent.window().width() - 96))
         )
 
     def _build(self, close_name: str) -> None:
         close = IconButton("close", close_name)
-        close.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Esc and Cancel are the keyboard's way
+        close.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard uses Esc and Cancel
         close.clicked.connect(self.reject)
         head = QHBoxLayout()
-        head.setContentsMargins(_MARGIN, 16, 16, 0)
-        head.addLayout(column(self._title, self._subtitle, gap=0), 1)
+        head.setContentsMargins(_MARGIN_PX, 16, 16, 0)
+        head.addLayout(make_column(self._title, self._subtitle, gap=0), 1)
         head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         footer = Surface(raised=True, edge="top")
         box = QHBoxLayout(footer)
-        box.setContentsMargins(_MARGIN, 12, _MARGIN, 12)
+        box.setContentsMargins(_MARGIN_PX, 12, _MARGIN_PX, 12)
         box.setSpacing(tokens().px("spacing", "before_acting_button"))
-        box.addWidget(self.hint, 1)
+        box.addLayout(make_column(self.hint, self._block_words, gap=2), 1)
         box.addWidget(self.cancel_button)
         box.addWidget(self.act_button)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(1, 1, 1, 1)
-        whole.setSpacing(0)
-        whole.addLayout(head)
-        whole.addWidget(self._area)
-        whole.addWidget(footer)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addWidget(self._area)
+        layout.addWidget(footer)
         QWidget.setTabOrder(self.cancel_button, self.act_button)
 
-    def say_title(self, title: str, subtitle: str = "") -> None:
+    def show_title(self, title: str, subtitle: str = "") -> None:
+        """Set title and subtitle; the title is also the accessible name."""
         self.setWindowTitle(title)
         self.setAccessibleName(title)
-        self._title.say(title)
-        self._subtitle.say(subtitle)
+        self._title.show_text(title)
+        self._subtitle.show_text(subtitle)
         self._subtitle.setVisible(bool(subtitle))
 
     def show_content(self, content: QWidget) -> None:
-        """Put this in the middle, in place of what was there; the window keeps its place and takes its height."""
+        """Replace the content and fit the dialog's height to it."""
         holder = QWidget()
         holder.installEventFilter(self)
-        holder.setLayout(column(content, margins=(_MARGIN, 16, _MARGIN, 16)))
-        before = self._area.takeWidget()
-        if before is not None:
-            before.deleteLater()
+        holder.setLayout(make_column(content, margins=(_MARGIN_PX, 16, _MARGIN_PX, 16)))
+        old_holder = self._area.takeWidget()
+        if old_holder is not None:
+            old_holder.deleteLater()
         self._area.setWidget(holder)
-        self.fit()
+        self.fit_size()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The content asks for another height: words in it changed, or fields came and went."""
+        """Fit the height again after the content's layout has changed."""
         if event.type() == QEvent.Type.LayoutRequest and watched is self._area.widget():
-            QTimer.singleShot(0, self, self.fit)
+            QTimer.singleShot(0, self, self.fit_size)
         return super().eventFilter(watched, event)
 
     @Slot()
-    def fit(self) -> None:
-        """Take the height that the content needs at this width; what the window below is too low for scrolls."""
+    def fit_size(self) -> None:
+        """Set the height that the content needs at the present width. If the parent window is lower, the content
+        scrolls.
+        """
         box, holder = self.layout(), self._area.widget()
         inner = holder.layout() if holder is not None else None
         if box is None or inner is None:
             return
         inner.activate()
-        wanted = inner.totalSizeHint().height()
+        content_height = inner.totalSizeHint().height()
         if inner.hasHeightForWidth():
-            wanted = inner.totalHeightForWidth(self.width() - 2)
+            content_height = inner.totalHeightForWidth(self.width() - 2)
         self._area.setFixedHeight(0)
         box.activate()
-        around = box.totalHeightForWidth(self.width())
-        below = self.parentWidget()
-        room = below.window().height() - 2 * _MARGIN - around if below is not None else wanted
-        self._area.setFixedHeight(max(_LEAST, min(wanted, room)))
+        frame_height = box.totalHeightForWidth(self.width())
+        parent = self.parentWidget()
+        room = parent.window().height() - 2 * _MARGIN_PX - frame_height if parent is not None else content_height
+        self._area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, room)))
         box.activate()
-        self.resize(self.width(), around + self._area.height())
+        self.resize(self.width(), frame_height + self._area.height())
 
-    def set_act_off(self, reason: str) -> None:
-        """The act isn't possible (yet): the reason stands at the left of the footer."""
-        self._off_reason = reason
-        self.hint.say(reason)
-        self.act_button.set_off(reason)
+    def disable_act_button(self, reason: str) -> None:
+        """Disable the acting button and show the reason at the left of the footer."""
+        self._disabled_reason = reason
+        self.hint.show_text(reason)
+        self.act_button.disable_with_reason(reason)
 
-    def set_act_on(self, hint: str = "") -> None:
-        self._off_reason = ""
-        self.hint.say(hint)
-        if self._ready and not self._busy:
-            self.act_button.set_on()
+    @Slot()
+    def _show_block(self) -> None:
+        """Show at the left of the footer why the acting button is blocked, below the dialog's own hint."""
+        reason = self.act_button.block_reason
+        if reason != self._block_words.plain:
+            self._block_words.show_text(reason)
+            self._block_words.setVisible(bool(reason))
+            QTimer.singleShot(0, self, self.fit_size)
+
+    def enable_act_button(self, hint: str = "") -> None:
+        """Enable the acting button, at the earliest 600 ms after it was shown and never while a call runs; show
+        `hint` at the left of the footer.
+        """
+        self._disabled_reason = ""
+        self.hint.show_text(hint)
+        if self._ready and not self._is_busy:
+            self.act_button.enable_button()
 
     def set_busy(self, words: str) -> None:
-        """From the press until the answer: nothing can be pressed twice, the dialog stays."""
-        self._busy = True
+        """Disable both buttons and show `words` until `show_outcome` or `allow_closing`; meanwhile the dialog stays
+        open.
+        """
+        self._is_busy = True
         self.act_button.set_busy(words)
         self.cancel_button.setEnabled(False)
 
-    def let_go(self, close: str, hint: str) -> None:
-        """It takes long: the dialog may be closed now, what was begun goes on and is watched elsewhere."""
-        self._busy = False
-        self.cancel_button.say(close)
+    def allow_closing(self, close_text: str, hint: str) -> None:
+        """Allow the person to close the dialog while its call continues. `close_text` is the new text of Cancel."""
+        self._is_busy = False
+        self.cancel_button.show_text(close_text)
         self.cancel_button.setEnabled(True)
         self.cancel_button.setFocus()
-        self.hint.say(hint)
+        self.hint.show_text(hint)
 
     def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
-        """The answer is here: other title, other content, a button to close and perhaps one that leads on.
-
-        What the new acting button does is connected by the caller after this; the old connections are cut.
+        """Show the answer: new title and content, new texts of Cancel (`close`) and of the acting button (`act`; ""
+        hides it). The acting button's old connections are removed; the caller connects it again.
         """
-        self._busy = False
-        self.say_title(title, subtitle)
+        self._is_busy = False
+        self.show_title(title, subtitle)
         self.show_content(content)
-        self.cancel_button.say(close)
+        self.cancel_button.show_text(close)
         self.cancel_button.setEnabled(True)
         self.act_button.clicked.disconnect()
-        self.act_button.say(act)
-        self.act_button.set_on()
+        self.act_button.end_blocks()
+        self.act_button.show_text(act)
+        self.act_button.enable_button()
         self.act_button.setVisible(bool(act))
-        self.hint.say("")
+        self.hint.show_text("")
         self.cancel_button.setFocus()
 
     @property
-    def busy(self) -> bool:
-        return self._busy
+    def is_busy(self) -> bool:
+        """True from the press of the acting button until the answer."""
+        return self._is_busy
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._ready and not event.spontaneous():
             if self._veil is not None:
-                self._veil.cover()
+                self._veil.cover_window()
             self.act_button.setEnabled(False)
             self.cancel_button.setFocus()
-            QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._allow)
+            QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_act_button)
 
     @Slot()
-    def _unveil(self) -> None:
+    def _remove_veil(self) -> None:
         if self._veil is not None:
             self._veil.deleteLater()
             self._veil = None
 
     @Slot()
-    def _allow(self) -> None:
+    def _enable_act_button(self) -> None:
         self._ready = True
-        if not self._off_reason and not self._busy:
-            self.act_button.set_on()
+        if not self._disabled_reason and not self._is_busy:
+            self.act_button.enable_button()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         radius = tokens().px("radii", "dialog")
-        draw_frame(QPainter(self), QRectF(self.rect()), radius, look().colour("border"), look().colour("base"))
+        draw_frame(
+            QPainter(self),
+            QRectF(self.rect()),
+            radius,
+            current_appearance().colour("border"),
+            current_appearance().colour("base"),
+        )
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """The window system has no title bar to move it by, so all of it is one."""
+        """Move the dialog by dragging any empty area: a frameless window has no title bar."""
         if event.button() == Qt.MouseButton.LeftButton and self.windowHandle() is not None:
             self.windowHandle().startSystemMove()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._enter()
+            self._press_focused()
         else:
             super().keyPressEvent(event)
 
-    def _enter(self) -> None:
-        """Enter presses the focused button, anywhere else it cancels: never the acting button by itself."""
+    def _press_focused(self) -> None:
+        """Press the focused button, or Cancel if no button has the focus."""
         focus = self.focusWidget()
         button = focus if isinstance(focus, KeyButton) else self.cancel_button
         if button.isEnabled():
             button.click()
 
     def reject(self) -> None:
-        if not self._busy:
+        if not self._is_busy:
             super().reject()

@@ -1,11 +1,11 @@
-"""A layout that puts its items side by side and goes on in the next line where there is no room, as words do."""
+"""A layout that puts items side by side and, when a line is full, continues in the next line."""
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
 
 
 class Flow(QLayout):
-    """Items keep the size they ask for; each line is as high as its highest item."""
+    """A layout of lines. Items have their preferred sizes; a line is as high as its highest item."""
 
     def __init__(
         self, *widgets: QWidget, gap: int = 8, line_gap: int = 4, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -36,69 +36,71 @@ class Flow(QLayout):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        return self._place(QRect(0, 0, width, 0), move=False)
+        return self._arrange(QRect(0, 0, width, 0), move=False)
 
     def setGeometry(self, rect: QRect) -> None:
         super().setGeometry(rect)
-        self._place(rect, move=True)
+        self._arrange(rect, move=True)
 
     def sizeHint(self) -> QSize:
-        """All in one line."""
+        """Return the size of all items in one line."""
         left, top, right, bottom = self._margins()
-        sizes = [item.sizeHint() for item in self._shown()]
-        wide = sum(size.width() for size in sizes) + self._gap * max(0, len(sizes) - 1)
-        return QSize(wide + left + right, max((size.height() for size in sizes), default=0) + top + bottom)
+        sizes = [item.sizeHint() for item in self._visible_items()]
+        total_width = sum(size.width() for size in sizes) + self._gap * max(0, len(sizes) - 1)
+        return QSize(total_width + left + right, max((size.height() for size in sizes), default=0) + top + bottom)
 
     def minimumSize(self) -> QSize:
-        """The widest item alone."""
+        """Return the size of the widest item alone."""
         left, top, right, bottom = self._margins()
-        sizes = [item.minimumSize() for item in self._shown()]
-        wide = max((size.width() for size in sizes), default=0)
-        return QSize(wide + left + right, max((size.height() for size in sizes), default=0) + top + bottom)
+        sizes = [item.minimumSize() for item in self._visible_items()]
+        max_width = max((size.width() for size in sizes), default=0)
+        return QSize(max_width + left + right, max((size.height() for size in sizes), default=0) + top + bottom)
 
     def _margins(self) -> tuple[int, int, int, int]:
         margins = self.contentsMargins()
         return margins.left(), margins.top(), margins.right(), margins.bottom()
 
-    def _shown(self) -> list[QLayoutItem]:
+    def _visible_items(self) -> list[QLayoutItem]:
         return [item for item in self._items if not item.isEmpty()]
 
-    def _lines(self, room: int) -> list[list[QLayoutItem]]:
+    def _split_lines(self, room: int) -> list[list[QLayoutItem]]:
         lines: list[list[QLayoutItem]] = [[]]
-        used = 0
-        for item in self._shown():
-            wide = item.sizeHint().width()
-            if lines[-1] and used + self._gap + wide > room:
+        used_width = 0
+        for item in self._visible_items():
+            item_width = item.sizeHint().width()
+            if lines[-1] and used_width + self._gap + item_width > room:
                 lines.append([])
-                used = 0
-            used += wide + (self._gap if lines[-1] else 0)
+                used_width = 0
+            used_width += item_width + (self._gap if lines[-1] else 0)
             lines[-1].append(item)
         return lines
 
-    def _place(self, rect: QRect, *, move: bool) -> int:
-        """Put the items into lines; returns the height that they take."""
+    def _arrange(self, rect: QRect, *, move: bool) -> int:
+        """Return the total height of the lines in px. With `move`, also set the geometry of the items."""
         left, top, right, bottom = self._margins()
         room, y = rect.width() - left - right, rect.y() + top
-        lines = self._lines(room)
+        lines = self._split_lines(room)
         for number, line in enumerate(lines):
-            high = max((item.sizeHint().height() for item in line), default=0)
+            line_height = max((item.sizeHint().height() for item in line), default=0)
             if move:
-                self._put(line, rect.x() + left, y, high, room)
-            y += high + (self._line_gap if number < len(lines) - 1 else 0)
+                self._place_line(line, rect.x() + left, y, line_height, room)
+            y += line_height + (self._line_gap if number < len(lines) - 1 else 0)
         return y + bottom - rect.y()
 
-    def _put(self, line: list[QLayoutItem], x: int, y: int, high: int, room: int) -> None:
-        """One line; what is wider than the whole line is cut to it."""
-        end = x + room
+    def _place_line(self, line: list[QLayoutItem], x: int, y: int, line_height: int, room: int) -> None:
+        """Set the geometry of the items of one line; no item extends beyond the line's end."""
+        line_end = x + room
         for item in line:
             size = item.sizeHint()
-            wide = min(size.width(), end - x)
-            item.setGeometry(QRect(QPoint(x, y + (high - size.height()) // 2), QSize(wide, size.height())))
-            x += wide + self._gap
+            item_width = min(size.width(), line_end - x)
+            item.setGeometry(
+                QRect(QPoint(x, y + (line_height - size.height()) // 2), QSize(item_width, size.height()))
+            )
+            x += item_width + self._gap
 
 
-def flowing(*widgets: QWidget, gap: int = 8, line_gap: int = 4) -> QWidget:
-    """Widgets side by side that go on in the next line where there is no room."""
+def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4) -> QWidget:
+    """Return a widget that arranges `widgets` with a Flow layout."""
     holder = QWidget()
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     policy.setHeightForWidth(True)

@@ -1,4 +1,4 @@
-"""The focus ring: 2 px around the one control that has the focus."""
+"""The focus ring: 2 px around the control that has the focus."""
 
 from typing import TYPE_CHECKING
 
@@ -7,16 +7,16 @@ from PySide6.QtCore import QObject, QRectF, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QFocusFrame, QProxyStyle, QStyle, QStyleOption, QWidget
 
-from console.views.look.painting import draw_frame
-from console.views.look.theme import look
-from console.views.look.tokens import tokens
+from console.views.theme.design_tokens import tokens
+from console.views.theme.painting import draw_frame
+from console.views.theme.theme import current_appearance
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QStyleHintReturn
 
 
 class _Margins(QProxyStyle):
-    """Tells the frame how far it reaches beyond its widget, and that it lies above it."""
+    """The style of the focus ring: `reach` is its margin in px; the ring is painted above its widget."""
 
     reach = 4
 
@@ -42,7 +42,7 @@ class _Margins(QProxyStyle):
 
 
 class FocusRing(QFocusFrame):
-    """A ring that goes where it is sent; the frame below it follows the widget's moves and scrolling."""
+    """A ring around one widget; QFocusFrame follows the widget when it moves or scrolls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,51 +52,54 @@ class FocusRing(QFocusFrame):
         self._radius = 0
 
     def surround(self, widget: QWidget | None, gap: int = 0) -> None:
+        """Move the ring around a widget with a gap in px; None hides it."""
         self._margins.reach = gap + tokens().px("focus", "width")
         self._radius = tokens().px("radii", "control") + gap
         self.setWidget(widget)  # type: ignore[arg-type]  # Qt takes null: no widget
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         width = tokens().px("focus", "width")
-        draw_frame(QPainter(self), QRectF(self.rect()), self._radius, look().colour("focus"), None, width)
+        draw_frame(
+            QPainter(self), QRectF(self.rect()), self._radius, current_appearance().colour("focus"), None, width
+        )
 
 
 class FocusRings(QObject):
-    """Puts the one ring of the application around its focus.
+    """Moves the application's only focus ring to the widget that has the focus.
 
-    A widget asks for it with an attribute `focus_ring`, the gap between its edge and the ring in px. Rows, list
-    entries, panels and text fields have no such attribute: they draw their focus inside themselves.
+    A widget has the ring if it has an attribute `focus_ring`: the gap in px between its edge and the ring. Rows, list
+    entries, panels and text fields have none; they draw their focus inside themselves.
     """
 
     def __init__(self, app: QApplication) -> None:
         super().__init__(app)
         self._ring: FocusRing | None = None
-        app.focusChanged.connect(self._move)
+        app.focusChanged.connect(self._move_ring)
 
     @Slot("QWidget*", "QWidget*")
-    def _move(self, _old: QWidget | None, new: QWidget | None) -> None:
+    def _move_ring(self, _old: QWidget | None, new: QWidget | None) -> None:
         gap = getattr(new, "focus_ring", None)
         if self._ring is not None and shiboken6.isValid(self._ring):
             self._ring.surround(None)
         elif gap is not None:
-            self._ring = FocusRing()  # the first, or the last one went with the window it lay in
+            self._ring = FocusRing()  # there is no ring yet, or it was destroyed with its window
         if self._ring is not None and gap is not None:
             self._ring.surround(new, gap)
 
     def refresh(self) -> None:
-        """The focused widget wants its ring now, or no longer."""
-        self._move(None, QApplication.focusWidget())
+        """Update the ring after the focused widget's `focus_ring` has changed."""
+        self._move_ring(None, QApplication.focusWidget())
 
 
-def have_rings() -> None:
-    """See to it that the application's focus has its ring."""
+def install_focus_ring() -> None:
+    """Install the focus ring in the application, unless it is installed."""
     app = QApplication.instance()
     if isinstance(app, QApplication) and app.findChild(FocusRings) is None:
         FocusRings(app)
 
 
 def refresh_ring() -> None:
-    """Look again at whether the focused widget wants a ring."""
+    """Update the ring after the focused widget's `focus_ring` has changed."""
     app = QApplication.instance()
     rings = app.findChild(FocusRings) if app else None
     if rings is not None:

@@ -1,4 +1,4 @@
-"""Inputs: a field with label and message, check box, radio button, choice, filter chip."""
+"""Inputs: field with label and message, check box, radio button, choice, filter chip."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -13,65 +13,65 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from console.views.look.painting import draw_check_box, draw_frame, draw_radio, put_shape
-from console.views.look.theme import look
-from console.views.look.tokens import Role, Tone, tokens
-from console.views.widgets.base import Sign, Words, column, row, set_property
-from console.views.widgets.ring import refresh_ring
+from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
+from console.views.theme.painting import draw_cached_shape, draw_check_box, draw_frame, draw_radio
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row, set_property
+from console.views.widgets.focus_ring import refresh_ring
 
-_LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+_LEFT_ALIGNMENT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
 class Edit(QLineEdit):
-    """A line of input. In error it keeps its red border and gets the ring outside."""
+    """A single-line input. While its Field shows an error, it has a red border and a focus ring around the border."""
 
     focus_ring: int | None = None
 
 
 class Area(QPlainTextEdit):
-    """Several lines of input; Tab leads on to the next control."""
+    """A multi-line input; Tab moves to the next control."""
 
     focus_ring: int | None = None
 
     def __init__(self) -> None:
         super().__init__()
         self.setTabChangesFocus(True)
-        self.setFixedHeight(3 * look().line("body") + 14)
+        self.setFixedHeight(3 * current_appearance().line_height("body") + 14)
 
 
 class Field(QWidget):
-    """A label above, the input, and below it what is wrong and how to put it right."""
+    """An input with a label above it and a message below it: a hint, or an error and how to correct it."""
 
     def __init__(
         self,
         label: str,
         *,
-        role: Role = "body",
+        role: TypeRoleName = "body",
         area: bool = False,
         right: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._role: Role = role
+        self._role: TypeRoleName = role
         self.edit: Edit | Area = Area() if area else Edit()
         self.edit.setAccessibleName(label)
-        self.edit.setFont(look().font(role))
+        self.edit.setFont(current_appearance().font(role))
         if right and isinstance(self.edit, Edit):
             self.edit.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.label = Words(label, "small", "muted")
+        self.label = TextLabel(label, "small", "muted")
         self.label.setBuddy(self.edit)
-        self._sign = Sign("square_bang", "bad", 12)
-        self._message = Words("", "small", "muted", wrap=True)
+        self._sign = ShapeIcon("square_bang", "bad", 12)
+        self._message = TextLabel("", "small", "muted", wrap=True)
         self._message.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._inside = row(None, gap=4, margins=(0, 0, 10, 0))
-        self._inside_sign = Sign("check", "good", 14)
-        self._inside_words = Words("", "small", "good")
+        self._inside = make_row(None, gap=4, margins=(0, 0, 10, 0))
+        self._inside_sign = ShapeIcon("check", "good", 14)
+        self._inside_words = TextLabel("", "small", "good")
         if isinstance(self.edit, Edit):
             self._inside.addWidget(self._inside_sign)
             self._inside.addWidget(self._inside_words)
             self.edit.setLayout(self._inside)
-        self.note = row(self._sign, self._message, gap=6)
-        self.setLayout(column(self.label, self.edit, self.note, gap=4))
+        self.note = make_row(self._sign, self._message, gap=6)
+        self.setLayout(make_column(self.label, self.edit, self.note, gap=4))
         self.show_inside("")
         self.show_hint("")
 
@@ -79,20 +79,20 @@ class Field(QWidget):
         return self.edit.text() if isinstance(self.edit, Edit) else self.edit.toPlainText()
 
     def show_error(self, words: str) -> None:
-        """What is wrong, down to how it is put right; "" takes it back."""
-        self._mark(wrong=bool(words))
-        self._say(words, "bad")
+        """Show an error, and how to correct it, below the field; "" removes it."""
+        self._mark_error(has_error=bool(words))
+        self._show_message(words, "bad")
         self.edit.setAccessibleDescription(words)
 
     def show_hint(self, words: str) -> None:
-        """Words below the field that are no error."""
-        self._mark(wrong=False)
-        self._say(words, "muted")
+        """Show a text without an error mark below the field; "" removes it."""
+        self._mark_error(has_error=False)
+        self._show_message(words, "muted")
         self.edit.setAccessibleDescription(words)
 
     def show_inside(self, words: str, shape: str = "check", tone: Tone = "good") -> None:
-        """A short finding at the right end inside the field, such as ✓ check digit; "" takes it away."""
-        self._inside_words.say(words, tone)
+        """Show a short text with a shape inside the field at the right, such as ✓ check digit; "" removes it."""
+        self._inside_words.show_text(words, tone)
         self._inside_sign.show_shape(shape, tone)
         self._inside_sign.setVisible(bool(words))
         self._inside_words.setVisible(bool(words))
@@ -100,45 +100,46 @@ class Field(QWidget):
             self.edit.setTextMargins(0, 0, self._inside.sizeHint().width() if words else 0, 0)
 
     def lock(self, words: str) -> None:
-        """Off for now; the words in it say what switches it on."""
+        """Disable the field; `words` is its placeholder text and says how to enable it."""
         self.edit.setEnabled(False)
         self.edit.setPlaceholderText(words)
         self.edit.setAccessibleDescription(words)
         self.show_inside(" ", "lock", "muted")
 
     def unlock(self) -> None:
+        """Enable the field again after `lock`."""
         self.edit.setEnabled(True)
         self.edit.setPlaceholderText("")
         self.edit.setAccessibleDescription("")
         self.show_inside("")
 
-    def _mark(self, *, wrong: bool) -> None:
-        if bool(self.edit.property("error")) == wrong:
+    def _mark_error(self, *, has_error: bool) -> None:
+        if bool(self.edit.property("error")) == has_error:
             return
-        set_property(self.edit, "error", wrong)
-        self.edit.focus_ring = tokens().px("focus", "gap") if wrong else None
+        set_property(self.edit, "error", has_error)
+        self.edit.focus_ring = tokens().px("focus", "gap") if has_error else None
         refresh_ring()
 
-    def _say(self, words: str, tone: Tone) -> None:
-        self._message.say(words, tone)
+    def _show_message(self, words: str, tone: Tone) -> None:
+        self._message.show_text(words, tone)
         self._message.setVisible(bool(words))
         self._sign.setVisible(bool(words) and tone == "bad")
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "edit"):
-            self.edit.setFont(look().font(self._role))
+            self.edit.setFont(current_appearance().font(self._role))
 
 
 class CheckBox(QCheckBox):
-    """A check box painted from the look. Listen to `checkStateChanged`."""
+    """A check box painted from the theme. Connect to `checkStateChanged`."""
 
     focus_ring = 2
 
     def sizeHint(self) -> QSize:
         return _box_size(self)
 
-    def hitButton(self, pos: object) -> bool:  # the words belong to the box
+    def hitButton(self, pos: object) -> bool:  # a click on the text counts as well
         return True
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -155,7 +156,7 @@ class CheckBox(QCheckBox):
 
 
 class RadioButton(QRadioButton):
-    """A radio button painted from the look."""
+    """A radio button painted from the theme."""
 
     focus_ring = 2
 
@@ -172,30 +173,30 @@ class RadioButton(QRadioButton):
 
 
 def _box_rect(button: QAbstractButton) -> QRectF:
-    side = look().icon_px(tokens().px("control_heights", "check_box"))
+    side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
     return QRectF(0, round((button.height() - side) / 2), side, side)
 
 
 def _box_size(button: QAbstractButton) -> QSize:
-    words = look().metrics("body").horizontalAdvance(button.text())
-    side = look().icon_px(tokens().px("control_heights", "check_box"))
-    return QSize(round(side + 8 + words) + 1, look().control("target_min"))
+    words = current_appearance().font_metrics("body").horizontalAdvance(button.text())
+    side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
+    return QSize(round(side + 8 + words) + 1, current_appearance().control_height("target_min"))
 
 
 def _draw_box_words(painter: QPainter, button: QAbstractButton) -> None:
-    painter.setFont(look().font("body"))
-    painter.setPen(look().colour("text" if button.isEnabled() else "disabled_text"))
-    left = _box_rect(button).right() + 8
-    painter.drawText(QRectF(button.rect()).adjusted(left, 0, 0, 0), _LEFT, button.text())
+    painter.setFont(current_appearance().font("body"))
+    painter.setPen(current_appearance().colour("text" if button.isEnabled() else "disabled_text"))
+    x = _box_rect(button).right() + 8
+    painter.drawText(QRectF(button.rect()).adjusted(x, 0, 0, 0), _LEFT_ALIGNMENT, button.text())
 
 
 class Choice(QComboBox):
-    """One of several. It begins empty when nothing may be assumed: `setCurrentIndex(-1)`."""
+    """A drop-down list. After `setCurrentIndex(-1)` nothing is selected, so that the person must choose."""
 
     focus_ring = 2
 
     def __init__(self, name: str, *, empty: str = "", parent: QWidget | None = None) -> None:
-        """`empty` is shown while nothing is chosen."""
+        """`empty` is the text shown while nothing is selected."""
         super().__init__(parent)
         self.setAccessibleName(name)
         self.setPlaceholderText(empty)
@@ -203,49 +204,53 @@ class Choice(QComboBox):
 
     def sizeHint(self) -> QSize:
         words = [self.itemText(i) for i in range(self.count())] + [self.placeholderText()]
-        width = max(look().metrics("body").horizontalAdvance(word) for word in words)
-        return QSize(round(width) + 44, look().control("input"))
+        width = max(current_appearance().font_metrics("body").horizontalAdvance(word) for word in words)
+        return QSize(round(width) + 44, current_appearance().control_height("input"))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(80, look().control("input"))
+        return QSize(80, current_appearance().control_height("input"))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, box, on = QPainter(self), QRectF(self.rect()), self.isEnabled()
-        colour = look().colour
-        fill = colour("hover" if self.underMouse() else "base") if on else colour("disabled_fill")
-        wrong = bool(self.property("error"))
-        edge = colour("bad" if wrong else "border" if on else "disabled_border")
-        draw_frame(painter, box, 4, edge, fill, 2 if wrong else 1)
-        painter.setFont(look().font("body"))
-        empty = self.currentIndex() < 0
-        painter.setPen(colour("disabled_text" if not on else "muted" if empty else "text"))
-        words = self.placeholderText() if empty else self.currentText()
+        painter, box, is_enabled = QPainter(self), QRectF(self.rect()), self.isEnabled()
+        colour = current_appearance().colour
+        fill = colour("hover" if self.underMouse() else "base") if is_enabled else colour("disabled_fill")
+        has_error = bool(self.property("error"))
+        edge = colour("bad" if has_error else "border" if is_enabled else "disabled_border")
+        draw_frame(painter, box, 4, edge, fill, 2 if has_error else 1)
+        painter.setFont(current_appearance().font("body"))
+        is_empty = self.currentIndex() < 0
+        painter.setPen(colour("disabled_text" if not is_enabled else "muted" if is_empty else "text"))
+        words = self.placeholderText() if is_empty else self.currentText()
         room = box.adjusted(9, 0, -28, 0)
-        shown = look().metrics("body").elidedText(words, Qt.TextElideMode.ElideRight, room.width())
-        painter.drawText(room, _LEFT, shown)
-        side = look().icon_px(14)
-        ink = colour("text" if on else "disabled_text")
-        put_shape(painter, "chevron_down", box.right() - side - 9, (box.height() - side) / 2, side, ink)
+        elided_text = (
+            current_appearance().font_metrics("body").elidedText(words, Qt.TextElideMode.ElideRight, room.width())
+        )
+        painter.drawText(room, _LEFT_ALIGNMENT, elided_text)
+        side = current_appearance().icon_px(14)
+        ink = colour("text" if is_enabled else "disabled_text")
+        draw_cached_shape(painter, "chevron_down", box.right() - side - 9, (box.height() - side) / 2, side, ink)
 
 
 class FilterChip(Choice):
-    """A choice inside a sentence, 26 px; it wears the accent while it departs from its usual value (item 0)."""
+    """A Choice inside a sentence, 26 px high. Item 0 is the default; another item is shown in the accent colour."""
 
     def sizeHint(self) -> QSize:
-        words = look().metrics("body").horizontalAdvance(self.currentText())
-        return QSize(round(words) + 24 + look().icon_px(14), look().control("filter_chip"))
+        words = current_appearance().font_metrics("body").horizontalAdvance(self.currentText())
+        return QSize(
+            round(words) + 24 + current_appearance().icon_px(14), current_appearance().control_height("filter_chip")
+        )
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, box, colour = QPainter(self), QRectF(self.rect()), look().colour
-        changed = self.currentIndex() > 0
-        rest = "selected" if changed else "hover" if self.underMouse() else "base"
-        draw_frame(painter, box, 4, colour("accent" if changed else "border"), colour(rest))
-        ink = colour("accent" if changed else "text")
-        painter.setFont(look().font("body"))
+        painter, box, colour = QPainter(self), QRectF(self.rect()), current_appearance().colour
+        is_changed = self.currentIndex() > 0
+        fill_name = "selected" if is_changed else "hover" if self.underMouse() else "base"
+        draw_frame(painter, box, 4, colour("accent" if is_changed else "border"), colour(fill_name))
+        ink = colour("accent" if is_changed else "text")
+        painter.setFont(current_appearance().font("body"))
         painter.setPen(ink)
-        painter.drawText(box.adjusted(9, 0, 0, 0), _LEFT, self.currentText())
-        side = look().icon_px(14)
-        put_shape(painter, "chevron_down", box.right() - side - 7, (box.height() - side) / 2, side, ink)
+        painter.drawText(box.adjusted(9, 0, 0, 0), _LEFT_ALIGNMENT, self.currentText())
+        side = current_appearance().icon_px(14)
+        draw_cached_shape(painter, "chevron_down", box.right() - side - 7, (box.height() - side) / 2, side, ink)

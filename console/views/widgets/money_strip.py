@@ -1,4 +1,4 @@
-"""The money strip: where a payment's money is, part by part, with a bar below that shows the shares."""
+"""The money strip of a payment: the parts of its amount as texts, and a bar of their shares."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,19 +7,20 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from console.views.look.theme import look
-from console.views.look.tokens import Tone, tokens
-from console.views.widgets.base import Painted, Surface, Words, column, row
-from console.views.widgets.flow import flowing
+from console.views.theme.design_tokens import Tone, tokens
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import PaintedWidget, Surface, TextLabel, make_column, make_row
+from console.views.widgets.flow_layout import make_flow_widget
 
-_HATCH = 5.0  # px between the lines of a hatch
+_HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
 
 
 @dataclass(frozen=True, slots=True)
 class MoneyPart:
-    """One part: its word, its amount as shown, its share in minor units, how the bar fills it.
+    """One part of a payment's amount: word, amount as text, `share` in minor units, and fill pattern in the bar.
 
-    `fill`: solid, hatch, back_hatch, upright or empty. `quiet`: nothing is in it.
+    `fill` is "solid", "hatch", "back_hatch", "upright" or "empty". `quiet` shows a part in a muted colour, because
+    its amount is zero.
     """
 
     word: str
@@ -30,8 +31,8 @@ class MoneyPart:
     quiet: bool = False
 
 
-class MoneyBar(Painted):
-    """The shares side by side, 8 px high; each fill differs in more than its colour."""
+class MoneyBar(PaintedWidget):
+    """A bar 8 px high with the shares side by side; the fills differ in pattern, not only in colour."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,32 +44,34 @@ class MoneyBar(Painted):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(120, look().icon_px(tokens().px("money_bar", "height")))
+        return QSize(120, current_appearance().icon_px(tokens().px("money_bar", "height")))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        left = box.left()
-        for part, wide in zip(self._parts, self._widths(box.width()), strict=True):
-            _fill(painter, QRectF(left, box.top(), wide, box.height()), part)
-            left += wide
-        painter.setPen(QPen(look().colour("border"), 1))
+        x = box.left()
+        for part, width in zip(self._parts, self._widths(box.width()), strict=True):
+            _fill_part(painter, QRectF(x, box.top(), width, box.height()), part)
+            x += width
+        painter.setPen(QPen(current_appearance().colour("border"), 1))
         painter.drawRect(box)
 
     def _widths(self, room: float) -> list[float]:
-        """In proportion, and none so narrow that it can't be seen."""
+        """Return the widths of the parts in px: proportional to the shares, but at least the minimum of the
+        tokens.
+        """
         total = sum(part.share for part in self._parts) or 1
-        least = tokens().px("money_bar", "min_part")
-        wide = [max(least, room * part.share / total) for part in self._parts]
-        over = sum(wide) - room
-        if wide and over > 0:
-            wide[wide.index(max(wide))] -= over
-        return wide
+        min_width = tokens().px("money_bar", "min_part")
+        widths = [max(min_width, room * part.share / total) for part in self._parts]
+        excess = sum(widths) - room
+        if widths and excess > 0:
+            widths[widths.index(max(widths))] -= excess
+        return widths
 
 
-def _fill(painter: QPainter, box: QRectF, part: MoneyPart) -> None:
+def _fill_part(painter: QPainter, box: QRectF, part: MoneyPart) -> None:
     if part.fill == "empty":
         return
-    colour = look().colour(part.tone)
+    colour = current_appearance().colour(part.tone)
     if part.fill == "solid":
         painter.fillRect(box, colour)
         return
@@ -76,21 +79,21 @@ def _fill(painter: QPainter, box: QRectF, part: MoneyPart) -> None:
     painter.setClipRect(box)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(colour, 1.5))
-    _lines(painter, box, {"hatch": -1.0, "back_hatch": 1.0}.get(part.fill, 0.0))
+    _draw_hatch(painter, box, {"hatch": -1.0, "back_hatch": 1.0}.get(part.fill, 0.0))
     painter.restore()
     painter.setPen(QPen(colour, 1))
     painter.drawRect(box)
 
 
-def _lines(painter: QPainter, box: QRectF, lean: float) -> None:
-    at, high = box.left() - box.height(), box.height()
-    while at < box.right() + high:
-        painter.drawLine(QPointF(at, box.top()), QPointF(at + lean * high, box.bottom()))
-        at += _HATCH
+def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
+    x, height = box.left() - box.height(), box.height()
+    while x < box.right() + height:
+        painter.drawLine(QPointF(x, box.top()), QPointF(x + slope * height, box.bottom()))
+        x += _HATCH_SPACING_PX
 
 
-class Swatch(Painted):
-    """The fill of a part beside its word, so that the bar needs no other key."""
+class Swatch(PaintedWidget):
+    """A small square with the fill of a part, next to the part's word: the legend of the bar."""
 
     def __init__(self, part: MoneyPart) -> None:
         super().__init__()
@@ -98,57 +101,63 @@ class Swatch(Painted):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        return QSize(look().icon_px(10), look().icon_px(10))
+        return QSize(current_appearance().icon_px(10), current_appearance().icon_px(10))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        _fill(painter, box, self._part)
-        edge: QColor = look().colour("border")
+        _fill_part(painter, box, self._part)
+        edge: QColor = current_appearance().colour("border")
         painter.setPen(QPen(edge, 1))
         painter.drawRect(box)
 
 
 class MoneyPanel(Surface):
-    """Parts in a row, what can still be refunded at the right, the bar below."""
+    """The money strip: a row of parts, the refundable amount at the right, and the bar below."""
 
     def __init__(self, name: str, *, margins: tuple[int, int, int, int] = (24, 10, 24, 12)) -> None:
         super().__init__(edge="bottom")
         self._name = name
         self._parts = QWidget()
-        self.rest = Words("", "small", "muted")
-        self.rest_amount = Words("", "figure", bold=True)
-        for words in (self.rest, self.rest_amount):
+        self.rest_part = TextLabel("", "small", "muted")
+        self.rest_amount = TextLabel("", "figure", bold=True)
+        for words in (self.rest_part, self.rest_amount):
             words.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.bar = MoneyBar()
-        self._line = row(self._parts, gap=16)
-        self._line.addLayout(column(self.rest, self.rest_amount, gap=0))
+        self._line = make_row(self._parts, gap=16)
+        self._line.addLayout(make_column(self.rest_part, self.rest_amount, gap=0))
         self._line.setStretch(0, 1)
-        whole = column(gap=8, margins=margins)
-        whole.addLayout(self._line)
-        whole.addWidget(self.bar)
-        self.setLayout(whole)
+        layout = make_column(gap=8, margins=margins)
+        layout.addLayout(self._line)
+        layout.addWidget(self.bar)
+        self.setLayout(layout)
 
     def show_parts(self, parts: Sequence[MoneyPart], rest: MoneyPart) -> None:
-        """`rest` is what can be refunded; the first of the parts is the whole."""
-        before = self._parts
-        self._parts = flowing(*(_part(part, first=not place) for place, part in enumerate(parts)), gap=20, line_gap=4)
-        self._line.replaceWidget(before, self._parts)
+        """Show the parts: the first one is the whole amount and not in the bar, `rest` is the refundable amount."""
+        old_parts = self._parts
+        self._parts = make_flow_widget(
+            *(_part_panel(part, is_first=not place) for place, part in enumerate(parts)), gap=20, line_gap=4
+        )
+        self._line.replaceWidget(old_parts, self._parts)
         self._line.setStretch(0, 1)
-        before.hide()
-        before.deleteLater()
-        self.rest.say(rest.word)
-        self.rest_amount.say(rest.amount)
+        old_parts.hide()
+        old_parts.deleteLater()
+        self.rest_part.show_text(rest.word)
+        self.rest_amount.show_text(rest.amount)
         self.bar.show_parts([*parts[1:], rest])
-        spoken = [f"{part.word} {part.amount}" for part in (*parts, rest)]
-        self.setAccessibleName(f"{self._name}: {', '.join(spoken)}")
+        spoken_parts = [f"{part.word} {part.amount}" for part in (*parts, rest)]
+        self.setAccessibleName(f"{self._name}: {', '.join(spoken_parts)}")
         self.bar.setAccessibleName(self._name)
 
 
-def _part(part: MoneyPart, *, first: bool) -> QWidget:
+def _part_panel(part: MoneyPart, *, is_first: bool) -> QWidget:
     tone: Tone = "muted" if part.quiet else "text" if part.tone in ("muted", "good") else part.tone
-    word = Words(part.word, "small", "muted")
-    figure = Words(part.amount, "figure", tone, bold=first)
-    holder = Surface(edge="none" if first else "left")
-    head = row(word, None, gap=6) if part.fill == "empty" or part.quiet else row(Swatch(part), word, None, gap=6)
-    holder.setLayout(column(head, figure, gap=0, margins=(0 if first else 16, 0, 0, 0)))
+    word = TextLabel(part.word, "small", "muted")
+    figure = TextLabel(part.amount, "figure", tone, bold=is_first)
+    holder = Surface(edge="none" if is_first else "left")
+    head = (
+        make_row(word, None, gap=6)
+        if part.fill == "empty" or part.quiet
+        else make_row(Swatch(part), word, None, gap=6)
+    )
+    holder.setLayout(make_column(head, figure, gap=0, margins=(0 if is_first else 16, 0, 0, 0)))
     return holder

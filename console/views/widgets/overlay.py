@@ -1,18 +1,15 @@
-"""The veil: what lies under a search box or a dialog is there, but not at hand."""
+"""The veil that covers a window under a search box or dialog."""
 
 from PySide6.QtCore import QEvent, QObject, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
-
-from console.views.look.theme import look
-from console.views.widgets.base import Painted
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFrame, QWidget
 
 
-class Veil(Painted):
-    """A flat veil over a window while a search or a dialog lies above it. A click on it is told.
+class Veil(QFrame):
+    """A translucent layer over a window while a search box or dialog is open.
 
     Signals:
-        clicked
+    - clicked: the person has clicked on it.
     """
 
     clicked = Signal()
@@ -23,7 +20,8 @@ class Veil(Painted):
         window.installEventFilter(self)
         self.hide()
 
-    def cover(self) -> None:
+    def cover_window(self) -> None:
+        """Cover the whole window, above its other widgets."""
         self.setGeometry(self._window.rect())
         self.raise_()
         self.show()
@@ -35,6 +33,3 @@ class Veil(Painted):
 
     def mousePressEvent(self, _event: QMouseEvent) -> None:
         self.clicked.emit()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        QPainter(self).fillRect(self.rect(), look().colour("scrim"))

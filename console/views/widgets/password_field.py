@@ -1,42 +1,42 @@
-"""A field for a password: hidden, with an eye to look at what was typed; paste and password managers are welcome."""
+"""A password field: its text is hidden, a button shows it; pasting is allowed."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLineEdit
 
-from console.views.look.theme import look
+from console.views.theme.theme import current_appearance
 from console.views.widgets.buttons import IconButton
 from console.views.widgets.inputs import Field
 
 
 class PasswordField(Field):
-    """What is typed is shown while the eye is on, and never after it was sent."""
+    """A field whose text is hidden until the person presses the eye button; the form calls `hide_again` on submit."""
 
     def __init__(self, label: str, show: str, hide: str) -> None:
-        """`show` and `hide` name what the eye does next."""
+        """`show` and `hide` are the eye button's names while the password is hidden and while it is visible."""
         super().__init__(label)
-        self._words = show, hide
+        self._button_names = show, hide
         edit = self.edit
         assert isinstance(edit, QLineEdit)  # noqa: S101  # a field of one line: tells the type checker
-        self.line: QLineEdit = edit
-        self.line.setEchoMode(QLineEdit.EchoMode.Password)
-        self.eye = IconButton("eye", show, px=16)
-        self.eye.clicked.connect(self._turn)
-        self._inside.addWidget(self.eye)
-        self.line.setTextMargins(0, 0, look().control("target_min") + 8, 0)
+        self.line_edit: QLineEdit = edit
+        self.line_edit.setEchoMode(QLineEdit.EchoMode.Password)
+        self.visibility_button = IconButton("eye", show, px=16)
+        self.visibility_button.clicked.connect(self._toggle_visibility)
+        self._inside.addWidget(self.visibility_button)
+        self.line_edit.setTextMargins(0, 0, current_appearance().control_height("target_min") + 8, 0)
 
     @property
-    def shown(self) -> bool:
-        return self.line.echoMode() == QLineEdit.EchoMode.Normal
+    def is_readable(self) -> bool:
+        return self.line_edit.echoMode() == QLineEdit.EchoMode.Normal
 
     @Slot()
-    def _turn(self) -> None:
-        self._show(not self.shown)
+    def _toggle_visibility(self) -> None:
+        self._set_visibility(not self.is_readable)
 
     def hide_again(self) -> None:
-        self._show(False)
+        self._set_visibility(False)
 
-    def _show(self, on: bool) -> None:
-        self.line.setEchoMode(QLineEdit.EchoMode.Normal if on else QLineEdit.EchoMode.Password)
-        word = self._words[on]
-        self.eye.setAccessibleName(word)
-        self.eye.setToolTip(word)
+    def _set_visibility(self, is_visible: bool) -> None:
+        self.line_edit.setEchoMode(QLineEdit.EchoMode.Normal if is_visible else QLineEdit.EchoMode.Password)
+        word = self._button_names[is_visible]
+        self.visibility_button.setAccessibleName(word)
+        self.visibility_button.setToolTip(word)

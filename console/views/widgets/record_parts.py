@@ -1,4 +1,4 @@
-"""The parts of a record's page: its sides, its documents, and verdict / why / next / you can."""
+"""Parts of a record's page: its sides, its documents, and the four lines verdict, why, next and "you can"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,17 +6,28 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QBoxLayout, QFormLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.look.tokens import Tone
-from console.views.widgets.base import ElidedWords, Sign, Surface, Words, column, half_air, row, set_property
+from console.views.theme.design_tokens import Tone
+from console.views.widgets.base import (
+    ElidedLabel,
+    ShapeIcon,
+    Surface,
+    TextLabel,
+    half_leading_px,
+    make_column,
+    make_row,
+    set_property,
+)
 
-_LABEL_WIDTH = 80
+_LABEL_WIDTH_PX = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """What one side says: name, state word with shape and tone, the other party's own word, amount, two lines.
+class SideFacts:
+    """The view that one party (this program, the provider, the order) has of a record: the party's name, the state
+    with shape and tone, the party's own word for the state, the amount, and two lines of text.
 
-    `differs` frames it; `differs_word` is what a screen reader says for the frame.
+    `is_different` is True if this side contradicts another; it has a red border, and screen readers read
+    `differs_word`.
     """
 
     name: str
@@ -27,30 +38,30 @@ class Side:
     amount: str = ""
     fact: str = ""
     source: str = ""
-    differs: bool = False
+    is_different: bool = False
     differs_word: str = ""
 
-    def spoken(self) -> str:
-        marked = self.differs_word if self.differs else ""
-        parts = (self.name, marked, self.word, self.own_word, self.amount, self.fact, self.source)
+    def spoken_text(self) -> str:
+        marker = self.differs_word if self.is_different else ""
+        parts = (self.name, marker, self.word, self.own_word, self.amount, self.fact, self.source)
         return ", ".join(part for part in parts if part)
 
 
 class SidePanel(Surface):
-    """One side of a record. `add_tool` puts copy buttons and links on its last line."""
+    """The panel of one Side. `add_tool` adds a copy button or link to its last line."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: SideFacts) -> None:
         super().__init__(raised=True, edge="right")
-        self._name = Words("", "small", "muted")
-        self._sign = Sign("dash", "muted")
-        self._word = Words("", "section")
-        self._own = ElidedWords("", "small_data", "muted")
-        self._amount = Words("", "figure", bold=True)
-        self._fact = Words("", "small", "muted", wrap=True)
-        self._source = Words("", "small", "muted")
-        first = row(self._sign, self._word, self._own, None, self._amount, gap=6)
-        self._last = row(self._source, None, gap=6)
-        self._box = column(self._name, first, self._fact, self._last, None, gap=0)
+        self._name = TextLabel("", "small", "muted")
+        self._sign = ShapeIcon("dash", "muted")
+        self._word = TextLabel("", "section")
+        self._own = ElidedLabel("", "small_data", "muted")
+        self._amount = TextLabel("", "figure", bold=True)
+        self._fact = TextLabel("", "small", "muted", wrap=True)
+        self._source = TextLabel("", "small", "muted")
+        first = make_row(self._sign, self._word, self._own, None, self._amount, gap=6)
+        self._last = make_row(self._source, None, gap=6)
+        self._box = make_column(self._name, first, self._fact, self._last, None, gap=0)
         self.setLayout(self._box)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.show_side(side)
@@ -58,30 +69,32 @@ class SidePanel(Surface):
     def add_tool(self, tool: QWidget) -> None:
         self._last.insertWidget(self._last.count() - 1, tool)
 
-    def show_side(self, side: Side) -> None:
-        self.setAccessibleName(side.spoken())
-        self._name.say(side.name)
-        # The sign of the difference stands first: the frame alone would be colour and line only.
-        self._sign.show_shape("not_equal" if side.differs else side.shape, "bad" if side.differs else side.tone)
-        self._word.say(side.word, "bad" if side.differs else side.tone)
-        self._own.say(side.own_word)
-        self._amount.say(side.amount)
-        self._fact.say(side.fact)
-        self._source.say(side.source)
+    def show_side(self, side: SideFacts) -> None:
+        self.setAccessibleName(side.spoken_text())
+        self._name.show_text(side.name)
+        # A side that differs has the shape ≠, because a border and a colour alone aren't clear to everybody.
+        self._sign.show_shape(
+            "not_equal" if side.is_different else side.shape, "bad" if side.is_different else side.tone
+        )
+        self._word.show_text(side.word, "bad" if side.is_different else side.tone)
+        self._own.show_text(side.own_word)
+        self._amount.show_text(side.amount)
+        self._fact.show_text(side.fact)
+        self._source.show_text(side.source)
         self._source.setVisible(bool(side.source))
-        set_property(self, "differs", side.differs)
-        self._pad(framed=side.differs)
+        set_property(self, "differs", side.is_different)
+        self._set_padding(framed=side.is_different)
 
-    def _pad(self, *, framed: bool) -> None:
-        """The frame is 2 px where the line is none or 1: the padding gives way, so that nothing jumps."""
-        left = 22 if framed else 24
-        self._box.setContentsMargins(left, 8 if framed else 10, 14 if framed else 15, 6 if framed else 8)
+    def _set_padding(self, *, framed: bool) -> None:
+        """Set the padding. It is 2 px less with the border (`framed`), so that the contents don't move."""
+        indent = 22 if framed else 24
+        self._box.setContentsMargins(indent, 8 if framed else 10, 14 if framed else 15, 6 if framed else 8)
 
 
-class Strip(Surface):
-    """The sides of a record, of equal width, always in the same order; it never scrolls away."""
+class SideStrip(Surface):
+    """The panels of a record's sides, equally wide and always in the same order."""
 
-    def __init__(self, sides: Sequence[Side], name: str, *, parent: QWidget | None = None) -> None:
+    def __init__(self, sides: Sequence[SideFacts], name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, raised=True, edge="bottom")
         self.setAccessibleName(name)
         self._box = QHBoxLayout(self)
@@ -90,13 +103,13 @@ class Strip(Surface):
         self.panels: list[SidePanel] = []
         self.show_sides(sides)
 
-    def fit(self, room: int) -> None:
-        """Side by side in so much room (px), or one above the other where their words don't fit."""
+    def fit_width(self, room: int) -> None:
+        """Arrange the panels side by side, or one above the other if they need more than `room` px of width."""
         self._box.setDirection(QBoxLayout.Direction.LeftToRight)
         if self._box.minimumSize().width() > room:
             self._box.setDirection(QBoxLayout.Direction.TopToBottom)
 
-    def show_sides(self, sides: Sequence[Side]) -> None:
+    def show_sides(self, sides: Sequence[SideFacts]) -> None:
         for panel, side in zip(self.panels, sides, strict=False):
             panel.show_side(side)
         for side in sides[len(self.panels) :]:
@@ -107,19 +120,19 @@ class Strip(Surface):
 
 @dataclass(frozen=True, slots=True)
 class DocumentPart:
-    """One thing a credit check consists of: name, shape and tone, what is there, when; `missing` frames it."""
+    """One document of a credit check: name, shape, tone, text and time. A `is_missing` document has a red border."""
 
     name: str
     shape: str
     tone: Tone
     words: str
     detail: str = ""
-    missing: bool = False
+    is_missing: bool = False
     missing_word: str = ""
 
 
 class DocumentStrip(Surface):
-    """What a credit check consists of, part by part, and a place at the right for opening the document."""
+    """The documents of a credit check, and the widget `tail` at the right, such as the "open" button."""
 
     def __init__(
         self, parts: Sequence[DocumentPart], name: str, tail: QWidget | None = None, *, parent: QWidget | None = None
@@ -129,10 +142,9 @@ class DocumentStrip(Surface):
         self._box = QHBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(0)
-        self._tail = tail
         self._parts: list[QWidget] = []
         if tail is not None:
-            holder = column(None, tail, None, margins=(16, 8, 16, 8))
+            holder = make_column(None, tail, None, margins=(16, 8, 16, 8))
             self._box.addLayout(holder)
         self.show_parts(parts)
 
@@ -140,38 +152,38 @@ class DocumentStrip(Surface):
         for widget in self._parts:
             self._box.removeWidget(widget)
             widget.deleteLater()
-        self._parts = [_part(part) for part in parts]
+        self._parts = [_document_panel(part) for part in parts]
         for place, widget in enumerate(self._parts):
             self._box.insertWidget(place, widget, 1)
 
 
-def _part(part: DocumentPart) -> Surface:
-    panel = Surface(edge="all" if part.missing else "right")
-    panel.setProperty("differs", part.missing)
-    spoken = (part.name, part.missing_word, part.words, part.detail)
-    panel.setAccessibleName(", ".join(words for words in spoken if words))
-    tone: Tone = "bad" if part.missing else "text"
-    head = row(Sign(part.shape, part.tone), Words(part.name, "body", tone, bold=True), gap=6)
+def _document_panel(part: DocumentPart) -> Surface:
+    panel = Surface(edge="all" if part.is_missing else "right")
+    panel.setProperty("differs", part.is_missing)
+    spoken_texts = (part.name, part.missing_word, part.words, part.detail)
+    panel.setAccessibleName(", ".join(words for words in spoken_texts if words))
+    tone: Tone = "bad" if part.is_missing else "text"
+    head = make_row(ShapeIcon(part.shape, part.tone), TextLabel(part.name, "body", tone, bold=True), gap=6)
     if part.missing_word:
-        head.addWidget(Words(part.missing_word, "body", "bad"))
+        head.addWidget(TextLabel(part.missing_word, "body", "bad"))
     head.addStretch(1)
-    detail = Words(part.detail, "small", "muted", wrap=True)
-    inset = 1 if part.missing else 0
+    detail = TextLabel(part.detail, "small", "muted", wrap=True)
+    inset = 1 if part.is_missing else 0
     margins = (16 - inset, 10 - inset, 12 - inset, 10 - inset)
-    panel.setLayout(column(head, Words(part.words, wrap=True), detail, gap=0, margins=margins))
+    panel.setLayout(make_column(head, TextLabel(part.words, wrap=True), detail, gap=0, margins=margins))
     return panel
 
 
 class FactForm(QWidget):
-    """Verdict, why, next, you can: four lines that exist for every record, also for a healthy one."""
+    """The four lines that every record has: verdict, why, next step, and "you can" with the offered actions."""
 
     def __init__(self, labels: tuple[str, str, str, str], *, parent: QWidget | None = None) -> None:
-        """`labels` are the words for verdict, why, next, you can."""
+        """`labels` are the labels of the four lines."""
         super().__init__(parent)
-        self._sign = Sign("check", "muted")
-        self._verdict = Words("", "section", bold=True, wrap=True, selectable=True)
-        self._why = Words("", wrap=True, selectable=True)
-        self._next = Words("", wrap=True, selectable=True)
+        self._sign = ShapeIcon("check", "muted")
+        self._verdict = TextLabel("", "section", bold=True, wrap=True, selectable=True)
+        self._why = TextLabel("", wrap=True, selectable=True)
+        self._next = TextLabel("", wrap=True, selectable=True)
         self._actions = QHBoxLayout()
         self._actions.setSpacing(8)
         form = QFormLayout(self)
@@ -190,14 +202,14 @@ class FactForm(QWidget):
         form.addRow(_form_label(labels[3], beside_buttons=True), self._actions)
 
     def show_facts(self, verdict: str, why: str, following: str, *, shape: str, tone: Tone = "text") -> None:
-        """`tone` colours the verdict: `text` for what is as it should be; shape as in the badges."""
+        """Show the texts. `shape` and `tone` are the sign before the verdict; tone "bad" also colours the verdict."""
         self._sign.show_shape(shape, "good" if tone == "text" and shape == "check" else tone)
-        self._verdict.say(verdict, tone if tone == "bad" else "text")
-        self._why.say(why)
-        self._next.say(following)
+        self._verdict.show_text(verdict, tone if tone == "bad" else "text")
+        self._why.show_text(why)
+        self._next.show_text(following)
 
     def set_actions(self, *widgets: QWidget) -> None:
-        """The buttons of "you can", each with its reason label where it may be off."""
+        """Replace the widgets of the line "you can". A button's ReasonLabel follows the button."""
         while item := self._actions.takeAt(0):
             if widget := item.widget():
                 widget.deleteLater()
@@ -207,22 +219,22 @@ class FactForm(QWidget):
         self._actions.addStretch(1)
         form = self.layout()
         if form is not None:
-            form.invalidate()  # QFormLayout keeps the height of what stood there before
+            form.invalidate()  # QFormLayout otherwise keeps the height of the removed buttons
 
 
-def _form_label(text: str, *, beside_buttons: bool = False) -> Words:
-    """A label that stays with the first line of its sentence, however many lines that grows to."""
-    label = Words(text, "body", "muted")
-    label.setMinimumWidth(_LABEL_WIDTH)
+def _form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
+    """Return a label that is aligned with the first line of its value."""
+    label = TextLabel(text, "body", "muted")
+    label.setMinimumWidth(_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
     if not beside_buttons:
         label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        label.setContentsMargins(0, half_air("body"), 0, 0)
+        label.setContentsMargins(0, half_leading_px("body"), 0, 0)
     return label
 
 
 class FactList(QWidget):
-    """Short facts in two columns, muted label and value, for side panels and dialogs."""
+    """Short facts in two columns, a muted label and its value, for side panels and dialogs."""
 
     def __init__(self, facts: Sequence[tuple[str, str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -232,22 +244,23 @@ class FactList(QWidget):
         self._form.setHorizontalSpacing(8)
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         for label, value in facts:
-            self.add(label, Words(value, wrap=True, selectable=True))
+            self.add_fact(label, TextLabel(value, wrap=True, selectable=True))
 
-    def add(self, label: str, value: QWidget) -> None:
+    def add_fact(self, label: str, value: QWidget) -> None:
+        """Add a fact; the label is the value's buddy for screen readers."""
         words = _form_label(label)
         words.setBuddy(value)
         self._form.addRow(words, value)
 
 
-def panel(title: str, content: QWidget, *, count: str = "") -> QWidget:
-    """A titled box with a 1 px line: title above, content in it."""
+def make_titled_panel(title: str, content: QWidget, *, count: str = "") -> QWidget:
+    """Return a box with a 1 px border and a title above it."""
     box = Surface(edge="all")
     inner = QVBoxLayout(box)
     inner.setContentsMargins(16, 12, 16, 12)
     inner.addWidget(content)
-    head = row(Words(title, "panel_title", "muted"), Words(count, "small_data", "muted"), None)
+    head = make_row(TextLabel(title, "panel_title", "muted"), TextLabel(count, "small_data", "muted"), None)
     holder = QWidget()
-    holder.setLayout(column(head, box, gap=6))
+    holder.setLayout(make_column(head, box, gap=6))
     holder.setAccessibleName(title)
     return holder

@@ -1,4 +1,4 @@
-"""Asking where a file is to be written."""
+"""Ask the person for the path of a file to write."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,15 +7,18 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 
-def ask_where(parent: QWidget, title: str, suffix: str, chosen: Callable[[str], Any], name: str = "") -> None:
-    """The system's own dialog; `chosen`, a slot of something that lives as long as `parent`, is told the path."""
+def ask_for_path(parent: QWidget, title: str, suffix: str, on_chosen: Callable[[str], Any], name: str = "") -> None:
+    """Open the system's save dialog. `on_chosen` is called with the path; it must be a slot of an object that exists
+    as long as `parent`. `name` is the proposed file name.
+    """
     dialog = QFileDialog(parent, title)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # a name in use is refused, never replaced
+    # no question about overwriting: the code that writes the file refuses an existing one
+    dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
     dialog.setDefaultSuffix(suffix)
     dialog.setNameFilter(f"{suffix.upper()} (*.{suffix})")
     if name:
         dialog.selectFile(name)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.fileSelected.connect(chosen)
+    dialog.fileSelected.connect(on_chosen)
     dialog.open()

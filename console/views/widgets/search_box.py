@@ -1,34 +1,34 @@
-"""The search box over the veiled window: one input, grouped answers, keys at the foot."""
+"""The search box over the window: an input, groups of results, and shortcuts at the bottom."""
 
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 
-from console.views.look.theme import look
-from console.views.look.tokens import Tone, tokens
-from console.views.widgets.base import Painted, Sign, Surface, Words, row
-from console.views.widgets.chrome import HintBar
-from console.views.widgets.omnilist import OmniGroup, OmniList
-from console.views.widgets.veil import Veil
+from console.views.theme.design_tokens import Tone, tokens
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
+from console.views.widgets.overlay import Veil
+from console.views.widgets.search_results import OmniGroup, OmniList
+from console.views.widgets.window_bars import HintBar
 
-_MOST_HEIGHT = 520
+_MAX_HEIGHT_PX = 520
 
 
 class OmniboxFrame(QFrame):
-    """The box itself; its border is the style sheet's."""
+    """The frame of the search box; the style sheet draws its border."""
 
 
 class _Input(QLineEdit):
-    """Up, Down, Page keys and Enter belong to the list while the text is typed."""
+    """The input. It passes the arrow keys up and down and the page keys to the list of results."""
 
     def __init__(self, name: str, answers: OmniList) -> None:
         super().__init__()
         self._answers = answers
         self.setAccessibleName(name)
         self.setProperty("bare", True)
-        self.setFont(look().font("search_input"))
+        self.setFont(current_appearance().font("search_input"))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
@@ -38,12 +38,12 @@ class _Input(QLineEdit):
 
 
 class Omnibox(QObject):
-    """Search or command, 752 px wide, 80 px from the top of its window.
+    """Search box for records and commands, 752 px wide, 80 px below the window's top.
 
     Signals:
-        typed(str): the text as it stands after each key, uncleaned.
-        picked(object): the `key` of the entry to open. Ctrl+Enter picks `""`: show all.
-        closed: it went away without a pick.
+    - typed(str): the whole text of the input, after each change by the person.
+    - picked(object): the `key` of the entry to open; "" (Ctrl+Enter) means to show all records of the text.
+    - closed: the person has closed the box without picking an entry.
     """
 
     typed = Signal(str)
@@ -58,7 +58,7 @@ class Omnibox(QObject):
     ) -> None:
         super().__init__(window)
         self._window = window
-        self._back_to: QWidget | None = None
+        self._previous_focus: QWidget | None = None
         self.veil = Veil(window)
         self.veil.clicked.connect(self.close)
         self.frame = OmniboxFrame(window)
@@ -67,12 +67,12 @@ class Omnibox(QObject):
         self.list = OmniList(name)
         self.input = _Input(name, self.list)
         self.input.textEdited.connect(self.typed)
-        self.input.returnPressed.connect(self._pick)
+        self.input.returnPressed.connect(self._pick_current)
         self.input.installEventFilter(self)
-        self.list.picked.connect(self._take)
-        self._read_as = Words("", "small_data", "muted")
-        self._sign = Sign("check", "good", 14)
-        self._finding = Words("", "small", "good")
+        self.list.picked.connect(self._pick_key)
+        self._read_as = TextLabel("", "small_data", "muted")
+        self._sign = ShapeIcon("check", "good", 14)
+        self._remark = TextLabel("", "small", "good")
         self.foot = HintBar(hints)
         self._build()
         self.show_finding("", "")
@@ -81,24 +81,26 @@ class Omnibox(QObject):
     def _build(self) -> None:
         head = Surface()
         head.setFixedHeight(tokens().px("layout", "omnibox.input"))
-        inner = row(Sign("search", "text", 16), self.input, self._read_as, self._sign, self._finding, gap=8)
+        inner = make_row(ShapeIcon("search", "text", 16), self.input, self._read_as, self._sign, self._remark, gap=8)
         inner.setContentsMargins(16, 0, 16, 0)
         inner.setStretch(1, 1)
         head.setLayout(inner)
-        whole = QVBoxLayout(self.frame)
-        whole.setContentsMargins(1, 1, 1, 1)
-        whole.setSpacing(0)
-        whole.addWidget(head)
-        whole.addWidget(_AccentLine())
-        whole.addWidget(self.list)
-        whole.addWidget(self.foot)
+        layout = QVBoxLayout(self.frame)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.setSpacing(0)
+        layout.addWidget(head)
+        focus_line = QFrame()  # the input has the focus as long as the box is open
+        focus_line.setObjectName("focus_line")
+        layout.addWidget(focus_line)
+        layout.addWidget(self.list)
+        layout.addWidget(self.foot)
 
     def open(self) -> None:
-        """Show it empty, with the focus in it; the focus goes back to where it was."""
-        self._back_to = self._window.focusWidget()
-        self.veil.cover()
+        """Show the empty box and focus its input. When it closes, the widget that had the focus has it again."""
+        self._previous_focus = self._window.focusWidget()
+        self.veil.cover_window()
         self.input.clear()
-        self._place()
+        self._set_geometry()
         self.frame.raise_()
         self.frame.show()
         self.input.setFocus()
@@ -107,74 +109,67 @@ class Omnibox(QObject):
     @Slot()
     def close(self) -> None:
         if self.frame.isVisible():
-            self._leave()
+            self._hide()
             self.closed.emit()
 
     @property
-    def visible(self) -> bool:
+    def is_open(self) -> bool:
         return self.frame.isVisible()
 
     def show_groups(self, groups: Sequence[OmniGroup]) -> None:
-        """The answers; the first entry that can be opened is current."""
+        """Show the results. The current entry stays current if it is among them, otherwise the first one becomes
+        it.
+        """
         self.list.show_groups(groups)
-        self._place()
+        self._set_geometry()
 
     def show_finding(self, read_as: str, words: str, shape: str = "check", tone: Tone = "good") -> None:
-        """At the right of the input: how the text was read, and what is to say about it."""
-        self._read_as.say(read_as)
-        self._finding.say(words, tone)
+        """Show at the right of the input how the text was parsed (`read_as`), and a remark on it (`words`)."""
+        self._read_as.show_text(read_as)
+        self._remark.show_text(words, tone)
         self._sign.show_shape(shape, tone)
         self._sign.setVisible(bool(words))
 
-    def _pick(self) -> None:
+    def _pick_current(self) -> None:
         self.list.pick_current()
 
-    def _take(self, key: object) -> None:
-        self._leave()
+    def _pick_key(self, key: object) -> None:
+        self._hide()
         self.picked.emit(key)
 
-    def _leave(self) -> None:
+    def _hide(self) -> None:
         self.frame.hide()
         self.veil.hide()
-        if self._back_to is not None and self._back_to.isVisible():
-            self._back_to.setFocus()
+        if self._previous_focus is not None and self._previous_focus.isVisible():
+            self._previous_focus.setFocus()
 
-    def _place(self) -> None:
-        box = tokens()
-        width = min(round(box.px("layout", "omnibox.width") * look().scale), self._window.width() - 48)
-        top = box.px("layout", "omnibox.top")
-        room = min(_MOST_HEIGHT, self._window.height() - top - 24)
-        fixed = box.px("layout", "omnibox.input") + 4 + self.foot.height()
-        self.list.setFixedHeight(min(self.list.wanted_height(), max(64, room - fixed)))
-        height = fixed + self.list.height()
+    def _set_geometry(self) -> None:
+        design = tokens()
+        width = min(
+            round(design.px("layout", "omnibox.width") * current_appearance().scale), self._window.width() - 48
+        )
+        top = design.px("layout", "omnibox.top")
+        max_height = min(_MAX_HEIGHT_PX, self._window.height() - top - 24)
+        fixed_height = design.px("layout", "omnibox.input") + 4 + self.foot.height()
+        self.list.setFixedHeight(min(self.list.full_height(), max(64, max_height - fixed_height)))
+        height = fixed_height + self.list.height()
         self.frame.setGeometry((self._window.width() - width) // 2, top, width, height)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() == QEvent.Type.Resize and self.frame.isVisible():
-            self._place()
+            self._set_geometry()
         if watched is self.input and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            return self._key(event)
+            return self._handle_key(event)
         return False
 
-    def _key(self, event: QKeyEvent) -> bool:
+    def _handle_key(self, event: QKeyEvent) -> bool:
         if event.key() == Qt.Key.Key_Escape:
             self.close()
             return True
         if event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
-            return True  # the box keeps the focus
-        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._take("")
+            return True  # the focus must stay in the box
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._pick_key("")
             return True
         return False
-
-
-class _AccentLine(Painted):
-    """2 px under the input: it has the focus as long as the box is there."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedHeight(2)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        QPainter(self).fillRect(self.rect(), look().colour("accent"))

@@ -1,4 +1,4 @@
-"""The answers of the search box: entries under headings."""
+"""The results of the search box: a list of entries under headings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,21 +8,30 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from console.views.look.painting import draw_frame, draw_key_cap, key_cap_size, put_shape
-from console.views.look.runs import amount_runs, baseline_in, draw_runs, elided, runs_width, split_runs
-from console.views.look.theme import look
-from console.views.look.tokens import tokens
 from console.views.tables.columns import StateCell
 from console.views.tables.delegates import draw_state
+from console.views.theme.design_tokens import tokens
+from console.views.theme.mixed_font_text import (
+    amount_runs,
+    baseline_in,
+    draw_runs,
+    elide_text,
+    runs_width,
+    split_runs,
+)
+from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, key_cap_size
+from console.views.theme.theme import current_appearance
 
 Index = QModelIndex | QPersistentModelIndex
-# Where the parts of an entry begin or end, in px at text size 1, as in a table without lines.
-_TITLE, _DETAIL, _AMOUNT_END, _PROVIDER, _STATE, _EDGE = 43, 232, 294, 309, 396, 16
+# Left or right edges of an entry's parts, in px at text size 1.
+_TITLE_X, _DETAIL_X, _AMOUNT_RIGHT_X, _PROVIDER_X, _STATE_X, _MARGIN_PX = 43, 232, 294, 309, 396, 16
 
 
 @dataclass(frozen=True, slots=True)
 class OmniEntry:
-    """One answer. `key` is what `picked` brings; `off_reason` shows it muted with the reason, not to be picked."""
+    """One result; OmniList emits its `key` when it is picked. An entry with `disabled_reason` is muted, shows the
+    reason and can't be picked.
+    """
 
     key: object
     icon: str
@@ -31,13 +40,13 @@ class OmniEntry:
     amount: str = ""
     provider: str = ""
     state: StateCell | None = None
-    right: str = ""
-    cap: str = ""
-    off_reason: str = ""
+    right_text: str = ""
+    key_cap: str = ""
+    disabled_reason: str = ""
 
-    def spoken(self) -> str:
+    def spoken_text(self) -> str:
         state = self.state.word if self.state else ""
-        parts = (self.title, self.detail, self.amount, self.provider, state, self.right, self.off_reason)
+        parts = (self.title, self.detail, self.amount, self.provider, state, self.right_text, self.disabled_reason)
         return ", ".join(part for part in parts if part)
 
 
@@ -49,7 +58,7 @@ class OmniGroup:
     entries: tuple[OmniEntry, ...]
 
 
-class _Answers(QAbstractListModel):
+class _ResultModel(QAbstractListModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.lines: list[OmniEntry | str] = []
@@ -62,7 +71,7 @@ class _Answers(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return line if isinstance(line, str) else line.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return line if isinstance(line, str) else line.spoken()
+            return line if isinstance(line, str) else line.spoken_text()
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -72,7 +81,7 @@ class _Answers(QAbstractListModel):
 
     def can_pick(self, row: int) -> bool:
         line = self.lines[row] if 0 <= row < len(self.lines) else ""
-        return isinstance(line, OmniEntry) and not line.off_reason
+        return isinstance(line, OmniEntry) and not line.disabled_reason
 
     def show_lines(self, lines: list[OmniEntry | str]) -> None:
         self.beginResetModel()
@@ -81,17 +90,17 @@ class _Answers(QAbstractListModel):
 
 
 class OmniList(QListView):
-    """Entries under headings; the arrows walk past headings and what can't be picked.
+    """A list of entries under headings; the arrow keys skip headings and entries that can't be picked.
 
     Signals:
-        picked(object): the key of an entry.
+    - picked(object): the key of an entry.
     """
 
     picked = Signal(object)
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._answers = _Answers(self)
+        self._answers = _ResultModel(self)
         self.setModel(self._answers)
         self.setItemDelegate(_EntryDelegate(self))
         self.setAccessibleName(name)
@@ -100,12 +109,12 @@ class OmniList(QListView):
         self.clicked.connect(self._pick)
 
     def show_groups(self, groups: Sequence[OmniGroup]) -> None:
-        current = self.current_key()
+        current_key = self.current_key()
         lines: list[OmniEntry | str] = []
         for group in groups:
             lines += [group.title, *group.entries]
         self._answers.show_lines(lines)
-        self._go_to(current)
+        self._go_to(current_key)
 
     def current_key(self) -> object | None:
         row = self.currentIndex().row()
@@ -113,10 +122,10 @@ class OmniList(QListView):
         return line.key if isinstance(line, OmniEntry) else None
 
     def _go_to(self, key: object | None) -> None:
-        """The entry with that key, else the first that can be picked."""
+        """Make the entry with this key current, otherwise the first entry that can be picked."""
         rows = [row for row in range(len(self._answers.lines)) if self._answers.can_pick(row)]
-        same = [row for row in rows if key is not None and self._key_of(row) == key]
-        for row in (same or rows)[:1]:
+        same_key_rows = [row for row in rows if key is not None and self._key_of(row) == key]
+        for row in (same_key_rows or rows)[:1]:
             self.setCurrentIndex(self._answers.index(row))
 
     def _key_of(self, row: int) -> object:
@@ -129,8 +138,8 @@ class OmniList(QListView):
     def pick_current(self) -> None:
         self._pick(self.currentIndex())
 
-    def wanted_height(self) -> int:
-        """What all entries need, in px."""
+    def full_height(self) -> int:
+        """Return the height of all entries, in px."""
         return sum(self.sizeHintForRow(row) for row in range(len(self._answers.lines))) + 16
 
     def _pick(self, index: Index) -> None:
@@ -144,66 +153,74 @@ class _EntryDelegate(QStyledItemDelegate):
         self._view = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: Index) -> QSize:
-        grown = look().line("body") - tokens().type["body"].line
-        heading = isinstance(self._view.line(index.row()), str)
-        return QSize(200, (28 if heading else tokens().px("layout", "omnibox.row")) + grown)
+        growth_px = current_appearance().line_height("body") - tokens().type["body"].line
+        is_heading = isinstance(self._view.line(index.row()), str)
+        return QSize(200, (28 if is_heading else tokens().px("layout", "omnibox.row")) + growth_px)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         line, rect = self._view.line(index.row()), option.rect
         if isinstance(line, str):
-            painter.setFont(look().font("small"))
-            painter.setPen(look().colour("muted"))
+            painter.setFont(current_appearance().font("small"))
+            painter.setPen(current_appearance().colour("muted"))
             bottom = Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft
-            painter.drawText(rect.adjusted(_EDGE, 0, -_EDGE, -4), bottom, line)
+            painter.drawText(rect.adjusted(_MARGIN_PX, 0, -_MARGIN_PX, -4), bottom, line)
             return
-        current = index.row() == self._view.currentIndex().row()
-        if current:
+        is_current = index.row() == self._view.currentIndex().row()
+        if is_current:
             box = QRectF(rect).adjusted(8, 0, -8, 0)
-            draw_frame(painter, box, 4, None, look().colour("selected"))
+            draw_frame(painter, box, 4, None, current_appearance().colour("selected"))
             mark = QRectF(box.left(), box.top(), tokens().px("borders", "selection_mark"), box.height())
-            painter.fillRect(mark, look().colour("accent"))
-        self._entry(painter, rect, line, current=current)
+            painter.fillRect(mark, current_appearance().colour("accent"))
+        self._draw_entry(painter, rect, line, is_current=is_current)
 
-    def _entry(self, painter: QPainter, rect: QRect, entry: OmniEntry, *, current: bool) -> None:
-        colour, scale = look().colour, look().scale
-        off = bool(entry.off_reason)
-        baseline, side = baseline_in(rect.top(), rect.height()), look().icon_px(16)
-        icon = colour("accent" if current else "muted")
-        put_shape(painter, entry.icon, rect.left() + _EDGE, rect.top() + (rect.height() - side) / 2, side, icon)
-        painter.setPen(colour("muted" if off else "text"))
-        left, detail = rect.left() + _TITLE * scale, rect.left() + _DETAIL * scale
-        wide = (detail - left - 8) if entry.detail or off or entry.amount else rect.width() * 0.6
-        title = elided(entry.title, wide, bold=current)
-        draw_runs(painter, left, baseline, split_runs(title), bold=current)
+    def _draw_entry(self, painter: QPainter, rect: QRect, entry: OmniEntry, *, is_current: bool) -> None:
+        colour, scale = current_appearance().colour, current_appearance().scale
+        is_off = bool(entry.disabled_reason)
+        baseline, side = baseline_in(rect.top(), rect.height()), current_appearance().icon_px(16)
+        icon = colour("accent" if is_current else "muted")
+        draw_cached_shape(
+            painter, entry.icon, rect.left() + _MARGIN_PX, rect.top() + (rect.height() - side) / 2, side, icon
+        )
+        painter.setPen(colour("muted" if is_off else "text"))
+        x, detail = rect.left() + _TITLE_X * scale, rect.left() + _DETAIL_X * scale
+        title_width = (detail - x - 8) if entry.detail or is_off or entry.amount else rect.width() * 0.6
+        title = elide_text(entry.title, title_width, bold=is_current)
+        draw_runs(painter, x, baseline, split_runs(title), bold=is_current)
         painter.setPen(colour("muted"))
-        draw_runs(painter, detail, baseline, split_runs(entry.off_reason or entry.detail))
-        self._figures(painter, rect, entry, baseline)
-        self._right(painter, rect, entry, baseline)
+        draw_runs(painter, detail, baseline, split_runs(entry.disabled_reason or entry.detail))
+        self._draw_figures(painter, rect, entry, baseline)
+        self._draw_right(painter, rect, entry, baseline)
 
     @staticmethod
-    def _figures(painter: QPainter, rect: QRect, entry: OmniEntry, baseline: float) -> None:
-        scale = look().scale
+    def _draw_figures(painter: QPainter, rect: QRect, entry: OmniEntry, baseline: float) -> None:
+        scale = current_appearance().scale
         if entry.amount:
             runs = amount_runs(entry.amount)
-            painter.setPen(look().colour("text"))
-            draw_runs(painter, rect.left() + _AMOUNT_END * scale - runs_width(runs), baseline, runs)
+            painter.setPen(current_appearance().colour("text"))
+            draw_runs(painter, rect.left() + _AMOUNT_RIGHT_X * scale - runs_width(runs), baseline, runs)
         if entry.provider:
-            painter.setPen(look().colour("muted"))
-            draw_runs(painter, rect.left() + _PROVIDER * scale, baseline, ((entry.provider, False),))
+            painter.setPen(current_appearance().colour("muted"))
+            draw_runs(painter, rect.left() + _PROVIDER_X * scale, baseline, ((entry.provider, False),))
         if entry.state:
-            left = round(_STATE * scale)
-            draw_state(painter, rect.adjusted(left, 0, -120, 0), entry.state)
+            state_x = round(_STATE_X * scale)
+            draw_state(painter, rect.adjusted(state_x, 0, -120, 0), entry.state)
 
     @staticmethod
-    def _right(painter: QPainter, rect: QRect, entry: OmniEntry, baseline: float) -> None:
-        right: float = rect.right() - _EDGE
-        if entry.cap:
-            width, height = key_cap_size(entry.cap)
-            right -= width
-            place = QRectF(right, round(rect.top() + (rect.height() - height) / 2), width, height)
-            draw_key_cap(painter, place, entry.cap, look().colour("muted"), look().colour("border"))
-            right -= 12
-        if entry.right:
-            runs = split_runs(entry.right)
-            painter.setPen(look().colour("muted"))
-            draw_runs(painter, right - runs_width(runs), baseline, runs)
+    def _draw_right(painter: QPainter, rect: QRect, entry: OmniEntry, baseline: float) -> None:
+        right_x: float = rect.right() - _MARGIN_PX
+        if entry.key_cap:
+            width, height = key_cap_size(entry.key_cap)
+            right_x -= width
+            place = QRectF(right_x, round(rect.top() + (rect.height() - height) / 2), width, height)
+            draw_key_cap(
+                painter,
+                place,
+                entry.key_cap,
+                current_appearance().colour("muted"),
+                current_appearance().colour("border"),
+            )
+            right_x -= 12
+        if entry.right_text:
+            runs = split_runs(entry.right_text)
+            painter.setPen(current_appearance().colour("muted"))
+            draw_runs(painter, right_x - runs_width(runs), baseline, runs)

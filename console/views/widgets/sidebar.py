@@ -1,4 +1,4 @@
-"""The side bar: the places of the window with icon, word, count and key."""
+"""The sidebar: the main pages of the window with icon, name, count and shortcut."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,17 +17,17 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QPainter, QShortcut
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from console.views.look.painting import draw_frame, put_shape
-from console.views.look.runs import baseline_in
-from console.views.look.theme import look
-from console.views.look.tokens import tokens
+from console.views.theme.design_tokens import tokens
+from console.views.theme.mixed_font_text import baseline_in
+from console.views.theme.painting import draw_cached_shape, draw_frame
+from console.views.theme.theme import current_appearance
 
 Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One entry: its own key, icon, word, count ("" when there is none) and the keys that go there."""
+    """One main page in the sidebar: key, icon, name (`word`), shortcut (`keys`) and count ("" for none)."""
 
     key: str
     icon: str
@@ -36,7 +36,7 @@ class Place:
     count: str = ""
 
 
-class _Places(QAbstractListModel):
+class _PlaceModel(QAbstractListModel):
     def __init__(self, places: Sequence[Place], parent: QWidget) -> None:
         super().__init__(parent)
         self.places = list(places)
@@ -54,34 +54,34 @@ class _Places(QAbstractListModel):
 
 
 class SideBar(QListView):
-    """The places; one is current. Up and down walk, Enter or a click goes there, and so do Alt+1 to Alt+9.
+    """The list of main pages. The arrow keys change the current entry; Enter, a click or the shortcut opens its page.
 
     Signals:
-        chosen(str): go to the place with that key.
+    - chosen(str): the window is to open the page with this key.
     """
 
     chosen = Signal(str)
 
     def __init__(self, places: Sequence[Place], name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._places = _Places(places, self)
+        self._places = _PlaceModel(places, self)
         self.setModel(self._places)
         self.setItemDelegate(_PlaceDelegate(self))
         self.setAccessibleName(name)
         self.setObjectName("side_bar")
-        self.setFixedWidth(round(tokens().px("layout", "side_bar") * min(look().scale, 1.5)))
+        self.setFixedWidth(round(tokens().px("layout", "side_bar") * min(current_appearance().scale, 1.5)))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMouseTracking(True)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
-        self.clicked.connect(self._go)
+        self.clicked.connect(self._choose)
         for row, place in enumerate(places):
             if place.keys:
                 shortcut = QShortcut(QKeySequence(place.keys), self)
                 shortcut.setProperty("row", row)
-                shortcut.activated.connect(self._jump)
+                shortcut.activated.connect(self._open_by_shortcut)
 
     def show_current(self, key: str) -> None:
-        """Mark the place the window is at."""
+        """Make the entry with this key current, because the window shows its page."""
         for row, place in enumerate(self._places.places):
             if place.key == key:
                 self.setCurrentIndex(self._places.index(row))
@@ -96,11 +96,11 @@ class SideBar(QListView):
     def place(self, row: int) -> Place:
         return self._places.places[row]
 
-    def _jump(self) -> None:
+    def _open_by_shortcut(self) -> None:
         self.setCurrentIndex(self._places.index(int(self.sender().property("row"))))
-        self._go(self.currentIndex())
+        self._choose(self.currentIndex())
 
-    def _go(self, index: Index) -> None:
+    def _choose(self, index: Index) -> None:
         self.chosen.emit(self._places.places[index.row()].key)
 
     def sizeHint(self) -> QSize:
@@ -108,7 +108,7 @@ class SideBar(QListView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._go(self.currentIndex())
+            self._choose(self.currentIndex())
         else:
             super().keyPressEvent(event)
 
@@ -119,7 +119,7 @@ class SideBar(QListView):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self.setFixedWidth(round(tokens().px("layout", "side_bar") * min(look().scale, 1.5)))
+            self.setFixedWidth(round(tokens().px("layout", "side_bar") * min(current_appearance().scale, 1.5)))
 
 
 class _PlaceDelegate(QStyledItemDelegate):
@@ -128,41 +128,48 @@ class _PlaceDelegate(QStyledItemDelegate):
         self._bar = bar
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
-        return QSize(100, look().row() if look().density == "comfortable" else look().control("button"))
+        return QSize(
+            100,
+            current_appearance().row_height()
+            if current_appearance().density == "comfortable"
+            else current_appearance().control_height("button"),
+        )
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        place, colour = self._bar.place(index.row()), look().colour
-        current = index.row() == self._bar.currentIndex().row()
+        place, colour = self._bar.place(index.row()), current_appearance().colour
+        is_current = index.row() == self._bar.currentIndex().row()
         box = QRectF(option.rect).adjusted(8, 0, -8, 0)
-        if current:
+        if is_current:
             draw_frame(painter, box, 4, None, colour("selected"))
             mark = QRectF(box.left(), box.top() + 6, tokens().px("borders", "selection_mark"), box.height() - 12)
             painter.fillRect(mark, colour("accent"))
             if self._bar.hasFocus():
                 draw_frame(painter, box, 4, colour("focus"), None, 2)
-        self._words(painter, box, place, current=current)
+        self._draw_words(painter, box, place, is_current=is_current)
 
     @staticmethod
-    def _words(painter: QPainter, box: QRectF, place: Place, *, current: bool) -> None:
-        colour, side = look().colour, look().icon_px(16)
+    def _draw_words(painter: QPainter, box: QRectF, place: Place, *, is_current: bool) -> None:
+        colour, side = current_appearance().colour, current_appearance().icon_px(16)
         baseline = int(baseline_in(box.top(), box.height()))
-        left = box.left() + 8
-        ink = colour("accent" if current else "text")
-        put_shape(painter, place.icon, left, box.top() + (box.height() - side) / 2, side, ink)
-        painter.setFont(look().font("body", bold=current))
+        x = box.left() + 8
+        ink = colour("accent" if is_current else "text")
+        draw_cached_shape(painter, place.icon, x, box.top() + (box.height() - side) / 2, side, ink)
+        painter.setFont(current_appearance().font("body", bold=is_current))
         painter.setPen(colour("text"))
-        painter.drawText(int(left + side + 8), baseline, place.word)
-        wide = look().metrics("small_data").horizontalAdvance(place.count)
-        keys = look().metrics("caption").horizontalAdvance(place.keys)
-        right = box.right() - 8
-        word = left + side + 8 + look().metrics("body", bold=current).horizontalAdvance(place.word)
-        if place.count and word + 6 + wide + 18 + keys > right:
-            keys = -18  # with large letters the count is worth more than the keys
+        painter.drawText(int(x + side + 8), baseline, place.word)
+        count_width = current_appearance().font_metrics("small_data").horizontalAdvance(place.count)
+        shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(place.keys)
+        right_x = box.right() - 8
+        word_right = (
+            x + side + 8 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(place.word)
+        )
+        if place.count and word_right + 6 + count_width + 18 + shortcut_width > right_x:
+            shortcut_width = -18  # too little room for both: the count is drawn in the shortcut's place
         else:
-            painter.setFont(look().font("caption"))
+            painter.setFont(current_appearance().font("caption"))
             painter.setPen(colour("muted"))
-            painter.drawText(int(right - keys), baseline, place.keys)
+            painter.drawText(int(right_x - shortcut_width), baseline, place.keys)
         if place.count:
-            painter.setFont(look().font("small_data"))
+            painter.setFont(current_appearance().font("small_data"))
             painter.setPen(colour("text"))
-            painter.drawText(int(right - keys - 18 - wide), baseline, place.count)
+            painter.drawText(int(right_x - shortcut_width - 18 - count_width), baseline, place.count)

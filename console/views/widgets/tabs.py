@@ -1,23 +1,23 @@
-"""Tabs with counts: a 2 px accent line under the current one."""
+"""Tabs with counts, and a 2 px accent line under the current tab."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QTabBar, QWidget
 
-from console.views.look.painting import draw_frame
-from console.views.look.runs import baseline_in
-from console.views.look.theme import look
-from console.views.look.tokens import tokens
+from console.views.theme.design_tokens import tokens
+from console.views.theme.mixed_font_text import baseline_in
+from console.views.theme.painting import draw_frame
+from console.views.theme.theme import current_appearance
 
-_GAP = 22  # between two tabs, half of it on each side
-_COUNT_GAP = 6
+_GAP_PX = 22  # px between two tabs, half of it on each side
+_COUNT_GAP_PX = 6
 
 
 class Tabs(QTabBar):
-    """A bar of tabs; `currentChanged(int)` tells. Arrow keys walk along it."""
+    """A bar of tabs. The arrow keys change the current tab; Qt's signal `currentChanged(int)` has its number."""
 
     def __init__(self, name: str, *, margin: int | None = None, parent: QWidget | None = None) -> None:
-        """The first word begins `margin` px from the left, the page's margin unless told otherwise."""
+        """`margin` is the space in px before the first word; None is the page's margin."""
         super().__init__(parent)
         self._margin = tokens().px("spacing", "page_margin") if margin is None else margin
         self.setAccessibleName(name)
@@ -28,34 +28,36 @@ class Tabs(QTabBar):
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
 
     def add(self, word: str, count: str = "", *, data: object = None) -> int:
-        """A tab with its count ("1,000+" as it comes from the service)."""
+        """Add a tab and return its number. `count` is a text, such as "1,000+"; `data()` returns the caller's
+        `data`.
+        """
         number = self.addTab(word)
         self.setTabData(number, (word, count, data))
-        self._name(number)
+        self._set_name(number)
         return number
 
     def set_count(self, number: int, count: str) -> None:
         word, _, data = self.tabData(number)
         self.setTabData(number, (word, count, data))
-        self._name(number)
+        self._set_name(number)
 
     def data(self, number: int) -> object:
-        """What `add` was given for the page's own use."""
+        """Return the `data` that was given to `add`."""
         return self.tabData(number)[2]
 
-    def _name(self, number: int) -> None:
+    def _set_name(self, number: int) -> None:
         word, count, _ = self.tabData(number)
         self.setAccessibleTabName(number, f"{word} {count}".strip())
-        self.setTabText(number, f"{word} {count}".strip())  # makes Qt measure the tab anew
+        self.setTabText(number, f"{word} {count}".strip())  # makes Qt measure the tab again
 
     def tabSizeHint(self, index: int) -> QSize:
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)
-        width = look().metrics("body", bold=True).horizontalAdvance(word) + _GAP
+        width = current_appearance().font_metrics("body", bold=True).horizontalAdvance(word) + _GAP_PX
         if count:
-            width += _COUNT_GAP + look().metrics("small_data").horizontalAdvance(count)
+            width += _COUNT_GAP_PX + current_appearance().font_metrics("small_data").horizontalAdvance(count)
         if index == 0:
-            width += self._margin - _GAP / 2
-        return QSize(round(width), look().control("tab"))
+            width += self._margin - _GAP_PX / 2
+        return QSize(round(width), current_appearance().control_height("tab"))
 
     def minimumTabSizeHint(self, index: int) -> QSize:
         return self.tabSizeHint(index)
@@ -63,26 +65,30 @@ class Tabs(QTabBar):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         for number in range(self.count()):
-            self._draw(painter, number, QRectF(self.tabRect(number)))
+            self._draw_tab(painter, number, QRectF(self.tabRect(number)))
 
-    def _draw(self, painter: QPainter, number: int, rect: QRectF) -> None:
-        colour, current = look().colour, number == self.currentIndex()
+    def _draw_tab(self, painter: QPainter, number: int, rect: QRectF) -> None:
+        colour, is_current = current_appearance().colour, number == self.currentIndex()
         word, count, _ = self.tabData(number)
-        inner = rect.adjusted(_GAP / 2 if number else self._margin, 0, -_GAP / 2, 0)
+        inner = rect.adjusted(_GAP_PX / 2 if number else self._margin, 0, -_GAP_PX / 2, 0)
         baseline = baseline_in(rect.top(), rect.height())
-        painter.setFont(look().font("body", bold=current))
-        painter.setPen(colour("text" if current else "muted"))
+        painter.setFont(current_appearance().font("body", bold=is_current))
+        painter.setPen(colour("text" if is_current else "muted"))
         painter.drawText(int(inner.left()), int(baseline), word)
         if count:
-            left = inner.left() + look().metrics("body", bold=current).horizontalAdvance(word) + _COUNT_GAP
-            painter.setFont(look().font("small_data"))
+            x = (
+                inner.left()
+                + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(word)
+                + _COUNT_GAP_PX
+            )
+            painter.setFont(current_appearance().font("small_data"))
             painter.setPen(colour("muted"))
-            painter.drawText(int(left), int(baseline), count)
-        if current:
+            painter.drawText(int(x), int(baseline), count)
+        if is_current:
             painter.fillRect(QRectF(inner.left(), rect.bottom() - 2, inner.width(), 2), colour("accent"))
             if self.hasFocus():
-                around = inner.adjusted(-6, 6, 6, -6)
-                draw_frame(painter, around, 4, colour("focus"), None, 2)
+                ring_rect = inner.adjusted(-6, 6, 6, -6)
+                draw_frame(painter, ring_rect, 4, colour("focus"), None, 2)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

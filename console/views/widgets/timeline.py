@@ -1,4 +1,4 @@
-"""What happened to a record, newest first, one line each."""
+"""The timeline of a record: one line per event, newest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,36 +8,49 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from PySide6.QtGui import QFocusEvent, QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from console.views.look.painting import draw_frame, put_shape
-from console.views.look.runs import baseline_in, draw_runs, elided, runs_width, split_runs, tip
-from console.views.look.theme import look
-from console.views.look.tokens import Tone
+from console.views.theme.design_tokens import Tone
+from console.views.theme.mixed_font_text import (
+    baseline_in,
+    draw_runs,
+    elide_text,
+    runs_width,
+    split_runs,
+    tooltip_text,
+)
+from console.views.theme.painting import draw_cached_shape, draw_frame
+from console.views.theme.theme import current_appearance
 
 Index = QModelIndex | QPersistentModelIndex
-_TIME, _WHO = 76, 84  # least width of the times and width of the names, in px at text size 1
-_SIGN = 14
+_TIME_PX, _WHO_PX = 76, 84  # least width of the times and width of the names, in px at text size 1
+_SIGN_PX = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One line: time as shown, the moment in full, shape and tone, who, what, and less important words after it."""
+class TimelineLine:
+    """One event, as texts: the time as the line shows it (`time_text`), the whole instant (`full_time`), shape, tone,
+    person (`actor_text`), event (`action_text`) and secondary text (`detail`).
+    """
 
-    time: str
-    full: str
+    time_text: str
+    full_time: str
     shape: str
     tone: Tone
-    who: str
-    what: str
+    actor_text: str
+    action_text: str
     detail: str = ""
 
-    def spoken(self) -> str:
-        return ", ".join(part for part in (self.full or self.time, self.who, self.what, self.detail) if part)
+    def spoken_text(self) -> str:
+        return ", ".join(
+            part
+            for part in (self.full_time or self.time_text, self.actor_text, self.action_text, self.detail)
+            if part
+        )
 
 
-class _Happenings(QAbstractListModel):
+class _TimelineModel(QAbstractListModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.items: tuple[Happening, ...] = ()
+        self.items: tuple[TimelineLine, ...] = ()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.items)
@@ -45,46 +58,49 @@ class _Happenings(QAbstractListModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         item = self.items[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"{item.what} {item.detail}".strip()
+            return f"{item.action_text} {item.detail}".strip()
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return item.spoken()
+            return item.spoken_text()
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tip(item.spoken())
+            return tooltip_text(item.spoken_text())
         return None
 
-    def show_items(self, items: Sequence[Happening]) -> None:
+    def show_items(self, items: Sequence[TimelineLine]) -> None:
         self.beginResetModel()
         self.items = tuple(items)
         self.endResetModel()
 
 
 class TimelineList(QListView):
-    """The happenings of a record; Up and Down read them one by one."""
+    """The list of a record's events. Up and Down change the current line, which a screen reader reads."""
 
     def __init__(self, name: str, *, margin: int = 24, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.margin = margin
-        self._items = _Happenings(self)
+        self._items = _TimelineModel(self)
         self.setModel(self._items)
         self.setItemDelegate(_LineDelegate(self))
         self.setAccessibleName(name)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
-    def show_happenings(self, items: Sequence[Happening]) -> None:
+    def show_lines(self, items: Sequence[TimelineLine]) -> None:
         self._items.show_items(items)
 
     def time_width(self) -> int:
-        """What the longest time needs, in px: days stand before the times of earlier days."""
-        longest = max((item.time for item in self._items.items), key=len, default="")
-        return max(round(_TIME * look().scale), round(look().metrics("data").horizontalAdvance(longest)) + 16)
+        """Return the width of the column of times in px. Times of earlier days include the day and are longer."""
+        longest = max((item.time_text for item in self._items.items), key=len, default="")
+        return max(
+            round(_TIME_PX * current_appearance().scale),
+            round(current_appearance().font_metrics("data").horizontalAdvance(longest)) + 16,
+        )
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if not self.currentIndex().isValid():
             self.setCurrentIndex(self._items.index(0))
 
-    def happening(self, row: int) -> Happening:
+    def line_at(self, row: int) -> TimelineLine:
         return self._items.items[row]
 
 
@@ -94,43 +110,48 @@ class _LineDelegate(QStyledItemDelegate):
         self._view = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
-        return QSize(200, look().row() if look().density == "comfortable" else look().control("button"))
+        return QSize(
+            200,
+            current_appearance().row_height()
+            if current_appearance().density == "comfortable"
+            else current_appearance().control_height("button"),
+        )
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        item, rect, colour = self._view.happening(index.row()), option.rect, look().colour
+        item, rect, colour = self._view.line_at(index.row()), option.rect, current_appearance().colour
         baseline = baseline_in(rect.top(), rect.height())
-        scale, left = look().scale, rect.left() + self._view.margin
+        scale, x = current_appearance().scale, rect.left() + self._view.margin
         painter.setPen(colour("muted"))
-        draw_runs(painter, left, baseline, ((item.time, True),))
-        left += self._view.time_width()
-        self._sign(painter, rect, left, item, last=index.row() == self._view.model().rowCount() - 1)
-        left += round((_SIGN + 4) * scale)
+        draw_runs(painter, x, baseline, ((item.time_text, True),))
+        x += self._view.time_width()
+        self._draw_sign(painter, rect, x, item, is_last=index.row() == self._view.model().rowCount() - 1)
+        x += round((_SIGN_PX + 4) * scale)
         painter.setPen(colour("muted"))
-        who = elided(item.who, _WHO * scale - 8)
-        draw_runs(painter, left, baseline, split_runs(who))
-        left += round(_WHO * scale) if item.who else 4
-        self._words(painter, rect, left, baseline, item)
+        who = elide_text(item.actor_text, _WHO_PX * scale - 8)
+        draw_runs(painter, x, baseline, split_runs(who))
+        x += round(_WHO_PX * scale) if item.actor_text else 4
+        self._draw_words(painter, rect, x, baseline, item)
         if index.row() == self._view.currentIndex().row() and self._view.hasFocus():
             draw_frame(painter, rect.toRectF(), 0, colour("focus"), None, 2)
 
     @staticmethod
-    def _sign(painter: QPainter, rect: QRect, left: int, item: Happening, *, last: bool) -> None:
-        side, line = look().icon_px(_SIGN), look().colour("line")
-        middle = left + side // 2
+    def _draw_sign(painter: QPainter, rect: QRect, x: int, item: TimelineLine, *, is_last: bool) -> None:
+        side, line_colour = current_appearance().icon_px(_SIGN_PX), current_appearance().colour("line")
+        middle = x + side // 2
         top = rect.top() + (rect.height() - side) // 2
-        painter.fillRect(middle, rect.top(), 1, top - rect.top() - 1, line)
-        painter.fillRect(middle, top + side + 1, 1, 8 if last else rect.bottom() - top - side, line)
-        put_shape(painter, item.shape, left, top, side, look().colour(item.tone))
+        painter.fillRect(middle, rect.top(), 1, top - rect.top() - 1, line_colour)
+        painter.fillRect(middle, top + side + 1, 1, 8 if is_last else rect.bottom() - top - side, line_colour)
+        draw_cached_shape(painter, item.shape, x, top, side, current_appearance().colour(item.tone))
 
     @staticmethod
-    def _words(painter: QPainter, rect: QRect, left: int, baseline: float, item: Happening) -> None:
-        room = rect.right() - 12 - left
-        runs = split_runs(item.what)
-        if runs_width(runs) > room:
-            runs = split_runs(elided(item.what, room))
-        painter.setPen(look().colour("text"))
-        end = draw_runs(painter, left, baseline, runs)
-        rest = rect.right() - 12 - end - 8
-        if item.detail and rest > 40:
-            painter.setPen(look().colour("muted"))
-            draw_runs(painter, end + 8, baseline, split_runs(elided(item.detail, rest)))
+    def _draw_words(painter: QPainter, rect: QRect, x: int, baseline: float, item: TimelineLine) -> None:
+        text_width = rect.right() - 12 - x
+        runs = split_runs(item.action_text)
+        if runs_width(runs) > text_width:
+            runs = split_runs(elide_text(item.action_text, text_width))
+        painter.setPen(current_appearance().colour("text"))
+        text_right = draw_runs(painter, x, baseline, runs)
+        detail_width = rect.right() - 12 - text_right - 8
+        if item.detail and detail_width > 40:
+            painter.setPen(current_appearance().colour("muted"))
+            draw_runs(painter, text_right + 8, baseline, split_runs(elide_text(item.detail, detail_width)))

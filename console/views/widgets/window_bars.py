@@ -1,110 +1,70 @@
-"""The frame of the window: environment edge, top bar, status bar, hint bar."""
+"""The bars of the window: environment border, top bar, status bar, and the bar of shortcuts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QSize, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.look.painting import draw_frame, draw_key_cap, key_cap_size, put_shape
-from console.views.look.runs import tip
-from console.views.look.theme import look
-from console.views.look.tokens import Tone, tokens
+from console.views.theme.design_tokens import Tone, tokens
+from console.views.theme.mixed_font_text import tooltip_text
+from console.views.theme.theme import current_appearance
 from console.views.widgets.badge import KeyCap
-from console.views.widgets.base import Painted, Sign, Surface, Words, row
-from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
+from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
+from console.views.widgets.buttons import KeyButton, LinkButton
 
 Environment = Literal["production", "test", "training"]
-_LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
-class EnvironmentFrame(Painted):
-    """The central widget: everything inside a 2 px edge in the colour of the environment."""
+class EnvironmentFrame(QFrame):
+    """The central widget: a border of 2 px in the colour of the environment (production, test, training)."""
 
     def __init__(self, environment: Environment, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.environment: Environment = environment
-        wide = tokens().px("borders", "environment")
+        self.setProperty("environment", environment)
         self.inside = QVBoxLayout(self)
-        self.inside.setContentsMargins(wide, wide, wide, wide)
+        self.inside.setContentsMargins(0, 0, 0, 0)
         self.inside.setSpacing(0)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, wide = QPainter(self), tokens().px("borders", "environment")
-        edge = look().colour(f"env_{self.environment}")
-        for x, y, w, h in (
-            (0, 0, self.width(), wide),
-            (0, self.height() - wide, self.width(), wide),
-            (0, 0, wide, self.height()),
-            (self.width() - wide, 0, wide, self.height()),
-        ):
-            painter.fillRect(x, y, w, h, edge)
 
-
-class EnvironmentLabel(Painted):
-    """The environment as a word on its colour."""
+class EnvironmentLabel(TextLabel):
+    """The name of the environment, on a background in the environment's colour."""
 
     def __init__(self, word: str, environment: Environment, *, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._word, self._environment = word, environment
-        self.setAccessibleName(word)
+        super().__init__(word, "small", bold=True, parent=parent)
+        self.setIndent(0)  # otherwise Qt adds half a letter, because the style sheet gives the label a frame
+        self.setProperty("environment", environment)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
-    def sizeHint(self) -> QSize:
-        width = look().metrics("small", bold=True).horizontalAdvance(self._word)
-        return QSize(round(width) + 14, look().line("small") + 4)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        fill = look().colour(f"env_{self._environment}")
-        draw_frame(painter, QRectF(self.rect()), 3, None, fill)
-        painter.setFont(look().font("small", bold=True))
-        painter.setPen(look().colour("base"))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._word)
-
-
-class SearchButton(PaintedButton):
-    """Looks like a field and opens the search: `clicked`."""
+class SearchButton(KeyButton):
+    """A button that looks like a text field and opens the search. The window itself handles the shortcut."""
 
     def __init__(self, words: str, key: str, *, parent: QWidget | None = None) -> None:
-        super().__init__(words, parent)
-        self._key = key
-        self.setAccessibleDescription(key)
+        super().__init__(words, key, "search", icon="search", binds=False, parent=parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setMaximumWidth(tokens().px("layout", "search_width"))
 
     def sizeHint(self) -> QSize:
-        return QSize(tokens().px("layout", "search_width"), look().control("tool_button"))
+        return QSize(tokens().px("layout", "search_width"), current_appearance().control_height("tool_button"))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(200, look().control("tool_button"))
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, box, colour = QPainter(self), QRectF(self.rect()), look().colour
-        fill = colour("hover" if self.underMouse() else "base")
-        draw_frame(painter, box, 4, colour("border"), fill)
-        side = look().icon_px(14)
-        put_shape(painter, "search", 10, (box.height() - side) / 2, side, colour("muted"))
-        painter.setFont(look().font("body"))
-        painter.setPen(colour("muted"))
-        painter.drawText(box.adjusted(20 + side, 0, 0, 0), _LEFT, self.text())
-        width, height = key_cap_size(self._key)
-        place = QRectF(box.right() - width - 5, round((box.height() - height) / 2), width, height)
-        draw_key_cap(painter, place, self._key, colour("muted"), colour("disabled_border"))
+        return QSize(200, current_appearance().control_height("tool_button"))
 
 
 class TopBar(Surface):
-    """Product, environment, search, clock, and who is signed in.
+    """The bar at the top: product name, environment, search button, clock, and the acting person.
 
     Signals:
-        search_wanted: the search button was pressed (Ctrl+K is the window's own).
-        operator_wanted: the operator's name was pressed.
+    - search_requested: the search button was pressed (the window itself handles Ctrl+K).
+    - operator_requested: the person's name was pressed.
     """
 
-    search_wanted = Signal()
-    operator_wanted = Signal()
+    search_requested = Signal()
+    operator_requested = Signal()
 
     def __init__(
         self,
@@ -117,27 +77,31 @@ class TopBar(Surface):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, raised=True, edge="bottom")
-        self.setFixedHeight(look().layout("top_bar"))
-        name = Words(product, bold=True)
+        self.setFixedHeight(current_appearance().frame_height("top_bar"))
+        name = TextLabel(product, bold=True)
         name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
-        self.clock = Words("", "data")
+        self.clock = TextLabel("", "data")
         self.search = SearchButton(search_words, "Ctrl+K")
-        self.search.clicked.connect(self.search_wanted)
+        self.search.clicked.connect(self.search_requested)
         self.operator = KeyButton(operator, kind="tool", icon="person")
         self.operator.setFlat(True)
-        self.operator.clicked.connect(self.operator_wanted)
+        self.operator.clicked.connect(self.operator_requested)
         label = EnvironmentLabel(environment_word, environment)
-        self.setLayout(row(name, label, None, self.search, None, self.clock, self.operator, margins=(12, 0, 8, 0)))
+        self.setLayout(
+            make_row(name, label, None, self.search, None, self.clock, self.operator, margins=(12, 0, 8, 0))
+        )
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self.setFixedHeight(look().layout("top_bar"))
+            self.setFixedHeight(current_appearance().frame_height("top_bar"))
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One cell of the status bar: a name, a shape with its tone, and a figure or word; `key` makes it a link."""
+    """The contents of one cell of the status bar: name, shape with tone, and `words`. With `key` the cell is a
+    link.
+    """
 
     name: str
     shape: str = ""
@@ -146,79 +110,81 @@ class Status:
     key: str = ""
 
 
-_CELL_GAP = 6
+_CELL_GAP_PX = 6
 
 
 class StatusCell(Surface):
-    """One cell: what, how it is, and a line at its side. `spare`: words that its shape says too, in short."""
+    """One cell of the status bar. `spare` is the label that a narrow bar may hide, because the shape has the same
+    meaning; None if no label may be hidden.
+    """
 
     def __init__(self, status: Status, *, right: bool) -> None:
         super().__init__(raised=True, edge="left" if right else "right")
-        quiet = status.tone == "good"
-        name = Words(status.name, "small")
-        sign = Sign(status.shape, status.tone, 14) if status.shape else None
-        words = Words(status.words, "small_data" if quiet else "small", "muted" if quiet else status.tone)
+        is_good = status.tone == "good"
+        name = TextLabel(status.name, "small")
+        sign = ShapeIcon(status.shape, status.tone, 14) if status.shape else None
+        words = TextLabel(status.words, "small_data" if is_good else "small", "muted" if is_good else status.tone)
         self.spare = words if sign is not None and status.words and status.tone in ("good", "muted") else None
-        self.setToolTip(tip(f"{status.name} {status.words}".strip()))
+        self.setToolTip(tooltip_text(f"{status.name} {status.words}".strip()))
         order = (name, sign, words) if status.words else (sign, name)
         parts = [part for part in order if part is not None]
         self.setAccessibleName(f"{status.name} {status.words}".strip())
-        self.setLayout(row(*parts, gap=_CELL_GAP, margins=(12, 0, 12, 0)))
+        self.setLayout(make_row(*parts, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
 
 
 class StatusBar(Surface):
-    """What the desk depends on, at the left; unfinished work and whether writing is on, at the right.
+    """The bar at the bottom: connections at the left; unfinished work and whether writing is possible at the right.
 
     Signals:
-        wanted(str): a cell that is a link was pressed.
+    - link_pressed(str): the link with this key was pressed.
     """
 
-    wanted = Signal(str)
+    link_pressed = Signal(str)
 
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, raised=True, edge="top")
-        self.setFixedHeight(look().layout("status_bar"))
-        self._box = row(None, gap=0)
+        self.setFixedHeight(current_appearance().frame_height("status_bar"))
+        self._box = make_row(None, gap=0)
         self.setLayout(self._box)
-        self._shown: tuple[tuple[Status, ...], tuple[Status, ...]] = ((), ())
+        self._statuses: tuple[tuple[Status, ...], tuple[Status, ...]] = ((), ())
         self._cells: dict[Status | str, QWidget] = {}
 
     def show_cells(self, left: Sequence[Status], right: Sequence[Status]) -> None:
-        """Show these. Cells that say the same are left alone, and a link stays where Tab found it."""
-        if (tuple(left), tuple(right)) == self._shown:
+        """Show these cells. Unchanged cells are reused, so that a link keeps its place in the tab order."""
+        if (tuple(left), tuple(right)) == self._statuses:
             return
-        self._shown = (tuple(left), tuple(right))
-        before, self._cells = self._cells, {}
+        self._statuses = (tuple(left), tuple(right))
+        old_cells, self._cells = self._cells, {}
         while self._box.takeAt(0):
             pass
         for status in left:
-            self._box.addWidget(self._kept(before, status, right=False))
+            self._box.addWidget(self._reuse_cell(old_cells, status, right=False))
         self._box.addStretch(1)
         for status in right:
-            self._box.addWidget(self._kept(before, status, right=True))
-        for gone in before.values():
-            gone.hide()
-            gone.deleteLater()
-        self.fit()
+            self._box.addWidget(self._reuse_cell(old_cells, status, right=True))
+        for cell in old_cells.values():
+            cell.hide()
+            cell.deleteLater()
+        self.fit_width()
 
-    def fit(self) -> None:
-        """No name is cut: where there is too little room, words of cells that are as they should be give way."""
-        spare = [cell.spare for cell in self._cells.values() if isinstance(cell, StatusCell) and cell.spare]
-        for words in spare:
+    def fit_width(self) -> None:
+        """Show the spare labels of all cells, then hide as many from the right as the bar's width requires."""
+        spare_labels = [cell.spare for cell in self._cells.values() if isinstance(cell, StatusCell) and cell.spare]
+        for words in spare_labels:
             words.show()
-        over = sum(_wide(cell) for cell in self._cells.values()) - self.width()
-        for words in reversed(spare):
-            words.setVisible(over <= 0)
-            over -= words.sizeHint().width() + _CELL_GAP if over > 0 else 0
+        excess = sum(_needed_width(cell) for cell in self._cells.values()) - self.width()
+        for words in reversed(spare_labels):
+            words.setVisible(excess <= 0)
+            excess -= words.sizeHint().width() + _CELL_GAP_PX if excess > 0 else 0
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.fit()
+        self.fit_width()
 
-    def _kept(self, before: dict[Status | str, QWidget], status: Status, *, right: bool) -> QWidget:
-        known = status.key or status
-        cell = before.pop(known) if known in before else self._cell(status, right=right)
-        self._cells[known] = cell
+    def _reuse_cell(self, old_cells: dict[Status | str, QWidget], status: Status, *, right: bool) -> QWidget:
+        key = status.key or status
+        cell = old_cells.pop(key) if key in old_cells else self._make_cell(status, right=right)
+        self._cells[key] = cell
         link = cell.findChild(LinkButton)
         if link is not None:
             link.setText(f"{status.name} {status.words}".strip())
@@ -226,27 +192,27 @@ class StatusBar(Surface):
             link.updateGeometry()
         return cell
 
-    def _cell(self, status: Status, *, right: bool) -> QWidget:
+    def _make_cell(self, status: Status, *, right: bool) -> QWidget:
         if not status.key:
             return StatusCell(status, right=right)
         link = LinkButton(f"{status.name} {status.words}".strip(), role="small")
         link.setProperty("key", status.key)
-        link.clicked.connect(self._pressed)
+        link.clicked.connect(self._emit_link)
         cell = Surface(raised=True, edge="left" if right else "right")
-        cell.setLayout(row(link, margins=(10, 0, 10, 0)))
+        cell.setLayout(make_row(link, margins=(10, 0, 10, 0)))
         return cell
 
-    def _pressed(self) -> None:
-        self.wanted.emit(str(self.sender().property("key")))
+    def _emit_link(self) -> None:
+        self.link_pressed.emit(str(self.sender().property("key")))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self.setFixedHeight(look().layout("status_bar"))
+            self.setFixedHeight(current_appearance().frame_height("status_bar"))
 
 
-def _wide(cell: QWidget) -> int:
-    """What a cell needs, measured anew."""
+def _needed_width(cell: QWidget) -> int:
+    """Return the width that a cell needs now, in px."""
     layout = cell.layout()
     if layout is None:
         return cell.sizeHint().width()
@@ -255,14 +221,14 @@ def _wide(cell: QWidget) -> int:
 
 
 class HintBar(Surface):
-    """The keys of this page with their words, and a count at the right."""
+    """The bar of a page's shortcuts with their meanings, and a count at the right."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent, edge="top")
-        self.setFixedHeight(look().layout("hint_bar"))
-        self.count = Words("", "small", "muted")
+        self.setFixedHeight(current_appearance().frame_height("hint_bar"))
+        self.count = TextLabel("", "small", "muted")
         parts: list[QWidget | int | None] = []
         for keys, words in hints:
             parts += [KeyCap(key) for key in keys]
-            parts += [Words(words, "small", "muted"), 8]
-        self.setLayout(row(*parts, None, self.count, gap=6, margins=(24, 0, 24, 0)))
+            parts += [TextLabel(words, "small", "muted"), 8]
+        self.setLayout(make_row(*parts, None, self.count, gap=6, margins=(24, 0, 24, 0)))

@@ -5,17 +5,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.alert_rules import ACTIONS, GRACES, LONGEST_GRACE, Finding, judge
+from console.domain.alerts.rules import (
+    ACTION_OF_RULE,
+    GRACE_PERIODS,
+    LONGEST_GRACE_PERIOD,
+    BrokenRule,
+    find_broken_rule,
+)
 from console.domain.clock import TimeScale
-from console.domain.order_records import Order, OrderState, Payment
-from console.domain.payment_states import PaymentState
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work
-from console.domain.truth import PAID
-from console.domain.worker_records import Rule
+from console.domain.tasks.records import Rule
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
-UNPAID = [state for state in PaymentState if state not in PAID]
+UNPAID = [state for state in PaymentState if state not in PAID_STATES]
 _O, _P = OrderState, PaymentState
 
 
@@ -24,7 +30,7 @@ def order(state: OrderState, changed_at: datetime | None = LONG_AGO) -> Order:
 
 
 def payment(state: PaymentState, id: int = 5, **facts: object) -> Payment:
-    paid = state in PAID
+    paid = state in PAID_STATES
     made = Payment(
         id, 3, "paypay", f"ORD-1-{id}", None, None, None, state, Certainty.KNOWN, Work(), "JPY", 3300,
         3300 if paid else 0, 0, 0, 0, 1, changed_at=LONG_AGO, booked_at=LONG_AGO if paid else None,
@@ -32,22 +38,24 @@ def payment(state: PaymentState, id: int = 5, **facts: object) -> Payment:
     return replace(made, **facts)  # type: ignore[arg-type]  # of each test
 
 
-def found(order: Order, *payments: Payment, now: datetime = NOW, scale: float = 1, told: str = "") -> Finding | None:
-    return judge(order, payments, now, TimeScale(scale), told)
+def found(
+    order: Order, *payments: Payment, now: datetime = NOW, scale: float = 1, told: str = ""
+) -> BrokenRule | None:
+    return find_broken_rule(order, payments, now, TimeScale(scale), told)
 
 
-@pytest.mark.parametrize("state", sorted(PAID))
+@pytest.mark.parametrize("state", sorted(PAID_STATES))
 def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
     """A, once the grace is over, and its action is to move the order."""
     finding = found(order(_O.PENDING), payment(state))
-    assert finding == Finding(Rule.PAID_UNNOTICED, 5, f"order=pending; payment 5={state} 3300 JPY", "order=paid")
+    assert finding == BrokenRule(Rule.PAID_UNNOTICED, 5, f"order=pending; payment 5={state} 3300 JPY", "order=paid")
     assert finding.action == "move_order"
 
 
 @pytest.mark.parametrize("scale", [1, 20])
 def test_a_grace_is_given_in_full_and_not_longer(scale: float) -> None:
     """Counted from when we knew; the scale of time divides it; an open alert waits for no grace again."""
-    grace = GRACES[Rule.PAID_UNNOTICED] / scale
+    grace = GRACE_PERIODS[Rule.PAID_UNNOTICED] / scale
     just = payment(_P.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=LONG_AGO)
     assert found(order(_O.PENDING), just, scale=scale) is None
     assert found(order(_O.PENDING), just, scale=scale, told="A") is not None
@@ -62,7 +70,7 @@ def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: Pa
     assert finding is not None
     assert (finding.rule, finding.payment_id, finding.action) == (Rule.PAID_WITHOUT_PAYMENT, 5, "ask_payment")
     assert finding.observed == f"order={state}; payment 4=expired 3300 JPY; payment 5={unpaid} 3300 JPY"
-    young = order(state, NOW - GRACES[Rule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
+    young = order(state, NOW - GRACE_PERIODS[Rule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
     assert found(young, payment(unpaid)) is None
 
 
@@ -77,7 +85,7 @@ def test_an_order_without_payments_was_paid_in_another_way() -> None:
     assert all(found(order(state)) is None for state in OrderState)
 
 
-@pytest.mark.parametrize("state", sorted(PAID))
+@pytest.mark.parametrize("state", sorted(PAID_STATES))
 def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
     """C at once, until all of the money has gone back; a part of it is not enough."""
     cancelled, just = order(_O.CANCELLED, NOW), payment(state, booked_at=NOW)
@@ -124,9 +132,79 @@ def test_rows_of_other_programs_are_judged_too() -> None:
     """Without the columns that we alone write, by when it was paid."""
     bare = payment(_P.COMPLETED, captured_minor=0, booked_at=None)
     assert found(order(_O.PENDING), replace(bare, paid_at=NOW)) is None
-    assert found(order(_O.PENDING), replace(bare, paid_at=NOW - LONGEST_GRACE)) is not None
+    assert found(order(_O.PENDING), replace(bare, paid_at=NOW - LONGEST_GRACE_PERIOD)) is not None
     assert found(order(_O.CANCELLED), bare) is not None
 
 
 def test_each_rule_has_one_action_and_a_grace() -> None:
-    assert set(ACTIONS) == set(GRACES) == set(Rule)
+    """Orders follow their payments within five minutes; money that came too late waits for nothing."""
+    assert set(ACTION_OF_RULE) == set(GRACE_PERIODS) == set(Rule)
+    five = timedelta(minutes=5)
+    assert [GRACE_PERIODS[rule] for rule in Rule] == [five, five, timedelta(0)]
+    assert five == LONGEST_GRACE_PERIOD
+
+
+def test_the_newest_payment_is_where_it_is_settled() -> None:
+    """Of several, in whatever order they are read; the oldest money counts for the grace."""
+    old, new = payment(_P.COMPLETED, 5), payment(_P.PAYMENT_SUCCESS, 6, booked_at=NOW)
+    for pair in ((old, new), (new, old)):
+        moved, late = found(order(_O.PENDING), *pair), found(order(_O.CANCELLED), *pair)
+        assert moved is not None
+        assert late is not None
+        assert (moved.rule, moved.payment_id, late.rule, late.payment_id) == (
+            Rule.PAID_UNNOTICED,
+            6,
+            Rule.PAID_TOO_LATE,
+            6,
+        )
+    three = [replace(one, late_after=_P.EXPIRED) for one in (new, payment(_P.COMPLETED, 7), old)]
+    finding = found(order(_O.SHIPPED), *three)
+    assert finding is not None
+    assert (finding.payment_id, finding.observed.count("payment ")) == (7, 3)
+
+
+def test_money_of_this_very_instant_has_its_grace() -> None:
+    """Only what lies ahead was written by another clock."""
+    assert found(order(_O.PENDING), payment(_P.COMPLETED, booked_at=NOW)) is None
+    ahead = payment(_P.COMPLETED, booked_at=NOW + timedelta(microseconds=1))
+    assert found(order(_O.PENDING), ahead) is not None
+
+
+@pytest.mark.parametrize(
+    ("times", "over"),
+    [
+        ({"booked_at": LONG_AGO, "paid_at": NOW, "changed_at": NOW}, True),
+        ({"booked_at": NOW, "paid_at": LONG_AGO, "changed_at": LONG_AGO}, False),
+        ({"booked_at": None, "paid_at": LONG_AGO, "changed_at": NOW}, True),
+        ({"booked_at": None, "paid_at": NOW, "changed_at": LONG_AGO}, False),
+        ({"booked_at": None, "paid_at": None, "changed_at": NOW}, False),
+        ({"booked_at": None, "paid_at": None, "changed_at": LONG_AGO}, True),
+        ({"booked_at": None, "paid_at": None, "changed_at": None}, True),
+    ],
+)
+def test_since_when_it_is_known_that_it_was_paid(times: dict[str, datetime | None], over: bool) -> None:
+    """When we learned it, or else when it was paid, or else the row's last change; with none of them long ago."""
+    assert (found(order(_O.PENDING), replace(payment(_P.COMPLETED), **times)) is not None) is over  # type: ignore[arg-type]  # of each case
+
+
+def test_since_when_an_order_says_so() -> None:
+    """Its last change, or else when it was made."""
+    young = replace(order(_O.PAID, None), created_at=NOW)
+    assert found(young, payment(_P.EXPIRED)) is None
+    assert found(replace(young, changed_at=LONG_AGO), payment(_P.EXPIRED)) is not None
+
+
+def test_what_was_taken_counts_and_not_what_was_asked_for() -> None:
+    """Of a yen that went back nothing is left; the sum that is told is the one that was taken."""
+    yen = payment(_P.COMPLETED, captured_minor=1)
+    assert found(order(_O.CANCELLED), replace(yen, refunded_minor=1)) is None
+    finding = found(order(_O.CANCELLED), replace(yen, captured_minor=3000))
+    assert finding is not None
+    assert finding.observed == "order=cancelled; payment 5=completed 3000 JPY"
+
+
+def test_an_order_of_many_payments_is_told_in_brief() -> None:
+    """No longer than the column that keeps it."""
+    finding = found(order(_O.CANCELLED), *(payment(_P.COMPLETED, one) for one in range(20)))
+    assert finding is not None
+    assert len(finding.observed) == 255

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from console.domain.order_records import Order, OrderState, Payment, Refund
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payments.consistency import compare_sides, money_parts
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
-from console.domain.truth import money_strip, sides
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 P, Ord, R = PaymentState, OrderState, RefundState
@@ -24,7 +24,7 @@ ORDER = Order(3, "ORD-1", None, Ord.PAID, "JPY", 3300, (5,), 2, changed_at=NOW -
 
 
 def shown(payment: Payment, order: Order | None = ORDER, told: PaymentState | None = P.PAYMENT_SUCCESS) -> Any:
-    return sides(payment, order, told, NOW, by="op-a")
+    return compare_sides(payment, order, told, NOW, source="op-a")
 
 
 def test_three_sides_that_agree() -> None:
@@ -108,11 +108,16 @@ def refund(minor: int, state: RefundState, certainty: Certainty = Certainty.KNOW
 def test_every_yen_has_a_place() -> None:
     """What was captured is refunded, on its way, unknown, waiting, set aside or refundable."""
     payment = replace(PAID, captured_minor=12_000, refunded_minor=2000, reserved_minor=2000, set_aside_minor=500)
-    money = money_strip(
+    money = money_parts(
         payment,
-        [refund(2000, R.COMPLETED), refund(1000, R.SUBMITTED), refund(500, R.SUBMITTING, Certainty.UNKNOWN),
-         refund(500, R.REQUESTED), refund(900, R.FAILED)],
-    )  # fmt: skip
+        [
+            refund(2000, R.COMPLETED),
+            refund(1000, R.SUBMITTED),
+            refund(500, R.SUBMITTING, Certainty.UNKNOWN),
+            refund(500, R.REQUESTED),
+            refund(900, R.FAILED),
+        ],
+    )
     parts = (money.refunded, money.on_its_way, money.unknown, money.waiting, money.set_aside, money.refundable)
     assert parts == (2000, 1000, 500, 500, 500, 7500)
     assert sum(parts) == money.captured
@@ -120,14 +125,24 @@ def test_every_yen_has_a_place() -> None:
 
 def test_of_a_reversed_payment_nothing_can_be_refunded() -> None:
     """The money is gone, whatever was captured."""
-    assert money_strip(replace(PAID, state=P.REVERSED), []).refundable == 0
+    assert money_parts(replace(PAID, state=P.REVERSED), []).refundable == 0
 
 
 @pytest.mark.parametrize("seen", [0, 500, 5000])
 def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
     """On a server rows are read one after the other: the parts still add up to what was captured."""
     payment = replace(PAID, captured_minor=3300, reserved_minor=1000)
-    money = money_strip(payment, [refund(seen, R.SUBMITTED)] if seen else [])
+    money = money_parts(payment, [refund(seen, R.SUBMITTED)] if seen else [])
     parts = (money.on_its_way, money.unknown, money.waiting, money.refundable)
     assert min(parts) >= 0
     assert sum(parts) == 3300
+
+
+def test_since_when_and_in_what_currency_the_provider_says_it() -> None:
+    """Money since it was paid, anything else since we asked; no currency where it named no sum."""
+    _, provider, _ = shown(PAID)
+    assert (provider.since, provider.currency, provider.minor) == (PAID.paid_at, "JPY", 3300)
+    _, provider, _ = shown(replace(PAID, provider_minor=None), told=P.USER_PAYMENT)
+    assert (provider.since, provider.currency, provider.minor) == (PAID.told_at, None, None)
+    _, provider, _ = shown(replace(PAID, provider_minor=0), told=None)
+    assert (provider.since, provider.currency, provider.state) == (PAID.told_at, "JPY", None)

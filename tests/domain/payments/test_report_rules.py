@@ -9,16 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.money import Money
-from console.domain.order_records import Payment
-from console.domain.payment_news import News, Way, judge
-from console.domain.payment_records import PaymentReport, PaymentState
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import Payment
+from console.domain.payments.report_rules import ReportEffect, ReportSource, ends_unknown, report_effect
+from console.domain.payments.states import PAYMENT_STEPS, PaymentState
 from console.domain.records import Certainty, Work
-from console.domain.states import PAYMENT, require
-from console.domain.truth import PAID
+from console.domain.transitions.tables import require_transition
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 P = PaymentState
-Fact = tuple[PaymentReport, datetime, Way]
+Fact = tuple[PaymentReport, datetime, ReportSource]
 
 BEGUN = Payment(
     id=5, order_id=3, provider="bank", merchant_payment_id="ORD-1", provider_payment_id=None,
@@ -27,11 +28,11 @@ BEGUN = Payment(
 )  # fmt: skip
 
 
-def fact(state: PaymentState, minute: float, way: Way = Way.READ, minor: int | None = 3300) -> Fact:
-    paid = state in PAID
+def fact(state: PaymentState, minute: float, way: ReportSource = ReportSource.READ, minor: int | None = 3300) -> Fact:
+    paid = state in PAID_STATES
     report = PaymentReport(
         merchant_payment_id="ORD-1",
-        provider_payment_id="0421" if paid or way is Way.READ else None,
+        provider_payment_id="0421" if paid or way is ReportSource.READ else None,
         provider_state=f"{state}@{minute}",
         state=state,
         final=state is not P.USER_PAYMENT,
@@ -43,21 +44,23 @@ def fact(state: PaymentState, minute: float, way: Way = Way.READ, minor: int | N
 def after(payment: Payment, told: Fact) -> Payment:
     """The payment as what was judged would be written; each step has to be in the table."""
     report, at, way = told
-    news = judge(payment, report, at, way)
+    news = report_effect(payment, report, at, way)
     state = payment.state
     for step in news.path:
-        require(PAYMENT, state, step)
+        require_transition(PAYMENT_STEPS, state, step)
         assert step is not state
         state = step
     return written(payment, news, state, report, at)
 
 
-def written(payment: Payment, news: News, state: PaymentState, report: PaymentReport, at: datetime) -> Payment:
+def written(
+    payment: Payment, news: ReportEffect, state: PaymentState, report: PaymentReport, at: datetime
+) -> Payment:
     if news.booked is not None:
         assert payment.captured_minor == 0, "booked twice"
-        assert state in PAID or state is P.REVERSED
+        assert state in PAID_STATES or state is P.REVERSED
         payment = replace(payment, captured_minor=news.booked.minor, provider_payment_id=report.provider_payment_id)
-    if news.told:
+    if news.is_newest:
         payment = replace(payment, told_at=at, provider_state=report.provider_state)
     certainty = Certainty.UNKNOWN if news.unknown else payment.certainty
     return replace(payment, state=state, certainty=certainty)
@@ -75,15 +78,18 @@ STORIES = {
     "failed, then paid late": (fact(P.USER_PAYMENT, 0), fact(P.PAYMENT_FAILED, 1), fact(P.PAYMENT_SUCCESS, 2)),
     "paid, then taken back": (fact(P.USER_PAYMENT, 0), fact(P.PAYMENT_SUCCESS, 1), fact(P.PAYMENT_FAILED, 2)),
     "failed, paid late, taken back": (
-        fact(P.PAYMENT_FAILED, 0), fact(P.PAYMENT_SUCCESS, 1), fact(P.PAYMENT_FAILED, 2),
+        fact(P.PAYMENT_FAILED, 0),
+        fact(P.PAYMENT_SUCCESS, 1),
+        fact(P.PAYMENT_FAILED, 2),
     ),
     "expired, then paid late": (fact(P.EXPIRED, 0), fact(P.PAYMENT_SUCCESS, 1)),
-    "a callback, then its read": (fact(P.PAYMENT_SUCCESS, 0, Way.CALLBACK), fact(P.PAYMENT_SUCCESS, 1)),
+    "a callback, then its read": (fact(P.PAYMENT_SUCCESS, 0, ReportSource.CALLBACK), fact(P.PAYMENT_SUCCESS, 1)),
     "notices alone": (
-        fact(P.USER_PAYMENT, 0, Way.NOTICE), fact(P.PAYMENT_SUCCESS, 1, Way.NOTICE),
-        fact(P.PAYMENT_FAILED, 2, Way.NOTICE),
+        fact(P.USER_PAYMENT, 0, ReportSource.NOTICE),
+        fact(P.PAYMENT_SUCCESS, 1, ReportSource.NOTICE),
+        fact(P.PAYMENT_FAILED, 2, ReportSource.NOTICE),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -102,7 +108,7 @@ ANY_FACT = st.builds(
     fact,
     st.sampled_from([P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.PAYMENT_FAILED, P.EXPIRED]),
     st.integers(0, 6),
-    st.sampled_from([Way.READ, Way.CALLBACK, Way.NOTICE]),
+    st.sampled_from([ReportSource.READ, ReportSource.CALLBACK, ReportSource.NOTICE]),
     st.sampled_from([3300, 3300, 3300, 3301, None]),
 )
 
@@ -115,15 +121,15 @@ def test_no_news_leaves_the_table_or_books_twice(facts: list[Fact], begun: Payme
     """Whatever comes, from whatever state: each step is in the table, at most one capture, of the asked sum alone;
     what is reversed stays so; the provider's word never becomes an older one.
     """
-    captured = 3300 if begun in PAID or begun is P.REVERSED else 0
+    captured = 3300 if begun in PAID_STATES or begun is P.REVERSED else 0
     payment = replace(BEGUN, state=begun, captured_minor=captured, provider_payment_id="0421" if captured else None)
     for one in facts:
         before, payment = payment, after(payment, one)
         assert payment.captured_minor in (0, 3300)
         assert before.state is not P.REVERSED or payment.state is P.REVERSED
         assert before.told_at is None or (payment.told_at or START) >= before.told_at
-        if before.state in PAID:
-            assert payment.state in PAID or payment.state is P.REVERSED
+        if before.state in PAID_STATES:
+            assert payment.state in PAID_STATES or payment.state is P.REVERSED
 
 
 @given(st.lists(ANY_FACT, max_size=12))
@@ -133,25 +139,252 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[Fact]) -> No
     for one in facts:
         before, payment = payment, after(payment, one)
         if payment.state is P.COMPLETED and before.state is not P.COMPLETED:
-            assert one[2] is Way.READ
-        if payment.state is P.REVERSED and before.state in PAID:
-            assert one[2] is not Way.CALLBACK
+            assert one[2] is ReportSource.READ
+        if payment.state is P.REVERSED and before.state in PAID_STATES:
+            assert one[2] is not ReportSource.CALLBACK
 
 
 @pytest.mark.parametrize(
     ("amount", "unknown", "case"),
-    [(Money(3301, "JPY"), "other_amount", "amount_differs"), (Money(3300, "INR"), "other_amount", "amount_differs"),
-     (None, "not_bookable", None)],
-)  # fmt: skip
+    [
+        (Money(3301, "JPY"), "other_amount", "amount_differs"),
+        (Money(3300, "INR"), "other_amount", "amount_differs"),
+        (None, "not_bookable", None),
+    ],
+)
 def test_what_cant_be_booked_is_unknown(amount: Money | None, unknown: str, case: str | None) -> None:
     """Another sum, another currency, no sum: nothing is booked and nothing moves."""
     report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
-    news = judge(BEGUN, report, START, Way.READ)
+    news = report_effect(BEGUN, report, START, ReportSource.READ)
     assert (news.unknown, news.case, news.path, news.booked) == (unknown, case, (), None)
 
 
 def test_more_captures_on_one_order_are_a_case() -> None:
     """Each took money: the first is booked, the others are for a person."""
     report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
-    news = judge(BEGUN, report, START, Way.READ)
+    news = report_effect(BEGUN, report, START, ReportSource.READ)
     assert (news.case, news.observed, news.booked) == ("paid_twice", "0422, 0423", Money(3300, "JPY"))
+
+
+def test_news_of_the_same_instant_counts() -> None:
+    """A word with the time of the last one is no older than it: providers give whole seconds."""
+    waiting = after(replace(BEGUN, state=P.TOKEN_GENERATED), fact(P.USER_PAYMENT, 1))
+    assert waiting.told_at == START + timedelta(minutes=1)
+    assert after(waiting, fact(P.PAYMENT_FAILED, 1)).state is P.PAYMENT_FAILED
+    assert after(waiting, fact(P.PAYMENT_FAILED, 0.99)).state is P.USER_PAYMENT
+
+
+@pytest.mark.parametrize(
+    ("way", "case"), [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)]
+)
+def test_a_completed_payment_that_is_said_to_wait(way: ReportSource, case: str | None) -> None:
+    """A read that contradicts us is a case. A notice may be one that was held up on its way: it says nothing."""
+    done = told(BEGUN, (fact(P.PAYMENT_SUCCESS, 0),))
+    assert done.state is P.COMPLETED
+    news = report_effect(done, *fact(P.USER_PAYMENT, 1, way))
+    assert (news.case, news.is_newest, news.path) == (case, case is not None, ())
+
+
+def settled(state: P, way: ReportSource, told: P, **more: object) -> ReportEffect:
+    """What one piece of news means for a payment in that state, which had been paid where that state says so."""
+    held = 3300 if state in PAID_STATES else 0
+    before = replace(BEGUN, state=state, captured_minor=held, provider_payment_id="0421" if held else None, **more)  # type: ignore[arg-type]  # of each test
+    return report_effect(before, *fact(told, 1, way))
+
+
+@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("state", sorted(WAITING_STATES | ENDED_UNPAID_STATES))
+def test_how_far_the_evidence_goes(state: PaymentState, way: ReportSource) -> None:
+    """A read and two people complete it; a callback is seen and verified; a notice says paid and no more."""
+    path = settled(state, way, P.PAYMENT_SUCCESS).path
+    end = {
+        ReportSource.READ: (P.COMPLETED,),
+        ReportSource.PEOPLE: (P.COMPLETED,),
+        ReportSource.NOTICE: (),
+        ReportSource.CALLBACK: (P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED),
+    }
+    assert path[path.index(P.PAYMENT_SUCCESS) + 1 :] == end[way]
+
+
+@pytest.mark.parametrize(
+    ("state", "way", "path"),
+    [
+        (P.PAYMENT_SUCCESS, ReportSource.READ, (P.COMPLETED,)),
+        (P.PAYMENT_SUCCESS, ReportSource.NOTICE, ()),
+        (P.PAYMENT_SUCCESS, ReportSource.CALLBACK, (P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED)),
+        (P.SIGNATURE_VERIFIED, ReportSource.READ, (P.COMPLETED,)),
+        (P.SIGNATURE_VERIFIED, ReportSource.CALLBACK, ()),
+        (P.COMPLETED, ReportSource.READ, ()),
+        (P.COMPLETED, ReportSource.CALLBACK, ()),
+        (P.COMPLETED, ReportSource.PEOPLE, ()),
+        (P.SIGNATURE_VERIFIED, ReportSource.PEOPLE, (P.COMPLETED,)),
+    ],
+)
+def test_paid_once_more(state: P, way: ReportSource, path: tuple[P, ...]) -> None:
+    """What is known already goes on as far as the evidence does; nothing is booked again."""
+    news = settled(state, way, P.PAYMENT_SUCCESS)
+    assert (news.path, news.booked, news.case, news.is_newest) == (path, None, None, True)
+
+
+@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("state", PaymentState)
+def test_a_failure_takes_back_what_was_paid(state: PaymentState, way: ReportSource) -> None:
+    """While it waits it has failed; money that was there is gone, by a read, a notice or people; a callback proves
+    too little. What has ended already stays.
+    """
+    news = settled(state, way, P.PAYMENT_FAILED)
+    if state in WAITING_STATES:
+        assert news.path[-1] is P.PAYMENT_FAILED
+        assert (news.case, news.is_newest) == (None, True)
+    elif state in PAID_STATES and way is not ReportSource.CALLBACK:
+        first = (P.COMPLETED,) if state is P.SIGNATURE_VERIFIED else ()
+        assert (news.path, news.case, news.is_newest) == ((*first, P.REVERSED), "reversed", True)
+        assert news.observed == "payment_failed@1"
+    else:
+        assert (news.path, news.case, news.is_newest) == ((), None, state not in PAID_STATES)
+
+
+def test_another_attempt_that_failed_takes_nothing_back() -> None:
+    """It names another id of the provider's; one that names none may be this one."""
+    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
+    report, at, way = fact(P.PAYMENT_FAILED, 1)
+    for theirs, path in (("0422", ()), ("0420", ()), ("0421", (P.REVERSED,)), (None, (P.REVERSED,))):
+        news = report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
+        assert (news.path, news.is_newest) == (path, bool(path))
+
+
+@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("state", PaymentState)
+def test_said_to_have_expired(state: PaymentState, way: ReportSource) -> None:
+    """While it waits it has; paid and expired is a contradiction that a person looks at."""
+    news = settled(state, way, P.EXPIRED)
+    assert news.path == ((P.EXPIRED,) if state in WAITING_STATES else ())
+    assert news.case == ("contradicted" if state in PAID_STATES else None)
+    assert news.observed == ("expired@1 3300 JPY" if state in PAID_STATES else "")
+    assert news.is_newest
+
+
+@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("told", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
+@pytest.mark.parametrize("state", PaymentState)
+def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
+    """It goes on to the payer where it had not; a read that says so of a completed payment is a contradiction."""
+    news = settled(state, way, told)
+    if state in WAITING_STATES:
+        assert (
+            news.path
+            == {
+                P.INITIALIZING: (P.TOKEN_GENERATED, P.USER_PAYMENT),
+                P.TOKEN_GENERATED: (P.USER_PAYMENT,),
+                P.USER_PAYMENT: (),
+            }[state]
+        )
+        assert news.is_newest
+    else:
+        contradicted = state is P.COMPLETED and way is ReportSource.READ
+        assert (news.path, news.case) == ((), "contradicted" if contradicted else None)
+        assert news.is_newest is (contradicted or state not in PAID_STATES)
+
+
+@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("told", [P.USER_PAYMENT, P.PAYMENT_FAILED, P.EXPIRED])
+@pytest.mark.parametrize("state", PaymentState)
+def test_what_is_older_than_what_we_know_says_nothing(state: PaymentState, told: P, way: ReportSource) -> None:
+    news = settled(state, way, told, told_at=START + timedelta(minutes=1, microseconds=1))
+    assert (news.path, news.case, news.is_newest) == ((), None, False)
+
+
+@pytest.mark.parametrize("way", ReportSource)
+@pytest.mark.parametrize("state", PaymentState)
+def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: ReportSource) -> None:
+    """It is booked where nothing was; what is known to have failed since was taken back."""
+    old = {"told_at": START + timedelta(minutes=2), "provider_state": "FAILED"}
+    news = settled(state, way, P.PAYMENT_SUCCESS, **old)
+    assert not news.is_newest
+    if state is P.PAYMENT_FAILED:
+        assert (news.path[-1], news.case, news.observed) == (P.REVERSED, "reversed", "FAILED")
+        assert news.booked == Money(3300, "JPY")
+        assert P.SIGNATURE_VERIFIED not in news.path or P.COMPLETED in news.path
+    elif state in WAITING_STATES or state is P.EXPIRED:
+        assert (news.case, news.booked) == (None, Money(3300, "JPY"))
+        assert P.REVERSED not in news.path
+    else:
+        assert (news.case, news.booked) == (None, None)
+    nameless = settled(state, way, P.PAYMENT_SUCCESS, **old | {"provider_state": None})
+    assert nameless.observed == ""
+
+
+def test_reversed_and_paid_again_is_a_case() -> None:
+    """If it is said later than the reversal."""
+    news = settled(P.REVERSED, ReportSource.READ, P.PAYMENT_SUCCESS)
+    assert (news.case, news.observed, news.is_newest) == ("contradicted", "payment_success@1 3300 JPY", True)
+
+
+@pytest.mark.parametrize("newer", [True, False])
+@pytest.mark.parametrize(
+    ("theirs", "ours", "case"),
+    [("0421", "0421", None), ("0422", "0421", "paid_twice"), ("0420", "0421", "paid_twice"), ("0422", None, None)],
+)
+def test_paid_under_another_id(theirs: str | None, ours: str | None, case: str | None, newer: bool) -> None:
+    """Two ids of the provider's for one payment of ours: the payer paid twice."""
+    told_at = START + timedelta(minutes=0 if newer else 2)
+    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
+    report, at, way = fact(P.PAYMENT_SUCCESS, 1)
+    news = report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
+    assert (news.case, news.observed) == (case, theirs if case else "")
+    assert news.is_newest is (newer and case is None)
+
+
+@pytest.mark.parametrize("newer", [True, False])
+@pytest.mark.parametrize(
+    ("amount", "case"),
+    [
+        (Money(3300, "JPY"), None),
+        (None, None),
+        (Money(3299, "JPY"), "contradicted"),
+        (Money(3300, "INR"), "contradicted"),
+    ],
+)
+def test_paid_with_another_sum(amount: Money | None, case: str | None, newer: bool) -> None:
+    """Than what was booked; a report without a sum says nothing about it."""
+    told_at = START + timedelta(minutes=0 if newer else 2)
+    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at)
+    report, at, way = fact(P.PAYMENT_SUCCESS, 1)
+    news = report_effect(paid, replace(report, amount=amount), at, way)
+    assert (news.case, news.is_newest) == (case, newer)
+
+
+def test_people_may_book_another_sum() -> None:
+    """With evidence; a report that names no payment books nothing, whoever brings it."""
+    report, at, _ = fact(P.PAYMENT_SUCCESS, 1, minor=3000)
+    news = report_effect(BEGUN, report, at, ReportSource.PEOPLE)
+    assert (news.booked, news.unknown, news.case) == (Money(3000, "JPY"), None, None)
+    assert (
+        report_effect(BEGUN, replace(report, provider_payment_id=None), at, ReportSource.PEOPLE).unknown
+        == "not_bookable"
+    )
+    other = report_effect(BEGUN, report, at, ReportSource.READ)
+    assert (other.observed, other.is_newest) == ("payment_success@1 3000 JPY", True)
+
+
+@pytest.mark.parametrize(
+    ("news", "ends"),
+    [
+        (ReportEffect(), True),
+        (ReportEffect(is_newest=False), False),
+        (ReportEffect((P.EXPIRED,), is_newest=False), True),
+        (ReportEffect((P.EXPIRED,)), True),
+        (ReportEffect(unknown="other_amount"), False),
+        (ReportEffect((P.EXPIRED,), unknown="other_amount"), False),
+    ],
+)
+def test_what_ends_an_unknown(news: ReportEffect, ends: bool) -> None:
+    """Every usable word that is not an old one; what is known needs no end."""
+    assert ends_unknown(news, replace(BEGUN, certainty=Certainty.UNKNOWN)) is ends
+    assert not ends_unknown(news, BEGUN)
+
+
+def test_a_report_without_a_sum_is_observed_without_one() -> None:
+    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
+    report, at, way = fact(P.EXPIRED, 1, minor=None)
+    assert report_effect(paid, report, at, way).observed == "expired@1"

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from console.domain.comparing import Follow, compare, is_news, meant
-from console.domain.history_records import HistoryRow
 from console.domain.money import Money
-from console.domain.order_records import Payment, Refund
-from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentReport
-from console.domain.payment_states import PaymentState, RefundState
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.reconciliation.provider_rows import HistoryRow
+from console.domain.reconciliation.row_comparison import Consequence, compare_row, is_newer_report, match_refunds
 from console.domain.records import Certainty, Work
-from console.domain.worker_records import Verdict
+from console.domain.tasks.records import Verdict
 
-P, V, F = PaymentState, Verdict, Follow
+P, V, F = PaymentState, Verdict, Consequence
 AT = datetime(2026, 11, 19, 3, tzinfo=UTC)
 BEFORE, AFTER = AT - timedelta(hours=1), AT + timedelta(hours=1)
 
@@ -63,9 +63,9 @@ def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str 
         (payment(P.COMPLETED), row(P.USER_PAYMENT), V.DIFFERENT_STATE, F.CASE),
     ],
 )
-def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: Verdict, follow: Follow) -> None:
+def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: Verdict, follow: Consequence) -> None:
     """Both sides as they are: what is said, and what follows."""
-    found = compare(ours, told)
+    found = compare_row(ours, told)
     assert (found.verdict, found.follow) == (verdict, follow)
 
 
@@ -75,15 +75,15 @@ def report(minor: int = 3300) -> PaymentReport:
 
 def test_what_is_told_again_is_no_news() -> None:
     """Nothing is written twice for the same."""
-    assert is_news(payment(P.USER_PAYMENT), report(), AT, Way.READ)
-    assert not is_news(payment(P.COMPLETED), report(), AT, Way.READ)
-    assert is_news(payment(P.PAYMENT_SUCCESS), report(), AT, Way.READ)
-    assert not is_news(payment(P.PAYMENT_SUCCESS), report(), AT, Way.NOTICE)
-    assert is_news(payment(P.COMPLETED, certainty=Certainty.UNKNOWN), report(), AT, Way.READ)
+    assert is_newer_report(payment(P.USER_PAYMENT), report(), AT, ReportSource.READ)
+    assert not is_newer_report(payment(P.COMPLETED), report(), AT, ReportSource.READ)
+    assert is_newer_report(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.READ)
+    assert not is_newer_report(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.NOTICE)
+    assert is_newer_report(payment(P.COMPLETED, certainty=Certainty.UNKNOWN), report(), AT, ReportSource.READ)
     odd = payment(P.USER_PAYMENT)
-    assert is_news(odd, report(1), AT, Way.READ)
+    assert is_newer_report(odd, report(1), AT, ReportSource.READ)
     known = payment(P.USER_PAYMENT, certainty=Certainty.UNKNOWN, error_code="other_amount")
-    assert not is_news(known, report(1), AT, Way.READ)
+    assert not is_newer_report(known, report(1), AT, ReportSource.READ)
 
 
 def refund(number: int, sent: datetime | None, told: datetime | None = None, state: str = "completed") -> Refund:
@@ -96,9 +96,9 @@ def refund(number: int, sent: datetime | None, told: datetime | None = None, sta
 def test_lines_mean_refunds_by_their_times() -> None:
     """Each line one refund, the oldest that fits; one that was done before is not meant again."""
     first, second = refund(1, BEFORE, AT), refund(2, BEFORE, AFTER)
-    assert meant([second, first], [AT, AFTER]) == {AT: first, AFTER: second}
-    assert meant([first], [AT, AFTER]) == {AT: first}
-    assert meant([first], [AFTER]) == {}
-    assert meant([refund(1, AFTER, AFTER)], [AT]) == {}
-    assert meant([refund(1, BEFORE, None, "submitted")], [AFTER])[AFTER].id == 1
-    assert meant([refund(1, BEFORE, AT, "failed"), refund(2, None)], [AT]) == {}
+    assert match_refunds([second, first], [AT, AFTER]) == {AT: first, AFTER: second}
+    assert match_refunds([first], [AT, AFTER]) == {AT: first}
+    assert match_refunds([first], [AFTER]) == {}
+    assert match_refunds([refund(1, AFTER, AFTER)], [AT]) == {}
+    assert match_refunds([refund(1, BEFORE, None, "submitted")], [AFTER])[AFTER].id == 1
+    assert match_refunds([refund(1, BEFORE, AT, "failed"), refund(2, None)], [AT]) == {}

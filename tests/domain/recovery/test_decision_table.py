@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.choice_records import Asks, Evidence, Facts, Proposed, Told
-from console.domain.order_records import Order, OrderState, Payment, Refund
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
-from console.domain.recovery_choices import TABLE, choice, choices
-from console.domain.worker_records import Take
+from console.domain.recovery.decision_table import RULES_OF_KIND, all_choices, find_choice
+from console.domain.recovery.records import CanAsk, ChoiceFacts, Evidence, OpenProposal, ProviderStatement
+from console.domain.tasks.records import Take
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 P, R = PaymentState, RefundState
@@ -35,65 +35,68 @@ APPROVERS = Person("lead-b", frozenset({APPROVER}), may_buy=True)
 
 def test_every_kind_has_taking_and_noting() -> None:
     """They are offered for whatever record, and to nobody who only reads."""
-    for kind, rows in TABLE.items():
+    for kind, rows in RULES_OF_KIND.items():
         assert {"take", "note", "probe"} <= {row.what for row in rows}, kind
-    auditor = Facts(CHECK, NOW, Person("aud-e", frozenset({AUDITOR}), may_buy=False))
-    assert not any(one.allowed for one in choices(auditor))
-    worker = Facts(CHECK, NOW, Person("worker", frozenset({WORKER}), may_buy=False))
-    assert {one.what for one in choices(worker) if one.allowed} == {"probe", "take"}
+    auditor = ChoiceFacts(CHECK, NOW, Person("aud-e", frozenset({AUDITOR}), may_buy=False))
+    assert not any(one.allowed for one in all_choices(auditor))
+    worker = ChoiceFacts(CHECK, NOW, Person("worker", frozenset({WORKER}), may_buy=False))
+    assert {one.what for one in all_choices(worker) if one.allowed} == {"probe", "take"}
 
 
 def test_not_bought_takes_two_people_and_paper() -> None:
     """The first may be an operator, the second must be an approver and somebody else."""
-    facts = Facts(CHECK, NOW, OPERATORS)
-    error, success = choice(facts, "resolve.error"), choice(facts, "resolve.success")
+    facts = ChoiceFacts(CHECK, NOW, OPERATORS)
+    error, success = find_choice(facts, "resolve.error"), find_choice(facts, "resolve.success")
     assert (error.allowed, error.second_person, error.who) == (True, True, ("approver", "operator"))
     assert error.rests_on == (Evidence.SETTLEMENT, Evidence.FILE, Evidence.LETTER)
     assert (success.second_person, success.rests_on) == (False, (Evidence.READ,))
-    half = replace(facts, proposed=Proposed("error", "Op-A "))
-    assert choice(half, "resolve.error").reason == "reason.own_first_half"
+    half = replace(facts, proposed=OpenProposal("error", "Op-A "))
+    assert find_choice(half, "resolve.error").reason == "reason.own_first_half"
     other = replace(half, person=Person("op-e", frozenset({OPERATOR}), may_buy=False))
-    lacking = choice(other, "resolve.error")
+    lacking = find_choice(other, "resolve.error")
     assert (lacking.reason, lacking.who) == ("reason.role", ("approver",))
-    assert choice(replace(half, person=APPROVERS), "resolve.error").allowed
+    assert find_choice(replace(half, person=APPROVERS), "resolve.error").allowed
 
 
 def test_buying_again_is_ruled_out_until_it_is_known() -> None:
     """While nobody knows, and while another one holds the number."""
-    assert choice(Facts(CHECK, NOW, APPROVERS), "buy").reason == "reason.bought_perhaps"
+    assert find_choice(ChoiceFacts(CHECK, NOW, APPROVERS), "buy").reason == "reason.bought_perhaps"
     error = replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)
-    assert choice(Facts(error, NOW, APPROVERS), "buy").allowed
-    assert choice(Facts(error, NOW, APPROVERS, claimed=True), "buy").reason == "reason.claimed_by_other"
-    assert choice(Facts(error, NOW, OPERATORS), "buy").reason == "reason.may_not_buy"
+    assert find_choice(ChoiceFacts(error, NOW, APPROVERS), "buy").allowed
+    assert find_choice(ChoiceFacts(error, NOW, APPROVERS, claimed=True), "buy").reason == "reason.claimed_by_other"
+    assert find_choice(ChoiceFacts(error, NOW, OPERATORS), "buy").reason == "reason.may_not_buy"
 
 
 @pytest.mark.parametrize(
     ("told", "possible"),
     [
-        (Told.NOTHING, {"completed", "payment_failed"}),
-        (Told.NOT_FOUND, {"completed", "payment_failed"}),
-        (Told.OTHER_AMOUNT, {"completed", "payment_failed"}),
-        (Told.PAID, {"completed"}),
-        (Told.WAITING, set()),
-        (Told.FAILED, {"payment_failed"}),
-        (Told.EXPIRED, {"payment_failed"}),
+        (ProviderStatement.NOTHING, {"completed", "payment_failed"}),
+        (ProviderStatement.NOT_FOUND, {"completed", "payment_failed"}),
+        (ProviderStatement.OTHER_AMOUNT, {"completed", "payment_failed"}),
+        (ProviderStatement.PAID, {"completed"}),
+        (ProviderStatement.WAITING, set()),
+        (ProviderStatement.FAILED, {"payment_failed"}),
+        (ProviderStatement.EXPIRED, {"payment_failed"}),
     ],
 )
-def test_the_providers_word_counts_more_than_ours(told: Told, possible: set[str]) -> None:
+def test_the_providers_word_counts_more_than_ours(told: ProviderStatement, possible: set[str]) -> None:
     """What it says is decided so by one person; where it says nothing, by two with paper."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
-    found = {one.what.removeprefix("resolve."): one for one in choices(Facts(unknown, NOW, OPERATORS, told=told))}
+    found = {
+        one.what.removeprefix("resolve."): one
+        for one in all_choices(ChoiceFacts(unknown, NOW, OPERATORS, statement=told))
+    }
     ends = ("completed", "payment_failed", "reversed")
     assert {end for end in ends if found[end].allowed} == possible
-    two = told in (Told.NOTHING, Told.NOT_FOUND, Told.OTHER_AMOUNT)
+    two = told in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
     assert all(found[end].second_person is two for end in possible)
 
 
 def test_a_dry_run_says_what_becomes_of_state_order_and_money() -> None:
     """Received: the order follows and all of it can be refunded."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
-    facts = Facts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, covered=False)
-    effect = choice(facts, "resolve.completed").effect
+    facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, covered=False)
+    effect = find_choice(facts, "resolve.completed").effect
     assert effect is not None
     assert (effect.state, effect.certainty) == (("user_payment", "completed"), ("unknown", "known"))
     assert effect.order == ("pending", "paid")
@@ -104,43 +107,145 @@ def test_a_dry_run_says_what_becomes_of_state_order_and_money() -> None:
 def test_a_dry_run_of_a_refund() -> None:
     """Made: its sum is gone; not made: its sum is free again."""
     paid = replace(PAYMENT, reserved_minor=1000)
-    facts = Facts(REFUND, NOW, APPROVERS, payment=paid, order=ORDER, refunds=(REFUND,))
-    made, not_made = (choice(facts, f"resolve.{end}").effect for end in ("completed", "failed"))
+    facts = ChoiceFacts(REFUND, NOW, APPROVERS, payment=paid, order=ORDER, refunds=(REFUND,))
+    made, not_made = (find_choice(facts, f"resolve.{end}").effect for end in ("completed", "failed"))
     assert made is not None
     assert not_made is not None
     assert made.money is not None
     assert not_made.money is not None
     before, after = made.money
     assert (before.unknown, before.refundable, after.unknown, after.refunded, after.refundable) == (
-        1000, 2300, 0, 1000, 2300,
-    )  # fmt: skip
+        1000,
+        2300,
+        0,
+        1000,
+        2300,
+    )
     assert not_made.money[1].refundable == 3300
 
 
 def test_what_is_ruled_out_has_no_effect() -> None:
     """Nothing is promised that will be refused."""
-    for one in choices(Facts(PAYMENT, NOW, OPERATORS, payment=PAYMENT, order=ORDER)):
+    for one in all_choices(ChoiceFacts(PAYMENT, NOW, OPERATORS, payment=PAYMENT, order=ORDER)):
         assert one.allowed or (one.reason is not None and one.effect is None)
 
 
 def test_a_refund_in_the_banks_days_is_asked_about_first() -> None:
     """While the bank may take the payment back."""
     atom = replace(PAYMENT, provider="atom", paid_at=NOW, currency="INR")
-    early = Facts(atom, NOW, OPERATORS, payment=atom)
-    assert choice(early, "refund").warning == "warning.may_be_reversed"
-    assert choice(replace(early, now=NOW + timedelta(days=4)), "refund").warning is None
+    early = ChoiceFacts(atom, NOW, OPERATORS, payment=atom)
+    assert find_choice(early, "refund").warning == "warning.may_be_reversed"
+    assert find_choice(replace(early, now=NOW + timedelta(days=4)), "refund").warning is None
 
 
 def test_who_took_it_is_named() -> None:
     """Until when, too; one's own take can be kept on with."""
     taken = Take("payment", 5, "lead-b", NOW, NOW + timedelta(minutes=30))
-    ruled = choice(Facts(PAYMENT, NOW, OPERATORS, taken=taken), "take")
+    ruled = find_choice(ChoiceFacts(PAYMENT, NOW, OPERATORS, taken=taken), "take")
     assert (ruled.reason, ruled.facts["holder"], ruled.facts["until"]) == ("reason.taken", "lead-b", taken.until)
-    assert choice(Facts(PAYMENT, NOW, APPROVERS, taken=taken), "take").allowed
+    assert find_choice(ChoiceFacts(PAYMENT, NOW, APPROVERS, taken=taken), "take").allowed
 
 
 def test_nobody_to_ask() -> None:
     """No list call, no provider here."""
-    assert choice(Facts(CHECK, NOW, OPERATORS, asks=Asks.NO_CALL), "probe").reason == "reason.no_list_call"
-    unset = Facts(PAYMENT, NOW, OPERATORS, asks=Asks.NOT_SET_UP)
-    assert choice(unset, "probe").reason == "reason.provider_not_set_up"
+    assert (
+        find_choice(ChoiceFacts(CHECK, NOW, OPERATORS, can_ask=CanAsk.NO_CALL), "probe").reason
+        == "reason.no_list_call"
+    )
+    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, can_ask=CanAsk.NOT_SET_UP)
+    assert find_choice(unset, "probe").reason == "reason.provider_not_set_up"
+
+
+@pytest.mark.parametrize("state", CheckState)
+@pytest.mark.parametrize("number", [None, 12345])
+def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | None) -> None:
+    """If the provider gave it a number, and its viewing period isn't over."""
+    check = replace(CHECK, state=state, certainty=Certainty.KNOWN, credit_check_id=number)
+    bought = state is CheckState.SUCCESS and number is not None
+    found = find_choice(ChoiceFacts(check, NOW, OPERATORS), "refetch")
+    assert (found.allowed, found.reason) == (bought, None if bought else "reason.not_bought")
+    over = find_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
+    assert over.reason == ("reason.viewing_over" if bought else "reason.not_bought")
+    unset = find_choice(ChoiceFacts(check, NOW, OPERATORS, can_ask=CanAsk.NOT_SET_UP), "probe")
+    assert unset.reason == ("reason.provider_not_set_up" if bought else None)
+    late = find_choice(
+        ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS, can_ask=CanAsk.NOT_SET_UP), "probe"
+    )
+    assert late.allowed
+
+
+@pytest.mark.parametrize("what", ["probe", "refetch", "resolve.error", "take", "note", "buy"])
+def test_whoever_lacks_a_role_is_told_which(what: str) -> None:
+    """Only buying has a flag of the person besides."""
+    bought = replace(CHECK, state=CheckState.SUCCESS, certainty=Certainty.KNOWN, credit_check_id=1)
+    record = {"refetch": bought, "buy": replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)}.get(
+        what, CHECK
+    )
+    auditor = Person("aud-e", frozenset({AUDITOR}), may_buy=True)
+    found = find_choice(ChoiceFacts(record, NOW, auditor), what)
+    assert (found.reason, found.facts["needs"]) == ("reason.role", found.who)
+
+
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("held", [True, False])
+def test_an_unknown_one_is_asked_about_by_one_at_a_time(certainty: Certainty, running: bool, held: bool) -> None:
+    """A known one is compared beside whatever else is done, unless it is being sent."""
+    facts = ChoiceFacts(replace(CHECK, certainty=certainty), NOW, OPERATORS, running=running, is_leased=held)
+    busy = running or (held and certainty is Certainty.UNKNOWN)
+    assert find_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
+
+
+def test_a_refund_that_was_never_sent_has_nothing_to_be_asked_about() -> None:
+    """One that was sent, or of which nobody knows, has."""
+    for key, certainty, asks in (
+        (None, Certainty.KNOWN, False),
+        ("RFD-1", Certainty.KNOWN, True),
+        (None, Certainty.UNKNOWN, True),
+    ):
+        refund = replace(REFUND, provider_refund_key=key, certainty=certainty)
+        found = find_choice(ChoiceFacts(refund, NOW, OPERATORS, can_ask=CanAsk.NOT_SET_UP), "probe")
+        assert found.allowed is not asks
+    assert (
+        find_choice(ChoiceFacts(REFUND, NOW, OPERATORS, can_ask=CanAsk.NO_CALL), "probe").reason
+        == "reason.no_read_call"
+    )
+    known = replace(REFUND, certainty=Certainty.KNOWN)
+    assert find_choice(ChoiceFacts(known, NOW, OPERATORS, can_ask=CanAsk.NO_CALL), "probe").allowed
+
+
+def test_a_half_decision_stands_in_the_way_of_another() -> None:
+    """Of a payment; of a credit check or a refund the other end may still be proposed."""
+    unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
+    facts = ChoiceFacts(unknown, NOW, APPROVERS, proposed=OpenProposal("completed", "op-a"))
+    assert find_choice(facts, "resolve.payment_failed").reason == "reason.other_proposal"
+    assert find_choice(facts, "resolve.completed").allowed
+    heard = replace(facts, statement=ProviderStatement.FAILED)
+    assert find_choice(heard, "resolve.payment_failed").allowed
+    assert find_choice(replace(facts, person=None), "resolve.payment_failed").allowed
+    refund = ChoiceFacts(REFUND, NOW, APPROVERS, proposed=OpenProposal("completed", "op-a"))
+    assert find_choice(refund, "resolve.failed").allowed
+    own = replace(refund, proposed=OpenProposal("completed", "LEAD-B"))
+    assert find_choice(own, "resolve.completed").reason == "reason.own_first_half"
+
+
+def test_an_order_follows_by_its_payment() -> None:
+    """It can't be decided by itself; without a payment there is nothing to ask or to move."""
+    alone = ChoiceFacts(ORDER, NOW, APPROVERS)
+    assert find_choice(alone, "probe").reason == find_choice(alone, "move_order").reason == "reason.no_payment"
+    assert find_choice(alone, "resolve").reason == "reason.order_follows"
+    beside = replace(alone, payment=PAYMENT, order=ORDER)
+    assert find_choice(beside, "probe").allowed
+    assert find_choice(beside, "move_order").allowed
+    assert find_choice(replace(beside, covered=False), "move_order").reason == "reason.order_not_covered"
+
+
+@pytest.mark.parametrize(("after", "warned"), [(timedelta(days=2, hours=12), True), (timedelta(days=3), False)])
+def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> None:
+    paid_at = datetime(2026, 11, 19, 18, 30, tzinfo=UTC)  # midnight in India
+    atom = replace(PAYMENT, provider="atom", paid_at=paid_at, currency="INR")
+    found = find_choice(ChoiceFacts(atom, paid_at + after, OPERATORS, payment=atom), "refund")
+    assert (found.warning is not None) is warned
+    assert found.second_person
+    off = find_choice(ChoiceFacts(atom, NOW, OPERATORS, payment=atom, refund_off="over_limit"), "refund")
+    assert off.reason == "reason.over_limit"

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from console.domain.clock import TimeScale
-from console.domain.task_intervals import (
-    GRACE,
-    INTERVALS,
+from console.domain.tasks.intervals import (
+    INTERVAL_OF_TASK,
     LONGEST_BACK_OFF,
     LONGEST_RUN,
-    USUAL,
-    back_off,
+    OVERDUE_GRACE,
+    USUAL_INTERVAL,
     interval_of,
+    is_overdue,
     longest_wait,
-    overdue,
+    wait_after_failures,
 )
-from console.domain.worker_records import ScheduledTask
+from console.domain.tasks.records import ScheduledTask
 
 AT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -30,43 +30,65 @@ def task(every: timedelta = MINUTE, **facts: object) -> ScheduledTask:
 
 def test_the_docs_tell_each_interval_and_its_reason() -> None:
     """docs/worker.md has the table as it is."""
-    text = (Path(__file__).parents[2] / "docs" / "worker.md").read_text(encoding="utf-8")
-    rows = [f"| `{name}` | {interval.seconds} | {interval.reason} |" for name, interval in INTERVALS.items()]
+    text = (Path(__file__).parents[3] / "docs" / "worker.md").read_text(encoding="utf-8")
+    rows = [f"| `{name}` | {interval.seconds} | {interval.reason} |" for name, interval in INTERVAL_OF_TASK.items()]
     assert [row for row in rows if row not in text] == []
 
 
 def test_an_unnamed_task_has_the_usual_interval() -> None:
     """A task may be added before anybody has thought about its interval."""
-    assert interval_of("something new") == USUAL
+    assert interval_of("something new") == USUAL_INTERVAL
 
 
 @pytest.mark.parametrize("every", [timedelta(seconds=5), MINUTE, HOUR])
 def test_back_off_grows_within_its_bound(every: timedelta) -> None:
     """Each wait is at least the one before, none longer than any task may wait; a rare task is not hurried."""
-    waits = [back_off(every, failures) for failures in range(60)]
+    waits = [wait_after_failures(every, failures) for failures in range(60)]
     assert waits == sorted(waits)
     assert every <= waits[0]
     assert waits[-1] == longest_wait(every) == max(every, LONGEST_BACK_OFF)
 
 
-@pytest.mark.parametrize(("every", "allowed"), [(timedelta(seconds=5), GRACE), (MINUTE, GRACE), (HOUR, HOUR)])
+@pytest.mark.parametrize(
+    ("every", "allowed"), [(timedelta(seconds=5), OVERDUE_GRACE), (MINUTE, OVERDUE_GRACE), (HOUR, HOUR)]
+)
 @pytest.mark.parametrize("scale", [REAL, FAST])
 def test_a_task_is_overdue_by_its_interval_again(every: timedelta, allowed: timedelta, scale: TimeScale) -> None:
     """Twice its interval since it last ended, and never before a killed worker's lease has ended."""
-    late = AT + scale.delta(allowed)
-    assert not overdue(task(every), late, scale)
-    assert overdue(task(every), late + timedelta(milliseconds=1), scale)
+    late = AT + scale.scaled_delta(allowed)
+    assert not is_overdue(task(every), late, scale)
+    assert is_overdue(task(every), late + timedelta(milliseconds=1), scale)
 
 
 def test_a_run_that_does_not_end_is_overdue() -> None:
     """By its beginning, whatever its row says of the next run; one that has ended is not."""
     begun = task(begun_at=AT + HOUR)
-    assert not overdue(begun, AT + HOUR + LONGEST_RUN, REAL)
-    assert overdue(begun, AT + HOUR + LONGEST_RUN + MINUTE, REAL)
+    assert not is_overdue(begun, AT + HOUR + LONGEST_RUN, REAL)
+    assert is_overdue(begun, AT + HOUR + LONGEST_RUN + MINUTE, REAL)
     ended = task(begun_at=AT - HOUR, ended_at=AT - MINUTE)
-    assert not overdue(ended, AT, REAL)
+    assert not is_overdue(ended, AT, REAL)
 
 
 def test_failing_again_and_again_is_overdue() -> None:
     """However far it is put off."""
-    assert [overdue(task(failures=n, trouble="x"), AT - HOUR, REAL) for n in range(4)] == [False, False, False, True]
+    assert [is_overdue(task(failures=n, trouble="x"), AT - HOUR, REAL) for n in range(4)] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_how_long_a_run_may_take() -> None:
+    """A quarter of an hour, and twice its interval where that is longer."""
+    for every, allowed in ((MINUTE, 15), (8 * MINUTE, 16), (HOUR, 120)):
+        running = task(every, begun_at=AT)
+        assert not is_overdue(running, AT + allowed * MINUTE, REAL)
+        assert is_overdue(running, AT + allowed * MINUTE + timedelta(milliseconds=1), REAL)
+
+
+def test_when_failing_tasks_run_again() -> None:
+    """Twice as long after each failure, a quarter of an hour at most; a killed worker's task is not late for 90 s."""
+    assert [wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]
+    assert timedelta(seconds=90) == OVERDUE_GRACE
+    assert [is_overdue(task(failures=failures), AT, REAL) for failures in (0, 2, 3)] == [False, False, True]

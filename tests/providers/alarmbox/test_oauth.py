@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from console.providers.alarmbox_oauth import AlarmBoxConfig
-from console.providers.protocol import TokenPair, TokenRefused, TokenUnavailable
+from console.providers.alarmbox.oauth import AlarmBoxConfig
+from console.providers.credit_provider import TokenPair, TokenRefused, TokenUnavailable
 from tests.providers.parts import CLOCK, PAIR_ANSWER, alarmbox, pair
 from tests.providers.raw_server import says, serving
 

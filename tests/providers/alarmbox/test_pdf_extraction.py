@@ -9,11 +9,11 @@ from base64 import b64encode
 
 import pytest
 
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.providers.alarmbox_answers import judge_detail, judge_pdf
-from console.providers.pdf_field import LARGEST_PDF_BYTES
-from console.providers.protocol import PdfAnswer
-from console.providers.transport import HttpAnswer
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
+from console.providers.alarmbox.responses import judge_detail, judge_pdf
+from console.providers.credit_provider import PdfAnswer
+from console.providers.http.transport import HttpAnswer
 from tests.providers.parts import CHECK, alarmbox
 from tests.providers.raw_server import floods, says, serving
 
@@ -53,13 +53,11 @@ GOOD: dict[str, tuple[bytes, bytes]] = {
         b'{"credit_check":{"pdf_file_data" :\n\t "%s","credit_check_id":12345}}' % TEXT.encode(),
         PDF,
     ),
-    "slash written as escape": (raw(json.dumps(b64encode(WITH_SLASHES).decode()).replace("/", "\\/")),
-                                WITH_SLASHES),
+    "slash written as escape": (raw(json.dumps(b64encode(WITH_SLASHES).decode()).replace("/", "\\/")), WITH_SLASHES),
     "letters written as escapes": (raw('"' + "".join(f"\\u{ord(c):04x}" for c in TEXT) + '"'), PDF),
     "an escape across a seam": (raw(ACROSS_A_SEAM), pdf_of(300_000)),
     "end mark within the last 1,024 bytes": (answer(b64encode(PDF + b"\n" * 1_000).decode()), PDF + b"\n" * 1_000),
-    "exactly 32 MiB": (of_size(LARGEST_PDF_BYTES), pdf_of(LARGEST_PDF_BYTES)),
-}  # fmt: skip
+}
 
 BAD: dict[str, tuple[bytes, str]] = {
     "missing": (json.dumps({"credit_check": CHECK}).encode(), "pdf_missing"),
@@ -92,28 +90,38 @@ BAD: dict[str, tuple[bytes, str]] = {
     "three bytes": (answer("JVBE"), "pdf_not_pdf"),
     "no end mark": (answer(b64encode(PDF[:-7]).decode()), "pdf_no_end"),
     "end mark too far ahead": (answer(b64encode(PDF + b"\n" * 1_100).decode()), "pdf_no_end"),
-    "one byte too many": (of_size(LARGEST_PDF_BYTES + 1), "pdf_too_large"),
-    "too large and escaped": (raw('"\\u004a' + b64encode(pdf_of(LARGEST_PDF_BYTES + 1)).decode()[1:] + '"'),
-                              "pdf_too_large"),
     "the field twice": (raw(f'"{TEXT}","pdf_file_data":"{TEXT}"'), "pdf_twice"),
     "the field again elsewhere": (raw(f'"{TEXT}","infos":[{{"pdf_file_data":"{TEXT}"}}]'), "pdf_twice"),
     "another key twice": (raw(f'"{TEXT}","result":"ng"'), "unreadable"),
     "only beside the check": (json.dumps({"pdf_file_data": TEXT, "credit_check": CHECK}).encode(), "pdf_missing"),
-    "only deeper": (json.dumps({"credit_check": {**CHECK, "infos": [{"pdf_file_data": TEXT}]}}).encode(),
-                    "pdf_missing"),
-    "named inside a text": (answer("@").replace(b'"pdf_file_data": "@"', b'"note":"x\\"pdf_file_data\\": \\"JVBE"'),
-                            "pdf_missing"),
+    "only deeper": (
+        json.dumps({"credit_check": {**CHECK, "infos": [{"pdf_file_data": TEXT}]}}).encode(),
+        "pdf_missing",
+    ),
+    "named inside a text": (
+        answer("@").replace(b'"pdf_file_data": "@"', b'"note":"x\\"pdf_file_data\\": \\"JVBE"'),
+        "pdf_missing",
+    ),
     "cut within the field": (answer(TEXT)[:-40], "unreadable"),
     "nested without end": (raw("[" * 100_000), "unreadable"),
     "megabytes around it": (raw(f'"{TEXT}","infos":"{"x" * 3_000_000}"'), "unreadable"),
     "another check's file": (answer(TEXT).replace(b"12345", b"54321"), "other_id"),
     "no id": (answer(TEXT).replace(b"12345", b"null"), "no_id"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("body", "content"), GOOD.values(), ids=GOOD)
 def test_whole_files_are_taken(body: bytes, content: bytes) -> None:
     """Every way in which JSON may spell a whole PDF of at most 32 MiB."""
+    _is_taken(body, content)
+
+
+def test_exactly_32_mib_are_taken() -> None:
+    """The largest there may be."""
+    _is_taken(of_size(LARGEST_PDF_BYTES), pdf_of(LARGEST_PDF_BYTES))
+
+
+def _is_taken(body: bytes, content: bytes) -> None:
     outcome = judged(body)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.SUCCEEDED, Sent.YES)
     assert outcome.found is not None
@@ -124,6 +132,17 @@ def test_whole_files_are_taken(body: bytes, content: bytes) -> None:
 @pytest.mark.parametrize(("body", "reason"), BAD.values(), ids=BAD)
 def test_anything_else_is_not(body: bytes, reason: str) -> None:
     """A file that is not whole, not a PDF or not ours: the read failed, with the reason, and nothing to store."""
+    _is_not_taken(body, reason)
+
+
+@pytest.mark.parametrize("escaped", [False, True], ids=["plain", "escaped"])
+def test_one_byte_too_many_is_not(escaped: bool) -> None:
+    """However it is spelt. Made here: every worker reads this file, and one needs what is this large."""
+    text = b64encode(pdf_of(LARGEST_PDF_BYTES + 1)).decode()
+    _is_not_taken(raw(f'"\\u004a{text[1:]}"') if escaped else answer(text), "pdf_too_large")
+
+
+def _is_not_taken(body: bytes, reason: str) -> None:
     outcome = judged(body)
     assert (outcome.kind, outcome.reason, outcome.found) == (OutcomeClass.UNKNOWN, reason, None)
 
@@ -148,7 +167,7 @@ def test_500_megabytes_are_cut_while_they_stream() -> None:
     head = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check":{"credit_check_id":12345,"pdf_file_data":"'
     with serving(floods(head, 500_000_000)) as server:
         tracemalloc.start()
-        outcome = alarmbox(server.url).pdf(12345)
+        outcome = alarmbox(server.url).read_pdf(12345)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "answer_too_large")
@@ -160,9 +179,9 @@ def test_a_large_file_over_the_wire() -> None:
     content = pdf_of(16 << 20)
     with serving(says(200, answer(b64encode(content).decode()))) as server:
         vendor = alarmbox(server.url)
-        vendor.detail(12345)  # imports and first use behind us
+        vendor.read_detail(12345)  # imports and first use behind us
         with Pulse() as pulse:
-            outcome = vendor.pdf(12345)
+            outcome = vendor.read_pdf(12345)
     assert outcome.found is not None
     assert outcome.found.content == content
     print(f"longest gap {pulse.longest * 1000:.0f} ms")

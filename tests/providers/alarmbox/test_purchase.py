@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from console.domain.outcomes import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, Sent
 from console.domain.records import PurchaseRequest
-from console.providers import alarmbox as module
-from console.providers.alarmbox import AlarmBox
-from console.providers.protocol import Capabilities, CreditReader, CreditVendor
-from console.providers.transport import HttpTransport
+from console.providers.alarmbox import client as module
+from console.providers.alarmbox.client import AlarmBox
+from console.providers.credit_provider import Capabilities, CreditReader, CreditVendor
+from console.providers.http.transport import HttpTransport
 from tests.providers.parts import BOUGHT, NUMBER, REQUEST, Turns, alarmbox
 from tests.providers.raw_server import says, serving
 
@@ -19,7 +19,7 @@ from tests.providers.raw_server import says, serving
 def test_what_is_sent() -> None:
     """The documented JSON as UTF-8 with exactly the fields that were given, to the documented address."""
     with serving(says(200, BOUGHT)) as server:
-        alarmbox(server.url).check(REQUEST)
+        alarmbox(server.url).buy_check(REQUEST)
         assert server.paths() == ["POST /ps/v1/credit_checks"]
         assert json.loads(server.bodies()[0]) == {
             "corporation_number": NUMBER,
@@ -35,7 +35,7 @@ def test_what_is_sent() -> None:
 def test_what_was_not_given_is_not_sent() -> None:
     """Only the number is required; an empty comment is none."""
     with serving(says(200, BOUGHT)) as server:
-        alarmbox(server.url).check(PurchaseRequest(NUMBER, "1", comment=""))
+        alarmbox(server.url).buy_check(PurchaseRequest(NUMBER, "1", comment=""))
         assert json.loads(server.bodies()[0]) == {"corporation_number": NUMBER}
 
 
@@ -43,8 +43,8 @@ def test_what_reads_send() -> None:
     """Detail, file and list ask at the documented addresses."""
     with serving(says(500)) as server:
         reader = alarmbox(server.url, finds=True).reader()
-        reader.detail(12345)
-        reader.pdf(12345)
+        reader.read_detail(12345)
+        reader.read_pdf(12345)
         reader.find_purchases(NUMBER)
         assert server.paths() == [
             "GET /ps/v1/credit_checks/12345",
@@ -60,7 +60,7 @@ def test_the_protocols_fit() -> None:
     reader: CreditReader = vendor.reader()
     assert reader.name == vendor.name == "alarmbox"
     assert reader.capabilities == vendor.capabilities
-    assert vendor.capabilities == Capabilities(True, True, True, True, idempotent=False, finds_purchases=False)
+    assert vendor.capabilities == Capabilities(True, True, True, finds_purchases=False)
     assert alarmbox("https://api.alarmbox.jp", finds=True).capabilities.finds_purchases
 
 
@@ -76,7 +76,7 @@ def test_the_protocols_fit() -> None:
 def test_a_request_that_can_not_be_written_is_never_sent(request_: PurchaseRequest) -> None:
     """Whatever is wrong with it, nothing left and nothing is raised."""
     with serving(says(200, BOUGHT)) as server:
-        outcome = alarmbox(server.url).check(request_)
+        outcome = alarmbox(server.url).buy_check(request_)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             "bad_request",
@@ -104,7 +104,7 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
 
     monkeypatch.setattr(module, "judge_purchase", broken_judge)
     with serving(says(200, BOUGHT)) as server:
-        outcome = alarmbox(server.url).check(REQUEST)
+        outcome = alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "internal_error")
         assert outcome.sent is not Sent.NO
         assert len(server.requests) == 1
@@ -119,7 +119,7 @@ def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: 
         raise error("x")
 
     monkeypatch.setattr(HttpTransport, "send", broken_send)
-    outcome = alarmbox("http://127.0.0.1:1").check(REQUEST)
+    outcome = alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, Sent.MAYBE)
 
 
@@ -132,7 +132,7 @@ def test_a_person_may_interrupt(stop: type[BaseException], monkeypatch: pytest.M
 
     monkeypatch.setattr(HttpTransport, "send", interrupted)
     with pytest.raises(stop):
-        alarmbox("http://127.0.0.1:1").check(REQUEST)
+        alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
 
 
 def test_turns_are_waited_for_one_by_one() -> None:
@@ -141,5 +141,5 @@ def test_turns_are_waited_for_one_by_one() -> None:
     with serving(says(200, BOUGHT)) as server:
         vendor: AlarmBox = alarmbox(server.url, gate=turns)
         for _ in range(3):
-            vendor.detail(12345)
+            vendor.read_detail(12345)
         assert turns.taken == len(server.requests) == 3

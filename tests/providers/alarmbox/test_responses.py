@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from console.domain.outcomes import Outcome, Sent
-from console.domain.outcomes import OutcomeClass as Kind
+from console.domain.provider_outcome import Outcome, Sent
+from console.domain.provider_outcome import OutcomeClass as Kind
 from console.domain.records import CheckReport
-from console.providers.alarmbox import AlarmBox
+from console.providers.alarmbox.client import AlarmBox
 from tests.providers.parts import BOUGHT, CHECK, NUMBER, PAIR_ANSWER, REQUEST, MemoryTokens, alarmbox
 from tests.providers.raw_server import Script, http, says, sends, serving
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors/provider_vectors.json").read_text("utf-8"))
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
 ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "alarmbox"]
 Ask = Callable[[AlarmBox], Outcome[Any]]
 
 ASKS: dict[str, Ask] = {
-    "purchase": lambda vendor: vendor.check(REQUEST),
-    "detail": lambda vendor: vendor.detail(12345),
-    "pdf": lambda vendor: vendor.pdf(12345),
+    "purchase": lambda vendor: vendor.buy_check(REQUEST),
+    "detail": lambda vendor: vendor.read_detail(12345),
+    "pdf": lambda vendor: vendor.read_pdf(12345),
     "list": lambda vendor: vendor.find_purchases(NUMBER),
 }
 REFRESH = says(200, PAIR_ANSWER)
@@ -78,7 +78,7 @@ def refreshed(status: int, body: object) -> Outcome[str]:
     tokens = MemoryTokens(None, first="rt-1")
     scripts = (says(status, body), says(200, BOUGHT)) if status == 200 else (says(status, body),)
     with serving(*scripts) as server:
-        outcome = alarmbox(server.url, tokens=tokens).check(REQUEST)
+        outcome = alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
     if outcome.kind is Kind.SUCCEEDED:
         assert tokens.log == ["exchange rt-1", "stored at2"]
         return Outcome(Kind.SUCCEEDED, "answered", Sent.YES)
@@ -89,9 +89,13 @@ def refreshed(status: int, body: object) -> Outcome[str]:
 UNLISTED = (301, 302, 303, 304, 307, 308, 402, 405, 406, 408, 409, 410, 413, 415, 423, 425, 451, 499,
             500, 501, 502, 503, 504, 507, 599, 600)  # fmt: skip
 LIST_ROWS = dict.fromkeys(UNLISTED, Kind.UNKNOWN) | {
-    400: Kind.UNKNOWN, 422: Kind.UNKNOWN, 403: Kind.UNKNOWN, 404: Kind.UNKNOWN,
-    401: Kind.AUTH, 429: Kind.RATE_LIMITED,
-}  # fmt: skip
+    400: Kind.UNKNOWN,
+    422: Kind.UNKNOWN,
+    403: Kind.UNKNOWN,
+    404: Kind.UNKNOWN,
+    401: Kind.AUTH,
+    429: Kind.RATE_LIMITED,
+}
 READ_ROWS = LIST_ROWS | {403: Kind.FAILED_DEFINITE, 404: Kind.NOT_FOUND}
 PURCHASE_ROWS = LIST_ROWS | dict.fromkeys((400, 422, 403, 404), Kind.FAILED_DEFINITE)
 
@@ -208,16 +212,21 @@ UNUSABLE: dict[str, tuple[bytes, str]] = {
     "endless nesting": (b'{"a":' * 100_000, "unreadable"),
     "not UTF-8": ('{"credit_check":{"credit_check_id":1,"corporation_name":"株"}}'.encode("shift-jis"), "unreadable"),
     "UTF-16": ('{"credit_check":{"credit_check_id":1}}'.encode("utf-16"), "unreadable"),
-    "other number": (json.dumps({"credit_check": CHECK | {"corporation_number": "1180301018771"}}).encode(),
-                     "other_number"),
-    "other number as number": (json.dumps({"credit_check": CHECK | {"corporation_number": 1}}).encode(),
-                               "other_number"),
-    "number as list": (json.dumps({"credit_check": CHECK | {"corporation_number": [NUMBER]}}).encode(),
-                       "other_number"),
-    "number as false": (json.dumps({"credit_check": CHECK | {"corporation_number": False}}).encode(),
-                        "other_number"),
+    "other number": (
+        json.dumps({"credit_check": CHECK | {"corporation_number": "1180301018771"}}).encode(),
+        "other_number",
+    ),
+    "other number as number": (
+        json.dumps({"credit_check": CHECK | {"corporation_number": 1}}).encode(),
+        "other_number",
+    ),
+    "number as list": (
+        json.dumps({"credit_check": CHECK | {"corporation_number": [NUMBER]}}).encode(),
+        "other_number",
+    ),
+    "number as false": (json.dumps({"credit_check": CHECK | {"corporation_number": False}}).encode(), "other_number"),
     "too large": (b" " * ((1 << 20) + 1), "answer_too_large"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("body", "why"), UNUSABLE.values(), ids=UNUSABLE)
@@ -259,7 +268,7 @@ def test_an_id_that_can_be_none_is_not_asked_for(credit_check_id: int) -> None:
     """No path is built from a number that no check can have."""
     with serving(says(200)) as server:
         vendor = alarmbox(server.url)
-        for outcome in (vendor.detail(credit_check_id), vendor.pdf(credit_check_id)):
+        for outcome in (vendor.read_detail(credit_check_id), vendor.read_pdf(credit_check_id)):
             assert (outcome.kind, outcome.reason, outcome.sent) == (Kind.UNKNOWN, "bad_id", Sent.NO)
         assert server.connections == 0
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from console.domain.clock import SystemClock, TimeScale
-from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import PurchaseRequest
-from console.providers.alarmbox import AlarmBox, AlarmBoxConfig, open_alarmbox
+from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, open_alarmbox
 from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SandboxControl
-from console.sandbox.fault_table import FAULTS
+from console.sandbox.rules.registry import FAULTS
 from tests.providers.parts import MemoryTokens, Turns
 
 NUMBER = "1180301018771"
@@ -35,27 +35,27 @@ def bought(outcome: Outcome[object]) -> None:
 
 def test_buy_read_and_fetch(control: SandboxControl, tokens: MemoryTokens) -> None:
     """A purchase, its detail, its file and its place in the list agree; one charge."""
-    control.config(list_call=True)
+    control.change_settings(list_call=True)
     box = vendor(control.url, tokens, finds=True)
-    purchase = box.check(REQUEST)
+    purchase = box.buy_check(REQUEST)
     assert purchase.found is not None
     credit_check_id = purchase.found.credit_check_id
-    detail, file, listed = box.detail(credit_check_id), box.pdf(credit_check_id), box.find_purchases(NUMBER)
+    detail, file, listed = box.read_detail(credit_check_id), box.read_pdf(credit_check_id), box.find_purchases(NUMBER)
     assert detail.found is not None
     assert file.found is not None
     assert detail.found == file.found.report
     assert detail.found.company_name == purchase.found.company_name
     assert listed.found == (purchase.found,)
-    assert control.charges(NUMBER) == 1
+    assert control.count_charges(NUMBER) == 1
 
 
 def test_refusals_of_the_provider(control: SandboxControl, tokens: MemoryTokens) -> None:
     """What AlarmBox calls invalid is definite, an id it doesn't know is not found; nothing was charged."""
     box = vendor(control.url, tokens)
-    refused = box.check(PurchaseRequest(NUMBER, "1", deal=3))
+    refused = box.buy_check(PurchaseRequest(NUMBER, "1", deal=3))
     assert (refused.kind, refused.status) == (OutcomeClass.FAILED_DEFINITE, 422)
-    assert box.detail(999).kind is OutcomeClass.NOT_FOUND
-    assert control.charges() == 0
+    assert box.read_detail(999).kind is OutcomeClass.NOT_FOUND
+    assert control.count_charges() == 0
 
 
 PURCHASE_FAULTS = [name for name, kind in FAULTS.items() if not kind.calls or "purchase" in kind.calls]
@@ -65,11 +65,11 @@ PURCHASE_FAULTS = [name for name, kind in FAULTS.items() if not kind.calls or "p
 def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
     """Whatever the network does: bought means charged once, not bought means not charged, never charged twice."""
     box = vendor(control.url, tokens, scale=100)
-    bought(vendor(control.url, tokens).check(PurchaseRequest("7123456789012", "1")))  # a token in hand
+    bought(vendor(control.url, tokens).buy_check(PurchaseRequest("7123456789012", "1")))  # a token in hand
     kind = FAULTS[name]
-    control.fault(f"{name}:503" if kind.argument != "none" else name, call="purchase", number=NUMBER)
-    outcome = box.check(REQUEST)
-    charges = control.charges(NUMBER)
+    control.add_fault(f"{name}:503" if kind.argument_rule != "none" else name, call="purchase", number=NUMBER)
+    outcome = box.buy_check(REQUEST)
+    charges = control.count_charges(NUMBER)
     assert charges <= 1
     if outcome.kind is OutcomeClass.SUCCEEDED:
         assert charges == 1
@@ -82,11 +82,11 @@ def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: M
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
 def test_refusals_before_charging(status: int, control: SandboxControl, tokens: MemoryTokens) -> None:
     """The statuses that promise that nothing was bought."""
-    control.fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
-    outcome = vendor(control.url, tokens).check(REQUEST)
+    control.add_fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
+    outcome = vendor(control.url, tokens).buy_check(REQUEST)
     assert outcome.kind in NOT_BOUGHT
     assert outcome.status == status
-    assert control.charges() == 0
+    assert control.count_charges() == 0
 
 
 PDF_FAULTS = [n for n, kind in FAULTS.items() if kind.calls and "pdf" in kind.calls and n.startswith("pdf_")]
@@ -96,10 +96,10 @@ PDF_FAULTS = [n for n, kind in FAULTS.items() if kind.calls and "pdf" in kind.ca
 def test_no_fault_passes_for_a_file(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
     """Only a whole PDF is taken; a bomb is one, and is left to the reader that unpacks it under limits."""
     box = vendor(control.url, tokens)
-    purchase = box.check(REQUEST)
+    purchase = box.buy_check(REQUEST)
     assert purchase.found is not None
-    control.fault(name, call="pdf", **({"size": 1_000_000} if name == "pdf_bomb" else {}))
-    outcome = box.pdf(purchase.found.credit_check_id)
+    control.add_fault(name, call="pdf", **({"size": 1_000_000} if name == "pdf_bomb" else {}))
+    outcome = box.read_pdf(purchase.found.credit_check_id)
     whole = name in ("pdf_other", "pdf_bomb")
     assert (outcome.kind is OutcomeClass.SUCCEEDED) == whole, outcome.reason
     assert outcome.status == 200
@@ -108,22 +108,22 @@ def test_no_fault_passes_for_a_file(name: str, control: SandboxControl, tokens: 
 def test_an_ended_token_is_refreshed(control: SandboxControl, tokens: MemoryTokens) -> None:
     """The access token ended early: one refresh, one more send, one charge."""
     box = vendor(control.url, tokens)
-    bought(box.check(PurchaseRequest("7123456789012", "1")))
+    bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.expire_tokens()
-    bought(box.check(REQUEST))
-    assert control.charges(NUMBER) == 1
-    assert len(control.requests("token")) == 2
+    bought(box.buy_check(REQUEST))
+    assert control.count_charges(NUMBER) == 1
+    assert len(control.read_requests("token")) == 2
 
 
 def test_a_revoked_authorisation_asks_for_a_person(control: SandboxControl, tokens: MemoryTokens) -> None:
     """Nothing but a new authorisation helps; with its code the desk goes on."""
     box = vendor(control.url, tokens)
-    bought(box.check(PurchaseRequest("7123456789012", "1")))
+    bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.revoke_tokens()
-    outcome = box.check(REQUEST)
+    outcome = box.buy_check(REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
     tokens.pair = box.oauth.exchange_code(_code(box))
-    bought(box.check(REQUEST))
+    bought(box.buy_check(REQUEST))
 
 
 def _code(box: AlarmBox) -> str:
@@ -138,30 +138,30 @@ def _code(box: AlarmBox) -> str:
 def test_a_lost_refresh_is_asked_for_again(control: SandboxControl, tokens: MemoryTokens) -> None:
     """The tokens had rotated but the answer was lost: the old refresh token brings another pair."""
     box = vendor(control.url, tokens)
-    control.fault("refresh_lost", call="token", times=1)
-    bought(box.check(REQUEST))
-    assert len(control.requests("token")) == 2
-    assert control.charges() == 1
+    control.add_fault("refresh_lost", call="token", times=1)
+    bought(box.buy_check(REQUEST))
+    assert len(control.read_requests("token")) == 2
+    assert control.count_charges() == 1
 
 
 def test_desks_that_refresh_at_once(control: SandboxControl, tokens: MemoryTokens) -> None:
     """Eight desks meet an ended token at once: nobody loses the pair, everybody is charged once."""
     box = vendor(control.url, tokens)
-    bought(box.check(PurchaseRequest("7123456789012", "1")))
+    bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.expire_tokens()
     numbers = [f"{n:013d}" for n in range(1, 9)]
     with ThreadPoolExecutor(8) as pool:
-        for outcome in pool.map(lambda number: box.check(PurchaseRequest(number, "1")), numbers):
+        for outcome in pool.map(lambda number: box.buy_check(PurchaseRequest(number, "1")), numbers):
             bought(outcome)
-    assert control.ledger()["total"] == 9
+    assert control.read_ledger()["total"] == 9
 
 
 def test_short_lived_tokens(control: SandboxControl, tokens: MemoryTokens) -> None:
     """A token that lives for less than the margin is renewed each time and still serves."""
-    control.config(access_token_seconds=60)
+    control.change_settings(access_token_seconds=60)
     box = vendor(control.url, tokens)
     for _ in range(3):
-        bought(box.check(REQUEST))
+        bought(box.buy_check(REQUEST))
     assert tokens.pair is not None
     assert tokens.pair.expires_at is not None
     assert tokens.pair.expires_at < SystemClock().now() + timedelta(seconds=61)
@@ -170,8 +170,8 @@ def test_short_lived_tokens(control: SandboxControl, tokens: MemoryTokens) -> No
 def test_an_outage_is_never_sent(control: SandboxControl, tokens: MemoryTokens) -> None:
     """Connections refused: certain."""
     box = vendor(control.url, tokens)
-    bought(box.check(PurchaseRequest("7123456789012", "1")))
-    with control.down():
-        outcome = box.check(REQUEST)
+    bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
+    with control.outage_during():
+        outcome = box.buy_check(REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "not_connected")
-    assert control.charges(NUMBER) == 0
+    assert control.count_charges(NUMBER) == 0

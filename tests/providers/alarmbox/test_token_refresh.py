@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import OutcomeClass, Sent
-from console.providers.protocol import Exchange, TokenPair
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.provider_outcome import OutcomeClass, Sent
+from console.providers.credit_provider import Exchange, TokenPair
 from tests.providers.parts import BOUGHT, CLOCK, PAIR_ANSWER, REQUEST, MemoryTokens, Turns, alarmbox, pair
 from tests.providers.raw_server import Script, hangs, resets, says, sends, serving
 
@@ -23,7 +23,7 @@ SOON = timedelta(minutes=4)
 def test_a_pair_with_time_left_is_used_as_it_is() -> None:
     """More than five minutes left: no refresh."""
     with serving(OK) as server:
-        assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(minutes=6)))).check(REQUEST).found
+        assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(minutes=6)))).buy_check(REQUEST).found
         assert server.paths() == [BUY]
         assert server.header(0, "authorization") == "Bearer at-1"
 
@@ -31,7 +31,7 @@ def test_a_pair_with_time_left_is_used_as_it_is() -> None:
 def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
     """The provider did not say how long it lives, so only it can tell."""
     with serving(OK) as server:
-        assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=None))).check(REQUEST).found
+        assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=None))).buy_check(REQUEST).found
         assert server.paths() == [BUY]
 
 
@@ -39,7 +39,7 @@ def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
     """Less than five minutes left: the new pair is stored, then used; each call waits for its own turn."""
     tokens, turns = MemoryTokens(pair(lives=SOON)), Turns()
     with serving(NEW, OK) as server:
-        assert alarmbox(server.url, tokens=tokens, gate=turns).check(REQUEST).found
+        assert alarmbox(server.url, tokens=tokens, gate=turns).buy_check(REQUEST).found
         assert server.paths() == [TOKEN, BUY]
         assert server.form(0) == {
             "grant_type": "refresh_token",
@@ -60,7 +60,7 @@ def test_after_a_401_once() -> None:
     """A revoked token: refresh once, send once more; the first one bought nothing."""
     tokens = MemoryTokens(pair())
     with serving(UNAUTHORISED, NEW, OK) as server:
-        assert alarmbox(server.url, tokens=tokens).check(REQUEST).kind is OutcomeClass.SUCCEEDED
+        assert alarmbox(server.url, tokens=tokens).buy_check(REQUEST).kind is OutcomeClass.SUCCEEDED
         assert server.paths() == [BUY, TOKEN, BUY]
     assert tokens.log == ["exchange rt-1", "stored at-2"]
 
@@ -68,7 +68,7 @@ def test_after_a_401_once() -> None:
 def test_a_second_401_is_the_end() -> None:
     """Refused again with a fresh token: AUTH, and no third try."""
     with serving(UNAUTHORISED, NEW, UNAUTHORISED) as server:
-        outcome = alarmbox(server.url).check(REQUEST)
+        outcome = alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "http_401", Sent.YES)
         assert server.paths() == [BUY, TOKEN, BUY]
 
@@ -77,14 +77,14 @@ def test_a_second_401_is_the_end() -> None:
 def test_what_the_second_try_meets_counts(second: Script) -> None:
     """The try after the 401 may have bought: its silence is UNKNOWN."""
     with serving(UNAUTHORISED, NEW, second) as server:
-        assert alarmbox(server.url).check(REQUEST).kind is OutcomeClass.UNKNOWN
+        assert alarmbox(server.url).buy_check(REQUEST).kind is OutcomeClass.UNKNOWN
         assert server.paths() == [BUY, TOKEN, BUY]
 
 
 def test_reads_refresh_too() -> None:
     """A detail meets a 401 as a purchase does."""
     with serving(UNAUTHORISED, NEW, OK) as server:
-        assert alarmbox(server.url).detail(12345).kind is OutcomeClass.SUCCEEDED
+        assert alarmbox(server.url).read_detail(12345).kind is OutcomeClass.SUCCEEDED
 
 
 def test_somebody_else_has_refreshed() -> None:
@@ -96,7 +96,7 @@ def test_somebody_else_has_refreshed() -> None:
             return super().refresh(exchange, stale=stale)
 
     with serving(UNAUTHORISED, OK) as server:
-        assert alarmbox(server.url, tokens=Overtaken(pair())).check(REQUEST).found
+        assert alarmbox(server.url, tokens=Overtaken(pair())).buy_check(REQUEST).found
         assert server.paths() == [BUY, BUY]
         assert server.header(1, "authorization") == "Bearer at-7"
 
@@ -110,7 +110,7 @@ def test_invalid_grant_after_somebody_else_refreshed_is_no_error() -> None:
         OVER(connection, over)  # type: ignore[arg-type]  # handed through as it came
 
     with serving(UNAUTHORISED, overtaken, OK) as server:
-        assert alarmbox(server.url, tokens=tokens).check(REQUEST).found
+        assert alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
         assert server.paths() == [BUY, TOKEN, BUY]
         assert server.header(2, "authorization") == "Bearer at-7"
 
@@ -118,11 +118,11 @@ def test_invalid_grant_after_somebody_else_refreshed_is_no_error() -> None:
 def test_invalid_grant_means_authorise_again() -> None:
     """The refresh token is over and nobody has a newer one: AUTH, nothing bought, with what to do."""
     with serving(UNAUTHORISED, OVER) as server:
-        outcome = alarmbox(server.url).check(REQUEST)
+        outcome = alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "authorise_again", Sent.YES)
     with serving(OVER) as server:
         expired = MemoryTokens(pair(lives=timedelta(0)))
-        outcome = alarmbox(server.url, tokens=expired).check(REQUEST)
+        outcome = alarmbox(server.url, tokens=expired).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "authorise_again", Sent.NO)
         assert server.paths() == [TOKEN]
 
@@ -130,19 +130,23 @@ def test_invalid_grant_means_authorise_again() -> None:
 def test_no_pair_and_no_first_token() -> None:
     """Nobody has authorised this console yet: AUTH, nothing sent."""
     with serving(OK) as server:
-        outcome = alarmbox(server.url, tokens=MemoryTokens(None)).check(REQUEST)
+        outcome = alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "authorise_again", Sent.NO)
         assert server.connections == 0
 
 
 LOST = {
-    "closed": sends(b""), "reset": resets(), "cut": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
-    "HTML": says(200, "<html>"), "500": says(500), "redirect": says(302, b"", {"Location": "/x"}),
+    "closed": sends(b""),
+    "reset": resets(),
+    "cut": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
+    "HTML": says(200, "<html>"),
+    "500": says(500),
+    "redirect": says(302, b"", {"Location": "/x"}),
     "no access token": says(200, {"refresh_token": "rt-2"}),
     "a line end in the token": says(200, PAIR_ANSWER | {"access_token": "at\r\nX: y"}),
     "a token that is a number": says(200, PAIR_ANSWER | {"access_token": 5}),
     "token twice": says(200, b'{"access_token":"a","access_token":"b","refresh_token":"c"}'),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
@@ -150,7 +154,7 @@ def test_a_refresh_without_an_answer_is_asked_once_more(lost: Script) -> None:
     """The old refresh token may still work: exactly one retry with it."""
     tokens = MemoryTokens(pair(lives=timedelta(0)))
     with serving(lost, NEW, OK) as server:
-        assert alarmbox(server.url, tokens=tokens).check(REQUEST).found
+        assert alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
         assert server.paths() == [TOKEN, TOKEN, BUY]
         assert [server.form(i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
 
@@ -160,7 +164,7 @@ def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -
     """Twice no answer and no token that lives: never sent, and no third try."""
     tokens = MemoryTokens(pair(lives=timedelta(0)))
     with serving(lost) as server:
-        outcome = alarmbox(server.url, tokens=tokens).check(REQUEST)
+        outcome = alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
         assert (outcome.kind, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
         assert server.paths() == [TOKEN, TOKEN]
     assert tokens.pair == pair(lives=timedelta(0))
@@ -169,7 +173,7 @@ def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -
 def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
     """The lost answer held the only new pair."""
     with serving(sends(b""), OVER) as server:
-        outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).check(REQUEST)
+        outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
         assert server.paths() == [TOKEN, TOKEN]
 
@@ -181,7 +185,7 @@ def test_the_old_access_token_serves_as_long_as_it_lives(refusal: Script, asked:
     scripts = [refusal] * asked
     with serving(*scripts, OK) as server:
         vendor = alarmbox(server.url, tokens=MemoryTokens(pair(lives=SOON)), scale=100)
-        assert vendor.check(REQUEST).found
+        assert vendor.buy_check(REQUEST).found
         assert server.paths() == [TOKEN] * asked + [BUY]
         assert server.header(asked, "authorization") == "Bearer at-1"
 
@@ -199,7 +203,7 @@ REFUSALS = {
 def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, reason: str) -> None:
     """A plain refusal of the token call: asked once, nothing bought, and the reason names what to do."""
     with serving(script) as server:
-        outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).check(REQUEST)
+        outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (kind, reason, Sent.NO)
         assert server.paths() == [TOKEN]
 
@@ -208,7 +212,7 @@ def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, rea
 def test_no_token_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason: str) -> None:
     """The 401 has said that nothing was bought; whatever then goes wrong can't change that."""
     with serving(UNAUTHORISED, script) as server:
-        outcome = alarmbox(server.url).check(REQUEST)
+        outcome = alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, Sent.YES)
 
 
@@ -234,7 +238,7 @@ class Broken(MemoryTokens):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (ConsoleError("database_locked"), "database_locked"),
+        (ConsoleError(ErrorCode.DATABASE_LOCKED), "database_locked"),
         (KeyError("x"), "internal_error"),
         (MemoryError(), "internal_error"),
     ],
@@ -242,11 +246,11 @@ class Broken(MemoryTokens):
 def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None:
     """Before sending: never sent. After a 401: AUTH. An exception: never."""
     with serving(OK) as server:
-        outcome = alarmbox(server.url, tokens=Broken(reading=error)).check(REQUEST)
+        outcome = alarmbox(server.url, tokens=Broken(reading=error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
         assert server.connections == 0
     with serving(UNAUTHORISED) as server:
-        outcome = alarmbox(server.url, tokens=Broken(refreshing=error)).check(REQUEST)
+        outcome = alarmbox(server.url, tokens=Broken(refreshing=error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, Sent.YES)
         assert len(server.requests) == 1
 
@@ -263,7 +267,7 @@ def test_two_desks_refresh_once() -> None:
     with serving(refuse, refuse, NEW, OK) as server:
         vendor = alarmbox(server.url, tokens=tokens)
         found: list[object] = []
-        desks = [threading.Thread(target=lambda: found.append(vendor.detail(12345).found)) for _ in range(2)]
+        desks = [threading.Thread(target=lambda: found.append(vendor.read_detail(12345).found)) for _ in range(2)]
         for desk in desks:
             desk.start()
         for desk in desks:

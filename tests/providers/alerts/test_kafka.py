@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from console.domain.publishing import Message
-from console.providers.alert_kafka import AlertKafka
+from console.domain.alerts.events import AlertMessage
+from console.providers.alerts.kafka import AlertKafka
 
 TOPIC = "alerts.order_payment_inconsistency.v1"
 REQUIRED = "CI" in os.environ or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
@@ -27,8 +27,8 @@ def brokers() -> Iterator[tuple[str, ...]]:
     owner.flush(1)
 
 
-def message(number: int, key: str = "ORD-1") -> Message:
-    return Message(TOPIC, f"{key}-{number}", key, f'{{"n": {number}}}')
+def message(number: int, key: str = "ORD-1") -> AlertMessage:
+    return AlertMessage(TOPIC, f"{key}-{number}", key, f'{{"n": {number}}}')
 
 
 def received(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, str]]:
@@ -80,3 +80,22 @@ def test_other_machines_are_spoken_to_in_tls() -> None:
     """Plain text stays on this machine."""
     assert AlertKafka(("127.0.0.1:9092", "localhost:9093"))._settings["security.protocol"] == "PLAINTEXT"
     assert AlertKafka(("127.0.0.1:9092", "kafka.example.jp:9093"))._settings["security.protocol"] == "SSL"
+
+
+@pytest.mark.parametrize(
+    ("brokers", "protocol"),
+    [
+        (("localhost:9092", "127.0.0.1", "127.9.9.9:9092", "[::1]:9092", "[::1]"), "PLAINTEXT"),
+        (("localhost:9092", "kafka.example.com:9092"), "SSL"),
+        (("localhost.evil.example:9092",), "SSL"),
+        (("127.0.0.1.evil.example:9092",), "SSL"),
+        (("127.evil.example",), "SSL"),
+        (("localhostile:9092",), "SSL"),
+        (("[::1.2.3.4]:9092",), "SSL"),
+        (("[::10]:9092",), "SSL"),
+        (("localhost.:9092",), "SSL"),
+    ],
+)
+def test_only_this_machine_is_spoken_to_in_the_clear(brokers: tuple[str, ...], protocol: str) -> None:
+    """A host that only begins like this machine's name or address is another machine."""
+    assert AlertKafka(brokers)._settings["security.protocol"] == protocol

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from console.domain.alerts.events import AlertMessage
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.errors import ConsoleError
-from console.domain.publishing import Message
-from console.providers.alert_webhook import AlertWebhook, signature
+from console.providers.alerts.webhook import AlertWebhook, compute_signature
 from tests.support.alert_receiver import KEY, Receiver, receiving
 
 BODY = '{"event_id": "e-1", "observed": "未入金"}'
-MESSAGE = Message("alerts.order_payment_inconsistency.v1", "e-1", "ORD-1", BODY)
+MESSAGE = AlertMessage("alerts.order_payment_inconsistency.v1", "e-1", "ORD-1", BODY)
 
 
 @pytest.fixture
@@ -27,18 +27,22 @@ def webhook(url: str) -> AlertWebhook:
 
 def test_a_known_signature() -> None:
     """Computed by openssl: printf '1764000000.{"a":1}' | openssl dgst -sha256 -hmac key."""
-    made = signature("key", 1_764_000_000, b'{"a":1}')
+    made = compute_signature("key", 1_764_000_000, b'{"a":1}')
     assert made == "t=1764000000,v1=66ff00156971bc93c586dacc7bf22d6f5f4d9fcaede23c166be2b3ec3215f68a"
 
 
-@pytest.mark.parametrize(("status", "said"), [(200, None), (202, None), (204, None), (302, "status_302"),
-                                              (400, "status_400"), (500, "status_500")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(200, None), (202, None), (204, None), (302, "status_302"), (400, "status_400"), (500, "status_500")],
+)
 def test_two_hundreds_alone_are_taken(receiver: Receiver, status: int, said: str | None) -> None:
     receiver.answers = lambda _event, _nth: status
     assert webhook(receiver.url).publish(MESSAGE) == said
     assert (receiver.got, receiver.signed, receiver.asked) == (
-        [{"event_id": "e-1", "observed": "未入金"}], [True], ["/alerts"],
-    )  # fmt: skip
+        [{"event_id": "e-1", "observed": "未入金"}],
+        [True],
+        ["/alerts"],
+    )
 
 
 def test_nobody_there_and_nobody_who_answers() -> None:
@@ -74,7 +78,7 @@ def test_where_a_name_leads_is_looked_at_when_it_is_told(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in leads_to]
 
     url = "https://alerts.example.com/a"
-    hook = AlertWebhook(url, KEY, clock=SystemClock(), scale=TimeScale(100), private=private, resolve=resolve)
+    hook = AlertWebhook(url, KEY, clock=SystemClock(), scale=TimeScale(1), private=private, resolve=resolve)
     assert hook.publish(MESSAGE) == said
 
 

@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.domain.dates import JST
+from console.domain.calendar_days import JST
 from console.domain.money import Money
-from console.providers.atom_seal import SealBroken, derived_key, seal, turn_back, unseal
-from console.providers.atom_signing import AmountFormat, from_ist, ist_day, ist_text, same_signature, signature
+from console.providers.atom.aes import DecryptionFailed, decrypt_padded, derive_key, seal, unseal
+from console.providers.atom.signing import (
+    AmountFormat,
+    are_signatures_equal,
+    compute_signature,
+    find_ist_day,
+    format_ist,
+    parse_ist,
+)
 from tests.providers.payment_parts import VECTORS, response_key
 
 SEALED, BROKEN, SIGNED = (VECTORS[name] for name in ("ndps_aes", "ndps_aes_bad", "ndps_signature"))
@@ -22,7 +29,7 @@ KEY = bytes(range(32))
 @pytest.mark.parametrize("vector", SEALED, ids=[v["id"] for v in SEALED])
 def test_sealed_vectors(vector: dict[str, Any]) -> None:
     """Key and sealed text are the published ones, and back; the key's text is never decoded."""
-    key = derived_key(vector["password"], vector["salt"])
+    key = derive_key(vector["password"], vector["salt"])
     assert key.hex() == vector["derived_key_hex"]
     assert seal(vector["plaintext"], key) == vector["expected_hex"]
     assert unseal(vector["expected_hex"], key) == vector["plaintext"]
@@ -31,11 +38,11 @@ def test_sealed_vectors(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", BROKEN, ids=[v["id"] for v in BROKEN])
 def test_broken_vectors(vector: dict[str, Any]) -> None:
     """The text, or one error that says nothing."""
-    key = derived_key(vector["password"], vector["salt"])
+    key = derive_key(vector["password"], vector["salt"])
     if vector["expected"] != "DECRYPT_ERROR":
         assert unseal(vector["hex"], key) == vector["expected"]
         return
-    with pytest.raises(SealBroken) as caught:
+    with pytest.raises(DecryptionFailed) as caught:
         unseal(vector["hex"], key)
     assert (caught.value.args, str(caught.value)) == ((), "")
 
@@ -57,7 +64,7 @@ def test_a_flipped_bit_never_opens_to_the_same(text: str, data: st.DataObject) -
     sealed[place // 8] ^= 1 << place % 8
     try:
         assert unseal(sealed.hex(), KEY) != text
-    except SealBroken:
+    except DecryptionFailed:
         pass
 
 
@@ -67,7 +74,7 @@ def test_what_is_cut_never_opens_to_the_whole(sealed: str, data: st.DataObject) 
     cut = data.draw(st.integers(0, len(sealed) - 1))
     try:
         opened = unseal(sealed[:cut], KEY)
-    except SealBroken:
+    except DecryptionFailed:
         return
     assert cut % 32 == 0
     assert opened != unseal(sealed, KEY)
@@ -79,7 +86,7 @@ def test_garbage_is_never_an_accident(garbage: bytes | str) -> None:
     given_text = garbage.hex() if isinstance(garbage, bytes) else garbage
     try:
         unseal(given_text, KEY)
-    except SealBroken:
+    except DecryptionFailed:
         pass
 
 
@@ -89,7 +96,7 @@ NO_HEX = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "980564D2B236
 @pytest.mark.parametrize("text", NO_HEX)
 def test_what_is_no_hex(text: str) -> None:
     """Blanks, prefixes and other digits are no hex."""
-    with pytest.raises(SealBroken):
+    with pytest.raises(DecryptionFailed):
         unseal(text, KEY)
 
 
@@ -104,20 +111,20 @@ def test_paddings_that_are_none() -> None:
         return (turned.update(plain) + turned.finalize()).hex()
 
     for length in (0, *range(17, 256)):
-        assert turn_back(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
+        assert decrypt_padded(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
     for length in range(2, 17):
-        assert turn_back(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
-    assert turn_back(raw(b"a" * 15 + b"\1"), KEY) == (b"a" * 15, True)
-    assert turn_back(raw(b"\x10" * 16), KEY) == (b"", True)
+        assert decrypt_padded(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
+    assert decrypt_padded(raw(b"a" * 15 + b"\1"), KEY) == (b"a" * 15, True)
+    assert decrypt_padded(raw(b"\x10" * 16), KEY) == (b"", True)
 
 
 def test_a_key_is_derived_once() -> None:
     """The slow derivation runs once per key and salt, and what is remembered is bounded."""
     response_key()
-    before = derived_key.cache_info()
+    before = derive_key.cache_info()
     for _ in range(5):
         response_key()
-    after = derived_key.cache_info()
+    after = derive_key.cache_info()
     assert (after.misses, after.hits) == (before.misses, before.hits + 5)
     assert after.maxsize is not None
     assert after.maxsize <= 64
@@ -132,7 +139,7 @@ def test_threads_do_not_mix_their_texts() -> None:
 
 def test_salt_and_key_may_differ() -> None:
     """A salt of its own makes another key."""
-    assert derived_key("A", "B") != derived_key("A", "A")
+    assert derive_key("A", "B") != derive_key("A", "A")
 
 
 # ---- signatures
@@ -143,15 +150,15 @@ def test_signature_vectors(vector: dict[str, Any]) -> None:
     """Joined parts and signature are the published ones."""
     parts = [part["value"] for part in vector["parts"]]
     assert "".join(parts) == vector["expected_string_to_sign"]
-    made = signature(vector["hash_key"], *parts)
+    made = compute_signature(vector["hash_key"], *parts)
     assert made == vector["expected_signature"]
-    assert same_signature(made, made.upper())
+    assert are_signatures_equal(made, made.upper())
 
 
 @pytest.mark.parametrize("given_text", [None, "", 5, [], "0" * 128, "Ａ" * 128, "\ud800", True])
 def test_no_signature_is_no_match(given_text: object) -> None:
     """Missing, short, foreign or of another type: not the same."""
-    assert not same_signature(signature("key", "a"), given_text)
+    assert not are_signatures_equal(compute_signature("key", "a"), given_text)
 
 
 # ---- amounts and times
@@ -171,9 +178,9 @@ def test_amount_formats(minor: int, two: str, short: str) -> None:
 def test_times_in_india(vector: dict[str, Any]) -> None:
     """An instant is written as it is in India, read back, and shown in Japan."""
     at = datetime.fromtimestamp(vector["epoch"], UTC)
-    assert ist_text(at) == vector["merchTxnDate_auth"]
-    assert ist_day(at).isoformat() == vector["merchTxnDate_status"]
-    assert from_ist(vector["merchTxnDate_auth"]) == at
+    assert format_ist(at) == vector["merchTxnDate_auth"]
+    assert find_ist_day(at).isoformat() == vector["merchTxnDate_status"]
+    assert parse_ist(vector["merchTxnDate_auth"]) == at
     assert at.astimezone(JST).isoformat() == vector["jst"]
 
 
@@ -181,21 +188,27 @@ def test_times_in_india(vector: dict[str, Any]) -> None:
 def test_times_and_back(epoch: int) -> None:
     """Any second survives the way through India."""
     at = datetime.fromtimestamp(epoch, UTC)
-    assert from_ist(ist_text(at)) == at
+    assert parse_ist(format_ist(at)) == at
 
 
 NO_TIMES = [
-    None, "", 5, "2026-11-20", "2026-11-20 25:00:00", "2026-02-30 00:00:00", "２０２６-11-20 00:00:00",
+    None,
+    "",
+    5,
+    "2026-11-20",
+    "2026-11-20 25:00:00",
+    "2026-02-30 00:00:00",
+    "２０２６-11-20 00:00:00",
     "0001-01-01 00:00:00",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("said", NO_TIMES)
 def test_a_time_that_is_none(said: object) -> None:
     """A time is never guessed."""
-    assert from_ist(said) is None
+    assert parse_ist(said) is None
 
 
 def test_a_day_in_india_is_not_a_day_in_japan() -> None:
     """Half past midnight in Japan is still yesterday evening in India."""
-    assert ist_day(datetime(2026, 11, 21, 0, 30, tzinfo=JST)) == date(2026, 11, 20)
+    assert find_ist_day(datetime(2026, 11, 21, 0, 30, tzinfo=JST)) == date(2026, 11, 20)

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.money import Money
-from console.domain.outcomes import OutcomeClass
-from console.providers.atom_callback import LARGEST_CALLBACK_BYTES, AtomCallback, open_callback
-from console.providers.atom_seal import derived_key, seal
-from console.providers.atom_signing import signature
+from console.domain.provider_outcome import OutcomeClass
+from console.providers.atom.aes import derive_key, seal
+from console.providers.atom.callbacks import LARGEST_CALLBACK_BYTES, open_callback
+from console.providers.atom.signing import compute_signature
+from console.providers.payment_notices import Callback
 from tests.providers.payment_parts import MERCHANT, REQUEST_KEY, VECTORS, atom, response_key
 
 CALLBACKS = VECTORS["ndps_callback"]
@@ -21,7 +22,7 @@ TEXT: str = CALLBACKS[0]["plaintext"]
 BODY = CALLBACKS[0]["form_body"].encode()
 
 
-def opened(body: bytes) -> AtomCallback:
+def opened(body: bytes) -> Callback:
     return open_callback(body, MERCHANT)
 
 
@@ -44,14 +45,19 @@ def signed(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes
     total = f"{pay['totalAmount']:.2f}" if isinstance(pay["totalAmount"], int | float) else str(pay["totalAmount"])
     channel = mode["subChannel"][0] if isinstance(mode["subChannel"], list) else mode["subChannel"]
     parts = (
-        ours["merchId"], pay["atomTxnId"], ours["merchTxnId"], total, answer["statusCode"], channel,
+        ours["merchId"],
+        pay["atomTxnId"],
+        ours["merchTxnId"],
+        total,
+        answer["statusCode"],
+        channel,
         mode["bankDetails"]["bankTxnId"] or "",
-    )  # fmt: skip
-    pay["signature"] = signature(key, *map(str, parts))
+    )
+    pay["signature"] = compute_signature(key, *map(str, parts))
     return form(json.dumps(said))
 
 
-def refused(found: AtomCallback) -> bool:
+def refused(found: Callback) -> bool:
     """Refused, and in the one way: all that is seen from outside is the same for every cause."""
     same = (False, "", OutcomeClass.UNKNOWN, "callback_refused", None)
     return (found.genuine, found.event_id, found.kind, found.reason, found.report) == same
@@ -71,7 +77,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 def test_a_good_callback_is_read_whole() -> None:
     """Order, payment, both sums and the time; the payer's account stays out of the evidence."""
-    found = atom("http://127.0.0.1:1").callback(BODY)
+    found = atom("http://127.0.0.1:1").parse_callback(BODY)
     assert found.report is not None
     assert (found.hint, found.report.provider_payment_id) == ("ORD20261120000123", "11000000615892")
     assert (found.report.amount, found.report.total) == (Money(50_000, "INR"), Money(51_767, "INR"))
@@ -99,7 +105,7 @@ def test_every_flipped_bit_refuses() -> None:
         assert refused(found) or told(found) == told(opened(BODY)), place
 
 
-def told(found: AtomCallback) -> tuple[object, ...]:
+def told(found: Callback) -> tuple[object, ...]:
     """What of a callback the signature covers."""
     assert found.report is not None
     return found.event_id, found.hint, found.report.total, found.report.method, found.report.bank_reference
@@ -151,7 +157,7 @@ UNSIGNED: dict[str, bytes] = {
     "signature as list": form(json.dumps(changed({"signature": ["x"]}))),
     "request's key": signed(changed({}), MERCHANT.request_hash_key),
     "no key": signed(changed({}), ""),
-    "sealed with the request's key": form(TEXT, derived_key(REQUEST_KEY, REQUEST_KEY)),
+    "sealed with the request's key": form(TEXT, derive_key(REQUEST_KEY, REQUEST_KEY)),
     "another merchant, well signed": signed(changed({"merchId": 8952}, "merchDetails")),
     "total without sign of it": form(json.dumps(changed({"totalAmount": 517.68}))),
     "status changed": form(json.dumps(changed({"statusCode": "OTS0002"}, "responseDetails"))),
@@ -187,11 +193,14 @@ def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        ({"subChannel": []}, "payModeSpecificData"), ({"subChannel": None}, "payModeSpecificData"),
-        ({"subChannel": [5]}, "payModeSpecificData"), ({"bankDetails": "x"}, "payModeSpecificData"),
-        ({"bankDetails": {"bankTxnId": [1]}}, "payModeSpecificData"), ({"statusCode": None}, "responseDetails"),
+        ({"subChannel": []}, "payModeSpecificData"),
+        ({"subChannel": None}, "payModeSpecificData"),
+        ({"subChannel": [5]}, "payModeSpecificData"),
+        ({"bankDetails": "x"}, "payModeSpecificData"),
+        ({"bankDetails": {"bankTxnId": [1]}}, "payModeSpecificData"),
+        ({"statusCode": None}, "responseDetails"),
     ],
-)  # fmt: skip
+)
 def test_odd_fields_are_refused_without_a_word(change: dict[str, Any], where: str) -> None:
     """Fields of a wrong type under the old signature."""
     assert refused(opened(form(json.dumps(changed(change, where)))))

@@ -9,17 +9,17 @@ import pytest
 from console.domain.clock import TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
-from console.providers.atom import AtomConfig, AtomUrls, open_atom
-from console.providers.atom_messages import (
+from console.providers.atom.aes import derive_key, unseal
+from console.providers.atom.client import AtomConfig, AtomUrls, open_atom
+from console.providers.atom.request_bodies import (
     Verification,
-    auth_text,
-    refund_status_text,
-    refund_text,
-    verification_text,
-    written,
+    make_auth_text,
+    make_refund_status_text,
+    make_refund_text,
+    make_verification_text,
+    to_json,
 )
-from console.providers.atom_seal import derived_key, unseal
-from console.providers.atom_signing import AmountFormat
+from console.providers.atom.signing import AmountFormat
 from tests.providers.parts import CLOCK, Turns
 from tests.providers.payment_parts import (
     ATOM_ORDER,
@@ -39,21 +39,21 @@ DAY = date(2026, 11, 20)
 
 def test_the_published_messages() -> None:
     """Token, refund and refund status are asked for in the very text of the vectors."""
-    assert auth_text(MERCHANT, ATOM_REQUEST) == PLAIN["ndps-c-auth"]
-    assert refund_text(MERCHANT, ATOM_ORDER) == PLAIN["ndps-c-refund"]
-    assert refund_status_text(MERCHANT, ATOM_ORDER) == PLAIN["ndps-c-status-req"]
+    assert make_auth_text(MERCHANT, ATOM_REQUEST) == PLAIN["ndps-c-auth"]
+    assert make_refund_text(MERCHANT, ATOM_ORDER) == PLAIN["ndps-c-refund"]
+    assert make_refund_status_text(MERCHANT, ATOM_ORDER) == PLAIN["ndps-c-status-req"]
 
 
 def test_verification_is_signed_over_what_it_says() -> None:
     """The first form signs with password and name of the call, the second without either."""
     signed = {v["id"]: v["expected_signature"] for v in VECTORS["ndps_signature"]}
-    assert verification_text(MERCHANT, "ORD20261120000123", RUPEES, DAY) == (
+    assert make_verification_text(MERCHANT, "ORD20261120000123", RUPEES, DAY) == (
         '{"payInstrument":{"headDetails":{"api":"TXNVERIFICATION","source":"OTS"},'
         '"merchDetails":{"merchId":317157,"password":"Test@123","merchTxnId":"ORD20261120000123",'
         '"merchTxnDate":"2026-11-20"},'
         f'"payDetails":{{"amount":500.00,"txnCurrency":"INR","signature":"{signed["ndps-s-txn-v1"]}"}}}}}}'
     )
-    second = verification_text(replace(MERCHANT, verification=Verification.V2), "ORD20261120000123", RUPEES, DAY)
+    second = make_verification_text(replace(MERCHANT, verification=Verification.V2), "ORD20261120000123", RUPEES, DAY)
     assert "headDetails" not in second
     assert "Test@123" not in second
     assert signed["ndps-s-txn-v1"] not in second
@@ -63,23 +63,23 @@ def test_an_amount_is_signed_as_it_is_written() -> None:
     """The setting changes the message and the signature together; both published forms come out."""
     short = replace(MERCHANT, amounts=AmountFormat.SHORTEST)
     signed = {v["id"]: v["expected_signature"] for v in VECTORS["ndps_signature"]}
-    text = verification_text(short, "ORD20261120000200", Money(100, "INR"), DAY)
+    text = make_verification_text(short, "ORD20261120000200", Money(100, "INR"), DAY)
     assert f'"amount":1,"txnCurrency":"INR","signature":"{signed["ndps-s-txn-v1b"]}"' in text
-    text = refund_text(short, ATOM_ORDER)
+    text = make_refund_text(short, ATOM_ORDER)
     assert '"totalRefundAmount":150.5}' in text
     assert signed["ndps-s-ref-4"] in text
 
 
 def test_text_is_escaped() -> None:
     """No text can end its field."""
-    assert written({'a"': 'x","y":"z', "b": ["日本", None, True, 1]}) == (
+    assert to_json({'a"': 'x","y":"z', "b": ["日本", None, True, 1]}) == (
         '{"a\\"":"x\\",\\"y\\":\\"z","b":["日本",null,true,1]}'
     )
 
 
 def test_a_payer_without_contact_is_left_out() -> None:
     """Empty parts are not sent."""
-    text = auth_text(MERCHANT, replace(ATOM_REQUEST, payer_email="", payer_mobile="", corporation_number=None))
+    text = make_auth_text(MERCHANT, replace(ATOM_REQUEST, payer_email="", payer_mobile="", corporation_number=None))
     assert "custDetails" not in text
     assert "extras" not in text
 
@@ -89,9 +89,9 @@ def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
     with serving(says(500)) as server:
         vendor = atom(server.url)
         vendor.start(ATOM_REQUEST)
-        vendor.payment(ATOM_QUESTION)
+        vendor.read_payment(ATOM_QUESTION)
         vendor.refund(ATOM_ORDER)
-        vendor.refund_status(ATOM_ORDER)
+        vendor.read_refund(ATOM_ORDER)
         assert server.paths() == [
             "POST /ots/aipay/auth",
             "POST /ots/payment/status",
@@ -102,7 +102,7 @@ def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
         kinds = {server.header(index, "Content-Type") for index in range(4)}
     assert kinds == {"application/x-www-form-urlencoded"}
     assert {form["merchId"][0] for form in forms} == {"317157"}
-    key = derived_key(REQUEST_KEY, REQUEST_KEY)
+    key = derive_key(REQUEST_KEY, REQUEST_KEY)
     opened = [unseal(form["encData"][0], key) for form in forms]
     assert opened[0] == PLAIN["ndps-c-auth"]
     assert opened[2:] == [PLAIN["ndps-c-refund"], PLAIN["ndps-c-status-req"]]
@@ -110,7 +110,7 @@ def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
 
 def test_published_addresses() -> None:
     """Hosts differ by call; the second form of verification has a path of its own."""
-    production, uat = AtomUrls.production(), AtomUrls.uat(Verification.V2)
+    production, uat = AtomUrls.for_production(), AtomUrls.for_uat(Verification.V2)
     assert production.refund == "https://payment.atomtech.in/ots/payment/refund"
     assert production.verification == production.refund_status == "https://payment1.atomtech.in/ots/payment/status"
     assert uat.verification == "https://paynetzuat.atomtech.in/ots/v2/payment/status"
@@ -123,7 +123,7 @@ UNFIT = ["", "payment", "http://payment.atomtech.in/x", "https://a/x?y=1", "http
 @pytest.mark.parametrize("url", UNFIT)
 def test_an_unfit_address_is_refused_at_once(url: str) -> None:
     """An address that is none, plain http, or one that hides more than a path."""
-    config = AtomConfig(replace(AtomUrls.at("http://127.0.0.1:1"), refund=url), MERCHANT)
+    config = AtomConfig(replace(AtomUrls.from_origin("http://127.0.0.1:1"), refund=url), MERCHANT)
     with pytest.raises(ConsoleError) as caught:
         open_atom(config, gate=Turns(), clock=CLOCK, scale=TimeScale())
     assert caught.value.code == "bad_profile"
@@ -131,6 +131,6 @@ def test_an_unfit_address_is_refused_at_once(url: str) -> None:
 
 def test_secrets_show_in_no_repr() -> None:
     """Neither configuration nor adapter shows what it signs in with."""
-    shown = repr(AtomConfig(AtomUrls.production(), MERCHANT)) + repr(atom("http://127.0.0.1:1"))
+    shown = repr(AtomConfig(AtomUrls.for_production(), MERCHANT)) + repr(atom("http://127.0.0.1:1"))
     assert "317157" in shown
     assert not [secret for secret in MERCHANT.secrets if secret in shown]

@@ -8,18 +8,12 @@ import pytest
 
 from console.domain.clock import SystemClock
 from console.domain.money import Money
-from console.domain.outcomes import OutcomeClass
-from console.domain.payment_records import (
-    PaymentQuestion,
-    PaymentReport,
-    PaymentRequest,
-    PaymentState,
-    RefundOrder,
-    RefundState,
-)
-from console.providers.atom_callback import AtomCallback
-from console.providers.atom_messages import Verification
-from console.providers.atom_signing import AmountFormat
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, PaymentRequest, RefundOrder
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import OutcomeClass
+from console.providers.atom.request_bodies import Verification
+from console.providers.atom.signing import AmountFormat
+from console.providers.payment_notices import Callback
 from console.sandbox import SandboxControl
 from tests.providers.meeting import ATOM_ORDER, RUPEES, Meeting, atom, in_india
 from tests.providers.payment_parts import got, kind
@@ -35,28 +29,28 @@ def test_atom_from_token_to_refund(control: SandboxControl) -> None:
     started = got(vendor.start(request))
     assert started.handle.isdigit()
     question = PaymentQuestion(ATOM_NUMBER, amount=RUPEES, begun_at=now)
-    assert vendor.payment(question).kind is OutcomeClass.NOT_FOUND
+    assert vendor.read_payment(question).kind is OutcomeClass.NOT_FOUND
 
-    paid_id = control.money.move("atom", ATOM_NUMBER, "paid", surcharge_minor=1767)["id"]
-    callback = vendor.callback(control.money.compose("atom", ATOM_NUMBER)[1])
+    paid_id = control.payments_control.move_payment("atom", ATOM_NUMBER, "paid", surcharge_minor=1767)["id"]
+    callback = vendor.parse_callback(control.payments_control.compose_notice("atom", ATOM_NUMBER)[1])
     assert callback.genuine
     assert (callback.kind, callback.hint) == (OutcomeClass.SUCCEEDED, ATOM_NUMBER)
-    verified = vendor.payment(question)
+    verified = vendor.read_payment(question)
     assert verified.kind is OutcomeClass.SUCCEEDED
     for report in (callback.report, verified.found):
         assert report is not None
         _is_that_payment(report, paid_id)
 
     order = RefundOrder("RFD7", ATOM_NUMBER, paid_id, Money(15_050, "INR"), now, "part")
-    assert vendor.refund_status(order).kind is OutcomeClass.NOT_FOUND
+    assert vendor.read_refund(order).kind is OutcomeClass.NOT_FOUND
     accepted = vendor.refund(order)
     assert (accepted.kind, got(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
     number = got(accepted).provider_refund_id
     assert number is not None
-    done = vendor.refund_status(order)
+    done = vendor.read_refund(order)
     assert (done.kind, got(done).state) == (OutcomeClass.SUCCEEDED, RefundState.COMPLETED)
     assert got(done).provider_refund_id == number
-    truth = control.money.payment("atom", ATOM_NUMBER)
+    truth = control.payments_control.read_payment("atom", ATOM_NUMBER)
     assert (truth["refunded_minor"], truth["left_minor"]) == (15_050, 34_950)
 
 
@@ -76,26 +70,31 @@ def test_atom_in_each_form(control: SandboxControl, verification: Verification, 
     vendor = atom(control.url, verification=verification, amounts=amounts)
     assert vendor.refund(meeting.atom_order).kind is OutcomeClass.PENDING
     for switched in (True, False):
-        control.config(atom_list=switched, atom_status_list=switched, atom_refund_paise=switched)
-        assert vendor.payment(meeting.atom_question).kind is OutcomeClass.SUCCEEDED
-        assert vendor.refund_status(meeting.atom_order).kind is OutcomeClass.SUCCEEDED
+        control.change_settings(atom_list=switched, atom_status_list=switched, atom_refund_paise=switched)
+        assert vendor.read_payment(meeting.atom_question).kind is OutcomeClass.SUCCEEDED
+        assert vendor.read_refund(meeting.atom_order).kind is OutcomeClass.SUCCEEDED
 
 
 ATOM_STATES = {
-    "opened": OutcomeClass.PENDING, "started": OutcomeClass.PENDING, "pending": OutcomeClass.PENDING,
-    "timeout": OutcomeClass.PENDING, "paid": OutcomeClass.SUCCEEDED, "forced": OutcomeClass.SUCCEEDED,
-    "failed": OutcomeClass.FAILED_DEFINITE, "cancelled": OutcomeClass.FAILED_DEFINITE,
+    "opened": OutcomeClass.PENDING,
+    "started": OutcomeClass.PENDING,
+    "pending": OutcomeClass.PENDING,
+    "timeout": OutcomeClass.PENDING,
+    "paid": OutcomeClass.SUCCEEDED,
+    "forced": OutcomeClass.SUCCEEDED,
+    "failed": OutcomeClass.FAILED_DEFINITE,
+    "cancelled": OutcomeClass.FAILED_DEFINITE,
     "reversed": OutcomeClass.FAILED_DEFINITE,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("state", ATOM_STATES)
 def test_atom_states_by_question_and_by_callback(control: SandboxControl, state: str) -> None:
     """Both tell the same of a payment, whatever became of it."""
     meeting = Meeting(control)
-    control.money.move("atom", ATOM_ORDER, state)
-    callback = meeting.atom.callback(control.money.compose("atom", ATOM_ORDER)[1])
-    asked = meeting.atom.payment(meeting.atom_question)
+    control.payments_control.move_payment("atom", ATOM_ORDER, state)
+    callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER)[1])
+    asked = meeting.atom.read_payment(meeting.atom_question)
     assert callback.genuine
     assert asked.kind is callback.kind is ATOM_STATES[state]
     assert callback.report is not None
@@ -107,26 +106,26 @@ def test_atom_attempts(control: SandboxControl) -> None:
     meeting = Meeting(control)
     first = meeting.atom_question.provider_payment_id
     fresh = replace(meeting.atom_question, provider_payment_id=None)
-    control.money.move("atom", ATOM_ORDER, "failed", another_attempt=True)
-    assert got(meeting.atom.payment(fresh)).provider_payment_id == first
-    control.money.move("atom", ATOM_ORDER, "paid", another_attempt=True)
-    report = got(meeting.atom.payment(meeting.atom_question))
+    control.payments_control.move_payment("atom", ATOM_ORDER, "failed", another_attempt=True)
+    assert got(meeting.atom.read_payment(fresh)).provider_payment_id == first
+    control.payments_control.move_payment("atom", ATOM_ORDER, "paid", another_attempt=True)
+    report = got(meeting.atom.read_payment(meeting.atom_question))
     assert report.provider_payment_id == first
-    assert report.further_captures == (control.money.payment("atom", ATOM_ORDER)["id"],)
+    assert report.further_captures == (control.payments_control.read_payment("atom", ATOM_ORDER)["id"],)
 
 
 def test_atom_sum_and_day(control: SandboxControl) -> None:
     """Another sum or day finds nothing, which proves nothing; the day counts in India."""
     meeting = Meeting(control)
     asked = meeting.atom_question
-    assert meeting.atom.payment(replace(asked, amount=Money(50_001, "INR"))).kind is OutcomeClass.NOT_FOUND
+    assert meeting.atom.read_payment(replace(asked, amount=Money(50_001, "INR"))).kind is OutcomeClass.NOT_FOUND
     day = in_india(meeting.now).date()
-    assert meeting.atom.payment(replace(asked, day=day - timedelta(days=2))).kind is OutcomeClass.NOT_FOUND
-    assert meeting.atom.payment(replace(asked, day=day)).kind is OutcomeClass.SUCCEEDED
+    assert meeting.atom.read_payment(replace(asked, day=day - timedelta(days=2))).kind is OutcomeClass.NOT_FOUND
+    assert meeting.atom.read_payment(replace(asked, day=day)).kind is OutcomeClass.SUCCEEDED
     at = "2026-11-20T19:00:00Z"  # the 21st in India
-    control.money.know("atom", "LATE", 100, at=at)
+    control.payments_control.register_payment("atom", "LATE", 100, at=at)
     late = PaymentQuestion("LATE", amount=Money(100, "INR"), begun_at=datetime.fromisoformat(at))
-    assert meeting.atom.payment(late).kind is OutcomeClass.SUCCEEDED
+    assert meeting.atom.read_payment(late).kind is OutcomeClass.SUCCEEDED
 
 
 def test_atom_refunds_are_not_known_by_their_key(control: SandboxControl) -> None:
@@ -134,21 +133,27 @@ def test_atom_refunds_are_not_known_by_their_key(control: SandboxControl) -> Non
     meeting = Meeting(control)
     for _ in range(2):
         assert meeting.atom.refund(meeting.atom_order).kind is OutcomeClass.PENDING
-    assert len(control.money.refunds(meeting.atom_order.key)) == 2
-    assert kind(meeting.atom.refund_status(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "listed_twice")
+    assert len(control.payments_control.read_refunds(meeting.atom_order.key)) == 2
+    assert kind(meeting.atom.read_refund(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "listed_twice")
 
 
-@pytest.mark.parametrize(("word", "expected"), [
-    ("accepted", OutcomeClass.PENDING), ("pending", OutcomeClass.PENDING), ("completed", OutcomeClass.SUCCEEDED),
-    ("failed", OutcomeClass.FAILED_DEFINITE), ("rejected", OutcomeClass.FAILED_DEFINITE),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("accepted", OutcomeClass.PENDING),
+        ("pending", OutcomeClass.PENDING),
+        ("completed", OutcomeClass.SUCCEEDED),
+        ("failed", OutcomeClass.FAILED_DEFINITE),
+        ("rejected", OutcomeClass.FAILED_DEFINITE),
+    ],
+)
 def test_atom_refunds_by_their_remarks(control: SandboxControl, word: str, expected: OutcomeClass) -> None:
     """Decided by the remark alone."""
     meeting = Meeting(control)
-    control.config(settle_by_hand=True)
+    control.change_settings(settle_by_hand=True)
     meeting.refunded()
-    control.money.move_refund(meeting.atom_order.key, word)
-    assert meeting.atom.refund_status(meeting.atom_order).kind is expected
+    control.payments_control.move_refund(meeting.atom_order.key, word)
+    assert meeting.atom.read_refund(meeting.atom_order).kind is expected
 
 
 def test_atom_refusals(control: SandboxControl) -> None:
@@ -159,14 +164,16 @@ def test_atom_refusals(control: SandboxControl) -> None:
     assert kind(vendor.refund(replace(order, amount=Money(50_001, "INR")))) == (failed, "bad_request")
     assert kind(vendor.refund(replace(order, merchant_payment_id="OTHER"))) == (failed, "no_such_payment")
     assert vendor.start(PaymentRequest(ATOM_ORDER, RUPEES, meeting.now)).kind is failed
-    assert control.money.refunds() == []
+    assert control.payments_control.read_refunds() == []
 
 
 ATOM_SECRETS = {
-    "merch_id": ("merchant_refused", "900002"), "password": ("credentials_refused", "another"),
-    "request_key": ("credentials_refused", "00"), "request_salt": ("credentials_refused", "00"),
+    "merch_id": ("merchant_refused", "900002"),
+    "password": ("credentials_refused", "another"),
+    "request_key": ("credentials_refused", "00"),
+    "request_salt": ("credentials_refused", "00"),
     "request_hash_key": ("signature_refused", "00"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("wrong", ATOM_SECRETS)
@@ -177,11 +184,11 @@ def test_atom_who_is_refused(control: SandboxControl, wrong: str) -> None:
     given: dict[str, Any] = {wrong: value}
     vendor = atom(control.url, **given)
     assert kind(vendor.refund(meeting.atom_order)) == (OutcomeClass.AUTH, reason)
-    assert kind(vendor.payment(meeting.atom_question)) == (OutcomeClass.AUTH, reason)
+    assert kind(vendor.read_payment(meeting.atom_question)) == (OutcomeClass.AUTH, reason)
     if wrong != "request_hash_key":  # neither token nor listing is signed
         assert vendor.start(PaymentRequest(ATOM_NUMBER, RUPEES, meeting.now)).kind is OutcomeClass.AUTH
-        assert vendor.refund_status(meeting.atom_order).kind is OutcomeClass.AUTH
-    assert control.money.refunds() == []
+        assert vendor.read_refund(meeting.atom_order).kind is OutcomeClass.AUTH
+    assert control.payments_control.read_refunds() == []
 
 
 @pytest.mark.parametrize("wrong", ["response_key", "response_salt"])
@@ -191,19 +198,19 @@ def test_atom_answers_that_cannot_be_opened(control: SandboxControl, wrong: str)
     given: dict[str, Any] = {wrong: "00"}
     vendor = atom(control.url, **given)
     assert kind(vendor.refund(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "not_opened")
-    assert len(control.money.refunds()) == 1
+    assert len(control.payments_control.read_refunds()) == 1
 
 
 def notice(control: SandboxControl, **more: object) -> bytes:
     """What would be sent of the payment."""
-    return control.money.compose("atom", ATOM_ORDER, **more)[1]
+    return control.payments_control.compose_notice("atom", ATOM_ORDER, **more)[1]
 
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
 def test_atom_callbacks_that_are_not_genuine(control: SandboxControl, manner: str) -> None:
     """A wrong signature or seal: one answer for all, nothing to believe, at most an order to ask about."""
     meeting = Meeting(control)
-    callback = meeting.atom.callback(notice(control, manner=manner))
+    callback = meeting.atom.parse_callback(notice(control, manner=manner))
     assert _nothing(callback)
     assert callback.hint == (None if manner == "other_seal" else ATOM_ORDER)
 
@@ -212,16 +219,16 @@ def test_atom_callbacks_that_were_changed(control: SandboxControl) -> None:
     """Cut, of another merchant, or opened and sealed by somebody else: refused alike."""
     meeting = Meeting(control)
     good = notice(control)
-    callback = meeting.atom.callback(good)
+    callback = meeting.atom.parse_callback(good)
     assert callback.genuine
-    assert meeting.atom.callback(good).event_id == callback.event_id
+    assert meeting.atom.parse_callback(good).event_id == callback.event_id
     another_digit = b"1" if good.endswith(b"0") else b"0"
     for changed in (good[:-32], good[:-1] + another_digit, b"", b"encData=", good + b"&encData=00"):
-        assert _nothing(meeting.atom.callback(changed))
-    assert _nothing(atom(control.url, merch_id="900002").callback(good))
-    assert _nothing(atom(control.url, response_hash_key="00").callback(good))
+        assert _nothing(meeting.atom.parse_callback(changed))
+    assert _nothing(atom(control.url, merch_id="900002").parse_callback(good))
+    assert _nothing(atom(control.url, response_hash_key="00").parse_callback(good))
 
 
-def _nothing(callback: AtomCallback) -> bool:
+def _nothing(callback: Callback) -> bool:
     refused = (callback.kind, callback.reason) == (OutcomeClass.UNKNOWN, "callback_refused")
     return refused and not callback.genuine and callback.report is None and callback.event_id == ""

@@ -15,10 +15,10 @@ import requests
 import urllib3
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from console.domain.outcomes import OutcomeClass, Sent
-from console.providers.failures import AnswerTooLarge, classify_exception
+from console.domain.provider_outcome import OutcomeClass, Sent
+from console.providers.http.failure_classes import AnswerTooLarge, classify_exception
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors/provider_vectors.json").read_text("utf-8"))
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
 TRANSPORT = VECTORS["classify_transport"]
 POOL: Any = urllib3.HTTPConnectionPool("127.0.0.1", 1)
 
@@ -130,7 +130,7 @@ ROWS: list[tuple[str, BaseException, str, Sent]] = [
     ("12 any", ValueError("x"), "unclassified", Sent.MAYBE),
     ("group is not walked", ExceptionGroup("x", [socket.gaierror(-2, "x")]), "unclassified", Sent.MAYBE),
     ("cause is walked", caused(RuntimeError("x"), socket.gaierror(-2, "x")), "name_not_resolved", Sent.NO),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("error", "reason", "sent"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])

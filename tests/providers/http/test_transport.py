@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from console.domain.outcomes import OutcomeClass, Sent
-from console.providers.transport import TransportFailure
+from console.domain.provider_outcome import OutcomeClass, Sent
+from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import resets, says, sends, serving
 from tests.providers.sending import BODY, WHOLE, failure, never, send, transport
 
@@ -127,11 +127,11 @@ def test_a_header_with_a_line_end_is_never_sent() -> None:
 def test_no_thread_to_be_had_means_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails while getting ready is told as such."""
     with serving(says(200)) as server:
-        monkeypatch.setattr("console.providers.transport.Watch", _no_watch)
+        monkeypatch.setattr("console.providers.http.transport.SocketGuard", _no_socket_guard)
         assert failure(transport(server.url)) == never("not_prepared")
 
 
-def _no_watch(*_: object) -> None:
+def _no_socket_guard(*_: object) -> None:
     raise RuntimeError("can't start new thread")
 
 
@@ -143,7 +143,7 @@ def test_a_person_may_interrupt(interrupt: Callable[[], BaseException], monkeypa
         raise interrupt()
 
     with serving(says(200)) as server:
-        monkeypatch.setattr("console.providers.transport._read", stop)
+        monkeypatch.setattr("console.providers.http.transport._read_answer", stop)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             send(transport(server.url))
 

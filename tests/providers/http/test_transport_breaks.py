@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from console.domain.outcomes import OutcomeClass, Sent
-from console.providers.transport import TransportFailure
+from console.domain.provider_outcome import OutcomeClass, Sent
+from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import Script, floods, hangs, http, resets, says, sends, serving
 from tests.providers.sending import BODY, WHOLE, failure, send, transport
 
@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 def with_peak(call: Callable[[], T]) -> tuple[T, int]:
     """What a call brings, and the most memory (bytes) that Python held for it at any time."""
-    importlib.import_module("console.providers.wire")  # what the first call imports is no memory of the body
+    # What the first call imports is no memory of the body.
+    importlib.import_module("console.providers.http.requests_session")
     tracemalloc.start()
     try:
         return call(), tracemalloc.get_traced_memory()[1]
@@ -40,7 +41,7 @@ BROKEN: list[tuple[str, Script, str, Sent]] = [
     ("no HTTP at all", sends(b"220 mail.example.com ESMTP\r\n"), "connection_broken", Sent.MAYBE),
     ("gzip that is none", sends(http(200, b"{}", {"Content-Encoding": "gzip"})), "answer_cut", Sent.YES),
     ("endless header", floods(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20), "connection_broken", Sent.MAYBE),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("script", "reason", "sent"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
@@ -78,7 +79,7 @@ def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monke
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("console.providers.transport._read", broken)
+    monkeypatch.setattr("console.providers.http.transport._read_answer", broken)
     with serving(says(200, BODY)) as server:
         kind, _, sent = failure(transport(server.url))
     assert (kind, sent) == (OutcomeClass.UNKNOWN, Sent.YES)

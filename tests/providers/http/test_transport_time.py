@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.domain.clock import TimeScale
-from console.domain.outcomes import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, Sent
 from tests.providers.raw_server import Script, drips, hangs, says, serving
 from tests.providers.sending import WHOLE, failure, never, transport
 
@@ -83,11 +83,12 @@ def test_a_drip_ends_with_the_budget(script: Script, sent: Sent) -> None:
 
 
 def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
-    """A server that never answers the handshake: UNKNOWN, as a reset there looks alike."""
+    """A server that never answers the handshake: no byte of the request has left, so it was never sent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         line = transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout=5.0)
-        assert failure(line, budget=0.3)[0] is OutcomeClass.UNKNOWN
+        kind, _, sent = failure(line, budget=0.3)
+        assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
         assert time.monotonic() - began < 4
 
 

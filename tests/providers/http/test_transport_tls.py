@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.outcomes import OutcomeClass, Sent
+from console.domain.provider_outcome import OutcomeClass, Sent
 from tests.providers.certificates import Authority
 from tests.providers.raw_server import drips, says, serving
 from tests.providers.sending import BODY, WHOLE, failure, never, send, transport
@@ -41,10 +41,11 @@ def test_tls_of_another_host_or_time_means_never_sent(authority: Authority, name
 
 
 def test_plain_http_where_tls_was_expected() -> None:
-    """A server that speaks no TLS: stay with UNKNOWN."""
+    """A server that speaks no TLS: the handshake fails before any byte of the request."""
     with serving(says(200, BODY)) as server:
         line = transport(f"https://127.0.0.1:{server.port}")
-        assert failure(line, budget=0.3)[0] is OutcomeClass.UNKNOWN
+        kind, _, sent = failure(line, budget=0.3)
+        assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
 
 
 def test_old_tls_is_refused(authority: Authority) -> None:
@@ -56,7 +57,7 @@ def test_old_tls_is_refused(authority: Authority) -> None:
     with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     with serving(says(200, BODY), tls=old) as server:
-        failure(transport(server.url, trust=authority.trusting()))
+        assert failure(transport(server.url, trust=authority.trusting())) == never("tls_broken")
         assert server.requests == []
 
 

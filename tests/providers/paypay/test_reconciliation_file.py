@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.clock import TimeScale
-from console.domain.history_records import HistoryRow, RefusedRow
 from console.domain.money import Money
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_states import PaymentState, RefundState
-from console.providers.paypay_recon import NoReconFile, ReconReader, fetch_recon, name_of
-from console.store.history_index import HistoryIndex
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
+from console.providers.paypay.reconciliation_file import NoReconFile, ReconReader, fetch_recon, parse_file_name
+from console.store.reconciliation.row_index import HistoryIndex
 from tests.providers.parts import CLOCK, Turns
 from tests.providers.raw_server import Script, says, serving
 
@@ -53,8 +53,9 @@ def test_a_file_as_it_is_described() -> None:
     )  # fmt: skip
     told = [row for row in found if isinstance(row, HistoryRow)]
     assert [(row.state, row.refund, row.amount.minor) for row in told[1:]] == [
-        ("payment_success", RefundState.COMPLETED, 1000), ("payment_failed", None, 5),
-    ]  # fmt: skip
+        ("payment_success", RefundState.COMPLETED, 1000),
+        ("payment_failed", None, 5),
+    ]
     assert told[2].merchant_payment_id is None
     assert [row.key for row in told] == sorted(row.key for row in told)
 
@@ -99,8 +100,13 @@ def test_the_same_line_again() -> None:
     """A payment ends in one way once, whatever the sum; refunds of one sum differ by their time."""
     later = REFUNDED.replace("13:00:00", "13:00:01")
     assert reasons(PAID, PAID, PAID.replace("3300", "3301"), REFUNDED, REFUNDED, later) == [
-        None, "duplicate", "duplicate", None, "duplicate", None,
-    ]  # fmt: skip
+        None,
+        "duplicate",
+        "duplicate",
+        None,
+        "duplicate",
+        None,
+    ]
 
 
 @pytest.mark.parametrize("cut", [1, 20, 60, 75])
@@ -150,12 +156,17 @@ def test_memory_does_not_grow_with_the_rows() -> None:
 
 def test_names() -> None:
     """What an address says of its file; other addresses say nothing."""
-    found = name_of("https://x.example/a/transaction_12_20261119000000_20261119235959_v2.csv?sig=1")
+    found = parse_file_name("https://x.example/a/transaction_12_20261119000000_20261119235959_v2.csv?sig=1")
     assert found is not None
-    assert (found.merchant, found.first, found.last) == ("12", DAY, DAY)
-    for url in ("", "https://x.example/", "http://[", found.merchant,
-                "https://x.example/transaction_12_20261399000000_20261119235959_v2.csv"):  # fmt: skip
-        assert name_of(url) is None
+    assert (found.merchant, found.first_day, found.last_day) == ("12", DAY, DAY)
+    for url in (
+        "",
+        "https://x.example/",
+        "http://[",
+        found.merchant,
+        "https://x.example/transaction_12_20261399000000_20261119235959_v2.csv",
+    ):
+        assert parse_file_name(url) is None
 
 
 # Fetching

@@ -9,12 +9,20 @@ from typing import Any
 import pytest
 
 from console.domain.money import Money
-from console.domain.outcomes import Outcome
-from console.domain.outcomes import OutcomeClass as Kind
-from console.domain.payment_records import PaymentQuestion, PaymentReport, PaymentState, RefundReport, RefundState
-from console.providers.paypay_answers import judge, read_nothing, read_payment, read_refund, read_started
-from console.providers.paypay_codes import COMMON, OWN, PAYMENT_STATES, READS, REFUND_STATES, Call
-from console.wording import catalogue
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundReport
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import Outcome
+from console.domain.provider_outcome import OutcomeClass as Kind
+from console.providers.paypay.responses import make_judge, read_nothing, read_payment, read_refund, read_started
+from console.providers.paypay.result_codes import (
+    CALL_VERDICTS,
+    COMMON_VERDICTS,
+    PAYMENT_STATES,
+    READ_CALLS,
+    REFUND_STATES,
+    Call,
+)
+from console.wording.catalogue import sentences_by_key
 from tests.providers.payment_parts import (
     PAYPAY_ORDER,
     PAYPAY_QUESTION,
@@ -41,24 +49,40 @@ READERS: dict[Call, Callable[[Any], Any]] = {
     Call.REFUND_STATUS: read_refund(ORDER),
 }
 PAYMENT: dict[str, Any] = {
-    "paymentId": PAID, "status": "COMPLETED", "acceptedAt": 1795161670, "refunds": None, "captures": None,
-    "merchantPaymentId": "ORD-20261120-000123", "amount": {"amount": 3300, "currency": "JPY"},
-    "requestedAt": 1795161600, "paymentMethods": [{"amount": {"amount": 3300, "currency": "JPY"}, "type": "WALLET"}],
-}  # fmt: skip
+    "paymentId": PAID,
+    "status": "COMPLETED",
+    "acceptedAt": 1795161670,
+    "refunds": None,
+    "captures": None,
+    "merchantPaymentId": "ORD-20261120-000123",
+    "amount": {"amount": 3300, "currency": "JPY"},
+    "requestedAt": 1795161600,
+    "paymentMethods": [{"amount": {"amount": 3300, "currency": "JPY"}, "type": "WALLET"}],
+}
 REFUND: dict[str, Any] = {
-    "status": "CREATED", "acceptedAt": 1795161601, "merchantRefundId": ORDER.key, "paymentId": PAID,
-    "amount": {"amount": 3300, "currency": "JPY"}, "requestedAt": 1795161600, "reason": "注文キャンセルのため",
-}  # fmt: skip
+    "status": "CREATED",
+    "acceptedAt": 1795161601,
+    "merchantRefundId": ORDER.key,
+    "paymentId": PAID,
+    "amount": {"amount": 3300, "currency": "JPY"},
+    "requestedAt": 1795161600,
+    "reason": "注文キャンセルのため",
+}
 CODE: dict[str, Any] = {
-    "codeId": "04-0aBcDeFgHiJkLmNo", "url": "https://qr.paypay.ne.jp/28180104xyz",
-    "deeplink": "paypay://payment?link_key=xyz", "expiryDate": 1795161900,
-    "merchantPaymentId": "ORD-20261120-000123", "amount": {"amount": 3300, "currency": "JPY"},
-    "codeType": "ORDER_QR", "requestedAt": 1795161600, "isAuthorization": False,
-}  # fmt: skip
+    "codeId": "04-0aBcDeFgHiJkLmNo",
+    "url": "https://qr.paypay.ne.jp/28180104xyz",
+    "deeplink": "paypay://payment?link_key=xyz",
+    "expiryDate": 1795161900,
+    "merchantPaymentId": "ORD-20261120-000123",
+    "amount": {"amount": 3300, "currency": "JPY"},
+    "codeType": "ORDER_QR",
+    "requestedAt": 1795161600,
+    "isAuthorization": False,
+}
 
 
 def told(call: Call, status: int, body: object = b"") -> Outcome[Any]:
-    return judge(call, READERS[call])(answer(status, body))
+    return make_judge(call, READERS[call])(answer(status, body))
 
 
 # ---- published answers
@@ -71,7 +95,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
     with serving(says(vector["http_status"], vector["body"])) as server:
         vendor = paypay(server.url)
         if call.startswith("GET"):
-            read = vendor.refund_status(ORDER) if "refunds" in call else vendor.payment(PAYPAY_QUESTION)
+            read = vendor.read_refund(ORDER) if "refunds" in call else vendor.read_payment(PAYPAY_QUESTION)
             assert read.kind == vector["expected_class"]
         else:
             acted = vendor.refund(ORDER) if call.startswith("POST") else vendor.cancel(PAYPAY_QUESTION)
@@ -89,14 +113,19 @@ def test_states(vector: dict[str, Any]) -> None:
     else:
         state = REFUND_STATES[word][1]
         assert (state, state is RefundState.COMPLETED) == (vector["business_state"], vector["final"])
-    assert catalogue("ja")[f"provider_state.{vector['domain']}.{word}"] == vector["label_ja"]
+    assert sentences_by_key("ja")[f"provider_state.{vector['domain']}.{word}"] == vector["label_ja"]
 
 
 # ---- the tables, row by row
 
 F, U, N, A, L, P = (
-    Kind.FAILED_DEFINITE, Kind.UNKNOWN, Kind.NOT_FOUND, Kind.AUTH, Kind.RATE_LIMITED, Kind.PENDING,
-)  # fmt: skip
+    Kind.FAILED_DEFINITE,
+    Kind.UNKNOWN,
+    Kind.NOT_FOUND,
+    Kind.AUTH,
+    Kind.RATE_LIMITED,
+    Kind.PENDING,
+)
 COMMON_ROWS: list[tuple[int, str, Kind, Kind]] = [
     (202, "REQUEST_ACCEPTED", P, U),
     (400, "INVALID_REQUEST_PARAMS", F, U),
@@ -140,8 +169,8 @@ OWN_ROWS: list[tuple[Call, int, str, Kind]] = [
 
 def test_the_rows_below_are_all_rows() -> None:
     """No row of the table goes untested."""
-    assert {row[:3] for row in OWN_ROWS} == set(OWN)
-    assert {row[:2] for row in COMMON_ROWS} == set(COMMON)
+    assert {row[:3] for row in OWN_ROWS} == set(CALL_VERDICTS)
+    assert {row[:2] for row in COMMON_ROWS} == set(COMMON_VERDICTS)
 
 
 @pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
@@ -150,7 +179,7 @@ def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
     status, code, acts, reads = row
     for call in Call:
         outcome = told(call, status, envelope(code))
-        assert (outcome.kind, outcome.status) == (reads if call in READS else acts, status)
+        assert (outcome.kind, outcome.status) == (reads if call in READ_CALLS else acts, status)
 
 
 @pytest.mark.parametrize("row", OWN_ROWS, ids=[f"{row[0]} {row[1]} {row[2]}" for row in OWN_ROWS])
@@ -166,13 +195,41 @@ STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 51
 
 @pytest.mark.parametrize("call", Call)
 def test_nothing_unlisted_is_taken_for_anything(call: Call) -> None:
-    """An unlisted code, and any answer without a readable one, is UNKNOWN; a code-less 404 is no "not found"."""
+    """An unlisted code, and any answer without a readable one, is UNKNOWN; a code-less 404 is no "not found". But a
+    429 that says nothing at all is what it says.
+    """
     codeless = (b"", b"<html>", b"null", b'{"resultInfo":null}', b'{"resultInfo":{"code":5}}')
-    assert {told(call, status, body).kind for status in STATUSES for body in codeless} == {Kind.UNKNOWN}
+    others = [status for status in STATUSES if status != 429]
+    assert {told(call, status, body).kind for status in others for body in codeless} == {Kind.UNKNOWN}
     kinds = {status: told(call, status, envelope("SOMETHING_NEW")).kind for status in STATUSES}
     settled = {status for status, kind in kinds.items() if kind is not Kind.UNKNOWN}
     assert settled == ({404} if call is Call.PAYMENT else set())
     assert kinds[404] is (Kind.NOT_FOUND if call is Call.PAYMENT else Kind.UNKNOWN)
+
+
+BARE: dict[str, tuple[bytes, Kind]] = {
+    "empty": (b"", L),
+    "a page": (b"<html><h1>429 Too Many Requests</h1></html>", L),
+    "a remark": (b'{"message":"Too Many Requests"}', L),
+    "an empty envelope": (b'{"resultInfo":null,"data":null}', L),
+    "with a mark of order": (b"\xef\xbb\xbf{}", L),
+    "a code of another form": (b'{"resultInfo":{"code":5}}', U),
+    "an unlisted code": (json.dumps(envelope("SOMETHING_NEW")).encode(), U),
+    "taken on": (json.dumps(envelope("REQUEST_ACCEPTED", REFUND)).encode(), U),
+    "done": (json.dumps(envelope("SUCCESS", REFUND)).encode(), U),
+    "the refund without an envelope": (json.dumps(REFUND).encode(), U),
+    "cut": (json.dumps(envelope("SUCCESS", REFUND)).encode()[:-5], U),
+    "a list": (json.dumps([REFUND]).encode(), U),
+}
+
+
+@pytest.mark.parametrize("call", Call)
+@pytest.mark.parametrize(("body", "kind"), BARE.values(), ids=BARE)
+def test_a_bare_429_was_not_taken_on(call: Call, body: bytes, kind: Kind) -> None:
+    """Refused for speed, unless anything in the body says, or may have said, that it was taken on."""
+    outcome = told(call, 429, body)
+    assert outcome.kind is kind
+    assert kind is not L or (outcome.reason, outcome.found) == ("rate_limited", None)
 
 
 @pytest.mark.parametrize("call", Call)
@@ -270,7 +327,7 @@ def test_unreadable_is_unknown(call: Call, body: bytes) -> None:
 
 
 def payment(change: dict[str, object], question: PaymentQuestion = PAYPAY_QUESTION) -> Outcome[PaymentReport]:
-    return judge(Call.PAYMENT, read_payment(question))(answer(200, envelope("SUCCESS", PAYMENT | change)))
+    return make_judge(Call.PAYMENT, read_payment(question))(answer(200, envelope("SUCCESS", PAYMENT | change)))
 
 
 def test_a_payment_as_it_is_told() -> None:

@@ -8,24 +8,20 @@ from typing import Any
 
 import pytest
 
+from console.domain.calendar_days import JST
 from console.domain.clock import SystemClock, TimeScale
-from console.domain.dates import JST
-from console.domain.history_records import HistoryRow
 from console.domain.money import Money
-from console.domain.outcomes import Outcome, OutcomeClass
-from console.domain.payment_records import (
-    PaymentQuestion,
-    PaymentRequest,
-    PaymentState,
-    RefundOrder,
-    RefundState,
-)
-from console.providers.paypay_notices import OtherHint, ReconFileHint, TransactionHint, read_notice
-from console.providers.paypay_recon import ReconReader, fetch_recon
-from console.providers.strict_json import Unreadable
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.reconciliation.provider_rows import HistoryRow
+from console.providers.http.strict_json import Unreadable
+from console.providers.payment_notices import OtherHint, ReconFileHint, TransactionHint
+from console.providers.paypay.reconciliation_file import ReconReader, fetch_recon
+from console.providers.paypay.webhooks import read_notice
 from console.sandbox import SandboxControl
-from console.sandbox.credentials import PAYPAY_MERCHANT_ID
-from console.store.history_index import HistoryIndex
+from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
+from console.store.reconciliation.row_index import HistoryIndex
 from tests.providers.meeting import ORDER, PART, YEN, Meeting, paypay
 from tests.providers.parts import HandClock, Turns
 from tests.providers.payment_parts import got, kind
@@ -45,34 +41,35 @@ def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
     assert timedelta(0) < started.expires_at - now <= timedelta(seconds=301)
 
     question = PaymentQuestion(NUMBER, amount=YEN)
-    waiting = vendor.payment(question)
+    waiting = vendor.read_payment(question)
     assert waiting.kind is OutcomeClass.PENDING
     assert got(waiting).state is PaymentState.USER_PAYMENT
     assert got(waiting).provider_payment_id is None
 
-    paid_id = control.money.move("paypay", NUMBER, "paid")["id"]
-    paid = vendor.payment(question)
+    paid_id = control.payments_control.move_payment("paypay", NUMBER, "paid")["id"]
+    paid = vendor.read_payment(question)
     assert paid.kind is OutcomeClass.SUCCEEDED
     report = got(paid)
     assert (report.provider_payment_id, report.amount, report.bookable) == (paid_id, YEN, True)
     assert report.paid_at is not None
 
     order = RefundOrder("RFD-7", NUMBER, paid_id, PART, now, "一部返金")
-    assert vendor.refund_status(order).kind is OutcomeClass.NOT_FOUND
+    assert vendor.read_refund(order).kind is OutcomeClass.NOT_FOUND
     accepted = vendor.refund(order)
     assert (accepted.kind, got(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
-    done = vendor.refund_status(order)
+    done = vendor.read_refund(order)
     assert (done.kind, got(done).state) == (OutcomeClass.SUCCEEDED, RefundState.COMPLETED)
 
     rest = replace(order, key="RFD-8", amount=Money(2300, "JPY"))
     assert vendor.refund(rest).kind is OutcomeClass.PENDING
-    report = got(vendor.payment(replace(question, provider_payment_id=paid_id)))
+    report = got(vendor.read_payment(replace(question, provider_payment_id=paid_id)))
     assert report.provider_state == "REFUNDED"
     assert report.refunds is not None
     assert [(one.key, one.state) for one in report.refunds] == [
-        ("RFD-7", RefundState.COMPLETED), ("RFD-8", RefundState.COMPLETED),
-    ]  # fmt: skip
-    truth = control.money.payment("paypay", NUMBER)
+        ("RFD-7", RefundState.COMPLETED),
+        ("RFD-8", RefundState.COMPLETED),
+    ]
+    truth = control.payments_control.read_payment("paypay", NUMBER)
     assert (truth["refunded_minor"], truth["left_minor"]) == (3300, 0)
 
 
@@ -82,35 +79,35 @@ def test_paypay_the_same_key_is_the_same_refund(control: SandboxControl) -> None
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
     again = meeting.paypay.refund(meeting.order)
     assert (again.kind, got(again).key) == (OutcomeClass.SUCCEEDED, meeting.order.key)
-    assert len(control.money.refunds(meeting.order.key)) == 1
+    assert len(control.payments_control.read_refunds(meeting.order.key)) == 1
 
 
 def test_paypay_cancels(control: SandboxControl) -> None:
     """A promise, then a payment that failed; a payment that was cancelled before it was paid fails too."""
     meeting = Meeting(control)
     assert kind(meeting.paypay.cancel(meeting.question)) == (OutcomeClass.PENDING, "accepted")
-    after = meeting.paypay.payment(meeting.question)
+    after = meeting.paypay.read_payment(meeting.question)
     assert (after.kind, got(after).state) == (OutcomeClass.FAILED_DEFINITE, PaymentState.PAYMENT_FAILED)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.FAILED_DEFINITE
-    control.money.know("paypay", NUMBER, 3300, "created")
+    control.payments_control.register_payment("paypay", NUMBER, 3300, "created")
     assert meeting.paypay.cancel(PaymentQuestion(NUMBER)).kind is OutcomeClass.PENDING
-    control.money.move("paypay", NUMBER, "paid")
-    assert meeting.paypay.payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.FAILED_DEFINITE
+    control.payments_control.move_payment("paypay", NUMBER, "paid")
+    assert meeting.paypay.read_payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.FAILED_DEFINITE
 
 
 def test_paypay_windows_are_the_providers(control: SandboxControl) -> None:
     """The last second in which a payment can be refunded or cancelled is PayPay's own: one later is refused."""
     meeting = Meeting(control)
-    paid_at = got(meeting.paypay.payment(meeting.question)).paid_at
+    paid_at = got(meeting.paypay.read_payment(meeting.question)).paid_at
     assert paid_at is not None
     vendor = paypay(control.url, clock=(hand := HandClock()))
-    cancel_until, refund_until = vendor.cancel_until(paid_at), vendor.refund_until(paid_at)
+    cancel_until, refund_until = vendor.find_cancel_deadline(paid_at), vendor.find_refund_deadline(paid_at)
     assert cancel_until is not None
     assert refund_until is not None
 
     def at(moment: datetime) -> None:
         hand.at = moment
-        control.config(now=moment.isoformat())
+        control.change_settings(now=moment.isoformat())
 
     at(refund_until + timedelta(seconds=1))
     assert kind(vendor.refund(meeting.order)) == (OutcomeClass.FAILED_DEFINITE, "refund_window_over")
@@ -123,10 +120,10 @@ def test_paypay_windows_are_the_providers(control: SandboxControl) -> None:
 def test_paypay_refunds_until_the_end_of_the_window(control: SandboxControl) -> None:
     """Shortly before its end a refund is still accepted."""
     meeting = Meeting(control)
-    until = meeting.paypay.refund_until(meeting.now)
+    until = meeting.paypay.find_refund_deadline(meeting.now)
     assert until is not None
     hand = HandClock(until - timedelta(seconds=20))
-    control.config(now=hand.at.isoformat())
+    control.change_settings(now=hand.at.isoformat())
     assert paypay(control.url, clock=hand).refund(meeting.order).kind is OutcomeClass.PENDING
 
 
@@ -139,19 +136,22 @@ def test_paypay_other_ways(control: SandboxControl) -> None:
     assert kind(vendor.start(PaymentRequest(NUMBER, YEN, now))) == (OutcomeClass.UNKNOWN, "code_exists")
     assert vendor.delete_code(started.handle).kind is OutcomeClass.SUCCEEDED
     assert kind(vendor.delete_code(started.handle)) == (OutcomeClass.FAILED_DEFINITE, "no_such_code")
-    assert vendor.payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.NOT_FOUND
+    assert vendor.read_payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.NOT_FOUND
     assert kind(vendor.delete_code(f"04-known-{ORDER}")) == (OutcomeClass.FAILED_DEFINITE, "already_paid")
-    control.money.know("paypay", "SHOP-1", 500, code=False)
+    control.payments_control.register_payment("paypay", "SHOP-1", 500, code=False)
     bare = PaymentQuestion("SHOP-1", by_code=False)
-    assert vendor.payment(bare).kind is OutcomeClass.SUCCEEDED
-    assert vendor.payment(replace(bare, merchant_payment_id="SHOP-2")).kind is OutcomeClass.NOT_FOUND
+    assert vendor.read_payment(bare).kind is OutcomeClass.SUCCEEDED
+    assert vendor.read_payment(replace(bare, merchant_payment_id="SHOP-2")).kind is OutcomeClass.NOT_FOUND
     for state, expected in (
-        ("authorized", OutcomeClass.PENDING), ("reauthorizing", OutcomeClass.PENDING),
-        ("failed", OutcomeClass.FAILED_DEFINITE), ("cancelled", OutcomeClass.FAILED_DEFINITE),
-        ("expired", OutcomeClass.FAILED_DEFINITE), ("gone", OutcomeClass.NOT_FOUND),
-    ):  # fmt: skip
-        control.money.know("paypay", f"P-{state}", 500, state)
-        assert vendor.payment(PaymentQuestion(f"P-{state}")).kind is expected, state
+        ("authorized", OutcomeClass.PENDING),
+        ("reauthorizing", OutcomeClass.PENDING),
+        ("failed", OutcomeClass.FAILED_DEFINITE),
+        ("cancelled", OutcomeClass.FAILED_DEFINITE),
+        ("expired", OutcomeClass.FAILED_DEFINITE),
+        ("gone", OutcomeClass.NOT_FOUND),
+    ):
+        control.payments_control.register_payment("paypay", f"P-{state}", 500, state)
+        assert vendor.read_payment(PaymentQuestion(f"P-{state}")).kind is expected, state
 
 
 def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
@@ -160,27 +160,30 @@ def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
     vendor, order = meeting.paypay, meeting.order
     failed = OutcomeClass.FAILED_DEFINITE
     assert kind(vendor.refund(replace(order, amount=Money(3301, "JPY")))) == (failed, "bad_request")
-    control.config(settle_by_hand=True)
+    control.change_settings(settle_by_hand=True)
     assert vendor.refund(order).kind is OutcomeClass.PENDING
     similar = vendor.refund(replace(order, key="RFD-2"))
     assert kind(similar) == (OutcomeClass.RATE_LIMITED, "similar_refund_running")
-    control.config(paypay_refund_limit=1)
+    control.change_settings(paypay_refund_limit=1)
     assert kind(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
-        failed, "refund_count_exceeded",
-    )  # fmt: skip
-    control.config(paypay_multiple_refunds=False)
+        failed,
+        "refund_count_exceeded",
+    )
+    control.change_settings(paypay_multiple_refunds=False)
     assert kind(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
-        failed, "repeated_refunds_not_contracted",
-    )  # fmt: skip
+        failed,
+        "repeated_refunds_not_contracted",
+    )
     assert kind(vendor.refund(replace(order, provider_payment_id="0000"))) == (failed, "no_such_payment")
     by_our_number = vendor.refund(replace(order, key="RFD-4", provider_payment_id=ORDER))
     assert by_our_number.kind is OutcomeClass.UNKNOWN
-    control.money.know("paypay", "P-2", 500, "authorized")
-    unpaid = control.money.payment("paypay", "P-2")["id"]
+    control.payments_control.register_payment("paypay", "P-2", 500, "authorized")
+    unpaid = control.payments_control.read_payment("paypay", "P-2")["id"]
     assert kind(vendor.refund(replace(order, provider_payment_id=unpaid, amount=Money(1, "JPY")))) == (
-        failed, "not_refundable",
-    )  # fmt: skip
-    assert len(control.money.refunds()) == 1
+        failed,
+        "not_refundable",
+    )
+    assert len(control.payments_control.read_refunds()) == 1
 
 
 @pytest.mark.parametrize("wrong", ["api_key", "api_secret", "merchant_id"])
@@ -190,24 +193,24 @@ def test_paypay_who_is_refused(control: SandboxControl, wrong: str) -> None:
     given: dict[str, Any] = {wrong: "another"}
     vendor = paypay(control.url, **given)
     assert kind(vendor.refund(meeting.order)) == (OutcomeClass.AUTH, "credentials_refused")
-    assert vendor.payment(meeting.question).kind is OutcomeClass.AUTH
-    assert vendor.refund_status(meeting.order).kind is OutcomeClass.AUTH
+    assert vendor.read_payment(meeting.question).kind is OutcomeClass.AUTH
+    assert vendor.read_refund(meeting.order).kind is OutcomeClass.AUTH
     assert vendor.start(PaymentRequest(NUMBER, YEN, meeting.now)).kind is OutcomeClass.AUTH
-    assert control.money.refunds() == []
+    assert control.payments_control.read_refunds() == []
 
 
 def test_paypay_clock_that_is_wrong(control: SandboxControl) -> None:
     """Two minutes of difference are refused before anything is done."""
     meeting = Meeting(control)
-    control.config(advance_seconds=121)
+    control.change_settings(advance_seconds=121)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.AUTH
-    control.config(advance_seconds=-10)
+    control.change_settings(advance_seconds=-10)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
 
 
 def notice(control: SandboxControl, number: str, **more: object) -> bytes:
     """What would be sent of the payment."""
-    return control.money.compose("paypay", number, **more)[1]
+    return control.payments_control.compose_notice("paypay", number, **more)[1]
 
 
 def test_paypay_notices(control: SandboxControl) -> None:
@@ -219,7 +222,7 @@ def test_paypay_notices(control: SandboxControl) -> None:
     assert (hint.state, hint.amount) == ("COMPLETED", YEN)
     assert hint.latest is not None
     assert read_notice(notice(control, ORDER)) == hint
-    control.money.move("paypay", ORDER, "failed", notify=False)
+    control.payments_control.move_payment("paypay", ORDER, "failed", notify=False)
     later = read_notice(notice(control, ORDER))
     assert isinstance(later, TransactionHint)
     assert (later.state, later.event_id != hint.event_id) == ("FAILED", True)
@@ -228,7 +231,7 @@ def test_paypay_notices(control: SandboxControl) -> None:
 @pytest.mark.parametrize("state", ["authorized", "paid", "cancelled", "expired", "failed"])
 def test_paypay_notices_of_each_state(control: SandboxControl, state: str) -> None:
     """Each state that PayPay tells of is understood."""
-    control.money.know("paypay", NUMBER, 500, state)
+    control.payments_control.register_payment("paypay", NUMBER, 500, state)
     assert isinstance(read_notice(notice(control, NUMBER)), TransactionHint)
 
 
@@ -241,7 +244,7 @@ def test_paypay_other_notices(control: SandboxControl) -> None:
     with pytest.raises(Unreadable):
         read_notice(notice(control, ORDER)[:-20])
     file = b'{"notification_type":"file.created","notification_id":"8d0f","fileType":"transaction_recon","path":"%s"}'
-    url = control.money.recon("2026-11-20").encode()
+    url = control.payments_control.publish_recon_file("2026-11-20").encode()
     assert isinstance(read_notice(file % url), ReconFileHint)
 
 
@@ -249,8 +252,8 @@ def test_paypays_daily_file(control: SandboxControl) -> None:
     """The file that a notice announces lists the day's payments and refunds; its address ends after two hours."""
     meeting = Meeting(control)
     meeting.refunded()
-    control.money.ledger()  # what was accepted is executed when it is looked at
-    url = control.money.recon(meeting.now.astimezone(JST).date().isoformat())
+    control.payments_control.read_ledger()  # what was accepted is executed when it is looked at
+    url = control.payments_control.publish_recon_file(meeting.now.astimezone(JST).date().isoformat())
 
     def fetched() -> Outcome[bytes]:
         return fetch_recon(url, hosts=[control.url], gate=Turns(), clock=SystemClock(), scale=TimeScale())
@@ -259,11 +262,12 @@ def test_paypays_daily_file(control: SandboxControl) -> None:
     rows = list(ReconReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), HistoryIndex()))
     told = [row for row in rows if isinstance(row, HistoryRow)]
     assert [(row.merchant_payment_id, row.state, row.refund, row.amount) for row in told] == [
-        (ORDER, "payment_success", None, YEN), (ORDER, "payment_success", "completed", PART),
-    ]  # fmt: skip
+        (ORDER, "payment_success", None, YEN),
+        (ORDER, "payment_success", "completed", PART),
+    ]
     assert len(told) == len(rows)
     assert {row.provider_payment_id for row in told} == {meeting.order.provider_payment_id}
-    control.config(advance_seconds=7201)
+    control.change_settings(advance_seconds=7201)
     assert fetched().kind is OutcomeClass.UNKNOWN
 
 
@@ -282,18 +286,18 @@ def test_a_signature_is_made_when_the_turn_has_come(control: SandboxControl) -> 
     """PayPay takes no signature that is two minutes old, however long a desk waited for its turn."""
     meeting = Meeting(control)
     hand = HandClock(meeting.now)
-    control.config(now=(meeting.now + timedelta(minutes=3)).isoformat())
+    control.change_settings(now=(meeting.now + timedelta(minutes=3)).isoformat())
     assert paypay(control.url, clock=hand, gate=SlowTurns(hand)).refund(meeting.order).kind is OutcomeClass.PENDING
 
 
 def test_two_calls_at_once_are_the_most(control: SandboxControl) -> None:
     """A third call waits until one of two has ended."""
     meeting = Meeting(control)
-    control.fault("hang", call="paypay_payment", times="always")
+    control.add_fault("hang", call="paypay_payment", times="always")
     with ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(meeting.paypay.payment, meeting.question) for _ in range(3)]
-        assert control.wait(held=2)
-        assert not control.wait(0.2, held=3)
+        asked = [pool.submit(meeting.paypay.read_payment, meeting.question) for _ in range(3)]
+        assert control.wait_until_reached(held=2)
+        assert not control.wait_until_reached(0.2, held=3)
         control.clear_faults()
-        control.release()
+        control.release_calls()
         assert all(one.result().kind is OutcomeClass.SUCCEEDED for one in asked)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from console.domain.clock import TimeScale
-from console.providers.paypay import PayPayConfig, open_paypay
-from console.providers.paypay_signing import PayPayKey, authorization, body_hash, string_to_sign
+from console.providers.paypay.client import PayPayConfig, open_paypay
+from console.providers.paypay.signing import PayPayKey, compute_body_hash, make_authorization, make_string_to_sign
 from tests.providers.parts import CLOCK, Turns
 from tests.providers.payment_parts import (
     PAYPAY_ORDER,
@@ -28,14 +28,19 @@ def test_vectors(vector: dict[str, Any]) -> None:
     """Hash, string to sign, mac and header are the published ones; the query is not signed."""
     body = None if vector["body"] is None else vector["body"].encode()
     kind = vector["content_type_header"] or "empty"
-    hashed = body_hash(kind, body)
+    hashed = compute_body_hash(kind, body)
     parts = (vector["method"], vector["path"], vector["nonce"], vector["epoch"])
-    header = authorization(
-        PayPayKey(vector["api_key"], vector["api_secret"]), vector["method"], vector["path"],
-        nonce=vector["nonce"], epoch=vector["epoch"], content_type=vector["content_type_header"], body=body,
-    )  # fmt: skip
+    header = make_authorization(
+        PayPayKey(vector["api_key"], vector["api_secret"]),
+        vector["method"],
+        vector["path"],
+        nonce=vector["nonce"],
+        epoch=vector["epoch"],
+        content_type=vector["content_type_header"],
+        body=body,
+    )
     assert hashed == vector["expected_body_hash"]
-    assert string_to_sign(*parts, kind, hashed) == vector["expected_string_to_sign"]
+    assert make_string_to_sign(*parts, kind, hashed) == vector["expected_string_to_sign"]
     assert header == vector["expected_authorization"]
     assert header.split(":")[2] == vector["expected_mac"]
 
@@ -46,10 +51,15 @@ def signed_as_sent(server: RawServer, index: int) -> bool:
     path = rest.split(" ")[0].partition("?")[0]
     header = server.header(index, "Authorization") or ""
     _, _, _, nonce, epoch, _ = header.split(":")
-    return header == authorization(
-        PayPayKey(*PAYPAY_SECRETS), method, path, nonce=nonce, epoch=int(epoch),
-        content_type=server.header(index, "Content-Type"), body=server.bodies()[index] or None,
-    )  # fmt: skip
+    return header == make_authorization(
+        PayPayKey(*PAYPAY_SECRETS),
+        method,
+        path,
+        nonce=nonce,
+        epoch=int(epoch),
+        content_type=server.header(index, "Content-Type"),
+        body=server.bodies()[index] or None,
+    )
 
 
 def test_every_call_is_signed_as_it_is_sent() -> None:
@@ -57,9 +67,9 @@ def test_every_call_is_signed_as_it_is_sent() -> None:
     with serving(says(500)) as server:
         vendor = paypay(server.url)
         vendor.start(PAYPAY_REQUEST)
-        vendor.payment(PAYPAY_QUESTION)
+        vendor.read_payment(PAYPAY_QUESTION)
         vendor.refund(PAYPAY_ORDER)
-        vendor.refund_status(PAYPAY_ORDER)
+        vendor.read_refund(PAYPAY_ORDER)
         vendor.cancel(PAYPAY_QUESTION)
         vendor.delete_code("04-0aBcDeFgHiJkLmNo")
         assert server.paths() == [
@@ -84,10 +94,13 @@ def test_bodies_are_those_of_the_reference() -> None:
         code, refund, again = server.bodies()
         headers = [server.header(index, "Authorization") for index in (1, 2)]
     assert json.loads(code) == {
-        "merchantPaymentId": "ORD-20261120-000123", "amount": {"amount": 3300, "currency": "JPY"},
-        "codeType": "ORDER_QR", "orderDescription": "利用料 2026年11月分", "isAuthorization": False,
+        "merchantPaymentId": "ORD-20261120-000123",
+        "amount": {"amount": 3300, "currency": "JPY"},
+        "codeType": "ORDER_QR",
+        "orderDescription": "利用料 2026年11月分",
+        "isAuthorization": False,
         "requestedAt": 1795161600,
-    }  # fmt: skip
+    }
     expected = next(v["body"] for v in SIGNED if v["id"] == "pp-refund-utf8")
     assert refund.decode() == expected
     assert again == refund
@@ -114,7 +127,7 @@ def test_keys_show_in_no_repr() -> None:
 def test_a_payment_without_a_code_is_asked_for_elsewhere() -> None:
     """Payments that came another way have details of their own."""
     with serving(says(500)) as server:
-        paypay(server.url).payment(replace(PAYPAY_QUESTION, by_code=False))
+        paypay(server.url).read_payment(replace(PAYPAY_QUESTION, by_code=False))
         assert server.paths() == ["GET /v2/payments/ORD-20261120-000123"]
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.money import Money
-from console.providers.paypay_notices import OtherHint, ReconFileHint, TransactionHint, read_notice
-from console.providers.strict_json import Unreadable
+from console.providers.http.strict_json import Unreadable
+from console.providers.payment_notices import OtherHint, ReconFileHint, TransactionHint
+from console.providers.paypay.webhooks import read_notice
 from tests.providers.payment_parts import VECTORS
 
 NOTICES = VECTORS["paypay_webhook"]
@@ -68,13 +69,18 @@ def test_an_odd_hint_is_still_followed(change: dict[str, object]) -> None:
 
 
 REFUSED = {
-    "empty": b"", "form": b"a=1", "list": b"[]", "no type": b"{}", "type as number": b'{"notification_type":1}',
-    "endless type": b'{"notification_type":"%s"}' % (b"x" * 65), "no state": b'{"notification_type":"Transaction"}',
+    "empty": b"",
+    "form": b"a=1",
+    "list": b"[]",
+    "no type": b"{}",
+    "type as number": b'{"notification_type":1}',
+    "endless type": b'{"notification_type":"%s"}' % (b"x" * 65),
+    "no state": b'{"notification_type":"Transaction"}',
     "no payment": b'{"notification_type":"Transaction","state":"COMPLETED"}',
     "10 MB": b'{"notification_type":"Transaction","x":"' + b"a" * 10_000_000 + b'"}',
     "no path": b'{"notification_type":"file.created","fileType":"transaction_recon","notification_id":"1"}',
     "twice": b'{"notification_type":"Transaction","state":"FAILED","state":"COMPLETED","order_id":"1"}',
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)

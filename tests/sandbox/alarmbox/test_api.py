@@ -11,7 +11,7 @@ from tests.sandbox.caller import NUMBER, OTHER, Caller
 
 def test_purchase_answer(caller: Caller, control: SandboxControl) -> None:
     """A purchase answers with the documented fields: bought today in Japan, valid for a year."""
-    control.config(now="2026-11-19T15:00:00+00:00")
+    control.change_settings(now="2026-11-19T15:00:00+00:00")
     answer = caller.buy(fields={"deal": 2, "purchase_reasons": [4], "purchase_reason_comment": "新規の調査"})
     assert answer.status == 201
     named = "credit_check_id purchase_date expiration_date corporation_name corporation_number result"
@@ -25,21 +25,21 @@ def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
     """There is no deduplication: two requests for one number are two checks and two charges."""
     ids = [caller.buy(number).check["credit_check_id"] for number in (NUMBER, NUMBER, OTHER)]
     assert len(set(ids)) == 3
-    assert sandbox.ledger.by_number() == {NUMBER: 2, OTHER: 1}
-    assert sandbox.ledger.total == 3
+    assert sandbox.ledger.count_by_number() == {NUMBER: 2, OTHER: 1}
+    assert sandbox.ledger.charge_count == 3
 
 
 def test_ledger_over_http(caller: Caller, control: SandboxControl) -> None:
     """The ledger tells id, number, time and delivery of each charge, for all numbers or for one."""
     check_id = caller.buy().check["credit_check_id"]
     caller.buy(OTHER)
-    ledger = control.ledger(NUMBER)
+    ledger = control.read_ledger(NUMBER)
     assert (ledger["total"], ledger["by_number"]) == (1, {NUMBER: 1})
     (entry,) = ledger["entries"]
     assert (entry["id"], entry["number"], entry["provider"]) == (check_id, NUMBER, "alarmbox")
     assert (entry["delivered"], entry["fault"]) == (True, None)
     assert entry["at"].endswith("Z")
-    assert control.charges() == 2
+    assert control.count_charges() == 2
 
 
 def test_content_is_the_same_at_every_start(caller: Caller, control: SandboxControl) -> None:
@@ -73,7 +73,7 @@ def test_refused_purchases(
 ) -> None:
     """What AlarmBox would not accept is refused and not charged."""
     assert caller.buy(number, fields=more).status == status
-    assert sandbox.ledger.total == 0
+    assert sandbox.ledger.charge_count == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff"])
@@ -84,7 +84,7 @@ def test_unreadable_purchases(caller: Caller, sandbox: Sandbox, body: bytes) -> 
     answer = caller.call("POST", path, body, Authorization=bearer, Content_Type="application/json")
     assert answer.status in (400, 422)
     assert caller.call("POST", path, b"{}", Authorization=bearer, Content_Type="text/plain").status == 400
-    assert sandbox.ledger.total == 0
+    assert sandbox.ledger.charge_count == 0
 
 
 def test_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
@@ -98,7 +98,7 @@ def test_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
     file = base64.b64decode(caller.pdf(bought["credit_check_id"]).check["pdf_file_data"], validate=True)
     assert file.startswith(b"%PDF-")
     assert file.rstrip().endswith(b"%%EOF")
-    assert control.charges() == 1
+    assert control.count_charges() == 1
 
 
 def test_unknown_check(caller: Caller) -> None:
@@ -108,13 +108,13 @@ def test_unknown_check(caller: Caller) -> None:
 
 def test_expiry(caller: Caller, control: SandboxControl) -> None:
     """Valid through the whole last day in Japan; afterwards expired, and 403 where that is switched on."""
-    control.config(today="2026-11-20")
+    control.change_settings(today="2026-11-20")
     check_id = caller.buy().check["credit_check_id"]
-    control.config(today="2027-11-20")
+    control.change_settings(today="2027-11-20")
     assert caller.detail(check_id).check["expired"] is False
-    control.config(today="2027-11-21")
+    control.change_settings(today="2027-11-21")
     assert caller.detail(check_id).check["expired"] is True
-    control.config(expired_is_forbidden=True)
+    control.change_settings(expired_is_forbidden=True)
     assert caller.detail(check_id).status == caller.pdf(check_id).status == 403
 
 
@@ -123,7 +123,7 @@ def test_list_call(caller: Caller, control: SandboxControl) -> None:
     ids = [caller.buy().check["credit_check_id"] for _ in range(2)]
     caller.buy(OTHER)
     assert caller.list().status == 404
-    control.config(list_call=True)
+    control.change_settings(list_call=True)
     listed = caller.list().data["credit_checks"]
     assert [check["credit_check_id"] for check in listed] == ids[::-1]
     assert caller.list("0000000000001").data == {"credit_checks": []}
@@ -131,24 +131,24 @@ def test_list_call(caller: Caller, control: SandboxControl) -> None:
 
 def test_checks_from_elsewhere(caller: Caller, control: SandboxControl) -> None:
     """A check told to the sandbox can be read, costs nothing, and its id is not sold again."""
-    (known,) = control.know({"corporation_number": OTHER, "credit_check_id": 100_001, "result": None})
+    (known,) = control.register_checks({"corporation_number": OTHER, "credit_check_id": 100_001, "result": None})
     assert (known["credit_check_id"], known["result"]) == (100_001, None)
     assert caller.detail(100_001).check["corporation_number"] == OTHER
-    assert control.charges() == 0
+    assert control.count_charges() == 0
     assert caller.buy().check["credit_check_id"] == 100_002
 
 
 def test_status_of_a_purchase_is_a_setting(caller: Caller, control: SandboxControl) -> None:
     """One public note says 200, another 201."""
-    control.config(purchase_status=200)
+    control.change_settings(purchase_status=200)
     assert caller.buy().status == 200
 
 
 def test_spacing(caller: Caller, control: SandboxControl) -> None:
     """Calls that start too close together are refused and not charged; token calls don't count."""
-    control.config(spacing_seconds=60)
+    control.change_settings(spacing_seconds=60)
     assert [caller.buy().status, caller.token().status, caller.buy().status] == [201, 400, 429]
-    assert control.charges() == 1
+    assert control.count_charges() == 1
 
 
 def test_many_callers_at_once(caller: Caller, sandbox: Sandbox) -> None:
@@ -157,5 +157,5 @@ def test_many_callers_at_once(caller: Caller, sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(16) as pool:
         checks = [answer.check for answer in pool.map(caller.buy, numbers)]
     assert len({check["credit_check_id"] for check in checks}) == 320
-    assert sandbox.ledger.total == 320
-    assert sandbox.ledger.by_number() == {f"{n:013d}": numbers.count(f"{n:013d}") for n in range(7)}
+    assert sandbox.ledger.charge_count == 320
+    assert sandbox.ledger.count_by_number() == {f"{n:013d}": numbers.count(f"{n:013d}") for n in range(7)}

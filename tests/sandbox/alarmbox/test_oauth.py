@@ -3,7 +3,7 @@
 import pytest
 
 from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Sandbox, SandboxControl
-from console.sandbox.credentials import OUT_OF_BAND
+from console.sandbox.environment.credentials import OUT_OF_BAND_REDIRECT_URI
 from tests.sandbox.caller import Caller
 
 
@@ -17,8 +17,13 @@ def test_token_answer(stranger: Caller) -> None:
     """A refresh answers with the documented fields."""
     answer = stranger.token().data
     assert set(answer) == {
-        "access_token", "token_type", "expires_in", "refresh_token", "scope", "created_at",
-    }  # fmt: skip
+        "access_token",
+        "token_type",
+        "expires_in",
+        "refresh_token",
+        "scope",
+        "created_at",
+    }
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 86400)
     assert "credit_check:create" in answer["scope"].split()
 
@@ -57,7 +62,7 @@ def test_use_of_the_new_pair_ends_the_old_access_token(stranger: Caller) -> None
 
 def test_old_access_token_may_be_let_live(stranger: Caller, control: SandboxControl) -> None:
     """With `old_access_dies` off only the refresh token ends."""
-    control.config(old_access_dies=False)
+    control.change_settings(old_access_dies=False)
     first = stranger.token().data
     second = stranger.token(first["refresh_token"]).data
     stranger.buy(access=second["access_token"])
@@ -71,15 +76,15 @@ def test_calls_need_a_living_access_token(stranger: Caller, sandbox: Sandbox, ac
     answer = stranger.buy(access=access or "none")
     assert (answer.status, answer.data) == (401, {"error": "invalid_token"})
     assert answer.headers["www-authenticate"].startswith("Bearer ")
-    assert sandbox.ledger.total == 0
+    assert sandbox.ledger.charge_count == 0
 
 
 def test_access_token_ends_with_its_lifetime(stranger: Caller, control: SandboxControl) -> None:
     """A token is refused from the end of its lifetime on, and a refresh helps."""
-    control.config(access_token_seconds=600)
+    control.change_settings(access_token_seconds=600)
     pair = stranger.token().data
     assert pair["expires_in"] == 600
-    control.config(advance_seconds=601)
+    control.change_settings(advance_seconds=601)
     assert stranger.buy(access=pair["access_token"]).status == 401
     assert stranger.buy(access=stranger.token(pair["refresh_token"]).data["access_token"]).status == 201
 
@@ -120,10 +125,11 @@ def test_token_request_must_be_a_form(stranger: Caller) -> None:
 
 def test_authorisation_out_of_band(stranger: Caller) -> None:
     """The code is shown, works once, and leads to a pair."""
-    ask = f"/oauth/authorize?client_id={CLIENT_ID}&redirect_uri={OUT_OF_BAND}&response_type=code&scope=read"
+    query = f"client_id={CLIENT_ID}&redirect_uri={OUT_OF_BAND_REDIRECT_URI}&response_type=code&scope=read"
+    ask = f"/oauth/authorize?{query}"
     assert b"code-" in stranger.call("GET", ask).body
     code = stranger.call("GET", ask, Accept="application/json").data["code"]
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": OUT_OF_BAND}
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": OUT_OF_BAND_REDIRECT_URI}
     pair = stranger.token(**form)
     assert (pair.status, pair.data["scope"]) == (200, "read")
     assert stranger.token(**form).data == {"error": "invalid_grant"}
@@ -148,7 +154,7 @@ def test_authorisation_refused(stranger: Caller, query: str) -> None:
 
 def test_further_credentials(stranger: Caller, control: SandboxControl) -> None:
     """A client told over the control room is as good as the first, and their tokens don't mix."""
-    control.accept("client-2", "secret-2", "refresh-2")
+    control.register_client("client-2", "secret-2", "refresh-2")
     mine = {"client_id": "client-2", "client_secret": "secret-2"}
     assert stranger.token("refresh-2", **mine).status == 200
     assert stranger.token(REFRESH_TOKEN, **mine).data == {"error": "invalid_grant"}

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from console.sandbox import credentials as known
-from console.sandbox.atom_answers import callback_signature
-from console.sandbox.atom_seal import BadSeal, derive, seal, sign, unseal
-from console.sandbox.atom_texts import india_day, india_time, paise, read_india_time
+from console.sandbox.atom.crypto import DecryptionFailed, decrypt_text, derive_key, encrypt_text, sign_parts
+from console.sandbox.atom.exact_json import india_day_text, india_time_text, parse_paise, read_india_time
+from console.sandbox.atom.responses import callback_signature
+from console.sandbox.environment import credentials as known
 from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, inside, opened, status_code
 from tests.sandbox.caller import FORM
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "provider_vectors.json").read_text("utf-8"))
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
 
 
 @pytest.fixture
@@ -28,16 +28,16 @@ def atom(sandbox: Sandbox) -> AtomCaller:
 def paid(atom: AtomCaller, control: SandboxControl) -> str:
     """A paid payment of 500 rupees; NDPS's number of it."""
     atom.auth()
-    return str(control.money.move("atom", ORDER, "paid")["id"])
+    return str(control.payments_control.move_payment("atom", ORDER, "paid")["id"])
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_aes"], ids=lambda v: v["id"])
 def test_sealing_vectors(vector: dict[str, Any]) -> None:
     """Key, sealed text and the way back are those of the vectors."""
     keys = vector["password"], vector["salt"]
-    assert derive(*keys).hex() == vector["derived_key_hex"]
-    assert seal(vector["plaintext"], *keys) == vector["expected_hex"]
-    assert unseal(vector["expected_hex"].lower(), *keys) == vector["plaintext"]
+    assert derive_key(*keys).hex() == vector["derived_key_hex"]
+    assert encrypt_text(vector["plaintext"], *keys) == vector["expected_hex"]
+    assert decrypt_text(vector["expected_hex"].lower(), *keys) == vector["plaintext"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_aes_bad"], ids=lambda v: v["id"])
@@ -45,16 +45,16 @@ def test_bad_seals(vector: dict[str, Any]) -> None:
     """The text or one error, never garbage."""
     keys = vector["password"], vector["salt"]
     if vector["expected"] == "DECRYPT_ERROR":
-        with pytest.raises(BadSeal):
-            unseal(vector["hex"], *keys)
+        with pytest.raises(DecryptionFailed):
+            decrypt_text(vector["hex"], *keys)
     else:
-        assert unseal(vector["hex"], *keys) == vector["expected"]
+        assert decrypt_text(vector["hex"], *keys) == vector["expected"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_signature"], ids=lambda v: v["id"])
 def test_signature_vectors(vector: dict[str, Any]) -> None:
     """Two published values are among them."""
-    assert sign(vector["hash_key"], [part["value"] for part in vector["parts"]]) == vector["expected_signature"]
+    assert sign_parts(vector["hash_key"], [part["value"] for part in vector["parts"]]) == vector["expected_signature"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_callback"], ids=lambda v: v["id"])
@@ -65,7 +65,7 @@ def test_callback_vectors(vector: dict[str, Any]) -> None:
     good = callback_signature(vector["res_hash_key"], data) == given
     sealed = vector["form_body"].split("encData=")[1]
     assert good is vector["expected"]["signature_ok"]
-    assert unseal(sealed, vector["res_key"], vector["res_salt"]) == vector["plaintext"]
+    assert decrypt_text(sealed, vector["res_key"], vector["res_salt"]) == vector["plaintext"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=lambda v: v["id"])
@@ -74,7 +74,7 @@ def test_dates(vector: dict[str, Any]) -> None:
     at = read_india_time(vector["merchTxnDate_auth"])
     assert at is not None
     assert at.timestamp() == vector["epoch"]
-    assert (india_time(at), india_day(at)) == (vector["merchTxnDate_auth"], vector["merchTxnDate_status"])
+    assert (india_time_text(at), india_day_text(at)) == (vector["merchTxnDate_auth"], vector["merchTxnDate_status"])
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_dates(vector: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_amounts(text: object, minor: int | None) -> None:
     """Decimal text with at most two places, above zero."""
-    assert paise(text) == minor
+    assert parse_paise(text) == minor
 
 
 def test_auth(atom: AtomCaller, control: SandboxControl) -> None:
@@ -95,7 +95,7 @@ def test_auth(atom: AtomCaller, control: SandboxControl) -> None:
     assert isinstance(told["atomTokenId"], int)
     assert told["responseDetails"]["txnStatusCode"] == "OTS0000"
     assert status_code(atom.verify()) == "OTS0401"
-    assert control.money.payment("atom", ORDER)["captured_minor"] == 0
+    assert control.payments_control.read_payment("atom", ORDER)["captured_minor"] == 0
     assert inside(atom.auth())["responseDetails"]["txnStatusCode"] == "OTS0600"
 
 
@@ -116,7 +116,7 @@ def test_auth_refused(atom: AtomCaller, control: SandboxControl, change: Any, st
     """Credentials and contents are looked at."""
     answer = atom.auth(**change)
     assert (answer.status, inside(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
-    assert control.money.ledger()["payments"] == []
+    assert control.payments_control.read_ledger()["payments"] == []
 
 
 def test_auth_with_several_products(atom: AtomCaller) -> None:
@@ -144,38 +144,39 @@ def test_wrong_keys(atom: AtomCaller) -> None:
 def test_states(atom: AtomCaller, control: SandboxControl, to: str, code: str, captured: int) -> None:
     """Each code of the table can be had, in both versions of the question."""
     atom.auth()
-    assert control.money.move("atom", ORDER, to)["captured_minor"] == captured
+    assert control.payments_control.move_payment("atom", ORDER, to)["captured_minor"] == captured
     assert (status_code(atom.verify()), status_code(atom.verify_v2())) == (code, code)
 
 
 def test_reversed(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """The bank takes a payment back days later."""
-    assert control.money.move("atom", ORDER, "reversed")["left_minor"] == 0
+    assert control.payments_control.move_payment("atom", ORDER, "reversed")["left_minor"] == 0
     assert status_code(atom.verify()) == "OTS0001"
 
 
 def test_verification(atom: AtomCaller, control: SandboxControl) -> None:
     """Amounts keep two decimals in the text; price and surcharge are told apart."""
     atom.auth()
-    control.money.move("atom", ORDER, "paid", surcharge_minor=1767)
+    control.payments_control.move_payment("atom", ORDER, "paid", surcharge_minor=1767)
     answer = atom.verify()
     assert '"amount":500.00,"surchargeAmount":17.67,"totalAmount":517.67' in opened(answer.body)
     told = inside(answer)["payInstrument"][0]
     assert told["merchDetails"]["merchTxnDate"] == "2026-11-20 12:21:33"
     assert isinstance(told["payDetails"]["atomTxnId"], int)
-    control.config(atom_list=False)
+    control.change_settings(atom_list=False)
     assert isinstance(inside(atom.verify())["payInstrument"], dict)
 
 
 def test_several_attempts(atom: AtomCaller, control: SandboxControl) -> None:
     """A failed attempt stays in the list before the good one."""
     atom.auth()
-    first = control.money.move("atom", ORDER, "failed")["id"]
-    second = control.money.move("atom", ORDER, "paid", another_attempt=True)["id"]
+    first = control.payments_control.move_payment("atom", ORDER, "failed")["id"]
+    second = control.payments_control.move_payment("atom", ORDER, "paid", another_attempt=True)["id"]
     told = inside(atom.verify())["payInstrument"]
     assert [(t["payDetails"]["atomTxnId"], t["responseDetails"]["statusCode"]) for t in told] == [
-        (int(first), "OTS0600"), (int(second), "OTS0000"),
-    ]  # fmt: skip
+        (int(first), "OTS0600"),
+        (int(second), "OTS0000"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -202,47 +203,52 @@ def test_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     product = told["payDetails"]["prodDetails"][0]
     assert told["responseDetails"]["statusCode"] == "OTS0000"
     assert (product["prodRefundId"], product["prodStatusCode"], product["prodRefundAmount"]) == (
-        "RFD1", "OTS0000", 150.5,
-    )  # fmt: skip
+        "RFD1",
+        "OTS0000",
+        150.5,
+    )
     atom.refund(paid, "100.00", "RFD2")
     rows = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
     assert [(row["prodRefundId"], row["refundAmt"], row["remarks"]) for row in rows["refundStatus"]] == [
-        ("RFD1", 150.5, "REFUND PROCESSED"), ("RFD2", 100.0, "REFUND PROCESSED"),
-    ]  # fmt: skip
-    assert control.money.payment("atom", ORDER)["refunded_minor"] == 25050
+        ("RFD1", 150.5, "REFUND PROCESSED"),
+        ("RFD2", 100.0, "REFUND PROCESSED"),
+    ]
+    assert control.payments_control.read_payment("atom", ORDER)["refunded_minor"] == 25050
 
 
 def test_forms_of_the_status(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """As a list, and in paise, where documents and samples differ."""
     atom.refund(paid)
-    control.config(atom_status_list=True, atom_refund_paise=True)
+    control.change_settings(atom_status_list=True, atom_refund_paise=True)
     told = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]
     assert told[0]["refundStatus"][0]["refundAmt"] == 15050
 
 
 @pytest.mark.parametrize(
     ("to", "remark", "left"),
-    [("accepted", "REFUND INITIATED", 34950), ("pending", "REFUND PENDING", 34950),
-     ("completed", "REFUND PROCESSED", 34950), ("failed", "REFUND FAILED", 50000),
-     ("rejected", "REFUND REJECTED", 50000)],
-)  # fmt: skip
-def test_remarks(
-    atom: AtomCaller, control: SandboxControl, paid: str, to: str, remark: str, left: int
-) -> None:
+    [
+        ("accepted", "REFUND INITIATED", 34950),
+        ("pending", "REFUND PENDING", 34950),
+        ("completed", "REFUND PROCESSED", 34950),
+        ("failed", "REFUND FAILED", 50000),
+        ("rejected", "REFUND REJECTED", 50000),
+    ],
+)
+def test_remarks(atom: AtomCaller, control: SandboxControl, paid: str, to: str, remark: str, left: int) -> None:
     """Every remark of the table; a failed refund leaves its money."""
-    control.config(settle_by_hand=True)
+    control.change_settings(settle_by_hand=True)
     atom.refund(paid)
-    control.money.move_refund("RFD1", to)
+    control.payments_control.move_refund("RFD1", to)
     row = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
     assert row["refundStatus"][0]["remarks"] == remark
-    assert control.money.payment("atom", ORDER)["left_minor"] == left
+    assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == left
 
 
 def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """The same id again is another refund, up to what was captured."""
     assert [status_code(atom.refund(paid, "200.00")) for _ in range(3)] == ["OTS0000", "OTS0000", "OTS0509"]
-    assert [refund["key"] for refund in control.money.refunds("RFD1")] == ["RFD1", "RFD1"]
-    control.config(over_refunds=True)
+    assert [refund["key"] for refund in control.payments_control.read_refunds("RFD1")] == ["RFD1", "RFD1"]
+    control.change_settings(over_refunds=True)
     assert status_code(atom.refund(paid, "200.00")) == "OTS0000"
 
 
@@ -265,7 +271,7 @@ def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) ->
 def test_bad_refunds(atom: AtomCaller, control: SandboxControl, paid: str, change: Any, code: str) -> None:
     """Named in NDPS's words, and nothing is refunded."""
     assert status_code(atom.refund(paid, **change)) == code
-    assert control.money.refunds() == []
+    assert control.payments_control.read_refunds() == []
 
 
 def test_shortest_amounts(atom: AtomCaller, paid: str) -> None:
@@ -277,7 +283,7 @@ def test_shortest_amounts(atom: AtomCaller, paid: str) -> None:
 def test_refund_of_nothing(atom: AtomCaller, control: SandboxControl) -> None:
     """An unpaid or unknown payment has no refunds; a password that is not in Base64 is wrong."""
     atom.auth()
-    number = control.money.move("atom", ORDER, "pending")["id"]
+    number = control.payments_control.move_payment("atom", ORDER, "pending")["id"]
     assert status_code(atom.refund(number)) == "OTS0401"
     assert status_code(atom.refund_status(number)) == "OTS0401"
     assert status_code(atom.refund_status("99")) == "OTS0401"
@@ -288,17 +294,23 @@ def test_uat_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
     """Other merchants can be made known: the sealed question of the vectors is opened and answered."""
     vector = next(v for v in VECTORS["ndps_aes"] if v["id"] == "ndps-c-auth")
     key = vector["password"]
-    control.money.accept_atom(
-        "317157", password="Test@123", request_key=key, request_salt=key, response_key="K2", response_salt="S2",
-        request_hash_key="KEY123657234", response_hash_key="KEYRESP123657234",
-    )  # fmt: skip
+    control.payments_control.register_atom_merchant(
+        "317157",
+        password="Test@123",
+        request_key=key,
+        request_salt=key,
+        response_key="K2",
+        response_salt="S2",
+        request_hash_key="KEY123657234",
+        response_hash_key="KEYRESP123657234",
+    )
     form = f"merchId=317157&encData={vector['expected_hex']}"
     answer = AtomCaller(sandbox).line.call("POST", "/ots/aipay/auth", form, Content_Type=FORM)
     sealed = answer.body.decode().split("encData=")[1]
-    assert json.loads(unseal(sealed, "K2", "S2"))["responseDetails"]["txnStatusCode"] == "OTS0000"
-    assert control.money.payment("atom", ORDER)["amount_minor"] == 50000
-    assert key not in json.dumps(control.state())
-    assert vector["expected_hex"][:64] not in json.dumps(control.requests())
+    assert json.loads(decrypt_text(sealed, "K2", "S2"))["responseDetails"]["txnStatusCode"] == "OTS0000"
+    assert control.payments_control.read_payment("atom", ORDER)["amount_minor"] == 50000
+    assert key not in json.dumps(control.read_state())
+    assert vector["expected_hex"][:64] not in json.dumps(control.read_requests())
 
 
 def test_race(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
@@ -311,12 +323,12 @@ def test_race(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(refund, range(8))).count("OTS0000") == 4
-    assert control.money.payment("atom", ORDER)["left_minor"] == 2000
+    assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == 2000
 
 
 def test_days_in_india(atom: AtomCaller, control: SandboxControl) -> None:
     """The day of a payment is India's: half past eleven at night there is the next day in Japan."""
     atom.auth(at="2026-11-20 23:30:00")
-    control.money.move("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
+    control.payments_control.move_payment("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
     assert status_code(atom.verify(day=DAY)) == "OTS0000"
     assert status_code(atom.verify(day="2026-11-22")) == "OTS0401"

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from console.sandbox import Sandbox, SandboxControl, start
+from console.sandbox import Sandbox, SandboxControl, start_sandbox
 from tests.sandbox.caller import NUMBER, OTHER, Answer, Caller
 
 COVERED = {"hang", "hang_after_charge", "late_charge", "slow"}
@@ -32,108 +32,108 @@ def test_release(
     caller: Caller, control: SandboxControl, others: ThreadPoolExecutor, fault: str, meanwhile: int
 ) -> None:
     """Held calls are seen, charged before or after as named, and go on when released."""
-    control.fault(fault, call="purchase")
+    control.add_fault(fault, call="purchase")
     waiting = others.submit(caller.buy)
-    assert control.wait(held=1)
-    assert control.charges() == meanwhile
-    assert [(held["call"], held["number"], held["fault"]) for held in control.state()["held"]] == [
+    assert control.wait_until_reached(held=1)
+    assert control.count_charges() == meanwhile
+    assert [(held["call"], held["number"], held["fault"]) for held in control.read_state()["held"]] == [
         ("purchase", NUMBER, fault)
     ]
-    assert control.release() == 1
+    assert control.release_calls() == 1
     if fault == "late_charge":
         assert isinstance(waiting.exception(), ConnectionError)
     else:
         assert waiting.result().status == 201
-    assert control.wait(charges=1)
+    assert control.wait_until_reached(charges=1)
 
 
 @pytest.mark.parametrize(("fault", "charges"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 1)])
 def test_caller_who_left(sandbox: Sandbox, caller: Caller, control: SandboxControl, fault: str, charges: int) -> None:
     """A caller that gave up is never answered; a hanging purchase that was not looked at is never made."""
-    control.fault(fault, call="purchase")
+    control.add_fault(fault, call="purchase")
     with pytest.raises(TimeoutError):
         impatient(sandbox, caller).buy()
-    assert control.release() == 1
+    assert control.release_calls() == 1
     assert caller.buy(OTHER).status == 201
     sandbox.stop()  # ends every thread: nothing more can happen
-    assert sandbox.ledger.count(NUMBER) == charges
-    assert not any(charge.delivered for charge in sandbox.ledger.charges(NUMBER))
+    assert sandbox.ledger.count_of_number(NUMBER) == charges
+    assert not any(charge.delivered for charge in sandbox.ledger.charges_of_number(NUMBER))
 
 
 def test_hanging_calls_end_with_their_time(caller: Caller, control: SandboxControl) -> None:
     """`seconds` makes a slow provider out of a hanging one."""
-    control.fault("hang", call="purchase", seconds=0.05)
+    control.add_fault("hang", call="purchase", seconds=0.05)
     assert caller.buy().status == 201
 
 
 def test_late_charge_after_an_answer(caller: Caller, control: SandboxControl) -> None:
     """The status comes at once, the charge only later."""
-    control.fault("late_charge:503", call="purchase")
+    control.add_fault("late_charge:503", call="purchase")
     assert caller.buy().status == 503
-    assert control.charges() == 0
-    assert control.wait(held=1)
-    control.release()
-    assert control.wait(charges=1)
-    control.fault("late_charge:500", call="purchase", seconds=0.02)
+    assert control.count_charges() == 0
+    assert control.wait_until_reached(held=1)
+    control.release_calls()
+    assert control.wait_until_reached(charges=1)
+    control.add_fault("late_charge:500", call="purchase", seconds=0.02)
     assert caller.buy().status == 500
-    assert control.wait(charges=2)
+    assert control.wait_until_reached(charges=2)
 
 
 def test_release_can_choose(caller: Caller, control: SandboxControl, others: ThreadPoolExecutor) -> None:
     """Only the calls of that number go on."""
-    control.fault("hang", call="purchase", times="always")
+    control.add_fault("hang", call="purchase", times="always")
     one, other = others.submit(caller.buy, NUMBER), others.submit(caller.buy, OTHER)
-    assert control.wait(held=2)
-    assert control.release(number=NUMBER) == 1
+    assert control.wait_until_reached(held=2)
+    assert control.release_calls(number=NUMBER) == 1
     assert one.result().status == 201
     assert not other.done()
-    control.release()
+    control.release_calls()
     assert other.result().status == 201
 
 
 def test_slow_drip(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
     """The answer comes byte by byte: whole for the patient, charged in any case."""
-    control.fault("slow", call="purchase", seconds=0.0001)
+    control.add_fault("slow", call="purchase", seconds=0.0001)
     assert caller.buy().check["corporation_number"] == NUMBER
-    control.fault("slow", call="purchase", seconds=30)
+    control.add_fault("slow", call="purchase", seconds=30)
     with pytest.raises(TimeoutError):
         impatient(sandbox, caller).buy()
-    assert control.charges() == 2
+    assert control.count_charges() == 2
 
 
 def test_delay_of_every_call(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
     """Every provider call waits; the control room does not."""
-    control.config(delay_seconds=30)
+    control.change_settings(delay_seconds=30)
     with pytest.raises(TimeoutError):
         impatient(sandbox, caller).buy()
-    assert control.config(delay_seconds=0)["charges"] == 0
+    assert control.change_settings(delay_seconds=0)["charges"] == 0
 
 
 def test_reset_lets_nothing_happen_any_more(
     caller: Caller, control: SandboxControl, others: ThreadPoolExecutor
 ) -> None:
     """Calls that hang when everything is forgotten end without a charge."""
-    control.fault("late_charge", call="purchase")
+    control.add_fault("late_charge", call="purchase")
     waiting = others.submit(caller.buy)
-    assert control.wait(held=1)
+    assert control.wait_until_reached(held=1)
     control.reset()
     assert isinstance(waiting.exception(), ENDED)
-    assert control.charges() == 0
+    assert control.count_charges() == 0
 
 
 def test_stop_is_quick_and_leaves_nothing(others: ThreadPoolExecutor) -> None:
     """With calls hanging and dripping, stopping ends every thread at once and charges nothing more."""
     before = set(threading.enumerate())
-    sandbox = start()
+    sandbox = start_sandbox()
     caller, control = Caller(sandbox).authorized(), sandbox.control
-    control.faults(
+    control.add_faults(
         {"action": "hang", "call": "purchase", "times": "always", "number": NUMBER},
         {"action": "slow", "call": "purchase", "times": "always", "seconds": 30},
     )
     waiting: list[Future[Answer]] = [others.submit(caller.buy, number) for number in (NUMBER, OTHER, NUMBER)]
-    assert control.wait(held=2, requests=3, call="purchase")
+    assert control.wait_until_reached(held=2, requests=3, call="purchase")
     sandbox.stop()
     sandbox.stop()
     assert all(isinstance(each.exception(), Exception) for each in waiting)
     assert not [t for t in set(threading.enumerate()) - before if "sandbox" in t.name or "Thread-" in t.name]
-    assert sandbox.ledger.count(NUMBER) == 0
+    assert sandbox.ledger.count_of_number(NUMBER) == 0

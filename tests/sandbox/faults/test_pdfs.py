@@ -40,7 +40,7 @@ def bought(caller: Caller) -> int:
 @pytest.mark.parametrize("fault", ODD)
 def test_odd_files(caller: Caller, control: SandboxControl, bought: int, fault: str) -> None:
     """The PDF call carries the odd file, the detail call and the next PDF call are ordinary."""
-    control.fault(fault)
+    control.add_fault(fault)
     assert "pdf_file_data" not in caller.detail(bought).check
     assert ODD[fault](caller.pdf(bought).check["pdf_file_data"])
     assert (decoded(caller.pdf(bought).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
@@ -48,14 +48,14 @@ def test_odd_files(caller: Caller, control: SandboxControl, bought: int, fault: 
 
 def test_missing_file(caller: Caller, control: SandboxControl, bought: int) -> None:
     """The rest of the answer is there."""
-    control.fault("pdf_missing")
+    control.add_fault("pdf_missing")
     assert "pdf_file_data" not in caller.pdf(bought).check
 
 
 def test_another_file(caller: Caller, control: SandboxControl, bought: int) -> None:
     """A valid file with other content; every revision differs and is steady."""
     ordinary = caller.pdf(bought).check["pdf_file_data"]
-    control.faults({"action": "pdf_other", "times": 2}, {"action": "pdf_other:3"})
+    control.add_faults({"action": "pdf_other", "times": 2}, {"action": "pdf_other:3"})
     files = [caller.pdf(bought).check["pdf_file_data"] for _ in range(4)]
     assert files[0] == files[1]
     assert len({*files, ordinary}) == 3
@@ -66,13 +66,13 @@ def test_another_file(caller: Caller, control: SandboxControl, bought: int) -> N
 @pytest.mark.parametrize("fault", sorted(COVERED))
 def test_nothing_to_spoil(caller: Caller, control: SandboxControl, fault: str) -> None:
     """A check that doesn't exist stays 404 under every fault."""
-    control.fault(fault)
+    control.add_fault(fault)
     assert caller.pdf(999).status == 404
 
 
 def test_huge_file(caller: Caller, control: SandboxControl, bought: int) -> None:
     """As big as asked for and well-formed to its last byte."""
-    control.fault("pdf_huge", size=5_000_000)
+    control.add_fault("pdf_huge", size=5_000_000)
     file = decoded(caller.pdf(bought).check["pdf_file_data"])
     assert file is not None
     assert 4_999_990 < len(file) <= 5_000_000

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from console.sandbox.faults.answers import other_number
+from console.sandbox.faults.responses import next_valid_number
 from tests.sandbox.caller import NUMBER, Answer, Caller
 
 Says = Callable[[Answer], bool]
@@ -15,7 +15,7 @@ Says = Callable[[Answer], bool]
 PURCHASE: dict[str, Says] = {
     "no_result": lambda a: a.check["result"] is None and a.check["corporation_name"] != "",
     "odd_result": lambda a: a.check["result"] == "maybe",
-    "other_number": lambda a: a.check["corporation_number"] == other_number(NUMBER) != NUMBER,
+    "other_number": lambda a: a.check["corporation_number"] == next_valid_number(NUMBER) != NUMBER,
     "no_number": lambda a: "corporation_number" not in a.check,
     "no_name": lambda a: "corporation_name" not in a.check,
     "long_name": lambda a: len(a.check["corporation_name"]) == 400,
@@ -84,9 +84,9 @@ def is_gzip(body: bytes) -> bool:
 @pytest.mark.parametrize("fault", PURCHASE)
 def test_charged_but_odd(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
     """The purchase is charged, its answer is the odd one, and the next purchase is an ordinary one."""
-    control.fault(fault, call="purchase")
+    control.add_fault(fault, call="purchase")
     assert PURCHASE[fault](caller.buy())
-    (charge,) = sandbox.ledger.charges()
+    (charge,) = sandbox.ledger.charges_of_number()
     assert (charge.fault, charge.delivered) == (fault, False)
     assert caller.buy().check["credit_check_id"] == 100_002
 
@@ -94,9 +94,9 @@ def test_charged_but_odd(caller: Caller, control: SandboxControl, sandbox: Sandb
 @pytest.mark.parametrize("fault", NOT_CHARGED)
 def test_not_charged(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
     """The provider answered something else and sold nothing."""
-    control.fault(fault, call="purchase")
+    control.add_fault(fault, call="purchase")
     assert NOT_CHARGED[fault](caller.buy())
-    assert sandbox.ledger.total == 0
+    assert sandbox.ledger.charge_count == 0
 
 
 @pytest.mark.parametrize("call", ["detail", "pdf"])
@@ -104,7 +104,7 @@ def test_not_charged(caller: Caller, control: SandboxControl, sandbox: Sandbox, 
 def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: str) -> None:
     """Only the chosen check is touched, and only once."""
     check_id = caller.buy().check["credit_check_id"]
-    control.fault(fault, call=call, credit_check_id=check_id)
+    control.add_fault(fault, call=call, credit_check_id=check_id)
     assert DETAIL[fault](caller.ask(call, check_id))
     ordinary = caller.ask(call, check_id)
     assert (ordinary.status, ordinary.check["credit_check_id"], ordinary.check["expired"]) == (
@@ -116,17 +116,17 @@ def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: 
 
 def test_fields(caller: Caller, control: SandboxControl) -> None:
     """Any field of an answer can be replaced, in a list too."""
-    control.config(list_call=True)
-    control.fault("fields", fields={"result": "ng", "extra": [1]}, times=2)
+    control.change_settings(list_call=True)
+    control.add_fault("fields", fields={"result": "ng", "extra": [1]}, times=2)
     assert caller.buy().check["result"] == "ng"
     assert caller.list().data["credit_checks"][0]["extra"] == [1]
 
 
 def test_empty_list(caller: Caller, control: SandboxControl) -> None:
     """The list forgets what was bought."""
-    control.config(list_call=True)
+    control.change_settings(list_call=True)
     caller.buy()
-    control.fault("empty_list")
+    control.add_fault("empty_list")
     assert caller.list().data == {"credit_checks": []}
     assert len(caller.list().data["credit_checks"]) == 1
 
@@ -134,14 +134,14 @@ def test_empty_list(caller: Caller, control: SandboxControl) -> None:
 @pytest.mark.parametrize(("fault", "charges"), [("body", 0), ("body_after_charge", 1)])
 def test_any_body(caller: Caller, control: SandboxControl, fault: str, charges: int) -> None:
     """Any text can be the answer."""
-    control.fault(fault, call="purchase", body='{"credit_check":{}}')
+    control.add_fault(fault, call="purchase", body='{"credit_check":{}}')
     assert caller.buy().data == {"credit_check": {}}
-    assert control.charges() == charges
+    assert control.count_charges() == charges
 
 
 def test_huge_answer(caller: Caller, control: SandboxControl) -> None:
     """As big as asked for, and valid JSON to whoever reads it all."""
-    control.fault("huge", call="purchase", size=3 << 20)
+    control.add_fault("huge", call="purchase", size=3 << 20)
     answer = caller.buy()
     assert len(answer.body) > 3 << 20
     assert "credit_check" in answer.data
@@ -149,7 +149,7 @@ def test_huge_answer(caller: Caller, control: SandboxControl) -> None:
 
 def test_gzip_bomb(caller: Caller, control: SandboxControl) -> None:
     """Little travels, much would come out."""
-    control.fault("gzip_bomb", call="purchase", size=64 << 20)
+    control.add_fault("gzip_bomb", call="purchase", size=64 << 20)
     answer = caller.buy()
     assert answer.headers["content-encoding"] == "gzip"
     assert len(answer.body) < 1 << 20
@@ -158,17 +158,17 @@ def test_gzip_bomb(caller: Caller, control: SandboxControl) -> None:
 def test_token_expired(caller: Caller, control: SandboxControl) -> None:
     """401 until a refresh, and nothing was bought."""
     pair = caller.token().data
-    control.fault("token_expired", call="purchase")
+    control.add_fault("token_expired", call="purchase")
     assert [caller.buy(access=pair["access_token"]).status for _ in range(2)] == [401, 401]
     fresh = caller.token(pair["refresh_token"]).data["access_token"]
     assert caller.buy(access=fresh).status == 201
-    assert control.charges() == 1
+    assert control.count_charges() == 1
 
 
 def test_token_revoked(caller: Caller, control: SandboxControl) -> None:
     """401, and a refresh does not help either."""
     pair = caller.token().data
-    control.fault("token_revoked", call="purchase")
+    control.add_fault("token_revoked", call="purchase")
     assert caller.buy(access=pair["access_token"]).status == 401
     assert caller.token(pair["refresh_token"]).data == {"error": "invalid_grant"}
 
@@ -177,7 +177,7 @@ def test_token_revoked(caller: Caller, control: SandboxControl) -> None:
 def test_refused_refresh(caller: Caller, control: SandboxControl, fault: str, status: int) -> None:
     """Refused once without a rotation; the same refresh token works afterwards."""
     pair = caller.token().data
-    control.fault(fault)
+    control.add_fault(fault)
     assert (caller.token(pair["refresh_token"]).status) == status
     assert caller.token(pair["refresh_token"]).status == 200
 
@@ -185,17 +185,17 @@ def test_refused_refresh(caller: Caller, control: SandboxControl, fault: str, st
 def test_refresh_lost(caller: Caller, control: SandboxControl) -> None:
     """The tokens rotate, the answer never comes; the old refresh token may be used once more."""
     pair = caller.token().data
-    control.fault("refresh_lost")
+    control.add_fault("refresh_lost")
     with pytest.raises(ConnectionError):
         caller.token(pair["refresh_token"])
-    assert control.state()["tokens"]["pairs_handed_out"] == 3
+    assert control.read_state()["tokens"]["pairs_handed_out"] == 3
     assert caller.token(pair["refresh_token"]).status == 200
 
 
 def test_no_rotation(caller: Caller, control: SandboxControl) -> None:
     """An access token alone: using it leaves the old refresh token good."""
     pair = caller.token().data
-    control.fault("no_rotation")
+    control.add_fault("no_rotation")
     answer = caller.token(pair["refresh_token"]).data
     assert "refresh_token" not in answer
     assert caller.buy(access=answer["access_token"]).status == 201
@@ -204,6 +204,6 @@ def test_no_rotation(caller: Caller, control: SandboxControl) -> None:
 
 def test_no_access_token(sandbox: Sandbox, control: SandboxControl) -> None:
     """A success that gives nothing to work with."""
-    control.fault("no_access_token")
+    control.add_fault("no_access_token")
     answer = Caller(sandbox).token()
     assert (answer.status, "access_token" in answer.data) == (200, False)

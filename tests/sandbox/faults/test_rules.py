@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from console.sandbox.client import SandboxError
+from console.sandbox.control.client import SandboxError
 from tests.sandbox.caller import NUMBER, OTHER, Caller
 
 
@@ -15,51 +15,53 @@ def statuses(caller: Caller, *numbers: str) -> list[int]:
 
 def test_by_number(caller: Caller, control: SandboxControl) -> None:
     """Only that number meets the fault."""
-    control.fault("status:503", number=OTHER)
+    control.add_fault("status:503", number=OTHER)
     assert statuses(caller, NUMBER, OTHER, OTHER) == [201, 503, 201]
 
 
 def test_by_last_digits(caller: Caller, control: SandboxControl) -> None:
     """A whole family of numbers can be given a fault for good."""
-    control.fault("status:404", number_ends="71", times="always")
+    control.add_fault("status:404", number_ends="71", times="always")
     assert statuses(caller, NUMBER, OTHER, NUMBER) == [404, 201, 404]
 
 
 def test_by_call(caller: Caller, control: SandboxControl) -> None:
     """Each call can be chosen; the others stay ordinary."""
     check_id = caller.buy().check["credit_check_id"]
-    control.fault("status:500", call="pdf")
+    control.add_fault("status:500", call="pdf")
     assert [caller.detail(check_id).status, caller.pdf(check_id).status, caller.pdf(check_id).status] == [
-        200, 500, 200,
-    ]  # fmt: skip
-    control.fault("status:500", call="token")
+        200,
+        500,
+        200,
+    ]
+    control.add_fault("status:500", call="token")
     assert caller.token().status == 500
 
 
 def test_counting(caller: Caller, control: SandboxControl) -> None:
     """`nth` and `times` count the calls that match; several actions take turns."""
-    control.fault("status:503", call="purchase", nth=2, times=2)
+    control.add_fault("status:503", call="purchase", nth=2, times=2)
     assert statuses(caller, *[NUMBER] * 5) == [201, 503, 503, 201, 201]
     control.clear_faults()
-    control.faults({"actions": ["status:500", "status:502"], "call": "purchase", "times": "always"})
+    control.add_faults({"actions": ["status:500", "status:502"], "call": "purchase", "times": "always"})
     assert statuses(caller, *[NUMBER] * 3) == [500, 502, 500]
 
 
 def test_counting_per_number(caller: Caller, control: SandboxControl) -> None:
     """With `per_number` the first purchase of each number meets the fault."""
-    control.fault("status_after_charge:500", call="purchase", per_number=True)
+    control.add_fault("status_after_charge:500", call="purchase", per_number=True)
     assert statuses(caller, NUMBER, OTHER, NUMBER, OTHER) == [500, 500, 201, 201]
 
 
 def test_first_rule_decides(caller: Caller, control: SandboxControl) -> None:
     """Rules are asked in the order in which they were made; a used-up one passes the call on."""
-    control.faults({"action": "status:500", "call": "purchase"}, {"action": "status:502", "call": "purchase"})
+    control.add_faults({"action": "status:500", "call": "purchase"}, {"action": "status:502", "call": "purchase"})
     assert statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 502, 201]
 
 
 def test_refused_calls_use_no_rule_up(caller: Caller, control: SandboxControl) -> None:
     """A call without authorisation or with bad contents does not count."""
-    control.fault("status:503", call="purchase")
+    control.add_fault("status:503", call="purchase")
     assert caller.buy(access="none").status == 401
     assert caller.buy("12").status == 422
     assert caller.buy().status == 503
@@ -67,9 +69,9 @@ def test_refused_calls_use_no_rule_up(caller: Caller, control: SandboxControl) -
 
 def test_clearing(caller: Caller, control: SandboxControl) -> None:
     """One rule or all can be switched off; what is in force can be read."""
-    first = control.fault("status:500", call="purchase")
-    control.fault("status:502", call="purchase")
-    assert [rule["action"] for rule in control.state()["rules"]] == ["status:500", "status:502"]
+    first = control.add_fault("status:500", call="purchase")
+    control.add_fault("status:502", call="purchase")
+    assert [rule["action"] for rule in control.read_state()["rules"]] == ["status:500", "status:502"]
     assert control.clear_faults(first) == 1
     assert caller.buy().status == 502
     assert control.clear_faults() == 1
@@ -82,7 +84,7 @@ def test_chance_is_repeatable(caller: Caller, control: SandboxControl) -> None:
 
     def draw(seed: int, order: list[str]) -> dict[str, int]:
         control.reset(keep_tokens=True)
-        control.random_faults("status:500", "status:502", seed=seed, rate=0.4, call="purchase")
+        control.add_random_faults("status:500", "status:502", seed=seed, rate=0.4, call="purchase")
         return {number: caller.buy(number).status for number in order}
 
     first = draw(7, numbers)
@@ -94,7 +96,7 @@ def test_chance_is_repeatable(caller: Caller, control: SandboxControl) -> None:
 
 def test_chance_can_be_limited(caller: Caller, control: SandboxControl) -> None:
     """With `times` only so many calls are hit in all."""
-    control.random_faults("status:500", seed=1, rate=1.0, times=2)
+    control.add_random_faults("status:500", seed=1, rate=1.0, times=2)
     assert statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 500, 201]
 
 
@@ -143,15 +145,15 @@ def test_fault_in_the_request_itself(caller: Caller, header: str, status: int) -
 def test_rules_that_cannot_be_meant(control: SandboxControl, rule: dict[str, Any]) -> None:
     """Refused with a reason, and none of the rules sent along comes into force."""
     with pytest.raises(SandboxError):
-        control.faults({"action": "reset"}, rule)
-    assert control.state()["rules"] == []
+        control.add_faults({"action": "reset"}, rule)
+    assert control.read_state()["rules"] == []
 
 
 def test_sandboxes_do_not_mix(sandbox: Sandbox, control: SandboxControl) -> None:
     """Two in one process have their own rules and ledgers."""
-    from console.sandbox import start
+    from console.sandbox import start_sandbox
 
-    with start() as other:
-        control.fault("status:500")
+    with start_sandbox() as other:
+        control.add_fault("status:500")
         assert Caller(other).authorized().buy().status == 201
-        assert (sandbox.ledger.total, other.ledger.total) == (0, 1)
+        assert (sandbox.ledger.charge_count, other.ledger.charge_count) == (0, 1)

@@ -35,12 +35,12 @@ COVERED = {name.partition(":")[0] for name in (*BROKEN, *ANSWERED, *ELSEWHERE_TE
 def test_broken_lines(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
     """The caller's library raises what it should, once; the ledger tells whether money moved."""
     error, charges = BROKEN[fault]
-    control.fault(fault, call="purchase")
+    control.add_fault(fault, call="purchase")
     with pytest.raises(error) as raised:
         caller.buy()
     assert raised.type is error
-    assert sandbox.ledger.total == charges
-    assert all((charge.fault, charge.delivered) == (fault, False) for charge in sandbox.ledger.charges())
+    assert sandbox.ledger.charge_count == charges
+    assert all((charge.fault, charge.delivered) == (fault, False) for charge in sandbox.ledger.charges_of_number())
     assert caller.buy().status == 201
 
 
@@ -48,16 +48,16 @@ def test_broken_lines(caller: Caller, control: SandboxControl, sandbox: Sandbox,
 def test_answered_failures(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
     """The status is the one asked for, the answer has no id, and the ledger tells whether money moved."""
     status, charges = ANSWERED[fault]
-    control.fault(fault, call="purchase")
+    control.add_fault(fault, call="purchase")
     answer = caller.buy()
-    assert (answer.status, sandbox.ledger.total) == (status, charges)
+    assert (answer.status, sandbox.ledger.charge_count) == (status, charges)
     assert b"credit_check_id" not in answer.body
-    assert not any(charge.delivered for charge in sandbox.ledger.charges())
+    assert not any(charge.delivered for charge in sandbox.ledger.charges_of_number())
 
 
 def test_reset_is_a_real_reset(caller: Caller, control: SandboxControl) -> None:
     """The peer's socket reports ECONNRESET, not an orderly end."""
-    control.fault("reset")
+    control.add_fault("reset")
     with socket.create_connection(("127.0.0.1", caller.port), timeout=5) as line:
         line.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n")
         line.sendall(b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")
@@ -67,7 +67,7 @@ def test_reset_is_a_real_reset(caller: Caller, control: SandboxControl) -> None:
 
 def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxControl) -> None:
     """Status and half of the body are readable, then the line breaks."""
-    control.fault("reset_mid_body", call="purchase")
+    control.add_fault("reset_mid_body", call="purchase")
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=5)
     try:
         headers = {"Authorization": f"Bearer {caller.access}", "Content-Type": "application/json"}
@@ -81,7 +81,7 @@ def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxCo
 
 def test_answer_twice(caller: Caller, control: SandboxControl, sandbox: Sandbox) -> None:
     """Two whole answers come back for one request and one charge."""
-    control.fault("answer_twice", call="purchase")
+    control.add_fault("answer_twice", call="purchase")
     body = f'{{"corporation_number":"{NUMBER}"}}'
     head = f"Authorization: Bearer {caller.access}\r\nContent-Type: application/json\r\n"
     request = f"POST /ps/v1/credit_checks HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
@@ -89,39 +89,39 @@ def test_answer_twice(caller: Caller, control: SandboxControl, sandbox: Sandbox)
         line.sendall(request.encode())
         received = b"".join(iter(lambda: line.recv(65536), b""))
     assert received.count(b"HTTP/1.1 201 ") == 2
-    assert sandbox.ledger.total == 1
+    assert sandbox.ledger.charge_count == 1
 
 
 def test_redirect_leads_elsewhere(caller: Caller, control: SandboxControl) -> None:
     """The address can be chosen; whoever follows it leaves a trace in the call log."""
-    control.fault("redirect", call="purchase")
+    control.add_fault("redirect", call="purchase")
     assert caller.buy().headers["location"] == "/elsewhere"
-    control.fault("redirect", call="purchase", to="https://example.invalid/")
+    control.add_fault("redirect", call="purchase", to="https://example.invalid/")
     assert caller.buy().headers["location"] == "https://example.invalid/"
-    assert not [entry for entry in control.requests() if entry["path"] == "/elsewhere"]
+    assert not [entry for entry in control.read_requests() if entry["path"] == "/elsewhere"]
 
 
 def test_failure_text_can_be_chosen(caller: Caller, control: SandboxControl) -> None:
     """The body of an error may be any text, hostile ones included."""
-    control.fault("status:422", call="purchase", body="\u202e<script>\x00")
+    control.add_fault("status:422", call="purchase", body="\u202e<script>\x00")
     assert caller.buy().body.decode() == "\u202e<script>\x00"
 
 
 def test_outage(caller: Caller, control: SandboxControl) -> None:
     """While it lasts connections are refused by the system; afterwards everything is as before."""
-    with control.down(), pytest.raises(ConnectionRefusedError):
+    with control.outage_during(), pytest.raises(ConnectionRefusedError):
         caller.buy()
     assert caller.buy().status == 201
-    assert control.charges() == 1
+    assert control.count_charges() == 1
 
 
 def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> None:
     """The same port answers again when its time is over."""
-    control.outage(0.05)
+    control.begin_outage(0.05)
     assert refuses(sandbox.port)
     while refuses(sandbox.port):
         pass
-    assert control.state()["charges"] == 0
+    assert control.read_state()["charges"] == 0
 
 
 def refuses(port: int) -> bool:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox
-from console.sandbox.atom_merchant import CODES
-from console.sandbox.client import SandboxError
-from console.sandbox.fault_table import ATOM, FAULTS, PAYPAY
-from console.sandbox.paypay_answers import RESULTS
+from console.sandbox.atom.merchant import MESSAGE_BY_CODE
+from console.sandbox.control.client import SandboxError
+from console.sandbox.paypay.responses import RESULT_BY_CODE
+from console.sandbox.rules.registry import ATOM_CALLS, FAULTS, PAYPAY_CALLS
 from tests.sandbox.atom_caller import ORDER as ATOM_ORDER
 from tests.sandbox.atom_caller import AtomCaller, inside, status_code
 from tests.sandbox.caller import Answer
@@ -25,15 +25,15 @@ COVERED = {
 }  # fmt: skip
 
 
-class Desk:
+class Gateways:
     """Both providers, each with a paid payment (3300 yen, 500 rupees) and every call by its name."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.control = sandbox.control
         self.paypay, self.atom = PayPayCaller(sandbox), AtomCaller(sandbox)
-        self.yen = self.control.money.know("paypay", ORDER, 3300)["id"]
+        self.yen = self.control.payments_control.register_payment("paypay", ORDER, 3300)["id"]
         at = "2026-11-20T06:51:33Z"
-        self.rupees = self.control.money.know("atom", ATOM_ORDER, 50000, at=at)["id"]
+        self.rupees = self.control.payments_control.register_payment("atom", ATOM_ORDER, 50000, at=at)["id"]
 
     def refunded(self) -> None:
         self.paypay.refund(self.yen)
@@ -57,12 +57,12 @@ class Desk:
     def text(self, call: str) -> str:
         """The contents of a whole answer."""
         answer = self.ask(call)
-        return json.dumps(inside(answer) if call in ATOM else answer.data, ensure_ascii=False)
+        return json.dumps(inside(answer) if call in ATOM_CALLS else answer.data, ensure_ascii=False)
 
 
 @pytest.fixture
-def desk(sandbox: Sandbox) -> Desk:
-    return Desk(sandbox)
+def desk(sandbox: Sandbox) -> Gateways:
+    return Gateways(sandbox)
 
 
 ALTERED = [
@@ -81,135 +81,141 @@ ALTERED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fault", "call", "sees"), [
-    (fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERED for call in sorted(calls)
-])  # fmt: skip
-def test_altered_answers(desk: Desk, fault: str, call: str, sees: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "call", "sees"),
+    [(fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERED for call in sorted(calls)],
+)
+def test_altered_answers(desk: Gateways, fault: str, call: str, sees: str) -> None:
     """The effect happens, the answer tells something else; the next answer is the truth again."""
     if call.endswith(("details", "status")):
         desk.refunded()
     wanted = sees.format(yen=desk.yen, rupees=desk.rupees)
-    desk.control.fault(fault, call=call)
+    desk.control.add_fault(fault, call=call)
     assert wanted in desk.text(call)
     assert wanted not in desk.text(call)
     if call.endswith("_refund"):
-        assert desk.control.money.refunds()[0]["fault"] == fault
+        assert desk.control.payments_control.read_refunds()[0]["fault"] == fault
 
 
-@pytest.mark.parametrize(("call", "seen"), [
-    ("paypay_payment", '"amount": 3301'), ("paypay_refund", '"amount": 1001'), ("atom_verification", ": 501.0"),
-    ("atom_refund", ": 151.5"),
-])  # fmt: skip
-def test_other_amount(desk: Desk, call: str, seen: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "seen"),
+    [
+        ("paypay_payment", '"amount": 3301'),
+        ("paypay_refund", '"amount": 1001'),
+        ("atom_verification", ": 501.0"),
+        ("atom_refund", ": 151.5"),
+    ],
+)
+def test_other_amount(desk: Gateways, call: str, seen: str) -> None:
     """One more than it is."""
-    desk.control.fault("other_amount", call=call)
+    desk.control.add_fault("other_amount", call=call)
     assert seen in desk.text(call)
 
 
 @pytest.mark.parametrize(("call", "seen"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')])
-def test_amount_as_text(desk: Desk, call: str, seen: str) -> None:
+def test_amount_as_text(desk: Gateways, call: str, seen: str) -> None:
     """Quoted."""
-    desk.control.fault("amount_as_text", call=call)
+    desk.control.add_fault("amount_as_text", call=call)
     assert seen in desk.text(call)
 
 
-@pytest.mark.parametrize("result", sorted(RESULTS))
-def test_every_code_of_paypay(desk: Desk, result: str) -> None:
+@pytest.mark.parametrize("result", sorted(RESULT_BY_CODE))
+def test_every_code_of_paypay(desk: Gateways, result: str) -> None:
     """Each row of the table can be had, with its status and its code id, without any effect."""
-    row = RESULTS[result]
-    desk.control.fault(f"result:{result}", call="paypay_refund")
+    row = RESULT_BY_CODE[result]
+    desk.control.add_fault(f"result:{result}", call="paypay_refund")
     answer = desk.ask("paypay_refund")
     assert code(answer) == (row.status, result)
     assert answer.data["resultInfo"]["codeId"] == row.code_id
-    assert desk.control.money.refunds() == []
+    assert desk.control.payments_control.read_refunds() == []
 
 
-@pytest.mark.parametrize("result", sorted(CODES))
-def test_every_code_of_atom(desk: Desk, result: str) -> None:
+@pytest.mark.parametrize("result", sorted(MESSAGE_BY_CODE))
+def test_every_code_of_atom(desk: Gateways, result: str) -> None:
     """Each code can be had from each call that answers with codes; AUTH says it in its own words."""
     for call in ("atom_verification", "atom_refund", "atom_refund_status"):
-        desk.control.fault(f"result:{result}", call=call)
+        desk.control.add_fault(f"result:{result}", call=call)
         assert status_code(desk.ask(call)) == result
-    desk.control.fault(f"result:{result}", call="atom_auth")
+    desk.control.add_fault(f"result:{result}", call="atom_auth")
     assert inside(desk.ask("atom_auth"))["responseDetails"]["txnStatusCode"] == result
-    assert desk.control.money.refunds() == []
+    assert desk.control.payments_control.read_refunds() == []
 
 
-def test_results_of_ones_own(desk: Desk) -> None:
+def test_results_of_ones_own(desk: Gateways) -> None:
     """Other statuses, code ids and codes that are in no table."""
-    desk.control.fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
+    desk.control.add_fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
     answer = desk.ask("paypay_refund")
     assert (answer.status, answer.data["resultInfo"]["codeId"]) == (503, "1")
-    desk.control.fault("result:NEW_CODE", call="paypay_refund")
+    desk.control.add_fault("result:NEW_CODE", call="paypay_refund")
     assert code(desk.ask("paypay_refund")) == (400, "NEW_CODE")
-    desk.control.fault("result:OTS9999", call="atom_refund", fields={"status": 402})
+    desk.control.add_fault("result:OTS9999", call="atom_refund", fields={"status": 402})
     answer = desk.ask("atom_refund")
     assert (answer.status, status_code(answer)) == (402, "OTS9999")
 
 
 @pytest.mark.parametrize("action", ["result", "result:", "result:lower", "other_order:1", "refund_twice:X"])
-def test_codes_that_are_none(desk: Desk, action: str) -> None:
+def test_codes_that_are_none(desk: Gateways, action: str) -> None:
     """Refused with a reason; so is a fault for a call that it is not made for."""
     with pytest.raises(SandboxError):
-        desk.control.fault(action)
+        desk.control.add_fault(action)
     with pytest.raises(SandboxError):
-        desk.control.fault("other_seal", call="paypay_refund")
+        desk.control.add_fault("other_seal", call="paypay_refund")
     with pytest.raises(SandboxError):
-        desk.control.fault("reset", call="atom_callback")
+        desk.control.add_fault("reset", call="atom_callback")
 
 
 @pytest.mark.parametrize(("call", "result"), [("paypay_refund", "SERVICE_ERROR"), ("atom_refund", "OTS0951")])
-def test_result_after(desk: Desk, call: str, result: str) -> None:
+def test_result_after(desk: Gateways, call: str, result: str) -> None:
     """An error is told, and the money goes back all the same."""
-    desk.control.fault(f"result_after:{result}", call=call)
+    desk.control.add_fault(f"result_after:{result}", call=call)
     assert result in desk.text(call)
-    refund = desk.control.money.refunds()[0]
+    refund = desk.control.payments_control.read_refunds()[0]
     assert (refund["fault"], refund["delivered"]) == (f"result_after:{result}", False)
 
 
-def test_set_fields(desk: Desk) -> None:
+def test_set_fields(desk: Gateways) -> None:
     """Any value at any place; places that don't exist stay so."""
     fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
-    desk.control.fault("set_fields", call="paypay_refund", fields=fields)
+    desk.control.add_fault("set_fields", call="paypay_refund", fields=fields)
     told = desk.ask("paypay_refund").data["data"]
     assert (told["amount"], told["new"], "nowhere" in told) == ({"amount": 7, "currency": "JPY"}, None, False)
     fields = {"payInstrument.0.payDetails.amount": 7, "payInstrument.9.x": 1}
-    desk.control.fault("set_fields", call="atom_verification", fields=fields)
+    desk.control.add_fault("set_fields", call="atom_verification", fields=fields)
     assert inside(desk.ask("atom_verification"))["payInstrument"][0]["payDetails"]["amount"] == 7
 
 
 @pytest.mark.parametrize(
     ("call", "told"), [("paypay_payment", {"data": None}), ("atom_verification", {"payInstrument": []})]
 )
-def test_no_data(desk: Desk, call: str, told: dict[str, Any]) -> None:
+def test_no_data(desk: Gateways, call: str, told: dict[str, Any]) -> None:
     """A success that tells nothing."""
-    desk.control.fault("no_data", call=call)
+    desk.control.add_fault("no_data", call=call)
     assert told.items() <= json.loads(desk.text(call)).items()
 
 
-def test_hidden_refunds(desk: Desk) -> None:
+def test_hidden_refunds(desk: Gateways) -> None:
     """Refunds exist, and a read doesn't show them."""
     desk.refunded()
-    desk.control.fault("hidden_refunds", call="paypay_payment")
+    desk.control.add_fault("hidden_refunds", call="paypay_payment")
     assert desk.ask("paypay_payment").data["data"]["refunds"] is None
-    desk.control.fault("hidden_refunds", call="atom_refund_status")
+    desk.control.add_fault("hidden_refunds", call="atom_refund_status")
     assert '"refundDetails": []' in desk.text("atom_refund_status")
 
 
 @pytest.mark.parametrize(("call", "refunded"), [("paypay_refund", 2000), ("atom_refund", 30100)])
-def test_refund_twice(desk: Desk, call: str, refunded: int) -> None:
+def test_refund_twice(desk: Gateways, call: str, refunded: int) -> None:
     """The caller sees nothing of it; the ledger does."""
-    desk.control.fault("refund_twice", call=call)
+    desk.control.add_fault("refund_twice", call=call)
     assert desk.ask(call).status == 200
-    assert desk.control.money.ledger()["accepted_minor"] == refunded
+    assert desk.control.payments_control.read_ledger()["accepted_minor"] == refunded
 
 
-def test_seals(desk: Desk) -> None:
+def test_seals(desk: Gateways) -> None:
     """A foreign seal, none at all, half of it, and the other form that is as good."""
     good = desk.ask("atom_verification")
     bodies = {}
     for fault in ("other_seal", "no_seal", "sealed_json", "cut_seal"):
-        desk.control.fault(fault, call="atom_verification")
+        desk.control.add_fault(fault, call="atom_verification")
         bodies[fault] = desk.ask("atom_verification").body
     assert bodies["other_seal"] != good.body
     assert bodies["other_seal"].startswith(b"merchId=900001&encData=")
@@ -219,30 +225,33 @@ def test_seals(desk: Desk) -> None:
     assert len(bodies["cut_seal"]) < len(good.body)
 
 
-@pytest.mark.parametrize("call", [*PAYPAY, *ATOM])
-def test_faults_of_the_line(desk: Desk, call: str) -> None:
+@pytest.mark.parametrize("call", [*PAYPAY_CALLS, *ATOM_CALLS])
+def test_faults_of_the_line(desk: Gateways, call: str) -> None:
     """What breaks connections breaks these calls too, before or after the effect."""
-    before = desk.control.money.ledger()["accepted_minor"]
-    desk.control.faults({"action": "reset", "call": call}, {"action": "close_after_charge", "call": call},
-                        {"action": "status_after_charge:503", "call": call})  # fmt: skip
+    before = desk.control.payments_control.read_ledger()["accepted_minor"]
+    desk.control.add_faults(
+        {"action": "reset", "call": call},
+        {"action": "close_after_charge", "call": call},
+        {"action": "status_after_charge:503", "call": call},
+    )
     with pytest.raises(ConnectionError):
         desk.ask(call)
-    assert desk.control.money.ledger()["accepted_minor"] == before
+    assert desk.control.payments_control.read_ledger()["accepted_minor"] == before
     with pytest.raises(ConnectionError):
         desk.ask(call)
     if call.endswith("_refund"):
-        assert desk.control.money.ledger()["accepted_minor"] > before
+        assert desk.control.payments_control.read_ledger()["accepted_minor"] > before
     assert desk.ask(call).status == 503
 
 
-def test_late_refund(desk: Desk) -> None:
+def test_late_refund(desk: Gateways) -> None:
     """No answer now, the money goes back later: a probe in between finds nothing."""
-    desk.control.fault("late_charge:503", call="paypay_refund", payment=ORDER)
+    desk.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER)
     assert desk.ask("paypay_refund").status == 503
     assert code(desk.ask("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
-    assert desk.control.wait(held=1, call="paypay_refund", number="RFD-1")
-    desk.control.release()
-    assert desk.control.wait(refunds=1)
+    assert desk.control.wait_until_reached(held=1, call="paypay_refund", number="RFD-1")
+    desk.control.release_calls()
+    assert desk.control.wait_until_reached(refunds=1)
     assert desk.ask("paypay_refund_details").status == 200
 
 
@@ -250,22 +259,22 @@ def test_late_refund(desk: Desk) -> None:
     "fault", ["truncate", "slow", "malformed", "empty", "html", "garbage", "not_utf8", "deep_json"]
 )
 @pytest.mark.parametrize("call", ["paypay_refund", "atom_refund"])
-def test_unreadable_answers(desk: Desk, fault: str, call: str) -> None:
+def test_unreadable_answers(desk: Gateways, fault: str, call: str) -> None:
     """Bodies that nobody can read, from these providers too; the sandbox lives on."""
-    desk.control.fault(fault, call=call, seconds=0.0001)
+    desk.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
         desk.ask(call)
     happened = 0 if fault == "html" else 1
-    assert len(desk.control.money.refunds()) == happened
+    assert len(desk.control.payments_control.read_refunds()) == happened
     assert desk.ask("paypay_payment").status == 200
 
 
-def test_by_payment(desk: Desk) -> None:
+def test_by_payment(desk: Gateways) -> None:
     """A rule may name the payment instead of the refund."""
-    desk.control.fault("status:500", payment=ATOM_ORDER, call="atom_refund")
+    desk.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
     assert (desk.ask("paypay_refund").status, desk.ask("atom_refund").status) == (200, 500)
 
 
 def test_table_names_real_calls() -> None:
     """Every call that a fault names can be asked for here."""
-    assert {*PAYPAY, *ATOM} >= {c for name in COVERED for c in FAULTS[name].calls}
+    assert {*PAYPAY_CALLS, *ATOM_CALLS} >= {c for name in COVERED for c in FAULTS[name].calls}

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from console.sandbox import SandboxControl
-from console.sandbox.client import SandboxError
-from console.sandbox.clock import SandboxClock
-from console.sandbox.payment_book import Payment, PaymentBook
-from console.sandbox.payment_states import TONGUES
-from console.sandbox.settings import Settings
+from console.sandbox.control.client import SandboxError
+from console.sandbox.environment.clock import SandboxClock
+from console.sandbox.environment.settings import SandboxSettings
+from console.sandbox.payments.ledger import Payment, PaymentBook
+from console.sandbox.payments.states import WORDS_BY_PROVIDER
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -20,32 +20,41 @@ class Till:
 
     def __init__(self, provider: str, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.settings = Settings(settle_by_hand=True)
+        self.settings = SandboxSettings(settle_by_hand=True)
         self.book = PaymentBook(SandboxClock(lambda: NOW), self.settings, lambda: None)
-        tongue = TONGUES[provider]
-        self.payment = self.book.add(
-            Payment(provider, "M", "P", 10_000, "JPY", tongue.words["created"], NOW, details={"product": "NSE"})
+        provider_words = WORDS_BY_PROVIDER[provider]
+        self.payment = self.book.add_payment(
+            Payment(
+                provider,
+                "M",
+                "P",
+                10_000,
+                "JPY",
+                provider_words.payment_words["created"],
+                NOW,
+                details={"product": "NSE"},
+            )
         )
 
     def step(self) -> None:
         self.chance.choice((self.move, self.refund, self.refund, self.settle, self.end_refund))()
 
     def move(self) -> None:
-        self.book.move(self.payment, self.chance.choice(list(self.payment.tongue.words)))
+        self.book.move_payment(self.payment, self.chance.choice(list(self.payment.provider_words.payment_words)))
 
     def refund(self) -> None:
         """As the providers check it."""
         amount = self.chance.randint(1, 4000)
-        if self.payment.captured and amount <= self.payment.left_minor:
-            self.book.accept(self.payment, f"R{self.chance.randint(1, 5)}", amount)
+        if self.payment.is_captured and amount <= self.payment.remaining_minor:
+            self.book.accept_refund(self.payment, f"R{self.chance.randint(1, 5)}", amount)
 
     def settle(self) -> None:
         self.settings.settle_by_hand = False
-        self.book.find(self.payment.provider, "P")
+        self.book.find_payment(self.payment.provider, "P")
         self.settings.settle_by_hand = True
 
     def end_refund(self) -> None:
-        waiting = [r for r in self.payment.refunds if r.state in self.payment.tongue.accepted]
+        waiting = [r for r in self.payment.refunds if r.state in self.payment.provider_words.accepted_states]
         for refund in waiting[:1]:
             self.book.move_refund(refund, self.chance.choice(["completed", "failed"]))
 
@@ -58,20 +67,20 @@ def test_money_is_conserved(provider: str, seed: int) -> None:
     payment = till.payment
     for _ in range(80):
         till.step()
-        assert payment.captured_minor == payment.left_minor + payment.accepted_minor + payment.reversed_minor
+        assert payment.captured_minor == payment.remaining_minor + payment.accepted_minor + payment.reversed_minor
         assert payment.captured_minor in (0, 10_000)
-        assert payment.left_minor >= 0
+        assert payment.remaining_minor >= 0
         assert 0 <= payment.refunded_minor <= payment.accepted_minor
 
 
 def test_a_repeated_execution_shows() -> None:
     """What the provider refunded twice is two entries of one key, and less than nothing is left."""
     till = Till("paypay", 1)
-    till.book.move(till.payment, "paid")
-    refund = till.book.accept(till.payment, "R", 6000)
-    till.book.repeat(refund.serial)
+    till.book.move_payment(till.payment, "paid")
+    refund = till.book.accept_refund(till.payment, "R", 6000)
+    till.book.repeat_refund(refund.serial)
     assert [entry.key for entry in till.book.refunds("R")] == ["R", "R"]
-    assert (till.payment.accepted_minor, till.payment.left_minor) == (12_000, -2_000)
+    assert (till.payment.accepted_minor, till.payment.remaining_minor) == (12_000, -2_000)
     assert till.book.refund_count == 2
 
 
@@ -83,14 +92,16 @@ def test_what_was_done_elsewhere_keeps_its_names(control: SandboxControl, provid
         {"key": "R-1", "amount_minor": 1000, "at": at, "id": "771"},
         {"key": "R-2", "amount_minor": 300, "state": "accepted"},
     ]
-    control.config(settle_by_hand=True)
-    known = control.money.know(provider, "ORD-9", 3300, at=at, id="4212345678900000001", refunds=given)
+    control.change_settings(settle_by_hand=True)
+    known = control.payments_control.register_payment(
+        provider, "ORD-9", 3300, at=at, id="4212345678900000001", refunds=given
+    )
     assert (known["id"], known["created"], known["paid"]) == ("4212345678900000001", at, at)
     assert (known["refunded_minor"], known["accepted_minor"], known["left_minor"]) == (1000, 1300, 2000)
     assert [(one["key"], one["done"]) for one in known["refunds"]] == [("R-1", True), ("R-2", False)]
     assert (known["refunds"][0]["id"], known["refunds"][0]["at"]) == ("771", at)
     with pytest.raises(SandboxError):
-        control.money.know(provider, "ORD-10", 100, id="4212345678900000001")
-    others = {control.money.know(provider, f"ORD-{n}", 100)["id"] for n in range(11, 14)}
+        control.payments_control.register_payment(provider, "ORD-10", 100, id="4212345678900000001")
+    others = {control.payments_control.register_payment(provider, f"ORD-{n}", 100)["id"] for n in range(11, 14)}
     assert "4212345678900000001" not in others
     assert len(others) == 3

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from console.sandbox import credentials as known
-from console.sandbox.client import SandboxError
+from console.sandbox.control.client import SandboxError
+from console.sandbox.environment import credentials as known
 from tests.sandbox.atom_caller import opened
 from tests.sandbox.caller import Caller
 
@@ -67,7 +67,7 @@ def receiver(control: SandboxControl) -> Iterator[Receiver]:
     server = Receiver()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    control.money.notices_to(paypay=server.url, atom=server.url)
+    control.payments_control.set_notice_addresses(paypay=server.url, atom=server.url)
     yield server
     server.shutdown()
     thread.join()
@@ -75,12 +75,12 @@ def receiver(control: SandboxControl) -> Iterator[Receiver]:
 
 
 def begin(control: SandboxControl, provider: str, number: str = "P-1") -> None:
-    control.money.know(provider, number, 330000, "created")
+    control.payments_control.register_payment(provider, number, 330000, "created")
 
 
 def pay(control: SandboxControl, provider: str, number: str = "P-1", to: str = "paid", ended: int = 1) -> None:
-    control.money.move(provider, number, to)
-    assert control.wait(notices=ended)
+    control.payments_control.move_payment(provider, number, to)
+    assert control.wait_until_reached(notices=ended)
 
 
 def test_webhook(control: SandboxControl, receiver: Receiver) -> None:
@@ -89,12 +89,15 @@ def test_webhook(control: SandboxControl, receiver: Receiver) -> None:
     pay(control, "paypay")
     told = receiver.told[0]
     assert (told["notification_type"], told["merchant_order_id"], told["order_amount"], told["state"]) == (
-        "Transaction", "P-1", "330000", "COMPLETED",
-    )  # fmt: skip
-    assert told["order_id"] == control.money.payment("paypay", "P-1")["id"]
+        "Transaction",
+        "P-1",
+        "330000",
+        "COMPLETED",
+    )
+    assert told["order_id"] == control.payments_control.read_payment("paypay", "P-1")["id"]
     assert told["paid_at"].endswith("Z")
     assert receiver.kinds == ["application/json"]
-    assert control.money.notices()[0]["statuses"] == [200]
+    assert control.payments_control.read_notices()[0]["statuses"] == [200]
 
 
 def test_webhook_of_a_failure(control: SandboxControl, receiver: Receiver) -> None:
@@ -109,20 +112,26 @@ def test_webhook_again(control: SandboxControl, receiver: Receiver) -> None:
     begin(control, "paypay")
     receiver.statuses = [500, 503]
     pay(control, "paypay")
-    assert control.money.notices()[0]["statuses"] == [500, 503, 200]
-    control.config(notice_retries=0)
+    assert control.payments_control.read_notices()[0]["statuses"] == [500, 503, 200]
+    control.change_settings(notice_retries=0)
     receiver.statuses = [500]
-    assert control.money.send("paypay", "P-1") == 1
-    assert control.wait(notices=2)
-    assert control.money.notices()[1]["statuses"] == [500]
+    assert control.payments_control.send_notice("paypay", "P-1") == 1
+    assert control.wait_until_reached(notices=2)
+    assert control.payments_control.read_notices()[1]["statuses"] == [500]
 
 
 def signature(data: dict[str, Any], key: str) -> str:
     """From the published description, over the parsed contents."""
     pay, mode = data["payDetails"], data["payModeSpecificData"]
-    parts = (data["merchDetails"]["merchId"], pay["atomTxnId"], data["merchDetails"]["merchTxnId"],
-             f"{pay['totalAmount']:.2f}", data["responseDetails"]["statusCode"], mode["subChannel"][0],
-             mode["bankDetails"]["bankTxnId"] or "")  # fmt: skip
+    parts = (
+        data["merchDetails"]["merchId"],
+        pay["atomTxnId"],
+        data["merchDetails"]["merchTxnId"],
+        f"{pay['totalAmount']:.2f}",
+        data["responseDetails"]["statusCode"],
+        mode["subChannel"][0],
+        mode["bankDetails"]["bankTxnId"] or "",
+    )
     return hmac.new(key.encode(), "".join(map(str, parts)).encode(), hashlib.sha512).hexdigest()
 
 
@@ -139,13 +148,13 @@ def test_callback(control: SandboxControl, receiver: Receiver, to: str, code: st
 
 
 @pytest.mark.parametrize(
-    ("fault", "key"), [("notice_other_key", known.ATOM_REQUEST_HASH_KEY), ("notice_bad_signature", ""),
-                       ("notice_no_signature", "")],
-)  # fmt: skip
+    ("fault", "key"),
+    [("notice_other_key", known.ATOM_REQUEST_HASH_KEY), ("notice_bad_signature", ""), ("notice_no_signature", "")],
+)
 def test_bad_signatures(control: SandboxControl, receiver: Receiver, fault: str, key: str) -> None:
     """Signed with the wrong key, with nonsense, or not at all."""
     begin(control, "atom")
-    control.fault(fault)
+    control.add_fault(fault)
     pay(control, "atom")
     data = json.loads(opened(receiver.bodies[0]))["payInstrument"]
     given = data["payDetails"]["signature"]
@@ -156,7 +165,7 @@ def test_bad_signatures(control: SandboxControl, receiver: Receiver, fault: str,
 def test_other_seal(control: SandboxControl, receiver: Receiver) -> None:
     """A seal that the response key does not open."""
     begin(control, "atom")
-    control.fault("notice_other_seal")
+    control.add_fault("notice_other_seal")
     pay(control, "atom")
     with pytest.raises(ValueError, match=r"decode|codec|Expecting|Extra"):
         json.loads(opened(receiver.bodies[0]))
@@ -176,7 +185,7 @@ def test_other_contents(control: SandboxControl, receiver: Receiver, fault: str,
     """Notices about something else; Atom's carry a good signature all the same."""
     for provider in ("paypay", "atom"):
         begin(control, provider)
-        control.fault(fault)
+        control.add_fault(fault)
         pay(control, provider, ended=len(receiver.bodies) + 1)
     assert paypay in receiver.bodies[0].decode()
     text = opened(receiver.bodies[1])
@@ -188,12 +197,12 @@ def test_other_contents(control: SandboxControl, receiver: Receiver, fault: str,
 def test_lost_and_repeated(control: SandboxControl, receiver: Receiver) -> None:
     """Never sent, sent three times, sent twice."""
     begin(control, "paypay")
-    control.faults({"action": "notice_lost"}, {"action": "notice_repeated:3"}, {"action": "notice_repeated"})
+    control.add_faults({"action": "notice_lost"}, {"action": "notice_repeated:3"}, {"action": "notice_repeated"})
     pay(control, "paypay")
     assert receiver.bodies == []
     for ended, received in ((2, 3), (3, 5)):
-        control.money.send("paypay", "P-1")
-        assert control.wait(notices=ended)
+        control.payments_control.send_notice("paypay", "P-1")
+        assert control.wait_until_reached(notices=ended)
         assert len(receiver.bodies) == received
     assert len(set(receiver.bodies)) == 1
 
@@ -201,29 +210,32 @@ def test_lost_and_repeated(control: SandboxControl, receiver: Receiver) -> None:
 def test_late_and_overtaken(control: SandboxControl, receiver: Receiver) -> None:
     """Held until released; or sent after the next one, so that old news comes last."""
     begin(control, "paypay")
-    control.fault("notice_late", number="P-1")
-    control.money.move("paypay", "P-1", "authorized")
-    assert control.wait(held=1, call="paypay_webhook")
+    control.add_fault("notice_late", number="P-1")
+    control.payments_control.move_payment("paypay", "P-1", "authorized")
+    assert control.wait_until_reached(held=1, call="paypay_webhook")
     assert receiver.bodies == []
-    control.release()
-    assert control.wait(notices=1)
+    control.release_calls()
+    assert control.wait_until_reached(notices=1)
     assert receiver.told[0]["state"] == "AUTHORIZED"
-    control.fault("notice_overtaken")
-    control.money.send("paypay", "P-1")
-    control.money.move("paypay", "P-1", "paid")
-    assert control.wait(notices=3)
+    control.add_fault("notice_overtaken")
+    control.payments_control.send_notice("paypay", "P-1")
+    control.payments_control.move_payment("paypay", "P-1", "paid")
+    assert control.wait_until_reached(notices=3)
     assert [told["state"] for told in receiver.told] == ["AUTHORIZED", "COMPLETED", "AUTHORIZED"]
 
 
 def test_bad_bodies(control: SandboxControl, receiver: Receiver) -> None:
     """Half a text, too much of it, and whatever else."""
     begin(control, "paypay")
-    control.faults({"action": "notice_cut"}, {"action": "notice_huge", "size": 3000},
-                   {"action": "notice_fields", "fields": {"state": 7}})  # fmt: skip
+    control.add_faults(
+        {"action": "notice_cut"},
+        {"action": "notice_huge", "size": 3000},
+        {"action": "notice_fields", "fields": {"state": 7}},
+    )
     pay(control, "paypay")
     for ended in (2, 3):
-        control.money.send("paypay", "P-1")
-        assert control.wait(notices=ended)
+        control.payments_control.send_notice("paypay", "P-1")
+        assert control.wait_until_reached(notices=ended)
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         json.loads(receiver.bodies[0])
     assert len(receiver.bodies[1]) == 3000
@@ -233,43 +245,43 @@ def test_bad_bodies(control: SandboxControl, receiver: Receiver) -> None:
 def test_nobody_there(control: SandboxControl, receiver: Receiver) -> None:
     """Nothing is sent where nobody wants it; nowhere else than to this machine; nobody is waited for long."""
     begin(control, "paypay")
-    control.money.notices_to(paypay=None)
-    assert control.money.move("paypay", "P-1", "paid")["notice"] is False
-    assert control.money.move("paypay", "P-1", "paid", notify=False)["notice"] is False
+    control.payments_control.set_notice_addresses(paypay=None)
+    assert control.payments_control.move_payment("paypay", "P-1", "paid")["notice"] is False
+    assert control.payments_control.move_payment("paypay", "P-1", "paid", notify=False)["notice"] is False
     for address in ("http://example.com/x", "https://127.0.0.1/x", "file:///etc/passwd"):
         with pytest.raises(SandboxError):
-            control.money.notices_to(paypay=address)
-    control.config(notice_retries=0)
-    control.money.notices_to(paypay="http://127.0.0.1:1/x")
-    control.money.send("paypay", "P-1")
-    assert control.wait(notices=1)
-    assert control.money.notices()[0]["statuses"] == [None]
+            control.payments_control.set_notice_addresses(paypay=address)
+    control.change_settings(notice_retries=0)
+    control.payments_control.set_notice_addresses(paypay="http://127.0.0.1:1/x")
+    control.payments_control.send_notice("paypay", "P-1")
+    assert control.wait_until_reached(notices=1)
+    assert control.payments_control.read_notices()[0]["statuses"] == [None]
 
 
 def test_compose(control: SandboxControl) -> None:
     """Texts for those who deliver by themselves."""
-    control.money.know("paypay", "P-1", 500)
-    control.money.know("atom", "A-1", 500)
-    kind, body = control.money.compose("paypay", "P-1", fields={"order_amount": 500})
+    control.payments_control.register_payment("paypay", "P-1", 500)
+    control.payments_control.register_payment("atom", "A-1", 500)
+    kind, body = control.payments_control.compose_notice("paypay", "P-1", fields={"order_amount": 500})
     assert (kind, json.loads(body)["order_amount"]) == ("application/json", 500)
-    _, body = control.money.compose("atom", "A-1", manner="no_signature")
+    _, body = control.payments_control.compose_notice("atom", "A-1", manner="no_signature")
     assert json.loads(opened(body))["payInstrument"]["payDetails"]["signature"] is None
-    control.money.know("paypay", "P-2", 500, "created")
+    control.payments_control.register_payment("paypay", "P-2", 500, "created")
     with pytest.raises(SandboxError):
-        control.money.compose("paypay", "P-2")
+        control.payments_control.compose_notice("paypay", "P-2")
 
 
 def test_reconciliation_file(sandbox: Sandbox, control: SandboxControl, receiver: Receiver) -> None:
     """Announced by webhook, in Shift_JIS, one day of Japan; refunds are negative, failures only when asked for."""
-    control.config(now="2026-11-20T23:00:00+09:00")
-    control.money.know("paypay", "DAY", 3300, at="2026-11-20T12:20:01+09:00")
-    control.money.know("paypay", "NEXT", 99, at="2026-11-21T00:00:00+09:00")
-    control.money.know("paypay", "BAD", 50, "failed")
-    payment = sandbox.payments.find("paypay", "DAY")
+    control.change_settings(now="2026-11-20T23:00:00+09:00")
+    control.payments_control.register_payment("paypay", "DAY", 3300, at="2026-11-20T12:20:01+09:00")
+    control.payments_control.register_payment("paypay", "NEXT", 99, at="2026-11-21T00:00:00+09:00")
+    control.payments_control.register_payment("paypay", "BAD", 50, "failed")
+    payment = sandbox.payments.find_payment("paypay", "DAY")
     assert payment is not None
-    sandbox.payments.accept(payment, "R-1", 1000)
-    url = control.money.recon("2026-11-20", notify=True)
-    assert control.wait(notices=1)
+    sandbox.payments.accept_refund(payment, "R-1", 1000)
+    url = control.payments_control.publish_recon_file("2026-11-20", must_notify=True)
+    assert control.wait_until_reached(notices=1)
     told = receiver.told[0]
     assert (told["notification_type"], told["fileType"], told["path"]) == ("file.created", "transaction_recon", url)
     path = url.removeprefix(sandbox.url)
@@ -279,22 +291,23 @@ def test_reconciliation_file(sandbox: Sandbox, control: SandboxControl, receiver
     assert "\r" not in text
     assert (rows[0][0], rows[0][6], rows[0][-1]) == ("決済番号", "取引ステータス", "支払い詳細")
     assert [(row[6], row[8], row[11]) for row in rows[1:]] == [
-        ("取引完了", "3300", "DAY"), ("返金完了", "-1000", "DAY"),
-    ]  # fmt: skip
+        ("取引完了", "3300", "DAY"),
+        ("返金完了", "-1000", "DAY"),
+    ]
     assert rows[1][7] == "2026-11-20T12:20:01+09:00"
-    control.config(paypay_recon_failures=True)
+    control.change_settings(paypay_recon_failures=True)
     assert "取引失敗" in Caller(sandbox).call("GET", path).body.decode("cp932")
 
 
 def test_reconciliation_addresses(sandbox: Sandbox, control: SandboxControl) -> None:
     """Signed, and good for two hours."""
-    path = control.money.recon("2026-11-20").removeprefix(sandbox.url)
+    path = control.payments_control.publish_recon_file("2026-11-20").removeprefix(sandbox.url)
     line = Caller(sandbox)
     assert line.call("GET", path).status == 200
     other_day, no_time = path.replace("20261120", "20261121"), path.replace("sig=", "sig=-")
     for wrong in (path + "0", path.split("?")[0], other_day, no_time):
         assert line.call("GET", wrong).status == 403
-    control.config(now=(datetime.now().astimezone() + timedelta(hours=2, minutes=1)).isoformat())
+    control.change_settings(now=(datetime.now().astimezone() + timedelta(hours=2, minutes=1)).isoformat())
     assert line.call("GET", path).status == 403
 
 
@@ -311,12 +324,12 @@ def test_reconciliation_addresses(sandbox: Sandbox, control: SandboxControl) -> 
 def test_payments_that_make_no_sense(control: SandboxControl, wanted: dict[str, Any]) -> None:
     """Refused with a reason; so are moves of what doesn't exist."""
     with pytest.raises(SandboxError):
-        control.money.know(**wanted)
+        control.payments_control.register_payment(**wanted)
     with pytest.raises(SandboxError):
-        control.money.move("paypay", "NOBODY", "paid")
+        control.payments_control.move_payment("paypay", "NOBODY", "paid")
     with pytest.raises(SandboxError):
-        control.money.move_refund("NOBODY", "completed")
-    assert control.money.ledger()["payments"] == []
+        control.payments_control.move_refund("NOBODY", "completed")
+    assert control.payments_control.read_ledger()["payments"] == []
 
 
 def test_reset(control: SandboxControl, receiver: Receiver) -> None:
@@ -324,8 +337,12 @@ def test_reset(control: SandboxControl, receiver: Receiver) -> None:
     begin(control, "paypay")
     pay(control, "paypay")
     control.reset()
-    assert (control.money.ledger()["payments"], control.money.refunds(), control.money.notices()) == ([], [], [])
+    assert (
+        control.payments_control.read_ledger()["payments"],
+        control.payments_control.read_refunds(),
+        control.payments_control.read_notices(),
+    ) == ([], [], [])
     begin(control, "paypay")
-    assert control.money.move("paypay", "P-1", "paid")["notice"] is False
+    assert control.payments_control.move_payment("paypay", "P-1", "paid")["notice"] is False
     with pytest.raises(LookupError):
-        control.money.payment("paypay", "P-9")
+        control.payments_control.read_payment("paypay", "P-9")

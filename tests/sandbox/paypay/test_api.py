@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from console.sandbox.paypay_door import body_hash, mac, string_to_sign
-from console.sandbox.paypay_windows import cancel_last_second, refund_last_second
+from console.sandbox.paypay.authentication import body_hash, signature_of, string_to_sign
+from console.sandbox.paypay.time_limits import cancel_last_second, refund_last_second
 from tests.sandbox.caller import Caller
 from tests.sandbox.paypay_caller import JSON, ORDER, PayPayCaller, authorization, code
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "provider_vectors.json").read_text("utf-8"))
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def test_signing_vectors(vector: dict[str, Any]) -> None:
     text = string_to_sign(vector["method"], vector["path"], vector["nonce"], str(vector["epoch"]), kind, body)
     assert body_hash(kind, body) == vector["expected_body_hash"]
     assert text == vector["expected_string_to_sign"]
-    assert mac(vector["api_secret"], text) == vector["expected_mac"]
+    assert signature_of(vector["api_secret"], text) == vector["expected_mac"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_hmac"], ids=lambda v: v["id"])
 def test_signed_requests_of_the_vectors(sandbox: Sandbox, control: SandboxControl, vector: dict[str, Any]) -> None:
     """The very requests of the vectors, bytes and query included, pass the door; a second time they don't."""
-    control.money.accept_paypay(vector["api_key"], vector["api_secret"], "123456789012345678")
-    control.config(now=datetime.fromtimestamp(vector["epoch"]).astimezone().isoformat())
+    control.payments_control.register_paypay_merchant(vector["api_key"], vector["api_secret"], "123456789012345678")
+    control.change_settings(now=datetime.fromtimestamp(vector["epoch"]).astimezone().isoformat())
     query = f"?{vector['query']}" if vector["query"] else ""
     kind = {"Content_Type": vector["content_type_header"]} if vector["content_type_header"] else {}
 
@@ -67,12 +67,16 @@ def test_windows(vector: dict[str, Any]) -> None:
 )
 def test_bad_signatures(paypay: PayPayCaller, control: SandboxControl, header: dict[str, Any]) -> None:
     """A wrong key, secret, clock or content type is 401 UNAUTHORIZED, and nothing begins."""
-    body = {"merchantPaymentId": ORDER, "amount": {"amount": 1, "currency": "JPY"}, "codeType": "ORDER_QR",
-            "requestedAt": 1}  # fmt: skip
+    body = {
+        "merchantPaymentId": ORDER,
+        "amount": {"amount": 1, "currency": "JPY"},
+        "codeType": "ORDER_QR",
+        "requestedAt": 1,
+    }
     if "late" in header:
         header = {"epoch": int(time.time()) + header["late"]}
     assert code(paypay.ask("POST", "/v2/codes", body, **header)) == (401, "UNAUTHORIZED")
-    assert control.money.ledger()["payments"] == []
+    assert control.payments_control.read_ledger()["payments"] == []
 
 
 def test_what_is_signed_is_what_counts(sandbox: Sandbox) -> None:
@@ -102,8 +106,10 @@ def test_create(paypay: PayPayCaller) -> None:
     answer = paypay.create(orderDescription="利用料")
     data = answer.data["data"]
     assert (answer.status, data["amount"], data["merchantPaymentId"]) == (
-        201, {"amount": 3300, "currency": "JPY"}, ORDER,
-    )  # fmt: skip
+        201,
+        {"amount": 3300, "currency": "JPY"},
+        ORDER,
+    )
     assert data["codeId"]
     assert data["expiryDate"] > time.time()
     assert answer.headers["x-request-id"]
@@ -112,7 +118,7 @@ def test_create(paypay: PayPayCaller) -> None:
 
 def test_repeated_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     """Switched so, a repeat is answered with the first code."""
-    control.config(paypay_repeated_code=True)
+    control.change_settings(paypay_repeated_code=True)
     assert paypay.create().data["data"] == paypay.create(amount=5).data["data"]
 
 
@@ -140,32 +146,41 @@ def test_unpaid_then_paid(paypay: PayPayCaller, control: SandboxControl) -> None
     """An unpaid code has no ids; once the payer paid, everything is there and the ledger knows."""
     paypay.create()
     assert paypay.payment().data["data"] == {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
-    control.money.move("paypay", ORDER, "paid")
+    control.payments_control.move_payment("paypay", ORDER, "paid")
     data = paypay.payment().data["data"]
     assert (data["status"], data["amount"]["amount"], data["merchantPaymentId"], data["refunds"]) == (
-        "COMPLETED", 3300, ORDER, None,
-    )  # fmt: skip
+        "COMPLETED",
+        3300,
+        ORDER,
+        None,
+    )
     assert len(data["paymentId"]) == 20
-    assert control.money.payment("paypay", ORDER)["captured_minor"] == 3300
+    assert control.payments_control.read_payment("paypay", ORDER)["captured_minor"] == 3300
 
 
 @pytest.mark.parametrize(
     ("to", "status", "captured"),
-    [("authorized", "AUTHORIZED", 0), ("reauthorizing", "REAUTHORIZING", 0), ("failed", "FAILED", 0),
-     ("cancelled", "CANCELED", 0), ("expired", "EXPIRED", 0), ("paid", "COMPLETED", 3300)],
-)  # fmt: skip
+    [
+        ("authorized", "AUTHORIZED", 0),
+        ("reauthorizing", "REAUTHORIZING", 0),
+        ("failed", "FAILED", 0),
+        ("cancelled", "CANCELED", 0),
+        ("expired", "EXPIRED", 0),
+        ("paid", "COMPLETED", 3300),
+    ],
+)
 def test_states(paypay: PayPayCaller, control: SandboxControl, to: str, status: str, captured: int) -> None:
     """The control room brings a payment into each state of the table."""
     paypay.create()
-    assert control.money.move("paypay", ORDER, to)["captured_minor"] == captured
+    assert control.payments_control.move_payment("paypay", ORDER, to)["captured_minor"] == captured
     assert paypay.payment().data["data"]["status"] == status
 
 
 def test_reversed(paypay: PayPayCaller, control: SandboxControl) -> None:
     """Money that went back is neither left nor refunded."""
     paypay.create()
-    control.money.move("paypay", ORDER, "paid")
-    after = control.money.move("paypay", ORDER, "reversed")
+    control.payments_control.move_payment("paypay", ORDER, "paid")
+    after = control.payments_control.move_payment("paypay", ORDER, "reversed")
     assert (after["captured_minor"], after["reversed_minor"], after["left_minor"]) == (3300, 3300, 0)
     assert paypay.payment().data["data"]["status"] == "FAILED"
 
@@ -175,13 +190,13 @@ def test_unknown_payments(paypay: PayPayCaller, control: SandboxControl) -> None
     assert code(paypay.payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
     assert code(paypay.payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
     paypay.create()
-    control.money.move("paypay", ORDER, "gone")
+    control.payments_control.move_payment("paypay", ORDER, "gone")
     assert code(paypay.payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
 
 
 def test_payments_without_a_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     """Payments that used no code are asked for elsewhere."""
-    control.money.know("paypay", "SHOP-1", 500, code=False)
+    control.payments_control.register_payment("paypay", "SHOP-1", 500, code=False)
     assert paypay.ask("GET", "/v2/payments/SHOP-1").data["data"]["status"] == "COMPLETED"
     assert code(paypay.payment("SHOP-1")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
     assert code(paypay.ask("GET", "/v2/payments/NOBODY")) == (404, "RESOURCE_NOT_FOUND")
@@ -189,13 +204,17 @@ def test_payments_without_a_code(paypay: PayPayCaller, control: SandboxControl) 
 
 def test_another_merchant(sandbox: Sandbox, control: SandboxControl, paypay: PayPayCaller) -> None:
     """Nobody sees another merchant's payments."""
-    payment_id = control.money.know("paypay", ORDER, 500)["id"]
-    control.money.accept_paypay("b", "secret", "200000000000000002")
+    payment_id = control.payments_control.register_payment("paypay", ORDER, 500)["id"]
+    control.payments_control.register_paypay_merchant("b", "secret", "200000000000000002")
     other = {"key": "b", "secret": "secret"}
     assert code(paypay.ask("GET", f"/v2/codes/payments/{ORDER}", **other))[1] == "DYNAMIC_QR_PAYMENT_NOT_FOUND"
     assert code(paypay.ask("DELETE", f"/v2/payments/{ORDER}", **other))[1] == "RESOURCE_NOT_FOUND"
-    wanted = {"merchantRefundId": "R", "paymentId": payment_id, "amount": {"amount": 1, "currency": "JPY"},
-              "requestedAt": 1}  # fmt: skip
+    wanted = {
+        "merchantRefundId": "R",
+        "paymentId": payment_id,
+        "amount": {"amount": 1, "currency": "JPY"},
+        "requestedAt": 1,
+    }
     assert code(paypay.ask("POST", "/v2/refunds", wanted, **other))[1] == "RESOURCE_NOT_FOUND"
 
 
@@ -205,21 +224,21 @@ def test_delete_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     assert code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (200, "SUCCESS")
     assert code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (404, "DYNAMIC_QR_NOT_FOUND")
     code_id = paypay.create("PAID").data["data"]["codeId"]
-    control.money.move("paypay", "PAID", "paid")
+    control.payments_control.move_payment("paypay", "PAID", "paid")
     assert code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (400, "DYNAMIC_QR_ALREADY_PAID")
 
 
 def test_cancel(paypay: PayPayCaller, control: SandboxControl) -> None:
     """A cancel is a promise that may be asked for again; then the payment is FAILED and the money is back."""
     paypay.create()
-    control.money.move("paypay", ORDER, "paid")
-    control.config(settle_by_hand=True)
+    control.payments_control.move_payment("paypay", ORDER, "paid")
+    control.change_settings(settle_by_hand=True)
     assert code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
     assert paypay.payment().data["data"]["status"] == "COMPLETED"
     assert code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
-    control.config(settle_by_hand=False)
+    control.change_settings(settle_by_hand=False)
     assert paypay.payment().data["data"]["status"] == "FAILED"
-    assert control.money.payment("paypay", ORDER)["reversed_minor"] == 3300
+    assert control.payments_control.read_payment("paypay", ORDER)["reversed_minor"] == 3300
     assert code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
 
 
@@ -227,25 +246,25 @@ def test_cancel_before_the_payment(paypay: PayPayCaller, control: SandboxControl
     """Who pays later has not paid, and the number stays used."""
     paypay.create()
     assert paypay.cancel().status == 202
-    assert control.money.move("paypay", ORDER, "paid")["captured_minor"] == 0
+    assert control.payments_control.move_payment("paypay", ORDER, "paid")["captured_minor"] == 0
     assert paypay.payment().data["data"]["status"] == "FAILED"
     assert paypay.create().status == 400
 
 
 def test_cancel_too_late(paypay: PayPayCaller, control: SandboxControl) -> None:
     """Until 00:14:59 of the next day in Japan, not a second longer; unknown payments are not found."""
-    control.money.know("paypay", "LATE", 100, at="2026-11-20T10:15:00+09:00")
-    control.config(now="2026-11-21T00:15:00+09:00")
+    control.payments_control.register_payment("paypay", "LATE", 100, at="2026-11-20T10:15:00+09:00")
+    control.change_settings(now="2026-11-21T00:15:00+09:00")
     epoch = int(datetime.fromisoformat("2026-11-21T00:15:00+09:00").timestamp())
     late = paypay.ask("DELETE", "/v2/payments/LATE", epoch=epoch)
     assert code(late) == (400, "ORDER_NOT_REVERSIBLE")
-    control.config(now="2026-11-21T00:14:00+09:00")
+    control.change_settings(now="2026-11-21T00:14:00+09:00")
     assert paypay.ask("DELETE", "/v2/payments/LATE", epoch=epoch).status == 202
     assert code(paypay.ask("DELETE", "/v2/payments/NO", epoch=epoch)) == (404, "RESOURCE_NOT_FOUND")
 
 
 def test_too_fast(paypay: PayPayCaller, control: SandboxControl) -> None:
     """429 in PayPay's envelope; the other providers keep a pace of their own."""
-    control.config(spacing_seconds=30)
+    control.change_settings(spacing_seconds=30)
     assert paypay.create().status == 201
     assert code(paypay.payment()) == (429, "RATE_LIMIT")

@@ -18,11 +18,11 @@ def paypay(sandbox: Sandbox) -> PayPayCaller:
 @pytest.fixture
 def paid(control: SandboxControl) -> str:
     """A paid payment of 3300 yen; PayPay's id of it."""
-    return str(control.money.know("paypay", ORDER, 3300)["id"])
+    return str(control.payments_control.register_payment("paypay", ORDER, 3300)["id"])
 
 
 def money(control: SandboxControl) -> tuple[int, int, int]:
-    told = control.money.payment("paypay", ORDER)
+    told = control.payments_control.read_payment("paypay", ORDER)
     return told["captured_minor"], told["accepted_minor"], told["refunded_minor"]
 
 
@@ -31,29 +31,36 @@ def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, p
     answer = paypay.refund(paid)
     data = answer.data["data"]
     assert (answer.status, data["status"], data["merchantRefundId"], data["paymentId"], data["amount"]["amount"]) == (
-        200, "CREATED", "RFD-1", paid, 1000,
-    )  # fmt: skip
+        200,
+        "CREATED",
+        "RFD-1",
+        paid,
+        1000,
+    )
     assert paypay.refund_details(paid).data["data"]["status"] == "REFUNDED"
     told = paypay.payment().data["data"]
     assert (told["status"], [r["merchantRefundId"] for r in told["refunds"]["data"]]) == ("REFUNDED", ["RFD-1"])
     assert money(control) == (3300, 1000, 1000)
-    assert control.money.refunds("RFD-1")[0]["delivered"] is True
+    assert control.payments_control.read_refunds("RFD-1")[0]["delivered"] is True
 
 
 def test_waiting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """Refunds can be kept waiting, and then complete or fail for a while."""
-    control.config(settle_by_hand=True)
+    control.change_settings(settle_by_hand=True)
     paypay.refund(paid)
-    for to, status, refunded in (("accepted", "CREATED", 0), ("failed", "REFUND_FAILED", 0),
-                                 ("completed", "REFUNDED", 1000)):  # fmt: skip
-        control.money.move_refund("RFD-1", to)
+    for to, status, refunded in (
+        ("accepted", "CREATED", 0),
+        ("failed", "REFUND_FAILED", 0),
+        ("completed", "REFUNDED", 1000),
+    ):
+        control.payments_control.move_refund("RFD-1", to)
         assert paypay.refund_details(paid).data["data"]["status"] == status
         assert money(control) == (3300, 1000, refunded)
 
 
 def test_at_once(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """Switched so, the first answer is the last word."""
-    control.config(refund_at_once=True)
+    control.change_settings(refund_at_once=True)
     assert paypay.refund(paid).data["data"]["status"] == "REFUNDED"
 
 
@@ -62,10 +69,10 @@ def test_same_triple(paypay: PayPayCaller, control: SandboxControl, paid: str) -
     first = paypay.refund(paid).data["data"]
     again = paypay.refund(paid, amount=2000).data["data"]
     assert (again["amount"], again["acceptedAt"]) == (first["amount"], first["acceptedAt"])
-    assert len(control.money.refunds()) == 1
-    other = control.money.know("paypay", "SECOND", 3300)["id"]
+    assert len(control.payments_control.read_refunds()) == 1
+    other = control.payments_control.register_payment("paypay", "SECOND", 3300)["id"]
     assert paypay.refund(other).status == 200
-    assert len(control.money.refunds("RFD-1")) == 2
+    assert len(control.payments_control.read_refunds("RFD-1")) == 2
 
 
 def test_partial_refunds(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
@@ -82,9 +89,9 @@ def test_race(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: paypay.refund(paid, 1100, f"R{n}"), range(8)))
         assert money(control)[1] <= 3300
-        other = control.money.know("paypay", "SECOND", 3300)["id"]
+        other = control.payments_control.register_payment("paypay", "SECOND", 3300)["id"]
         statuses = list(pool.map(lambda _: paypay.refund(other, 1100, "ONE").status, range(8)))
-    assert (set(statuses), len(control.money.refunds("ONE"))) == ({200}, 1)
+    assert (set(statuses), len(control.payments_control.read_refunds("ONE"))) == ({200}, 1)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +112,14 @@ def test_bad_refunds(
 ) -> None:
     """Refused with PayPay's words, and nothing is refunded."""
     assert code(paypay.refund(paid, **fields)) == (400, result)
-    assert control.money.refunds() == []
+    assert control.payments_control.read_refunds() == []
 
 
 def test_ids_that_are_wrong(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """An unknown payment is not found; the merchant's own number makes PayPay stumble; unpaid is not refundable."""
     assert code(paypay.refund("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
     assert code(paypay.refund(ORDER)) == (500, "INTERNAL_SERVER_ERROR")
-    failed = control.money.know("paypay", "FAILED", 100, "failed")["id"]
+    failed = control.payments_control.register_payment("paypay", "FAILED", 100, "failed")["id"]
     assert code(paypay.refund(failed, 100)) == (400, "UNACCEPTABLE_OP")
     assert code(paypay.refund_details(paid, "NEVER")) == (404, "NO_SUCH_REFUND_ORDER")
     assert code(paypay.ask("GET", "/v2/refunds/RFD-1")) == (400, "MISSING_REQUEST_PARAMS")
@@ -120,33 +127,37 @@ def test_ids_that_are_wrong(paypay: PayPayCaller, control: SandboxControl, paid:
 
 def test_window(paypay: PayPayCaller, control: SandboxControl) -> None:
     """Until 23:59:59 of the 365th day in Japan."""
-    payment_id = control.money.know("paypay", "OLD", 300, at="2026-11-20T10:15:00+09:00")["id"]
-    wanted = {"merchantRefundId": "W", "paymentId": payment_id, "amount": {"amount": 100, "currency": "JPY"},
-              "requestedAt": 1}  # fmt: skip
+    payment_id = control.payments_control.register_payment("paypay", "OLD", 300, at="2026-11-20T10:15:00+09:00")["id"]
+    wanted = {
+        "merchantRefundId": "W",
+        "paymentId": payment_id,
+        "amount": {"amount": 100, "currency": "JPY"},
+        "requestedAt": 1,
+    }
     over = "2027-11-21T00:00:00+09:00"
     epoch = int(datetime.fromisoformat(over).timestamp())
-    control.config(now=over)
+    control.change_settings(now=over)
     assert code(paypay.ask("POST", "/v2/refunds", wanted, epoch=epoch)) == (400, "REFUND_WINDOW_EXCEED")
-    control.config(now="2027-11-20T23:59:00+09:00")
+    control.change_settings(now="2027-11-20T23:59:00+09:00")
     assert paypay.ask("POST", "/v2/refunds", wanted, epoch=epoch).status == 200
 
 
 def test_contract(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """Several refunds only by contract, only so many, and not two alike while the first is executed."""
-    control.config(settle_by_hand=True, paypay_refund_limit=2)
+    control.change_settings(settle_by_hand=True, paypay_refund_limit=2)
     assert paypay.refund(paid, 100, "A").status == 200
     assert code(paypay.refund(paid, 100, "B")) == (400, "THROTTLED_MULTIPLE_REFUND_REJECTED")
     assert paypay.refund(paid, 101, "C").status == 200
     assert code(paypay.refund(paid, 102, "D")) == (400, "REFUND_LIMIT_EXCEEDED")
-    control.config(paypay_multiple_refunds=False)
+    control.change_settings(paypay_multiple_refunds=False)
     assert code(paypay.refund(paid, 102, "E")) == (403, "MERCHANT_MULTIPLE_REFUND_REJECTED")
 
 
 def test_more_than_captured(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """Only when the control room says so."""
-    control.config(over_refunds=True)
+    control.change_settings(over_refunds=True)
     assert paypay.refund(paid, 5000).status == 200
-    assert control.money.payment("paypay", ORDER)["left_minor"] == -1700
+    assert control.payments_control.read_payment("paypay", ORDER)["left_minor"] == -1700
 
 
 def test_cancelled_payments(paypay: PayPayCaller, paid: str) -> None:

@@ -24,9 +24,9 @@ TEAM = (
 )
 Act = Callable[[Console, Path], object]
 LOOKING: dict[str, Act] = {
-    "lookup": lambda desk, _: desk.lookup.find(NUMBER),
-    "suggest": lambda desk, _: desk.lookup.suggest(NUMBER[:5]),
-    "neighbours": lambda desk, _: desk.lookup.neighbours(NUMBER[:-1] + "9"),
+    "lookup": lambda desk, _: desk.lookup.find_records(NUMBER),
+    "suggest": lambda desk, _: desk.lookup.suggest_records(NUMBER[:5]),
+    "find_similar_numbers": lambda desk, _: desk.lookup.find_similar_numbers(NUMBER[:-1] + "9"),
     "show": lambda desk, _: desk.recovery.show("credit-check", 1),
     "pdf": lambda desk, _: desk.credit_checks.read_pdf(1),
     "queue": lambda desk, _: desk.recovery.queue("review"),
@@ -41,9 +41,9 @@ ACTING: dict[str, Act] = {
 BUYING: dict[str, Act] = {"purchase": lambda desk, _: desk.credit_checks.purchase(PurchaseRequest(FREE, "2"))}
 DECIDING: dict[str, Act] = {"resolve": lambda desk, _: desk.recovery.resolve("credit-check", 1, "error", "words")}
 AUDITING: dict[str, Act] = {
-    "audit list": lambda desk, _: desk.audit.list(),
-    "audit verify": lambda desk, _: desk.audit.verify(),
-    "audit export": lambda desk, folder: desk.audit.export(folder / "audit.csv"),
+    "audit list": lambda desk, _: desk.audit.list_entries(),
+    "audit verify": lambda desk, _: desk.audit.verify_chains(),
+    "audit export": lambda desk, folder: desk.audit.export_csv(folder / "audit.csv"),
 }
 WHO = {
     "looking": {"op-a", "op-c", "lead-b", "aud-e", "auto-g"},
@@ -53,9 +53,7 @@ WHO = {
     "auditing": {"op-a", "op-c", "lead-b", "aud-e"},
 }
 KINDS = {"looking": LOOKING, "acting": ACTING, "buying": BUYING, "deciding": DECIDING, "auditing": AUDITING}
-CASES = [
-    (person.name, kind, name) for person in TEAM for kind, acts in KINDS.items() for name in acts
-]  # fmt: skip
+CASES = [(person.name, kind, name) for person in TEAM for kind, acts in KINDS.items() for name in acts]
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +62,18 @@ def console() -> Iterator[Console]:
     with quick_folder() as folder, quick_desk(folder / "desk", LedgerVendor()) as desk:
         desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         for person in TEAM:
-            desk.people.add(person)
+            desk.people.add_person(person)
         yield desk
 
 
 @pytest.mark.parametrize(("name", "kind", "act"), CASES)
 def test_every_role_may_what_the_table_says(console: Console, tmp_path: Path, name: str, kind: str, act: str) -> None:
     """Whoever may is not refused for want of a right; whoever may not is, with the roles that may."""
-    with console.acting(name):
+    with console.acting_as(name):
         try:
             KINDS[kind][act](console, tmp_path)
         except ConsoleError as refused:
-            code, reason, needs = refused.code, refused.detail.get("reason"), refused.detail.get("needs")
+            code, reason, needs = refused.code.value, refused.detail.get("reason"), refused.detail.get("needs")
         else:
             code, reason, needs = "", None, None
     if name in WHO[kind]:
@@ -89,6 +87,6 @@ def test_every_role_may_what_the_table_says(console: Console, tmp_path: Path, na
 
 def test_nobody_of_the_team_is_somebody(console: Console) -> None:
     """A name that the database doesn't know may nothing, and is told why."""
-    with console.acting("mallory"), pytest.raises(ConsoleError) as caught:
-        console.lookup.find(NUMBER)
+    with console.acting_as("mallory"), pytest.raises(ConsoleError) as caught:
+        console.lookup.find_records(NUMBER)
     assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "unknown_operator")

@@ -26,7 +26,7 @@ def console(home: Path) -> Iterator[Console]:
 
 def told(console: Console) -> list[tuple[str, str, str | None]]:
     """What the trail says of sessions, oldest first."""
-    entries = [entry for entry in console.audit.list() if entry.what.startswith("session_")]
+    entries = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
     return [(entry.what, entry.result, entry.reason) for entry in reversed(entries)]
 
 
@@ -47,11 +47,11 @@ def test_a_process_run_is_noted_with_its_first_entry(console: Console, home: Pat
             return [tuple(row) for row in conn.exec_driver_sql("SELECT id, operator, process, program FROM sessions")]
 
     assert runs() == []
-    console.sessions.signed_in(keep=False)
-    console.sessions.signed_in(keep=False)
+    console.sessions.record_sign_in(keep=False)
+    console.sessions.record_sign_in(keep=False)
     (run,) = runs()
     assert run[1:] == ("op-a", os.getpid(), "terminal")
-    created = {entry.subject for entry in console.audit.list() if entry.what == "session_created"}
+    created = {entry.subject for entry in console.audit.list_entries() if entry.what == "session_created"}
     assert created == {f"session {run[0]}"}
 
 
@@ -66,7 +66,7 @@ def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> Non
     """A name that the database doesn't know is told as such, instead of failing."""
     from console.domain.records import Person
 
-    console.people.add(Person("lead-b", frozenset({"approver"}), may_buy=False))
+    console.people.add_person(Person("lead-b", frozenset({"approver"}), may_buy=False))
     me = console.sessions.whoami()
     assert (me.known, me.person.roles, me.person.may_buy) == (False, frozenset(), False)
 
@@ -74,12 +74,14 @@ def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> Non
 @pytest.mark.parametrize("missing", ["none", "refused"])
 def test_a_sign_in_is_told_with_what_was_missing_before(console: Console, missing: str) -> None:
     """First that no stored one could be used and why, then the new one; a second sign-in misses nothing."""
-    console.settings.sign_in.missing = missing  # type: ignore[assignment]  # one of the two
-    assert not console.sessions.signed_in(keep=False)
-    assert not console.sessions.signed_in(keep=True)  # there is no account on SQLite, and no keyring here
+    console.settings.sign_in.sign_in_reason = missing  # type: ignore[assignment]  # one of the two
+    assert not console.sessions.record_sign_in(keep=False)
+    assert not console.sessions.record_sign_in(keep=True)  # there is no account on SQLite, and no keyring here
     assert told(console) == [
-        ("session_missing", "done", missing), ("session_created", "done", None), ("session_created", "done", None),
-    ]  # fmt: skip
+        ("session_missing", "done", missing),
+        ("session_created", "done", None),
+        ("session_created", "done", None),
+    ]
 
 
 def test_signing_out_is_told(console: Console) -> None:

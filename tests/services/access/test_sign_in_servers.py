@@ -12,8 +12,8 @@ import pytest
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
-from console.secret_store import Keyring
-from console.settings import Settings, load_settings
+from console.settings.secrets import Keyring
+from console.settings.settings import Settings, load_settings
 from tests.support.desks import STORE_KEY
 from tests.support.keyrings import DrawerKeyring
 from tests.support.places import Place
@@ -40,9 +40,9 @@ def signed_in(place: Place, keyring: DrawerKeyring, *, keep: bool = True, person
     """A desk after somebody typed name and password."""
     user, password, url = parts(place, person)
     told = settings(place.home, url, keyring)
-    told.sign_in.take(user, password)
+    told.sign_in.use_account(user, password)
     with open_console(told) as console:
-        assert console.sessions.signed_in(keep=keep) is keep
+        assert console.sessions.record_sign_in(keep=keep) is keep
         yield console
 
 
@@ -54,7 +54,7 @@ def refusal(told: Settings) -> ConsoleError:
 
 def trail(console: Console) -> list[tuple[str, str, str, str | None]]:
     """What the audit trail says of sessions, oldest first."""
-    found = [entry for entry in console.audit.list() if entry.what.startswith("session_")]
+    found = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
     return [(entry.who, entry.what, entry.result, entry.reason) for entry in reversed(found)]
 
 
@@ -66,12 +66,12 @@ def test_the_account_is_the_operator(place: Place) -> None:
         me = console.sessions.whoami()
         assert (me.person.name, me.known, me.source, me.kept) == (user, True, "asked", True)
         assert "operator" in me.person.roles
-        assert me.database == console.settings.sign_in.place
+        assert me.database == console.settings.sign_in.database_place
         assert trail(console) == [(user, "session_created", "done", None)]
         runs = place.sql(f"SELECT program, process FROM sessions WHERE operator = '{user}'")
         assert runs == [("terminal", os.getpid())]
     other = settings(place.home, url, keyring, OPERATOR="somebody")
-    other.sign_in.take(user, password)
+    other.sign_in.use_account(user, password)
     with open_console(other) as console, pytest.raises(ConsoleError) as caught:
         console.sessions.whoami()
     assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "other_account")
@@ -97,17 +97,17 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
     user, password, url = parts(place)
     told = settings(place.home, url, keyring)
     refusal(told)
-    told.sign_in.take(user, password)
+    told.sign_in.use_account(user, password)
     with open_console(told) as console:
-        console.sessions.signed_in(keep=True)
+        console.sessions.record_sign_in(keep=True)
         assert trail(console) == [(user, "session_missing", "done", "none"), (user, "session_created", "done", None)]
     entry = next(entry for entry in keyring.kept if entry.startswith(user))
     keyring.kept[entry] = "changed meanwhile"
     told = settings(place.home, url, keyring)
     assert refusal(told).detail["problem"] == "access_denied"
-    told.sign_in.take(user, password)
+    told.sign_in.use_account(user, password)
     with open_console(told) as console:
-        console.sessions.signed_in(keep=True)
+        console.sessions.record_sign_in(keep=True)
         assert trail(console)[2:] == [
             (user, "session_missing", "done", "refused"),
             (user, "session_created", "done", None),
@@ -187,15 +187,15 @@ def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> 
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e", "adm-f", "worker"])
-def test_every_role_signs_in_with_its_own_rights(mariadb_server: SqlServer, tmp_path: Path, who: str) -> None:
+def test_every_role_signs_in_with_its_own_rights(sql_server: SqlServer, tmp_path: Path, who: str) -> None:
     """Least privilege is enough to come in, to be told in the trail, to confirm a password and to leave."""
-    with team(mariadb_server) as people:
+    with team(sql_server) as people:
         told = settings(tmp_path / who, people.urls[who], DrawerKeyring())
         password = unquote(urlsplit(people.urls[who]).password or "")
         with open_console(told) as console:
             me = console.sessions.whoami()
             assert (me.person.name, me.known, set(me.person.roles)) == (people.names[who], True, set(EVERYBODY[who]))
-            assert console.sessions.signed_in(keep=True)
+            assert console.sessions.record_sign_in(keep=True)
             assert console.sessions.confirm_password(password)
             assert not console.sessions.confirm_password("wrong")
             assert console.sessions.sign_out()

@@ -15,29 +15,33 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from console.app import Console
+from console.domain import failpoint_names
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.services import failpoints
-from console.services.adoption_plan import Doubled
-from console.store import adopting
-from console.store.engine import Database
-from tests.support import legacy, other_application
+from console.services.adoption.plan import DuplicateClaim
+from console.services.process import failpoints
+from console.store.adoption import adopt_table as adopting
+from console.store.database.engine import Database
+from tests.support import legacy, other_application, server_fixtures
 from tests.support.adoptions import NOWHERE, adoption, end_turn, shared_database
 from tests.support.desks import environment
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.legacy import NAME, bought, row
+from tests.support.places import Engine, nodes_of
 from tests.support.quick_desks import quick_desk
-from tests.support.servers import Cluster, Server
+from tests.support.servers import Cluster
+from tests.support.sql_server import SqlServer
 
 ONE, TWO, THREE = numbers(3, seed=31)
 ORIGINAL = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
-def url(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
+@pytest.fixture
+def url(engine: Engine, home: Path) -> Iterator[str]:
     """An empty database on each engine."""
-    server = request.getfixturevalue("mariadb_server") if request.param == "mariadb" else None
+    server_fixtures.need_engine(engine)
+    server = nodes_of(engine)[0] if engine != "sqlite" else None
     with shared_database(server, home) as address:
         yield address
 
@@ -45,7 +49,7 @@ def url(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
     """The other application's own view of it."""
-    opened = Database(url, unhurried=True)
+    opened = Database(url, without_time_limit=True)
     yield opened
     opened.close()
 
@@ -82,8 +86,10 @@ def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None
         assert service.plan().state == "adopted"
     assert rows_of(database) == before
     assert (done.duplicates, done.unreadable, done.respelled) == (
-        plan.count.duplicates, plan.count.unreadable, plan.count.respelled,
-    )  # fmt: skip
+        plan.count.duplicates,
+        plan.count.unreadable,
+        plan.count.respelled,
+    )
     found = facts(database)
     assert found["live"] == found["claims"] == 601 - done.duplicates - 1
     assert (found["rows"], found["duplicates"], found["undecided"]) == (601, done.duplicates, 0)
@@ -115,7 +121,7 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
         expected += [(first + place, None if place == stays else first + stays) for place in places]
     legacy.make(database, written)
     with adoption(home, url) as service:
-        assert service.plan().count.doubled[0] == Doubled("1", numbers(7, seed=5)[6], 3)
+        assert service.plan().count.doubled[0] == DuplicateClaim("1", numbers(7, seed=5)[6], 3)
         service.run()
     assert rows_of(database, "id, duplicate_of") == expected
     with database.read() as conn:
@@ -128,7 +134,7 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
 def test_an_index_of_theirs_may_forbid_the_rewriting(database: Database, home: Path, url: str) -> None:
     """Then the row in plain digits stays, and the other one is its duplicate as it is written."""
     legacy.make(database, [bought(ONE, 1), bought(f"T{ONE}", 2, purchased_at="2026-01-01"), bought(f"T{TWO}", 3)])
-    with database.attempt() as tx:
+    with database.write_once() as tx:
         tx.conn.exec_driver_sql(f"CREATE UNIQUE INDEX theirs ON {NAME} (client_id, corporation_number)")
     with adoption(home, url) as service:
         service.run()
@@ -147,7 +153,7 @@ def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str)
     """At one step after the other: each run does what is left while rows come in, and the outcome is sound."""
     legacy.make(database, list(legacy.many(60, doubled=0.2, odd=0.2)))
     before, broken = rows_of(database), []
-    for name in failpoints.ADOPTING:
+    for name in failpoint_names.ADOPTION_NAMES:
         with adoption(home, url, FAILPOINT=f"{name}:1:raise") as service, suppress(failpoints.FailpointReached):
             service.run()
             broken.append(name)
@@ -161,15 +167,15 @@ def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str)
     assert (found["rows"], found["live"]) == (62, found["claims"])
 
 
-def test_killed_and_taken_up_again(home: Path, mariadb_server: Server) -> None:
+def test_killed_and_taken_up_again(home: Path, sql_server: SqlServer) -> None:
     """A process that is killed leaves nothing but its turn, which runs out."""
-    with shared_database(mariadb_server, home) as url:
-        database = Database(url, unhurried=True)
+    with shared_database(sql_server, home) as url:
+        database = Database(url, without_time_limit=True)
         legacy.make(database, list(legacy.many(60, doubled=0.2)))
         told = environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", FAILPOINT="after_adopt_columns:2:kill")
         killed = subprocess.run([sys.executable, "-m", "console", "db", "adopt"], env=os.environ | told, check=False)
         assert killed.returncode == -9
-        end_turn(mariadb_server, url)
+        end_turn(sql_server, url)
         with adoption(home, url) as service:
             service.run()
         assert facts(database)["live"] == facts(database)["claims"]
@@ -215,10 +221,10 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
     return met
 
 
-def test_under_traffic(home: Path, mariadb_server: Server) -> None:
+def test_under_traffic(home: Path, sql_server: SqlServer) -> None:
     """None of the rows of those who go on is lost. That nobody waits is asserted at full size, by `make soak`."""
-    with shared_database(mariadb_server, home) as url:
-        database = Database(url, unhurried=True)
+    with shared_database(sql_server, home) as url:
+        database = Database(url, without_time_limit=True)
         met = adopt_under_traffic(url, home, database, 20_000)
         database.close()
     longest = max(met.longest_read_ms, met.longest_write_ms)
@@ -228,21 +234,21 @@ def test_under_traffic(home: Path, mariadb_server: Server) -> None:
     )
 
 
-def test_latecomers_are_ranked_as_well(home: Path, mariadb_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that come in while indexes are built meet the claim as it stands, and the better one keeps it."""
     late = [bought(ONE, 3, purchased_at="2026-02-01"), row(corporation_number=f"T{TWO}"), bought(f"T{THREE}", 4)]
     late += [row(corporation_number="none")]
-    with shared_database(mariadb_server, home) as url:
-        database = Database(url, unhurried=True)
+    with shared_database(sql_server, home) as url:
+        database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1), bought(TWO, 2)])
-        carry_out = adopting.carry_out
+        carry_out = adopting.apply_change
 
-        def meanwhile(database: Database, step: adopting.Step, *more: Any, **how: Any) -> None:
+        def meanwhile(database: Database, step: adopting.TableChange, *more: Any, **how: Any) -> None:
             if step.name == "claims":
                 legacy.add(database, late)
             carry_out(database, step, *more, **how)
 
-        monkeypatch.setattr("console.services.adoption_run.adopting.carry_out", meanwhile)
+        monkeypatch.setattr("console.services.adoption.run.adopting.apply_change", meanwhile)
         with adoption(home, url) as service:
             done = service.run()
         found = rows_of(database, "corporation_number, duplicate_of, work_reason")
@@ -270,7 +276,7 @@ def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
     """The same on Galera, where a change of the table is one on all nodes; the other nodes see one claim each."""
     first, second = galera_cluster.nodes[:2]
     with shared_database(first, home) as url:
-        database = Database(url, unhurried=True)
+        database = Database(url, without_time_limit=True)
         legacy.make(database, list(legacy.many(300, doubled=0.1)))
         with adoption(home, url) as service:
             assert service.plan().cluster
@@ -287,7 +293,7 @@ def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
 
 def desk_on(home: Path, url: str, database: Database, vendor: LedgerVendor) -> Console:
     if database.is_server:
-        with database.attempt() as tx:
+        with database.write_once() as tx:
             add = text("INSERT INTO operators (name, roles) VALUES (:name, 'operator,approver,auditor')")
             tx.conn.execute(add, {"name": database.account})
     return quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
@@ -299,7 +305,7 @@ def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
     with adoption(home, url) as service:
         service.run()
     with desk_on(home, url, database, LedgerVendor()) as console:
-        assert [record.id for record in console.lookup.find(ONE).credit_checks] == [2, 1]
+        assert [record.id for record in console.lookup.find_records(ONE).credit_checks] == [2, 1]
         assert {item.record.id for item in console.recovery.queue("review").items} == {1, 3}
         for number in (ONE, TWO):
             with pytest.raises(ConsoleError) as refused:
@@ -318,7 +324,7 @@ def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: st
     with adoption(home, url) as service:
         service.run()
     legacy.add(database, [row(corporation_number="ABCDEFGHIJKLM")])
-    with database.attempt() as tx:
+    with database.write_once() as tx:
         tx.conn.exec_driver_sql(f"UPDATE {NAME} SET credit_check_id = 72 WHERE id = 2")
     with desk_on(home, url, database, LedgerVendor()) as console:
         console.recovery.run_due()
@@ -345,9 +351,9 @@ def test_dates_are_read_in_their_zone(home: Path, zone: str, written: str, insta
         database.close()
 
 
-def test_dates_of_a_server_are_read_in_their_zone(home: Path, mariadb_server: Server) -> None:
+def test_dates_of_a_server_are_read_in_their_zone(home: Path, sql_server: SqlServer) -> None:
     """The same on a server, whose sessions have a zone of their own."""
-    with shared_database(mariadb_server, home) as url:
+    with shared_database(sql_server, home) as url:
         database = Database(url)
         in_their_zone(
             home, database, url, "Asia/Tokyo", "2026-01-01 08:59:59", datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -363,7 +369,7 @@ def in_their_zone(home: Path, database: Database, url: str, zone: str, written: 
     legacy.add(database, [bought(TWO, 72, purchased_at=written)])
     with desk_on(home, url, database, LedgerVendor()) as console:
         for number in (ONE, TWO):
-            assert console.lookup.find(number).credit_checks[0].purchased_at == instant
+            assert console.lookup.find_records(number).credit_checks[0].purchased_at == instant
         ours = console.credit_checks.purchase(PurchaseRequest(THREE, "1"))
         (kept,) = rows_of(database, "dates_zone, purchased_at")[2:]
         assert kept[0] is None
@@ -375,7 +381,7 @@ def in_their_zone(home: Path, database: Database, url: str, zone: str, written: 
 def test_a_refetch_leaves_the_row_in_its_zone(home: Path, database: Database, url: str) -> None:
     """The other application goes on reading its row: what we learn is written as it would write it."""
     vendor = LedgerVendor()
-    charged = vendor.check(PurchaseRequest(ONE, "1")).found
+    charged = vendor.buy_check(PurchaseRequest(ONE, "1")).found
     assert charged is not None
     legacy.make(database, [row(corporation_number=ONE, credit_check_id=charged.credit_check_id)])
     with adoption(home, url) as service:
@@ -395,7 +401,7 @@ def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> Non
     """It stands in the record; reading it is refused, and a re-fetch brings a PDF of ours."""
     vendor, url = LedgerVendor(), f"sqlite:///{home}/other.db"
     database = Database(url)
-    charged = vendor.check(PurchaseRequest(ONE, "1")).found
+    charged = vendor.buy_check(PurchaseRequest(ONE, "1")).found
     assert charged is not None
     legacy.make(database, [bought(ONE, charged.credit_check_id, pdf_file_path=path)])
     with adoption(home, url) as service:
@@ -403,7 +409,7 @@ def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> Non
     with desk_on(home, url, database, vendor) as console:
         assert console.credit_checks.show(1).record.pdf_file_path == path
         with pytest.raises(ConsoleError) as refused:
-            console.pdfs.open(1)
+            console.pdfs.open_pages(1)
         assert refused.value.code == "not_found"
         assert console.credit_checks.refetch(1).record.pdf_file_path != path
     database.close()

@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 
 from console.app import Console
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.services.due import DueTasks
-from console.store import credit_checks, queues
+from console.services.tasks.due_tasks import DueTasks
+from console.store.credit_checks import credit_checks
+from console.store.queues import queues
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -47,7 +48,7 @@ def code_of_buying(console: Console) -> str:
 
 def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """A row with an id is a success before and after we write to it, due task or not."""
-    charged = vendor.check(PurchaseRequest(NUMBER, "1")).found
+    charged = vendor.buy_check(PurchaseRequest(NUMBER, "1")).found
     row = write(place, credit_check_id=charged.credit_check_id if charged else None)
     result = console.credit_checks.refetch(row)
     assert (result.record.state, result.record.incomplete) == ("success", ())
@@ -62,7 +63,7 @@ def test_spellings_that_sql_does_not_know_hold_the_claim(
     """Found and refused like any other from the moment they stand there, and put right by the next due task."""
     row = write(place, spelling, credit_check_id=bought)
     for _ in range(2):
-        (found,) = console.lookup.find(NUMBER).credit_checks
+        (found,) = console.lookup.find_records(NUMBER).credit_checks
         assert (found.id, found.corporation_number, found.state) == (row, NUMBER, "success" if bought else "pending")
         assert code_of_buying(console) == "already_purchased"
         console.recovery.run_due()
@@ -75,7 +76,7 @@ def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None
     new = buy(console, renew=True)
     assert console.credit_checks.show(row).record.superseded_by == new.id
     console.recovery.run_due()
-    assert [r.id for r in console.lookup.find(NUMBER).credit_checks] == [new.id, row]
+    assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [new.id, row]
 
 
 def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, place: Place) -> None:
@@ -83,7 +84,7 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
     held = buy(console)
     row = write(place, f"T{NUMBER}", credit_check_id=77)
     console.recovery.run_due()
-    both = console.lookup.find(NUMBER).credit_checks
+    both = console.lookup.find_records(NUMBER).credit_checks
     assert [(r.id, r.duplicate_of) for r in both] == [(row, held.id), (held.id, None)]
     assert [item.record.id for item in console.recovery.queue("review").items] == [row]
 
@@ -106,7 +107,7 @@ def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsens
     row = write(place, credit_check_id=5, purchased_at=nonsense, expired_at=nonsense)
     assert "dates" in console.credit_checks.show(row).record.incomplete
     console.recovery.run_due()
-    assert [r.id for r in console.lookup.find(NUMBER).credit_checks] == [row]
+    assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [row]
 
 
 @pytest.mark.expects_log("the spoilt row is told")
@@ -121,7 +122,7 @@ def test_one_run_puts_all_of_them_right(console: Console, place: Place, monkeypa
             raise ValueError("a row that nobody foresaw")
         return find(conn, record_id)
 
-    monkeypatch.setattr("console.services.due.credit_checks.find", sometimes)
+    monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", sometimes)
     assert adopted(console) == len(many) - 1
     monkeypatch.undo()
     assert adopted(console) == 1
@@ -146,11 +147,11 @@ def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch
     def meanwhile(due: DueTasks, row: tuple[int, str, str]) -> int:
         monkeypatch.undo()
         assert adopted(other) == len(rows)
-        return due._adopt_alone(row)
+        return due._adopt_row_alone(row)
 
     with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
-        monkeypatch.setattr("console.services.due.credit_checks.find", overtaken)
-        monkeypatch.setattr(DueTasks, "_adopt_alone", meanwhile)
+        monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", overtaken)
+        monkeypatch.setattr(DueTasks, "_adopt_row_alone", meanwhile)
         assert adopted(console) == 0
     told = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.adopted' ORDER BY id")
     assert [int(subject) for (subject,) in told] == rows
@@ -160,7 +161,7 @@ def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch
 def test_a_run_overtaken_in_its_transaction(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a server another run may commit between two statements: still each row once."""
     rows = [write(place, number) for number in numbers(5)]
-    read, counts = queues.written_by_others, list[int]()
+    read, counts = queues.find_foreign_rows, list[int]()
 
     def overtaken(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
         found = read(conn, limit)
@@ -170,12 +171,12 @@ def test_a_run_overtaken_in_its_transaction(console: Console, place: Place, monk
         return found
 
     with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
-        monkeypatch.setattr("console.services.due.queues.written_by_others", overtaken)
+        monkeypatch.setattr("console.services.tasks.due_tasks.queues.find_foreign_rows", overtaken)
         assert (adopted(console), counts) == (0, [0, len(rows)])
     assert place.sql("SELECT count(*) FROM audit_log WHERE what = 'credit-check.adopted'") == [(len(rows),)]
 
 
 def adopted(console: Console) -> int:
     """The task alone and past its lease, as by a worker that has lost it without knowing."""
-    with console.acting("worker"):
+    with console.acting_as("worker"):
         return console.scheduler._tasks["rows_by_others"]()

@@ -10,15 +10,16 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.store import grants, guards_sql
-from console.store.engine import Database
+from console.store.access import grants
+from console.store.constraints import server_triggers
+from console.store.database.engine import Database
 from tests.support import legacy, teams
 from tests.support.adoptions import adoption
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.legacy import NAME, bought, row
 from tests.support.quick_desks import quick_desk
-from tests.support.servers import Server
+from tests.support.sql_server import SqlServer
 from tests.support.teams import Team
 
 BOUGHT, PENDING, DOUBLED, FRESH, LATER, LATER_TOO = numbers(6, seed=77)
@@ -32,17 +33,17 @@ MADE = {
 
 
 @pytest.fixture(params=MADE)
-def team(request: pytest.FixtureRequest, mariadb_server: Server, tmp_path: Path) -> Iterator[Team]:
+def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) -> Iterator[Team]:
     """An adopted table with a bought, a pending and two doubled rows, and accounts made before or after."""
     how: Mapping[str, Any] = MADE[request.param]
-    owner = mariadb_server.fresh_database()
-    database = Database(owner, unhurried=True)
+    owner = sql_server.fresh_database()
+    database = Database(owner, without_time_limit=True)
     rows = [bought(BOUGHT, 71), row(corporation_number=PENDING), bought(DOUBLED, 72), bought(DOUBLED, 73)]
     legacy.make(database, rows, **how)
     database.close()
     with adoption(tmp_path / "owner", owner) as service:
         service.run("UTC")
-    made = teams.staff(mariadb_server, owner, MEMBERS)
+    made = teams.staff(sql_server, owner, MEMBERS)
     yield made
     made.drop()
 
@@ -67,12 +68,12 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
         vendor.behaviour = "refuses"
         with pytest.raises(ConsoleError, match="provider_refused"):
             op.credit_checks.purchase(PurchaseRequest(DOUBLED, "1", renew=True))
-        assert op.lookup.find(DOUBLED).credit_checks[1].live
+        assert op.lookup.find_records(DOUBLED).credit_checks[1].live
         _write_as_the_other(team)
         ran = {run.task: run.count for run in worker.recovery.run_due()}
         assert ran["rows_by_others"] == 3
-        assert op.lookup.find(PENDING).credit_checks[0].state == "success"
-        assert op.lookup.find(LATER).credit_checks[0].work.reason == "written_by_other"
+        assert op.lookup.find_records(PENDING).credit_checks[0].state == "success"
+        assert op.lookup.find_records(LATER).credit_checks[0].work.reason == "written_by_other"
 
 
 def _write_as_the_other(team: Team) -> None:
@@ -94,8 +95,8 @@ def _write_as_the_other(team: Team) -> None:
 def test_nothing_is_missing_after_an_adoption(team: Team) -> None:
     """Triggers and rights are there as on a table of our own; a person can't free a claim."""
     with Database(team.owner).read() as conn:
-        assert guards_sql.faults(conn) == ()
-        assert grants.faults(conn) == ()
+        assert server_triggers.find_trigger_faults(conn) == ()
+        assert grants.find_right_faults(conn) == ()
     with team.connect("lead-b") as connection, connection.cursor() as cursor:
         for values in ("status = 'ERROR'", "status = 'error'", "status = 'success '", "credit_check_id = NULL"):
             with pytest.raises(pymysql.MySQLError, match="console: "):

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from console.domain.order_records import OrderState
-from console.domain.payment_states import PaymentState
-from console.domain.states import ORDER, PAYMENT, payment_path
-from console.services.alerting import AlertRules
-from console.services.desk import WORKER, Desk, acting
-from console.store import alerts, orders, payments
-from console.store.orders import NewOrder
-from console.store.payments import NewPayment
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PAYMENT_STEPS, PaymentState, payment_path
+from console.domain.transitions.tables import ORDER_TRANSITIONS
+from console.services.alerts.evaluate import AlertRules
+from console.services.process.context import WORKER, ServiceContext, act_as
+from console.store.alerts import alerts
+from console.store.payments import orders, payments
+from console.store.payments.orders import NewOrder
+from console.store.payments.payments import NewPayment
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import HandClock, quick_desk
 
@@ -52,7 +53,7 @@ class Paying:
 class Story:
     """An order and what is done to it, in the database and in the oracle's own books."""
 
-    desk: Desk
+    context: ServiceContext
     clock: HandClock
     number: str = field(default_factory=lambda: f"ORD-{next(_numbers)}")
     id: int = 0
@@ -63,19 +64,21 @@ class Story:
 
     def begin(self) -> None:
         self.said = self.clock.now()
-        self.id = self.desk.write(lambda tx: orders.insert(tx.conn, NewOrder(self.number, PRICE), self.clock.now()))
+        self.id = self.context.write(
+            lambda tx: orders.insert_order(tx.conn, NewOrder(self.number, PRICE), self.clock.now())
+        )
 
     # What happens
 
     def add(self, _: int) -> None:
         new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", PRICE, order_id=self.id)
-        made = self.desk.write(lambda tx: payments.insert(tx.conn, new, self.clock.now()))
+        made = self.context.write(lambda tx: payments.insert_payment(tx.conn, new, self.clock.now()))
         self.payments.append(Paying(made))
 
     def step(self, choice: int) -> None:
         """One payment goes on to a state that may follow."""
         paying = self._one(choice)
-        ways = sorted(PAYMENT[PaymentState(paying.state)]) if paying else []
+        ways = sorted(PAYMENT_STEPS[PaymentState(paying.state)]) if paying else []
         if paying and ways:
             self._go(paying, ways[choice // 7 % len(ways)])
 
@@ -85,7 +88,7 @@ class Story:
             self.add(0)
         paying = self._one(choice)
         assert paying is not None
-        if choice % 3 == 0 and PaymentState.EXPIRED in PAYMENT[PaymentState(paying.state)]:
+        if choice % 3 == 0 and PaymentState.EXPIRED in PAYMENT_STEPS[PaymentState(paying.state)]:
             self._go(paying, PaymentState.EXPIRED)
         for state in payment_path(PaymentState(paying.state), PaymentState.PAYMENT_SUCCESS):
             self._go(paying, state)
@@ -95,11 +98,11 @@ class Story:
             now = self.clock.now()
             found = payments.find(tx.conn, paying.id)
             assert found is not None
-            payments.change(tx.conn, found, now, status=state)
+            payments.change_payment(tx.conn, found, now, status=state)
             if state is PaymentState.PAYMENT_SUCCESS:
-                payments.capture(tx.conn, paying.id, PRICE, now)
+                payments.capture_amount(tx.conn, paying.id, PRICE, now)
 
-        self.desk.write(work)
+        self.context.write(work)
         if state is PaymentState.PAYMENT_SUCCESS:
             paying.known, paying.ended_before = self.clock.now(), paying.state in ("expired", "payment_failed")
         paying.state = state.value
@@ -112,34 +115,34 @@ class Story:
         minor = (PRICE - paying.refunded) if choice % 2 else 1
 
         def work(tx: Any) -> None:
-            assert payments.reserve(tx.conn, paying.id, minor, self.clock.now())
+            assert payments.reserve_amount(tx.conn, paying.id, minor, self.clock.now())
             assert payments.settle_refund(tx.conn, paying.id, minor, self.clock.now())
 
-        self.desk.write(work)
+        self.context.write(work)
         paying.refunded += minor
 
     def ours(self, choice: int) -> None:
         """The console moves the order."""
-        ways = sorted(ORDER[OrderState(self.state)])
+        ways = sorted(ORDER_TRANSITIONS[OrderState(self.state)])
         if ways:
             state = ways[choice % len(ways)]
 
             def work(tx: Any) -> None:
                 found = orders.find(tx.conn, self.id)
                 assert found is not None
-                orders.change(tx.conn, found, self.clock.now(), status=state)
+                orders.change_order(tx.conn, found, self.clock.now(), status=state)
 
-            self.desk.write(work)
+            self.context.write(work)
             self.state, self.said = state.value, self.clock.now()
 
     def shop(self, choice: int) -> None:
         """The shop does, and the feed hears nothing of it."""
-        ways = sorted(ORDER[OrderState(self.state)])
+        ways = sorted(ORDER_TRANSITIONS[OrderState(self.state)])
         if ways:
             state = ways[choice % len(ways)].value
             at = self.clock.now().replace(tzinfo=None)
             statement = "UPDATE orders SET status = ?, updated_at = ? WHERE id = ?"
-            self.desk.write(lambda tx: tx.conn.exec_driver_sql(statement, (state, f"{at:%F %T.%f}", self.id)))
+            self.context.write(lambda tx: tx.conn.exec_driver_sql(statement, (state, f"{at:%F %T.%f}", self.id)))
             self.state, self.said = state, self.clock.now()
 
     def wait(self, choice: int) -> None:
@@ -169,9 +172,9 @@ class Story:
         return None
 
     def look(self, _: int = 0) -> None:
-        with acting(WORKER):
-            AlertRules(self.desk).run()
-        with self.desk.database.read() as conn:
+        with act_as(WORKER):
+            AlertRules(self.context).run()
+        with self.context.database.read() as conn:
             found = [one for one in alerts.of_subject(conn, "order", self.id) if one.resolved_at is None]
         self.told = self.expected()
         assert [one.rule_id for one in found] == ([self.told] if self.told else [])
@@ -181,11 +184,11 @@ DEEDS = ("add", "step", "pay", "refund", "ours", "shop", "shop", "wait", "look",
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, HandClock]]:
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceContext, HandClock]]:
     clock = HandClock()
     home: Path = tmp_path_factory.mktemp("histories")
     with quick_desk(home, LedgerVendor(), clock) as console:
-        yield console._desk, clock
+        yield console._context, clock
 
 
 B_AND_ON = [("add", 0), ("shop", 1), ("wait", 1), ("look", 0), ("shop", 1), ("look", 0), ("pay", 1), ("look", 0)]
@@ -199,10 +202,10 @@ TWICE = [("pay", 1), ("add", 0), ("pay", 3), ("look", 0), ("shop", 1), ("shop", 
 @example(A_AND_C)
 @example(TWICE)
 @given(st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 100)), max_size=25))
-def test_told_is_what_does_not_fit(ground: tuple[Desk, HandClock], deeds: list[tuple[str, int]]) -> None:
+def test_told_is_what_does_not_fit(ground: tuple[ServiceContext, HandClock], deeds: list[tuple[str, int]]) -> None:
     """Precision and recall are 1 at every look, against books that were kept apart."""
-    desk, clock = ground
-    story = Story(desk, clock)
+    context, clock = ground
+    story = Story(context, clock)
     story.begin()
     for name, choice in deeds:
         getattr(story, name)(choice)
@@ -211,16 +214,16 @@ def test_told_is_what_does_not_fit(ground: tuple[Desk, HandClock], deeds: list[t
     story.look()
 
 
-def test_the_histories_break_every_rule(ground: tuple[Desk, HandClock]) -> None:
+def test_the_histories_break_every_rule(ground: tuple[ServiceContext, HandClock]) -> None:
     """The oracle is asked for each rule by a history of its own."""
-    desk, clock = ground
+    context, clock = ground
     paths = {
         "A": [("pay", ["token_generated", "user_payment", "payment_success"])],
         "B": [("ours", ["paid"])],
         "C": [("pay", ["expired", "payment_success"])],
     }
     for rule, deeds in paths.items():
-        story = Story(desk, clock)
+        story = Story(context, clock)
         story.begin()
         story.add(0)
         for kind, states in deeds:
@@ -228,7 +231,7 @@ def test_the_histories_break_every_rule(ground: tuple[Desk, HandClock]) -> None:
                 if kind == "pay":
                     story._go(story.payments[0], PaymentState(state))
                 else:
-                    story.ours(sorted(ORDER[OrderState(story.state)]).index(OrderState(state)))
+                    story.ours(sorted(ORDER_TRANSITIONS[OrderState(story.state)]).index(OrderState(state)))
         story.wait(1)
         story.look()
         assert story.told == rule

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from console.domain.alert_rules import LONGEST_GRACE
-from console.services import alerting
-from console.services.alert_desk import AlertDesk
-from console.services.alerting import AlertRules
-from console.services.desk import WORKER, acting
-from console.services.going_on import while_true
-from console.store import alerts
+from console.domain.alerts.rules import LONGEST_GRACE_PERIOD
+from console.services.alerts import evaluate as alerting
+from console.services.alerts.evaluate import AlertRules
+from console.services.alerts.inbox import AlertService
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import WORKER, act_as
+from console.services.tasks.cancellation import stop_when_false
+from console.store.alerts import alerts
+from console.store.operations.idempotency_cache import NoCache
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
@@ -23,18 +25,21 @@ class Looks:
 
     def __init__(self, scene: Scene, clock: MovedClock) -> None:
         self.scene, self.clock = scene, clock
-        self.rules, self.desk = AlertRules(scene.desk), AlertDesk(scene.desk)
+        self.rules, self.desk = (
+            AlertRules(scene.context),
+            AlertService(scene.context, RequestIds(scene.context, NoCache())),
+        )
 
     def run(self) -> int:
-        with acting(WORKER):
+        with act_as(WORKER):
             return self.rules.run()
 
     def after_grace(self) -> int:
-        self.clock.offset += self.scene.desk.scale.delta(LONGEST_GRACE)
+        self.clock.offset += self.scene.context.scale.scaled_delta(LONGEST_GRACE_PERIOD)
         return self.run()
 
     def open(self) -> list[tuple[str, str | None]]:
-        return [(one.alert.rule_id, one.alert.order_no) for one in self.desk.open() if one.alert.order_no]
+        return [(one.alert.rule_id, one.alert.order_no) for one in self.desk.list_open_items() if one.alert.order_no]
 
     def events(self) -> list[dict[str, Any]]:
         rows = self.scene.place.sql("SELECT body, event_id, record_key, topic FROM outbox ORDER BY id")
@@ -48,7 +53,7 @@ class Looks:
         return self.scene.payments.start(self.scene.order("ORD-1", 3300), "paypay").payment.id
 
     def pay(self, payment_id: int) -> None:
-        self.scene.money.move("paypay", "ORD-1", "paid")
+        self.scene.money.move_payment("paypay", "ORD-1", "paid")
         self.scene.payments.probe(payment_id)
 
     def behind(self) -> int:
@@ -81,7 +86,7 @@ def test_a_pending_order_of_a_paid_payment(looks: Looks) -> None:
     assert (looks.run(), looks.open()) == (0, [])
     assert (looks.after_grace(), looks.open()) == (1, [("A", "ORD-1")])
     assert (looks.run(), looks.after_grace(), looks.open()) == (0, 0, [("A", "ORD-1")])
-    item = looks.desk.open()[-1]
+    item = looks.desk.list_open_items()[-1]
     assert (item.action, item.kind, item.id) == ("move_order", "payment", payment)
     assert looks.scene.order_now("ORD-1").work.reason == "not_moved"
     looks.shop("total_amount = 3300")
@@ -95,19 +100,23 @@ def test_what_is_told_to_other_programs(looks: Looks) -> None:
     """Raised and resolved, each once, with an id of its own and what was found."""
     payment = looks.behind()
     looks.after_grace()
-    raised = looks.desk.list()[0]
+    raised = looks.desk.list_alerts()[0]
     looks.shop("total_amount = 3300")
     looks.scene.payments.move_order(payment)
     looks.run()
     first, second = looks.events()
     assert {name: first[name] for name in ("event", "alert_id", "order_no", "rule_id", "observed", "expected")} == {
-        "event": "AlertRaised", "alert_id": raised.id, "order_no": "ORD-1", "rule_id": "A",
-        "observed": raised.observed, "expected": "order=paid",
-    }  # fmt: skip
+        "event": "AlertRaised",
+        "alert_id": raised.id,
+        "order_no": "ORD-1",
+        "rule_id": "A",
+        "observed": raised.observed,
+        "expected": "order=paid",
+    }
     assert (second["event"], second["alert_id"]) == ("AlertResolved", raised.id)
     assert first["event_id"] != second["event_id"]
     assert first["detected_at"] == second["detected_at"] <= second["resolved_at"]
-    assert [one.resolved_at is not None for one in looks.desk.list() if one.rule_id == "A"] == [True]
+    assert [one.resolved_at is not None for one in looks.desk.list_alerts() if one.rule_id == "A"] == [True]
 
 
 def test_an_order_that_is_paid_by_nothing(looks: Looks) -> None:
@@ -115,7 +124,7 @@ def test_an_order_that_is_paid_by_nothing(looks: Looks) -> None:
     payment = looks.begun()
     looks.shop("status = 'paid'")
     assert (looks.after_grace(), looks.open()) == (1, [("B", "ORD-1")])
-    (item,) = looks.desk.open()
+    (item,) = looks.desk.list_open_items()
     assert (item.action, item.id) == ("ask_payment", payment)
     looks.run()
     assert looks.open() == [("B", "ORD-1")], "writing down that a person is needed is no news of the order"
@@ -128,11 +137,11 @@ def test_a_payment_that_came_after_all(looks: Looks) -> None:
     scene, payment = looks.scene, looks.begun()
     scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
     assert looks.run() == 0
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     paid = scene.payments.probe(payment)
     assert (paid.state, paid.late_after, scene.order_now("ORD-1").state) == ("completed", "expired", "paid")
     assert (looks.run(), looks.open()) == (1, [("C", "ORD-1")])
-    assert "after=expired" in looks.desk.list()[0].observed
+    assert "after=expired" in looks.desk.list_alerts()[0].observed
     looks.shop("status = 'shipped'")
     assert (looks.run(), looks.open()) == (1, []), "whoever shipped has decided"
 
@@ -162,8 +171,8 @@ def test_acknowledged_in_ones_own_name(looks: Looks) -> None:
     """With words, by the first who comes; the alert stays open until the facts fit."""
     looks.late()
     looks.run()
-    (alert,) = (one for one in looks.desk.list() if one.rule_id == "C")
-    assert looks.desk.waiting() == 2, "the payment's own case is another"
+    (alert,) = (one for one in looks.desk.list_alerts() if one.rule_id == "C")
+    assert looks.desk.count_unacknowledged() == 2, "the payment's own case is another"
     assert refusal(looks.desk.acknowledge, alert.id, "  ").code == "usage"
     assert refusal(looks.desk.acknowledge, alert.id + 1, "seen").code == "not_found"
     taken = looks.desk.acknowledge(alert.id, " asked for the refund ")
@@ -171,18 +180,20 @@ def test_acknowledged_in_ones_own_name(looks: Looks) -> None:
     assert (taken.note, taken.resolved_at) == ("asked for the refund", None)
     assert looks.desk.acknowledge(alert.id, "again").note == "asked for the refund"
     with looks.scene.place.acting(looks.scene.console, "lead-b") as other:
-        assert refusal(AlertDesk(other._desk).acknowledge, alert.id, "me too").code == "already_decided"
-    assert (looks.desk.waiting(), looks.open()) == (1, [("C", "ORD-1")])
+        assert refusal(other.alerts.acknowledge, alert.id, "me too").code == "already_decided"
+    assert (looks.desk.count_unacknowledged(), looks.open()) == (1, [("C", "ORD-1")])
     assert looks.scene.audited("alert.acknowledged") == 2  # done once, refused once
 
 
 def test_cases_are_listed_too(looks: Looks) -> None:
     """What other services have found stands beside, with the record that it is about."""
-    now = looks.scene.desk.now()
-    looks.scene.desk.write(lambda tx: alerts.raise_(tx.conn, "reversed", "payment", 7, None, "FAILED", "paid", now))
-    (item,) = looks.desk.open()
+    now = looks.scene.context.now()
+    looks.scene.context.write(
+        lambda tx: alerts.raise_alert(tx.conn, "reversed", "payment", 7, None, "FAILED", "paid", now)
+    )
+    (item,) = looks.desk.list_open_items()
     assert (item.alert.rule_id, item.action, item.kind, item.id) == ("reversed", "open", "payment", 7)
-    assert [alert.rule_id for alert in looks.desk.list()] == ["reversed"]
+    assert [alert.rule_id for alert in looks.desk.list_alerts()] == ["reversed"]
     assert (looks.run(), looks.events()) == (0, [])
 
 
@@ -191,7 +202,7 @@ def test_who_is_stopped_begins_there_again(looks: Looks) -> None:
     looks.run()
     looks.late()
     kept = looks.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'")
-    with while_true(lambda: False):
+    with stop_when_false(lambda: False):
         assert looks.run() == 0
     assert looks.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'") == kept
     assert looks.run() == 1
@@ -199,8 +210,8 @@ def test_who_is_stopped_begins_there_again(looks: Looks) -> None:
 
 def test_the_feed_alone_is_enough_for_what_we_write(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judged when it changes, and again when its grace has gone by, though nobody looks through all orders."""
-    monkeypatch.setattr(alerting, "STRETCH", 0)
-    monkeypatch.setattr(alerting, "NEWEST", 0)
+    monkeypatch.setattr(alerting, "ORDER_IDS_PER_RUN", 0)
+    monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)
     looks.run()
     looks.behind()
     assert (looks.run(), looks.run()) == (0, 0)
@@ -210,12 +221,12 @@ def test_the_feed_alone_is_enough_for_what_we_write(looks: Looks, monkeypatch: p
 @pytest.mark.engines("sqlite")  # a server's feed is read again a little, and finds it sooner
 def test_all_orders_come_round(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody tells the feed is found by looking through the orders, a stretch at a time, again and again."""
-    monkeypatch.setattr(alerting, "STRETCH", 2)
-    monkeypatch.setattr(alerting, "NEWEST", 0)
+    monkeypatch.setattr(alerting, "ORDER_IDS_PER_RUN", 2)
+    monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)
     looks.begun()
     for number in range(2, 7):
         looks.scene.order(f"ORD-{number}", 100)
-    looks.clock.offset += looks.scene.desk.scale.delta(LONGEST_GRACE) + timedelta(seconds=1)
+    looks.clock.offset += looks.scene.context.scale.scaled_delta(LONGEST_GRACE_PERIOD) + timedelta(seconds=1)
     looks.run()  # begins at the first, and ends with what the feed knows
     looks.shop("status = 'paid'")
     assert [looks.run() for _ in range(3)] == [0, 0, 1]

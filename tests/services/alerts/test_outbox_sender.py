@@ -7,13 +7,20 @@ from threading import Barrier, Thread
 
 import pytest
 
-from console.alert_wiring import open_publisher
-from console.domain.publishing import Message, Publisher
-from console.domain.worker_records import ALERT_TOPIC
-from console.services.desk import WORKER, Desk, acting
-from console.services.failpoints import FailpointReached, Failpoints
-from console.services.publishing import BACK_OFF, JITTER, OLD, RULE, TROUBLES, Publishing
-from console.store import alerts, outbox
+from console.domain.alerts.events import AlertMessage, Publisher
+from console.domain.tasks.records import ALERT_TOPIC
+from console.services.alerts.outbox_sender import (
+    ALERT_RULE,
+    JITTER_FRACTION,
+    MOST_FAILURES_IN_A_ROW,
+    RETRY_WAITS,
+    UNPUBLISHED_ALERT_AGE,
+    OutboxSender,
+)
+from console.services.process.context import WORKER, ServiceContext, act_as
+from console.services.process.failpoints import FailpointReached, Failpoints
+from console.store.alerts import alerts, outbox
+from console.wiring.providers import open_publisher
 from tests.support.alert_receiver import KEY, Receiver, receiving
 from tests.support.children import Child, Pipe
 from tests.support.ledger_vendor import LedgerVendor
@@ -35,161 +42,163 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, receiver: Receiver, clock: HandClock) -> Iterator[Desk]:
+def context(tmp_path: Path, receiver: Receiver, clock: HandClock) -> Iterator[ServiceContext]:
     with quick_desk(tmp_path / "desk", LedgerVendor(), clock, **told(receiver.url)) as console:
-        yield console._desk
+        yield console._context
 
 
 def told(url: str) -> dict[str, str]:
     return {"ALERTS_WEBHOOK_URL": url, "SECRET_ALERTS_WEBHOOK_KEY": KEY, "TIME_SCALE": "1"}
 
 
-def put(desk: Desk, *names: str) -> list[str]:
+def put(context: ServiceContext, *names: str) -> list[str]:
     """Events `key-number`, oldest first."""
     for name in names:
         body = f'{{"event_id": "{name}"}}'
-        assert desk.write(
-            lambda tx, name=name, body=body: outbox.add(  # type: ignore[misc]  # of this turn
-                tx.conn, ALERT_TOPIC, name, name.split("-")[0], body, desk.now()
+        assert context.write(
+            lambda tx, name=name, body=body: outbox.add_event(  # type: ignore[misc]  # of this turn
+                tx.conn, ALERT_TOPIC, name, name.split("-")[0], body, context.now()
             )
         )
     return list(names)
 
 
-def publishing(desk: Desk) -> Publishing:
-    return Publishing(desk, lambda: open_publisher(desk))
+def publishing(context: ServiceContext) -> OutboxSender:
+    return OutboxSender(context, lambda: open_publisher(context))
 
 
-def run(desk: Desk, made: Publishing | None = None) -> int:
-    with acting(WORKER):
-        return (made or publishing(desk)).run()
+def run(context: ServiceContext, made: OutboxSender | None = None) -> int:
+    with act_as(WORKER):
+        return (made or publishing(context)).run()
 
 
-def waiting(desk: Desk) -> int:
-    with desk.database.read() as conn:
-        return outbox.counts(conn).waiting
+def waiting(context: ServiceContext) -> int:
+    with context.database.read() as conn:
+        return outbox.count_unpublished(conn).waiting
 
 
-def test_events_are_told_signed_and_in_order(desk: Desk, receiver: Receiver) -> None:
+def test_events_are_told_signed_and_in_order(context: ServiceContext, receiver: Receiver) -> None:
     """Each once, those of one key as they were written; the body as it stands, the signature over time and body."""
-    names = put(desk, "a-1", "b-1", "a-2", "a-3", "b-2")
-    assert run(desk) == len(names)
+    names = put(context, "a-1", "b-1", "a-2", "a-3", "b-2")
+    assert run(context) == len(names)
     assert sorted(receiver.ids) == sorted(names)
     assert [name for name in receiver.ids if name[0] == "a"] == ["a-1", "a-2", "a-3"]
     assert [name for name in receiver.ids if name[0] == "b"] == ["b-1", "b-2"]
     assert receiver.signed == [True] * len(names)
-    assert (run(desk), waiting(desk)) == (0, 0)
+    assert (run(context), waiting(context)) == (0, 0)
 
 
 @WARNED
 @pytest.mark.parametrize("status", [301, 302, 400, 404, 410, 500, 503])
-def test_whatever_is_not_taken_comes_again(desk: Desk, receiver: Receiver, clock: HandClock, status: int) -> None:
+def test_whatever_is_not_taken_comes_again(
+    context: ServiceContext, receiver: Receiver, clock: HandClock, status: int
+) -> None:
     """Not at once but later; a redirect is not followed; what follows it waits, what belongs to others does not."""
-    put(desk, "a-1", "a-2", "b-1")
+    put(context, "a-1", "a-2", "b-1")
     receiver.answers = lambda event, nth: status if event["event_id"] == "a-1" and nth < 3 else 200
-    assert run(desk) == 1
+    assert run(context) == 1
     assert receiver.ids == ["a-1", "b-1"]
     assert set(receiver.asked) == {"/alerts"}
-    clock.at += BACK_OFF[0] * (1 + JITTER)
-    assert run(desk) == 2
+    clock.at += RETRY_WAITS[0] * (1 + JITTER_FRACTION)
+    assert run(context) == 2
     assert receiver.ids == ["a-1", "b-1", "a-1", "a-2"]
 
 
 @WARNED
-def test_attempts_become_rare_and_never_end(desk: Desk, receiver: Receiver, clock: HandClock) -> None:
+def test_attempts_become_rare_and_never_end(context: ServiceContext, receiver: Receiver, clock: HandClock) -> None:
     """Each wait is as long as planned, give or take its jitter; after a week it is still tried."""
-    put(desk, "a-1")
+    put(context, "a-1")
     receiver.answers = lambda _event, _nth: 500
     for attempt in range(30):
-        assert run(desk) == 0
+        assert run(context) == 0
         assert len(receiver.got) == attempt + 1
-        with desk.database.read() as conn:
+        with context.database.read() as conn:
             event = outbox.find(conn, "a-1")
         assert event is not None
         assert (event.attempts, event.trouble) == (attempt + 1, "status_500")
-        step = BACK_OFF[min(attempt, len(BACK_OFF) - 1)]
-        assert step * (1 - JITTER) <= event.next_at - clock.now() <= step * (1 + JITTER)
+        step = RETRY_WAITS[min(attempt, len(RETRY_WAITS) - 1)]
+        assert step * (1 - JITTER_FRACTION) <= event.next_at - clock.now() <= step * (1 + JITTER_FRACTION)
         clock.at = event.next_at
     receiver.answers = lambda _event, _nth: 200
-    assert (run(desk), waiting(desk)) == (1, 0)
+    assert (run(context), waiting(context)) == (1, 0)
 
 
 @WARNED
-def test_a_receiver_that_is_down_is_left_alone(desk: Desk, receiver: Receiver) -> None:
+def test_a_receiver_that_is_down_is_left_alone(context: ServiceContext, receiver: Receiver) -> None:
     """After a few in a row the others wait for the next run."""
-    put(desk, *(f"{key}-1" for key in "abcdefgh"))
+    put(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
-    assert run(desk) == 0
-    assert len(receiver.got) == TROUBLES
+    assert run(context) == 0
+    assert len(receiver.got) == MOST_FAILURES_IN_A_ROW
 
 
 @WARNED
-def test_people_are_told_when_it_takes_long(desk: Desk, receiver: Receiver, clock: HandClock) -> None:
+def test_people_are_told_when_it_takes_long(context: ServiceContext, receiver: Receiver, clock: HandClock) -> None:
     """One alert while the oldest waits too long, which ends when it was taken."""
-    put(desk, "a-1")
+    put(context, "a-1")
     receiver.answers = lambda _event, _nth: 503
-    run(desk)
-    assert late(desk) == []
-    clock.at += OLD + timedelta(seconds=1)
+    run(context)
+    assert late(context) == []
+    clock.at += UNPUBLISHED_ALERT_AGE + timedelta(seconds=1)
     for _ in range(2):
-        run(desk)
-        clock.at += 2 * BACK_OFF[-1]
-    (observed,) = late(desk)
+        run(context)
+        clock.at += 2 * RETRY_WAITS[-1]
+    (observed,) = late(context)
     assert observed.startswith("1 since ")
     receiver.answers = lambda _event, _nth: 200
-    run(desk)
-    assert late(desk) == []
+    run(context)
+    assert late(context) == []
 
 
-def late(desk: Desk) -> list[str]:
-    with desk.database.read() as conn:
-        return [alert.observed for alert in alerts.open_by_rule(conn, RULE, 10)]
+def late(context: ServiceContext) -> list[str]:
+    with context.database.read() as conn:
+        return [alert.observed for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, 10)]
 
 
 @pytest.mark.parametrize(("step", "sent"), [("before_publish", 0), ("after_publish", 1)])
 def test_broken_off_in_between_it_is_told_again_with_the_same_id(
-    desk: Desk, receiver: Receiver, step: str, sent: int
-) -> None:  # fmt: skip
+    context: ServiceContext, receiver: Receiver, step: str, sent: int
+) -> None:
     """Never lost; told twice at most, and whoever is told can see that."""
-    put(desk, "a-1", "a-2")
-    desk.failpoints = Failpoints((step, 1, "raise"))
+    put(context, "a-1", "a-2")
+    context.failpoints = Failpoints((step, 1, "raise"))
     with pytest.raises(FailpointReached):
-        run(desk)
-    assert (receiver.ids, waiting(desk)) == (["a-1"] * sent, 2)
-    assert run(desk) == 2
+        run(context)
+    assert (receiver.ids, waiting(context)) == (["a-1"] * sent, 2)
+    assert run(context) == 2
     assert receiver.ids == ["a-1"] * sent + ["a-1", "a-2"]
 
 
 def publish(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
     """A worker of its own, for a kill."""
-    with quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **told(url)) as console, acting(WORKER):
+    with quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **told(url)) as console, act_as(WORKER):
         pipe.send("open")
-        publishing(console._desk).run()
+        publishing(console._context).run()
 
 
 def test_killed_between_sending_and_writing_it_down(tmp_path: Path, receiver: Receiver) -> None:
     """kill -9: the next process sends the same event with the same id, and then goes on."""
     home = tmp_path / "desk"
     with quick_desk(home, LedgerVendor(), None, **told(receiver.url)) as console:
-        put(console._desk, "a-1", "a-2")
+        put(console._context, "a-1", "a-2")
         child = Child(publish, home, receiver.url, "after_publish:1:kill")
         try:
             assert (child.report(), child.ended()) == ("open", -9)
         finally:
             child.kill()
-        assert (receiver.ids, waiting(console._desk)) == (["a-1"], 2)
-        assert run(console._desk) == 2
+        assert (receiver.ids, waiting(console._context)) == (["a-1"], 2)
+        assert run(console._context) == 2
     assert receiver.ids == ["a-1", "a-1", "a-2"]
 
 
-def test_two_workers_at_once(desk: Desk, receiver: Receiver) -> None:
+def test_two_workers_at_once(context: ServiceContext, receiver: Receiver) -> None:
     """Each event is told, with one id, and its first telling keeps its place among those of its key."""
-    names = put(desk, *(f"{key}-{number}" for number in range(1, 6) for key in "abc"))
+    names = put(context, *(f"{key}-{number}" for number in range(1, 6) for key in "abc"))
     start = Barrier(2)
 
     def work() -> None:
         start.wait()
-        run(desk)
+        run(context)
 
     threads = [Thread(target=work) for _ in range(2)]
     for thread in threads:
@@ -200,15 +209,15 @@ def test_two_workers_at_once(desk: Desk, receiver: Receiver) -> None:
     assert sorted(first) == sorted(names)
     for key in "abc":
         assert [name for name in first if name[0] == key] == [f"{key}-{number}" for number in range(1, 6)]
-    assert waiting(desk) == 0
+    assert waiting(context) == 0
 
 
 def test_without_a_receiver_events_wait(tmp_path: Path, clock: HandClock) -> None:
     """Nobody is told, nothing is lost, and no alert is raised of that."""
     with quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
-        put(console._desk, "a-1")
-        clock.at += 2 * OLD
-        assert (run(console._desk), waiting(console._desk), late(console._desk)) == (0, 1, [])
+        put(console._context, "a-1")
+        clock.at += 2 * UNPUBLISHED_ALERT_AGE
+        assert (run(console._context), waiting(console._context), late(console._context)) == (0, 1, [])
 
 
 @pytest.mark.parametrize(("key", "problem"), [("", "missing"), ("short", "token_short")])
@@ -216,20 +225,20 @@ def test_nothing_is_sent_without_a_key(tmp_path: Path, receiver: Receiver, key: 
     """What is missing is named, before anything is sent; by doctor too."""
     extra = told(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
     with quick_desk(tmp_path / "desk", LedgerVendor(), None, **extra) as console:
-        put(console._desk, "a-1")
-        refused = refusal(run, console._desk)
+        put(console._context, "a-1")
+        refused = refusal(run, console._context)
         assert (refused.code, refused.detail["problem"]) == ("bad_profile", problem)
-        check = next(one for one in console.health.doctor() if one.name == "publishing")
+        check = next(one for one in console.health.run_all_checks() if one.name == "publishing")
         assert not check.ok
     assert receiver.got == []
 
 
-def test_the_publisher_is_opened_once(desk: Desk) -> None:
+def test_the_publisher_is_opened_once(context: ServiceContext) -> None:
     """A client that keeps connections is kept."""
     opened: list[str] = []
 
     class Kept:
-        def publish(self, message: Message) -> str | None:
+        def publish(self, message: AlertMessage) -> str | None:
             opened.append(message.event_id)
             return None
 
@@ -240,9 +249,9 @@ def test_the_publisher_is_opened_once(desk: Desk) -> None:
         opened.append("opened")
         return Kept()
 
-    made = Publishing(desk, open_it)
-    put(desk, "a-1")
-    run(desk, made)
-    put(desk, "a-2")
-    run(desk, made)
+    made = OutboxSender(context, open_it)
+    put(context, "a-1")
+    run(context, made)
+    put(context, "a-2")
+    run(context, made)
     assert opened == ["opened", "a-1", "a-2"]

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.order_records import RefundRequest
+from console.domain.payments.records import RefundRequest
 from console.sandbox.server import Sandbox
-from console.services.providers_away import KIND, RULE, number_of
+from console.services.alerts.provider_outage import ALERT_RULE, KIND, compute_subject_id
 from tests.support.desks import MovedClock
 from tests.support.money_desks import ending
 from tests.support.payment_desks import Scene, paying, told
@@ -15,13 +15,13 @@ from tests.support.places import Place
 from tests.support.recon_scene import Days
 
 HOUR = timedelta(hours=1)
-_AWAY = f"SELECT subject_kind, subject_id, resolved_at IS NULL FROM alerts WHERE rule_id = '{RULE}'"
+_AWAY = f"SELECT subject_kind, subject_id, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"
 
 
 def later(scene: Scene, clock: MovedClock, by: timedelta) -> None:
     """Time goes on, and all due tasks run."""
     clock.offset += by
-    scene.control.config(advance_seconds=by.total_seconds())
+    scene.control.change_settings(advance_seconds=by.total_seconds())
     scene.place.age(by)
     scene.console.recovery.run_due()
 
@@ -41,14 +41,14 @@ def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: Mov
     days.both("ORD-9")
     for order_no in ("ORD-1", "ORD-2", "ORD-3"):
         scene.payments.start(scene.order(order_no, 3300), "paypay")
-    scene.money.move("paypay", "ORD-1", "paid", notify=False)
+    scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     scene.payments.probe(payment.id)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "too much")).id
-    scene.money.move("paypay", "ORD-2", "paid", notify=False)
-    before = len(scene.control.requests())
-    scene.control.fault("reset", call="any", times=10_000)
+    scene.money.move_payment("paypay", "ORD-2", "paid", notify=False)
+    before = len(scene.control.read_requests())
+    scene.control.add_fault("reset", call="any", times=10_000)
     facts = told(sandbox.url) | {"TIME_SCALE": "1"}
     with place.opened(sandbox, clock, person="lead-b", desk=2, **facts) as lead:
         assert ending(lambda: lead.refunds.approve(refund)) != "done"
@@ -56,9 +56,9 @@ def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: Mov
     later(scene, clock, timedelta(minutes=2))
     for _ in range(12):
         later(scene, clock, 2 * HOUR)
-    number = number_of("paypay")
+    number = compute_subject_id("paypay")
     assert scene.place.sql(_AWAY) == [(KIND, number, 1)]
-    assert len(scene.control.requests()) - before < 5 * 40
+    assert len(scene.control.read_requests()) - before < 5 * 40
     scene.control.clear_faults()
     for _ in range(3):
         later(scene, clock, HOUR)
@@ -75,7 +75,7 @@ def test_a_few_minutes_are_nobodys_alert(scene: Scene, clock: MovedClock) -> Non
     """However often it was asked meanwhile; the next usable answer begins anew."""
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     for _ in range(2):
-        scene.control.fault("reset", call="any", times=10_000)
+        scene.control.add_fault("reset", call="any", times=10_000)
         for _ in range(8):
             later(scene, clock, timedelta(minutes=1))
         scene.control.clear_faults()

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.order_records import RefundRequest
+from console.domain.payments.records import RefundRequest
 from console.domain.records import Work, WorkState
-from console.store import cases
+from console.store.alerts import cases
 from tests.support.payment_desks import Scene
 
 pytestmark = pytest.mark.engines("sqlite")
@@ -16,7 +16,7 @@ def paid(scene: Scene, change: str) -> int:
     """A payment that was paid after the shop had changed its order."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment)
     return payment
 
@@ -44,8 +44,8 @@ def test_an_order_that_could_not_follow_and_does(scene: Scene) -> None:
 
 
 def test_another_case_of_the_payment_stays(scene: Scene) -> None:
-    payment, now = paid(scene, "total_amount = 4400"), scene.desk.now() + timedelta(seconds=1)
-    scene.desk.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
+    payment, now = paid(scene, "total_amount = 4400"), scene.context.now() + timedelta(seconds=1)
+    scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
     mended(scene, payment)
     work = scene.payment(payment).work
     assert scene.cases() == ["contradicted"]

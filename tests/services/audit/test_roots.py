@@ -2,19 +2,20 @@
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.store import audit_roots
-from console.store.audit import NewAuditEntry, append
-from console.store.engine import Transaction
-from console.store.spool import Head
+from console.store.audit import roots as audit_roots
+from console.store.audit.trail import NewAuditEntry, append_entry
+from console.store.database.engine import Transaction
+from console.store.spool.spool import Head
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -56,17 +57,17 @@ def cut(place: Place, session: str) -> int:
 def broken(console: Console) -> tuple[int, str] | None:
     """What `audit verify` names there."""
     with suppress(ConsoleError):
-        console.audit.verify()
+        console.audit.verify_chains()
         return None
     with pytest.raises(ConsoleError, match="audit_broken") as found:
-        console.audit.verify()
+        console.audit.verify_chains()
     return found.value.detail["first_bad"], found.value.detail["why"]  # type: ignore[return-value]  # an id, a word
 
 
 def missed(console: Console) -> tuple[int, str] | None:
     """What the roots alone tell: where a server's rows were made older, they don't fit their hashes any more."""
     with console.database.read() as conn:
-        return audit_roots.first_missed(conn)
+        return audit_roots.find_first_fault(conn)
 
 
 @pytest.mark.engines("sqlite")
@@ -76,7 +77,7 @@ def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, han
         an_hour_later(place, hand_clock)
         worker.recovery.run_due()
         assert [broken(console) for console in (bought, worker, other)] == [None] * 3
-        gone = cut(place, bought._desk.session)
+        gone = cut(place, bought._context.session)
         assert [broken(console) for console in (bought, worker, other)] == [(gone, "missing")] * 3
 
 
@@ -86,7 +87,7 @@ def test_without_a_root_a_cut_tail_is_missed_by_its_desk_alone(
 ) -> None:
     """What the roots are for."""
     with desks(place, vendor, hand_clock) as (bought, _, other):
-        gone = cut(place, bought._desk.session)
+        gone = cut(place, bought._context.session)
         assert (broken(bought), broken(other)) == ((gone, "missing"), None)
 
 
@@ -98,8 +99,8 @@ def test_who_cuts_the_root_too_is_seen_by_the_worker(
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         an_hour_later(place, hand_clock)
         worker.recovery.run_due()
-        gone = cut(place, bought._desk.session)
-        root = cut(place, worker._desk.session)
+        gone = cut(place, bought._context.session)
+        root = cut(place, worker._context.session)
         assert (broken(other), broken(worker)) == (None, (root, "missing"))
         assert gone < root
 
@@ -110,13 +111,13 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         an_hour_later(place, hand_clock)
         worker.recovery.run_due()
-        ((row_id,),) = place.sql(_NEWEST_OF.format(bought._desk.session))
+        ((row_id,),) = place.sql(_NEWEST_OF.format(bought._context.session))
         with other.database.read() as conn:
-            assert audit_roots.first_missed(conn) is None
+            assert audit_roots.find_first_fault(conn) is None
         place.unguard("audit_log")
         place.sql(f"UPDATE audit_log SET hash = '{'0' * 64}' WHERE id = {row_id}")
         with other.database.read() as conn:
-            assert audit_roots.first_missed(conn) == (row_id, "replaced")
+            assert audit_roots.find_first_fault(conn) == (row_id, "replaced")
 
 
 def test_a_root_is_written_an_hour_after_what_it_covers(
@@ -145,21 +146,25 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
             bought.credit_checks.purchase(PurchaseRequest(NUMBERS[i], "1"))
             worker.recovery.run_due()
         with bought.database.read() as conn:
-            since = audit_roots.covered(conn)
-            _, found = audit_roots.heads(conn, audit_roots.Covered(since.before, since.before))
-        assert 0 < since.before < since.upto
-        assert bought._desk.session in {head.chain for head in found}
+            since = audit_roots.covered_rows(conn)
+            _, found = audit_roots.heads_to_store(
+                conn,
+                audit_roots.CoveredRows(since.previous_end, since.previous_end),
+                since.last_end,
+            )
+        assert 0 < since.previous_end < since.last_end
+        assert bought._context.session in {head.chain for head in found}
 
 
 def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
     """More chains than a row has room for, in parts: each newest row is in some root, each is whole, none is cut."""
     with place.desk(vendor, hand_clock, person="worker", TIME_SCALE="1") as console:
-        desk = console._desk
+        context = console._context
 
         def begin(tx: object) -> None:
             for i in range(audit_roots.HEADS_PER_ROW * 2 + 1):
                 entry = NewAuditEntry(place.named("worker"), "test.begun")
-                append(tx, entry, session=f"chain-{i}", desk="d", at=desk.now())  # type: ignore[arg-type]  # a transaction
+                append_entry(tx, entry, session=f"chain-{i}", desk="d", at=context.now())  # type: ignore[arg-type]  # a transaction
 
         console.database.write(begin)
         an_hour_later(place, hand_clock)
@@ -168,7 +173,7 @@ def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, h
         assert place.sql(_ROOTS)[0][0] == 3
         assert place.sql("SELECT count(*) FROM audit_log WHERE detail LIKE '%\"cut\"%'")[0][0] == 0
         with console.database.read() as conn:
-            assert audit_roots.first_missed(conn) is None
+            assert audit_roots.find_first_fault(conn) is None
 
 
 # ---------------------------------------------------------------- forged roots
@@ -180,18 +185,24 @@ def rooted(place: Place, console: Console, by: str, detail: str) -> int:
     """
     place.unguard("audit_log")
     entry = NewAuditEntry(
-        place.named(by), audit_roots.WHAT, audit_roots.KIND, audit_roots.SUBJECT, detail=json.loads(detail)
+        place.named(by),
+        audit_roots.ROOT_ACTION,
+        audit_roots.KIND,
+        audit_roots.ROOT_SUBJECT_ID,
+        detail=json.loads(detail),
     )
 
     def add(tx: Transaction) -> int:
-        return append(tx, entry, session=str(uuid.uuid4()), desk="d", at=console._desk.now()).row_id
+        return append_entry(tx, entry, session=str(uuid.uuid4()), desk="d", at=console._context.now()).row_id
 
     return console.database.write(add)
 
 
 def told_of(heads: Sequence[Head] = (), *, since: int = 0, upto: int = 0) -> str:
     """A root's detail as our program writes it, whatever it says."""
-    return json.dumps(next(audit_roots.details(audit_roots.Covered(since, upto), heads or [Head("x", 1, 1, "x")])))
+    return json.dumps(
+        next(audit_roots.root_details(audit_roots.CoveredRows(since, upto), heads or [Head("x", 1, 1, "x")]))
+    )
 
 
 @pytest.mark.parametrize("upto", [1, 10**9])
@@ -207,8 +218,8 @@ def test_who_is_no_worker_covers_nothing(
         an_hour_later(place, hand_clock)
         worker.recovery.run_due()
         with other.database.read() as conn:
-            assert audit_roots.covered(conn).upto >= forged
-        gone = cut(place, bought._desk.session)
+            assert audit_roots.covered_rows(conn).last_end >= forged
+        gone = cut(place, bought._context.session)
         assert missed(other) == min((gone, "missing"), (forged, "forged"))
 
 
@@ -219,11 +230,11 @@ def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor
         worker.recovery.run_due()
         ((detail,),) = place.sql("SELECT detail FROM audit_log WHERE what = 'audit.root' ORDER BY id LIMIT 1")
         with other.database.read() as conn:
-            before = audit_roots.covered(conn)
+            before = audit_roots.covered_rows(conn)
         forged = rooted(place, bought, "op-a", str(detail))
         assert missed(other) == (forged, "forged")
         with other.database.read() as conn:
-            assert audit_roots.covered(conn) == before
+            assert audit_roots.covered_rows(conn) == before
 
 
 @pytest.mark.parametrize(
@@ -247,6 +258,91 @@ def test_the_heads_of_a_root_are_those_that_were_kept(
         assert broken(other) is None
         forged = rooted(place, worker, "worker", json.dumps(detail))
         assert broken(other) == (forged, "forged")
+
+
+def lying(console: Console, keep: Callable[[Head], Sequence[Head]], since: int = 0) -> str:
+    """A root of all that is there, by the program's own words, in which each head became what `keep` makes of it."""
+    with console.database.read() as conn:
+        last = conn.exec_driver_sql("SELECT max(id) FROM audit_log").scalar_one()
+        covers, found = audit_roots.heads_to_store(conn, audit_roots.CoveredRows(since, since), last)
+    told = [[head.chain, head.seq, head.row_id, head.hash] for each in found for head in keep(each)]
+    digest = sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
+    return json.dumps({"since": covers.previous_end, "upto": covers.last_end, "root": digest, "heads": told})
+
+
+@pytest.mark.parametrize("lie", ["nothing", "one chain less", "an older row", "a row of another chain"])
+def test_a_workers_root_holds_what_it_covers(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, lie: str
+) -> None:
+    """Whoever has got hold of the worker's account leaves out nothing: no chain, none of all, and no newest row."""
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        bought.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+        rooted(place, worker, "worker", lying(other, lambda head: [head]))
+        assert missed(other) is None
+        chain = bought._context.session
+        ((row_id, hashed),) = place.sql(f"SELECT id, hash FROM audit_log WHERE session = '{chain}' AND seq = 1")
+        instead = {
+            "nothing": [],
+            "one chain less": [],
+            "an older row": [Head(chain, 1, int(row_id), str(hashed))],
+            "a row of another chain": [Head("x", 1, int(row_id), str(hashed))],
+        }[lie]
+
+        def told(head: Head) -> Sequence[Head]:
+            return instead if head.chain == chain else [] if lie == "nothing" else [head]
+
+        forged = rooted(place, worker, "worker", lying(other, told))
+        assert lie == "a row of another chain" or broken(other) == (forged, "forged")
+        assert broken(other) is not None
+
+
+def test_a_lying_root_hides_no_cut_tail(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+    """After the tail is cut every desk is told, also where a second lie goes on from the first."""
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        forged = rooted(place, worker, "worker", lying(other, lambda _: []))
+        gone = cut(place, bought._context.session)
+        assert broken(other) == (forged, "forged")
+        assert missed(bought) == (forged, "forged")
+        assert broken(bought) == (min(gone, forged), "missing")
+        rooted(place, worker, "worker", lying(other, lambda _: [], since=gone))
+        assert missed(other) == (forged, "forged")
+
+
+@pytest.mark.engines("sqlite")
+def test_what_was_committed_late_makes_no_root_a_forgery(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """A row that came after the root that covers its id is in the next one: nothing is missing then."""
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+        place.unguard("audit_log")
+        newest = _NEWEST_OF.format(bought._context.session)
+        place.sql(f"CREATE TABLE late AS SELECT * FROM audit_log WHERE id = ({newest})")
+        place.sql("DELETE FROM audit_log WHERE id IN (SELECT id FROM late)")
+        an_hour_later(place, hand_clock)
+        worker.recovery.run_due()
+        place.sql("INSERT INTO audit_log SELECT * FROM late")
+        other.credit_checks.purchase(PurchaseRequest(NUMBERS[2], "1"))
+        an_hour_later(place, hand_clock)
+        worker.recovery.run_due()
+        assert place.sql(_ROOTS)[0][0] == 2
+        assert broken(other) is None
+        gone = cut(place, bought._context.session)
+        assert broken(other) == (gone, "missing")
+
+
+def test_rows_of_the_last_minute_wait_for_the_next_root(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """Another transaction may still be writing under a smaller id: a root covers what is settled alone."""
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        an_hour_later(place, hand_clock)
+        other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+        ((newest,),) = place.sql(_NEWEST_OF.format(bought._context.session))
+        worker.recovery.run_due()
+        with other.database.read() as conn:
+            assert audit_roots.covered_rows(conn).last_end == newest
+        assert missed(other) is None
 
 
 @pytest.mark.engines("mariadb")

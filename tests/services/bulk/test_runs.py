@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from console.app import Console
-from console.domain.bulk_records import NOT_DONE, BulkProgress, Chosen, Verdict
+from console.domain.bulk.records import NOT_DONE_FILTER, BulkProgress, ChosenRecord, RowForecast
 from console.domain.errors import ConsoleError
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Certainty, Person
-from console.domain.worker_records import BulkRun
-from console.services.desk import WORKER, acting
+from console.domain.tasks.records import BulkRun
+from console.services.process.context import WORKER, act_as
 from tests.support.bulk_stage import KIND, check, left_alone, run_in_child, settled, unknown_checks, vendor_of
 from tests.support.children import crowd
 from tests.support.ledger_vendor import LedgerVendor
@@ -30,7 +30,7 @@ def vendor() -> LedgerVendor:
 
 @pytest.fixture
 def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
-    with place.desk(vendor) as desk:
+    with place.desk(vendor, TIME_SCALE="1") as desk:  # its lease outlasts a slow machine
         yield desk
 
 
@@ -42,7 +42,7 @@ def refusal(call: object) -> ConsoleError:
 
 
 def results(console: Console, run_id: int) -> list[tuple[str | None, str | None]]:
-    return [(row.result, row.reason) for row in console.bulk.rows(run_id)]
+    return [(row.result, row.reason) for row in console.bulk.list_rows(run_id)]
 
 
 # Freezing
@@ -53,8 +53,9 @@ def test_nothing_joins_what_was_frozen(console: Console, vendor: LedgerVendor) -
     chosen = unknown_checks(console, FEW)
     run = console.bulk.freeze("probe", "unknown")
     assert (run.size, run.most, run.done, run.state, run.name) == (FEW, FEW, 0, "frozen", f"BS-{run.id}")
-    assert {(row.kind, row.subject_id, row.saw) for row in console.bulk.rows(run.id)} == set(chosen)
-    assert console.bulk.show(run.id).size == FEW
+    rows = console.bulk.list_rows(run.id)
+    assert {ChosenRecord(row.kind, row.subject_id, row.expected_version) for row in rows} == set(chosen)
+    assert console.bulk.read_run(run.id).size == FEW
     assert not vendor.asked
 
 
@@ -71,10 +72,10 @@ def test_what_can_not_be_frozen(console: Console) -> None:
     chosen = unknown_checks(console, 1)
     assert refusal(lambda: console.bulk.freeze("probe", [])).detail["problem"] == "bulk_size"
     assert refusal(lambda: console.bulk.freeze("probe", "error")).detail["problem"] == "bulk_size"
-    operation = [Chosen("operation", 1, 1)]
+    operation = [ChosenRecord("operation", 1, 1)]
     assert refusal(lambda: console.bulk.freeze("probe", operation)).detail["problem"] == "bulk_kind"
     assert refusal(lambda: console.bulk.freeze("note", chosen, " ")).detail["problem"] == "note"
-    assert code_of(lambda: console.bulk.show(99)) == "not_found"
+    assert code_of(lambda: console.bulk.read_run(99)) == "not_found"
 
 
 # Looking through
@@ -86,16 +87,20 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
     console.recovery.probe(KIND, chosen[1].id)  # settled since it was chosen
     with place.acting(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[2].id)
-    run = console.bulk.freeze("probe", [*chosen[:4], Chosen(KIND, 9_999, 1), Chosen("payment", 1, 1)])
+    run = console.bulk.freeze("probe", [*chosen[:4], ChosenRecord(KIND, 9_999, 1), ChosenRecord("payment", 1, 1)])
     asked = vendor.asked.copy()
     plan = console.bulk.dry_run(run.id)
     told = [(row.verdict, row.reason) for row in plan.rows]
     assert told == [
-        (Verdict.WOULD, None), (Verdict.SKIP, "changed"), (Verdict.SKIP, "taken"), (Verdict.WOULD, None),
-        (Verdict.REFUSED, "not_found"), (Verdict.REFUSED, "not_found"),
-    ]  # fmt: skip
-    assert plan.rows[2].who == place.named("lead-b")
-    assert plan.totals == {Verdict.WOULD: 2, Verdict.SKIP: 2, Verdict.REFUSED: 2}
+        (RowForecast.WOULD_RUN, None),
+        (RowForecast.SKIP, "changed"),
+        (RowForecast.SKIP, "taken"),
+        (RowForecast.WOULD_RUN, None),
+        (RowForecast.REFUSED, "not_found"),
+        (RowForecast.REFUSED, "not_found"),
+    ]
+    assert plan.rows[2].blocking_person == place.named("lead-b")
+    assert plan.totals == {RowForecast.WOULD_RUN: 2, RowForecast.SKIP: 2, RowForecast.REFUSED: 2}
     assert vendor.asked == asked
     assert results(console, run.id) == [(None, None)] * 6
 
@@ -106,18 +111,22 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
     console.recovery.probe(KIND, chosen[1].id)
     with place.acting(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[2].id)
-    run = console.bulk.freeze("probe", [*chosen, Chosen(KIND, 9_999, 1)])
+    run = console.bulk.freeze("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     heard: list[BulkProgress] = []
     done = console.bulk.run(run.id, progress=heard.append)
     assert (done.state, done.done) == ("done", 5)
     taken = f"taken:{place.named('lead-b')}"
     assert results(console, run.id) == [
-        ("done", None), ("skipped", "changed"), ("skipped", taken), ("done", None), ("refused", "not_found"),
-    ]  # fmt: skip
-    assert [(told.done, told.of) for told in heard] == [(n, 5) for n in range(1, 6)]
-    assert heard[-1].results == {"done": 2, "skipped": 2, "refused": 1}
+        ("done", None),
+        ("skipped", "changed"),
+        ("skipped", taken),
+        ("done", None),
+        ("refused", "not_found"),
+    ]
+    assert [(told.done_count, told.row_count) for told in heard] == [(n, 5) for n in range(1, 6)]
+    assert heard[-1].result_counts == {"done": 2, "skipped": 2, "refused": 1}
     assert check(console, chosen[2].id).certainty is Certainty.UNKNOWN
-    left = [row.position for row in console.bulk.rows(run.id, NOT_DONE)]
+    left = [row.position for row in console.bulk.list_rows(run.id, NOT_DONE_FILTER)]
     assert left == [2, 3, 5]
     assert console.bulk.run(run.id) == done  # again: nothing is left to do
 
@@ -137,7 +146,7 @@ def test_refetching_brings_what_is_missing(console: Console) -> None:
     chosen = unknown_checks(console, 2)
     for one in chosen:
         console.recovery.probe(KIND, one.id)
-    again = [Chosen(KIND, one.id, check(console, one.id).version) for one in chosen]
+    again = [ChosenRecord(KIND, one.id, check(console, one.id).version) for one in chosen]
     run = console.bulk.run(console.bulk.freeze("refetch", again).id)
     assert run.state == "done"
     assert all(check(console, one.id).incomplete == () for one in chosen)
@@ -173,11 +182,11 @@ def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Cons
 def test_a_few_first_and_then_the_rest(console: Console, vendor: LedgerVendor) -> None:
     """The first 3 of the set; then all of it, none of them twice."""
     run = console.bulk.freeze("probe", unknown_checks(console, FEW))
-    few = console.bulk.run(run.id, most=3)
+    few = console.bulk.run(run.id, max_rows=3)
     assert (few.state, few.reason, few.done) == ("stopped", "most", 3)
-    assert refusal(lambda: console.bulk.run(run.id, most=FEW + 1)).detail["problem"] == "bulk_most"
+    assert refusal(lambda: console.bulk.run(run.id, max_rows=FEW + 1)).detail["problem"] == "bulk_most"
     assert console.bulk.run(run.id).done == 3
-    whole = console.bulk.run(run.id, most=FEW)
+    whole = console.bulk.run(run.id, max_rows=FEW)
     assert (whole.state, whole.done) == ("done", FEW)
     assert vendor.asked["list"] == FEW
 
@@ -186,11 +195,13 @@ def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> Non
     """By whoever runs it, and by anybody else; what is left is done when it goes on."""
     run = console.bulk.freeze("probe", unknown_checks(console, FEW))
     heard: list[int] = []
-    stopped = console.bulk.run(run.id, progress=lambda now: heard.append(now.done), stop=lambda: len(heard) == 2)
+    stopped = console.bulk.run(
+        run.id, progress=lambda now: heard.append(now.done_count), stop=lambda: len(heard) == 2
+    )
     assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 2)
 
     def stopped_by_another(now: BulkProgress) -> None:
-        if now.done == 5:
+        if now.done_count == 5:
             with place.acting(console, "lead-b") as other:
                 other.bulk.stop(run.id)
 
@@ -221,13 +232,13 @@ def test_who_may_not_ask_may_not_ask_many(console: Console) -> None:
     """An auditor freezes and runs nothing, and looks at everything; a worker notes nothing."""
     chosen = unknown_checks(console, 1)
     for name, role in (("op-a", OPERATOR), ("lead-b", APPROVER), ("aud-e", AUDITOR)):
-        console.people.add(Person(name, frozenset({role}), may_buy=False))
+        console.people.add_person(Person(name, frozenset({role}), may_buy=False))
     run = console.bulk.freeze("probe", chosen)
-    with console.acting("aud-e"):
+    with console.acting_as("aud-e"):
         assert code_of(lambda: console.bulk.freeze("probe", chosen)) == "not_allowed"
         assert code_of(lambda: console.bulk.run(run.id)) == "not_allowed"
-        assert console.bulk.rows(run.id)
-    with acting(WORKER):
+        assert console.bulk.list_rows(run.id)
+    with act_as(WORKER):
         assert code_of(lambda: console.bulk.freeze("note", chosen, "seen")) == "not_allowed"
         assert code_of(lambda: console.recovery.note(KIND, chosen[0].id, "seen")) == "not_allowed"
 
@@ -249,11 +260,11 @@ def test_a_provider_that_refuses_pauses_the_run(
     assert Counter(result for result, _ in results(console, run.id)) == {"failed": 3, "done": FEW - 3}
 
 
-def _bought(console: Console, count: int) -> list[Chosen]:
+def _bought(console: Console, count: int) -> list[ChosenRecord]:
     chosen = unknown_checks(console, count)
     for one in chosen:
         console.recovery.probe(KIND, one.id)
-    return [Chosen(KIND, one.id, check(console, one.id).version) for one in chosen]
+    return [ChosenRecord(KIND, one.id, check(console, one.id).version) for one in chosen]
 
 
 @pytest.mark.expects_log("the bug is told")
@@ -291,16 +302,16 @@ def _through_a_death(place: Place, count: int, stop_after: int, killed_at: int, 
         run = console.bulk.freeze("probe", unknown_checks(console, count))
         heard: list[int] = []
         stopped = console.bulk.run(
-            run.id, progress=lambda now: heard.append(now.done), stop=lambda: len(heard) == stop_after
+            run.id, progress=lambda now: heard.append(now.done_count), stop=lambda: len(heard) == stop_after
         )
         assert stopped.done == stop_after
         _killed(place, run.id, count, f"{point}:{killed_at}:kill")
-        died = console.bulk.show(run.id)
+        died = console.bulk.read_run(run.id)
         at = stop_after + killed_at
         assert (died.state, died.done, died.reason) == ("running", at - 1, f"row:{at}")
         done = console.bulk.run(run.id)
         assert (done.state, done.done) == ("done", count)
-        rows = console.bulk.rows(run.id, limit=count)
+        rows = console.bulk.list_rows(run.id, limit=count)
         assert {row.result for row in rows} == {"done"}
         assert rows[at - 1].reason == ("already_done" if point == "after_bulk_row" else None)
     return done
@@ -329,10 +340,10 @@ def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
         stopped = console.bulk.run(console.bulk.freeze("probe", chosen[:2]).id, stop=lambda: True)
         run = console.bulk.freeze("probe", chosen[2:])
         _killed(place, run.id, FEW, "after_bulk_row:2:kill")
-        with acting(WORKER if not console.database.is_server else None):
-            assert console.bulk.go_on() == FEW - 3
-        assert console.bulk.show(run.id).state == "done"
-        assert console.bulk.show(stopped.id).done == 0
+        with act_as(WORKER if not console.database.is_server else None):
+            assert console.bulk.continue_unfinished_run() == FEW - 3
+        assert console.bulk.read_run(run.id).state == "done"
+        assert console.bulk.read_run(stopped.id).done == 0
     assert set(settled(place).values()) == {1}
 
 
@@ -342,8 +353,8 @@ def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
         run = console.bulk.freeze("take", unknown_checks(console, 2))
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {run.id}")
         with place.acting(console, "lead-b") as other:
-            assert other.bulk.go_on() == 0
-        assert (console.bulk.show(run.id).state, console.bulk.show(run.id).reason) == ("paused", "maker")
+            assert other.bulk.continue_unfinished_run() == 0
+        assert (console.bulk.read_run(run.id).state, console.bulk.read_run(run.id).reason) == ("paused", "maker")
         assert console.bulk.run(run.id).state == "done"
 
 
@@ -374,19 +385,20 @@ def _told_how(pipe: object, folder: Path, told: dict[str, str], count: int, run_
 
 def test_the_results_as_a_file(console: Console, tmp_path: Path) -> None:
     """With a signature for spreadsheets, who exported what, and no cell that is a formula."""
-    run = console.bulk.freeze("probe", [*unknown_checks(console, 2), Chosen(KIND, 9_999, 1)])
+    run = console.bulk.freeze("probe", [*unknown_checks(console, 2), ChosenRecord(KIND, 9_999, 1)])
     console.bulk.run(run.id)
     file = tmp_path / "results.csv"
-    assert console.bulk.export(run.id, file, NOT_DONE) == 1
+    assert console.bulk.export_csv(run.id, file, NOT_DONE_FILTER) == 1
     assert file.read_bytes().startswith(b"\xef\xbb\xbf")
     title, columns, *rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
     assert title[:3] == [run.name, "probe", "not_done"]
     assert columns == ["position", "kind", "id", "result", "reason", "at"]
     assert [row[:5] for row in rows] == [["3", KIND, "9999", "refused", "not_found"]]
-    assert code_of(lambda: console.bulk.export(run.id, file)) == "usage"
+    assert code_of(lambda: console.bulk.export_csv(run.id, file)) == "usage"
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)  # 50 statements a row: a minute and a half alone, many where others use the disk
 @pytest.mark.engines("sqlite")
 def test_ten_thousand_stopped_killed_and_resumed(place: Place) -> None:
     """The same at full size."""

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from console.app import Console
-from console.domain.bulk_records import NOT_DONE, BulkProgress, Chosen, Verdict
+from console.domain.bulk.records import NOT_DONE_FILTER, BulkProgress, ChosenRecord, RowForecast
 from console.domain.records import CreditCheck
-from console.services.desk import WORKER, acting
-from tests.services.test_bulk_runs import refusal
+from console.services.process.context import WORKER, act_as
+from tests.services.bulk.test_runs import refusal
 from tests.support.bulk_stage import KIND, settled, unknown_checks, vendor_of
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -24,7 +24,7 @@ def vendor() -> LedgerVendor:
 
 @pytest.fixture
 def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
-    with place.desk(vendor) as desk:
+    with place.desk(vendor, TIME_SCALE="1") as desk:  # its lease outlasts a slow machine
         yield desk
 
 
@@ -34,10 +34,10 @@ def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
     with place.acting(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[3].id)
     heard: list[int] = []
-    run = console.bulk.freeze("probe", [*chosen, Chosen(KIND, 9_999, 1)])
+    run = console.bulk.freeze("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     plan = console.bulk.dry_run(run.id, heard.append)
-    assert plan.totals == {Verdict.WOULD: 3, Verdict.SKIP: 1, Verdict.REFUSED: 1}
-    assert plan.first(2).totals == {Verdict.WOULD: 2}
+    assert plan.totals == {RowForecast.WOULD_RUN: 3, RowForecast.SKIP: 1, RowForecast.REFUSED: 1}
+    assert plan.first_rows(2).totals == {RowForecast.WOULD_RUN: 2}
     assert [row.record.id if row.record else None for row in plan.rows] == [*(one.id for one in chosen), None]
     assert heard == [5]
 
@@ -46,31 +46,31 @@ def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeyp
     """Rows that are skipped take none."""
     chosen = unknown_checks(console, 4)
     console.recovery.probe(KIND, chosen[0].id)
-    monkeypatch.setattr(type(console.settings), "on_loopback", lambda *_: False)
+    monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
     plan = console.bulk.dry_run(console.bulk.freeze("probe", chosen).id)
-    assert plan.seconds == pytest.approx(console._desk.scale.seconds(0.2) * 3)
-    assert plan.first(2).seconds == pytest.approx(console._desk.scale.seconds(0.2))
+    assert plan.shortest_seconds == pytest.approx(console._context.scale.scaled_seconds(0.2) * 3)
+    assert plan.first_rows(2).shortest_seconds == pytest.approx(console._context.scale.scaled_seconds(0.2))
 
 
 def test_the_plan_of_what_is_left(console: Console) -> None:
     """Of a run that was stopped after its first rows: all that has no result, whatever its size was."""
     run = console.bulk.freeze("probe", unknown_checks(console, FEW))
-    console.bulk.run(run.id, most=2)
+    console.bulk.run(run.id, max_rows=2)
     plan = console.bulk.dry_run(run.id)
     assert [one.row.position for one in plan.rows] == [3, 4, 5, 6]
-    assert console.bulk.tally(run.id) == BulkProgress(2, 2, {"done": 2})
+    assert console.bulk.count_results(run.id) == BulkProgress(2, 2, {"done": 2})
 
 
 def test_lines_have_their_records(console: Console) -> None:
     """By position, in pages, those not done alone where that is asked."""
     chosen = unknown_checks(console, 3)
-    run = console.bulk.freeze("probe", [*chosen, Chosen(KIND, 9_999, 1)])
-    console.bulk.run(run.id, most=2)
-    first, rest = console.bulk.lines(run.id, limit=3), console.bulk.lines(run.id, after=3)
+    run = console.bulk.freeze("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
+    console.bulk.run(run.id, max_rows=2)
+    first, rest = console.bulk.list_lines(run.id, limit=3), console.bulk.list_lines(run.id, after_position=3)
     assert [line.row.position for line in (*first, *rest)] == [1, 2, 3, 4]
     assert isinstance(first[0].record, CreditCheck)
     assert rest[0].record is None
-    assert [line.row.position for line in console.bulk.lines(run.id, NOT_DONE)] == [3, 4]
+    assert [line.row.position for line in console.bulk.list_lines(run.id, NOT_DONE_FILTER)] == [3, 4]
 
 
 def test_the_list_of_runs(console: Console) -> None:
@@ -81,27 +81,27 @@ def test_the_list_of_runs(console: Console) -> None:
     heard: list[tuple[str | None, int]] = []
 
     def look(_now: BulkProgress) -> None:
-        holder = console.bulk.item(left.id).holder
-        heard.append((holder.operator if holder else None, console.bulk.waiting()))
+        holder = console.bulk.read_item(left.id).holder
+        heard.append((holder.operator if holder else None, console.bulk.count_unfinished()))
 
-    assert [one.run.id for one in console.bulk.overview()] == [left.id, done.id]
-    assert [one.is_open for one in console.bulk.overview()] == [True, False]
-    assert console.bulk.waiting() == 0
+    assert [one.run.id for one in console.bulk.list_overview()] == [left.id, done.id]
+    assert [one.is_open for one in console.bulk.list_overview()] == [True, False]
+    assert console.bulk.count_unfinished() == 0
     console.bulk.run(left.id, progress=look)
-    assert heard == [(console._desk.holder().operator, 1)] * 2
-    assert console.bulk.item(left.id).holder is None
+    assert heard == [(console._context.holder().operator, 1)] * 2
+    assert console.bulk.read_item(left.id).holder is None
 
 
 def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console) -> None:
     """A window that closes ends its part after the row under way, and the due task goes on at once."""
     run = console.bulk.freeze("probe", unknown_checks(console, FEW))
     heard: list[int] = []
-    left = console.bulk.run(run.id, progress=lambda now: heard.append(now.done), leave=lambda: len(heard) == 2)
+    left = console.bulk.run(run.id, progress=lambda now: heard.append(now.done_count), leave=lambda: len(heard) == 2)
     assert (left.state, left.done) == ("running", 2)
-    assert console.bulk.item(run.id).holder is None
-    with acting(WORKER if not console.database.is_server else None):
-        assert console.bulk.go_on() == FEW - 2
-    assert console.bulk.show(run.id).state == "done"
+    assert console.bulk.read_item(run.id).holder is None
+    with act_as(WORKER if not console.database.is_server else None):
+        assert console.bulk.continue_unfinished_run() == FEW - 2
+    assert console.bulk.read_run(run.id).state == "done"
     assert set(settled(place).values()) == {1}
 
 
@@ -118,6 +118,6 @@ def test_what_is_left_can_be_given_up(place: Place, console: Console, vendor: Le
     given_up = console.bulk.discard(run.id)
     assert (given_up.state, given_up.reason, given_up.done) == ("done", "discarded", 1)
     assert console.bulk.discard(run.id) == given_up
-    assert console.bulk.overview() == ()
+    assert console.bulk.list_overview() == ()
     assert console.bulk.run(run.id, 3) == given_up
     assert vendor.asked == asked

@@ -8,7 +8,8 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.results import OperationView
+from console.domain.service_results import OperationView
+from tests.support.gone import Gone, going_away
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -16,10 +17,6 @@ from tests.support.quick_desks import HandClock
 
 (NUMBER,) = numbers(1)
 ASK = PurchaseRequest(NUMBER, "1")
-
-
-class Gone(BaseException):
-    """Nobody handles this: as if the process had ended."""
 
 
 @pytest.fixture
@@ -56,10 +53,11 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: Le
 
 def test_an_operation_ends_with_its_lease(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
     """Whoever opens the operation of a process that went away reads that its outcome is unknown, worker or not."""
-    vendor.during = lambda: raising(Gone())
-    with pytest.raises(Gone):
-        console.credit_checks.purchase(ASK)
-    (record,) = console.lookup.find(NUMBER).credit_checks
+    with going_away(console._context) as vanish:
+        vendor.during = vanish
+        with pytest.raises(Gone):
+            console.credit_checks.purchase(ASK)
+    (record,) = console.lookup.find_records(NUMBER).credit_checks
     assert state_of(console, record) == ("calling", None)
     clock.at += timedelta(minutes=5)
     assert state_of(console, record) == ("unknown", "lapsed")

@@ -12,7 +12,7 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.providers.transport import HttpTransport
+from console.providers.http.transport import HttpTransport
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.invented import numbers
@@ -62,28 +62,29 @@ def test_no_call_inside_a_transaction(place: Place, monkeypatch: pytest.MonkeyPa
     wire = Wire(monkeypatch, place)
     clock = MovedClock()
     with Sandbox() as sandbox, place.opened(sandbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
-        sandbox.control.config(list_call=True)
+        sandbox.control.change_settings(list_call=True)
         wire.open = OpenTransactions(console.database)
-        _do_everything(console, sandbox, clock)
-        seen = {entry["call"] for entry in sandbox.control.requests()}
+        _do_everything(console, sandbox, clock, place)
+        seen = {entry["call"] for entry in sandbox.control.read_requests()}
     told = f"{len(wire.bad)} of {wire.sent.total()} provider calls with an open transaction or before COMMIT"
     print(f"demand 6: {place.engine}: {told}")
     assert seen == {"token", "purchase", "detail", "pdf", "list"}
     assert wire.bad == []
 
 
-def _do_everything(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+def _do_everything(console: Console, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
     record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
     console.credit_checks.refetch(record.id)
     console.credit_checks.probe(record.id)
     for fault in ("close_after_charge", "token_expired"):
-        sandbox.control.fault(fault, call="purchase", number=TWO)
+        sandbox.control.add_fault(fault, call="purchase", number=TWO)
     unknown = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(TWO, "1"))).detail["record"]
     assert isinstance(unknown, CreditCheck)
-    (charge,) = sandbox.control.ledger(TWO)["entries"]
+    (charge,) = sandbox.control.read_ledger(TWO)["entries"]
     console.recovery.resolve("credit-check", unknown.id, "success", "seen on their screen", int(charge["id"]))
-    sandbox.control.fault("close_after_charge", call="purchase", number=ONE)
+    sandbox.control.add_fault("close_after_charge", call="purchase", number=ONE)
     clock.offset += timedelta(days=400)
+    place.age(timedelta(days=400))
     lost = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
     assert lost.code == "outcome_unknown"
     clock.offset += timedelta(minutes=5)
@@ -113,7 +114,7 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
 
 
 def _try_everything(console: Console, clock: HandClock, number: str, *, renew: bool = True) -> None:
-    (record,) = console.lookup.find(number).credit_checks
+    (record,) = console.lookup.find_records(number).credit_checks
     attempts: tuple[Callable[[], object], ...] = (
         lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")),
         lambda: console.credit_checks.purchase(PurchaseRequest(number, "1", renew=renew)),
@@ -139,7 +140,7 @@ def test_nothing_but_a_purchase_buys(place: Place) -> None:
                 console.credit_checks.refetch(bought.id, detail=detail, pdf=pdf)
         _try_everything(console, clock, ONE, renew=False)
         assert vendor.asked["check"] == 1
-        assert not hasattr(vendor.reader(), "check")
+        assert not hasattr(vendor.reader(), "buy_check")
 
 
 def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
@@ -156,7 +157,7 @@ def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
         assert refusal(lambda: resolve("")).code == "no_evidence"
         resolve("their list is empty")
         for name in ("op-a", "OP-A", " op-a "):
-            with console.acting(name):
+            with console.acting_as(name):
                 assert refusal(lambda: resolve("again")).code in ("same_person", "not_allowed")
         assert refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).code == "already_purchased"
         with place.acting(console, "lead-b") as other:

@@ -24,7 +24,7 @@ def refused(console: Console, number: str = NUMBER, client: str = "1", *, renew:
 
 
 def only(console: Console, number: str = NUMBER) -> CreditCheck:
-    (record,) = console.lookup.find(number).credit_checks
+    (record,) = console.lookup.find_records(number).credit_checks
     return record
 
 
@@ -33,7 +33,7 @@ def test_bought_and_complete(console: Console, sandbox: Sandbox) -> None:
     record = buy(console)
     assert (record.state, record.certainty, record.incomplete) == ("success", "known", ())
     assert console.credit_checks.read_pdf(record.id).startswith(b"%PDF-")
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
 
 
 def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbox) -> None:
@@ -42,14 +42,14 @@ def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbo
     error = refused(console, "T" + NUMBER)
     assert (error.code, error.exit_status) == ("already_purchased", 3)
     assert error.detail["record"] == first
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
 
 
 def test_another_client_may_buy_the_same_number(console: Console, sandbox: Sandbox) -> None:
     """The claim is per client."""
     buy(console)
     buy(console, client="2")
-    assert sandbox.control.charges(NUMBER) == 2
+    assert sandbox.control.count_charges(NUMBER) == 2
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,14 @@ def test_refused_by_the_provider_frees_the_number(
     console: Console, sandbox: Sandbox, fault: str, code: str, status: int
 ) -> None:
     """A definite refusal is an error, known, and the number can be bought again."""
-    sandbox.control.fault(fault, call="purchase", number=NUMBER)
+    sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     error = refused(console)
     assert (error.code, error.exit_status) == (code, status)
     record = error.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (record.state, record.certainty) == ("error", "known")
     assert buy(console).state == "success"
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
 
 
 @pytest.mark.parametrize(
@@ -83,22 +83,22 @@ def test_refused_by_the_provider_frees_the_number(
 )  # fmt: skip
 def test_no_usable_answer_is_unknown_and_stays_claimed(console: Console, sandbox: Sandbox, fault: str) -> None:
     """What may have been charged is never called an error and never sent again."""
-    sandbox.control.fault(fault, call="purchase", number=NUMBER)
+    sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     error = refused(console)
     assert (error.code, error.exit_status) == ("outcome_unknown", 4)
     record = only(console)
     assert (record.state, record.certainty, record.work.state) == ("pending", "unknown", "needs_review")
     assert refused(console).code == "already_purchased"
-    assert sandbox.control.charges(NUMBER) <= 1
+    assert sandbox.control.count_charges(NUMBER) <= 1
     assert console.credit_checks.show(record.id).explanation.next_step.command
 
 
 def test_out_of_reach_frees_the_number(console: Console, sandbox: Sandbox) -> None:
     """Never sent: error, known, exit 6, and the number is free."""
     buy(console, NUMBERS[1])
-    sandbox.outage(60)
+    sandbox.begin_outage(60)
     error = refused(console)
-    sandbox.outage(None)
+    sandbox.begin_outage(None)
     assert (error.code, error.exit_status) == ("provider_unreachable", 6)
     assert only(console).state == "error"
     assert buy(console).state == "success"
@@ -111,40 +111,44 @@ def test_bad_input_writes_nothing(console: Console, sandbox: Sandbox) -> None:
     assert (error.code, error.detail["reason"]) == ("invalid_corporation_number", "CHECK_DIGIT")
     assert error.detail["candidates"] == [NUMBER]
     assert refused(console, NUMBERS[1], "0").code == "unknown_client"
-    assert sandbox.control.ledger()["total"] == 1
+    assert sandbox.control.read_ledger()["total"] == 1
 
 
 def test_incomplete_when_the_pdf_fails(console: Console, sandbox: Sandbox) -> None:
     """After the charge nothing is an error: what is missing is listed and fetched later."""
-    sandbox.control.fault("pdf_missing", call="pdf", times="always")
+    sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
     record = buy(console)
     assert (record.state, record.incomplete, record.work.state) == ("success", ("pdf",), "scheduled")
     assert [item.record.id for item in console.recovery.queue("incomplete").items] == [record.id]
 
 
-def test_renewal_only_after_expiry(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_renewal_only_after_expiry(console: Console, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
     """A renewal supersedes the old record; too early it is refused."""
     old = buy(console)
     assert refused(console, renew=True).code == "not_expired"
     from datetime import timedelta
 
     clock.offset = timedelta(days=400)
+    place.age(clock.offset)
     new = buy(console, renew=True)
-    history = console.lookup.find(NUMBER).credit_checks
+    history = console.lookup.find_records(NUMBER).credit_checks
     assert [record.id for record in history] == [new.id, old.id]
     assert history[1].superseded_by == new.id
-    assert sandbox.control.charges(NUMBER) == 2
+    assert sandbox.control.count_charges(NUMBER) == 2
 
 
-def test_a_failed_renewal_restores_the_old_record(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_a_failed_renewal_restores_the_old_record(
+    console: Console, sandbox: Sandbox, clock: MovedClock, place: Place
+) -> None:
     """Who didn't get a new one still has the old one."""
     from datetime import timedelta
 
     old = buy(console)
     clock.offset = timedelta(days=400)
-    sandbox.control.fault("status:400", call="purchase", number=NUMBER)
+    place.age(clock.offset)
+    sandbox.control.add_fault("status:400", call="purchase", number=NUMBER)
     assert refused(console, renew=True).code == "provider_refused"
-    newest, oldest = console.lookup.find(NUMBER).credit_checks
+    newest, oldest = console.lookup.find_records(NUMBER).credit_checks
     assert newest.state == "error"
     assert (oldest.id, oldest.superseded_by, oldest.live) == (old.id, None, True)
 
@@ -153,7 +157,7 @@ def test_nobody_named_may_not_buy(tmp_path: Path, sandbox: Sandbox) -> None:
     """A purchase needs a person; looking doesn't."""
     with opened(tmp_path, sandbox, OPERATOR="") as console:
         assert refused(console).code == "no_operator"
-        assert console.lookup.find(NUMBER).credit_checks == ()
+        assert console.lookup.find_records(NUMBER).credit_checks == ()
 
 
 def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbox) -> None:
@@ -162,7 +166,7 @@ def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbo
         buy(console)
     with place.opened(sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
         assert refused(other, NUMBERS[1]).code == "bad_profile"
-    assert sandbox.control.ledger()["total"] == 1
+    assert sandbox.control.read_ledger()["total"] == 1
 
 
 def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox: Sandbox, place: Place) -> None:
@@ -177,7 +181,7 @@ def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox:
         "needs_review",
         "written_by_other",
     )
-    assert sandbox.control.ledger()["total"] == 0
+    assert sandbox.control.read_ledger()["total"] == 0
 
 
 def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, place: Place) -> None:
@@ -186,7 +190,7 @@ def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, p
     place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
     error = refused(console)
     assert (error.code, error.detail["source"]) == ("already_purchased", "desk")
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
     restored = console.recovery.probe("operation", str(error.detail["operation_id"]))
     assert isinstance(restored, CreditCheck)
     assert (restored.state, restored.credit_check_id) == ("success", record.credit_check_id)
@@ -196,10 +200,10 @@ def test_nobody_becomes_the_worker_by_name(tmp_path: Path, sandbox: Sandbox) -> 
     """A person of that name is a person: holding every role where no operators are kept, unknown where they are."""
     with opened(tmp_path, sandbox, OPERATOR="worker") as console:
         record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-        console.people.add(Person("op-a", frozenset({"operator"}), may_buy=True))
+        console.people.add_person(Person("op-a", frozenset({"operator"}), may_buy=True))
         for act in (console.credit_checks.refetch, console.credit_checks.probe):
             with pytest.raises(ConsoleError, match="not_allowed"):
                 act(record.id)
         with pytest.raises(ConsoleError, match="not_allowed"):
-            console.lookup.find(NUMBER)
+            console.lookup.find_records(NUMBER)
         assert console.recovery.run_due()

@@ -1,19 +1,23 @@
 """The pipeline under hostile circumstances: whatever breaks around a purchase, money and record stay together."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from console.app import Console
-from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
-from console.services.credit_checks import CreditChecks
-from console.services.described import Subject
-from console.store.engine import Transaction
+from console.services.credit_checks.purchase import PURCHASE
+from console.services.guarded.operation import Subject
+from console.store.database.engine import Transaction
+from tests.support.gone import Gone, going_away
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.places import Place
@@ -40,7 +44,7 @@ def buy(console: Console, number: str = ONE, client: str = "1", *, renew: bool =
 
 
 def only(console: Console, number: str = ONE) -> CreditCheck:
-    (record,) = console.lookup.find(number).credit_checks
+    (record,) = console.lookup.find_records(number).credit_checks
     return record
 
 
@@ -52,7 +56,7 @@ def lose_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     """From now on the database can't be written."""
 
     def broken(*_: object) -> object:
-        raise ConsoleError("database_locked", {"problem": "taken by a test"})
+        raise rebuild_error(ErrorCode.DATABASE_LOCKED, {"problem": "taken by a test"})
 
     monkeypatch.setattr(console.database, "write", broken)
 
@@ -137,10 +141,10 @@ def test_an_answer_that_nothing_can_keep_is_told_as_such(
 
     def full() -> None:
         lose_writes(monkeypatch, console)
-        monkeypatch.setattr("console.store.spool.Spool.answered", no_room)
+        monkeypatch.setattr("console.store.spool.spool.Spool.store_answer", no_room)
 
     def no_room(*_: object) -> None:
-        raise ConsoleError("storage_full")
+        raise ConsoleError(ErrorCode.STORAGE_FULL)
 
     vendor.during = full
     lost = refusal(lambda: buy(console))
@@ -159,7 +163,7 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
 
     def sometimes(work: Callable[[Transaction], object]) -> object:
         if next(refuse_next, False):
-            raise ConsoleError("database_locked")
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED)
         return write(work)
 
     def lapse() -> None:
@@ -199,9 +203,9 @@ def test_no_room_before_sending_is_told_as_such(
 
     def full(*_: object) -> None:
         lose_writes(monkeypatch, console)
-        raise ConsoleError("storage_full", {"problem": "no space left"})
+        raise rebuild_error(ErrorCode.STORAGE_FULL, {"problem": "no space left"})
 
-    monkeypatch.setattr("console.store.spool.Spool.intent", full)
+    monkeypatch.setattr("console.store.spool.spool.Spool.mark_calling", full)
     lost = refusal(lambda: buy(console))
     assert (lost.code, lost.exit_status, vendor.charges) == ("storage_full", 6, [])
 
@@ -295,7 +299,7 @@ def test_a_restored_claim_is_nothing_to_deliver(
     console.recovery.probe("operation", record.operation_id or "")
     assert (only(console).state, only(console).credit_check_id) == ("success", 1)
     assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 0
-    assert console._desk.spool.undelivered(console._desk.database_id) == ()
+    assert console._context.spool.undelivered_entries(console._context.database_id) == ()
 
 
 # A process that goes away
@@ -306,13 +310,10 @@ def test_a_call_that_nobody_ends_becomes_unknown(
     console: Console, vendor: LedgerVendor, clock: HandClock, where: str
 ) -> None:
     """Its lease runs out: every reader sees unknown at once, the next due tasks write it down; error it never is."""
-
-    def gone() -> None:
-        raise SystemExit
-
-    setattr(vendor, where, gone)
-    with pytest.raises(SystemExit):
-        buy(console)
+    with going_away(console._context) as vanish:
+        setattr(vendor, where, vanish)
+        with pytest.raises(Gone):
+            buy(console)
     assert (only(console).state, only(console).certainty) == ("pending", "known")
     clock.at += timedelta(minutes=5)
     assert (only(console).state, only(console).certainty) == ("pending", "unknown")
@@ -320,6 +321,51 @@ def test_a_call_that_nobody_ends_becomes_unknown(
     assert [(row.status, row.certainty, row.work_state) for row in rows(console.database)] == [
         ("pending", "unknown", "needs_review")
     ]
+
+
+@pytest.mark.parametrize("end", [SystemExit, GeneratorExit, CancelledError])
+def test_whatever_ends_a_call_the_record_says_so_at_once(
+    console: Console, vendor: LedgerVendor, end: type[BaseException]
+) -> None:
+    """It may have been sent, so it is unknown; what was raised goes on."""
+
+    def ended() -> None:
+        raise end
+
+    vendor.during = ended
+    with pytest.raises(end):
+        buy(console)
+    assert (only(console).state, only(console).certainty) == ("pending", "unknown")
+
+
+@pytest.mark.parametrize("end", [SystemExit, GeneratorExit, MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("step", ["after_tx1", "after_intent", "before_send"])
+def test_whatever_comes_before_the_call_nothing_was_sent(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
+) -> None:
+    """Known not to have been bought, at once."""
+    with monkeypatch.context() as broken:
+        broken.setattr(console._context.failpoints, "reach", lambda name: raising(end) if name == step else None)
+        with pytest.raises(end):
+            buy(console)
+    assert (only(console).state, only(console).certainty, vendor.charges) == ("error", "known", [])
+    assert buy(console).state == "success"
+
+
+@pytest.mark.parametrize("end", [SystemExit, GeneratorExit, KeyboardInterrupt])
+@pytest.mark.parametrize("step", ["after_send", "before_tx2", "after_tx2"])
+def test_whatever_comes_after_the_answer_it_is_kept(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
+) -> None:
+    """Recorded before anything is raised."""
+    with monkeypatch.context() as broken, suppress(end):
+        broken.setattr(console._context.failpoints, "reach", lambda name: raising(end) if name == step else None)
+        buy(console)
+    assert (only(console).state, only(console).certainty, len(vendor.charges)) == ("success", "known", 1)
+
+
+def raising(end: type[BaseException]) -> None:
+    raise end
 
 
 # Never guessing
@@ -361,22 +407,25 @@ def test_a_probe_overtaken_by_the_late_answer_tells_it(place: Place, vendor: Led
 
 @pytest.mark.parametrize("decision", [("success", 1), ("error", None)])
 def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
-    console: Console, vendor: LedgerVendor, clock: HandClock, decision: tuple[str, int | None],
+    console: Console,
+    vendor: LedgerVendor,
+    clock: HandClock,
+    decision: tuple[str, int | None],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """The answer arrived while a person decided: a named refusal, no decision left half made."""
     vendor.behaviour = "silent_after_charge"
     record = refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     late = Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, vendor.report(vendor.charges[0]))
-    reach = console._desk.failpoints.reach
+    reach = console._context.failpoints.reach
 
     def overtaken(name: str) -> None:
         reach(name)
         if name == "before_resolve":
             _deliver(console, record, late)
 
-    monkeypatch.setattr(console._desk.failpoints, "reach", overtaken)
+    monkeypatch.setattr(console._context.failpoints, "reach", overtaken)
     decided = refusal(lambda: console.recovery.resolve("credit-check", record.id, decision[0], "seen", decision[1]))
     assert decided.code == "stale_view"
     assert (only(console).state, only(console).credit_check_id) == ("success", 1)
@@ -399,9 +448,7 @@ class _Overtaken(LedgerVendor):
 
 
 def _deliver(console: Console, record: CreditCheck, answer: Outcome[CheckReport]) -> None:
-    from console.services import settling
-
-    settling.deliver(console._desk, record.operation_id or "", answer, LedgerVendor().capabilities)
+    console._service_builder._purchases.deliver(record.operation_id or "", answer)
 
 
 # Renewal
@@ -413,13 +460,13 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
     place: Place, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a server somebody else's renewal may be committed between our checks and our claim: it is not renewed."""
-    claim, faster = CreditChecks._claim, list[BaseException | None]()
+    claim, faster = PURCHASE.claim, list[BaseException | None]()
 
-    def overtaken(checks: CreditChecks, *claimed: Any) -> Subject:
+    def overtaken(attempt: Any, *claimed: Any) -> Subject:
         monkeypatch.undo()
         with ThreadPoolExecutor(1) as thread:  # somebody else's, for whom no transaction is open here
             faster.append(thread.submit(lambda: buy(other, renew=True)).exception(20))
-        return claim(checks, *claimed)
+        return claim(attempt, *claimed)
 
     with (  # a named lease would hold the faster one up
         place.desk(vendor, clock, LEASES="off") as console,
@@ -428,7 +475,7 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
         buy(console)
         clock.at += timedelta(days=400)
         vendor.behaviour = behaviour
-        monkeypatch.setattr(CreditChecks, "_claim", overtaken)
+        monkeypatch.setattr(console._service_builder._purchases, "action", replace(PURCHASE, claim=overtaken))
         lost = refusal(lambda: buy(console, renew=True))
     assert [error is None for error in faster] == [behaviour == "answers"]
     assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
@@ -443,7 +490,7 @@ def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
     clock.at += timedelta(days=400)
     vendor.behaviour = behaviour
     assert refusal(lambda: buy(console, renew=True)).exit_status in (5, 6)
-    newest, restored = console.lookup.find(ONE).credit_checks
+    newest, restored = console.lookup.find_records(ONE).credit_checks
     assert (newest.state, restored.id, restored.live) == ("error", old.id, True)
     assert refusal(lambda: buy(console)).code == "already_purchased"
     vendor.behaviour = "answers"

@@ -8,7 +8,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.services.parts import Part, Parts
+from console.services.credit_checks.readings import CheckReadings, ReadingResult
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.places import Place
 from tests.support.refusals import code_of
@@ -21,7 +21,7 @@ def buy(console: Console, number: str = NUMBER) -> CreditCheck:
 
 
 def make_unknown(console: Console, sandbox: Sandbox, fault: str = "status_after_charge:500") -> CreditCheck:
-    sandbox.control.fault(fault, call="purchase", number=NUMBER)
+    sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     with pytest.raises(ConsoleError) as caught:
         buy(console)
     record = caught.value.detail["record"]
@@ -30,7 +30,7 @@ def make_unknown(console: Console, sandbox: Sandbox, fault: str = "status_after_
 
 
 def charged_id(sandbox: Sandbox) -> int:
-    return int(sandbox.control.ledger()["entries"][-1]["id"])
+    return int(sandbox.control.read_ledger()["entries"][-1]["id"])
 
 
 def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sandbox) -> None:
@@ -45,7 +45,7 @@ def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sa
         code_of(lambda: console.recovery.resolve("credit-check", record.id, "success", "again", 1))
         == "nothing_to_resolve"
     )
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
 
 
 def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandbox) -> None:
@@ -65,7 +65,7 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
 def test_resolve_with_an_unread_id_knows_nothing(console: Console, sandbox: Sandbox, fault: str) -> None:
     """While the provider doesn't tell, the outcome stays unknown: 4, whatever keeps it from answering."""
     record = make_unknown(console, sandbox)
-    sandbox.control.fault(fault, call="detail", number=NUMBER)
+    sandbox.control.add_fault(fault, call="detail", number=NUMBER)
     with pytest.raises(ConsoleError) as caught:
         console.recovery.resolve("credit-check", record.id, "success", "x", charged_id(sandbox))
     assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
@@ -79,7 +79,7 @@ def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, p
     assert first.awaiting == "second_person"
     assert code_of(lambda: console.recovery.resolve("credit-check", record.id, "error", "again")) == "same_person"
     if not place.is_server:  # there nobody can call themselves otherwise
-        with console.acting("OP-A"):
+        with console.acting_as("OP-A"):
             again = code_of(lambda: console.recovery.resolve("credit-check", record.id, "error", "again"))
         assert again == "same_person"
     with place.acting(console, "lead-b") as other:
@@ -100,12 +100,12 @@ def test_probe_without_a_list_call_stays_unknown(console: Console, sandbox: Sand
     """Where the provider can't tell, a probe says so and nothing changes."""
     record = make_unknown(console, sandbox)
     assert code_of(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
 
 
 def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> None:
     """Exactly one unused purchase since the sending day: that was ours."""
-    sandbox.control.config(list_call=True)
+    sandbox.control.change_settings(list_call=True)
     with place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         record = make_unknown(console, sandbox)
         assert record.work.state == "scheduled"
@@ -116,7 +116,7 @@ def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> Non
 
 def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
     """Not found is no proof: a late charge would be doubled."""
-    sandbox.control.config(list_call=True)
+    sandbox.control.change_settings(list_call=True)
     with place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         record = make_unknown(console, sandbox, "status:500")
         for _ in range(3):
@@ -125,17 +125,17 @@ def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
 
 def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> None:
     """A re-fetch costs nothing and fills what is missing."""
-    sandbox.control.fault("pdf_missing", call="pdf")
+    sandbox.control.add_fault("pdf_missing", call="pdf")
     record = buy(console)
     result = console.credit_checks.refetch(record.id, detail=False)
     assert (result.record.incomplete, result.changed) == ((), ("pdf_file_path",))
-    assert sandbox.control.charges(NUMBER) == 1
+    assert sandbox.control.count_charges(NUMBER) == 1
 
 
 def test_a_different_pdf_becomes_current_beside_the_old(console: Console, sandbox: Sandbox) -> None:
     """Nothing is overwritten; the person is told that it changed."""
     record = buy(console)
-    sandbox.control.fault("pdf_other", call="pdf")
+    sandbox.control.add_fault("pdf_other", call="pdf")
     result = console.credit_checks.refetch(record.id)
     assert "pdf_file_path" in result.changed
     assert [document.current for document in result.documents] == [True, False]
@@ -146,23 +146,23 @@ def test_a_different_pdf_becomes_current_beside_the_old(console: Console, sandbo
 def test_viewing_period_over_stops_asking(console: Console, sandbox: Sandbox) -> None:
     """The first 403 is the provider's word, later calls are refused here and nothing is sent."""
     record = buy(console)
-    sandbox.control.fault("viewing_period_over", times="always")
+    sandbox.control.add_fault("viewing_period_over", times="always")
     with pytest.raises(ConsoleError) as first:
         console.credit_checks.refetch(record.id)
-    asked = len(sandbox.control.requests())
+    asked = len(sandbox.control.read_requests())
     with pytest.raises(ConsoleError) as second:
         console.credit_checks.refetch(record.id)
     assert (first.value.code, first.value.exit_status) == ("viewing_period_over", 5)
     assert (second.value.code, second.value.exit_status) == ("viewing_period_over", 3)
-    assert len(sandbox.control.requests()) == asked
+    assert len(sandbox.control.read_requests()) == asked
     assert console.credit_checks.show(record.id).record.pdf_file_path
 
 
 def test_refetch_keeps_what_it_got(console: Console, sandbox: Sandbox) -> None:
     """Half a success is kept, and the failure names its part."""
-    sandbox.control.fault("no_result", call="purchase", number=NUMBER)
-    sandbox.control.fault("status:500", call="detail")
-    sandbox.control.fault("status:500", call="pdf", times=2)
+    sandbox.control.add_fault("no_result", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("status:500", call="detail")
+    sandbox.control.add_fault("status:500", call="pdf", times=2)
     record = buy(console)
     assert set(record.incomplete) == {"result", "pdf"}
     with pytest.raises(ConsoleError) as caught:
@@ -176,12 +176,14 @@ def test_refetch_keeps_what_it_got(console: Console, sandbox: Sandbox) -> None:
 def test_stale_view_is_refused(console: Console) -> None:
     """A decision on something that has changed shows the difference instead."""
     record = buy(console)
-    assert code_of(lambda: console.credit_checks.refetch(record.id, saw=record.version - 1)) == "stale_view"
+    assert (
+        code_of(lambda: console.credit_checks.refetch(record.id, expected_version=record.version - 1)) == "stale_view"
+    )
 
 
 def test_due_tasks_fetch_what_is_missing(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
     """Incomplete records are completed by themselves, on schedule."""
-    sandbox.control.fault("pdf_missing", call="pdf")
+    sandbox.control.add_fault("pdf_missing", call="pdf")
     record = buy(console)
     assert {run.task: run.count for run in console.recovery.run_due()}["refetches"] == 0
     clock.offset = timedelta(minutes=6)
@@ -193,25 +195,25 @@ def test_two_runs_of_due_tasks_share_the_work(
     console: Console, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each record is fetched once, by whichever run comes to it first; the other passes by."""
-    sandbox.control.fault("pdf_missing", call="pdf", times=2)
+    sandbox.control.add_fault("pdf_missing", call="pdf", times=2)
     records = [buy(console, number) for number in NUMBERS[:2]]
     clock.offset = timedelta(minutes=6)
-    fetch, asked = Parts.fetch, list[int]()
+    fetch, asked = CheckReadings.fetch_part, list[int]()
 
-    def meeting(parts: Parts, record: CreditCheck, name: str) -> Part:
+    def meeting(parts: CheckReadings, record: CreditCheck, name: str) -> ReadingResult:
         asked.append(record.id)
         if len(asked) == 1:
             console.recovery.run_due()
         return fetch(parts, record, name)
 
-    monkeypatch.setattr(Parts, "fetch", meeting)
+    monkeypatch.setattr(CheckReadings, "fetch_part", meeting)
     console.recovery.run_due()
     assert sorted(asked) == [record.id for record in records]
 
 
 def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
     """After the last attempt a person is called, and nothing is asked by itself any more."""
-    sandbox.control.fault("pdf_missing", call="pdf", times="always")
+    sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
     record = buy(console)
     for days in range(1, 8):
         clock.offset = timedelta(days=2 * days)
@@ -225,7 +227,7 @@ def test_rows_of_others_are_put_right(console: Console, place: Place) -> None:
     row = "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number) VALUES"
     place.sql(f"{row} (7, 'T7010705000725')", f"{row} (7, 'nonsense')")
     console.recovery.run_due()
-    assert console.lookup.find("7010705000725").credit_checks[0].work.reason == "written_by_other"
+    assert console.lookup.find_records("7010705000725").credit_checks[0].work.reason == "written_by_other"
     reasons = {item.record.work.reason for item in console.recovery.queue("review").items}
     assert reasons == {"written_by_other", "number_unreadable"}
 
@@ -233,25 +235,31 @@ def test_rows_of_others_are_put_right(console: Console, place: Place) -> None:
 def test_audit_holds_and_finds_tampering(console: Console, place: Place) -> None:
     """Every step left its row; a changed one is named."""
     buy(console)
-    rows = console.audit.verify()
+    rows = console.audit.verify_chains()
     assert rows >= 4
     place.unguard("audit_log")
     place.sql("UPDATE audit_log SET who = 'somebody' WHERE id = 2")
     with pytest.raises(ConsoleError) as caught:
-        console.audit.verify()
+        console.audit.verify_chains()
     assert (caught.value.code, caught.value.detail["first_bad"]) == ("audit_broken", 2)
 
 
 def test_half_a_decision_makes_what_others_saw_stale(console: Console, sandbox: Sandbox, place: Place) -> None:
     """Who looked before the first person decided doesn't become the second unknowingly; the age stays."""
     record = make_unknown(console, sandbox, "status:500")
-    first = console.recovery.resolve("credit-check", record.id, "error", "not on their list", saw=record.version)
+    first = console.recovery.resolve(
+        "credit-check", record.id, "error", "not on their list", expected_version=record.version
+    )
     assert isinstance(first.record, CreditCheck)
     assert first.record.changed_at == record.changed_at
     with place.acting(console, "lead-b") as other:
-        before = code_of(lambda: other.recovery.resolve("credit-check", record.id, "error", "x", saw=record.version))
+        before = code_of(
+            lambda: other.recovery.resolve("credit-check", record.id, "error", "x", expected_version=record.version)
+        )
         assert before == "stale_view"
-        second = other.recovery.resolve("credit-check", record.id, "error", "x", saw=first.record.version)
+        second = other.recovery.resolve(
+            "credit-check", record.id, "error", "x", expected_version=first.record.version
+        )
     assert second.awaiting is None
 
 
@@ -262,5 +270,5 @@ def test_a_screen_that_reads_again_is_one_opening(place: Place, sandbox: Sandbox
         for record in (one, one, one, other, one):
             console.credit_checks.show(record.id)
     with place.opened(sandbox) as later:
-        seen = [entry.subject for entry in later.audit.list(200) if entry.what == "credit-check.opened"]
+        seen = [entry.subject for entry in later.audit.list_entries(200) if entry.what == "credit-check.opened"]
     assert seen == [f"credit-check {record.id}" for record in (one, other, one)]

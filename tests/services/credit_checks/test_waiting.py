@@ -26,14 +26,14 @@ def request(number: str, client: str = "1") -> PurchaseRequest:
 @contextmanager
 def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
     """Inside the block somebody's purchase of FIRST hangs at the provider, alive."""
-    sandbox.control.fault("hang", call="purchase", number=FIRST)
+    sandbox.control.add_fault("hang", call="purchase", number=FIRST)
     with ThreadPoolExecutor(1) as thread:
         buying = thread.submit(console.credit_checks.purchase, request(FIRST))
-        assert sandbox.control.wait(held=1)
+        assert sandbox.control.wait_until_reached(held=1)
         try:
             yield buying
         finally:
-            sandbox.control.release()
+            sandbox.control.release_calls()
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def test_a_waiter_is_told_who_and_since_when(busy: Future[CreditCheck], place: P
         assert isinstance(holder, dict)
         assert holder["operator"] == place.named("op-a")
         assert caught.value.detail["since"] is not None
-        assert other.lookup.find(SECOND).credit_checks == ()
+        assert other.lookup.find_records(SECOND).credit_checks == ()
     assert set(steps) == {"waiting"}
-    assert sandbox.control.charges(SECOND) == 0
+    assert sandbox.control.count_charges(SECOND) == 0
 
 
 def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], place: Place, sandbox: Sandbox) -> None:
@@ -65,16 +65,14 @@ def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], place: Place, sandbox
 
         def progress(step: str) -> None:
             if step == "waiting":
-                sandbox.control.release()
+                sandbox.control.release_calls()
 
         assert other.credit_checks.purchase(request(SECOND), progress).state == "success"
         assert busy.result(10).state == "success"
 
 
 @pytest.mark.parametrize("extra", [{"LEASES": "off"}, {}], ids=["without leases", "another client"])
-def test_who_need_not_wait(
-    busy: Future[CreditCheck], place: Place, sandbox: Sandbox, extra: dict[str, str]
-) -> None:  # fmt: skip
+def test_who_need_not_wait(busy: Future[CreditCheck], place: Place, sandbox: Sandbox, extra: dict[str, str]) -> None:
     """Without leases, or for another client, a hanging call delays nobody; its own number stays refused."""
     client = "1" if extra else "2"
     with place.opened(sandbox, None, person="op-b", desk=0, **extra) as other:
@@ -98,7 +96,7 @@ def test_wall_clocks_judge_no_lease(place: Place, skew: timedelta) -> None:
 
             def meanwhile() -> None:
                 other.recovery.run_due()
-                looked.append(other.lookup.find(FIRST).credit_checks[0].certainty)
+                looked.append(other.lookup.find_records(FIRST).credit_checks[0].certainty)
 
             vendor.during = meanwhile
             assert console.credit_checks.purchase(request(FIRST)).state == "success"

@@ -65,13 +65,13 @@ def test_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
     """0 hits in logs, SQL echo, errors, tracebacks, reprs, exports; and the files hold no secret in the clear."""
     seen: list[str] = []
     with quick_folder() as home, Sandbox() as sandbox, everything_logged() as log:
-        sandbox.control.accept(*list(SECRETS.values())[1:])
+        sandbox.control.register_client(*list(SECRETS.values())[1:])
         with opened(home, sandbox, None, **SECRETS) as console:
             _provoke(console, sandbox, seen, monkeypatch)
             seen += [repr(part) for part in _parts(console)]
             exported = home / "audit.csv"
-            console.audit.export(exported)
-            seen += [exported.read_text("utf-8-sig"), *map(repr, console.audit.list(1_000))]
+            console.audit.export_csv(exported)
+            seen += [exported.read_text("utf-8-sig"), *map(repr, console.audit.list_entries(1_000))]
         secrets = [*SECRETS.values(), *_issued(sandbox)]
         files = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     shown = log.getvalue() + "\n".join(seen)
@@ -84,15 +84,24 @@ def test_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _issued(sandbox: Sandbox) -> list[str]:
     """Tokens that the provider handed out."""
-    office = sandbox._world.tokens
-    return [*office._by_access, *office._by_refresh]
+    office = sandbox._state.tokens
+    return [*office._pair_by_access_token, *office._pair_by_refresh_token]
 
 
 def _parts(console: Console) -> tuple[object, ...]:
-    desk = console._desk
-    vendor = console._machinery._vendors.buyer()
-    parts = (console, console.settings, desk, desk.cipher, desk.spool, desk.database, vendor, vars(vendor))
-    return (*parts, console.settings.secrets, *desk.spool.entries(desk.database_id))
+    context = console._context
+    vendor = console._service_builder._vendors.get_buyer()
+    parts = (
+        console,
+        console.settings,
+        context,
+        context.cipher,
+        context.spool,
+        context.database,
+        vendor,
+        vars(vendor),
+    )
+    return (*parts, console.settings.secrets, *context.spool.entries(context.database_id))
 
 
 def _provoke(console: Console, sandbox: Sandbox, seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,9 +113,9 @@ def _provoke(console: Console, sandbox: Sandbox, seen: list[str], monkeypatch: p
 
     buy(NUMBERS[0])
     for number, fault in zip(NUMBERS[1:4], ("close_after_charge", "html", "token_expired"), strict=True):
-        sandbox.control.fault(fault, call="purchase", number=number)
+        sandbox.control.add_fault(fault, call="purchase", number=number)
         buy(number)
-    (unknown,) = console.lookup.find(NUMBERS[1]).credit_checks
+    (unknown,) = console.lookup.find_records(NUMBERS[1]).credit_checks
     told(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
     told(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
     _break_the_database(console, unknown, seen, monkeypatch)
@@ -119,7 +128,7 @@ def _break_the_database(
     console: Console, unknown: CreditCheck, seen: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement that fails with something personal among its values."""
-    with monkeypatch.context() as broken, console.acting("lead-b"):
-        broken.setattr("console.store.evidence.naive", lambda _at: object())
+    with monkeypatch.context() as broken, console.acting_as("lead-b"):
+        broken.setattr("console.store.records.evidence.to_naive_utc", lambda _at: object())
         told(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
     assert "InterfaceError" in seen[-1] or "ProgrammingError" in seen[-1] or "StatementError" in seen[-1], seen[-1]

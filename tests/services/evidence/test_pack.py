@@ -1,9 +1,11 @@
 """A case's evidence pack: whole or not there, the same for the same facts, proven by hashes, nobody else's."""
 
-
+import hashlib
 import json
+import subprocess
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -16,27 +18,32 @@ from sqlalchemy import text
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
-from console.domain.order_records import RefundRequest
+from console.domain.payments.records import RefundRequest
 from console.domain.records import CreditCheck, Person, PurchaseRequest
-from console.services.evidence_pack import EvidencePacks, PackWritten
-from console.services.pack_check import PackVerdict, verify_pack
-from console.services.pack_file import digest_of, json_text
-from console.settings import Settings
-from console.store import people
+from console.services.evidence.pack import EvidencePacks, PackWritten
+from console.services.evidence.pack_archive import FORMAT_NAME, compute_digest, encode_json
+from console.services.evidence.pack_verification import PackVerdict, verify_pack
+from console.settings.settings import Settings
+from console.store.access import operators as people
+from console.wording import timelines
 from tests.support.children import Child
-from tests.support.desks import environment
+from tests.support.desks import NOWHERE, environment
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import Scene
-from tests.support.quick_desks import NOWHERE, HandClock, quick_desk, quick_folder
+from tests.support.quick_desks import HandClock, quick_desk, quick_folder
 from tests.support.sql_server import SqlServer
 from tests.support.teams import team
 
 NUMBERS = numbers(3, seed=58)
 PAYER = "payer-ref-81726354"
 TEAM = {
-    "op-a": "operator", "lead-b": "approver", "aud-e": "auditor", "adm-f": "admin", "robot": "worker",
-}  # fmt: skip
+    "op-a": "operator",
+    "lead-b": "approver",
+    "aud-e": "auditor",
+    "adm-f": "admin",
+    "robot": "worker",
+}
 
 
 @dataclass
@@ -48,19 +55,17 @@ class Bench:
     folder: Path
 
     def pack(self, name: str = "case.zip", *, by: str = "aud-e", id: int | None = None) -> PackWritten:
-        with self.console.acting(by):
+        with self.console.acting_as(by):
             return self.console.recovery.evidence_pack("credit-check", id or self.record.id, self.folder / name)
 
     def sql(self, statement: str, **values: object) -> None:
-        with self.console.database.attempt() as tx:
+        with self.console.database.write_once() as tx:
             tx.conn.execute(text(statement), values)
 
     def audited(self) -> list[tuple[Any, ...]]:
         with self.console.database.read() as conn:
             found = conn.execute(
-                text(
-                    "SELECT who, result, detail FROM audit_log WHERE what = 'evidence_pack.exported' ORDER BY id"
-                )
+                text("SELECT who, result, detail FROM audit_log WHERE what = 'evidence_pack.exported' ORDER BY id")
             )
             return [tuple(row) for row in found]
 
@@ -78,7 +83,7 @@ def bench() -> Iterator[Bench]:
 
 
 def _add(console: Console, person: Person) -> None:
-    console.database.write(lambda tx: people.add(tx.conn, person))
+    console.database.write(lambda tx: people.insert_person(tx.conn, person))
 
 
 def parts(path: Path) -> dict[str, bytes]:
@@ -88,15 +93,13 @@ def parts(path: Path) -> dict[str, bytes]:
 
 def rewrite(path: Path, changed: dict[str, bytes | None], *, listed: bool = False) -> Path:
     """The pack with these parts replaced (None: taken out); `listed`: with a manifest that agrees with them."""
-    import hashlib
-
     contents = {name: content for name, content in (parts(path) | changed).items() if content is not None}
     if listed:
         manifest = json.loads(contents["manifest.json"])
         for one in manifest["files"]:
             content = contents[one["name"]]
             one |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        contents["manifest.json"] = json_text({**manifest, "digest": digest_of(manifest)})
+        contents["manifest.json"] = encode_json({**manifest, "digest": compute_digest(manifest)})
     other = path.with_name("tampered.zip")
     with zipfile.ZipFile(other, "w") as pack:
         for name, content in contents.items():
@@ -105,7 +108,7 @@ def rewrite(path: Path, changed: dict[str, bytes | None], *, listed: bool = Fals
 
 
 def whys(verdict: PackVerdict) -> set[tuple[str, str]]:
-    return {(one.file, one.why) for one in verdict.problems}
+    return {(one.file, one.code) for one in verdict.problems}
 
 
 def test_a_pack_has_everything_and_is_whole(bench: Bench) -> None:
@@ -119,7 +122,7 @@ def test_a_pack_has_everything_and_is_whole(bench: Bench) -> None:
     assert any(name.startswith(f"answers/credit-check-{bench.record.id}/") for name in names)
     assert any(name.startswith("documents/") and contents[name].startswith(b"%PDF") for name in names)
     verdict = verify_pack(Path(written.file), written.sha256)
-    assert verdict.whole, verdict.problems
+    assert verdict.is_intact, verdict.problems
     assert (verdict.files, written.files) == (len(names) - 1, len(names))
     assert verdict.rows == len(json.loads(contents["audit.json"])) - 2  # its form and one head
     assert json.loads(contents["record.json"])["record"]["credit_check_id"] == bench.record.credit_check_id
@@ -130,12 +133,12 @@ def test_the_same_facts_give_the_same_bytes(bench: Bench) -> None:
     """However often, later, and whoever has looked or exported meanwhile; a new fact changes it."""
     first = bench.pack("a.zip")
     bench.console.recovery.show("credit-check", bench.record.id)
-    bench.console._desk.clock.sleep(90_000)
-    with bench.console.acting("aud-e"):
+    bench.console._context.clock.sleep(90_000)
+    with bench.console.acting_as("aud-e"):
         bench.console.recovery.story("credit-check", bench.record.id)
     second = bench.pack("b.zip")
     assert Path(first.file).read_bytes() == Path(second.file).read_bytes()
-    with bench.console.acting("op-a"):
+    with bench.console.acting_as("op-a"):
         bench.console.credit_checks.refetch(bench.record.id)
     assert bench.pack("c.zip").sha256 != first.sha256
 
@@ -148,8 +151,10 @@ def test_it_is_an_export_in_the_trail(bench: Bench) -> None:
     assert (who, result, facts["sha256"], facts["bytes"]) == ("aud-e", "done", written.sha256, written.bytes)
 
 
-@pytest.mark.parametrize(("who", "may"), [("aud-e", True), ("op-a", True), ("lead-b", True), ("adm-f", False),
-                                          ("robot", False), ("nobody", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("who", "may"),
+    [("aud-e", True), ("op-a", True), ("lead-b", True), ("adm-f", False), ("robot", False), ("nobody", False)],
+)
 def test_who_may_export(bench: Bench, who: str, may: bool) -> None:
     """Who may export the trail, or their own rows of it; a refusal writes no file, and is in the trail."""
     if may:
@@ -164,14 +169,14 @@ def test_who_may_export(bench: Bench, who: str, may: bool) -> None:
 
 def test_an_operators_pack_has_own_rows_alone(bench: Bench) -> None:
     """Rows of other people are there by their hashes; the auditor's pack has them all."""
-    with bench.console.acting("lead-b"):
+    with bench.console.acting_as("lead-b"):
         bench.console.credit_checks.refetch(bench.record.id)
     lines = json.loads(parts(Path(bench.pack(by="lead-b").file))["audit.json"])
     assert {line["row"]["who"] for line in lines if "row" in line} == {"lead-b"}
     withheld = [line["withheld"] for line in lines if "withheld" in line]
     assert withheld
     assert all(set(row) == {"session", "seq", "id", "prev_hash", "hash", "anchor"} for row in withheld)
-    assert verify_pack(bench.folder / "case.zip").whole
+    assert verify_pack(bench.folder / "case.zip").is_intact
     every = json.loads(parts(Path(bench.pack("all.zip").file))["audit.json"])
     assert not [line for line in every if "withheld" in line]
 
@@ -211,13 +216,13 @@ def test_an_edited_audit_row_is_found(bench: Bench, what: str) -> None:
 
 def test_a_row_hashed_anew_is_not_what_the_desk_saw(bench: Bench) -> None:
     """A forger who computes every hash again still has the desk's anchors against them, and the trail's own hash."""
-    from console.store.audit_chain import CONTENT, digest
+    from console.store.audit.hash_chain import HASHED_COLUMNS, compute_row_hash
 
     written = bench.pack()
     lines = json.loads(parts(Path(written.file))["audit.json"])
     row = [line["row"] for line in lines if "row" in line][-1]
     row["who"] = "somebody"
-    row["hash"] = digest(row["prev_hash"], [row[name] for name in CONTENT])
+    row["hash"] = compute_row_hash(row["prev_hash"], [row[name] for name in HASHED_COLUMNS])
     forged = rewrite(Path(written.file), {"audit.json": json.dumps(lines).encode()}, listed=True)
     assert ("audit.json", "replaced") in whys(verify_pack(forged))
     for line in lines:
@@ -231,8 +236,8 @@ def test_what_is_no_pack_is_said_to_be_none(tmp_path: Path, content: bytes) -> N
     """A verdict, never a crash."""
     file = tmp_path / "x.zip"
     file.write_bytes(content)
-    assert not verify_pack(file).whole
-    assert not verify_pack(tmp_path / "none.zip").whole
+    assert not verify_pack(file).is_intact
+    assert not verify_pack(tmp_path / "none.zip").is_intact
 
 
 def test_a_bomb_is_not_unpacked(bench: Bench) -> None:
@@ -240,6 +245,113 @@ def test_a_bomb_is_not_unpacked(bench: Bench) -> None:
     path = Path(bench.pack().file)
     bomb = rewrite(path, {"record.json": b"\0" * 10_000_000})
     assert ("record.json", "altered") in whys(verify_pack(bomb))
+
+
+_PEAK, _SECONDS = 400 << 20, 30.0
+"""Bytes and seconds that any file of a few megabytes may cost; the machine may be busy."""
+
+
+def verified_apart(file: Path) -> dict[str, object]:
+    """The verdict of a process that may take no more memory than that, and how long it took."""
+    program = (
+        "import json, resource, sys, time; from pathlib import Path\n"
+        "from console.services.evidence.pack_verification import verify_pack\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; began = time.process_time()\n"
+        "verdict = verify_pack(Path(sys.argv[1]))\n"
+        "peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024\n"
+        "print(json.dumps({'whole': verdict.is_intact, 'peak': peak, 'seconds': time.process_time() - began,\n"
+        "    'problems': [[one.file, one.code] for one in verdict.problems][:5]}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-2_000:]
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def zipped(path: Path, contents: dict[str, bytes], packing: int = zipfile.ZIP_DEFLATED) -> Path:
+    """A pack of these parts, with a manifest that lists them truly."""
+    files = [
+        {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    ]
+    manifest: dict[str, object] = {"form": FORMAT_NAME, "files": files}
+    whole = contents | {"manifest.json": encode_json({**manifest, "digest": compute_digest(manifest)})}
+    with zipfile.ZipFile(path, "w", packing) as pack:
+        for name, content in whole.items():
+            pack.writestr(name, content)
+    return path
+
+
+def _row(number: int) -> bytes:
+    row = {"anchor": [], "hash": "a" * 64, "id": number, "prev_hash": "b" * 64, "seq": number, "session": "s"}
+    return json.dumps({"withheld": row}).encode()
+
+
+def _listed(lines: Iterable[bytes]) -> bytes:
+    return b"[\n" + b",\n".join(lines) + b"\n]\n"
+
+
+BOMBS: dict[str, Callable[[], dict[str, bytes]]] = {
+    "five million rows in one line": lambda: {"audit.json": b"[" + b",".join([b'{"row":{}}'] * 5_000_000) + b"]"},
+    "five million rows, each in a line": lambda: {"audit.json": _listed([b'{"row":{}}'] * 5_000_000)},
+    "rows with a place": lambda: {"audit.json": _listed(map(_row, range(100_000)))},
+    "rows that are all wrong": lambda: {"audit.json": _listed([_row(5)] * 201_000)},
+    "a line without an end": lambda: {"audit.json": b"[\n" + b'{"row":' + b" " * 30_000_000},
+    "a line of lists": lambda: {"audit.json": _listed([b'{"row":{"anchor":[' + b"[]," * 300_000 + b"1]}}"])},
+    "blank lines": lambda: {"audit.json": b"[\n" + b"\n" * 30_000_000},
+    "nesting without an end": lambda: {"audit.json": _listed([b'{"row":' + b"[" * 500_000 + b"]" * 500_000 + b"}"])},
+    "an endless number": lambda: {"audit.json": _listed([b'{"row":{"id":' + b"9" * 900_000 + b"}}"])},
+    "too much audit": lambda: {"audit.json": b" " * (65 << 20)},
+    "twenty thousand parts": lambda: {f"evidence/{number}.json": b"" for number in range(20_000)},
+}
+
+
+@pytest.mark.parametrize("title", BOMBS)
+def test_a_small_file_takes_no_memory(tmp_path: Path, title: str) -> None:
+    """What a pack of a few megabytes may unfold into: it is bounded, and said not to be whole."""
+    found = verified_apart(zipped(tmp_path / "bomb.zip", BOMBS[title]()))
+    assert not found["whole"]
+    assert (found["peak"] < _PEAK, found["seconds"] < _SECONDS) == (True, True), found  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("inside", "packing"),
+    [
+        (b"[],", zipfile.ZIP_DEFLATED),
+        (b'"a",', zipfile.ZIP_BZIP2),
+        (b"1,", zipfile.ZIP_LZMA),
+        (b"{},", zipfile.ZIP_DEFLATED),
+        (b'[["a"],', zipfile.ZIP_DEFLATED),
+    ],
+)
+def test_a_manifest_is_no_bomb(tmp_path: Path, inside: bytes, packing: int) -> None:
+    """Its lists, texts and blanks, packed in whatever way."""
+    file = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(file, "w", packing) as pack:
+        pack.writestr("manifest.json", b'{"files": [' + inside * ((23 << 20) // len(inside)) + b"1]}")
+    found = verified_apart(file)
+    assert not found["whole"]
+    assert (found["peak"] < _PEAK, found["seconds"] < _SECONDS) == (True, True), found  # type: ignore[operator]
+
+
+def test_the_sum_of_all_parts_is_bounded(tmp_path: Path) -> None:
+    """Fifty parts of 48 MiB each, if they may be believed: none of them is unpacked."""
+    file = zipped(tmp_path / "bomb.zip", {f"documents/{number}.pdf": b"x" * 777 for number in range(50)})
+    file.write_bytes(file.read_bytes().replace((777).to_bytes(4, "little"), (48 << 20).to_bytes(4, "little")))
+    assert ("manifest.json", "too_large") in whys(verify_pack(file))
+
+
+def test_parts_that_lie_about_their_length(tmp_path: Path) -> None:
+    """The ZIP's own list says a few bytes, what is packed there is more: no more than was said is unpacked."""
+    file = zipped(tmp_path / "bomb.zip", {"audit.json": b"[\n]\n", "record.json": bytes(40 << 20)})
+    raw = file.read_bytes()
+    said = (40 << 20).to_bytes(4, "little")
+    assert raw.count(said) >= 1
+    file.write_bytes(raw.replace(said, (9).to_bytes(4, "little")))
+    found = verified_apart(file)
+    assert not found["whole"]
+    assert found["peak"] < _PEAK  # type: ignore[operator]
 
 
 HOSTILE = "../../../etc/passwd\r\n=cmd|' /C calc'!A0\x1b[2J\u202e\x00@SUM(A1)"
@@ -250,12 +362,13 @@ def test_hostile_texts_stay_texts(bench: Bench) -> None:
     bench.sql(
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body)"
         " VALUES ('credit-check', :of, '2026-11-20 03:00:00.000000', :evil, :evil, :evil, :evil, :evil)",
-        of=bench.record.id, evil=HOSTILE.replace("\x00", ""),
-    )  # fmt: skip
+        of=bench.record.id,
+        evil=HOSTILE.replace("\x00", ""),
+    )
     bench.sql("UPDATE hansha_alarmbox_credit_checks SET company_name = :evil", evil=HOSTILE.replace("\x00", "")[:200])
     path = Path(bench.pack().file)
     verdict = verify_pack(path)
-    assert verdict.whole, verdict.problems
+    assert verdict.is_intact, verdict.problems
     for name, content in parts(path).items():
         assert all(part not in ("", "..") for part in name.split("/"))
         assert name.isascii()
@@ -267,14 +380,14 @@ def test_hostile_texts_stay_texts(bench: Bench) -> None:
 
 def test_a_document_that_is_gone_or_too_large_is_said_to_be_left_out(bench: Bench) -> None:
     """The pack is written, and its manifest names what is not in it, with its hash and why."""
-    small = EvidencePacks(bench.console._desk, largest=2_500)
-    with bench.console.acting("aud-e"):
+    small = EvidencePacks(bench.console._context, lambda: timelines, largest=2_500)
+    with bench.console.acting_as("aud-e"):
         written = small.write("credit-check", bench.record.id, bench.folder / "small.zip")
     manifest = json.loads(parts(Path(written.file))["manifest.json"])
     (left_out,) = [one for one in manifest["left_out"] if one["name"].startswith("documents/")]
     assert left_out["reason"] == "too_large"
     assert left_out["name"] in written.left_out
-    assert verify_pack(Path(written.file)).whole
+    assert verify_pack(Path(written.file)).is_intact
     for file in (bench.console.settings.home / "documents").rglob("*.pdf"):
         file.unlink()
     gone = json.loads(parts(Path(bench.pack("gone.zip").file))["manifest.json"])["left_out"]
@@ -305,7 +418,7 @@ def test_no_room_or_no_folder(bench: Bench) -> None:
 def test_two_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch, unnamed: bool) -> None:
     """Onto one name: one of them gets it, whole; the other is told. Nothing else is left in the folder."""
     if not unnamed:
-        monkeypatch.setattr("console.services.pack_file._UNNAMED", 0)
+        monkeypatch.setattr("console.services.evidence.pack_archive._UNNAMED_FILE_FLAG", 0)
     start, endings = Barrier(4), []
 
     def export() -> None:
@@ -323,20 +436,18 @@ def test_two_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch, unnamed: boo
         thread.join()
     assert sorted(endings) == ["done", "usage", "usage", "usage"]
     assert [file.name for file in bench.folder.iterdir()] == ["case.zip"]
-    assert verify_pack(bench.folder / "case.zip").whole
+    assert verify_pack(bench.folder / "case.zip").is_intact
 
 
-def test_where_files_without_a_name_and_hard_links_are_unknown(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+def test_where_files_without_a_name_and_hard_links_are_unknown(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """On such file systems too: whole, never replacing, nothing left behind."""
-    monkeypatch.setattr("console.services.pack_file._UNNAMED", 0)
+    monkeypatch.setattr("console.services.evidence.pack_archive._UNNAMED_FILE_FLAG", 0)
 
     def no_links(self: Path, target: Path) -> None:
         raise PermissionError("no links here")
 
     monkeypatch.setattr(Path, "hardlink_to", no_links)
-    assert verify_pack(Path(bench.pack().file)).whole
+    assert verify_pack(Path(bench.pack().file)).is_intact
     with pytest.raises(ConsoleError):
         bench.pack()
     assert [file.name for file in bench.folder.iterdir()] == ["case.zip"]
@@ -357,7 +468,7 @@ def test_killed_while_writing_leaves_no_half_file(bench: Bench, point: str) -> N
     assert child.ended() == -9
     assert list(bench.folder.iterdir()) == []
     assert len(bench.audited()) == (1 if point == "before_pack_named" else 0)
-    assert verify_pack(Path(bench.pack().file)).whole
+    assert verify_pack(Path(bench.pack().file)).is_intact
 
 
 def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
@@ -367,13 +478,13 @@ def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
     scene.place.unguard("payment_events")
     scene.place.sql(
         f"UPDATE payments SET payer_ref = '{PAYER}'",
-        f"UPDATE payment_events SET body = '{{\"payer\":\"{PAYER}\"}}' WHERE payment_id IS NOT NULL",
+        f'UPDATE payment_events SET body = \'{{"payer":"{PAYER}"}}\' WHERE payment_id IS NOT NULL',
     )
     with _folder() as folder:
         written = scene.console.recovery.evidence_pack("refund", mine, folder / "case.zip")
         verdict = verify_pack(Path(written.file), written.sha256)
         contents = parts(Path(written.file))
-    assert verdict.whole, verdict.problems
+    assert verdict.is_intact, verdict.problems
     assert verdict.rows
     whole = b"".join(contents.values())
     assert b"ORD-MINE" in whole
@@ -386,12 +497,12 @@ def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
 
 
 @pytest.mark.timeout(150)  # the server's start
-def test_accounts_have_the_rights_for_it(mariadb_server: SqlServer) -> None:
+def test_accounts_have_the_rights_for_it(sql_server: SqlServer) -> None:
     """What the database gives to auditors is enough for every row of the trail, to operators for their own; the
     worker's account and the administrator's are refused.
     """
     whose: dict[str, object] = {}
-    with team(mariadb_server) as people, _folder() as folder:
+    with team(sql_server) as people, _folder() as folder:
         shared = (folder / "documents").as_uri()
 
         def at_desk(who: str) -> Console:
@@ -407,13 +518,16 @@ def test_accounts_have_the_rights_for_it(mariadb_server: SqlServer) -> None:
                     desk.recovery.evidence_pack("credit-check", record.id, file)
                     assert desk.recovery.story("credit-check", record.id).events
                     audit: Any = verify_pack(file).about["audit"]
-                    whose[who] = (verify_pack(file).whole, audit["rows"] > 0, audit["withheld"] > 0)
+                    whose[who] = (verify_pack(file).is_intact, audit["rows"] > 0, audit["withheld"] > 0)
                 except ConsoleError as refusal:
                     whose[who] = refusal.code
     refused = "not_allowed"
     assert whose == {
-        "aud-e": (True, True, False), "lead-b": (True, False, True), "worker": refused, "adm-f": refused,
-    }  # fmt: skip
+        "aud-e": (True, True, False),
+        "lead-b": (True, False, True),
+        "worker": refused,
+        "adm-f": refused,
+    }
 
 
 def test_no_secret_is_in_a_pack(scene: Scene) -> None:
@@ -433,15 +547,15 @@ def test_many_answers_are_written_in_flat_memory(bench: Bench) -> None:
     """The pack grows, the process holds a page of it."""
     import tracemalloc
 
-    from console.store.schema import evidence
+    from console.store.schema.core import evidence
 
     bench.sql("INSERT INTO orders (id, merch_txn_id, total_amount, currency) VALUES (7, 'ORD-7', 1, 'JPY')")
     row = {"subject_kind": "order", "subject_id": 7, "source": "paypay.payment", "who": "op-a", "sha256": "0" * 64,
-           "summary": "s", "at": bench.console._desk.now().replace(tzinfo=None)}  # fmt: skip
-    with bench.console.database.attempt() as tx:
+           "summary": "s", "at": bench.console._context.now().replace(tzinfo=None)}  # fmt: skip
+    with bench.console.database.write_once() as tx:
         tx.conn.execute(evidence.insert(), [{**row, "body": f"{n:05}" * 4_000} for n in range(800)])
     tracemalloc.start()
-    with bench.console.acting("aud-e"):
+    with bench.console.acting_as("aud-e"):
         written = bench.console.recovery.evidence_pack("order", 7, bench.folder / "case.zip")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -457,7 +571,7 @@ def _folder() -> Iterator[Path]:
 
 def _refunded(scene: Scene, number: str) -> int:
     payment = scene.payments.start(scene.order(number, 3_300), "paypay").payment
-    scene.money.move("paypay", number, "paid")
+    scene.money.move_payment("paypay", number, "paid")
     scene.deliver("paypay", number)
     scene.run_due()
     return scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back")).id
@@ -465,9 +579,7 @@ def _refunded(scene: Scene, number: str) -> int:
 
 def test_json_text_shows_nothing_unseen() -> None:
     """Direction marks and control characters are escaped; what is there can be read back."""
-    made = json_text({"a": "x\u202ey\x1b\x9b日本"})
+    made = encode_json({"a": "x\u202ey\x1b\x9b日本"})
     assert made.isascii() is False
     assert json.loads(made) == {"a": "x\u202ey\x1b\x9b日本"}
     assert all(one.isprintable() or one == "\n" for one in made.decode())
-
-

@@ -2,9 +2,10 @@
 
 import pytest
 
-from console.services.explaining import newest
-from console.story_words import line, said
-from tests.services.test_explaining import PAYER, refunded
+from console.domain.audit_actions import AuditAction
+from console.services.evidence.timeline import read_newest_events
+from console.wording.timelines import event_line, sentence_with_record
+from tests.services.evidence.test_timeline import PAYER, refunded
 from tests.support.payment_desks import Scene
 
 
@@ -23,8 +24,8 @@ def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
         for language in ("ja", "en"):
             text = copied.as_text(language)
             for event in story.events:
-                assert said(event, story, language) in text
-                assert line(event, story, language) in text
+                assert sentence_with_record(event, story, language) in text
+                assert event_line(event, story, language) in text
     kinds = {one.kind for one in stories["payment", payment.id].events}
     assert kinds == {"payment", "order", "refund"}
     assert {one.kind for one in stories["order", order].events} == kinds
@@ -35,9 +36,9 @@ def test_the_newest_stay(scene: Scene) -> None:
     """However long the past is, a page has its end, and it is the end of the whole."""
     _, payment, _ = refunded(scene)
     whole = scene.console.recovery.story("payment", payment.id).events
-    with scene.desk.database.read() as conn:
+    with scene.context.database.read() as conn:
         for most in (1, 3, len(whole) - 1, len(whole), len(whole) + 5):
-            told = newest(scene.desk, conn, "payment", payment.id, most).events
+            told = read_newest_events(scene.context, conn, "payment", payment.id, most).events
             assert told == whole[-most:], most
 
 
@@ -46,11 +47,13 @@ def test_who_paid_is_nobodys_to_read(scene: Scene) -> None:
     """Not in a sentence either that somebody else wrote it into."""
     _, payment, _ = refunded(scene)
     scene.place.sql(f"UPDATE payments SET payer_ref = '{PAYER}', version = version + 1 WHERE id = {payment.id}")
-    scene.desk.write(
-        lambda tx: scene.desk.note(tx, "alert.acknowledged", payment.id, {"note": f"by {PAYER}"}, kind="payment")
+    scene.context.write(
+        lambda tx: scene.context.record_audit(
+            tx, AuditAction.ALERT_ACKNOWLEDGED, payment.id, {"note": f"by {PAYER}"}, kind="payment"
+        )
     )
     story = scene.console.payments.show(payment.id).story
     assert story.hidden == (PAYER,)
-    told = [said(event, story, "en") for event in story.events]
+    told = [sentence_with_record(event, story, "en") for event in story.events]
     assert not any(PAYER in one for one in told)
     assert "The alert was acknowledged: by ****6354" in told

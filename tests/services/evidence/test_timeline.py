@@ -10,11 +10,12 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.order_records import Payment, Refund, RefundRequest
+from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.story import Chain, Event, Step
-from console.services.explaining import Explaining, family_of, walk
-from console.services.reads import ReadLog
+from console.domain.timeline import Chain, Event, Step
+from console.services.audit.read_log import ReadLog
+from console.services.evidence.timeline import TimelineService, read_family, walk_events
+from console.wording import timelines
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -29,11 +30,11 @@ PAYER = "payer-ref-81726354"
 def by_the_lead(scene: Scene) -> Iterator[Console]:
     """Another person at the desk: with their own account where there are accounts."""
     if not scene.place.is_server:
-        with scene.console.acting("lead-b"):
+        with scene.console.acting_as("lead-b"):
             yield scene.console
         return
     sandbox: Any = scene.control  # knows its url
-    with scene.place.opened(sandbox, scene.desk.clock, person="lead-b", **told(sandbox.url)) as other:  # type: ignore[arg-type]
+    with scene.place.opened(sandbox, scene.context.clock, person="lead-b", **told(sandbox.url)) as other:  # type: ignore[arg-type]
         yield other
 
 
@@ -41,7 +42,7 @@ def refunded(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, Refund]
     """An order that was paid (a notice says so), of whose payment a part was refunded by two people."""
     order = scene.order(number, 3_300)
     payment = scene.payments.start(order, "paypay").payment
-    scene.money.move("paypay", number, "paid")
+    scene.money.move_payment("paypay", number, "paid")
     scene.deliver("paypay", number)
     scene.run_due()
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
@@ -66,8 +67,10 @@ def test_a_payment_tells_its_whole_chain(scene: Scene) -> None:
         ("answer", "refund"), ("ended", "refund"),
     )  # fmt: skip
     assert {(one.kind, one.id) for one in story.events} == {
-        ("payment", str(payment.id)), ("order", str(order)), ("refund", str(refund.id)),
-    }  # fmt: skip
+        ("payment", str(payment.id)),
+        ("order", str(order)),
+        ("refund", str(refund.id)),
+    }
     whats = [one.what for one in story.events]
     assert whats.index("refund.requested") < whats.index("refund.approved")
     assert story.next_cursor is None
@@ -96,25 +99,25 @@ def test_order_and_refund_tell_of_each_other(scene: Scene) -> None:
     assert f"#{payment.id}" not in up.as_text("en").splitlines()[0]
 
 
-def test_a_credit_check_and_its_operation(quick: Explaining) -> None:
+def test_a_credit_check_and_its_operation(quick: TimelineService) -> None:
     """From the purchase to its PDF; the operation tells the same under its own id."""
-    desk = quick._desk
+    context = quick._context
     record = _bought(quick)
-    story = quick.story("credit-check", record.id)
+    story = quick.read_story("credit-check", record.id)
     kind = "credit-check"
     assert alike(story, ("begun", kind), ("answer", kind), ("change", kind), ("ended", kind))
     assert "credit-check.bought" in [one.what for one in story.events]
     assert record.operation_id is not None
-    told = quick.story("operation", record.operation_id)
+    told = quick.read_story("operation", record.operation_id)
     assert told.events[0].step is Step.BEGUN
     assert (told.kind, told.id) == ("operation", record.operation_id)
     assert "credit-check.bought" in [one.what for one in told.events]
-    assert desk.database.dialect == "sqlite"
+    assert context.database.dialect == "sqlite"
 
 
 def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
     """Each person's evidence and decision is in the chain, with the evidence's id."""
-    scene.control.fault("status_after_charge:500", call="purchase", number=NUMBERS[0])
+    scene.control.add_fault("status_after_charge:500", call="purchase", number=NUMBERS[0])
     with pytest.raises(ConsoleError) as caught:
         scene.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
     record = caught.value.detail["record"]
@@ -152,8 +155,13 @@ def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
     story = scene.console.recovery.story("payment", payment.id)
     late = [one.what for one in story.events if one.at.year == 2030]
     assert late == [
-        "reconciliation_row", "saga_begun", "alert_raised", "alert_acknowledged", "saga_ended", "alert_resolved",
-    ]  # fmt: skip
+        "reconciliation_row",
+        "saga_begun",
+        "alert_raised",
+        "alert_acknowledged",
+        "saga_ended",
+        "alert_resolved",
+    ]
     text = story.as_text("en")
     raised = 'Alert "Paid, and the order still unpaid" was raised'
     for words in (raised, 'unpaid": looked', "PayPay (2026-11-01 to 2026-11-02)"):
@@ -171,11 +179,11 @@ def test_nothing_of_other_records_leaks_in(scene: Scene) -> None:
         assert "ORD-THEIRS" not in story.as_text("en") + repr(story.events)
 
 
-def test_another_clients_check_of_the_same_number_is_not_told(quick: Explaining) -> None:
+def test_another_clients_check_of_the_same_number_is_not_told(quick: TimelineService) -> None:
     """Two clients bought the same corporation: each story is one client's."""
     mine, theirs = _bought(quick, client="1"), _bought(quick, client="2")
     assert mine.corporation_number == theirs.corporation_number
-    story = quick.story("credit-check", mine.id)
+    story = quick.read_story("credit-check", mine.id)
     assert {(one.kind, one.id) for one in story.events} == {("credit-check", str(mine.id))}
     assert theirs.operation_id not in {one.operation_id for one in story.events}
 
@@ -214,63 +222,63 @@ def test_pages_go_on_where_they_ended(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "e30", "W10=", "eyJhIjpbMV19", "あ", "bnVsbA=="])
-def test_a_cursor_of_nobody_is_refused(quick: Explaining, cursor: str) -> None:
+def test_a_cursor_of_nobody_is_refused(quick: TimelineService, cursor: str) -> None:
     """Text that no page ever gave is a usage error, never a bug."""
     record = _bought(quick)
     with pytest.raises(ConsoleError) as caught:
-        quick.story("credit-check", record.id, after=cursor)
+        quick.read_story("credit-check", record.id, after_cursor=cursor)
     assert caught.value.code == "usage"
 
 
 @pytest.mark.parametrize(
     ("kind", "id"), [("credit-check", 99), ("payment", "x"), ("order", "９"), ("operation", "no"), ("strange", 1)]
 )
-def test_what_is_not_there(quick: Explaining, kind: str, id: int | str) -> None:
+def test_what_is_not_there(quick: TimelineService, kind: str, id: int | str) -> None:
     """No such record, no such kind, no such form of an id."""
     with pytest.raises(ConsoleError) as caught:
-        quick.story(kind, id)
+        quick.read_story(kind, id)
     assert caught.value.code == "not_found"
 
 
-def test_reading_a_story_changes_nothing_in_it(quick: Explaining) -> None:
+def test_reading_a_story_changes_nothing_in_it(quick: TimelineService) -> None:
     """That somebody looked is in the trail, and not in the story."""
     record = _bought(quick)
-    before = quick.story("credit-check", record.id)
+    before = quick.read_story("credit-check", record.id)
     quick._reads.flush()
-    after = quick.story("credit-check", record.id)
+    after = quick.read_story("credit-check", record.id)
     assert after.events == before.events
-    with quick._desk.database.read() as conn:
+    with quick._context.database.read() as conn:
         seen = conn.exec_driver_sql("SELECT COUNT(*) FROM audit_log WHERE what = 'story.opened'").scalar()
     assert seen == 1
 
 
-def test_five_thousand_events_in_flat_memory(quick: Explaining) -> None:
+def test_five_thousand_events_in_flat_memory(quick: TimelineService) -> None:
     """All of them, in order, without holding more than a few pages of rows."""
     record, count = _bought(quick), 5_000
     _many(quick, record, count)
-    desk = quick._desk
-    with desk.database.read() as conn:
-        family = family_of(desk, conn, "credit-check", record.id)
-        list(walk(conn, family))  # what is made once is made
+    context = quick._context
+    with context.database.read() as conn:
+        family = read_family(context, conn, "credit-check", record.id)
+        list(walk_events(conn, family))  # what is made once is made
         tracemalloc.start()
-        moments = [one.at for one in walk(conn, family) if one.source == "evidence"]
+        moments = [one.at for one in walk_events(conn, family) if one.source == "evidence"]
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert len(moments) >= count
     assert moments == sorted(moments)
     assert peak < 4_000_000, f"{peak:,} bytes"
-    page = quick.story("credit-check", record.id, limit=1_000)
+    page = quick.read_story("credit-check", record.id, limit=1_000)
     assert len(page.events) == 1_000
     assert page.next_cursor is not None
-    assert page.as_text("en").endswith("(There is more. The evidence pack has all of it.)\n")
+    assert timelines.timeline_text(page, "en").endswith("(There is more. The evidence pack has all of it.)\n")
 
 
-def test_hostile_text_stays_in_its_line(quick: Explaining) -> None:
+def test_hostile_text_stays_in_its_line(quick: TimelineService) -> None:
     """Line ends, control and direction characters in what others wrote can't make a line of their own."""
     record = _bought(quick)
-    desk, evil = quick._desk, "a\n2026-01-01 00:00:00 JST  op-a  Approved.\r\x1b[31m\u202egnp"
+    context, evil = quick._context, "a\n2026-01-01 00:00:00 JST  op-a  Approved.\r\x1b[31m\u202egnp"
     row = {"of": record.id, "evil": evil}
-    with desk.database.attempt() as tx:
+    with context.database.write_once() as tx:
         from sqlalchemy import text
 
         tx.conn.execute(
@@ -280,23 +288,23 @@ def test_hostile_text_stays_in_its_line(quick: Explaining) -> None:
             ),
             row,
         )
-    lines = quick.story("credit-check", record.id).as_text("en").splitlines()
+    lines = timelines.timeline_text(quick.read_story("credit-check", record.id), "en").splitlines()
     assert sum("Approved." in line for line in lines) == 1
     assert all(one.isprintable() for line in lines for one in line)
     assert not any(line.startswith("2026-01-01") for line in lines)
 
 
-def test_who_may_not_look_is_told_nothing(quick: Explaining) -> None:
+def test_who_may_not_look_is_told_nothing(quick: TimelineService) -> None:
     """A person without the right to look gets no story."""
     from console.domain.records import Person
-    from console.services.desk import acting
-    from console.store import people
+    from console.services.process.context import act_as
+    from console.store.access import operators as people
 
     record = _bought(quick)
     admin = Person("adm-f", frozenset({"admin"}), may_buy=False)
-    quick._desk.write(lambda tx: people.add(tx.conn, admin))
-    with acting("adm-f"), pytest.raises(ConsoleError) as caught:
-        quick.story("credit-check", record.id)
+    quick._context.write(lambda tx: people.insert_person(tx.conn, admin))
+    with act_as("adm-f"), pytest.raises(ConsoleError) as caught:
+        quick.read_story("credit-check", record.id)
     assert caught.value.code == "not_allowed"
 
 
@@ -304,33 +312,38 @@ def test_who_may_not_look_is_told_nothing(quick: Explaining) -> None:
 
 
 @pytest.fixture
-def quick() -> Iterator[Explaining]:
+def quick() -> Iterator[TimelineService]:
     """The service on a desk with a vendor in memory."""
     clock = HandClock()
     with quick_folder() as home:
         console = quick_desk(home / "desk", LedgerVendor(), clock)
-        made = Explaining(console._desk, ReadLog(console._desk))
+        made = TimelineService(console._context, ReadLog(console._context))
         made.console = console  # type: ignore[attr-defined]  # for the hands below
         with console:
             yield made
 
 
-def _bought(quick: Explaining, client: str = "1") -> CreditCheck:
+def _bought(quick: TimelineService, client: str = "1") -> CreditCheck:
     record: CreditCheck = quick.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], client))  # type: ignore[attr-defined]
     return record
 
 
-def _many(quick: Explaining, record: CreditCheck, count: int) -> None:
-    from console.store.schema import evidence
+def _many(quick: TimelineService, record: CreditCheck, count: int) -> None:
+    from console.store.schema.core import evidence
 
     began = MovedClock().now().replace(tzinfo=None)
     rows = [
         {
-            "subject_kind": "credit-check", "subject_id": record.id, "at": began + timedelta(seconds=n),
-            "source": "alarmbox.detail", "who": "op-a", "sha256": "0" * 64, "summary": f"answer {n}",
+            "subject_kind": "credit-check",
+            "subject_id": record.id,
+            "at": began + timedelta(seconds=n),
+            "source": "alarmbox.detail",
+            "who": "op-a",
+            "sha256": "0" * 64,
+            "summary": f"answer {n}",
             "body": "x" * 2_000,
         }
         for n in range(count)
-    ]  # fmt: skip
-    with quick._desk.database.attempt() as tx:
+    ]
+    with quick._context.database.write_once() as tx:
         tx.conn.execute(evidence.insert(), rows)

@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
+from console.domain.audit_actions import AuditAction
 from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.services.described import Guarded, Subject
-from console.services.guarded import Guard
-from console.services.heartbeat import Heartbeat
-from console.services.idempotency import Begun, Idempotency
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.services.guarded.idempotency import HeldKey, Idempotency
+from console.services.guarded.operation import Guarded, Subject
+from console.services.guarded.pipeline import GuardedPipeline
+from console.services.process.heartbeat import Heartbeat
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -35,16 +36,16 @@ def console(place: Place, clock: HandClock) -> Iterator[Console]:
 
 @pytest.fixture
 def once(console: Console) -> Idempotency:
-    return Idempotency(console._desk)
+    return Idempotency(console._context)
 
 
-def begin(once: Idempotency, key: str = KEY, fingerprint: str = "3300 JPY") -> Begun | str:
-    return once.try_(key, fingerprint, action="payment.start", subject=("payment", 1))
+def begin(once: Idempotency, key: str = KEY, fingerprint: str = "3300 JPY") -> HeldKey | str:
+    return once.take_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
 
 
-def begun(once: Idempotency) -> Begun:
+def begun(once: Idempotency) -> HeldKey:
     first = begin(once)
-    assert isinstance(first, Begun)
+    assert isinstance(first, HeldKey)
     return first
 
 
@@ -54,64 +55,74 @@ def test_same_key_same_result(once: Idempotency, place: Place, asks: int) -> Non
     calls = results = refused = 0
     for _ in range(asks):
         taken = begin(once)
-        if isinstance(taken, Begun):
+        if isinstance(taken, HeldKey):
             calls += 1
-            assert once.store(taken, '{"payment": 1}')
+            assert once.store_result(taken, '{"payment": 1}')
         results += taken == '{"payment": 1}'
         refused += refusal(lambda: begin(once, fingerprint="9900 JPY")).code == "possible_repeat"
     told = f"{results} repeats got the stored result, {refused} other fingerprints refused, {calls} call"
     print(f"demand 15: {place.engine}: {told}")
     assert (calls, results, refused) == (1, asks - 1, asks)
-    assert once.check(KEY, "3300 JPY") == '{"payment": 1}'
+    assert once.find_result(KEY, "3300 JPY") == '{"payment": 1}'
 
 
 def test_in_flight_names_its_owner(once: Idempotency, console: Console, place: Place) -> None:
     """While the first one runs, everybody else learns who it is and since when."""
     begun(once)
     with place.acting(console, "op-b") as other:
-        error = refusal(lambda: begin(Idempotency(other._desk)))
+        error = refusal(lambda: begin(Idempotency(other._context)))
     assert (error.code, error.exit_status) == ("in_progress", 3)
-    assert error.detail["holder"] == {"operator": place.named("op-a"), "desk": console._desk.spool.desk_id}
-    assert error.detail["since"] == console._desk.now()
+    assert error.detail["holder"] == {"operator": place.named("op-a"), "desk": console._context.spool.desk_id}
+    assert error.detail["since"] == console._context.now()
 
 
 def test_a_lapsed_one_is_unknown(once: Idempotency, clock: HandClock) -> None:
     """Who held the key and went away may have acted: never tried again by itself."""
     first = begun(once)
     clock.at += timedelta(minutes=1)
-    assert refusal(lambda: once.check(KEY, "3300 JPY")).code == "outcome_unknown"
+    assert refusal(lambda: once.find_result(KEY, "3300 JPY")).code == "outcome_unknown"
     assert refusal(lambda: begin(once)).exit_status == 4
-    assert once.store(first, "late, but its own")
-    assert once.check(KEY, "3300 JPY") == "late, but its own"
+    assert once.store_result(first, "late, but its own")
+    assert once.find_result(KEY, "3300 JPY") == "late, but its own"
 
 
 def test_a_released_key_is_free(once: Idempotency) -> None:
     """What came to nothing may be asked again, even otherwise; its first attempt stays in the journal."""
     first = begun(once)
-    assert once.release(first)
-    assert once.check(KEY, "3300 JPY") is None
+    assert once.release_key(first)
+    assert once.find_result(KEY, "3300 JPY") is None
     again = begin(once, fingerprint="9900 JPY")
-    assert isinstance(again, Begun)
+    assert isinstance(again, HeldKey)
     assert again.operation_id != first.operation_id
-    assert not once.store(first, "too late")
-    assert once.release(first), "twice is as good as once"
-    assert refusal(lambda: once.check(KEY, "9900 JPY")).detail["operation_id"] == again.operation_id
+    assert not once.store_result(first, "too late")
+    assert once.release_key(first), "twice is as good as once"
+    assert refusal(lambda: once.find_result(KEY, "9900 JPY")).detail["operation_id"] == again.operation_id
+
+
+def test_what_has_ended_does_not_end_otherwise(once: Idempotency) -> None:
+    """The holder may say the same again, for an answer that was lost; another result is refused, and not stored."""
+    first = begun(once)
+    assert once.store_result(first, "one")
+    assert once.store_result(first, "one")
+    assert not once.store_result(first, "other")
+    assert not once.release_key(first)
+    assert once.find_result(KEY, "3300 JPY") == "one"
 
 
 def test_a_deleted_result_is_forgotten(once: Idempotency) -> None:
     """An intended repeat: the result is forgotten, but never under somebody who runs."""
-    assert not once.delete(KEY)
+    assert not once.delete_result(KEY)
     first = begun(once)
-    assert not once.delete(KEY)
-    once.store(first, "done")
-    assert once.delete(KEY)
-    assert isinstance(begin(once), Begun)
+    assert not once.delete_result(KEY)
+    once.store_result(first, "done")
+    assert once.delete_result(KEY)
+    assert isinstance(begin(once), HeldKey)
 
 
 def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
     """Two guarded operations with one key: the second is never called, and told how far the first one is."""
-    heartbeat = Heartbeat(console._desk.scale)
-    guard = Guard(console._desk, heartbeat)
+    heartbeat = Heartbeat(console._context.scale)
+    pipeline = GuardedPipeline(console._context, heartbeat)
     called: list[str] = []
 
     def call(fingerprint: str) -> Outcome[None]:
@@ -120,15 +131,20 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
 
     def operation(fingerprint: str) -> Guarded[None]:
         return Guarded(
-            action="payment.start", lease=None, waits=False, effect=False, check=lambda _conn: None,
+            action=AuditAction.PAYMENT_START,
+            lease=None,
+            waits_for_lease=False,
+            effect=False,
+            check=lambda _conn: None,
             claim=lambda _tx, _id: Subject("payment", 1, None, None, KEY, fingerprint),
             call=lambda subject: call(subject.fingerprint),
-            record=lambda _tx, _subject, _outcome: None, deliver=lambda _id, _outcome: True,
-        )  # fmt: skip
+            record=lambda _tx, _subject, _outcome: None,
+            deliver=lambda _id, _outcome: True,
+        )
 
-    guard.run(operation("3300 JPY"), lambda _step: None)
-    repeated = refusal(lambda: guard.run(operation("3300 JPY"), lambda _step: None))
-    other = refusal(lambda: guard.run(operation("9900 JPY"), lambda _step: None))
+    pipeline.run(operation("3300 JPY"), lambda _step: None)
+    repeated = refusal(lambda: pipeline.run(operation("3300 JPY"), lambda _step: None))
+    other = refusal(lambda: pipeline.run(operation("9900 JPY"), lambda _step: None))
     heartbeat.close()
     assert (repeated.code, other.code, called) == ("already_decided", "possible_repeat", ["3300 JPY"])
 
@@ -144,4 +160,4 @@ def test_one_of_many_threads(once: Idempotency) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         told = sorted(threads.map(ask, range(8)))
-    assert told == ["Begun"] + ["in_progress"] * 7
+    assert told == ["HeldKey"] + ["in_progress"] * 7

@@ -9,21 +9,30 @@ import pytest
 from redis import Redis
 
 from console.app import Console, open_console
-from console.services.idempotency import LONGEST_KEY, Begun, Idempotency, payment_key, refund_key
-from console.settings import Settings
-from console.store import cache as caches
-from console.store import redis_link
-from console.store.cache import Cache
-from console.wording import say
+from console.services.guarded.idempotency import (
+    LONGEST_KEY_CHARACTERS,
+    HeldKey,
+    Idempotency,
+    make_payment_key,
+    make_refund_key,
+)
+from console.settings.settings import Settings
+from console.store.database.instants import to_naive_utc
+from console.store.operations import idempotency as rows
+from console.store.operations import idempotency_cache as caches
+from console.store.operations import redis_client as redis_link
+from console.store.operations.idempotency_cache import Cache
+from console.wording.catalogue import translate
+from tests.support.desks import NOWHERE
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import NOWHERE, HandClock
+from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
 from tests.support.server_fixtures import need
 from tests.support.servers import RedisServer, redis
 
 GONE = "redis://127.0.0.1:9/0"
-KEY, PRINT, RESULT = payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 17}'
+KEY, PRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 17}'
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +68,8 @@ def at_desk(place: Place, server: RedisServer, clock: HandClock, number: int = 0
     """A desk that is connected to Redis and has used the database a moment ago."""
     with place.desk(LedgerVendor(), clock, desk=number, REDIS_URL=server.url) as console:
         assert cache_of(console.idempotency).connect()
-        assert console.idempotency.release(begun(console.idempotency, key="any other key"))
-        assert console.idempotency.check("any other key", PRINT) is None
+        assert console.idempotency.release_key(begun(console.idempotency, key="any other key"))
+        assert console.idempotency.find_result("any other key", PRINT) is None
         yield console
 
 
@@ -88,14 +97,14 @@ def cache_of(once: Idempotency) -> Cache:
     return cache
 
 
-def begun(once: Idempotency, fingerprint: str = PRINT, key: str = KEY) -> Begun:
-    taken = once.try_(key, fingerprint, action="payment.start", subject=("payment", 1))
-    assert isinstance(taken, Begun)
+def begun(once: Idempotency, fingerprint: str = PRINT, key: str = KEY) -> HeldKey:
+    taken = once.take_key(key, fingerprint, action="payment.start", subject=("payment", 1))
+    assert isinstance(taken, HeldKey)
     return taken
 
 
 def done(once: Idempotency, result: str = RESULT) -> None:
-    assert once.store(begun(once), result)
+    assert once.store_result(begun(once), result)
 
 
 def just_before(patch: pytest.MonkeyPatch, cache: Cache, name: str, act: Callable[[], object]) -> None:
@@ -118,8 +127,8 @@ def test_what_is_done_is_answered_without_the_database(
     transactions: list[int] = []
     console.database.observer = transactions.append
     for _ in range(100):
-        assert once.check(KEY, PRINT) == RESULT
-        assert once.try_(KEY, PRINT, action="payment.start", subject=("payment", 1)) == RESULT
+        assert once.find_result(KEY, PRINT) == RESULT
+        assert once.take_key(KEY, PRINT, action="payment.start", subject=("payment", 1)) == RESULT
     assert transactions == []
 
 
@@ -130,28 +139,28 @@ def test_the_database_is_asked_again_after_a_second(console: Console, once: Idem
     console.database.observer = transactions.append
     for _ in range(3):
         uptime.at += timedelta(seconds=1)
-        assert once.check(KEY, PRINT) == RESULT
-        assert once.check(KEY, PRINT) == RESULT
+        assert once.find_result(KEY, PRINT) == RESULT
+        assert once.find_result(KEY, PRINT) == RESULT
     assert transactions == [1, -1] * 3
 
 
 def test_only_results_are_answered_from_the_cache(once: Idempotency, other: Idempotency, uptime: HandClock) -> None:
     """In flight, other fingerprint, unknown outcome: refused, with everything that the database knows."""
     begun(other)
-    running = refusal(lambda: once.check(KEY, PRINT))
+    running = refusal(lambda: once.find_result(KEY, PRINT))
     assert (running.code, set(running.detail)) == ("in_progress", {"operation_id", "since", "holder"})
     assert refusal(lambda: begun(once)).code == "in_progress"
-    assert refusal(lambda: once.check(KEY, "9900 JPY")).code == "possible_repeat"
+    assert refusal(lambda: once.find_result(KEY, "9900 JPY")).code == "possible_repeat"
     uptime.at += timedelta(minutes=1)
     uptime.sleep(0)  # time has passed for the database's clock too
-    assert refusal(lambda: once.check(KEY, PRINT)).code == "outcome_unknown"
+    assert refusal(lambda: once.find_result(KEY, PRINT)).code == "outcome_unknown"
 
 
 def test_another_fingerprint_is_refused_whatever_redis_says(once: Idempotency, other: Idempotency) -> None:
     """The result is in Redis, and still whoever asks for something else under the key is refused."""
     done(other)
-    assert once.check(KEY, PRINT) == RESULT
-    assert refusal(lambda: once.check(KEY, "9900 JPY")).code == "possible_repeat"
+    assert once.find_result(KEY, PRINT) == RESULT
+    assert refusal(lambda: once.find_result(KEY, "9900 JPY")).code == "possible_repeat"
     assert refusal(lambda: begun(once, "9900 JPY")).code == "possible_repeat"
 
 
@@ -159,22 +168,22 @@ def test_a_released_key_is_free_everywhere(once: Idempotency, other: Idempotency
     """What came to nothing may be tried at once, elsewhere and otherwise."""
     first = begun(other)
     assert refusal(lambda: begun(once)).code == "in_progress"
-    assert other.release(first)
-    assert once.check(KEY, PRINT) is None
-    assert once.store(begun(once, "9900 JPY"), "second")
-    assert other.check(KEY, "9900 JPY") == "second"
-    assert refusal(lambda: other.check(KEY, PRINT)).code == "possible_repeat"
+    assert other.release_key(first)
+    assert once.find_result(KEY, PRINT) is None
+    assert once.store_result(begun(once, "9900 JPY"), "second")
+    assert other.find_result(KEY, "9900 JPY") == "second"
+    assert refusal(lambda: other.find_result(KEY, PRINT)).code == "possible_repeat"
 
 
 def test_a_deleted_result_is_gone_everywhere_at_once(once: Idempotency, other: Idempotency) -> None:
     """Deleted at one desk, it is not answered at another, and the key can be used anew there."""
     done(once)
-    assert other.check(KEY, PRINT) == RESULT
-    assert once.delete(KEY)
-    assert other.check(KEY, PRINT) is None
-    assert once.check(KEY, PRINT) is None
+    assert other.find_result(KEY, PRINT) == RESULT
+    assert once.delete_result(KEY)
+    assert other.find_result(KEY, PRINT) is None
+    assert once.find_result(KEY, PRINT) is None
     done(other, "second")
-    assert once.check(KEY, PRINT) == other.check(KEY, PRINT) == "second"
+    assert once.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
 
 
 def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
@@ -183,10 +192,10 @@ def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
     """A reader is held up between the database and Redis; meanwhile the result is deleted elsewhere."""
     done(once)
     empty(redis_server)
-    just_before(monkeypatch, cache_of(other), "keep", lambda: once.delete(KEY))
-    assert other.check(KEY, PRINT) == RESULT  # it was so when it was read
-    assert other.check(KEY, PRINT) is None
-    assert once.check(KEY, PRINT) is None
+    just_before(monkeypatch, cache_of(other), "store_result", lambda: once.delete_result(KEY))
+    assert other.find_result(KEY, PRINT) == RESULT  # it was so when it was read
+    assert other.find_result(KEY, PRINT) is None
+    assert once.find_result(KEY, PRINT) is None
 
 
 def test_who_has_learnt_of_the_new_epoch_meanwhile_brings_nothing_back(
@@ -199,16 +208,16 @@ def test_who_has_learnt_of_the_new_epoch_meanwhile_brings_nothing_back(
     """The same reader; the mark is lost too, and another thread of its process has the new epoch already."""
 
     def deleted() -> None:
-        assert once.delete(KEY)
+        assert once.delete_result(KEY)
         empty(redis_server)
         uptime.at += timedelta(seconds=1)
-        other.check("any other key", PRINT)
+        other.find_result("any other key", PRINT)
 
     done(once)
     empty(redis_server)
-    just_before(monkeypatch, cache_of(other), "keep", deleted)
-    assert other.check(KEY, PRINT) == RESULT
-    assert other.check(KEY, PRINT) is None
+    just_before(monkeypatch, cache_of(other), "store_result", deleted)
+    assert other.find_result(KEY, PRINT) == RESULT
+    assert other.find_result(KEY, PRINT) is None
 
 
 def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
@@ -217,13 +226,13 @@ def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
     """The first one's COMMIT is through; before it reaches Redis the key is deleted and used again elsewhere."""
 
     def used_again() -> None:
-        assert other.delete(KEY)
+        assert other.delete_result(KEY)
         done(other, "second")
 
-    just_before(monkeypatch, cache_of(once), "keep", used_again)
+    just_before(monkeypatch, cache_of(once), "store_result", used_again)
     done(once, "first")
     for _ in range(3):
-        assert once.check(KEY, PRINT) == other.check(KEY, PRINT) == "second"
+        assert once.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
         uptime.at += timedelta(seconds=1)
 
 
@@ -232,14 +241,14 @@ def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
 ) -> None:
     """Who deleted died after COMMIT, or Redis was out of its reach: the old result ends with the second."""
     done(once)
-    assert other.check(KEY, PRINT) == RESULT
-    monkeypatch.setattr(cache_of(once)._link, "ask", lambda *_: None)
-    assert once.delete(KEY)
-    assert once.check(KEY, PRINT) is None
+    assert other.find_result(KEY, PRINT) == RESULT
+    monkeypatch.setattr(cache_of(once)._link, "send_command", lambda *_: None)
+    assert once.delete_result(KEY)
+    assert once.find_result(KEY, PRINT) is None
     uptime.at += timedelta(seconds=1)
-    assert other.check(KEY, PRINT) is None
+    assert other.find_result(KEY, PRINT) is None
     done(other, "second")
-    assert once.check(KEY, PRINT) == "second"
+    assert once.find_result(KEY, PRINT) == "second"
 
 
 @pytest.mark.engines("sqlite")
@@ -252,7 +261,7 @@ def test_a_restored_database_is_not_answered_from_days_it_lost(
     place.sql(f"VACUUM INTO '{backup}'")
     done(once)
     if forgotten:
-        once.delete(KEY)
+        once.delete_result(KEY)
         done(once, "of a day that never was")
     else:
         uptime.at += timedelta(hours=1)
@@ -260,12 +269,27 @@ def test_a_restored_database_is_not_answered_from_days_it_lost(
     with open_console(Settings.load(place.told(NOWHERE, desk=1) | named(again)), uptime) as restored:
         assert cache_of(restored.idempotency).connect()
         for _ in range(2):
-            assert restored.idempotency.check(KEY, PRINT) is None
-        assert isinstance(begun(restored.idempotency), Begun)
+            assert restored.idempotency.find_result(KEY, PRINT) is None
+        assert isinstance(begun(restored.idempotency), HeldKey)
 
 
 def named(told: Mapping[str, str]) -> dict[str, str]:
     return {f"CONSOLE_{name}": value for name, value in told.items()}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=59), timedelta(hours=1), timedelta(days=1)])
+def test_an_epoch_from_the_future_does_not_count(
+    once: Idempotency, place: Place, uptime: HandClock, ahead: timedelta
+) -> None:
+    """An epoch that begins an hour or more ahead of the clock was written by a wrong clock: the database answers."""
+    done(once)
+    since = to_naive_utc(uptime.now() + ahead).isoformat(sep=" ")
+    place.unguard("leases")
+    place.sql(f"UPDATE leases SET since = '{since}' WHERE name = 'idempotency_cache'")
+    with once._context.database.read() as conn:
+        found = rows.current_epoch(conn, uptime.now())
+    assert bool(found) is (ahead < rows.LONGEST_EPOCH)
+    assert once.find_result(KEY, PRINT) == RESULT
 
 
 def test_a_flush_loses_nothing(once: Idempotency, other: Idempotency, redis_server: RedisServer) -> None:
@@ -273,9 +297,9 @@ def test_a_flush_loses_nothing(once: Idempotency, other: Idempotency, redis_serv
     first = begun(once)
     empty(redis_server)
     assert refusal(lambda: begun(other)).code == "in_progress"
-    assert once.store(first, RESULT)
+    assert once.store_result(first, RESULT)
     empty(redis_server)
-    assert once.check(KEY, PRINT) == other.check(KEY, PRINT) == RESULT
+    assert once.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == RESULT
 
 
 @pytest.mark.engines("sqlite")
@@ -284,12 +308,12 @@ def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisSe
     """A line of its own where a Redis is configured, also when it is away; none where there isn't one."""
     for told, found in (({"REDIS_URL": redis_server.url}, [True]), ({"REDIS_URL": GONE}, [False]), ({}, [])):
         with open_console(Settings.load(place.told(NOWHERE) | named(told))) as console:
-            checks = [check for check in console.health.doctor() if check.name == "cache"]
+            checks = [check for check in console.health.run_all_checks() if check.name == "cache"]
             state = console.idempotency.cache_state
         assert [check.ok for check in checks] == found
         assert state == ("off" if found else None)  # nobody has asked it yet
         assert all(redis_server.password not in repr(check) for check in checks)
-    assert "advisory cache off" in say("doctor.cache.bad", "en", url=GONE)
+    assert "advisory cache off" in translate("doctor.cache.bad", "en", url=GONE)
 
 
 # Keys
@@ -297,16 +321,16 @@ def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisSe
 
 def test_keys_are_spelt_as_agreed() -> None:
     """The forms that other programs know."""
-    assert payment_key("M-1", "ORD/2026-11_1") == "idempotent:payment:M-1:ORD/2026-11_1"
-    assert refund_key(17, "op-a", 3300) == "idempotent:refund:17:op-a:3300"
-    assert payment_key("M-1", "ORD-1", repeat=2) == "idempotent:payment:M-1:ORD-1:2"
-    assert refund_key(17, "op-a", 3300, repeat=1) == "idempotent:refund:17:op-a:3300:1"
+    assert make_payment_key("M-1", "ORD/2026-11_1") == "idempotent:payment:M-1:ORD/2026-11_1"
+    assert make_refund_key(17, "op-a", 3300) == "idempotent:refund:17:op-a:3300"
+    assert make_payment_key("M-1", "ORD-1", repeat=2) == "idempotent:payment:M-1:ORD-1:2"
+    assert make_refund_key(17, "op-a", 3300, repeat=1) == "idempotent:refund:17:op-a:3300:1"
 
 
 def test_no_two_orders_share_a_key() -> None:
     """Colons, percent signs, other letters, great lengths: different parts, different keys, all of them short."""
     parts = ("a", "a:b", "b", "a%3Ab", "b:2", "注文", "注文１", "x" * 300, "x" * 299 + "y", "", "a b", "A")
-    keys = {payment_key(merchant, order) for merchant in parts for order in parts}
-    keys |= {payment_key(merchant, order, repeat=2) for merchant in parts for order in parts}
+    keys = {make_payment_key(merchant, order) for merchant in parts for order in parts}
+    keys |= {make_payment_key(merchant, order, repeat=2) for merchant in parts for order in parts}
     assert len(keys) == 2 * len(parts) ** 2
-    assert all(key.isascii() and len(key) <= LONGEST_KEY for key in keys)
+    assert all(key.isascii() and len(key) <= LONGEST_KEY_CHARACTERS for key in keys)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from console.app import open_console
-from console.services.idempotency import Begun, Idempotency, payment_key
-from console.settings import Settings
+from console.services.guarded.idempotency import HeldKey, Idempotency, make_payment_key
+from console.settings.settings import Settings
+from tests.support.desks import NOWHERE
 from tests.support.places import Place, ServerPlace
-from tests.support.quick_desks import NOWHERE
 from tests.support.sql_proxy import AT_ONCE, Break, SqlProxy
 
 PRINT, RESULT = "3300 JPY", '{"payment": 17}'
@@ -26,14 +26,14 @@ def proxy(place: Place) -> Iterator[SqlProxy]:
 def once(place: Place, proxy: SqlProxy) -> Iterator[Idempotency]:
     told = place.told(NOWHERE) | {"CONSOLE_DATABASE_URL": proxy.url(place.url())}
     with open_console(Settings.load(told)) as console:
-        assert console.idempotency.store(begun(console.idempotency, "any key"), RESULT)
-        assert console.idempotency.delete("any key")
+        assert console.idempotency.store_result(begun(console.idempotency, "any key"), RESULT)
+        assert console.idempotency.delete_result("any key")
         yield console.idempotency
 
 
-def begun(once: Idempotency, key: str) -> Begun:
-    taken = once.try_(key, PRINT, action="payment.start", subject=("payment", 1))
-    assert isinstance(taken, Begun)
+def begun(once: Idempotency, key: str) -> HeldKey:
+    taken = once.take_key(key, PRINT, action="payment.start", subject=("payment", 1))
+    assert isinstance(taken, HeldKey)
     return taken
 
 
@@ -43,19 +43,19 @@ def test_each_step_is_true_though_its_commit_was_not_answered(
     once: Idempotency, proxy: SqlProxy, place: Place, kind: Break
 ) -> None:
     """Taken, stored, forgotten, released: each is said to have happened, and has, once."""
-    key = payment_key("M-1", kind)
+    key = make_payment_key("M-1", kind)
     with proxy.breaking(kind, on="COMMIT") as taking:
         taken = begun(once, key)
     with proxy.breaking(kind, on="COMMIT") as storing:
-        assert once.store(taken, RESULT)
-    assert once.check(key, PRINT) == RESULT
+        assert once.store_result(taken, RESULT)
+    assert once.find_result(key, PRINT) == RESULT
     with proxy.breaking(kind, on="COMMIT") as forgetting:
-        assert once.delete(key)
-    assert once.check(key, PRINT) is None
+        assert once.delete_result(key)
+    assert once.find_result(key, PRINT) is None
     again = begun(once, key)
     with proxy.breaking(kind, on="COMMIT") as releasing:
-        assert once.release(again)
-    assert once.check(key, PRINT) is None
+        assert once.release_key(again)
+    assert once.find_result(key, PRINT) is None
     assert all(shot.hit for shot in (taking, storing, forgetting, releasing))
     states = place.sql("SELECT state FROM operations ORDER BY state")
     assert [str(state) for (state,) in states] == ["done", "done", "failed"]

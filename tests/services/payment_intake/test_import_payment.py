@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from console.domain.dates import IST
+from console.domain.calendar_days import IST
 from console.domain.errors import ConsoleError
-from console.domain.order_records import Payment, PaymentImport
+from console.domain.payments.records import Payment, PaymentImport
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene
 
@@ -23,12 +23,12 @@ def refused(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **mor
 
 
 def today(scene: Scene) -> date:
-    return scene.desk.now().astimezone(IST).date()
+    return scene.context.now().astimezone(IST).date()
 
 
 def test_a_paid_payment_is_booked_once(scene: Scene) -> None:
     """Captured, completed, under its corporation; the same again is the same."""
-    scene.money.know("paypay", "ORD-1", 3300)
+    scene.money.register_payment("paypay", "ORD-1", 3300)
     first = imported(scene, corporation_number=NUMBERS[0])
     assert (first.state, first.captured_minor, first.corporation_number) == ("completed", 3300, NUMBERS[0])
     assert (first.order_id, first.work.state) == (None, "none")
@@ -40,7 +40,7 @@ def test_a_paid_payment_is_booked_once(scene: Scene) -> None:
 def test_its_order_follows(scene: Scene) -> None:
     """An order of the same number is paid by it."""
     scene.order("ORD-1", 3300, corporation=NUMBERS[1])
-    scene.money.know("paypay", "ORD-1", 3300)
+    scene.money.register_payment("paypay", "ORD-1", 3300)
     payment = imported(scene)
     assert payment.corporation_number == NUMBERS[1]
     assert scene.order_now("ORD-1").state == "paid"
@@ -48,7 +48,7 @@ def test_its_order_follows(scene: Scene) -> None:
 
 def test_one_without_a_code_is_found_too(scene: Scene) -> None:
     """Payments that came by another way than a code of ours have an address of their own."""
-    scene.money.know("paypay", "ORD-1", 3300, code=False)
+    scene.money.register_payment("paypay", "ORD-1", 3300, code=False)
     payment = imported(scene)
     assert (payment.captured_minor, payment.by_code) == (3300, False)
     assert scene.payments.probe(payment.id).state == "completed"
@@ -57,12 +57,17 @@ def test_one_without_a_code_is_found_too(scene: Scene) -> None:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
     ("state", "ours"),
-    [("created", "user_payment"), ("authorized", "user_payment"), ("failed", "payment_failed"),
-     ("expired", "expired"), ("cancelled", "payment_failed")],
-)  # fmt: skip
+    [
+        ("created", "user_payment"),
+        ("authorized", "user_payment"),
+        ("failed", "payment_failed"),
+        ("expired", "expired"),
+        ("cancelled", "payment_failed"),
+    ],
+)
 def test_the_entry_is_what_the_answer_proves(scene: Scene, state: str, ours: str) -> None:
     """Nothing is booked of what was not taken."""
-    scene.money.know("paypay", "ORD-1", 3300, state=state)
+    scene.money.register_payment("paypay", "ORD-1", 3300, state=state)
     if state in ("created",):
         assert refused(scene).exit_status == 4  # an unpaid code names no sum
         return
@@ -72,7 +77,7 @@ def test_the_entry_is_what_the_answer_proves(scene: Scene, state: str, ours: str
 
 def test_atom_is_asked_by_sum_and_day(scene: Scene) -> None:
     """Without them it can't be asked; with the right ones it is booked, and can be asked again."""
-    scene.money.know("atom", "ORD-1", 50_000)
+    scene.money.register_payment("atom", "ORD-1", 50_000)
     assert refused(scene, "atom").code == "usage"
     assert refused(scene, "atom", amount="500.00").code == "usage"
     payment = imported(scene, "atom", amount="500.00", day=today(scene))
@@ -91,7 +96,7 @@ def test_atom_is_asked_by_sum_and_day(scene: Scene) -> None:
 def test_bad_input_asks_nobody(scene: Scene, more: dict[str, Any]) -> None:
     """Two, and nothing is sent."""
     assert refused(scene, **more).exit_status == 2
-    assert scene.control.requests(call="paypay_payment") == []
+    assert scene.control.read_requests(call="paypay_payment") == []
 
 
 @pytest.mark.engines("sqlite")
@@ -99,7 +104,7 @@ def test_bad_input_asks_nobody(scene: Scene, more: dict[str, Any]) -> None:
 def test_a_bad_number_asks_nobody(scene: Scene, number: str) -> None:
     """Two as well: it never becomes part of an address."""
     assert refused(scene, number=number).exit_status == 2
-    assert scene.control.requests(call="paypay_payment") == []
+    assert scene.control.read_requests(call="paypay_payment") == []
 
 
 @pytest.mark.engines("sqlite")
@@ -111,11 +116,11 @@ def test_a_provider_that_is_none(scene: Scene) -> None:
 def test_no_such_payment_is_five_and_no_usable_answer_is_four(scene: Scene) -> None:
     """And neither leaves a row."""
     assert refused(scene).exit_status == 5
-    scene.money.know("paypay", "ORD-1", 3300)
+    scene.money.register_payment("paypay", "ORD-1", 3300)
     for fault in ("status:500", "malformed", "other_order", "amount_as_text", "hang"):
-        scene.control.fault(fault, call="paypay_payment", seconds=3)
+        scene.control.add_fault(fault, call="paypay_payment", seconds=3)
         assert refused(scene).exit_status == 4, fault
-    scene.control.fault("result:UNAUTHORIZED", call="paypay_payment")
+    scene.control.add_fault("result:UNAUTHORIZED", call="paypay_payment")
     assert refused(scene).code == "provider_auth"
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
     assert imported(scene).captured_minor == 3300

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from console.domain.order_records import NoticePost
-from console.services.notices import REFUSALS_AT_ONCE
-from console.services.pace import Pace
+from console.domain.payments.records import NoticePost
+from console.services.payment_intake.rate_limit import TokenBucket
+from console.services.payment_intake.receive import REFUSAL_BURST_SIZE
 from tests.support.payment_desks import Scene
 
 pytestmark = pytest.mark.engines("sqlite")
@@ -14,14 +14,14 @@ pytestmark = pytest.mark.engines("sqlite")
 
 def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
     """Each gets the one refusal; far fewer than came are written, and those that are say how many were not."""
-    many = 3 * REFUSALS_AT_ONCE
+    many = 3 * REFUSAL_BURST_SIZE
     results = {scene.payments.notice(NoticePost("bank", b"{}")) for _ in range(many)}
     assert [one.refused for one in results] == [True]
     written = scene.audited("payment.callback_refused")
-    assert REFUSALS_AT_ONCE <= written < many
-    scene.machinery.payments._notices._pace = pace = Pace(1, 0.0)
-    assert (pace.admit(0.0), pace.admit(0.0), pace.admit(0.0)) == (0, None, None)
-    pace._left = 1.0
+    assert REFUSAL_BURST_SIZE <= written < many
+    scene.machinery.payments._notices._refusal_limit = pace = TokenBucket(1, 0.0)
+    assert (pace.take_token(0.0), pace.take_token(0.0), pace.take_token(0.0)) == (0, None, None)
+    pace._tokens = 1.0
     scene.payments.notice(NoticePost("bank", b"{}"))
     newest = "SELECT detail FROM audit_log WHERE what = 'payment.callback_refused' ORDER BY id DESC LIMIT 1"
     assert json.loads(scene.place.sql(newest)[0][0])["passed_over"] == 2
@@ -29,9 +29,9 @@ def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
 
 def test_one_that_may_hide_a_true_notice_is_always_written(scene: Scene) -> None:
     """A sealed callback with a false signature names a payment: it is asked about, in a flood too."""
-    scene.machinery.payments._notices._pace = Pace(0, 0.0)
+    scene.machinery.payments._notices._refusal_limit = TokenBucket(0, 0.0)
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
-    scene.money.move("atom", "ORD-1", "paid")
+    scene.money.move_payment("atom", "ORD-1", "paid")
     assert scene.deliver("atom", "ORD-1", manner="bad_signature").refused
     scene.run_due()
     assert scene.payment(payment.id).state == "completed"
@@ -39,7 +39,7 @@ def test_one_that_may_hide_a_true_notice_is_always_written(scene: Scene) -> None
 
 def test_a_pace() -> None:
     """So many at once, then so many a second, never more than at once; time that goes back gives nothing."""
-    pace = Pace(2, 0.5)
-    assert [pace.admit(10.0) for _ in range(4)] == [0, 0, None, None]
-    assert (pace.admit(11.0), pace.admit(12.0), pace.admit(11.0)) == (None, 3, None)
-    assert [pace.admit(1_000.0) for _ in range(3)] == [1, 0, None]
+    pace = TokenBucket(2, 0.5)
+    assert [pace.take_token(10.0) for _ in range(4)] == [0, 0, None, None]
+    assert (pace.take_token(11.0), pace.take_token(12.0), pace.take_token(11.0)) == (None, 3, None)
+    assert [pace.take_token(1_000.0) for _ in range(3)] == [1, 0, None]

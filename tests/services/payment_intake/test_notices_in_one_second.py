@@ -10,7 +10,7 @@ pytestmark = pytest.mark.engines("sqlite")
 def failed(scene: Scene) -> int:
     """A payment that was told to have failed, and read so."""
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment.id
-    scene.money.move("atom", "ORD-1", "failed")
+    scene.money.move_payment("atom", "ORD-1", "failed")
     assert scene.deliver("atom", "ORD-1").done == "booked"
     assert scene.payment(payment).state == "payment_failed"
     return payment
@@ -22,7 +22,7 @@ def test_paid_in_the_second_of_our_read(scene: Scene) -> None:
     read_at = scene.payment(payment).told_at
     assert read_at is not None
     at = read_at.replace(microsecond=0)
-    scene.money.move("atom", "ORD-1", "paid", another_attempt=True, at=at.isoformat())
+    scene.money.move_payment("atom", "ORD-1", "paid", another_attempt=True, at=at.isoformat())
     assert scene.deliver("atom", "ORD-1").done == "booked"
     record = scene.payment(payment)
     assert (record.state, record.late_after, scene.cases()) == ("completed", "payment_failed", [])

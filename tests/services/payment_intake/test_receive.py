@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from console.domain.order_records import NoticePost, PaymentImport
-from console.domain.payment_results import NoticeResult
+from console.domain.payments.records import NoticePost, PaymentImport
+from console.domain.payments.service_results import NoticeResult
 from console.domain.records import Certainty
-from console.services.notices import UNHEARD
+from console.services.payment_intake.receive import MOST_UNANSWERED
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -19,7 +19,7 @@ def begun(scene: Scene, provider: str, number: str = "ORD-1", **paid: object) ->
     """A payment that the payer has made; nobody here knows yet."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
-    scene.money.move(provider, number, "paid", **paid)
+    scene.money.move_payment(provider, number, "paid", **paid)
     return payment.id
 
 
@@ -33,9 +33,9 @@ def test_a_webhook_is_a_reason_to_ask(scene: Scene) -> None:
     payment = scene.payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("completed", 3300)
     assert scene.order_now("ORD-1").state == "paid"
-    asked = len(scene.control.requests(call="paypay_payment"))
+    asked = len(scene.control.read_requests(call="paypay_payment"))
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
-    assert len(scene.control.requests(call="paypay_payment")) == asked
+    assert len(scene.control.read_requests(call="paypay_payment")) == asked
 
 
 def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
@@ -43,9 +43,14 @@ def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     lie = {
-        "notification_type": "Transaction", "merchant_id": "1", "order_id": "0499", "merchant_order_id": "ORD-1",
-        "order_amount": "3300", "state": "COMPLETED", "paid_at": "2026-11-20T03:00:00Z",
-    }  # fmt: skip
+        "notification_type": "Transaction",
+        "merchant_id": "1",
+        "order_id": "0499",
+        "merchant_order_id": "ORD-1",
+        "order_amount": "3300",
+        "state": "COMPLETED",
+        "paid_at": "2026-11-20T03:00:00Z",
+    }
     result = scene.payments.notice(NoticePost("paypay", json.dumps(lie).encode(), (), "127.0.0.1"))
     assert result.refused is False
     after = scene.payment(payment.id)
@@ -55,13 +60,13 @@ def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
 def test_a_failure_that_is_told_again_may_be_news(scene: Scene) -> None:
     """Failed, paid after all, taken back: both failures look the same, and the second one is asked about too."""
     payment_id = begun(scene, "paypay")
-    scene.money.move("paypay", "ORD-1", "failed")
+    scene.money.move_payment("paypay", "ORD-1", "failed")
     failed = scene.post("paypay", "ORD-1")
     assert scene.payments.notice(failed).done == "booked"
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.deliver("paypay", "ORD-1").done == "booked"
     assert scene.payment(payment_id).state == "completed"
-    scene.money.move("paypay", "ORD-1", "failed")
+    scene.money.move_payment("paypay", "ORD-1", "failed")
     assert scene.payments.notice(failed).done == "repeated"
     assert scene.payment(payment_id).state == "reversed"
 
@@ -69,12 +74,23 @@ def test_a_failure_that_is_told_again_may_be_news(scene: Scene) -> None:
 def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
     """While nobody can be asked it is kept, answered with success, and asked about by a due task."""
     payment_id = begun(scene, "paypay")
-    scene.control.fault("status:503", call="paypay_payment", times=1)
+    scene.control.add_fault("status:503", call="paypay_payment", times=1)
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
     assert scene.payment(payment_id).captured_minor == 0
     assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 1
     assert scene.payment(payment_id).state == "completed"
     assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_two_ask_about_one_notice(scene: Scene, provider: str) -> None:
+    """Who took it and a due task, at the same moment: what the first one learnt stands, and the second is content."""
+    payment_id = begun(scene, provider)
+    heard = scene.payments.judge_notice(scene.post(provider, "ORD-1"))
+    heard.store_notice()
+    assert heard.ask_provider().done == "booked"
+    heard.ask_provider()
+    assert scene.place.sql("SELECT done, payment_id FROM payment_events") == [("booked", payment_id)]
 
 
 @pytest.mark.engines("sqlite")
@@ -84,19 +100,19 @@ def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
     """
     whose = [begun(scene, "paypay", f"ORD-{n}") for n in range(5)]
     atom = begun(scene, "atom", "ORD-9")
-    scene.control.fault("status:503", call="paypay_payment", times="always")
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for n in range(5):
         assert scene.deliver("paypay", f"ORD-{n}").done == "queued"
-    assert scene.payments.hear(scene.post("atom", "ORD-9")).keep().done == "queued"
+    assert scene.payments.judge_notice(scene.post("atom", "ORD-9")).store_notice().done == "queued"
 
     def asked() -> int:
-        before = len(scene.control.requests(call="paypay_payment"))
-        scene.machinery.payments._notices.confirm_due()
-        return len(scene.control.requests(call="paypay_payment")) - before
+        before = len(scene.control.read_requests(call="paypay_payment"))
+        scene.machinery.payments._notices.confirm_due_notices()
+        return len(scene.control.read_requests(call="paypay_payment")) - before
 
-    assert asked() == UNHEARD
+    assert asked() == MOST_UNANSWERED
     assert scene.payment(atom).state == "completed"
-    assert (asked(), asked()) == (2, UNHEARD)
+    assert (asked(), asked()) == (2, MOST_UNANSWERED)
     scene.control.clear_faults()
     assert (asked(), asked()) == (2, 3)
     assert {scene.payment(one).state for one in whose} == {"completed"}
@@ -112,12 +128,12 @@ def test_a_webhook_from_elsewhere_is_refused(scene: Scene, peer: str | None) -> 
     assert scene.payment(payment_id).state == "token_generated"
     assert scene.audited("payment.callback_refused") == 1
     assert scene.payments.refused_notices() == 1
-    assert len(scene.control.requests(call="paypay_payment")) == 0
+    assert len(scene.control.read_requests(call="paypay_payment")) == 0
 
 
 def test_a_payment_that_nobody_knows_is_kept_and_told(scene: Scene) -> None:
     """Success for its sender, a case for us."""
-    scene.money.know("paypay", "ORD-9", 3300)
+    scene.money.register_payment("paypay", "ORD-9", 3300)
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "unmatched")
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "repeated")
     assert scene.cases("notice") == ["unmatched_notice"]
@@ -125,7 +141,7 @@ def test_a_payment_that_nobody_knows_is_kept_and_told(scene: Scene) -> None:
 
 def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> None:
     """Once the payment is here, its notice waits for nobody any more."""
-    scene.money.know("paypay", "ORD-9", 3300)
+    scene.money.register_payment("paypay", "ORD-9", 3300)
     scene.deliver("paypay", "ORD-9")
     payment = scene.payments.import_(PaymentImport("paypay", "ORD-9"))
     scene.run_due()
@@ -136,8 +152,13 @@ def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> No
 @pytest.mark.engines("sqlite")
 def test_an_address_that_opens_something_is_not_kept(scene: Scene) -> None:
     """PayPay's announcement of a file carries a permission: it is taken and not written down."""
-    body = {"notification_type": "file.created", "notification_id": "n-1", "fileType": "transaction_recon",
-            "path": "https://files.example/x?sig=canary-permission", "requestedAt": "1"}  # fmt: skip
+    body = {
+        "notification_type": "file.created",
+        "notification_id": "n-1",
+        "fileType": "transaction_recon",
+        "path": "https://files.example/x?sig=canary-permission",
+        "requestedAt": "1",
+    }
     post = NoticePost("paypay", json.dumps(body).encode(), (), "127.0.0.1")
     assert scene.payments.notice(post).done == "kept"
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE body LIKE '%canary%'") == [(0,)]
@@ -152,14 +173,14 @@ def test_a_good_callback_is_verified_then_confirmed(scene: Scene) -> None:
     assert scene.deliver("atom", "ORD-1") == NoticeResult(False, "booked", payment_id)
     payment = scene.payment(payment_id)
     assert (payment.state, payment.captured_minor, payment.currency) == ("completed", 50_000, "INR")
-    assert len(scene.control.requests(call="atom_verification")) == 1
+    assert len(scene.control.read_requests(call="atom_verification")) == 1
     assert scene.deliver("atom", "ORD-1").done == "repeated"
 
 
 def test_a_good_callback_is_not_complete_before_it_is_confirmed(scene: Scene, clock: MovedClock) -> None:
     """While TXNVERIFICATION can't be had: signature_verified, and asked again by itself."""
     payment_id = begun(scene, "atom")
-    scene.control.fault("status:503", call="atom_verification", times="always")
+    scene.control.add_fault("status:503", call="atom_verification", times="always")
     assert scene.deliver("atom", "ORD-1").done == "queued"
     payment = scene.payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("signature_verified", 50_000)
@@ -179,13 +200,13 @@ def test_a_false_callback_changes_nothing(scene: Scene, clock: MovedClock, manne
     assert scene.deliver("atom", "ORD-1", manner=manner) == REFUSED
     assert scene.payment(payment_id) == before
     assert (scene.payments.refused_notices(), scene.audited("payment.callback_refused")) == (1, 1)
-    assert len(scene.control.requests(call="atom_verification")) == 0
+    assert len(scene.control.read_requests(call="atom_verification")) == 0
     scene.run_due()
     read = manner != "other_seal"  # what can't be opened names nobody
-    assert len(scene.control.requests(call="atom_verification")) == int(read)
+    assert len(scene.control.read_requests(call="atom_verification")) == int(read)
     assert scene.payment(payment_id).state == ("completed" if read else "token_generated")
     scene.run_due()
-    assert len(scene.control.requests(call="atom_verification")) == int(read)
+    assert len(scene.control.read_requests(call="atom_verification")) == int(read)
     assert scene.payments.refused_notices() == 1
 
 
@@ -210,8 +231,10 @@ def test_a_callback_over_another_sum_is_for_a_person(scene: Scene) -> None:
     scene.deliver("atom", "ORD-1")
     payment = scene.payment(payment_id)
     assert (payment.certainty, payment.captured_minor, payment.work.reason) == (
-        Certainty.UNKNOWN, 0, "amount_differs",
-    )  # fmt: skip
+        Certainty.UNKNOWN,
+        0,
+        "amount_differs",
+    )
 
 
 @pytest.mark.engines("sqlite")

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.order_records import NoticePost
-from console.domain.payment_results import NoticeResult
+from console.domain.payments.records import NoticePost
+from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkState
-from console.services.failpoints import FailpointReached, Failpoints
+from console.services.process.failpoints import FailpointReached, Failpoints
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene, signed
 
@@ -24,8 +24,10 @@ def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
     payment = scene.of_number("bank", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.captured_minor, payment.corporation_number) == (
-        "payment_success", 3300, NUMBERS[0],
-    )  # fmt: skip
+        "payment_success",
+        3300,
+        NUMBERS[0],
+    )
     assert scene.order_now("ORD-1").state == "paid"
     assert scene.payments.notice(scene.bank("ev-1", "ORD-1")).done == "repeated"
     assert scene.payments.notice(scene.bank("ev-2", "ORD-1")).done == "booked"
@@ -49,7 +51,7 @@ def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
 
 def test_news_of_one_payment_in_any_order_ends_alike(scene: Scene) -> None:
     """Failed, then paid late, then reversed: told backwards it is the same in the end."""
-    now = scene.desk.now() - timedelta(hours=1)
+    now = scene.context.now() - timedelta(hours=1)
     story = [("payment.failed", 0), ("payment.succeeded", 1), ("payment.reversed", 2)]
     for name, told in (("ORD-1", story), ("ORD-2", story[::-1])):
         scene.order(name, 3300)
@@ -78,7 +80,7 @@ def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
 
 def posts_that_are_wrong(scene: Scene) -> dict[str, NoticePost]:
     good = scene.bank("ev-1", "ORD-1")
-    stamp, now = good.headers[0][1], scene.desk.now()
+    stamp, now = good.headers[0][1], scene.context.now()
     fields = json.loads(good.body)
 
     def altered(**changes: object) -> NoticePost:
@@ -133,7 +135,7 @@ def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: Scene, poi
     """Wherever it stops: sent again, and after the due tasks, it is booked once and the order is paid."""
     scene.order("ORD-1", 3300)
     post = scene.bank("ev-1", "ORD-1")
-    scene.desk.failpoints = Failpoints((point, 1, "raise"))
+    scene.context.failpoints = Failpoints((point, 1, "raise"))
     try:
         scene.payments.notice(post)
     except FailpointReached:

@@ -1,19 +1,22 @@
 """One function takes all news of a payment: the end is the same in every order, its money is booked once."""
 
 import itertools
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from console.domain.money import Money
-from console.domain.order_records import Payment
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentReport, PaymentState, RefundReport, RefundState
-from console.services.happened import PaymentFact, what_happened
-from console.store import payments
-from console.store.payments import NewPayment
+from console.domain.payments.provider_messages import PaymentReport, RefundReport
+from console.domain.payments.records import Payment
+from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.services.payments.apply_report import PaymentFact, apply_report, make_report_values
+from console.store.payments import payments
+from console.store.payments.payments import NewPayment
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene
 
@@ -22,7 +25,7 @@ START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _KINDS = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAYMENT: OutcomeClass.PENDING}
 
 
-def fact(state: PaymentState, minute: int, way: Way = Way.READ, **more: Any) -> PaymentFact:
+def fact(state: PaymentState, minute: int, way: ReportSource = ReportSource.READ, **more: Any) -> PaymentFact:
     """What a provider says at a minute of the story."""
     told: dict[str, Any] = {
         "merchant_payment_id": "-",
@@ -39,12 +42,12 @@ def fact(state: PaymentState, minute: int, way: Way = Way.READ, **more: Any) -> 
 
 def begun(scene: Scene, number: str, order_id: int | None = None, **more: Any) -> Payment:
     new = NewPayment("bank", number, "JPY", 3300, order_id=order_id, begun_at=START, **more)
-    return scene.payment(scene.desk.database.write(lambda tx: payments.insert(tx.conn, new, START)))
+    return scene.payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START)))
 
 
 def tell(scene: Scene, payment: Payment, *facts: PaymentFact) -> Payment:
     for one in facts:
-        scene.desk.database.write(lambda tx, one=one: what_happened(scene.desk, tx, payment, one))  # type: ignore[misc]
+        scene.context.database.write(lambda tx, one=one: apply_report(scene.context, tx, payment, one))  # type: ignore[misc]
     return scene.payment(payment.id)
 
 
@@ -141,3 +144,126 @@ def test_a_refund_that_nobody_here_made_is_a_case(scene: Scene) -> None:
     assert (payment.provider_refunded_minor, payment.refunded_minor) == (1000, 0)
     assert (scene.payment(payment.id).work.reason, scene.cases()) == ("unknown_refund", ["unknown_refund"])
     assert scene.payments.show(payment.id).sides[1].differs == ("refunded",)
+
+
+def done(scene: Scene, payment: Payment, told: PaymentFact) -> str:
+    return scene.context.database.write(lambda tx: apply_report(scene.context, tx, payment, told)).effect
+
+
+def trail(scene: Scene, payment: Payment) -> list[tuple[str, dict[str, Any], str | None]]:
+    """What the audit trail says of it: words, facts and reasons."""
+    rows = scene.place.sql(
+        "SELECT what, detail, reason FROM audit_log WHERE subject_kind = 'payment'"
+        f" AND subject_id = '{payment.id}' ORDER BY id"
+    )
+    return [(str(what), json.loads(detail or "{}"), reason) for what, detail, reason in rows]
+
+
+def test_what_the_news_did_and_what_the_trail_says(scene: Scene) -> None:
+    """Each thing that changed, once, by whose word; what changes nothing is evidence alone."""
+    payment = begun(scene, "ORD-1")
+    story = [
+        (fact(P.USER_PAYMENT, 0), "changed", "moved"),
+        (fact(P.USER_PAYMENT, 1), "unchanged", None),
+        (fact(P.PAYMENT_SUCCESS, 2), "unknown", "unknown"),
+        (fact(P.PAYMENT_SUCCESS, 3), "unknown", None),
+        (fact(P.PAYMENT_SUCCESS, 4, provider_payment_id="id-1"), "booked", "booked"),
+        (fact(P.PAYMENT_SUCCESS, 5, provider_payment_id="id-1"), "unchanged", None),
+        (fact(P.PAYMENT_SUCCESS, 6, provider_payment_id="id-2"), "changed", "paid_twice"),
+        (fact(P.PAYMENT_FAILED, 7), "changed", "reversed"),
+    ]
+    told = 0
+    for one, expected, word in story:
+        assert done(scene, payment, one) == expected
+        lines = trail(scene, payment)[told:]
+        told += len(lines)
+        assert [what for what, *_ in lines if what != "payment.case"] == ([f"payment.{word}"] if word else [])
+        for what, facts, reason in lines:
+            assert (facts["by"], facts["word"]) == ("read", one.report.provider_state), what
+            assert "late" not in facts
+            assert facts.get("minor") == (3300 if word == "booked" else None)
+            assert reason == {"unknown": "not_bookable", "paid_twice": "paid_twice", "reversed": "reversed"}.get(
+                str(word)
+            )
+
+
+@pytest.mark.parametrize("end", [P.EXPIRED, P.PAYMENT_FAILED])
+def test_money_that_came_late_is_told_as_late(scene: Scene, end: PaymentState) -> None:
+    """After it had ended; the end itself keeps its cause, and paying takes the cause away."""
+    payment = tell(scene, begun(scene, "ORD-1"), fact(end, 0))
+    assert payment.error_code == "told"
+    after = paid(scene, payment)
+    assert (after.error_code, after.certainty) == (None, "known")
+    (booked,) = [facts for what, facts, _ in trail(scene, payment) if what == "payment.booked"]
+    assert (booked["late"], booked["minor"], booked["currency"]) == (True, 3300, "JPY")
+
+
+def refund(state: RefundState, minor: int | None) -> RefundReport:
+    return RefundReport("RFD-1", None, "x", state, None if minor is None else Money(minor, "JPY"))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, {"provider_minor": 3300, "provider_refunded_minor": 0}),
+        ({"amount": Money(3300, "INR")}, {"provider_refunded_minor": 0}),
+        ({"amount": None, "refunds": None}, {}),
+        ({"amount": Money(0, "JPY"), "refunds": None}, {"provider_minor": 0}),
+        (
+            {
+                "amount": None,
+                "refunds": (
+                    refund(RefundState.COMPLETED, 100),
+                    refund(RefundState.SUBMITTED, 50),
+                    refund(RefundState.COMPLETED, None),
+                    refund(RefundState.FAILED, 7),
+                    refund(RefundState.COMPLETED, 30),
+                ),
+            },
+            {"provider_refunded_minor": 130},
+        ),
+    ],
+)
+@pytest.mark.parametrize("currency", ["JPY", "INR"])
+def test_what_the_provider_says_of_itself(
+    scene: Scene, more: dict[str, Any], said: dict[str, int], currency: str
+) -> None:
+    """A sum in another currency is not told; what went back is what is done."""
+    payment = replace(begun(scene, "ORD-1"), currency=currency)
+    if currency == "INR":  # the sums of the report change sides
+        other = {"JPY": "INR", "INR": "JPY"}
+        amount = more.get("amount", Money(3300, "JPY"))
+        more = more | {"amount": amount and Money(amount.minor, other[amount.currency])}
+    told = fact(P.PAYMENT_SUCCESS, 1, **more | {"provider_state": "w" * 50})
+    assert make_report_values(told.report, payment, told.at) == said | {
+        "provider_state": "w" * 40,
+        "told_at": told.at,
+    }
+
+
+def test_whoever_paid_is_written_once(scene: Scene) -> None:
+    """As far as the column goes; when it was paid is the provider's word, or else the time of the news."""
+    payment = tell(scene, begun(scene, "ORD-1"), fact(P.USER_PAYMENT, 0, payer="p" * 300))
+    after = paid(scene, payment, payer="somebody else", paid_at=START)
+    assert (after.payer, after.paid_at) == ("p" * 255, START)
+    other = paid(scene, begun(scene, "ORD-2"), minute=5)
+    assert other.paid_at == START + timedelta(minutes=5)
+
+
+def test_the_last_event_of_a_source_is_kept(scene: Scene) -> None:
+    event = replace(fact(P.USER_PAYMENT, 0, ReportSource.NOTICE), event_id="e" * 200)
+    assert tell(scene, begun(scene, "ORD-1"), event).last_event_id == "e" * 128
+
+
+def test_an_order_follows_what_is_proven(scene: Scene) -> None:
+    """A read completes it, and a notice alone is all the evidence that there is; a callback is confirmed first."""
+    for way, state in (
+        (ReportSource.READ, "paid"),
+        (ReportSource.NOTICE, "paid"),
+        (ReportSource.CALLBACK, "pending"),
+    ):
+        order = scene.order(f"ORD-{way}", 3300)
+        told = fact(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"id-{way}")
+        tell(scene, begun(scene, f"ORD-{way}", order), told)
+        assert scene.order_now(f"ORD-{way}").state == state
+        tell(scene, begun(scene, f"LONE-{way}"), fact(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"lone-{way}"))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from console.domain.payment_results import OrderView
-from tests.services.test_alerting import Looks
+from console.domain.payments.service_results import OrderView
+from tests.services.alerts.test_evaluate import Looks
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 

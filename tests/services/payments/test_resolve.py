@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.errors import ConsoleError
-from console.domain.order_records import Payment
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Payment
 from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
-from console.services.failpoints import Failpoints
+from console.services.process.failpoints import Failpoints
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
@@ -43,7 +43,7 @@ def refused(code: str) -> Iterator[None]:
 
 def unknown(scene: Scene, number: str = "ORD-1") -> Payment:
     """A payment whose beginning was not answered, and whose provider answers nothing that helps."""
-    scene.control.fault("status_after_charge:500", call="paypay_create")
+    scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
         scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay")
     payment = scene.of_number("paypay", number)
@@ -54,7 +54,7 @@ def unknown(scene: Scene, number: str = "ORD-1") -> Payment:
 def test_one_person_and_the_providers_word(scene: Scene) -> None:
     """Completed is confirmed by a read: done by one; the order follows."""
     payment = unknown(scene)
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.resolve(payment.id, "completed", "the panel says so").awaiting is None
     done = scene.payment(payment.id)
     assert (done.state, done.certainty) == ("completed", Certainty.KNOWN)
@@ -66,7 +66,7 @@ def test_one_person_and_the_providers_word(scene: Scene) -> None:
 def test_what_the_provider_denies_is_not_decided(scene: Scene) -> None:
     """One person says paid, the provider says failed: a mismatch, nothing moves."""
     payment = unknown(scene)
-    scene.money.move("paypay", "ORD-1", "failed")
+    scene.money.move_payment("paypay", "ORD-1", "failed")
     with refused("evidence_mismatch"):
         scene.payments.resolve(payment.id, "completed", "the payer says so")
     assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
@@ -75,13 +75,11 @@ def test_what_the_provider_denies_is_not_decided(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("end", "captured"), [("completed", 3300), ("payment_failed", 0)])
-def test_on_paper_it_takes_two(
-    scene: Scene, other: Callable[[str], Other], end: str, captured: int
-) -> None:
+def test_on_paper_it_takes_two(scene: Scene, other: Callable[[str], Other], end: str, captured: int) -> None:
     """No read helps: the first proposes, the same one can't second it, an operator can't, an approver can."""
     scene.account(NUMBERS[0], 5000)
     payment = unknown(scene)
-    scene.control.fault("status:503", call="paypay_payment", times="always")
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
     first = scene.payments.resolve(payment.id, end, "settlement of the 20th, row 14", "0421-from-paper")
     assert (first.awaiting, scene.payment(payment.id).certainty) == ("second_person", Certainty.UNKNOWN)
     assert scene.payments.show(payment.id).awaiting == "second_person"
@@ -89,7 +87,7 @@ def test_on_paper_it_takes_two(
         scene.payments.resolve(payment.id, end, "I say so again")
     with other("op-b") as colleague, refused("not_allowed"):
         if not scene.place.is_server:
-            raise ConsoleError("not_allowed")  # without accounts everybody holds every role
+            raise ConsoleError(ErrorCode.NOT_ALLOWED)  # without accounts everybody holds every role
         colleague.payments.resolve(payment.id, end, "me too")
     with other("lead-b") as lead:
         done = lead.payments.resolve(payment.id, end, "seen on the bank's own statement", "0421-from-paper")
@@ -105,8 +103,8 @@ def test_on_paper_it_takes_two(
 def test_another_sum_takes_two_and_books_what_was_taken(scene: Scene, other: Callable[[str], Other]) -> None:
     """The provider's own sum is the one that was taken."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-    scene.money.move("paypay", "ORD-1", "paid")
-    scene.control.fault("other_amount", call="paypay_payment", times="always")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.control.add_fault("other_amount", call="paypay_payment", times="always")
     with refused("outcome_unknown"):
         scene.payments.probe(payment.id)
     assert scene.payments.resolve(payment.id, "completed", "settlement").awaiting == "second_person"
@@ -120,7 +118,7 @@ def test_another_sum_takes_two_and_books_what_was_taken(scene: Scene, other: Cal
 def test_a_reversal_on_paper_takes_two(scene: Scene, other: Callable[[str], Other]) -> None:
     """A completed payment that a statement says was taken back, while the provider can't be asked."""
     payment = paid(scene)
-    scene.control.fault("status:503", call="paypay_payment", times="always")
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "reversed", "the bank's letter")
     with other("lead-b") as lead:
         lead.payments.resolve(payment.id, "reversed", "the bank's letter, seen")
@@ -130,7 +128,7 @@ def test_a_reversal_on_paper_takes_two(scene: Scene, other: Callable[[str], Othe
 def test_an_accepted_reversal_waits_for_nobody(scene: Scene) -> None:
     """Reversed by the provider's word: one person accepts it, the case is closed."""
     payment = paid(scene)
-    scene.money.move("paypay", "ORD-1", "reversed")
+    scene.money.move_payment("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
     assert scene.cases() == ["reversed"]
     scene.payments.resolve(payment.id, "reversed", "told the shop")
@@ -150,7 +148,7 @@ def test_bad_decisions_are_refused(scene: Scene) -> None:
     with refused("usage"):
         scene.payments.resolve(payment.id, "completed", "x", "注文")
     with refused("stale_view"):
-        scene.payments.resolve(payment.id, "completed", "x", saw=payment.version - 1)
+        scene.payments.resolve(payment.id, "completed", "x", expected_version=payment.version - 1)
     with refused("not_found"):
         scene.payments.resolve(999, "completed", "x")
     assert scene.payment(payment.id) == payment
@@ -158,7 +156,7 @@ def test_bad_decisions_are_refused(scene: Scene) -> None:
 
 def paid(scene: Scene, number: str = "ORD-1") -> Payment:
     payment = scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay").payment
-    scene.money.move("paypay", number, "paid")
+    scene.money.move_payment("paypay", number, "paid")
     return scene.payments.probe(payment.id)
 
 
@@ -175,8 +173,11 @@ def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -
     assert (order.state, order.minor, order.differs) == ("paid", 3300, ())
     assert (view.money.captured, view.money.refundable) == (3300, 3300)
     assert {action.action: action.allowed for action in view.actions} == {
-        "probe": True, "refund": True, "resolve": True, "move_order": False,
-    }  # fmt: skip
+        "probe": True,
+        "refund": True,
+        "resolve": True,
+        "move_order": False,
+    }
     assert [entry.what for entry in view.timeline][-2:] == ["payment.booked", "payment.probed"]
     assert {item.source for item in view.evidence} == {"paypay.start", "paypay.payment"}
     clock.offset += timedelta(hours=25)
@@ -188,7 +189,7 @@ def test_sides_that_disagree_are_marked(scene: Scene) -> None:
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     assert scene.payments.show(payment.id).sides[1].asked is None
     scene.cancel_order("ORD-1")
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     view = scene.payments.show(payment.id)
     assert view.sides[2].differs == ("state",)
@@ -201,7 +202,7 @@ def test_an_order_shows_its_payments(scene: Scene) -> None:
     payment = paid(scene)
     view = scene.payments.order(payment.order_id or 0)
     assert [one.id for one in view.payments] == [payment.id]
-    assert (view.record.state, [entry.what for entry in view.timeline]) == ("paid", ["order.paid"])
+    assert (view.record.state, [entry.what for entry in view.timeline]) == ("paid", ["order.filled", "order.paid"])
     with refused("not_found"):
         scene.payments.order(999)
     with refused("not_found"):
@@ -211,7 +212,7 @@ def test_an_order_shows_its_payments(scene: Scene) -> None:
 @pytest.mark.expects_log("what was tolerated is told")
 def test_the_order_is_moved_by_hand(scene: Scene) -> None:
     """Who doesn't want to wait applies the missing step; again there is none."""
-    scene.desk.failpoints = Failpoints(("before_order_move", 1, "raise"))
+    scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = paid(scene)
     assert scene.order_now("ORD-1").state == "pending"
     assert scene.payments.move_order(payment.id).state == "paid"

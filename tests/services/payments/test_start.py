@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from console.domain.records import Certainty, WorkState
-from console.services.failpoints import Failpoints
+from console.sandbox.environment import credentials
+from console.services.process.failpoints import Failpoints
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
@@ -19,7 +20,7 @@ def test_a_payment_goes_from_its_code_to_its_order(scene: Scene) -> None:
     assert started.started.url is not None
     waiting = scene.payments.probe(started.payment.id)
     assert (waiting.state, waiting.work.reason) == ("user_payment", "waiting")
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     paid = scene.payments.probe(started.payment.id)
     assert (paid.state, paid.captured_minor, paid.corporation_number) == ("completed", 3300, NUMBERS[0])
     assert paid.paid_at is not None
@@ -37,7 +38,54 @@ def test_the_same_order_again_is_the_same_code(scene: Scene) -> None:
     first = scene.payments.start(order, "paypay")
     second = scene.payments.start(order, "paypay")
     assert (second.payment.id, second.started.url) == (first.payment.id, first.started.url)
-    assert len(scene.control.requests(call="paypay_create")) == 1
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
+
+
+def test_the_key_names_the_merchant(scene: Scene) -> None:
+    """Not the provider: two merchants of one provider have orders of the same number."""
+    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    scene.payments.start(scene.order("ORD-2", 3300, "INR"), "atom")
+    keys = scene.place.sql("SELECT idempotency_key FROM operations ORDER BY idempotency_key")
+    assert [key for (key,) in keys] == [
+        f"idempotent:payment:{credentials.PAYPAY_MERCHANT_ID}:ORD-1",
+        f"idempotent:payment:{credentials.ATOM_MERCH_ID}:ORD-2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "lease", "code"),
+    [
+        ("calling", 10**15, "in_progress"),
+        ("calling", 0, "outcome_unknown"),
+        ("unknown", 0, "outcome_unknown"),
+    ],
+)
+def test_what_an_earlier_version_began_is_not_begun_again(scene: Scene, state: str, lease: int, code: str) -> None:
+    """Its key named the provider; while nobody knows what became of it, that key refuses too."""
+    order = scene.order("ORD-1", 3300)
+    scene.payments.start(order, "paypay")
+    scene.place.unguard("operations")
+    scene.place.unguard("payments")
+    scene.place.sql(
+        "UPDATE operations SET idempotency_key = 'idempotent:payment:paypay:ORD-1'",
+        f"UPDATE operations SET state = '{state}', lease_expires = {lease}",
+        "DELETE FROM payments",
+    )
+    assert refusal(scene.payments.start, order, "paypay").code == code
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
+    scene.place.sql("UPDATE operations SET state = 'done'")
+    assert refusal(scene.payments.start, order, "paypay").detail["reason"] == "code_exists"  # asked once more
+
+
+def test_a_repeated_beginning(scene: Scene) -> None:
+    """The same id: the same code, also once the payment has gone on; nothing is sent."""
+    order = scene.order("ORD-1", 3300)
+    first = scene.payments.start(order, "paypay", request_id="start-1")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.payments.probe(first.payment.id)
+    assert scene.payments.start(order, "paypay", request_id="start-1") == first
+    assert refusal(scene.payments.start, order, "paypay").code == "already_decided"
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "total_amount = 4400"])
@@ -53,7 +101,7 @@ def test_a_paid_order_is_not_begun_again(scene: Scene) -> None:
     """Neither at the same provider nor at another one."""
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     assert refusal(scene.payments.start, order, "paypay").code == "already_decided"
 
@@ -62,7 +110,7 @@ def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
     """Errors on the way out are safe: nothing exists, the account's room and the order's key are free."""
     scene.account(NUMBERS[0], 3300)
     order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
-    scene.control.fault("result:INVALID_PARAMS", call="paypay_create")
+    scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create")
     assert refusal(scene.payments.start, order, "paypay").exit_status == 5
     gone = scene.of_number("paypay", "ORD-1")
     assert gone is not None
@@ -75,7 +123,7 @@ def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
 def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: Scene, fault: str) -> None:
     """Errors on the way back: unknown, held, and settled by reading what the provider has."""
     order = scene.order("ORD-1", 3300)
-    scene.control.fault(fault, call="paypay_create")
+    scene.control.add_fault(fault, call="paypay_create")
     assert refusal(scene.payments.start, order, "paypay").exit_status == 4
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
@@ -84,14 +132,14 @@ def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: Scene, fault
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     known = scene.payments.probe(payment.id)
     assert (known.state, known.certainty) == ("user_payment", "known")
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
 
 
 def test_a_code_that_exists_is_read_not_made_anew(scene: Scene) -> None:
     """DUPLICATE_DYNAMIC_QR_REQUEST: how the payment stands is read at once."""
     order = scene.order("ORD-1", 3300)
-    scene.money.know("paypay", "ORD-1", 3300)
+    scene.money.register_payment("paypay", "ORD-1", 3300)
     error = refusal(scene.payments.start, order, "paypay")
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
@@ -105,7 +153,7 @@ def test_an_account_without_room_sends_nothing(scene: Scene) -> None:
     scene.payments.start(scene.order("ORD-1", 3300, corporation=NUMBERS[0]), "paypay")
     error = refusal(scene.payments.start, scene.order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay")
     assert error.code == "over_limit"
-    assert len(scene.control.requests(call="paypay_create")) == 1
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
     assert scene.of_number("paypay", "ORD-2") is None
 
 
@@ -117,13 +165,13 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: Mo
     order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
     payment = scene.payments.start(order, "paypay").payment
     assert scene.payment(payment.id).account_minor == 3300
-    scene.control.config(advance_seconds=600)
+    scene.control.change_settings(advance_seconds=600)
     clock.offset += timedelta(seconds=600)
     runs = {run.task: run.count for run in scene.run_due()}
     assert runs["payment_polls"] == 1
     expired = scene.payment(payment.id)
     assert (expired.state, expired.account_minor, expired.work.state) == ("expired", 0, WorkState.NONE)
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     late = scene.payments.probe(payment.id)
     assert (late.state, late.captured_minor) == ("completed", 3300)
     assert (scene.order_now("ORD-1").state, scene.cases()) == ("cancelled", ["paid_after_cancel"])
@@ -132,9 +180,9 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: Mo
 def test_a_payment_that_fails_after_its_success_is_reversed(scene: Scene) -> None:
     """FAILED at the provider after our success: reversed, with a case for a person; the order stays as it is."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    scene.money.move("paypay", "ORD-1", "reversed")
+    scene.money.move_payment("paypay", "ORD-1", "reversed")
     gone = scene.payments.probe(payment.id)
     assert (gone.state, gone.certainty, gone.work.reason) == ("reversed", "known", "reversed")
     assert scene.cases() == ["reversed"]
@@ -144,8 +192,8 @@ def test_a_payment_that_fails_after_its_success_is_reversed(scene: Scene) -> Non
 def test_another_sum_is_never_booked_silently(scene: Scene) -> None:
     """A success over another amount is unknown and for a person; two of them settle it by what was taken."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-    scene.money.move("paypay", "ORD-1", "paid")
-    scene.control.fault("other_amount", call="paypay_payment")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.control.add_fault("other_amount", call="paypay_payment")
     assert refusal(scene.payments.probe, payment.id).exit_status == 4
     odd = scene.payment(payment.id)
     assert (odd.certainty, odd.captured_minor, odd.work.reason) == (Certainty.UNKNOWN, 0, "amount_differs")
@@ -159,7 +207,7 @@ def test_a_cancelled_order_that_is_paid_stays_cancelled(scene: Scene) -> None:
     """The payment is booked, the order stays, and a person is asked about both."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.cancel_order("ORD-1")
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     booked, order = scene.payment(payment.id), scene.order_now("ORD-1")
     assert (booked.captured_minor, booked.work.reason) == (3300, "paid_after_cancel")
@@ -170,13 +218,13 @@ def test_a_cancelled_order_that_is_paid_stays_cancelled(scene: Scene) -> None:
 def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: Scene, clock: MovedClock) -> None:
     """Trouble between the payment and its order: work is scheduled, and a due task or a person moves it."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-    scene.money.move("paypay", "ORD-1", "paid")
-    scene.desk.failpoints = Broken("before_order_move")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.context.failpoints = Broken("before_order_move")
     scene.payments.probe(payment.id)
     behind = scene.payment(payment.id)
     assert (behind.state, behind.work.reason) == ("completed", "move_order")
     assert scene.order_now("ORD-1").state == "pending"
-    scene.desk.failpoints = Broken("")
+    scene.context.failpoints = Broken("")
     clock.offset += timedelta(minutes=5)
     assert {run.task: run.count for run in scene.run_due()}["order_moves"] == 1
     assert scene.order_now("ORD-1").state == "paid"
@@ -197,9 +245,9 @@ class Broken(Failpoints):
 
 def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: Scene, clock: MovedClock) -> None:
     """One, five, thirty minutes and so on; then a person; time alone never fails it."""
-    scene.control.fault("status_after_charge:500", call="paypay_create")
+    scene.control.add_fault("status_after_charge:500", call="paypay_create")
     refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay")
-    scene.control.fault("status:503", call="paypay_payment", times="always")
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for _ in range(8):
         clock.offset += timedelta(days=2)
         scene.run_due()
@@ -213,11 +261,11 @@ def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: Scene
 def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -> None:
     """The answer waits in the desk's spool; delivered, the payer can go on."""
     order = scene.order("ORD-1", 3300)
-    scene.desk.failpoints = Broken("before_tx2")
+    scene.context.failpoints = Broken("before_tx2")
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
-    entry = scene.desk.spool.undelivered(scene.desk.database_id)[0]
+    entry = scene.context.spool.undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
-    assert scene.machinery.settler.deliver(entry.intent.operation_id, entry.answer)
+    assert scene.machinery.starts.deliver(entry.intent.operation_id, entry.answer)
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.handle is not None) == ("token_generated", True)

@@ -9,9 +9,10 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty
 from console.sandbox.server import Sandbox
-from console.services.failpoints import Failpoints
-from console.store import boot_clock
+from console.services.process.failpoints import Failpoints
+from console.store.database import boot_clock
 from tests.support.desks import MovedClock
+from tests.support.gone import Gone, going_away
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
 from tests.support.refusals import refusal
@@ -22,16 +23,16 @@ def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) ->
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     assert payment.state == "token_generated"
     assert scene.payments.probe(payment.id).state == "token_generated"
-    scene.money.move("atom", "ORD-1", "pending")
+    scene.money.move_payment("atom", "ORD-1", "pending")
     assert scene.payments.probe(payment.id).state == "user_payment"
-    scene.money.move("atom", "ORD-1", "paid")
+    scene.money.move_payment("atom", "ORD-1", "paid")
     paid = scene.payments.probe(payment.id)
     assert (paid.state, paid.captured_minor) == ("completed", 50_000)
     view = scene.payments.show(paid.id)
     assert view.explanation.verdict == "verdict.payment_reversible"
     clock.offset += timedelta(days=4)
     assert scene.payments.show(paid.id).explanation.verdict == "verdict.payment_complete"
-    scene.money.move("atom", "ORD-1", "reversed")
+    scene.money.move_payment("atom", "ORD-1", "reversed")
     assert scene.payments.probe(paid.id).state == "reversed"
 
 
@@ -41,7 +42,7 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: Moved
     clock.offset += timedelta(days=1, minutes=1)
     scene.run_due()
     assert scene.payment(payment.id).state == "expired"
-    scene.money.move("atom", "ORD-1", "paid")
+    scene.money.move_payment("atom", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
 
 
@@ -58,7 +59,7 @@ def test_only_providers_can_begin(scene: Scene, provider: str) -> None:
 def test_a_sum_that_cant_be_asked_for_is_refusal(scene: Scene, minor: int, currency: str) -> None:
     """Zero, beyond every bound, or in a currency that the provider doesn't take."""
     assert refusal(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
-    assert scene.control.requests(call="paypay_create") == []
+    assert scene.control.read_requests(call="paypay_create") == []
 
 
 @pytest.mark.engines("sqlite")
@@ -76,18 +77,14 @@ def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sand
 def test_an_answer_about_something_else_settles_nothing(scene: Scene, fault: str) -> None:
     """What is known stays, and a person looks at it; asked again rightly, everything still agrees."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-    scene.money.move("paypay", "ORD-1", "paid")
+    scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    scene.control.fault(fault, call="paypay_payment")
+    scene.control.add_fault(fault, call="paypay_payment")
     with suppress(ConsoleError):
         scene.payments.probe(payment.id)
     after = scene.payment(payment.id)
     assert (after.state, after.captured_minor, after.certainty) == ("completed", 3300, "known")
     assert (after.work.reason, scene.cases()) == ("contradicted", ["contradicted"])
-
-
-class Gone(BaseException):
-    """The process went away."""
 
 
 def test_a_start_whose_process_went_away_is_unknown_and_read(
@@ -96,14 +93,11 @@ def test_a_start_whose_process_went_away_is_unknown_and_read(
     """Sent, and nobody wrote down what came back: unknown, never failed; a due task reads what there is."""
     order, uptime = scene.order("ORD-1", 3300), boot_clock.uptime_ms
 
-    def vanish(name: str) -> None:
-        if name == "after_send":
-            raise Gone
-
-    monkeypatch.setattr(scene.desk.failpoints, "reach", vanish)
-    with pytest.raises(Gone):
-        scene.payments.start(order, "paypay")
-    scene.desk.failpoints = Failpoints(None)
+    with going_away(scene.context) as vanish:
+        monkeypatch.setattr(scene.context.failpoints, "reach", lambda name: name == "after_send" and vanish())
+        with pytest.raises(Gone):
+            scene.payments.start(order, "paypay")
+    scene.context.failpoints = Failpoints(None)
     scene.place.age(timedelta(minutes=10))
     monkeypatch.setattr(boot_clock, "uptime_ms", lambda: uptime() + 600_000)
     payment = scene.of_number("paypay", "ORD-1")

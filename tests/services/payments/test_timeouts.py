@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 from sqlalchemy.dialects import sqlite
 
-from console.domain.order_records import Payment
-from console.domain.saga_steps import SagaView, StepState
-from console.domain.worker_records import SagaState
-from console.services import payment_timeouts, saga_running
-from console.services.desk import WORKER, acting
-from console.services.timed_out import STEPS, STUCK
-from console.store import orders, payment_times
-from console.store import sagas as sagas_table
-from console.store import stock as stock_rows
-from console.store.leases import naive
+from console.domain.payments.records import Payment
+from console.domain.tasks.saga_progress import SagaView, StepState
+from console.domain.tasks.states import SagaState
+from console.services.payments import timeouts as payment_timeouts
+from console.services.payments.timeout_start import STEPS, STUCK
+from console.services.process.context import WORKER, act_as
+from console.services.tasks import saga_runner as saga_running
+from console.store.database.instants import to_naive_utc
+from console.store.payments import orders
+from console.store.payments import payment_deadlines as payment_times
+from console.store.payments import stock_reservations as stock_rows
+from console.store.tasks import sagas as sagas_table
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -43,7 +45,7 @@ def begun(scene: Scene, number: str = "ORD-1", provider: str = "paypay", held: i
 def later(scene: Scene, clock: MovedClock, by: timedelta) -> None:
     """Time goes on for us and for the provider."""
     clock.offset += by
-    scene.control.config(advance_seconds=by.total_seconds())
+    scene.control.change_settings(advance_seconds=by.total_seconds())
 
 
 def hold(scene: Scene, order: int, pieces: int, state: str = "held") -> None:
@@ -62,7 +64,7 @@ def stock(scene: Scene, number: str = "ORD-1") -> list[str]:
 
 def due(scene: Scene) -> int:
     """The sweep as the program runs it; how many it took."""
-    return {run.task: run.count for run in scene.run_due()}[payment_timeouts.TASK]
+    return {run.task: run.count for run in scene.run_due()}[payment_timeouts.TASK_NAME]
 
 
 def sagas(scene: Scene, number: str = "ORD-1") -> tuple[SagaView, ...]:
@@ -82,7 +84,7 @@ def ends(scene: Scene, payment: Payment, number: str = "ORD-1") -> tuple[str, st
     return scene.payment(payment.id).state.value, scene.order_now(number).state.value, stock(scene, number)
 
 
-START = naive(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
+START = to_naive_utc(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
 EXPIRED = ("expired", "cancelled", ["released", "released"])
 
 
@@ -91,10 +93,10 @@ def test_in_this_order_and_once(scene: Scene, clock: MovedClock) -> None:
     payment = begun(scene)
     assert due(scene) == 0
     later(scene, clock, OVER)
-    asked = len(scene.control.requests(call="paypay_payment"))
+    asked = len(scene.control.read_requests(call="paypay_payment"))
     assert due(scene) >= 1
     assert ends(scene, payment) == EXPIRED
-    assert len(scene.control.requests(call="paypay_payment")) > asked
+    assert len(scene.control.read_requests(call="paypay_payment")) > asked
     seen = only(scene)
     assert (seen.record.state, seen.record.reason, states(seen)) == (SagaState.DONE, None, ["done"] * 4)
     assert [step.name for step in seen.steps] == list(STEPS)
@@ -110,7 +112,7 @@ def test_paid_at_the_last_question(scene: Scene, clock: MovedClock) -> None:
     """The answer books the payment, its order is paid, and nothing more is needed."""
     payment = begun(scene)
     later(scene, clock, OVER)
-    scene.money.move("paypay", "ORD-1", "paid", notify=False)
+    scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
     only_timeouts(scene)
     assert ends(scene, payment) == ("completed", "paid", ["held", "held"])
     seen = only(scene)
@@ -121,9 +123,9 @@ def test_paid_at_the_last_question(scene: Scene, clock: MovedClock) -> None:
 
 def only_timeouts(scene: Scene) -> int:
     """The sweep alone, without the polls that come before it in a round of due tasks."""
-    tasks = dict(scene.machinery.tasks())
-    with acting(WORKER):
-        return tasks[payment_timeouts.TASK]()
+    tasks = dict(scene.machinery.due_tasks())
+    with act_as(WORKER):
+        return tasks[payment_timeouts.TASK_NAME]()
 
 
 @pytest.mark.parametrize("point", ["answered_ask_provider", "before_expire_payment"])
@@ -135,7 +137,7 @@ def test_paid_between_question_and_expiry_by_a_notice(
     later(scene, clock, OVER)
 
     def paid() -> None:
-        scene.money.move("paypay", "ORD-1", "paid", notify=False)
+        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
         scene.machinery.payments.notice(scene.post("paypay", "ORD-1"))
 
     at(scene, point, paid, monkeypatch)
@@ -147,7 +149,7 @@ def test_paid_between_question_and_expiry_by_a_notice(
 def at(scene: Scene, point: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Do something when a named point is passed for the first time."""
     open_ = [True]
-    reach = scene.desk.failpoints.reach
+    reach = scene.context.failpoints.reach
 
     def passed(name: str) -> None:
         if name == point and open_:
@@ -155,7 +157,7 @@ def at(scene: Scene, point: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> N
             act()
         reach(name)
 
-    monkeypatch.setattr(scene.desk.failpoints, "reach", passed)
+    monkeypatch.setattr(scene.context.failpoints, "reach", passed)
 
 
 def test_an_old_answer_is_asked_for_again(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +167,7 @@ def test_an_old_answer_is_asked_for_again(scene: Scene, clock: MovedClock, monke
 
     def hours_later() -> None:
         later(scene, clock, timedelta(hours=3))
-        scene.money.move("paypay", "ORD-1", "paid", notify=False)
+        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
 
     at(scene, "before_expire_payment", hours_later, monkeypatch)
     only_timeouts(scene)
@@ -178,7 +180,7 @@ def test_paid_between_expiry_and_cancelling(scene: Scene, clock: MovedClock, mon
     later(scene, clock, OVER)
 
     def paid() -> None:
-        scene.money.move("paypay", "ORD-1", "paid", notify=False)
+        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
         scene.machinery.payments.notice(scene.post("paypay", "ORD-1"))
 
     at(scene, "before_cancel_order", paid, monkeypatch)
@@ -199,7 +201,7 @@ def test_paid_after_cancelling_is_for_people(
     later(scene, clock, OVER)
 
     def paid() -> None:
-        scene.money.move("paypay", "ORD-1", "paid", notify=False)
+        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
         scene.machinery.payments.notice(scene.post("paypay", "ORD-1"))
 
     if point:
@@ -221,10 +223,10 @@ def test_in_between_or_unknown_waits(scene: Scene, clock: MovedClock, state: str
     payment = begun(scene)
     later(scene, clock, OVER)
     if state == "authorized":
-        scene.money.move("paypay", "ORD-1", "authorized")
+        scene.money.move_payment("paypay", "ORD-1", "authorized")
     else:
-        scene.money.move("paypay", "ORD-1", "paid", notify=False)
-        scene.control.fault("other_amount", call="paypay_payment", times=50)
+        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.control.add_fault("other_amount", call="paypay_payment", times=50)
     for _ in range(6):
         only_timeouts(scene)
         assert scene.order_now("ORD-1").state == "pending"
@@ -242,10 +244,10 @@ def test_what_is_over_is_found_by_an_index(scene: Scene) -> None:
     for number in range(2):
         begun(scene, f"ORD-{number}")
     for query, values, index in (
-        (payment_times._OVER, {"saga": "s", "now": START, "most": 5}, "ix_payments_over"),
-        (sagas_table._DUE, {"now": START, "most": 5}, "ix_sagas_next"),
+        (payment_times._OVERDUE_QUERY, {"saga": "s", "now": START, "most": 5}, "ix_payments_over"),
+        (sagas_table._DUE_QUERY, {"now": START, "most": 5}, "ix_sagas_next"),
     ):
-        with scene.desk.database.read() as conn:
+        with scene.context.database.read() as conn:
             plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {_literal(query, values)}").all()
         told = "; ".join(str(row[-1]) for row in plan)
         assert index in told, told
@@ -262,15 +264,15 @@ def test_a_provider_that_is_down_for_a_day(scene: Scene, clock: MovedClock, faul
     """Asked with growing gaps, and once for all where it takes no questions; afterwards everything is caught up."""
     made = [begun(scene, f"ORD-{number}") for number in range(4)]
     later(scene, clock, OVER)
-    scene.control.fault(fault, call="paypay_payment", times=10_000)
-    before = len(scene.control.requests(call="paypay_payment"))
+    scene.control.add_fault(fault, call="paypay_payment", times=10_000)
+    before = len(scene.control.read_requests(call="paypay_payment"))
     for _ in range(12):
         only_timeouts(scene)
         later(scene, clock, timedelta(hours=2))
-    assert len(scene.control.requests(call="paypay_payment")) - before <= most
+    assert len(scene.control.read_requests(call="paypay_payment")) - before <= most
     assert {scene.order_now(f"ORD-{number}").state.value for number in range(4)} == {"pending"}
     scene.control.clear_faults()
-    scene.money.move("paypay", "ORD-3", "paid", notify=False)
+    scene.money.move_payment("paypay", "ORD-3", "paid", notify=False)
     for _ in range(2):
         later(scene, clock, timedelta(hours=1))
         only_timeouts(scene)
@@ -285,12 +287,12 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: Scene, clock: Moved
     """A day forth or back and again right: what is over ends once, what isn't does when it is."""
     early, late = begun(scene, "ORD-1"), begun(scene, "ORD-2")
     later(scene, clock, OVER)
-    scene.money.move("paypay", "ORD-2", "authorized")
+    scene.money.move_payment("paypay", "ORD-2", "authorized")
     clock.offset += timedelta(days=days)  # ours alone
     only_timeouts(scene)
     clock.offset -= timedelta(days=days)
     only_timeouts(scene)
-    scene.money.move("paypay", "ORD-2", "paid", notify=False)
+    scene.money.move_payment("paypay", "ORD-2", "paid", notify=False)
     for _ in range(27):
         later(scene, clock, timedelta(hours=1))
         only_timeouts(scene)
@@ -349,7 +351,7 @@ def test_the_second_of_two_payments_is_paid(scene: Scene, clock: MovedClock) -> 
     later(scene, clock, OVER)
     second = scene.payments.start(scene.order_now("ORD-1").id, "paypay").payment
     only_timeouts(scene)
-    scene.money.move("paypay", second.merchant_payment_id, "paid", notify=False)
+    scene.money.move_payment("paypay", second.merchant_payment_id, "paid", notify=False)
     later(scene, clock, OVER)
     only_timeouts(scene)
     later(scene, clock, timedelta(minutes=1))
@@ -357,6 +359,48 @@ def test_the_second_of_two_payments_is_paid(scene: Scene, clock: MovedClock) -> 
     assert (scene.payment(first.id).state, scene.payment(second.id).state) == ("expired", "completed")
     assert (scene.order_now("ORD-1").state, stock(scene)) == ("paid", ["held", "held"])
     assert {seen.record.reason for seen in sagas(scene)} == {"order_paid", "paid"}
+
+
+def test_an_order_is_not_cancelled_while_another_payment_of_it_is_paid(scene: Scene, clock: MovedClock) -> None:
+    """The other payment was booked and its order has not followed yet: cancelling it would lose a paid order."""
+    first = begun(scene)
+    later(scene, clock, OVER)
+    order = scene.order_now("ORD-1")
+    second = scene.payments.start(order.id, "paypay").payment
+    only_timeouts(scene)
+    assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
+    scene.money.move_payment("paypay", second.merchant_payment_id, "paid", notify=False)
+    scene.payments.probe(second.id)
+    scene.place.unguard("orders")
+    scene.place.sql(f"UPDATE orders SET status = 'pending' WHERE id = {order.id}")
+    later(scene, clock, OVER)
+    only_timeouts(scene)
+    assert (scene.payment(second.id).state, scene.order_now("ORD-1").state) == ("completed", "pending")
+    assert stock(scene) == ["held", "held"]
+    assert "other_paid" in {seen.record.reason for seen in sagas(scene)}
+    assert scene.audited("order.cancelled") == 0
+
+
+def test_an_answer_from_the_future_is_not_fresh(
+    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock went back by a second between question and expiry: how old the answer is cannot be told, so the
+    provider is asked again and the payment, paid meanwhile, is not expired.
+    """
+    clock.stand_still()
+    payment = begun(scene)
+    later(scene, clock, OVER)
+
+    def paid_and_back() -> None:
+        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        clock.offset -= timedelta(seconds=1)
+
+    at(scene, "before_expire_payment", paid_and_back, monkeypatch)
+    only_timeouts(scene)
+    later(scene, clock, timedelta(minutes=2))
+    only_timeouts(scene)
+    assert ends(scene, payment) == ("completed", "paid", ["held", "held"])
+    assert scene.audited("payment.expired") == 0
 
 
 @pytest.mark.parametrize(
@@ -421,7 +465,7 @@ def _together(threads: Sequence[Thread]) -> None:
 def test_what_failed_waits_until_its_time_is_over(scene: Scene, clock: MovedClock) -> None:
     """A payer who gave up may begin again until the code's end; then the order is cancelled in the same way."""
     payment = begun(scene)
-    scene.money.move("paypay", "ORD-1", "cancelled", notify=False)
+    scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(payment.id).state == "payment_failed"
     only_timeouts(scene)
     step = only(scene).current
@@ -479,14 +523,14 @@ def test_a_payment_begun_while_its_order_is_being_cancelled(
     """Between the look and the writing somebody begins to pay: the cancellation looks again, and waits."""
     first = begun(scene)
     later(scene, clock, OVER)
-    order, change, turns = scene.order_now("ORD-1").id, orders.change, iter([True])
+    order, change, turns = scene.order_now("ORD-1").id, orders.change_order, iter([True])
 
     def begun_meanwhile(conn: Any, record: Any, now: Any, **values: Any) -> None:
         if "status" in values and next(turns, False):
             _together([Thread(target=lambda: scene.payments.start(order, "paypay"))])
         change(conn, record, now, **values)
 
-    monkeypatch.setattr(orders, "change", begun_meanwhile)
+    monkeypatch.setattr(orders, "change_order", begun_meanwhile)
     only_timeouts(scene)
     assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
     assert [one.state.value for one in scene.payments.order(order).payments] == ["token_generated", "expired"]
@@ -522,7 +566,7 @@ def stuck(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> P
     payment = begun(scene)
     later(scene, clock, OVER)
     with monkeypatch.context() as broken:
-        broken.setattr(stock_rows, "release", _broken)
+        broken.setattr(stock_rows, "release_reservations", _broken)
         for _ in range(saga_running.MOST_FAULTS):
             due(scene)
             later(scene, clock, timedelta(hours=2))
@@ -536,7 +580,7 @@ def _broken(*_: object) -> int:
 
 def told(scene: Scene) -> list[tuple[str, str | None, str, int]]:
     """Open cases of stuck ends, and where each is settled."""
-    items = scene.console.alerts.open()
+    items = scene.console.alerts.list_open_items()
     return [(one.alert.observed, one.action, one.kind, one.id) for one in items if one.alert.rule_id == STUCK]
 
 
@@ -552,12 +596,14 @@ def test_what_is_stuck_is_for_a_person(scene: Scene, clock: MovedClock, monkeypa
     assert current is not None
     assert (current.name, current.state, current.reason) == ("release_stock", StepState.STUCK, "trouble")
     assert (view.explanation.why, view.explanation.next_step.command) == (
-        "why.order_stuck", f"support-console show payment {payment.id}",
-    )  # fmt: skip
+        "why.order_stuck",
+        f"support-console show payment {payment.id}",
+    )
     shown = scene.payments.show(payment.id).explanation
     assert (shown.why, shown.next_step.command) == (
-        "why.payment_timeout_stuck", f"support-console probe payment {payment.id}",
-    )  # fmt: skip
+        "why.payment_timeout_stuck",
+        f"support-console probe payment {payment.id}",
+    )
     due(scene)
     assert stock(scene) == ["held", "held"]
     scene.payments.probe(payment.id)
@@ -574,7 +620,7 @@ def test_what_goes_on_and_fails_again_is_told_again(
     """As often as before, with gaps; then a new case."""
     payment = stuck(scene, clock, monkeypatch)
     with monkeypatch.context() as broken:
-        broken.setattr(stock_rows, "release", _broken)
+        broken.setattr(stock_rows, "release_reservations", _broken)
         scene.payments.probe(payment.id)
         assert (only(scene).record.state, told(scene)) == (SagaState.RUNNING, [])
         for _ in range(saga_running.MOST_FAULTS):

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from console.services import payment_timeouts
-from console.services.payment_timeouts import PASSED_OVER, UNHEARD
+from console.services.payments import timeouts as payment_timeouts
+from console.services.payments.timeouts import MOST_UNANSWERED_IN_A_ROW, SKIP_DELAY
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -27,51 +27,51 @@ def over(scene: Scene, clock: MovedClock) -> Scene:
 def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
     """For us and for the provider."""
     clock.offset += by
-    scene.control.config(advance_seconds=by.total_seconds())
+    scene.control.change_settings(advance_seconds=by.total_seconds())
 
 
 def swept(scene: Scene) -> tuple[int, int]:
     """One round: how many questions it asked, and how many orders are cancelled by then."""
-    before = len(scene.control.requests(call="paypay_payment"))
-    dict(scene.machinery.timeouts.tasks())[payment_timeouts.TASK]()
-    asked = len(scene.control.requests(call="paypay_payment")) - before
+    before = len(scene.control.read_requests(call="paypay_payment"))
+    dict(scene.machinery.timeouts.tasks())[payment_timeouts.TASK_NAME]()
+    asked = len(scene.control.read_requests(call="paypay_payment")) - before
     states = [scene.order_now(f"ORD-{number}").state.value for number in range(MADE)]
     return asked, states.count("cancelled")
 
 
-@pytest.mark.parametrize("lost", [1, UNHEARD - 1])
+@pytest.mark.parametrize("lost", [1, MOST_UNANSWERED_IN_A_ROW - 1])
 def test_lost_questions_keep_no_other_waiting(over: Scene, lost: int) -> None:
     """The payments whose questions were lost wait; the others end in the same round."""
-    over.control.fault("reset", call="paypay_payment", times=lost)
+    over.control.add_fault("reset", call="paypay_payment", times=lost)
     assert swept(over) == (MADE, MADE - lost)
 
 
 def test_answers_in_between_count(over: Scene) -> None:
     """Every second question is lost: as many as would be enough in a row."""
     rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, MADE, 2))
-    over.control.faults(*rules)
+    over.control.add_faults(*rules)
     assert swept(over) == (MADE, MADE // 2)
 
 
 def test_a_provider_that_is_away_is_asked_a_few_times(over: Scene) -> None:
     """Then the round leaves the others for later."""
-    over.control.fault("reset", call="paypay_payment", times=100)
-    assert swept(over) == (UNHEARD, 0)
+    over.control.add_fault("reset", call="paypay_payment", times=100)
+    assert swept(over) == (MOST_UNANSWERED_IN_A_ROW, 0)
 
 
 def test_who_was_not_asked_has_made_no_attempt(over: Scene, clock: MovedClock) -> None:
     """However often it was passed over, it is asked within minutes when the provider is there again."""
     for _ in range(4):
-        over.control.fault("reset", call="paypay_payment", times=100)
-        assert swept(over) == (UNHEARD, 0)
+        over.control.add_fault("reset", call="paypay_payment", times=100)
+        assert swept(over) == (MOST_UNANSWERED_IN_A_ROW, 0)
         over.control.clear_faults()
-        pass_time(over, clock, over.desk.scale.delta(PASSED_OVER))
+        pass_time(over, clock, over.context.scale.scaled_delta(SKIP_DELAY))
     attempts = over.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
-    assert sum(tries for (tries,) in attempts) == 4 * UNHEARD
+    assert sum(tries for (tries,) in attempts) == 4 * MOST_UNANSWERED_IN_A_ROW
     _, cancelled = swept(over)
-    assert cancelled >= MADE - UNHEARD
+    assert cancelled >= MADE - MOST_UNANSWERED_IN_A_ROW
 
 
 def test_who_takes_no_questions_is_asked_once(over: Scene) -> None:
-    over.control.fault("result:RATE_LIMIT", call="paypay_payment", times=100)
+    over.control.add_fault("result:RATE_LIMIT", call="paypay_payment", times=100)
     assert swept(over) == (1, 0)

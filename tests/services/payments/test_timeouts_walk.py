@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.order_records import OrderState, Payment
-from console.sandbox.client import SandboxError
-from console.services import payment_timeouts
-from console.services.desk import WORKER, acting
-from console.services.failpoints import SAGAS
-from console.services.payment_timeouts import is_alive
+from console.domain.failpoint_names import SAGA_NAMES
+from console.domain.payments.records import OrderState, Payment
+from console.sandbox.control.client import SandboxError
+from console.services.payments import timeouts as payment_timeouts
+from console.services.payments.timeouts import is_alive
+from console.services.process.context import WORKER, act_as
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -29,7 +29,7 @@ class Walk:
         self.scene, self.clock = scene, clock
         self.dice = random.Random(seed)
         self.numbers = [f"ORD-{number}" for number in range(ORDERS)]
-        self.sweep = dict(scene.machinery.tasks())[payment_timeouts.TASK]
+        self.sweep = dict(scene.machinery.due_tasks())[payment_timeouts.TASK_NAME]
         for number in self.numbers:
             order = scene.order(number, 3300)
             scene.place.sql(
@@ -61,7 +61,7 @@ class Walk:
     def _move(self, word: str) -> None:
         found = [one for one in self._payments() if one.handle is not None]
         if found:
-            self.scene.money.move("paypay", self.dice.choice(found).merchant_payment_id, word, notify=False)
+            self.scene.money.move_payment("paypay", self.dice.choice(found).merchant_payment_id, word, notify=False)
 
     def probe(self) -> None:
         if found := self._payments():
@@ -74,7 +74,7 @@ class Walk:
     def later(self, by: timedelta | None = None) -> None:
         by = by or timedelta(minutes=self.dice.choice([1, 2, 4, 6, 30]))
         self.clock.offset += by
-        self.scene.control.config(advance_seconds=by.total_seconds())
+        self.scene.control.change_settings(advance_seconds=by.total_seconds())
 
     def _payments(self) -> list[Payment]:
         return [one for number in self.numbers for one in self._of(number)]
@@ -83,14 +83,14 @@ class Walk:
         return self.scene.payments.order(self.scene.order_now(number).id).payments
 
     def run(self) -> None:
-        with acting(WORKER):
+        with act_as(WORKER):
             self.sweep()
 
 
 def sweep_broken(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sweep, in half of the cases broken off at some point, as if its process had died."""
-    point = walk.dice.choice([*SAGAS, *([None] * len(SAGAS))])
-    reach = walk.scene.desk.failpoints.reach
+    point = walk.dice.choice([*SAGA_NAMES, *([None] * len(SAGA_NAMES))])
+    reach = walk.scene.context.failpoints.reach
 
     def passed(name: str) -> None:
         reach(name)
@@ -98,7 +98,7 @@ def sweep_broken(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt  # no step takes this for its own trouble
 
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-        patch.setattr(walk.scene.desk.failpoints, "reach", passed)
+        patch.setattr(walk.scene.context.failpoints, "reach", passed)
         walk.run()
 
 
@@ -124,9 +124,7 @@ def check(walk: Walk, told: str) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_whatever_happens(
-    scene: Scene, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_happens(scene: Scene, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cancelled order has no payment under way; stock is free only of cancelled orders; each effect is once; and
     in the end nothing that can be settled is left: every order is paid, cancelled, or was never begun to be paid.
     """
@@ -140,7 +138,7 @@ def test_whatever_happens(
         check(walk, f"seed {seed}, turn {turn}: {name}")
     blocked = [one for one in walk._payments() if one.provider_state == "AUTHORIZED"]
     for payment in blocked:
-        scene.money.move("paypay", payment.merchant_payment_id, "paid", notify=False)
+        scene.money.move_payment("paypay", payment.merchant_payment_id, "paid", notify=False)
     for _ in range(6):
         walk.later(timedelta(minutes=20))
         scene.run_due()

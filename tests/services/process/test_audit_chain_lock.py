@@ -5,18 +5,18 @@ from unittest.mock import sentinel
 
 import pytest
 
-from console.services import turns
-from console.services.turns import Turn
-from console.store.engine import Transaction
+from console.services.process import audit_chain_lock as turns
+from console.services.process.audit_chain_lock import ChainLock
+from console.store.database.engine import Transaction
 
 
 def test_the_turn_is_held_until_commit() -> None:
     """From the first entry on; what follows the COMMIT finds it free, and so does whoever comes after a failure."""
-    turn, tx = Turn(), Transaction(sentinel.conn)
-    with turn.offered():
+    turn, tx = ChainLock(), Transaction(sentinel.conn)
+    with turn.allow_locking():
         assert free(turn)
-        turn.take(tx)
-        turn.take(tx)
+        turn.acquire(tx)
+        turn.acquire(tx)
         assert not free(turn)
         tx.run_hooks()
         assert free(turn)
@@ -27,10 +27,10 @@ def test_the_turn_is_held_until_commit() -> None:
 
 def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has the turn may be waiting for one of our rows: after a while we go on without it."""
-    monkeypatch.setattr(turns, "SECONDS", 0.01)
-    turn = Turn()
-    with turn.offered():
-        turn.take(Transaction(sentinel.conn))
+    monkeypatch.setattr(turns, "LONGEST_WAIT_SECONDS", 0.01)
+    turn = ChainLock()
+    with turn.allow_locking():
+        turn.acquire(Transaction(sentinel.conn))
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(goes_on, turn).result(timeout=5)
         assert not free(turn)
@@ -38,23 +38,23 @@ def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_where_it_is_not_offered_nothing_is_held() -> None:
     """A transaction of any other kind can't leave it behind."""
-    turn = Turn()
-    turn.take(Transaction(sentinel.conn))
+    turn = ChainLock()
+    turn.acquire(Transaction(sentinel.conn))
     assert free(turn)
 
 
-def breaks_off(turn: Turn) -> None:
-    with turn.offered():
-        turn.take(Transaction(sentinel.conn))
+def breaks_off(turn: ChainLock) -> None:
+    with turn.allow_locking():
+        turn.acquire(Transaction(sentinel.conn))
         raise ZeroDivisionError
 
 
-def free(turn: Turn) -> bool:
+def free(turn: ChainLock) -> bool:
     """Whether another thread could have it."""
     return not turn._lock.locked()
 
 
-def goes_on(turn: Turn) -> bool:
-    with turn.offered():
-        turn.take(Transaction(sentinel.conn))
+def goes_on(turn: ChainLock) -> bool:
+    with turn.allow_locking():
+        turn.acquire(Transaction(sentinel.conn))
     return True

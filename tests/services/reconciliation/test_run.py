@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.order_records import PaymentImport
-from console.domain.worker_records import ReconcileReport
+from console.domain.payments.records import PaymentImport
+from console.domain.tasks.records import ReconcileReport
 from console.sandbox.server import Sandbox
-from console.services.failpoints import FailpointReached
-from console.store import leases
+from console.services.guarded.leases import acquire
+from console.services.process.failpoints import FailpointReached
+from console.services.reconciliation.sources import MOST_REFUSED_ROWS
+from console.store.operations import leases
 from tests.support import payment_desks
 from tests.support.children import Child
 from tests.support.desks import MovedClock
@@ -47,15 +49,22 @@ def test_every_planted_difference_is_found_and_no_other(days: Days) -> None:
     report = days.run()
     assert counts(report) == (2, 1, 1, 1, 1)
     scene = days.scene
-    numbers = {scene.payment(one.payment_id).merchant_payment_id: one.verdict.value for one in report.differences
-               if one.payment_id}  # fmt: skip
+    numbers = {
+        scene.payment(one.payment_id).merchant_payment_id: one.verdict.value
+        for one in report.differences
+        if one.payment_id
+    }
     assert numbers == {
-        "ORD-theirs": "imported", "ORD-ours": "missing_there", "ORD-wait": "different_state",
+        "ORD-theirs": "imported",
+        "ORD-ours": "missing_there",
+        "ORD-wait": "different_state",
         "ORD-sum": "different_amount",
-    }  # fmt: skip
+    }
     assert sorted(rules(report)) == [
-        ("reconcile_amount", True), ("reconcile_missing_there", True), ("reconcile_state", False),
-    ]  # fmt: skip
+        ("reconcile_amount", True),
+        ("reconcile_missing_there", True),
+        ("reconcile_state", False),
+    ]
     wait, theirs = scene.of_number("paypay", "ORD-wait"), scene.of_number("paypay", "ORD-theirs")
     assert wait is not None
     assert theirs is not None
@@ -103,7 +112,7 @@ def test_its_evidence_is_the_file(days: Days) -> None:
     ((source, digest, body),) = days.scene.place.sql(sql)
     assert source == "paypay.recon"
     assert digest in body
-    days.scene.control.config(advance_seconds=3 * 3600)
+    days.scene.control.change_settings(advance_seconds=3 * 3600)
     assert counts(days.run()) == (1, 0, 0, 0, 0)
     ((kept,),) = days.scene.place.sql("SELECT COUNT(*) FROM documents WHERE subject_kind = 'notice'")
     assert kept == 1
@@ -137,7 +146,7 @@ def test_without_an_announcement_there_is_nothing_to_say(days: Days) -> None:
 def test_an_address_that_has_ended(days: Days) -> None:
     """Who comes too late is told so."""
     days.announce()
-    days.scene.control.config(advance_seconds=3 * 3600)
+    days.scene.control.change_settings(advance_seconds=3 * 3600)
     with pytest.raises(ConsoleError) as caught:
         days.run()
     assert (caught.value.code, caught.value.detail["reason"]) == ("provider_refused", "recon_file_gone")
@@ -159,9 +168,7 @@ def test_days_that_cannot_be_compared(days: Days, first: int, last: int) -> None
     """The wrong way round, to come, too many."""
     today = days.day + timedelta(days=1)
     with pytest.raises(ConsoleError) as caught:
-        days.scene.console.reconciliation.run(
-            "paypay", today + timedelta(days=first), today + timedelta(days=last)
-        )  # fmt: skip
+        days.scene.console.reconciliation.run("paypay", today + timedelta(days=first), today + timedelta(days=last))
     assert caught.value.code == "usage"
 
 
@@ -195,7 +202,7 @@ def test_a_refund_of_a_payment_that_is_not_here(days: Days) -> None:
     """The payment is asked for and booked, its refund is a case."""
     before = days.noon - timedelta(days=2)
     refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
-    days.scene.money.know("paypay", "ORD-old", 3300, at=before.isoformat(), refunds=[refund])
+    days.scene.money.register_payment("paypay", "ORD-old", 3300, at=before.isoformat(), refunds=[refund])
     days.announce()
     report = days.run()
     assert counts(report) == (0, 0, 0, 0, 1)
@@ -223,8 +230,9 @@ def refund_row(days: Days, payment_id: int, minor: int, key: str = "RFD-1") -> N
 @pytest.mark.engines("sqlite")
 def test_refunds_that_both_sides_have(days: Days) -> None:
     """Lines name a payment and a sum: two of the same sum are two refunds of ours."""
-    refunds = [{"key": f"RFD-{n}", "amount_minor": 500, "at": (days.noon + timedelta(minutes=n)).isoformat()}
-               for n in (1, 2)]  # fmt: skip
+    refunds = [
+        {"key": f"RFD-{n}", "amount_minor": 500, "at": (days.noon + timedelta(minutes=n)).isoformat()} for n in (1, 2)
+    ]
     payment = days.both("ORD-1", refunds=refunds)
     for number in (1, 2):
         refund_row(days, payment.id, 500, f"RFD-{number}")
@@ -242,6 +250,19 @@ def test_a_refund_that_only_we_have(days: Days) -> None:
     assert counts(report) == (1, 0, 1, 0, 0)
     assert rules(report) == [("reconcile_missing_there", True)]
     assert counts(days.run()) == counts(report)
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("minor", [500, 700])
+def test_one_of_two_refunds_that_only_we_have(days: Days, minor: int) -> None:
+    """Another refund of the payment stands in their file, of the same amount or of another one."""
+    payment = days.both("ORD-1", refunds=[{"key": "RFD-1", "amount_minor": 500, "at": days.noon.isoformat()}])
+    refund_row(days, payment.id, 500, "RFD-1")
+    refund_row(days, payment.id, minor, "RFD-2")
+    days.announce()
+    report = days.run()
+    assert counts(report) == (2, 0, 1, 0, 0)
+    assert rules(report) == [("reconcile_missing_there", True)]
 
 
 # States
@@ -263,7 +284,7 @@ def test_a_late_success_is_booked(days: Days) -> None:
 @pytest.mark.engines("sqlite")
 def test_completed_here_and_failed_there(days: Days) -> None:
     """Never put right in silence: our state stays, a person looks at it."""
-    days.scene.control.config(paypay_recon_failures=True)
+    days.scene.control.change_settings(paypay_recon_failures=True)
     payment = days.here("ORD-1", theirs=days.there("ORD-1", state="failed"))
     days.scene.place.unguard("payments")
     early = (days.noon - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.000000")
@@ -278,7 +299,7 @@ def test_completed_here_and_failed_there(days: Days) -> None:
 @pytest.mark.engines("sqlite")
 def test_waiting_here_and_failed_there(days: Days) -> None:
     """A fact, taken in."""
-    days.scene.control.config(paypay_recon_failures=True)
+    days.scene.control.change_settings(paypay_recon_failures=True)
     payment = days.here("ORD-1", paid=False)
     days.there("ORD-1", state="failed")
     days.announce()
@@ -296,10 +317,9 @@ def test_rows_that_are_not_believed(days: Days, monkeypatch: pytest.MonkeyPatch)
     days.there("ORD-1")
     days.here("ORD-ours", 700)
     days.announce()
-    original = days.scene.console.reconciliation._files.fetch
-    monkeypatch.setattr(
-        days.scene.console.reconciliation._files, "fetch", lambda event: original(event) + b"=1,2\n"
-    )  # fmt: skip
+    files = days.scene.console.reconciliation._files["paypay"]
+    original = files.download_file
+    monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"=1,2\n")
     report = days.run()
     assert counts(report) == (0, 1, 0, 0, 0)
     assert report.refused == 1
@@ -315,13 +335,15 @@ def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten times the rows take no more room, the file itself apart."""
     payment = days.both("ORD-1")
     days.announce()
-    original = days.scene.console.reconciliation._files.fetch
+    original = days.scene.console.reconciliation._files["paypay"].download_file
     peaks = []
     for count in (500, 5_000):
         failed = "\n".join(_failed_line(days, number) for number in range(count)).encode("cp932") + b"\n"
         monkeypatch.setattr(
-            days.scene.console.reconciliation._files, "fetch", lambda event, more=failed: original(event) + more
-        )  # fmt: skip
+            days.scene.console.reconciliation._files["paypay"],
+            "download_file",
+            lambda event, more=failed: original(event) + more,
+        )
         days.run(dry_run=True)
         tracemalloc.start()
         report = days.run(dry_run=True)
@@ -333,7 +355,7 @@ def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _failed_line(days: Days, number: int) -> str:
-    from console.sandbox.credentials import PAYPAY_MERCHANT_ID
+    from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 
     return f"0555{number:016},{PAYPAY_MERCHANT_ID},x,,,,取引失敗,{days.day}T10:00:00+09:00,5,,x,F-{number},"
 
@@ -348,7 +370,7 @@ def test_days_are_compared_by_themselves(days: Days) -> None:
     assert reconciliation.run_due() == 1
     assert days.scene.of_number("paypay", "ORD-1") is not None
     assert reconciliation.run_due() == 0
-    assert counts(reconciliation.latest("paypay")[0]) == (0, 1, 0, 0, 0)
+    assert counts(reconciliation.list_latest("paypay")[0]) == (0, 1, 0, 0, 0)
 
 
 # Others
@@ -357,15 +379,15 @@ def test_days_are_compared_by_themselves(days: Days) -> None:
 @pytest.mark.engines("sqlite")
 def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
     """It gives no history: each payment of the day is asked about."""
-    from console.domain.dates import IST
+    from console.domain.calendar_days import IST
 
-    day = scene.desk.now().astimezone(IST).date()
+    day = scene.context.now().astimezone(IST).date()
     for number, state in (("ORD-1", "paid"), ("ORD-2", "paid")):
-        scene.money.know("atom", number, 50_000, state)
+        scene.money.register_payment("atom", number, 50_000, state)
         scene.payments.import_(PaymentImport("atom", number, amount="500.00", day=day))
     run = scene.console.reconciliation.run
     assert counts(run("atom", day, day)) == (2, 0, 0, 0, 0)
-    scene.money.move("atom", "ORD-2", "reversed", notify=False)
+    scene.money.move_payment("atom", "ORD-2", "reversed", notify=False)
     clock.offset += timedelta(seconds=2)
     report = run("atom", day, day)
     assert counts(report) == (1, 0, 0, 1, 0)
@@ -389,9 +411,12 @@ def test_a_source_of_notices_is_compared_with_what_it_told(days: Days) -> None:
 
 
 POINTS = [
-    *(("before_reconcile_row", nth) for nth in (1, 2, 3, 4)), ("after_reconcile_row", 1), ("after_reconcile_row", 4),
-    ("after_reconcile_batch", 1), ("before_reconcile_end", 1),
-]  # fmt: skip
+    *(("before_reconcile_row", nth) for nth in (1, 2, 3, 4)),
+    ("after_reconcile_row", 1),
+    ("after_reconcile_row", 4),
+    ("after_reconcile_batch", 1),
+    ("before_reconcile_end", 1),
+]
 
 
 @pytest.mark.engines("sqlite")
@@ -404,7 +429,7 @@ def test_it_goes_on_after_a_break_at_any_row(place: Place, sandbox: Sandbox, poi
         with (
             paying(place, sandbox, FAILPOINT=f"{point}:{nth}:raise") as broken,
             pytest.raises(FailpointReached),
-        ):  # fmt: skip
+        ):
             Days(broken).run()
         report = days.run()
         assert counts(report) == (2, 1, 1, 1, 1)
@@ -428,7 +453,7 @@ def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: 
         assert caught.value.code == "in_progress"
         place.sql("UPDATE leases SET lease_expires = 0")
         assert counts(days.run()) == (2, 1, 1, 1, 1)
-        scene.console.audit.verify()
+        scene.console.audit.verify_chains()
 
 
 @pytest.mark.engines("sqlite")
@@ -436,30 +461,49 @@ def test_a_file_of_rubbish_ends_the_run(days: Days, monkeypatch: pytest.MonkeyPa
     """It is not gone on with for ever; another file begins anew."""
     days.there("ORD-1")
     days.announce()
-    files = days.scene.console.reconciliation._files
-    original = files.fetch
-    monkeypatch.setattr(files, "fetch", lambda event: original(event) + b"rubbish\n" * 1_200)
+    files = days.scene.console.reconciliation._files["paypay"]
+    original = files.download_file
+    monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * 1_200)
     with pytest.raises(ConsoleError) as caught:
         days.run()
     assert caught.value.code == "provider_answer_unusable"
     assert days.scene.place.sql("SELECT state, reason FROM reconciliations") == [
         ("failed", "provider_answer_unusable")
-    ]  # fmt: skip
+    ]
     monkeypatch.undo()
     days.announce()
     assert counts(days.run()) == (1, 0, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(("rubbish", "ends"), [(MOST_REFUSED_ROWS, "reported"), (MOST_REFUSED_ROWS + 1, "failed")])
+def test_the_most_rows_that_may_be_refused(
+    days: Days, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
+) -> None:
+    """That many rows that are not believed are told one by one; one more spoils the whole file."""
+    days.there("ORD-1")
+    days.announce()
+    files = days.scene.console.reconciliation._files["paypay"]
+    original = files.download_file
+    monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * rubbish)
+    if ends == "reported":
+        assert days.run().refused == MOST_REFUSED_ROWS
+        return
+    with pytest.raises(ConsoleError) as caught:
+        days.run()
+    assert (caught.value.code, caught.value.detail["rows"]) == ("provider_answer_unusable", MOST_REFUSED_ROWS + 1)
+
+
+@pytest.mark.engines("sqlite")
 def test_two_at_once(days: Days) -> None:
     """One reconciliation of a provider at a time."""
     plant(days)
-    reconciliation = days.scene.console.reconciliation
-    lease = reconciliation._held("paypay")
+    lease = acquire(days.scene.context, "reconciliation_paypay")
+    assert lease is not None
     with pytest.raises(ConsoleError) as caught:
         days.run()
     assert (caught.value.code, caught.value.exit_status) == ("in_progress", 3)
-    days.scene.desk.write(lambda tx: leases.release(tx.conn, lease))
+    days.scene.context.write(lambda tx: leases.release(tx.conn, lease))
     assert counts(days.run()) == (2, 1, 1, 1, 1)
 
 

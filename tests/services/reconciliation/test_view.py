@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.reconcile_results import PARTS, DifferenceItem, RunState, RunView
-from console.services.desk import acting
-from console.services.failpoints import FailpointReached
-from console.services.reconcile_views import ReconcileViews
-from console.store import alerts, leases, reconciliations
+from console.domain.reconciliation.service_results import VERDICTS_OF_PART, DifferenceItem, RunState, RunView
+from console.services.guarded.leases import acquire
+from console.services.process.context import act_as
+from console.services.process.failpoints import FailpointReached
+from console.services.reconciliation.view import ReconcileViews
+from console.store.alerts import alerts
+from console.store.operations import leases
+from console.store.reconciliation import runs as reconciliations
 from tests.support.payment_desks import Scene
 from tests.support.recon_scene import Days
 
@@ -36,7 +39,7 @@ def views(days: Days) -> ReconcileViews:
 
 
 def seen(days: Days, run_id: int = 0) -> RunView:
-    view = views(days).run(run_id)
+    view = views(days).read_run(run_id)
     assert view is not None
     return view
 
@@ -48,18 +51,22 @@ def number(days: Days, item: DifferenceItem) -> str:
 
 def test_a_run_with_its_evidence(days: Days) -> None:
     """Counts by side, the file with its lines and sums; the second run says who read the same bytes before."""
-    assert views(days).run() is None
+    assert views(days).read_run() is None
     plant(days)
     first, second = days.run().run_id, days.run().run_id
     other = days.here("ORD-other", source="atom").id
-    raised = "reconcile_amount", "payment", other, None, "1", "2", days.scene.desk.now()
-    days.scene.desk.write(lambda tx: alerts.raise_(tx.conn, *raised))
+    raised = "reconcile_amount", "payment", other, None, "1", "2", days.scene.context.now()
+    days.scene.context.write(lambda tx: alerts.raise_alert(tx.conn, *raised))
     view = seen(days, first or 0)
     item = view.item
     assert (item.state, item.rows, item.matched, item.differ) == (RunState.DONE, 6, 2, 2)
-    assert {part: view.count(part) for part in PARTS} == {
-        "all": 4, "differ": 2, "only_ours": 1, "only_theirs": 1, "refused": 0,
-    }  # fmt: skip
+    assert {part: view.count(part) for part in VERDICTS_OF_PART} == {
+        "all": 4,
+        "differ": 2,
+        "only_ours": 1,
+        "only_theirs": 1,
+        "refused": 0,
+    }
     (file,) = view.files
     assert (file.day, file.rows, file.paid_minor, file.refunded_minor) == (days.day, 5, 9100, 0)
     assert (len(file.sha256), file.before, view.open_cases) == (64, (), 2)
@@ -72,17 +79,19 @@ def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
     """An open case is asked about; what was imported or settled by the row itself asks nothing of anybody."""
     plant(days)
     run = days.run().run_id or 0
-    found = views(days).differences(run).items
+    found = views(days).list_differences(run).items
     assert {number(days, one): (one.found.verdict.value, one.action) for one in found} == {
-        "ORD-theirs": ("imported", None), "ORD-ours": ("missing_there", "probe"),
-        "ORD-wait": ("different_state", None), "ORD-sum": ("different_amount", "probe"),
-    }  # fmt: skip
+        "ORD-theirs": ("imported", None),
+        "ORD-ours": ("missing_there", "probe"),
+        "ORD-wait": ("different_state", None),
+        "ORD-sum": ("different_amount", "probe"),
+    }
     assert {one.case.rule_id for one in found if one.case} == {"reconcile_missing_there", "reconcile_amount"}
-    assert [number(days, one) for one in views(days).differences(run, "only_theirs").items] == ["ORD-theirs"]
+    assert [number(days, one) for one in views(days).list_differences(run, "only_theirs").items] == ["ORD-theirs"]
     days.there("ORD-ours", 700, id=days.scene.payment(found_id(days, "ORD-ours")).provider_payment_id)
     days.announce()
     days.run()
-    (closed,) = views(days).differences(run, "only_ours").items
+    (closed,) = views(days).list_differences(run, "only_ours").items
     assert (closed.case, closed.action) == (None, None)
     assert seen(days, run).open_cases == 1
 
@@ -99,31 +108,32 @@ def test_pages_by_key(days: Days) -> None:
     runs = [days.run().run_id for _ in range(3)]
     after, told = None, []
     for _ in range(5):
-        page = views(days).differences(runs[0] or 0, limit=1, after=after)
+        page = views(days).list_differences(runs[0] or 0, limit=1, after_id=after)
         told += [one.found.id for one in page.items]
         if (after := page.next) is None:
             break
     assert told == sorted(set(told))
     assert len(told) == 4
-    newest = views(days).runs(limit=2)
-    rest = views(days).runs(limit=2, before=newest.next)
+    newest = views(days).list_runs(limit=2)
+    rest = views(days).list_runs(limit=2, before_id=newest.next)
     assert [one.id for one in (*newest.items, *rest.items)] == sorted((one or 0 for one in runs), reverse=True)
-    assert views(days).runs("atom").items == ()
+    assert views(days).list_runs("atom").items == ()
 
 
 def test_running_and_resumable(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was broken off can be gone on with, unless somebody is at it; the same command ends it."""
     plant(days)
-    monkeypatch.setattr(days.scene.desk.failpoints, "reach", _stop_after(2))
+    monkeypatch.setattr(days.scene.context.failpoints, "reach", _stop_after(2))
     with pytest.raises(FailpointReached):
         days.run()
     monkeypatch.undo()
     broken = seen(days)
     assert (broken.item.state, broken.holder) == (RunState.RESUMABLE, None)
-    lease = days.scene.console.reconciliation._held("paypay")
+    lease = acquire(days.scene.context, "reconciliation_paypay")
+    assert lease is not None
     going = seen(days)
     assert (going.item.state, going.holder and going.holder.name) == (RunState.RUNNING, "reconciliation_paypay")
-    days.scene.desk.write(lambda tx: leases.release(tx.conn, lease))
+    days.scene.context.write(lambda tx: leases.release(tx.conn, lease))
     assert days.run().run_id == broken.item.id
     assert seen(days).item.state is RunState.DONE
 
@@ -142,20 +152,18 @@ def _stop_after(rows: int) -> object:
 @pytest.mark.engines("sqlite")
 def test_of_several_that_were_broken_off_one_is_under_way(days: Days) -> None:
     """The one that changed last, while somebody holds the provider's lease."""
-    desk, later = days.scene.desk, days.scene.desk.now() + timedelta(seconds=5)
+    context, later = days.scene.context, days.scene.context.now() + timedelta(seconds=5)
 
     def begin(back: int) -> int:
         day = days.day - timedelta(days=back)
-        return desk.write(lambda tx: reconciliations.open(tx.conn, "paypay", day, day, "op-a", desk.now()))
+        return context.write(lambda tx: reconciliations.open_run(tx.conn, "paypay", day, day, "op-a", context.now()))
 
     ids = [begin(back) for back in range(3)]
     run = reconciliations.find
-    desk.write(lambda tx: reconciliations.save(tx.conn, run(tx.conn, ids[1]), later, matched=1))  # type: ignore[arg-type]  # it is there
-    days.scene.console.reconciliation._held("paypay")
-    states = {item.id: item.state for item in views(days).runs().items}
-    assert states == {
-        ids[0]: RunState.RESUMABLE, ids[1]: RunState.RUNNING, ids[2]: RunState.RESUMABLE
-    }  # fmt: skip
+    context.write(lambda tx: reconciliations.save_progress(tx.conn, run(tx.conn, ids[1]), later, matched=1))  # type: ignore[arg-type]  # it is there
+    assert acquire(days.scene.context, "reconciliation_paypay")
+    states = {item.id: item.state for item in views(days).list_runs().items}
+    assert states == {ids[0]: RunState.RESUMABLE, ids[1]: RunState.RUNNING, ids[2]: RunState.RESUMABLE}
 
 
 @pytest.mark.engines("sqlite")
@@ -165,15 +173,15 @@ def test_who_may_look(days: Days) -> None:
     run = days.run().run_id or 0
     place = days.scene.place
     place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('aud-e', 'auditor', 0), ('adm-f', 'admin', 0)")
-    with acting("aud-e"):
+    with act_as("aud-e"):
         assert seen(days, run).item.id == run
-        assert len(views(days).differences(run).items) == 4
+        assert len(views(days).list_differences(run).items) == 4
     for call in (
-        lambda: views(days).run(run),
-        lambda: views(days).runs(),
-        lambda: views(days).differences(run),
+        lambda: views(days).read_run(run),
+        lambda: views(days).list_runs(),
+        lambda: views(days).list_differences(run),
     ):
-        with acting("adm-f"), pytest.raises(ConsoleError) as caught:
+        with act_as("adm-f"), pytest.raises(ConsoleError) as caught:
             call()
         assert caught.value.code == "not_allowed"
     assert set(views(days).providers()) == {"paypay", "atom", "bank"}
@@ -183,5 +191,5 @@ def test_who_may_look(days: Days) -> None:
 @pytest.mark.parametrize(("part", "run", "code"), [("unlucky", 1, "usage"), ("all", 99, "not_found")])
 def test_what_is_no_question(days: Days, part: str, run: int, code: str) -> None:
     with pytest.raises(ConsoleError) as caught:
-        views(days).differences(run, part) if code == "usage" else views(days).run(run)
+        views(days).list_differences(run, part) if code == "usage" else views(days).read_run(run)
     assert caught.value.code == code

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from console.domain.choice_records import Told
-from console.domain.payment_records import PaymentState
-from console.domain.truth import ENDED_UNPAID, WAITING
-from console.services.completion import lease_name
-from console.store import credit_checks, leases, refunds
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
+from console.domain.payments.states import PaymentState
+from console.domain.recovery.records import ProviderStatement
+from console.services.credit_checks.refetch import lease_name
+from console.store.credit_checks import credit_checks
+from console.store.operations import leases
+from console.store.refunds import refunds
 from tests.support.choice_stage import Stage, stage
 from tests.support.quick_desks import quick_folder
 
@@ -92,16 +94,18 @@ def _ended_as_told(desk: Stage, kind: str, record: Any, effect: Any) -> None:
 
 def _situations() -> Iterator[Any]:
     """All of them; those in which what the provider says can't make a difference only in the soak."""
-    for told in Told:
+    for told in ProviderStatement:
         for unknown, review in ((False, True), (True, False), (False, False), (True, True)):
-            telling = unknown != review or (told in (Told.NOTHING, Told.FAILED) and not unknown)
+            telling = unknown != review or (
+                told in (ProviderStatement.NOTHING, ProviderStatement.FAILED) and not unknown
+            )
             yield pytest.param(told, review, unknown, marks=() if telling else pytest.mark.soak)
 
 
 @pytest.mark.parametrize(("told", "review", "unknown"), list(_situations()))
-def test_payments_in_every_state(desk: Stage, told: Told, review: bool, unknown: bool) -> None:
+def test_payments_in_every_state(desk: Stage, told: ProviderStatement, review: bool, unknown: bool) -> None:
     """Ten states, known or not, for a person or not, whatever the provider says: an operator."""
-    for state in sorted(WAITING | ENDED_UNPAID if unknown else set(PaymentState)):
+    for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if unknown else set(PaymentState)):
         make = partial(desk.payment, state, told, unknown=unknown, review=review)
         compare(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
 
@@ -110,8 +114,8 @@ def test_payments_in_every_state(desk: Stage, told: Told, review: bool, unknown:
 def test_payments_by_every_role(desk: Stage, who: str) -> None:
     """Who may decide, ask for a refund, move an order, take and note."""
     compare(desk, who, "payment", partial(desk.payment, PaymentState.USER_PAYMENT, unknown=True))
-    compare(desk, who, "payment", partial(desk.payment, PaymentState.COMPLETED, Told.PAID))
-    compare(desk, who, "payment", lambda: desk.payment(PaymentState.COMPLETED, Told.PAID, order=False))
+    compare(desk, who, "payment", partial(desk.payment, PaymentState.COMPLETED, ProviderStatement.PAID))
+    compare(desk, who, "payment", lambda: desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID, order=False))
 
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
@@ -141,7 +145,7 @@ def test_payments_that_somebody_works_on(desk: Stage) -> None:
 def _checks(desk: Stage) -> dict[str, Callable[[], Any]]:
     def viewing_over() -> Any:
         record = desk.check(readable=False)
-        desk.desk.database.write(lambda tx: _over(tx, record))
+        desk.context.database.write(lambda tx: _over(tx, record))
         return desk.console.credit_checks.show(record.id).record
 
     return {
@@ -156,7 +160,7 @@ def _checks(desk: Stage) -> dict[str, Callable[[], Any]]:
 def _over(tx: Any, record: Any) -> None:
     found = credit_checks.find(tx.conn, record.id)
     assert found is not None
-    credit_checks.change(tx.conn, found, found.changed_at or record.created_at, viewing_over=True)
+    credit_checks.change_record(tx.conn, found, found.changed_at or record.created_at, viewing_over=True)
 
 
 @pytest.mark.parametrize("who", PEOPLE)
@@ -203,16 +207,18 @@ def test_credit_checks_that_somebody_works_on(desk: Stage) -> None:
 def test_orders(desk: Stage, who: str) -> None:
     """Paid and not moved, unpaid, moved; an order is never decided."""
 
-    def order_of(state: PaymentState, told: Told, *, moved: bool = False) -> Any:
+    def order_of(state: PaymentState, told: ProviderStatement, *, moved: bool = False) -> Any:
         payment = desk.payment(state, told)
         if moved:
             desk.by("op-a", lambda: desk.console.payments.move_order(payment.id))
         assert payment.order_id is not None
         return desk.console.payments.order(payment.order_id).record
 
-    compare(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, Told.PAID))
-    compare(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, Told.PAID, moved=True))
-    compare(desk, who, "order", lambda: order_of(PaymentState.EXPIRED, Told.EXPIRED), skip=("take", "note"))
+    compare(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID))
+    compare(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID, moved=True))
+    compare(
+        desk, who, "order", lambda: order_of(PaymentState.EXPIRED, ProviderStatement.EXPIRED), skip=("take", "note")
+    )
 
 
 # Refunds
@@ -230,7 +236,7 @@ def _refunds(desk: Stage) -> dict[str, Callable[[], Any]]:
     def stuck() -> Any:
         accepted = desk.refund("accepts")
         values = {"work_state": "needs_review", "work_at": None, "work_reason": "retention"}
-        desk.desk.database.write(lambda tx: refunds.change(tx.conn, accepted, desk.desk.now(), **values))
+        desk.context.database.write(lambda tx: refunds.change_refund(tx.conn, accepted, desk.context.now(), **values))
         desk.ledger.entries.clear()  # nothing is told of it any more
         return desk.console.refunds.show(accepted.id).record
 
@@ -278,8 +284,8 @@ def _same(record: Any) -> Any:
 @contextmanager
 def _held(desk: Stage, name: str) -> Iterator[None]:
     """The lease in somebody else's hands, for the length of a block."""
-    shop = desk.desk
-    lease = shop.write(lambda tx: leases.take(tx, name, shop.holder(), shop.now(), 60))
+    shop = desk.context
+    lease = shop.write(lambda tx: leases.acquire(tx, name, shop.holder(), shop.now(), 60))
     assert lease is not None
     yield
     shop.write(lambda tx: leases.release(tx.conn, lease))

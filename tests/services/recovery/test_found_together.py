@@ -8,15 +8,16 @@ from sqlalchemy import Connection, insert
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.order_records import Order, Payment, Refund
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import CreditCheck, PurchaseRequest, Work, WorkState
-from console.domain.results import QueueItem
-from console.store import approvals, orders, payments, refunds
-from console.store.engine import Database
-from console.store.schema import operations
+from console.domain.views.any_record import QueueItem
+from console.store.database.engine import Database
+from console.store.payments import orders, payments
+from console.store.refunds import approvals, refunds
+from console.store.schema.core import operations
+from tests.store.credit_checks.test_joined_reads import call
 from tests.store.money_rows import NOW, asked, begun, moved, paid
-from tests.store.test_looks import call
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -42,7 +43,7 @@ def console(place: Place, books: Connection) -> Iterator[Console]:
 
 
 def ordered(books: Connection, number: str = "ORD-1") -> int:
-    return orders.insert(books, orders.NewOrder(number, 3_300, corporation_number=NUMBER), NOW)
+    return orders.insert_order(books, orders.NewOrder(number, 3_300, corporation_number=NUMBER), NOW)
 
 
 def names(items: tuple[QueueItem, ...]) -> list[tuple[str, int]]:
@@ -65,11 +66,11 @@ def test_all_that_there_is_of_a_number(console: Console, books: Connection) -> N
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     payment = paid(books, order_id=ordered(books))
     refund = asked(books, payment)
-    found = console.lookup.find(NUMBER)
+    found = console.lookup.find_records(NUMBER)
     assert [one.id for one in found.credit_checks] == [check.id]
     assert [one.payment_ids for one in found.orders] == [(payment.id,)]
     assert (found.payments, found.refunds) == ((payment,), (refund,))
-    nothing = console.lookup.find(OTHER)
+    nothing = console.lookup.find_records(OTHER)
     assert (nothing.credit_checks, nothing.orders, nothing.payments, nothing.refunds) == ((), (), (), ())
 
 
@@ -79,18 +80,18 @@ def test_suggestions_take_turns(console: Console, books: Connection) -> None:
     first = NUMBER[:3]
     order = orders.find(books, ordered(books, f"{first}-1"))
     payment, exact = begun(books, f"{first}-2"), begun(books, first, provider_payment_id=f"{first}-9")
-    assert console.lookup.suggest(first) == (exact, check, order, payment)
-    assert console.lookup.suggest(first, 2) == (exact, check)
-    assert console.lookup.suggest(" ") == console.lookup.suggest("nobody") == ()
+    assert console.lookup.suggest_records(first) == (exact, check, order, payment)
+    assert console.lookup.suggest_records(first, 2) == (exact, check)
+    assert console.lookup.suggest_records(" ") == console.lookup.suggest_records("nobody") == ()
 
 
 def test_suggested_by_payer_and_key(console: Console, books: Connection) -> None:
     """By the payer as written, by the beginning of a refund's key."""
     payment = paid(books, payer="架空太郎")
     refund = moved(books, asked(books, payment), RefundState.APPROVED)
-    refunds.change(books, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
-    assert console.lookup.suggest("架空") == (payment,)
-    assert [one.id for one in console.lookup.suggest("RFD-A")] == [refund.id]
+    refunds.change_refund(books, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    assert console.lookup.suggest_records("架空") == (payment,)
+    assert [one.id for one in console.lookup.suggest_records("RFD-A")] == [refund.id]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 50])
@@ -112,12 +113,12 @@ def test_everything_in_a_queue_is_explained(console: Console, books: Connection)
     """Each item says why it is there and what comes next; one that waits for a second person says so."""
     order = orders.find(books, ordered(books))
     assert order is not None
-    orders.change(books, order, NOW, **orders.work_values(REVIEW))
+    orders.change_order(books, order, NOW, **orders.work_values(REVIEW))
     payment = begun(books, "P-1", work=REVIEW)
-    payments.change(books, payment, NOW, certainty="unknown")
+    payments.change_payment(books, payment, NOW, certainty="unknown")
     refund = moved(books, asked(books, paid(books, "P-2")), RefundState.SUBMITTING)
-    refunds.change(books, refund, NOW, certainty="unknown", **refunds.work_values(REVIEW))
-    approvals.propose(books, "refund", str(refund.id), "failed", "op-b", 1, NOW)
+    refunds.change_refund(books, refund, NOW, certainty="unknown", **refunds.work_values(REVIEW))
+    approvals.insert_proposal(books, "refund", str(refund.id), "failed", "op-b", 1, NOW)
     items = console.recovery.queue("review").items
     assert names(items) == [("Refund", refund.id), ("Payment", payment.id), ("Order", order.id)]
     assert all(item.explanation.why and item.explanation.next_step.code and item.since for item in items)
@@ -158,5 +159,5 @@ def test_an_error_until_it_was_made_good(console: Console, books: Connection) ->
     assert walked(console, "error", 50) == [("Refund", failed.id)]
     moved(books, asked(books, payment), RefundState.COMPLETED)
     assert walked(console, "error", 50) == []
-    assert isinstance(console.lookup.suggest("ORD-1")[0], Payment)
-    assert not [one for one in console.lookup.suggest("ORD-1") if isinstance(one, CreditCheck)]
+    assert isinstance(console.lookup.suggest_records("ORD-1")[0], Payment)
+    assert not [one for one in console.lookup.suggest_records("ORD-1") if isinstance(one, CreditCheck)]

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from console.sandbox import SandboxControl, start
+from console.sandbox import SandboxControl, start_sandbox
 from tests.support.quick_desks import quick_folder
 from tests.support.refund_desks import RefundDesk, refund_desk
 
 
 @pytest.fixture(scope="module")
 def _running() -> Iterator[SandboxControl]:
-    with start() as sandbox:
+    with start_sandbox() as sandbox:
         yield sandbox.control
 
 

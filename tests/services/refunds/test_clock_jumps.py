@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.payment_records import RefundState
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from console.domain.schedules import REFUND_DECISION
+from console.domain.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.sandbox import SandboxControl
-from console.services.clock_jumps import ClockJumps
-from console.services.desk import WORKER, acting
+from console.services.process.context import WORKER, act_as
+from console.services.tasks.clock_jumps import ClockJumps
 from tests.support.refund_desks import RefundDesk, code_of, refund_desk
 
 _R = RefundState
@@ -35,8 +35,8 @@ def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
 def minutes(desk: RefundDesk, count: int) -> None:
     """What runs by itself in so many minutes."""
     for _ in range(count):
-        with acting(WORKER):
-            ClockJumps(desk.desk).run()
+        with act_as(WORKER):
+            ClockJumps(desk.context).run()
         desk.due()
         desk.later(minutes=1)
 
@@ -50,7 +50,7 @@ def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: ti
         desk.clock.offset = wrong
         payment = desk.paid(number, 50_000, provider)
         asked = desk.ask(payment, "100")
-        desk.control.fault("close_after_charge", call=f"{provider}_refund", times=1)
+        desk.control.add_fault("close_after_charge", call=f"{provider}_refund", times=1)
         assert code_of(lambda asked=asked: desk.approve(asked)) == "outcome_unknown"
         refunds.append((payment, asked))
         desk.due()
@@ -61,7 +61,7 @@ def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: ti
         assert (found.state in (_R.SUBMITTED, _R.COMPLETED), found.certainty) == (True, Certainty.KNOWN)
         assert len(desk.keys_at(payment)) == 1
         desk.agree(payment)
-    assert len(desk.control.requests(call=f"{provider}_refund")) == 2
+    assert len(desk.control.read_requests(call=f"{provider}_refund")) == 2
 
 
 @JUMPS
@@ -70,7 +70,7 @@ def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> 
     desk.clock.offset = jump
     payment = desk.paid("ORD1", 50_000)
     refund = desk.ask(payment, "100")
-    desk.control.fault("reset", call="paypay_refund", times=1)
+    desk.control.add_fault("reset", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
     desk.due()
     desk.clock.offset = timedelta()
@@ -89,7 +89,7 @@ def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> 
 @PROVIDERS
 def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: timedelta) -> None:
     """Accepted before or during the jump, done at the provider: known here as soon as without a jump."""
-    desk.control.config(settle_by_hand=True)
+    desk.control.change_settings(settle_by_hand=True)
     refunds = []
     for number, wrong in (("ORD1", timedelta()), ("ORD2", jump)):
         desk.clock.offset = wrong
@@ -97,7 +97,7 @@ def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: ti
         refunds.append((payment, desk.approve(desk.ask(payment, "100"))))
         desk.due()
     for _, refund in refunds:
-        desk.control.money.move_refund(refund.provider_refund_key or "", "completed")
+        desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
     desk.clock.offset = timedelta()
     minutes(desk, SOON)
     assert desk.now(refunds[1][1]).state is _R.COMPLETED
@@ -122,6 +122,6 @@ def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> 
     assert [desk.now(one).state for one in asked] == [_R.REQUESTED] * 2
     expired = 0
     for _ in range(4):
-        desk.later(seconds=REFUND_DECISION.total_seconds() / 2)
+        desk.later(seconds=REFUND_DECISION_TIME_LIMIT.total_seconds() / 2)
         expired += desk.due()["refund_expiry"]
     assert (expired, [desk.now(one).state for one in asked]) == (2, [_R.EXPIRED] * 2)

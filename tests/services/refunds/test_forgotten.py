@@ -2,18 +2,18 @@
 
 import pytest
 
-from console.domain.order_records import Payment, Refund
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, OperationState
 from console.sandbox import SandboxControl
-from console.services.payment_vendors import PaymentVendors
+from console.services.payments.providers import PaymentVendors
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
 @pytest.fixture(autouse=True)
 def _one_provider(desk: RefundDesk) -> None:
     """The whole console asks the same providers as the desk."""
-    desk.console._machinery._payment_vendors = PaymentVendors(lambda name: desk.vendors.whole(name))
+    desk.console._service_builder._payment_vendors = PaymentVendors(lambda name: desk.vendors.get_vendor(name))
 
 
 def forget(desk: RefundDesk, payment: Payment) -> None:
@@ -29,7 +29,7 @@ def sent(desk: RefundDesk, fault: str | None = None) -> tuple[Payment, Refund]:
     payment = desk.paid()
     refund = desk.ask(payment)
     if fault:
-        desk.control.fault(fault, call="paypay_refund", times=1)
+        desk.control.add_fault(fault, call="paypay_refund", times=1)
     code_of(lambda: desk.approve(refund))
     return payment, desk.now(refund)
 
@@ -70,7 +70,7 @@ def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: Sandb
     step = desk.console.recovery.show("operation", operation).explanation.next_step
     assert step.command == f"support-console resolve operation {operation} --as failed --evidence FILE"
     for person, awaiting in (("op-a", "second_person"), ("lead-b", None)):
-        with desk.console.acting(person):
+        with desk.console.acting_as(person):
             assert desk.console.recovery.resolve("operation", operation, "failed", "not there").awaiting == awaiting
     assert desk.ask(payment).state is RefundState.REQUESTED
-    assert control.requests(call="paypay_refund", after=0)
+    assert control.read_requests(call="paypay_refund", after=0)

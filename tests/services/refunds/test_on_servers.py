@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from console.domain.order_records import Payment, Refund, RefundRequest, SetAsideState
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Payment, Refund, RefundRequest, SetAside, SetAsideState
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.sandbox import SandboxControl
-from console.store import accounts, payments, set_asides
-from console.store.engine import Transaction
+from console.store.database.engine import Transaction
+from console.store.payments import account_limits as accounts
+from console.store.payments import payments, set_asides
 from tests.support.quick_desks import quick_folder
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
-from tests.support.servers import Server
+from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, team
 
 _R = RefundState
@@ -50,7 +51,7 @@ class Desks:
     def unknown(self, payment: Payment, *, happened: bool = False) -> Refund:
         """A refund whose sending got no answer."""
         refund = self.ask(payment)
-        self._control.fault("close_after_charge" if happened else "reset", call="paypay_refund", times=1)
+        self._control.add_fault("close_after_charge" if happened else "reset", call="paypay_refund", times=1)
         assert code_of(lambda: self.approve(refund)) == "outcome_unknown"
         return self.now(refund)
 
@@ -64,8 +65,13 @@ class Desks:
         for desk in self._open.values():
             desk.later(**span)
 
+    def cooled_off(self, refund: Refund) -> None:
+        """As if it had been asked for an hour ago: nobody turns a server's clock."""
+        asked = "created_at = created_at - INTERVAL 1 HOUR, sends_after = sends_after - INTERVAL 1 HOUR"
+        self.of("owner").sql(f"UPDATE refunds SET {asked} WHERE id = {refund.id}")
+
     def as_owner(self, work: Callable[[Transaction], Any]) -> Any:
-        return self.of("owner").desk.database.write(work)
+        return self.of("owner").context.database.write(work)
 
     def close(self) -> None:
         for desk in self._open.values():
@@ -73,8 +79,8 @@ class Desks:
 
 
 @pytest.fixture(scope="module")
-def people(mariadb_server: Server) -> Iterator[Team]:
-    with team(mariadb_server) as made:
+def people(sql_server: SqlServer) -> Iterator[Team]:
+    with team(sql_server) as made:
         yield made
 
 
@@ -100,7 +106,7 @@ def test_asked_approved_sent_and_followed_to_its_end(desks: Desks, control: Sand
     refund = desks.ask(payment)
     sent = desks.approve(refund)
     assert (sent.state, sent.sent_count) == (_R.SUBMITTED, 1)
-    control.money.move_refund(sent.provider_refund_key or "", "completed")
+    control.payments_control.move_refund(sent.provider_refund_key or "", "completed")
     done = desks.of("worker").refunds.probe(refund.id)
     assert (done.state, done.maker, done.provider_refund_id is not None) == (_R.COMPLETED, refund.maker, True)
     assert desks.agree(payment).refunded_minor == 1_000
@@ -120,8 +126,8 @@ def test_two_checkers_for_a_large_one(desks: Desks) -> None:
     early = desks.of("lead-c").refunds.submit
     desks.later(hours=1)
     refusal = refusal_of(lambda: early(refund.id))
-    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
-    desks.of("owner").sql(f"UPDATE refunds SET sends_after = created_at WHERE id = {refund.id}")
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "cooling_off")
+    desks.cooled_off(refund)
     assert desks.of("lead-c").refunds.submit(refund.id).state is _R.SUBMITTED
 
 
@@ -134,7 +140,7 @@ def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: Desks) -> None:
     desks.of("worker").due()
     waiting = desks.now(refund)
     assert (waiting.state, waiting.work.state, waiting.sent_count) == (_R.APPROVED, WorkState.SCHEDULED, 0)
-    desks.of("owner").sql(f"UPDATE refunds SET sends_after = created_at WHERE id = {refund.id}")
+    desks.cooled_off(refund)
     assert desks.of("worker").due()["refund_submissions"] == 1
     assert desks.now(refund).state is _R.SUBMITTED
 
@@ -156,7 +162,7 @@ def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None
     """Back to approved on the answer, or on two that know nothing of it; then out under its one key."""
     payment = desks.paid()
     refund = desks.ask(payment)
-    with control.down():
+    with control.outage_during():
         assert code_of(lambda: desks.approve(refund)) == "provider_unreachable"
     assert desks.approve(refund).state is _R.SUBMITTED
     lost = desks.unknown(other := desks.paid())
@@ -172,7 +178,7 @@ def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None
 def test_refused_by_the_provider(desks: Desks, control: SandboxControl) -> None:
     """Failed with its answer as evidence; the sum is free, and another one may be asked for."""
     payment = desks.paid()
-    control.fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
+    control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
     refund = desks.ask(payment)
     assert code_of(lambda: desks.approve(refund)) == "provider_refused"
     assert desks.now(refund).state is _R.FAILED
@@ -186,7 +192,7 @@ def test_two_people_decide_what_nobody_can_tell(
     """An operator proposes, an approver says so too, each with evidence; neither alone, nor the same one twice."""
     payment = desks.paid()
     refund = desks.unknown(payment)
-    control.fault("status:503", call="paypay_refund_details", times="always")
+    control.add_fault("status:503", call="paypay_refund_details", times="always")
 
     def resolve(by: str) -> Any:
         return desks.of(by).refunds.resolve(refund.id, end, f"a letter to {by}", number)
@@ -204,12 +210,12 @@ def test_two_people_decide_what_nobody_can_tell(
 def test_what_was_set_aside(desks: Desks) -> None:
     """Withdrawn, it is set aside again; sent and done, it is refunded."""
     payment = desks.paid()
-    now = desks.of("owner").desk.now()
+    now = desks.of("owner").context.now()
 
     def put_aside(tx: Transaction) -> int:
         account = accounts.open_account(tx.conn, f"118030101{payment.id:04}", "JPY", 2_000)
-        assert payments.set_aside(tx.conn, payment.id, 1_300, now)
-        return set_asides.insert(tx.conn, payment, account, 1_300, now)
+        assert payments.set_amount_aside(tx.conn, payment.id, 1_300, now)
+        return set_asides.insert_set_aside(tx.conn, payment, account, 1_300, now)
 
     item = desks.as_owner(put_aside)
 
@@ -221,9 +227,53 @@ def test_what_was_set_aside(desks: Desks) -> None:
     desks.of("op-a").refunds.withdraw(first.id)
     assert (state(), desks.of("owner").payment(payment.id).set_aside_minor) == (SetAsideState.OPEN, 1_300)
     sent = desks.approve(desks.ask(payment, "1300", set_aside_id=item))
-    desks._control.money.move_refund(sent.provider_refund_key or "", "completed")
+    desks._control.payments_control.move_refund(sent.provider_refund_key or "", "completed")
     desks.of("op-b").refunds.probe(sent.id)
     assert (state(), desks.of("owner").payment(payment.id).refunded_minor) == (SetAsideState.REFUNDED, 1_300)
+
+
+def test_the_worker_proposes_what_was_set_aside(desks: Desks) -> None:
+    """Its request, two approvers, and the money is back; rejected it is not asked for again, and people may."""
+    now, items = desks.of("owner").context.now(), list[tuple[Payment, int]]()
+    for _ in range(2):
+        payment = desks.paid()
+
+        def put_aside(tx: Transaction, payment: Payment = payment) -> int:
+            account = accounts.open_account(tx.conn, f"118030102{payment.id:04}", "JPY", 2_000)
+            assert payments.set_amount_aside(tx.conn, payment.id, 1_300, now)
+            return set_asides.insert_set_aside(tx.conn, payment, account, 1_300, now)
+
+        items.append((payment, desks.as_owner(put_aside)))
+    assert desks.of("worker").due()["set_aside_refunds"] == 2
+    assert desks.of("worker").due()["set_aside_refunds"] == 0
+    (first, second) = (_of(desks, item) for _, item in items)
+    assert (first.state, first.maker, first.checkers_needed) == (_R.REQUESTED, desks._people.names["worker"], 2)
+    assert code_of(lambda: desks.approve(first, by="op-a")) == "not_allowed"
+    assert code_of(lambda: desks.approve(first, by="worker")) == "not_allowed"
+    half = desks.approve(first)
+    assert (half.state, half.sent_count) == (_R.REQUESTED, 0)
+    assert code_of(lambda: desks.approve(first)) == "same_person"
+    sent = desks.approve(first, by="lead-c")
+    assert (sent.state, desks.agree(items[0][0]).reserved_minor) == (_R.SUBMITTED, 1_300)
+    desks.of("lead-b").refunds.reject(second.id, "we raise the limit")
+    assert desks.of("worker").due()["set_aside_refunds"] == 0
+    assert desks.ask(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1
+    assert (
+        code_of(lambda: desks.of("op-a").machinery.refund_requests.propose_refund(_aside(desks, items[0][1])))
+        == "not_allowed"
+    )
+
+
+def _aside(desks: Desks, item: int) -> SetAside:
+    with desks.of("owner").context.database.read() as conn:
+        found = set_asides.find(conn, item)
+    assert found is not None
+    return found
+
+
+def _of(desks: Desks, item: int) -> Refund:
+    """The refund that is to end a set-aside."""
+    return desks.of("op-b").refunds.show(_aside(desks, item).refund_id or 0).record
 
 
 def test_a_program_that_forgets_to_look_is_stopped(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +281,7 @@ def test_a_program_that_forgets_to_look_is_stopped(desks: Desks, monkeypatch: py
     payment = desks.paid()
     refund = desks.ask(payment, by="lead-b")
     assert code_of(lambda: desks.approve(refund)) == "same_person"
-    monkeypatch.setattr("console.services.voting.same_person", lambda one, other: False)
+    monkeypatch.setattr("console.services.refunds.approval.is_same_person", lambda one, other: False)
     refusal = refusal_of(lambda: desks.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
     assert (desks.now(refund).state, desks.now(refund).checkers) == (_R.REQUESTED, ())

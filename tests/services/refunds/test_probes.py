@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.order_records import Payment, Refund
-from console.domain.payment_records import RefundReport, RefundState
+from console.domain.payments.provider_messages import RefundReport
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.sandbox import SandboxControl
-from console.services.refund_settling import refund_seen
+from console.services.refunds.late_outcomes import apply_refund_report
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 _R = RefundState
@@ -18,7 +19,7 @@ def unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = Fals
     """A refund of 1000 yen (100 rupees) whose sending got no answer."""
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
-    desk.control.fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
+    desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
     return payment, desk.now(refund)
 
@@ -81,16 +82,16 @@ def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: Sand
     """What arrives late at the provider is found there: nothing is sent twice."""
     payment = desk.paid()
     refund = desk.ask(payment)
-    control.fault("late_charge", call="paypay_refund", times=1)
+    control.add_fault("late_charge", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
     desk.later(seconds=61)
     assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
-    control.release()
-    assert control.wait(refunds=1)
+    control.release_calls()
+    assert control.wait_until_reached(refunds=1)
     desk.later(seconds=200)
     assert desk.probe(refund).state in (_R.SUBMITTED, _R.COMPLETED)
     assert len(desk.keys_at(payment)) == 1
-    assert len(control.requests(call="paypay_refund")) == 1
+    assert len(control.read_requests(call="paypay_refund")) == 1
 
 
 def test_at_atom_not_found_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
@@ -102,7 +103,7 @@ def test_at_atom_not_found_proves_nothing(desk: RefundDesk, control: SandboxCont
     found = desk.now(refund)
     assert (found.state, found.certainty) == (_R.SUBMITTING, Certainty.UNKNOWN)
     assert (found.work.state, found.work.reason, found.work.attempt) == (WorkState.NEEDS_REVIEW, "probes_ended", 10)
-    assert len(control.requests(call="atom_refund")) == 1
+    assert len(control.read_requests(call="atom_refund")) == 1
     assert desk.agree(payment).reserved_minor == refund.amount_minor
 
 
@@ -111,7 +112,7 @@ def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxCon
     """The state of the money stays; a person hears why, the schedule goes on by itself."""
     _, refund = unknown(desk)
     desk.later(minutes=10)
-    control.fault(fault, call="paypay_refund_details", times=2)
+    control.add_fault(fault, call="paypay_refund_details", times=2)
     code = code_of(lambda: desk.probe(refund))
     assert code in ("outcome_unknown", "provider_auth", "rate_limited", "provider_unreachable")
     after = desk.now(refund)
@@ -130,29 +131,33 @@ def test_nobody_is_asked_before_the_calls_own_time(desk: RefundDesk, control: Sa
     _, refund = unknown(desk)
     desk.sql("UPDATE refunds SET work_at = created_at, version = version + 1")
     desk.due()
-    assert control.requests(call="paypay_refund_details") == []
+    assert control.read_requests(call="paypay_refund_details") == []
     found = desk.now(refund)
     assert found.work.at is not None
     assert found.last_sent_at is not None
     assert found.work.at - found.last_sent_at == timedelta(seconds=30) / 20
     desk.later(seconds=31)
     desk.due()
-    assert len(control.requests(call="paypay_refund_details")) == 1
+    assert len(control.read_requests(call="paypay_refund_details")) == 1
 
 
 @pytest.mark.parametrize(
     ("provider", "fault"),
     [
-        ("paypay", "other_refund"), ("paypay", "other_payment"), ("paypay", "other_amount"),
-        ("paypay", "other_currency"), ("atom", "other_payment"), ("atom", "other_amount"),
+        ("paypay", "other_refund"),
+        ("paypay", "other_payment"),
+        ("paypay", "other_amount"),
+        ("paypay", "other_currency"),
+        ("atom", "other_payment"),
+        ("atom", "other_amount"),
     ],
-)  # fmt: skip
+)
 def test_an_answer_that_does_not_fit_settles_nothing(
     desk: RefundDesk, control: SandboxControl, provider: str, fault: str
 ) -> None:
     """Another id, payment, sum or currency: a case, and a person; the outcome stays unknown until one fits."""
     payment, refund = unknown(desk, provider, happened=True)
-    control.fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
+    control.add_fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
     assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
     found = desk.now(refund)
     assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
@@ -167,7 +172,7 @@ def test_an_answer_that_does_not_fit_settles_nothing(
 def test_what_is_no_longer_kept_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
     """ORDER_NO_LONGER_AVAILABLE settles nothing: unknown stays unknown, and nobody goes on asking."""
     _, refund = unknown(desk, happened=True)
-    control.fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
+    control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
     assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
     found = desk.now(refund)
     assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
@@ -176,7 +181,7 @@ def test_what_is_no_longer_kept_needs_a_person(desk: RefundDesk, control: Sandbo
 
 def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: SandboxControl) -> None:
     """After 30 s, 2 min, 10 min, hourly, daily, without an end; after a day somebody is told, once."""
-    control.config(settle_by_hand=True)
+    control.change_settings(settle_by_hand=True)
     payment, refund = sent(desk)
     for span in (31, 121, 601, *[3601] * 24, 86_401, 86_401):
         desk.later(seconds=span)
@@ -184,7 +189,7 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
     found = desk.now(refund)
     assert (found.state, found.work.state, found.work.reason) == (_R.SUBMITTED, WorkState.SCHEDULED, "poll")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["refund_slow"]
-    control.money.move_refund(refund.provider_refund_key or "", "completed")
+    control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
     assert desk.probe(refund).state is _R.COMPLETED
     assert desk.sql("SELECT 1 FROM alerts WHERE resolved_at IS NULL") == []
     assert desk.agree(payment).refunded_minor == 100
@@ -192,7 +197,7 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
 
 def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: SandboxControl) -> None:
     """They take hours: not sooner."""
-    control.config(settle_by_hand=True)
+    control.change_settings(settle_by_hand=True)
     _, refund = sent(desk, "atom")
     desk.later(minutes=50)
     assert desk.due()["refund_polls"] == 0
@@ -203,9 +208,9 @@ def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: Sa
 
 def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
     """REFUND_FAILED is tried again by PayPay itself: never failed here, and never sent again."""
-    control.config(settle_by_hand=True)
+    control.change_settings(settle_by_hand=True)
     _, refund = sent(desk)
-    control.money.move_refund(refund.provider_refund_key or "", "failed")
+    control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
     found = desk.probe(refund)
     assert (found.state, found.provider_state) == (_R.SUBMITTED, "REFUND_FAILED")
 
@@ -213,9 +218,9 @@ def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: Sandb
 @pytest.mark.parametrize("word", ["failed", "rejected"])
 def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: str) -> None:
     """What was accepted and then refused there: failed, and the amount is free."""
-    control.config(settle_by_hand=True)
+    control.change_settings(settle_by_hand=True)
     payment, refund = sent(desk, "atom")
-    control.money.move_refund(refund.provider_refund_key or "", word)
+    control.payments_control.move_refund(refund.provider_refund_key or "", word)
     assert desk.probe(refund).state is _R.FAILED
     assert desk.agree(payment).left_minor == 50_000
 
@@ -223,7 +228,7 @@ def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: s
 def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: SandboxControl) -> None:
     """Somebody is told instead; what it turns into later is taken in."""
     payment, refund = sent(desk)
-    control.fault("result:NO_SUCH_REFUND_ORDER", call="paypay_refund_details")
+    control.add_fault("result:NO_SUCH_REFUND_ORDER", call="paypay_refund_details")
     found = desk.probe(refund)
     assert (found.state, found.certainty, found.work.reason) == (_R.SUBMITTED, Certainty.KNOWN, "contradicted")
     assert desk.agree(payment).reserved_minor == 100
@@ -235,7 +240,7 @@ def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: San
     """It stays failed, a person is called, and until then no other refund of the payment goes out."""
     payment = desk.paid()
     refund = desk.ask(payment)
-    control.fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
+    control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "provider_refused"
     found = desk.probe(refund)
     assert (found.state, found.work.reason) == (_R.FAILED, "contradicted")
@@ -250,7 +255,7 @@ def test_what_was_never_sent_asks_nobody(desk: RefundDesk, control: SandboxContr
     """A request is known: probing it is free and asks for nothing."""
     refund = desk.ask(desk.paid())
     assert desk.probe(refund) == refund
-    assert control.requests(call="paypay_refund_details") == []
+    assert control.read_requests(call="paypay_refund_details") == []
 
 
 def test_while_it_is_sent_nobody_asks(desk: RefundDesk) -> None:
@@ -267,7 +272,7 @@ def test_while_it_is_sent_nobody_asks(desk: RefundDesk) -> None:
 
 
 def seen(desk: RefundDesk, report: RefundReport) -> bool:
-    return desk.desk.database.write(lambda tx: refund_seen(desk.desk, tx, report))
+    return desk.context.database.write(lambda tx: apply_refund_report(desk.context, tx, report))
 
 
 def report_of(refund: Refund, payment: Payment, state: RefundState, **other: object) -> RefundReport:
@@ -311,7 +316,7 @@ def test_news_of_what_failed_is_a_case_once(desk: RefundDesk, control: SandboxCo
     """Told again and again by the payment's details, it is one case."""
     payment = desk.paid()
     refund = desk.ask(payment)
-    control.fault("result:CANCELED_USER", call="paypay_refund", times=1)
+    control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "provider_refused"
     failed = desk.now(refund)
     for _ in range(3):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from console.domain.order_records import Payment, Refund
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.sandbox import SandboxControl
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
@@ -16,14 +16,14 @@ def unknown(desk: RefundDesk, provider: str = "atom", *, happened: bool = False)
     """A refund of 100 whose sending got no answer."""
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
-    desk.control.fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
+    desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
     return payment, desk.now(refund)
 
 
 def mute(desk: RefundDesk, provider: str = "atom") -> None:
     """From now on the provider can't be asked."""
-    desk.control.fault("status:503", call=ANSWERS[provider], times="always")
+    desk.control.add_fault("status:503", call=ANSWERS[provider], times="always")
 
 
 def test_failed_takes_two_people(desk: RefundDesk) -> None:
@@ -43,7 +43,7 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
     assert (second.awaiting, second.record.state, second.record.certainty) == (None, _R.FAILED, "known")
     assert desk.agree(payment).left_minor == 50_000
     assert desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0].state == "failed"
-    assert desk.desk.spool.standing_refunds(desk.desk.database_id, payment.id) == ()
+    assert desk.context.spool.refunds_holding_amount(desk.context.database_id, payment.id) == ()
     assert code_of(lambda: desk.resolve(refund, "failed", "lead-c")) == "nothing_to_resolve"
 
 
@@ -63,7 +63,7 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
 def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
     """The provider says that it is done, under that number: settled, with the person's evidence beside."""
     payment, refund = unknown(desk, provider, happened=True)
-    there = control.money.refunds(key=refund.provider_refund_key)[0]
+    there = control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     number = there["id"] if provider == "atom" else refund.provider_refund_key
     assert refusal_of(lambda: desk.resolve(refund, "completed", "op-a", "99")).detail["reason"] == "other_id"
     settled = desk.resolve(refund, "completed", "op-a", str(number))
@@ -125,7 +125,7 @@ def test_what_was_accepted_and_is_no_longer_kept_is_for_people(desk: RefundDesk,
     """Acceptance is known, its end can't be asked for any more: two people say it."""
     payment = desk.paid()
     refund = desk.approve(desk.ask(payment))
-    control.fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details", times="always")
+    control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details", times="always")
     assert desk.probe(refund).work.reason == "order_no_longer_kept"
     key = refund.provider_refund_key
     assert desk.resolve(refund, "completed", "op-a", key).awaiting == "second_person"
@@ -136,5 +136,5 @@ def test_what_was_accepted_and_is_no_longer_kept_is_for_people(desk: RefundDesk,
 def test_an_old_view_resolves_nothing(desk: RefundDesk) -> None:
     """The version that was seen has to be the one that is decided."""
     _, refund = unknown(desk)
-    with desk.console.acting("op-a"):
-        assert code_of(lambda: desk.refunds.resolve(refund.id, "failed", "seen", saw=1)) == "stale_view"
+    with desk.console.acting_as("op-a"):
+        assert code_of(lambda: desk.refunds.resolve(refund.id, "failed", "seen", expected_version=1)) == "stale_view"

@@ -7,11 +7,12 @@ from threading import Barrier, Thread
 
 import pytest
 
-from console.domain.order_records import Payment, RefundRequest
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import Payment, RefundRequest
+from console.domain.payments.states import RefundState
 from console.sandbox import SandboxControl
-from console.store import payments, refunds, set_asides
-from console.store.spool import Intent
+from console.store.payments import payments, set_asides
+from console.store.refunds import refunds
+from console.store.spool.spool import Intent
 from tests.support.refund_desks import RefundDesk, code_of, refund_desk, refusal_of
 
 _NEXT = ", version = version + 1"
@@ -24,9 +25,9 @@ def test_a_request_reserves_its_sum_and_sends_nothing(desk: RefundDesk, control:
     ours = desk.agree(payment)
     assert (refund.state, refund.maker, refund.amount_minor) == (RefundState.REQUESTED, "op-a", 1000)
     assert (ours.reserved_minor, ours.left_minor) == (1000, 2300)
-    assert control.requests(call="paypay_refund") == []
-    with desk.desk.database.read() as conn:
-        kept = refunds.asked_with(conn, refund.id)
+    assert control.read_requests(call="paypay_refund") == []
+    with desk.context.database.read() as conn:
+        kept = refunds.request_facts(conn, refund.id)
     assert kept is not None
     assert '"captured_minor": 3300' in kept[0]
 
@@ -121,7 +122,7 @@ def test_one_open_refund_of_a_payment(desk: RefundDesk) -> None:
     first = desk.ask(payment, "1000")
     refusal = refusal_of(lambda: desk.ask(payment, "500"))
     assert (refusal.code, refusal.detail["record"]) == ("in_progress", first)
-    desk.control.fault("close_after_charge", call="paypay_refund", times=1)
+    desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
     assert code_of(lambda: desk.ask(payment, "500")) == "in_progress"
     desk.probe(first)
@@ -151,7 +152,7 @@ def test_outside_the_window(desk: RefundDesk, control: SandboxControl) -> None:
     desk.clock.offset += timedelta(days=367)
     assert refusal_of(lambda: desk.ask(payment)).detail["reason"] == "window"
     assert desk.refunds.plan(payment.id).off == "refund_window_over"
-    assert control.requests(call="paypay_refund") == []
+    assert control.read_requests(call="paypay_refund") == []
 
 
 def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) -> None:
@@ -160,7 +161,7 @@ def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) ->
 
     with refund_desk(home, control) as desk:
         payment = desk.paid()
-        line = desk.vendors.whole("paypay")._whole._line  # type: ignore[attr-defined]
+        line = desk.vendors.get_vendor("paypay")._whole._sender  # type: ignore[attr-defined]
         line.config = replace(line.config, repeated_refunds=False)
         desk.approve(desk.ask(payment, "1000"))
         refusal = refusal_of(lambda: desk.ask(payment, "500"))
@@ -201,7 +202,7 @@ def test_who_may_ask(desk: RefundDesk) -> None:
         (lambda desk, payment: desk.ask(payment), "refund_open"),
     ],
     ids=["unknown", "reversed", "all of it", "open"],
-)  # fmt: skip
+)
 def test_a_plan_says_why_not(desk: RefundDesk, spoil: Callable[[RefundDesk, Payment], object], off: str) -> None:
     """Why no refund can be asked for now, in one word; a request says no too."""
     payment = desk.paid()
@@ -214,7 +215,7 @@ def test_a_plan_shows_what_counts(desk: RefundDesk) -> None:
     """Money, limits, who would be asked, whether a second checker and a cooling-off are needed."""
     desk.team()
     payment = desk.paid(minor=900_000)
-    with desk.console.acting("lead-d"):
+    with desk.console.acting_as("lead-d"):
         plan = desk.refunds.plan(payment.id, "600000")
     assert (plan.off, plan.money.refundable, plan.second_checker) == (None, 900_000, True)
     assert plan.who_is_asked == ("lead-b", "lead-c"), "never the one who asks"
@@ -227,7 +228,8 @@ def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
     """On SQLite nothing enforces two people: refunds go to loopback providers only."""
     with refund_desk(home, control) as desk:
         payment = desk.paid()
-        object.__setattr__(desk.desk.settings, "paypay_url", "https://apigw.paypay.ne.jp")
+        urls = {**desk.context.settings.provider_urls, "paypay": "https://apigw.paypay.ne.jp"}
+        object.__setattr__(desk.context.settings, "provider_urls", urls)
         refusal = refusal_of(lambda: desk.ask(payment))
         assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "sqlite_refund")
         assert desk.refunds.plan(payment.id).off == "refund_sqlite"
@@ -236,11 +238,12 @@ def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
 def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> None:
     """A refund that this desk has sent and the database has forgotten: nothing else of the payment goes out."""
     payment = desk.paid()
-    sent = ("refund.submit", None, None, 77, "lead-b", "desk", desk.desk.now(), "f")
+    sent = ("refund.submit", None, None, 77, "lead-b", "desk", desk.context.now(), "f")
     lost = Intent(
-        "op-lost", desk.desk.database_id, *sent, payment_id=payment.id, provider_key="RFD-LOST", amount_minor=500
+        "op-lost", desk.context.database_id, *sent, payment_id=payment.id, provider_key="RFD-LOST", amount_minor=500
     )
-    desk.desk.spool.intent(lost)
+    desk.context.spool.store_intent(lost)
+    desk.context.spool.mark_calling(lost.operation_id)
     refusal = refusal_of(lambda: desk.ask(payment))
     assert (refusal.code, refusal.detail["source"], refusal.detail["operation_id"]) == (
         "in_progress",
@@ -248,19 +251,21 @@ def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> No
         "op-lost",
     )
     assert desk.refunds.plan(payment.id).off == "refund_only_desk_knows"
-    desk.desk.spool.ended("op-lost", holds_claim=False)
+    desk.context.spool.mark_ended("op-lost", holds_claim=False)
     assert desk.ask(payment).state is RefundState.REQUESTED
 
 
 def test_what_was_set_aside_is_refunded_as_it_is(desk: RefundDesk) -> None:
     """The whole of a set-aside, out of what was set aside; rejected it is there again, refunded it is gone."""
     payment = desk.paid()
-    now = desk.desk.now()
-    assert desk.desk.database.write(lambda tx: payments.set_aside(tx.conn, payment.id, 300, now))
+    now = desk.context.now()
+    assert desk.context.database.write(lambda tx: payments.set_amount_aside(tx.conn, payment.id, 300, now))
     desk.sql(
         "INSERT INTO accounts(id, corporation_number, currency, limit_minor) VALUES (1, '1180301018771', 'JPY', 3000)"
     )
-    item = desk.desk.database.write(lambda tx: set_asides.insert(tx.conn, desk.payment(payment.id), 1, 300, now))
+    item = desk.context.database.write(
+        lambda tx: set_asides.insert_set_aside(tx.conn, desk.payment(payment.id), 1, 300, now)
+    )
     assert code_of(lambda: desk.ask(payment, "200", set_aside_id=item)) == "exceeds_captured"
     assert code_of(lambda: desk.ask(payment, "300", set_aside_id=99)) == "not_found"
     first = desk.ask(payment, "300", set_aside_id=item)
@@ -275,7 +280,7 @@ def test_what_was_set_aside_is_refunded_as_it_is(desk: RefundDesk) -> None:
     desk.approve(second)
     desk.later(seconds=31)
     desk.due()
-    with desk.desk.database.read() as conn:
+    with desk.context.database.read() as conn:
         gone = set_asides.find(conn, item)
     assert gone is not None
     assert (gone.state, gone.refund_id, desk.agree(payment).refunded_minor) == ("refunded", second.id, 300)

@@ -2,12 +2,14 @@
 
 import pytest
 
-from console.domain.errors import ConsoleError
-from console.domain.order_records import OrderState, Refund
-from console.domain.payment_records import RefundState
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import OrderState, Refund
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.sandbox import SandboxControl
-from console.store import journal, orders
+from console.store.operations import journal
+from console.store.payments import orders
+from tests.support.gone import Gone, going_away
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 _R = RefundState
@@ -27,13 +29,13 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     payment = desk.paid()
     refund = desk.ask(payment)
     seen = []
-    vendor = desk.vendors.whole("paypay")
+    vendor = desk.vendors.get_vendor("paypay")
     refund_there = vendor.refund
 
     def look(order: object) -> object:
         now = desk.sql("SELECT status, provider_refund_key, sent_count, last_sent_at FROM refunds")[0]
         running = desk.sql("SELECT state, idempotency_key FROM operations WHERE action = 'refund.submit'")[0]
-        seen.append((now, running, desk.desk.spool.standing_refunds(desk.desk.database_id, payment.id)))
+        seen.append((now, running, desk.context.spool.refunds_holding_amount(desk.context.database_id, payment.id)))
         return refund_there(order)  # type: ignore[arg-type]
 
     vendor.refund = look  # type: ignore[method-assign, assignment]
@@ -57,15 +59,15 @@ def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
     """Its sum stays reserved, it is asked about by itself, and no due task, approval or time sends it again."""
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
-    control.fault(fault, call=f"{provider}_refund", times=1)
+    control.add_fault(fault, call=f"{provider}_refund", times=1)
     unknown = failed_to_send(desk, refund, "outcome_unknown")
     assert (unknown.state, unknown.certainty) == (_R.SUBMITTING, Certainty.UNKNOWN)
     assert (unknown.work.state, unknown.work.reason) == (WorkState.SCHEDULED, "unknown")
-    asked = len(control.requests(call=f"{provider}_refund"))
+    asked = len(control.read_requests(call=f"{provider}_refund"))
     assert code_of(lambda: desk.approve(refund)) in ("in_progress", "already_decided")
     assert code_of(lambda: desk.withdraw(refund)) == "already_decided"
     desk.due()
-    assert len(control.requests(call=f"{provider}_refund")) == asked == 1
+    assert len(control.read_requests(call=f"{provider}_refund")) == asked == 1
     assert desk.agree(payment).reserved_minor == refund.amount_minor
 
 
@@ -78,7 +80,7 @@ def test_refused_before_execution_keeps_approval_and_key(
 ) -> None:
     """Approved and known, scheduled; later it goes out by itself under the same key."""
     payment = desk.paid()
-    control.fault(fault, call="paypay_refund", times=1)
+    control.add_fault(fault, call="paypay_refund", times=1)
     kept = failed_to_send(desk, desk.ask(payment), code)
     assert (kept.state, kept.certainty, kept.work.state) == (_R.APPROVED, Certainty.KNOWN, WorkState.SCHEDULED)
     assert kept.provider_refund_key
@@ -96,10 +98,10 @@ def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxCon
     """Nobody listens: nothing was sent; the checker sends it again, under the same key."""
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
-    with control.down():
+    with control.outage_during():
         kept = failed_to_send(desk, refund, "provider_unreachable")
     assert (kept.state, kept.certainty, kept.work.reason) == (_R.APPROVED, Certainty.KNOWN, "submission")
-    assert desk.desk.spool.standing_refunds(desk.desk.database_id, payment.id) == ()
+    assert desk.context.spool.refunds_holding_amount(desk.context.database_id, payment.id) == ()
     sent = desk.approve(refund)
     assert (sent.state, sent.provider_refund_key) == (_R.SUBMITTED, kept.provider_refund_key)
     assert desk.keys_at(payment) == [kept.provider_refund_key]
@@ -108,7 +110,7 @@ def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxCon
 def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: SandboxControl) -> None:
     """Refused for credentials again and again: by itself eight times, then a person is needed; never failed."""
     refund = desk.ask(desk.paid())
-    control.fault("result:UNAUTHORIZED", call="paypay_refund", times="always")
+    control.add_fault("result:UNAUTHORIZED", call="paypay_refund", times="always")
     failed_to_send(desk, refund, "provider_auth")
     for _ in range(12):
         desk.later(hours=25)
@@ -128,7 +130,7 @@ def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: Sa
 def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) -> None:
     """Failed with the provider's reason; the amount is free and another refund, of another key, may be asked for."""
     payment = desk.paid()
-    control.fault(f"result:{code}", call="paypay_refund", times=1)
+    control.add_fault(f"result:{code}", call="paypay_refund", times=1)
     failed = failed_to_send(desk, desk.ask(payment), "provider_refused")
     assert (failed.state, failed.certainty, failed.work.state) == (_R.FAILED, Certainty.KNOWN, WorkState.NONE)
     assert failed.error_code
@@ -143,27 +145,27 @@ def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) 
 def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxControl) -> None:
     """Throttled because our own earlier attempt runs: its key is asked about first, and nothing is sent again."""
     payment = desk.paid()
-    control.fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
+    control.add_fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
     kept = failed_to_send(desk, desk.ask(payment), "rate_limited")
     assert (kept.state, kept.error_code) == (_R.APPROVED, "similar_refund_running")
     assert code_of(lambda: desk.withdraw(kept)) == "in_progress", "it may have gone out"
     desk.later(seconds=61)
     desk.due()
     assert desk.now(kept).state in (_R.SUBMITTED, _R.COMPLETED)
-    assert len(control.requests(call="paypay_refund")) == 1
+    assert len(control.read_requests(call="paypay_refund")) == 1
     desk.agree(payment)
 
 
 def test_a_similar_refund_that_is_somebody_elses(desk: RefundDesk, control: SandboxControl) -> None:
     """Throttled, and our key is not known there: then it is sent, under the same key."""
     payment = desk.paid()
-    control.fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
+    control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
     kept = failed_to_send(desk, desk.ask(payment), "rate_limited")
-    control.fault("status:503", call="paypay_refund_details", times=1)
+    control.add_fault("status:503", call="paypay_refund_details", times=1)
     desk.later(seconds=61)
     desk.due()
     assert desk.now(kept).state is _R.APPROVED, "a question without an answer sends nothing"
-    assert len(control.requests(call="paypay_refund")) == 1
+    assert len(control.read_requests(call="paypay_refund")) == 1
     desk.later(minutes=6)
     desk.due()
     assert desk.now(kept).state is _R.SUBMITTED
@@ -175,7 +177,7 @@ def test_a_similar_refund_that_is_somebody_elses(desk: RefundDesk, control: Sand
 def test_an_answer_about_something_else(desk: RefundDesk, control: SandboxControl, provider: str, fault: str) -> None:
     """Unknown, and a person is called: a case, whoever the answer belongs to."""
     payment = desk.paid("ORD1", 50_000, provider)
-    control.fault(fault, call=f"{provider}_refund", times=1)
+    control.add_fault(fault, call=f"{provider}_refund", times=1)
     refund = failed_to_send(desk, desk.ask(payment, "100"), "outcome_unknown")
     assert refund.certainty is Certainty.UNKNOWN
     fits_nothing = refund.error_code in ("other_id", "other_payment", "other_amount")
@@ -196,7 +198,7 @@ def test_several_partial_refunds_up_to_the_last_yen(desk: RefundDesk) -> None:
     keys = {row[0] for row in desk.sql("SELECT idempotency_key FROM operations WHERE action = 'refund.submit'")}
     assert f"idempotent:refund:{payment.id}:op-a:1000:2" in keys
     assert code_of(lambda: desk.ask(payment, "1")) == "exceeds_captured"
-    with desk.desk.database.read() as conn:
+    with desk.context.database.read() as conn:
         order = orders.find(conn, payment.order_id or 0)
     assert order is not None
     assert order.state is OrderState.REFUNDED
@@ -226,14 +228,14 @@ test_the_database_goes_after_the_answer = pytest.mark.expects_log("what the data
 
 def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
     """From the answer on, nothing can be written."""
-    vendor, database = desk.vendors.whole("paypay"), desk.desk.database
+    vendor, database = desk.vendors.get_vendor("paypay"), desk.context.database
     send = vendor.refund
 
     def refund(order: object) -> object:
         outcome = send(order)  # type: ignore[arg-type]
 
         def broken(_work: object) -> None:
-            raise ConsoleError("database_locked")
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
         patch.setattr(database, "write", broken)
         return outcome
@@ -275,28 +277,23 @@ def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: Sandb
     """Seen at once by everybody when its lease is over, written down by the next due task, never failed."""
     payment = desk.paid()
     refund = desk.ask(payment)
-    vendor = desk.vendors.whole("paypay")
+    vendor = desk.vendors.get_vendor("paypay")
 
-    class Gone(BaseException):
-        pass
-
-    def die(_order: object) -> object:
-        raise Gone
-
-    vendor.refund = die  # type: ignore[method-assign, assignment]
-    with pytest.raises(Gone):
-        desk.approve(refund)
+    with going_away(desk.context) as vanish:
+        vendor.refund = lambda _order: vanish()  # type: ignore[method-assign, assignment]
+        with pytest.raises(Gone):
+            desk.approve(refund)
     running = desk.now(refund)
     assert (running.state, running.certainty) == (_R.SUBMITTING, Certainty.KNOWN)
     assert code_of(lambda: desk.probe(refund)) == "in_progress"
     desk.sql("UPDATE operations SET lease_expires = 0")
     seen = desk.now(refund)
     assert (seen.certainty, seen.work.reason) == (Certainty.UNKNOWN, "lapsed")
-    with desk.desk.database.read() as conn:
+    with desk.context.database.read() as conn:
         assert journal.lapsed_subjects(conn, "refund") == frozenset({refund.id})
         assert journal.lapsed_subjects(conn) == frozenset()
     assert desk.due()["lapsed"] == 1
-    with desk.desk.database.read() as conn:
+    with desk.context.database.read() as conn:
         assert journal.lapsed_subjects(conn, "refund") == journal.lapsed_subjects(conn) == frozenset()
     written = desk.now(refund)
     assert (written.certainty, written.error_code, written.work.reason) == (Certainty.UNKNOWN, "lapsed", "unknown")

@@ -1,14 +1,14 @@
 """The approval view: what speaks against a refund, what changed since it was asked for, and who may do what."""
 
-from console.domain.payment_records import RefundState
-from console.domain.results import AllowedAction
+from console.domain.payments.states import RefundState
+from console.domain.service_results import AllowedAction
 from tests.support.refund_desks import RefundDesk, code_of
 
 _R = RefundState
 
 
 def actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, AllowedAction]:
-    with desk.console.acting(who):
+    with desk.console.acting_as(who):
         return {action.action: action for action in desk.refunds.show(refund_id).actions}
 
 
@@ -63,18 +63,18 @@ def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
     half = desk.ask(desk.paid("ORD-2", 900_000), "600000")
     desk.approve(half, by="lead-d")
     third = desk.ask(desk.paid("ORD-3"))
-    with desk.console.acting("lead-d"):
+    with desk.console.acting_as("lead-d"):
         inbox = desk.refunds.inbox()
-    assert [one.id for one in inbox.mine_to_decide] == [third.id]
+    assert [one.id for one in inbox.to_decide] == [third.id]
     assert [one.id for one in inbox.others] == [mine.id, half.id]
-    with desk.console.acting("op-a"):
-        assert desk.refunds.inbox().mine_to_decide == ()
+    with desk.console.acting_as("op-a"):
+        assert desk.refunds.inbox().to_decide == ()
 
 
 def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
     """Who opened which refund, and who was refused what."""
     refund = desk.ask(desk.paid())
-    with desk.console.acting("lead-b"):
+    with desk.console.acting_as("lead-b"):
         desk.refunds.show(refund.id)
     assert code_of(lambda: desk.approve(refund, by="op-a")) == "same_person"
     desk.reads.flush()
@@ -88,9 +88,9 @@ def test_who_may_not_look(desk: RefundDesk) -> None:
     """A name that this database doesn't know sees nothing."""
     desk.team()
     refund = desk.ask(desk.paid())
-    with desk.console.acting("stranger"):
+    with desk.console.acting_as("stranger"):
         assert code_of(lambda: desk.refunds.show(refund.id)) == "not_allowed"
         assert code_of(desk.refunds.inbox) == "not_allowed"
         assert code_of(lambda: desk.refunds.plan(refund.payment_id)) == "not_allowed"
-    with desk.console.acting("op-a"):
+    with desk.console.acting_as("op-a"):
         assert code_of(lambda: desk.refunds.show(99)) == "not_found"

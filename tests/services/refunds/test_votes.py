@@ -1,12 +1,15 @@
 """Deciding about refunds: two people, whatever roles they hold, and everything that can happen in between."""
 
-from threading import Barrier, Thread
+import signal
+from threading import Barrier, Thread, current_thread
 
 import pytest
 
-from console.domain.payment_records import RefundState
+from console.domain import interrupts
+from console.domain.payments.states import RefundState
 from console.domain.records import WorkState
 from console.sandbox import SandboxControl
+from console.services.process.failpoints import Failpoints
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 _R = RefundState
@@ -84,7 +87,7 @@ def test_a_checker_sends_what_is_approved(desk: RefundDesk) -> None:
     refund = desk.approve(desk.ask(payment, "200000"))
     assert desk.approve(refund).state is _R.APPROVED
     assert code_of(lambda: desk.approve(refund, by="lead-c")) == "already_decided"
-    with desk.console.acting("lead-b"):
+    with desk.console.acting_as("lead-b"):
         assert refusal_of(lambda: desk.refunds.submit(refund.id)).detail["reason"] == "cooling_off"
     desk.later(minutes=15, seconds=1)
     assert desk.approve(refund).state is _R.SUBMITTED
@@ -107,7 +110,7 @@ def test_withdrawn_meanwhile(desk: RefundDesk) -> None:
     """Who approves too late hears that it was decided, not that their view is old."""
     refund = desk.ask(desk.paid())
     desk.withdraw(refund)
-    refusal = refusal_of(lambda: desk.approve(refund, saw=refund.version))
+    refusal = refusal_of(lambda: desk.approve(refund, expected_version=refund.version))
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "withdrawn")
 
 
@@ -116,11 +119,11 @@ def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
     payment = desk.paid(minor=900_000)
     refund = desk.ask(payment, "600000")
     desk.approve(refund, by="lead-c")
-    refusal = refusal_of(lambda: desk.approve(refund, saw=refund.version))
+    refusal = refusal_of(lambda: desk.approve(refund, expected_version=refund.version))
     assert (refusal.code, refusal.detail["changed"]["version"]) == ("stale_view", {"saw": 1, "now": 2})  # type: ignore[index]
-    with desk.console.acting("lead-b"):
-        assert code_of(lambda: desk.refunds.reject(refund.id, "no", saw=1)) == "stale_view"
-    assert desk.approve(refund, saw=2).state is _R.APPROVED
+    with desk.console.acting_as("lead-b"):
+        assert code_of(lambda: desk.refunds.reject(refund.id, "no", expected_version=1)) == "stale_view"
+    assert desk.approve(refund, expected_version=2).state is _R.APPROVED
 
 
 def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
@@ -170,7 +173,7 @@ def test_what_the_provider_says_of_the_payment(
     """Taken back at PayPay meanwhile: it can't be approved; the answer is kept as evidence of the payment."""
     payment = desk.paid()
     refund = desk.ask(payment)
-    control.money.move("paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False)
+    control.payments_control.move_payment("paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False)
     refusal = refusal_of(lambda: desk.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == (told, "provider_state")
     assert desk.now(refund).state is _R.REQUESTED
@@ -183,11 +186,13 @@ def test_more_was_refunded_there(desk: RefundDesk) -> None:
     payment = desk.paid()
     refund = desk.ask(payment, "3000")
     from console.domain.money import Money
-    from console.domain.payment_records import RefundOrder
+    from console.domain.payments.provider_messages import RefundOrder
     from tests.providers.meeting import YEN, paypay
 
     assert YEN.minor == payment.captured_minor
-    theirs = RefundOrder("BY-HAND", "ORD-1", payment.provider_payment_id or "", Money(1000, "JPY"), desk.desk.now())
+    theirs = RefundOrder(
+        "BY-HAND", "ORD-1", payment.provider_payment_id or "", Money(1000, "JPY"), desk.context.now()
+    )
     paypay(desk.control.url).refund(theirs)
     refusal = refusal_of(lambda: desk.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
@@ -197,7 +202,7 @@ def test_where_the_provider_says_nothing_people_decide(desk: RefundDesk, control
     """Details that can't be read keep nobody from approving: the sending has its own rules."""
     payment = desk.paid()
     refund = desk.ask(payment)
-    control.fault("status:503", call="paypay_payment", times="always")
+    control.add_fault("status:503", call="paypay_payment", times="always")
     assert desk.approve(refund).state is _R.SUBMITTED
 
 
@@ -219,3 +224,51 @@ def test_many_who_approve_at_once(desk: RefundDesk) -> None:
     assert set(told) <= {"done", "already_decided", "in_progress"}
     assert (len(desk.keys_at(payment)), desk.now(refund).sent_count) == (1, 1)
     desk.agree(payment)
+
+
+class _Stopped(Failpoints):
+    """Somebody presses Ctrl+C when this step is reached."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(None)
+        self._step = step
+
+    def reach(self, name: str) -> None:
+        if name == self._step:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("step", ["after_vote", "before_tx1", "after_intent"])
+def test_stopped_between_vote_and_sending(desk: RefundDesk, step: str) -> None:
+    """The command is told that nothing was sent, with the refund as it is: approved, and sent once the next time."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    calm, desk.context.failpoints = desk.context.failpoints, _Stopped(step)
+    with interrupts.handle_signals(is_patient=True):
+        refused = refusal_of(lambda: desk.approve(refund))
+    desk.context.failpoints = calm
+    assert (refused.code, refused.exit_status) == ("interrupted", 6)
+    assert refused.detail["record"] == desk.now(refund)
+    assert (desk.now(refund).state, desk.keys_at(payment)) == (_R.APPROVED, [])
+    assert desk.approve(refund).state is _R.SUBMITTED
+    assert desk.keys_at(payment) == [desk.now(refund).provider_refund_key]
+
+
+def test_stopped_while_the_provider_is_asked_before_the_vote(desk: RefundDesk, control: SandboxControl) -> None:
+    """Whoever stops before the vote has not voted: the unanswered question doesn't stand for a yes."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    control.add_fault("hang", call="paypay_payment")
+
+    def stop() -> None:
+        assert control.wait_until_reached(held=1)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    main = current_thread().ident or 0
+    presser = Thread(target=stop)
+    with interrupts.handle_signals(is_patient=True):
+        presser.start()
+        with pytest.raises(interrupts.Interrupted):
+            desk.approve(refund)
+        presser.join()
+    assert (desk.now(refund).state, desk.now(refund).checkers) == (_R.REQUESTED, ())

@@ -8,18 +8,20 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from console.app import Console
-from console.domain.order_records import RefundRequest
-from console.domain.payment_records import RefundState
+from console.domain.payments.records import RefundRequest
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from console.providers.payment_protocol import NotFoundRule
+from console.providers.payment_provider import NotFoundRule
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
 from tests.support.ledger_refunds import Behaviour
 
 MAKER, (CHECKER, OTHER) = MAKERS[0], CHECKERS
 _AMOUNT = {"paypay": ("500", 500), "atom": ("5.00", 500)}
 _SILENT: tuple[tuple[str, Behaviour, bool], ...] = (
-    ("atom", "silent_before", True), ("atom", "silent_after", False), ("paypay", "silent_before", False),
-)  # fmt: skip
+    ("atom", "silent_before", True),
+    ("atom", "silent_after", False),
+    ("paypay", "silent_before", False),
+)
 """Provider, what became of the call, whether the provider can be asked afterwards; where it can, it knows nothing."""
 
 
@@ -28,8 +30,10 @@ def time_outs(count: int, seed: int = 0) -> Counter[str]:
     world, tally = RefundWorld(), Counter[str]()
     try:
         for number in range(count):
-            provider, behaviour, world.ledger.readable = _SILENT[(seed + number) % len(_SILENT)]
+            provider, behaviour, readable = _SILENT[(seed + number) % len(_SILENT)]
+            world.ledger.readable = True  # without keys nothing is sent while the provider can't say what it has
             refund = _unknown(world, provider, f"OUT{number}", behaviour)
+            world.ledger.readable = readable
             sent = world.ledger.sendings
             _try_everything(world, refund)
             tally.update(time_outs=1, again=world.ledger.sendings - sent)
@@ -75,7 +79,7 @@ def late_effects(count: int, seed: int = 0) -> Counter[str]:
     the same key goes out again: how many are there twice. What was there before is found each time.
     """
     world, chance, tally = RefundWorld(), random.Random(seed), Counter[str]()
-    rule, scale = NotFoundRule(), world.seats[0].console._desk.scale
+    rule, scale = NotFoundRule(), world.seats[0].console._context.scale
     try:
         known = _known(world)
         for number in range(count):
@@ -86,13 +90,13 @@ def late_effects(count: int, seed: int = 0) -> Counter[str]:
             assert order is not None
             for after in (rule.first_after, rule.last_after):
                 if after == rule.last_after and seconds <= 0:
-                    world.clock.at = sent_at + scale.delta(timedelta(seconds=after + seconds))
+                    world.clock.at = sent_at + scale.scaled_delta(timedelta(seconds=after + seconds))
                     world.take_effect(order)
-                world.clock.at = max(world.clock.at, sent_at + scale.delta(timedelta(seconds=after)))
+                world.clock.at = max(world.clock.at, sent_at + scale.scaled_delta(timedelta(seconds=after)))
                 world.do(0, MAKER, lambda console: console.refunds.probe(refund))  # noqa: B023  # called at once
             if seconds > 0:
                 assert world.row(refund).state is RefundState.APPROVED, world.row(refund)
-                world.clock.at += scale.delta(timedelta(seconds=seconds))
+                world.clock.at += scale.scaled_delta(timedelta(seconds=seconds))
                 world.ledger.take(order, keeps_keys=True)
             world.do(0, MAKER, lambda console: console.recovery.run_due())
             entries = world.ledger.of(order.key)

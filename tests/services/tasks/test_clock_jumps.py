@@ -9,11 +9,11 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest, WorkState
-from console.domain.worker_records import Saga
-from console.services.clock_jumps import ClockJumps
-from console.services.desk import WORKER, acting
-from console.store import sagas
-from console.store.engine import Transaction
+from console.domain.tasks.records import Saga
+from console.services.process.context import WORKER, act_as
+from console.services.tasks.clock_jumps import ClockJumps
+from console.store.database.engine import Transaction
+from console.store.tasks import sagas
 from tests.support import bulk_stage
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -31,7 +31,7 @@ def buy(console: Console, number: str) -> None:
 
 
 def record(console: Console, number: str) -> CreditCheck:
-    (found,) = console.lookup.find(number).credit_checks
+    (found,) = console.lookup.find_records(number).credit_checks
     return found
 
 
@@ -57,9 +57,9 @@ def test_nothing_is_lost_or_done_twice(
         assert [charge.number for charge in vendor.charges] == list(NUMBERS)
         assert [(found[i].state, found[i].certainty) for i in (0, 2)] == [("success", "known")] * 2
         assert found[1].certainty == "known" or found[1].work.state is WorkState.NEEDS_REVIEW
-        assert {task.trouble for task in console.scheduler.states()} == {None}
-        assert all(task.next_at <= hand_clock.at + timedelta(hours=1) for task in console.scheduler.states())
-        console.audit.verify()
+        assert {task.trouble for task in console.scheduler.read_states()} == {None}
+        assert all(task.next_at <= hand_clock.at + timedelta(hours=1) for task in console.scheduler.read_states())
+        console.audit.verify_chains()
 
 
 def test_what_was_put_off_is_due(
@@ -70,23 +70,23 @@ def test_what_was_put_off_is_due(
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     vendor.finds, vendor.behaviour = True, "silent_after_charge"
     with place.desk(vendor, hand_clock) as console:
-        desk = console._desk
+        context = console._context
 
         def postponed(tx: Transaction, of: int) -> Saga:
-            made = sagas.start(tx.conn, "timeout", "payment", of, "ask", {}, desk.now())
+            made = sagas.start_saga(tx.conn, "timeout", "payment", of, "ask", {}, context.now())
             assert made is not None
-            return sagas.postpone(tx.conn, made, desk.now(), desk.now() + DAY, "away")
+            return sagas.postpone_step(tx.conn, made, context.now(), context.now() + DAY, "away")
 
         for subject, (number, wrong) in enumerate(((BEFORE, timedelta()), (DURING, DAY)), 1):
             off[0] = wrong
             buy(console, number)
-            desk.write(lambda tx, of=subject: postponed(tx, of))  # type: ignore[misc]  # of this turn
+            context.write(lambda tx, of=subject: postponed(tx, of))  # type: ignore[misc]  # of this turn
         off[0], waits = timedelta(), record(console, BEFORE).work
-        with acting(WORKER):
-            assert [ClockJumps(desk).run() for _ in range(2)] == [2, 0]
-        with desk.database.read() as conn:
-            assert [saga.subject_id for saga in sagas.due(conn, desk.now(), 9)] == [2]
-        assert (record(console, DURING).work.at, record(console, BEFORE).work) == (desk.now(), waits)
+        with act_as(WORKER):
+            assert [ClockJumps(context).run() for _ in range(2)] == [2, 0]
+        with context.database.read() as conn:
+            assert [saga.subject_id for saga in sagas.due_sagas(conn, context.now(), 9)] == [2]
+        assert (record(console, DURING).work.at, record(console, BEFORE).work) == (context.now(), waits)
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
@@ -103,7 +103,7 @@ def test_a_bulk_run_goes_on(
         for wrong, most in ((timedelta(), 1), (jump, 3), (timedelta(), 4)):
             off[0] = wrong
             assert console.bulk.run(run.id, most).done == most
-        assert [row.result for row in console.bulk.rows(run.id)] == ["done"] * 4
+        assert [row.result for row in console.bulk.list_rows(run.id)] == ["done"] * 4
         assert bulk_stage.settled(place) == {row.id: 1 for row in rows}
         assert Counter(vendor.asked).total() == 4
-        console.audit.verify()
+        console.audit.verify_chains()

@@ -2,7 +2,7 @@
 for or booked twice.
 
 The providers' clock is right all the time. Sagas have tests of their own; leases and takes on servers are judged by
-the server's clock (`store/lease_time.py`, `store/takes.py`).
+the server's clock (`store/database/lease_clock.py`, `store/records/assignments.py`).
 """
 
 from collections import Counter
@@ -11,11 +11,12 @@ from datetime import datetime, time, timedelta
 
 import pytest
 
-from console.domain.dates import JST
-from console.domain.payment_records import PaymentState
+from console.domain.calendar_days import JST
+from console.domain.payments.states import PaymentState
 from console.sandbox.server import Sandbox
-from console.services.desk import WORKER, acting
-from console.store import outbox, takes
+from console.services.process.context import WORKER, act_as
+from console.store.alerts import outbox
+from console.store.records import assignments as takes
 from tests.support.alert_receiver import KEY, Receiver, receiving
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene, paying
@@ -61,7 +62,7 @@ def test_payments_are_followed(scene: Scene, clock: MovedClock, jump: timedelta)
         currency, minor = ("INR", 50_000) if provider == "atom" else ("JPY", 3_300)
         begun[number] = scene.payments.start(scene.order(number, minor, currency), provider).payment.id
         minutes(scene, clock, 2)
-        scene.money.move(provider, number, "paid", notify=False)
+        scene.money.move_payment(provider, number, "paid", notify=False)
     clock.offset = timedelta()
     minutes(scene, clock, SOON)
     for number, payment_id in begun.items():
@@ -69,7 +70,7 @@ def test_payments_are_followed(scene: Scene, clock: MovedClock, jump: timedelta)
         assert (payment.state, payment.captured_minor) == (PaymentState.COMPLETED, payment.asked_minor), number
         assert scene.order_now(number).state == "paid"
     assert scene.cases() == []
-    scene.console.audit.verify()
+    scene.console.audit.verify_chains()
 
 
 @AWAY
@@ -80,7 +81,7 @@ def test_a_refused_notice_is_made_up_for(scene: Scene, clock: MovedClock, jump: 
     ahead it is too old where its time is signed, and else asked about in vain.
     """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment.id
-    scene.money.move("paypay", "ORD-1", "paid", notify=False)
+    scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
     post = scene.post("paypay", "ORD-1")
     clock.offset = jump
     told = scene.payments.notice(post)
@@ -103,9 +104,9 @@ def test_events_are_published(scene: Scene, clock: MovedClock, receiver: Receive
     receiver.answers = lambda event, _: 503 if event["event_id"] in refused else 204
     for name, wrong in (("a-1", timedelta()), ("a-2", jump), ("b-1", jump), ("a-3", timedelta())):
         clock.offset = wrong
-        scene.desk.write(
-            lambda tx, name=name: outbox.add(  # type: ignore[misc]  # of this turn
-                tx.conn, "t", name, name[0], f'{{"event_id": "{name}"}}', scene.desk.now()
+        scene.context.write(
+            lambda tx, name=name: outbox.add_event(  # type: ignore[misc]  # of this turn
+                tx.conn, "t", name, name[0], f'{{"event_id": "{name}"}}', scene.context.now()
             )
         )
         minutes(scene, clock, 1)
@@ -127,18 +128,19 @@ def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiv
         clock.offset = wrong
         started = scene.payments.start(scene.order(number, 50_000, "INR"), "atom").payment.id
         scene.place.sql(f"UPDATE orders SET total_amount = 60000 WHERE merch_txn_id = '{number}'")
-        scene.money.move("atom", number, "paid", notify=False)
+        scene.money.move_payment("atom", number, "paid", notify=False)
         scene.payments.probe(started)
         minutes(scene, clock, 1)
     clock.offset = timedelta()
     minutes(scene, clock, SOON + 2)
     assert Counter((event["event"], event["order_no"]) for event in receiver.got) == {
-        ("AlertRaised", "ORD-1"): 1, ("AlertRaised", "ORD-2"): 1,
-    }  # fmt: skip
+        ("AlertRaised", "ORD-1"): 1,
+        ("AlertRaised", "ORD-2"): 1,
+    }
     scene.place.sql("UPDATE orders SET total_amount = 50000")
     for wrong in (jump, timedelta()):
         clock.offset += wrong
-        with acting(WORKER):
+        with act_as(WORKER):
             for number in ("ORD-1", "ORD-2"):
                 payment = scene.of_number("atom", number)
                 assert payment is not None
@@ -155,9 +157,9 @@ def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiv
 @pytest.mark.engines("sqlite")
 def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
     """A clock that is ahead takes today for yesterday, and compares half of it: the whole day is compared later."""
-    midnight = datetime.combine(scene.desk.now().astimezone(JST).date() + DAY, time(), JST)
-    clock.offset = morning = midnight + timedelta(hours=1) - scene.desk.now()
-    early, late = scene.desk.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
+    midnight = datetime.combine(scene.context.now().astimezone(JST).date() + DAY, time(), JST)
+    clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()
+    early, late = scene.context.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
     scene.order("ORD-1", 3300)
     assert not scene.payments.notice(scene.bank("e-1", "ORD-1", occurred_at=early)).refused
     run_due = scene.console.reconciliation.run_due
@@ -171,7 +173,7 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
     assert not scene.payments.notice(scene.bank("e-2", "ORD-2", "4400", occurred_at=late)).refused
     clock.offset += timedelta(hours=1, minutes=10)
     assert (before, run_due(), run_due()) == (0, 1, 0)
-    newest = scene.console.reconciliation.latest("bank")[0]
+    newest = scene.console.reconciliation.list_latest("bank")[0]
     assert (newest.from_day, newest.matched) == (midnight.date(), 2)
 
 
@@ -183,6 +185,6 @@ def test_a_take_lasts_half_an_hour(scene: Scene, clock: MovedClock, jump: timede
     clock.offset = jump
     scene.console.recovery.take("order", number)
     clock.offset = timedelta(minutes=31)
-    with scene.desk.database.read() as conn:
-        assert takes.of(conn, "order", [number], scene.desk.now()) == {}
-    assert scene.console.recovery.take("order", number).until - scene.desk.now() == timedelta(minutes=30)
+    with scene.context.database.read() as conn:
+        assert takes.takes_of(conn, "order", [number], scene.context.now()) == {}
+    assert scene.console.recovery.take("order", number).until - scene.context.now() == timedelta(minutes=30)

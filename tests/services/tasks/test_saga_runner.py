@@ -7,28 +7,30 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
-from console.domain.errors import ConsoleError
-from console.domain.saga_steps import StepState, seen
-from console.domain.worker_records import Saga, SagaState
-from console.services.desk import Desk
-from console.services.saga_running import (
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.tasks.records import Saga
+from console.domain.tasks.saga_progress import StepState, saga_view
+from console.domain.tasks.states import SagaState
+from console.services.process.context import ServiceContext
+from console.services.tasks.saga_runner import (
     MOST_FAULTS,
-    TROUBLE,
-    Back,
-    Do,
-    Effect,
-    Onward,
-    Over,
-    Plan,
-    Question,
+    TROUBLE_FACT,
+    Compensate,
+    EffectStep,
+    MoveBack,
+    QuestionStep,
+    SagaDone,
+    SagaPlan,
     SagaRunner,
     Step,
-    Undo,
+    StepAction,
+    StepDone,
     Verdict,
-    Wait,
+    WaitUntil,
 )
-from console.store import sagas
-from console.store.engine import Transaction
+from console.store.database.engine import Transaction
+from console.store.tasks import sagas
 from tests.support.desks import MovedClock
 from tests.support.places import Place
 
@@ -38,32 +40,37 @@ MINUTE = timedelta(minutes=1)
 class Bench:
     """A plan made of steps that write their names into the trail, and what they are told to answer instead."""
 
-    def __init__(self, desk: Desk, clock: MovedClock, *, asks: bool = False) -> None:
-        self.desk, self.clock = desk, clock
+    def __init__(self, context: ServiceContext, clock: MovedClock, *, asks: bool = False) -> None:
+        self.context, self.clock = context, clock
         self.answers: dict[str, Verdict | Exception] = {}
-        first: Step = Question("one", self._ask) if asks else self._effect("one")
+        first: Step = QuestionStep("one", self._ask) if asks else self._effect("one")
         steps = (first, self._effect("two"), self._effect("three"))
-        self.plan = Plan("bench", "order", steps, (20 * MINUTE, 40 * MINUTE))
-        self.runner = SagaRunner(desk, self.plan)
+        self.plan = SagaPlan("bench", "order", steps, (20 * MINUTE, 40 * MINUTE))
+        self.runner = SagaRunner(context, self.plan)
 
-    def _effect(self, name: str) -> Effect:
-        return Effect(name, self._do(name), undo=lambda tx, saga: self.desk.note(tx, f"bench.undo_{name}", saga.id))
+    def _effect(self, name: str) -> EffectStep:
+        return EffectStep(name, self._do(name), undo=lambda tx, saga: self._audit(tx, f"undo_{name}", saga))
 
-    def _do(self, name: str) -> Do:
+    def _audit(self, tx: Transaction, name: str, saga: Saga) -> None:
+        self.context.record_audit(tx, AuditAction(f"bench.{name}"), saga.id)
+
+    def _do(self, name: str) -> StepAction:
         def do(tx: Transaction, saga: Saga) -> Verdict:
-            self.desk.note(tx, f"bench.{name}", saga.id)
-            answer = self.answers.get(name, Onward())
+            self._audit(tx, name, saga)
+            answer = self.answers.get(name, StepDone())
             if isinstance(answer, Exception):
                 raise answer
             return answer
 
         return do
 
-    def _ask(self, _saga: Saga) -> Do:
+    def _ask(self, _saga: Saga) -> StepAction:
         return self._do("one")
 
     def start(self) -> Saga:
-        made = self.desk.write(lambda tx: sagas.start(tx.conn, "bench", "order", 1, "one", {}, self.desk.now()))
+        made = self.context.write(
+            lambda tx: sagas.start_saga(tx.conn, "bench", "order", 1, "one", {}, self.context.now())
+        )
         assert made is not None
         return made
 
@@ -72,12 +79,12 @@ class Bench:
         return [str(what).removeprefix("bench.") for (what,) in rows]
 
     def shown(self, saga: Saga) -> list[StepState]:
-        return [step.state for step in seen(saga, self.plan.names, self.desk.now()).steps]
+        return [step.state for step in saga_view(saga, self.plan.names, self.context.now()).steps]
 
 
 @pytest.fixture
 def bench(console: Console, clock: MovedClock) -> Bench:
-    return Bench(console._desk, clock)
+    return Bench(console._context, clock)
 
 
 DONE, SKIPPED, WAITING = StepState.DONE, StepState.SKIPPED, StepState.WAITING
@@ -95,23 +102,23 @@ def test_all_steps_in_their_order(bench: Bench, place: Place) -> None:
 
 def test_a_step_that_waits_leaves_nothing_and_is_tried_again(bench: Bench, place: Place) -> None:
     """At its own time or by the schedule, with growing gaps; the steps before it are not done again."""
-    bench.answers["two"] = Wait("closed")
+    bench.answers["two"] = WaitUntil("closed")
     saga = bench.runner.run(bench.start())
     assert (saga.step, saga.reason, saga.attempts, bench.shown(saga)) == ("two", "closed", 1, [DONE, WAITING, OPEN])
     assert saga.next_at is not None
-    gap = saga.next_at - bench.desk.now()
-    assert timedelta(0) < gap <= bench.desk.scale.delta(20 * MINUTE)
+    gap = saga.next_at - bench.context.now()
+    assert timedelta(0) < gap <= bench.context.scale.scaled_delta(20 * MINUTE)
     assert bench.runner.run(saga) == saga
     bench.clock.offset += 2 * MINUTE
     again = bench.runner.run(saga)
     assert (again.attempts, again.next_at is not None and again.next_at > saga.next_at) == (2, True)
-    until = bench.desk.now() + timedelta(days=3)
-    bench.answers["two"] = Wait("until", until)
+    until = bench.context.now() + timedelta(days=3)
+    bench.answers["two"] = WaitUntil("until", until)
     bench.clock.offset += 3 * MINUTE
     assert bench.runner.run(again).next_at == until
     del bench.answers["two"]
     bench.clock.offset += timedelta(days=4)
-    ended = bench.runner.run(bench.runner.run(bench.runner._fresh(saga)))
+    ended = bench.runner.run(bench.runner.run(bench.runner._read_saga(saga)))
     assert ended.state is SagaState.DONE
     assert bench.trail(place).count("one") == 1
 
@@ -121,7 +128,7 @@ def test_a_fault_undoes_the_step_and_waits(bench: Bench, place: Place, caplog: p
     """What a step wrote before it failed is not there; it is logged, and tried again later."""
     bench.answers["two"] = RuntimeError("bug")
     saga = bench.runner.run(bench.start())
-    assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, TROUBLE)
+    assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, TROUBLE_FACT)
     assert bench.trail(place) == ["one"]
     assert "stays at two" in caplog.text
     bench.answers.clear()
@@ -133,24 +140,24 @@ def test_a_fault_undoes_the_step_and_waits(bench: Bench, place: Place, caplog: p
 def test_what_fails_again_and_again_stops_for_a_person(bench: Bench, place: Place) -> None:
     """By a fault of ours: a few attempts with growing gaps, then none, whatever the time, until somebody says so."""
     told: list[Saga] = []
-    runner = SagaRunner(bench.desk, replace(bench.plan, stopped=lambda _tx, saga: told.append(saga)))
+    runner = SagaRunner(bench.context, replace(bench.plan, on_stop=lambda _tx, saga: told.append(saga)))
     bench.answers["two"] = RuntimeError("bug")
     saga = runner.run(bench.start())
     for _ in range(MOST_FAULTS - 1):
         assert (saga.state, told) == (SagaState.RUNNING, [])
         assert saga.next_at is not None
-        assert saga.next_at > bench.desk.now()
+        assert saga.next_at > bench.context.now()
         bench.clock.offset += timedelta(hours=1)
         saga = runner.run(saga)
-    assert (saga.state, saga.step, saga.reason, saga.next_at) == (SagaState.STUCK, "two", TROUBLE, None)
+    assert (saga.state, saga.step, saga.reason, saga.next_at) == (SagaState.STUCK, "two", TROUBLE_FACT, None)
     assert told == [saga]
     assert bench.shown(saga) == [DONE, StepState.STUCK, OPEN]
     assert saga.ended_at is None
     bench.answers.clear()
     bench.clock.offset += timedelta(days=30)
     assert runner.run(saga) == saga
-    with bench.desk.database.read() as conn:
-        assert sagas.due(conn, bench.desk.now(), 10) == ()
+    with bench.context.database.read() as conn:
+        assert sagas.due_sagas(conn, bench.context.now(), 10) == ()
     assert runner.run(runner.resume(saga, lambda tx: None)).state is SagaState.DONE
     assert bench.trail(place) == ["one", "two", "three"]
 
@@ -159,7 +166,7 @@ def test_what_fails_again_and_again_stops_for_a_person(bench: Bench, place: Plac
 @pytest.mark.expects_log("stays at two")
 def test_what_passes_by_itself_never_stops_it(bench: Bench, code: str) -> None:
     """However long a provider or a database is away: it is tried again, ever more rarely."""
-    bench.answers["two"] = ConsoleError(code)
+    bench.answers["two"] = ConsoleError(ErrorCode(code))
     saga = bench.runner.run(bench.start())
     for _ in range(2 * MOST_FAULTS):
         bench.clock.offset += timedelta(hours=1)
@@ -169,14 +176,14 @@ def test_what_passes_by_itself_never_stops_it(bench: Bench, code: str) -> None:
 
 def test_what_is_not_needed_any_more_ends(bench: Bench, place: Place) -> None:
     """The steps before stay, the others are never done."""
-    bench.answers["two"] = Over("settled")
+    bench.answers["two"] = SagaDone("settled")
     ended = bench.runner.run(bench.start())
     assert (ended.state, ended.reason, bench.shown(ended)) == (SagaState.DONE, "settled", [DONE, SKIPPED, SKIPPED])
 
 
 def test_what_must_not_have_been_is_compensated_backwards(bench: Bench, place: Place) -> None:
     """The newest first; only what was done."""
-    bench.answers["three"] = Undo("changed_mind")
+    bench.answers["three"] = Compensate("changed_mind")
     ended = bench.runner.run(bench.start())
     assert (ended.state, ended.reason) == (SagaState.COMPENSATED, "changed_mind")
     assert bench.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
@@ -185,13 +192,13 @@ def test_what_must_not_have_been_is_compensated_backwards(bench: Bench, place: P
 
 def test_a_compensation_is_gone_on_with(bench: Bench, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken off between two compensations, the next run does the rest, and none twice."""
-    bench.answers["three"] = Undo("changed_mind")
+    bench.answers["three"] = Compensate("changed_mind")
     saga = bench.start()
     with monkeypatch.context() as patch:
-        patch.setattr(bench.desk.failpoints, "reach", _stopping("before_undo_one"))
+        patch.setattr(bench.context.failpoints, "reach", _stopping("before_undo_one"))
         with pytest.raises(KeyboardInterrupt):
             bench.runner.run(saga)
-    left = bench.runner._fresh(saga)
+    left = bench.runner._read_saga(saga)
     assert (left.state, left.step) == (SagaState.RUNNING, "one")
     assert bench.runner.run(left).state is SagaState.COMPENSATED
     assert bench.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
@@ -207,18 +214,18 @@ def _stopping(point: str) -> Callable[[str], None]:
 
 def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Place) -> None:
     """What was asked is asked again, and everything goes on from there."""
-    bench = Bench(console._desk, clock, asks=True)
+    bench = Bench(console._context, clock, asks=True)
     asked = bench._do("one")
 
-    def ask(_saga: Saga) -> Do:
+    def ask(_saga: Saga) -> StepAction:
         if "two" in bench.trail(place) or bench.answers.get("two"):
             bench.answers.clear()
         else:
-            bench.answers["two"] = Back("one")
+            bench.answers["two"] = MoveBack("one")
         return asked
 
-    steps = (Question("one", ask), *bench.plan.steps[1:])
-    runner = SagaRunner(bench.desk, Plan("bench", "order", steps, bench.plan.schedule))
+    steps = (QuestionStep("one", ask), *bench.plan.steps[1:])
+    runner = SagaRunner(bench.context, SagaPlan("bench", "order", steps, bench.plan.schedule))
     assert runner.run(bench.start()).state is SagaState.DONE
     assert bench.trail(place) == ["one", "two", "one", "two", "three"]
 
@@ -234,8 +241,8 @@ def test_of_two_who_take_a_step_one_has_it(bench: Bench, place: Place) -> None:
 def test_a_record_has_one_of_a_kind_under_way(bench: Bench) -> None:
     """A second one begins when the first has ended."""
     first = bench.start()
-    now = bench.desk.now()
-    again = bench.desk.write(lambda tx: sagas.start(tx.conn, "bench", "order", 1, "one", {}, now))
+    now = bench.context.now()
+    again = bench.context.write(lambda tx: sagas.start_saga(tx.conn, "bench", "order", 1, "one", {}, now))
     assert again is None
     bench.runner.run(first)
     assert bench.start().id != first.id

@@ -6,19 +6,20 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
-from console.domain import tracing
-from console.domain.errors import ConsoleError
-from console.domain.results import TaskRun
-from console.domain.task_intervals import INTERVALS, LONGEST_RUN, TASK_LEASE, interval_of
-from console.domain.worker_records import Alert, ScheduledTask
-from console.services import late_tasks
-from console.services.failpoints import FailpointReached, Failpoints
-from console.services.going_on import going_on
-from console.services.heartbeat import Heartbeat
-from console.services.queues import Queues
-from console.services.scheduling import Scheduler
-from console.store import alerts, leases
-from console.store import tasks as rows
+from console.domain import correlation as tracing
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.service_results import TaskRun
+from console.domain.tasks.intervals import INTERVAL_OF_TASK, LONGEST_RUN, TASK_LEASE_PREFIX, interval_of
+from console.domain.tasks.records import Alert, ScheduledTask
+from console.services.process.failpoints import FailpointReached, Failpoints
+from console.services.process.heartbeat import Heartbeat
+from console.services.recovery.queues import Queues
+from console.services.tasks import overdue_alerts as late_tasks
+from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.scheduler import Scheduler
+from console.store.alerts import alerts
+from console.store.operations import leases
+from console.store.tasks import tasks as rows
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -31,15 +32,15 @@ class Tasks:
     """Tasks that count their runs, on a desk; `act` is what `probes` does beside that."""
 
     def __init__(self, console: Console) -> None:
-        self.desk = console._desk
+        self.context = console._context
         self.runs: list[str] = []
         self.act: Callable[[], int] = lambda: 0
-        self.heartbeat = Heartbeat(self.desk.scale)
+        self.heartbeat = Heartbeat(self.context.scale)
         self.scheduler = self.made()
 
     def made(self) -> Scheduler:
         """As another process has it."""
-        return Scheduler(self.desk, self.heartbeat, (("probes", self._probes), ("refetches", self._refetches)))
+        return Scheduler(self.context, self.heartbeat, (("probes", self._probes), ("refetches", self._refetches)))
 
     def _probes(self) -> int:
         self.runs.append("probes")
@@ -51,7 +52,7 @@ class Tasks:
 
     @property
     def probes(self) -> ScheduledTask:
-        return next(task for task in self.scheduler.states() if task.name == "probes")
+        return next(task for task in self.scheduler.read_states() if task.name == "probes")
 
     def fail(self, trouble: Exception) -> None:
         def act() -> int:
@@ -65,12 +66,12 @@ class Tasks:
             beat()
 
     def held(self) -> set[str]:
-        with self.desk.database.read() as conn:
+        with self.context.database.read() as conn:
             return {holder.name for holder in leases.holders(conn)}
 
     def alerts(self) -> tuple[Alert, ...]:
-        with self.desk.database.read() as conn:
-            return alerts.open_by_rule(conn, late_tasks.RULE, 10)
+        with self.context.database.read() as conn:
+            return alerts.open_alerts_of_rule(conn, late_tasks.ALERT_RULE, 10)
 
 
 @pytest.fixture
@@ -104,13 +105,13 @@ def test_who_looks_rarely_looks_ahead(tasks: Tasks, hand_clock: HandClock) -> No
     """What is due a moment after a look is taken along, and nothing that is further away."""
     tasks.scheduler.run_due()
     hand_clock.at += EVERY - timedelta(seconds=10)
-    assert tasks.scheduler.run_due(ahead=timedelta(seconds=9)) == ()
-    assert tasks.scheduler.run_due(ahead=timedelta(seconds=10)) == (TaskRun("probes", 0),)
+    assert tasks.scheduler.run_due(early_margin=timedelta(seconds=9)) == ()
+    assert tasks.scheduler.run_due(early_margin=timedelta(seconds=10)) == (TaskRun("probes", 0),)
 
 
 def test_a_full_batch_goes_on_soon(tasks: Tasks, hand_clock: HandClock) -> None:
     """Who took as many as there are in a batch has left some: they don't wait for the interval."""
-    tasks.act = lambda: INTERVALS["probes"].batch
+    tasks.act = lambda: INTERVAL_OF_TASK["probes"].batch
     tasks.scheduler.run_due()
     hand_clock.at += timedelta(seconds=2)
     assert tasks.scheduler.run_due() == (TaskRun("probes", 200),)
@@ -156,7 +157,7 @@ def test_once_waits_for_another_run_but_not_for_ever(
 @EXPECTED
 def test_a_task_that_fails_is_put_off(tasks: Tasks, hand_clock: HandClock) -> None:
     """Longer each time, within a bound; the others run; the row says by what; a good run forgets it."""
-    tasks.fail(ConsoleError("provider_unreachable"))
+    tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     waits = []
     for _ in range(12):
         tasks.scheduler.run_due()
@@ -174,7 +175,7 @@ def test_a_task_that_fails_is_put_off(tasks: Tasks, hand_clock: HandClock) -> No
 @EXPECTED
 def test_once_tells_what_failed_after_the_others_ran(tasks: Tasks) -> None:
     """A refusal ends the command with its code, and kept no other task from running."""
-    tasks.fail(ConsoleError("provider_unreachable"))
+    tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     with pytest.raises(ConsoleError) as refused:
         tasks.scheduler.run_all()
     assert refused.value.code == "provider_unreachable"
@@ -188,7 +189,7 @@ def test_once_tells_what_failed_after_the_others_ran(tasks: Tasks) -> None:
 
 def test_a_run_that_broke_off_is_taken_over(tasks: Tasks) -> None:
     """An interruption gives the lease up and leaves the task due for whoever looks next."""
-    tasks.desk.failpoints = Failpoints(("before_task_end", 1, "raise"))
+    tasks.context.failpoints = Failpoints(("before_task_end", 1, "raise"))
     with pytest.raises(FailpointReached):
         tasks.scheduler.run_due()
     assert tasks.held() == set()
@@ -198,9 +199,11 @@ def test_a_run_that_broke_off_is_taken_over(tasks: Tasks) -> None:
 
 def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: Tasks, hand_clock: HandClock) -> None:
     """Who vanishes in the middle keeps the task for the rest of the lease, and no longer."""
-    desk = tasks.desk
-    desk.write(
-        lambda tx: leases.take(tx, TASK_LEASE + "probes", desk.holder(), desk.now(), tasks.heartbeat.lease_seconds)
+    context = tasks.context
+    context.write(
+        lambda tx: leases.acquire(
+            tx, TASK_LEASE_PREFIX + "probes", context.holder(), context.now(), tasks.heartbeat.lease_seconds
+        )
     )
     assert tasks.scheduler.run_due() == (TaskRun("refetches", 2),)
     hand_clock.at += timedelta(seconds=46)
@@ -212,7 +215,7 @@ def test_who_lost_the_lease_ends_between_two_records(tasks: Tasks, hand_clock: H
     done: list[int] = []
 
     def slow() -> int:
-        for record in going_on(range(5)):
+        for record in until_stopped(range(5)):
             done.append(record)
             if record == 1:
                 hand_clock.at += timedelta(seconds=60)
@@ -231,13 +234,13 @@ def test_a_task_may_write_how_far_it_came(tasks: Tasks) -> None:
     """A sweep in parts keeps its place in its row while it runs; the run's end leaves it there."""
 
     def sweep() -> int:
-        tasks.desk.write(lambda tx: rows.keep_position(tx.conn, "probes", "page 7"))
+        tasks.context.write(lambda tx: rows.store_position(tx.conn, "probes", "page 7"))
         return 5
 
     tasks.act = sweep
     tasks.scheduler.run_due()
     assert (tasks.probes.position, tasks.probes.taken, tasks.probes.failures) == ("page 7", 5, 0)
-    assert tasks.probes.next_at == tasks.desk.now() + EVERY
+    assert tasks.probes.next_at == tasks.context.now() + EVERY
     assert tasks.held() == set()
 
 
@@ -247,7 +250,7 @@ def test_a_stop_ends_between_two_records(tasks: Tasks) -> None:
 
     def act() -> int:
         done = 0
-        for record in going_on(range(5)):
+        for record in until_stopped(range(5)):
             done += 1
             if record == 2:
                 stopped.append(True)
@@ -279,7 +282,7 @@ def test_a_jump_of_the_clock_puts_nothing_off(
 @EXPECTED
 def test_a_task_that_fails_again_and_again_is_told_once(tasks: Tasks, hand_clock: HandClock) -> None:
     """One alert however long it lasts, resolved by itself when the task has run again."""
-    tasks.fail(ConsoleError("provider_unreachable"))
+    tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     for _ in range(6):
         tasks.scheduler.run_due()
         hand_clock.at += timedelta(minutes=20)
@@ -325,7 +328,7 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: Tasks) -> None:
     seen: list[dict[str, str]] = []
 
     def look() -> int:
-        seen.append(dict(tracing.facts()))
+        seen.append(dict(tracing.current_facts()))
         return 0
 
     tasks.act = look
@@ -333,7 +336,7 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: Tasks) -> None:
     tasks.scheduler.run_all()
     assert [facts["task"] for facts in seen] == ["probes", "probes"]
     assert len({facts["correlation"] for facts in seen}) == 2
-    assert tracing.correlation() is None
+    assert tracing.correlation_id() is None
 
 
 def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
@@ -341,7 +344,7 @@ def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock:
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
 
         def found() -> tuple[bool, object]:
-            (check,) = (check for check in console.health.doctor() if check.name == "tasks")
+            (check,) = (check for check in console.health.run_all_checks() if check.name == "tasks")
             return check.ok, check.facts["late"]
 
         assert found() == (True, "-")
@@ -357,7 +360,7 @@ def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock:
 
 def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Tasks) -> None:
     """They last for a moment and keep nobody waiting."""
-    desk = tasks.desk
-    desk.write(lambda tx: leases.take(tx, TASK_LEASE + "probes", desk.holder(), desk.now(), 45))
-    desk.write(lambda tx: leases.take(tx, "credit_check_1", desk.holder(), desk.now(), 45))
-    assert [holder.name for holder in Queues(desk).holders()] == ["credit_check_1"]
+    context = tasks.context
+    context.write(lambda tx: leases.acquire(tx, TASK_LEASE_PREFIX + "probes", context.holder(), context.now(), 45))
+    context.write(lambda tx: leases.acquire(tx, "credit_check_1", context.holder(), context.now(), 45))
+    assert [holder.name for holder in Queues(context).list_holders()] == ["credit_check_1"]

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.bulk_records import Chosen
-from console.domain.order_records import RefundRequest
+from console.domain.bulk.records import ChosenRecord
+from console.domain.payments.records import RefundRequest
 from console.domain.records import PurchaseRequest
-from console.domain.task_intervals import INTERVALS
+from console.domain.tasks.intervals import INTERVAL_OF_TASK
 from console.sandbox.server import Sandbox
 from tests.support.alert_receiver import KEY, receiving
 from tests.support.desks import MovedClock
@@ -48,7 +48,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
 
         def later(step: timedelta) -> None:
             clock.offset += step
-            scene.control.config(advance_seconds=step.total_seconds())
+            scene.control.change_settings(advance_seconds=step.total_seconds())
             place.age(step)
             took.update({run.task: run.count for run in worker.recovery.run_due()})
 
@@ -57,14 +57,14 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         days.announce()
         for number in ("ORD-1", "ORD-2", "ORD-3"):
             scene.payments.start(scene.order(number, 3300), "paypay")
-        scene.money.move("paypay", "ORD-1", "paid")
+        scene.money.move_payment("paypay", "ORD-1", "paid")
         place.sql(
             "INSERT INTO stock_reservations (order_id, item, quantity, status, created_at)"
             " SELECT id, 'SKU', 1, 'held', created_at FROM orders WHERE merch_txn_id = 'ORD-2'",
             "UPDATE orders SET status = 'paid' WHERE merch_txn_id = 'ORD-3'",
         )
         bought, foreign = numbers(2, seed=11)
-        scene.control.fault("status:500", call="pdf", times=1)
+        scene.control.add_fault("status:500", call="pdf", times=1)
         scene.console.credit_checks.purchase(PurchaseRequest(bought, "1"))
         columns = "(client_id, corporation_number)"
         place.shop(f"INSERT INTO hansha_alarmbox_credit_checks {columns} VALUES (1, '{foreign}')")
@@ -72,16 +72,15 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         paid = scene.of_number("paypay", "ORD-1")
         assert paid is not None
         asked = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
-        scene.control.fault("result:RATE_LIMIT", call="paypay_refund", payment="ORD-1", times=1)
+        scene.control.add_fault("result:RATE_LIMIT", call="paypay_refund", payment="ORD-1", times=1)
         assert ending(lambda: lead.refunds.approve(asked.id)) == "rate_limited"  # it is sent later, by itself
-        half = scene.console.bulk.freeze("probe", [Chosen("payment", paid.id, scene.payment(paid.id).version)])
+        half = scene.console.bulk.freeze("probe", [ChosenRecord("payment", paid.id, scene.payment(paid.id).version)])
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {half.id}")
         for step in (OVER, OVER, OVER):
             later(step)
-        assert {task.name: task.trouble for task in worker.scheduler.states()} == dict.fromkeys(INTERVALS)
+        assert {task.name: task.trouble for task in worker.scheduler.read_states()} == dict.fromkeys(INTERVAL_OF_TASK)
         assert {name for name, count in took.items() if count} >= BUSY
         assert scene.order_now("ORD-2").state == "cancelled"
         assert place.sql("SELECT status FROM stock_reservations") == [("released",)]
         assert {(event["event"], event["rule_id"]) for event in receiver.got} >= {("AlertRaised", "B")}
         assert place.sql("SELECT status FROM refunds") == [("completed",)]
-

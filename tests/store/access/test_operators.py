@@ -2,8 +2,8 @@
 
 import pytest
 
-from console.store import people
-from console.store.engine import Database
+from console.store.access import operators as people
+from console.store.database.engine import Database
 from tests.support.places import Place
 
 

@@ -2,24 +2,32 @@
 
 import pytest
 
-from console.store.grants import LONGEST_ROLE, RIGHTS, quoted, role_name
-from console.store.server_accounts import MASK, Wanted, account_statements
+from console.store.access.grants import MAX_ROLE_NAME_LENGTH, RIGHTS_OF_ROLE, quote_identifier, role_name
+from console.store.access.server_accounts import MASK_SQL, MOST_CONNECTIONS, DesiredAccount, account_statements
 
 
 def statements(*, maria: bool, **more: object) -> list[str]:
     told: dict[str, object] = {
-        "name": "op-a", "roles": {"operator"}, "roles_before": frozenset(), "password": "pw", "is_new": True,
-        "locked": False, "needs_tls": False,
-    }  # fmt: skip
-    wanted = Wanted(**{**told, **more})  # type: ignore[arg-type]  # one of each kind
-    return [statement.sql for statement in account_statements(wanted, "books", maria=maria)]
+        "name": "op-a",
+        "roles": {"operator"},
+        "roles_before": frozenset(),
+        "password": "pw",
+        "is_new": True,
+        "is_locked": False,
+        "needs_tls": False,
+    }
+    wanted = DesiredAccount(**{**told, **more})  # type: ignore[arg-type]  # one of each kind
+    return [statement.sql for statement in account_statements(wanted, "books", is_mariadb=maria)]
 
 
 def test_a_new_account_on_mariadb() -> None:
     """Its console roles go to a role of its own, which it chooses as its default itself."""
     assert statements(maria=True) == [
-        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {MASK}",
-        f"ALTER USER 'op-a'@'%' IDENTIFIED BY {MASK} REQUIRE NONE ACCOUNT UNLOCK",
+        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {MASK_SQL}",
+        (
+            f"ALTER USER 'op-a'@'%' IDENTIFIED BY {MASK_SQL} REQUIRE NONE"
+            " WITH MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0 ACCOUNT UNLOCK"
+        ),
         "CREATE ROLE IF NOT EXISTS `console:op-a`",
         "GRANT `books/operator` TO `console:op-a`",
         "GRANT `console:op-a` TO 'op-a'@'%'",
@@ -30,8 +38,8 @@ def test_a_new_account_on_mariadb() -> None:
 def test_a_new_account_on_mysql() -> None:
     """The account holds its roles itself, and all of them are in force."""
     assert statements(maria=False) == [
-        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {MASK}",
-        f"ALTER USER 'op-a'@'%' IDENTIFIED BY {MASK} REQUIRE NONE ACCOUNT UNLOCK",
+        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {MASK_SQL}",
+        f"ALTER USER 'op-a'@'%' IDENTIFIED BY {MASK_SQL} REQUIRE NONE WITH MAX_USER_CONNECTIONS 0 ACCOUNT UNLOCK",
         "GRANT `books/operator` TO 'op-a'@'%'",
         "SET DEFAULT ROLE ALL TO 'op-a'@'%'",
     ]
@@ -47,22 +55,31 @@ def test_whoever_comes_from_elsewhere_comes_encrypted(maria: bool) -> None:
 @pytest.mark.parametrize("maria", [True, False])
 def test_the_locked_hold_nothing(maria: bool) -> None:
     """Every role is taken away, the ones of the file and those from before; the password stays."""
-    told = statements(maria=maria, locked=True, is_new=False, password=None, roles_before={"approver"})
+    told = statements(maria=maria, is_locked=True, is_new=False, password=None, roles_before={"approver"})
     holder = "`console:op-a`" if maria else "'op-a'@'%'"
-    assert "ALTER USER 'op-a'@'%' REQUIRE NONE ACCOUNT LOCK" in told
+    limits = "MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0" if maria else "MAX_USER_CONNECTIONS 0"
+    assert f"ALTER USER 'op-a'@'%' REQUIRE NONE WITH {limits} ACCOUNT LOCK" in told
     assert {f"REVOKE `books/{role}` FROM {holder}" for role in ("approver", "operator")} <= set(told)
     assert not any(sql.startswith("GRANT `books") for sql in told)
+
+
+@pytest.mark.parametrize("maria", [True, False])
+def test_who_only_asks_is_bounded(maria: bool) -> None:
+    """The number of connections, and on MariaDB the time of a statement."""
+    limits = f" WITH MAX_USER_CONNECTIONS {MOST_CONNECTIONS} "
+    assert limits in statements(maria=maria, is_bounded=True)[1]
+    assert ("MAX_STATEMENT_TIME 60" in statements(maria=maria, is_bounded=True)[1]) == maria
 
 
 def test_role_names_fit_every_server() -> None:
     """Two databases never share a role, however long their names are."""
     long = "a_database_with_quite_a_long_name_"
-    names = {role_name(f"{long}{number}", role) for role in RIGHTS for number in (1, 2)}
-    assert len(names) == 2 * len(RIGHTS)
-    assert max(map(len, names)) <= LONGEST_ROLE
+    names = {role_name(f"{long}{number}", role) for role in RIGHTS_OF_ROLE for number in (1, 2)}
+    assert len(names) == 2 * len(RIGHTS_OF_ROLE)
+    assert max(map(len, names)) <= MAX_ROLE_NAME_LENGTH
     assert role_name("books", "operator") == "books/operator"
 
 
 def test_a_name_stays_in_its_quotes() -> None:
     """A database may be called anything."""
-    assert quoted("a`; DROP TABLE b; --") == "`a``; DROP TABLE b; --`"
+    assert quote_identifier("a`; DROP TABLE b; --") == "`a``; DROP TABLE b; --`"

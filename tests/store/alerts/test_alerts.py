@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from console.domain.worker_records import Alert, Rule
-from console.store import alerts, cases, feed
-from console.store.engine import Database
+from console.domain.tasks.records import Alert, Rule
+from console.store.alerts import alerts, cases
+from console.store.database import change_feed as feed
+from console.store.database.engine import Database
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 
@@ -16,7 +17,7 @@ A, B = Rule.PAID_UNNOTICED.value, Rule.PAID_WITHOUT_PAYMENT.value
 
 
 def raised(conn: Connection, order: int = 1, rule: str = A) -> Alert:
-    found = alerts.raise_(conn, rule, "order", order, f"ORD-{order}", "pending", "paid", NOW)
+    found = alerts.raise_alert(conn, rule, "order", order, f"ORD-{order}", "pending", "paid", NOW)
     assert found is not None
     return found
 
@@ -24,7 +25,7 @@ def raised(conn: Connection, order: int = 1, rule: str = A) -> Alert:
 def test_open_once(own_rows: Connection) -> None:
     """While it is open nothing is added; another rule, another record and the next time are alerts of their own."""
     first = raised(own_rows)
-    assert alerts.raise_(own_rows, A, "order", 1, "ORD-1", "other", "words", LATER) is None
+    assert alerts.raise_alert(own_rows, A, "order", 1, "ORD-1", "other", "words", LATER) is None
     assert alerts.find(own_rows, first.id) == first
     assert first == Alert(first.id, A, "order", 1, "ORD-1", "pending", "paid", NOW)
     others = (raised(own_rows, rule=B), raised(own_rows, order=2))
@@ -50,7 +51,7 @@ def test_seen_once(own_rows: Connection, me: str) -> None:
     seen = alerts.find(own_rows, found.id)
     assert seen is not None
     assert (seen.acknowledged_by, seen.acknowledged_at, seen.note) == (me, NOW, "asked the provider")
-    assert alerts.open_ones(own_rows, 5) == (seen,)
+    assert alerts.open_alerts(own_rows, 5) == (seen,)
 
 
 def test_pages(own_rows: Connection) -> None:
@@ -59,26 +60,26 @@ def test_pages(own_rows: Connection) -> None:
     other = raised(own_rows, rule=B)
     alerts.resolve(own_rows, two.id, NOW)
     settled = alerts.find(own_rows, two.id)
-    assert alerts.open_ones(own_rows, 2) == (one, three)
-    assert alerts.open_ones(own_rows, 2, three.id) == (other,)
-    assert alerts.open_by_rule(own_rows, A, 9) == (one, three)
-    assert alerts.open_by_rule(own_rows, A, 9, one.id) == (three,)
-    assert alerts.all_of(own_rows, 2) == (other, three)
-    assert alerts.all_of(own_rows, 9, three.id) == (settled, one)
+    assert alerts.open_alerts(own_rows, 2) == (one, three)
+    assert alerts.open_alerts(own_rows, 2, three.id) == (other,)
+    assert alerts.open_alerts_of_rule(own_rows, A, 9) == (one, three)
+    assert alerts.open_alerts_of_rule(own_rows, A, 9, one.id) == (three,)
+    assert alerts.all_alerts(own_rows, 2) == (other, three)
+    assert alerts.all_alerts(own_rows, 9, three.id) == (settled, one)
     assert alerts.of_subject(own_rows, "order", 1) == (one, other)
 
 
 def test_live_views_are_told(own_rows: Connection) -> None:
     """Of each alert that opens, is seen or settled; of nothing that changed nothing."""
-    mark, _ = feed.since(own_rows, None)
+    mark, _ = feed.changes_since(own_rows, None)
     found = raised(own_rows)
-    mark, told = feed.since(own_rows, mark)
+    mark, told = feed.changes_since(own_rows, mark)
     assert told == (("alert", found.id),)
-    alerts.raise_(own_rows, A, "order", 1, None, "x", "y", NOW)
-    mark, told = feed.since(own_rows, mark)
+    alerts.raise_alert(own_rows, A, "order", 1, None, "x", "y", NOW)
+    mark, told = feed.changes_since(own_rows, mark)
     assert told == ()
     alerts.resolve(own_rows, found.id, NOW)
-    assert feed.since(own_rows, mark)[1] == (("alert", found.id),)
+    assert feed.changes_since(own_rows, mark)[1] == (("alert", found.id),)
 
 
 def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
@@ -89,13 +90,13 @@ def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
     assert cases.open_rules(own_rows, "order", 1) == ("contradicted",)
     cases.close_cases(own_rows, "order", 1, LATER)
     assert cases.open_rules(own_rows, "order", 1) == ()
-    assert alerts.open_ones(own_rows, 9) == (found,)
+    assert alerts.open_alerts(own_rows, 9) == (found,)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_found_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """Several workers look at the same order at the same moment: one of them raises it, the others see it open."""
-    told = at_once(databases, lambda tx, _: alerts.raise_(tx.conn, A, "order", 1, None, "a", "b", NOW))
+    told = at_once(databases, lambda tx, _: alerts.raise_alert(tx.conn, A, "order", 1, None, "a", "b", NOW))
     assert sum(found is not None for found in told) == 1
     with databases[0].read() as conn:
-        assert len(alerts.open_ones(conn, 9)) == 1
+        assert len(alerts.open_alerts(conn, 9)) == 1

@@ -10,25 +10,29 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from console.domain.alert_rules import judge
+from console.domain.alerts.rules import find_broken_rule
 from console.domain.clock import TimeScale
-from console.domain.order_records import OrderState
-from console.domain.payment_states import PaymentState
-from console.store import alerts, migrate, suspects
-from console.store.engine import Database
-from console.store.suspects import Changed
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PaymentState
+from console.store.alerts import alerts
+from console.store.alerts import candidates as suspects
+from console.store.alerts.candidates import ChangedRow
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
 from tests.bench import filling, plans
 from tests.bench.plans import Ask
 from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 ASKS: dict[str, Ask] = {
-    "a stretch of orders": lambda conn: suspects.within(conn, 100, 200),
-    "the newest order": suspects.newest_order,
-    "the feed": lambda conn: suspects.changed(conn, 7, 50),
-    "the feed's end": suspects.latest_change,
-    "orders of payments": lambda conn: suspects.orders_of(conn, [Changed(1, "payment", n, NOW) for n in range(1, 9)]),
-    "orders with their payments": lambda conn: suspects.facts(conn, range(1, 9)),
+    "a stretch of orders": lambda conn: suspects.suspect_order_ids(conn, 100, 200),
+    "the newest order": suspects.newest_order_id,
+    "the feed": lambda conn: suspects.changed_rows(conn, 7, 50),
+    "the feed's end": suspects.latest_change_id,
+    "orders of payments": lambda conn: suspects.orders_of_changes(
+        conn, [ChangedRow(1, "payment", n, NOW) for n in range(1, 9)]
+    ),
+    "orders with their payments": lambda conn: suspects.read_orders_with_payments(conn, range(1, 9)),
     "open alerts of orders": lambda conn: alerts.open_of_subjects(conn, "order", range(1, 9)),
 }
 
@@ -43,7 +47,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
-    with mariadb_server.database() as url, closing(Database(url, unhurried=True)) as opened:
+    with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
         migrate.upgrade(opened)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, 1_000, 5_000)
@@ -59,10 +63,13 @@ def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str,
     assert not plans.whole_tables(steps), steps
 
 
-@pytest.mark.parametrize(("where", "entered"), [
-    ("sqlite", "SEARCH orders USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
-    ("mariadb", "range orders PRIMARY"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("where", "entered"),
+    [
+        ("sqlite", "SEARCH orders USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("mariadb", "range orders PRIMARY"),
+    ],
+)
 def test_a_stretch_is_read_by_its_ids(request: pytest.FixtureRequest, where: str, entered: str) -> None:
     """Not by states, whose indexes hold the whole table."""
     steps = plans.steps(request.getfixturevalue(f"on_{where}"), ASKS["a stretch of orders"])
@@ -76,13 +83,13 @@ def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Pat
     shutil.copy(empty_database, file)
     _fill(file)
     with closing(Database(f"sqlite:///{file}")) as database, database.read() as conn:
-        newest = suspects.newest_order(conn)
-        found = suspects.within(conn, 0, newest)
+        newest = suspects.newest_order_id(conn)
+        found = suspects.suspect_order_ids(conn, 0, newest)
         broken = {
             order.id
             for start in range(1, newest + 1, 500)
-            for order, paid in suspects.facts(conn, range(start, start + 500))
-            if judge(order, paid, NOW, TimeScale()) is not None
+            for order, paid in suspects.read_orders_with_payments(conn, range(start, start + 500))
+            if find_broken_rule(order, paid, NOW, TimeScale()) is not None
         }
     assert len(broken) > newest // 4
     assert broken <= found

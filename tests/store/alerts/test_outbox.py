@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from console.store import outbox
-from console.store.engine import Database
-from console.store.outbox import OutboxCounts, OutboxEvent
+from console.store.alerts import outbox
+from console.store.alerts.outbox import OutboxCounts, OutboxEvent
+from console.store.database.engine import Database
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 
@@ -17,22 +17,22 @@ LATER = NOW + timedelta(minutes=5)
 
 
 def added(conn: Connection, event: str, key: str = "ORD-1", seconds: int = 0) -> OutboxEvent:
-    assert outbox.add(conn, TOPIC, event, key, f'{{"id": "{event}"}}', NOW + timedelta(seconds=seconds))
+    assert outbox.add_event(conn, TOPIC, event, key, f'{{"id": "{event}"}}', NOW + timedelta(seconds=seconds))
     found = outbox.find(conn, event)
     assert found is not None
     return found
 
 
 def waiting(conn: Connection, limit: int = 9) -> list[str]:
-    return [event.event_id for event in outbox.waiting(conn, LATER, limit)]
+    return [event.event_id for event in outbox.due_events(conn, LATER, limit)]
 
 
 def test_kept_once(own_rows: Connection) -> None:
     """As it was first told; it waits from that moment on."""
     first = added(own_rows, "e1")
     assert first == OutboxEvent(first.id, TOPIC, "e1", "ORD-1", '{"id": "e1"}', NOW, NOW)
-    assert not outbox.add(own_rows, TOPIC, "e1", "ORD-9", "{}", LATER)
-    assert outbox.waiting(own_rows, NOW, 9) == (first,)
+    assert not outbox.add_event(own_rows, TOPIC, "e1", "ORD-9", "{}", LATER)
+    assert outbox.due_events(own_rows, NOW, 9) == (first,)
     assert outbox.find(own_rows, "e2") is None
     assert first.body not in repr(first)
 
@@ -45,17 +45,17 @@ def test_each_keys_in_its_order(own_rows: Connection) -> None:
     assert waiting(own_rows, 1) == ["e1"]
     assert outbox.postpone(own_rows, one, LATER + timedelta(seconds=1), "refused")
     assert waiting(own_rows) == ["e3"]
-    assert outbox.published(own_rows, one, LATER)
+    assert outbox.mark_published(own_rows, one, LATER)
     assert waiting(own_rows) == ["e2", "e3"]
-    assert outbox.published(own_rows, two, LATER)
+    assert outbox.mark_published(own_rows, two, LATER)
     assert waiting(own_rows) == ["e3"]
 
 
 def test_taken_once(own_rows: Connection) -> None:
     """Who is slower learns it; nothing is tried again afterwards."""
     event = added(own_rows, "e1")
-    assert outbox.published(own_rows, event, NOW)
-    assert not outbox.published(own_rows, event, LATER)
+    assert outbox.mark_published(own_rows, event, NOW)
+    assert not outbox.mark_published(own_rows, event, LATER)
     assert not outbox.postpone(own_rows, event, LATER, "late")
     found = outbox.find(own_rows, "e1")
     assert found is not None
@@ -70,8 +70,8 @@ def test_put_off(own_rows: Connection) -> None:
     found = outbox.find(own_rows, "e1")
     assert found is not None
     assert (found.attempts, found.trouble, found.next_at) == (1, "timeout", LATER)
-    assert outbox.waiting(own_rows, NOW, 9) == ()
-    assert outbox.published(own_rows, found, LATER)
+    assert outbox.due_events(own_rows, NOW, 9) == ()
+    assert outbox.mark_published(own_rows, found, LATER)
     taken = outbox.find(own_rows, "e1")
     assert taken is not None
     assert (taken.attempts, taken.trouble, taken.published_at) == (1, None, LATER)
@@ -79,25 +79,25 @@ def test_put_off(own_rows: Connection) -> None:
 
 def test_counted(own_rows: Connection) -> None:
     """What waits, due or not, and since when."""
-    assert outbox.counts(own_rows) == OutboxCounts(0, None)
+    assert outbox.count_unpublished(own_rows) == OutboxCounts(0, None)
     one = added(own_rows, "e1")
     added(own_rows, "e2", seconds=7)
-    assert outbox.counts(own_rows) == OutboxCounts(2, NOW)
-    outbox.published(own_rows, one, LATER)
-    assert outbox.counts(own_rows) == OutboxCounts(1, NOW + timedelta(seconds=7))
+    assert outbox.count_unpublished(own_rows) == OutboxCounts(2, NOW)
+    outbox.mark_published(own_rows, one, LATER)
+    assert outbox.count_unpublished(own_rows) == OutboxCounts(1, NOW + timedelta(seconds=7))
 
 
 def test_what_the_database_refuses_is_no_repeat(own_rows: Connection) -> None:
     """Only an event that is there is answered with False."""
     with pytest.raises(IntegrityError):
-        outbox.add(own_rows, TOPIC, "e1", None, "{}", NOW)  # type: ignore[arg-type]  # what must never be
+        outbox.add_event(own_rows, TOPIC, "e1", None, "{}", NOW)  # type: ignore[arg-type]  # what must never be
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """One keeps it, one says that it was taken."""
-    assert sum(at_once(databases, lambda tx, _: outbox.add(tx.conn, TOPIC, "e1", "k", "{}", NOW))) == 1
+    assert sum(at_once(databases, lambda tx, _: outbox.add_event(tx.conn, TOPIC, "e1", "k", "{}", NOW))) == 1
     with databases[0].read() as conn:
         event = outbox.find(conn, "e1")
     assert event is not None
-    assert sum(at_once(databases, lambda tx, _: outbox.published(tx.conn, event, NOW))) == 1
+    assert sum(at_once(databases, lambda tx, _: outbox.mark_published(tx.conn, event, NOW))) == 1

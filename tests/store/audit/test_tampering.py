@@ -7,19 +7,19 @@ from datetime import datetime
 
 import pytest
 
-from console.store.audit_chain import CONTENT, digest, instant_form
-from tests.store.audit_desk import Desk, fill
+from console.store.audit.hash_chain import HASHED_COLUMNS, compute_row_hash, hashed_instant_text
+from tests.store.audit_desk import ThreeChains, fill
 from tests.support.places import Fresh
 
 # Each tampering takes the desk and a source of chance, does its deed and says which row must be named.
-Tampering = Callable[[Desk, random.Random], int]
+Tampering = Callable[[ThreeChains, random.Random], int]
 
 
 # A server keeps no such values.
 _NONSENSE = (("at", "'soon'"), ("what", "x'00ff'"), ("detail", "CAST(x'fffe' AS TEXT)"))
 
 
-def _edit(desk: Desk, chance: random.Random) -> int:
+def _edit(desk: ThreeChains, chance: random.Random) -> int:
     victim = chance.choice(desk.rows())[0]
     column, value = chance.choice(
         [
@@ -39,18 +39,18 @@ def _edit(desk: Desk, chance: random.Random) -> int:
     return victim
 
 
-def _edit_and_hash_again(desk: Desk, chance: random.Random) -> int:
+def _edit_and_hash_again(desk: ThreeChains, chance: random.Random) -> int:
     """By somebody who knows how we hash, and repairs the row: the next row, or the anchor, tells."""
     ours = [row for row in desk.rows() if row[1] != "chain-c"]
     victim = chance.choice(ours)[0]
     desk.tamper(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
-    found = desk.place.sql(f"SELECT {', '.join(CONTENT)}, prev_hash FROM audit_log WHERE id = {victim}")
-    *content, before = (instant_form(value) if isinstance(value, datetime) else value for value in found[0])
-    desk.tamper(f"UPDATE audit_log SET hash = '{digest(before, content)}' WHERE id = {victim}")
+    found = desk.place.sql(f"SELECT {', '.join(HASHED_COLUMNS)}, prev_hash FROM audit_log WHERE id = {victim}")
+    *content, before = (hashed_instant_text(value) if isinstance(value, datetime) else value for value in found[0])
+    desk.tamper(f"UPDATE audit_log SET hash = '{compute_row_hash(before, content)}' WHERE id = {victim}")
     return victim
 
 
-def _delete(desk: Desk, chance: random.Random) -> int:
+def _delete(desk: ThreeChains, chance: random.Random) -> int:
     """A row in the middle of one of our chains: what is named is the row that is gone."""
     rows = desk.rows()
     last = {session: row_id for row_id, session, _ in rows}
@@ -59,7 +59,7 @@ def _delete(desk: Desk, chance: random.Random) -> int:
     return victim
 
 
-def _delete_of_another_desk(desk: Desk, chance: random.Random) -> int:
+def _delete_of_another_desk(desk: ThreeChains, chance: random.Random) -> int:
     """Without anchors the row after the gap is the first that does not fit."""
     ids = [row[0] for row in desk.rows() if row[1] == "chain-c"]
     index = chance.randrange(len(ids) - 1)
@@ -67,7 +67,7 @@ def _delete_of_another_desk(desk: Desk, chance: random.Random) -> int:
     return ids[index + 1]
 
 
-def _insert(desk: Desk, chance: random.Random) -> int:
+def _insert(desk: ThreeChains, chance: random.Random) -> int:
     """A copied row under a place of its own at the end of a chain."""
     source, session, _ = chance.choice(desk.rows())
     desk.tamper(
@@ -78,7 +78,7 @@ def _insert(desk: Desk, chance: random.Random) -> int:
     return desk.rows()[-1][0]
 
 
-def _insert_between(desk: Desk, chance: random.Random) -> int:
+def _insert_between(desk: ThreeChains, chance: random.Random) -> int:
     """A row put into the middle, the later ones moved on: the first that moved is named."""
     ours = [row for row in desk.rows() if row[1] == "chain-a"]
     _, session, seq = chance.choice(ours[1:-1])
@@ -93,7 +93,7 @@ def _insert_between(desk: Desk, chance: random.Random) -> int:
     return min(row_id for row_id, chain, place in ours if place >= seq)
 
 
-def _swap(desk: Desk, chance: random.Random) -> int:
+def _swap(desk: ThreeChains, chance: random.Random) -> int:
     """Two rows of ours exchange their ids: the smaller is the first that does not fit."""
     one, two = sorted(row[0] for row in chance.sample([row for row in desk.rows() if row[1] != "chain-c"], 2))
     desk.tamper(
@@ -104,7 +104,7 @@ def _swap(desk: Desk, chance: random.Random) -> int:
     return one
 
 
-def _swap_contents(desk: Desk, chance: random.Random) -> int:
+def _swap_contents(desk: ThreeChains, chance: random.Random) -> int:
     """Two rows exchange who did them."""
     one, two = sorted(chance.sample([row[0] for row in desk.rows()], 2))
     desk.tamper(
@@ -114,7 +114,7 @@ def _swap_contents(desk: Desk, chance: random.Random) -> int:
     return one
 
 
-def _cut_tail(desk: Desk, chance: random.Random) -> int:
+def _cut_tail(desk: ThreeChains, chance: random.Random) -> int:
     """The newest rows of all chains gone, the counter set back: the first missing one of ours is named."""
     ids = [row[0] for row in desk.rows()]
     cut = ids[-chance.randint(1, 20)]
@@ -129,21 +129,21 @@ def _cut_tail(desk: Desk, chance: random.Random) -> int:
     return gone[0]
 
 
-def _cut_tail_and_go_on(desk: Desk, chance: random.Random) -> int:
+def _cut_tail_and_go_on(desk: ThreeChains, chance: random.Random) -> int:
     """After the cut, new rows take the ids of the old ones: still the first missing one."""
     named = _cut_tail(desk, chance)
     desk.record("chain-a", 5)
     return named
 
 
-def _whole_chain(desk: Desk, chance: random.Random) -> int:
+def _whole_chain(desk: ThreeChains, chance: random.Random) -> int:
     chain = chance.choice(["chain-a", "chain-b"])
     first = next(row_id for row_id, session, _ in desk.rows() if session == chain)
     desk.tamper(f"DELETE FROM audit_log WHERE session = '{chain}'")
     return first
 
 
-def _everything(desk: Desk, chance: random.Random) -> int:
+def _everything(desk: ThreeChains, chance: random.Random) -> int:
     first = next(row_id for row_id, session, _ in desk.rows() if session != "chain-c")
     on_sqlite = ("DELETE FROM audit_log", "DELETE FROM sqlite_sequence")
     desk.tamper(*(("TRUNCATE audit_log",) if desk.place.is_server else on_sqlite))
@@ -166,7 +166,7 @@ def test_tampering_is_found_and_named(fresh_place: Fresh, tampering: Tampering, 
     """Edit, delete, insert, swap, cut tail and their cunning relatives: the first bad row is named."""
     for seed in seeds:
         with fresh_place() as place:
-            desk = Desk(place)
+            desk = ThreeChains(place)
             with closing(desk.database):
                 chance = fill(desk, seed, rows=45)
                 expected = tampering(desk, chance)

@@ -11,66 +11,74 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.domain.clock import SystemClock
-from console.domain.errors import ConsoleError
-from console.store.audit import AuditTrail, NewAuditEntry, VerifyResult, append, entries, page, verify
-from console.store.spool import Head
-from tests.store.audit_desk import AT, DESK, Desk, fill, write_rows
+from console.domain.errors import ConsoleError, ErrorCode
+from console.store.audit.trail import (
+    AuditTrail,
+    NewAuditEntry,
+    VerifyResult,
+    append_entry,
+    entries_page,
+    verify_chains,
+    walk_entries,
+)
+from console.store.spool.spool import Head
+from tests.store.audit_desk import AT, DESK, ThreeChains, fill, write_rows
 
 
-def test_an_untouched_trail_holds(desk: Desk) -> None:
+def test_an_untouched_trail_holds(desk: ThreeChains) -> None:
     """Every row counted, nothing to find; an empty trail holds too."""
     assert desk.verify() == VerifyResult(0)
     fill(desk, 1)
     assert desk.verify() == VerifyResult(len(desk.rows()))
 
 
-def test_a_row_holds_what_was_recorded(desk: Desk) -> None:
+def test_a_row_holds_what_was_recorded(desk: ThreeChains) -> None:
     """Instant, texts and facts come back, whatever letters they are made of; on a server the instant is its own."""
     facts = {"名": "\udcff\0'%(x)s:y 🏢 ", "n": 1}
-    with desk.database.attempt() as tx:
+    with desk.database.write_once() as tx:
         entry = NewAuditEntry(desk.me, "x", "operation", "abc", "refused", "stale", facts)
-        append(tx, entry, session="s", desk=DESK, at=AT)
+        append_entry(tx, entry, session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
-        (read,) = page(conn, limit=5)
+        (read,) = entries_page(conn, limit=5)
         assert (read.who, read.subject, read.result, read.reason) == (desk.me, "operation abc", "refused", "stale")
         assert abs(read.at - (datetime.now(UTC) if desk.place.is_server else AT)) < timedelta(seconds=10)
         assert read.detail == facts
-        assert verify(conn, ()).first_bad is None
+        assert verify_chains(conn, ()).first_bad is None
 
 
-def test_what_is_too_long_is_cut_before_it_is_hashed(desk: Desk) -> None:
+def test_what_is_too_long_is_cut_before_it_is_hashed(desk: ThreeChains) -> None:
     """A pasted megabyte neither fills the trail nor breaks its chain."""
     desk.place.unguard("audit_log")  # nobody has so long a name
-    with desk.database.attempt() as tx:
+    with desk.database.write_once() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
-        append(tx, entry, session="s", desk=DESK, at=AT)
+        append_entry(tx, entry, session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
-        (read,) = page(conn, limit=5)
+        (read,) = entries_page(conn, limit=5)
         assert len(read.who) == 64
         assert list(read.detail) == ["cut"]
         assert len(json.dumps(dict(read.detail), ensure_ascii=False)) < 16_000
-        assert verify(conn, ()).first_bad is None
+        assert verify_chains(conn, ()).first_bad is None
 
 
-def test_pages_go_backwards_by_key(desk: Desk) -> None:
+def test_pages_go_backwards_by_key(desk: ThreeChains) -> None:
     """Newest first, the next page below the last id, only one person's where asked; all oldest first."""
     desk.place.unguard("audit_log")  # several people by one account
-    with desk.database.attempt() as tx:
+    with desk.database.write_once() as tx:
         for index in range(7):
-            append(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=AT)
+            append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
-        assert [entry.id for entry in page(conn, limit=3)] == [7, 6, 5]
-        assert [entry.id for entry in page(conn, limit=3, before=5)] == [4, 3, 2]
-        assert [entry.id for entry in page(conn, limit=3, who="op-1")] == [6, 4, 2]
-        assert [entry.id for entry in entries(conn)] == [1, 2, 3, 4, 5, 6, 7]
-        assert [entry.id for entry in entries(conn, who="op-0")] == [1, 3, 5, 7]
+        assert [entry.id for entry in entries_page(conn, limit=3)] == [7, 6, 5]
+        assert [entry.id for entry in entries_page(conn, limit=3, before=5)] == [4, 3, 2]
+        assert [entry.id for entry in entries_page(conn, limit=3, who="op-1")] == [6, 4, 2]
+        assert [entry.id for entry in walk_entries(conn)] == [1, 2, 3, 4, 5, 6, 7]
+        assert [entry.id for entry in walk_entries(conn, who="op-0")] == [1, 3, 5, 7]
 
 
-def test_only_committed_rows_are_anchored(desk: Desk) -> None:
+def test_only_committed_rows_are_anchored(desk: ThreeChains) -> None:
     """A transaction that fails leaves neither row nor anchor, and the chain goes on without a gap."""
     desk.record("chain-a")
-    with suppress(RuntimeError), desk.database.attempt() as tx:
-        desk.trails["chain-a"].record(tx, desk.me, "x")
+    with suppress(RuntimeError), desk.database.write_once() as tx:
+        desk.trails["chain-a"].record_all(tx, (NewAuditEntry(desk.me, "x"),))
         raise RuntimeError
     desk.record("chain-a")
     assert [head.seq for head in desk.anchors] == [1, 2]
@@ -78,31 +86,31 @@ def test_only_committed_rows_are_anchored(desk: Desk) -> None:
 
 
 @pytest.mark.expects_log("the desk can't anchor at first")
-def test_a_failing_anchor_never_undoes_what_is_done(desk: Desk) -> None:
+def test_a_failing_anchor_never_undoes_what_is_done(desk: ThreeChains) -> None:
     """After a commit nothing raises; what could not be anchored is anchored with the next one."""
     broken = True
 
     def anchor(heads: Sequence[Head]) -> None:
         if broken:
-            raise ConsoleError("storage_full")
+            raise ConsoleError(ErrorCode.STORAGE_FULL)
         desk.anchors(heads)
 
     trail = AuditTrail("chain-a", DESK, SystemClock(), anchor)
     for turn in (True, False):
         broken = turn
-        with desk.database.attempt() as tx:
-            trail.record(tx, desk.me, "x")
+        with desk.database.write_once() as tx:
+            trail.record_all(tx, (NewAuditEntry(desk.me, "x"),))
     assert [head.seq for head in desk.anchors] == [1, 2]
 
 
-def test_threads_of_one_process_share_a_chain(desk: Desk) -> None:
+def test_threads_of_one_process_share_a_chain(desk: ThreeChains) -> None:
     """Many at once: one chain, no gap, nobody refused."""
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: desk.record("chain-a"), range(60)))
     assert desk.verify() == VerifyResult(60)
 
 
-def test_verifying_while_others_write_accuses_nobody(desk: Desk) -> None:
+def test_verifying_while_others_write_accuses_nobody(desk: ThreeChains) -> None:
     """Rows and anchors are read at two moments; what comes between is no finding."""
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(desk.record_often, "chain-a", 100)
@@ -115,7 +123,7 @@ def test_verifying_while_others_write_accuses_nobody(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "count", [8_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 )
-def test_verifying_is_fast_and_flat(desk: Desk, count: int) -> None:
+def test_verifying_is_fast_and_flat(desk: ThreeChains, count: int) -> None:
     """A million rows in a minute (`make soak`); memory doesn't grow with the rows or the chains."""
     write_rows(desk, count)
     began = time.perf_counter()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.store import money_scene as money
 from tests.store.forbidden import UTC
-from tests.store.guard_lines import Lines, does, honest, said
+from tests.store.guard_lines import Lines, does, guest, honest, said
 from tests.store.money_scene import (
     APPROVED,
     ASIDE,
@@ -39,8 +39,10 @@ RELEASED = {"reserved_minor": f"reserved_minor - {SUM}"}
 GIVEN_BACK = RELEASED | {"refunded_minor": f"refunded_minor + {SUM}"}
 BACK = {"status": "'approved'", "certainty": "'known'"}
 
+pytestmark = pytest.mark.engines("mariadb")
 
-class Desk:
+
+class SqlClient:
     """What one person's client does, all of it in one transaction that is undone; empty when the database let it."""
 
     def __init__(self, people: Team, lines: Lines) -> None:
@@ -51,15 +53,15 @@ class Desk:
 
 
 @pytest.fixture
-def desk(people: Team, lines: Lines) -> Desk:
-    return Desk(people, lines)
+def desk(people: Team, lines: Lines) -> SqlClient:
+    return SqlClient(people, lines)
 
 
 # ---------------------------------------------------------------- refunds
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b"])
-def test_a_request(desk: Desk, who: str) -> None:
+def test_a_request(desk: SqlClient, who: str) -> None:
     """The sum is reserved, then asked for: all that is left, and with a second checker what is large."""
     assert desk(who, reserve(), refund_row()) == ""
     assert desk(who, reserve(minor=1000), refund_row(minor=1000)) == ""
@@ -68,13 +70,13 @@ def test_a_request(desk: Desk, who: str) -> None:
     assert "Duplicate entry" in desk(who, reserve(), refund_row(), reserve(), refund_row())
 
 
-def test_a_further_request_while_one_is_on_its_way(desk: Desk) -> None:
+def test_a_further_request_while_one_is_on_its_way(desk: SqlClient) -> None:
     """What the first one holds counts too."""
     assert desk("op-a", reserve(SUBMITTED), refund_row(SUBMITTED)) == ""
     assert "own sum" in desk("op-a", reserve(SUBMITTED), refund_row(SUBMITTED, SUM + 1))
 
 
-def test_a_request_for_what_was_set_aside(desk: Desk) -> None:
+def test_a_request_for_what_was_set_aside(desk: SqlClient) -> None:
     """Taken out of what was set aside, which is marked once the refund is there, and put back with it."""
     taken = payment(ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400")
     asked = (taken, refund_row(ASIDE, 400, set_aside_id="1"), "SET @made = LAST_INSERT_ID()")
@@ -85,14 +87,53 @@ def test_a_request_for_what_was_set_aside(desk: Desk) -> None:
     assert desk("op-a", *asked, marked, ended, freed, money.changed("set_asides", 1, status="'open'")) == ""
 
 
-def test_an_approval(desk: Desk) -> None:
+OUT_OF_IT = payment(ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400")
+PROPOSED: dict[str, Any] = {"set_aside_id": "1", "checkers_needed": "2"}
+
+
+def test_the_worker_asks_for_what_was_set_aside(desk: SqlClient) -> None:
+    """The whole of it, of its payment, with two checkers; the set-aside is marked, and it has no vote itself."""
+    asked = (OUT_OF_IT, refund_row(ASIDE, 400, **PROPOSED), "SET @made = LAST_INSERT_ID()")
+    marked = money.changed("set_asides", 1, status="'refunding'", refund_id="@made")
+    assert desk("worker", *asked, marked) == ""
+    assert "only an approver approves" in desk("worker", *asked, marked, vote("@made"))
+    assert "nobody approves a refund of their own" in desk("worker", *asked, refund("@made", status="'approved'"))
+    ended = (refund("@made", status="'withdrawn'"), "SET @back = 1")
+    freed = payment(ASIDE, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400")
+    again = (freed, money.changed("set_asides", 1, status="'open'", refund_id="NULL"), *asked)
+    assert "asks for no refund" in desk("worker", *asked, marked, *ended, *again)
+
+
+@pytest.mark.parametrize("asked", [
+    (reserve(), refund_row()),
+    (reserve(), refund_row(checkers_needed="2")),
+    (reserve(), refund_row(**PROPOSED)),
+    (OUT_OF_IT, refund_row(ASIDE, 400, set_aside_id="1")),
+    (OUT_OF_IT, refund_row(ASIDE, 399, **PROPOSED)),
+    (OUT_OF_IT, reserve(ASIDE, 1), refund_row(ASIDE, 401, **PROPOSED)),
+    (OUT_OF_IT, refund_row(ASIDE, 400, **(PROPOSED | {"set_aside_id": "99"}))),
+    (OUT_OF_IT, refund_row(ASIDE, 400, **(PROPOSED | {"set_aside_id": "NULL"}))),
+    (OUT_OF_IT, money.changed("set_asides", 1, status="'refunding'"), refund_row(ASIDE, 400, **PROPOSED)),
+    (OUT_OF_IT, money.changed("set_asides", 1, status="'refunding'"), money.changed("set_asides", 1, status="'open'"),
+     refund_row(ASIDE, 400, maker="'op-a'", **PROPOSED)),
+], ids=[
+    "no set-aside", "no set-aside, two checkers", "another payment's", "one checker", "less", "more",
+    "none of that id", "none named", "one that is closed", "in another's name",
+])  # fmt: skip
+def test_the_worker_asks_for_nothing_else(desk: SqlClient, asked: tuple[str, ...]) -> None:
+    """Neither another sum nor another payment, nor what is refunded already, nor with one checker."""
+    told = desk("worker", *asked)
+    assert "asks for no refund" in told or "in the name of somebody else" in told
+
+
+def test_an_approval(desk: SqlClient) -> None:
     """A vote, then the state; where two are needed the first one leaves it as it is, with the version raised."""
     assert desk("lead-b", vote(ASKED), refund(ASKED, status="'approved'")) == ""
     assert desk("lead-b", vote(TWO), refund(TWO)) == ""
     assert "only an approver" in desk("op-a", vote(ASKED))
 
 
-def test_a_second_approval(people: Team, desk: Desk) -> None:
+def test_a_second_approval(people: Team, desk: SqlClient) -> None:
     """With the vote of somebody else in the table, the second one decides; not where that one is no approver now."""
     lead = people.names["lead-c"]
     with people.connect("owner") as owner, owner.cursor() as cursor:
@@ -116,7 +157,7 @@ def _trigger(cursor: Any, table: str, event: str) -> str:
     return str(cursor.fetchone()[0])
 
 
-def test_other_decisions(desk: Desk) -> None:
+def test_other_decisions(desk: SqlClient) -> None:
     """An approver declines, the maker withdraws, anybody writes down that the time is over; the sum is free again."""
     declined = refund(ASKED, status="'rejected'", declined_because="'not ours'")
     assert desk("lead-b", declined, payment(ASKED, **RELEASED)) == ""
@@ -128,7 +169,7 @@ def test_other_decisions(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_sending_and_the_answer(desk: Desk, who: str) -> None:
+def test_sending_and_the_answer(desk: SqlClient, who: str) -> None:
     """The refund, then the journal; the answer is kept before anything is settled by it, the money moves last."""
     begun = money.sending(APPROVED).replace("UUID(), 'refund.submit'", "'op-new', 'refund.submit'")
     assert desk(who, refund(APPROVED, **SENT), begun) == ""
@@ -142,7 +183,7 @@ def test_sending_and_the_answer(desk: Desk, who: str) -> None:
     assert desk(who, answer("UNKNOWN timeout"), refund(SENDING, work_state="'needs_review'")) == ""
 
 
-def test_never_sent(desk: Desk) -> None:
+def test_never_sent(desk: SqlClient) -> None:
     """An answer to this very sending, or two that know nothing of it."""
     assert desk("worker", answer("AUTH http_401"), refund(SENDING, **BACK)) == ""
     assert desk("worker", answer("FAILED_DEFINITE refused_connection"), refund(SENDING, **BACK)) == ""
@@ -150,7 +191,7 @@ def test_never_sent(desk: Desk) -> None:
     assert desk("worker", absent, absent, refund(SENDING, **BACK)) == ""
 
 
-def test_two_people_decide_what_nobody_knows(desk: Desk) -> None:
+def test_two_people_decide_what_nobody_knows(desk: SqlClient) -> None:
     """op-b said that it never happened; lead-b says so too. Neither op-b again nor an operator is the second one."""
     second = (proof(GIVEN_UP), refund(GIVEN_UP, **NOT_DONE), payment(GIVEN_UP, **RELEASED))
     assert desk("lead-b", *second) == ""
@@ -163,25 +204,32 @@ def test_two_people_decide_what_nobody_knows(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_a_payment_from_its_beginning(desk: Desk, who: str) -> None:
+def test_a_payment_from_its_beginning(desk: SqlClient, who: str) -> None:
     """Begun without money; the answer is kept, the state goes step by step, then money, excess and order."""
-    begun = money.payment_row(order_id=str(UNPAID))
-    assert desk(who, begun, "INSERT INTO payment_events (source, event_id, kind, received_at, done, body)"
-                f" VALUES ('bank', 'e2', 'x', {UTC}, 'unmatched', '')") == ""  # fmt: skip
-    told = (
+    begun = money.payment_row(order_id=str(UNPAID), asked_minor="1000")
+    assert desk(who, begun) == ""
+    told = desk(
+        who,
+        "INSERT INTO payment_events (source, event_id, kind, received_at, done, body, who)"
+        f" SELECT 'bank', 'e2', 'x', {UTC}, 'unmatched', '', SUBSTRING_INDEX(USER(), '@', 1)",
+    )
+    assert (told == "") is (who == "worker"), told
+    answered = (
         begun, "SET @made = LAST_INSERT_ID()",
         answer("HTTP 200 SUCCEEDED answered", "@made", "paypay.payment", "payment"),
         payment("@made", status="'token_generated'"), payment("@made", status="'user_payment'"),
         payment("@made", status="'payment_success'"), payment("@made", status="'completed'"),
-        payment("@made", captured_minor="500"), payment("@made", set_aside_minor="100"),
+        payment("@made", captured_minor="1000"), payment("@made", set_aside_minor="100"),
         row("set_asides", payment_id="@made", account_id="1", amount_minor="100", currency="'JPY'", status="'open'",
             created_at=UTC, changed_at=UTC),
     )  # fmt: skip
-    assert desk(who, *told, money.changed("orders", UNPAID, status="'paid'")) == ""
-    assert "paid by a payment" in desk(who, begun, money.changed("orders", UNPAID, status="'paid'"))
+    assert desk(who, *answered, money.changed("orders", UNPAID, status="'paid'")) == ""
+    partly = [step.replace("1000", "999") for step in answered]
+    for paid in (partly, (begun,)):
+        assert "and in full" in desk(who, *paid, money.changed("orders", UNPAID, status="'paid'"))
 
 
-def test_two_people_decide_about_a_payment(desk: Desk) -> None:
+def test_two_people_decide_about_a_payment(desk: SqlClient) -> None:
     """op-b said that it was taken back; nobody else's word makes it so, but an approver's with evidence."""
     second = (proof(BIG, kind="payment"), payment(BIG, status="'reversed'"))
     assert desk("lead-b", *second) == ""
@@ -190,7 +238,7 @@ def test_two_people_decide_about_a_payment(desk: Desk) -> None:
         assert "money has moved only" in desk(who, *second)
 
 
-def test_an_account(desk: Desk) -> None:
+def test_an_account(desk: SqlClient) -> None:
     """Reserved, booked and given back, within its limit."""
     back = money.changed("accounts", 1, balance_minor="balance_minor - 100")
     held = money.changed("accounts", 1, reserved_minor="reserved_minor + 100")
@@ -198,15 +246,19 @@ def test_an_account(desk: Desk) -> None:
     assert "its limit" in desk("worker", back, held, held)
 
 
+@pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
+def test_the_columns_of_an_order_that_its_payment_fills(desk: SqlClient, who: str) -> None:
+    """Each with what a payment of this very order says; the token before it is paid."""
+    told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
+    assert desk(who, money.changed("orders", money.BY_ATOM, **told)) == ""
+    assert desk(who, money.changed("orders", money.AT_ATOM, atom_token_id="'T-5'")) == ""
+    assert desk(who, money.changed("orders", CANCELLED, payment_method="'paypay'")) == ""
+
+
 @pytest.fixture
 def shop(people: Team) -> Iterator[Any]:
     """Another application, with the rights that it needs on the one table, whatever it does undone."""
-    table = f"`{people.database}`.orders"
-    people.server.sql(
-        "CREATE USER IF NOT EXISTS shop@`%` IDENTIFIED BY 'pw'",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO shop@`%`",
-    )
-    with people.server.connect("shop", "pw", people.database, autocommit=False) as connection:
+    with guest(people, "orders", autocommit=False) as connection:
         with connection.cursor() as cursor:
             yield lambda statement: said(cursor, statement)
         connection.rollback()

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from console.domain import states
-from console.store import migrate, sqlite_guards
-from console.store.engine import Database
+from console.domain.payments.states import PAYMENT_STEPS
+from console.domain.transitions import tables as states
+from console.store.constraints import sqlite_money as sqlite_constraints
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
 
 NOW = "'2026-11-20 03:00:00'"
 PAID, WAITING, DONE, OTHER = 1, 2, 3, 4
@@ -53,9 +55,10 @@ def payment(number: int, merchant: str, status: str = "initializing") -> str:
 
 def sent(refund: int, key: str) -> tuple[str, ...]:
     return (
-        vote(refund), changed("refunds", refund, status="'approved'"),
+        vote(refund),
+        changed("refunds", refund, status="'approved'"),
         changed("refunds", refund, status="'submitting'", provider_refund_key=f"'{key}'", sent_count="1"),
-    )  # fmt: skip
+    )
 
 
 def paid(number: int) -> tuple[str, ...]:
@@ -169,10 +172,17 @@ def test_completed_has_the_providers_number(plain: sqlite3.Connection) -> None:
 
 def test_transitions_come_from_the_tables() -> None:
     """Each step that the program may take is in the trigger's text, and none besides."""
-    texts = {guard.table: guard.sql for guard in sqlite_guards.GUARDS if guard.event == "UPDATE"}
+    texts = {
+        constraint.table: constraint.sql
+        for constraint in sqlite_constraints.CONSTRAINTS
+        if constraint.event == "UPDATE"
+    }
     tables: Mapping[str, Mapping[Any, Collection[Any]]] = {
-        "refunds": states.REFUND, "payments": states.PAYMENT, "orders": states.ORDER, "set_asides": states.SET_ASIDE,
-    }  # fmt: skip
+        "refunds": states.REFUND_TRANSITIONS,
+        "payments": PAYMENT_STEPS,
+        "orders": states.ORDER_TRANSITIONS,
+        "set_asides": states.SET_ASIDE_TRANSITIONS,
+    }
     for table, transitions in tables.items():
         steps = {f"{before.value}>{after.value}" for before, targets in transitions.items() for after in targets}
         assert set(re.findall(r"'(\w+>\w+)'", texts[table])) == steps
@@ -182,13 +192,13 @@ def test_what_is_missing_or_altered_is_found(furnished: Path) -> None:
     """`doctor` says so; an upgrade makes all of them again, also one that has nothing else to do."""
     database = Database(f"sqlite:///{furnished}")
     with database.read() as conn:
-        assert sqlite_guards.missing(conn) == ()
-    with database.attempt() as tx:
+        assert sqlite_constraints.missing_triggers(conn) == ()
+    with database.write_once() as tx:
         tx.conn.exec_driver_sql("DROP TRIGGER guard_refunds_update")
         tx.conn.exec_driver_sql("DROP TRIGGER guard_payments_delete")
         tx.conn.exec_driver_sql("CREATE TRIGGER guard_payments_delete BEFORE DELETE ON payments BEGIN SELECT 1; END")
-        assert sqlite_guards.missing(tx.conn) == ("guard_refunds_update", "guard_payments_delete")
+        assert sqlite_constraints.missing_triggers(tx.conn) == ("guard_refunds_update", "guard_payments_delete")
     migrate.upgrade(database)
     with database.read() as conn:
-        assert sqlite_guards.missing(conn) == ()
+        assert sqlite_constraints.missing_triggers(conn) == ()
     database.close()

@@ -9,8 +9,8 @@ from shutil import copyfile
 
 import pytest
 
-from console.domain import states
-from console.store import sqlite_guards_worker
+from console.domain.transitions import tables as states
+from console.store.constraints import sqlite_worker as worker_constraints
 from tests.store.money_scene import changed, row
 
 NOW, LATER = "'2026-11-20 03:00:00.000000'", "'2026-11-20 04:00:00.000000'"
@@ -31,9 +31,15 @@ def alert(number: int, order: int = 1, **more: str) -> str:
 
 def saga(number: int, **more: str) -> str:
     return row(
-        "sagas", id=str(number), kind="'timeout'", subject_kind="'payment'", subject_id=str(number), step="'ask'",
-        facts="'{}'", **({"state": "'running'"} | BEGUN | more),
-    )  # fmt: skip
+        "sagas",
+        id=str(number),
+        kind="'timeout'",
+        subject_kind="'payment'",
+        subject_id=str(number),
+        step="'ask'",
+        facts="'{}'",
+        **({"state": "'running'"} | BEGUN | more),
+    )
 
 
 def event(number: int, **more: str) -> str:
@@ -45,9 +51,15 @@ def event(number: int, **more: str) -> str:
 
 def run(number: int, **more: str) -> str:
     return row(
-        "reconciliations", id=str(number), provider="'paypay'", from_day="'2026-11-01'", to_day=f"'{number}'",
-        phase="'ours'", asked_by="'op-a'", **({"state": "'running'"} | BEGUN | more),
-    )  # fmt: skip
+        "reconciliations",
+        id=str(number),
+        provider="'paypay'",
+        from_day="'2026-11-01'",
+        to_day=f"'{number}'",
+        phase="'ours'",
+        asked_by="'op-a'",
+        **({"state": "'running'"} | BEGUN | more),
+    )
 
 
 def bulk(number: int, **more: str) -> str:
@@ -163,7 +175,11 @@ def test_a_take_that_is_over(client: sqlite3.Connection) -> None:
 
 def test_transitions_come_from_the_tables() -> None:
     """Each step that the program may take is in the trigger's text, and none besides."""
-    texts = {guard.table: guard.sql for guard in sqlite_guards_worker.GUARDS if guard.event == "UPDATE"}
-    for table, transitions in (("sagas", states.SAGA), ("stock_reservations", states.STOCK)):
+    texts = {
+        constraint.table: constraint.sql
+        for constraint in worker_constraints.CONSTRAINTS
+        if constraint.event == "UPDATE"
+    }
+    for table, transitions in (("sagas", states.SAGA_TRANSITIONS), ("stock_reservations", states.STOCK_TRANSITIONS)):
         steps = {f"{before.value}>{after.value}" for before, targets in transitions.items() for after in targets}
         assert set(re.findall(r"'(\w+>\w+)'", texts[table])) == steps

@@ -8,11 +8,14 @@ import pytest
 from sqlalchemy import Connection, event, insert
 
 from console.domain.records import Person
-from console.store import credit_checks, journal, looks, people
-from console.store.engine import Database
-from console.store.leases import naive
-from console.store.schema import credit_checks as table
-from console.store.schema import operations
+from console.store.access import operators as people
+from console.store.credit_checks import credit_checks
+from console.store.credit_checks import joined_reads as looks
+from console.store.database.engine import Database
+from console.store.database.instants import to_naive_utc
+from console.store.operations import journal
+from console.store.schema.core import credit_checks as table
+from console.store.schema.core import operations
 from tests.support import server_fixtures
 from tests.support.places import Engine, fresh_anywhere
 
@@ -22,9 +25,14 @@ NUMBER, OTHER, NONE = "7123456789012", "2000000000000", "5000000000000"
 
 def record(number: int, corporation_number: str, work: str | None = "none") -> dict[str, object]:
     return {
-        "id": number, "client_id": number, "corporation_number": corporation_number, "status": "pending",
-        "work_state": work, "operation_id": f"op-{number}", "changed_at": naive(NOW),
-    }  # fmt: skip
+        "id": number,
+        "client_id": number,
+        "corporation_number": corporation_number,
+        "status": "pending",
+        "work_state": work,
+        "operation_id": f"op-{number}",
+        "changed_at": to_naive_utc(NOW),
+    }
 
 
 def call(subject: int, action: str, state: str) -> dict[str, object]:
@@ -32,7 +40,8 @@ def call(subject: int, action: str, state: str) -> dict[str, object]:
     return {
         "id": f"call-{subject}", "action": action, "subject_kind": "credit-check", "subject_id": subject,
         "state": state, "idempotency_key": f"key-{subject}", "fingerprint": "", "operator": "op-a", "desk": "",
-        "host": "", "process": 0, "session": "", "started_at": naive(NOW), "lease_clock": "", "lease_expires": 0,
+        "host": "", "process": 0, "session": "", "started_at": to_naive_utc(NOW),
+        "lease_clock": "", "lease_expires": 0,
     }  # fmt: skip
 
 
@@ -46,7 +55,7 @@ def database(engine: Engine) -> Iterator[Database]:
         rows = [record(1, NUMBER), record(2, NUMBER), record(3, OTHER), record(4, f"T{NUMBER}", None)]
         purchase = "credit-check.purchase"
         calls = [call(1, purchase, "calling"), call(2, purchase, "done"), call(3, "credit-check.detail", "calling")]
-        with opened.attempt() as tx:
+        with opened.write_once() as tx:
             tx.conn.execute(insert(table), rows)
             tx.conn.execute(insert(operations), calls)
         place.sql("DELETE FROM operators", "INSERT INTO operators (name, roles) VALUES ('somebody', 'operator')")
@@ -58,20 +67,20 @@ def database(engine: Engine) -> Iterator[Database]:
 def test_one_statement_says_what_the_plain_reads_say(database: Database, number: str, name: str | None) -> None:
     """The person, and the records in the same order with the same lapsed calls; whether there are any or not."""
     with database.read() as conn:
-        person, found, money = looks.look(conn, number, name, anybody=True)
+        person, found, money = looks.search_number(conn, number, name, admit_unlisted=True)
         assert not money
         lapsed = journal.lapsed_subjects(conn)
         assert found == credit_checks.by_number(conn, number, lapsed)
         assert person == (people.find(conn, name) if name else None)
-        assert [looks.record(conn, one.id) for one in found] == list(found)
+        assert [looks.find_record(conn, one.id) for one in found] == list(found)
 
 
 def test_the_lapsed_and_the_strays_are_seen(database: Database) -> None:
     """Newest first; only the call that broke off makes its record unknown."""
     with database.read() as conn:
-        found = looks.look(conn, NUMBER, None, anybody=False).credit_checks
+        found = looks.search_number(conn, NUMBER, None, admit_unlisted=False).credit_checks
         assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]
-        assert looks.record(conn, 99) is None
+        assert looks.find_record(conn, 99) is None
 
 
 def test_it_is_one_statement(database: Database) -> None:
@@ -83,6 +92,6 @@ def test_it_is_one_statement(database: Database) -> None:
 
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", listen)
-        person = looks.look(conn, NUMBER, "somebody", anybody=True).person
+        person = looks.search_number(conn, NUMBER, "somebody", admit_unlisted=True).person
     assert person == Person("somebody", frozenset({"operator"}), may_buy=True)
     assert len(asked) == 1

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
-from console.store import migrate
-from console.store.engine import Database
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
 
 PROCESSES, TURNS = 8, 25
 
@@ -26,7 +26,7 @@ def at_once(count: int, call: Callable[..., str], *arguments: object) -> list[st
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
     made = Database(f"sqlite:///{tmp_path}/console.db")
-    migrate.ensure(made)
+    migrate.ensure_schema(made)
     return made
 
 
@@ -34,7 +34,7 @@ def add_up(file: str, turns: int) -> str:
     """Read, then write what was read plus one: the pattern that loses updates when BEGIN comes too late."""
     database = Database(f"sqlite:///{file}")
     for _ in range(turns):
-        with database.attempt() as tx:
+        with database.write_once() as tx:
             value = int(tx.conn.scalar(text("SELECT value FROM console_meta WHERE name = 'sum'")) or 0)
             tx.conn.execute(text("UPDATE console_meta SET value = :v WHERE name = 'sum'"), {"v": str(value + 1)})
     database.close()
@@ -43,11 +43,11 @@ def add_up(file: str, turns: int) -> str:
 
 def test_no_update_is_lost(database: Database) -> None:
     """Demand 18: many processes read, modify and write one row; every one counts."""
-    with database.attempt() as tx:
-        migrate.remember(tx.conn, "sum", "0")
+    with database.write_once() as tx:
+        migrate.write_meta(tx.conn, "sum", "0")
     at_once(PROCESSES, add_up, str(database.file), TURNS)
     with database.read() as conn:
-        total = int(migrate.remembered(conn, "sum") or 0)
+        total = int(migrate.read_meta(conn, "sum") or 0)
     print(f"demand 18: {total} of {PROCESSES * TURNS} read-modify-writes kept")
     assert total == PROCESSES * TURNS
 
@@ -56,8 +56,8 @@ def test_a_write_transaction_owns_the_lock_before_it_reads(database: Database) -
     """Nobody writes between what a transaction has read and what it writes: BEGIN IMMEDIATE comes first."""
     assert database.file is not None
     other = sqlite3.connect(database.file, timeout=0, isolation_level=None)
-    with database.attempt() as tx:
-        migrate.remembered(tx.conn, "database_id")
+    with database.write_once() as tx:
+        migrate.read_meta(tx.conn, "database_id")
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
     other.execute("BEGIN IMMEDIATE")
@@ -67,10 +67,10 @@ def test_a_write_transaction_owns_the_lock_before_it_reads(database: Database) -
 def test_hooks_run_after_commit_only(database: Database) -> None:
     """What must follow a COMMIT doesn't follow a rollback."""
     seen: list[str] = []
-    with database.attempt() as tx:
+    with database.write_once() as tx:
         tx.after_commit(lambda: seen.append("kept"))
         assert seen == []
-    with suppress(RuntimeError), database.attempt() as tx:
+    with suppress(RuntimeError), database.write_once() as tx:
         tx.after_commit(lambda: seen.append("lost"))
         raise RuntimeError
     assert seen == ["kept"]
@@ -80,8 +80,8 @@ def test_an_open_reader_blocks_no_writer(database: Database) -> None:
     """A window that reads never makes a purchase wait."""
     with database.read() as conn:
         conn.scalar(text("SELECT count(*) FROM console_meta"))
-        with database.attempt() as tx:
-            migrate.remember(tx.conn, "written", "meanwhile")
+        with database.write_once() as tx:
+            migrate.write_meta(tx.conn, "written", "meanwhile")
 
 
 def test_durable_by_setting(database: Database) -> None:
@@ -101,10 +101,10 @@ def test_a_file_that_is_no_database(tmp_path: Path, content: bytes, code: str | 
     file.write_bytes(content)
     database = Database(f"sqlite:///{file}")
     if code is None:
-        assert migrate.ensure(database)["schema"]
+        assert migrate.ensure_schema(database)["schema"]
         return
     with pytest.raises(ConsoleError) as refused:
-        migrate.ensure(database)
+        migrate.ensure_schema(database)
     assert refused.value.code == code
     assert file.read_bytes() == content
 
@@ -115,7 +115,7 @@ def test_somebody_elses_database(tmp_path: Path) -> None:
     with sqlite3.connect(file) as other:
         other.execute("CREATE TABLE invoices (id INTEGER)")
     database = Database(f"sqlite:///{file}")
-    for attempt in (migrate.ensure, migrate.upgrade):
+    for attempt in (migrate.ensure_schema, migrate.upgrade):
         with pytest.raises(ConsoleError) as refused:
             attempt(database)
         assert refused.value.code == "not_our_database"
@@ -124,15 +124,15 @@ def test_somebody_elses_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("version", "newer"), [("0000", False), ("9999", True)])
 def test_another_version(database: Database, version: str, newer: bool) -> None:
     """A program and a database that don't fit say so, and say which of them is older."""
-    with database.attempt() as tx:
+    with database.write_once() as tx:
         tx.conn.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
     with pytest.raises(ConsoleError) as refused:
-        migrate.ensure(database)
+        migrate.ensure_schema(database)
     assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", newer)
 
 
 def make(file: str) -> str:
-    return migrate.ensure(Database(f"sqlite:///{file}"))["database_id"]
+    return migrate.ensure_schema(Database(f"sqlite:///{file}"))["database_id"]
 
 
 def test_two_desks_make_it_at_once(tmp_path: Path) -> None:
@@ -142,21 +142,21 @@ def test_two_desks_make_it_at_once(tmp_path: Path) -> None:
 
 def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who can't write in bounded time is told that it is locked; nothing was written."""
-    monkeypatch.setattr("console.store.sqlite_engine._PRAGMAS", ("busy_timeout=50",))
+    monkeypatch.setattr("console.store.database.sqlite._PRAGMAS", ("busy_timeout=50",))
     impatient = Database(f"sqlite:///{database.file}")
-    with database.attempt() as tx:
-        migrate.remember(tx.conn, "held", "yes")
-        with pytest.raises(ConsoleError) as refused, impatient.attempt():
+    with database.write_once() as tx:
+        migrate.write_meta(tx.conn, "held", "yes")
+        with pytest.raises(ConsoleError) as refused, impatient.write_once():
             pass
     assert (refused.value.code, refused.value.exit_status) == ("database_locked", 6)
 
 
 def fill_up(database: Database, pages: int) -> None:
-    with database.attempt() as tx:
+    with database.write_once() as tx:
         tx.conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         tx.conn.execute(text("UPDATE console_meta SET value = 'before' WHERE name = 'database_id'"))
         for i in range(2_000):
-            migrate.remember(tx.conn, f"row-{i}", "x" * 200)
+            migrate.write_meta(tx.conn, f"row-{i}", "x" * 200)
 
 
 def test_a_full_disk_rolls_back_whole(database: Database) -> None:
@@ -177,12 +177,12 @@ def test_the_schema_and_its_migrations_agree(database: Database) -> None:
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    from console.store.schema import HEAD
-    from console.store.worker_schema import metadata
+    from console.store.schema.core import SCHEMA_VERSION
+    from console.store.schema.worker import metadata
 
     config = Config()
-    config.set_main_option("script_location", str(migrate.MIGRATIONS))
-    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+    config.set_main_option("script_location", str(migrate.MIGRATIONS_FOLDER))
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_VERSION
     with database.read() as conn:
         differences = compare_metadata(MigrationContext.configure(conn), metadata)
     assert differences == []
@@ -199,13 +199,13 @@ def test_an_older_program_that_is_still_open_writes_no_more(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another desk has upgraded meanwhile: what this program would write may not mean the same any more."""
-    monkeypatch.setattr("console.store.engine.ADMISSION_SECONDS", 0.0)
-    database.admission = migrate.admit
-    database.write(lambda tx: migrate.remember(tx.conn, "before", "yes"))
-    with Database(str(database.url)).attempt() as tx:
+    monkeypatch.setattr("console.store.database.engine.ADMISSION_SECONDS", 0.0)
+    database.admission = migrate.require_current_version
+    database.write(lambda tx: migrate.write_meta(tx.conn, "before", "yes"))
+    with Database(str(database.url)).write_once() as tx:
         tx.conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConsoleError) as refused:
-        database.write(lambda tx: migrate.remember(tx.conn, "after", "no"))
+        database.write(lambda tx: migrate.write_meta(tx.conn, "after", "no"))
     assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", True)
     with database.read() as conn:
-        assert (migrate.remembered(conn, "before"), migrate.remembered(conn, "after")) == ("yes", None)
+        assert (migrate.read_meta(conn, "before"), migrate.read_meta(conn, "after")) == ("yes", None)

@@ -4,7 +4,7 @@ import pymysql
 import pytest
 from sqlalchemy.exc import DatabaseError
 
-from console.store import troubles
+from console.store.database import error_codes as troubles
 
 BROKEN_OFF = "Trigger 'console_refunds_update' has an error in its body: 'You have an error in your SQL syntax'"
 
@@ -30,4 +30,4 @@ def test_a_trigger_that_was_half_read_is_no_bug_of_ours() -> None:
     """It is told as a busy database; other faults in SQL stay bugs."""
     half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, BROKEN_OFF))
     wrong = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, "near 'X'"))
-    assert (troubles.code_of(half), troubles.code_of(wrong)) == ("database_locked", None)
+    assert (troubles.error_code_of(half), troubles.error_code_of(wrong)) == ("database_locked", None)

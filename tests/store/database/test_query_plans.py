@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from console.store import migrate
-from console.store.engine import Database
-from console.store.queues import NAMES
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.queues.queues import QUEUE_NAMES
 from tests.bench import filling, plans
 from tests.bench.plans import BEGINNINGS, BY_KEY, COUNTS, MERGED, PAGES, PARTS, SORTED_IN_MEMORY, Ask
 from tests.support.servers import Server
@@ -34,7 +34,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.database() as url:
-        opened = Database(url, unhurried=True)
+        opened = Database(url, without_time_limit=True)
         migrate.upgrade(opened)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, _ROWS, _PAYMENTS)
@@ -84,7 +84,7 @@ def test_several_states_are_merged_from_the_first_of_each(database: Database, as
     assert len(plans.sorts(steps)) <= len(read), steps
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", QUEUE_NAMES)
 def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
     """No row is read but the oldest one; of errors each, to see whether a success followed. (SQLite does the same,
     but its words don't tell when a column is derived.)
@@ -101,7 +101,7 @@ def test_a_later_page_begins_where_it_begins(on_sqlite: Database, queue: str) ->
     """The index is entered at the last row seen, by work state and id, not at the queue's beginning."""
     steps = plans.steps(on_sqlite, _later(queue))
     part, name = PARTS[queue]
-    entered = [step for step in steps if f"{part.work.name}=? AND id>?" in step]
+    entered = [step for step in steps if f"{part.work_state.name}=? AND id>?" in step]
     assert len(entered) == len(part.queues[name]), steps
 
 
@@ -117,3 +117,8 @@ def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, queue: str) -
 
 def _later(queue: str) -> Ask:
     return (PAGES | MERGED)[f"{queue} later page"]
+
+
+def test_a_kept_table_has_a_form() -> None:
+    """The bench makes its tables anew if their rows, the declared schema or the first migration change."""
+    assert re.fullmatch(rf"{filling.FORM}-[0-9a-f]{{8}}", filling.form())

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from console.store import migrate
-from console.store.engine import Database
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
 from tests.bench import plans, plans_worker
 from tests.bench.plans import Ask
 from tests.bench.plans_worker import BY_INDEX, SORTED_IN_MEMORY
@@ -26,7 +26,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
-    with mariadb_server.database() as url, closing(Database(url, unhurried=True)) as opened:
+    with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
         migrate.upgrade(opened)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             plans_worker.fill_server(cursor)

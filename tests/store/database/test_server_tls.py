@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import make_url, text
 
 from console.domain.errors import ConsoleError
-from console.store import server_engine
-from console.store.engine import Database
+from console.store.database import server as server_engine
+from console.store.database.engine import Database
 from tests.providers.certificates import Authority
 from tests.support import servers
 from tests.support.tls import Tls
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent.parent
 OLD = "tls_version = TLSv1.1"
 
 
@@ -47,9 +47,7 @@ def test_another_authority_is_refused(servers_tls: servers.Server, tmp_path: Pat
     assert problem(servers_tls, Authority(tmp_path, "Somebody Else").file()) == "tls_unverified"
 
 
-@pytest.mark.parametrize(
-    "certificate", [Tls(names=("db.example.jp",)), Tls(days=-1)], ids=["wrong host", "expired"]
-)
+@pytest.mark.parametrize("certificate", [Tls(names=("db.example.jp",)), Tls(days=-1)], ids=["wrong host", "expired"])
 def test_a_certificate_that_does_not_hold_is_refused(certificate: Tls) -> None:
     """For another host, or of yesterday."""
     with servers.mariadb(tls=certificate) as server:
@@ -79,14 +77,16 @@ def problem(server: servers.Server, authority: Path) -> object:
 @pytest.mark.parametrize("query", ["", "?ssl_ca=/etc/ca.pem", "?ssl_verify_cert=false&ssl_verify_identity=0"])
 def test_elsewhere_everything_is_verified(query: str) -> None:
     """Beyond this machine chain and name are checked whatever the URL says, against the system's authorities."""
-    server = server_engine.locate(make_url(f"mysql+pymysql://op-a:pw@db.example.jp/console{query}"))
+    server = server_engine.parse_server_url(make_url(f"mysql+pymysql://op-a:pw@db.example.jp/console{query}"))
     given = dict(server.arguments)
     assert (given["ssl_verify_cert"], given["ssl_verify_identity"], bool(given["ssl_ca"])) == (True, True, True)
 
 
 def test_one_node_elsewhere_makes_all_verified() -> None:
     """A loopback address does not excuse a fallback on another machine."""
-    server = server_engine.locate(make_url("mysql+pymysql://a:b@127.0.0.1/console?fallback=db.example.jp:3306"))
+    server = server_engine.parse_server_url(
+        make_url("mysql+pymysql://a:b@127.0.0.1/console?fallback=db.example.jp:3306")
+    )
     assert server.arguments["ssl_verify_identity"] is True
 
 
@@ -94,4 +94,4 @@ def test_no_other_place_makes_connections() -> None:
     """Only the engine connects, so only it can forget an option."""
     connects = re.compile(r"pymysql\.connect|create_engine\(|dialect\.connect\(")
     found = [file for file in (ROOT / "console").rglob("*.py") if connects.search(file.read_text())]
-    assert {file.name for file in found} == {"server_engine.py", "sqlite_engine.py"}
+    assert {file.name for file in found} == {"server.py", "sqlite.py"}

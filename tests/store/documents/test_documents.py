@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.store.documents import LARGEST_BYTES, Documents
+from console.store.documents.documents import LARGEST_BYTES, Documents
 from tests.store import processes
 from tests.support.bucket_server import NAME, PREFIX, bucket_server
 
@@ -65,13 +65,13 @@ def _reason(documents: Documents, path: str) -> object:
 
 def test_what_is_put_is_read_back(documents: Documents, shelf: Shelf) -> None:
     """Named by content, with nothing left beside it; the place can be looked at before and after."""
-    documents.look()
+    documents.check_writable()
     assert shelf.names() == []
-    stored = documents.put(PDF)
+    stored = documents.store(PDF)
     assert (stored.path, stored.sha256, stored.bytes) == (PLACE, DIGEST, len(PDF))
     assert documents.read(stored.path) == PDF
     assert shelf.names() == [PLACE]
-    documents.look()
+    documents.check_writable()
 
 
 @pytest.mark.parametrize("size", [0, 1, 300_000, 3_000_000])
@@ -79,22 +79,45 @@ def test_any_bytes_of_any_bearable_size(documents: Documents, size: int) -> None
     """Line ends, zeros and whatever else are the same bytes afterwards."""
     whole = b"\r\n--\r\n\n\r\0\xff\n--==0==\r\n\n--==0==--" * (size // 20 + 1)
     content = os.urandom(size // 2) + whole[: size - size // 2]
-    assert documents.read(documents.put(content).path) == content
+    assert documents.read(documents.store(content).path) == content
 
 
 def test_the_same_content_again_changes_nothing(documents: Documents, shelf: Shelf) -> None:
     """From another process just as well."""
-    documents.put(PDF)
-    assert Documents(shelf.url).put(PDF).path == PLACE
+    documents.store(PDF)
+    assert Documents(shelf.url).store(PDF).path == PLACE
     assert shelf.names() == [PLACE]
 
 
 def test_many_put_the_same_at_once(documents: Documents, shelf: Shelf) -> None:
     """Whoever is first: everybody gets the path, one file is there, whole."""
     with ThreadPoolExecutor(8) as pool:
-        assert {stored.path for stored in pool.map(documents.put, [PDF] * 24)} == {PLACE}
+        assert {stored.path for stored in pool.map(documents.store, [PDF] * 24)} == {PLACE}
     assert documents.read(PLACE) == PDF
     assert shelf.names() == [PLACE]
+
+
+def test_a_folder_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process gives the empty folder's name to its own one while a file is being created: Linux answers
+    ENOENT, and the file is created in the new folder.
+    """
+    create, replaced = os.open, list[Path]()
+
+    def open_late(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT and not replaced:
+            folder = Path(path).parent
+            replaced.append(folder)
+            folder.rmdir()
+            try:
+                return create(path, flags, mode)
+            finally:
+                folder.mkdir()
+        return create(path, flags, mode)
+
+    documents = Documents(tmp_path.as_uri())
+    monkeypatch.setattr(os, "open", open_late)
+    assert documents.store(PDF).path == PLACE
+    assert replaced == [tmp_path / PLACE[:2]]
 
 
 def test_two_desks_store_the_same_at_once(shelf: Shelf) -> None:
@@ -108,10 +131,10 @@ def test_two_desks_store_the_same_at_once(shelf: Shelf) -> None:
 
 def test_a_damaged_document_is_never_shown_and_is_set_aside(documents: Documents, shelf: Shelf) -> None:
     """Read: refused. Put again: the right content is there, and the damaged one beside it."""
-    documents.put(PDF)
+    documents.store(PDF)
     shelf.put(PLACE, b"%PDF-1.7 another report")
     assert _reason(documents, PLACE) == "damaged"
-    assert documents.put(PDF).path == PLACE
+    assert documents.store(PDF).path == PLACE
     assert documents.read(PLACE) == PDF
     kept, aside = shelf.names()
     assert (kept, aside.rpartition("-")[0]) == (PLACE, f"{PLACE}.damaged")
@@ -120,17 +143,17 @@ def test_a_damaged_document_is_never_shown_and_is_set_aside(documents: Documents
 
 def test_a_giant_in_place_of_a_document_is_not_read(documents: Documents, shelf: Shelf) -> None:
     """More than 32 MiB was never stored by us. Putting again sets it aside."""
-    documents.put(PDF)
+    documents.store(PDF)
     shelf.put(PLACE, b"x" * (LARGEST_BYTES + 1))
     assert _reason(documents, PLACE) == "unreadable"
-    assert documents.read(documents.put(PDF).path) == PDF
+    assert documents.read(documents.store(PDF).path) == PDF
     assert len(shelf.names()) == 2
 
 
 def test_a_document_that_is_gone_is_missing(documents: Documents, shelf: Shelf) -> None:
     """Never stored, or deleted: the same answer."""
     assert _reason(documents, PLACE) == "missing"
-    documents.put(PDF)
+    documents.store(PDF)
     shelf.delete(PLACE)
     assert _reason(documents, PLACE) == "missing"
 
@@ -138,7 +161,7 @@ def test_a_document_that_is_gone_is_missing(documents: Documents, shelf: Shelf) 
 def test_what_is_too_big_is_refused(documents: Documents, shelf: Shelf) -> None:
     """One byte more than may be read back is not stored at all."""
     with pytest.raises(ConsoleError) as caught:
-        documents.put(b"x" * (LARGEST_BYTES + 1))
+        documents.store(b"x" * (LARGEST_BYTES + 1))
     assert (caught.value.code, caught.value.detail) == ("provider_answer_unusable", {"reason": "too_large"})
     assert shelf.names() == []
 
@@ -151,7 +174,7 @@ def test_opening_opens_nothing() -> None:
 
 OPENED = """
 import sys
-from console.store.documents import Documents
+from console.store.documents.documents import Documents
 Documents("file:///no/such/place"), Documents("gs://bucket/prefix")
 print([name for name in sys.modules if name.startswith(("gcsfs", "fsspec", "google", "aiohttp"))])
 """
@@ -192,7 +215,7 @@ PATHS = [
 def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
     """Any other spelling is refused by its form alone, even of a document that is there."""
     documents = Documents(tmp_path.as_uri())
-    documents.put(PDF)
+    documents.store(PDF)
     assert len(PATHS) >= 50
     assert _reason(documents, path) == "not_ours"
 

@@ -14,9 +14,9 @@ from typing import NoReturn
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.store import documents_folder
-from console.store.documents import LARGEST_BYTES, Documents
-from console.store.documents_folder import Folder
+from console.store.documents import folder as documents_folder
+from console.store.documents.documents import LARGEST_BYTES, Documents
+from console.store.documents.folder import Folder
 from tests.store import processes
 from tests.support.refusals import refusal
 
@@ -45,7 +45,7 @@ def test_a_desk_of_one_keeps_its_documents_to_itself(documents: Documents, root:
     """Whatever the person's umask, and in a folder that the program made itself."""
     before = os.umask(umask)
     try:
-        documents.put(PDF)
+        documents.store(PDF)
     finally:
         os.umask(before)
     assert (_mode(root), _mode(root / DIGEST[:2]), _mode(root / PLACE)) == (0o700, 0o700, 0o600)
@@ -61,7 +61,7 @@ def test_a_folder_that_its_group_may_write_is_a_teams(documents: Documents, root
     root.chmod(0o770)
     before = os.umask(umask)
     try:
-        documents.put(PDF)
+        documents.store(PDF)
     finally:
         os.umask(before)
     assert (_mode(root / DIGEST[:2]) & 0o777, _mode(root / PLACE)) == (0o770, 0o640)
@@ -75,7 +75,7 @@ def test_a_share_that_decides_itself_who_reads(
     root.mkdir(parents=True)
     root.chmod(0o770)
     monkeypatch.setattr(Path, "chmod", _refusing(errno.EPERM))
-    assert documents.read(documents.put(PDF).path) == PDF
+    assert documents.read(documents.store(PDF).path) == PDF
 
 
 def _refusing(number: int) -> Callable[..., NoReturn]:
@@ -91,7 +91,7 @@ def test_a_share_without_hard_links_and_without_folder_sync(
     """Renaming does it, and nothing is left beside the document."""
     monkeypatch.setattr(Path, "hardlink_to", _refusing(errno.ENOTSUP))
     monkeypatch.setattr(documents_folder, "sync_folder", _refusing(errno.EINVAL))
-    assert documents.read(documents.put(PDF).path) == PDF
+    assert documents.read(documents.store(PDF).path) == PDF
     assert [file.name for file in root.rglob("*") if file.is_file()] == [f"{DIGEST}.pdf"]
 
 
@@ -99,7 +99,7 @@ def test_a_folder_that_fails_to_reach_the_disk_is_told(documents: Documents, mon
     """Not every refusal is of the harmless kind."""
     monkeypatch.setattr(documents_folder, "sync_folder", _refusing(errno.ENOSPC))
     with pytest.raises(ConsoleError) as caught:
-        documents.put(PDF)
+        documents.store(PDF)
     assert caught.value.code == "storage_full"
 
 
@@ -108,9 +108,9 @@ def test_a_file_server_that_went_away_is_said(
     documents: Documents, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """Neither full nor missing: out of reach. And nothing is set aside for it."""
-    documents.put(PDF)
+    documents.store(PDF)
     monkeypatch.setattr(os, "open", _refusing(number))
-    for attempt in (lambda: documents.read(PLACE), lambda: documents.put(PDF)):
+    for attempt in (lambda: documents.read(PLACE), lambda: documents.store(PDF)):
         with pytest.raises(ConsoleError) as caught:
             attempt()
         assert (caught.value.code, caught.value.detail["reason"]) == ("documents_unreachable", "not_connected")
@@ -123,8 +123,8 @@ def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
     """The database knows documents, the folder is empty: no new tree on the local disk; told when read, too."""
     if left == "mount point":
         root.mkdir(parents=True)
-    documents = Documents(root.as_uri(), known=lambda: True)
-    for attempt in (lambda: documents.put(PDF), lambda: documents.read(PLACE), documents.look):
+    documents = Documents(root.as_uri(), has_documents=lambda: True)
+    for attempt in (lambda: documents.store(PDF), lambda: documents.read(PLACE), documents.check_writable):
         with pytest.raises(ConsoleError) as caught:
             attempt()
         assert (caught.value.code, caught.value.exit_status) == ("documents_unreachable", 6)
@@ -136,30 +136,30 @@ def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
 def test_a_mount_lost_while_the_program_runs(root: Path) -> None:
     """The next document is refused; when the share is back, all is well."""
     stored: list[str] = []
-    documents = Documents(root.as_uri(), known=lambda: bool(stored))
-    stored.append(documents.put(PDF).path)
+    documents = Documents(root.as_uri(), has_documents=lambda: bool(stored))
+    stored.append(documents.store(PDF).path)
     root.rename(root.with_name("away"))
     root.mkdir()
     with pytest.raises(ConsoleError):
-        documents.put(PDF)
+        documents.store(PDF)
     root.rmdir()
     root.with_name("away").rename(root)
-    assert documents.read(documents.put(PDF).path) == PDF
+    assert documents.read(documents.store(PDF).path) == PDF
 
 
 def test_a_person_may_begin_anew(root: Path) -> None:
     """Documents that are lost for good: a first folder made by hand says so."""
     (root / "00").mkdir(parents=True)
-    documents = Documents(root.as_uri(), known=lambda: True)
-    assert documents.read(documents.put(PDF).path) == PDF
+    documents = Documents(root.as_uri(), has_documents=lambda: True)
+    assert documents.read(documents.store(PDF).path) == PDF
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file identity")
 def test_the_same_content_again_touches_nothing(documents: Documents, root: Path) -> None:
     """The file that is there stays the very same file."""
-    documents.put(PDF)
+    documents.store(PDF)
     before = (root / PLACE).stat()
-    documents.put(PDF)
+    documents.store(PDF)
     after = (root / PLACE).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -191,7 +191,7 @@ def test_traps_on_the_disk_are_not_walked_into(
     documents: Documents, root: Path, tmp_path: Path, trap: Callable[[Path, Path], None]
 ) -> None:
     """A link out, a folder, a pipe that never ends: not read, and nothing is written through them."""
-    documents.put(PDF)
+    documents.store(PDF)
     secret = tmp_path / "elsewhere" / "secret"
     secret.parent.mkdir()
     secret.write_bytes(PDF)
@@ -201,10 +201,10 @@ def test_traps_on_the_disk_are_not_walked_into(
     before = sorted(secret.parent.iterdir())
     if trap is _link_folder:
         with pytest.raises(ConsoleError) as caught:
-            documents.put(PDF)
+            documents.store(PDF)
         assert caught.value.code == "storage_full"
     else:
-        assert documents.read(documents.put(PDF).path) == PDF
+        assert documents.read(documents.store(PDF).path) == PDF
     assert sorted(secret.parent.iterdir()) == before
 
 
@@ -218,28 +218,28 @@ def test_every_spelling_of_a_folder_url(url: str) -> None:
 def test_the_largest_document(documents: Documents) -> None:
     """What may just be stored may be read."""
     content = b"x" * LARGEST_BYTES
-    assert documents.read(documents.put(content).path) == content
+    assert documents.read(documents.store(content).path) == content
 
 
 def test_no_folder_to_be_had_is_said(tmp_path: Path) -> None:
     """A file stands where the folder should be."""
     (tmp_path / "documents").write_text("a file")
     with pytest.raises(ConsoleError) as caught:
-        Documents((tmp_path / "documents").as_uri()).put(PDF)
+        Documents((tmp_path / "documents").as_uri()).store(PDF)
     assert caught.value.code == "storage_full"
     with pytest.raises(ConsoleError) as caught:
-        Documents((tmp_path / "documents").as_uri()).look()
+        Documents((tmp_path / "documents").as_uri()).check_writable()
     assert caught.value.code == "storage_full"
 
 
 FULL = """
 import resource, signal, sys
 from console.domain.errors import ConsoleError
-from console.store.documents import Documents
+from console.store.documents.documents import Documents
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 try:
-    Documents(sys.argv[1]).put(b"x" * 10_000)
+    Documents(sys.argv[1]).store(b"x" * 10_000)
 except ConsoleError as full:
     print(full.code)
 """

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.store.documents import Documents
-from console.store.documents_bucket import Bucket
+from console.store.documents.documents import Documents
+from console.store.documents.gcs_bucket import Bucket
 from tests.store import processes
 from tests.support.bucket_server import NAME, PREFIX, BucketServer, bucket_server
 
@@ -36,15 +36,15 @@ def _reason(attempt: Callable[[], Any]) -> object:
 
 
 def _attempts(bucket: Bucket) -> list[Callable[[], object]]:
-    return [lambda: bucket.keep(PLACE, PDF), lambda: bucket.get(PLACE), bucket.look]
+    return [lambda: bucket.store(PLACE, PDF), lambda: bucket.read(PLACE), bucket.check_writable]
 
 
 def test_a_creation_never_replaces(served: BucketServer) -> None:
     """Each upload is bound to there being no such object; what differs is removed by its generation alone."""
     documents = Documents(URL)
-    documents.put(PDF)
+    documents.store(PDF)
     served.put(PLACE, b"something else")
-    documents.put(PDF)
+    documents.store(PDF)
     uploads = [asked for asked in served.asked if asked.startswith("POST /upload")]
     assert len(uploads) == 3
     assert all("ifGenerationMatch=0" in asked for asked in uploads)
@@ -54,7 +54,7 @@ def test_a_creation_never_replaces(served: BucketServer) -> None:
 def test_an_answer_lost_on_the_way(served: BucketServer) -> None:
     """The upload arrived, nobody heard so: the second attempt finds the document there."""
     served.lose_answers = 1
-    assert Documents(URL).put(PDF).path == PLACE
+    assert Documents(URL).store(PDF).path == PLACE
     assert served.take(PLACE) == PDF
     assert len([asked for asked in served.asked if asked.startswith("POST")]) == 2
 
@@ -62,17 +62,17 @@ def test_an_answer_lost_on_the_way(served: BucketServer) -> None:
 def test_an_upload_damaged_on_the_way(served: BucketServer) -> None:
     """The bucket refuses what doesn't fit its checksum: nothing wrong ever stands under a document's name."""
     served.garble = PDF
-    assert _reason(lambda: Documents(URL).put(PDF)) == "refused"
+    assert _reason(lambda: Documents(URL).store(PDF)) == "refused"
     assert served.names() == []
     served.garble = b""
-    assert Documents(URL).read(Documents(URL).put(PDF).path) == PDF
+    assert Documents(URL).read(Documents(URL).store(PDF).path) == PDF
 
 
 @pytest.mark.parametrize("url", [f"gs://{NAME}", f"gs://{NAME}/", f"gs://{NAME}//desk//", f"gs://{NAME}/desk"])
 def test_every_spelling_of_a_bucket_url(served: BucketServer, url: str) -> None:
     """With and without a prefix; empty parts of it don't count."""
     documents = Documents(url)
-    assert documents.read(documents.put(PDF).path) == PDF
+    assert documents.read(documents.store(PDF).path) == PDF
     (name,) = served.store.objects[NAME]
     assert name == (f"desk/{PLACE}" if "desk" in url else PLACE)
 
@@ -117,9 +117,9 @@ def test_what_google_refuses_is_said(served: BucketServer, status: int, reason: 
 def test_a_bucket_that_does_not_exist(served: BucketServer) -> None:
     """Said where something is to be written; a document in it is missing."""
     bucket = Bucket("gs://another/desk")
-    assert [_reason(lambda: bucket.keep(PLACE, PDF)), _reason(bucket.look)] == ["no_bucket"] * 2
+    assert [_reason(lambda: bucket.store(PLACE, PDF)), _reason(bucket.check_writable)] == ["no_bucket"] * 2
     with pytest.raises(FileNotFoundError):
-        bucket.get(PLACE)
+        bucket.read(PLACE)
 
 
 def test_a_packed_object_is_not_unpacked(served: BucketServer) -> None:
@@ -141,7 +141,7 @@ def test_a_desk_killed_while_it_stores(served: BucketServer) -> None:
     documents = Documents(URL)
     for path in served.names():
         assert documents.read(path)
-    assert documents.read(documents.put(PDF).path) == PDF
+    assert documents.read(documents.store(PDF).path) == PDF
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.pages import PageImage
-from console.store import pdf_pages
-from console.store.pdf_pages import PdfPages
+from console.domain.pdf_pages import PageImage
+from console.store.documents import pdf_renderer as pdf_pages
+from console.store.documents.pdf_renderer import PdfDocument
 from tests.store import pdf_bombs, processes
 
 REPORT = pdf_bombs.report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
@@ -27,8 +27,8 @@ def _reason(act: Callable[[], object]) -> object:
 
 
 @pytest.fixture(scope="module")
-def report() -> Iterator[PdfPages]:
-    with PdfPages(REPORT) as pages:
+def report() -> Iterator[PdfDocument]:
+    with PdfDocument(REPORT) as pages:
         yield pages
 
 
@@ -40,7 +40,7 @@ def _dark(image: PageImage, box: tuple[float, float, float, float]) -> int:
     return sum(image.pixels[(row * image.width + column) * 3] < 128 for row in rows for column in columns)
 
 
-def test_a_page_becomes_a_picture(report: PdfPages) -> None:
+def test_a_page_becomes_a_picture(report: PdfDocument) -> None:
     """As wide as asked for, in the page's proportions, white where nothing is written."""
     assert report.page_count() == 1
     image = report.page_image(0, 800)
@@ -49,7 +49,7 @@ def test_a_page_becomes_a_picture(report: PdfPages) -> None:
     assert image.pixels[:300] == b"\xff" * 300
 
 
-def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfPages) -> None:
+def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfDocument) -> None:
     """A font that the document doesn't bring is ours, on every desk; the found place is where the ink is."""
     (hit,) = report.search("見本")
     image = report.page_image(0, 800)
@@ -75,19 +75,19 @@ def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfPages) 
         ("シ", 2),
     ],
 )
-def test_words_are_found_whatever_their_form(report: PdfPages, words: str, found: int) -> None:
+def test_words_are_found_whatever_their_form(report: PdfDocument, words: str, found: int) -> None:
     """Width, case, blanks and line breaks don't matter; the kind of kana does."""
     assert len(report.search(words)) == found
 
 
-def test_text_is_read(report: PdfPages) -> None:
+def test_text_is_read(report: PdfDocument) -> None:
     """As the document has it."""
-    assert report.text(0).split() == ["株式会社見本", "調査結果", "ＯＫ", "カブシキガイシャ"]
+    assert report.page_text(0).split() == ["株式会社見本", "調査結果", "ＯＫ", "カブシキガイシャ"]
 
 
 def test_a_turned_page_is_searched_as_it_is_shown() -> None:
     """Boxes are fractions of the page as shown: turned by 90°, the line stands upright at the right."""
-    with PdfPages(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
+    with PdfDocument(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
         image = pages.page_image(0, 800)
         (hit,) = pages.search("見本")
         ((left, top, right, bottom),) = hit.boxes
@@ -98,17 +98,17 @@ def test_a_turned_page_is_searched_as_it_is_shown() -> None:
 
 
 @pytest.mark.parametrize("width", [-5, 0, 1, 100_000])
-def test_any_width_gives_a_bounded_picture(report: PdfPages, width: int) -> None:
+def test_any_width_gives_a_bounded_picture(report: PdfDocument, width: int) -> None:
     """Never nothing, never more than 6 million dots or so."""
     image = report.page_image(0, width)
     assert 1 <= image.width * image.height <= 6_600_000
 
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
-def test_pages_that_are_not_there_are_refused(report: PdfPages, index: int) -> None:
+def test_pages_that_are_not_there_are_refused(report: PdfDocument, index: int) -> None:
     """The same word for all of them, and the document stays open."""
     assert _reason(lambda: report.page_image(index, 100)) == "no_such_page"
-    assert _reason(lambda: report.text(index)) == "no_such_page"
+    assert _reason(lambda: report.page_text(index)) == "no_such_page"
     assert report.page_count() == 1
 
 
@@ -116,17 +116,17 @@ def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
     """500 are shown, 501 are not."""
     file = tmp_path / "a.pdf"
     file.write_bytes(pdf_bombs.many_pages(500))
-    with PdfPages(file) as pages:
+    with PdfDocument(file) as pages:
         assert pages.page_count() == 500
         assert pages.page_image(499, 9).width == 9
         assert pages.search("x") == ()
-    with PdfPages(pdf_bombs.many_pages(501)) as pages:
+    with PdfDocument(pdf_bombs.many_pages(501)) as pages:
         assert _reason(pages.page_count) == "too_many_pages"
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
     """No crash, no child."""
-    with PdfPages(tmp_path / "gone.pdf") as pages:
+    with PdfDocument(tmp_path / "gone.pdf") as pages:
         assert _reason(pages.page_count) == "unreadable"
 
 
@@ -163,7 +163,7 @@ def _two_pages() -> bytes:
 
 def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
     """The child is killed at its limit and gone; a bad page doesn't hide the others."""
-    with PdfPages(_two_pages(), seconds=1.5) as pages:
+    with PdfDocument(_two_pages(), seconds=1.5) as pages:
         assert pages.page_count() == 2
         child = pages._child
         assert child is not None
@@ -176,7 +176,7 @@ def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
 
 def test_closing_ends_a_request_at_once() -> None:
     """A window that is closed doesn't wait for a page that never comes."""
-    pages = PdfPages(_two_pages(), seconds=30)
+    pages = PdfDocument(_two_pages(), seconds=30)
     pages.page_count()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(_reason, lambda: pages.page_image(0, 800))
@@ -193,7 +193,7 @@ def test_closing_ends_a_request_at_once() -> None:
 def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its memory, core files and written files are limited; no variable of ours reaches it; it ends on close."""
     monkeypatch.setenv("CONSOLE_SECRET_STORE_KEY", "a secret of the desk")
-    with PdfPages(REPORT) as pages:
+    with PdfDocument(REPORT) as pages:
         pages.page_count()
         assert pages._child is not None
         place = Path("/proc") / str(pages._child.pid)
@@ -229,11 +229,11 @@ def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     """A child that was taken over can say what it likes: refused, bounded, never believed."""
     program = f"import sys, os; sys.stdin.buffer.readline(); os.write(1, {answer!r})"
-    monkeypatch.setattr(pdf_pages, "_command", lambda seconds: [sys.executable, "-I", "-c", program])
+    monkeypatch.setattr(pdf_pages, "_child_command", lambda seconds: [sys.executable, "-I", "-c", program])
     for act in (
-        PdfPages(REPORT).page_count,
-        lambda: PdfPages(REPORT).page_image(0, 9),
-        lambda: PdfPages(REPORT).search("x"),
+        PdfDocument(REPORT).page_count,
+        lambda: PdfDocument(REPORT).page_image(0, 9),
+        lambda: PdfDocument(REPORT).search("x"),
     ):
         assert _reason(act) == "crashed"
 
@@ -241,6 +241,6 @@ def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, ans
 def test_a_frozen_program_becomes_the_child_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a built application there is no interpreter to run a file: the program is called with its argument."""
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    command = pdf_pages._command(9.5)
+    command = pdf_pages._child_command(9.5)
     assert command[:3] == [sys.executable, "--pdf-child", "10"]
     assert Path(command[3]).name == "fonts"

@@ -12,11 +12,11 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-from console.store import cache as caches
-from console.store import redis_link
-from console.store.boot_clock import uptime_ms
-from console.store.cache import Cache
-from console.store.redis_link import ANSWER_SECONDS, LARGEST_ANSWER, RedisLink, answers
+from console.store.database.boot_clock import uptime_ms
+from console.store.operations import idempotency_cache as caches
+from console.store.operations import redis_client as redis_link
+from console.store.operations.idempotency_cache import Cache
+from console.store.operations.redis_client import ANSWER_SECONDS, LARGEST_ANSWER_BYTES, RedisLink, is_usable
 from tests.providers.certificates import Authority
 from tests.store.strange_servers import strange_server
 from tests.support.server_fixtures import need
@@ -34,7 +34,7 @@ LONGEST_P95_SECONDS = 0.05
 def opened(url: str, database_id: str = "", store_key: str = STORE_KEY) -> Iterator[Cache]:
     cache = Cache(url, database_id or str(uuid4()), lambda: store_key)
     assert cache.connect()
-    cache.refresh(lambda: "first")
+    cache.refresh_epoch(lambda: "first")
     yield cache
     cache.close()
 
@@ -95,7 +95,7 @@ def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def kept(cache: Cache, result: str = RESULT, epoch: str = "first") -> None:
-    cache.keep(KEY, PRINT, result, epoch)
+    cache.store_result(KEY, PRINT, result, epoch)
 
 
 def only_name(client: Redis) -> bytes:
@@ -119,50 +119,50 @@ def value(client: Redis, name: bytes) -> bytes:
 
 def test_a_final_result_is_recalled(cache: Cache) -> None:
     """Same key and fingerprint: the result, for whoever knows the epoch."""
-    assert cache.recall(KEY, PRINT).result is None
+    assert cache.find_result(KEY, PRINT).result is None
     kept(cache)
-    assert cache.recall(KEY, PRINT).result == RESULT
-    assert cache.announce(KEY, PRINT).result == RESULT
+    assert cache.find_result(KEY, PRINT).result == RESULT
+    assert cache.announce_use(KEY, PRINT).result == RESULT
 
 
 def test_results_of_any_text(cache: Cache) -> None:
     """Empty, Japanese, long; what is too long for the cache is left to the database."""
-    for result in ("", "架空商事", "x" * caches.LARGEST_RESULT):
+    for result in ("", "架空商事", "x" * caches.LARGEST_RESULT_BYTES):
         kept(cache, result)
-        assert cache.recall(KEY, PRINT).result == result
-    cache.keep("other", PRINT, "x" * (caches.LARGEST_RESULT + 1), "first")
-    assert cache.recall("other", PRINT) == caches.Glance(epoch="first")
+        assert cache.find_result(KEY, PRINT).result == result
+    cache.store_result("other", PRINT, "x" * (caches.LARGEST_RESULT_BYTES + 1), "first")
+    assert cache.find_result("other", PRINT) == caches.CacheAnswer(epoch="first")
 
 
 def test_another_question_gets_no_answer(cache: Cache, redis_server: RedisServer, database_id: str) -> None:
     """Another fingerprint, key, epoch, database or store key: nothing but the way to the database."""
     kept(cache)
-    assert cache.recall(KEY, "9900 JPY").result is None
-    assert cache.recall(KEY + "0", PRINT).result is None
+    assert cache.find_result(KEY, "9900 JPY").result is None
+    assert cache.find_result(KEY + "0", PRINT).result is None
     with opened(redis_server.url) as other_database, opened(redis_server.url, database_id, "x" * 16) as other_key:
-        assert other_database.recall(KEY, PRINT) == caches.Glance(epoch="first")
-        assert other_key.recall(KEY, PRINT) == caches.Glance(epoch="first")
+        assert other_database.find_result(KEY, PRINT) == caches.CacheAnswer(epoch="first")
+        assert other_key.find_result(KEY, PRINT) == caches.CacheAnswer(epoch="first")
     with opened(redis_server.url, database_id) as same:
-        assert same.recall(KEY, PRINT).result == RESULT
+        assert same.find_result(KEY, PRINT).result == RESULT
 
 
 def test_announced_once(cache: Cache) -> None:
     """The first to announce a key hears that nothing is known, the next that something is."""
-    assert cache.announce(KEY, PRINT) == caches.Glance(fresh=True, epoch="first")
-    assert cache.announce(KEY, PRINT) == caches.Glance(fresh=False, epoch="first")
+    assert cache.announce_use(KEY, PRINT) == caches.CacheAnswer(is_missing=True, epoch="first")
+    assert cache.announce_use(KEY, PRINT) == caches.CacheAnswer(is_missing=False, epoch="first")
     kept(cache)
-    assert cache.announce(KEY, PRINT).result == RESULT
+    assert cache.announce_use(KEY, PRINT).result == RESULT
 
 
 def test_entries_tell_nothing_and_end(own_server: RedisServer, plain: Redis) -> None:
     """Names and values hide key, fingerprint and result; a result ends after a day, notices after their time."""
     with opened(own_server.url) as cache:
-        cache.announce(KEY, PRINT)
+        cache.announce_use(KEY, PRINT)
         assert_ends(plain, caches.RUNNING_MS)
         kept(cache)
         assert_ends(plain, caches.RESULT_MS)
         stored = only_name(plain) + value(plain, only_name(plain))
-        cache.forget(KEY)
+        cache.forget_result(KEY)
         assert_ends(plain, caches.TEMPORARY_MS)
     assert not any(word in stored for word in (b"M-1", b"ORD-1", b"3300", b"payment", b"17"))
     assert (caches.RESULT_MS, caches.RUNNING_MS, caches.TEMPORARY_MS) == (24 * 3600_000, 30_000, 5 * 60_000)
@@ -181,31 +181,31 @@ def test_a_forgotten_result_is_forgotten_at_once(cache: Cache, redis_server: Red
     """By all processes, also by one that hasn't learnt of the new epoch; and nothing written late brings it back."""
     with opened(redis_server.url, database_id) as unaware:
         kept(cache)
-        cache.forget(KEY)
-        assert unaware.recall(KEY, PRINT).result is None
+        cache.forget_result(KEY)
+        assert unaware.find_result(KEY, PRINT).result is None
         kept(unaware)
-        assert unaware.recall(KEY, PRINT).result is None
+        assert unaware.find_result(KEY, PRINT).result is None
 
 
 def test_a_late_entry_is_of_its_epoch(cache: Cache, redis_server: RedisServer, database_id: str) -> None:
     """Redis lost the mark, and somebody slow writes what has been forgotten: nobody of the new epoch believes it."""
-    cache.forget(KEY)
+    cache.forget_result(KEY)
     with Redis.from_url(redis_server.url) as client:
-        client.delete(cache._keys.name(KEY))  # type: ignore[union-attr]  # connected, so there
+        client.delete(cache._keys.entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
     kept(cache, epoch="first")
-    cache.refresh(lambda: "second")
-    assert cache.recall(KEY, PRINT) == caches.Glance(fresh=False, epoch="second")
+    cache.refresh_epoch(lambda: "second")
+    assert cache.find_result(KEY, PRINT) == caches.CacheAnswer(is_missing=False, epoch="second")
     kept(cache, epoch="second")
-    assert cache.recall(KEY, PRINT).result == RESULT
+    assert cache.find_result(KEY, PRINT).result == RESULT
 
 
 def test_an_old_epoch_is_not_asked_in(cache: Cache, uptime: HandUptime) -> None:
     """A second after it learnt the epoch a process asks the database first, and learns it anew there."""
     kept(cache)
     uptime.pass_seconds(1.1)
-    assert cache.recall(KEY, PRINT) == cache.announce(KEY, PRINT) == caches.Glance()
-    cache.refresh(lambda: "first")
-    assert cache.recall(KEY, PRINT).result == RESULT
+    assert cache.find_result(KEY, PRINT) == cache.announce_use(KEY, PRINT) == caches.CacheAnswer()
+    cache.refresh_epoch(lambda: "first")
+    assert cache.find_result(KEY, PRINT).result == RESULT
 
 
 def test_who_sleeps_while_asking_believes_nothing(
@@ -213,15 +213,15 @@ def test_who_sleeps_while_asking_believes_nothing(
 ) -> None:
     """The process was stopped between asking and reading the answer: the epoch may have ended meanwhile."""
     kept(cache)
-    ask = cache._link.ask
+    ask = cache._link.send_command
 
     def slow(*command: Any) -> Any:
         found = ask(*command)
         uptime.pass_seconds(3600)
         return found
 
-    monkeypatch.setattr(cache._link, "ask", slow)
-    assert cache.recall(KEY, PRINT).result is None
+    monkeypatch.setattr(cache._link, "send_command", slow)
+    assert cache.find_result(KEY, PRINT).result is None
 
 
 # What strangers write
@@ -232,11 +232,17 @@ def poisons(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
     good = value(client, name)
     client.set("other", good)
     values = {
-        "empty": b"", "no seal": b"d", "short": good[:20], "longer": good + b"x",
+        "empty": b"",
+        "no seal": b"d",
+        "short": good[:20],
+        "longer": good + b"x",
         "flipped": good[:-1] + bytes([good[-1] ^ 1]),
-        "text": b'd{"payment": 99}', "running": b"r", "mark": b"t", "zeros": b"d" + bytes(64),
-        "large": b"d" + b"x" * (LARGEST_ANSWER - 100),
-    }  # fmt: skip
+        "text": b'd{"payment": 99}',
+        "running": b"r",
+        "mark": b"t",
+        "zeros": b"d" + bytes(64),
+        "large": b"d" + b"x" * (LARGEST_ANSWER_BYTES - 100),
+    }
     ways: dict[str, Callable[[], object]] = {why: partial(client.set, name, bad) for why, bad in values.items()}
     client.lpush("a list", good)
     client.hset("a hash", "a", good.hex())
@@ -252,13 +258,13 @@ def test_nothing_a_stranger_writes_is_believed(own_server: RedisServer, plain: R
         name = only_name(plain)
         for why, spoil in poisons(plain, name).items():
             spoil()
-            assert cache.recall(KEY, PRINT).result is None, why
-            assert cache.announce(KEY, PRINT).result is None, why
+            assert cache.find_result(KEY, PRINT).result is None, why
+            assert cache.announce_use(KEY, PRINT).result is None, why
             kept(cache)
             assert cache.state == "on", why
         plain.delete(name)
         kept(cache)
-        assert cache.recall(KEY, PRINT).result == RESULT
+        assert cache.find_result(KEY, PRINT).result == RESULT
 
 
 def test_an_entry_counts_under_its_name_alone(own_server: RedisServer, plain: Redis) -> None:
@@ -266,10 +272,10 @@ def test_an_entry_counts_under_its_name_alone(own_server: RedisServer, plain: Re
     with opened(own_server.url) as cache:
         kept(cache)
         name = only_name(plain)
-        cache.announce(KEY + "0", PRINT)
+        cache.announce_use(KEY + "0", PRINT)
         (other,) = set(names(plain)) - {name}
         plain.set(other, value(plain, name))
-        assert cache.recall(KEY + "0", PRINT).result is None
+        assert cache.find_result(KEY + "0", PRINT).result is None
 
 
 @pytest.mark.expects_log("a value that is too large to be an answer")
@@ -279,7 +285,7 @@ def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog:
     with opened(own_server.url) as cache:
         kept(cache)
         plain.set(only_name(plain), b"d" + bytes(50_000_000))
-        assert lasted(lambda: cache.recall(KEY, PRINT)) < PATIENCE_SECONDS
+        assert lasted(lambda: cache.find_result(KEY, PRINT)) < PATIENCE_SECONDS
     assert caplog.messages == [AWAY.format("TimeoutError")]
 
 
@@ -303,9 +309,9 @@ def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixt
     with strange_server(STRANGE[why]) as url:
         cache = Cache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
-        cache.refresh(lambda: "first")
-        assert lasted(lambda: cache.recall(KEY, PRINT)) < PATIENCE_SECONDS
-        assert cache.recall(KEY, PRINT).result is None
+        cache.refresh_epoch(lambda: "first")
+        assert lasted(lambda: cache.find_result(KEY, PRINT)) < PATIENCE_SECONDS
+        assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
         cache.close()
     assert len(caplog.messages) == 1
@@ -318,8 +324,8 @@ def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None
     with strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url:
         cache = Cache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
-        cache.refresh(lambda: "first")
-        assert lasted(lambda: cache.recall(KEY, PRINT)) < PATIENCE_SECONDS
+        cache.refresh_epoch(lambda: "first")
+        assert lasted(lambda: cache.find_result(KEY, PRINT)) < PATIENCE_SECONDS
         cache.close()
     assert len(caplog.messages) == 1
 
@@ -330,8 +336,8 @@ def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
     with strange_server(answer) as url:
         cache = Cache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
-        cache.refresh(lambda: "first")
-        assert cache.recall(KEY, PRINT).result is None
+        cache.refresh_epoch(lambda: "first")
+        assert cache.find_result(KEY, PRINT).result is None
         cache.close()
 
 
@@ -354,14 +360,14 @@ def test_a_killed_server_costs_one_line(
     with opened(own_server.url) as cache:
         kept(cache)
         own_server.kill()
-        waits = sorted(lasted(lambda: cache.recall(KEY, PRINT)) for _ in range(100))
+        waits = sorted(lasted(lambda: cache.find_result(KEY, PRINT)) for _ in range(100))
         assert cache.state == "off"
         assert waits[95] <= LONGEST_P95_SECONDS
         uptime.pass_seconds(5)
-        cache.recall(KEY, PRINT)
+        cache.find_result(KEY, PRINT)
         own_server.start()
         uptime.pass_seconds(5)
-        cache.recall(KEY, PRINT)
+        cache.find_result(KEY, PRINT)
         until(lambda: cache.state == "on", "the cache to be back")
         until(lambda: len(caplog.messages) == 2, "it to be told")
     assert caplog.messages == [AWAY.format("ConnectionError"), "the cache answers again"]
@@ -376,15 +382,15 @@ def test_a_hung_server_is_waited_for_once(
     with opened(own_server.url) as cache:
         kept(cache)
         own_server.pause()
-        waits = [lasted(lambda: cache.recall(KEY, PRINT)) for _ in range(100)]
+        waits = [lasted(lambda: cache.find_result(KEY, PRINT)) for _ in range(100)]
         uptime.pass_seconds(5)
-        waits += [lasted(lambda: cache.recall(KEY, PRINT)) for _ in range(100)]
+        waits += [lasted(lambda: cache.find_result(KEY, PRINT)) for _ in range(100)]
         own_server.resume()
         uptime.pass_seconds(5)
-        cache.refresh(lambda: "first")
-        cache.recall(KEY, PRINT)
+        cache.refresh_epoch(lambda: "first")
+        cache.find_result(KEY, PRINT)
         until(lambda: cache.state == "on", "the cache to be back")
-        assert cache.recall(KEY, PRINT).result == RESULT
+        assert cache.find_result(KEY, PRINT).result == RESULT
     first, p95, longest = waits[0], sorted(waits)[190], max(waits[1:])
     print(f"demand 17: hung, {first * 1000:.0f} ms once, then {longest * 1000:.1f} at most; p95 {p95 * 1000:.2f} ms")
     assert ANSWER_SECONDS <= first < PATIENCE_SECONDS
@@ -397,9 +403,9 @@ def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) 
     with opened(own_server.url) as cache:
         kept(cache)
         plain.flushall()
-        assert cache.recall(KEY, PRINT) == caches.Glance(epoch="first")
+        assert cache.find_result(KEY, PRINT) == caches.CacheAnswer(epoch="first")
         kept(cache)
-        assert cache.recall(KEY, PRINT).result == RESULT
+        assert cache.find_result(KEY, PRINT).result == RESULT
         assert cache.state == "on"
 
 
@@ -409,12 +415,12 @@ def test_a_server_that_never_was(caplog: pytest.LogCaptureFixture, uptime: HandU
     cache = Cache("redis://127.0.0.1:9/0", "database", lambda: STORE_KEY)
     assert (cache.state, caplog.messages) == ("off", [])
     for _ in range(3):
-        assert cache.recall(KEY, PRINT) == caches.Glance()
+        assert cache.find_result(KEY, PRINT) == caches.CacheAnswer()
         until(lambda: bool(caplog.messages), "it to be told")
         uptime.pass_seconds(5)
     cache.close()
     assert caplog.messages == [AWAY.format("ConnectionError")]
-    assert cache.recall(KEY, PRINT) == caches.Glance()
+    assert cache.find_result(KEY, PRINT) == caches.CacheAnswer()
 
 
 @pytest.mark.expects_log("there is no store key")
@@ -441,11 +447,11 @@ def test_tls_is_verified(tmp_path: Path) -> None:
         strange_server(b"$-1\r\n", tls=authority.server("127.0.0.1")) as right,
         strange_server(b"$-1\r\n", tls=authority.server("redis.example")) as misnamed,
     ):
-        assert answers(f"{right}?ssl_ca_certs={trusted}")
-        assert not answers(right)
-        assert not answers(f"{right}?ssl_ca_certs={foreign}")
-        assert not answers(f"{misnamed}?ssl_ca_certs={trusted}")
-        assert not answers(f"{right}?ssl_cert_reqs=none&ssl_check_hostname=false")
+        assert is_usable(f"{right}?ssl_ca_certs={trusted}")
+        assert not is_usable(right)
+        assert not is_usable(f"{right}?ssl_ca_certs={foreign}")
+        assert not is_usable(f"{misnamed}?ssl_ca_certs={trusted}")
+        assert not is_usable(f"{right}?ssl_cert_reqs=none&ssl_check_hostname=false")
 
 
 def test_a_password_is_in_no_repr_and_no_log(redis_server: RedisServer) -> None:

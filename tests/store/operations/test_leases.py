@@ -6,9 +6,10 @@ from threading import Barrier
 
 import pytest
 
-from console.store import leases, rates
-from console.store.engine import Database
-from console.store.leases import Holder, Lease
+from console.store.database.engine import Database
+from console.store.operations import leases
+from console.store.operations import rate_gate as rates
+from console.store.operations.leases import Holder, Lease
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 
@@ -24,7 +25,7 @@ def holder(place: Place, desk: str = "desk-1") -> Holder:
 
 
 def take(database: Database, who: Holder, slots: int = 1, name: str = NAME) -> Lease | None:
-    return database.write(lambda tx: leases.take(tx, name, who, NOW, LEASE_SECONDS, slots))
+    return database.write(lambda tx: leases.acquire(tx, name, who, NOW, LEASE_SECONDS, slots))
 
 
 def given(lease: Lease | None) -> Lease:
@@ -32,10 +33,16 @@ def given(lease: Lease | None) -> Lease:
     return lease
 
 
+def fence(database: Database) -> int:
+    """The fencing token in the row: it rises with each taking."""
+    with database.read() as conn:
+        return int(conn.exec_driver_sql(f"SELECT fence FROM leases WHERE name = '{NAME}'").scalar_one())
+
+
 def test_one_holder_until_it_lets_go(databases: tuple[Database, ...], place: Place) -> None:
     """The second desk sees who holds it and since when; once given up it is free, with a higher token."""
     here, there = databases
-    first = given(take(here, holder(place)))
+    first, first_fence = given(take(here, holder(place))), fence(here)
     assert take(there, holder(place, "desk-2")) is None
     with there.read() as conn:
         seen = leases.holder_of(conn, NAME)
@@ -46,7 +53,8 @@ def test_one_holder_until_it_lets_go(databases: tuple[Database, ...], place: Pla
     here.write(lambda tx: leases.release(tx.conn, first))
     with there.read() as conn:
         assert leases.holder_of(conn, NAME) is None
-    assert given(take(there, holder(place, "desk-2"))).fence > first.fence
+    assert given(take(there, holder(place, "desk-2"))).token != first.token
+    assert fence(there) > first_fence
 
 
 def test_it_runs_out_by_the_databases_clock(
@@ -54,7 +62,7 @@ def test_it_runs_out_by_the_databases_clock(
 ) -> None:
     """Not before its time, and then at once; who lost it can neither renew it nor give it up under the next one."""
     here, there = databases
-    lost = given(take(here, holder(place)))
+    lost, lost_fence = given(take(here, holder(place))), fence(here)
     hand_clock.at += SOON
     assert take(there, holder(place, "desk-2")) is None
     hand_clock.at += LATER
@@ -64,7 +72,8 @@ def test_it_runs_out_by_the_databases_clock(
     with here.read() as conn:
         seen = leases.holder_of(conn, NAME)
     assert seen is not None
-    assert (seen.desk, taken.fence) == ("desk-2", lost.fence + 1)
+    assert (seen.desk, fence(there)) == ("desk-2", lost_fence + 1)
+    assert taken.token != lost.token
 
 
 def test_a_heartbeat_moves_its_end(databases: tuple[Database, ...], place: Place, hand_clock: HandClock) -> None:
@@ -115,7 +124,7 @@ def test_the_token_tells_whose_it_is(databases: tuple[Database, ...], place: Pla
 
         def body(tx: object) -> None:
             nonlocal lease
-            lease = leases.take(tx, NAME, holder(place), NOW, LEASE_SECONDS)  # type: ignore[arg-type]  # a Transaction
+            lease = leases.acquire(tx, NAME, holder(place), NOW, LEASE_SECONDS)  # type: ignore[arg-type]  # a Transaction
             proofs.append(tx.proof)  # type: ignore[attr-defined]
             if not keep:
                 raise RuntimeError("undone")
@@ -128,17 +137,17 @@ def test_the_token_tells_whose_it_is(databases: tuple[Database, ...], place: Pla
 
     assert work(keep=False) is None
     assert work(keep=True) is not None
-    with there.attempt() as tx:
+    with there.write_once() as tx:
         assert [bool(proof(tx.conn)) for proof in proofs] == [False, True]
 
 
 def test_calls_keep_their_distance(databases: tuple[Database, ...], hand_clock: HandClock) -> None:
     """Over all desks each start is moved on by the spacing; a row that lies in the past begins at now."""
-    waits = [databases[i % 2].write(lambda tx: rates.reserve(tx.conn, "alarmbox", 100.0)) for i in range(3)]
+    waits = [databases[i % 2].write(lambda tx: rates.reserve_call(tx.conn, "alarmbox", 100.0)) for i in range(3)]
     assert waits[0] == 0
     assert waits[1:] == pytest.approx([100, 200], abs=5)
     hand_clock.at += timedelta(seconds=1_000)
-    assert databases[0].write(lambda tx: rates.reserve(tx.conn, "alarmbox", 100.0)) == 0
+    assert databases[0].write(lambda tx: rates.reserve_call(tx.conn, "alarmbox", 100.0)) == 0
 
 
 def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
@@ -147,7 +156,7 @@ def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
 
     def ask(i: int) -> float:
         barrier.wait(20)
-        return databases[i % 2].write(lambda tx: rates.reserve(tx.conn, "fresh", 100.0))
+        return databases[i % 2].write(lambda tx: rates.reserve_call(tx.conn, "fresh", 100.0))
 
     with ThreadPoolExecutor(8) as threads:
         waits = sorted(threads.map(ask, range(8)))

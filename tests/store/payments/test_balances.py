@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import Connection
 
-from console.domain.payment_records import PaymentState
-from console.store import feed, payments
-from console.store.engine import Database
+from console.domain.payments.states import PaymentState
+from console.store.database import change_feed as feed
+from console.store.database.engine import Database
+from console.store.payments import payments
 from tests.store.money_rows import NOW, again, begun, paid
 
 EVERYWHERE = pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -47,19 +48,22 @@ class Sums:
         allowed = x > 0 and min(left, after.reserved, after.aside) >= 0 and (name != "capture" or x > self.captured)
         if allowed:
             self.captured, self.reserved, self.refunded, self.aside = (
-                after.captured, after.reserved, after.refunded, after.aside,
-            )  # fmt: skip
+                after.captured,
+                after.reserved,
+                after.refunded,
+                after.aside,
+            )
         return allowed
 
 
 _MOVES: dict[str, Callable[[Connection, int, int], bool]] = {
-    "reserve": lambda conn, of, x: payments.reserve(conn, of, x, NOW),
-    "reserve aside": lambda conn, of, x: payments.reserve(conn, of, x, NOW, from_set_aside=True),
-    "release": lambda conn, of, x: payments.release(conn, of, x, NOW),
-    "release aside": lambda conn, of, x: payments.release(conn, of, x, NOW, to_set_aside=True),
+    "reserve": lambda conn, of, x: payments.reserve_amount(conn, of, x, NOW),
+    "reserve aside": lambda conn, of, x: payments.reserve_amount(conn, of, x, NOW, from_set_aside=True),
+    "release": lambda conn, of, x: payments.release_amount(conn, of, x, NOW),
+    "release aside": lambda conn, of, x: payments.release_amount(conn, of, x, NOW, to_set_aside=True),
     "settle": lambda conn, of, x: payments.settle_refund(conn, of, x, NOW),
-    "set aside": lambda conn, of, x: payments.set_aside(conn, of, x, NOW),
-    "capture": lambda conn, of, x: payments.capture(conn, of, x, NOW),
+    "set aside": lambda conn, of, x: payments.set_amount_aside(conn, of, x, NOW),
+    "capture": lambda conn, of, x: payments.capture_amount(conn, of, x, NOW),
 }
 
 
@@ -91,11 +95,11 @@ def test_sums_move_by_the_rules_alone(rows: Connection, seed: int) -> None:
 @EVERYWHERE
 def test_more_than_was_captured_is_never_reserved_at_once(books: Database) -> None:
     """Many who reserve at the same moment get what there is, and not a yen more."""
-    with books.attempt() as tx:
+    with books.write_once() as tx:
         payment = paid(tx.conn, "ORD-crowd", minor=5)
 
     def reserve(_: int) -> bool:
-        return books.write(lambda tx: payments.reserve(tx.conn, payment.id, 1, NOW))
+        return books.write(lambda tx: payments.reserve_amount(tx.conn, payment.id, 1, NOW))
 
     with ThreadPoolExecutor(8) as threads:
         got = list(threads.map(reserve, range(12)))
@@ -106,18 +110,18 @@ def test_more_than_was_captured_is_never_reserved_at_once(books: Database) -> No
 def test_nothing_is_reserved_of_what_was_taken_back(rows: Connection) -> None:
     """A payment that its bank reversed gives no refunds, neither of what is left nor of what was set aside."""
     payment = paid(rows)
-    assert payments.set_aside(rows, payment.id, 100, NOW)
-    payments.change(rows, again(rows, payment.id), NOW, status=PaymentState.REVERSED)
-    assert not payments.reserve(rows, payment.id, 1, NOW)
-    assert not payments.reserve(rows, payment.id, 1, NOW, from_set_aside=True)
+    assert payments.set_amount_aside(rows, payment.id, 100, NOW)
+    payments.change_payment(rows, again(rows, payment.id), NOW, status=PaymentState.REVERSED)
+    assert not payments.reserve_amount(rows, payment.id, 1, NOW)
+    assert not payments.reserve_amount(rows, payment.id, 1, NOW, from_set_aside=True)
 
 
 @pytest.mark.parametrize(("told", "then"), [(0, 300), (None, None), (1_000, 1_000), (299, 300)])
 def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | None, then: int | None) -> None:
     """What the provider has said of a refund counts as said of its payment, until it is asked about that again."""
     payment = paid(rows)
-    payments.change(rows, again(rows, payment.id), NOW, provider_refunded_minor=told)
-    assert payments.reserve(rows, payment.id, 300, NOW)
+    payments.change_payment(rows, again(rows, payment.id), NOW, provider_refunded_minor=told)
+    assert payments.reserve_amount(rows, payment.id, 300, NOW)
     assert payments.settle_refund(rows, payment.id, 300, NOW)
     assert (again(rows, payment.id).refunded_minor, again(rows, payment.id).provider_refunded_minor) == (300, then)
 
@@ -125,17 +129,17 @@ def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | No
 def test_who_looks_is_told(rows: Connection) -> None:
     """Moving money is told in the feed; what was refused is not."""
     payment = paid(rows)
-    mark, _ = feed.since(rows, None)
-    assert not payments.reserve(rows, payment.id, 9_999, NOW)
-    mark, news = feed.since(rows, mark)
+    mark, _ = feed.changes_since(rows, None)
+    assert not payments.reserve_amount(rows, payment.id, 9_999, NOW)
+    mark, news = feed.changes_since(rows, mark)
     assert news == ()
-    assert payments.reserve(rows, payment.id, 1, NOW)
-    assert feed.since(rows, mark)[1] == ((payments.KIND, payment.id),)
+    assert payments.reserve_amount(rows, payment.id, 1, NOW)
+    assert feed.changes_since(rows, mark)[1] == ((payments.KIND, payment.id),)
 
 
 def test_another_payment_keeps_its_sums(rows: Connection) -> None:
     """Only the payment that is named is touched."""
     one, other = paid(rows, "ORD-1"), paid(rows, "ORD-2")
-    assert payments.reserve(rows, one.id, 1_000, NOW)
+    assert payments.reserve_amount(rows, one.id, 1_000, NOW)
     assert again(rows, other.id) == other
-    assert not payments.reserve(rows, 99_999, 1, NOW)
+    assert not payments.reserve_amount(rows, 99_999, 1, NOW)

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from console.store import payment_events
-from console.store.engine import Database
-from console.store.payment_events import PaymentEvent
+from console.store.database.engine import Database
+from console.store.payments import events as payment_events
+from console.store.payments.events import PaymentEvent
 from tests.store.money_rows import NOW
 
 TOLD = PaymentEvent("paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}', 5, "ORD-1", 3_300, "JPY", NOW)
@@ -18,40 +18,42 @@ TOLD = PaymentEvent("paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}', 
 def test_kept_once(rows: Connection) -> None:
     """The first telling stays as it was; another source's event of that id is another one."""
     later = NOW + timedelta(hours=1)
-    assert payment_events.add(rows, TOLD, NOW)
-    assert not payment_events.add(rows, PaymentEvent("paypay", "N-1", "payment.failed", "kept", "{}"), later)
-    assert payment_events.add(rows, PaymentEvent("bank", "N-1", "payment.succeeded", "unmatched", "{}"), later)
-    found = payment_events.seen(rows, "paypay", "N-1")
+    assert payment_events.add_event(rows, TOLD, "worker", NOW)
+    again = PaymentEvent("paypay", "N-1", "payment.failed", "kept", "{}")
+    assert not payment_events.add_event(rows, again, "worker", later)
+    other = PaymentEvent("bank", "N-1", "payment.succeeded", "unmatched", "{}")
+    assert payment_events.add_event(rows, other, "worker", later)
+    found = payment_events.by_source_id(rows, "paypay", "N-1")
     assert found is not None
     assert (found.kind, found.body, found.received_at, found.occurred_at) == (TOLD.kind, TOLD.body, NOW, NOW)
     assert payment_events.of_payment(rows, 5) == (found,)
-    assert payment_events.seen(rows, "paypay", "N-2") is None
+    assert payment_events.by_source_id(rows, "paypay", "N-2") is None
 
 
 def test_what_becomes_of_it(rows: Connection) -> None:
     """Said once: who is slower learns it."""
     for number in range(3):
-        assert payment_events.add(rows, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), NOW)
-    first, *others = payment_events.with_done(rows, "queued", 10)
-    assert payment_events.mark(rows, first, "booked", 7)
-    assert not payment_events.mark(rows, first, "kept", None)
-    assert payment_events.with_done(rows, "queued", 10) == tuple(others)
-    assert payment_events.with_done(rows, "queued", 1, others[0].id) == tuple(others[1:])
+        assert payment_events.add_event(rows, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), "worker", NOW)
+    first, *others = payment_events.events_with_result(rows, "queued", 10)
+    assert payment_events.write_result(rows, first, "booked", 7)
+    assert not payment_events.write_result(rows, first, "kept", None)
+    assert payment_events.events_with_result(rows, "queued", 10) == tuple(others)
+    assert payment_events.events_with_result(rows, "queued", 1, others[0].id) == tuple(others[1:])
     assert [(one.done, one.payment_id) for one in payment_events.of_payment(rows, 7)] == [("booked", 7)]
 
 
 def test_a_long_body_is_cut(rows: Connection) -> None:
     """What a notice says is kept within bounds."""
-    payment_events.add(rows, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), NOW)
-    found = payment_events.seen(rows, "bank", "N-1")
+    payment_events.add_event(rows, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), "worker", NOW)
+    found = payment_events.by_source_id(rows, "bank", "N-1")
     assert found is not None
-    assert len(found.body) == payment_events.LONGEST_BODY
+    assert len(found.body) == payment_events.LONGEST_BODY_CHARACTERS
 
 
 def test_what_the_database_refuses_is_no_repeat(rows: Connection) -> None:
     """Only an event that is there is answered with False."""
     with pytest.raises(IntegrityError):
-        payment_events.add(rows, PaymentEvent("bank", "N-1", None, "kept", "{}"), NOW)  # type: ignore[arg-type]
+        payment_events.add_event(rows, PaymentEvent("bank", "N-1", None, "kept", "{}"), "worker", NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -60,7 +62,7 @@ def test_told_from_many_sides_at_once(books: Database) -> None:
 
     def tell(number: int) -> bool:
         event = PaymentEvent("crowd", f"N-{number % 3}", "x", "kept", "{}")
-        return books.write(lambda tx: payment_events.add(tx.conn, event, NOW))
+        return books.write(lambda tx: payment_events.add_event(tx.conn, event, "worker", NOW))
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(tell, range(24))) == 3

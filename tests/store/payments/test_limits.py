@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.order_records import Account, Limits, SetAsideState
-from console.domain.states import ForbiddenTransition
-from console.store import accounts, limits, set_asides
-from console.store.engine import Database
+from console.domain.payments.records import Account, Limits, SetAsideState
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.database.engine import Database
+from console.store.payments import account_limits as accounts
+from console.store.payments import currency_limits as limits
+from console.store.payments import set_asides
 from tests.store.money_rows import NOW, paid
 
 NUMBER = "1180301018771"
@@ -27,73 +29,76 @@ def now(conn: Connection, account_id: int) -> Account:
 
 def test_starting_limits(rows: Connection) -> None:
     """Yen and paise apart, seconds for the cooling-off; a currency without rows refunds nothing."""
-    assert limits.of(rows, "JPY") == Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
-    assert limits.of(rows, "INR") == Limits("INR", 50_000_000, 150_000_000, 25_000_000, 5_000_000, 900)
-    assert limits.of(rows, "USD") == Limits("USD", 0, 0, 0, 0, 900)
+    assert limits.limits_of(rows, "JPY") == Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
+    assert limits.limits_of(rows, "INR") == Limits("INR", 50_000_000, 150_000_000, 25_000_000, 5_000_000, 900)
+    assert limits.limits_of(rows, "USD") == Limits("USD", 0, 0, 0, 0, 900)
 
 
 def test_a_missing_limit_is_the_strictest(rows: Connection) -> None:
     """Of a row that somebody took away; and rows that we don't know are passed over."""
     rows.execute(text("DELETE FROM limits WHERE currency = 'JPY' AND name = 'second_checker_above'"))
     rows.execute(text("INSERT INTO limits (name, currency, value) VALUES ('per_week', 'JPY', 1)"))
-    assert limits.of(rows, "JPY").second_checker_above == 0
+    assert limits.limits_of(rows, "JPY").second_checker_above == 0
 
 
 def test_room_for_payments_that_begin(rows: Connection) -> None:
     """Reservations count; what is given up is free again, and never more than was held."""
     account = opened(rows)
-    assert accounts.reserve(rows, account.id, 6_000)
-    assert not accounts.reserve(rows, account.id, 4_001)
-    assert accounts.reserve(rows, account.id, 4_000)
-    assert not accounts.reserve(rows, account.id, 0)
-    assert accounts.release(rows, account.id, 6_000)
-    assert not accounts.release(rows, account.id, 4_001)
-    assert not accounts.release(rows, account.id, -1)
+    assert accounts.reserve_amount(rows, account.id, 6_000)
+    assert not accounts.reserve_amount(rows, account.id, 4_001)
+    assert accounts.reserve_amount(rows, account.id, 4_000)
+    assert not accounts.reserve_amount(rows, account.id, 0)
+    assert accounts.release_amount(rows, account.id, 6_000)
+    assert not accounts.release_amount(rows, account.id, 4_001)
+    assert not accounts.release_amount(rows, account.id, -1)
     assert (now(rows, account.id).reserved_minor, now(rows, account.id).room_minor) == (4_000, 6_000)
 
 
 @pytest.mark.parametrize(
     ("minor", "released", "accepted", "reserved"),
     [
-        (6_000, 0, 6_000, 4_000), (6_001, 0, 6_000, 4_000), (7_000, 1_000, 7_000, 3_000),
-        (11_000, 4_000, 10_000, 0), (11_000, 9_000, 10_000, 0),
+        (6_000, 0, 6_000, 4_000),
+        (6_001, 0, 6_000, 4_000),
+        (7_000, 1_000, 7_000, 3_000),
+        (11_000, 4_000, 10_000, 0),
+        (11_000, 9_000, 10_000, 0),
     ],
-)  # fmt: skip
+)
 def test_booked_as_far_as_there_is_room(
     rows: Connection, minor: int, released: int, accepted: int, reserved: int
 ) -> None:
     """Room that others have reserved is theirs; what this payment held is its own."""
     account = opened(rows)
-    assert accounts.reserve(rows, account.id, 4_000)
-    assert accounts.book(rows, now(rows, account.id), minor, released) == accepted
+    assert accounts.reserve_amount(rows, account.id, 4_000)
+    assert accounts.book_amount(rows, now(rows, account.id), minor, released) == accepted
     assert (now(rows, account.id).balance_minor, now(rows, account.id).reserved_minor) == (accepted, reserved)
 
 
 def test_booked_by_who_saw_the_last_version(rows: Connection) -> None:
     """Who read an older one is told so."""
     account = opened(rows)
-    assert accounts.book(rows, account, 100) == 100
+    assert accounts.book_amount(rows, account, 100) == 100
     with pytest.raises(accounts.Stale):
-        accounts.book(rows, account, 100)
+        accounts.book_amount(rows, account, 100)
     assert now(rows, account.id).balance_minor == 100
 
 
 def test_a_limit_that_was_lowered(rows: Connection) -> None:
     """Nothing more is booked; what went back makes room again."""
     account = opened(rows)
-    accounts.book(rows, account, 9_000)
+    accounts.book_amount(rows, account, 9_000)
     rows.execute(text("UPDATE accounts SET limit_minor = 5000 WHERE id = :id"), {"id": account.id})
-    assert accounts.book(rows, now(rows, account.id), 100) == 0
-    assert not accounts.give_back(rows, account.id, 9_001)
-    assert accounts.give_back(rows, account.id, 4_500)
+    assert accounts.book_amount(rows, now(rows, account.id), 100) == 0
+    assert not accounts.subtract_from_balance(rows, account.id, 9_001)
+    assert accounts.subtract_from_balance(rows, account.id, 4_500)
     assert now(rows, account.id).room_minor == 500
 
 
 def test_one_account_of_a_currency(rows: Connection) -> None:
     """A corporation has one per currency, or none: then there is no limit."""
     account = opened(rows)
-    assert accounts.of(rows, NUMBER, "JPY") == account
-    assert accounts.of(rows, NUMBER, "INR") is None
+    assert accounts.find_by_corporation(rows, NUMBER, "JPY") == account
+    assert accounts.find_by_corporation(rows, NUMBER, "INR") is None
     with pytest.raises(IntegrityError):
         opened(rows)
 
@@ -101,11 +106,11 @@ def test_one_account_of_a_currency(rows: Connection) -> None:
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_room_is_given_out_once(books: Database) -> None:
     """Many payments that begin at the same moment get what room there is."""
-    with books.attempt() as tx:
+    with books.write_once() as tx:
         account_id = accounts.open_account(tx.conn, "2000000000000", "JPY", 5)
 
     def reserve(_: int) -> bool:
-        return books.write(lambda tx: accounts.reserve(tx.conn, account_id, 1))
+        return books.write(lambda tx: accounts.reserve_amount(tx.conn, account_id, 1))
 
     with ThreadPoolExecutor(8) as threads:
         got = sum(threads.map(reserve, range(12)))
@@ -116,20 +121,20 @@ def test_room_is_given_out_once(books: Database) -> None:
 def test_set_aside_until_it_went_back(rows: Connection) -> None:
     """Open, then being refunded, then gone; a refund that comes to nothing opens it again."""
     payment, account = paid(rows), opened(rows)
-    item_id = set_asides.insert(rows, payment, account.id, 300, NOW)
-    other = set_asides.insert(rows, payment, account.id, 200, NOW)
+    item_id = set_asides.insert_set_aside(rows, payment, account.id, 300, NOW)
+    other = set_asides.insert_set_aside(rows, payment, account.id, 200, NOW)
     item = set_asides.find(rows, item_id)
     assert item is not None
     assert (item.amount_minor, item.currency, item.state) == (300, "JPY", SetAsideState.OPEN)
-    assert [one.id for one in set_asides.open_ones(rows, 10)] == [item_id, other]
-    assert [one.id for one in set_asides.open_ones(rows, 10, item_id)] == [other]
+    assert [one.id for one in set_asides.open_set_asides(rows, 10)] == [item_id, other]
+    assert [one.id for one in set_asides.open_set_asides(rows, 10, item_id)] == [other]
     for state in (SetAsideState.REFUNDING, SetAsideState.OPEN, SetAsideState.REFUNDING, SetAsideState.REFUNDED):
         item = set_asides.find(rows, item_id)
         assert item is not None
-        set_asides.change(rows, item, NOW, state, None if state is SetAsideState.OPEN else 9)
+        set_asides.change_set_aside(rows, item, NOW, state, None if state is SetAsideState.OPEN else 9)
     with pytest.raises(set_asides.Stale):
-        set_asides.change(rows, item, NOW, SetAsideState.REFUNDED, 9)
+        set_asides.change_set_aside(rows, item, NOW, SetAsideState.REFUNDED, 9)
     first, _ = set_asides.of_payment(rows, payment.id)
     assert (first.state, first.refund_id) == (SetAsideState.REFUNDED, 9)
     with pytest.raises(ForbiddenTransition):
-        set_asides.change(rows, first, NOW, SetAsideState.OPEN, None)
+        set_asides.change_set_aside(rows, first, NOW, SetAsideState.OPEN, None)

@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.order_records import Order, OrderState
+from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkState
-from console.domain.states import ForbiddenTransition
-from console.store import orders
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.payments import orders
 from tests.store.money_rows import NOW, begun
 
 NUMBER = "1180301018771"
@@ -15,7 +15,7 @@ NUMBER = "1180301018771"
 
 def ordered(conn: Connection, number: str = "ORD-1", corporation: str | None = NUMBER) -> Order:
     new = orders.NewOrder(number, 3_300, corporation_number=corporation)
-    order = orders.find(conn, orders.insert(conn, new, NOW))
+    order = orders.find(conn, orders.insert_order(conn, new, NOW))
     assert order is not None
     return order
 
@@ -59,24 +59,24 @@ def test_only_who_saw_the_last_state_writes(rows: Connection) -> None:
     seen = ordered(rows)
     by_the_shop(rows, seen, "cancelled")
     with pytest.raises(orders.Stale):
-        orders.change(rows, seen, NOW, status=OrderState.PAID)
+        orders.change_order(rows, seen, NOW, status=OrderState.PAID)
     now = orders.find(rows, seen.id)
     assert now is not None
     assert (now.state, now.version) == (OrderState.CANCELLED, seen.version)
     with pytest.raises(ForbiddenTransition):
-        orders.change(rows, now, NOW, status=OrderState.PAID)
+        orders.change_order(rows, now, NOW, status=OrderState.PAID)
 
 
 def test_a_payment_moves_it(rows: Connection) -> None:
     """Along the table, with what is to be done on the work axis; who read it before is too late."""
     seen = ordered(rows)
     work = Work(WorkState.NEEDS_REVIEW, reason="paid_twice")
-    orders.change(rows, seen, NOW, status=OrderState.PAID, **orders.work_values(work))
+    orders.change_order(rows, seen, NOW, status=OrderState.PAID, **orders.work_values(work))
     now = orders.find(rows, seen.id)
     assert now is not None
     assert (now.state, now.work, now.version) == (OrderState.PAID, work, seen.version + 1)
     with pytest.raises(orders.Stale):
-        orders.change(rows, seen, NOW, status=OrderState.PAID)
+        orders.change_order(rows, seen, NOW, status=OrderState.PAID)
 
 
 @pytest.mark.parametrize("word", ["on hold", "PAID", ""])
@@ -86,13 +86,13 @@ def test_a_state_that_the_shop_alone_knows(rows: Connection, word: str) -> None:
     by_the_shop(rows, seen, word)
     now = orders.find(rows, seen.id)
     assert now is not None
-    assert now.work == Work(WorkState.NEEDS_REVIEW, reason=orders.UNREADABLE)
+    assert now.work == Work(WorkState.NEEDS_REVIEW, reason=orders.UNREADABLE_STATE_REASON)
     with pytest.raises(orders.Stale):
-        orders.change(rows, now, NOW, status=OrderState.PAID)
+        orders.change_order(rows, now, NOW, status=OrderState.PAID)
 
 
 @pytest.mark.parametrize("column", ["merch_txn_id", "total_amount", "currency", "corporation_number"])
 def test_what_was_ordered_is_the_shops(rows: Connection, column: str) -> None:
     """We move its state, nothing else."""
     with pytest.raises(ForbiddenTransition):
-        orders.change(rows, ordered(rows), NOW, **{column: 1})
+        orders.change_order(rows, ordered(rows), NOW, **{column: 1})

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.payment_records import PaymentState
+from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.states import ForbiddenTransition
-from console.store import payments
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.payments import payments
 from tests.store.money_rows import NOW, PAID, again, begun, paid
 
 _P = PaymentState
@@ -53,16 +53,19 @@ def test_one_payment_of_a_name(rows: Connection, facts: dict[str, str]) -> None:
 def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
     """Who read an older one is told so, and nothing is written; money that moved counts as a change."""
     old = paid(rows)
-    payments.change(rows, old, SOON, payer_ref="payer-7", certainty=Certainty.UNKNOWN)
+    payments.change_payment(rows, old, SOON, payer_ref="payer-7", certainty=Certainty.UNKNOWN)
     now = again(rows, old.id)
     assert (now.payer, now.certainty, now.version, now.changed_at) == (
-        "payer-7", Certainty.UNKNOWN, old.version + 1, SOON,
-    )  # fmt: skip
+        "payer-7",
+        Certainty.UNKNOWN,
+        old.version + 1,
+        SOON,
+    )
     with pytest.raises(payments.Stale):
-        payments.change(rows, old, SOON, payer_ref="payer-8")
-    assert payments.reserve(rows, old.id, 1, NOW)
+        payments.change_payment(rows, old, SOON, payer_ref="payer-8")
+    assert payments.reserve_amount(rows, old.id, 1, NOW)
     with pytest.raises(payments.Stale):
-        payments.change(rows, now, SOON, payer_ref="payer-8")
+        payments.change_payment(rows, now, SOON, payer_ref="payer-8")
     assert again(rows, old.id).payer == "payer-7"
 
 
@@ -71,13 +74,13 @@ def test_along_the_table_of_transitions(rows: Connection) -> None:
     payment = begun(rows)
     for path in ((_P.COMPLETED,), (_P.TOKEN_GENERATED, _P.PAYMENT_SUCCESS)):
         with pytest.raises(ForbiddenTransition):
-            payments.follow(rows, payment, path, NOW)
+            payments.follow_path(rows, payment, path, NOW)
     assert again(rows, payment.id) == payment
-    payments.follow(rows, payment, PAID, SOON, provider_payment_id="0421", paid_at=SOON)
+    payments.follow_path(rows, payment, PAID, SOON, provider_payment_id="0421", paid_at=SOON)
     now = again(rows, payment.id)
     assert (now.state, now.version, now.paid_at) == (_P.COMPLETED, payment.version + 4, SOON)
     assert now.provider_payment_id == "0421"
-    payments.follow(rows, now, (), NOW, told_at=NOW)
+    payments.follow_path(rows, now, (), NOW, told_at=NOW)
     assert again(rows, payment.id).told_at == NOW
 
 
@@ -86,7 +89,7 @@ def test_what_a_payment_is_stays(rows: Connection, column: str) -> None:
     """Sums move by their own statements; whose payment it is and of how much is never written again."""
     payment = begun(rows)
     with pytest.raises(ForbiddenTransition):
-        payments.change(rows, payment, NOW, **{column: 1})
+        payments.change_payment(rows, payment, NOW, **{column: 1})
 
 
 def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
@@ -96,7 +99,7 @@ def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
     seen = payments.find(rows, payment.id, lapsed)
     unknown = Work(WorkState.NEEDS_REVIEW, reason="lapsed")
     assert seen == replace(payment, certainty=Certainty.UNKNOWN, work=unknown)
-    payments.change(rows, payment, NOW, status=_P.TOKEN_GENERATED)
+    payments.change_payment(rows, payment, NOW, status=_P.TOKEN_GENERATED)
     assert payments.find(rows, payment.id, lapsed) == again(rows, payment.id)
 
 
@@ -107,6 +110,8 @@ def test_what_is_due(rows: Connection) -> None:
         begun(rows, name, work=Work(WorkState.SCHEDULED, at, "unknown"))
     begun(rows, "other", work=Work(WorkState.SCHEDULED, NOW, "expiry"))
     begun(rows, "a person's", work=Work(WorkState.NEEDS_REVIEW, NOW, "unknown"))
-    assert [one.merchant_payment_id for one in payments.due(rows, ["unknown"], NOW, 10)] == ["later", "late"]
-    assert [one.merchant_payment_id for one in payments.due(rows, ["unknown", "expiry"], NOW, 10)][2:] == ["other"]
-    assert len(payments.due(rows, ["unknown"], NOW, 1)) == 1
+    assert [one.merchant_payment_id for one in payments.due_payments(rows, ["unknown"], NOW, 10)] == ["later", "late"]
+    assert [one.merchant_payment_id for one in payments.due_payments(rows, ["unknown", "expiry"], NOW, 10)][2:] == [
+        "other"
+    ]
+    assert len(payments.due_payments(rows, ["unknown"], NOW, 1)) == 1

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.worker_records import StockState
-from console.store import feed, stock
-from console.store.engine import Database
+from console.domain.tasks.states import StockState
+from console.store.database import change_feed as feed
+from console.store.database.engine import Database
+from console.store.payments import stock_reservations as stock
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 from tests.support.places import Place
@@ -26,15 +27,15 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
     reserved(place)
     database = databases[0]
     with database.read() as conn:
-        mark, _ = feed.since(conn, None)
-        assert [(one.item, one.quantity) for one in stock.held_of(conn, 1)] == [("tea", 2), ("cups", 6)]
-    assert database.write(lambda tx: stock.release(tx.conn, 1, NOW)) == 2
-    assert database.write(lambda tx: stock.release(tx.conn, 1, LATER)) == 0
+        mark, _ = feed.changes_since(conn, None)
+        assert [(one.item, one.quantity) for one in stock.held_reservations(conn, 1)] == [("tea", 2), ("cups", 6)]
+    assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, NOW)) == 2
+    assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, LATER)) == 0
     with database.read() as conn:
-        assert stock.held_of(conn, 1) == ()
+        assert stock.held_reservations(conn, 1) == ()
         assert [one.state for one in stock.of_order(conn, 1)] == [RELEASED, RELEASED, USED]
         assert [one.state for one in stock.of_order(conn, 2)] == [HELD]
-        assert feed.since(conn, mark)[1] == (("order", 1),)
+        assert feed.changes_since(conn, mark)[1] == (("order", 1),)
     assert len(place.sql("SELECT 1 FROM stock_reservations WHERE updated_at IS NOT NULL")) == 2
 
 
@@ -42,6 +43,6 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
 def test_given_free_by_many_at_once(place: Place, databases: tuple[Database, ...]) -> None:
     """Each piece once, whoever does it."""
     reserved(place)
-    assert sorted(at_once(databases, lambda tx, _: stock.release(tx.conn, 1, NOW)))[-1] == 2
+    assert sorted(at_once(databases, lambda tx, _: stock.release_reservations(tx.conn, 1, NOW)))[-1] == 2
     with databases[0].read() as conn:
         assert [one.state for one in stock.of_order(conn, 1)] == [RELEASED, RELEASED, USED]

@@ -8,26 +8,29 @@ from itertools import product
 import pytest
 from sqlalchemy import Connection, event, insert
 
-from console.domain.order_records import Order, Payment, Refund
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
-from console.store import any_record, credit_checks, payment_schema, queues
-from console.store.engine import Database
-from console.store.leases import naive
-from console.store.queue_parts import Queued
-from console.store.queues import Place
-from console.store.schema import credit_checks as table
+from console.store.credit_checks import credit_checks
+from console.store.database.engine import Database
+from console.store.database.instants import to_naive_utc
+from console.store.queues import queues
+from console.store.queues.queues import QueuePosition
+from console.store.queues.table_queries import QueuedRecord
+from console.store.records import any_record
+from console.store.schema import payments as payment_schema
+from console.store.schema.core import credit_checks as table
 from tests.support import server_fixtures
 from tests.support.places import Engine, fresh_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-NONE: queues.Lapsed = {}
-LAPSED: queues.Lapsed = {
+NONE: queues.LapsedIds = {}
+LAPSED: queues.LapsedIds = {
     "credit-check": frozenset({2, 7, 8, 30, 31, 55}),
     "payment": frozenset({1, 2, 3, 40}),
     "refund": frozenset({10, 13, 14, 15}),
 }
 EITHER = pytest.mark.parametrize("lapsed", [NONE, LAPSED], ids=["", "with lapsed calls"])
-EACH = pytest.mark.parametrize("name", queues.NAMES)
+EACH = pytest.mark.parametrize("name", queues.QUEUE_NAMES)
 WORKS = ("none", "scheduled", "needs_review")
 
 
@@ -41,26 +44,30 @@ def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -
         "credit_check_id": number if bought else None,
         "company_name": f"架空{number}" if bought else None,
         "result": "ok" if bought else None,
-        "purchased_at": naive(NOW) if bought else None,
-        "expired_at": naive(NOW) if bought else None,
+        "purchased_at": to_naive_utc(NOW) if bought else None,
+        "expired_at": to_naive_utc(NOW) if bought else None,
         "pdf_file_path": "x.pdf" if bought and not missing else None,
         "status": status,
         "certainty": certainty,
         "work_state": work,
-        "changed_at": naive(NOW + timedelta(hours=number)),
+        "changed_at": to_naive_utc(NOW + timedelta(hours=number)),
     }
 
 
 def order(number: int, status: str, work: str) -> dict[str, object]:
     """An order of its own number, as all others that many hours younger than the first."""
     return {
-        "id": number, "merch_txn_id": f"ORD-{number}", "total_amount": 3_300, "status": status, "work_state": work,
-        "updated_at": naive(NOW + timedelta(hours=number)),
-    }  # fmt: skip
+        "id": number,
+        "merch_txn_id": f"ORD-{number}",
+        "total_amount": 3_300,
+        "status": status,
+        "work_state": work,
+        "updated_at": to_naive_utc(NOW + timedelta(hours=number)),
+    }
 
 
 def payment(number: int, status: str, certainty: str, work: str, **more: object) -> dict[str, object]:
-    at = naive(NOW + timedelta(hours=number))
+    at = to_naive_utc(NOW + timedelta(hours=number))
     known = {"order_id": None, "paid_at": None}
     return known | more | {
         "id": number, "provider": "paypay", "merchant_payment_id": f"P-{number}", "currency": "JPY",
@@ -70,7 +77,7 @@ def payment(number: int, status: str, certainty: str, work: str, **more: object)
 
 
 def refund(number: int, status: str, certainty: str, work: str, of: int | None = None) -> dict[str, object]:
-    at = naive(NOW + timedelta(hours=number))
+    at = to_naive_utc(NOW + timedelta(hours=number))
     return {
         "id": number, "payment_id": of or 1_000 + number, "refund_amount": 100, "currency": "JPY", "status": status,
         "certainty": certainty, "work_state": work, "maker": "op-a", "reason": "", "saw": "", "radar": "",
@@ -91,13 +98,17 @@ def database(engine: Engine) -> Iterator[Database]:
 
 def _fill(opened: Database) -> None:
     kinds = [
-        ("pending", "known", "none"), ("success", "known", "none"), ("error", "known", "none"),
-        ("pending", "unknown", "needs_review"), ("success", "known", "scheduled"),
-        ("pending", "unknown", "scheduled"), ("success", "known", "needs_review"),
-    ]  # fmt: skip
+        ("pending", "known", "none"),
+        ("success", "known", "none"),
+        ("error", "known", "none"),
+        ("pending", "unknown", "needs_review"),
+        ("success", "known", "scheduled"),
+        ("pending", "unknown", "scheduled"),
+        ("success", "known", "needs_review"),
+    ]
     mixed = enumerate(product((True, False), range(5), kinds), 1)
     rows = [row(number, *kind, missing=missing) for number, (missing, _, kind) in mixed]
-    with opened.attempt() as tx:
+    with opened.write_once() as tx:
         tx.conn.execute(insert(table), rows)
         tx.conn.execute(insert(payment_schema.orders), _orders())
         tx.conn.execute(insert(payment_schema.payments), _payments())
@@ -117,9 +128,9 @@ def _payments() -> list[dict[str, object]]:
         # Failed, and the order was paid since: by a later payment, by an earlier one that was late, or not.
         payment(101, "payment_failed", "known", "none", order_id=1),
         payment(102, "completed", "known", "none", order_id=1),
-        payment(103, "completed", "known", "none", order_id=2, paid_at=naive(NOW + timedelta(hours=500))),
+        payment(103, "completed", "known", "none", order_id=2, paid_at=to_naive_utc(NOW + timedelta(hours=500))),
         payment(104, "payment_failed", "known", "none", order_id=2),
-        payment(105, "completed", "known", "none", order_id=3, paid_at=naive(NOW)),
+        payment(105, "completed", "known", "none", order_id=3, paid_at=to_naive_utc(NOW)),
         payment(106, "payment_failed", "known", "none", order_id=3),
         payment(107, "payment_failed", "known", "none", order_id=4),
         payment(108, "expired", "known", "none", order_id=4),
@@ -144,19 +155,21 @@ def _refunds() -> list[dict[str, object]]:
 REFUNDED_SINCE = {101}
 
 
-def walk(conn: Connection, name: str, limit: int, lapsed: queues.Lapsed) -> list[tuple[Place, Queued]]:
+def walk(
+    conn: Connection, name: str, limit: int, lapsed: queues.LapsedIds
+) -> list[tuple[QueuePosition, QueuedRecord]]:
     """Page after page, until one isn't full."""
-    found: list[tuple[Place, Queued]] = []
+    found: list[tuple[QueuePosition, QueuedRecord]] = []
     after = None
     while True:
-        page = queues.page(conn, name, after, limit, lapsed)
+        page = queues.queue_page(conn, name, after, limit, lapsed)
         found += page
         if len(page) < limit:
             return found
         after = page[-1][0]
 
 
-def everything(conn: Connection, lapsed: queues.Lapsed) -> Iterator[Queued]:
+def everything(conn: Connection, lapsed: queues.LapsedIds) -> Iterator[QueuedRecord]:
     """Each record by itself."""
     for kind, number in product(queues.KINDS, range(1, 110)):
         one = any_record.find(conn, kind, number, lapsed)
@@ -171,23 +184,24 @@ CHECKS: Mapping[str, Callable[[CreditCheck], bool]] = {
     "incomplete": lambda one: bool(one.incomplete),
 }
 PAYMENTS: Mapping[str, Callable[[Payment], bool]] = {
-    "pending": lambda one: one.state.value in ("initializing", "token_generated", "user_payment")
-    and one.certainty.value == "known",
+    "pending": lambda one: (
+        one.state.value in ("initializing", "token_generated", "user_payment") and one.certainty.value == "known"
+    ),
     "unknown": lambda one: one.certainty.value == "unknown",
-    "error": lambda one: one.state.value == "payment_failed"
-    and one.certainty.value == "known"
-    and one.id not in PAID_SINCE,
+    "error": lambda one: (
+        one.state.value == "payment_failed" and one.certainty.value == "known" and one.id not in PAID_SINCE
+    ),
 }
 REFUNDS: Mapping[str, Callable[[Refund], bool]] = {
     "unknown": lambda one: one.certainty.value == "unknown",
-    "error": lambda one: one.state.value == "failed"
-    and one.certainty.value == "known"
-    and one.id not in REFUNDED_SINCE,
+    "error": lambda one: (
+        one.state.value == "failed" and one.certainty.value == "known" and one.id not in REFUNDED_SINCE
+    ),
     "refunds": lambda one: one.state.value in ("requested", "approved", "submitting", "submitted"),
 }
 
 
-def belongs(one: Queued, name: str) -> bool:
+def belongs(one: QueuedRecord, name: str) -> bool:
     """The rules in words."""
     if name == "review":
         return one.work.state.value == "needs_review" and one.work.reason != "state_unreadable"
@@ -200,13 +214,13 @@ def belongs(one: Queued, name: str) -> bool:
     return name in CHECKS and CHECKS[name](one)
 
 
-def kind_of(one: Queued) -> str:
+def kind_of(one: QueuedRecord) -> str:
     return {Order: "order", Payment: "payment", Refund: "refund", CreditCheck: "credit-check"}[type(one)]
 
 
 @EITHER
 @EACH
-def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, lapsed: queues.Lapsed) -> None:
+def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """In pages of 1, 3, 7 or all: the same rows, once each, as everybody sees them; by work state (that of a lapsed
     call as it stands in the table), then by kind, then by age.
     """
@@ -223,27 +237,27 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
 
 @EITHER
 @EACH
-def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: queues.Lapsed) -> None:
+def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """As many as the queue has, and the oldest of them."""
     with database.read() as conn:
         rows = [one for _, one in walk(conn, name, 1_000, lapsed)]
-        assert queues.count(conn, name, lapsed) == (len(rows), min(one.changed_at or NOW for one in rows))
+        assert queues.count_queue(conn, name, lapsed) == (len(rows), min(one.changed_at or NOW for one in rows))
 
 
 def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more than the cap says that there are more; lapsed calls count with the others."""
     monkeypatch.setattr(queues, "COUNT_CAP", 4)
     with database.read() as conn:
-        for name in queues.NAMES:
-            assert queues.count(conn, name, NONE)[0] == 5
-            assert queues.count(conn, name, LAPSED)[0] == 5
+        for name in queues.QUEUE_NAMES:
+            assert queues.count_queue(conn, name, NONE)[0] == 5
+            assert queues.count_queue(conn, name, LAPSED)[0] == 5
 
 
 @EACH
 def test_one_statement_counts_a_queue(database: Database, name: str) -> None:
     """However many kinds and states it is made of."""
     with database.read() as conn:
-        assert len(asked_by(conn, lambda: queues.count(conn, name, LAPSED))) == 1
+        assert len(asked_by(conn, lambda: queues.count_queue(conn, name, LAPSED))) == 1
 
 
 def asked_by(conn: Connection, ask: Callable[[], object]) -> list[str]:
@@ -259,15 +273,17 @@ def test_a_lapsed_call_keeps_its_place(database: Database) -> None:
     with database.read() as conn:
         found = {place.id: (place.work, one.work.reason) for place, one in walk(conn, "refunds", 2, LAPSED)}
     assert [found[number] for number in (13, 14, 15)] == [
-        ("none", "lapsed"), ("scheduled", "lapsed"), ("needs_review", "lapsed"),
-    ]  # fmt: skip
+        ("none", "lapsed"),
+        ("scheduled", "lapsed"),
+        ("needs_review", "lapsed"),
+    ]
 
 
 def test_suggestions_are_ordered_by_what_was_typed(database: Database) -> None:
     """Numbers that begin so, in their order and no more than asked for; names likewise."""
     with database.read() as conn:
-        numbers = credit_checks.starting_with(conn, "00000000000", "", 3, frozenset())
-        names = credit_checks.starting_with(conn, "", "架空1", 3, frozenset())
+        numbers = credit_checks.find_by_prefix(conn, "00000000000", "", 3, frozenset())
+        names = credit_checks.find_by_prefix(conn, "", "架空1", 3, frozenset())
         assert [one.id for one in numbers] == [1, 2, 3]
         assert [one.company_name for one in names] == ["架空12", "架空14", "架空16"]
-        assert credit_checks.starting_with(conn, "", "", 3, frozenset()) == ()
+        assert credit_checks.find_by_prefix(conn, "", "", 3, frozenset()) == ()

@@ -6,11 +6,12 @@ from typing import Any, Protocol
 import pytest
 from sqlalchemy import Connection
 
-from console.domain.states import ForbiddenTransition
-from console.domain.worker_records import Difference, Verdict
-from console.store import feed, reconciliations
-from console.store.engine import Database
-from console.store.reconciliations import Run
+from console.domain.tasks.records import Difference, Verdict
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.database import change_feed as feed
+from console.store.database.engine import Database
+from console.store.reconciliation import runs as reconciliations
+from console.store.reconciliation.runs import Run
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 from tests.support.places import PERSON
@@ -28,7 +29,7 @@ def begun(own_rows: Connection, me: str) -> Begin:
     """Begins one, or gives the one that is under way."""
 
     def begin(provider: str = "paypay", to: date = TO) -> Run:
-        run = reconciliations.find(own_rows, reconciliations.open(own_rows, provider, FROM, to, me, NOW))
+        run = reconciliations.find(own_rows, reconciliations.open_run(own_rows, provider, FROM, to, me, NOW))
         assert run is not None
         return run
 
@@ -41,8 +42,8 @@ def test_one_of_the_same_days(own_rows: Connection, begun: Begin, me: str) -> No
     assert (run.state, run.phase, run.from_day, run.to_day, run.asked_by) == ("running", "theirs", FROM, TO, me)
     assert begun() == run
     others = begun(to=FROM), begun("atom")
-    assert reconciliations.unfinished(own_rows, "paypay") == (run, others[0])
-    ended = reconciliations.save(own_rows, run, LATER, state=reconciliations.DONE)
+    assert reconciliations.unfinished_runs(own_rows, "paypay") == (run, others[0])
+    ended = reconciliations.save_progress(own_rows, run, LATER, state=reconciliations.DONE)
     assert begun().id > others[1].id
     assert reconciliations.find(own_rows, run.id) == ended
 
@@ -50,29 +51,31 @@ def test_one_of_the_same_days(own_rows: Connection, begun: Begin, me: str) -> No
 def test_goes_on_where_it_stopped(own_rows: Connection, begun: Begin) -> None:
     """What was saved is what is read; who was overtaken saves nothing."""
     run = begun()
-    saved = reconciliations.save(own_rows, run, LATER, phase="ours", position="id 7", matched=3, different_amount=1)
+    saved = reconciliations.save_progress(
+        own_rows, run, LATER, phase="ours", position="id 7", matched=3, different_amount=1
+    )
     assert reconciliations.find(own_rows, run.id) == saved
     assert (saved.phase, saved.position, saved.matched, saved.different_amount) == ("ours", "id 7", 3, 1)
     with pytest.raises(reconciliations.Stale):
-        reconciliations.save(own_rows, run, LATER, matched=9)
+        reconciliations.save_progress(own_rows, run, LATER, matched=9)
 
 
 @pytest.mark.parametrize("values", [{"matched": 2}, {"provider": "atom"}, {"asked_by": "x"}, {"ended_at": NOW}])
 def test_never_backwards(own_rows: Connection, begun: Begin, values: dict[str, Any]) -> None:
     """A count that goes down, and another question than was asked, are bugs."""
-    run = reconciliations.save(own_rows, begun(), NOW, matched=3)
+    run = reconciliations.save_progress(own_rows, begun(), NOW, matched=3)
     with pytest.raises(ForbiddenTransition):
-        reconciliations.save(own_rows, run, NOW, **values)
+        reconciliations.save_progress(own_rows, run, NOW, **values)
 
 
 @pytest.mark.parametrize("state", [reconciliations.DONE, reconciliations.FAILED])
 def test_ended_for_good(own_rows: Connection, begun: Begin, state: str) -> None:
     """With the time of its end."""
-    ended = reconciliations.save(own_rows, begun(), LATER, state=state, reason="x", evidence_id=5)
+    ended = reconciliations.save_progress(own_rows, begun(), LATER, state=state, reason="x", evidence_id=5)
     assert reconciliations.find(own_rows, ended.id) == ended
     assert (ended.ended_at, ended.evidence_id, ended.reason) == (LATER, 5, "x")
     with pytest.raises(ForbiddenTransition):
-        reconciliations.save(own_rows, ended, LATER, matched=9)
+        reconciliations.save_progress(own_rows, ended, LATER, matched=9)
 
 
 def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
@@ -81,11 +84,12 @@ def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
     found = [Difference(f"ORD-{n}", Verdict.MISSING_THERE, n, "completed 300", None) for n in range(3)]
     assert all(reconciliations.add_row(own_rows, run, one) for one in found)
     assert not reconciliations.add_row(own_rows, run, Difference("ORD-1", Verdict.IMPORTED, None, None, "x"))
-    reconciliations.case_opened(own_rows, run, "ORD-2")
+    reconciliations.mark_case_opened(own_rows, run, "ORD-2")
     one, two, three = reconciliations.rows(own_rows, run)
     assert [(each.row_key, each.verdict, each.payment_id) for each in (one, two)] == [
-        ("ORD-0", Verdict.MISSING_THERE, 0), ("ORD-1", Verdict.MISSING_THERE, 1),
-    ]  # fmt: skip
+        ("ORD-0", Verdict.MISSING_THERE, 0),
+        ("ORD-1", Verdict.MISSING_THERE, 1),
+    ]
     assert [each.case_opened for each in (one, two, three)] == [False, False, True]
     assert reconciliations.rows(own_rows, run, one.id, 1) == (two,)
     assert reconciliations.add_row(own_rows, begun("atom").id, found[0])
@@ -93,18 +97,18 @@ def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
 
 def test_the_last_ones(own_rows: Connection, begun: Begin) -> None:
     """Newest first, of one provider or of all; live views are told."""
-    mark, _ = feed.since(own_rows, None)
+    mark, _ = feed.changes_since(own_rows, None)
     one, two, three = begun(), begun("atom"), begun(to=FROM)
-    assert reconciliations.latest(own_rows, "paypay", 9) == (three, one)
-    assert reconciliations.latest(own_rows, None, 2) == (three, two)
-    assert set(feed.since(own_rows, mark)[1]) == {("reconciliation", run.id) for run in (one, two, three)}
+    assert reconciliations.latest_runs(own_rows, "paypay", 9) == (three, one)
+    assert reconciliations.latest_runs(own_rows, None, 2) == (three, two)
+    assert set(feed.changes_since(own_rows, mark)[1]) == {("reconciliation", run.id) for run in (one, two, three)}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """All of them get the same one."""
     who = databases[0].account or PERSON
-    given = at_once(databases, lambda tx, _: reconciliations.open(tx.conn, "paypay", FROM, TO, who, NOW))
+    given = at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))
     assert len(set(given)) == 1
     row = Difference("ORD-1", Verdict.IMPORTED, None, None, "x")
     assert sum(at_once(databases, lambda tx, _: reconciliations.add_row(tx.conn, given[0], row))) == 1

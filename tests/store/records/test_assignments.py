@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.store import takes
-from console.store.engine import Database
+from console.store.database.engine import Database
+from console.store.records import assignments as takes
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 from tests.support.places import PERSON, Place
@@ -26,12 +26,12 @@ def people(place: Place) -> Iterator[tuple[Database, Database]]:
 
 
 def take(database: Database, who: str, now: datetime = NOW, lasts: timedelta = HALF_AN_HOUR) -> bool:
-    return database.write(lambda tx: takes.take(tx.conn, KIND, RECORD, who, now, now + lasts))
+    return database.write(lambda tx: takes.take_record(tx.conn, KIND, RECORD, who, now, now + lasts))
 
 
 def holder(database: Database, now: datetime = NOW) -> str | None:
     with database.read() as conn:
-        found = takes.of(conn, KIND, [RECORD, 99], now).get(RECORD)
+        found = takes.takes_of(conn, KIND, [RECORD, 99], now).get(RECORD)
     return found.person if found else None
 
 
@@ -49,9 +49,9 @@ def test_one_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
     assert take(mine, me)
     assert not take(theirs, other)
     assert holder(theirs) == me
-    assert not theirs.write(lambda tx: takes.release(tx.conn, KIND, RECORD, other, NOW))
-    assert mine.write(lambda tx: takes.release(tx.conn, KIND, RECORD, me, NOW))
-    assert not mine.write(lambda tx: takes.release(tx.conn, KIND, RECORD, me, NOW))
+    assert not theirs.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, other, NOW))
+    assert mine.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, me, NOW))
+    assert not mine.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, me, NOW))
     assert holder(mine) is None
     assert take(theirs, other)
     assert holder(mine) == other
@@ -62,11 +62,11 @@ def test_for_a_while(place: Place, people: tuple[Database, Database]) -> None:
     (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
     assert take(mine, me)
     with mine.read() as conn:
-        taken = takes.of(conn, KIND, [RECORD])[RECORD]
+        taken = takes.takes_of(conn, KIND, [RECORD])[RECORD]
     assert abs(taken.until - taken.taken_at - HALF_AN_HOUR) < timedelta(seconds=1)
     now = over(place)
     assert holder(theirs, now) is None
-    assert not mine.write(lambda tx: takes.release(tx.conn, KIND, RECORD, me, now))
+    assert not mine.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, me, now))
     assert take(theirs, other, now)
     assert not take(mine, me, now)
 
@@ -93,7 +93,7 @@ def test_in_ones_own_name_alone(place: Place, people: tuple[Database, Database])
 def test_nobody_is_asked_of_nothing(people: tuple[Database, Database]) -> None:
     """An empty page of records costs no question."""
     with people[0].read() as conn:
-        assert takes.of(conn, KIND, []) == {}
+        assert takes.takes_of(conn, KIND, []) == {}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -101,7 +101,8 @@ def test_taken_by_many_at_once(place: Place, people: tuple[Database, Database]) 
     """One of two people has it, and both know who."""
     names = (place.named(PERSON), place.named(OTHER))
     won = at_once(
-        people, lambda tx, i: takes.take(tx.conn, KIND, RECORD, names[i % 2], NOW, NOW + HALF_AN_HOUR) and i % 2
+        people,
+        lambda tx, i: takes.take_record(tx.conn, KIND, RECORD, names[i % 2], NOW, NOW + HALF_AN_HOUR) and i % 2,
     )
     winners = {names[one] for one in won if one is not False}
     assert len(winners) == 1

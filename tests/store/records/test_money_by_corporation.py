@@ -3,19 +3,23 @@
 import pytest
 from sqlalchemy import Connection, event, insert, text
 
-from console.domain.order_records import Order
-from console.domain.payment_records import RefundState
-from console.store import beginnings, looks, money_looks, orders, payments, refunds
-from console.store.money_looks import NOTHING
-from console.store.schema import operations
+from console.domain.payments.records import Order
+from console.domain.payments.states import RefundState
+from console.store.credit_checks import joined_reads as looks
+from console.store.payments import orders, payments
+from console.store.records import money_by_corporation as money_looks
+from console.store.records import prefix_search as beginnings
+from console.store.records.money_by_corporation import NO_RECORDS
+from console.store.refunds import refunds
+from console.store.schema.core import operations
+from tests.store.credit_checks.test_joined_reads import call
 from tests.store.money_rows import NOW, anew, asked, begun, moved, paid
-from tests.store.test_looks import call
 
 NUMBER, OTHER = "7123456789012", "2000000000000"
 
 
 def ordered(conn: Connection, number: str, corporation: str | None = None) -> int:
-    return orders.insert(conn, orders.NewOrder(number, 3_300, corporation_number=corporation), NOW)
+    return orders.insert_order(conn, orders.NewOrder(number, 3_300, corporation_number=corporation), NOW)
 
 
 def the_order(conn: Connection, order_id: int) -> Order:
@@ -37,16 +41,16 @@ def test_all_that_belongs_to_a_number(rows: Connection) -> None:
     paid(rows, "P-5", order_id=foreign)
     paid(rows, "P-6", corporation_number=OTHER)
     given_back = [asked(rows, payment) for payment in (through_order, both, of_foreign_order)]
-    refunds.vote(rows, given_back[1].id, "lead-c", NOW)
-    refunds.vote(rows, given_back[1].id, "lead-b", NOW)
+    refunds.insert_vote(rows, given_back[1].id, "lead-c", NOW)
+    refunds.insert_vote(rows, given_back[1].id, "lead-b", NOW)
     asked(rows, paid(rows, "P-7"))
-    found = money_looks.of_number(rows, NUMBER)
+    found = money_looks.records_of_number(rows, NUMBER)
     assert found.orders == (the_order(rows, empty), the_order(rows, one))
     assert found.orders[1].payment_ids == (through_order.id, both.id)
     assert found.payments == (of_foreign_order, own, both, through_order)
     assert found.refunds == tuple(anew(rows, refund.id) for refund in reversed(given_back))
     assert found.refunds[1].checkers == ("lead-c", "lead-b")
-    assert money_looks.of_number(rows, "5000000000000") == NOTHING
+    assert money_looks.records_of_number(rows, "5000000000000") == NO_RECORDS
 
 
 def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
@@ -60,10 +64,12 @@ def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
         call(refund.id, "refund.submit", "calling") | {"subject_kind": "refund", "id": "c", "idempotency_key": "c"},
     ]
     rows.execute(insert(operations), calls)
-    found = money_looks.of_number(rows, NUMBER)
+    found = money_looks.records_of_number(rows, NUMBER)
     assert [(one.merchant_payment_id, one.certainty.value) for one in found.payments] == [
-        ("P-3", "known"), ("P-2", "known"), ("P-1", "unknown"),
-    ]  # fmt: skip
+        ("P-3", "known"),
+        ("P-2", "known"),
+        ("P-1", "unknown"),
+    ]
     assert found.payments[2] == payments.find(rows, payment.id, frozenset({payment.id}))
     assert found.refunds == (refunds.find(rows, refund.id, frozenset({refund.id})),)
 
@@ -71,25 +77,25 @@ def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
 @pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
 def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> None:
     """Who has credit checks alone is asked nothing else; whoever has anything else is told so at once."""
-    assert looks.look(rows, NUMBER, None, anybody=False).money is False
+    assert looks.search_number(rows, NUMBER, None, admit_unlisted=False).has_money is False
     if kind == "payment":
         paid(rows, corporation_number=NUMBER)
     else:
         order_id = ordered(rows, "ORD-1", NUMBER)
         if kind != "order":
             paid(rows, order_id=order_id)
-    assert looks.look(rows, NUMBER, None, anybody=False).money is True
-    assert looks.look(rows, OTHER, None, anybody=False).money is False
-    assert money_looks.of_number(rows, NUMBER) != NOTHING
+    assert looks.search_number(rows, NUMBER, None, admit_unlisted=False).has_money is True
+    assert looks.search_number(rows, OTHER, None, admit_unlisted=False).has_money is False
+    assert money_looks.records_of_number(rows, NUMBER) != NO_RECORDS
 
 
 def test_it_is_one_statement(rows: Connection) -> None:
     """One more round trip to a server, however much there is."""
     payment = paid(rows, order_id=ordered(rows, "ORD-1", NUMBER))
-    refunds.vote(rows, asked(rows, payment).id, "lead-b", NOW)
+    refunds.insert_vote(rows, asked(rows, payment).id, "lead-b", NOW)
     heard: list[str] = []
     event.listen(rows, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
-    found = money_looks.of_number(rows, NUMBER)
+    found = money_looks.records_of_number(rows, NUMBER)
     assert (len(found.orders), len(found.payments), len(found.refunds), len(heard)) == (1, 1, 1, 1)
 
 
@@ -110,8 +116,8 @@ def test_found_by_how_a_name_begins(rows: Connection, typed: str, kinds: list[st
     rows.execute(text("UPDATE orders SET atom_txn_id = '11000000417303' WHERE id = :id"), {"id": other})
     payment = paid(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
     refund = moved(rows, asked(rows, payment), RefundState.APPROVED)
-    refunds.change(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
-    found = beginnings.of(rows, typed, 10, {})
+    refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    found = beginnings.find_by_prefix(rows, typed, 10, {})
     counted = {"order": len(found.orders), "payment": len(found.payments), "refund": len(found.refunds)}
     assert [kind for kind, count in counted.items() for _ in range(count)] == kinds
 
@@ -121,7 +127,7 @@ def test_newest_first_and_no_more_than_asked_for(rows: Connection) -> None:
     ids = [ordered(rows, f"ORD-{i}") for i in range(5)]
     paid(rows, "ORD-0", order_id=ids[0])
     broken = begun(rows, "ORD-1", provider="atom")
-    found = beginnings.of(rows, "ORD-", 3, {"payment": frozenset({broken.id})})
+    found = beginnings.find_by_prefix(rows, "ORD-", 3, {"payment": frozenset({broken.id})})
     assert [one.id for one in found.orders] == [ids[2], ids[1], ids[0]]
     assert found.orders[2] == the_order(rows, ids[0])
     assert [one.certainty.value for one in found.payments] == ["unknown", "known"]
@@ -131,7 +137,7 @@ def test_called_just_so(rows: Connection) -> None:
     """By any of its names, not by their beginnings."""
     payment = paid(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
     order = the_order(rows, ordered(rows, "ORD-1"))
-    assert all(beginnings.is_called(payment, name) for name in ("P-1", "Ｐ-１", "04217", "架空太郎"))
-    assert not any(beginnings.is_called(payment, name) for name in ("P-", "0421", "架空", ""))
-    assert beginnings.is_called(order, "ORD-1")
-    assert not beginnings.is_called(asked(rows, payment), "P-1")
+    assert all(beginnings.is_exact_match(payment, name) for name in ("P-1", "Ｐ-１", "04217", "架空太郎"))
+    assert not any(beginnings.is_exact_match(payment, name) for name in ("P-", "0421", "架空", ""))
+    assert beginnings.is_exact_match(order, "ORD-1")
+    assert not beginnings.is_exact_match(asked(rows, payment), "P-1")

@@ -4,21 +4,23 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from console.domain.worker_records import Note
-from console.store import feed, notes
+from console.domain.tasks.records import Note
+from console.store.database import change_feed as feed
+from console.store.records import notes
 from tests.store.money_rows import NOW
 
 
 def test_kept_beside_a_record(own_rows: Connection, me: str) -> None:
     """Oldest first, with every letter; live views are told of the record."""
     later = NOW + timedelta(hours=1)
-    mark, _ = feed.since(own_rows, None)
+    mark, _ = feed.changes_since(own_rows, None)
     words = "先方に電話 ☎ " * 2_000
-    first = notes.add(own_rows, "payment", 1, me, words, NOW)
-    second = notes.add(own_rows, "payment", 1, me, "answered", later)
-    notes.add(own_rows, "order", 1, me, "another record", NOW)
-    assert notes.of(own_rows, "payment", 1) == (
-        Note(first, "payment", 1, me, words, NOW), Note(second, "payment", 1, me, "answered", later),
-    )  # fmt: skip
-    assert notes.of(own_rows, "payment", 2) == ()
-    assert set(feed.since(own_rows, mark)[1]) == {("payment", 1), ("order", 1)}
+    first = notes.add_note(own_rows, "payment", 1, me, words, NOW)
+    second = notes.add_note(own_rows, "payment", 1, me, "answered", later)
+    notes.add_note(own_rows, "order", 1, me, "another record", NOW)
+    assert notes.notes_of(own_rows, "payment", 1) == (
+        Note(first, "payment", 1, me, words, NOW),
+        Note(second, "payment", 1, me, "answered", later),
+    )
+    assert notes.notes_of(own_rows, "payment", 2) == ()
+    assert set(feed.changes_since(own_rows, mark)[1]) == {("payment", 1), ("order", 1)}

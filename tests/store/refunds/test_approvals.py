@@ -4,35 +4,35 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from console.store import approvals
+from console.store.refunds import approvals
 from tests.store.money_rows import NOW
 
 
 def test_votes_are_no_proposals(rows: Connection) -> None:
     """Who approves a refund has proposed no resolution of it, and closing one leaves the votes."""
-    assert approvals.vote(rows, 9, "lead-b", NOW)
+    assert approvals.insert_vote(rows, 9, "lead-b", NOW)
     assert approvals.open_proposal(rows, "refund", "9") is None
-    assert approvals.awaited(rows, "refund", ["9"]) == frozenset()
-    approvals.propose(rows, "refund", "9", "failed", "op-a", 1, NOW)
+    assert approvals.subjects_with_proposal(rows, "refund", ["9"]) == frozenset()
+    approvals.insert_proposal(rows, "refund", "9", "failed", "op-a", 1, NOW)
     waiting = approvals.open_proposal(rows, "refund", "9")
     assert waiting is not None
     assert (waiting.proposed, waiting.person) == ("failed", "op-a")
-    assert approvals.awaited(rows, "refund", ["9", "10"]) == {"9"}
-    approvals.close(rows, "refund", "9", NOW)
+    assert approvals.subjects_with_proposal(rows, "refund", ["9", "10"]) == {"9"}
+    approvals.close_proposals(rows, "refund", "9", NOW)
     assert approvals.open_proposal(rows, "refund", "9") is None
-    assert approvals.votes(rows, 9) == ("lead-b",)
-    assert not approvals.vote(rows, 9, "lead-b", NOW)
+    assert approvals.read_voters(rows, 9) == ("lead-b",)
+    assert not approvals.insert_vote(rows, 9, "lead-b", NOW)
 
 
 def test_votes_of_many(rows: Connection) -> None:
     """Each refund with its own, in their order; nobody's refund is missing from the answer."""
     for refund, person in ((9, "lead-c"), (90, "lead-b"), (9, "lead-b")):
-        assert approvals.vote(rows, refund, person, NOW)
-    assert approvals.votes_of(rows, [9, 90, 900]) == {9: ("lead-c", "lead-b"), 90: ("lead-b",)}
-    assert approvals.votes_of(rows, []) == {}
+        assert approvals.insert_vote(rows, refund, person, NOW)
+    assert approvals.voters_of_refunds(rows, [9, 90, 900]) == {9: ("lead-c", "lead-b"), 90: ("lead-b",)}
+    assert approvals.voters_of_refunds(rows, []) == {}
 
 
 def test_a_vote_that_cannot_be_kept_is_no_repeat(rows: Connection) -> None:
     """Only the same person's earlier vote is answered with False."""
     with pytest.raises(IntegrityError):
-        approvals.vote(rows, 9, None, NOW)  # type: ignore[arg-type]  # what the database refuses for itself
+        approvals.insert_vote(rows, 9, None, NOW)  # type: ignore[arg-type]  # what the database refuses for itself

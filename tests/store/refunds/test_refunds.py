@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.payment_records import RefundState
+from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.states import ForbiddenTransition
-from console.store import refunds
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.refunds import refunds
 from tests.store.money_rows import NOW, anew, asked, moved, paid
 
 _R = RefundState
@@ -28,10 +28,10 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
     assert (refund.state, refund.maker, refund.checkers) == (_R.REQUESTED, "op-a", ())
     assert (refund.ticket, refund.set_aside_id, refund.intended_repeat) == ("T-1", 5, True)
     assert (refund.sends_after, refund.decide_by) == (until, NOW + timedelta(hours=72))
-    assert refunds.open_of(rows, payment.id) == refund
+    assert refunds.find_open_of_payment(rows, payment.id) == refund
     assert refunds.of_payment(rows, payment.id) == refunds.of_order(rows, 71) == (refund,)
-    assert refunds.asked_with(rows, refund.id) == ('{"version": 3}', "[]")
-    assert refunds.asked_with(rows, refund.id + 1) is None
+    assert refunds.request_facts(rows, refund.id) == ('{"version": 3}', "[]")
+    assert refunds.request_facts(rows, refund.id + 1) is None
 
 
 @pytest.mark.parametrize("state", list(_R))
@@ -54,35 +54,35 @@ def test_one_open_refund_of_a_payment(rows: Connection, state: RefundState) -> N
 def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
     """Who read an older one is told so; steps that the table doesn't have are refused."""
     old = asked(rows, paid(rows))
-    refunds.change(rows, old, NOW, status=_R.APPROVED)
+    refunds.change_refund(rows, old, NOW, status=_R.APPROVED)
     with pytest.raises(refunds.Stale):
-        refunds.change(rows, old, NOW, status=_R.REJECTED)
+        refunds.change_refund(rows, old, NOW, status=_R.REJECTED)
     with pytest.raises(ForbiddenTransition):
-        refunds.change(rows, anew(rows, old.id), NOW, status=_R.COMPLETED, refund_txn_id="R-1")
+        refunds.change_refund(rows, anew(rows, old.id), NOW, status=_R.COMPLETED, refund_txn_id="R-1")
     assert (anew(rows, old.id).state, anew(rows, old.id).version) == (_R.APPROVED, old.version + 1)
 
 
 def test_one_key_for_life(rows: Connection) -> None:
     """Written once, before sending; never another one, and never that of another refund."""
     refund = moved(rows, asked(rows, paid(rows)), _R.APPROVED)
-    refunds.change(rows, refund, NOW, status=_R.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
+    refunds.change_refund(rows, refund, NOW, status=_R.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
     refund = anew(rows, refund.id)
     assert refunds.by_key(rows, "RFD-1") == refund
     for key in ("RFD-2", None):
         with pytest.raises(ForbiddenTransition):
-            refunds.change(rows, refund, NOW, provider_refund_key=key)
-    refunds.change(rows, refund, NOW, provider_refund_key="RFD-1", sent_count=2)
+            refunds.change_refund(rows, refund, NOW, provider_refund_key=key)
+    refunds.change_refund(rows, refund, NOW, provider_refund_key="RFD-1", sent_count=2)
     other = moved(rows, asked(rows, paid(rows, "ORD-2")), _R.APPROVED)
     with pytest.raises(IntegrityError):
-        refunds.change(rows, other, NOW, provider_refund_key="RFD-1")
+        refunds.change_refund(rows, other, NOW, provider_refund_key="RFD-1")
 
 
 def test_completed_with_the_providers_id(rows: Connection) -> None:
     """A completion that names no refund of the provider's is a bug of ours."""
     refund = moved(rows, asked(rows, paid(rows)), _R.SUBMITTED)
     with pytest.raises(ForbiddenTransition):
-        refunds.change(rows, refund, NOW, status=_R.COMPLETED)
-    refunds.change(rows, refund, NOW, status=_R.COMPLETED, refund_txn_id="R-1")
+        refunds.change_refund(rows, refund, NOW, status=_R.COMPLETED)
+    refunds.change_refund(rows, refund, NOW, status=_R.COMPLETED, refund_txn_id="R-1")
     assert anew(rows, refund.id).provider_refund_id == "R-1"
 
 
@@ -91,17 +91,17 @@ def test_what_was_asked_for_stays(rows: Connection, column: str) -> None:
     """Approval binds to it: any change makes a new request."""
     refund = asked(rows, paid(rows))
     with pytest.raises(ForbiddenTransition):
-        refunds.change(rows, refund, NOW, **{column: 1})
+        refunds.change_refund(rows, refund, NOW, **{column: 1})
 
 
 def test_a_person_approves_once(rows: Connection) -> None:
     """In their order; the same person again counts for nothing, and for another refund counts there."""
     one, other = asked(rows, paid(rows)), asked(rows, paid(rows, "ORD-2"))
-    voted = [refunds.vote(rows, one.id, person, NOW) for person in ("lead-c", "lead-b", "lead-c")]
+    voted = [refunds.insert_vote(rows, one.id, person, NOW) for person in ("lead-c", "lead-b", "lead-c")]
     assert voted == [True, True, False]
-    assert refunds.vote(rows, other.id, "lead-c", NOW)
-    assert refunds.votes(rows, one.id) == anew(rows, one.id).checkers == ("lead-c", "lead-b")
-    assert [one.checkers for one in refunds.waiting(rows, 10)] == [("lead-c", "lead-b"), ("lead-c",)]
+    assert refunds.insert_vote(rows, other.id, "lead-c", NOW)
+    assert refunds.read_voters(rows, one.id) == anew(rows, one.id).checkers == ("lead-c", "lead-b")
+    assert [one.checkers for one in refunds.waiting_for_decision(rows, 10)] == [("lead-c", "lead-b"), ("lead-c",)]
 
 
 def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
@@ -110,7 +110,7 @@ def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
     lapsed = frozenset({refund.id})
     unknown = replace(refund, certainty=Certainty.UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, reason="lapsed"))
     assert refunds.find(rows, refund.id, lapsed) == unknown
-    refunds.change(rows, refund, NOW, status=_R.SUBMITTED)
+    refunds.change_refund(rows, refund, NOW, status=_R.SUBMITTED)
     assert refunds.find(rows, refund.id, lapsed) == anew(rows, refund.id)
 
 
@@ -119,27 +119,27 @@ def test_waiting_for_a_decision(rows: Connection) -> None:
     works = [Work(WorkState.SCHEDULED, NOW, "expiry"), Work(), Work(WorkState.NEEDS_REVIEW, reason="x"), Work()]
     made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(works)]
     moved(rows, asked(rows, paid(rows, "ORD-9")), _R.APPROVED)
-    assert refunds.waiting(rows, 10) == tuple(made)
-    assert refunds.waiting(rows, 3) == tuple(made[:3])
-    assert refunds.waiting(rows, 10, made[1].id) == tuple(made[2:])
+    assert refunds.waiting_for_decision(rows, 10) == tuple(made)
+    assert refunds.waiting_for_decision(rows, 3) == tuple(made[:3])
+    assert refunds.waiting_for_decision(rows, 10, made[1].id) == tuple(made[2:])
 
 
 def test_what_is_due(rows: Connection) -> None:
     """Scheduled for one of the reasons, the time come; the one that waited longest first."""
     late = [Work(WorkState.SCHEDULED, NOW - timedelta(hours=hours), "poll") for hours in (1, 2, -1)]
     made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(late)]
-    assert refunds.due(rows, ["poll", "unknown"], NOW, 10) == (made[1], made[0])
-    assert refunds.due(rows, ["unknown"], NOW, 10) == ()
+    assert refunds.due_refunds(rows, ["poll", "unknown"], NOW, 10) == (made[1], made[0])
+    assert refunds.due_refunds(rows, ["unknown"], NOW, 10) == ()
 
 
 def test_an_exact_lookalike(rows: Connection) -> None:
     """Same payment, same sum, within the time; what moved nothing and never will is none."""
     payment = paid(rows)
     refund = asked(rows, payment)
-    assert refunds.lookalike(rows, payment.id, 1_000, DAY_AGO) == refund
-    assert refunds.lookalike(rows, payment.id, 999, DAY_AGO) is None
-    assert refunds.lookalike(rows, payment.id + 1, 1_000, DAY_AGO) is None
-    assert refunds.lookalike(rows, payment.id, 1_000, NOW + timedelta(seconds=1)) is None
+    assert refunds.find_lookalike(rows, payment.id, 1_000, DAY_AGO) == refund
+    assert refunds.find_lookalike(rows, payment.id, 999, DAY_AGO) is None
+    assert refunds.find_lookalike(rows, payment.id + 1, 1_000, DAY_AGO) is None
+    assert refunds.find_lookalike(rows, payment.id, 1_000, NOW + timedelta(seconds=1)) is None
 
 
 @pytest.mark.parametrize("state", [_R.APPROVED, _R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED, *ENDED_FOR_NOTHING])
@@ -148,9 +148,9 @@ def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> Non
     payment = paid(rows, payer="payer-7")
     refund = moved(rows, asked(rows, payment), state)
     counts = state not in ENDED_FOR_NOTHING
-    assert refunds.made_by_since(rows, "op-a", "JPY", DAY_AGO) == (1_000 if counts else 0)
-    assert refunds.by_payer_since(rows, "payer-7", DAY_AGO) == ((refund,) if counts else ())
-    assert refunds.lookalike(rows, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
+    assert refunds.sum_of_maker_since(rows, "op-a", "JPY", DAY_AGO) == (1_000 if counts else 0)
+    assert refunds.by_payer_since(rows, payment.id, "payer-7", DAY_AGO) == ((refund,) if counts else ())
+    assert refunds.find_lookalike(rows, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
 
 
 def test_sums_of_a_maker(rows: Connection) -> None:
@@ -159,6 +159,6 @@ def test_sums_of_a_maker(rows: Connection) -> None:
     asked(rows, paid(rows, "ORD-2"), 2_000)
     asked(rows, paid(rows, "ORD-3"), 4_000, maker="op-b")
     asked(rows, paid(rows, "ORD-4", currency="INR"), 8_000)
-    assert refunds.made_by_since(rows, "op-a", "JPY", NOW) == 3_000
-    assert refunds.made_by_since(rows, "op-a", "JPY", NOW + timedelta(seconds=1)) == 0
-    assert refunds.made_by_since(rows, "nobody", "JPY", NOW) == 0
+    assert refunds.sum_of_maker_since(rows, "op-a", "JPY", NOW) == 3_000
+    assert refunds.sum_of_maker_since(rows, "op-a", "JPY", NOW + timedelta(seconds=1)) == 0
+    assert refunds.sum_of_maker_since(rows, "nobody", "JPY", NOW) == 0

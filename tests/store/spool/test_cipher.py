@@ -5,34 +5,34 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from console.domain.errors import ConsoleError
-from console.store.cipher import Cipher, SealBroken, _hkdf
+from console.store.spool.cipher import Cipher, DecryptionFailed, _hkdf
 
 KEY = "correct horse battery"
 
 
 def test_what_is_sealed_opens_with_the_same_key_text() -> None:
     """Another process with the same key text opens it; the sealed form doesn't hold the words."""
-    sealed = Cipher(KEY).seal("秘密".encode())
+    sealed = Cipher(KEY).encrypt("秘密".encode())
     assert "秘密".encode() not in sealed
-    assert Cipher(KEY).open(sealed).decode() == "秘密"
+    assert Cipher(KEY).decrypt(sealed).decode() == "秘密"
 
 
 @pytest.mark.parametrize("change", [b"", b"\x80", b"gAAAA", b"x" * 200])
 def test_anything_else_is_broken(change: bytes) -> None:
     """Other bytes are not opened into something."""
-    with pytest.raises(SealBroken):
-        Cipher(KEY).open(change)
+    with pytest.raises(DecryptionFailed):
+        Cipher(KEY).decrypt(change)
 
 
 def test_one_changed_byte_or_another_key_is_broken() -> None:
     """A changed byte anywhere, or a key text that differs by a letter."""
-    sealed = Cipher(KEY).seal(b"plain")
-    with pytest.raises(SealBroken):
-        Cipher(KEY + "!").open(sealed)
+    sealed = Cipher(KEY).encrypt(b"plain")
+    with pytest.raises(DecryptionFailed):
+        Cipher(KEY + "!").decrypt(sealed)
     for index in range(len(sealed.rstrip(b"=")) - 1):  # the last letter is partly padding
         spoiled = sealed[:index] + (b"A" if sealed[index : index + 1] != b"A" else b"B") + sealed[index + 1 :]
-        with pytest.raises(SealBroken):
-            Cipher(KEY).open(spoiled)
+        with pytest.raises(DecryptionFailed):
+            Cipher(KEY).decrypt(spoiled)
 
 
 @pytest.mark.parametrize("key", ["", "short", "15 characters..", "鍵" * 15])

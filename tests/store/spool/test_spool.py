@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.payment_records import RefundReport, RefundState, StartedPayment
+from console.domain.payments.provider_messages import RefundReport, StartedPayment
+from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport
-from console.store import answers
-from console.store.answers import Answer
-from console.store.cipher import Cipher
-from console.store.spool import Head, Intent, Spool, SpoolState
+from console.store.spool import answer_codec as answers
+from console.store.spool.answer_codec import Answer
+from console.store.spool.cipher import Cipher
+from console.store.spool.spool import Head, Intent, Spool, SpoolState
 from tests.store import processes
-from tests.store.spool_worker import ANSWER, DATABASE, KEY, intent
+from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
 
 INSTANT = datetime(2026, 11, 20, 3, 0, 0, 123456, tzinfo=UTC)
 FIRST_FORM = (
@@ -50,35 +51,37 @@ def refund_intent(operation_id: str) -> Intent:
 
 def test_an_intent_comes_back_as_it_was_given(spool: Spool) -> None:
     """Every field, its instant to the microsecond, and its claim standing."""
-    spool.intent(intent("op-1"))
+    begin(spool, intent("op-1"))
     found = spool.find("op-1")
     assert found is not None
     assert (found.intent, found.state, found.answer) == (intent("op-1"), SpoolState.CALLING, None)
-    assert spool.standing(DATABASE, "1", "7123456789012") == (intent("op-1"),)
+    assert spool.purchases_holding_claim(DATABASE, "1", "7123456789012") == (intent("op-1"),)
     assert spool.find("op-2") is None
 
 
 def test_a_claim_stands_until_an_end_without_claim(spool: Spool) -> None:
     """Success keeps the claim of the pair on the desk, a definite failure gives it up."""
     for operation, number in (("bought", "1" * 13), ("refused", "2" * 13), ("open", "3" * 13)):
-        spool.intent(intent(operation, number))
-    spool.ended("bought", holds_claim=True, provider_id=9)
-    spool.ended("refused", holds_claim=False)
-    held = [number[0] for number in ("1" * 13, "2" * 13, "3" * 13) if spool.standing(DATABASE, "1", number)]
+        begin(spool, intent(operation, number))
+    spool.mark_ended("bought", holds_claim=True, provider_id=9)
+    spool.mark_ended("refused", holds_claim=False)
+    held = [
+        number[0] for number in ("1" * 13, "2" * 13, "3" * 13) if spool.purchases_holding_claim(DATABASE, "1", number)
+    ]
     assert held == ["1", "3"]
-    assert spool.standing("another database", "1", "1" * 13) == ()
-    assert spool.standing(DATABASE, "2", "1" * 13) == ()
+    assert spool.purchases_holding_claim("another database", "1", "1" * 13) == ()
+    assert spool.purchases_holding_claim(DATABASE, "2", "1" * 13) == ()
     bought = spool.find("bought")
     assert bought is not None
     assert (bought.state, bought.provider_id) == (SpoolState.ENDED, 9)
-    assert [entry.intent.operation_id for entry in spool.unended(DATABASE)] == ["open"]
+    assert [entry.intent.operation_id for entry in spool.unended_entries(DATABASE)] == ["open"]
     assert len(spool.entries(DATABASE)) == 3
 
 
 def test_a_refetch_claims_nothing(spool: Spool) -> None:
     """An intent without client or number holds no claim, however it ends."""
-    spool.intent(replace(intent("op-1"), client_id=None))
-    spool.ended("op-1", holds_claim=True)
+    begin(spool, replace(intent("op-1"), client_id=None))
+    spool.mark_ended("op-1", holds_claim=True)
     entry = spool.find("op-1")
     assert entry is not None
     assert not entry.holds_claim
@@ -86,32 +89,32 @@ def test_a_refetch_claims_nothing(spool: Spool) -> None:
 
 def test_an_end_of_an_unknown_operation_changes_nothing(spool: Spool) -> None:
     """Another desk's operation may be settled here: this desk has nothing to note."""
-    spool.ended("elsewhere", holds_claim=True)
-    spool.delivered("elsewhere")
+    spool.mark_ended("elsewhere", holds_claim=True)
+    spool.mark_delivered("elsewhere")
     assert spool.entries(DATABASE) == ()
 
 
 def test_an_answer_waits_until_it_is_delivered(spool: Spool) -> None:
     """The whole answer is read back, once per database, until the database has it."""
-    spool.intent(intent("op-1"))
-    spool.answered("op-1", ANSWER)
-    (waiting,) = spool.undelivered(DATABASE)
+    begin(spool, intent("op-1"))
+    spool.store_answer("op-1", ANSWER)
+    (waiting,) = spool.undelivered_entries(DATABASE)
     assert (waiting.answer, waiting.provider_id, waiting.state) == (ANSWER, 4711, SpoolState.ANSWERED)
-    spool.delivered("op-1")
-    assert spool.undelivered(DATABASE) == ()
+    spool.mark_delivered("op-1")
+    assert spool.undelivered_entries(DATABASE) == ()
 
 
 def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
     """Where nothing can hold the answer, the caller hears it."""
     with pytest.raises(ConsoleError) as caught:
-        spool.answered("nobody", ANSWER)
+        spool.store_answer("nobody", ANSWER)
     assert caught.value.detail["problem"] == "answer_without_intent"
 
 
 def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None:
     """Neither its words nor its number are in any of the desk's files."""
-    spool.intent(intent("op-1"))
-    spool.answered("op-1", replace(ANSWER, evidence="CANARY-極秘"))
+    begin(spool, intent("op-1"))
+    spool.store_answer("op-1", replace(ANSWER, evidence="CANARY-極秘"))
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"op-1" in kept
     assert b"CANARY" not in kept
@@ -121,30 +124,30 @@ def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None
 @pytest.mark.parametrize("cipher", [None, Cipher("another key of enough characters")], ids=["none", "other"])
 def test_another_key_sees_that_there_is_an_answer(tmp_path: Path, spool: Spool, cipher: Cipher | None) -> None:
     """Without the right key the entry is still listed, sealed: nothing waits unseen."""
-    spool.intent(intent("op-1"))
-    spool.answered("op-1", ANSWER)
+    begin(spool, intent("op-1"))
+    spool.store_answer("op-1", ANSWER)
     other = Spool(tmp_path, cipher)
-    (entry,) = other.undelivered(DATABASE)
+    (entry,) = other.undelivered_entries(DATABASE)
     other.close()
-    assert (entry.answer, entry.sealed) == (None, True)
+    assert (entry.answer, entry.has_answer) == (None, True)
 
 
 def test_without_a_key_no_answer_is_kept_in_the_clear(tmp_path: Path) -> None:
     """No key: refused with the variable's name."""
     spool = Spool(tmp_path, None)
-    spool.intent(intent("op-1"))
+    begin(spool, intent("op-1"))
     with pytest.raises(ConsoleError) as caught:
-        spool.answered("op-1", ANSWER)
+        spool.store_answer("op-1", ANSWER)
     spool.close()
     assert (caught.value.code, caught.value.detail["variable"]) == ("bad_profile", "CONSOLE_SECRET_STORE_KEY")
 
 
 def test_anchors_are_only_added(spool: Spool) -> None:
     """The first anchor of a row stays, whatever comes later; they come back by chain and place."""
-    spool.anchor(DATABASE, [Head("b", 1, 2, "b" * 64), Head("a", 2, 3, "c" * 64), Head("a", 1, 1, "a" * 64)])
-    spool.anchor(DATABASE, [Head("a", 1, 1, "f" * 64), Head("a", 1, 9, "9" * 64)])
-    spool.anchor("other", [Head("z", 1, 1, "0" * 64)])
-    assert [(head.chain, head.seq, head.row_id, head.hash[0]) for head in spool.anchored(DATABASE)] == [
+    spool.store_anchors(DATABASE, [Head("b", 1, 2, "b" * 64), Head("a", 2, 3, "c" * 64), Head("a", 1, 1, "a" * 64)])
+    spool.store_anchors(DATABASE, [Head("a", 1, 1, "f" * 64), Head("a", 1, 9, "9" * 64)])
+    spool.store_anchors("other", [Head("z", 1, 1, "0" * 64)])
+    assert [(head.chain, head.seq, head.row_id, head.hash[0]) for head in spool.walk_anchors(DATABASE)] == [
         ("a", 1, 1, "a"),
         ("a", 1, 9, "9"),
         ("a", 2, 3, "c"),
@@ -211,7 +214,7 @@ def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
     workers = [processes.start("spool_worker.py", "many", tmp_path, count) for _ in range(16)]
     longest = max(json.loads(said)["longest"] for said in processes.outcomes(workers))
     spool = Spool(tmp_path, None)
-    assert len(spool.entries(DATABASE)) == len(list(spool.anchored(DATABASE))) == 16 * count
+    assert len(spool.entries(DATABASE)) == len(list(spool.walk_anchors(DATABASE))) == 16 * count
     spool.close()
     print(f"16 processes × {count} purchases: longest wait {longest * 1000:.0f} ms")
     assert longest < 30  # SQLite's own patience
@@ -220,7 +223,7 @@ def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
 def test_many_threads_share_one_spool(spool: Spool) -> None:
     """Threads of one process need nothing but the object."""
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda index: spool.intent(intent(f"op-{index}")), range(80)))
+        list(pool.map(lambda index: begin(spool, intent(f"op-{index}")), range(80)))
     assert len(spool.entries(DATABASE)) == 80
 
 
@@ -256,12 +259,12 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
 def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> None:
     """What was sent of a payment stands on the desk, whatever record it was; what came to nothing does not."""
     for operation in ("sent", "refused"):
-        spool.intent(refund_intent(operation))
-    spool.ended("refused", holds_claim=False)
-    assert spool.standing_refunds(DATABASE, 5) == (refund_intent("sent"),)
-    spool.ended("sent", holds_claim=True)
-    assert spool.standing_refunds(DATABASE, 5) == (refund_intent("sent"),)
-    assert spool.standing_refunds(DATABASE, 6) == spool.standing_refunds("another database", 5) == ()
+        begin(spool, refund_intent(operation))
+    spool.mark_ended("refused", holds_claim=False)
+    assert spool.refunds_holding_amount(DATABASE, 5) == (refund_intent("sent"),)
+    spool.mark_ended("sent", holds_claim=True)
+    assert spool.refunds_holding_amount(DATABASE, 5) == (refund_intent("sent"),)
+    assert spool.refunds_holding_amount(DATABASE, 6) == spool.refunds_holding_amount("another database", 5) == ()
 
 
 @pytest.mark.parametrize(
@@ -276,9 +279,9 @@ def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> 
 def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | StartedPayment) -> None:
     """Each form of answer comes back as it was, its instants and sums included."""
     answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", Sent.YES, found, 200, "{}")
-    spool.intent(refund_intent("op-1"))
-    spool.answered("op-1", answer)
-    (waiting,) = spool.undelivered(DATABASE)
+    begin(spool, refund_intent("op-1"))
+    spool.store_answer("op-1", answer)
+    (waiting,) = spool.undelivered_entries(DATABASE)
     assert (waiting.answer, waiting.provider_id) == (answer, None)
 
 
@@ -292,9 +295,81 @@ def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None
         old.execute("INSERT INTO intents VALUES (?,?,?,?,?,?,?,?,?,?,'calling',1,NULL,NULL,0)", row)
     old.close()
     spool, second = Spool(tmp_path, None), Spool(tmp_path, None)
-    spool.intent(refund_intent("op-1"))
-    standing = spool.standing(DATABASE, "1", "7" * 13)
+    begin(spool, refund_intent("op-1"))
+    standing = spool.purchases_holding_claim(DATABASE, "1", "7" * 13)
     assert (spool.desk_id, [intent.operation_id for intent in standing]) == ("the-old-desk", ["op-0"])
-    assert second.standing_refunds(DATABASE, 5) == (refund_intent("op-1"),)
+    assert second.refunds_holding_amount(DATABASE, 5) == (refund_intent("op-1"),)
     spool.close()
     second.close()
+
+
+def test_what_is_prepared_was_not_sent_and_stands_in_nobodys_way(spool: Spool) -> None:
+    """It holds no claim and is no operation of this desk's, until it is about to be sent."""
+    spool.store_intent(intent("op-1"))
+    assert spool.entries(DATABASE) == spool.unended_entries(DATABASE) == ()
+    assert spool.purchases_holding_claim(DATABASE, "1", "7123456789012") == ()
+    assert spool.find("op-1") is None
+    assert [(one.intent, one.state) for one in spool.unsent_entries(DATABASE)] == [
+        (intent("op-1"), SpoolState.PREPARED)
+    ]
+    assert spool.unsent_entries("another database") == ()
+    assert spool.mark_calling("op-1")
+    assert spool.unsent_entries(DATABASE) == ()
+    assert spool.purchases_holding_claim(DATABASE, "1", "7123456789012") == (intent("op-1"),)
+
+
+def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
+    """What was taken back can't be sent, what may have been sent can't be taken back, whoever comes first."""
+    spool.store_intent(intent("late"))
+    assert spool.mark_void("late")
+    assert spool.mark_void("late"), "who was interrupted while telling goes on"
+    assert not spool.mark_calling("late")
+    with pytest.raises(ConsoleError):
+        spool.store_intent(intent("late"))
+    begin(spool, intent("sent"))
+    assert not spool.mark_void("sent")
+    assert not spool.mark_calling("sent"), "sent once"
+    assert not spool.mark_void("nobody's")
+    assert not spool.mark_calling("nobody's")
+
+
+def test_many_who_send_and_take_back_agree(spool: Spool) -> None:
+    """Of each pair exactly one wins."""
+    for index in range(40):
+        spool.store_intent(intent(f"op-{index}"))
+    with ThreadPoolExecutor(8) as pool:
+        acts = [act for index in range(40) for act in ((spool.mark_calling, index), (spool.mark_void, index))]
+        won = list(pool.map(lambda act: act[0](f"op-{act[1]}"), acts))
+    assert [sending + taken for sending, taken in zip(won[::2], won[1::2], strict=True)] == [1] * 40
+
+
+def test_what_was_not_sent_leaves_nothing_behind(spool: Spool) -> None:
+    """Its end is known to the database: the file does not grow by it. What was sent stays."""
+    for operation in ("prepared", "void"):
+        spool.store_intent(intent(operation))
+    spool.mark_void("void")
+    begin(spool, intent("sent"))
+    for operation in ("prepared", "void", "sent"):
+        spool.mark_ended(operation, holds_claim=False)
+    assert spool.unsent_entries(DATABASE) == ()
+    assert spool._file.read("SELECT operation_id FROM intents") == [("sent",)]
+
+
+def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
+    """tx1 lost a race: the row that it claims now has another id."""
+    spool.store_intent(intent("op-1"))
+    spool.store_intent(replace(intent("op-1"), record_id=18))
+    (entry,) = spool.unsent_entries(DATABASE)
+    assert entry.intent.record_id == 18
+
+
+def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: Spool) -> None:
+    """In place; a program that does not know the new states is kept away by the form."""
+    begin(spool, intent("old"))
+    spool.close()
+    with sqlite3.connect(tmp_path / "desk.db") as file:
+        file.execute("PRAGMA user_version=3")
+    file.close()
+    spool.store_intent(intent("new"))
+    assert [entry.intent.operation_id for entry in spool.entries(DATABASE)] == ["old"]
+    assert spool._file.read("PRAGMA user_version") == [(4,)]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.store.cipher import Cipher
-from console.store.spool import FILE_NAME, Head, Spool
+from console.store.spool.cipher import Cipher
+from console.store.spool.spool import FILE_NAME, Head, Spool
 from tests.store import processes
-from tests.store.spool_worker import ANSWER, DATABASE, KEY, intent
+from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
 
 
 def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
 
 def _code(home: Path) -> tuple[str, object]:
     with pytest.raises(ConsoleError) as caught:
-        Spool(home, None).intent(intent("op"))
+        begin(Spool(home, None), intent("op"))
     return caught.value.code, caught.value.detail.get("problem")
 
 
@@ -43,7 +43,7 @@ def test_what_may_only_be_read_is_said(tmp_path: Path, what: str) -> None:
     home = tmp_path / "home"
     home.mkdir()
     if what == "file":
-        Spool(home, None).intent(intent("first"))
+        begin(Spool(home, None), intent("first"))
         (home / FILE_NAME).chmod(0o400)
     home.chmod(0o500)
     assert _code(home)[0] == "storage_full"
@@ -61,7 +61,7 @@ def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
 def test_damage_behind_the_first_page_is_said(tmp_path: Path) -> None:
     """A file that opens and then turns out to be broken."""
     spool = Spool(tmp_path, None)
-    spool.intent(intent("op-1"))
+    begin(spool, intent("op-1"))
     spool.close()
     file = tmp_path / FILE_NAME
     whole = file.read_bytes()
@@ -74,7 +74,7 @@ def test_damage_behind_the_first_page_is_said(tmp_path: Path) -> None:
     [
         ("CREATE TABLE theirs(a)", "not_ours"),
         ("PRAGMA application_id=77", "not_ours"),
-        (f"PRAGMA application_id={0x44534B31}; PRAGMA user_version=3; CREATE TABLE t(a)", "newer"),
+        (f"PRAGMA application_id={0x44534B31}; PRAGMA user_version=99; CREATE TABLE t(a)", "newer"),
     ],
 )
 def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, script: str, problem: str) -> None:
@@ -87,19 +87,19 @@ def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, scrip
 
 def test_a_file_taken_away_while_in_use_is_noticed(tmp_path: Path, spool: Spool) -> None:
     """Writing on into a deleted file would lose everything at the end: refused, again and again."""
-    spool.intent(intent("op-1"))
+    begin(spool, intent("op-1"))
     for file in tmp_path.iterdir():
         file.unlink()
     for _ in range(2):
         with pytest.raises(ConsoleError) as caught:
-            spool.intent(intent("op-2"))
+            begin(spool, intent("op-2"))
         assert caught.value.detail["problem"] == "taken_away"
     assert not list(tmp_path.iterdir())
 
 
 def test_the_file_is_for_this_person_alone(tmp_path: Path, spool: Spool) -> None:
     """Nobody else may read it or what lies beside it."""
-    spool.intent(intent("op-1"))
+    begin(spool, intent("op-1"))
     if os.name != "nt":
         assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
 
@@ -107,20 +107,20 @@ def test_the_file_is_for_this_person_alone(tmp_path: Path, spool: Spool) -> None
 def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
     """What is promised is synced; ends, deliveries and anchors cost no sync."""
     spool = Spool(tmp_path, Cipher(KEY))
-    spool.intent(intent("op-1"))
+    begin(spool, intent("op-1"))
 
     def level() -> object:
         return spool._file.read("PRAGMA synchronous")[0][0]
 
     assert level() == 2
-    spool.ended("op-1", holds_claim=True)
+    spool.mark_ended("op-1", holds_claim=True)
     assert level() == 1
-    spool.answered("op-1", ANSWER)
+    spool.store_answer("op-1", ANSWER)
     assert level() == 2
-    spool.delivered("op-1")
+    spool.mark_delivered("op-1")
     assert level() == 1
-    spool.intent(intent("op-2"))
+    begin(spool, intent("op-2"))
     assert level() == 2
-    spool.anchor(DATABASE, [Head("a", 1, 1, "0" * 64)])
+    spool.store_anchors(DATABASE, [Head("a", 1, 1, "0" * 64)])
     assert level() == 1
     spool.close()

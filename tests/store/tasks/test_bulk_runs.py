@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from console.domain.states import ForbiddenTransition
-from console.domain.worker_records import BulkAction, BulkRow, BulkRun
-from console.store import bulk, feed
-from console.store.engine import Database
+from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.database import change_feed as feed
+from console.store.database.engine import Database
+from console.store.tasks import bulk_runs as bulk
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 from tests.support.places import PERSON
@@ -18,28 +19,28 @@ from tests.support.places import PERSON
 LATER = NOW + timedelta(minutes=5)
 
 
-def chosen(*ids: int, saw: int = 3) -> list[BulkRow]:
-    return [BulkRow(0, "payment", record, saw) for record in ids]
+def chosen(*ids: int, expected_version: int = 3) -> list[BulkRow]:
+    return [BulkRow(0, "payment", record, expected_version) for record in ids]
 
 
 def frozen(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> BulkRun:
-    run = bulk.find(conn, bulk.freeze(conn, BulkAction.PROBE, rows or chosen(7, 5, 9), person, NOW))
+    run = bulk.find(conn, bulk.insert_run(conn, BulkAction.PROBE, rows or chosen(7, 5, 9), person, NOW))
     assert run is not None
     return run
 
 
 def test_frozen(own_rows: Connection, me: str) -> None:
     """In the order of choosing, each record once with the version that was seen; nothing of it is done."""
-    run = frozen(own_rows, me, [*chosen(7, 5), *chosen(7, saw=4)])
+    run = frozen(own_rows, me, [*chosen(7, 5), *chosen(7, expected_version=4)])
     assert (run.name, run.state, run.size, run.most, run.done) == (f"BS-{run.id}", "frozen", 2, 2, 0)
     assert (run.action, run.made_by, run.made_at, run.words) == (BulkAction.PROBE, me, NOW, None)
     assert bulk.rows(own_rows, run.id) == (BulkRow(1, "payment", 7, 4), BulkRow(2, "payment", 5, 3))
-    assert bulk.unfinished(own_rows) == ()
-    assert bulk.latest(own_rows, 5) == (run,)
-    noted = bulk.find(own_rows, bulk.freeze(own_rows, BulkAction.NOTE, chosen(1), me, NOW, "電話した"))
+    assert bulk.unfinished_runs(own_rows) == ()
+    assert bulk.latest_runs(own_rows, 5) == (run,)
+    noted = bulk.find(own_rows, bulk.insert_run(own_rows, BulkAction.NOTE, chosen(1), me, NOW, "電話した"))
     assert noted is not None
     assert noted.words == "電話した"
-    assert bulk.latest(own_rows, 1) == (noted,)
+    assert bulk.latest_runs(own_rows, 1) == (noted,)
 
 
 def test_more_than_a_page(own_rows: Connection, me: str) -> None:
@@ -54,15 +55,15 @@ def test_more_than_a_page(own_rows: Connection, me: str) -> None:
 def test_row_by_row(own_rows: Connection, me: str) -> None:
     """A result is told once and stays; the first of those chosen are done, in their order."""
     run = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUNNING, most=2)
-    assert [row.subject_id for row in bulk.next_open(own_rows, run.id, 9)] == [7, 5]
-    assert bulk.note_result(own_rows, run.id, 1, "skipped", "changed", LATER)
-    assert not bulk.note_result(own_rows, run.id, 1, "done", None, LATER)
-    assert [row.subject_id for row in bulk.next_open(own_rows, run.id, 9)] == [5]
-    assert bulk.note_result(own_rows, run.id, 2, "done", None, LATER)
-    assert bulk.next_open(own_rows, run.id, 9) == ()
+    assert [row.subject_id for row in bulk.next_unprocessed(own_rows, run.id, 9)] == [7, 5]
+    assert bulk.write_result(own_rows, run.id, 1, "skipped", "changed", LATER)
+    assert not bulk.write_result(own_rows, run.id, 1, "done", None, LATER)
+    assert [row.subject_id for row in bulk.next_unprocessed(own_rows, run.id, 9)] == [5]
+    assert bulk.write_result(own_rows, run.id, 2, "done", None, LATER)
+    assert bulk.next_unprocessed(own_rows, run.id, 9) == ()
     skipped = BulkRow(1, "payment", 7, 3, "skipped", "changed", LATER)
     assert bulk.rows(own_rows, run.id, result="skipped") == (skipped,)
-    assert bulk.results(own_rows, run.id) == {"skipped": 1, "done": 1, None: 1}
+    assert bulk.count_results(own_rows, run.id) == {"skipped": 1, "done": 1, None: 1}
     found = bulk.find(own_rows, run.id)
     assert found is not None
     assert (found.size, found.most, found.done) == (3, 2, 2)
@@ -71,11 +72,11 @@ def test_row_by_row(own_rows: Connection, me: str) -> None:
 def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
     """Whoever runs it finds it as it was left; done is done, and who was overtaken writes nothing."""
     run = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUNNING)
-    assert bulk.unfinished(own_rows) == (run,)
+    assert bulk.unfinished_runs(own_rows) == (run,)
     stopped = bulk.set_state(own_rows, run, LATER, bulk.STOPPED, reason="asked")
     assert bulk.find(own_rows, run.id) == stopped
     assert (stopped.ended_at, stopped.reason) == (LATER, "asked")
-    assert bulk.unfinished(own_rows) == ()
+    assert bulk.unfinished_runs(own_rows) == ()
     with pytest.raises(bulk.Stale):
         bulk.set_state(own_rows, run, LATER, bulk.DONE)
     again = bulk.set_state(own_rows, stopped, LATER, bulk.RUNNING)
@@ -89,27 +90,27 @@ def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
 def test_live_views_are_told(own_rows: Connection, me: str) -> None:
     """Of the run, with every row that is done."""
     run = frozen(own_rows, me)
-    mark, _ = feed.since(own_rows, None)
-    bulk.note_result(own_rows, run.id, 1, "done", None, NOW)
-    mark, told = feed.since(own_rows, mark)
+    mark, _ = feed.changes_since(own_rows, None)
+    bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
+    mark, told = feed.changes_since(own_rows, mark)
     assert told == (("bulk-run", run.id),)
-    bulk.note_result(own_rows, run.id, 1, "done", None, NOW)
-    assert feed.since(own_rows, mark)[1] == ()
+    bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
+    assert feed.changes_since(own_rows, mark)[1] == ()
 
 
 @pytest.mark.engines("mariadb")
 def test_nobody_freezes_for_somebody_else(own_rows: Connection) -> None:
     """The database knows who is connected."""
     with pytest.raises(DBAPIError, match="in the name of somebody else"):
-        bulk.freeze(own_rows, BulkAction.PROBE, chosen(1), "lead-b", NOW)
+        bulk.insert_run(own_rows, BulkAction.PROBE, chosen(1), "lead-b", NOW)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_result_of_many_at_once(databases: tuple[Database, ...]) -> None:
     """Of a row, and one state of a run."""
     who = databases[0].account or PERSON
-    number = databases[0].write(lambda tx: bulk.freeze(tx.conn, BulkAction.PROBE, chosen(1, 2), who, NOW))
-    told = at_once(databases, lambda tx, i: bulk.note_result(tx.conn, number, 1, f"r{i}", None, NOW))
+    number = databases[0].write(lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, chosen(1, 2), who, NOW))
+    told = at_once(databases, lambda tx, i: bulk.write_result(tx.conn, number, 1, f"r{i}", None, NOW))
     assert sum(told) == 1
     with databases[0].read() as conn:
         assert bulk.rows(conn, number)[0].result == f"r{told.index(True)}"

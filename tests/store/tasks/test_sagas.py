@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from console.domain.states import ForbiddenTransition
-from console.domain.worker_records import Saga, SagaState
-from console.store import alerts, feed, sagas
-from console.store.engine import Database
+from console.domain.tasks.records import Saga
+from console.domain.tasks.states import SagaState
+from console.domain.transitions.tables import ForbiddenTransition
+from console.store.alerts import alerts
+from console.store.database import change_feed as feed
+from console.store.database.engine import Database
+from console.store.tasks import sagas
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 
@@ -17,7 +20,7 @@ KIND = "payment_timeout"
 
 
 def started(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
-    saga = sagas.start(conn, kind, "payment", payment, "ask", {"asked": 1}, NOW)
+    saga = sagas.start_saga(conn, kind, "payment", payment, "ask", {"asked": 1}, NOW)
     assert saga is not None
     return saga
 
@@ -25,90 +28,90 @@ def started(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
 def test_one_of_a_kind_under_way(own_rows: Connection) -> None:
     """Of one record; when it has ended there may be another one, and all of them are kept."""
     first = started(own_rows)
-    assert sagas.start(own_rows, KIND, "payment", 1, "ask", {}, LATER) is None
-    assert sagas.open_of(own_rows, KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
+    assert sagas.start_saga(own_rows, KIND, "payment", 1, "ask", {}, LATER) is None
+    assert sagas.find_open(own_rows, KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
     other = started(own_rows, kind="other")
-    done = sagas.end(own_rows, first, NOW, SagaState.DONE)
-    assert sagas.open_of(own_rows, KIND, "payment", 1) is None
+    done = sagas.end_saga(own_rows, first, NOW, SagaState.DONE)
+    assert sagas.find_open(own_rows, KIND, "payment", 1) is None
     assert sagas.of_subject(own_rows, "payment", 1) == (done, other)
     assert sagas.of_subject(own_rows, "payment", 1) != (done, other, started(own_rows))
 
 
 def test_step_by_step(own_rows: Connection) -> None:
     """What is told is what is kept: the next step, facts added to those known, attempts counted for each step."""
-    saga = sagas.postpone(own_rows, started(own_rows), NOW, LATER, "provider_down")
+    saga = sagas.postpone_step(own_rows, started(own_rows), NOW, LATER, "provider_down")
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.attempts, saga.reason, saga.next_at) == (1, "provider_down", LATER)
-    saga = sagas.advance(own_rows, saga, LATER, "expire", {"answer": "未払い"})
+    saga = sagas.advance_saga(own_rows, saga, LATER, "expire", {"answer": "未払い"})
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.step, saga.attempts, saga.reason) == ("expire", 0, None)
     assert saga.facts == {"asked": 1, "answer": "未払い"}
-    saga = sagas.end(own_rows, saga, LATER, SagaState.DONE, "order_paid")
+    saga = sagas.end_saga(own_rows, saga, LATER, SagaState.DONE, "order_paid")
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.ended_at, saga.next_at, saga.reason) == (LATER, None, "order_paid")
 
 
 def test_stuck_is_not_ended(own_rows: Connection) -> None:
     """Nobody takes it and no other of its kind begins until it is resumed; then it is due at once where it stood."""
-    saga = sagas.halt(own_rows, started(own_rows), NOW, "trouble", {"faults": 4})
+    saga = sagas.mark_stuck(own_rows, started(own_rows), NOW, "trouble", {"faults": 4})
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.state, saga.ended_at, saga.next_at, saga.facts["faults"]) == (SagaState.STUCK, None, None, 4)
-    assert sagas.due(own_rows, LATER, 10) == ()
-    assert sagas.start(own_rows, saga.kind, saga.subject_kind, saga.subject_id, "ask", {}, NOW) is None
+    assert sagas.due_sagas(own_rows, LATER, 10) == ()
+    assert sagas.start_saga(own_rows, saga.kind, saga.subject_kind, saga.subject_id, "ask", {}, NOW) is None
     with pytest.raises(ForbiddenTransition):
-        sagas.end(own_rows, saga, LATER, SagaState.STUCK)
-    assert sagas.settled(own_rows, saga.kind, "case", 10) == (saga,)
-    alerts.raise_(own_rows, "case", saga.subject_kind, saga.subject_id, None, "x", "y", NOW)
-    assert sagas.settled(own_rows, saga.kind, "case", 10) == ()
-    resumed = sagas.resume(own_rows, saga, LATER, {"faults": 0})
+        sagas.end_saga(own_rows, saga, LATER, SagaState.STUCK)
+    assert sagas.stuck_without_case(own_rows, saga.kind, "case", 10) == (saga,)
+    alerts.raise_alert(own_rows, "case", saga.subject_kind, saga.subject_id, None, "x", "y", NOW)
+    assert sagas.stuck_without_case(own_rows, saga.kind, "case", 10) == ()
+    resumed = sagas.resume_saga(own_rows, saga, LATER, {"faults": 0})
     assert (resumed.state, resumed.step, resumed.attempts) == (SagaState.RUNNING, saga.step, 0)
-    assert sagas.due(own_rows, LATER, 10) == (resumed,)
+    assert sagas.due_sagas(own_rows, LATER, 10) == (resumed,)
 
 
 def test_due(own_rows: Connection) -> None:
     """At once when it begins and after each step, so that a broken-off one goes on; the longest due first."""
     one, two, three = (started(own_rows, payment) for payment in (1, 2, 3))
-    two = sagas.postpone(own_rows, two, NOW, LATER, None)
-    sagas.end(own_rows, three, NOW, SagaState.COMPENSATED)
-    assert sagas.due(own_rows, NOW, 9) == (one,)
-    assert sagas.due(own_rows, LATER, 9) == (one, two)
-    assert sagas.due(own_rows, LATER, 1) == (one,)
+    two = sagas.postpone_step(own_rows, two, NOW, LATER, None)
+    sagas.end_saga(own_rows, three, NOW, SagaState.COMPENSATED)
+    assert sagas.due_sagas(own_rows, NOW, 9) == (one,)
+    assert sagas.due_sagas(own_rows, LATER, 9) == (one, two)
+    assert sagas.due_sagas(own_rows, LATER, 1) == (one,)
 
 
 def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
     """Two who run the same step: the second one learns it before it does the next."""
     saga = started(own_rows)
-    gone_on = sagas.advance(own_rows, saga, NOW, "expire")
+    gone_on = sagas.advance_saga(own_rows, saga, NOW, "expire")
     with pytest.raises(sagas.Stale):
-        sagas.advance(own_rows, saga, NOW, "expire")
+        sagas.advance_saga(own_rows, saga, NOW, "expire")
     with pytest.raises(sagas.Stale):
-        sagas.postpone(own_rows, saga, NOW, LATER, None)
+        sagas.postpone_step(own_rows, saga, NOW, LATER, None)
     with pytest.raises(sagas.Stale):
-        sagas.end(own_rows, saga, NOW, SagaState.DONE)
+        sagas.end_saga(own_rows, saga, NOW, SagaState.DONE)
     assert sagas.find(own_rows, saga.id) == gone_on
 
 
 def test_ended_for_good(own_rows: Connection) -> None:
     """Nothing follows an end, and running is none."""
     with pytest.raises(ForbiddenTransition):
-        sagas.end(own_rows, started(own_rows), NOW, SagaState.RUNNING)
-    ended = sagas.end(own_rows, started(own_rows, 2), NOW, SagaState.DONE)
+        sagas.end_saga(own_rows, started(own_rows), NOW, SagaState.RUNNING)
+    ended = sagas.end_saga(own_rows, started(own_rows, 2), NOW, SagaState.DONE)
     with pytest.raises(ForbiddenTransition):
-        sagas.advance(own_rows, ended, NOW, "ask")
+        sagas.advance_saga(own_rows, ended, NOW, "ask")
     with pytest.raises(ForbiddenTransition):
-        sagas.postpone(own_rows, ended, NOW, LATER, None)
+        sagas.postpone_step(own_rows, ended, NOW, LATER, None)
     with pytest.raises(ForbiddenTransition):
-        sagas.end(own_rows, ended, NOW, SagaState.COMPENSATED)
+        sagas.end_saga(own_rows, ended, NOW, SagaState.COMPENSATED)
 
 
 def test_live_views_are_told(own_rows: Connection) -> None:
     """Of the saga and of the record whose page shows it."""
-    mark, _ = feed.since(own_rows, None)
+    mark, _ = feed.changes_since(own_rows, None)
     saga = started(own_rows)
-    mark, told = feed.since(own_rows, mark)
+    mark, told = feed.changes_since(own_rows, mark)
     assert set(told) == {("saga", saga.id), ("payment", 1)}
-    sagas.advance(own_rows, saga, NOW, "expire")
-    assert set(feed.since(own_rows, mark)[1]) == {("saga", saga.id), ("payment", 1)}
+    sagas.advance_saga(own_rows, saga, NOW, "expire")
+    assert set(feed.changes_since(own_rows, mark)[1]) == {("saga", saga.id), ("payment", 1)}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -119,7 +122,7 @@ def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
 
     def go_on(conn: Connection) -> bool:
         try:
-            sagas.advance(conn, begun[0], NOW, "expire")
+            sagas.advance_saga(conn, begun[0], NOW, "expire")
         except sagas.Stale:
             return False
         return True
@@ -130,4 +133,4 @@ def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
 
 
 def _begin(conn: Connection) -> Saga | None:
-    return sagas.start(conn, KIND, "payment", 1, "ask", {}, NOW)
+    return sagas.start_saga(conn, KIND, "payment", 1, "ask", {}, NOW)

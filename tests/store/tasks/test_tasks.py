@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from console.domain.worker_records import ScheduledTask
-from console.store import tasks
-from console.store.engine import Database
+from console.domain.tasks.records import ScheduledTask
+from console.store.database.engine import Database
+from console.store.tasks import tasks
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 
@@ -15,64 +15,64 @@ MINUTE = timedelta(minutes=1)
 
 
 def named(conn: Connection, name: str) -> ScheduledTask:
-    return next(task for task in tasks.all_of(conn) if task.name == name)
+    return next(task for task in tasks.all_tasks(conn) if task.name == name)
 
 
 def test_made_once_and_due_at_once(own_rows: Connection) -> None:
     """A row that is there keeps what it knows; only its interval follows the program."""
-    made = tasks.ensure(own_rows, "probes", 60, NOW)
-    assert tasks.due(own_rows, NOW) == (made,) == tasks.all_of(own_rows)
-    assert tasks.ensure(own_rows, "probes", 60, NOW + MINUTE) == made
-    slower = tasks.ensure(own_rows, "probes", 90, NOW + MINUTE)
+    made = tasks.find_or_insert(own_rows, "probes", 60, NOW)
+    assert tasks.due_tasks(own_rows, NOW) == (made,) == tasks.all_tasks(own_rows)
+    assert tasks.find_or_insert(own_rows, "probes", 60, NOW + MINUTE) == made
+    slower = tasks.find_or_insert(own_rows, "probes", 90, NOW + MINUTE)
     assert (slower.every, slower.next_at) == (timedelta(seconds=90), NOW)
-    assert tasks.all_of(own_rows) == (slower,)
+    assert tasks.all_tasks(own_rows) == (slower,)
 
 
 def test_a_run(own_rows: Connection) -> None:
     """While it runs it stays due, for whoever takes it over when its runner is gone; its end says when it is next."""
-    begun = tasks.begin(own_rows, tasks.ensure(own_rows, "probes", 60, NOW), NOW)
-    assert tasks.due(own_rows, NOW) == (begun,)
-    ended = tasks.end(own_rows, begun, NOW + MINUTE, 7, None, NOW + 2 * MINUTE, position="id 9")
+    begun = tasks.begin_run(own_rows, tasks.find_or_insert(own_rows, "probes", 60, NOW), NOW)
+    assert tasks.due_tasks(own_rows, NOW) == (begun,)
+    ended = tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + 2 * MINUTE, position="id 9")
     assert named(own_rows, "probes") == ended
     assert (ended.begun_at, ended.ended_at, ended.taken, ended.position) == (NOW, NOW + MINUTE, 7, "id 9")
-    assert tasks.due(own_rows, NOW + MINUTE) == ()
-    assert tasks.due(own_rows, NOW + 2 * MINUTE) == (ended,)
+    assert tasks.due_tasks(own_rows, NOW + MINUTE) == ()
+    assert tasks.due_tasks(own_rows, NOW + 2 * MINUTE) == (ended,)
 
 
 def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
     """In a row, with the code of the last one."""
-    task = tasks.ensure(own_rows, "probes", 60, NOW)
+    task = tasks.find_or_insert(own_rows, "probes", 60, NOW)
     for failures, trouble in enumerate(("provider_down", "busy"), 1):
-        task = tasks.end(own_rows, tasks.begin(own_rows, task, NOW), NOW, 0, trouble, NOW)
+        task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 0, trouble, NOW)
         assert (task.failures, task.trouble) == (failures, trouble)
-    task = tasks.end(own_rows, tasks.begin(own_rows, task, NOW), NOW, 3, None, NOW)
+    task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 3, None, NOW)
     assert named(own_rows, "probes") == task
     assert (task.failures, task.trouble) == (0, None)
 
 
 def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
     """Neither a second beginning nor the end of a run that somebody else has taken over."""
-    task = tasks.ensure(own_rows, "probes", 60, NOW)
-    begun = tasks.begin(own_rows, task, NOW)
+    task = tasks.find_or_insert(own_rows, "probes", 60, NOW)
+    begun = tasks.begin_run(own_rows, task, NOW)
     with pytest.raises(tasks.Stale):
-        tasks.begin(own_rows, task, NOW)
-    again = tasks.begin(own_rows, begun, NOW + MINUTE)
+        tasks.begin_run(own_rows, task, NOW)
+    again = tasks.begin_run(own_rows, begun, NOW + MINUTE)
     with pytest.raises(tasks.Stale):
-        tasks.end(own_rows, begun, NOW + MINUTE, 7, None, NOW + MINUTE)
+        tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + MINUTE)
     assert named(own_rows, "probes") == again
 
 
 def test_the_longest_due_comes_first(own_rows: Connection) -> None:
     """And what isn't due is left out."""
     for name, late in (("b", 2), ("a", 1), ("c", 3), ("later", -1)):
-        tasks.ensure(own_rows, name, 60, NOW - late * MINUTE)
-    assert [task.name for task in tasks.due(own_rows, NOW)] == ["c", "b", "a"]
+        tasks.find_or_insert(own_rows, name, 60, NOW - late * MINUTE)
+    assert [task.name for task in tasks.due_tasks(own_rows, NOW)] == ["c", "b", "a"]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_made_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """Every worker makes the rows when it starts: one row, nobody fails."""
-    made = at_once(databases, lambda tx, _: tasks.ensure(tx.conn, "probes", 60, NOW))
+    made = at_once(databases, lambda tx, _: tasks.find_or_insert(tx.conn, "probes", 60, NOW))
     assert set(made) == {ScheduledTask("probes", MINUTE, NOW)}
     with databases[0].read() as conn:
-        assert len(tasks.all_of(conn)) == 1
+        assert len(tasks.all_tasks(conn)) == 1

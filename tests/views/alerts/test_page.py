@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from pytestqt.qtbot import QtBot
 
-from console.domain.worker_records import Alert, AlertItem
-from console.views import alert_words
-from console.views.dialogs.acknowledge import AcknowledgeDialog
-from console.views.pages.alerts import AlertsPage
-from console.views.routes import OrderRoute, PaymentRoute
-from tests.views.pages.invented_checks import NOW, seat
+from console.domain.tasks.records import Alert, AlertItem
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.page import AlertsPage
+from console.views.presenters import alerts as alert_words
+from console.views.runtime.routes import OrderRoute, PaymentRoute
+from tests.views.invented_checks import NOW, window_context
 
 LATE = AlertItem(
     Alert(
@@ -22,46 +22,53 @@ LATE = AlertItem(
 )  # fmt: skip
 BEHIND = AlertItem(
     Alert(7, "A", "order", 8, "ORD-2", "order=pending; payment 4=completed 1200 JPY", "order=paid", NOW),
-    "move_order", "payment", 4,
-)  # fmt: skip
+    "move_order",
+    "payment",
+    4,
+)
 CASE = AlertItem(Alert(1, "reversed", "payment", 6, None, "FAILED", "completed 100 JPY", NOW), "open", "payment", 6)
 TASK = AlertItem(Alert(2, "task_late", "task", 77, None, "probes: ended never", "every 30 s", NOW), None, "task", 77)
 
 
 def page_of(*items: AlertItem) -> AlertsPage:
-    page = AlertsPage(seat())
-    page._take(items)
+    page = AlertsPage(window_context())
+    page._show_alerts(items)
     return page
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("order=pending; payment 4=completed 1200 JPY", "order Unpaid, payment 4 Completed ¥1,200"),
-    ("payment 5=completed 3300 JPY after=expired", "payment 5 Completed ¥3,300, after Expired"),
-    ("order=paid", "order Paid"),
-    ("payment=completed", "payment Completed"),
-    ("refund|compensation", "refund or compensation"),
-    ("FAILED 5500 JPY", "FAILED ¥5,500"),
-    ("2 payments", "2 payments"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("order=pending; payment 4=completed 1200 JPY", "order Unpaid, payment 4 Completed ¥1,200"),
+        ("payment 5=completed 3300 JPY after=expired", "payment 5 Completed ¥3,300, after Expired"),
+        ("order=paid", "order Paid"),
+        ("payment=completed", "payment Completed"),
+        ("refund|compensation", "refund or compensation"),
+        ("FAILED 5500 JPY", "FAILED ¥5,500"),
+        ("2 payments", "2 payments"),
+    ],
+)
 def test_codes_become_words(the_look: object, text: str, words: str) -> None:
     """Those of the rules; what a case says stays as it is."""
-    assert alert_words.told(text, seat()) == words
+    assert alert_words.finding_words(text, window_context()) == words
 
 
 def test_each_leads_to_the_one_place(the_look: object) -> None:
     """The payment of a rule's alert, the record of a case, and nowhere where nothing can be done."""
-    assert alert_words.route(LATE) == PaymentRoute(5, (), "alerts")
-    assert alert_words.route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
-    assert alert_words.route(TASK) is None
-    assert [alert_words.about(item.alert, seat()) for item in (LATE, CASE)] == ["ORD-3", "Payment 6"]
-    assert alert_words.rule(TASK.alert, seat()) == "A scheduled task is late"
+    assert alert_words.record_route(LATE) == PaymentRoute(5, (), "alerts")
+    assert alert_words.record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
+    assert alert_words.record_route(TASK) is None
+    assert [alert_words.record_text(item.alert, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment 6"]
+    assert alert_words.rule_text(TASK.alert, window_context()) == "A scheduled task is late"
 
 
 def test_grouped_by_cause(the_look: object) -> None:
     """The rules between orders and payments first, with how many there are."""
     page = page_of(TASK, CASE, LATE, BEHIND, replace(LATE, alert=replace(LATE.alert, id=9)))
-    assert [item.alert.id for item in page.table.held] == [7, 3, 9, 1, 2]
-    groups = list(dict.fromkeys((page._group(item).word, page._group(item).count) for item in page.table.held))
+    assert [item.alert.id for item in page.table.all_rows] == [7, 3, 9, 1, 2]
+    groups = list(
+        dict.fromkeys((page._group_of(item).word, page._group_of(item).count) for item in page.table.all_rows)
+    )
     behind, late = "Paid, and the order still unpaid", "Paid after expiry, failure or cancelling"
     assert groups[:2] == [(behind, "1"), (late, "2")]
 
@@ -69,22 +76,22 @@ def test_grouped_by_cause(the_look: object) -> None:
 def test_what_to_do_with_the_current_one(the_look: object) -> None:
     """One action; who has seen it, with the note; nothing to press where nothing can be done."""
     page = page_of(LATE)
-    page._look(LATE)
+    page._show_alert(LATE)
     assert page.settle.text().startswith("Go and ask for the refund")
-    assert page.who.plain == "Nobody has seen it yet."
-    assert not page.seen.isHidden()
-    told = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
-    page._look(replace(LATE, alert=told))
-    assert page.seen.isHidden()
-    assert page.who.plain.endswith("asked the shop")
-    page._look(TASK)
+    assert page.acknowledgement_words.plain == "Nobody has seen it yet."
+    assert not page.acknowledge_button.isHidden()
+    acknowledged = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
+    page._show_alert(replace(LATE, alert=acknowledged))
+    assert page.acknowledge_button.isHidden()
+    assert page.acknowledgement_words.plain.endswith("asked the shop")
+    page._show_alert(TASK)
     assert page.settle.isHidden()
 
 
 def test_no_alerts_say_so(the_look: object) -> None:
     """Empty is never blank, and offers nothing."""
     page = page_of()
-    assert page.list.currentWidget() is page.list.nothing
+    assert page.list.currentWidget() is page.list.empty_state
     assert page.foot.isHidden()
 
 
@@ -93,26 +100,26 @@ def test_a_note_is_needed(the_look: object, qtbot: QtBot) -> None:
     page = page_of(LATE)
     qtbot.addWidget(page)
     page.show()
-    dialog = AcknowledgeDialog(page.seat, LATE.alert, page)
+    dialog = AcknowledgeDialog(page.context, LATE.alert, page)
     dialog.open()
-    assert dialog._off_reason == "Write a note."
-    dialog.words.edit.setPlainText("asked the shop")  # type: ignore[union-attr]  # an area
-    assert dialog._off_reason == ""
-    dialog.words.edit.setPlainText("  ")  # type: ignore[union-attr]
-    assert dialog._off_reason == "Write a note."
+    assert dialog._disabled_reason == "Write a note."
+    dialog.reason_field.edit.setPlainText("asked the shop")  # type: ignore[union-attr]  # an area
+    assert dialog._disabled_reason == ""
+    dialog.reason_field.edit.setPlainText("  ")  # type: ignore[union-attr]
+    assert dialog._disabled_reason == "Write a note."
     dialog.reject()
 
 
 def test_why_an_alert_of_an_order_is_there(the_look: object) -> None:
     """Found, expected and since when, in words of its rule; a case has its record for that."""
     page = page_of(LATE)
-    page._look(LATE)
-    assert page.why.plain == (
+    page._show_alert(LATE)
+    assert page.why_words.plain == (
         "It was paid after it had expired or failed, or after its order was cancelled, and the money is still here. "
         "Found: order Cancelled, payment 5 Completed ¥3,300, after Expired. Expected: refund or compensation. "
         "Told 2 h ago."
     )
-    page._look(BEHIND)
-    assert page.why.plain.startswith("The gateway was paid, and after 5 min the order has not followed.")
-    page._look(CASE)
-    assert page.why.isHidden()
+    page._show_alert(BEHIND)
+    assert page.why_words.plain.startswith("The gateway was paid, and after 5 min the order has not followed.")
+    page._show_alert(CASE)
+    assert page.why_words.isHidden()

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from console.views.collector import Collector
+from console.views.app.garbage_collection import GarbageCollectionTimer
 
 
 @pytest.fixture
-def collector(qapp: QApplication) -> Iterator[Collector]:
-    made = Collector(qapp)
+def collector(qapp: QApplication) -> Iterator[GarbageCollectionTimer]:
+    made = GarbageCollectionTimer(qapp)
     yield made
     made.stop()
     gc.disable()  # as in every process that has shown a window
@@ -31,9 +31,9 @@ def allocate(answer: list[list[int]]) -> None:
     answer.extend([] for _ in range(200_000))
 
 
-def test_a_worker_frees_no_widget(collector: Collector) -> None:
+def test_a_worker_frees_no_widget(collector: GarbageCollectionTimer) -> None:
     """A page is closed while a worker reads a long answer: the GUI thread frees it, a moment later."""
-    collector.look()
+    collector.collect_if_due()
     freed_by: list[threading.Thread] = []
     lose_a_page(freed_by)
     answer: list[list[int]] = []
@@ -41,13 +41,13 @@ def test_a_worker_frees_no_widget(collector: Collector) -> None:
     worker.start()
     worker.join()
     assert freed_by == []
-    collector.look()
+    collector.collect_if_due()
     assert freed_by == [threading.main_thread()]
 
 
 def test_python_collects_by_itself_again(qapp: QApplication) -> None:
     """Once the window is gone."""
-    collector = Collector(qapp)
+    collector = GarbageCollectionTimer(qapp)
     assert not gc.isenabled()
     collector.stop()
     assert gc.isenabled()

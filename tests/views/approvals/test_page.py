@@ -7,81 +7,84 @@ import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
-from console.domain.payment_results import ApprovalInbox, Check, RadarHit
-from console.domain.results import AllowedAction
-from console.views.look.theme import Look
-from console.views.pages.approval_view import ApprovalView
-from console.views.pages.approvals import ApprovalsPage
-from console.views.pages.set_asides import SetAsidesPage
-from console.views.pages.sheet import PageSheet
-from console.views.widgets.base import Words
-from tests.views.pages.invented_checks import seat
-from tests.views.pages.invented_payments import refund, sides, view
+from console.domain.error_reasons import NotAllowedReason
+from console.domain.payments.service_results import ApprovalInbox, RiskSignal, RuleCheck
+from console.domain.service_results import AllowedAction
+from console.views.approvals.detail import ApprovalView
+from console.views.approvals.page import ApprovalsPage
+from console.views.money.set_asides_page import SetAsidesPage
+from console.views.pages.scroll_container import PageSheet
+from console.views.theme.theme import Appearance
+from console.views.widgets.base import TextLabel
+from tests.views.invented_checks import window_context
+from tests.views.invented_payments import refund, sides, view
 
-HIT = RadarHit("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
+HIT = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
 
 
 def words(widget: ApprovalView) -> list[str]:
     content = widget.widget()
     assert content is not None
-    return [one.plain for one in content.findChildren(Words) if one.plain]
+    return [label.plain for label in content.findChildren(TextLabel) if label.plain]
 
 
 def test_reasons_against_stand_above_reasons_for(the_look: object) -> None:
     """With the maker's answer below each."""
-    shown = ApprovalView(seat())
-    shown.show_view(view(None, HIT))
-    told = words(shown)
-    against = told.index("This payer has had 4 refunds in 30 days.")
-    assert told[against + 1] == 'op-a says: "four returns of one order"'
-    assert against < told.index("Checked for you")
+    detail = ApprovalView(window_context())
+    detail.show_view(view(None, HIT))
+    texts = words(detail)
+    against = texts.index("This payer has had 4 refunds in 30 days.")
+    assert texts[against + 1] == 'op-a says: "four returns of one order"'
+    assert against < texts.index("Checked for you")
 
 
 def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
     """Never among what was checked and holds."""
-    shown = ApprovalView(seat())
-    broken = Check("maker_active", False, {"maker": "op-a"})
-    told = [text for _, text, _, _ in shown.reasons_against(view(checks=(broken,)))]
-    assert told == ["The maker's account was disabled."]
+    detail = ApprovalView(window_context())
+    broken = RuleCheck(NotAllowedReason.MAKER_ACTIVE, False, {"maker": "op-a"})
+    texts = [text for _, text, _, _ in detail.reasons_against(view(checks=(broken,)))]
+    assert texts == ["The maker's account was disabled."]
 
 
 def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
     """Older, or never asked: it is said, with a way to ask."""
-    shown = ApprovalView(seat())
-    assert shown.stale_fact(view(sides=sides(timedelta(minutes=14)))) == ""
-    assert shown.stale_fact(view(sides=sides(timedelta(minutes=26)))).startswith("The gateway's answer is 26 min old")
-    assert shown.stale_fact(view(sides=sides(None))) == "The gateway was never asked about it."
+    detail = ApprovalView(window_context())
+    assert detail.stale_answer_text(view(sides=sides(timedelta(minutes=14)))) == ""
+    assert detail.stale_answer_text(view(sides=sides(timedelta(minutes=26)))).startswith(
+        "The gateway's answer is 26 min old"
+    )
+    assert detail.stale_answer_text(view(sides=sides(None))) == "The gateway was never asked about it."
 
 
 def test_what_the_maker_saw_stands_beside_what_is_now(the_look: object) -> None:
     """A field that differs has its sign."""
-    shown = ApprovalView(seat())
-    shown.show_view(view(changed={"captured_minor": (12_000, 11_000)}))
-    told = words(shown)
-    assert told[told.index("Paid", told.index("Now")) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
+    detail = ApprovalView(window_context())
+    detail.show_view(view(changed={"captured_minor": (12_000, 11_000)}))
+    texts = words(detail)
+    assert texts[texts.index("Paid", texts.index("Now")) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
 
 
 def test_approving_is_off_with_its_reason(the_look: object) -> None:
     """The service's reason first, then an old fact, then that it wasn't read."""
-    page = ApprovalsPage(seat())
+    page = ApprovalsPage(window_context())
     refused = AllowedAction("approve", False, "reason.refund_approved_by_you")
-    assert page.why_not_approve(view(actions=(refused,))).startswith("You approved it already")
+    assert page.find_approval_disabled_reason(view(actions=(refused,))).startswith("You approved it already")
     old = view(sides=sides(timedelta(minutes=26)))
-    assert page.why_not_approve(old).startswith("The gateway's answer is too old")
-    assert page.why_not_approve(view()) == "Read down to the end first."
+    assert page.find_approval_disabled_reason(old).startswith("The gateway's answer is too old")
+    assert page.find_approval_disabled_reason(view()) == "Read down to the end first."
     page.view.view = view()
-    page.view._seen.add((9, 1))
-    assert page.why_not_approve(view()) == ""
+    page.view._read_versions.add((9, 1))
+    assert page.find_approval_disabled_reason(view()) == ""
 
 
 def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
     """The list tells them from those of others; the view offers only to take them back."""
-    page = ApprovalsPage(seat())
+    page = ApprovalsPage(window_context())
     own, other = refund(), refund(id=10, maker="op-c")
     page.list.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (own, other)))
     assert [card.refund.id for card in page.list.cards] == [11, 9, 10]
-    page.id = 9
-    page._take(9, view(own))
+    page.refund_id = 9
+    page._show_view(9, view(own))
     assert page.approve.isHidden()
     assert page.decline.isHidden()
     assert not page.withdraw.isHidden()
@@ -90,48 +93,48 @@ def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
 
 def test_no_request_moves_under_the_pointer(the_look: object) -> None:
     """What comes or goes by itself waits until the pointer has left; what is said of those that stay is renewed."""
-    page = ApprovalsPage(seat())
+    page = ApprovalsPage(window_context())
 
-    def shown() -> list[int]:
+    def card_ids() -> list[int]:
         return [card.refund.id for card in page.list.cards]
 
     first, second = refund(id=11, maker="lead-c"), refund(id=12, maker="lead-c")
     page.list.show_inbox(ApprovalInbox((second,), ()))
     card = page.list.cards[0]
     QApplication.sendEvent(page.list, QEvent(QEvent.Type.Enter))
-    page.list.show_inbox(ApprovalInbox((first, replace(second, checkers=("lead-x",))), ()), still=True)
-    assert (shown(), page.list.cards[0], card.refund.checkers) == ([12], card, ("lead-x",))
+    page.list.show_inbox(ApprovalInbox((first, replace(second, checkers=("lead-x",))), ()), is_automatic=True)
+    assert (card_ids(), page.list.cards[0], card.refund.checkers) == ([12], card, ("lead-x",))
     QApplication.sendEvent(page.list, QEvent(QEvent.Type.Leave))
-    assert shown() == [11, 12]
+    assert card_ids() == [11, 12]
     QApplication.sendEvent(page.list, QEvent(QEvent.Type.Enter))
     page.list.show_inbox(ApprovalInbox((second,), ()))
-    assert shown() == [12], "who asks gets what is there"
+    assert card_ids() == [12], "who asks gets what is there"
 
 
 def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
     """Empty is never blank."""
-    page = ApprovalsPage(seat())
+    page = ApprovalsPage(window_context())
     page.inbox = ApprovalInbox((), (refund(), refund(id=10)))
     page._show_empty()
-    assert any(one.plain == "2 wait for others." for one in page.empty.findChildren(Words))
+    assert any(label.plain == "2 wait for others." for label in page.empty.findChildren(TextLabel))
 
 
 @pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
-def test_it_never_scrolls_sideways(the_look: Look, scale: float, wide: int, high: int) -> None:
+def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int, high: int) -> None:
     """In the room that the smallest window leaves, at every text size: with the longest words that it can have."""
     the_look.set_scale(scale)
-    here = seat()
-    here.operator = "lead-b"
-    page = ApprovalsPage(here)
+    context = window_context()
+    context.operator = "lead-b"
+    page = ApprovalsPage(context)
     sheet = PageSheet(page)
     sheet.resize(wide, high)
     sheet.show()
-    broken = Check("maker_active", False, {"maker": "op-a"})
+    broken = RuleCheck(NotAllowedReason.MAKER_ACTIVE, False, {"maker": "op-a"})
     page.list.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (refund(),)))
-    page.id = 9
-    page._take(9, view(None, HIT, checks=(broken,), sides=sides(timedelta(minutes=26))))
+    page.refund_id = 9
+    page._show_view(9, view(None, HIT, checks=(broken,), sides=sides(timedelta(minutes=26))))
     QApplication.processEvents()
-    sheet.fit()
+    sheet.fit_page()
     QApplication.processEvents()
     assert page.approve.isVisible()
     assert sheet.horizontalScrollBar().maximum() == 0
@@ -144,7 +147,7 @@ def test_it_never_scrolls_sideways(the_look: Look, scale: float, wide: int, high
 
 def test_set_asides_offer_their_refund(the_look: object) -> None:
     """Only for the one that is current and open."""
-    page = SetAsidesPage(seat())
-    page._take(())
-    assert page.ask.isHidden()
-    assert page.list.currentWidget() is page.list.nothing
+    page = SetAsidesPage(window_context())
+    page._show_items(())
+    assert page.request_button.isHidden()
+    assert page.list.currentWidget() is page.list.empty_state

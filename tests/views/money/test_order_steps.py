@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from console.domain.saga_steps import seen
-from console.domain.worker_records import Saga, SagaState
-from console.services.timed_out import KIND, STEPS
-from console.views.pages.order import step_line
-from console.views.widgets.base import Words
+from console.domain.tasks.records import Saga
+from console.domain.tasks.saga_progress import saga_view
+from console.domain.tasks.states import SagaState
+from console.services.payments.timeout_start import KIND, STEPS
+from console.views.money.order_page import step_line
+from console.views.widgets.base import TextLabel
 from console.views.widgets.steps import StepList
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -17,15 +18,15 @@ def test_done_current_and_to_come() -> None:
     facts = {"done": {STEPS[0]: NOW.isoformat(), STEPS[1]: NOW.isoformat()}}
     later = NOW + timedelta(minutes=5)
     saga = Saga(1, KIND, "payment", 5, SagaState.RUNNING, STEPS[2], facts, NOW, NOW, "other_payment", later)
-    lines = [step_line(step, "en") for step in seen(saga, STEPS, NOW).steps]
+    lines = [step_line(step, "en") for step in saga_view(saga, STEPS, NOW).steps]
     assert [line.shape for line in lines] == ["check", "check", "hourglass", "ring"]
-    assert [line.strong for line in lines] == [False, False, True, False]
-    assert lines[2].spoken() == (
+    assert [line.is_bold for line in lines] == [False, False, True, False]
+    assert lines[2].spoken_text() == (
         "Cancel the order, Waiting, another payment may still be made · again 11-20 12:05"
     )
-    shown = StepList("After a payment's time")
+    step_list = StepList("After a payment's time")
     for _ in range(2):  # anew each time it is read
-        shown.show_steps("After the time of payment #5", "Under way", lines)
-    assert "Cancel the order, Waiting" in shown.accessibleName()
-    words = [one.plain for one in shown.findChildren(Words) if one in shown._shown]
+        step_list.show_steps("After the time of payment #5", "Under way", lines)
+    assert "Cancel the order, Waiting" in step_list.accessibleName()
+    words = [label.plain for label in step_list.findChildren(TextLabel) if label in step_list._parts]
     assert words.count("Cancel the order") == 1

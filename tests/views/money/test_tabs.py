@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from console.domain.story import Chain, Event, Step
-from console.views import record_words
-from console.views.pages.money_tabs import MoneyTabs
-from tests.views.pages.invented_checks import NOW, seat
-from tests.views.pages.invented_payments import refund, view
+from console.domain.timeline import Chain, Event, Step
+from console.views.money.tabs import MoneyTabs
+from console.views.presenters import credit_checks as record_words
+from tests.views.invented_checks import NOW, window_context
+from tests.views.invented_payments import view
 
 EVENTS = (
     Event(NOW - timedelta(days=2), Step.BEGUN, "op-a", "payment.start", "payment", "5", "operations", "a",
@@ -21,15 +21,15 @@ STORY = Chain("refund", "9", EVENTS)
 
 def test_the_timeline_tells_of_the_records_it_belongs_to(the_look: object) -> None:
     """Newest first; what happened to another record names it; own events don't."""
-    at = seat()
+    at = window_context()
     tabs = MoneyTabs(at, ())
-    shown = view(story=STORY)
-    tabs.show_view(refund(), shown)
-    lines = [tabs._timeline.happening(row) for row in range(tabs._timeline.model().rowCount())]
-    assert [one.who for one in lines] == ["lead-b", record_words.who("worker", at), "op-a"]
-    assert [one.shape for one in lines] == ["ring_check", "warning", "arrow_right"]
-    assert lines[0].time == "15:04:05"
-    assert lines[1].what.startswith("Order 3: ")
-    assert lines[2].what.startswith("Payment 5: ")
-    assert not lines[0].what.startswith("Refund")
+    payment_view = view(story=STORY)
+    tabs.show_view(payment_view)
+    lines = [tabs._timeline.line_at(row) for row in range(tabs._timeline.model().rowCount())]
+    assert [line.actor_text for line in lines] == ["lead-b", record_words.actor_name("worker", at), "op-a"]
+    assert [line.shape for line in lines] == ["ring_check", "warning", "arrow_right"]
+    assert lines[0].time_text == "15:04:05"
+    assert lines[1].action_text.startswith("Order 3: ")
+    assert lines[2].action_text.startswith("Payment 5: ")
+    assert not lines[0].action_text.startswith("Refund")
     assert tabs.tabs.accessibleTabName(0) == "Timeline 3"

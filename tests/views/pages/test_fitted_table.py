@@ -5,28 +5,28 @@ from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable
 from console.views.tables.columns import Column
-from tests.views.pages.invented_checks import seat
+from tests.views.invented_checks import window_context
 
 WIDTHS = {"since": 112, "record": 150, "who": 80, "next": 300}
 
 
 @pytest.mark.parametrize(
-    ("room", "shown"),
+    ("room", "visible_columns"),
     [(900, ["since", "record", "who", "next"]), (560, ["record", "who", "next"]), (300, ["record", "next"])],
 )
-def test_what_is_hidden_leaves_no_room(the_look: object, qtbot: QtBot, room: int, shown: list[str]) -> None:
+def test_what_is_hidden_leaves_no_room(the_look: object, qtbot: QtBot, room: int, visible_columns: list[str]) -> None:
     """The columns that stay stand side by side from the left edge, the last one too where the table has to scroll."""
     columns = [
-        Column(name, name, wide, lambda line: str(line), stretches=name == "next") for name, wide in WIDTHS.items()
+        Column(name, name, wide, lambda line: str(line), is_stretched=name == "next") for name, wide in WIDTHS.items()
     ]
-    table = StaticTable(seat(), columns, lambda line: line, "Lines", spare=("since", "who"))
+    table = StaticTable(window_context(), columns, lambda line: line, "Lines", spare=("since", "who"))
     qtbot.addWidget(table)
     table.resize(room, 200)
     table.show()
     table.show_rows([1, 2])
     header, at = table.horizontalHeader(), 0
     for place, name in enumerate(WIDTHS):
-        assert table.isColumnHidden(place) == (name not in shown)
-        if name in shown:
+        assert table.isColumnHidden(place) == (name not in visible_columns)
+        if name in visible_columns:
             assert header.sectionViewportPosition(place) == at, name
             at += header.sectionSize(place)

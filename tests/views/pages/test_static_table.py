@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable, TableOrNothing
 from console.views.tables.columns import Column, Group
-from console.views.widgets.empty import EmptyState
-from tests.views.pages.invented_checks import seat
+from console.views.widgets.placeholders import EmptyState
+from tests.views.invented_checks import window_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +25,19 @@ Make = Callable[..., TableOrNothing]
 
 
 @pytest.fixture
-def shown(the_look: object, qtbot: QtBot) -> Make:
+def show_ids(the_look: object, qtbot: QtBot) -> Make:
     def make(*ids: int, grouped: bool = False) -> TableOrNothing:
         columns = [
             Column("id", "Number", 90, lambda line: str(line.id), "data"),
-            Column("version", "Version", 90, lambda line: str(line.version), "data", stretches=True),
+            Column("version", "Version", 90, lambda line: str(line.version), "data", is_stretched=True),
         ]
         group = (lambda line: Group(line.id // 10, f"From {line.id // 10}0")) if grouped else None
-        table = StaticTable(seat(), columns, lambda line: line.id, "Lines", group_of=group)
+        table = StaticTable(window_context(), columns, lambda line: line.id, "Lines", group_of=group)
         both = TableOrNothing(table, EmptyState("nothing"))
         qtbot.addWidget(both)
         both.resize(400, 300)
         both.show()
-        both.show_rows([Line(one) for one in ids])
+        both.show_rows([Line(id) for id in ids])
         return both
 
     return make
@@ -46,9 +46,11 @@ def shown(the_look: object, qtbot: QtBot) -> Make:
 def point(table: StaticTable, row: int) -> None:
     """The pointer comes to that row."""
     at = QPointF(20, table.rowViewportPosition(row) + 5)
-    left = Qt.MouseButton.NoButton
-    there = QPointF(table.viewport().mapToGlobal(at.toPoint()))
-    event = QMouseEvent(QEvent.Type.MouseMove, at, there, left, left, Qt.KeyboardModifier.NoModifier)
+    no_button = Qt.MouseButton.NoButton
+    global_position = QPointF(table.viewport().mapToGlobal(at.toPoint()))
+    event = QMouseEvent(
+        QEvent.Type.MouseMove, at, global_position, no_button, no_button, Qt.KeyboardModifier.NoModifier
+    )
     QApplication.sendEvent(table.viewport(), event)
 
 
@@ -57,7 +59,7 @@ def leave(table: StaticTable) -> None:
 
 
 def ids(table: StaticTable) -> list[int]:
-    return [line.id for line in table.rows.here()]
+    return [line.id for line in table.rows.loaded_rows()]
 
 
 def under(table: StaticTable, at: QPoint) -> object:
@@ -65,52 +67,52 @@ def under(table: StaticTable, at: QPoint) -> object:
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_no_row_moves_under_the_pointer(shown: Make, grouped: bool) -> None:
+def test_no_row_moves_under_the_pointer(show_ids: Make, grouped: bool) -> None:
     """What came or went above it waits until the pointer has left; contents are renewed at once, the gone marked."""
-    both = shown(11, 12, 21, 22, grouped=grouped)
+    both = show_ids(11, 12, 21, 22, grouped=grouped)
     table = both.table
-    row = table.rows.find(21)
+    row = table.rows.find_row(21)
     assert row is not None
     point(table, row)
     at = QPoint(20, table.rowViewportPosition(row) + 5)
-    both.show_rows([Line(10), Line(12, 2), Line(21, 2), Line(22)], still=True)
+    both.show_rows([Line(10), Line(12, 2), Line(21, 2), Line(22)], is_automatic=True)
     assert ids(table) == [11, 12, 21, 22]
     assert under(table, at) == Line(21, 2)
-    gone, stays = table.rows.find(11), table.rows.find(12)
-    assert gone is not None
+    removed, stays = table.rows.find_row(11), table.rows.find_row(12)
+    assert removed is not None
     assert stays is not None
-    assert (table.mark_of(gone), table.mark_of(stays)) == ("care", None)
-    both.show_rows([Line(9), Line(10), Line(12, 2), Line(21, 2)], still=True)  # the newest answer counts
+    assert (table.row_tone(removed), table.row_tone(stays)) == ("care", None)
+    both.show_rows([Line(9), Line(10), Line(12, 2), Line(21, 2)], is_automatic=True)  # the newest answer counts
     leave(table)
     assert ids(table) == [9, 10, 12, 21]
-    assert [table.mark_of(place) for place in range(table.rows.row_count)] == [None] * table.rows.row_count
+    assert [table.row_tone(place) for place in range(table.rows.row_count)] == [None] * table.rows.row_count
 
 
-def test_what_comes_below_the_pointer_comes_at_once(shown: Make) -> None:
-    both = shown(1, 2, 3)
+def test_what_comes_below_the_pointer_comes_at_once(show_ids: Make) -> None:
+    both = show_ids(1, 2, 3)
     point(both.table, 1)
-    both.show_rows([Line(1), Line(2), Line(3), Line(4)], still=True)
+    both.show_rows([Line(1), Line(2), Line(3), Line(4)], is_automatic=True)
     assert ids(both.table) == [1, 2, 3, 4]
-    both.show_rows([Line(1), Line(2), Line(4)], still=True)
+    both.show_rows([Line(1), Line(2), Line(4)], is_automatic=True)
     assert ids(both.table) == [1, 2, 4]
 
 
-def test_who_asks_gets_what_is_there(shown: Make) -> None:
+def test_who_asks_gets_what_is_there(show_ids: Make) -> None:
     """Wherever the pointer is; and so does everybody whose pointer is elsewhere."""
-    both = shown(2, 3)
-    both.show_rows([Line(1), Line(2), Line(3)], still=True)
+    both = show_ids(2, 3)
+    both.show_rows([Line(1), Line(2), Line(3)], is_automatic=True)
     assert ids(both.table) == [1, 2, 3]
     point(both.table, 1)
     both.show_rows([Line(0), Line(1), Line(2)])
     assert ids(both.table) == [0, 1, 2]
 
 
-def test_the_last_row_stays_below_the_pointer(shown: Make) -> None:
+def test_the_last_row_stays_below_the_pointer(show_ids: Make) -> None:
     """The list says that it is empty once the pointer has left."""
-    both = shown(1)
+    both = show_ids(1)
     point(both.table, 0)
-    both.show_rows([], still=True)
+    both.show_rows([], is_automatic=True)
     assert both.currentWidget() is both.table
-    assert both.table.mark_of(0) == "care"
+    assert both.table.row_tone(0) == "care"
     leave(both.table)
-    assert both.currentWidget() is both.nothing
+    assert both.currentWidget() is both.empty_state

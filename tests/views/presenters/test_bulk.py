@@ -5,32 +5,47 @@ import re
 
 import pytest
 
-from console.domain import recovery_choices
-from console.domain.recovery_choices import TABLE
-from console.domain.worker_records import BulkAction
-from console.services import bulk_acts, bulk_judging
-from console.views import bulk_words
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ErrorCode
+from console.domain.recovery import decision_table as recovery_choices
+from console.domain.recovery.decision_table import RULES_OF_KIND
+from console.domain.tasks.records import BulkAction
+from console.services.bulk import actions as bulk_acts
+from console.services.bulk import eligibility as bulk_judging
+from console.views.presenters import bulk as bulk_words
 
 
 def reasons() -> set[str]:
     """What the rules of the table and the service's own judgement can answer."""
-    rules = {rule for rows in TABLE.values() for row in rows if row.what in set(BulkAction) for rule in row.rules}
+    rules = {
+        rule for rows in RULES_OF_KIND.values() for row in rows if row.what in set(BulkAction) for rule in row.rules
+    }
     sources = [inspect.getsource(rule) for rule in rules if rule.__name__ != "<lambda>"]
-    sources += [inspect.getsource(getattr(recovery_choices, name)) for name in ("_busy", "_running")]
+    sources += [
+        inspect.getsource(getattr(recovery_choices, name)) for name in ("_in_progress_reason", "_running_reason")
+    ]
     codes = {
         code
         for source in sources
         for code in re.findall(r'return "([a-z_]+)"|"([a-z_]+)" if', source)
         for code in code
     }
-    own = set(re.findall(r'Verdict\.[A-Z]+, "([a-z_]+)"', inspect.getsource(bulk_judging))) | {bulk_judging.ALREADY}
-    return {code for code in codes if code} | own | bulk_acts.PROVIDERS_REFUSALS | {"still_unknown", "internal_error"}
+    codes |= {UnknownReason[name].value for source in sources for name in re.findall(r"UnknownReason\.(\w+)", source)}
+    judging = inspect.getsource(bulk_judging)
+    own = set(re.findall(r'RowForecast\.[A-Z]+, "([a-z_]+)"', judging)) | {bulk_judging.ALREADY_DONE_REASON}
+    own |= {ErrorCode[name].value for name in re.findall(r"RowForecast\.[A-Z]+, ErrorCode\.([A-Z_]+)", judging)}
+    return (
+        {code for code in codes if code}
+        | own
+        | bulk_acts.PROVIDER_REFUSAL_CODES
+        | {"still_unknown", "internal_error"}
+    )
 
 
 @pytest.mark.parametrize("code", sorted(reasons()))
 def test_each_reason_has_words(code: str) -> None:
     """In one of the families that a row looks into."""
-    assert bulk_words.key_of(code), code
+    assert bulk_words.reason_key(code), code
 
 
 def test_the_reasons_are_found() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.explain import explain
+from console.domain.explanations.credit_checks import explain
 from console.domain.records import (
     Certainty,
     CheckState,
@@ -16,64 +16,76 @@ from console.domain.records import (
     Work,
     WorkState,
 )
-from console.domain.results import CreditCheckView
-from console.views.pages import record_facts as facts
-from console.views.pages.record_actions import offered
-from tests.views.pages.invented_checks import NOW, check, seat
+from console.domain.views.any_record import CreditCheckView
+from console.views.presenters import credit_check_view as facts
+from console.views.presenters import records as case_words
+from console.views.presenters.credit_check_view import offered_actions
+from tests.views.invented_checks import NOW, check, window_context
 
 PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, current=True)
 
 
 def view(record: CreditCheck, *documents: Document, answer: str = "", awaiting: str | None = None) -> CreditCheckView:
-    kept = (EvidenceItem(1, NOW - timedelta(minutes=1), "alarmbox.purchase", "a" * 64, answer),) if answer else ()
+    evidence = (EvidenceItem(1, NOW - timedelta(minutes=1), "alarmbox.purchase", "a" * 64, answer),) if answer else ()
     line = TimelineEntry(NOW, "op-a", "credit-check.bought")
     return CreditCheckView(
-        record, explain(record, NOW, awaiting=awaiting), (line,), kept, documents, (), awaiting=awaiting
+        record, explain(record, NOW, awaiting=awaiting), (line,), evidence, documents, (), awaiting=awaiting
     )
 
 
 UNKNOWN = check(
-    state=CheckState.PENDING, certainty=Certainty.UNKNOWN, credit_check_id=None, pdf_file_path=None, result=None,
-    work=Work(WorkState.NEEDS_REVIEW, reason="no_list_call"), error_code="read_timeout",
-)  # fmt: skip
+    state=CheckState.PENDING,
+    certainty=Certainty.UNKNOWN,
+    credit_check_id=None,
+    pdf_file_path=None,
+    result=None,
+    work=Work(WorkState.NEEDS_REVIEW, reason="no_list_call"),
+    error_code="read_timeout",
+)
 LACKING = check(
-    pdf_file_path=None, incomplete=("pdf",), error_code="pdf_no_end",
+    pdf_file_path=None,
+    incomplete=("pdf",),
+    error_code="pdf_no_end",
     work=Work(WorkState.SCHEDULED, NOW + timedelta(minutes=54), "incomplete", 1),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(
     ("answer", "word"),
-    [("", "Not asked yet"), ("UNKNOWN read_timeout", "No answer"), ("HTTP 404 NOT_FOUND not_found", "Not found"),
-     ("HTTP 422 FAILED_DEFINITE http_422", "Refused")],
-)  # fmt: skip
+    [
+        ("", "Not asked yet"),
+        ("UNKNOWN read_timeout", "No answer"),
+        ("HTTP 404 NOT_FOUND not_found", "Not found"),
+        ("HTTP 422 FAILED_DEFINITE http_422", "Refused"),
+    ],
+)
 def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) -> None:
     """Never asked, silent, not found and refused are different things; none of them is called success."""
-    ours, provider, order = facts.sides(view(UNKNOWN, answer=answer), seat())
+    ours, provider, order = facts.compared_sides(view(UNKNOWN, answer=answer), window_context())
     assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
 
 
 def test_found_is_found_whatever_failed_later() -> None:
     """With the provider's number on record, a reading that failed says nothing about the purchase."""
-    _, provider, _ = facts.sides(view(LACKING, answer="HTTP 503 PENDING http_503"), seat())
+    _, provider, _ = facts.compared_sides(view(LACKING, answer="HTTP 503 PENDING http_503"), window_context())
     assert (provider.word, provider.tone) == ("Found", "good")
 
 
 def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
     """A difference is a sign and a word, not only a frame."""
     record = check(work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
-    _, provider, _ = facts.sides(view(record), seat())
-    assert provider.differs
-    assert "differs" in provider.spoken()
+    _, provider, _ = facts.compared_sides(view(record), window_context())
+    assert provider.is_different
+    assert "differs" in provider.spoken_text()
 
 
 def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
     """Only what a bought check lacks is framed."""
-    parts = facts.documents(view(LACKING), seat())
-    assert [part.missing for part in parts] == [False, False, False, True]
+    parts = facts.document_parts(view(LACKING), window_context())
+    assert [part.is_missing for part in parts] == [False, False, False, True]
     assert (parts[3].words, parts[3].detail) == ("PDF cut off", "next attempt 15:58:05")
-    assert not any(part.missing for part in facts.documents(view(UNKNOWN), seat()))
-    assert not any(part.missing for part in facts.documents(view(check(), PDF), seat()))
+    assert not any(part.is_missing for part in facts.document_parts(view(UNKNOWN), window_context()))
+    assert not any(part.is_missing for part in facts.document_parts(view(check(), PDF), window_context()))
 
 
 @pytest.mark.parametrize(
@@ -89,17 +101,17 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
 )
 def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[str, ...]) -> None:
     """Never buying for an unknown one."""
-    assert offered(view(record)) == expected
+    assert offered_actions(view(record)) == expected
 
 
 def test_a_proposal_waits_for_the_second_person() -> None:
     """The work badge says so instead of "needs a person"."""
-    assert facts.badges(view(UNKNOWN, awaiting="second_person"))[2] == "work.waiting_for_approval"
+    assert case_words.view_badges(view(UNKNOWN, awaiting="second_person"), NOW)[2] == "work.waiting_for_approval"
 
 
 def test_a_difference_is_told_in_words() -> None:
     """Field by field, before and after; codes never reach the screen."""
-    told = facts.difference(LACKING, check(result="ng"), seat())
-    assert "Result: Medium risk → High risk" in told
-    assert "PDF: – → copy cd.pdf" in told
-    assert facts.difference(LACKING, LACKING, seat()) == ""
+    sentence = facts.difference_text(LACKING, check(result="ng"), window_context())
+    assert "Result: Medium risk → High risk" in sentence
+    assert "PDF: – → copy cd.pdf" in sentence
+    assert facts.difference_text(LACKING, LACKING, window_context()) == ""

@@ -5,20 +5,20 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.order_records import OrderState
-from console.domain.payment_records import PaymentState, RefundState
-from console.domain.payment_results import MoneyStrip, Side
+from console.domain.payments.records import OrderState
+from console.domain.payments.service_results import ComparedSide, MoneyParts
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
-from console.views import case_words
-from console.views.pages import money_facts
-from console.views.widgets.money import MoneyPanel
-from tests.views.pages.invented_checks import NOW, check, seat
-from tests.views.pages.invented_payments import ORDER, STRIP, payment, refund, sides
+from console.views.presenters import money_view as money_facts
+from console.views.presenters import records as case_words
+from console.views.widgets.money_strip import MoneyPanel
+from tests.views.invented_checks import NOW, check, window_context
+from tests.views.invented_payments import ORDER, STRIP, payment, refund, sides
 
 
 def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
     """Ours, the gateway's, the order's: state, amount, when."""
-    ours, gateway, order = money_facts.sides(sides(), seat(), provider="paypay")
+    ours, gateway, order = money_facts.shown_sides(sides(), window_context(), provider="paypay")
     assert (ours.word, gateway.word, order.word) == ("Completed", "Completed", "Paid")
     assert gateway.name == "GATEWAY (PayPay)"
     assert gateway.fact == "asked 15:01:05 · 3 min ago"
@@ -27,29 +27,33 @@ def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
 
 def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
     """Read out with the fields, not only framed."""
-    _, gateway, _ = money_facts.sides(sides(minor=11_500, differs=("amount",)), seat(), provider="paypay")
-    assert gateway.differs
-    assert "differs: Amount" in gateway.spoken()
+    _, gateway, _ = money_facts.shown_sides(
+        sides(minor=11_500, differs=("amount",)), window_context(), provider="paypay"
+    )
+    assert gateway.is_different
+    assert "differs: Amount" in gateway.spoken_text()
 
 
 def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
     """Empty is never blank."""
     ours, gateway, _ = sides(None)
-    shown = money_facts.sides((ours, gateway, Side("order", there=False)), seat(), provider="atom")
-    assert (shown[1].word, shown[1].fact) == ("Not asked yet", "Not asked yet.")
-    assert (shown[2].word, shown[2].fact) == ("None", "This payment has no order.")
+    shown_sides = money_facts.shown_sides(
+        (ours, gateway, ComparedSide("order", there=False)), window_context(), provider="atom"
+    )
+    assert (shown_sides[1].word, shown_sides[1].fact) == ("Not asked yet", "Not asked yet.")
+    assert (shown_sides[2].word, shown_sides[2].fact) == ("None", "This payment has no order.")
 
 
 def test_old_information_says_so() -> None:
     """Beside its age."""
-    _, gateway, _ = money_facts.sides(sides(timedelta(hours=30), old=True), seat(), provider="paypay")
+    _, gateway, _ = money_facts.shown_sides(sides(timedelta(hours=30), old=True), window_context(), provider="paypay")
     assert gateway.fact.endswith("old")
 
 
 def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> None:
     """Figures of the service, nothing added up here; each part in words too."""
-    money = MoneyStrip("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
-    parts, rest = money_facts.parts(money, seat())
+    money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
+    parts, rest = money_facts.money_parts(money, window_context())
     assert [part.amount for part in parts] == ["¥12,000", "−¥2,000", "−¥1,000", "−¥500", "−¥0"]
     assert rest.amount == "¥8,500"
     panel = MoneyPanel("Where the money is")
@@ -60,7 +64,7 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
 
 def test_rupees_stay_rupees() -> None:
     """Indian groups, two decimals."""
-    parts, _ = money_facts.parts(replace(STRIP, currency="INR", captured=12_345_600), seat())
+    parts, _ = money_facts.money_parts(replace(STRIP, currency="INR", captured=12_345_600), window_context())
     assert parts[0].amount == "₹1,23,456.00"
 
 
@@ -88,22 +92,22 @@ def test_rupees_stay_rupees() -> None:
         (check(), ("credit_check.success", "certainty.known", "work.none")),
     ],
 )
-def test_three_axes_for_every_kind(record: case_words.Case, keys: tuple[str, str, str]) -> None:
+def test_three_axes_for_every_kind(record: case_words.ShownRecord, keys: tuple[str, str, str]) -> None:
     """Never merged, whatever the record is."""
-    shown = case_words.state_key(record), case_words.certainty_key(record, NOW), case_words.work_key(record)
-    assert shown == keys
+    axes = case_words.state_key(record), case_words.certainty_key(record, NOW), case_words.work_key(record)
+    assert axes == keys
 
 
 def test_a_payer_is_masked() -> None:
     """Only the end is seen; what is masked already stays."""
-    assert case_words.payer("PAYER-67878294") == "****8294"
-    assert case_words.payer("****1234") == "****1234"
-    assert case_words.payer(None) == ""
+    assert case_words.masked_payer("PAYER-67878294") == "****8294"
+    assert case_words.masked_payer("****1234") == "****1234"
+    assert case_words.masked_payer(None) == ""
 
 
 def test_a_refund_is_never_told_as_failed_by_its_lists() -> None:
     """An unknown one says so in its cause and its badge."""
     unsure = refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout")
-    assert case_words.cause(unsure, seat()) == "no answer in time"
-    assert case_words.most_telling(unsure, NOW) == "certainty.unknown"
-    assert case_words.amount(unsure) == "−¥8,500"
+    assert case_words.cause_text(unsure, window_context()) == "no answer in time"
+    assert case_words.most_specific_key(unsure, NOW) == "certainty.unknown"
+    assert case_words.amount_text(unsure) == "−¥8,500"

@@ -3,21 +3,23 @@
 import pytest
 
 from console.domain.records import Work, WorkState
-from console.views.pages.queue_rows import columns, group_maker, read_rows
-from tests.views.pages.invented_checks import QueueDesk, check, seat
+from console.views.queues.rows import group_maker, queue_columns, read_rows
+from tests.views.invented_checks import QueueServices, check, window_context
 
 PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
 
 
 def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     """The heading says how many; while there is more to read it says nothing."""
-    desk = QueueDesk([check(1, work=PERSON), check(2, work=PERSON), check(3, work=ITSELF)])
-    page = read_rows("unknown", "")(desk, None, 200)  # type: ignore[arg-type]  # queues are all it takes
-    group = group_maker(seat())
+    services = QueueServices([check(1, work=PERSON), check(2, work=PERSON), check(3, work=ITSELF)])
+    page = read_rows("unknown", "")(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
+    group = group_maker(window_context())
     assert [(group(row).word, group(row).count) for row in page.rows] == [
-        ("Needs a person", "2"), ("Needs a person", "2"), ("Re-checking by itself", "1"),
-    ]  # fmt: skip
-    part = read_rows("unknown", "")(desk, None, 2)  # type: ignore[arg-type]  # likewise
+        ("Needs a person", "2"),
+        ("Needs a person", "2"),
+        ("Re-checking by itself", "1"),
+    ]
+    part = read_rows("unknown", "")(services, None, 2)  # type: ignore[arg-type]  # likewise
     assert [group(row).count for row in part.rows] == ["", ""]
     assert part.next == "2"
 
@@ -25,18 +27,20 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
 @pytest.mark.parametrize("text", ["みなと", "架空みなと", "２０１０", "2 0104 0190", "17"])
 def test_a_text_finds_names_numbers_and_records(text: str) -> None:
     """Whatever the width, with spaces or not."""
-    desk = QueueDesk([check(17), check(18, company_name="仮想さくら建設", corporation_number="7000012050002")])
-    page = read_rows("review", text)(desk, None, 200)  # type: ignore[arg-type]  # queues are all it takes
+    services = QueueServices(
+        [check(17), check(18, company_name="仮想さくら建設", corporation_number="7000012050002")]
+    )
+    page = read_rows("review", text)(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     assert [row.item.record.id for row in page.rows] == [17]
 
 
 def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
     """Some thousand records at a time; the cursor leads on from there."""
-    desk = QueueDesk([check(id, company_name="架空商事") for id in range(1, 7_001)] + [check(9_000)])
+    services = QueueServices([check(id, company_name="架空商事") for id in range(1, 7_001)] + [check(9_000)])
     read = read_rows("review", "みなと")
-    first = read(desk, None, 200)  # type: ignore[arg-type]  # queues are all it takes
-    assert (len(first.rows), desk.reads, first.next) == (0, 5, "5000")
-    rest = read(desk, first.next, 200)  # type: ignore[arg-type]  # likewise
+    first = read(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
+    assert (len(first.rows), services.reads, first.next) == (0, 5, "5000")
+    rest = read(services, first.next, 200)  # type: ignore[arg-type]  # likewise
     assert [row.item.record.id for row in rest.rows] == [9_000]
     assert rest.next is None
 
@@ -44,6 +48,6 @@ def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
 @pytest.mark.parametrize(("queue", "grouped"), [("unknown", True), ("incomplete", False)])
 def test_a_list_grouped_by_an_axis_drops_that_column(queue: str, grouped: bool, the_look: object) -> None:
     """The group row says it; the other two axes stay."""
-    keys = [column.key for column in columns(seat(), queue)]
+    keys = [column.key for column in queue_columns(window_context(), queue)]
     assert ("work" not in keys) is grouped
     assert {"state", "certainty"} <= set(keys)

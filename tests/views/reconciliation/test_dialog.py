@@ -6,25 +6,25 @@ from datetime import date
 import pytest
 from pytestqt.qtbot import QtBot
 
-from console.views.dialogs.reconcile import ReconcileDialog
-from console.views.pages.reconcile import ReconcilePage
-from console.views.routes import ReconcileRoute, Route
+from console.views.reconciliation.dialog import ReconcileDialog
+from console.views.reconciliation.page import ReconcilePage
+from console.views.runtime.routes import ReconcileRoute, Route
 from tests.support.inline_runner import InlineRunner
-from tests.views.pages.invented_checks import seat
-from tests.views.pages.invented_runs import ReconcileDesk
+from tests.views.invented_checks import window_context
+from tests.views.invented_runs import ReconcileServices
 
 PROVIDERS = ("paypay", "atom", "bank")
 YESTERDAY = date(2026, 11, 19)
-Open = Callable[..., tuple[ReconcileDialog, ReconcileDesk, InlineRunner]]
+Open = Callable[..., tuple[ReconcileDialog, ReconcileServices, InlineRunner]]
 
 
 @pytest.fixture
 def opened(qtbot: QtBot, the_look: object) -> Open:
     def open_(
         provider: str = "paypay", *, providers: tuple[str, ...] = PROVIDERS, refusal: str = ""
-    ) -> tuple[ReconcileDialog, ReconcileDesk, InlineRunner]:
-        at, desk = seat(), ReconcileDesk(refusal=refusal)
-        at.take(desk)  # type: ignore[arg-type]  # reconciliations are all it takes
+    ) -> tuple[ReconcileDialog, ReconcileServices, InlineRunner]:
+        at, services = window_context(), ReconcileServices(refusal=refusal)
+        at.use_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
         page = ReconcilePage(at)
         qtbot.addWidget(page)
         page.show()
@@ -32,29 +32,29 @@ def opened(qtbot: QtBot, the_look: object) -> Open:
         dialog.open()
         qtbot.waitUntil(lambda: dialog._ready, timeout=30_000)
         assert isinstance(at.runner, InlineRunner)
-        return dialog, desk, at.runner
+        return dialog, services, at.runner
 
     return open_
 
 
 def write(dialog: ReconcileDialog, first: str, last: str) -> None:
-    for field, text in ((dialog.first, first), (dialog.last, last)):
+    for field, text in ((dialog.first_day_field, first), (dialog.last_day_field, last)):
         field.edit.setText(text)  # type: ignore[union-attr]  # a line
-    dialog._edited()
+    dialog._check_days()
 
 
 def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
     """Off with the reason until a provider is chosen; the only one needs no choosing."""
     dialog, _, _ = opened("")
-    assert dialog._off_reason == "Choose the provider."
+    assert dialog._disabled_reason == "Choose the provider."
     dialog.provider.setCurrentIndex(0)
     assert dialog.act_button.isEnabled()
     dialog.reject()
     dialog, _, _ = opened("", providers=("atom",))
-    assert dialog.chosen == "atom"
+    assert dialog.chosen_provider == "atom"
     dialog.reject()
     dialog, _, _ = opened("", providers=())
-    assert dialog._off_reason == "No provider is set up here."
+    assert dialog._disabled_reason == "No provider is set up here."
     dialog.reject()
 
 
@@ -70,13 +70,13 @@ def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
 )
 def test_days_that_can_not_be_compared(opened: Open, first: str, last: str, wrong: str) -> None:
     """What is wrong stands at its field, and the button is off."""
-    dialog, desk, _ = opened()
+    dialog, services, _ = opened()
     write(dialog, first, last)
-    assert dialog._off_reason == "Check the days."
-    field = dialog.first if wrong == "first" else dialog.last
+    assert dialog._disabled_reason == "Check the days."
+    field = dialog.first_day_field if wrong == "first" else dialog.last_day_field
     assert field.edit.accessibleDescription()
-    dialog._begin()
-    assert desk.asked == []
+    dialog._begin_run()
+    assert services.runs_begun == []
     write(dialog, "2026-11-18", "2026-11-20")
     assert dialog.act_button.isEnabled()
     dialog.reject()
@@ -84,17 +84,17 @@ def test_days_that_can_not_be_compared(opened: Open, first: str, last: str, wron
 
 def test_pressed_twice_is_one_run(opened: Open) -> None:
     """Off at the first press; then the counts, and the way to the run."""
-    dialog, desk, runner = opened()
+    dialog, services, runner = opened()
     routes: list[Route] = []
-    dialog._seat.wanted.connect(routes.append)
-    runner.held = True
+    dialog._context.navigation_requested.connect(routes.append)
+    runner.paused = True
     dialog.act_button.click()
     assert not dialog.act_button.isEnabled()
     dialog.act_button.click()
-    dialog._begin()
+    dialog._begin_run()
     assert runner.waiting == 1
     runner.step()
-    assert desk.asked == [("paypay", YESTERDAY, YESTERDAY, False)]
+    assert services.runs_begun == [("paypay", YESTERDAY, YESTERDAY, False)]
     assert dialog.windowTitle() == "What it found"
     dialog.act_button.click()
     assert routes == [ReconcileRoute(3)]
@@ -102,11 +102,11 @@ def test_pressed_twice_is_one_run(opened: Open) -> None:
 
 def test_only_compared(opened: Open) -> None:
     """A dry run leads nowhere, because nothing was written."""
-    dialog, desk, _ = opened()
-    dialog.dry.setChecked(True)
+    dialog, services, _ = opened()
+    dialog.dry_run_box.setChecked(True)
     assert dialog.act_button.text() == "Only compare"
     dialog.act_button.click()
-    assert desk.asked == [("paypay", YESTERDAY, YESTERDAY, True)]
+    assert services.runs_begun == [("paypay", YESTERDAY, YESTERDAY, True)]
     assert dialog.windowTitle() == "What it would find"
     assert dialog.act_button.isHidden()
     dialog.reject()
@@ -114,27 +114,27 @@ def test_only_compared(opened: Open) -> None:
 
 def test_refused(opened: Open) -> None:
     """In words, in the dialog, and nothing more to press."""
-    dialog, desk, _ = opened(refusal="in_progress")
+    dialog, services, _ = opened(refusal="in_progress")
     dialog.act_button.click()
-    assert len(desk.asked) == 1
+    assert len(services.runs_begun) == 1
     assert dialog.act_button.isHidden()
-    assert not dialog.busy
+    assert not dialog.is_busy
     dialog.reject()
 
 
 def test_a_long_one_may_be_left(opened: Open) -> None:
     """After ten seconds the dialog can be closed; the run goes on and still can't be pressed again."""
-    dialog, desk, runner = opened()
-    runner.held = True
+    dialog, services, runner = opened()
+    runner.paused = True
     dialog.act_button.click()
-    dialog._let_go()
+    dialog._allow_closing()
     assert dialog.cancel_button.isEnabled()
     assert not dialog.act_button.isEnabled()
     assert dialog.hint.plain == "It goes on when you leave this screen."
     write(dialog, "2026-11-18", "2026-11-18")
     assert not dialog.act_button.isEnabled()
-    dialog._begin()
+    dialog._begin_run()
     assert runner.waiting == 1
     runner.step()
-    assert len(desk.asked) == 1
+    assert len(services.runs_begun) == 1
     dialog.reject()

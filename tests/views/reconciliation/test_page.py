@@ -9,36 +9,36 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from console.domain.permissions import AUDITOR, OPERATOR
-from console.domain.reconcile_results import RunState
+from console.domain.reconciliation.service_results import RunState
 from console.domain.records import Person
-from console.domain.worker_records import Verdict
-from console.views import reconcile_words as words
-from console.views.pages.reconcile import ReconcilePage
-from console.views.pages.reconcile_runs import ReconcileRunsPage
-from console.views.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute, Route
-from console.views.seat import Note, Seat
-from console.views.widgets.copyable import CopyableId
+from console.domain.tasks.records import Verdict
+from console.views.presenters import reconciliation as words
+from console.views.reconciliation.page import ReconcilePage
+from console.views.reconciliation.runs_page import ReconcileRunsPage
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute, Route
+from console.views.widgets.copyable_id import CopyableId
 from tests.support.inline_runner import InlineRunner
-from tests.views.pages.invented_checks import seat
-from tests.views.pages.invented_runs import AMOUNT, IMPORTED, REFUSED, ReconcileDesk, difference, run, view
+from tests.views.invented_checks import window_context
+from tests.views.invented_runs import AMOUNT, IMPORTED, REFUSED, ReconcileServices, difference, run, view
 
 LINE = "2026-11-19T03:00:00Z"
 Show = Callable[..., ReconcilePage]
 
 
 @pytest.fixture
-def shown(qtbot: QtBot, the_look: object) -> Show:
+def show_page(qtbot: QtBot, the_look: object) -> Show:
     """The page as somebody who came by `route` sees it."""
 
-    def show(*held: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
-        at = seat()
-        at.take(ReconcileDesk(*held, **more))  # type: ignore[arg-type]  # reconciliations are all it takes
+    def show(*run_views: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
+        at = window_context()
+        at.use_services(ReconcileServices(*run_views, **more))  # type: ignore[arg-type]  # reconciliations are all it takes
         page = ReconcilePage(at)
         qtbot.addWidget(page)
         page.resize(1080, 720)
         page.show()
-        page.enter(route)
-        qtbot.waitUntil(lambda: page.view is None or page.rows.complete, timeout=30_000)
+        page.show_route(route)
+        qtbot.waitUntil(lambda: page.view is None or page.rows.is_complete, timeout=30_000)
         return page
 
     return show
@@ -48,30 +48,37 @@ def figures(page: ReconcilePage) -> dict[str, str]:
     return {name: label.plain for name, label in page.run_head._figures.items()}
 
 
-def wanted(at: Seat) -> list[Route]:
+def requested_routes(at: WindowContext) -> list[Route]:
     """Where somebody is sent from now on."""
     routes: list[Route] = []
-    at.wanted.connect(routes.append)
+    at.navigation_requested.connect(routes.append)
     return routes
 
 
-def test_a_run_says_what_it_counted_and_what_it_rests_on(shown: Show) -> None:
+def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> None:
     """Figures with names, the file with lines, sums and checksum, and who read the same bytes before."""
-    page = shown(view())
+    page = show_page(view())
     assert figures(page) == {
-        "rows": "6", "agree": "3", "differ": "1", "only_ours": "1", "only_theirs": "1", "refused": "0",
+        "rows": "6",
+        "agree": "3",
+        "differ": "1",
+        "only_ours": "1",
+        "only_theirs": "1",
+        "refused": "0",
         "waiting": "2",
-    }  # fmt: skip
+    }
     assert page.run_head.title.plain == "PayPay 2026-11-19"
     assert page.run_head.state.plain == "Done"
     (checksum,) = page.run_head.findChildren(CopyableId)
     assert checksum.plain == "ab" * 32
-    told = words.file(view().files[0], page.seat)
-    assert told == (
+    file_line = words.file_text(view().files[0], page.context)
+    assert file_line == (
         "File of 2026-11-19 · 7 rows · paid ¥216,700 · refunded −¥66,000 · 1.2 KB · "
         "the same content was read by run 2"
     )
-    assert words.file(replace(view().files[0], rows=None, paid_minor=None, before=()), page.seat).count("·") == 2
+    assert (
+        words.file_text(replace(view().files[0], rows=None, paid_minor=None, before=()), page.context).count("·") == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,46 +97,56 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(shown: Show) -> None:
     ],
 )  # fmt: skip
 def test_both_sides_in_words(
-    the_look: object, item: object, ours: str, theirs: str, difference_: str, verdict: str, cause: str,
+    the_look: object,
+    item: object,
+    ours: str,
+    theirs: str,
+    difference_: str,
+    verdict: str,
+    cause: str,
     action: str | None,
-) -> None:  # fmt: skip
+) -> None:
     """Our states are worded, theirs stay the provider's; what went back counts below zero."""
-    at = seat()
-    assert (words.ours(item, at), words.theirs(item, at)) == (ours, theirs)  # type: ignore[arg-type]
-    assert words.difference(item) == difference_  # type: ignore[arg-type]
-    assert words.verdict(item, at).word == verdict  # type: ignore[arg-type]
-    assert words.cause(item, at).word == cause  # type: ignore[arg-type]
+    at = window_context()
+    assert (words.our_text(item, at), words.their_text(item, at)) == (ours, theirs)  # type: ignore[arg-type]
+    assert words.amount_difference_text(item) == difference_  # type: ignore[arg-type]
+    assert words.verdict_cell(item, at).word == verdict  # type: ignore[arg-type]
+    assert words.cause_cell(item, at).word == cause  # type: ignore[arg-type]
     assert item.action == action  # type: ignore[attr-defined]
 
 
-def test_a_difference_leads_to_its_payment(shown: Show) -> None:
+def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
     """With the others of the list to walk along; the way back leads to this run, whatever began meanwhile."""
-    page = shown(view())
-    routes, replaced = wanted(page.seat), list[Route]()
-    page.seat.replaced.connect(replaced.append)
+    page = show_page(view())
+    routes, replaced = requested_routes(page.context), list[Route]()
+    page.context.replaced.connect(replaced.append)
     page.table.go_to(0)
-    page.foot.open.click()
+    page.foot.open_button.click()
     assert routes == [PaymentRoute(1, (("payment", 1), ("payment", 2)), "reconcile")]
     assert replaced == [ReconcileRoute(3)]
 
 
-def test_only_what_can_be_done_is_offered(shown: Show) -> None:
+def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
     """An open case is asked about; a row that nobody believes has no payment to open, and says what helps."""
-    page = shown(view(refused=1))
+    page = show_page(view(refused=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
         page.table.go_to(row)
         offered = tuple(not button.isHidden() for button in page.foot.buttons)
         assert offered == (open_, probe, note)
-    assert "Of another day" in page.foot.to_do.plain
-    assert "announce the file again" in page.foot.to_do.plain
+    assert "Of another day" in page.foot.advice_words.plain
+    assert "announce the file again" in page.foot.advice_words.plain
 
 
-def test_narrowed_to_a_part(shown: Show) -> None:
+def test_narrowed_to_a_part(show_page: Show) -> None:
     """By tab, each with its count; an empty one says so."""
-    page = shown(view(refused=1))
+    page = show_page(view(refused=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
-        "All 4", "Differ 1", "Only ours 1", "Only theirs (imported) 1", "Not believed 1",
-    ]  # fmt: skip
+        "All 4",
+        "Differ 1",
+        "Only ours 1",
+        "Only theirs (imported) 1",
+        "Not believed 1",
+    ]
     page.tabs.setCurrentIndex(1)
     assert [page.rows.row_at(row) for row in range(page.rows.rowCount())] == [AMOUNT]
     page.tabs.setCurrentIndex(2)
@@ -139,52 +156,55 @@ def test_narrowed_to_a_part(shown: Show) -> None:
 
 @pytest.mark.parametrize(
     ("state", "lead", "goes_on"),
-    [(RunState.RUNNING, "Running.", False), (RunState.RESUMABLE, "Broken off.", True),
-     (RunState.FAILED, "Failed.", False)],
-)  # fmt: skip
-def test_how_a_run_stands(shown: Show, state: RunState, lead: str, goes_on: bool) -> None:
+    [
+        (RunState.RUNNING, "Running.", False),
+        (RunState.RESUMABLE, "Broken off.", True),
+        (RunState.FAILED, "Failed.", False),
+    ],
+)
+def test_how_a_run_stands(show_page: Show, state: RunState, lead: str, goes_on: bool) -> None:
     """A bar says what a person has to know; only what was broken off can be gone on with."""
-    page = shown(view(run(state=state, ended_at=None)))
+    page = show_page(view(run(state=state, ended_at=None)))
     assert page._named_bars["run"].accessibleName().startswith(lead)
     assert page.go_on.isHidden() is not goes_on
 
 
 def test_going_on_twice_is_one_run(qtbot: QtBot, the_look: object) -> None:
-    """The second press asks for nothing while the first is under way; the note says what it came to."""
-    at = seat()
-    desk = ReconcileDesk(view(run(state=RunState.RESUMABLE, ended_at=None)))
-    at.take(desk)  # type: ignore[arg-type]  # reconciliations are all it takes
+    """The second press asks for nothing while the first is under way; the toast names the result."""
+    at = window_context()
+    services = ReconcileServices(view(run(state=RunState.RESUMABLE, ended_at=None)))
+    at.use_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
     page = ReconcilePage(at)
     qtbot.addWidget(page)
     page.show()
-    page.enter(ReconcileRoute())
-    notes: list[Note] = []
-    at.told.connect(notes.append)
+    page.show_route(ReconcileRoute())
+    toasts: list[Toast] = []
+    at.toast_requested.connect(toasts.append)
     assert isinstance(at.runner, InlineRunner)
-    at.runner.held = True
-    page._go_on()
-    page._go_on()
+    at.runner.paused = True
+    page._resume_run()
+    page._resume_run()
     while at.runner.waiting:
         at.runner.step()
-    assert len(desk.asked) == 1
-    assert notes[0].words == "PayPay 2026-11-19 was reconciled."
+    assert len(services.runs_begun) == 1
+    assert toasts[0].words == "PayPay 2026-11-19 was reconciled."
 
 
-def test_there_never_was_one(shown: Show) -> None:
+def test_there_never_was_one(show_page: Show) -> None:
     """Nothing to head or walk along; what it is and how one begins."""
-    page = shown()
+    page = show_page()
     assert page.list.currentWidget() is page.nothing
     assert "no reconciliation yet" in page.nothing.accessibleName()
-    gone = (page.run_head, page.tab_bar, page.older, page.newer, page.go_on, page.foot)
-    assert all(part.isHidden() for part in gone)
+    hidden_parts = (page.run_head, page.tab_bar, page.older, page.newer, page.go_on, page.foot)
+    assert all(part.isHidden() for part in hidden_parts)
     assert not page.begin.isHidden()
 
 
-def test_the_focus_stays_on_the_page(shown: Show) -> None:
+def test_the_focus_stays_on_the_page(show_page: Show) -> None:
     """Without rows it is where single keys still act, and it goes to the rows once there are some."""
-    page = shown(view())
+    page = show_page(view())
     page.activateWindow()
-    page.entered()
+    page.take_focus()
     assert page.focusWidget() is page.table
     page.tabs.setCurrentIndex(2)
     assert page.list.currentWidget() is page.nothing
@@ -193,43 +213,43 @@ def test_the_focus_stays_on_the_page(shown: Show) -> None:
     assert page.focusWidget() is page.table
 
 
-def test_walking_along_the_runs(shown: Show) -> None:
+def test_walking_along_the_runs(show_page: Show) -> None:
     """[ and ], and the list; at the end there is nothing to press."""
-    page = shown(view(), view(run(2), older=None, newer=3), route=ReconcileRoute(2))
+    page = show_page(view(), view(run(2), older=None, newer=3), route=ReconcileRoute(2))
     assert (page.view and page.view.item.id, page.older.isHidden(), page.newer.isHidden()) == (2, True, False)
     replaced = list[Route]()
-    page.seat.replaced.connect(replaced.append)
+    page.context.replaced.connect(replaced.append)
     page.newer.click()
     page.older.click()
     assert replaced == [ReconcileRoute(3)]
-    routes = wanted(page.seat)
+    routes = requested_routes(page.context)
     page.list_runs.click()
     assert routes == [ReconcileRunsRoute()]
 
 
-def test_who_only_reads(shown: Show) -> None:
+def test_who_only_reads(show_page: Show) -> None:
     """Beginning, asking and noting are off with the reason; looking is free."""
-    page = shown(view())
+    page = show_page(view())
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
-    page.seat.know(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
+    page.context.store_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
     page.table.go_to(0)
-    for button in (page.begin, page.go_on, page.foot.probe, page.foot.note):
+    for button in (page.begin, page.go_on, page.foot.probe_button, page.foot.note_button):
         assert not button.isEnabled()
         assert "op-c" in button.reason
-    assert page.foot.open.isEnabled()
+    assert page.foot.open_button.isEnabled()
 
 
 def test_the_runs_by_provider(qtbot: QtBot, the_look: object) -> None:
     """Newest first; Enter opens one."""
-    at = seat()
-    at.take(ReconcileDesk(view(run(2)), view(run(3, provider="atom"))))  # type: ignore[arg-type]
+    at = window_context()
+    at.use_services(ReconcileServices(view(run(2)), view(run(3, provider="atom"))))  # type: ignore[arg-type]
     page = ReconcileRunsPage(at)
     qtbot.addWidget(page)
     page.show()
-    page.enter(ReconcileRunsRoute())
+    page.show_route(ReconcileRunsRoute())
     assert [page.rows.row_at(row).id for row in range(page.rows.rowCount())] == [3, 2]  # type: ignore[union-attr]
     page.provider.setCurrentIndex(1)
-    routes = wanted(at)
+    routes = requested_routes(at)
     page.table.go_to_first()
     QTest.keyClick(page.table, Qt.Key.Key_Return)
     assert routes == [ReconcileRoute(2)]

@@ -9,55 +9,56 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from console.domain.order_records import Refund, RefundRequest
-from console.domain.payment_results import Check, RadarHit, RefundPlan
-from console.views.dialogs.refund import RefundDialog
-from console.views.dialogs.refund_form import LOOK_ALIKE, RefundForm
-from console.views.dialogs.refund_review import LastDigits
-from console.views.seat import Seat
+from console.domain.error_reasons import ExceedsReason, LimitReason
+from console.domain.payments.records import Refund, RefundRequest
+from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
+from console.views.refunds.request_dialog import RefundDialog
+from console.views.refunds.request_form import LOOK_ALIKE_RULE, RefundForm
+from console.views.refunds.request_review import LastDigits
+from console.views.runtime.context import WindowContext
 from tests.support.inline_runner import InlineRunner
-from tests.views.pages.invented_checks import NOW, seat
-from tests.views.pages.invented_payments import ASIDE, payment, plan, refund
+from tests.views.invented_checks import NOW, window_context
+from tests.views.invented_payments import ASIDE, payment, plan, refund
 
-PAYER = RadarHit("payer_often", {"n": 4, "days": 30}, "refund", 7)
-SAME = RadarHit(LOOK_ALIKE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
+PAYER = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
+SAME = RiskSignal(LOOK_ALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
 
 
 class RefundsAlone:
     """A desk that has refunds alone: plans as given, requests kept."""
 
     def __init__(self, made: RefundPlan) -> None:
-        self.made, self.asked = made, list[RefundRequest]()
+        self.made, self.requests = made, list[RefundRequest]()
 
     @property
     def refunds(self) -> "RefundsAlone":
         return self
 
-    def acting(self, _name: str | None) -> Any:
+    def acting_as(self, _name: str | None) -> Any:
         return nullcontext()
 
     def plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
         return self.made
 
-    def request(self, request: RefundRequest) -> Refund:
-        self.asked.append(request)
+    def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
+        self.requests.append(request)
         return refund()
 
 
-def form(*hits: RadarHit, **other: Any) -> RefundForm:
-    made = RefundForm(seat(), plan(*hits, **other), None)
+def form(*hits: RiskSignal, **other: Any) -> RefundForm:
+    made = RefundForm(window_context(), plan(*hits, **other), None)
     made.reason.setCurrentIndex(0)
     return made
 
 
 def test_all_that_is_left_is_prefilled(the_look: object) -> None:
     """No identifier is typed again; the reason alone is missing."""
-    made = RefundForm(seat(), plan(), None)
+    made = RefundForm(window_context(), plan(), None)
     assert made.amount_edit.text() == "12000"
-    assert made.all.isChecked()
-    assert made.why_not() == "Choose a reason first."
+    assert made.full_amount_box.isChecked()
+    assert made.find_disabled_reason() == "Choose a reason first."
     made.reason.setCurrentIndex(0)
-    assert made.why_not() == ""
+    assert made.find_disabled_reason() == ""
     assert made.request() == RefundRequest(5, "12000", "Ordered twice", saw=7)
 
 
@@ -65,7 +66,7 @@ def test_a_part_says_what_stays_refundable(the_look: object) -> None:
     """And the radio button follows the amount."""
     made = form()
     made.amount_edit.setText("8500")
-    assert made.part.isChecked()
+    assert made.part_amount_box.isChecked()
     assert made.after.plain == "Refundable after this: ¥3,500"
 
 
@@ -77,29 +78,29 @@ def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
     made.amount_edit.setFocus()
     made.amount_edit.selectAll()
     QTest.keyClicks(made.amount_edit, "8500")
-    assert (made.amount_edit.text(), made.part.isChecked()) == ("8500", True)
-    made.all.click()
-    assert (made.amount_edit.text(), made.part.isChecked()) == ("12000", False)
-    made.part.click()
+    assert (made.amount_edit.text(), made.part_amount_box.isChecked()) == ("8500", True)
+    made.full_amount_box.click()
+    assert (made.amount_edit.text(), made.part_amount_box.isChecked()) == ("12000", False)
+    made.part_amount_box.click()
     assert made.amount_edit.selectedText() == "12000"
 
 
 def test_every_hit_needs_an_answer(the_look: object) -> None:
     """One answer for each rule; it goes with the request."""
     made = form(PAYER)
-    assert made.why_not() == "Each hit needs an answer before the review."
+    assert made.find_disabled_reason() == "Each hit needs an answer before the review."
     made._answers["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
-    assert made.why_not() == ""
+    assert made.find_disabled_reason() == ""
     assert made.request().answers == (("payer_often", "four returns"),)
 
 
 def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
     """Words alone don't do."""
     made = form(SAME)
-    made._answers[LOOK_ALIKE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
-    assert made.why_not() == "Mark the look-alike as intended first."
+    made._answers[LOOK_ALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
+    assert made.find_disabled_reason() == "Mark the look-alike as intended first."
     made.intended.setChecked(True)
-    assert made.why_not() == ""
+    assert made.find_disabled_reason() == ""
     assert made.request().intended_repeat
 
 
@@ -108,23 +109,23 @@ def test_another_plan_keeps_what_was_answered(the_look: object) -> None:
     made = form(PAYER)
     made._answers["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     made.show_plan(plan(PAYER, SAME))
-    assert dict(made.answers()) == {"payer_often": "four returns", LOOK_ALIKE: ""}
+    assert dict(made.answers()) == {"payer_often": "four returns", LOOK_ALIKE_RULE: ""}
 
 
 def test_a_broken_rule_is_told_with_its_figures(the_look: object) -> None:
     """The limit stands in the sentence."""
-    broken = Check("per_person_day", False, {"limit": 3_000_000, "today": 2_999_000})
+    broken = RuleCheck(LimitReason.PER_PERSON_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
     made = form(checks=(broken,))
-    assert made.why_not() == "It is over the day's limit of ¥3,000,000 (today ¥2,999,000)."
+    assert made.find_disabled_reason() == "It is over the day's limit of ¥3,000,000 (today ¥2,999,000)."
 
 
 def test_money_set_aside_is_refunded_whole(the_look: object) -> None:
     """Its own sum is prefilled, a part is refused, what is left of the payment doesn't matter."""
-    made = RefundForm(seat(), plan(checks=(Check("left", False, {"left": 0}),)), ASIDE)
+    made = RefundForm(window_context(), plan(checks=(RuleCheck(ExceedsReason.LEFT, False, {"left": 0}),)), ASIDE)
     assert made.amount_edit.text() == "6000"
-    assert made.why_not() == ""
+    assert made.find_disabled_reason() == ""
     made.amount_edit.setText("5000")
-    assert made.why_not() == "Money set aside is refunded whole: ¥6,000."
+    assert made.find_disabled_reason() == "Money set aside is refunded whole: ¥6,000."
 
 
 @pytest.fixture
@@ -136,9 +137,9 @@ def parent(qtbot: QtBot, the_look: object) -> QWidget:
     return window
 
 
-def shown(parent: QWidget, qtbot: QtBot, made: RefundPlan) -> tuple[RefundDialog, RefundsAlone, Seat]:
-    at, desk = seat(), RefundsAlone(made)
-    at.take(desk)  # type: ignore[arg-type]  # refunds are all it takes
+def open_dialog(parent: QWidget, qtbot: QtBot, made: RefundPlan) -> tuple[RefundDialog, RefundsAlone, WindowContext]:
+    at, desk = window_context(), RefundsAlone(made)
+    at.use_services(desk)  # type: ignore[arg-type]  # refunds are all it takes
     dialog = RefundDialog(at, made, None, parent)
     dialog.form.reason.setCurrentIndex(0)
     dialog.open()
@@ -147,25 +148,25 @@ def shown(parent: QWidget, qtbot: QtBot, made: RefundPlan) -> tuple[RefundDialog
 
 def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtbot: QtBot) -> None:
     """Cancel has the focus; a second press asks nothing more."""
-    dialog, desk, at = shown(parent, qtbot, plan())
+    dialog, desk, at = open_dialog(parent, qtbot, plan())
     qtbot.waitUntil(dialog.act_button.isEnabled)
     dialog.act_button.click()
     assert dialog.windowTitle() == "Ask for a refund of ¥12,000?"
     assert dialog.hint.plain == "Nothing is sent to PayPay yet."
-    assert desk.asked == []
-    at.runner = runner = InlineRunner(held=True)
+    assert desk.requests == []
+    at.runner = runner = InlineRunner(paused=True)
     dialog.act_button.click()
     dialog.act_button.click()
-    dialog._go_on()
+    dialog._review_or_send()
     assert dialog.act_button.text() == "Asking..."
     runner.step()
-    assert len(desk.asked) == 1
+    assert len(desk.requests) == 1
     assert dialog.windowTitle() == "Refund asked for"
 
 
 def test_a_form_that_is_off_says_why(parent: QWidget, qtbot: QtBot) -> None:
     """While one refund has no known result."""
-    dialog, _, _ = shown(parent, qtbot, plan(off="refund_unknown", off_facts={"refund": 9}))
+    dialog, _, _ = open_dialog(parent, qtbot, plan(off="refund_unknown", off_facts={"refund": 9}))
     assert dialog.hint.plain == "Refund R-9 has no known result yet. Probe it first."
     assert not dialog.form.isEnabled()
     assert not dialog.act_button.isEnabled()
@@ -174,8 +175,8 @@ def test_a_form_that_is_off_says_why(parent: QWidget, qtbot: QtBot) -> None:
 def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
     """The acting button is off, and the bar offers to ask the provider."""
     old = payment(told_at=NOW - timedelta(hours=30))
-    dialog, _, _ = shown(parent, qtbot, plan(payment=old))
-    assert dialog.is_old
+    dialog, _, _ = open_dialog(parent, qtbot, plan(payment=old))
+    assert dialog.is_answer_old
     assert dialog.probe_button.isVisible()
     assert dialog.hint.plain == "The gateway's answer is old. Probe it before asking for a refund."
     dialog._take_plan(plan())
@@ -185,7 +186,7 @@ def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
 
 def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> None:
     """Of the order's number, so that it isn't pressed through."""
-    dialog, desk, _ = shown(parent, qtbot, plan(second_checker=True))
+    dialog, desk, _ = open_dialog(parent, qtbot, plan(second_checker=True))
     qtbot.waitUntil(dialog.act_button.isEnabled)
     dialog.act_button.click()
     assert not dialog.act_button.isEnabled()
@@ -193,5 +194,5 @@ def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> No
     assert review is not None
     review.digits.field.edit.setText("0442")  # type: ignore[union-attr]  # a line
     assert dialog.act_button.isEnabled()
-    assert desk.asked == []
-    assert LastDigits(seat(), "A-1").why_not() != ""
+    assert desk.requests == []
+    assert LastDigits(window_context(), "A-1").find_disabled_reason() != ""

@@ -10,9 +10,9 @@ import pytest
 from PySide6.QtCore import QObject, QThread, QTimer
 from pytestqt.qtbot import QtBot
 
-from console.domain.errors import ConsoleError
-from console.views.task_runner import TaskRunner
-from console.views.tasks import Failure, Report
+from console.domain.errors import ConsoleError, ErrorCode
+from console.views.runtime.task_runner import TaskRunner
+from console.views.runtime.tasks import Failure, Report
 
 operator: ContextVar[str] = ContextVar("operator", default="nobody")
 
@@ -69,11 +69,11 @@ def test_errors_come_back_as_values(runner: TaskRunner, answers: Answers, qtbot:
     """A refusal keeps its code and facts."""
 
     def refuse() -> None:
-        raise ConsoleError("already_purchased", {"record": 17})
+        raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})
 
     runner.run(refuse, answers.take, answers.refuse, owner=answers)
     qtbot.waitUntil(runner.is_idle)
-    assert answers.failures == [Failure("already_purchased", {"record": 17})]
+    assert answers.failures == [Failure(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})]
 
 
 @pytest.mark.expects_log("a bug goes to the log with its support code")
@@ -168,31 +168,31 @@ def test_an_act_cannot_be_cancelled_once_it_runs(runner: TaskRunner, answers: An
 
 def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """A flood of progress is thinned out before it crosses the threads, and arrives before the value."""
-    told: list[object] = []
+    progress: list[object] = []
 
     def work(report: Report) -> str:
         for number in range(10_000):
             report(number)
         return "done"
 
-    runner.watch(work, answers.take, answers.refuse, told.append, owner=answers)
+    runner.watch(work, answers.take, answers.refuse, progress.append, owner=answers)
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["done"]
-    assert told[0] == 0
-    assert len(told) <= 10
+    assert progress[0] == 0
+    assert len(progress) <= 10
 
 
 def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """After cancel(), the next check in the call ends it, and nobody is told."""
-    begun, cancelled, left = threading.Event(), threading.Event(), threading.Event()
+    begun, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work(report: Report) -> None:
         begun.set()
         cancelled.wait()
         try:
-            report.check()
+            report.raise_if_cancelled()
         finally:
-            left.set()
+            ended.set()
         raise AssertionError("the call went on")
 
     handle = runner.watch(work, answers.take, answers.refuse, answers.take, owner=answers)
@@ -200,7 +200,7 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
     handle.cancel()
     cancelled.set()
     qtbot.waitUntil(runner.is_idle)
-    assert left.is_set()
+    assert ended.is_set()
     assert answers.values == []
     assert answers.failures == []
 

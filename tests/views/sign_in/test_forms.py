@@ -6,40 +6,41 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
+from console.domain.errors import ErrorCode
 from console.domain.records import Person
-from console.views.entry.sign_in_form import SignInForm, Typed
-from console.views.entry.unlock_form import UnlockForm
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from tests.views.pages.invented_checks import NOW, seat
+from console.views.runtime.tasks import Failure
+from console.views.sign_in.sign_in_form import EnteredAccount, SignInForm
+from console.views.sign_in.unlock_form import UnlockForm
+from console.views.widgets.notification_bars import Bar
+from tests.views.invented_checks import NOW, window_context
 
 PLACE = "db.example:3306/console"
-DENIED = Failure("bad_profile", {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
-AWAY = Failure("database_unreachable", {"problem": "gone"})
-NOT_THERE = Failure("bad_profile", {"variable": "CONSOLE_DATABASE_URL", "problem": "unknown_database"})
+DENIED = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
+AWAY = Failure(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
+NOT_THERE = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "unknown_database"})
 
 
 def sign_in(bot: QtBot, user: str = "", *, can_keep: bool = True, fixed: bool = False) -> SignInForm:
-    form = SignInForm(seat(), PLACE, user, can_keep=can_keep, fixed=fixed)
+    form = SignInForm(window_context(), PLACE, user, can_keep=can_keep, fixed=fixed)
     bot.addWidget(form)
     with bot.waitExposed(form):
         form.show()
     form.activateWindow()
-    form.begin()
+    form.reset_input()
     return form
 
 
 def unlock(bot: QtBot, *, asks: bool, persons: tuple[Person, ...] = ()) -> UnlockForm:
-    form = UnlockForm(seat(), NOW, asks=asks, persons=persons)
+    form = UnlockForm(window_context(), NOW, needs_password=asks, persons=persons)
     bot.addWidget(form)
     with bot.waitExposed(form):
         form.show()
     form.activateWindow()
-    form.begin()
+    form.reset_input()
     return form
 
 
-def told(form: SignInForm | UnlockForm) -> str:
+def notice_of(form: SignInForm | UnlockForm) -> str:
     bars = [bar for bar in form.findChildren(Bar) if not bar.isHidden()]
     assert len(bars) <= 1
     return bars[0].accessibleName() if bars else ""
@@ -56,21 +57,21 @@ def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
     form = sign_in(qtbot)
     assert form.focusWidget() is form.user.edit
     QTest.keyClicks(form.user.edit, " op-a ")
-    form.password.line.setFocus()
-    QTest.keyClicks(form.password.line, " pass word ")
+    form.password.line_edit.setFocus()
+    QTest.keyClicks(form.password.line_edit, " pass word ")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert tuple(sent.args[0]) == ("op-a", " pass word ", True)
     assert not form.button.isEnabled()
-    assert not form.password.line.isEnabled()
+    assert not form.password.line_edit.isEnabled()
     form.submit()  # a second press does nothing
-    assert "pass word" not in repr(Typed("op-a", "pass word", keep=True))
+    assert "pass word" not in repr(EnteredAccount("op-a", "pass word", must_store=True))
 
 
 def test_a_known_name_is_there_already(qtbot: QtBot) -> None:
     """Then the password is what is asked for; where only that account may come back, the name is fixed."""
     form = sign_in(qtbot, "op-a")
-    assert form.focusWidget() is form.password.line
+    assert form.focusWidget() is form.password.line_edit
     assert not sign_in(qtbot, "op-a").user.edit.isReadOnly()
     assert sign_in(qtbot, "op-a", fixed=True).user.edit.isReadOnly()
 
@@ -81,60 +82,67 @@ def test_what_is_missing_is_said_at_its_field(qtbot: QtBot) -> None:
     with qtbot.assertNotEmitted(form.submitted):
         enter(form)
     assert form.user.edit.accessibleDescription() == "Enter your name."
-    assert form.password.line.accessibleDescription() == "Enter your password."
+    assert form.password.line_edit.accessibleDescription() == "Enter your password."
     assert form.focusWidget() is form.user.edit
 
 
 def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
     """One sentence for both; the name stays, the password goes."""
     form = sign_in(qtbot, "op-a")
-    QTest.keyClicks(form.password.line, "wrong")
+    QTest.keyClicks(form.password.line_edit, "wrong")
     enter(form)
-    form.refuse(DENIED)
-    assert told(form) == "Not signed in Name or password is not right, or the account may not use this database."
+    form.show_failure(DENIED)
+    assert notice_of(form) == "Not signed in Name or password is not right, or the account may not use this database."
     assert (form.user.text(), form.password.text()) == ("op-a", "")
-    assert form.focusWidget() is form.password.line
+    assert form.focusWidget() is form.password.line_edit
     assert form.button.isEnabled()
 
 
 def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
     """It is no refusal, and says so; another press tries again. A database that doesn't exist is a third thing."""
     form = sign_in(qtbot, "op-a")
-    QTest.keyClicks(form.password.line, "right")
+    QTest.keyClicks(form.password.line_edit, "right")
     enter(form)
-    form.refuse(AWAY)
-    assert told(form).startswith("No answer The database does not answer.")
+    form.show_failure(AWAY)
+    assert notice_of(form).startswith("No answer The database does not answer.")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert sent.args[0].password == "right"
-    form.refuse(NOT_THERE)
-    assert "no database of that name" in told(form)
+    form.show_failure(NOT_THERE)
+    assert "no database of that name" in notice_of(form)
 
 
 def test_the_eye_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
     """By mouse and by keyboard, with a name that says what it does next."""
     form = sign_in(qtbot, "op-a")
-    QTest.keyClicks(form.password.line, "secret")
-    eye = form.password.eye
-    assert form.password.line.echoMode() == QLineEdit.EchoMode.Password
+    QTest.keyClicks(form.password.line_edit, "secret")
+    eye = form.password.visibility_button
+    assert form.password.line_edit.echoMode() == QLineEdit.EchoMode.Password
     assert eye.accessibleName() == "Show the password"
     QTest.keyClick(eye, Qt.Key.Key_Space)
-    assert form.password.line.echoMode() == QLineEdit.EchoMode.Normal
+    assert form.password.line_edit.echoMode() == QLineEdit.EchoMode.Normal
     assert eye.accessibleName() == "Hide the password"
-    form.password.line.setFocus()
+    form.password.line_edit.setFocus()
     enter(form)
-    assert form.password.line.echoMode() == QLineEdit.EchoMode.Password
+    assert form.password.line_edit.echoMode() == QLineEdit.EchoMode.Password
 
 
 def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
     """Name, password, eye, staying signed in, the button, the link."""
     form = sign_in(qtbot)
-    stops = [form.user.edit, form.password.line, form.password.eye, form.keep, form.button, form.first_time]
-    seen = []
+    stops = [
+        form.user.edit,
+        form.password.line_edit,
+        form.password.visibility_button,
+        form.keep,
+        form.button,
+        form.first_time,
+    ]
+    visited = []
     for _ in stops:
-        seen.append(form.focusWidget())
+        visited.append(form.focusWidget())
         QTest.keyClick(form.focusWidget(), Qt.Key.Key_Tab)
-    assert seen == stops
+    assert visited == stops
 
 
 def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_is(qtbot: QtBot) -> None:
@@ -143,11 +151,11 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
     assert (form.keep.isEnabled(), form.keep.isChecked()) == (False, False)
     assert "no keyring" in form.keep.accessibleDescription()
     assert "CONSOLE_SECRET_DATABASE_PASSWORD" in form.keep.accessibleDescription()
-    QTest.keyClicks(form.password.line, "x")
+    QTest.keyClicks(form.password.line_edit, "x")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
-    assert not sent.args[0].keep
-    form.refuse(DENIED)
+    assert not sent.args[0].must_store
+    form.show_failure(DENIED)
     assert not form.keep.isEnabled()
 
 
@@ -164,19 +172,19 @@ def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:
 def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
     """Where there are accounts; a wrong one is said and gone, and somebody else may come."""
     form = unlock(qtbot, asks=True)
-    assert form.focusWidget() is form.password.line
+    assert form.focusWidget() is form.password.line_edit
     with qtbot.assertNotEmitted(form.submitted):
         enter(form)
-    QTest.keyClicks(form.password.line, "wrong")
+    QTest.keyClicks(form.password.line_edit, "wrong")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert sent.args == ["wrong"]
-    form.refuse(None)
-    assert told(form).startswith("Not unlocked The password is not right.")
+    form.show_failure(None)
+    assert notice_of(form).startswith("Not unlocked The password is not right.")
     assert form.password.text() == ""
-    form.refuse(AWAY)
-    assert "stays locked" in told(form)
-    with qtbot.waitSignal(form.other_wanted):
+    form.show_failure(AWAY)
+    assert "stays locked" in notice_of(form)
+    with qtbot.waitSignal(form.other_requested):
         form.other.click()
 
 
@@ -202,5 +210,5 @@ def test_every_control_of_the_lock_has_a_name(qtbot: QtBot, *, asks: bool) -> No
     """For whoever listens instead of looking."""
     form = unlock(qtbot, asks=asks)
     assert form.accessibleName() == "Locked"
-    for control in (form.password.line, form.password.eye, form.button, form.other, form.person):
+    for control in (form.password.line_edit, form.password.visibility_button, form.button, form.other, form.person):
         assert control.accessibleName()

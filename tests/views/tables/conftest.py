@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 from PySide6.QtTest import QAbstractItemModelTester
 
-from console.views.tables.book import Page
+from console.views.runtime.page_fetch import Page
 from console.views.tables.columns import AgeCell, Column, Group, StateCell, check_column
-from console.views.tables.paging import PagedModel
+from console.views.tables.paged_model import PagedModel
 from tests.support.inline_runner import InlineRunner
 
 PAGE = 10  # the tester walks over all rows at every signal: small pages keep that quick
@@ -25,10 +25,10 @@ class Store:
 
     def __init__(self, count: int) -> None:
         self.rows = {number: Row(number) for number in range(count)}
-        self.asked: list[object | None] = []
+        self.cursors: list[object | None] = []
 
     def fetch(self, cursor: object | None, limit: int) -> Page:
-        self.asked.append(cursor)
+        self.cursors.append(cursor)
         after = cursor if isinstance(cursor, int) else -100
         ids = [number for number in sorted(self.rows) if number > after][: limit + 1]
         return Page([self.rows[i] for i in ids[:limit]], ids[limit - 1] if len(ids) > limit else None)
@@ -41,13 +41,19 @@ COLUMNS = (
     Column(
         "amount", "Amount", 80, lambda row: "¥12,000" if row.id % 2 else "", "amount", spoken=lambda _: "12,000 yen"
     ),
-    Column("state", "State", 104, lambda row: StateCell.of("credit_check.success", "en", f"v{row.version}"), "state"),
+    Column(
+        "state",
+        "State",
+        104,
+        lambda row: StateCell.from_badge_key("credit_check.success", "en", f"v{row.version}"),
+        "state",
+    ),
 )
 
 
 @dataclass
-class Desk:
-    """A model with what it stands on. The tester watches it as long as the desk lives."""
+class WatchedModel:
+    """A model with its store and runner. The tester checks the model as long as this object lives."""
 
     store: Store
     runner: InlineRunner
@@ -56,18 +62,18 @@ class Desk:
 
 
 @pytest.fixture
-def desk(qapp: object) -> Iterator[Callable[..., Desk]]:
-    made: list[Desk] = []
+def watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
+    made: list[WatchedModel] = []
 
     def make(
-        count: int, *, held: bool = False, group_of: Callable[[Row], Group] | None = None, read: bool = True
-    ) -> Desk:
-        store, runner = Store(count), InlineRunner(held=held)
+        count: int, *, paused: bool = False, group_of: Callable[[Row], Group] | None = None, read: bool = True
+    ) -> WatchedModel:
+        store, runner = Store(count), InlineRunner(paused=paused)
         model = PagedModel(COLUMNS, lambda row: row.id, runner, group_of=group_of, label="list", page=PAGE)
         tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
-        made.append(Desk(store, runner, model, tester))
+        made.append(WatchedModel(store, runner, model, tester))
         if read:
-            model.read(store.fetch)
+            model.read_query(store.fetch)
         return made[-1]
 
     yield make

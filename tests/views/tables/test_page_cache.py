@@ -3,40 +3,40 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.views.tables.book import Change, differences
+from console.views.tables.page_cache import RowChange, row_changes
 
 Rows = list[tuple[int, str]]
 rows = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ab")), max_size=12, unique_by=lambda row: row[0])
 
 
-def applied(old: Rows, steps: list[Change]) -> Rows:
+def applied(old: Rows, steps: list[RowChange]) -> Rows:
     """What a view ends up with that follows the steps one by one."""
     work: Rows = list(old)
     for step in steps:
         if step.kind == "set":
-            work[step.at] = step.entries[0]
+            work[step.position] = step.entries[0]
         elif step.kind == "insert":
-            work.insert(step.at, step.entries[0])
+            work.insert(step.position, step.entries[0])
         elif step.kind == "remove":
-            del work[step.at]
+            del work[step.position]
         else:
-            work.insert(step.target, work.pop(step.at))
+            work.insert(step.target, work.pop(step.position))
     return work
 
 
 @given(old=rows, new=rows)
 def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
     """Whatever came, went, moved or changed, the view ends up with the new rows in their order."""
-    assert applied(old, differences(old, new, lambda row: row[0])) == new
+    assert applied(old, row_changes(old, new, lambda row: row[0])) == new
 
 
 @given(old=rows)
 def test_nothing_new_means_no_step(old: Rows) -> None:
     """Reading the same again repaints nothing."""
-    assert differences(old, list(old), lambda row: row[0]) == []
+    assert row_changes(old, list(old), lambda row: row[0]) == []
 
 
 def test_a_changed_row_is_one_step() -> None:
     """Another state of one row touches that row alone."""
     old, new = [(1, "a"), (2, "a"), (3, "a")], [(1, "a"), (2, "b"), (3, "a")]
-    assert differences(old, new, lambda row: row[0]) == [Change("set", 1, entries=((2, "b"),))]
+    assert row_changes(old, new, lambda row: row[0]) == [RowChange("set", 1, entries=((2, "b"),))]

@@ -10,18 +10,18 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from console.views.look.theme import Look, look
 from console.views.tables.columns import Group
-from console.views.tables.page import RecordTable
-from tests.views.tables.conftest import PAGE, Desk, Row
+from console.views.tables.record_table import RecordTable
+from console.views.theme.theme import Appearance, current_appearance
+from tests.views.tables.conftest import PAGE, Row, WatchedModel
 
 MakeTable = Callable[..., RecordTable]
 
 
 @pytest.fixture
-def table(desk: Callable[..., Desk], qtbot: QtBot) -> MakeTable:
+def table(watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTable:
     def make(count: int, **keys: Any) -> RecordTable:
-        view = RecordTable(desk(count, **keys).model, "Credit checks")
+        view = RecordTable(watched_model(count, **keys).model, "Credit checks")
         qtbot.addWidget(view)
         view.resize(600, 28 + 6 * 32)
         view.show()
@@ -40,7 +40,7 @@ def headed(row: Row) -> Group:
 def test_the_focus_brings_a_current_row(table: MakeTable) -> None:
     """Whoever tabs into a list stands on its first row, not on a heading."""
     view = table(5, group_of=headed)
-    assert view.current == Row(0)
+    assert view.current_item == Row(0)
     assert view.ring_row == 1
 
 
@@ -49,9 +49,9 @@ def test_arrows_walk_past_headings(table: MakeTable, qtbot: QtBot) -> None:
     view = table(5, group_of=headed)
     for expected in (1, 2, 3, 4):
         QTest.keyClick(view, Qt.Key.Key_Down)
-        assert view.current == Row(expected)
+        assert view.current_item == Row(expected)
     QTest.keyClick(view, Qt.Key.Key_Up)
-    assert view.current == Row(3)
+    assert view.current_item == Row(3)
 
 
 def test_enter_opens_and_space_chooses(table: MakeTable, qtbot: QtBot) -> None:
@@ -62,7 +62,7 @@ def test_enter_opens_and_space_chooses(table: MakeTable, qtbot: QtBot) -> None:
         QTest.keyClick(view, Qt.Key.Key_Return)
     assert opened.args == [Row(1)]
     QTest.keyClick(view, Qt.Key.Key_Space)
-    assert view.rows.chosen == {1}
+    assert view.rows.chosen_keys == {1}
 
 
 def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
@@ -72,21 +72,21 @@ def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
     for expected in ({0, 1}, {0, 1, 2}):
         QTest.keyClick(view, Qt.Key.Key_Shift)
         QTest.keyClick(view, Qt.Key.Key_Down, shift)
-        assert view.rows.chosen == expected
+        assert view.rows.chosen_keys == expected
     QTest.keyClick(view, Qt.Key.Key_Up, shift)
-    assert view.rows.chosen == {0, 1}
+    assert view.rows.chosen_keys == {0, 1}
     QTest.keyClick(view, Qt.Key.Key_Down)
     QTest.keyClick(view, Qt.Key.Key_Down)
-    assert view.current == Row(3)
+    assert view.current_item == Row(3)
     QTest.keyClick(view, Qt.Key.Key_Down, shift)
-    assert view.rows.chosen == {0, 1, 3, 4}
+    assert view.rows.chosen_keys == {0, 1, 3, 4}
 
 
 def test_letters_are_the_pages_keys(table: MakeTable, qtbot: QtBot) -> None:
     """A letter doesn't search in the rows: it goes on to the page."""
     view = table(5)
     QTest.keyClick(view, Qt.Key.Key_A)
-    assert view.current == Row(0)
+    assert view.current_item == Row(0)
 
 
 def test_the_box_is_ticked_by_mouse(table: MakeTable, qtbot: QtBot) -> None:
@@ -95,7 +95,7 @@ def test_the_box_is_ticked_by_mouse(table: MakeTable, qtbot: QtBot) -> None:
     middle = view.rowViewportPosition(2) + 16
     plain = Qt.KeyboardModifier.NoModifier
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, plain, QPoint(18, middle))
-    assert view.rows.chosen == {2}
+    assert view.rows.chosen_keys == {2}
     with qtbot.waitSignal(view.opened) as opened:
         QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, plain, QPoint(200, middle))
     assert opened.args == [Row(2)]
@@ -104,14 +104,14 @@ def test_the_box_is_ticked_by_mouse(table: MakeTable, qtbot: QtBot) -> None:
 def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTable, qtbot: QtBot) -> None:
     """After a re-read with new rows above, the same record is current, at the same height of the screen."""
     view = table(3 * PAGE)
-    view.rows.see(0, PAGE)
+    view.rows.set_visible_rows(0, PAGE)
     view.go_to(8)
     view.verticalScrollBar().setValue(6 * 32 + 5)
     at = view.rowViewportPosition(8)
     store = view.rows._fetch.__self__  # type: ignore[union-attr]  # the store's bound method
     store.rows |= {-1: Row(-1), -2: Row(-2)}
-    view.rows.re_read()
-    assert view.current == Row(8)
+    view.rows.read_again()
+    assert view.current_item == Row(8)
     assert view.current_row == 10
     assert view.rowViewportPosition(10) == at
 
@@ -121,7 +121,7 @@ def test_what_is_in_sight_is_read(table: MakeTable) -> None:
     view = table(3 * PAGE)
     for _ in range(12):
         view.verticalScrollBar().setValue(view.verticalScrollBar().maximum())
-    assert view.rows.complete
+    assert view.rows.is_complete
     assert view.rows.rowCount() == 3 * PAGE
 
 
@@ -141,7 +141,7 @@ def pixel(view: RecordTable, x: int, y: int) -> str:
 
 def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTable, qtbot: QtBot) -> None:
     """The current row has fill and ring while the list has the focus, fill and mark when it has not."""
-    view, values = table(3), look().values
+    view, values = table(3), current_appearance().colours_by_name
     assert pixel(view, 300, 0) == values["focus"]
     assert pixel(view, 300, 5) == values["selected"]
     view.clearFocus()
@@ -151,7 +151,7 @@ def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTable, 
 
 def test_hover_and_rest(table: MakeTable) -> None:
     """The row under the mouse is tinted over its whole width, and only that one."""
-    view, values = table(3), look().values
+    view, values = table(3), current_appearance().colours_by_name
     where, none = QPointF(100, 48), Qt.MouseButton.NoButton
     moved = QMouseEvent(QEvent.Type.MouseMove, where, where, none, none, Qt.KeyboardModifier.NoModifier)
     QApplication.sendEvent(view.viewport(), moved)
@@ -161,10 +161,10 @@ def test_hover_and_rest(table: MakeTable) -> None:
 
 def test_a_mark_says_that_a_row_was_changed(table: MakeTable) -> None:
     """A row changed by somebody else has a mark of its tone at the left, until it is taken away."""
-    view, values = table(3), look().values
-    view.mark(2, "care")
+    view, values = table(3), current_appearance().colours_by_name
+    view.mark_row(2, "care")
     assert pixel(view, 1, 70) == values["care"]
-    view.mark(2, None)
+    view.mark_row(2, None)
     assert pixel(view, 1, 70) == values["base"]
 
 
@@ -173,31 +173,33 @@ def test_scrolling_paints_only_what_comes_in(table: MakeTable, monkeypatch: pyte
     view = table(40)
     QApplication.processEvents()  # whatever showing the window still wants to paint
     painted: list[int] = []
-    row = view._painter._row
+    row = view._painter._paint_row
 
     def noted(*args: Any) -> None:
         painted.append(args[1])
         row(*args)
 
-    monkeypatch.setattr(view._painter, "_row", noted)
+    monkeypatch.setattr(view._painter, "_paint_row", noted)
     view.verticalScrollBar().setValue(64)
     view.viewport().repaint(view.viewport().rect().adjusted(0, 6 * 32 - 64, 0, 0))
     assert set(painted) <= {6, 7, 8}
 
 
-@pytest.mark.parametrize("held", [True, False])
-def test_placeholders_wait_before_they_show(table: MakeTable, held: bool, qtbot: QtBot) -> None:
+@pytest.mark.parametrize("paused", [True, False])
+def test_placeholders_wait_before_they_show(table: MakeTable, paused: bool, qtbot: QtBot) -> None:
     """A reading shorter than 150 ms shows nothing in between; a longer one shows bars that don't move."""
-    view = table(5, held=held)
-    assert view.rows.skeleton is False
-    if held:
-        qtbot.waitUntil(lambda: view.rows.skeleton)
+    view = table(5, paused=paused)
+    assert view.rows.is_skeleton is False
+    if paused:
+        qtbot.waitUntil(lambda: view.rows.is_skeleton)
         columns = range(45, 560)
         image = view.viewport().grab().toImage()
-        assert any(image.pixelColor(x, 16).name().upper() == look().values["sunken"] for x in columns)
+        assert any(
+            image.pixelColor(x, 16).name().upper() == current_appearance().colours_by_name["sunken"] for x in columns
+        )
 
 
-def test_compact_rows_are_24_px(table: MakeTable, the_look: Look) -> None:
+def test_compact_rows_are_24_px(table: MakeTable, the_look: Appearance) -> None:
     """Density changes the rows that are on the screen."""
     view = table(5)
     assert view.rowHeight(0) == 32

@@ -3,8 +3,8 @@
 import pytest
 from PySide6.QtGui import QColor
 
-from console.views.look.theme import parse_colour
-from console.views.look.tokens import ThemeName, tokens
+from console.views.theme.design_tokens import ThemeName, tokens
+from console.views.theme.theme import parse_colour
 
 THEMES: tuple[ThemeName, ...] = ("light", "dark", "high_contrast")
 SURFACES = ("base", "raised", "hover", "selected")
@@ -21,9 +21,9 @@ def luminance(colour: QColor) -> float:
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
-def ratio(theme: ThemeName, one: str, other: str) -> float:
+def ratio(theme: ThemeName, colour: str, other_colour: str) -> float:
     values = tokens().colours(theme)
-    low, high = sorted(luminance(parse_colour(values[name])) for name in (one, other))
+    low, high = sorted(luminance(parse_colour(values[name])) for name in (colour, other_colour))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -31,28 +31,28 @@ def lowest(theme: ThemeName, ink: str, grounds: tuple[str, ...]) -> float:
     return min(ratio(theme, ink, ground) for ground in grounds)
 
 
-def measured(theme: ThemeName) -> dict[str, float]:
+def measure_ratios(theme: ThemeName) -> dict[str, float]:
     """Every pair that the tokens promise a ratio for."""
     inks = ("text", "muted", "accent", *TONES, "border", "focus", "disabled_text")
-    found = {ink: lowest(theme, ink, SURFACES) for ink in inks}
-    found |= {f"{tone}_on_tint": ratio(theme, tone, f"{tone}_tint") for tone in TONES}
-    found |= {f"{ink}_on_tints": lowest(theme, ink, TINTS) for ink in ("text", "muted")}
-    found["on_accent"] = lowest(theme, "on_accent", ("accent", "accent_hover", "accent_pressed"))
-    found["on_danger"] = ratio(theme, "on_danger", "danger_fill")
-    found["env_label"] = lowest(theme, "base", ("env_production", "env_test", "env_training"))
-    return found
+    ratios = {ink: lowest(theme, ink, SURFACES) for ink in inks}
+    ratios |= {f"{tone}_on_tint": ratio(theme, tone, f"{tone}_tint") for tone in TONES}
+    ratios |= {f"{ink}_on_tints": lowest(theme, ink, TINTS) for ink in ("text", "muted")}
+    ratios["on_accent"] = lowest(theme, "on_accent", ("accent", "accent_hover", "accent_pressed"))
+    ratios["on_danger"] = ratio(theme, "on_danger", "danger_fill")
+    ratios["env_label"] = lowest(theme, "base", ("env_production", "env_test", "env_training"))
+    return ratios
 
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_text_is_readable_and_edges_are_visible(theme: ThemeName) -> None:
     """Text has 4.5:1 or more on every surface it may stand on, borders and focus 3:1."""
-    for name, value in measured(theme).items():
+    for name, value in measure_ratios(theme).items():
         assert value >= (3.0 if name in ("border", "focus") else 4.5), f"{theme}: {name} has only {value:.2f}"
 
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_promised_ratios_are_true(theme: ThemeName) -> None:
     """The ratios written in the tokens are those of their colours."""
-    found = measured(theme)
+    ratios = measure_ratios(theme)
     for name, promised in tokens().contrast_lowest(theme).items():
-        assert found[name] == pytest.approx(promised, abs=0.011), name
+        assert ratios[name] == pytest.approx(promised, abs=0.011), name

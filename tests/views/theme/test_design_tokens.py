@@ -4,14 +4,14 @@ from typing import get_args
 
 import pytest
 
-from console.views.look.shapes import DRAWINGS, shape
-from console.views.look.tokens import Role, Tone, tokens
+from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
+from console.views.theme.icons import DRAWING_BY_NAME, shape
 
 
 def test_every_badge_has_a_drawing_and_a_tone() -> None:
     """No state is shown without its shape, or in a colour that isn't a tone."""
     for key, badge in tokens().badges.items():
-        assert badge.shape in DRAWINGS, key
+        assert badge.shape in DRAWING_BY_NAME, key
         assert badge.tone in get_args(Tone), key
         assert badge.word("ja")
         assert badge.word("en")
@@ -26,10 +26,10 @@ def test_the_themes_name_the_same_colours() -> None:
 
 def test_roles_are_those_of_the_file() -> None:
     """Code can name every type role of the file, and no other."""
-    assert set(get_args(Role)) == set(tokens().type)
+    assert set(get_args(TypeRoleName)) == set(tokens().type)
 
 
-@pytest.mark.parametrize("name", sorted(DRAWINGS))
+@pytest.mark.parametrize("name", sorted(DRAWING_BY_NAME))
 def test_a_drawing_stays_in_its_box(name: str) -> None:
     """Nothing is drawn outside the box of 16 × 16, where it would be cut off; and something is drawn."""
     drawing = shape(name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.views.look.runs import amount_runs, rich, split_runs, tip
+from console.views.theme.mixed_font_text import amount_runs, rich_text, split_runs, tooltip_text
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_comma_is_no_figure() -> None:
 
 def test_text_of_others_is_never_markup() -> None:
     """A name with angle brackets is shown as it is, not obeyed."""
-    assert "<b>" not in rich("<b>A-10442</b>")
-    assert "&lt;b&gt;" in rich("<b>A-10442</b>")
-    assert rich("plain words") == "plain words"
-    assert "<b>" not in tip("<b>name</b>")
+    assert "<b>" not in rich_text("<b>A-10442</b>")
+    assert "&lt;b&gt;" in rich_text("<b>A-10442</b>")
+    assert rich_text("plain words") == "plain words"
+    assert "<b>" not in tooltip_text("<b>name</b>")

@@ -4,19 +4,19 @@ import pytest
 from PySide6.QtGui import QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication
 
-from console.views.look.sheet import style_sheet
-from console.views.look.theme import Look, parse_colour
-from console.views.look.tokens import ThemeName, tokens
+from console.views.theme.design_tokens import ThemeName, tokens
+from console.views.theme.style_sheet import style_sheet
+from console.views.theme.theme import Appearance, parse_colour
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
-def test_a_theme_reaches_palette_and_sheet(the_look: Look, dressed: QApplication, theme: ThemeName) -> None:
+def test_a_theme_reaches_palette_and_sheet(the_look: Appearance, dressed: QApplication, theme: ThemeName) -> None:
     """Choosing a theme changes Qt's palette, the style sheet and what delegates ask for, all at once."""
-    the_look.choose(theme)
-    wanted = tokens().colours(theme)
-    assert dressed.palette().color(QPalette.ColorRole.Window).name().upper() == wanted["base"]
-    assert wanted["border"] in dressed.styleSheet()
-    assert the_look.colour("text").name().upper() == wanted["text"]
+    the_look.choose_theme(theme)
+    colours = tokens().colours(theme)
+    assert dressed.palette().color(QPalette.ColorRole.Window).name().upper() == colours["base"]
+    assert colours["border"] in dressed.styleSheet()
+    assert the_look.colour("text").name().upper() == colours["text"]
 
 
 def test_the_sheet_leaves_no_gap() -> None:
@@ -24,24 +24,24 @@ def test_the_sheet_leaves_no_gap() -> None:
     assert "$" not in style_sheet("dark", 1.5)
 
 
-def test_the_bundled_fonts_are_used(the_look: Look) -> None:
+def test_the_bundled_fonts_are_used(the_look: Appearance) -> None:
     """Words are set in BIZ UDPGothic, figures in BIZ UDGothic, at the pixel size of their role."""
     assert QFontInfo(the_look.font("body")).family() == "BIZ UDPGothic"
     assert QFontInfo(the_look.font("data")).family() == "BIZ UDGothic"
     assert the_look.font("title").pixelSize() == tokens().type["title"].px
 
 
-def test_larger_text_makes_rows_and_controls_higher(the_look: Look) -> None:
+def test_larger_text_makes_rows_and_controls_higher(the_look: Appearance) -> None:
     """At 200 % a row still holds its line, and a control its words."""
     the_look.set_scale(2.0)
     assert the_look.font("body").pixelSize() == 2 * tokens().type["body"].px
-    assert the_look.row() >= the_look.line("body")
-    assert the_look.control("button") >= the_look.line("body")
+    assert the_look.row_height() >= the_look.line_height("body")
+    assert the_look.control_height("button") >= the_look.line_height("body")
 
 
-def test_digits_have_one_width(the_look: Look) -> None:
+def test_digits_have_one_width(the_look: Appearance) -> None:
     """Columns of figures don't dance: each digit is as wide as the next."""
-    widths = {the_look.metrics("data").horizontalAdvance(digit) for digit in "0123456789"}
+    widths = {the_look.font_metrics("data").horizontalAdvance(digit) for digit in "0123456789"}
     assert len(widths) == 1
 
 

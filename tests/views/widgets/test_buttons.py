@@ -11,13 +11,13 @@ from pytestqt.qtbot import QtBot
 
 from console.views.widgets.badge import Badge
 from console.views.widgets.buttons import IconButton, KeyButton, ReasonLabel
-from console.views.widgets.copyable import CopyableId
+from console.views.widgets.copyable_id import CopyableId
 
 Shown = Callable[..., None]
 
 
 @pytest.fixture
-def shown(qtbot: QtBot) -> Iterator[Callable[..., None]]:
+def show_widgets(qtbot: QtBot) -> Iterator[Callable[..., None]]:
     """Puts widgets into a window that is active."""
     windows: list[QWidget] = []
 
@@ -36,10 +36,10 @@ def shown(qtbot: QtBot) -> Iterator[Callable[..., None]]:
     windows.clear()
 
 
-def test_the_key_does_what_the_button_does(shown: Shown) -> None:
+def test_the_key_does_what_the_button_does(show_widgets: Shown) -> None:
     """P presses Probe at once, wherever the focus is, unless text is being typed."""
     button, other, field = KeyButton("Probe", "P"), KeyButton("Note", "N"), QLineEdit()
-    shown(button, other, field)
+    show_widgets(button, other, field)
     pressed: list[str] = []
     button.clicked.connect(lambda: pressed.append("probe"))
     other.setFocus()
@@ -51,44 +51,44 @@ def test_the_key_does_what_the_button_does(shown: Shown) -> None:
     assert field.text() == "p"
 
 
-def test_a_key_of_a_hidden_or_switched_off_button_does_nothing(shown: Shown) -> None:
+def test_a_key_of_a_hidden_or_switched_off_button_does_nothing(show_widgets: Shown) -> None:
     """What can't be pressed can't be reached by its key either."""
     button, other = KeyButton("Probe", "P"), KeyButton("Note", "N")
-    shown(button, other)
+    show_widgets(button, other)
     pressed: list[str] = []
     button.clicked.connect(lambda: pressed.append("probe"))
     other.setFocus()
-    button.set_off("Possible from 15:05")
+    button.disable_with_reason("Possible from 15:05")
     QTest.keyClick(other, Qt.Key.Key_P)
-    button.set_on()
+    button.enable_button()
     button.hide()
     QTest.keyClick(other, Qt.Key.Key_P)
     assert pressed == []
 
 
-def test_off_says_why_beside_the_button(shown: Shown) -> None:
+def test_off_says_why_beside_the_button(show_widgets: Shown) -> None:
     """The reason is a visible text and part of what a screen reader says; it goes when the button is on."""
     button = KeyButton("Decline", "D", "danger")
     label = ReasonLabel(button)
-    shown(button, label)
+    show_widgets(button, label)
     assert not label.isVisible()
-    button.set_off("Needs Approver: lead-b")
+    button.disable_with_reason("Needs Approver: lead-b")
     assert label.isVisible()
     assert label.plain == "Needs Approver: lead-b"
     assert "Needs Approver: lead-b" in button.accessibleDescription()
-    button.set_on()
+    button.enable_button()
     assert not label.isVisible()
     assert button.accessibleDescription() == "D"
 
 
-def test_a_second_press_is_impossible(shown: Shown) -> None:
+def test_a_second_press_is_impossible(show_widgets: Shown) -> None:
     """From the first press the button is off and says what is going on, then has its own words again."""
     button = KeyButton("Buy", kind="primary")
-    shown(button)
+    show_widgets(button)
     button.set_busy("Asking...")
     assert not button.isEnabled()
     assert button.accessibleName() == "Asking..."
-    button.set_on()
+    button.enable_button()
     assert (button.text(), button.isEnabled()) == ("Buy", True)
 
 
@@ -97,16 +97,16 @@ def test_everything_has_a_name_and_room_for_a_finger() -> None:
     widgets = (
         IconButton("close", "Close"),
         KeyButton("Probe", "P", "inline"),
-        Badge.of("work.none", "en", axis="Work"),
+        Badge.from_badge_key("work.none", "en", axis="Work"),
     )
     assert [widget.accessibleName() for widget in widgets] == ["Close", "Probe", "Work: Nothing to do"]
     assert all(min(widget.sizeHint().width(), widget.sizeHint().height()) >= 24 for widget in widgets)
 
 
-def test_an_identifier_copies_its_plain_form(shown: Shown, qtbot: QtBot) -> None:
+def test_an_identifier_copies_its_plain_form(show_widgets: Shown, qtbot: QtBot) -> None:
     """Ctrl+C on the focused identifier copies the number without its spaces, and so does the button."""
     number = CopyableId("7 1234 5678 9012", "7123456789012", "Corporation number")
-    shown(number)
+    show_widgets(number)
     number.setFocus()
     with qtbot.waitSignal(number.copied) as copied:
         QTest.keyClick(number, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)

@@ -5,7 +5,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.widgets.base import Words
+from console.views.widgets.base import TextLabel
 from console.views.widgets.dialog import DialogFrame
 
 
@@ -15,8 +15,8 @@ def opened(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
     window.resize(900, 600)
     qtbot.addWidget(window)
     window.show()
-    dialog = DialogFrame("Buy a credit check?", "Client 42", act="Buy one credit check", parent=window)
-    dialog.show_content(Words("This costs money."))
+    dialog = DialogFrame("Buy a credit check?", "Client 42", act_text="Buy one credit check", parent=window)
+    dialog.show_content(TextLabel("This costs money."))
     outcomes: list[int] = []
     pressed: list[str] = []
     dialog.finished.connect(outcomes.append)
@@ -57,25 +57,27 @@ def test_haste_decides_nothing(qtbot: QtBot) -> None:
 def test_off_stays_off_after_the_pause(qtbot: QtBot) -> None:
     """A reason against acting outlives the pause, and is told in words."""
     _, dialog, _, _ = opened(qtbot)
-    dialog.set_act_off("Choose a client")
-    dialog._allow()
+    dialog.disable_act_button("Choose a client")
+    dialog._enable_act_button()
     assert not dialog.act_button.isEnabled()
     assert dialog.hint.plain == "Choose a client"
-    dialog.set_act_on()
+    dialog.enable_act_button()
     assert dialog.act_button.isEnabled()
 
 
 def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
     """While asking, neither Esc nor a second press does anything; the answer takes the question's place."""
     _, dialog, outcomes, pressed = opened(qtbot)
-    dialog._allow()
+    dialog._enable_act_button()
     dialog.act_button.click()
     dialog.set_busy("Asking...")
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     dialog.act_button.click()
     assert outcomes == []
     assert pressed == ["act"]
-    dialog.show_outcome("Bought", "Check 17", Words("Detail complete, PDF missing"), close="Close", act="Open record")
+    dialog.show_outcome(
+        "Bought", "Check 17", TextLabel("Detail complete, PDF missing"), close="Close", act="Open record"
+    )
     dialog.act_button.click()
     assert pressed == ["act"]  # the old meaning is gone with the old words
     assert dialog.windowTitle() == "Bought"
@@ -87,7 +89,7 @@ def test_what_takes_long_can_be_left(qtbot: QtBot) -> None:
     """When the service goes on by itself, the dialog may be closed."""
     _, dialog, outcomes, _ = opened(qtbot)
     dialog.set_busy("Asking...")
-    dialog.let_go("Close", "No answer yet. It is being watched.")
+    dialog.allow_closing("Close", "No answer yet. It is being watched.")
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert len(outcomes) == 1
 

@@ -8,25 +8,25 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.look.theme import Look
-from console.views.widgets.bars import Toast, Toasts
-from console.views.widgets.base import ElidedWords, Words
+from console.views.theme.theme import Appearance
+from console.views.widgets.base import ElidedLabel, TextLabel
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.chrome import Status, StatusBar, StatusCell
-from console.views.widgets.empty import ReadingNote
+from console.views.widgets.focus_ring import FocusRing
 from console.views.widgets.inputs import Field
-from console.views.widgets.omnibox import Omnibox
-from console.views.widgets.omnilist import OmniEntry, OmniGroup
-from console.views.widgets.record import Side, Strip
-from console.views.widgets.ring import FocusRing
+from console.views.widgets.notification_bars import ToastFrame, Toasts
+from console.views.widgets.placeholders import ReadingNote
+from console.views.widgets.record_parts import SideFacts, SideStrip
+from console.views.widgets.search_box import Omnibox
+from console.views.widgets.search_results import OmniEntry, OmniGroup
 from console.views.widgets.sidebar import Place, SideBar
 from console.views.widgets.tabs import Tabs
+from console.views.widgets.window_bars import Status, StatusBar, StatusCell
 
 Shown = Callable[[QWidget], QWidget]
 
 
 @pytest.fixture
-def shown(qtbot: QtBot) -> Shown:
+def show_widget(qtbot: QtBot) -> Shown:
     def show(widget: QWidget) -> QWidget:
         qtbot.addWidget(widget)
         widget.show()
@@ -37,48 +37,48 @@ def shown(qtbot: QtBot) -> Shown:
     return show
 
 
-def test_at_most_three_toasts(shown: Shown) -> None:
+def test_at_most_three_toasts(show_widget: Shown) -> None:
     """A fourth one takes the place of the oldest; they stand above each other inside the window."""
     window = QWidget()
     window.resize(800, 600)
-    shown(window)
+    show_widget(window)
     toasts = Toasts(window)
-    made = [Toast(f"Copied {number}") for number in range(4)]
+    made = [ToastFrame(f"Copied {number}") for number in range(4)]
     for toast in made:
         toasts.show_toast(toast)
-    assert toasts.shown == tuple(made[1:])
-    bottoms = [toast.geometry().bottom() for toast in toasts.shown]
+    assert toasts.visible_toasts == tuple(made[1:])
+    bottoms = [toast.geometry().bottom() for toast in toasts.visible_toasts]
     assert bottoms == sorted(bottoms)
-    assert all(window.rect().contains(toast.geometry()) for toast in toasts.shown)
+    assert all(window.rect().contains(toast.geometry()) for toast in toasts.visible_toasts)
     made[3].closed.emit()
-    assert toasts.shown == tuple(made[1:3])
+    assert toasts.visible_toasts == tuple(made[1:3])
 
 
-def test_the_side_bar_goes_by_key_and_by_arrow(shown: Shown, qtbot: QtBot) -> None:
+def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot) -> None:
     """Alt+2 goes to the second place from anywhere; arrows only walk, Enter goes."""
     bar = SideBar(
         [Place("home", "home", "Home", "Alt+1"), Place("queues", "list", "Queues", "Alt+2", "12")], "Screens"
     )
-    shown(bar)
-    gone: list[str] = []
-    bar.chosen.connect(gone.append)
+    show_widget(bar)
+    chosen: list[str] = []
+    bar.chosen.connect(chosen.append)
     QTest.keyClick(bar, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
     QTest.keyClick(bar, Qt.Key.Key_Up)
-    assert gone == ["queues"]
+    assert chosen == ["queues"]
     QTest.keyClick(bar, Qt.Key.Key_Return)
-    assert gone == ["queues", "home"]
+    assert chosen == ["queues", "home"]
     spoken = bar.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == "Queues, 12, Alt+2"
 
 
-def test_the_ring_goes_with_the_focus(shown: Shown, qtbot: QtBot) -> None:
+def test_the_ring_goes_with_the_focus(show_widget: Shown, qtbot: QtBot) -> None:
     """There is one ring, around the button that has the focus; a text field has none but that of an error."""
     window = QWidget()
     button, field = KeyButton("Probe", parent=window), Field("Reason", parent=window)
     button.move(20, 20)
     field.move(20, 80)
     window.resize(300, 200)
-    shown(window)
+    show_widget(window)
     button.setFocus()
     rings = window.findChildren(FocusRing)
     assert [ring.geometry() for ring in rings if ring.isVisible()] == [button.geometry().adjusted(-4, -4, 4, 4)]
@@ -101,9 +101,11 @@ def test_an_error_stands_at_its_field() -> None:
 
 def test_a_differing_side_is_read_out() -> None:
     """The frame of a difference is words too, and turning it on moves nothing by more than its own line."""
-    agree = Side("Order", "Unpaid", "ring", "text", amount="¥12,000")
-    differs = Side("Order", "Unpaid", "ring", "text", amount="¥12,000", differs=True, differs_word="differs")
-    strip = Strip([agree], "Sides")
+    agree = SideFacts("Order", "Unpaid", "ring", "text", amount="¥12,000")
+    differs = SideFacts(
+        "Order", "Unpaid", "ring", "text", amount="¥12,000", is_different=True, differs_word="differs"
+    )
+    strip = SideStrip([agree], "Sides")
     before = strip.sizeHint()
     strip.show_sides([differs])
     assert strip.panels[0].accessibleName() == "Order, differs, Unpaid, ¥12,000"
@@ -121,14 +123,14 @@ def test_tabs_carry_their_counts() -> None:
 
 def test_cut_words_are_whole_in_the_name() -> None:
     """A company name that is cut on the screen is given in full in tooltip and accessible name, never as markup."""
-    words = ElidedWords("<b>A very long company name</b>")
+    words = ElidedLabel("<b>A very long company name</b>")
     assert words.accessibleName() == "<b>A very long company name</b>"
     assert "<b>" not in words.toolTip()
 
 
-def test_words_grow_with_the_text_size(the_look: Look) -> None:
+def test_words_grow_with_the_text_size(the_look: Appearance) -> None:
     """A label that stands already follows a change of the text size."""
-    words = Words("14:58:03 に確認", wrap=True)
+    words = TextLabel("14:58:03 に確認", wrap=True)
     small = words.sizeHint().height()
     the_look.set_scale(2.0)
     QApplication.processEvents()
@@ -140,9 +142,9 @@ def test_a_short_reading_shows_no_words(qtbot: QtBot) -> None:
     """The note that something is being read appears after a second, not before, and never after the end."""
     note = ReadingNote("Reading...", "Cancel")
     qtbot.addWidget(note)
-    note.begin()
+    note.show_later()
     assert not note.isVisible()
-    note.end()
+    note.hide_note()
     assert not note._timer.isActive()
 
 
@@ -151,19 +153,19 @@ def search(window: QWidget) -> Omnibox:
     box.open()
     box.show_groups(
         [
-            OmniGroup("Commands", (OmniEntry("buy", "plus", "Buy", off_reason="already bought"),)),
+            OmniGroup("Commands", (OmniEntry("buy", "plus", "Buy", disabled_reason="already bought"),)),
             OmniGroup("Checks", (OmniEntry(17, "document", "Check 17"), OmniEntry(18, "document", "Check 18"))),
         ]
     )
     return box
 
 
-def test_search_takes_the_focus_and_gives_it_back(shown: Shown, qtbot: QtBot) -> None:
+def test_search_takes_the_focus_and_gives_it_back(show_widget: Shown, qtbot: QtBot) -> None:
     """Esc closes the search; the focus is where it was."""
     window = QWidget()
     window.resize(900, 700)
     button = KeyButton("Probe", parent=window)
-    shown(window)
+    show_widget(window)
     button.setFocus()
     box = search(window)
     assert box.input.hasFocus()
@@ -173,11 +175,11 @@ def test_search_takes_the_focus_and_gives_it_back(shown: Shown, qtbot: QtBot) ->
     assert not box.veil.isVisible()
 
 
-def test_arrows_walk_the_answers_while_typing(shown: Shown, qtbot: QtBot) -> None:
+def test_arrows_walk_the_answers_while_typing(show_widget: Shown, qtbot: QtBot) -> None:
     """Down leads to the next answer that can be opened, past headings and what is off; Enter opens it."""
     window = QWidget()
     window.resize(900, 700)
-    shown(window)
+    show_widget(window)
     box = search(window)
     assert box.list.current_key() == 17
     QTest.keyClick(box.input, Qt.Key.Key_Down)
@@ -188,21 +190,21 @@ def test_arrows_walk_the_answers_while_typing(shown: Shown, qtbot: QtBot) -> Non
     with qtbot.waitSignal(box.picked) as picked:
         QTest.keyClick(box.input, Qt.Key.Key_Return)
     assert picked.args == [17]
-    assert not box.visible
+    assert not box.is_open
 
 
-def test_answers_keep_their_place_when_more_come(shown: Shown) -> None:
+def test_answers_keep_their_place_when_more_come(show_widget: Shown) -> None:
     """The current answer stays current while the answers below it change."""
     window = QWidget()
     window.resize(900, 700)
-    shown(window)
+    show_widget(window)
     box = search(window)
     QTest.keyClick(box.input, Qt.Key.Key_Down)
     box.show_groups([OmniGroup("Checks", tuple(OmniEntry(n, "document", f"Check {n}") for n in (16, 17, 18)))])
     assert box.list.current_key() == 18
 
 
-def test_no_name_of_the_status_bar_is_cut(the_look: Look, qtbot: QtBot) -> None:
+def test_no_name_of_the_status_bar_is_cut(the_look: Appearance, qtbot: QtBot) -> None:
     """Too narrow for all, words of what is as it should be give way, the last ones first; what is wrong stays."""
     window = QWidget()
     qtbot.addWidget(window)
@@ -211,16 +213,23 @@ def test_no_name_of_the_status_bar_is_cut(the_look: Look, qtbot: QtBot) -> None:
     bar.show_cells([*words, Status("PayPay", "warning", "care", "slow 4 s")], [Status("Writes on", "check")])
     bar.resize(1_000, bar.height())
     window.show()
-    cells = {one.accessibleName(): one for one in bar.findChildren(StatusCell)}
-    said = {name: [part for part in one.findChildren(Words) if not part.isHidden()] for name, one in cells.items()}
+    cells = {cell.accessibleName(): cell for cell in bar.findChildren(StatusCell)}
+    said = {
+        name: [part for part in cell.findChildren(TextLabel) if not part.isHidden()] for name, cell in cells.items()
+    }
     assert {name: len(parts) for name, parts in said.items()} == {
-        "Service 0.2 s": 2, "Atom 0.2 s": 2, "PayPay slow 4 s": 2, "Writes on": 1,
-    }  # fmt: skip
-    whole = sum(one.sizeHint().width() for one in cells.values())
-    given = said["Atom 0.2 s"][-1].sizeHint().width()
-    for room, shown in ((whole - given, (2, 1)), (whole - 2 * given, (1, 1))):
+        "Service 0.2 s": 2,
+        "Atom 0.2 s": 2,
+        "PayPay slow 4 s": 2,
+        "Writes on": 1,
+    }
+    full_width = sum(cell.sizeHint().width() for cell in cells.values())
+    word_width = said["Atom 0.2 s"][-1].sizeHint().width()
+    for room, visible_counts in ((full_width - word_width, (2, 1)), (full_width - 2 * word_width, (1, 1))):
         bar.resize(room, bar.height())
-        of = [sum(not part.isHidden() for part in one.findChildren(Words)) for one in cells.values()]
-        assert tuple(of[:2]) == shown
+        of = [sum(not part.isHidden() for part in cell.findChildren(TextLabel)) for cell in cells.values()]
+        assert tuple(of[:2]) == visible_counts
         assert of[2] == 2
-        qtbot.waitUntil(lambda: all(one.width() >= one.sizeHint().width() for one in cells.values()), timeout=30_000)
+        qtbot.waitUntil(
+            lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells.values()), timeout=30_000
+        )

@@ -1,7 +1,7 @@
-"""SQL of the derived columns: the normalised number, the claim, and how rows written by others are read.
+"""SQL of the derived columns, as the old chain made them.
 
-The claim knows ASCII and full-width digits, spaces and hyphens, and 13 digits; it tests no check digit. Other
-spellings are put right by a due task. Plain expressions, so that every engine can keep them under an index.
+The claim understands ASCII and full-width digits, spaces and hyphens, and needs 13 digits; it doesn't test the check
+digit. A due task corrects other spellings. The expressions are plain, so that every engine can index them.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _THIRTEEN_DIGITS: Mapping[str, str] = {
     "sqlite": "{0} GLOB '" + "[0-9]" * 13 + "'",
     "mysql": "{0} REGEXP '^[0-9]{{13}}$'",
 }
-# As code points, because a reader can't tell these hyphens and spaces apart.
+# As code points, because these hyphens and spaces look alike.
 _DROPPED = (0x20, 0x3000, 0x2D, 0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212, 0xFF0D, 0x30FC, 0xFF70)
 
 
@@ -28,7 +28,9 @@ def _thirteen(dialect: str, column: str) -> str:
 
 
 def number_key(dialect: str, column: str = "corporation_number") -> str:
-    """The number as the claim knows it. `column`: how it is read where an adopted one needs more than its name."""
+    """SQL: the normalised number. `column`: the expression that reads it, for adopted tables that need more than its
+    name.
+    """
     return f"CASE WHEN {_thirteen(dialect, column)} THEN {column} ELSE {_replaced(column)} END"
 
 
@@ -39,6 +41,7 @@ SEEN_WORK = (
 )
 MISSING = (
     f"CASE WHEN ({SEEN_STATUS}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
+    "AND incomplete_accepted = 0 "
     "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
     "OR pdf_file_path IS NULL) THEN 1 END"
 )
@@ -46,7 +49,7 @@ NUMBER_KEY: Mapping[str, str] = {dialect: number_key(dialect) for dialect in _TH
 
 
 def claim_number(dialect: str, column: str = "corporation_number") -> str:
-    """The number where the row is live; else NULL, which claims nothing."""
+    """SQL: the normalised number if the row is live; otherwise NULL, which holds no claim."""
     key = f"({number_key(dialect, column)})"
     return (
         f"CASE WHEN ({SEEN_STATUS}) IN ('pending', 'success') AND superseded_at IS NULL "

@@ -1,7 +1,7 @@
-"""How migrations make tables: the same words on every engine, and once only where DDL can't be rolled back.
+"""Helpers of the old chain, as they were: the same definition on every engine, and idempotent.
 
-On a server each statement of a migration commits by itself, so one that was broken off is run again from its start
-and passes by what is there already.
+On a server each DDL statement of a migration commits by itself. So an interrupted migration is run again from its
+start and skips everything that exists.
 """
 
 from typing import Any
@@ -10,14 +10,18 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+from console.store.constraints.sqlite_money import CONSTRAINTS
+
 LEGACY = "hansha_alarmbox_credit_checks"
 _ON_SERVERS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 _ORIGINAL = ("purchased_at", "expired_at")
-"""Columns that other applications write keep the type that they were written for."""
+"""Columns that other applications write keep their type."""
 
 
 def create_table(name: str, *parts: Any, **options: Any) -> None:
-    """`op.create_table`; on a server exact text, instants to the microsecond, and no limit of 64 kB."""
+    """Create a table unless it exists. On a server: texts compared byte by byte, instants to the microsecond, texts
+    above 64 kB.
+    """
     if sa.inspect(op.get_bind()).has_table(name):
         return
     if on_server():
@@ -27,20 +31,36 @@ def create_table(name: str, *parts: Any, **options: Any) -> None:
 
 
 def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:
-    """`op.create_index`, unless it is there, or the table is another application's and waits for adoption."""
+    """Create an index, unless it exists or the table is another application's and waits for adoption."""
     there = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
     if name not in there and not waits_for_adoption(table):
         op.create_index(name, table, columns, unique=unique)
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
-    """`op.add_column`, unless it is there, or the table is another application's and waits for adoption."""
+    """Add a column, unless it exists or the table is another application's and waits for adoption."""
     if column.name not in _columns(table) and not waits_for_adoption(table):
         op.add_column(table, _for_server(column) if on_server() else column)
 
 
+def derive_anew(table: str, column: sa.Column[Any], index: str) -> None:
+    """Give a derived column another expression. Drops `index`, which reads it; the caller creates it again.
+
+    May be run again after an interruption. A table that waits for adoption isn't changed.
+    """
+    if waits_for_adoption(table):
+        return
+    if index in {one["name"] for one in sa.inspect(op.get_bind()).get_indexes(table)}:
+        op.drop_index(index, table)
+    if column.name in _columns(table):
+        op.drop_column(table, str(column.name))
+    add_column(table, column)
+
+
 def waits_for_adoption(table: str) -> bool:
-    """A table with the original columns only, or one whose adoption was broken off: that brings all of it."""
+    """True for a table with the original columns only, or with an interrupted adoption, which adds all columns
+    itself.
+    """
     return table == LEGACY and "claim_number" not in _columns(table)
 
 
@@ -49,12 +69,13 @@ def _columns(table: str) -> set[str]:
 
 
 def on_server() -> bool:
+    """True on MariaDB, MySQL and Galera."""
     return op.get_bind().dialect.name != "sqlite"
 
 
 def _for_server(part: Any) -> Any:
-    """Derived columns are stored there: purge of a Galera node that returns may never end over indexed virtual ones
-    (decision 0019).
+    """Return the part as servers need it. Derived columns are stored there, because purge may never end over indexed
+    virtual columns on a returning Galera node (decision 0019).
     """
     if isinstance(part, sa.Column) and part.computed is not None:
         part.computed.persisted = True
@@ -64,3 +85,15 @@ def _for_server(part: Any) -> Any:
         elif isinstance(part.type, sa.Text):
             part.type = mysql.MEDIUMTEXT()
     return part
+
+
+def renew_file_constraints() -> None:
+    """Create the triggers of SQLite again, except those of tables that a later migration creates."""
+    if on_server():
+        return
+    bind = op.get_bind()
+    tables = sa.inspect(bind).get_table_names()
+    for constraint in CONSTRAINTS:
+        if constraint.table in tables:
+            bind.exec_driver_sql(f"DROP TRIGGER IF EXISTS {constraint.name}")
+            bind.exec_driver_sql(constraint.sql)

@@ -1,15 +1,15 @@
-"""The first schema: credit checks, the journal, leases, evidence, the audit trail and what stands around them."""
+"""The first schema: credit checks, the journal, leases, evidence, the audit trail and the tables around them."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from console.store import claim_sql
-from console.store.migrations.making import create_index, create_table
+from tests.store.migrations.old_chain import claim_columns as claim_sql
+from tests.store.migrations.old_chain.ddl_helpers import create_index, create_table
 
 revision = "0001"
 down_revision = None
 
-# The audit trail only grows: the database itself refuses to change or forget a row.
+# The audit trail only grows: the database refuses to change or delete a row.
 _NO_UPDATE = """CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log
 BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END"""
 _NO_DELETE = """CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log
@@ -18,6 +18,12 @@ BEGIN SELECT RAISE(ABORT, 'audit rows are never deleted'); END"""
 _NO_REPLACE = """CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log
 WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id OR (session = NEW.session AND seq = NEW.seq))
 BEGIN SELECT RAISE(ABORT, 'audit rows are never replaced'); END"""
+
+_MISSING = (
+    f"CASE WHEN ({claim_sql.SEEN_STATUS}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
+    "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
+    "OR pdf_file_path IS NULL) THEN 1 END"
+)
 
 
 def upgrade() -> None:
@@ -216,7 +222,7 @@ def _hansha_alarmbox_credit_checks(engine: str) -> None:
             sa.Computed(claim_sql.CLAIM_NUMBER[engine], persisted=False),
             nullable=True,
         ),
-        sa.Column("missing", sa.Integer(), sa.Computed(claim_sql.MISSING, persisted=False), nullable=True),
+        sa.Column("missing", sa.Integer(), sa.Computed(_MISSING, persisted=False), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
@@ -229,9 +235,7 @@ def _hansha_alarmbox_credit_checks(engine: str) -> None:
     )
     create_index("ix_credit_checks_name", "hansha_alarmbox_credit_checks", ["company_name"], unique=False)
     create_index("ix_credit_checks_number", "hansha_alarmbox_credit_checks", ["number_key", "id"], unique=False)
-    create_index(
-        "ix_credit_checks_provider_id", "hansha_alarmbox_credit_checks", ["credit_check_id"], unique=False
-    )
+    create_index("ix_credit_checks_provider_id", "hansha_alarmbox_credit_checks", ["credit_check_id"], unique=False)
     create_index(
         "ix_credit_checks_status",
         "hansha_alarmbox_credit_checks",

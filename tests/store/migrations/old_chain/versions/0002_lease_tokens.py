@@ -1,8 +1,10 @@
-"""A random token in each taken lease: whoever got no answer to COMMIT sees by it whether the lease is theirs."""
+"""Add a random token to leases, with which a process that got no answer to COMMIT sees whether the lease is its
+own.
+"""
 
 import sqlalchemy as sa
 
-from console.store.migrations.making import add_column
+from tests.store.migrations.old_chain.ddl_helpers import add_column
 
 revision = "0002"
 down_revision = "0001"

@@ -1,8 +1,8 @@
-"""Which zone a credit check's dates are written in: rows of an adopted table keep theirs, all others are UTC."""
+"""Add the time zone of a credit check's dates: rows of an adopted table keep theirs, all others are UTC."""
 
 import sqlalchemy as sa
 
-from console.store.migrations.making import add_column
+from tests.store.migrations.old_chain.ddl_helpers import add_column
 
 revision = "0003"
 down_revision = "0002"

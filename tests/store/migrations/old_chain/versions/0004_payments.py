@@ -1,17 +1,17 @@
-"""Orders, payments with their events, refunds and who approved them, limits, accounts and what was set aside."""
+"""Add orders, payments with their events, refunds, votes, limits, accounts and set-asides."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from console.store import claim_sql
-from console.store.migrations.making import add_column, create_index, create_table
+from tests.store.migrations.old_chain import claim_columns as claim_sql
+from tests.store.migrations.old_chain.ddl_helpers import add_column, create_index, create_table
 
 revision = "0004"
 down_revision = "0003"
 
 _OPEN_PAYMENT = "CASE WHEN status IN ('approved', 'requested', 'submitting') THEN payment_id END"
 _VOTE_OF = "CASE WHEN action = 'refund.approve' THEN subject_id END"
-# Starting values: name, yen, paise; seconds for the last one.
+# Initial values: name, yen, paise; seconds for the last one.
 _LIMITS = (
     ("per_refund", 1_000_000, 500_000_00),
     ("per_person_day", 3_000_000, 1_500_000_00),
@@ -35,7 +35,7 @@ def upgrade() -> None:
 
 
 def _start_limits() -> None:
-    """Once: what a person has changed since stays."""
+    """Insert the initial limits once; later changes by people stay."""
     bind, limits = op.get_bind(), sa.table("limits", sa.column("name"), sa.column("currency"), sa.column("value"))
     if bind.scalar(sa.select(sa.func.count()).select_from(limits)) == 0:
         rows = [(name, "JPY", yen) for name, yen, _ in _LIMITS] + [(name, "INR", paise) for name, _, paise in _LIMITS]

@@ -1,10 +1,14 @@
-"""What the worker keeps: tasks, sagas, stock, outbox, reconciliations, bulk runs; and takes and notes of people."""
+"""Add the worker's tables (tasks, sagas, stock, outbox, reconciliations, bulk runs), takes and notes."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from console.store import sqlite_guards
-from console.store.migrations.making import add_column, create_index, create_table, on_server
+from tests.store.migrations.old_chain.ddl_helpers import (
+    add_column,
+    create_index,
+    create_table,
+    renew_file_constraints,
+)
 
 revision = "0006"
 down_revision = "0005"
@@ -12,7 +16,8 @@ down_revision = "0005"
 _OPEN_SAGA = "CASE WHEN ended_at IS NULL THEN subject_id END"
 _OPEN_RUN = "CASE WHEN ended_at IS NULL THEN provider END"
 _OPEN_ALERT = "CASE WHEN resolved_at IS NULL THEN subject_id END"
-# The first of several open alerts that say the same stays open. A table that is changed is read by way of another.
+# Of several equal open alerts the first stays open. The subquery has another level because MySQL can't read the table
+# that an UPDATE changes.
 _CLOSE_DOUBLES = """
     UPDATE alerts SET resolved_at = detected_at WHERE id IN (SELECT id FROM (
         SELECT later.id FROM alerts first JOIN alerts later ON later.rule_id = first.rule_id
@@ -38,8 +43,7 @@ def upgrade() -> None:
     _tasks()
     add_column("payments", sa.Column("booked_at", sa.DateTime()))
     add_column("payments", sa.Column("late_after", sa.String(length=20)))
-    if not on_server():
-        sqlite_guards.renew(op.get_bind())
+    renew_file_constraints()
 
 
 def _alerts() -> None:
@@ -249,7 +253,7 @@ def _tasks() -> None:
 
 
 def _history() -> None:
-    """What a reconciliation goes through in order of time."""
+    """Add the indexes with which a reconciliation reads records in the order of time."""
     create_index("ix_payments_over", "payments", ["status", "certainty", "payment_expires_at"], unique=False)
     create_index("ix_payments_paid", "payments", ["provider", "paid_at"], unique=False)
     create_index("ix_payments_begun", "payments", ["provider", "begun_at"], unique=False)

@@ -1,0 +1,1 @@
+"""The terminal: commands, their arguments, and their output as text or JSON."""

@@ -1,0 +1,65 @@
+"""The commands `limits list` and `limits set`."""
+
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from console.cli.command import Command, ServiceCommand
+from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.output import Writer
+from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.translator import Translator
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.payments.limits import Limit
+
+_LIMIT_FIELDS = ("name", "currency", "value", "proposed", "proposed_by")
+
+
+def _list_limits(console: "Console", _: Namespace, __: Writer) -> "tuple[Limit, ...]":
+    return console.limits.list_limits()
+
+
+def _set_limit(console: "Console", args: Namespace, _: Writer) -> "Limit":
+    return console.limits.set_limit(args.name, args.currency, args.value, request_id=args.request_id)
+
+
+def limit_json(limit: "Limit", translate: Translate) -> JsonObject:
+    """Return a limit as a JSON object. `awaiting` is `second_person` while another administrator must agree."""
+    awaiting = None if limit.proposed is None else "second_person"
+    return {**attributes_json(limit, _LIMIT_FIELDS, translate), "awaiting": awaiting}
+
+
+def limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> JsonObject:
+    """Return the answer of `limits list` as a JSON object."""
+    return {"limits": [limit_json(limit, translate) for limit in limits]}
+
+
+def limit_list_lines(limits: "Sequence[Limit]", translator: Translator) -> Iterator[str]:
+    """Return limits as text, one line each."""
+    yield from aligned_lines(_limit_row(limit, translator) for limit in limits)
+
+
+def _limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:
+    value = "-" if limit.value is None else str(limit.value)
+    if limit.proposed is None:
+        return limit.name, limit.currency, value, ""
+    return (
+        limit.name,
+        limit.currency,
+        value,
+        translator("cli.limit.proposed", value=limit.proposed, who=limit.proposed_by),
+    )
+
+
+def limit_lines(limit: "Limit", translator: Translator) -> Iterator[str]:
+    """Return the answer of `limits set` as text."""
+    yield translator("cli.limit.set" if limit.proposed is None else "next.second_person")
+    yield from limit_list_lines((limit,), translator)
+
+
+LIMIT_COMMANDS: Mapping[str, Command] = {
+    "limits list": ServiceCommand(_list_limits, limit_list_json, limit_list_lines),
+    "limits set": ServiceCommand(_set_limit, limit_json, limit_lines),
+}

@@ -1,0 +1,24 @@
+"""Wait for the signals that stop a process: Ctrl+C and SIGTERM."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Handle SIGTERM like Ctrl+C until the end of the block, so that servers stop and temporary folders are
+    deleted.
+    """
+    earlier_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier_handler)
+
+
+def wait_for_stop() -> None:
+    """Wait until Ctrl+C is pressed or, within `sigterm_as_interrupt`, SIGTERM arrives."""
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()

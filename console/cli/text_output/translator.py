@@ -1,0 +1,41 @@
+"""The sentences of one command, in its language."""
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from console.domain.errors import ConsoleError
+
+if TYPE_CHECKING:  # the window starts through this module too, and each import delays its first frame
+    from console.domain.records import TimelineEntry
+
+Lines = Iterable[str]
+
+
+class Translator:
+    """Returns sentences in the language of this command: that of CONSOLE_LANGUAGE or else of the system until the
+    settings are read, then that of the settings.
+    """
+
+    def __init__(self) -> None:
+        from console.settings.settings import system_language
+
+        configured_language = os.environ.get("CONSOLE_LANGUAGE")
+        self.language = configured_language if configured_language in ("ja", "en") else system_language(os.environ)
+
+    def __call__(self, key: str, /, **facts: object) -> str:
+        from console.wording import catalogue as wording
+
+        return wording.translate(key, self.language, **facts)
+
+    def timeline_line(self, entry: "TimelineEntry") -> str:
+        """Return an audit entry as one line of a timeline."""
+        from console.wording import catalogue as wording
+
+        return wording.timeline_line(entry, self.language)
+
+    def error_message(self, error: ConsoleError) -> str:
+        """Return the message of an error."""
+        from console.wording import catalogue as wording
+
+        return wording.error_message(error, self.language)

@@ -1,0 +1,1 @@
+"""The demo: a temporary home, simulated providers and sample records."""

@@ -1,0 +1,89 @@
+"""Rows for samples of every kind: operations, evidence and cases."""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Table, insert
+
+from console.demo.samples.credit_check_factory import JournalState, SampleAnswer
+from console.services.process.context import ServiceContext
+from console.store.database import boot_clock
+from console.store.database.engine import Transaction
+from console.store.database.instants import to_naive_utc
+from console.store.operations.journal import EFFECTIVE_ACTION_OF_KIND
+
+ColumnValues = dict[str, Any]
+RecordKey = tuple[str, int]
+"""Kind and id of a record."""
+
+
+def insert_rows(tx: Transaction, table: Table, rows: list[ColumnValues]) -> None:
+    """Insert the rows into the table; do nothing if there are none."""
+    if rows:
+        tx.conn.execute(insert(table), rows)
+
+
+def operation_row(
+    context: ServiceContext,
+    subject: RecordKey,
+    operation_id: str,
+    number: str,
+    at: datetime,
+    journal: JournalState,
+    who: str = "worker",
+    seconds: int = 2,
+) -> ColumnValues:
+    """Return the row of an operation on a record that started at `at`; if it is done or failed, it ended `seconds`
+    later.
+    """
+    state, outcome, reason = journal
+    ended_at = at + timedelta(seconds=seconds) if state in ("done", "failed") else None
+    return {
+        "id": operation_id,
+        "action": EFFECTIVE_ACTION_OF_KIND[subject[0]],
+        "subject_kind": subject[0],
+        "subject_id": subject[1],
+        "corporation_number": number,
+        "state": state,
+        "idempotency_key": f"sample:{operation_id}",
+        "fingerprint": operation_id.replace("-", ""),
+        "operator": who,
+        "desk": context.spool.desk_id,
+        "host": context.host,
+        "process": 0,
+        "session": context.session,
+        "started_at": to_naive_utc(at),
+        "ended_at": to_naive_utc(ended_at) if ended_at else None,
+        "outcome_class": outcome,
+        "outcome_reason": reason,
+        "lease_clock": boot_clock.boot_id(),
+        "lease_expires": 0,
+    }
+
+
+def answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> ColumnValues:
+    """Return an answer as a row of evidence of a record."""
+    return {
+        "subject_kind": subject[0],
+        "subject_id": subject[1],
+        "operation_id": operation_id or None,
+        "at": to_naive_utc(answer.at),
+        "source": answer.source,
+        "who": answer.who,
+        "sha256": sha256(answer.body.encode()).hexdigest(),
+        "summary": answer.summary,
+        "body": answer.body,
+    }
+
+
+def case_row(subject: RecordKey, rule: str, observed: str, expected: str, at: datetime) -> ColumnValues:
+    """Return the row of a case about a record."""
+    return {
+        "rule_id": rule,
+        "subject_kind": subject[0],
+        "subject_id": subject[1],
+        "observed": observed,
+        "expected": expected,
+        "detected_at": to_naive_utc(at),
+    }

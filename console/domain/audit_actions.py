@@ -1,0 +1,189 @@
+"""Actions of the audit trail."""
+
+from enum import StrEnum
+
+
+class AuditAction(StrEnum):
+    """Action of an audit entry, the column `what`. The values are fixed: databases, hash chains and evidence packs
+    hold them. Each one has its sentence `timeline.<value>` in the catalogue.
+
+    A guarded action has two more entries: `<action>.started` and `<action>.lapsed`. `AuditAction(text)` keeps a text
+    that isn't declared here, such as the action of an operation that another version of the program began: no
+    transaction fails because of a word.
+    """
+
+    CREDIT_CHECK_ADOPTED = "credit-check.adopted"
+    CREDIT_CHECK_BOUGHT = "credit-check.bought"
+    CREDIT_CHECK_CONTRADICTED = "credit-check.contradicted"
+    CREDIT_CHECK_DETAIL_FAILED = "credit-check.detail_failed"
+    CREDIT_CHECK_DETAIL_STORED = "credit-check.detail_stored"
+    CREDIT_CHECK_INCOMPLETE_ACCEPTED = "credit-check.incomplete_accepted"
+    CREDIT_CHECK_LATE_ANSWER = "credit-check.late_answer"
+    CREDIT_CHECK_NOT_BOUGHT = "credit-check.not_bought"
+    CREDIT_CHECK_OPENED = "credit-check.opened"
+    CREDIT_CHECK_PDF_FAILED = "credit-check.pdf_failed"
+    CREDIT_CHECK_PDF_READ = "credit-check.pdf_read"
+    CREDIT_CHECK_PDF_STORED = "credit-check.pdf_stored"
+    CREDIT_CHECK_PROBE = "credit-check.probe"
+    CREDIT_CHECK_PROBED = "credit-check.probed"
+    CREDIT_CHECK_PURCHASE = "credit-check.purchase"
+    CREDIT_CHECK_PURCHASE_LAPSED = "credit-check.purchase.lapsed"
+    CREDIT_CHECK_PURCHASE_STARTED = "credit-check.purchase.started"
+    CREDIT_CHECK_REFETCH = "credit-check.refetch"
+    CREDIT_CHECK_REFETCH_LAPSED = "credit-check.refetch.lapsed"
+    CREDIT_CHECK_REFETCH_STARTED = "credit-check.refetch.started"
+    CREDIT_CHECK_RESOLVE = "credit-check.resolve"
+    CREDIT_CHECK_RESOLVE_PROPOSED = "credit-check.resolve_proposed"
+    CREDIT_CHECK_RESTORED = "credit-check.restored"
+    CREDIT_CHECK_SUPERSEDED = "credit-check.superseded"
+    CREDIT_CHECK_UNKNOWN = "credit-check.unknown"
+
+    PAYMENT_AMOUNT_DIFFERS = "payment.amount_differs"
+    PAYMENT_BEGUN = "payment.begun"
+    PAYMENT_BOOKED = "payment.booked"
+    PAYMENT_CALLBACK_REFUSED = "payment.callback_refused"
+    PAYMENT_CONTRADICTED = "payment.contradicted"
+    PAYMENT_EXPIRED = "payment.expired"
+    PAYMENT_EXPIRY_UNDONE = "payment.expiry_undone"
+    PAYMENT_IMPORT = "payment.import"
+    PAYMENT_IMPORTED = "payment.imported"
+    PAYMENT_LATE_ANSWER = "payment.late_answer"
+    PAYMENT_MOVE_ORDER = "payment.move_order"
+    PAYMENT_MOVED = "payment.moved"
+    PAYMENT_NOT_BEGUN = "payment.not_begun"
+    PAYMENT_NOT_MOVED = "payment.not_moved"
+    PAYMENT_NOTICE_UNMATCHED = "payment.notice_unmatched"
+    PAYMENT_OPENED = "payment.opened"
+    PAYMENT_OTHER_PAYMENT = "payment.other_payment"
+    PAYMENT_PAID_AFTER_CANCEL = "payment.paid_after_cancel"
+    PAYMENT_PAID_TWICE = "payment.paid_twice"
+    PAYMENT_PROBE = "payment.probe"
+    PAYMENT_PROBED = "payment.probed"
+    PAYMENT_RECONCILE = "payment.reconcile"
+    PAYMENT_RECONCILE_AMOUNT = "payment.reconcile_amount"
+    PAYMENT_RECONCILE_MISSING_THERE = "payment.reconcile_missing_there"
+    PAYMENT_RECONCILE_STATE = "payment.reconcile_state"
+    PAYMENT_RECONCILE_UNKNOWN_REFUND = "payment.reconcile_unknown_refund"
+    PAYMENT_RECONCILED = "payment.reconciled"
+    PAYMENT_RESOLVE = "payment.resolve"
+    PAYMENT_RESOLVE_PROPOSED = "payment.resolve_proposed"
+    PAYMENT_REVERSED = "payment.reversed"
+    PAYMENT_SET_ASIDE = "payment.set_aside"
+    PAYMENT_START = "payment.start"
+    PAYMENT_START_LAPSED = "payment.start.lapsed"
+    PAYMENT_START_STARTED = "payment.start.started"
+    PAYMENT_TIMEOUT_RESUMED = "payment.timeout_resumed"
+    PAYMENT_TIMEOUT_STUCK = "payment.timeout_stuck"
+    PAYMENT_UNKNOWN = "payment.unknown"
+    PAYMENT_UNKNOWN_REFUND = "payment.unknown_refund"
+
+    ORDER_CANCELLED = "order.cancelled"
+    ORDER_DIFFERS = "order.differs"
+    ORDER_FILLED = "order.filled"
+    ORDER_OPENED = "order.opened"
+    ORDER_PAID = "order.paid"
+    ORDER_PAID_AFTER_CANCEL = "order.paid_after_cancel"
+    ORDER_PROBE = "order.probe"
+    ORDER_REFUNDED = "order.refunded"
+    ORDER_RESOLVE = "order.resolve"
+    ORDER_STOCK_RELEASED = "order.stock_released"
+
+    REFUND_ACCEPTED = "refund.accepted"
+    REFUND_APPROVE = "refund.approve"
+    REFUND_APPROVED = "refund.approved"
+    REFUND_COMPLETED = "refund.completed"
+    REFUND_CONTRADICTED = "refund.contradicted"
+    REFUND_DID_NOT_HAPPEN = "refund.did_not_happen"
+    REFUND_EXPIRED = "refund.expired"
+    REFUND_FAILED = "refund.failed"
+    REFUND_HALF_APPROVED = "refund.half_approved"
+    REFUND_LATE_ANSWER = "refund.late_answer"
+    REFUND_NOT_SENT = "refund.not_sent"
+    REFUND_OPENED = "refund.opened"
+    REFUND_PROBE = "refund.probe"
+    REFUND_PROBED = "refund.probed"
+    REFUND_REJECT = "refund.reject"
+    REFUND_REJECTED = "refund.rejected"
+    REFUND_REQUEST = "refund.request"
+    REFUND_REQUESTED = "refund.requested"
+    REFUND_RESOLVE = "refund.resolve"
+    REFUND_RESOLVE_PROPOSED = "refund.resolve_proposed"
+    REFUND_SLOW = "refund.slow"
+    REFUND_SUBMIT = "refund.submit"
+    REFUND_SUBMIT_LAPSED = "refund.submit.lapsed"
+    REFUND_SUBMIT_STARTED = "refund.submit.started"
+    REFUND_UNKNOWN = "refund.unknown"
+    REFUND_WITHDRAW = "refund.withdraw"
+    REFUND_WITHDRAWN = "refund.withdrawn"
+
+    OPERATION_PROBE = "operation.probe"
+    OPERATION_PROBED = "operation.probed"
+    OPERATION_RESOLVE = "operation.resolve"
+    OPERATION_RESOLVE_PROPOSED = "operation.resolve_proposed"
+    OPERATION_RESOLVED = "operation.resolved"
+    OPERATION_SHOW = "operation.show"
+    OPERATION_UNDELIVERED = "operation.undelivered"
+
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
+    ALERT_RAISED = "alert.raised"
+    ALERT_RESOLVED = "alert.resolved"
+
+    BULK_BEGUN = "bulk.begun"
+    BULK_DISCARDED = "bulk.discarded"
+    BULK_ENDED = "bulk.ended"
+    BULK_EXPORTED = "bulk.exported"
+    BULK_FROZEN = "bulk.frozen"
+    BULK_RUN = "bulk.run"
+    BULK_STOPPED = "bulk.stopped"
+
+    RECONCILIATION_BEGUN = "reconciliation.begun"
+    RECONCILIATION_ENDED = "reconciliation.ended"
+
+    RECORD_GIVEN_UP = "record.given_up"
+    RECORD_NOTE = "record.note"
+    RECORD_TAKE = "record.take"
+
+    STORY_OPENED = "story.opened"
+
+    EVIDENCE_PACK_EXPORTED = "evidence_pack.exported"
+
+    AUDIT_EXPORTED = "audit.exported"
+    AUDIT_LISTED = "audit.listed"
+    AUDIT_ROOT = "audit.root"
+
+    LOCK_HOLDER_ENDED = "lock_holder.ended"
+
+    LIMIT_CHANGED = "limit.changed"
+    LIMIT_PROPOSED = "limit.proposed"
+    LIMIT_SET = "limit.set"
+
+    OPERATOR_ADDED = "operator.added"
+    OPERATOR_CHANGED = "operator.changed"
+    OPERATOR_DISABLED = "operator.disabled"
+
+    SESSION_CONFIRMED = "session_confirmed"
+    SESSION_CREATED = "session_created"
+    SESSION_DELETED = "session_deleted"
+    SESSION_MISSING = "session_missing"
+
+    REQUEST_GIVEN_UP = "request.given_up"
+    REQUEST_REPEATED = "request.repeated"
+    REQUEST_UNREADABLE = "request.unreadable"
+
+    TASKS_RUN = "tasks.run"
+
+    TOKEN_REFRESHED = "token.refreshed"  # noqa: S105 - an action
+
+    LIVE_REFUSED = "live.refused"
+
+    DATABASE_ADOPTED = "database.adopted"
+    DATABASE_WENT_BACK = "database.went_back"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "AuditAction | None":
+        """Return an undeclared action; it isn't a member. Return None for anything that isn't a text."""
+        if not isinstance(value, str):
+            return None
+        undeclared = str.__new__(cls, value)
+        undeclared._name_ = undeclared._value_ = value
+        return undeclared

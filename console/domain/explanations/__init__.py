@@ -1,0 +1,1 @@
+"""Explanations of records as wording codes with facts."""

@@ -1,0 +1,71 @@
+"""Names of failpoints: places in the code at which a test can kill or stop the process or raise an error. The
+environment variable CONSOLE_FAILPOINT takes these names; the command `doctor` lists them.
+"""
+
+OPERATION_NAMES = (
+    "before_tx1", "after_tx1", "after_intent", "before_send", "after_send", "before_tx2", "after_tx2",
+    "before_detail", "after_detail", "before_pdf", "after_pdf",
+    "before_probe", "after_probe", "before_resolve", "after_resolve", "before_delivery", "after_delivery",
+)  # fmt: skip
+
+MONEY_NAMES = (
+    "before_request", "after_request", "before_vote", "after_vote",
+    "before_notice_tx", "after_notice_tx", "before_confirm", "after_confirm", "before_notice_end",
+    "before_order_move", "after_order_move",
+)  # fmt: skip
+"""Points of refunds and notices outside of the pipeline."""
+
+SAGA_NAMES = (
+    "before_saga", "after_saga",
+    "before_ask_provider", "answered_ask_provider", "after_ask_provider",
+    "before_expire_payment", "after_expire_payment", "before_cancel_order", "after_cancel_order",
+    "before_release_stock", "after_release_stock", "before_undo_expire_payment", "after_undo_expire_payment",
+)  # fmt: skip
+"""Points at the beginning of the saga that ends an expired payment, and before and after each of its steps."""
+
+BULK_NAMES = ("before_bulk_row", "after_bulk_row")
+"""Points before and after the action on one row of a bulk run; both are before the row's result is stored."""
+
+PUBLISHING_NAMES = ("before_publish", "after_publish")
+"""Points before and after an alert event is sent."""
+
+ADOPTION_NAMES = (
+    "after_adopt_columns",
+    "after_adopt_numbers",
+    "after_adopt_duplicates",
+    "after_adopt_rows",
+    "after_adopt_index",
+    "before_adopt_end",
+)
+"""Points of `db adopt`."""
+
+RECONCILIATION_NAMES = (
+    "before_reconcile_row",
+    "after_reconcile_row",
+    "after_reconcile_batch",
+    "before_reconcile_end",
+)
+"""Points of a reconciliation: at each row that changes something, at each batch, and at its end."""
+
+TASK_NAMES = ("after_task_begin", "before_task_end")
+"""Points of a due task: after its start was written into its row, and before its end is written."""
+
+EXPORT_NAMES = ("after_pack_written", "before_pack_named")
+"""Points of the export of an evidence pack: before its audit entry is written, and before the file is renamed."""
+
+REQUEST_NAMES = ("before_request_id", "after_request_id", "before_answer_kept", "after_answer_kept")
+"""Points before and after a request id is taken, and before and after its answer is stored."""
+
+ALL_NAMES = (
+    *OPERATION_NAMES,
+    *MONEY_NAMES,
+    *SAGA_NAMES,
+    *TASK_NAMES,
+    *PUBLISHING_NAMES,
+    *BULK_NAMES,
+    *RECONCILIATION_NAMES,
+    *ADOPTION_NAMES,
+    *EXPORT_NAMES,
+    *REQUEST_NAMES,
+)
+"""All valid names for CONSOLE_FAILPOINT."""

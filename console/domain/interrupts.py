@@ -1,0 +1,221 @@
+"""Requests to end this process (Ctrl+C, SIGTERM, a closing window), deferred while an answer must not be lost.
+
+Python runs signal handlers between two instructions of the main thread, so an exception from a handler could come
+between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception: its number is
+stored, waits for a provider's answer are ended, and waiting code checks `is_pending`. At the end of the outermost
+block the signal is raised again.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from types import FrameType
+
+INTERRUPT_REASON = "interrupted"  # house: the reason of an outcome
+"""Reason of an outcome that an interrupt caused."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_POLL_SECONDS = 0.02
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal or the window asks this process to end before the requested action began. Nothing was written
+    or sent.
+    """
+
+
+class _SignalState:
+    """State of this module. `noted`: numbers of the signals received so far; `depth`: number of open `defer_signals`
+    blocks in the main thread; `has_begun`: True once the present command has opened one; `blocks`: open
+    `defer_signals` blocks of all threads; `calls`: the thread and the function that ends the wait, for each open
+    `register_call_ending` block.
+    """
+
+    def __init__(self) -> None:
+        self.noted: list[int] = []
+        self.depth = 0
+        self.patient = False
+        self.has_begun = False
+        self.is_ending = False
+        self.blocks: set[object] = set()
+        self.calls: dict[object, tuple[int, Callable[[], None]]] = {}
+
+
+_signal_state = _SignalState()
+
+
+def is_pending() -> bool:
+    """True if this thread is asked to end: by a signal (main thread only) or by `end_calls` (all threads)."""
+    return _signal_state.is_ending or is_signalled()
+
+
+def is_signalled() -> bool:
+    """True if a signal asks this thread to end."""
+    return bool(_signal_state.noted) and _in_main_thread()
+
+
+def has_begun() -> bool:
+    """True if the present command has reached its action, so that something may have been written or sent."""
+    return _signal_state.has_begun
+
+
+def raise_if_pending() -> None:
+    """Raise Interrupted if this thread is asked to end. Call it only before an action has begun."""
+    if is_pending():
+        raise Interrupted
+
+
+@contextmanager
+def defer_signals() -> Iterator[None]:
+    """Defer signals until the end of the outermost block. Then restore the earlier handlers and raise the signals
+    again.
+
+    Only the main thread receives signals. In any other thread the block is only work for which `end_calls` waits.
+    """
+    block = object()
+    _signal_state.blocks.add(block)
+    try:
+        if not _in_main_thread():
+            yield
+            return
+        _signal_state.depth += 1
+        _signal_state.has_begun = True
+        try:
+            with _install_handlers(raise_again=True):
+                yield
+        finally:
+            _signal_state.depth -= 1
+    finally:
+        _signal_state.blocks.discard(block)
+
+
+@contextmanager
+def handle_signals(*, is_patient: bool) -> Iterator[None]:
+    """Handle signals for a command in the main thread: SIGTERM acts like Ctrl+C.
+
+    With `patient` (for commands that write or send) the first signal raises nothing; the command checks `is_pending`,
+    ends soon and reports its result. Without it, and for a second signal outside of `defer_signals`,
+    KeyboardInterrupt is raised.
+    """
+    _signal_state.patient, _signal_state.has_begun = is_patient, False
+    try:
+        with _install_handlers(raise_again=False):
+            yield
+    finally:
+        _signal_state.patient = False
+
+
+@contextmanager
+def raise_at_signals() -> Iterator[None]:
+    """Raise Interrupted at the first signal, also in a command that writes or sends: while a person is asked for
+    input and nothing is under way.
+    """
+    was_patient, _signal_state.patient = _signal_state.patient, False
+    try:
+        raise_if_pending()
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    finally:
+        _signal_state.patient = was_patient
+
+
+@contextmanager
+def defer_while_printing() -> Iterator[None]:
+    """Defer signals while a command that writes or sends prints its result. A command that only reads can still be
+    interrupted.
+    """
+    with defer_signals() if _signal_state.patient else nullcontext():
+        yield
+
+
+@contextmanager
+def ignore_signals() -> Iterator[None]:
+    """Ignore signals while a short message is written, so that a second Ctrl+C doesn't interrupt it."""
+    if not _in_main_thread():
+        yield
+        return
+    earlier = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, was in earlier.items():
+            if was is not None:
+                signal.signal(number, was)
+
+
+@contextmanager
+def register_call_ending(end_call: Callable[[], None]) -> Iterator[None]:
+    """Register `cut` for the time of the block. It is called when the block's thread is asked to end, and ends the
+    thread's wait for the network. It must not raise an exception.
+    """
+    call = object()
+    _signal_state.calls[call] = (threading.get_ident(), end_call)
+    try:
+        yield
+    finally:
+        del _signal_state.calls[call]
+
+
+def end_calls(seconds: float) -> bool:
+    """End the network waits of all threads, because this process is about to end, and wait at most `seconds` until
+    every thread has left `defer_signals`, which means that its answer is stored. Return False if a thread hasn't left
+    it.
+    """
+    deadline = time.monotonic() + seconds
+    _signal_state.is_ending = True
+    try:
+        _end_calls_of_thread()
+        while _signal_state.blocks and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return not _signal_state.blocks
+    finally:
+        _signal_state.is_ending = False
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _end_calls_of_thread(thread: int | None = None) -> None:
+    for of, cut in tuple(_signal_state.calls.values()):
+        if thread in (None, of):
+            cut()
+
+
+def _on_signal(number: int, _frame: FrameType | None) -> None:
+    """Handle a signal; Python calls this in the main thread."""
+    _signal_state.noted.append(number)
+    _end_calls_of_thread(threading.get_ident())
+    if not _signal_state.depth and not (_signal_state.patient and len(_signal_state.noted) == 1):
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _install_handlers(*, raise_again: bool) -> Iterator[None]:
+    """Install `_on_signal` for the signals that aren't ignored, unless an outer block has installed it. Replace the
+    handler of SIGINT first and restore it last, so that it raises nothing in between. `raise_again`: raise the
+    received signals again at the end.
+    """
+    if signal.getsignal(signal.SIGINT) is _on_signal or signal.getsignal(signal.SIGTERM) is _on_signal:
+        yield
+        return
+    earlier: dict[int, Callable[[int, FrameType | None], object] | int] = {}
+    try:
+        for number in _SIGNALS:
+            was = signal.getsignal(number)
+            if was is not None and was is not signal.SIG_IGN:
+                earlier[number] = was
+                signal.signal(number, _on_signal)
+        yield
+    finally:
+        try:
+            for number in reversed(_SIGNALS):
+                if number in earlier:
+                    signal.signal(number, earlier[number])
+        finally:
+            noted, _signal_state.noted = _signal_state.noted, []
+        if raise_again:
+            for came in dict.fromkeys(noted):
+                signal.raise_signal(came)

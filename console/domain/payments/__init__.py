@@ -1,0 +1,1 @@
+"""Values and rules of payments, orders and refunds."""

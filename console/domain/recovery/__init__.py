@@ -1,0 +1,1 @@
+"""Choices that people have to recover a record, with their facts and effects."""

@@ -1,0 +1,1 @@
+"""Values and rules of due tasks and sagas."""

@@ -1,0 +1,1 @@
+"""Views and results that hold records of any kind."""

@@ -1,0 +1,83 @@
+"""What services return of records of any kind: views, pages of queues, and results of actions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from console.domain.records import CreditCheck, Document, EvidenceItem, LeaseHolder, Operation, TimelineEntry
+
+if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't need them
+    from console.domain.payments.records import Order, Payment, Refund
+    from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+    from console.domain.service_results import AllowedAction, Explanation, NextStep, OperationView
+    from console.domain.tasks.records import Note, Take
+
+
+@dataclass(frozen=True, slots=True)
+class CreditCheckView:
+    """Everything that a credit check's screen or `show` needs, from one read."""
+
+    record: CreditCheck
+    explanation: "Explanation"
+    timeline: tuple[TimelineEntry, ...]
+    evidence: tuple[EvidenceItem, ...]
+    documents: tuple[Document, ...]
+    actions: "tuple[AllowedAction, ...]"
+    holder: LeaseHolder | None = None
+    awaiting: str | None = None
+    asked_at: datetime | None = None
+    history: tuple[CreditCheck, ...] = ()
+    taken: "Take | None" = None
+    notes: "tuple[Note, ...]" = ()
+
+
+AnyView: TypeAlias = "CreditCheckView | OperationView | OrderView | PaymentView | RefundView"
+"""The view of one record of any kind, for its screen or for `show`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookupResult:
+    """All records of one corporation number, newest first."""
+
+    corporation_number: str
+    credit_checks: tuple[CreditCheck, ...]
+    stripped_prefix: bool = False
+    orders: "tuple[Order, ...]" = ()
+    payments: "tuple[Payment, ...]" = ()
+    refunds: "tuple[Refund, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """A record in a queue with its explanation; `since` is the time of its last change (UTC)."""
+
+    record: "CreditCheck | Order | Payment | Refund"
+    explanation: "Explanation"
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """A keyset page; `next_cursor` is opaque text, None at the end."""
+
+    queue: str
+    items: tuple[QueueItem, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveResult:
+    """The record after a decision; `awaiting` is "second_person" while the second decision is missing."""
+
+    record: "CreditCheck | Order | Payment | Refund | Operation"
+    awaiting: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedWork:
+    """An operation that has begun and not ended, for the list after a crash."""
+
+    operation: Operation
+    record: "CreditCheck | Order | Payment | Refund | None"
+    next_step: "NextStep"
+    holder: LeaseHolder | None = None

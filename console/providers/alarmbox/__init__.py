@@ -1,0 +1,1 @@
+"""The AlarmBox adapter: credit checks."""

@@ -1,0 +1,1 @@
+"""Publishers of alert events: Kafka and webhook."""

@@ -1,0 +1,1 @@
+"""The Atom adapter: payments over encrypted requests."""

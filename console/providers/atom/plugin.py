@@ -1,0 +1,179 @@
+"""Plugin of the payment provider Atom, registered in `console.domain.payments.provider_registry`."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from console.domain.calendar_days import IST
+from console.domain.payments.provider_registry import HistoryKind, NoticeKind
+from console.domain.payments.states import PaymentState
+from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
+from console.settings.provider_access import (
+    ProviderAccess,
+    SettingSource,
+    parse_call_url,
+    parse_seconds,
+    spacing_seconds,
+    word_parser,
+)
+from console.settings.urls import require_known_host
+from console.settings.value_parsers import choice_parser
+
+if TYPE_CHECKING:
+    from console.providers.atom.client import AtomMerchant, AtomUrls
+    from console.providers.payment_provider import PaymentVendor
+
+SPACING_SECONDS = 1.0
+CALLS = ("auth", "verification", "refund", "refund_status")
+"""Calls whose URL a profile may set (`atom.auth_url`, …). The names are the fields of AtomUrls."""
+HOSTS = frozenset({"payment1.atomtech.in", "payment.atomtech.in", "paynetzuat.atomtech.in", "caller.atomtech.in"})
+
+_PRODUCT_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,50}")
+_ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9]{1,45}")
+
+
+@dataclass(frozen=True, slots=True)
+class AtomSettings:
+    """Settings of Atom. `urls`: URLs from the profile, by call. `verification`: version of the call
+    TXNVERIFICATION.
+
+    `product` and `account` are Atom's names of the merchant's product and of the receiving bank account
+    (`custAccNo`).
+    """
+
+    environment: Literal["production", "uat"] = "production"
+    urls: Mapping[str, str] = field(default_factory=dict)
+    verification: Literal["v1", "v2"] = "v1"
+    amount_format: Literal["two_decimals", "shortest"] = "two_decimals"
+    product: str = "NSE"
+    account: str = ""
+    spacing_seconds: float = SPACING_SECONDS
+
+
+def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[str]) -> AtomSettings:
+    known_hosts = {*HOSTS, *hosts}
+    urls = {
+        call: sources.get(
+            f"atom.{call}_url",
+            lambda address: require_known_host(address, parse_call_url(address), known_hosts),
+            None,
+        )
+        for call in CALLS
+    }
+    return AtomSettings(
+        environment=sources.get("atom.environment", choice_parser("production", "uat"), "production"),
+        urls={call: address for call, address in urls.items() if address},
+        verification=sources.get("atom.verification", choice_parser("v1", "v2"), "v1"),
+        amount_format=sources.get("atom.amount_format", choice_parser("two_decimals", "shortest"), "two_decimals"),
+        product=sources.get("atom.product", word_parser(_PRODUCT_PATTERN), "NSE"),
+        account=sources.get("atom.account", word_parser(_ACCOUNT_PATTERN), ""),
+        spacing_seconds=sources.get("atom.spacing_seconds", parse_seconds, spacing_seconds(url, SPACING_SECONDS)),
+    )
+
+
+def _open_vendor(arguments: AdapterArguments[AtomSettings]) -> "PaymentVendor":
+    from console.providers.atom.client import AtomConfig, open_atom
+
+    own_merchant = make_merchant(arguments.own_settings, arguments.secrets)
+    config = AtomConfig(make_urls(arguments.own_settings, own_merchant, arguments.url), own_merchant)
+    return open_atom(config, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
+
+
+def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "AtomMerchant":
+    """Return the merchant's credentials and settings."""
+    from console.providers.atom.client import AtomMerchant
+    from console.providers.atom.request_bodies import Verification
+    from console.providers.atom.signing import AmountFormat
+
+    return AtomMerchant(
+        **{name.lower(): text for name, text in secrets.items()},
+        product=own_settings.product,
+        account=own_settings.account,
+        amounts=AmountFormat(own_settings.amount_format),
+        verification=Verification(own_settings.verification),
+    )
+
+
+def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str | None) -> "AtomUrls":
+    """Return the URLs of all calls: those of the environment, replaced by the URLs that the profile sets for a call.
+    If `origin` is given, it replaces the origin of each.
+    """
+    from console.providers.atom.client import AtomUrls
+
+    form = merchant.verification
+    environment = AtomUrls.for_uat(form) if own_settings.environment == "uat" else AtomUrls.for_production(form)
+    addresses: Mapping[str, str] = asdict(environment) | dict(own_settings.urls)
+    if origin:
+        addresses = {call: origin + urlsplit(url).path for call, url in addresses.items()}
+    return AtomUrls(**addresses)
+
+
+def _find_state(provider_word: str) -> PaymentState | None:
+    from console.providers.atom.status_codes import PAYMENTS
+
+    row = PAYMENTS.get(provider_word)
+    return row.state if row else None
+
+
+_WORDS = {
+    "dialog.reconcile.about.atom": {
+        "ja": "Atom にはファイルがないため、その日に始まった決済を 1 件ずつ状態確認します。日はインドの日です。",
+        "en": "Atom has no file: each payment that began on these days is asked about. Days are days of India.",
+    },
+    "provider.atom": {"ja": "Atom", "en": "Atom"},
+    "provider_state.atom-payment.OTS0000": {"ja": "支払い完了", "en": "paid"},
+    "provider_state.atom-payment.OTS0001": {"ja": "自動取消", "en": "reversed automatically"},
+    "provider_state.atom-payment.OTS0002": {"ja": "支払い完了（強制確定）", "en": "paid (forced)"},
+    "provider_state.atom-payment.OTS0101": {"ja": "利用者取消", "en": "cancelled by the payer"},
+    "provider_state.atom-payment.OTS0201": {"ja": "タイムアウト（未確定）", "en": "timed out (not final)"},
+    "provider_state.atom-payment.OTS0301": {"ja": "開始前", "en": "not begun"},
+    "provider_state.atom-payment.OTS0351": {"ja": "支払い手続き中", "en": "payer is paying"},
+    "provider_state.atom-payment.OTS0551": {"ja": "銀行確認待ち", "en": "pending at the bank"},
+    "provider_state.atom-payment.OTS0600": {"ja": "失敗", "en": "failed"},
+    "provider_state.atom-refund.REFUND_FAILED": {"ja": "返金失敗", "en": "refund failed"},
+    "provider_state.atom-refund.REFUND_INITIATED": {
+        "ja": "返金受付済み（処理中）",
+        "en": "refund accepted, in progress",
+    },
+    "provider_state.atom-refund.REFUND_PENDING": {"ja": "返金処理中", "en": "refund in progress"},
+    "provider_state.atom-refund.REFUND_PROCESSED": {"ja": "返金完了", "en": "refunded"},
+    "provider_state.atom-refund.REFUND_REJECTED": {"ja": "返金拒否", "en": "refund rejected"},
+}
+
+PLUGIN = ProviderPlugin(
+    name="atom",
+    time_zone=IST,
+    history_source=HistoryKind.EACH_PAYMENT,
+    reversible_days=2,
+    notice_source=NoticeKind.CALLBACKS,
+    notice_path="/callbacks/atom",
+    order_handle_column="atom_token_id",
+    order_payment_column="atom_txn_id",
+    words=_WORDS,
+    access=ProviderAccess(
+        hosts=HOSTS,
+        credentials=("MERCH_ID", "PASSWORD"),
+        further_secrets=(
+            "REQUEST_KEY",
+            "REQUEST_SALT",
+            "RESPONSE_KEY",
+            "RESPONSE_SALT",
+            "REQUEST_HASH_KEY",
+            "RESPONSE_HASH_KEY",
+        ),
+        keys=(
+            "environment",
+            "verification",
+            "amount_format",
+            "product",
+            "account",
+            "spacing_seconds",
+            *(f"{call}_url" for call in CALLS),
+        ),
+    ),
+    read_settings=_read_settings,
+    open=_open_vendor,
+    meaning=_find_state,
+)

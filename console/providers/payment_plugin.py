@@ -1,0 +1,106 @@
+"""Plugin of a payment provider: one object with everything that this program knows about the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Protocol
+
+from console.domain.payments import provider_registry
+from console.domain.payments.provider_registry import HistoryKind, NoticeKind
+from console.settings.provider_access import ConfiguredProvider, S
+
+if TYPE_CHECKING:  # types alone: every start imports this module
+    from datetime import date
+
+    from console.domain.clock import Clock, TimeScale
+    from console.domain.payments.states import PaymentState
+    from console.domain.provider_outcome import Outcome
+    from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
+    from console.providers.credit_provider import RateGate
+    from console.providers.payment_notices import Hint
+    from console.providers.payment_provider import PaymentVendor
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterArguments(Generic[S]):
+    """Arguments with which a plugin makes its adapter. `own_settings`: the provider's own settings. `url`: origin
+    that replaces the provider's own; None: no replacement.
+
+    `secrets`: all secrets that the provider needs, by their name without the provider's prefix (`API_KEY`); they are
+    hidden in `repr`.
+    """
+
+    own_settings: S
+    url: str | None
+    secrets: Mapping[str, str] = field(repr=False)
+    gate: RateGate
+    clock: Clock
+    scale: TimeScale
+
+
+@dataclass(frozen=True, slots=True)
+class HintReader(Generic[S]):
+    """Reader of unsigned notices. `networks` returns the networks (CIDR) from which the provider sends. `read` raises
+    Unreadable for a body that is no notice of the provider. `kept_fields`: names of the fields of a notice (a JSON
+    object) that are stored as evidence.
+    """
+
+    networks: Callable[[S], Sequence[str]]
+    read: Callable[[bytes], Hint]
+    kept_fields: Sequence[str]
+
+
+class RowIndex(Protocol):
+    """The rows of a provider's history that were read so far; finds repetitions."""
+
+    def add_row(self, row: HistoryRow) -> bool:
+        """Add a row; return False if the same row was added before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DailyFiles(Generic[S]):
+    """Functions that download and read the provider's files. Each file contains one day.
+
+    `merchant`: name of the secret that contains our merchant id in these files. `day_of(url, merchant)` returns the
+    day of the file at this URL; None unless the file contains exactly one day of this merchant. `fetch` downloads a
+    file. `rows` reads a file of the given merchant and day, and adds each accepted row to the index.
+    """
+
+    merchant: str
+    day_of: Callable[[str, str], date | None]
+    fetch: Callable[[str, AdapterArguments[S]], Outcome[bytes]]
+    rows: Callable[[BinaryIO, str, date, RowIndex], Iterable[HistoryRow | RefusedRow]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProviderPlugin(ConfiguredProvider[S]):
+    """A payment provider with its adapter. The program imports each plugin's module at every start, so the module
+    imports its adapter only inside these functions.
+
+    `open` makes the adapter without sending anything; it raises ConsoleError `bad_profile` for an invalid URL.
+    `meaning` returns the payment state that one of the provider's own words stands for; None for an unknown word.
+    `hints` is set if, and only if, `notice_source` is HINTS; `daily_files` if, and only if, `history_source` is
+    DAILY_FILES. Callbacks are read by the adapter itself (`CallbackReader`).
+    """
+
+    open: Callable[[AdapterArguments[S]], PaymentVendor]
+    meaning: Callable[[str], PaymentState | None]
+    hints: HintReader[S] | None = None
+    daily_files: DailyFiles[S] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.notice_source is NoticeKind.HINTS) != (self.hints is not None):
+            raise ValueError(f"{self.name}: hints are read by `hints`")
+        if (self.history_source is HistoryKind.DAILY_FILES) != (self.daily_files is not None):
+            raise ValueError(f"{self.name}: daily files are read by `daily_files`")
+
+
+def find(name: str) -> ProviderPlugin[Any] | None:
+    """Return the payment provider with this name; None for an unknown name and for a source of notices that isn't a
+    payment provider.
+    """
+    return next(
+        (plugin for plugin in provider_registry.registered_parts(ProviderPlugin) if plugin.name == name), None
+    )

@@ -1,0 +1,1 @@
+"""The PayPay adapter: payments, refunds, webhooks, daily files."""

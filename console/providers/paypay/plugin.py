@@ -1,0 +1,166 @@
+"""Plugin of the payment provider PayPay, registered in `console.domain.payments.provider_registry`."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from console.domain.calendar_days import JST
+from console.domain.payments.provider_registry import HistoryKind, NoticeKind
+from console.domain.payments.states import PaymentState
+from console.providers.payment_plugin import AdapterArguments, DailyFiles, HintReader, ProviderPlugin, RowIndex
+from console.settings.provider_access import (
+    ProviderAccess,
+    SettingSource,
+    parse_origins,
+    parse_seconds,
+    spacing_seconds,
+)
+from console.settings.value_parsers import RawSetting, choice_parser
+
+if TYPE_CHECKING:
+    from console.domain.provider_outcome import Outcome
+    from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
+    from console.providers.payment_notices import Hint
+    from console.providers.payment_provider import PaymentVendor
+
+SPACING_SECONDS = 0.34
+_LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
+_FILES_DOMAIN = ".paypay.ne.jp"
+
+
+@dataclass(frozen=True, slots=True)
+class PayPaySettings:
+    """Settings of PayPay.
+
+    - `repeated_refunds`: the contract allows several refunds of one payment
+    - `spacing_seconds`: real seconds between the starts of two calls
+    - `recon_hosts`: origins from which the daily file may be downloaded
+    - `webhook_sources`: networks (CIDR) from which notices are accepted
+    """
+
+    environment: Literal["production", "staging", "sandbox"] = "production"
+    repeated_refunds: bool = True
+    spacing_seconds: float = SPACING_SECONDS
+    recon_hosts: tuple[str, ...] = ()
+    webhook_sources: tuple[str, ...] = _LOOPBACK_NETWORKS
+
+
+def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[str]) -> PayPaySettings:
+    files = sources.get("paypay.recon_hosts", partial(parse_origins, hosts=hosts, domain=_FILES_DOMAIN), ())
+    return PayPaySettings(
+        environment=sources.get(
+            "paypay.environment", choice_parser("production", "staging", "sandbox"), "production"
+        ),
+        repeated_refunds=sources.get("paypay.repeated_refunds", RawSetting.parse_flag, True),
+        spacing_seconds=sources.get("paypay.spacing_seconds", parse_seconds, spacing_seconds(url, SPACING_SECONDS)),
+        recon_hosts=(*files, *((url,) if url else ())),
+        webhook_sources=sources.get("PAYPAY_WEBHOOK_SOURCES", RawSetting.parse_networks, _LOOPBACK_NETWORKS),
+    )
+
+
+def _open_vendor(arguments: AdapterArguments[PayPaySettings]) -> "PaymentVendor":
+    from console.providers.paypay.client import PRODUCTION_URL, SANDBOX_URL, STAGING_URL, PayPayConfig, open_paypay
+    from console.providers.paypay.signing import PayPayKey
+
+    own_settings, secrets = arguments.own_settings, arguments.secrets
+    hosts = {"production": PRODUCTION_URL, "staging": STAGING_URL, "sandbox": SANDBOX_URL}
+    config = PayPayConfig(
+        base_url=arguments.url or hosts[own_settings.environment],
+        key=PayPayKey(secrets["API_KEY"], secrets["API_SECRET"]),
+        merchant_id=secrets["MERCHANT_ID"],
+        repeated_refunds=own_settings.repeated_refunds,
+    )
+    return open_paypay(config, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
+
+
+def _find_state(provider_word: str) -> PaymentState | None:
+    from console.providers.paypay.result_codes import PAYMENT_STATES
+
+    row = PAYMENT_STATES.get(provider_word)
+    return row.state if row else None
+
+
+def _read_hint(body: bytes) -> "Hint":
+    from console.providers.paypay.webhooks import read_notice
+
+    return read_notice(body)
+
+
+def _parse_file_day(url: str, merchant: str) -> date | None:
+    from console.providers.paypay.reconciliation_file import parse_file_name
+
+    name = parse_file_name(url)
+    return name.first_day if name and name.merchant == merchant and name.first_day == name.last_day else None
+
+
+def _fetch_file(url: str, arguments: AdapterArguments[PayPaySettings]) -> "Outcome[bytes]":
+    from console.providers.paypay.reconciliation_file import fetch_recon
+
+    hosts = arguments.own_settings.recon_hosts
+    return fetch_recon(url, hosts=hosts, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
+
+
+def _read_rows(stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> "Iterable[HistoryRow | RefusedRow]":
+    from console.providers.paypay.reconciliation_file import ReconReader
+
+    return ReconReader(stream, merchant, day, index)
+
+
+_WORDS = {
+    "dialog.reconcile.about.paypay": {
+        "ja": "PayPay が通知した日次ファイルを読みます。日は日本の日です。通知がない日は照合できません。",
+        "en": "Reads the daily file that PayPay announced. Days are days of Japan. "
+        "A day that was not announced can't be reconciled.",
+    },
+    "provider.paypay": {"ja": "PayPay", "en": "PayPay"},
+    "provider_state.paypay-payment.AUTHORIZED": {"ja": "与信確保済み", "en": "authorised, not captured"},
+    "provider_state.paypay-payment.CANCELED": {"ja": "与信取消", "en": "authorisation cancelled"},
+    "provider_state.paypay-payment.COMPLETED": {"ja": "支払い完了", "en": "paid"},
+    "provider_state.paypay-payment.CREATED": {"ja": "未払い（コード発行済み）", "en": "not paid yet (code made)"},
+    "provider_state.paypay-payment.EXPIRED": {"ja": "与信期限切れ", "en": "authorisation expired"},
+    "provider_state.paypay-payment.FAILED": {"ja": "失敗または取消済み", "en": "failed or cancelled"},
+    "provider_state.paypay-payment.REAUTHORIZING": {"ja": "与信変更中", "en": "authorisation changing"},
+    "provider_state.paypay-payment.REFUNDED": {"ja": "支払い完了（返金あり）", "en": "paid (with a refund)"},
+    "provider_state.paypay-refund.CREATED": {"ja": "返金受付済み（処理中）", "en": "refund accepted, in progress"},
+    "provider_state.paypay-refund.REFUNDED": {"ja": "返金完了", "en": "refunded"},
+    "provider_state.paypay-refund.REFUND_FAILED": {
+        "ja": "返金処理中（PayPay側で再試行中）",
+        "en": "refund in progress (PayPay is trying again)",
+    },
+}
+
+PLUGIN = ProviderPlugin(
+    name="paypay",
+    time_zone=JST,
+    history_source=HistoryKind.DAILY_FILES,
+    notice_source=NoticeKind.HINTS,
+    notice_path="/webhooks/paypay",
+    words=_WORDS,
+    access=ProviderAccess(
+        hosts=frozenset({"apigw.paypay.ne.jp", "apigw.stg.paypay.ne.jp", "apigw.sandbox.paypay.ne.jp"}),
+        credentials=("API_KEY", "API_SECRET", "MERCHANT_ID"),
+        keys=("environment", "recon_hosts", "repeated_refunds", "spacing_seconds"),
+        variables={"receiver.paypay_webhook_sources": "PAYPAY_WEBHOOK_SOURCES"},
+    ),
+    read_settings=_read_settings,
+    open=_open_vendor,
+    meaning=_find_state,
+    hints=HintReader(
+        networks=lambda own_settings: own_settings.webhook_sources,
+        read=_read_hint,
+        kept_fields=(
+            "notification_type",
+            "order_id",
+            "merchant_order_id",
+            "order_amount",
+            "state",
+            "authorized_at",
+            "paid_at",
+            "canceled_at",
+            "expires_at",
+        ),
+    ),
+    daily_files=DailyFiles(merchant="MERCHANT_ID", day_of=_parse_file_day, fetch=_fetch_file, rows=_read_rows),
+)

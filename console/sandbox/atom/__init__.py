@@ -1,0 +1,1 @@
+"""The simulated Atom payment gateway."""

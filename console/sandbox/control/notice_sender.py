@@ -1,0 +1,231 @@
+"""Sends the notices of the simulated providers: PayPay's webhooks and Atom's callbacks."""
+
+import http.client
+import ipaddress
+from collections import deque
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from threading import Lock, Thread, current_thread
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from console.sandbox.atom.responses import callback_data, encrypted_callback
+from console.sandbox.environment.clock import instant_text
+from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.state import SandboxState
+from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
+from console.sandbox.payments.ledger import Payment
+from console.sandbox.payments.notices import Notice, NoticeCall, transaction_notice
+from console.sandbox.rules.registry import NO_FAULT
+from console.sandbox.rules.rules import FaultInstruction
+
+CALL_NAME_BY_PROVIDER = {"paypay": "paypay_webhook", "atom": "atom_callback"}
+FORM_MEDIA_TYPE, JSON_MEDIA_TYPE = "application/x-www-form-urlencoded", "application/json"
+RETRY_SECONDS = 0.1
+MAX_LOGGED_NOTICES = 20_000
+
+
+@dataclass(slots=True)
+class SentNotice:
+    """A notice that was sent. `statuses` has the HTTP status of each attempt, None for an attempt without an answer.
+    `size` is in bytes.
+    """
+
+    seq: int
+    provider: str
+    number: str
+    at: str
+    size: int
+    manner: str
+    statuses: list[int | None] = field(default_factory=list)
+
+
+class ClosedWire:
+    """Connection of a notice as faults see it. The sender has read the answer and closed the real one, so nothing can
+    be written.
+    """
+
+    def write(self, data: bytes) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Do nothing: no connection is open."""
+
+    def reset(self) -> None:
+        """Do nothing: no connection is open."""
+
+    def is_caller_disconnected(self) -> bool:
+        return False
+
+
+class NoticeSender:
+    """Sends notices to the addresses set through the control API, each in a thread of its own, and records the
+    results.
+    """
+
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._lock = Lock()
+        self._threads: set[Thread] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        """Delete the addresses and the record of sent notices."""
+        with self._lock:
+            self.addresses: dict[str, str] = {}
+            self._sequence_numbers = count(1)
+            self._sent_notices: deque[SentNotice] = deque(maxlen=MAX_LOGGED_NOTICES)
+            self._try_count = 0
+            self._state.notices_ended = 0
+
+    def set_address(self, provider: str, address: str | None) -> None:
+        """Set the address to which a provider's notices are sent; with None they are not sent.
+
+        Raises `ValueError` for an unknown provider, and for an address that isn't on this machine.
+        """
+        if provider not in CALL_NAME_BY_PROVIDER:
+            raise ValueError(f"{provider} sends no notices")
+        if address is not None:
+            _require_loopback(address)
+        with self._lock:
+            if address is None:
+                self.addresses.pop(provider, None)
+            else:
+                self.addresses[provider] = address
+
+    def compose_notice(self, payment: Payment) -> Notice:
+        """Return the notice about a payment in its current state.
+
+        Raises `ValueError` if the provider would not send one yet.
+        """
+        if payment.id is None:
+            raise ValueError("nobody has begun to pay")
+        if payment.provider == "paypay":
+            return Notice(
+                "paypay",
+                payment.number,
+                transaction_notice(payment),
+                lambda data, _: encode_json(data),
+                JSON_MEDIA_TYPE,
+            )
+        merchant = self._state.atom_merchants.find_merchant(payment.merchant)
+        if merchant is None:
+            raise ValueError("the merchant is not known any more")
+        return Notice(
+            "atom",
+            payment.number,
+            callback_data(payment),
+            lambda data, manner: encrypted_callback(merchant, data, manner),
+            FORM_MEDIA_TYPE,
+        )
+
+    def send_file_notice(self, url: str) -> None:
+        """Send the notice that a reconciliation file can be fetched at this URL to PayPay's merchant."""
+        now = str(int(self._state.clock.now().timestamp()))
+        data = {
+            "notification_type": "file.created",
+            "notification_id": str(uuid4()),
+            "fileType": "transaction_recon",
+            "path": url,
+            "requestedAt": now,
+        }
+        self.send_in_thread(Notice("paypay", "recon", data, lambda fields, _: encode_json(fields), JSON_MEDIA_TYPE))
+
+    def send_in_thread(self, notice: Notice) -> bool:
+        """Send a notice in a thread, with the fault that a rule gives it. Return False if no address is set for its
+        provider.
+        """
+        if notice.provider not in self.addresses:
+            return False
+        call_name = CALL_NAME_BY_PROVIDER[notice.provider]
+        call = NoticeCall(notice.provider, call_name, lambda: self._deliver_notice(notice), notice.number,
+                          payment=notice.number, notice=notice, handled_count=self._state.notices_ended,
+                          deliver_notice=self._deliver_notice)  # fmt: skip
+        instruction = self._state.rules.pick_fault(call) or FaultInstruction(NO_FAULT)
+        thread = Thread(
+            target=self._apply_fault, args=(Exchange(call, instruction, ClosedWire(), self._state),), daemon=True
+        )
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+        return True
+
+    def stop(self, seconds: float) -> None:
+        """Wait for the threads that are sending notices, at most `seconds` for each."""
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(seconds)
+
+    def as_json(self) -> JsonObject:
+        with self._lock:
+            sent = [asdict(each) for each in self._sent_notices]
+            return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": sent}
+
+    def try_count(self) -> int:
+        """Return the number of notices whose sending has begun."""
+        with self._lock:
+            return self._try_count
+
+    def _apply_fault(self, exchange: Exchange) -> None:
+        try:
+            exchange.instruction.kind.perform(exchange)
+        finally:
+            with self._lock:
+                self._state.notices_ended += 1
+                self._threads.discard(current_thread())
+            self._state.holds.notify_waiters()
+
+    def _deliver_notice(self, notice: Notice) -> HttpReply:
+        """Send a notice. PayPay's notices are sent again if the answer isn't 200."""
+        body = notice.body
+        address = self.addresses.get(notice.provider)
+        sent_at = instant_text(self._state.clock.now())
+        with self._lock:
+            sent_notice = SentNotice(
+                next(self._sequence_numbers), notice.provider, notice.number, sent_at, len(body), notice.manner
+            )
+            self._sent_notices.append(sent_notice)
+            self._try_count += 1
+        self._state.holds.notify_waiters()
+        try_count = 1 + (self._state.settings.notice_retries if notice.provider == "paypay" else 0)
+        for try_number in range(try_count if address else 0):
+            if try_number and not self._state.holds.pause(RETRY_SECONDS):
+                break
+            sent_notice.statuses.append(
+                _post_notice(str(address), body, notice.media_type, self._state.settings.notice_seconds)
+            )
+            if sent_notice.statuses[-1] == 200:
+                break
+        return HttpReply(sent_notice.statuses[-1] or 0 if sent_notice.statuses else 0)
+
+
+def _post_notice(address: str, body: bytes, media_type: str, seconds: float) -> int | None:
+    address_parts = urlsplit(address)
+    connection = http.client.HTTPConnection(address_parts.netloc, timeout=seconds)
+    try:
+        connection.request(
+            "POST", address_parts.path or "/", body, {"Content-Type": media_type, "User-Agent": "sandbox"}
+        )
+        answer = connection.getresponse()
+        answer.read(1 << 16)
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return answer.status
+
+
+def _require_loopback(address: str) -> None:
+    """Raise `ValueError` unless the address is http on this machine."""
+    address_parts = urlsplit(address)
+    host = address_parts.hostname or ""
+    if address_parts.scheme != "http" or not (host == "localhost" or _is_loopback(host)):
+        raise ValueError("notices go to http addresses of this machine only")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""The clock, settings and credentials of one sandbox."""

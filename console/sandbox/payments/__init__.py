@@ -1,0 +1,1 @@
+"""The payment ledger that both simulated gateways share."""

@@ -1,0 +1,17 @@
+"""Protocol of the sandbox's state that the simulated PayPay uses."""
+
+from typing import Protocol
+
+from console.sandbox.environment.clock import SandboxClock
+from console.sandbox.environment.settings import SandboxSettings
+from console.sandbox.payments.ledger import PaymentBook
+from console.sandbox.paypay.authentication import PayPayKeys
+
+
+class PayPayState(Protocol):
+    """The part of `SandboxState` that PayPay reads and changes."""
+
+    clock: SandboxClock
+    settings: SandboxSettings
+    payments: PaymentBook
+    paypay_keys: PayPayKeys

@@ -1,0 +1,1 @@
+"""Access: database accounts, operators, sessions."""

@@ -1,0 +1,1 @@
+"""Adoption of another application's table of credit checks."""

@@ -1,0 +1,1 @@
+"""The audit trail: refusals, reads, hourly roots, listing and verification."""

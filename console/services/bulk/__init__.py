@@ -1,0 +1,1 @@
+"""Bulk runs: freezing of records, dry run, execution, views."""

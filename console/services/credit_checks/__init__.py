@@ -1,0 +1,1 @@
+"""Credit checks: purchase, outcomes, probes, decisions, readings of detail and PDF."""

@@ -1,0 +1,1 @@
+"""Desk requests: a desk asks, a worker acts and answers."""

@@ -1,0 +1,72 @@
+"""The arguments of a desk request, read at the worker. Anybody with an account may have written them."""
+
+import json
+import types
+from collections.abc import Sequence
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from console.services.desk_requests.commands import FILE
+from console.services.guarded import answer_serialization as answer_texts
+
+_LARGEST_INTEGER = 2**63 - 1
+
+
+def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) -> tuple[Any, ...]:
+    """Return the arguments in JSON `text`, whose types must be `argument_types`. `file` takes the place of the file
+    among them.
+
+    Raises ValueError for any other text.
+    """
+    try:
+        values = json.loads(text, parse_constant=_refuse_constant)
+        if not isinstance(values, list) or len(values) != len(argument_types):
+            raise ValueError("another number of arguments")
+        arguments = tuple(
+            file if file and _is_file(value) else answer_texts.from_json_value(value) for value in values
+        )
+    except (AttributeError, ImportError, RecursionError, TypeError) as malformed:
+        raise ValueError("no arguments") from malformed
+    for argument, required in zip(arguments, argument_types, strict=True):
+        if not _has_type(argument, required):
+            raise ValueError(f"an argument isn't of the type {required}")
+    return arguments
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("map"), dict) and set(value["map"]) == {FILE}
+
+
+def _has_type(value: object, required: Any) -> bool:
+    """True if the value is of the annotated type, all its parts included, and can be stored."""
+    if isinstance(required, types.UnionType):
+        return any(_has_type(value, choice) for choice in get_args(required))
+    if get_origin(required) is tuple:
+        return isinstance(value, tuple) and _are_parts(value, get_args(required))
+    if is_dataclass(required):
+        hints = get_type_hints(required)
+        return type(value) is required and all(_has_type(getattr(value, name), hint) for name, hint in hints.items())
+    if isinstance(value, str):
+        return required is str and _is_storable(value)
+    if isinstance(value, int):
+        return required is type(value) and abs(value) <= _LARGEST_INTEGER
+    return isinstance(value, required)
+
+
+def _are_parts(values: tuple[object, ...], required: tuple[Any, ...]) -> bool:
+    if required[1:] == (...,):
+        required = required[:1] * len(values)
+    return len(values) == len(required) and all(map(_has_type, values, required))
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

@@ -1,0 +1,213 @@
+"""The desk's side: ask a worker to act, wait for its answer, and return or raise it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from console.domain import interrupts
+from console.domain.desk_requests import (
+    CONFIRMED_ACTIONS,
+    LARGEST_FILE_BYTES,
+    LONGEST_ARGS_BYTES,
+    PRESENCE_SECONDS,
+    REQUEST_KIND,
+    WITHDRAW_ACTION,
+    DeskRequestProgress,
+    DeskRequestState,
+    NewDeskRequest,
+    new_request_id,
+)
+from console.domain.error_reasons import NotAllowedReason, UnknownReason, UnreachableProblem, UsageProblem
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
+from console.services.desk_requests.commands import FILE, CommandForm
+from console.services.guarded import answer_serialization as answer_texts
+from console.services.guarded.operation import Progress
+from console.services.guarded.request_ids import (
+    FindAnswer,
+    RequestIds,
+    find_no_answer,
+    mark_repetition,
+    require_valid,
+)
+from console.services.process.context import ServiceContext
+from console.services.process.passwords import connected_with, typed_password
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import UniqueViolation
+from console.store.desk_requests import presence, requests
+from console.store.operations.idempotency_cache import NoCache
+
+POLL_SECONDS = 0.05
+"""Pause between two looks for the answer, at first."""
+LONGEST_POLL_SECONDS = 0.2
+"""Longest pause between two looks, so that the answer of a slow provider, too, is at the desk within 300 ms."""
+GIVE_UP_SECONDS = 120.0
+"""Time for which a desk waits while the database, or the worker that took its request, is away."""
+T = TypeVar("T")
+
+
+class AskingRequestIds(RequestIds):
+    """Takes the place of `RequestIds` at a desk whose account may only ask: a worker runs the commands."""
+
+    def __init__(self, context: ServiceContext, forms: Mapping[str, CommandForm]) -> None:
+        super().__init__(context, NoCache())
+        self._forms = forms
+
+    def act_once(
+        self,
+        command: str,
+        request_id: str | None,
+        arguments: tuple[object, ...],
+        act: Callable[[], T],
+        find_answer: FindAnswer = find_no_answer,
+        progress: Progress | None = None,
+    ) -> T:
+        """Ask a worker to run the command, and return or raise its answer. A command that only reads runs here.
+
+        A decision needs the password that the person types now; some commands are only known to be decisions once
+        the worker has refused them without it. Raises worker_away if no worker is there or takes the request in time
+        (nothing was sent then), not_allowed (reasons `password_needed`, `password_wrong`), outcome_unknown (reason
+        `asked`) if the answer can't be awaited, usage for a malformed request id or arguments that are too long, and
+        the errors of the command.
+        """
+        if command not in self._forms:
+            return act()
+        request, file = self._make_request(command, request_id, arguments)
+        with self._context.database.read() as conn:
+            if presence.newest(conn, PRESENCE_SECONDS) is None:
+                raise ConsoleError(ErrorCode.WORKER_AWAY)
+        password = typed_password() if command in CONFIRMED_ACTIONS else None
+        value: T
+        try:
+            value = self._ask_and_wait(request, file, password, progress)
+        except ConsoleError as refusal:
+            if password is not None or refusal.detail.get("reason") != NotAllowedReason.PASSWORD_NEEDED:
+                raise
+            value = self._ask_and_wait(replace(request, id=new_request_id()), file, typed_password(), progress)
+        return value
+
+    def _ask_and_wait(
+        self, request: NewDeskRequest, file: bytes | None, password: str | None, progress: Progress | None
+    ) -> Any:
+        """Store the request, over a connection that is opened with the password if there is one, and return or raise
+        the answer.
+        """
+        with interrupts.defer_signals():  # the worker goes on whether this desk waits or not
+            interrupts.raise_if_pending()
+            self._store_request(request, file, password)
+            return _parse_answer(self._await_answer(request.id, progress))
+
+    def _store_request(self, request: NewDeskRequest, file: bytes | None, password: str | None) -> None:
+        context = self._context
+
+        def insert(tx: Transaction) -> None:
+            requests.insert_request(tx, replace(request, confirmed=password is not None), context.spool.desk_id, file)
+
+        try:
+            if password is None:
+                context.write(insert)
+            else:
+                with connected_with(context, password) as database:
+                    database.write(insert)
+        except ConsoleError as error:
+            if error.detail.get("problem") == UnreachableProblem.COMMIT_UNANSWERED:
+                raise _make_unanswered_error() from error
+            raise
+
+    def _make_request(
+        self, command: str, request_id: str | None, arguments: tuple[object, ...]
+    ) -> tuple[NewDeskRequest, bytes | None]:
+        """Return the request to store, and the content of the file among the arguments, if there is one."""
+        facts = self._forms[command].facts(self._context, arguments)
+        file = next((_read_content(part) for part in arguments if isinstance(part, Path)), None)
+        values = [{FILE: part.name} if isinstance(part, Path) else part for part in arguments]
+        text = json.dumps([answer_texts.to_json_value(value) for value in values], ensure_ascii=False)
+        if len(text.encode()) > LONGEST_ARGS_BYTES:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ARGUMENTS, "longest": LONGEST_ARGS_BYTES})
+        request = NewDeskRequest(
+            id=new_request_id(),
+            action=command,
+            args=text,
+            subject_kind=facts.kind,
+            subject_id=facts.id,
+            amount_minor=facts.amount_minor,
+            proposed=facts.proposed,
+            evidence_sha256=None if file is None else hashlib.sha256(file).hexdigest(),
+            request_id=None if request_id is None else require_valid(request_id),
+        )
+        return request, file
+
+    def _await_answer(self, request: str, progress: Progress | None) -> str:
+        """Return the answer of the request once it has ended. Raises worker_away if it has lapsed, and
+        outcome_unknown if the database or the request's worker is away for GIVE_UP_SECONDS. A signal ends the wait:
+        Raises Interrupted if the request could be withdrawn, outcome_unknown if not.
+        """
+        clock, pause, last_step = self._context.clock, POLL_SECONDS, None
+        heard_at = clock.monotonic()
+        while not interrupts.is_pending():
+            stored = self._read_progress(request)
+            if stored is not None and not stored.is_abandoned:
+                heard_at = clock.monotonic()
+            if stored is not None and progress is not None and stored.progress not in (None, last_step):
+                last_step = stored.progress
+                progress(str(last_step))
+            if stored is not None and stored.state is DeskRequestState.ENDED:
+                return stored.result or ""
+            if stored is not None and (stored.is_lapsed or stored.state is DeskRequestState.LAPSED):
+                raise ConsoleError(ErrorCode.WORKER_AWAY)
+            if clock.monotonic() - heard_at > self._context.scale.scaled_seconds(GIVE_UP_SECONDS):
+                break
+            clock.sleep(pause)
+            pause = min(pause * 1.2, LONGEST_POLL_SECONDS)
+        if interrupts.is_pending() and self._withdraw(request):
+            raise interrupts.Interrupted
+        raise _make_unanswered_error()
+
+    def _withdraw(self, request: str) -> bool:
+        """Withdraw the request. Return True if no worker can take it any more, so that nothing is sent, and False if
+        a worker has taken it or the database doesn't answer. A unique index decides between the two.
+        """
+        context = self._context
+        withdrawal = NewDeskRequest(new_request_id(), WITHDRAW_ACTION, "[]", REQUEST_KIND, request)
+        try:
+            context.write(lambda tx: requests.insert_request(tx, withdrawal, context.spool.desk_id))
+        except (UniqueViolation, ConsoleError):
+            return False
+        return True
+
+    def _read_progress(self, request: str) -> DeskRequestProgress | None:
+        """Return the request as it is now; None if the database is away."""
+        try:
+            with self._context.database.read() as conn:
+                return requests.read_progress(conn, request)
+        except ConsoleError as away:
+            if away.exit_status != EXIT_STATUS[ErrorCode.DATABASE_UNREACHABLE]:
+                raise
+            return None
+
+
+def _make_unanswered_error() -> ConsoleError:
+    """Return the error about a request whose answer the desk doesn't know: a worker may execute it."""
+    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED})
+
+
+def _read_content(path: Path) -> bytes:
+    """Return the content of a file. Raises usage for more than `LARGEST_FILE_BYTES`, OSError if it can't be read."""
+    with path.open("rb") as file:
+        content = file.read(LARGEST_FILE_BYTES + 1)
+    if len(content) > LARGEST_FILE_BYTES:
+        raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "too_large", "largest": LARGEST_FILE_BYTES})
+    return content
+
+
+def _parse_answer(text: str) -> Any:
+    """Return the value of a stored answer, or raise its error. Marks the answer of an earlier call."""
+    content = json.loads(text)
+    answer = answer_texts.from_text(content["answer"])
+    if content["repeated"]:
+        mark_repetition()
+    if answer.error is not None:
+        raise answer.error
+    return answer.value

@@ -1,0 +1,61 @@
+"""What a person's desk knows about its workers, and the credentials that it no longer needs."""
+
+from console.domain.clock import TimeScale
+from console.domain.desk_requests import PRESENCE_SECONDS, AliveWorker, LeftoverCredentials
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.services.process.context import ServiceContext
+from console.settings.settings import Settings
+from console.store.database.engine import Database
+from console.store.desk_requests import presence
+
+
+def alive_worker(database: Database, scale: TimeScale) -> AliveWorker | None:
+    """Return the worker with the newest sign of life; None if no worker is there. Costs one short read."""
+    with database.read() as conn:
+        return presence.newest(conn, scale.lease_seconds(PRESENCE_SECONDS))
+
+
+def find_leftovers(settings: Settings) -> LeftoverCredentials:
+    """Return the credentials of providers and the store key that this desk holds. Reads each name in the keyring.
+
+    Raises bad_profile `keyring_failed` if the keyring can't be read.
+    """
+    return LeftoverCredentials(settings.credential_variables(), settings.credential_entries())
+
+
+class DeskStatus:
+    """Tells whether this desk asks a worker and whether one is there; removes credentials that it no longer needs."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+
+    @property
+    def asks(self) -> bool:
+        """True if a worker acts for the person of this desk."""
+        return self._context.asks
+
+    def is_worker_away(self) -> bool:
+        """Return True if this desk asks, and no worker is there. Costs one short read, none at a desk that acts."""
+        return self._context.asks and alive_worker(self._context.database, self._context.scale) is None
+
+    def leftovers(self) -> LeftoverCredentials:
+        """Return the credentials that this desk holds without need; none at a desk that acts. Raises bad_profile."""
+        return find_leftovers(self._context.settings) if self._context.asks else LeftoverCredentials()
+
+    def forget_credentials(self) -> LeftoverCredentials:
+        """Delete the leftover entries of the keyring. Return them, and the environment variables, which stay.
+
+        Raises usage at a desk that acts, and if the spool still has answers that the database lacks: the store key
+        opens them. Raises bad_profile if the keyring refuses.
+        """
+        context = self._context
+        if not context.asks:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DESK_ACTS})
+        waiting = context.spool.undelivered_entries(context.database_id)
+        if waiting:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ANSWERS_WAIT, "n": len(waiting)})
+        leftovers = find_leftovers(context.settings)
+        for entry in leftovers.entries:
+            context.settings.secrets.delete_entry(entry, entry)
+        return leftovers

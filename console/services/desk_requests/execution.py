@@ -1,0 +1,268 @@
+"""The worker's side: take the requests of desks, run their commands in the name of who asked, store the answers."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from console.domain.audit_actions import AuditAction
+from console.domain.desk_requests import (
+    AUDIT_ACTION,
+    CONFIRMED_ACTIONS,
+    PRESENCE_LEASE,
+    PRESENCE_SECONDS,
+    SILENCE_SECONDS,
+    TakenDeskRequest,
+)
+from console.domain.error_reasons import InProgressReason, UnknownReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.services.desk_requests.arguments import read_arguments
+from console.services.desk_requests.commands import CommandCall, CommandForm, RequestFacts, Run
+from console.services.guarded import answer_serialization as answer_texts
+from console.services.guarded.answer_serialization import Answer
+from console.services.guarded.operation import OWN_FAULT_CODES
+from console.services.guarded.request_ids import watch_repeats
+from console.services.process.context import ServiceContext, execute_for, require_confirmation
+from console.services.process.tolerated import log_and_suppress
+from console.store.audit.trail import NewAuditEntry
+from console.store.database.engine import Transaction
+from console.store.desk_requests import presence, requests
+from console.store.desk_requests.requested_audit import parse_entry
+from console.store.operations import leases
+from console.store.operations.leases import Holder, Lease
+
+MOST_TAKINGS = 8
+"""Number of executions of one request, each by a worker that ended before it had an answer, after which nobody
+executes it any more.
+"""
+RETRY_SECONDS = 2.0
+"""Pause before a request that another worker has left is tried again."""
+_MOST_WORKERS = 16
+_log = logging.getLogger("console.worker")
+
+
+class RequestExecutor:
+    """Executes desk requests under the account of a worker. Safe from several threads and in several processes."""
+
+    def __init__(
+        self, context: ServiceContext, commands: Mapping[str, Run], forms: Mapping[str, CommandForm]
+    ) -> None:
+        self._context = context
+        self._commands, self._forms = commands, forms
+        self._presence: Lease | None = None
+        self._silent_workers: frozenset[str] = frozenset()
+        self._steps: dict[str, tuple[TakenDeskRequest, str]] = {}
+        self.clock, self.scale = context.clock, context.scale
+
+    def announce(self) -> None:
+        """Tell the desks that this worker is there, for PRESENCE_SECONDS from now."""
+        context, seconds = self._context, self.scale.lease_seconds(PRESENCE_SECONDS)
+        lease = self._presence
+        if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):
+            self._take_over(seconds)
+            return
+        self._silent_workers = frozenset()
+        self._presence = context.write(
+            lambda tx: leases.acquire(tx, PRESENCE_LEASE, context.holder(), context.now(), seconds, _MOST_WORKERS)
+        )
+
+    def _take_over(self, presence_seconds: float) -> None:
+        """Free the requests of workers that were silent at this beat and at the last one of this worker. After a
+        pause of the database, which silences all, each one's next beat comes before.
+        """
+        context, silence = self._context, self.scale.lease_seconds(SILENCE_SECONDS)
+        with context.database.read() as conn:
+            silent = presence.silent_workers(conn, presence_seconds, silence)
+        ended, self._silent_workers = silent & self._silent_workers, silent
+        if ended:
+            account = context.holder().operator
+            context.write(lambda tx: requests.end_leases_of(tx, ended, account))
+
+    def withdraw_announcement(self) -> None:
+        """Tell the desks that this worker ends."""
+        lease = self._presence
+        if lease is not None:
+            with log_and_suppress("giving a lease up"):
+                self._context.write(lambda tx: leases.release(tx.conn, lease))
+
+    def count_waiting(self) -> int:
+        """Return how many requests this worker may take now. Costs one read of an index if no request is open."""
+        with self._context.database.read() as conn:
+            return requests.count_waiting(conn)
+
+    def write_steps(self) -> None:
+        """Store the latest step of each request that reported one since the last call. One thread calls it, so that
+        the steps keep their order.
+        """
+        while self._steps:
+            _, (taken, step) = self._steps.popitem()
+            with log_and_suppress("progress of a desk request"):
+                self._context.write(partial(_write_step, taken=taken, step=step))
+
+    def execute_next(self, *, only_first_of_person: bool = False) -> bool:
+        """Take the next request and execute it. Return False if none waited. `only_first_of_person`: leave requests
+        of people for whom another one is being executed.
+        """
+        context, heartbeat = self._context, self._context.heartbeat
+        taken = context.write(
+            lambda tx: requests.take_next_request(
+                tx, self._holder(), heartbeat.lease_seconds, only_first_of_person=only_first_of_person
+            )
+        )
+        if taken is None:
+            return False
+        if taken.action == AUDIT_ACTION:
+            self._write_audit(taken)
+            return True
+        beat = f"desk request {taken.id}"
+        heartbeat.add(beat, lambda: self._renew_lease(taken))
+        try:
+            self._end(taken, self._make_answer(taken) if taken.fence <= MOST_TAKINGS else self._give_up(taken))
+        finally:
+            heartbeat.remove(beat)
+        return True
+
+    def _holder(self) -> Holder:
+        """Return the holder with which this worker takes requests: its session is the token of its presence lease."""
+        holder, lease = self._context.holder(), self._presence
+        return holder if lease is None else replace(holder, session=lease.token)
+
+    def _end(self, taken: TakenDeskRequest, text: str) -> None:
+        """Store the answer. If the database refuses it, store internal_error instead, so that no other worker
+        executes the request again for it.
+        """
+        try:
+            self._context.write(lambda tx: requests.store_answer(tx, taken, text))
+        except Exception as refusal:
+            if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_CODES:
+                raise
+            _log.exception("desk request %s: its answer can't be stored", taken.id)
+            bug = _text_of(Answer(error=ConsoleError(ErrorCode.INTERNAL_ERROR)))
+            self._context.write(lambda tx: requests.store_answer(tx, taken, bug))
+
+    def _give_up(self, taken: TakenDeskRequest) -> str:
+        """Return the answer of a request that MOST_TAKINGS executions didn't end: perhaps it ends the process of each
+        worker. Nobody knows what it did. The trail has an entry about it.
+        """
+        _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fence - 1)
+        facts = {"action": taken.action, "request": taken.id, "executions": taken.fence - 1}
+        entry = NewAuditEntry(taken.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
+        with execute_for(taken):
+            self._context.write(lambda tx: self._context.audit.record_all(tx, (entry,)))
+        return _text_of(Answer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED})))
+
+    def _write_audit(self, taken: TakenDeskRequest) -> None:
+        """Write the audit entry for which a desk has asked, in the person's name, and end the request with it. Write
+        that the entry is unreadable if the database refuses it.
+        """
+        unreadable = NewAuditEntry(taken.person, AuditAction.REQUEST_UNREADABLE, result="refused")
+        try:
+            entry = parse_entry(taken.person, taken.args)
+        except ValueError:
+            entry = unreadable
+
+        def write(tx: Transaction, entry: NewAuditEntry) -> None:
+            facts = {**entry.detail, "request": taken.id, "worker": self._context.database.account}
+            self._context.audit.record_all(tx, (replace(entry, detail=facts),))
+            requests.store_answer(tx, taken, "")
+
+        with execute_for(taken):
+            try:
+                self._context.write(lambda tx: write(tx, entry))
+            except Exception as refusal:
+                if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_CODES:
+                    raise
+                _log.warning("desk request %s: its audit entry can't be written", taken.id, exc_info=True)
+                self._context.write(lambda tx: write(tx, unreadable))
+
+    def _renew_lease(self, taken: TakenDeskRequest) -> None:
+        self._context.write(lambda tx: requests.renew_lease(tx.conn, taken, self._context.heartbeat.lease_seconds))
+
+    def _make_answer(self, taken: TakenDeskRequest) -> str:
+        """Run the command and return its answer as JSON. An exception other than ConsoleError is logged and answered
+        as internal_error.
+        """
+        with execute_for(taken), watch_repeats() as repeats:
+            answer = self._attempt(taken)
+            while _runs_elsewhere(taken, answer):
+                self.clock.sleep(self.scale.scaled_seconds(RETRY_SECONDS))
+                answer = self._attempt(taken)
+        return _text_of(answer, is_repetition=repeats.is_repetition)
+
+    def _attempt(self, taken: TakenDeskRequest) -> Answer:
+        try:
+            return Answer(self._run_command(taken))
+        except ConsoleError as error:
+            return Answer(error=error)
+        except Exception:
+            _log.exception("desk request %s failed", taken.id)
+            return Answer(error=ConsoleError(ErrorCode.INTERNAL_ERROR))
+
+    def _run_command(self, taken: TakenDeskRequest) -> object:
+        if taken.action in CONFIRMED_ACTIONS:
+            require_confirmation()
+        with self._read_arguments(taken) as arguments:
+            call = CommandCall(arguments, lambda step: self._remember_step(taken, step), taken.request_id)
+            return self._commands[taken.action](call)
+
+    def _remember_step(self, taken: TakenDeskRequest, step: str) -> None:
+        """Remember the step for `write_steps`. Its COMMIT would delay the call to the provider."""
+        self._steps[taken.id] = taken, step
+
+    @contextmanager
+    def _read_arguments(self, taken: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
+        """Yield the arguments; a file among them exists until the end of the block. Raises usage if they don't fit
+        the command, or if the request names another record than they do.
+        """
+        with ExitStack() as stack:
+            try:
+                with self._context.database.read() as conn:
+                    content = requests.read_file(conn, taken)
+                file = None if content is None else _write_file(stack, content)
+                arguments = read_arguments(taken.args, self._forms[taken.action].types, file)
+            except (KeyError, ValueError) as malformed:
+                _log.info("desk request %s of %s is malformed: %s", taken.id, taken.person, malformed)
+                raise _malformed() from malformed
+            if self._forms[taken.action].facts(self._context, arguments) != RequestFacts(
+                taken.subject_kind, taken.subject_id, taken.amount_minor, taken.proposed
+            ):
+                raise _malformed()
+            yield arguments
+
+
+def _malformed() -> ConsoleError:
+    return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.REQUEST_FORM})
+
+
+def _write_file(stack: ExitStack, content: bytes) -> Path:
+    """Write the content into a file that exists until the end of the stack."""
+    path = Path(stack.enter_context(TemporaryDirectory())) / "evidence"
+    path.write_bytes(content)
+    return path
+
+
+def _text_of(answer: Answer, *, is_repetition: bool = False) -> str:
+    """Return the answer as its desk reads it."""
+    return json.dumps({"answer": answer_texts.to_text(answer), "repeated": is_repetition})
+
+
+def _write_step(tx: Transaction, taken: TakenDeskRequest, step: str) -> None:
+    requests.write_progress(tx.conn, taken, step)
+
+
+def _runs_elsewhere(taken: TakenDeskRequest, answer: Answer) -> bool:
+    """True if the call of the worker that had the request before, and has ended, still counts as running: its leases
+    expire soon.
+    """
+    error = answer.error
+    return (
+        taken.fence > 1
+        and error is not None
+        and error.code == ErrorCode.IN_PROGRESS
+        and error.detail.get("reason") == InProgressReason.REQUEST_ID
+    )

@@ -1,0 +1,1 @@
+"""Guarded operations: the pipeline, named leases, idempotency keys and request ids."""

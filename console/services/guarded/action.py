@@ -1,0 +1,238 @@
+"""Declarations of guarded actions, and the service that runs one of them.
+
+The services of credit checks, payments and refunds declare each action as a `GuardedAction`: its facts (name, right,
+effect) and its own steps. A `GuardedService` runs one action in this process: it performs attempts, delivers late
+answers and records lapses. `console.wiring` keeps the services by the names of their actions; the delivery of the
+spool and the due tasks look them up there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from console.domain import interrupts
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError
+from console.domain.provider_outcome import Outcome
+from console.domain.records import Operation
+from console.services.audit import refusals
+from console.services.guarded import unsent_operations as unsent
+from console.services.guarded.operation import ClaimedOperation, Guarded, Progress, Subject
+from console.services.guarded.pipeline import GuardedPipeline, end_intent
+from console.services.process.context import ServiceContext
+from console.services.process.tolerated import log_and_suppress
+from console.store.database.compare_and_swap import Stale, run_again_if_stale
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.spool import answer_codec
+from console.store.spool.answer_codec import StoredReport
+
+A = TypeVar("A")
+"""One attempt: the caller's request, and the services that its steps need."""
+S = TypeVar("S")
+"""The object with which `settle` and `lapsed` work when the attempt is gone."""
+T = TypeVar("T")
+"""The content of the provider's answer."""
+R = TypeVar("R")
+"""The result for the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardedAction(Generic[A, S, T, R]):
+    """The declaration of one guarded action.
+
+    Creating one raises ValueError if `effect`, `settle` or `answer` contradict `journal.EFFECTIVE_ACTION_OF_KIND` or
+    the answers that the spool can store.
+
+    Facts: `name` is the action in the journal, the spool and the audit trail; `kind` is the kind of its records;
+    `right` is the right that the person needs; `effect` is True if the action costs or moves money; `waits_for_lease`
+    is True if an attempt waits for a lease that somebody else holds, and False if it raises in_progress then;
+    `answer` is the type of the answer that the spool stores, None without effect. With `audits_ending`, an error that
+    `conclude` raises gets an audit entry.
+
+    Steps of an attempt, in this order: `prepare` checks the attempt before anything is written; if it returns a
+    result, the call returns this result and the other steps don't run. `lease` returns the name of the lease, None if
+    the attempt needs none. `check` raises the refusal of an attempt that can't succeed, before and during the wait
+    for the lease. `claim` repeats the checks and writes the claim, in the first transaction (tx1). `call` asks the
+    provider, while no transaction is open. `record` writes the meaning of the outcome, in the second transaction
+    (tx2). `broken_off` gets an exception of the pipeline and returns the exception to raise. `conclude` returns the
+    result, or raises the error that the recorded outcome means.
+
+    Steps without an attempt, each in a transaction of its own: `settle` gets the operation id, an outcome that was
+    not recorded in tx2, and the answer key, and writes the outcome; it returns False if the operation or its record
+    is missing. `lapsed` writes to the record that the process of the operation ended during the call.
+    """
+
+    name: AuditAction
+    kind: str
+    right: str
+    effect: bool
+    waits_for_lease: bool
+    answer: type[StoredReport] | None
+    prepare: Callable[[A], R | None]
+    lease: Callable[[A], str | None]
+    check: Callable[[A, Connection], None]
+    claim: Callable[[A, Transaction, str], Subject]
+    call: Callable[[A, Subject], Outcome[T]]
+    record: Callable[[A, Transaction, Subject, Outcome[T]], None]
+    broken_off: Callable[[A, Exception], Exception]
+    conclude: Callable[[A, ClaimedOperation, Outcome[T]], R]
+    settle: Callable[[S, Transaction, str, Outcome[T], str | None], bool] | None
+    lapsed: Callable[[S, Transaction, Operation], None]
+    audits_ending: bool = False
+
+    def __post_init__(self) -> None:
+        if self.effect is not journal.has_effect(self.name) or (
+            self.effect and journal.EFFECTIVE_ACTION_OF_KIND.get(self.kind) != self.name
+        ):
+            raise ValueError(f"{self.name}: journal.EFFECTIVE_ACTION_OF_KIND says otherwise about its effect")
+        if self.effect is (self.settle is None) or self.effect is (self.answer not in answer_codec.FORM_BY_TYPE):
+            raise ValueError(f"{self.name}: an effect needs `settle` and an answer that the spool can keep")
+
+
+class GuardedService(Generic[A, S, T, R]):
+    """A guarded action in this process. Safe from any thread.
+
+    `settling` returns the first argument of the action's `settle` and `lapsed`. It is called before their transaction
+    begins.
+    """
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        pipeline: GuardedPipeline,
+        action: GuardedAction[A, S, T, R],
+        settling: Callable[[], S],
+    ) -> None:
+        self.action = action
+        self._context, self._pipeline, self._settling = context, pipeline, settling
+
+    def perform(
+        self,
+        attempt: A,
+        progress: Progress,
+        *,
+        subject_id: int | None = None,
+        facts: Mapping[str, object] | None = None,
+    ) -> R:
+        """Run one attempt until its outcome is recorded; return its result.
+
+        `subject_id` and `facts` describe the attempt in the audit entry of a refusal. Raises not_allowed, the errors
+        of the action's steps, and those of `GuardedPipeline.run`. A signal takes effect after the attempt has ended.
+        """
+        context, action = self._context, self.action
+        with interrupts.defer_signals():
+            with refusals.audit_refusals(context, action.name, subject_id, facts, kind=action.kind):
+                context.require(action.right)
+                existing_result = action.prepare(attempt)
+                if existing_result is not None:
+                    return existing_result
+                if action.effect:
+                    # Without the store key, an answer that the database can't take could not be spooled: refuse
+                    # before sending.
+                    context.spool.unlock(context.cipher)
+                claimed, outcome = self._run(attempt, progress)
+                if action.audits_ending:
+                    return action.conclude(attempt, claimed, outcome)
+            return action.conclude(attempt, claimed, outcome)
+
+    def _run(self, attempt: A, progress: Progress) -> tuple[ClaimedOperation, Outcome[T]]:
+        try:
+            return self._pipeline.run(self._bind_attempt(attempt), progress)
+        except (ConsoleError, Stale) as trouble:
+            error = self.action.broken_off(attempt, trouble)
+            if error is trouble:
+                raise
+            raise error from trouble
+
+    def _bind_attempt(self, attempt: A) -> Guarded[T]:
+        action = self.action
+
+        @run_again_if_stale()
+        def claim(tx: Transaction, operation_id: str) -> Subject:
+            return action.claim(attempt, tx, operation_id)
+
+        @run_again_if_stale()
+        def record(tx: Transaction, subject: Subject, outcome: Outcome[T]) -> None:
+            action.record(attempt, tx, subject, outcome)
+
+        return Guarded(
+            action=action.name,
+            lease=action.lease(attempt),
+            waits_for_lease=action.waits_for_lease,
+            effect=action.effect,
+            check=lambda conn: action.check(attempt, conn),
+            claim=claim,
+            call=lambda subject: action.call(attempt, subject),
+            record=record,
+            deliver=self.deliver,
+        )
+
+    def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
+        """Settle an operation with an answer that its own second transaction (tx2) did not record. Safe to repeat.
+
+        Return False if the operation or its record is missing. For an action without effect, do nothing and return
+        True.
+        """
+        context, settle = self._context, self.action.settle
+        if settle is None:
+            return True
+        key, settling = context.answer_key(operation_id), self._settling()
+
+        @run_again_if_stale()
+        def write(tx: Transaction) -> bool:
+            return settle(settling, tx, operation_id, outcome, key)
+
+        if not context.write(write):
+            return False
+        with log_and_suppress("end of a delivered operation"):
+            end_intent(context, operation_id, outcome)
+        return True
+
+    def lapse(self, operation_id: str) -> bool:
+        """Record that the process of an operation ended during the call. Return False if the operation has not lapsed
+        or another process has recorded the lapse.
+
+        The operation ends as not sent if the spool of this desk proves that nothing was sent. Otherwise its outcome
+        is unknown if the action has an effect, and failed if it only reads.
+        """
+        if unsent.settle_unsent(self._context, operation_id, self.deliver):
+            return True
+        settling = self._settling()
+        return lapse(self._context, operation_id, lambda tx, operation: self.action.lapsed(settling, tx, operation))
+
+
+Services: TypeAlias = Mapping[str, GuardedService[Any, Any, Any, Any]]
+"""The guarded actions of this process, by name."""
+
+
+def services_by_action(*services: GuardedService[Any, Any, Any, Any]) -> Services:
+    """Return the services by the names of their actions."""
+    return {service.action.name: service for service in services}
+
+
+def lapse(context: ServiceContext, operation_id: str, lapsed: Callable[[Transaction, Operation], None]) -> bool:
+    """Record the lapse of an operation in the journal, and call `lapsed` to write it to the record, in one
+    transaction.
+
+    Return False if the operation has not lapsed or another process has recorded the lapse.
+    """
+
+    @run_again_if_stale()
+    def write(tx: Transaction) -> bool:
+        operation = journal.find(tx.conn, operation_id)
+        if operation is None:
+            return False
+        if not journal.mark_lapsed(tx.conn, operation_id, journal.state_after_lapse(operation.action), context.now()):
+            return False
+        lapsed(tx, operation)
+        return True
+
+    return context.write(write)
+
+
+def record_reading_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
+    """Write the audit entry of a lapsed operation whose record stays unchanged."""
+    audit_action, kind = AuditAction(f"{operation.action}.lapsed"), operation.subject_kind
+    context.record_audit(tx, audit_action, operation.subject_id, kind=kind, result="failed", reason="lapsed")

@@ -1,0 +1,130 @@
+"""Serialize the answers of services, so that a repeated request id gets an answer equal to the first one.
+
+An answer consists of values of the domain (frozen dataclasses and enumerations), error codes and facts. The payer of
+a payment is stored masked, as on the screen. Text creates only objects of classes of the domain, because another
+program may have changed the stored text.
+"""
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.payments.records import Payment, masked_payer
+from console.domain.reason import Reason
+from console.domain.records import WorkReason
+
+LONGEST_ANSWER_CHARACTERS = 4 * 1024 * 1024
+"""Length of the longest answer that is stored, in characters."""
+_DOMAIN = "console.domain."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The end of a call: a value, or the error that it raised."""
+
+    value: Any = None
+    error: ConsoleError | None = None
+
+
+def to_text(answer: Answer) -> str:
+    """Return the answer as JSON."""
+    error = answer.error
+    content = (
+        {"value": to_json_value(answer.value)}
+        if error is None
+        else {"code": error.code, "status": error.exit_status, "detail": to_json_value(error.detail)}
+    )
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_text(text: str) -> Answer:
+    """Return the answer that `to_text` wrote. Raises ValueError for any other text."""
+    try:
+        content = json.loads(text)
+        if "value" in content:
+            return Answer(from_json_value(content["value"]))
+        code, status, detail = content["code"], content["status"], from_json_value(content["detail"])
+        if not isinstance(code, str) or not isinstance(status, int):
+            raise ValueError("not a kept error")
+        return Answer(error=rebuild_error(ErrorCode(code), detail, exit_status=status))
+    except (TypeError, KeyError, AttributeError, ImportError) as malformed:
+        raise ValueError("not a kept answer") from malformed
+
+
+def to_json_value(value: object) -> Any:
+    """Return the value in the types of JSON; a value of another type becomes an object whose first key tells the
+    type.
+    """
+    match value:
+        case ErrorCode() | WorkReason() | Reason():  # stored as plain text before they had a type
+            return value.value
+        case Enum():
+            return {"enum": _make_class_name(type(value)), "is": value.value}
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            return {"at": value.isoformat()}
+        case date():
+            return {"day": value.isoformat()}
+        case Mapping():
+            return {"map": {str(key): to_json_value(part) for key, part in value.items()}}
+        case list():
+            return [to_json_value(part) for part in value]
+        case tuple():
+            return {"tuple": [to_json_value(part) for part in value]}
+        case set() | frozenset():
+            return {"set": sorted((to_json_value(part) for part in value), key=str)}
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            parts = {field.name: to_json_value(getattr(value, field.name)) for field in fields(value) if field.init}
+            if isinstance(value, Payment):
+                parts["payer"] = masked_payer(value.payer)
+            return {"made": _make_class_name(type(value)), "of": parts}
+        case _:
+            return str(value)
+
+
+def _make_class_name(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def from_json_value(stored: Any) -> Any:
+    """Return the value that `to_json_value` converted. Raises ValueError for anything else."""
+    match stored:
+        case list():
+            return [from_json_value(part) for part in stored]
+        case {"enum": str(name), "is": of}:
+            return _find_class(name, Enum)(of)
+        case {"made": str(name), "of": dict(parts)}:
+            return _find_class(name, None)(**{field: from_json_value(part) for field, part in parts.items()})
+        case {"at": str(text)}:
+            return datetime.fromisoformat(text)
+        case {"day": str(text)}:
+            return date.fromisoformat(text)
+        case {"map": dict(parts)}:
+            return {key: from_json_value(part) for key, part in parts.items()}
+        case {"tuple": list(parts)}:
+            return tuple(from_json_value(part) for part in parts)
+        case {"set": list(parts)}:
+            return frozenset(from_json_value(part) for part in parts)
+        case dict():
+            raise ValueError("not a kept value")
+    return stored
+
+
+def _find_class(name: str, kind: type | None) -> Any:
+    """Return the class of the domain with this name ("module:class"): a dataclass, or with `kind` a subclass of
+    `kind`. Raises ValueError for any other name.
+    """
+    module, _, class_name = name.partition(":")
+    if not module.startswith(_DOMAIN) or not class_name.isidentifier():
+        raise ValueError("not a class of the domain")
+    candidate = getattr(importlib.import_module(module), class_name)
+    fits = isinstance(candidate, type) and candidate.__module__ == module
+    if not fits or not (is_dataclass(candidate) if kind is None else issubclass(candidate, kind)):
+        raise ValueError("not a value of the domain")
+    return candidate

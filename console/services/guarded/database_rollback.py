@@ -1,0 +1,344 @@
+"""Detect a database that went back in time: a restored backup, an old copy of the file, a volume that is not mounted.
+
+The spool of a desk stores anchors: the audit entries that the desk committed, and the newest entry that it only read.
+The program looks for them in the database when it opens the database, before each guarded operation with effect and
+in each round of the due tasks. If anchors are missing, it raises an alert of the rule `database_went_back` in that
+database. This alert is the stop: while it is open, no desk claims an operation that costs or moves money. A person
+who acknowledges the alert lifts the stop. After that, every desk still refuses to repeat an operation that the
+database has lost (`store/operations/lost_operations.py`).
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import UnreachableProblem
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.services.process.context import ServiceContext
+from console.store.audit import anchors
+from console.store.database.engine import Database, Transaction
+from console.store.database.server import reads_views
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.spool.spool import Head, Intent, Spool, SpoolEntry
+
+if TYPE_CHECKING:
+    from console.domain.error_details import WentBack
+    from console.domain.tasks.records import Alert
+
+ALERT_RULE, KIND, SUBJECT = anchors.WENT_BACK_RULE, "database", 1
+ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
+"""Number of the newest anchors to look for, when the database is opened and before one operation. More than one,
+because rows can be committed in another order than that of their ids. Before one operation the number is smaller,
+because looking for 50 anchors took a fifth of the working time of a purchase.
+"""
+_ANCHORS_PER_PAGE = 500
+_MOST_LISTED_OPERATIONS = 100
+_log = logging.getLogger("console.guard")
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackFinding:
+    """The reason why this database is stopped: the open alert (None if this account may not raise alerts) and the
+    intents of the operations that the database has lost.
+    """
+
+    alert: "Alert | None"
+    missing: tuple[Intent, ...]
+
+    def make_refusal(self) -> ConsoleError:
+        """Return the error database_went_back; its detail contains the lost operations and the alert."""
+        facts: WentBack = {"missing": [_intent_facts(intent) for intent in self.missing[:_MOST_LISTED_OPERATIONS]]}
+        facts |= {
+            "count": len(self.missing),
+            "operations": ", ".join(intent.operation_id for intent in self.missing[:5]),
+        }
+        if self.alert is not None:
+            facts |= {"alert": self.alert.id, "since": self.alert.detected_at, "observed": self.alert.observed}
+        return ConsoleError(ErrorCode.DATABASE_WENT_BACK, facts)
+
+
+def find_loss(context: ServiceContext) -> RollbackFinding | None:
+    """Compare this desk's anchors with the database, report missing ones, and store the newest audit entry in the
+    spool as an anchor.
+
+    Return the finding, None if no anchor is missing or the comparison failed. Never raises an Exception, so that
+    people can still read the database.
+    """
+    try:
+        return _find_loss(context)
+    except ConsoleError as trouble:
+        _log.info("how far the database is could not be compared: %s", trouble.code)
+    except Exception:
+        _log.warning("how far the database is could not be compared", exc_info=True)
+    return None
+
+
+def require_no_loss(context: ServiceContext) -> None:
+    """Refuse an operation that costs or moves money on a database that went back in time. Raises database_went_back
+    (detail.missing: the lost operations), and the errors of an unavailable database.
+    """
+    loss = _find_loss(context, ANCHORS_COMPARED_PER_OPERATION)
+    if loss is not None:
+        raise loss.make_refusal()
+
+
+def refuse_stopped(conn: Connection) -> None:
+    """Refuse an operation within its first transaction (tx1) if an alert of this rule, raised by any desk, is open.
+    Raises database_went_back.
+    """
+    loss = open_stop(conn)
+    if loss is not None:
+        raise loss.make_refusal()
+
+
+def open_stop(conn: Connection) -> RollbackFinding | None:
+    """Return the open alert of this rule with the lost operations that desks have reported; None if no such alert is
+    open.
+    """
+    number = anchors.open_alert_id(conn)
+    if number is None:
+        return None
+    # Here and below, the modules that only a loss needs are imported late: every start looks for a loss.
+    from console.store.alerts import alerts
+    from console.store.operations import lost_operations
+
+    return RollbackFinding(alerts.find(conn, number), lost_operations.unrestored_operations(conn))
+
+
+def count_missing_anchors(spool: Spool, database: Database, database_id: str) -> int:
+    """Return how many of this desk's newest anchors are missing from the database. Writes nothing; for `doctor`.
+
+    Always 0 at the desk of a person who asks, whose account doesn't see the whole audit trail.
+    """
+    if not spool.file_exists:
+        return 0
+    own_anchors = _read_known_anchors(spool, database_id)
+    with database.read() as conn:
+        return 0 if reads_views(conn) else len(anchors.missing_heads(conn, own_anchors))
+
+
+def make_address_key(database: Database) -> str:
+    """Return the spool key under which a desk stores the id of the database at this address. The key contains no
+    account and no password.
+    """
+    if database.file is not None:
+        return f"address:{database.file.absolute()}"
+    nodes = sorted(f"{host}:{port}" for host, port in database.server.nodes) if database.server else []
+    return f"address:{','.join(nodes)}/{database.url.database}"
+
+
+def require_file(database: Database, spool: Spool) -> None:
+    """Refuse to create an embedded database in a missing folder, or at an address where this desk has used a database
+    before. A missing folder of the desk itself is not refused, because it is created later.
+
+    Raises database_unreachable (detail.problem no_folder) and database_went_back (detail.problem file_missing).
+    """
+    file = database.file
+    if file is None:
+        return
+    if not file.parent.is_dir() and file.parent != spool.home:
+        raise ConsoleError(
+            ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.NO_FOLDER, "folder": str(file.parent)}
+        )
+    file_exists = file.exists() and (not file.is_file() or file.stat().st_size > 0)
+    old_database_id = None if file_exists or not spool.file_exists else spool.read_value(make_address_key(database))
+    if old_database_id is not None:
+        missing = tuple(entry.intent for entry in reversed(spool.entries(old_database_id)))
+        refusal = RollbackFinding(None, missing).make_refusal()
+        raise rebuild_error(
+            ErrorCode.DATABASE_WENT_BACK, {**refusal.detail, "problem": "file_missing", "file": str(file)}
+        )
+
+
+def accept_new_database(database: Database, spool: Spool, database_id: str) -> None:
+    """Store the id of the new database at this address: an operator has confirmed the replacement."""
+    spool.store_value(make_address_key(database), database_id, durable=True)
+
+
+# Compare
+
+
+def _find_loss(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> RollbackFinding | None:
+    spool, database_id = context.spool, context.database_id
+    old_database_id = _find_old_database_id(context)
+    # The people are read before the anchors: anchors that another process of this desk gives up meanwhile must not
+    # count as a new loss.
+    acknowledgers = _read_acknowledgers(spool, database_id)
+    own_anchors = _read_known_anchors(
+        spool, database_id, limit
+    )  # The anchors are read before the database: an audit entry that is committed later can't be missing.
+    with context.database.read() as conn:
+        missing, newest = anchors.compare_with_anchors(conn, own_anchors)
+        people = anchors.acknowledging_people(conn)
+    if missing or old_database_id is not None:
+        return _report_loss(context, own_anchors, old_database_id, acknowledgers)
+    if newest is not None:
+        spool.store_value(f"seen:{database_id}", json.dumps([newest.chain, newest.seq, newest.row_id, newest.hash]))
+    _store_acknowledgers(spool, database_id, people)
+    return None
+
+
+def _read_known_anchors(spool: Spool, database_id: str, limit: int = ANCHORS_COMPARED) -> tuple[Head, ...]:
+    newest_read = _find_newest_read_anchor(spool, database_id)
+    return (*spool.newest_anchors(database_id, limit), *([newest_read] if newest_read else []))
+
+
+def _find_newest_read_anchor(spool: Spool, database_id: str) -> Head | None:
+    stored = spool.read_value(f"seen:{database_id}")
+    return Head(*json.loads(stored)) if stored and stored != "null" else None
+
+
+def _find_old_database_id(context: ServiceContext) -> str | None:
+    """Return the database id that the spool has stored for this address if it differs from the present id, else
+    None. Store the present id if there is none yet.
+    """
+    key = make_address_key(context.database)
+    old_database_id = context.spool.read_value(key)
+    if old_database_id is None:
+        context.spool.store_value(key, context.database_id)
+    return old_database_id if old_database_id not in (None, context.database_id) else None
+
+
+def _store_acknowledgers(spool: Spool, database_id: str, people: frozenset[str]) -> None:
+    """Store in the spool the names of the people who have acknowledged alerts of this rule. A loss whose alert nobody
+    else has acknowledged counts as new.
+    """
+    if people != _read_acknowledgers(spool, database_id):
+        spool.store_value(f"behind:{database_id}", json.dumps(sorted(people)), durable=True)
+
+
+def _read_acknowledgers(spool: Spool, database_id: str) -> frozenset[str]:
+    return frozenset(json.loads(spool.read_value(f"behind:{database_id}") or "[]"))
+
+
+# Report missing anchors
+
+
+def _report_loss(
+    context: ServiceContext,
+    own_anchors: tuple[Head, ...],
+    old_database_id: str | None,
+    acknowledgers: frozenset[str],
+) -> RollbackFinding | None:
+    """Write the loss to the database and return it. Return None if the write transaction finds all anchors, or if
+    people have acknowledged this loss already. A replica with a delay is never reported by mistake, because it
+    refuses write transactions.
+    """
+    spooled = _operations_not_in_journal(context, old_database_id)
+    try:
+        loss, people = context.write(
+            lambda tx: _write_loss(tx, context, own_anchors, old_database_id, acknowledgers, spooled)
+        )
+    except ConsoleError as refusal:
+        if refusal.code != ErrorCode.NOT_ALLOWED:
+            raise
+        # This account may only read, so it can't raise the alert.
+        return RollbackFinding(None, tuple(entry.intent for entry in spooled))
+    if loss is None and people is not None:
+        _give_up_anchors(context, old_database_id)
+        _store_acknowledgers(context.spool, context.database_id, people)
+    return loss
+
+
+def _operations_not_in_journal(context: ServiceContext, old_database_id: str | None) -> tuple[SpoolEntry, ...]:
+    """Return the spooled operations of this desk that the journal lacks, newest first: those of this database, and of
+    the database that was at this address before.
+    """
+    from console.store.operations import lost_operations
+
+    entries = (
+        *context.spool.entries(context.database_id),
+        *(context.spool.entries(old_database_id) if old_database_id else ()),
+    )
+    with context.database.read() as conn:
+        return tuple(reversed(lost_operations.entries_not_in_journal(conn, entries)))
+
+
+def _write_loss(
+    tx: Transaction,
+    context: ServiceContext,
+    own_anchors: tuple[Head, ...],
+    old_database_id: str | None,
+    acknowledgers: frozenset[str],
+    spooled: Sequence[SpoolEntry],
+) -> tuple[RollbackFinding | None, frozenset[str] | None]:
+    """Store the lost operations, and raise the alert if the loss is new or a lost operation that was not yet stored
+    holds a claim. Return the open stop and the people who have acknowledged alerts of this rule; (None, None) without
+    a loss.
+    """
+    from console.store.operations import lost_operations
+
+    missing = anchors.missing_heads(tx.conn, own_anchors)
+    if not missing and old_database_id is None:
+        return None, None
+    people = anchors.acknowledging_people(tx.conn)
+    unreported = lost_operations.entries_not_stored(tx.conn, lost_operations.entries_not_in_journal(tx.conn, spooled))
+    lost_operations.insert_entries(tx.conn, unreported, context.database_id, context.now())
+    is_new = not people - acknowledgers
+    if is_new or any(entry.holds_claim for entry in unreported):
+        _raise_alert(tx, context, missing, old_database_id, len(unreported))
+    return open_stop(tx.conn), people
+
+
+def _raise_alert(
+    tx: Transaction,
+    context: ServiceContext,
+    missing: Sequence[Head],
+    old_database_id: str | None,
+    operation_count: int,
+) -> None:
+    from console.store.alerts import alerts, outbox
+
+    first_row_id = min((head.row_id for head in missing), default=0)
+    observation = (
+        f"another database than {old_database_id}" if old_database_id else f"no row {first_row_id} of the trail"
+    )
+    observed = f"{observation}; operations that only a desk remembers: {operation_count}"
+    expected = f"what desk {context.spool.desk_id} saw committed"
+    alert = alerts.raise_alert(tx.conn, ALERT_RULE, KIND, SUBJECT, None, observed, expected, context.now())
+    if alert is not None:
+        outbox.add_alert_event(tx.conn, "AlertRaised", alert, context.database_id, context.now())
+        facts = {
+            "alert": alert.id,
+            "first": first_row_id,
+            "operations": operation_count,
+            "before": old_database_id,
+        }
+        context.record_audit(tx, AuditAction.DATABASE_WENT_BACK, alert.id, facts, kind=alerts.KIND, reason=ALERT_RULE)
+        _log.error("this database went back in time: %s", observed)
+
+
+def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> None:
+    """Mark the missing anchors of an acknowledged loss as given up, so that they are not looked for again.
+    `audit verify` still reports them.
+    """
+    spool, database_id = context.spool, context.database_id
+    if old_database_id is not None:
+        spool.store_value(make_address_key(context.database), database_id, durable=True)
+    before_row_id: int | None = None
+    while heads := spool.newest_anchors(database_id, _ANCHORS_PER_PAGE, before_row_id):
+        with context.database.read() as conn:
+            missing = anchors.missing_heads(conn, heads)
+        if not missing:
+            break
+        spool.give_up_anchors(database_id, missing)
+        before_row_id = heads[-1].row_id
+    spool.store_value(f"seen:{database_id}", "null", durable=True)
+
+
+def _intent_facts(intent: Intent) -> dict[str, object]:
+    return {
+        "operation_id": intent.operation_id,
+        "kind": journal.kind_of_action(intent.action) or "operation",
+        "action": intent.action,
+        "number": intent.corporation_number,
+        "client_id": intent.client_id,
+        "payment_id": intent.payment_id,
+        "amount_minor": intent.amount_minor,
+        "operator": intent.operator,
+        "at": intent.at,
+    }

@@ -1,0 +1,37 @@
+"""Error for an answer that arrived after somebody else had decided about its record. The record stays unchanged, and
+a case describes the contradiction.
+"""
+
+import logging
+
+from console.domain.error_details import AlreadyDecided
+from console.domain.error_reasons import DecidedReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Payment, Refund
+from console.domain.records import CreditCheck, WorkReason
+from console.services.process.context import ServiceContext
+from console.store.alerts import cases
+
+CASE_RULE = WorkReason.CONTRADICTED
+_log = logging.getLogger("console.guard")
+
+
+def make_already_decided_error(
+    context: ServiceContext, kind: str, record: CreditCheck | Payment | Refund
+) -> ConsoleError:
+    """Return the error already_decided for the process that received the late answer, with detail.record and
+    detail.case (the id of the open case, None if there is none or it can't be read).
+    """
+    case: int | None = None
+    try:
+        with context.database.read() as conn:
+            case = cases.open_case_id(conn, CASE_RULE, kind, record.id)
+    except Exception:
+        _log.warning("the case about %s %s can't be read", kind, record.id, exc_info=True)
+    facts: AlreadyDecided = {
+        "record": record,
+        "state": record.state.value,
+        "case": case,
+        "reason": DecidedReason.LATE_ANSWER,
+    }
+    return ConsoleError(ErrorCode.ALREADY_DECIDED, facts)

@@ -1,0 +1,53 @@
+"""Named leases for services. The heartbeat of the process renews a lease during `hold_lease` and `keep_renewed`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Unpack
+
+from console.domain.error_details import InProgress
+from console.domain.errors import ConsoleError, ErrorCode
+from console.services.audit import refusals
+from console.services.process.context import ServiceContext
+from console.services.process.tolerated import log_and_suppress
+from console.store.operations import leases
+from console.store.operations.leases import Lease
+
+
+@contextmanager
+def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress]) -> Iterator[Lease]:
+    """Hold the lease `name` until the end of the block. Never waits: if somebody else holds the lease, raises
+    in_progress with `facts` and the holder.
+    """
+    lease = acquire(context, name)
+    if lease is None:
+        with context.database.read() as conn:
+            holder = leases.holder_of(conn, name)
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, **refusals.make_holder_detail(holder)})
+    with keep_renewed(context, lease):
+        yield lease
+
+
+def acquire(context: ServiceContext, name: str) -> Lease | None:
+    """Acquire the lease and return it, or None if somebody holds it. The caller must pass it to `keep_renewed`,
+    because nothing renews it before that.
+    """
+    return context.write(
+        lambda tx: leases.acquire(tx, name, context.holder(), context.now(), context.heartbeat.lease_seconds)
+    )
+
+
+@contextmanager
+def keep_renewed(context: ServiceContext, lease: Lease) -> Iterator[None]:
+    """Renew the lease regularly until the end of the block, then release it."""
+    key = f"{lease.name}-{lease.slot}-{lease.token}"
+
+    def beat() -> None:
+        context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), context.heartbeat.lease_seconds))
+
+    context.heartbeat.add(key, beat)
+    try:
+        yield
+    finally:
+        context.heartbeat.remove(key)
+        with log_and_suppress("giving a lease up"):
+            context.write(lambda tx: leases.release(tx.conn, lease))

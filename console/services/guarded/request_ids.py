@@ -1,0 +1,394 @@
+"""Request ids: a call that repeats an id gets the first call's answer, and nothing is sent or written again.
+
+The steps are: check the id, take its row, run the act, store the answer. If the act is refused, the id is released.
+The transactions of the act store in the row of the id which record they changed (`ServiceContext.tie`), so that after
+a crash the answer can be found from this record. A Redis cache, if it is configured, returns final answers faster;
+the answers are the same without it.
+"""
+
+import hashlib
+import json
+import string
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from console.domain import interrupts
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import InProgress, NotAllowed, PossibleRepeat
+from console.domain.error_reasons import InProgressReason, NotAllowedReason, RepeatReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.permissions import APPROVER, OPERATOR, WORKER
+from console.domain.records import CreditCheck, OperationState
+from console.services.audit import refusals
+from console.services.guarded import answer_serialization as answer_texts
+from console.services.guarded.answer_serialization import Answer
+from console.services.guarded.idempotency import make_request_key
+from console.services.guarded.operation import Progress, Unrecorded
+from console.services.process.context import ServiceContext, executed_request, tie_writes
+from console.services.process.heartbeat import Heartbeat
+from console.services.process.tolerated import log_and_suppress
+from console.store.access import operators as people
+from console.store.credit_checks import credit_checks
+from console.store.database.engine import Transaction
+from console.store.operations import idempotency, journal, request_ids
+from console.store.operations.idempotency_cache import NoCache
+from console.store.operations.request_ids import HeldRequestId, RequestIdUse, RequestKey
+from console.store.payments import orders, payments
+from console.store.records import any_record
+from console.store.refunds import refunds
+
+LONGEST_REQUEST_ID_CHARACTERS = 64
+_ALPHABET = frozenset(string.ascii_letters + string.digits + "._-")
+REQUEST_ID_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
+"""Roles whose database accounts on a server may store request ids (`store/access/grants.py`)."""
+_STORED_STATUSES = (0, 4, 5)
+"""Exit statuses of calls that wrote or sent something; after any other status the id is free again."""
+_UNKNOWN_STATUS = 4
+_LONGEST_CACHED_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONGEST_EPOCH
+"""Age at which an answer is no longer put into the cache: a cache entry is valid for one epoch and must not outlive
+the row of its id.
+"""
+_CACHE_KIND = "request"
+_KIND_OF_RECORD: Mapping[type, str] = {
+    CreditCheck: credit_checks.KIND,
+    Order: orders.KIND,
+    Payment: payments.KIND,
+    Refund: refunds.KIND,
+}
+_LARGEST_FILE_BYTES = 10 * 1024 * 1024
+
+T = TypeVar("T")
+FindAnswer = Callable[[RequestIdUse], Answer | None]
+"""A function that finds the answer of an act from its record, if the stored answer is missing or says that the
+outcome is unknown. It returns None if the act had no effect.
+"""
+
+
+def find_no_answer(_: RequestIdUse) -> Answer | None:
+    """Return None: for acts that may run again, because they only read or return an existing record."""
+    return None
+
+
+@dataclass
+class RepeatMark:
+    """Result of `watch_repeats`: `is_repetition` is True if a call got the stored answer of an earlier call."""
+
+    is_repetition: bool = False
+
+
+_repeats: ContextVar[RepeatMark | None] = ContextVar("repeats", default=None)
+
+
+@contextmanager
+def watch_repeats() -> Iterator[RepeatMark]:
+    """Yield a RepeatMark that shows at the end of the block whether a call of this thread was a repetition."""
+    repeats = RepeatMark()
+    token = _repeats.set(repeats)
+    try:
+        yield repeats
+    finally:
+        _repeats.reset(token)
+
+
+def mark_repetition() -> None:
+    """Tell `watch_repeats` that the call of this thread got the stored answer of an earlier call."""
+    repeats = _repeats.get()
+    if repeats is not None:
+        repeats.is_repetition = True
+
+
+def require_valid(request_id: str) -> str:
+    """Return the id. Raises usage (detail.problem `request_id`) unless it is 1 to 64 ASCII letters, digits, `._-`."""
+    if 0 < len(request_id) <= LONGEST_REQUEST_ID_CHARACTERS and _ALPHABET.issuperset(request_id):
+        return request_id
+    raise ConsoleError(
+        ErrorCode.USAGE, {"problem": UsageProblem.REQUEST_ID, "longest": LONGEST_REQUEST_ID_CHARACTERS}
+    )
+
+
+class RequestIds:
+    """Runs acts under the request ids of their callers. Safe from any thread and any process."""
+
+    def __init__(self, context: ServiceContext, cache: NoCache) -> None:
+        self._context = context
+        self._cache = cache
+        self._heartbeat = Heartbeat(context.scale)
+
+    def act_once(
+        self,
+        command: str,
+        request_id: str | None,
+        arguments: tuple[object, ...],
+        act: Callable[[], T],
+        find_answer: FindAnswer = find_no_answer,
+        progress: Progress | None = None,
+    ) -> T:
+        """Run `act` and store its answer under the id; if the id was used before, return or raise the first call's
+        answer.
+
+        Without an id, `act` always runs. `act` itself calls `progress`. `find_answer` is called if the stored answer
+        is missing or says that the outcome is unknown. Raises the errors of `act` (with detail.duplicate if the error
+        is the stored answer), usage for a malformed id, possible_repeat if the id was used for another request within
+        24 hours, in_progress with the holder while the first call runs, and not_allowed on a server for auditors and
+        admins.
+        """
+        if request_id is None:
+            return act()
+        person = self._context.operator or WORKER
+        request = RequestKey(person, require_valid(request_id), command, compute_fingerprint(command, arguments))
+        facts = {"command": command, "request_id": request_id}
+        with refusals.audit_refusals(self._context, AuditAction.REQUEST_REPEATED, None, facts, kind=_CACHE_KIND):
+            taken_or_answer = self._take_or_answer(request, find_answer)
+        if isinstance(taken_or_answer, HeldRequestId):
+            with interrupts.defer_signals():  # the answer is stored under its id before a signal ends the process
+                return self._run_act(taken_or_answer, act)
+        value: T = _repeat_answer(taken_or_answer)
+        return value
+
+    def close(self) -> None:
+        """Stop the heartbeat."""
+        self._heartbeat.close()
+
+    # Check and take the id
+
+    def _require_role(self) -> None:
+        """Raise not_allowed for auditors and admins who act on a server: it stores request ids only for the accounts
+        of roles that change records. A worker that acts for somebody has such an account.
+        """
+        context = self._context
+        if not context.database.is_server or executed_request() is not None:
+            return
+        with context.database.read() as conn:
+            person = people.find(conn, context.operator or WORKER, admit_unlisted=False)
+        # A database account without a person is the account that owns the schema.
+        if person is not None and not person.roles & REQUEST_ID_ROLES:
+            detail: NotAllowed = {
+                "operator": person.name,
+                "reason": NotAllowedReason.ROLE,
+                "needs": sorted(REQUEST_ID_ROLES),
+            }
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
+
+    def _take_or_answer(self, request: RequestKey, find_answer: FindAnswer) -> HeldRequestId | Answer:
+        """Take the id, or return the answer that is stored under it."""
+        context = self._context
+        cache_answer = self._cache.announce_use(*_cache_key(request))
+        if cache_answer.result is not None:
+            return answer_texts.from_text(cache_answer.result)
+        self._require_role()
+        row = None if cache_answer.is_missing else self._find_row(request)
+        while True:
+            answer = None if row is None else self._find_answer(request, row, find_answer, cache_answer.epoch)
+            if answer is not None:
+                return answer
+            context.failpoints.reach("before_request_id")
+            owned = context.write(partial(self._take_id, request=request, expected_row=row))
+            if owned is not None:
+                context.failpoints.reach("after_request_id")
+                return owned
+            row = self._find_row(request)
+
+    def _find_row(self, request: RequestKey) -> RequestIdUse | None:
+        with self._context.database.read() as conn:
+            self._cache.refresh_epoch(lambda: idempotency.current_epoch(conn, self._context.now()))
+            return request_ids.find_use(conn, request)
+
+    def _take_id(
+        self, tx: Transaction, request: RequestKey, expected_row: RequestIdUse | None
+    ) -> HeldRequestId | None:
+        """Take the id if its row is unchanged since it was read as `expected_row`; otherwise return None."""
+        context, now = self._context, self._context.now()
+        if self._cache.state is not None and not idempotency.current_epoch(tx.conn, now):
+            idempotency.replace_epoch(tx, context.holder(), now)
+        row = request_ids.find_use(tx.conn, request)
+        if _row_state(row) != _row_state(expected_row):
+            return None
+        return request_ids.hold(tx, request, row, context.holder(), now, self._heartbeat.lease_seconds)
+
+    def _find_answer(
+        self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer, epoch: str | None
+    ) -> Answer | None:
+        """Return the answer for this call from the row of a used id; None if the call may act.
+
+        Raises possible_repeat if the id was used for another request, and in_progress while the first call runs.
+        """
+        running = row.state == request_ids.RUNNING
+        if row.is_free or (running and not row.has_live_lease and row.subject_kind is None):
+            return None
+        if (row.command, row.fingerprint) != (request.command, request.fingerprint):
+            used: PossibleRepeat = {
+                "request_id": request.request_id,
+                "command": row.command,
+                "since": row.holder.since,
+            }
+            raise self._count_refusal(
+                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": RepeatReason.REQUEST_ID, **used})
+            )
+        if running:
+            self._refuse_running(request, row)
+            return find_answer(row)
+        return self._stored_answer(request, row, find_answer, epoch)
+
+    def _refuse_running(self, request: RequestKey, row: RequestIdUse) -> None:
+        """Raise in_progress while the first call holds the id's lease, or while its operation is still calling."""
+        holder, since = refusals.make_holder_detail(row.holder).get("holder"), row.holder.since
+        if not row.has_live_lease:
+            with self._context.database.read() as conn:
+                operation = journal.find_effective(conn, row.operation_id or "")
+            if operation is None or operation.state is not OperationState.CALLING:
+                return
+            holder = {"operator": operation.operator, "desk": operation.desk}
+        facts: InProgress = {
+            "reason": InProgressReason.REQUEST_ID,
+            "request_id": request.request_id,
+            "holder": holder,
+            "since": since,
+        }
+        raise self._count_refusal(ConsoleError(ErrorCode.IN_PROGRESS, facts))
+
+    def _stored_answer(
+        self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer, epoch: str | None
+    ) -> Answer:
+        """Return the stored first answer. If it says that the outcome is unknown, return an answer with the present
+        state of the record.
+        """
+        try:
+            answer = answer_texts.from_text(row.answer or "")
+        except ValueError:  # too long to be stored, or written by another version of this program
+            present = find_answer(row)
+            if present is not None:
+                return present
+            raise self._count_refusal(
+                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": RepeatReason.ANSWER_NOT_KEPT})
+            ) from None
+        if not _is_final(answer):
+            return find_answer(row) or self._with_present_record(answer)
+        if row.age < _LONGEST_CACHED_AGE:
+            self._cache.store_result(*_cache_key(request), row.answer or "", epoch)
+        return answer
+
+    def _with_present_record(self, answer: Answer) -> Answer:
+        """Return the answer of an unknown outcome with the present state of its record."""
+        error = answer.error
+        record = error.detail.get("record") if error is not None else None
+        kind = _KIND_OF_RECORD.get(type(record))
+        if error is None or kind is None:
+            return answer
+        with self._context.database.read() as conn:
+            present = any_record.find(conn, kind, getattr(record, "id", 0), journal.lapsed_by_kind(conn))
+        detail = {**error.detail, "record": present or record}
+        return Answer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
+
+    def _count_refusal(self, refusal: ConsoleError) -> ConsoleError:
+        self._context.tally.count_refusal(refusal.code)
+        return refusal
+
+    # Run the act and store its answer
+
+    def _run_act(self, owned: HeldRequestId, act: Callable[[], T]) -> T:
+        beat = f"{owned.request.request_id}-{owned.fence}-{id(owned)}"
+        self._heartbeat.add(beat, lambda: self._renew_lease(owned))
+        try:
+            with tie_writes(owned):
+                value = act()
+            self._end_act(owned, Answer(value))
+        except ConsoleError as error:
+            self._end_act(owned, Answer(error=error))
+            raise
+        except BaseException:
+            with log_and_suppress("end of a request that broke off"):
+                self._context.write(lambda tx: request_ids.end_lease(tx.conn, owned))
+            raise
+        finally:
+            self._heartbeat.remove(beat)
+        return value
+
+    def _end_act(self, owned: HeldRequestId, answer: Answer) -> None:
+        """Store the answer, or release the id after a refusal. If that fails, the lease of the id expires and
+        `find_answer` answers later calls.
+        """
+        if isinstance(answer.error, Unrecorded):
+            return
+        with log_and_suppress("keeping the answer of a request"):
+            is_stored = _must_store(answer)
+            text = answer_texts.to_text(answer) if is_stored else None
+            if text is not None and len(text) > answer_texts.LONGEST_ANSWER_CHARACTERS:
+                text = None
+            self._context.failpoints.reach("before_answer_kept")
+            state = request_ids.KEPT if is_stored else request_ids.FREE
+            is_owner, epoch = self._context.write(lambda tx: self._store_end(tx, owned, state, text))
+            if is_owner and text is not None and _is_final(answer):
+                self._cache.store_result(*_cache_key(owned.request), text, epoch)
+            self._context.failpoints.reach("after_answer_kept")
+
+    def _store_end(
+        self, tx: Transaction, owned: HeldRequestId, state: str, text: str | None
+    ) -> tuple[bool, str | None]:
+        """Write the end of the act into the row of the id. Return whether this call still held the id, and the epoch
+        of the cache.
+        """
+        epoch = self._cache.refresh_epoch(lambda: idempotency.current_epoch(tx.conn, self._context.now()))
+        return request_ids.end_use(tx.conn, owned, state, text), epoch
+
+    def _renew_lease(self, owned: HeldRequestId) -> None:
+        self._context.write(lambda tx: request_ids.renew_lease(tx.conn, owned, self._heartbeat.lease_seconds))
+
+
+def compute_fingerprint(command: str, arguments: tuple[object, ...]) -> str:
+    """Return the SHA-256 (hex) of the command and its arguments. Instead of the path of a file, the first 10 MiB + 1
+    byte of its content are hashed.
+    """
+    facts = [command, *(answer_texts.to_json_value(_replace_file_by_digest(argument)) for argument in arguments)]
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _replace_file_by_digest(argument: object) -> object:
+    if not isinstance(argument, Path):
+        return argument
+    try:
+        with argument.open("rb") as file:
+            return {"sha256": hashlib.sha256(file.read(_LARGEST_FILE_BYTES + 1)).hexdigest()}
+    except OSError:
+        return str(argument)
+
+
+def _cache_key(request: RequestKey) -> tuple[str, str]:
+    """Return the key and the fingerprint of a request in the cache."""
+    return make_request_key(request.person, request.request_id), request.fingerprint
+
+
+def _row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | None:
+    return None if row is None else (row.fence, row.state, row.has_live_lease)
+
+
+def _must_store(answer: Answer) -> bool:
+    """True if the act wrote or sent something. That includes already_decided with a case: the request was sent, but
+    people decided before its answer arrived.
+    """
+    error = answer.error
+    if error is None:
+        return True
+    return error.exit_status in _STORED_STATUSES or (
+        error.code == ErrorCode.ALREADY_DECIDED and "case" in error.detail
+    )
+
+
+def _is_final(answer: Answer) -> bool:
+    """True if the answer can't change later. Only an unknown outcome can."""
+    return answer.error is None or answer.error.exit_status != _UNKNOWN_STATUS
+
+
+def _repeat_answer(answer: Answer) -> Any:
+    """Return the value of the first call, or raise its error with detail.duplicate."""
+    mark_repetition()
+    if answer.error is None:
+        return answer.value
+    error = answer.error
+    raise rebuild_error(error.code, {**error.detail, "duplicate": True}, exit_status=error.exit_status)

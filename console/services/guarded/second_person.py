@@ -1,0 +1,91 @@
+"""Decisions of two people about an unknown outcome: the first person proposes, the second person settles."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import NotAllowed, Record
+from console.domain.error_reasons import MismatchReason, NotAllowedReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.permissions import has_right, is_same_person
+from console.services.process.context import ServiceContext, require_confirmation
+from console.store.database.engine import Transaction
+from console.store.records import evidence
+from console.store.refunds import approvals
+
+
+@dataclass(frozen=True, slots=True)
+class HalfDecision:
+    """The decision of one of the two people, that the state of `record` is `target`.
+
+    `subject` is the kind and the id of the record; for an operation whose row is lost, the id is None and
+    `operation_id` identifies it. `proof` is stored as evidence. `refusal_facts` are further facts of the refusal
+    not_allowed. With `replaces`, this decision replaces an open proposal with another target; without it, it is
+    refused then.
+    """
+
+    subject: tuple[str, int | None]
+    target: str
+    person: str
+    record: Record
+    operation_id: str | None
+    proof: bytes
+    refusal_facts: NotAllowed
+    replaces: bool = False
+
+
+def decide(
+    context: ServiceContext,
+    tx: Transaction,
+    decision: HalfDecision,
+    *,
+    settle: Callable[[str], None],
+    propose: Callable[[int], Mapping[str, object]],
+    check: Callable[[str], None] = lambda _proposer: None,
+) -> bool:
+    """Write the first person's proposal, or settle on the second person's decision.
+
+    Return True if a second person must still decide, False if the record is settled. For the second person, `check`
+    and `settle` are called with the first person's name; `check` may raise a refusal. For the first person, `propose`
+    is called with the id of the evidence; it changes the record and returns the facts of the audit entry. Raises
+    same_person, not_allowed, and evidence_mismatch (detail.reason other_proposal).
+    """
+    kind, number = decision.subject
+    subject_id = str(number) if number is not None else decision.operation_id or ""
+    now, proposal = context.now(), approvals.open_proposal(tx.conn, kind, subject_id)
+    is_second = proposal is not None and proposal.proposed == decision.target
+    if proposal is not None and is_second:
+        _require_second(context, decision, proposal.person)
+        check(proposal.person)
+    elif proposal is not None and not decision.replaces:
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": MismatchReason.OTHER_PROPOSAL}
+        )
+    proof_id = evidence.add_proof(
+        tx.conn, decision.subject, decision.operation_id, decision.person, decision.proof, now
+    )
+    if proposal is not None and is_second:
+        settle(proposal.person)
+        return False
+    if proposal is not None:  # The audit trail still shows the replaced proposal.
+        approvals.close_proposals(tx.conn, kind, subject_id, now)
+    approvals.insert_proposal(tx.conn, kind, subject_id, decision.target, decision.person, proof_id, now)
+    context.record_audit(tx, AuditAction(f"{kind}.resolve_proposed"), subject_id, propose(proof_id), kind=kind)
+    return True
+
+
+def _require_second(context: ServiceContext, decision: HalfDecision, proposer: str) -> None:
+    """Refuse the same person, a person without the right resolve_second, and one who has not typed the password."""
+    if is_same_person(decision.person, proposer):
+        raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})
+    if not has_right(context.person(), "resolve_second"):
+        raise ConsoleError(
+            ErrorCode.NOT_ALLOWED,
+            {
+                "operator": decision.person,
+                "reason": NotAllowedReason.ROLE,
+                "needs": ["approver"],
+                **decision.refusal_facts,
+            },
+        )
+    require_confirmation()

@@ -1,0 +1,89 @@
+"""Operations that were certainly never sent: the row in the spool of this desk is still `prepared`, because the
+process ended before it sent the request, or could not record that the request was not sent. They are settled as not
+sent instead of unknown.
+
+Only the desk of that process has the proof. Every other desk sees an unknown outcome until this desk has settled the
+operation.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from console.domain.errors import ConsoleError
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import OperationState
+from console.services.process.context import ServiceContext
+from console.store.operations import journal
+from console.store.spool.spool import SpoolEntry
+
+if TYPE_CHECKING:
+    from console.services.guarded.operation import Settler
+
+_LONGEST_COMMIT_WAIT = timedelta(hours=1)
+"""Age from which an operation without a journal row counts as never claimed. Before that, the COMMIT of its claim may
+still be running.
+"""
+_log = logging.getLogger("console.guard")
+
+
+def not_sent_outcome(reason: str = "stopped_before_sending") -> Outcome[Any]:
+    """Return the outcome of an operation that certainly did not reach the provider."""
+    return Outcome(OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
+
+
+def settle_unsent(context: ServiceContext, operation_id: str, deliver: Callable[[str, Outcome[Any]], bool]) -> bool:
+    """Settle an operation as not sent if its spool row is still `prepared`; return True if it is settled.
+
+    Never raises an Exception: after a failure the next caller tries again. If the process of the operation continues
+    after that, the changed spool row prevents it from sending.
+    """
+    try:
+        return context.spool.mark_void(operation_id) and deliver(operation_id, not_sent_outcome())
+    except ConsoleError as trouble:
+        _log.info("operation %s: it was not sent, which could not be told: %s", operation_id, trouble.code)
+    except Exception:
+        _log.warning("operation %s: it was not sent, which could not be told", operation_id, exc_info=True)
+    return False
+
+
+def find_unsent(context: ServiceContext) -> tuple[SpoolEntry, ...]:
+    """Return the unsent operations that this desk must settle, oldest first. Skips operations that may still be sent;
+    removes from the spool those that the journal does not have or has as failed.
+    """
+    return tuple(entry for entry in context.spool.unsent_entries(context.database_id) if _must_settle(context, entry))
+
+
+def _must_settle(context: ServiceContext, entry: SpoolEntry) -> bool:
+    operation_id = entry.intent.operation_id
+    with context.database.read() as conn:
+        operation = journal.find_effective(conn, operation_id)
+    if operation is not None and operation.state is OperationState.CALLING:
+        return False
+    if operation is None and context.now() - entry.intent.at < _LONGEST_COMMIT_WAIT:
+        return False
+    if operation is None or operation.state is OperationState.FAILED:
+        context.spool.forget_unsent(operation_id)
+        return False
+    return True
+
+
+def has_unsent(context: ServiceContext) -> bool:
+    """True if there is an unsent operation to settle. Never raises an Exception; False if the look-up fails."""
+    try:
+        return bool(find_unsent(context))
+    except ConsoleError as trouble:
+        _log.info("what was never sent could not be looked up: %s", trouble.code)
+    except Exception:
+        _log.warning("what was never sent could not be looked up", exc_info=True)
+    return False
+
+
+def settle_all(context: ServiceContext, settlers: "Mapping[str, Settler]") -> int:
+    """Settle the unsent operations; return how many were settled. The keys of `settlers` are the names of actions."""
+    entries = find_unsent(context)
+    results = (
+        settle_unsent(context, entry.intent.operation_id, settlers[entry.intent.action].deliver) for entry in entries
+    )
+    return sum(results)

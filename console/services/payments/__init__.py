@@ -1,0 +1,1 @@
+"""Payments: start, reports, probes, decisions, timeouts, changes of their orders, and views."""

@@ -1,0 +1,87 @@
+"""Fill columns of a shop's order from its payment: the provider's ids and the payment method.
+
+Only empty columns are written, and not in the transaction that books the payment, so that a failure of the order does
+not prevent the booking.
+"""
+
+from collections.abc import Mapping
+
+from console.domain.audit_actions import AuditAction
+from console.domain.payments import provider_registry
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Order, Payment
+from console.domain.payments.states import PaymentState
+from console.services.process.context import ServiceContext
+from console.services.process.tolerated import log_and_suppress
+from console.store.database.engine import Transaction
+from console.store.payments import orders, payments
+
+KIND = orders.KIND
+
+
+def make_values(payment: Payment) -> Mapping[str, str]:
+    """Return the values of the order's columns that this payment determines; a value too long for its column is left
+    out.
+
+    The token (`handle`) is known after the start of the payment, the provider's payment id and the method after it
+    was paid.
+    """
+    provider, values = provider_registry.find_provider(payment.provider), dict[str, str | None]()
+    if provider is not None and provider.order_handle_column:
+        values[provider.order_handle_column] = payment.handle
+    if payment.state in PAID_STATES:
+        values["payment_method"] = payment.provider
+        if provider is not None and provider.order_payment_column:
+            values[provider.order_payment_column] = payment.provider_payment_id
+    return {column: value for column, value in values.items() if value and orders.fits_column(column, value)}
+
+
+def write_values(context: ServiceContext, payment_id: int) -> None:
+    """Write the known values of a payment to its order, in a transaction of its own. A failure is only logged: the
+    next report about the payment, or the change of the order to paid, writes them later.
+    """
+    with log_and_suppress(f"the order's columns of payment {payment_id}"):
+        context.write(lambda tx: _write_values(context, tx, payment_id))
+
+
+@orders.run_again_if_stale()
+def _write_values(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+    payment = payments.find(tx.conn, payment_id)
+    order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
+    if payment is not None and order is not None:
+        fill_order(context, tx, payment, order)
+
+
+def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> Order:
+    """Write the known values of the payment into the empty columns of its order; return the changed order.
+
+    A column that has another value keeps it, and an audit entry reports the difference once, when the payment's value
+    becomes known. Raises Stale if the order has changed since it was read; the caller then repeats its transaction.
+    """
+    values = make_values(payment) if order.work.reason != orders.UNREADABLE_STATE_REASON else {}
+    present_values = {column: getattr(order, column) for column in values}
+    missing_values = {column: value for column, value in values.items() if not present_values[column]}
+    if missing_values:
+        orders.fill_empty_columns(tx.conn, order, context.now(), missing_values)
+        fill_facts = {"payment": payment.id, "columns": sorted(missing_values)}
+        context.record_audit(tx, AuditAction.ORDER_FILLED, order.id, fill_facts, kind=KIND)
+    for column, value in values.items():
+        if present_values[column] not in (None, "", value) and _is_news(payment, column):
+            difference_facts = {
+                "payment": payment.id,
+                "column": column,
+                "kept": present_values[column],
+                "other": value,
+            }
+            context.record_audit(
+                tx, AuditAction.ORDER_DIFFERS, order.id, difference_facts, kind=KIND, reason="other_value"
+            )
+    return (orders.find(tx.conn, order.id) or order) if missing_values else order
+
+
+def _is_news(payment: Payment, column: str) -> bool:
+    """True if the value of this column becomes known in the payment's present state."""
+    provider = provider_registry.find_provider(payment.provider)
+    if provider is not None and column == provider.order_handle_column:
+        return payment.state is PaymentState.TOKEN_GENERATED
+    return payment.state in (PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED)

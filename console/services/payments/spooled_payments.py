@@ -1,0 +1,148 @@
+"""Starts of payments that are in this desk's spool but that the database has lost: ask the provider by the number in
+the spool, and insert the payments again in the state that the provider reports.
+"""
+
+from console.domain.audit_actions import AuditAction
+from console.domain.error_details import Answered
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ErrorCode, error_of_outcome
+from console.domain.money import Money
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
+from console.domain.payments.records import Order, Payment
+from console.domain.payments.report_rules import ReportSource
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import Operation, OperationState
+from console.services.audit import refusals
+from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
+from console.services.payments import next_work as payment_work
+from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments.probe import find_report
+from console.services.payments.providers import PaymentVendors
+from console.services.process.context import ServiceContext
+from console.store.database.engine import RunAgain, Transaction
+from console.store.database.sqlalchemy_names import UniqueViolation
+from console.store.operations import journal
+from console.store.operations.journal import NewOperation
+from console.store.payments import orders, payments
+from console.store.payments.payments import NewPayment
+from console.store.spool.spool import Intent, SpoolEntry
+
+CALL_NAME = "restore"
+
+
+def make_provider_key(provider: str, number: str) -> str:
+    """Return the `provider_key` of a started payment in the spool: the provider and our number of the payment."""
+    return f"{provider}:{number}"
+
+
+class SpooledPayments:
+    """Restores from the spool payments that the database has lost. It can query providers but not send payments."""
+
+    def __init__(self, context: ServiceContext, vendors: PaymentVendors) -> None:
+        self._context = context
+        self._vendors = vendors
+
+    def probe(self, entry: SpoolEntry, operation: Operation) -> Payment:
+        """Ask the provider and return the payment, inserted again in the reported state.
+
+        Raises outcome_unknown if the answer doesn't contain the payment's state, or if the spool has no number (from
+        an older version of the program); not_allowed; provider_auth and the other codes of a failed read.
+        """
+        with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
+            self._context.require("probe")
+            return self._probe(entry.intent, operation)
+
+    def _probe(self, intent: Intent, operation: Operation) -> Payment:
+        context = self._context
+        provider, _, number = (intent.provider_key or "").partition(":")
+        facts: Answered = {"record": operation, "about": "payment"}
+        if not number:
+            raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.NUMBER_NOT_KEPT})
+        reader = self._vendors.get_reader(provider)
+        amount = Money(intent.amount_minor or 0, reader.capabilities.currency)
+        asked_at = context.now()
+        outcome = reader.read_payment(PaymentQuestion(number, amount=amount, begun_at=intent.at))
+        report = find_report(outcome)
+        if report is None:
+            context.write(lambda tx: _record_probe(context, tx, operation, outcome, "failed"))
+            code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
+            facts |= {"reason": outcome.reason, "status": outcome.status}
+            raise error_of_outcome(
+                code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
+            )
+        fact = PaymentFact(report, asked_at, ReportSource.READ, CALL_NAME, outcome)
+        payment = context.write(lambda tx: self._insert_payment(tx, intent, amount, fact))
+        context.spool.mark_ended(intent.operation_id, holds_claim=True)
+        return payment
+
+    @payments.run_again_if_stale()
+    def _insert_payment(self, tx: Transaction, intent: Intent, amount: Money, fact: PaymentFact) -> Payment:
+        """Insert the payment (with its old id if that is free) and its journal row, unless they exist, and apply the
+        provider's report to the payment.
+        """
+        context = self._context
+        provider, _, number = (intent.provider_key or "").partition(":")
+        payment = payments.by_merchant_id(tx.conn, provider, number)
+        if payment is None:
+            order = _find_order(tx, number)
+            is_id_used = intent.record_id is None or payments.find(tx.conn, intent.record_id) is not None
+            new_payment = NewPayment(
+                provider,
+                number,
+                amount.currency,
+                amount.minor,
+                order_id=order.id if order else None,
+                corporation_number=intent.corporation_number,
+                begun_at=intent.at,
+                operation_id=intent.operation_id,
+                given_id=None if is_id_used else intent.record_id,
+            )
+            try:
+                payment = payment_work.require_payment(
+                    tx, payments.insert_payment(tx.conn, new_payment, context.now())
+                )
+            except UniqueViolation:  # Another process has just inserted the payment.
+                raise RunAgain from None
+            start_facts = {"began_by": intent.operator, "began_at_desk": intent.desk_id}
+            context.record_audit(
+                tx,
+                AuditAction.PAYMENT_IMPORTED,
+                payment.id,
+                {"provider": provider, **start_facts},
+                kind=payments.KIND,
+            )
+        if journal.find(tx.conn, intent.operation_id) is None:
+            new_row = NewOperation(
+                intent.operation_id,
+                intent.action,
+                payments.KIND,
+                payment.id,
+                None,
+                intent.corporation_number,
+                key=f"restored:{intent.operation_id}",
+                fingerprint=intent.fingerprint,
+            )
+            journal.begin_operation(tx, new_row, context.holder(), intent.at, 0)
+        context.record_audit(
+            tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind="operation", reason=fact.answer.reason[:64]
+        )
+        applied = apply_report(context, tx, payment, fact, read=True)
+        found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", Sent.YES)
+        journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, found_outcome, context.now())
+        return payment_work.require_payment(tx, applied.payment_id)
+
+
+def _find_order(tx: Transaction, number: str) -> Order | None:
+    """Return the order of a payment's number: the number is that of the order, for a repeated attempt with a suffix
+    after a hyphen.
+    """
+    return orders.by_number(tx.conn, number) or orders.by_number(tx.conn, number.rpartition("-")[0])
+
+
+def _record_probe(
+    context: ServiceContext, tx: Transaction, operation: Operation, outcome: Outcome[PaymentReport], result: str
+) -> None:
+    reason = outcome.reason[:64]
+    context.record_audit(
+        tx, AuditAction.OPERATION_PROBED, operation.id, kind="operation", result=result, reason=reason
+    )

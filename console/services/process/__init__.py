@@ -1,0 +1,1 @@
+"""State of one process: service context, counters, failpoints."""

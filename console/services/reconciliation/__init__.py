@@ -1,0 +1,1 @@
+"""Reconcile a provider's history with our records."""

@@ -1,0 +1,1 @@
+"""Recovery: queues, operations, choices for open records, answers to repeated calls."""

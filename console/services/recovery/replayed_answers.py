@@ -1,0 +1,246 @@
+"""Builders of answers to repeated calls whose first answer was lost or unknown. They read the records that the first
+call wrote.
+
+Needed if the process of the first call was killed or failed after it had written something, or if the first answer
+was "unknown" and the outcome may be known by now. Each public function returns a `FindAnswer`; this returns None if
+the first call had no effect, so that the repeated call may act.
+"""
+
+from collections.abc import Callable, Iterable
+
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.payments.provider_messages import StartedPayment
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.service_results import StartResult
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.permissions import is_same_person
+from console.domain.provider_outcome import OutcomeClass
+from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, Operation
+from console.domain.tasks.records import BulkRun
+from console.domain.views.any_record import ResolveResult
+from console.services.annotations.notes import require_storable
+from console.services.guarded.answer_serialization import Answer
+from console.services.guarded.request_ids import FindAnswer
+from console.services.process.context import ServiceContext
+from console.services.refunds import records as refund_reading
+from console.store.credit_checks import joined_reads as looks
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.operations.request_ids import KEPT, RequestIdUse
+from console.store.payments import orders, payments
+from console.store.records import any_record, evidence, notes
+from console.store.refunds import approvals, refunds
+
+_R = RefundState
+_REFUSALS = {
+    OutcomeClass.AUTH.value: ErrorCode.PROVIDER_AUTH,
+    OutcomeClass.RATE_LIMITED.value: ErrorCode.RATE_LIMITED,
+}
+_UNSENT_SUMMARY_PREFIX = f"{OutcomeClass.FAILED_DEFINITE.value} "
+_ENDED_UNPAID = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
+
+
+def purchase_answer_finder(context: ServiceContext) -> FindAnswer:
+    """Return the `FindAnswer` of a purchase: it answers with the record that the first call claimed."""
+
+    def find_answer(use: RequestIdUse) -> Answer | None:
+        with context.database.read() as conn:
+            operation, answers = _find_operation(conn, use)
+            record = looks.find_record(conn, operation.subject_id or 0) if operation else None
+        if operation is None:
+            return None
+        if record is None or record.certainty is Certainty.UNKNOWN or record.state is CheckState.PENDING:
+            return _unknown_outcome_answer(operation, record)
+        if record.state is CheckState.SUCCESS:
+            return Answer(record)
+        return None if _was_never_sent(use, answers) else _refusal_answer(operation, record)
+
+    return find_answer
+
+
+def start_answer_finder(context: ServiceContext) -> FindAnswer:
+    """Return the `FindAnswer` of the start of a payment."""
+
+    def find_answer(use: RequestIdUse) -> Answer | None:
+        with context.database.read() as conn:
+            operation, answers = _find_operation(conn, use)
+            lapsed = journal.lapsed_subjects(conn, payments.KIND)
+            payment = payments.find(conn, operation.subject_id or 0, lapsed) if operation else None
+        if operation is None:
+            return None
+        if payment is None or payment.certainty is Certainty.UNKNOWN:
+            return _unknown_outcome_answer(operation, payment)
+        if payment.handle is not None and payment.state not in _ENDED_UNPAID:
+            start_values = (payment.merchant_payment_id, payment.handle, payment.url)
+            return Answer(StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at)))
+        return None if _was_never_sent(use, answers) else _refusal_answer(operation, payment)
+
+    return find_answer
+
+
+def refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
+    """Return the `FindAnswer` of a refund request."""
+
+    def find_answer(use: RequestIdUse) -> Answer | None:
+        if use.subject_kind != refunds.KIND or use.subject_id is None:
+            return None
+        return Answer(refund_reading.read_refund(context, int(use.subject_id)))
+
+    return find_answer
+
+
+def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> FindAnswer:
+    """Return the `FindAnswer` of an approval of this refund, and of the submission that may follow it."""
+
+    def find_answer(use: RequestIdUse) -> Answer | None:
+        with context.database.read() as conn:
+            operation, _ = _find_operation(conn, use)
+            refund = refund_reading.require_refund(conn, refund_id)
+            if refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
+                refund_reading.refuse_running(conn, refund)
+        if refund.state is _R.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
+            return _unknown_outcome_answer(operation, refund)
+        if refund.state is _R.FAILED and operation is not None:
+            return _refusal_answer(operation, refund)
+        if operation is not None and refund.state is _R.APPROVED:
+            if operation.outcome_class in _REFUSALS:
+                return _refusal_answer(operation, refund)
+            return Answer(refund) if use.state == KEPT else None
+        is_answer = operation is not None or _is_checker(context, refund)
+        return Answer(refund) if is_answer else None
+
+    return find_answer
+
+
+def refund_decision_answer_finder(context: ServiceContext, refund_id: int, state: RefundState) -> FindAnswer:
+    """Return the `FindAnswer` of a rejection or withdrawal of this refund; `state` is the state after it."""
+
+    def find_answer(_: RequestIdUse) -> Answer | None:
+        refund = refund_reading.read_refund(context, refund_id)
+        return Answer(refund) if refund.state is state else None
+
+    return find_answer
+
+
+def resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
+    """Return the `FindAnswer` of a decision with evidence: it answers with the settled record, or with the unknown
+    record while the second person is missing.
+    """
+
+    def find_answer(_: RequestIdUse) -> Answer | None:
+        with context.database.read() as conn:
+            record = _find_record(conn, kind, record_id)
+            proposal = approvals.open_proposal(conn, record[0], str(record[1])) if record else None
+        if record is None:
+            return None
+        if record[2].certainty is Certainty.KNOWN:
+            return Answer(ResolveResult(record[2]))
+        is_own_proposal = proposal is not None and is_same_person(proposal.person, context.holder().operator)
+        return Answer(ResolveResult(record[2], awaiting="second_person")) if is_own_proposal else None
+
+    return find_answer
+
+
+def probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
+    """Return the `FindAnswer` of a probe: it answers with the record if its outcome is known by now."""
+
+    def find_answer(_: RequestIdUse) -> Answer | None:
+        with context.database.read() as conn:
+            if kind == orders.KIND:
+                return _order_answer(conn, record_id)
+            record = _find_record(conn, kind, record_id)
+        return Answer(record[2]) if record is not None and record[2].certainty is Certainty.KNOWN else None
+
+    return find_answer
+
+
+def note_answer_finder(context: ServiceContext, kind: str, record_id: int, words: str) -> FindAnswer:
+    """Return the `FindAnswer` of a note: it answers with the newest note of the acting person that has these
+    `words`.
+    """
+
+    def find_answer(_: RequestIdUse) -> Answer | None:
+        own_name, text = context.holder().operator, require_storable(words)
+        with context.database.read() as conn:
+            own_notes = [
+                candidate
+                for candidate in notes.notes_of(conn, kind, record_id)
+                if (candidate.person, candidate.words) == (own_name, text)
+            ]
+        return Answer(own_notes[-1]) if own_notes else None
+
+    return find_answer
+
+
+def bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> FindAnswer:
+    """Return the `FindAnswer` of freezing a bulk run. `show` returns a run by its id."""
+
+    def find_answer(use: RequestIdUse) -> Answer | None:
+        return Answer(show(int(use.subject_id))) if use.subject_id is not None else None
+
+    return find_answer
+
+
+def _find_operation(conn: Connection, use: RequestIdUse) -> tuple[Operation | None, tuple[EvidenceItem, ...]]:
+    """Return the guarded operation that began under the request id, with its evidence; None and no evidence without
+    one.
+    """
+    operation = journal.find_effective(conn, use.operation_id) if use.operation_id else None
+    return operation, evidence.of_operation(conn, operation.id) if operation else ()
+
+
+def _was_never_sent(use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
+    """True if the call ended before anything was sent and no answer is stored. The request id may then be used for a
+    new call.
+    """
+    return use.state != KEPT and any(answer.summary.startswith(_UNSENT_SUMMARY_PREFIX) for answer in answers)
+
+
+def _unknown_outcome_answer(operation: Operation | None, record: CreditCheck | Payment | Refund | None) -> Answer:
+    operation_id = None if operation is None else operation.id
+    return Answer(
+        error=ConsoleError(
+            ErrorCode.OUTCOME_UNKNOWN,
+            {"record": record or operation, "reason": UnknownReason.EARLIER_ATTEMPT, "operation_id": operation_id},
+        )
+    )
+
+
+def _refusal_answer(operation: Operation, record: CreditCheck | Payment | Refund) -> Answer:
+    code = _REFUSALS.get(operation.outcome_class or "", ErrorCode.PROVIDER_REFUSED)
+    return Answer(error=error_of_outcome(code, {"record": record, "reason": operation.reason, "status": None}))
+
+
+def _is_checker(context: ServiceContext, refund: Refund) -> bool:
+    return any(is_same_person(context.holder().operator, checker) for checker in refund.checkers)
+
+
+def _order_answer(conn: Connection, order_id: int | str) -> Answer | None:
+    """Return the order as an answer if the outcomes of all its payments are known, otherwise None."""
+    order = orders.find(conn, _record_number(order_id))
+    order_payments = payments.of_order(conn, order.id, journal.lapsed_subjects(conn, payments.KIND)) if order else ()
+    is_known = bool(order_payments) and all(payment.certainty is Certainty.KNOWN for payment in order_payments)
+    return Answer(order) if is_known else None
+
+
+def _record_number(record_id: int | str) -> int:
+    """Return the id as a number. Return 0, which is the id of no record, for text that is no number."""
+    text = str(record_id)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
+
+
+def _find_record(
+    conn: Connection, kind: str, record_id: int | str
+) -> tuple[str, int, CreditCheck | Payment | Refund] | None:
+    """Return kind, id and record, if the record is of a kind whose outcome can be unknown; otherwise None. For an
+    operation, return those of the record to which it belongs.
+    """
+    if kind == "operation":
+        operation = journal.find_effective(conn, str(record_id))
+        if operation is None:
+            return None
+        kind, record_id = operation.subject_kind, operation.subject_id or 0
+    number = _record_number(record_id)
+    record = any_record.find(conn, kind, number, journal.lapsed_by_kind(conn))
+    return (kind, number, record) if isinstance(record, CreditCheck | Payment | Refund) else None

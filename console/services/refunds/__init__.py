@@ -1,0 +1,1 @@
+"""Refunds: request (maker), approval (checker), submission, probes, outcomes, decisions."""

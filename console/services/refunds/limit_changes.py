@@ -1,0 +1,70 @@
+"""The limits of refunds: an administrator proposes a value, and another one sets it by asking for the same."""
+
+from dataclasses import replace
+
+from console.domain.audit_actions import AuditAction
+from console.domain.error_reasons import AmountProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, LIMIT_NAMES, Limit, limit_subject
+from console.domain.permissions import is_same_person
+from console.services.audit import refusals
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+from console.store.payments import limit_changes
+
+
+class LimitService:
+    """Lists and changes limits, for administrators."""
+
+    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+        self._context, self._request_ids = context, request_ids
+
+    def list_limits(self) -> tuple[Limit, ...]:
+        """Return the limits of all currencies, with what is proposed. Raises not_allowed."""
+        self._context.require("limits")
+        with self._context.database.read() as conn:
+            return limit_changes.list_limits(conn, self._context.now())
+
+    def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
+        """Propose the value, in minor units or seconds; if another administrator has proposed the same within a day,
+        set it.
+
+        Raises not_found for an unknown limit, invalid_amount for a value below 0 or above LARGEST_LIMIT, same_person
+        if the proposal that waits is the person's own, and not_allowed.
+        """
+        arguments = (name, currency, value)
+        return self._request_ids.act_once("limits set", request_id, arguments, lambda: self._set_limit(*arguments))
+
+    def _set_limit(self, name: str, currency: str, value: int) -> Limit:
+        context = self._context
+        with refusals.audit_refusals(context, AuditAction.LIMIT_SET, f"{name} {currency}"[:40], kind=LIMIT_KIND):
+            person = context.require("limits").name
+            if name not in LIMIT_NAMES or len(currency) != 3 or not (currency.isascii() and currency.isupper()):
+                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": LIMIT_KIND, "id": f"{name} {currency}"})
+            if not 0 <= value <= LARGEST_LIMIT:
+                raise ConsoleError(
+                    ErrorCode.INVALID_AMOUNT,
+                    {"amount": str(value)[:40], "currency": currency, "problem": AmountProblem.FORM},
+                )
+            return context.write(lambda tx: self._propose_or_set(tx, name, currency, value, person))
+
+    def _propose_or_set(self, tx: Transaction, name: str, currency: str, value: int, person: str) -> Limit:
+        context, now = self._context, self._context.now()
+        limit = Limit(name, currency, limit_changes.find_value(tx.conn, name, currency))
+        if limit.value == value:
+            return limit
+        subject = limit_subject(name, currency, limit.value)
+        proposers = limit_changes.find_proposers(tx.conn, subject, value, now)
+        others = [proposer for proposer in proposers if not is_same_person(proposer, person)]
+        facts: dict[str, object] = {"before": limit.value, "after": value}
+        if others:
+            limit_changes.change_value(tx.conn, limit, value, now)
+            facts |= {"proposed_by": others[0]}
+            context.record_audit(tx, AuditAction.LIMIT_CHANGED, f"{name} {currency}", facts, kind=LIMIT_KIND)
+            return replace(limit, value=value)
+        if proposers:
+            raise ConsoleError(ErrorCode.SAME_PERSON, {"first": proposers[0]})
+        limit_changes.insert_proposal(tx.conn, subject, value, person, now)
+        context.record_audit(tx, AuditAction.LIMIT_PROPOSED, f"{name} {currency}", facts, kind=LIMIT_KIND)
+        return replace(limit, proposed=value, proposed_by=person)

@@ -1,0 +1,117 @@
+"""Ask the provider about the payment before a refund of it is approved, and before it is sent.
+
+If the provider has a refund that the database doesn't have, a person must look before the next refund is sent: it may
+be a refund that the database has lost.
+"""
+
+from console.domain.error_reasons import ExceedsReason, NotAllowedReason
+from console.domain.errors import ErrorCode, error_of_outcome
+from console.domain.money import Money
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
+from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.records import WorkReason
+from console.providers.payment_provider import PaymentReader
+from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.payments import next_work as payment_work
+from console.services.process.context import ServiceContext
+from console.services.refunds.idempotency_key import find_key
+from console.services.refunds.late_outcomes import apply_refund_report
+from console.services.refunds.records import RefundWithPayment
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.payments import payments
+from console.store.records import evidence
+
+CASE_RULE = WorkReason.UNKNOWN_REFUND
+_ANSWERED_CLASSES = (
+    OutcomeClass.SUCCEEDED,
+    OutcomeClass.PENDING,
+    OutcomeClass.FAILED_DEFINITE,
+    OutcomeClass.NOT_FOUND,
+)
+
+
+def require_refundable(context: ServiceContext, reader: PaymentReader, pair: RefundWithPayment) -> bool:
+    """Refuse the refund if the provider's answer about the payment doesn't allow it. Return True if the provider
+    answered. Without an answer nothing is refused, because the idempotency key prevents a second refund.
+
+    Raises not_allowed (detail.reason provider_state or unknown_refund) and exceeds_captured.
+    """
+    payment, refund = pair.payment, pair.refund
+    outcome = reader.read_payment(
+        PaymentQuestion(
+            merchant_payment_id=payment.merchant_payment_id,
+            provider_payment_id=payment.provider_payment_id,
+            amount=Money(payment.captured_minor, payment.currency),
+            begun_at=payment.begun_at or payment.paid_at or payment.created_at,
+            by_code=payment.by_code,
+        )
+    )
+    has_unknown = context.write(lambda tx: _keep(context, tx, pair, outcome))
+    objection = _contradicting_reason(pair, outcome) or (
+        (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown else None
+    )
+    if objection is not None:
+        code, reason = objection
+        provider_word = outcome.found.provider_state if outcome.found else outcome.reason
+        raise error_of_outcome(code, {"record": refund, "reason": reason, "provider_state": provider_word})
+    return outcome.kind in _ANSWERED_CLASSES
+
+
+def _keep(context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[PaymentReport]) -> bool:
+    """Store the answer and apply its refunds. Return True if it contains a refund that the database doesn't have and
+    nobody has acknowledged the alert about it.
+    """
+    payment, operator, now = pair.payment, context.holder().operator, context.now()
+    subject, source = (payments.KIND, payment.id), f"{payment.provider}.payment"
+    evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)
+    reported_refunds = outcome.found.refunds if outcome.found and outcome.kind in EFFECT_CLASSES else None
+    own_key = find_key(context, tx.conn, pair.refund, payment)
+    unknown_keys = [  # Reports about our own refunds are applied here; the other keys remain.
+        refund.key
+        for refund in reported_refunds or ()
+        if not apply_refund_report(context, tx, refund)
+        and refund.key != own_key
+        and refund.state is not RefundState.FAILED
+    ]
+    if not unknown_keys:
+        return False
+    observed = ", ".join(unknown_keys)
+    payment_work.open_case(context, tx, payment.id, CASE_RULE, observed, "no refund of ours")
+    case_alerts = [
+        refund for refund in alerts.of_subject(tx.conn, payments.KIND, payment.id) if refund.rule_id == CASE_RULE
+    ]
+    return not any(
+        refund.observed == observed[: alerts.LONGEST_TEXT_CHARACTERS] and refund.acknowledged_by
+        for refund in case_alerts
+    )
+
+
+def _contradicting_reason(
+    pair: RefundWithPayment, outcome: Outcome[PaymentReport]
+) -> tuple[ErrorCode, ExceedsReason | NotAllowedReason] | None:
+    """Return error code and reason if the provider's answer doesn't allow the refund: the payment has ended unpaid,
+    or less than the refund's amount is left. None otherwise.
+    """
+    report, refund, payment = outcome.found, pair.refund, pair.payment
+    if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _has_ended_unpaid(outcome, report)):
+        return ErrorCode.NOT_ALLOWED, NotAllowedReason.PROVIDER_STATE
+    if report is None or outcome.kind not in EFFECT_CLASSES or report.refunds is None:
+        return None
+    reported_minor = sum(
+        reported.amount.minor
+        for reported in report.refunds
+        if reported.amount and reported.state is not RefundState.FAILED
+    )
+    refunded_minor = max(reported_minor, payment.refunded_minor)
+    return (
+        (ErrorCode.EXCEEDS_CAPTURED, ExceedsReason.PROVIDER)
+        if refunded_minor + refund.amount_minor > payment.captured_minor
+        else None
+    )
+
+
+def _has_ended_unpaid(outcome: Outcome[PaymentReport], report: PaymentReport) -> bool:
+    return outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING) and report.state not in PAID_STATES

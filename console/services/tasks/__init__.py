@@ -1,0 +1,1 @@
+"""Due tasks, sagas and their scheduler."""

@@ -1,0 +1,1 @@
+"""Settings of a desk: environment variables, profile file, secrets."""

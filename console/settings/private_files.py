@@ -1,0 +1,47 @@
+"""Create files and folders that only the present user can access, whatever umask the process has."""
+
+import os
+import stat
+from pathlib import Path
+
+GROUP_AND_OTHERS_MODE = stat.S_IRWXG | stat.S_IRWXO
+
+
+def make_private_file(path: Path) -> bool:
+    """Create an empty file with mode 0600. Return False and change nothing if the path exists already. Raises
+    OSError.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+    except FileExistsError:
+        return False
+    try:
+        if os.name != "nt":
+            os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)
+    return True
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder with mode 0700; missing parent folders get the default mode of the system. An existing folder
+    stays as it is.
+
+    Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    path.chmod(0o700)
+
+
+def is_open_to_others(path: Path) -> bool:
+    """True if the mode of the path gives its group or others any permission; False on Windows and for a
+    missing path.
+    """
+    try:
+        return os.name != "nt" and bool(path.stat().st_mode & GROUP_AND_OTHERS_MODE)
+    except OSError:
+        return False

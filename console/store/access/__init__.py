@@ -1,0 +1,1 @@
+"""Tables and statements of accounts, operators and grants."""

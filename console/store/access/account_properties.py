@@ -1,0 +1,93 @@
+"""Checks of a server's database accounts other than their rights: accounts per person, passwords, encryption.
+
+The console's triggers identify a person by the name of the database account (`USER()` without the host). So a second
+account of the same name, or an anonymous one, would count as that person.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.exc import DBAPIError
+
+from console.domain.errors import ErrorCode
+from console.domain.network_addresses import is_this_machine
+from console.store.database import error_codes
+
+MAX_PASSWORD_ERRORS = 1_000
+"""Highest accepted limit of wrong passwords in a row for one account. With a higher limit a password can be guessed.
+"""
+_PASSWORD_PLUGINS = ("", "mysql_native_password", "caching_sha2_password", "sha256_password", "ed25519")
+"""Authentication plugins that check a password. Accounts of other plugins, such as unix_socket, need no password."""
+_ACCOUNTS_QUERY = text(
+    "SELECT User, Host, ssl_type, plugin, authentication_string FROM mysql.user WHERE User IN :names OR User = ''"
+).bindparams(bindparam("names", expanding=True))
+_OPERATOR_NAMES_QUERY = text("SELECT name FROM operators")
+_PASSWORD_CHECK_VARIABLES = (
+    "simple_password_check_minimal_length",
+    "cracklib_password_check_dictionary",
+    "validate_password.policy",
+)
+_ANY_ADDRESSES = ("", "*", "0.0.0.0", "::")  # noqa: S104  # values of a server's variable; nothing is bound to them here
+
+
+def accepts_remote_clients(conn: Connection) -> bool:
+    """True if the server accepts connections from other machines."""
+    if _read_variable(conn, "skip_networking") == "ON":
+        return False
+    addresses = [address.strip() for address in (_read_variable(conn, "bind_address") or "").split(",")]
+    return any(address in _ANY_ADDRESSES or not is_this_machine(address) for address in addresses)
+
+
+def supports_encryption(conn: Connection) -> bool:
+    """True if the server can encrypt connections."""
+    return _read_variable(conn, "have_ssl") == "YES" or bool(_read_variable(conn, "ssl_cert"))
+
+
+def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
+    """Return the faults of the operators' database accounts, each as "fault account"; None if the connected account
+    may not read mysql.user.
+    """
+    is_remote = accepts_remote_clients(conn)
+    names = [str(name) for name in conn.scalars(_OPERATOR_NAMES_QUERY)]
+    try:
+        rows = conn.execute(_ACCOUNTS_QUERY, {"names": names or [""]}).all()
+    except DBAPIError as error:
+        if error_codes.error_code_of(error) not in (ErrorCode.NOT_ALLOWED, ErrorCode.BAD_PROFILE):
+            raise
+        return None
+    accounts_per_name = Counter(_to_text(user) for user, *_ in rows)
+    problems = [f"several_accounts {name}" for name, n in sorted(accounts_per_name.items()) if name and n > 1]
+    for user, host, tls, plugin, secret in rows:
+        account = f"{_to_text(user)}@{_to_text(host)}"
+        if not _to_text(user):
+            problems.append(f"anonymous_account {account}")
+        elif not _to_text(secret) and _to_text(plugin) in _PASSWORD_PLUGINS:
+            problems.append(f"no_password {account}")
+        if is_remote and not _to_text(tls) and not is_this_machine(_to_text(host)):
+            problems.append(f"not_encrypted {account}")
+    return tuple(problems)
+
+
+def find_missing_password_rules(conn: Connection) -> Sequence[str]:
+    """Return the names of the password rules that the server doesn't enforce: `max_password_errors`,
+    `password_check`.
+    """
+    limit = _read_variable(conn, "max_password_errors") or _read_variable(
+        conn, "connection_control_failed_connections_threshold"
+    )
+    missing = [] if limit and limit.isdecimal() and int(limit) <= MAX_PASSWORD_ERRORS else ["max_password_errors"]
+    return (
+        missing
+        if any(_read_variable(conn, name) is not None for name in _PASSWORD_CHECK_VARIABLES)
+        else [*missing, "password_check"]
+    )
+
+
+def _to_text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value or "")
+
+
+def _read_variable(conn: Connection, name: str) -> str | None:
+    row = conn.exec_driver_sql("SHOW GLOBAL VARIABLES LIKE %s", (name,)).first()
+    return None if row is None else str(row[1] or "")

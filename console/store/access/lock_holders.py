@@ -1,0 +1,156 @@
+"""Sessions of people that hold others up, and the procedure by which a worker ends them.
+
+Whoever may read a row may lock it, on MariaDB by SELECT … FOR UPDATE, and on every server in a SERIALIZABLE
+transaction; a session sets its own time limits. So a server can't prevent that a person's open transaction holds up
+everybody. To see and to end sessions of other accounts needs rights that no worker should have (PROCESS, CONNECTION
+ADMIN). The schema account has them, and a worker only the right to execute this one procedure.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from console.domain.permissions import APPROVER, OPERATOR, WORKER
+from console.store.access.grants import LOCK_PROCEDURE, is_mariadb, may_grant, quote_identifier, run_statement
+from console.store.database.error_codes import error_number
+
+BLOCKING_SECONDS = 3
+"""Age of a transaction from which on it may not hold up another one, if its person only reads and asks."""
+ACTING_BLOCKING_SECONDS = 15
+"""The same for a person whose desk acts itself. Its transactions end by themselves sooner."""
+LONGEST_SECONDS = 60
+"""Longest time of a transaction or statement of a person."""
+PREPARED_SECONDS = 5
+"""Age from which on a prepared transaction without a session may not hold up another one."""
+PREPARED = "prepared"
+
+_WAITS_ON_MARIADB = "SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits"
+_WAITS_ON_MYSQL = (
+    "SELECT requesting_engine_transaction_id AS requesting_trx_id, blocking_engine_transaction_id AS blocking_trx_id"
+    " FROM performance_schema.data_lock_waits"
+)
+_RIGHTS_ON_MARIADB = {"PROCESS": r"\bPROCESS\b", "CONNECTION ADMIN": r"\b(CONNECTION ADMIN|SUPER)\b"}
+_RIGHTS_ON_MYSQL = {"PROCESS": r"\bPROCESS\b", "CONNECTION_ADMIN": r"\b(CONNECTION_ADMIN|SUPER)\b"}
+_EVERYTHING = r"\bALL PRIVILEGES ON \*\.\*"
+_ROLLED_BACK_ERROR = 1402
+_NO_SUCH_BRANCH_ERRORS = {
+    1397,
+    1399,
+    _ROLLED_BACK_ERROR,
+}  # ended meanwhile, of a living session, or rolled back by the server
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A session that the procedure has ended: its account, and why (`blocks`, `metadata`, `long`). With the reason
+    `prepared`, a prepared transaction without a session holds others up, and nothing was ended.
+    """
+
+    account: str
+    reason: str
+
+
+def _body(conn: Connection) -> str:
+    """Return the text of the procedure. Each call ends one session at most, and returns it."""
+    waits = _WAITS_ON_MARIADB if is_mariadb(conn) else _WAITS_ON_MYSQL
+    has_role = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
+    acts = f"({has_role.format(OPERATOR)} OR {has_role.format(APPROVER)}) AND NOT o.asks"
+    return f"""BEGIN
+  DECLARE session_id BIGINT UNSIGNED;
+  DECLARE account, reason VARCHAR(128);
+  DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
+  DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
+  SELECT p.id, p.user, IF(h.id IS NOT NULL, 'blocks', IF(p.state LIKE '%metadata lock', 'metadata', 'long'))
+    INTO session_id, account, reason
+    FROM information_schema.processlist p
+    JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
+    LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
+    LEFT JOIN (
+      SELECT b.trx_mysql_thread_id AS id, MIN(w.trx_wait_started) AS since FROM ({waits}) l
+      JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
+      JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
+      GROUP BY b.trx_mysql_thread_id
+    ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
+    WHERE NOT {has_role.format(WORKER)} AND (
+      t.trx_started <= now_here - INTERVAL {LONGEST_SECONDS} SECOND
+      OR p.command <> 'Sleep' AND p.time >= {LONGEST_SECONDS}
+      OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
+        AND COALESCE(t.trx_started, now_here - INTERVAL p.time SECOND)
+          <= now_here - INTERVAL IF({acts}, {ACTING_BLOCKING_SECONDS}, {BLOCKING_SECONDS}) SECOND)
+    LIMIT 1;
+  IF session_id IS NOT NULL THEN
+    KILL CONNECTION session_id;
+  ELSEIF EXISTS (
+    SELECT 1 FROM ({waits}) l
+    JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
+    JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
+    WHERE b.trx_mysql_thread_id = 0 AND b.trx_started <= now_here - INTERVAL {PREPARED_SECONDS} SECOND
+      AND w.trx_wait_started <= now_here - INTERVAL 1 SECOND
+  ) THEN
+    SET account = '', reason = '{PREPARED}';
+  END IF;
+  SELECT account, reason;
+END"""  # noqa: S608  # constants of this program
+
+
+def renew_procedure(conn: Connection) -> None:
+    """Create the procedure if it is missing or altered. Rights on it have to be given anew then."""
+    body = _body(conn)
+    stored = conn.exec_driver_sql(
+        "SELECT routine_definition FROM information_schema.routines"
+        " WHERE routine_schema = DATABASE() AND routine_name = %s",
+        (LOCK_PROCEDURE,),
+    ).scalar()
+    if stored == body:
+        return
+    name = quote_identifier(LOCK_PROCEDURE)
+    run_statement(conn, f"DROP PROCEDURE IF EXISTS {name}")
+    run_statement(conn, f"CREATE PROCEDURE {name}() SQL SECURITY DEFINER\n{body}")
+
+
+def missing_rights(conn: Connection) -> Sequence[str]:
+    """Return the rights that the procedure needs and the schema account lacks. Empty for every other account, which
+    can't see them.
+    """
+    if not may_grant(conn):
+        return ()
+    lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars() if " ON *.*" in str(line)]
+    if any(re.search(_EVERYTHING, line) for line in lines):
+        return ()
+    needed = _RIGHTS_ON_MARIADB if is_mariadb(conn) else _RIGHTS_ON_MYSQL
+    return [right for right, pattern in needed.items() if not any(re.search(pattern, line) for line in lines)]
+
+
+def end_next_session(conn: Connection) -> EndedSession | None:
+    """End one session of a person that holds others up. Return None if there is none. Costs about 1 ms."""
+    account, reason = conn.exec_driver_sql(f"CALL {LOCK_PROCEDURE}()").one()
+    return None if reason is None else EndedSession(str(account), str(reason))
+
+
+def prepared_transactions(conn: Connection) -> tuple[str, ...]:
+    """Return the ids of all prepared XA transactions of this server, each as SQL."""
+    rows = conn.exec_driver_sql("XA RECOVER").all()
+    return tuple(_sql_of(int(form), int(length), _bytes(data)) for form, length, _, data in rows)
+
+
+def _sql_of(form: int, length: int, data: bytes) -> str:
+    """SQL: the id of an XA transaction; `length` is the size (bytes) of its first part."""
+    return f"X'{data[:length].hex()}',X'{data[length:].hex()}',{form}"
+
+
+def _bytes(data: object) -> bytes:
+    return data if isinstance(data, bytes) else str(data).encode()
+
+
+def roll_back(conn: Connection, transaction: str) -> bool:
+    """Roll a prepared transaction back. Return False if it has ended, or belongs to a session that lives."""
+    try:
+        conn.exec_driver_sql(f"XA ROLLBACK {transaction}")
+    except DBAPIError as error:
+        if error_number(error) not in _NO_SUCH_BRANCH_ERRORS:
+            raise
+        return error_number(error) == _ROLLED_BACK_ERROR
+    return True

@@ -1,0 +1,183 @@
+"""Views through which people read who ask a worker to act. They are in a database of their own beside the console's.
+
+Most views have the name of their table, so a desk runs the same statements on both. Their definer is the schema
+account, so a person needs no right on any table. `USER()` is the account that reads.
+
+A condition for rows alone hides nothing: the server may run the reader's condition first, which can store what it
+sees (`WHERE (@x := args) IS NULL`). So a view with hidden rows shows each column as NULL in them, except columns by
+which the view is searched. Nothing in them tells what a person did.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from console.domain.desk_requests import PRESENCE_LEASE
+from console.domain.payments.limits import LIMIT_KIND
+from console.domain.payments.records import SHORTEST_SHOWN_PAYER_CHARACTERS, SHOWN_PAYER_CHARACTERS
+from console.domain.permissions import AUDITOR
+from console.store.database.server import people_database
+from console.store.schema import core as schema
+
+VERSION_TABLES = ("alembic_version", "console_alembic_version")
+SAME_PAYER = "same_payer"
+"""View of the pairs of payments with the same payer, which a masked payer doesn't show."""
+OWN_REQUESTS, WORKERS = "own_requests", "workers"
+"""Views of the requests of the account that reads, and of the leases of the workers that execute requests."""
+LIMIT_PROPOSALS = "limit_proposals"
+"""View of the proposals to change limits of refunds, for administrators."""
+
+NAME_WITHOUT_HOST = "SUBSTRING({0}, 1, CHAR_LENGTH({0}) - CHAR_LENGTH(SUBSTRING_INDEX({0}, '@', -1)) - 1)"
+"""SQL: the name of an account without its host. A host has no @, but a name may have one."""
+_ACCOUNT_NAME = NAME_WITHOUT_HOST.format("USER()")
+_ACCOUNT = f"CAST({_ACCOUNT_NAME} AS BINARY)"
+_SHOWN_META = ("database_id", "versions", "adoption", "dates_zone")
+_RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
+"""Records whose history the screens show, with everything that other people have done to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A view of the rows `t` of a table. `columns`: SQL that replaces columns. `visible`: SQL that is true for the
+    rows that the account may see, None for all rows; in the other rows only the columns `searched` have their value.
+    `joined`: the name of a further table, for `visible`.
+    """
+
+    table: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    visible: str | None = None
+    searched: tuple[str, ...] = ()
+    joined: str = ""
+
+    def query(self, database: str, names: Iterable[str]) -> str:
+        """SQL: the rows of the table in this (quoted) database, with these columns."""
+        tables = f"{database}.{_quoted(self.table)} t" + (f" JOIN {database}.{self.joined}" if self.joined else "")
+        rows = f" WHERE {self.visible}" if self.visible else ""
+        return f"SELECT {', '.join(map(self._column, names))} FROM {tables}{rows}"  # noqa: S608  # constants
+
+    def _column(self, name: str) -> str:
+        value = self.columns.get(name, f"t.{_quoted(name)}")
+        is_shown = self.visible is None or name in self.searched
+        return f"{value if is_shown else f'IF({self.visible}, {value}, NULL)'} AS {_quoted(name)}"
+
+
+def _masked(payer: str) -> str:
+    """SQL: a payer as `masked_payer` of the domain shows it."""
+    return (
+        f"IF({payer} IS NULL OR {payer} = '', NULL, CONCAT('****', IF(CHAR_LENGTH({payer})"
+        f" >= {SHORTEST_SHOWN_PAYER_CHARACTERS}, RIGHT({payer}, {SHOWN_PAYER_CHARACTERS}), '')))"
+    )
+
+
+def _without_payer(facts: str) -> str:
+    """SQL: a JSON text with its member `payer` masked. A text that is no JSON becomes an empty object."""
+    payer = f"JSON_UNQUOTE(JSON_EXTRACT({facts}, '$.payer'))"
+    has_payer = f"JSON_TYPE(JSON_EXTRACT({facts}, '$.payer')) = 'STRING'"
+    return (
+        f"CASE WHEN NOT JSON_VALID({facts}) THEN '{{}}' WHEN {has_payer}"
+        f" THEN JSON_SET({facts}, '$.payer', {_masked(payer)}) ELSE {facts} END"
+    )
+
+
+def _is_own(column: str) -> str:
+    """SQL: the column has the name of the account that reads."""
+    return f"CAST(t.{column} AS BINARY) = {_ACCOUNT}"
+
+
+def _views() -> Mapping[str, _View]:
+    """Return the views by their names."""
+    kinds = ", ".join(f"'{kind}'" for kind in _RECORD_KINDS)
+    # The name is compared within the condition for each column: the server may join another person's row first.
+    may_see_entry = (
+        f"(p.name = {_ACCOUNT_NAME} AND CAST(p.name AS BINARY) = {_ACCOUNT} AND p.disabled_at IS NULL"
+        f" AND ({_is_own('who')} OR FIND_IN_SET('{AUDITOR}', REPLACE(p.roles, ' ', ''))"
+        f" OR t.subject_kind IN ({kinds})))"
+    )
+    shown_meta = ", ".join(f"'{name}'" for name in _SHOWN_META)
+    views = (
+        *(_View(table) for table in (*VERSION_TABLES, "limits", "operators", "request_files", "requests")),
+        *(_View(table) for table in RECORD_TABLES),
+        _View("audit_log", {}, may_see_entry, ("id", "subject_kind", "subject_id"), "operators p"),
+        _View("console_meta", {}, f"t.name IN ({shown_meta})", ("name",)),
+        _View("leases", {"token": "NULL"}),
+        _View("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
+        _View("outbox", {"body": "'{}'"}),
+        _View("payments", {"payer_ref": _masked("t.payer_ref"), "handle": "NULL", "url": "NULL"}),
+        _View("refunds", {"saw": _without_payer("t.saw")}),
+    )
+    return {view.table: view for view in views} | {
+        OWN_REQUESTS: _View("requests", {}, _is_own("who"), ("id",)),
+        LIMIT_PROPOSALS: _View("approvals", {}, f"t.subject_kind = '{LIMIT_KIND}'", ("id",)),
+        WORKERS: _View("leases", {"token": "NULL"}, f"t.name = '{PRESENCE_LEASE}'"),
+    }
+
+
+COMMON_VIEWS = (*VERSION_TABLES, "console_meta", "limits", "operators", LIMIT_PROPOSALS, OWN_REQUESTS, WORKERS)
+"""Views that everybody who asks may read."""
+RECORD_TABLES = (
+    schema.credit_checks.name, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
+    "documents", "evidence", "leases", "lost_operations", "notes", "operations", "orders", "outbox",
+    "payment_events", "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "takes",
+    "tasks",
+)  # fmt: skip
+"""Tables whose views those may read who may look at records."""
+RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER)
+VIEWS_WITHOUT_TABLE = frozenset({LIMIT_PROPOSALS, OWN_REQUESTS, SAME_PAYER, WORKERS})
+"""Views that don't have the name of a table."""
+
+
+def statements(conn: Connection, database: str, *, replace_existing: bool) -> Iterator[str]:
+    """Yield the statements that create the views of `database`. With `replace_existing` existing ones are replaced,
+    because the server doesn't tell whether somebody has changed one.
+    """
+    views = people_database(database)
+    present = _columns(conn, views)
+    if not present:
+        yield f"CREATE DATABASE IF NOT EXISTS {_quoted(views)} CHARACTER SET utf8mb4"
+    for name, sql in _definitions(conn, database).items():
+        if replace_existing or name not in present:
+            place = f"{_quoted(views)}.{_quoted(name)}"
+            yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {place} AS {sql}"
+
+
+def missing(conn: Connection, database: str) -> tuple[str, ...]:
+    """Return the names of the views that don't exist, or that lack a column of their table."""
+    present, tables = _columns(conn, people_database(database)), _columns(conn, database)
+    return tuple(
+        name
+        for name in sorted(_definitions(conn, database))
+        if name not in present or not tables.get(name, frozenset()) <= present[name]
+    )
+
+
+def _definitions(conn: Connection, database: str) -> Mapping[str, str]:
+    """Return the query of each view by its name, for the tables and columns that exist: a table before its adoption
+    has only some.
+    """
+    place, tables = _quoted(database), _columns(conn, database)
+    definitions = {
+        name: view.query(place, sorted(tables[view.table])) for name, view in _views().items() if view.table in tables
+    }
+    if "payments" in definitions:
+        definitions[SAME_PAYER] = (
+            f"SELECT a.id AS payment_id, b.id AS other_id FROM {place}.payments a"  # noqa: S608  # a quoted name of this program
+            f" JOIN {place}.payments b ON b.payer_ref = a.payer_ref WHERE a.payer_ref <> ''"
+        )
+    return definitions
+
+
+def _columns(conn: Connection, database: str) -> Mapping[str, AbstractSet[str]]:
+    """Return the columns of each table and view of a database."""
+    rows = conn.exec_driver_sql(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s", (database,)
+    )
+    columns: dict[str, set[str]] = {}
+    for table, column in rows:
+        columns.setdefault(str(table), set()).add(str(column))
+    return columns
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"

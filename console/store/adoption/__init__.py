@@ -1,0 +1,1 @@
+"""Tables of other applications and their adoption."""

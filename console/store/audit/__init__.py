@@ -1,0 +1,1 @@
+"""Tables of the audit trail, its hash chain and roots."""

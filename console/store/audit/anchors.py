@@ -1,0 +1,123 @@
+"""Detects that a database was set back to an earlier state, by comparison with anchors.
+
+An anchor (`Head`) is a row of the audit trail that this desk has seen and stored in its spool. Audit rows are never
+deleted, so a missing or different row proves that the database has lost commits. A row that this desk has committed
+is an anchor after its COMMIT. A row that this desk has only read is one when it is on the server's disk: a server can
+show rows that it hasn't written to the disk yet, and loses them when it crashes.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, bindparam, func, select, union_all
+from sqlalchemy.exc import DBAPIError
+
+from console.domain.errors import ErrorCode
+from console.store.database.instants import SERVER_TIME
+from console.store.schema.core import alerts, audit_log
+from console.store.spool.spool import Head
+
+WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
+SETTLED_AGE = timedelta(seconds=5)
+"""Age from which on a row is on the server's disk, because a COMMIT waits for the disk."""
+_MAX_STATUS_READS = 5
+_a = audit_log.c
+_ROW_COLUMNS = (_a.id, _a.session, _a.seq, _a.hash)
+_TIME_COLUMNS = (_a.at, SERVER_TIME)
+_HAS_LISTED_ID = _a.id.in_(bindparam("ids", expanding=True))
+_IS_NEWEST = _a.id == select(func.max(_a.id)).scalar_subquery()
+_ROWS_BY_ID_QUERY = select(*_ROW_COLUMNS).where(_HAS_LISTED_ID)
+_COMPARISON_QUERY = union_all(_ROWS_BY_ID_QUERY, select(*_ROW_COLUMNS).where(_IS_NEWEST))
+_COMPARISON_WITH_TIMES_QUERY = union_all(
+    select(*_ROW_COLUMNS, *_TIME_COLUMNS).where(_HAS_LISTED_ID),
+    select(*_ROW_COLUMNS, *_TIME_COLUMNS).where(_IS_NEWEST),
+)
+_IS_OF_RULE = alerts.c.rule_id == WENT_BACK_RULE
+_OPEN_ALERT_QUERY = select(alerts.c.id).where(_IS_OF_RULE, alerts.c.resolved_at.is_(None)).limit(1)
+_RESOLVED_ALERTS_QUERY = select(alerts.c.id, alerts.c.detected_at).where(
+    _IS_OF_RULE, alerts.c.resolved_at.is_not(None)
+)
+_LOG_POSITIONS = {
+    "Innodb_lsn_current": "Innodb_lsn_flushed",
+    "Innodb_redo_log_current_lsn": "Innodb_redo_log_flushed_to_disk_lsn",
+}
+"""Pairs of status variables: the present end of the redo log, and its end on the disk. MariaDB has the first pair,
+MySQL the second.
+"""
+
+
+def missing_heads(conn: Connection, heads: Sequence[Head]) -> tuple[Head, ...]:
+    """Return the anchors whose row is absent or has another content.
+
+    `conn` must not have read anything in its transaction before, so that rows committed before the anchors were read
+    are visible.
+    """
+    return _heads_without_row(heads, conn.execute(_ROWS_BY_ID_QUERY, _ids_parameter(heads)).all()) if heads else ()
+
+
+def compare_with_anchors(conn: Connection, heads: Sequence[Head]) -> tuple[bool, Head | None]:
+    """Compare the anchors with the database. Return (True, None) if one of them is `missing_heads`, otherwise (False,
+    newest row of the audit trail).
+
+    None takes the place of the newest row if the trail is empty, if that row is one of the anchors, or if it isn't on
+    the server's disk yet.
+    """
+    in_process = conn.dialect.name == "sqlite"
+    rows = conn.execute(
+        _COMPARISON_QUERY if in_process else _COMPARISON_WITH_TIMES_QUERY, _ids_parameter(heads)
+    ).all()
+    if _heads_without_row(heads, rows):
+        return True, None
+    last = max(rows, key=lambda row: int(row[0]), default=None)
+    if last is None or _to_head(last) in heads:
+        return False, None
+    on_disk = in_process or last[5] - last[4] >= SETTLED_AGE or _are_all_rows_on_disk(conn)
+    return False, _to_head(last) if on_disk else None
+
+
+def _ids_parameter(heads: Sequence[Head]) -> dict[str, list[int]]:
+    return {"ids": sorted({head.row_id for head in heads})}
+
+
+def _heads_without_row(heads: Sequence[Head], rows: Sequence[Sequence[object]]) -> tuple[Head, ...]:
+    present = set(map(_to_head, rows))
+    return tuple(head for head in heads if head not in present)
+
+
+def _to_head(row: Sequence[object]) -> Head:
+    row_id, session, seq, digest = row[:4]
+    return Head(str(session), int(str(seq)), int(str(row_id)), str(digest))
+
+
+def _are_all_rows_on_disk(conn: Connection) -> bool:
+    """True if all rows that the server has shown so far are on its disk. False if the account can't read that, or not
+    within _MAX_STATUS_READS reads.
+    """
+    target_position: int | None = None
+    for _ in range(_MAX_STATUS_READS):
+        try:
+            rows = conn.exec_driver_sql("SHOW GLOBAL STATUS LIKE 'Innodb%%lsn%%'").all()
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            return False
+        positions = {str(name): int(value) for name, value in rows}
+        for current, flushed in _LOG_POSITIONS.items():
+            if current in positions and flushed in positions:
+                target_position = positions[current] if target_position is None else target_position
+                if positions[flushed] >= target_position:
+                    return True
+    return False
+
+
+def open_alert_id(conn: Connection) -> int | None:
+    """Return the id of the open alert of RULE; None if there is none. While it is open, nothing that costs or moves
+    money is done.
+    """
+    alert_id = conn.scalar(_OPEN_ALERT_QUERY)
+    return None if alert_id is None else int(alert_id)
+
+
+def acknowledging_people(conn: Connection) -> frozenset[str]:
+    """Return the resolved alerts of RULE, each as "alert id:time of detection" (UTC)."""
+    return frozenset(f"{row.id}:{row.detected_at.isoformat()}" for row in conn.execute(_RESOLVED_ALERTS_QUERY))

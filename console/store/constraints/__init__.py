@@ -1,0 +1,1 @@
+"""Constraints that the database itself enforces."""

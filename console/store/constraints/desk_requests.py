@@ -1,0 +1,175 @@
+"""Server rules for the requests by which people's desks ask, and which workers execute.
+
+The trigger sets the person and the time of a new request, whatever the statement says. So a request proves that its
+person has asked, and the rules of other tables rely on it while a worker acts for that person.
+"""
+
+from collections.abc import Mapping
+
+from console.domain.desk_requests import (
+    AUDIT_ACTION,
+    LARGEST_FILE_BYTES,
+    LONGEST_ARGS_BYTES,
+    LONGEST_FILE_PART_BYTES,
+    LONGEST_WAIT_FOR_WORKER_SECONDS,
+    REQUEST_KIND,
+    WITHDRAW_ACTION,
+    DeskRequestState,
+)
+from console.domain.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
+from console.store.constraints.server_rules import is_live_lease_sql, is_short_lease_sql
+from console.store.constraints.sql_expressions import (
+    EXECUTED_REQUEST,
+    NEVER_TRUE,
+    UTC_NOW,
+    Event,
+    Rule,
+    aggregate_sql,
+    equals_sql,
+    exists_sql,
+    has_role_sql,
+    is_allowed_step_sql,
+    unchanged_sql,
+)
+
+MOST_WAITING_REQUESTS = 100
+"""Largest number of a person's requests that wait for a worker at the same time, without those for audit entries."""
+MOST_WAITING_AUDIT_REQUESTS = 10_000
+"""Largest number of a person's requests for audit entries that wait."""
+MOST_IN_AN_HOUR = 10_000
+"""Largest number of a person's requests in an hour. The limit keeps one person from filling the disk."""
+MOST_PARTS_IN_AN_HOUR = 500
+"""Largest number of parts of files in a person's requests of an hour."""
+MOST_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
+"""Largest number of parts of a request's file."""
+_AUDIT_REQUEST_DAYS = 3_650
+"""Days for which a request for an audit entry waits."""
+LONGEST_RESULT = 4 * 1024 * 1024
+_STATE_STEPS = {
+    DeskRequestState.ASKED: (DeskRequestState.TAKEN, DeskRequestState.LAPSED),
+    DeskRequestState.TAKEN: (DeskRequestState.ENDED,),
+}
+
+PERSON_WHO_ASKED = (
+    "(SELECT r.who FROM requests r JOIN operators p ON p.name = r.who"  # noqa: S608  # constants of this program
+    f" WHERE r.id = {EXECUTED_REQUEST} AND r.state = 'taken' AND CAST(r.taken_by AS BINARY) = account"
+    f" AND {is_live_lease_sql('r')} AND p.disabled_at IS NULL"
+    " AND EXISTS (SELECT 1 FROM operators w WHERE w.name = account AND w.disabled_at IS NULL"
+    f" AND FIND_IN_SET('{WORKER}', REPLACE(w.roles, ' ', ''))))"
+)
+"""SQL: the person for whom this session, of a worker's account, executes a request; NULL if it executes none."""
+
+TRIGGER_ASSIGNMENTS: Mapping[tuple[str, Event], str] = {
+    ("requests", "INSERT"): (
+        f"SET NEW.who = account, NEW.at = {UTC_NOW}, NEW.expires_at = {UTC_NOW}"
+        f" + INTERVAL IF(NEW.action = '{AUDIT_ACTION}', {_AUDIT_REQUEST_DAYS * 86_400},"
+        f" {LONGEST_WAIT_FOR_WORKER_SECONDS}) SECOND;"
+    )
+}
+"""Statements that a trigger runs before its rules."""
+
+
+def _of_person_sql(who: str) -> str:
+    """SQL: the requests `r` of a person. `who` has the collation of the column, so that the rule reads, and in some
+    isolation levels locks, only rows of the index that are the person's own.
+    """
+    return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {who}"
+
+
+_IS_IN_THE_HOUR = f"r.at > {UTC_NOW} - INTERVAL 1 HOUR"
+_INSERT_RULES = (
+    Rule(has_role_sql(OPERATOR, APPROVER, AUDITOR, ADMIN), "only people ask a worker to act"),
+    Rule(
+        "NEW.state = 'asked' AND NEW.fence = 0 AND COALESCE(NEW.progress, NEW.result, NEW.taken_by, NEW.worker,"
+        " NEW.lease_clock, NEW.lease_expires, NEW.ended_at) IS NULL",
+        "a request begins as asked",
+    ),
+    Rule(f"OCTET_LENGTH(NEW.args) <= {LONGEST_ARGS_BYTES}", "the arguments of a request are short"),
+    Rule(
+        "NEW.id REGEXP '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'",
+        "the id of a request is a UUID of version 7",
+    ),
+    Rule(
+        aggregate_sql(
+            "COUNT(*)",
+            f"{_of_person_sql('NEW.who')} AND r.state = 'asked'"
+            f" AND (r.action = '{AUDIT_ACTION}') = (NEW.action = '{AUDIT_ACTION}')",
+        )
+        + f" < IF(NEW.action = '{AUDIT_ACTION}', {MOST_WAITING_AUDIT_REQUESTS}, {MOST_WAITING_REQUESTS})"
+        f" OR NEW.action = '{WITHDRAW_ACTION}'",
+        "too many requests of this person wait",
+    ),
+    Rule(
+        aggregate_sql("COUNT(*)", f"{_of_person_sql('NEW.who')} AND {_IS_IN_THE_HOUR}") + f" < {MOST_IN_AN_HOUR}",
+        "too many requests of this person in an hour",
+    ),
+    Rule(
+        f"NEW.action <> '{WITHDRAW_ACTION}' OR (NEW.subject_kind = '{REQUEST_KIND}' AND "
+        + exists_sql(
+            f"requests r WHERE r.id = NEW.subject_id AND {equals_sql('NEW.subject_id', 'CAST(r.id AS BINARY)')}"
+            f" AND CAST(r.who AS BINARY) = account AND r.action NOT IN ('{AUDIT_ACTION}', '{WITHDRAW_ACTION}')"
+        )
+        + ")",
+        "a person withdraws a request of their own, and no audit entry",
+    ),
+)
+_IS_TAKEN = "(NEW.state = 'taken' AND (OLD.state <> 'taken' OR NEW.fence <> OLD.fence))"
+_UPDATE_RULES = (
+    Rule(has_role_sql(WORKER), "only a worker executes requests"),
+    Rule(
+        unchanged_sql(
+            "id", "who", "at", "expires_at", "action", "subject_kind", "subject_id", "amount_minor", "proposed",
+            "args", "evidence_sha256", "request_id", "desk", "confirmed",
+        ),
+        "what a person has asked for is never changed",
+    ),
+    Rule(is_allowed_step_sql(_STATE_STEPS, "state"), "no such step of a request"),
+    Rule(f"NOT {_IS_TAKEN} OR OLD.action <> '{WITHDRAW_ACTION}'", "no worker executes a withdrawal"),
+    Rule("OLD.state NOT IN ('ended', 'lapsed')", "a request that has ended stays as it is"),
+    Rule(
+        f"NOT {_IS_TAKEN} OR (NEW.fence = OLD.fence + 1 AND {equals_sql('NEW.taken_by', 'account')}"
+        f" AND (OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW}"
+        f" OR OLD.state = 'taken' AND NOT {is_live_lease_sql('OLD')}))",
+        "a request is taken while it waits, or when its worker has ended",
+    ),
+    Rule(
+        f"{_IS_TAKEN} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence AND CAST(OLD.taken_by AS BINARY) = account"
+        f" AND {unchanged_sql('taken_by', 'worker')})",
+        "only the worker that took a request changes it",
+    ),
+    Rule(f"NEW.state <> 'lapsed' OR OLD.expires_at <= {UTC_NOW}", "a request lapses when its time is over"),
+    Rule(f"NEW.lease_expires IS NULL OR {is_short_lease_sql()}", "no lease is longer than ten minutes"),
+    Rule(f"NEW.result IS NULL OR (NEW.state = 'ended' AND OCTET_LENGTH(NEW.result) <= {LONGEST_RESULT * 4})",
+         "an answer ends a request"),
+)  # fmt: skip
+
+RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
+    ("requests", "INSERT"): _INSERT_RULES,
+    ("requests", "UPDATE"): _UPDATE_RULES,
+    ("requests", "DELETE"): (Rule(NEVER_TRUE, "requests are never deleted"),),
+    ("request_files", "INSERT"): (
+        Rule(
+            exists_sql(
+                "requests r WHERE r.id = NEW.request AND CAST(r.who AS BINARY) = account AND r.state = 'asked'"
+                " AND r.evidence_sha256 IS NOT NULL"
+            ),
+            "a file belongs to a request that waits",
+        ),
+        Rule(
+            f"NEW.part BETWEEN 0 AND {MOST_FILE_PARTS - 1}"
+            f" AND OCTET_LENGTH(NEW.content) <= {LONGEST_FILE_PART_BYTES}",
+            "a part is short",
+        ),
+        Rule(
+            aggregate_sql(
+                "COUNT(f.part)",
+                "requests o JOIN requests r FORCE INDEX (ix_requests_who) ON r.who = o.who"
+                f" JOIN request_files f ON f.request = r.id WHERE o.id = NEW.request AND {_IS_IN_THE_HOUR}",
+            )
+            + f" < {MOST_PARTS_IN_AN_HOUR}",
+            "too many files of this person in an hour",
+        ),
+    ),
+    ("request_files", "UPDATE"): (Rule(NEVER_TRUE, "what a person has asked for is never changed"),),
+    ("request_files", "DELETE"): (Rule(NEVER_TRUE, "requests are never deleted"),),
+}

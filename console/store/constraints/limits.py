@@ -1,0 +1,52 @@
+"""Server rules for the limits of refunds: two administrators have asked for the same change, from the same value."""
+
+from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, PROPOSAL_TIME_LIMIT
+from console.domain.permissions import ADMIN
+from console.store.constraints.sql_expressions import (
+    IS_CONFIRMED,
+    UTC_NOW,
+    Rule,
+    exists_sql,
+    has_role_sql,
+    is_other_person_sql,
+    is_requested_sql,
+    person_has_role_sql,
+    unchanged_sql,
+)
+
+_REQUEST = f"r.action = 'limits set' AND r.subject_kind = '{LIMIT_KIND}' AND {IS_CONFIRMED}"
+IS_PROPOSAL = f"(CAST(NEW.action AS BINARY) = 'limit' AND CAST(NEW.subject_kind AS BINARY) = '{LIMIT_KIND}')"
+"""SQL: the new row of `approvals` proposes a limit."""
+PROPOSAL_REQUEST = (
+    f"{IS_PROPOSAL} AND {_REQUEST} AND CAST(r.subject_id AS BINARY) = CAST(NEW.subject_id AS BINARY)"
+    " AND CAST(r.proposed AS BINARY) = CAST(NEW.proposed AS BINARY)"
+)
+"""SQL: the desk request `r` asks for this proposal."""
+MAY_PROPOSE = f"({IS_PROPOSAL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS NULL)"
+"""SQL: the person may propose a limit."""
+
+
+def _two_administrators(old_value: str) -> Rule:
+    """Return the rule that two administrators have asked for this change of the limit from its old value."""
+    subject = f"CAST(CONCAT(NEW.name, ' ', NEW.currency, ' ', {old_value}) AS BINARY)"
+    value = "CAST(CAST(NEW.value AS CHAR) AS BINARY)"
+    first = exists_sql(
+        "approvals a JOIN operators p ON p.name = a.person WHERE a.action = 'limit'"
+        f" AND a.subject_kind = '{LIMIT_KIND}' AND CAST(a.subject_id AS BINARY) = {subject}"
+        f" AND CAST(a.proposed AS BINARY) = {value} AND a.closed_at IS NULL"
+        f" AND a.at > {UTC_NOW} - INTERVAL {int(PROPOSAL_TIME_LIMIT.total_seconds())} SECOND"
+        f" AND {is_other_person_sql('me', 'a.person')} AND p.disabled_at IS NULL AND ({person_has_role_sql(ADMIN)})"
+    )
+    second = is_requested_sql(
+        f"{_REQUEST} AND CAST(r.subject_id AS BINARY) = {subject} AND CAST(r.proposed AS BINARY) = {value}"
+    )
+    return Rule(f"{has_role_sql(ADMIN)} AND {second} AND {first}", "two administrators change a limit")
+
+
+_VALUE_RULE = Rule(f"NEW.value BETWEEN 0 AND {LARGEST_LIMIT}", "no such limit")
+INSERT_RULES = (_VALUE_RULE, _two_administrators("'none'"))
+UPDATE_RULES = (
+    Rule(unchanged_sql("name", "currency"), "a limit stays the limit that it is"),
+    _VALUE_RULE,
+    _two_administrators("OLD.value"),
+)

@@ -1,0 +1,1 @@
+"""Connections, transactions, clocks and errors of the database."""

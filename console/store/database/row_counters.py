@@ -1,0 +1,106 @@
+"""Numbers left in the AUTO_INCREMENT counters. No row can be inserted into a table whose counter is at its end.
+
+A purchase inserts rows before the request is sent and after the answer. So it isn't begun if there might be no
+numbers for the later rows.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.store.schema.worker import metadata
+
+COUNTED_TABLES = tuple(
+    sorted(name for name, table in metadata.tables.items() if table.autoincrement_column is not None)
+)
+"""Names of the tables whose rows get their ids from the database."""
+FEWEST_REMAINING_IDS = 10_000
+"""Count of numbers that every table must have left before a call that costs or moves money."""
+ENOUGH_REMAINING_IDS = 1_000_000_000
+CHECK_VALID_SECONDS = 1.0
+"""While every table has ENOUGH_REMAINING_IDS left, a process reads the counters once in this time, because that took
+a fifth of a purchase on MariaDB. By the rules of the database nobody can take so many numbers meanwhile
+(`constraints.row_counters`).
+"""
+_valid_until: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
+_largest_ids: WeakKeyDictionary[Engine, Mapping[str, int]] = WeakKeyDictionary()
+"""The largest id of each table, by its column's type, which `db upgrade` and `db adopt` alone change."""
+_INTEGER_BITS = {"tinyint": 7, "smallint": 15, "mediumint": 23, "int": 31, "bigint": 63}
+_COLUMNS_QUERY = (
+    "SELECT table_name, data_type, column_type FROM information_schema.columns"
+    " WHERE table_schema = DATABASE() AND extra LIKE '%%auto_increment%%'"
+)
+_NEXT_IDS_QUERY = (
+    "SELECT table_name, auto_increment FROM information_schema.tables"
+    " WHERE table_schema = DATABASE() AND auto_increment IS NOT NULL"
+)
+_DISABLE_CACHE = "SET SESSION information_schema_stats_expiry = 0"
+_SQLITE_QUERY = "SELECT name, seq FROM sqlite_sequence"
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Counter of `table`: the next row gets the number `next_id`; `largest_id` is the largest possible number."""
+
+    table: str
+    next_id: int
+    largest_id: int
+
+    @property
+    def remaining(self) -> int:
+        """Number of ids that are left."""
+        return max(0, self.largest_id - self.next_id + 1)
+
+
+def read_counters(conn: Connection) -> tuple[Counter, ...]:
+    """Return the counters of this program's tables that the connected account may see, the counter with the smallest
+    free part first.
+    """
+    _largest_ids.pop(conn.engine, None)
+    return _read_counters(conn)
+
+
+def require_remaining_ids(conn: Connection) -> None:
+    """Raise storage_full if a table has fewer than FEWEST_REMAINING_IDS numbers left."""
+    if time.monotonic() < _valid_until.get(conn.engine, float("-inf")):
+        return
+    if all(counter.remaining >= ENOUGH_REMAINING_IDS for counter in _read_counters(conn)):
+        _valid_until[conn.engine] = time.monotonic() + CHECK_VALID_SECONDS
+        return
+    for counter in read_counters(conn):
+        if counter.remaining < FEWEST_REMAINING_IDS:
+            raise ConsoleError(ErrorCode.STORAGE_FULL, {"problem": "counter_used_up", "table": counter.table})
+
+
+def _read_counters(conn: Connection) -> tuple[Counter, ...]:
+    if conn.dialect.name == "sqlite":
+        existing = [Counter(str(name), int(seq) + 1, 2**63 - 1) for name, seq in conn.exec_driver_sql(_SQLITE_QUERY)]
+    else:
+        _disable_statistics_cache(conn)
+        if conn.engine not in _largest_ids:
+            _largest_ids[conn.engine] = {
+                str(table): _largest_id(kind, column_type)
+                for table, kind, column_type in conn.exec_driver_sql(_COLUMNS_QUERY)
+            }
+        ends = _largest_ids[conn.engine]
+        rows = list(conn.exec_driver_sql(_NEXT_IDS_QUERY))
+        existing = [
+            Counter(str(table), int(next_id), ends[str(table)]) for table, next_id in rows if str(table) in ends
+        ]
+    ours = (counter for counter in existing if counter.table in COUNTED_TABLES)
+    return tuple(sorted(ours, key=lambda counter: counter.remaining / counter.largest_id))
+
+
+def _largest_id(kind: str, column_type: str) -> int:
+    bits = _INTEGER_BITS.get(kind.lower(), 63) + ("unsigned" in column_type.lower())
+    return (1 << bits) - 1
+
+
+def _disable_statistics_cache(conn: Connection) -> None:
+    """Disable MySQL's cache of table statistics (up to a day old) for this session. MariaDB has no such cache."""
+    if not getattr(conn.dialect, "is_mariadb", False):
+        conn.exec_driver_sql(_DISABLE_CACHE)

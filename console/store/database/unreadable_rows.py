@@ -1,0 +1,90 @@
+"""Skips rows that this program can't read, because another program or a person changed them. Only the damaged row
+fails.
+
+The row is logged once per process, and the worker opens a case about its record
+(`due_tasks.open_cases_of_unreadable_rows`).
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+READ_ERRORS = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+"""Exceptions raised by reading a damaged row. An unreachable database raises other exceptions."""
+MOST_LOGGED_ROWS = 1_000
+LONGEST_UNREADABLE_CHARACTERS = 200
+"""Limit (characters) of what is returned of a detail that can't be read."""
+_log = logging.getLogger("console.store")
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row that can't be read: its table and key, and the record to which it belongs."""
+
+    table: str
+    key: str
+    kind: str
+    subject_id: int
+
+
+_lock = Lock()
+_logged_rows: set[tuple[str, str]] = set()
+_unreported_rows: list[UnreadableRow] = []
+
+
+def read_each(
+    table: str,
+    rows: Iterable[Any],
+    read: Callable[[Any], T],
+    subject_of: Callable[[Any], tuple[str, int]] | None = None,
+) -> tuple[T, ...]:
+    """Return `read(row)` for each row that can be read. `subject_of` returns the kind and id of the record to which a
+    row belongs.
+    """
+    return tuple(_readable_rows(table, rows, read, subject_of))
+
+
+def _readable_rows(
+    table: str, rows: Iterable[Any], read: Callable[[Any], T], subject_of: Callable[[Any], tuple[str, int]] | None
+) -> Iterator[T]:
+    for row in rows:
+        try:
+            record = read(row)
+        except READ_ERRORS as fault:
+            _report(table, row, fault, subject_of)
+        else:
+            yield record
+
+
+def parse_detail(text: str) -> dict[str, object]:
+    """Return the detail of an audit entry. Each account may write entries, so a text that this program wouldn't write
+    is returned as it is, shortened, under the key `unreadable`.
+    """
+    try:
+        detail = json.loads(text)
+    except (ValueError, RecursionError):
+        detail = None
+    return detail if isinstance(detail, dict) else {"unreadable": text[:LONGEST_UNREADABLE_CHARACTERS]}
+
+
+def unreported_rows() -> tuple[UnreadableRow, ...]:
+    """Return the unreadable rows that were found since the last call and belong to a record."""
+    with _lock:
+        unreadable = tuple(_unreported_rows)
+        _unreported_rows.clear()
+    return unreadable
+
+
+def _report(table: str, row: Any, fault: Exception, subject_of: Callable[[Any], tuple[str, int]] | None) -> None:
+    key = str(row[0])[:64]
+    with _lock:
+        if (table, key) in _logged_rows or len(_logged_rows) >= MOST_LOGGED_ROWS:
+            return
+        _logged_rows.add((table, key))
+        if subject_of is not None:
+            _unreported_rows.append(UnreadableRow(table, key, *subject_of(row)))
+    _log.warning("%s %r can't be read and is passed over: %s", table, key, type(fault).__name__)

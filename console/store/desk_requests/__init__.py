@@ -1,0 +1,1 @@
+"""Requests by which desks ask a worker to act."""

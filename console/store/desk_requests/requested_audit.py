@@ -1,0 +1,91 @@
+"""Audit entries of a desk that only asks: they are stored as desk requests, and a worker writes them into the trail.
+
+So an account without rights on the trail can neither write an entry by hand nor break a chain.
+"""
+
+import json
+from collections.abc import Sequence
+
+from console.domain.audit_actions import AuditAction
+from console.domain.desk_requests import AUDIT_ACTION, LONGEST_ARGS_BYTES, NewDeskRequest, new_request_id
+from console.store.audit.trail import NewAuditEntry
+from console.store.database.engine import Transaction
+from console.store.desk_requests import requests
+
+
+class RequestedAuditTrail:
+    """Audit trail of a desk whose account may not write the trail: each entry becomes a desk request, and a worker
+    writes the entry.
+    """
+
+    def __init__(self, desk: str) -> None:
+        self._desk = desk
+
+    def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
+        """Ask for these entries, in their order. The person of each is who asks, whatever the entry says."""
+        for entry in new:
+            facts = {
+                "what": entry.what,
+                "subject_kind": entry.subject_kind,
+                "subject_id": None if entry.subject_id is None else str(entry.subject_id),
+                "result": entry.result,
+                "reason": entry.reason,
+                "detail": dict(entry.detail),
+            }
+            text = _json(facts)
+            if len(text.encode()) > LONGEST_ARGS_BYTES:
+                text = _json({**facts, "detail": {"cut": _json(facts["detail"])[: LONGEST_ARGS_BYTES // 8]}})
+            requests.insert_request(tx, NewDeskRequest(new_request_id(), AUDIT_ACTION, text), self._desk)
+
+
+def _json(facts: object) -> str:
+    return json.dumps(facts, ensure_ascii=False, default=str)
+
+
+_ACTIONS = frozenset(AuditAction)
+_ACTIONS_OF_DESKS = frozenset(
+    {
+        AuditAction.AUDIT_EXPORTED,
+        AuditAction.AUDIT_LISTED,
+        AuditAction.BULK_EXPORTED,
+        AuditAction.CREDIT_CHECK_OPENED,
+        AuditAction.CREDIT_CHECK_PDF_READ,
+        AuditAction.EVIDENCE_PACK_EXPORTED,
+        AuditAction.OPERATION_SHOW,
+        AuditAction.ORDER_OPENED,
+        AuditAction.PAYMENT_OPENED,
+        AuditAction.REFUND_OPENED,
+        AuditAction.SESSION_CONFIRMED,
+        AuditAction.SESSION_CREATED,
+        AuditAction.SESSION_DELETED,
+        AuditAction.SESSION_MISSING,
+        AuditAction.STORY_OPENED,
+    }
+)
+"""Actions of a desk that asks. Other entries, except refusals, are written by workers, so a person can't invent one.
+"""
+
+
+def parse_entry(who: str, args: str) -> NewAuditEntry:
+    """Return the entry for which a request of `who` asks. Raises ValueError for a text that no desk writes."""
+    try:
+        facts = json.loads(args, parse_constant=_refuse_constant)
+        what, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
+        kind, subject, reason = (_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
+        _json(detail).encode()
+    except (KeyError, RecursionError, TypeError) as malformed:
+        raise ValueError("not an audit entry") from malformed
+    is_refusal = result == "refused" and what in _ACTIONS and what != AuditAction.AUDIT_ROOT
+    if not is_refusal and (what not in _ACTIONS_OF_DESKS or result not in ("done", "failed", "refused")):
+        raise ValueError("not an audit entry of a desk")
+    return NewAuditEntry(who, what, kind, subject, result, reason, detail)
+
+
+def _text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

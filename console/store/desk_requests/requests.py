@@ -1,0 +1,249 @@
+"""Rows of `requests`: the desk inserts one and reads its answer; the worker takes it and writes its end.
+
+Triggers set the person and the time of a new row, and refuse every change that isn't a worker's step
+(`constraints.desk_requests`).
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, and_, bindparam, func, insert, literal_column, not_, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.desk_requests import (
+    AUDIT_ACTION,
+    LONGEST_FILE_PART_BYTES,
+    WITHDRAW_ACTION,
+    DeskRequestProgress,
+    DeskRequestState,
+    NewDeskRequest,
+    TakenDeskRequest,
+)
+from console.store.access.people_views import OWN_REQUESTS
+from console.store.database.engine import Transaction
+from console.store.database.lease_clock import expiry, is_live, lease_mark
+from console.store.database.transaction import locking_read
+from console.store.operations.leases import Holder
+from console.store.schema.core import request_files, requests
+
+_MOST_CANDIDATES = 20
+"""Number of free requests that one look reads."""
+_MOST_LAPSES = 100
+"""Number of requests that one transaction marks as lapsed."""
+_NOW: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')")
+"""SQL: now in UTC by the server's clock, which no session can change."""
+
+_t = requests.c
+_IS_LIVE = is_live(_t.lease_clock, _t.lease_expires)
+_IS_WAITING = and_(_t.state == DeskRequestState.ASKED, _t.expires_at > _NOW)
+_IS_ABANDONED = and_(_t.state == DeskRequestState.TAKEN, not_(_IS_LIVE))
+_withdrawal = requests.alias("withdrawal")
+_IS_WITHDRAWN = (
+    select(_withdrawal.c.id)
+    .where(_withdrawal.c.claimed_id == _t.id, _withdrawal.c.id != _t.id)
+    .correlate(requests)
+    .exists()
+)
+_IS_RUNNING = and_(_t.state == DeskRequestState.TAKEN, _IS_LIVE)
+_IS_ANY_OPEN_QUERY = select(_t.state).where(_t.state.in_((DeskRequestState.ASKED, DeskRequestState.TAKEN))).limit(1)
+"""SQL: the cheapest read that tells if there may be anything to do. A worker that waits runs it 25 times a second."""
+_open = (
+    select(
+        _t.id,
+        _t.fence,
+        _t.at,
+        _IS_RUNNING.label("running"),
+        func.row_number()
+        .over(
+            partition_by=(func.coalesce(_t.subject_kind, ""), func.coalesce(_t.subject_id, _t.id)),
+            order_by=(_IS_RUNNING.desc(), _t.at, _t.id),
+        )
+        .label("place"),
+        func.row_number().over(partition_by=_t.who, order_by=(_IS_RUNNING.desc(), _t.at, _t.id)).label("turn"),
+    )
+    .where(
+        or_(and_(_IS_WAITING, not_(_IS_WITHDRAWN)), _t.state == DeskRequestState.TAKEN),
+        _t.action.not_in((AUDIT_ACTION, WITHDRAW_ACTION)),
+    )
+    .subquery("open")
+)
+# The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
+# waits for all requests of somebody else.
+_TAKABLE_QUERY = (
+    select(_open.c.id, _open.c.fence)
+    .where(not_(_open.c.running), _open.c.place == 1, _open.c.turn <= bindparam("turns"))
+    .order_by(_open.c.turn, _open.c.at, _open.c.id)
+    .limit(_MOST_CANDIDATES)
+)
+_TAKABLE_AUDIT_QUERY = (  # nobody waits for an audit entry
+    select(_t.id, _t.fence)
+    .where(or_(_IS_WAITING, _IS_ABANDONED), _t.action == AUDIT_ACTION)
+    .order_by(_t.at, _t.id)
+    .limit(_MOST_CANDIDATES)
+)
+_ANY_TURN = 1_000_000
+_IS_TAKEN_HERE = and_(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == DeskRequestState.TAKEN)
+_TAKE_REQUEST = (
+    update(requests)
+    .where(_t.id == bindparam("of"), _t.fence == bindparam("held"), or_(_IS_WAITING, _IS_ABANDONED))
+    .values(
+        state=DeskRequestState.TAKEN, taken_by=bindparam("account"), worker=bindparam("session"),
+        lease_clock=lease_mark(), lease_expires=expiry(), fence=_t.fence + 1,
+    )
+)  # fmt: skip
+_TAKEN_QUERY = select(
+    _t.id, _t.who, _t.action, _t.args, func.coalesce(_t.request_id, _t.id), _t.evidence_sha256, _t.confirmed,
+    _t.fence, _t.subject_kind, _t.subject_id, _t.amount_minor, _t.proposed,
+).where(_t.id == bindparam("of"))  # fmt: skip
+_RENEW_LEASE = update(requests).where(_IS_TAKEN_HERE).values(lease_expires=expiry())
+_TAKEN_BY_QUERY = select(_t.id, _t.worker).where(
+    _t.state == DeskRequestState.TAKEN,
+    _t.worker.in_(bindparam("workers", expanding=True)),
+    _t.taken_by == bindparam("account"),
+    _IS_LIVE,
+)
+_END_LEASE = update(requests).where(_t.id == bindparam("of"), _t.worker == bindparam("token")).values(lease_expires=0)
+_WRITE_PROGRESS = update(requests).where(_IS_TAKEN_HERE).values(progress=bindparam("step"))
+_END_REQUEST = (
+    update(requests)
+    .where(_IS_TAKEN_HERE)
+    .values(state=DeskRequestState.ENDED, result=bindparam("answer"), ended_at=_NOW, lease_expires=0)
+)
+_IS_LAPSED = and_(_t.state == DeskRequestState.ASKED, _t.expires_at <= _NOW)
+# By its id: a search by state would wait for the transactions in which people insert requests.
+_MARK_LAPSED = (
+    update(requests).where(_t.id == bindparam("of"), _IS_LAPSED).values(state=DeskRequestState.LAPSED, ended_at=_NOW)
+)
+_LAPSED_QUERY = select(_t.id).where(_IS_LAPSED).limit(bindparam("most"))
+_o = requests.to_metadata(MetaData(), name=OWN_REQUESTS).c
+_IS_OWN_LIVE = is_live(_o.lease_clock, _o.lease_expires)
+_PROGRESS_QUERY = select(
+    _o.state,
+    _o.progress,
+    _o.result,
+    and_(_o.state == DeskRequestState.ASKED, _o.expires_at <= _NOW).label("over"),
+    and_(_o.state == DeskRequestState.TAKEN, not_(_IS_OWN_LIVE)).label("abandoned"),
+).where(_o.id == bindparam("of"))
+_IS_STORED_QUERY = locking_read(select(_o.id).where(_o.id == bindparam("of")))
+_PARTS_QUERY = (
+    select(request_files.c.content).where(request_files.c.request == bindparam("of")).order_by(request_files.c.part)
+)
+
+
+def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: bytes | None = None) -> None:
+    """Insert a request, and its file in parts. A request whose id is stored already is not inserted again: the answer
+    to an earlier INSERT was lost.
+    """
+    if tx.conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None:
+        return
+    values = {
+        "id": request.id, "who": "", "at": _NOW, "expires_at": _NOW, "action": request.action,
+        "subject_kind": request.subject_kind, "subject_id": request.subject_id,
+        "amount_minor": request.amount_minor, "proposed": request.proposed, "args": request.args,
+        "evidence_sha256": request.evidence_sha256, "request_id": request.request_id, "desk": desk,
+        "confirmed": request.confirmed,
+    }  # fmt: skip
+    tx.conn.execute(insert(requests).values(**values))
+    parts = (
+        []
+        if file is None
+        else [file[at : at + LONGEST_FILE_PART_BYTES] for at in range(0, len(file), LONGEST_FILE_PART_BYTES)]
+    )
+    for number, content in enumerate(parts):
+        tx.conn.execute(insert(request_files).values(request=request.id, part=number, content=content))
+    tx.prove_by(lambda conn: conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None)
+
+
+def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
+    """Return the request as its desk sees it; None if it isn't stored. Costs one read of the primary key."""
+    row = conn.execute(_PROGRESS_QUERY, {"of": request}).first()
+    if row is None:
+        return None
+    state, progress, result, is_over, is_abandoned = row
+    return DeskRequestProgress(DeskRequestState(state), progress, result, bool(is_over), bool(is_abandoned))
+
+
+def count_waiting(conn: Connection) -> int:
+    """Return how many requests a worker may take now; at least 1 if a request has lapsed. Costs one read of an index
+    if no request is open.
+    """
+    if conn.execute(_IS_ANY_OPEN_QUERY).first() is None:
+        return 0
+    return len(_read_takable(conn)) or len(conn.execute(_LAPSED_QUERY, {"most": 1}).all())
+
+
+def take_next_request(
+    tx: Transaction, holder: Holder, seconds: float, *, only_first_of_person: bool = False
+) -> TakenDeskRequest | None:
+    """Take the next request for `seconds` (lease), unless another request about the same subject is being executed.
+    Return None if there is none. Requests that nobody took in time are marked as lapsed.
+
+    The oldest requests of all people come first, then their second ones, and audit entries last.
+    `only_first_of_person`: take no request of a person for whom another one is being executed.
+    """
+    for (id,) in tx.conn.execute(_LAPSED_QUERY, {"most": _MOST_LAPSES}).all():
+        tx.conn.execute(_MARK_LAPSED, {"of": id})
+    for row in _read_takable(tx.conn, only_first_of_person=only_first_of_person):
+        values = {
+            "of": row.id, "held": row.fence, "account": holder.operator, "session": holder.session,
+            "lease_ms": int(seconds * 1000),
+        }  # fmt: skip
+        if _claims(tx.conn, values):
+            return TakenDeskRequest(*tx.conn.execute(_TAKEN_QUERY, {"of": row.id}).one())
+    return None
+
+
+def _claims(conn: Connection, values: dict[str, object]) -> bool:
+    """Take a request. Return False if another worker has taken it, or if its person has just withdrawn it."""
+    try:
+        return conn.execute(_TAKE_REQUEST, values).rowcount == 1
+    except IntegrityError:
+        return False
+
+
+def _read_takable(conn: Connection, *, only_first_of_person: bool = False) -> Sequence[Any]:
+    """Return requests that a worker may take: waiting, or left by another worker, and the first open one of their
+    subject.
+    """
+    rows = conn.execute(_TAKABLE_QUERY, {"turns": 1 if only_first_of_person else _ANY_TURN}).all()
+    return rows or conn.execute(_TAKABLE_AUDIT_QUERY).all()
+
+
+def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
+    """Return the request's file; None if it has none. Raises ValueError if its parts don't have the SHA-256 that the
+    request names.
+    """
+    if request.evidence_sha256 is None:
+        return None
+    content = b"".join(bytes(part) for part in conn.execute(_PARTS_QUERY, {"of": request.id}).scalars())
+    if hashlib.sha256(content).hexdigest() != request.evidence_sha256:
+        raise ValueError("the file of a request is not the one that it names")
+    return content
+
+
+def end_leases_of(tx: Transaction, workers: Collection[str], account: str) -> None:
+    """End the leases of the requests that these workers of the same account have taken and not ended, so that others
+    take them over. A worker that is alive after all keeps the person's name while its account has the request.
+    """
+    for id, token in tx.conn.execute(_TAKEN_BY_QUERY, {"workers": list(workers), "account": account}).all():
+        tx.conn.execute(_END_LEASE, {"of": id, "token": token})
+
+
+def renew_lease(conn: Connection, taken: TakenDeskRequest, seconds: float) -> bool:
+    """Extend the lease by `seconds` from now. Return False if another worker has the request now."""
+    return conn.execute(_RENEW_LEASE, _own_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
+
+
+def write_progress(conn: Connection, taken: TakenDeskRequest, step: str) -> None:
+    """Store the step of the execution for the desk's window."""
+    conn.execute(_WRITE_PROGRESS, _own_parameters(taken) | {"step": step})
+
+
+def store_answer(tx: Transaction, taken: TakenDeskRequest, answer: str) -> bool:
+    """Store the answer. Return False if another worker has the request now."""
+    return tx.conn.execute(_END_REQUEST, _own_parameters(taken) | {"answer": answer}).rowcount == 1
+
+
+def _own_parameters(taken: TakenDeskRequest) -> dict[str, object]:
+    return {"of": taken.id, "held": taken.fence}

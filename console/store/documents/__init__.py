@@ -1,0 +1,1 @@
+"""Stored PDF documents and their rendering."""

@@ -1,0 +1,95 @@
+"""Helpers of migrations: they create tables on every engine as `console.store.schema` declares them.
+
+On a server each DDL statement of a migration commits by itself. So an interrupted migration is run again from its
+start and skips everything that exists. The first migration gives a new database the whole schema, so all later ones
+skip their additions there.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+from console.store.schema import claim_columns
+from console.store.schema.core import credit_checks
+
+LEGACY_TABLE = credit_checks.name
+_SERVER_TABLE_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+_EXPRESSIONS_ON_SERVERS = {
+    "number_key": claim_columns.NUMBER_KEY_SQL["mysql"],
+    "claim_number": claim_columns.CLAIM_NUMBER_SQL["mysql"],
+}
+
+
+def create_table(table: sa.Table) -> None:
+    """Create a declared table and its indexes, except what exists. On a server, texts are compared byte by byte."""
+    if not sa.inspect(op.get_bind()).has_table(table.name):
+        op.execute(sa.schema.CreateTable(_server_table(table) if is_on_server() else table))
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        create_index(str(index.name), table.name, index.columns.keys(), unique=index.unique)
+
+
+def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:
+    """Create an index, unless it exists or the table is another application's and waits for adoption."""
+    if name not in _indexes(table) and not waits_for_adoption(table):
+        op.create_index(name, table, columns, unique=unique)
+
+
+def add_column(table: str, column: sa.Column[Any]) -> None:
+    """Add a column, unless it exists or the table is another application's and waits for adoption."""
+    if column.name not in _columns(table) and not waits_for_adoption(table):
+        _store_derived(column)
+        op.add_column(table, column)
+
+
+def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> None:
+    """Give a derived column another expression. Drops `index`, which reads it; the caller creates it again.
+
+    May be run again after an interruption. A table that waits for adoption isn't changed.
+    """
+    if waits_for_adoption(table):
+        return
+    if index in _indexes(table):
+        op.drop_index(index, table)
+    if column.name in _columns(table):
+        op.drop_column(table, str(column.name))
+    add_column(table, column)
+
+
+def waits_for_adoption(table: str) -> bool:
+    """True for another application's table that has only its original columns, or whose adoption was interrupted: the
+    adoption adds all columns.
+    """
+    return table == LEGACY_TABLE and "claim_number" not in _columns(table)
+
+
+def _columns(table: str) -> set[str]:
+    return {str(column["name"]) for column in sa.inspect(op.get_bind()).get_columns(table)}
+
+
+def _indexes(table: str) -> set[str]:
+    return {str(index["name"]) for index in sa.inspect(op.get_bind()).get_indexes(table)}
+
+
+def is_on_server() -> bool:
+    """True on MariaDB, MySQL and Galera."""
+    return op.get_bind().dialect.name != "sqlite"
+
+
+def _server_table(declared: sa.Table) -> sa.Table:
+    """Return a copy of the table with a server's options and the expressions of its derived columns."""
+    table = declared.to_metadata(sa.MetaData())
+    table.kwargs.update(_SERVER_TABLE_OPTIONS)
+    for column in table.columns:
+        if column.computed is not None and column.name in _EXPRESSIONS_ON_SERVERS:
+            column.computed.sqltext = sa.text(_EXPRESSIONS_ON_SERVERS[column.name])
+        _store_derived(column)
+    return table
+
+
+def _store_derived(column: sa.Column[Any]) -> None:
+    """Make a server store a derived column. InnoDB's purge may never end over indexed virtual columns on a Galera
+    node that returns to its cluster (decision 0019).
+    """
+    if column.computed is not None:
+        column.computed.persisted = is_on_server()

@@ -1,0 +1,13 @@
+"""Store the signature of a signed notice with its body, and the account that stored it."""
+
+import sqlalchemy as sa
+
+from console.store.migrations.ddl_helpers import add_column
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    add_column("payment_events", sa.Column("signature", sa.String(length=128), nullable=True))
+    add_column("payment_events", sa.Column("who", sa.String(length=64), nullable=True))

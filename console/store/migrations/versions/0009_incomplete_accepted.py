@@ -1,0 +1,25 @@
+"""Add the flag of rows whose missing values one decision accepted at the adoption. Such rows aren't in the queue of
+incomplete credit checks.
+"""
+
+import sqlalchemy as sa
+
+from console.store.migrations.ddl_helpers import LEGACY_TABLE, add_column, create_index, replace_derived_column
+from console.store.schema import claim_columns as claim_sql
+
+revision = "0009"
+down_revision = "0008"
+
+_INDEX = "ix_credit_checks_missing"
+
+
+def upgrade() -> None:
+    add_column(
+        LEGACY_TABLE, sa.Column("incomplete_accepted", sa.Boolean(), server_default=sa.text("0"), nullable=False)
+    )
+    replace_derived_column(
+        LEGACY_TABLE,
+        sa.Column("missing", sa.Integer(), sa.Computed(claim_sql.IS_INCOMPLETE_SQL, persisted=False)),
+        _INDEX,
+    )
+    create_index(_INDEX, LEGACY_TABLE, ["missing", "seen_work", "id"], unique=False)

@@ -1,0 +1,13 @@
+"""Add the table of operations that only the spools of desks have, because the database was restored to an earlier
+state.
+"""
+
+from console.store.migrations.ddl_helpers import create_table
+from console.store.schema.worker import lost_operations
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    create_table(lost_operations)

@@ -1,0 +1,15 @@
+"""Add the tables of the requests by which desks ask a worker to act, and of the files that belong to them."""
+
+import sqlalchemy as sa
+
+from console.store.migrations.ddl_helpers import add_column, create_table
+from console.store.schema.core import request_files, requests
+
+revision = "0012"
+down_revision = "0011"
+
+
+def upgrade() -> None:
+    create_table(requests)
+    create_table(request_files)
+    add_column("operators", sa.Column("asks", sa.Boolean(), nullable=False, server_default=sa.text("0")))

@@ -1,0 +1,12 @@
+"""Add to requests whether the person has typed the password for them."""
+
+import sqlalchemy as sa
+
+from console.store.migrations.ddl_helpers import add_column
+
+revision = "0013"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    add_column("requests", sa.Column("confirmed", sa.Boolean(), nullable=False, server_default=sa.text("0")))

@@ -1,0 +1,1 @@
+"""Reads and writes of the tables of operations, leases, idempotency keys and request ids."""

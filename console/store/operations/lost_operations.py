@@ -1,0 +1,143 @@
+"""Rows of operations that this database lost when it was restored to an earlier state. Each desk copies them from
+its spool to this table, so that every desk refuses to repeat them, not only the desk that sent them.
+
+A row never changes. It stops to hold its claim when other rows are written: the restored record, the provider's
+answer that the operation certainly failed, or the decision of two people.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, exists, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.provider_outcome import OutcomeClass
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.schema.core import approvals, evidence, operations
+from console.store.schema.worker import lost_operations
+from console.store.spool.spool import Intent, SpoolEntry, SpoolState
+
+MOST_OPERATIONS = 200
+KIND = "operation"
+_BATCH_SIZE = 500
+_t = lost_operations.c
+_INTENT_COLUMNS = (
+    _t.id, _t.database_id, _t.action, _t.client_id, _t.corporation_number, _t.record_id, _t.operator, _t.desk, _t.at,
+    _t.fingerprint, _t.payment_id, _t.provider_key, _t.amount_minor,
+)  # fmt: skip
+_IS_DECIDED = exists().where(
+    approvals.c.subject_kind == KIND, approvals.c.subject_id == _t.id, approvals.c.closed_at.is_not(None)
+)
+_HAS_FAILED = exists().where(
+    evidence.c.operation_id == _t.id,
+    evidence.c.summary.like(f"%{OutcomeClass.FAILED_DEFINITE.value}%"),
+    evidence.c.source.like("%.refund_status"),
+)
+_HOLDS_CLAIM = (_t.holds.is_(True), ~_IS_DECIDED, ~_HAS_FAILED)
+_OF_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(
+    _t.corporation_number == bindparam("number"), _t.client_id == bindparam("client"), *_HOLDS_CLAIM
+)
+_OF_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(_t.payment_id == bindparam("payment"), *_HOLDS_CLAIM)
+_BY_ID_QUERY = select(*_INTENT_COLUMNS, _t.provider_id, _t.holds).where(_t.id == bindparam("of"))
+_NEWEST_QUERY = select(*_INTENT_COLUMNS).order_by(_t.told_at.desc(), _t.id).limit(MOST_OPERATIONS)
+_JOURNAL_IDS_QUERY = select(operations.c.id).where(operations.c.id.in_(bindparam("ids", expanding=True)))
+_STORED_IDS_QUERY = select(_t.id).where(_t.id.in_(bindparam("ids", expanding=True)))
+_IS_RESTORED = exists().where(operations.c.id == _t.id)
+_INSERT = insert(lost_operations)
+
+
+LONGEST_KEY_CHARACTERS = 64
+"""Length of the column `provider_key` in characters. A longer key isn't stored, because a shortened key could be the
+key of another payment; it is only in the spool of its desk.
+"""
+
+
+def entries_not_in_journal(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
+    """Return the entries of a desk's spool whose operation isn't in the journal, in the given order."""
+    in_journal = _existing_ids(conn, _JOURNAL_IDS_QUERY, [entry.intent.operation_id for entry in entries])
+    return tuple(entry for entry in entries if entry.intent.operation_id not in in_journal)
+
+
+def entries_not_stored(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
+    """Return the entries whose operation isn't in the table of lost operations yet, in the given order."""
+    stored_ids = _existing_ids(conn, _STORED_IDS_QUERY, [entry.intent.operation_id for entry in entries])
+    return tuple(entry for entry in entries if entry.intent.operation_id not in stored_ids)
+
+
+def insert_entries(conn: Connection, entries: Sequence[SpoolEntry], database_id: str, now: datetime) -> None:
+    """Store entries of a desk's spool. The payment id is left out if the entry belongs to another database.
+
+    Raises RunAgain if another process stored one of them at the same time.
+    """
+    for entry in entries:
+        intent = entry.intent
+        row = {
+            "id": intent.operation_id,
+            "database_id": intent.database_id,
+            "action": intent.action,
+            "client_id": None if intent.client_id is None else int(intent.client_id),
+            "corporation_number": intent.corporation_number,
+            "record_id": intent.record_id,
+            "operator": intent.operator,
+            "desk": intent.desk_id,
+            "at": to_naive_utc(intent.at),
+            "fingerprint": intent.fingerprint,
+            "payment_id": intent.payment_id if intent.database_id == database_id else None,
+            "provider_key": _key_if_short(intent.provider_key),
+            "amount_minor": intent.amount_minor,
+            "provider_id": entry.provider_id,
+            "holds": entry.holds_claim,
+            "told_at": to_naive_utc(now),
+        }
+        try:
+            conn.execute(_INSERT, row)
+        except IntegrityError:  # another process of the same desk, at the same time
+            raise RunAgain from None
+
+
+def purchases_holding_claim(conn: Connection, client_id: str, corporation_number: str) -> tuple[Intent, ...]:
+    """Return the lost purchases that still hold their claim on the pair of client and corporation number."""
+    rows = conn.execute(_OF_CLIENT_AND_NUMBER_QUERY, {"number": corporation_number, "client": int(client_id)})
+    return tuple(_to_intent(row) for row in rows)
+
+
+def refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
+    """Return the lost refunds of a payment that still hold their claim."""
+    return tuple(_to_intent(row) for row in conn.execute(_OF_PAYMENT_QUERY, {"payment": payment_id}))
+
+
+def find(conn: Connection, operation_id: str) -> SpoolEntry | None:
+    """Return a lost operation in the form of a spool entry; None if there is none."""
+    row = conn.execute(_BY_ID_QUERY, {"of": operation_id}).first()
+    if row is None:
+        return None
+    *intent_values, provider_id, holds = row
+    state = SpoolState.CALLING if holds else SpoolState.ENDED
+    return SpoolEntry(
+        _to_intent(intent_values), state, bool(holds), provider_id, None, has_answer=False, is_delivered=False
+    )
+
+
+def unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
+    """Return the lost operations that the journal doesn't have yet, the last stored first, at most
+    MOST_OPERATIONS."""
+    return tuple(_to_intent(row) for row in conn.execute(_NEWEST_QUERY.where(~_IS_RESTORED)))
+
+
+def _existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
+    existing: set[str] = set()
+    for start in range(0, len(ids), _BATCH_SIZE):
+        existing.update(conn.scalars(query, {"ids": ids[start : start + _BATCH_SIZE]}))
+    return existing
+
+
+def _to_intent(row: Sequence[Any]) -> Intent:
+    values = list(row[:13])
+    values[3], values[8] = None if row[3] is None else str(row[3]), to_aware_utc(row[8])
+    return Intent(*values)
+
+
+def _key_if_short(key: str | None) -> str | None:
+    return key if key is not None and len(key) <= LONGEST_KEY_CHARACTERS else None

@@ -1,0 +1,202 @@
+"""Rows of request ids: one per person and id. A process takes the row before the action and ends it afterwards.
+
+The row has a lease, which expires by the database's clock, and a fencing token. The person is part of the row's key,
+so nobody can use up an id of another person.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.records import LeaseHolder
+from console.store.database.engine import RunAgain, Transaction
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.lease_clock import database_ms, expiry, is_live, lease_mark
+from console.store.database.transaction import locking_read
+from console.store.schema.core import request_ids
+
+if TYPE_CHECKING:
+    from console.store.operations.leases import Holder
+
+ANSWER_RETENTION = timedelta(hours=24)
+RUNNING, KEPT, FREE = "running", "kept", "free"
+
+_t = request_ids.c
+_IS_ROW = and_(_t.person == bindparam("who"), _t.request_id == bindparam("of"))
+_IS_OWN_USE = and_(_IS_ROW, _t.fence == bindparam("held"), _t.state == RUNNING)
+_AGE_MS: Any = database_ms() - _t.begun_ms
+_USE_QUERY = select(
+    _t.command, _t.fingerprint, _t.state, _t.subject_kind, _t.subject_id, _t.operation_id, _t.answer, _t.desk,
+    _t.host, _t.process, _t.since, _t.fence, is_live(_t.lease_clock, _t.lease_expires).label("live"),
+    _AGE_MS.label("age_ms"),
+).where(_IS_ROW)  # fmt: skip
+_COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token")
+_BEGIN_VALUES = {
+    **{column: bindparam(f"{column}_") for column in _COLUMNS},
+    "state": RUNNING,
+    "begun_ms": database_ms(),
+    "lease_clock": lease_mark(),
+    "lease_expires": expiry(),
+}
+_INSERT_ROW = insert(request_ids).values(
+    person=bindparam("who"), request_id=bindparam("of"), fence=1, **_BEGIN_VALUES
+)
+_NO_RESULT_VALUES = dict.fromkeys(("subject_kind", "subject_id", "operation_id", "answer"))
+_HOLD_ROW = (
+    update(request_ids)
+    .where(_IS_ROW, _t.fence == bindparam("held"), _t.state == bindparam("as_read"))
+    .values(fence=_t.fence + 1, **_NO_RESULT_VALUES, **_BEGIN_VALUES)
+)
+_TOKEN_QUERY = locking_read(select(_t.token).where(_IS_ROW))
+_RENEW_LEASE = update(request_ids).where(_IS_OWN_USE).values(lease_expires=expiry())
+_STORE_RESULT_IDS = (
+    update(request_ids)
+    .where(_IS_OWN_USE)
+    .values(
+        subject_kind=func.coalesce(_t.subject_kind, bindparam("kind")),
+        subject_id=func.coalesce(_t.subject_id, bindparam("subject")),
+        operation_id=func.coalesce(bindparam("operation"), _t.operation_id),
+    )
+)
+_FENCE_QUERY = select(_t.fence).where(_IS_OWN_USE)
+_END_USE = (
+    update(request_ids).where(_IS_OWN_USE).values(state=bindparam("to"), answer=bindparam("answer_"), lease_expires=0)
+)
+_END_LEASE = update(request_ids).where(_IS_OWN_USE).values(lease_expires=0)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A person's request id with its command. `fingerprint` is a digest of the command's arguments."""
+
+    person: str
+    request_id: str
+    command: str
+    fingerprint: str
+
+    @property
+    def key(self) -> dict[str, object]:
+        """Parameters of the statements that select the row."""
+        return {"who": self.person, "of": self.request_id}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestIdUse:
+    """A stored use of a request id: its command, its state (running, kept, free) and its answer. `has_live_lease`:
+    the lease hasn't expired. `age`: the time since the use began.
+    """
+
+    command: str
+    fingerprint: str
+    state: str
+    subject_kind: str | None
+    subject_id: str | None
+    operation_id: str | None
+    answer: str | None
+    holder: LeaseHolder
+    fence: int
+    has_live_lease: bool
+    age: timedelta
+
+    @property
+    def is_free(self) -> bool:
+        """True if the id may be used again: its action had no effect, or it began at least 24 hours ago and isn't
+        running any more.
+        """
+        return self.state == FREE or (
+            self.age >= ANSWER_RETENTION and not (self.state == RUNNING and self.has_live_lease)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRequestId:
+    """A request id that this process holds, with the fencing token `fence`."""
+
+    request: RequestKey
+    fence: int
+
+
+def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
+    """Return the row of a person's request id, or None. Costs one read of an index."""
+    row = conn.execute(_USE_QUERY, request.key).first()
+    if row is None:
+        return None
+    command, fingerprint, state, kind, subject, operation, answer, desk, host, process, since, fence, live, age = row
+    holder = LeaseHolder(
+        request.request_id, request.person, desk, host, process, to_aware_utc(since), to_aware_utc(since)
+    )
+    age = timedelta(milliseconds=int(age))
+    return RequestIdUse(command, fingerprint, state, kind, subject, operation, answer, holder, fence, bool(live), age)
+
+
+def hold(
+    tx: Transaction, request: RequestKey, use: RequestIdUse | None, holder: "Holder", now: datetime, seconds: float
+) -> HeldRequestId:
+    """Hold the request id for `seconds`. `use` is its row as read in this transaction; None if there was none.
+
+    Raises RunAgain if another process has changed the row meanwhile.
+    """
+    token = str(uuid.uuid4())
+    row = request.key | {
+        "command_": request.command,
+        "fingerprint_": request.fingerprint,
+        "desk_": holder.desk,
+        "host_": holder.host,
+        "process_": holder.process,
+        "since_": to_naive_utc(now),
+        "token_": token,
+        "lease_ms": int(seconds * 1000),
+    }
+    if use is None:
+        try:
+            tx.conn.execute(_INSERT_ROW, row)
+        except IntegrityError:
+            raise RunAgain from None
+        fence = 1
+    else:
+        if tx.conn.execute(_HOLD_ROW, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
+            raise RunAgain
+        fence = use.fence + 1
+    tx.prove_by(lambda conn: conn.scalar(_TOKEN_QUERY, request.key) == token)
+    return HeldRequestId(request, fence)
+
+
+def renew_lease(conn: Connection, taken: HeldRequestId, seconds: float) -> bool:
+    """Extend the lease by `seconds` from now (heartbeat). Return False if another process holds the id now."""
+    return conn.execute(_RENEW_LEASE, _own_use_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
+
+
+def store_result_ids(
+    conn: Connection, taken: HeldRequestId, kind: str, subject_id: str | None, operation_id: str | None
+) -> bool:
+    """Store the record and the operation that the action wrote in the id's row, in the same transaction. A later call
+    replaces the operation but not the record.
+
+    Return False if another process holds the id now.
+    """
+    values = {"kind": kind, "subject": subject_id, "operation": operation_id}
+    if conn.execute(_STORE_RESULT_IDS, _own_use_parameters(taken) | values).rowcount == 1:
+        return True
+    return conn.execute(_FENCE_QUERY, _own_use_parameters(taken)).first() is not None  # no column changed
+
+
+def end_use(conn: Connection, taken: HeldRequestId, state: str, answer: str | None) -> bool:
+    """Write the state of an ended use: `kept` with its answer, or `free`. Return False if another process holds the
+    id now.
+    """
+    return conn.execute(_END_USE, _own_use_parameters(taken) | {"to": state, "answer_": answer}).rowcount == 1
+
+
+def end_lease(conn: Connection, taken: HeldRequestId) -> None:
+    """End the lease without an answer, because this process stops to act under the id. The outcome is in the record
+    and the operation that `store_result_ids` stored.
+    """
+    conn.execute(_END_LEASE, _own_use_parameters(taken))
+
+
+def _own_use_parameters(taken: HeldRequestId) -> dict[str, object]:
+    return taken.request.key | {"held": taken.fence}

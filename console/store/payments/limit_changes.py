@@ -1,0 +1,77 @@
+"""Rows of the limits of refunds, and the proposals by which two administrators change them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from console.domain.payments.limits import LIMIT_KIND, PROPOSAL_TIME_LIMIT, Limit, limit_subject
+from console.store.access.people_views import LIMIT_PROPOSALS
+from console.store.database.instants import to_naive_utc
+from console.store.database.server import reads_views
+from console.store.schema.core import approvals
+from console.store.schema.payments import limits, metadata
+
+LIMIT_ACTION = "limit"
+_t, _a = limits.c, approvals.c
+_seen = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS)
+_VALUE_QUERY = select(_t.value).where(_t.name == bindparam("of"), _t.currency == bindparam("in_currency"))
+_ALL_QUERY = select(_t.name, _t.currency, _t.value).order_by(_t.currency, _t.name)
+
+
+def find_value(conn: Connection, name: str, currency: str) -> int | None:
+    """Return the value of a limit; None if it has no row."""
+    value = conn.scalar(_VALUE_QUERY, {"of": name, "in_currency": currency})
+    return None if value is None else int(value)
+
+
+def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
+    """Return all limits, each with the newest proposal that still counts."""
+    proposals = {row.subject_id: row for row in _open_proposals(conn, now)}
+    return tuple(
+        _with_proposal(name, currency, int(value), proposals) for name, currency, value in conn.execute(_ALL_QUERY)
+    )
+
+
+def _with_proposal(name: str, currency: str, value: int, proposals: Mapping[str, Row[Any]]) -> Limit:
+    proposal = proposals.get(limit_subject(name, currency, value))
+    if proposal is None:
+        return Limit(name, currency, value)
+    return Limit(name, currency, value, int(proposal.proposed), proposal.person)
+
+
+def find_proposers(conn: Connection, subject: str, value: int, now: datetime) -> tuple[str, ...]:
+    """Return the people whose proposals of this value for the limit still count, oldest first."""
+    rows = _open_proposals(conn, now)
+    return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (subject, str(value)))
+
+
+def _open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
+    c = _seen.c if reads_views(conn) else _a
+    query = select(c.subject_id, c.proposed, c.person).where(
+        c.subject_kind == LIMIT_KIND, c.closed_at.is_(None), c.at > to_naive_utc(now - PROPOSAL_TIME_LIMIT)
+    )
+    return tuple(conn.execute(query.order_by(c.id)))
+
+
+def insert_proposal(conn: Connection, subject: str, value: int, person: str, now: datetime) -> None:
+    """Insert a proposal of a person."""
+    conn.execute(
+        insert(approvals).values(
+            subject_kind=LIMIT_KIND, subject_id=subject, action=LIMIT_ACTION, proposed=str(value), person=person,
+            at=to_naive_utc(now),
+        )
+    )  # fmt: skip
+
+
+def change_value(conn: Connection, limit: Limit, value: int, now: datetime) -> None:
+    """Set the limit to this value, and close the proposals about it."""
+    if limit.value is None:
+        conn.execute(insert(limits).values(name=limit.name, currency=limit.currency, value=value))
+    else:
+        is_limit = (_t.name == limit.name, _t.currency == limit.currency)
+        conn.execute(update(limits).where(*is_limit).values(value=value))
+    subject = limit_subject(limit.name, limit.currency, limit.value)
+    is_open = (_a.subject_kind == LIMIT_KIND, _a.subject_id == subject, _a.closed_at.is_(None))
+    conn.execute(update(approvals).where(*is_open).values(closed_at=to_naive_utc(now)))

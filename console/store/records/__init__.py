@@ -1,0 +1,1 @@
+"""Statements across all kinds of records."""

@@ -1,0 +1,76 @@
+"""SQL of the columns that the database derives in the table of credit checks: the normalised corporation number, the
+claim, and the states of rows that other applications wrote.
+
+The normalisation understands ASCII and full-width digits, spaces and hyphens; a claim needs 13 digits, but the check
+digit isn't verified. A due task corrects other spellings. The SQL uses only simple functions, so that every database
+can index the columns.
+"""
+
+from collections.abc import Mapping
+
+_THIRTEEN_DIGITS: Mapping[str, str] = {
+    "sqlite": "{0} GLOB '" + "[0-9]" * 13 + "'",
+    "mysql": "{0} REGEXP '^[0-9]{{13}}$'",
+}
+# Given as code points, because many of these spaces and hyphens look the same.
+_DROPPED_CHARACTERS = (
+    0x20,
+    0x3000,
+    0x2D,
+    0x2010,
+    0x2011,
+    0x2012,
+    0x2013,
+    0x2014,
+    0x2015,
+    0x2212,
+    0xFF0D,
+    0x30FC,
+    0xFF70,
+)
+
+
+def _normalised_sql(column: str) -> str:
+    sql = column
+    for code in _DROPPED_CHARACTERS:
+        sql = f"replace({sql}, '{chr(code)}', '')"
+    for digit in range(10):
+        sql = f"replace({sql}, '{chr(0xFF10 + digit)}', '{digit}')"
+    return sql
+
+
+def _has_thirteen_digits_sql(dialect: str, column: str) -> str:
+    return _THIRTEEN_DIGITS[dialect].format(column)
+
+
+def number_key_sql(dialect: str, column: str = "corporation_number") -> str:
+    """Return SQL of the normalised corporation number. `column` is the SQL that reads the stored number: the column's
+    name, or an expression for a table that another application created.
+    """
+    return f"CASE WHEN {_has_thirteen_digits_sql(dialect, column)} THEN {column} ELSE {_normalised_sql(column)} END"
+
+
+SEEN_STATUS_SQL = "CASE WHEN work_state IS NULL AND credit_check_id IS NOT NULL THEN 'success' ELSE status END"
+SEEN_WORK_SQL = (
+    "CASE WHEN work_state IS NOT NULL THEN work_state "
+    "WHEN credit_check_id IS NULL THEN 'needs_review' ELSE 'none' END"
+)
+IS_INCOMPLETE_SQL = (
+    f"CASE WHEN ({SEEN_STATUS_SQL}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
+    "AND incomplete_accepted = 0 "
+    "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
+    "OR pdf_file_path IS NULL) THEN 1 END"
+)
+NUMBER_KEY_SQL: Mapping[str, str] = {dialect: number_key_sql(dialect) for dialect in _THIRTEEN_DIGITS}
+
+
+def claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
+    """Return SQL of the claim: the normalised corporation number if the row is live, otherwise NULL (no claim)."""
+    key = f"({number_key_sql(dialect, column)})"
+    return (
+        f"CASE WHEN ({SEEN_STATUS_SQL}) IN ('pending', 'success') AND superseded_at IS NULL "
+        f"AND duplicate_of IS NULL AND {_has_thirteen_digits_sql(dialect, key)} THEN {key} END"
+    )
+
+
+CLAIM_NUMBER_SQL: Mapping[str, str] = {dialect: claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS}

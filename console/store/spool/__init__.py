@@ -1,0 +1,1 @@
+"""The spool: a local file of unfinished operations."""

@@ -1,0 +1,1 @@
+"""Tables of tasks, sagas and bulk runs."""

@@ -1,0 +1,1 @@
+"""The application window: frame, navigation, menus and background refresh."""

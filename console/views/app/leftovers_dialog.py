@@ -1,0 +1,81 @@
+"""The dialog about credentials that a desk no longer needs, because a worker acts for its person."""
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.desk_requests import LeftoverCredentials
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.notification_bars import Bar
+
+
+class LeftoversDialog(DialogFrame):
+    """Lists the credentials, and deletes those in the keyring. Environment variables can only be named."""
+
+    def __init__(self, context: WindowContext, leftovers: LeftoverCredentials, parent: QWidget) -> None:
+        translate = context.translate
+        super().__init__(
+            translate("dialog.leftovers.title"),
+            translate("dialog.leftovers.subtitle"),
+            cancel_text=translate("action.cancel"),
+            act_text=translate("dialog.leftovers.act"),
+            kind="danger",
+            hint=translate("dialog.leftovers.kept"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        self._context, self._leftovers = context, leftovers
+        self.show_content(self._content())
+        if not leftovers.entries:
+            self.disable_act_button(translate("dialog.leftovers.nothing"))
+        self.act_button.clicked.connect(self._forget)
+
+    def _content(self, *above: QWidget) -> QWidget:
+        translate, leftovers = self._context.translate, self._leftovers
+        parts: list[QWidget] = [*above]
+        if leftovers.entries:
+            parts += [TextLabel(translate("dialog.leftovers.entries"), bold=True), _names(leftovers.entries)]
+        if leftovers.variables:
+            parts += [TextLabel(translate("dialog.leftovers.variables"), bold=True), _names(leftovers.variables)]
+            parts.append(TextLabel(translate("dialog.leftovers.variables.words"), "small", "muted", wrap=True))
+        content = QWidget()
+        content.setLayout(make_column(*parts, gap=8))
+        return content
+
+    @Slot()
+    def _forget(self) -> None:
+        context = self._context
+        self.set_busy(context.translate("dialog.leftovers.title"))
+        context.run_act(
+            lambda services, _: services.desk_status.forget_credentials(),
+            self._show_done,
+            self._show_refusal,
+            owner=self,
+            label=context.translate("dialog.leftovers.title"),
+            describe=self._done_toast,
+            attempt=("forget credentials",),
+            provider="",
+        )
+
+    def _show_done(self, forgotten: LeftoverCredentials) -> None:
+        self._context.toast_requested.emit(self._done_toast(forgotten))
+        self._context.update_connection_state(leftovers=LeftoverCredentials(forgotten.variables))
+        self.accept()
+
+    def _done_toast(self, forgotten: LeftoverCredentials) -> Toast:
+        return Toast(self._context.translate("dialog.leftovers.done", count=len(forgotten.entries)))
+
+    def _show_refusal(self, failure: Failure) -> None:
+        bar = Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+        self.show_outcome(
+            self._context.translate("act.refused"),
+            "",
+            self._content(bar),
+            close=self._context.translate("action.close"),
+        )
+
+
+def _names(names: tuple[str, ...]) -> TextLabel:
+    return TextLabel("\n".join(names), "data", wrap=True)

@@ -1,0 +1,1 @@
+"""The lookup page: all records of a corporation number."""

@@ -1,0 +1,1 @@
+"""Convert values of the services to texts, table columns and badges."""

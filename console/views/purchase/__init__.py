@@ -1,0 +1,1 @@
+"""Dialogs of purchase and re-fetch."""

@@ -1,0 +1,292 @@
+"""Actions on a record of any kind, started from any page: probe, resolve, purchase, refund, decide, copy."""
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtGui import QGuiApplication
+
+from console.domain.errors import ErrorCode
+from console.domain.payments.records import Order, Payment, Refund, SetAside
+from console.domain.payments.service_results import RefundPlan, RefundView
+from console.domain.records import Certainty, CreditCheck, Operation
+from console.domain.service_results import PurchasePlan
+from console.views.pages.base import Page
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.runtime.context import ALARMBOX, Toast, WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.theme.design_tokens import Tone
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.notification_bars import Bar
+
+
+class RecordActs(QObject):
+    """The actions that a page offers on its records. A probe of a record can't be started again while it runs; a
+    refusal is shown in a bar of the page.
+    """
+
+    def __init__(self, context: WindowContext, page: Page, *, in_bar: bool = False) -> None:
+        """`in_bar`: show the result of a probe in a bar of the page; a toast would cover the buttons of the page."""
+        super().__init__(page)
+        self._context, self._page = context, page
+        self._probed_subjects: set[tuple[str, int | str]] = set()
+        self._is_moving_order, self._in_bar = False, in_bar
+
+    @property
+    def page(self) -> Page:
+        """The page of these actions."""
+        return self._page
+
+    # -- probe
+
+    def probe(self, record: ShownRecord | Operation, provider: str = "") -> None:
+        """Ask the provider for the outcome of a record. The call costs nothing and changes nothing at the provider.
+        Do nothing while a probe of the same record runs. `provider` is needed for a refund only: its record has no
+        provider.
+        """
+        context, translate = self._context, self._context.translate
+        kind, id = subject = case_words.subject_of(record)
+        if subject in self._probed_subjects or self.shows_missing_right("probe"):
+            return
+        if isinstance(record, CreditCheck | Operation):
+            words, label, provider_name = translate("act.probing"), translate("act.probe", id=id), ALARMBOX
+        else:
+            title = case_words.title(record, context)
+            words, label = translate("act.probing_case", title=title), translate("act.probe_case", title=title)
+            provider_name = record.provider if isinstance(record, Payment) else provider
+        self._probed_subjects.add(subject)
+        self._page.show_bar("act", Bar(translate("dialog.busy"), words, tone="progress", shape="circle_arrow"))
+        context.run_act(
+            lambda services, request_id: services.recovery.probe(kind, id, request_id=request_id),
+            lambda record_after: self._show_probe_result(record, record_after),
+            lambda failure: self._show_probe_failure(subject, failure),
+            owner=self,
+            label=label,
+            describe=lambda record_after: probe_toast(context, record, record_after),
+            attempt=("probe", kind, id),
+            key=subject,
+            provider=provider_name,
+        )
+
+    def _show_probe_result(self, before: ShownRecord | Operation, after: ShownRecord | Operation) -> None:
+        self._probed_subjects.discard(case_words.subject_of(before))
+        self._page.hide_bar("act")
+        toast = probe_toast(self._context, before, after)
+        if self._in_bar:
+            bar = Bar(toast.words, toast.detail, tone=toast.tone, shape=toast.shape, button=self._make_close_button())
+            self._page.show_bar("act", bar)
+        else:
+            self._context.toast_requested.emit(toast)
+        self._page.refresh("probed")
+
+    def _show_probe_failure(self, subject: tuple[str, int | str], failure: Failure) -> None:
+        self._probed_subjects.discard(subject)
+        self.show_refusal(failure)
+        self._page.refresh("probed")
+
+    def show_refusal(self, failure: Failure) -> None:
+        """Show a refusal in a bar until the person closes it."""
+        context = self._context
+        is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
+        lead = context.translate("dialog.probe.still_unknown") if is_unknown else context.translate("act.refused")
+        tone: Tone = "unknown" if is_unknown else "bad"
+        shape = "question" if is_unknown else "square_bang"
+        bar = Bar(lead, context.failure_message(failure), tone=tone, shape=shape, button=self._make_close_button())
+        self._page.show_bar("act", bar)
+
+    @Slot()
+    def _close_bar(self) -> None:
+        self._page.hide_bar("act")
+
+    # -- dialogs, imported when first opened
+
+    def shows_missing_right(self, right: str) -> bool:
+        """Return True if the person lacks the right, and then show the reason in a bar: an action started by a
+        shortcut has no button beside which the reason could stand.
+        """
+        disabled_reason = self._context.find_disabled_reason(right)
+        if disabled_reason:
+            lead = self._context.translate("act.refused")
+            self._page.show_bar(
+                "act", Bar(lead, disabled_reason, tone="care", shape="square_bang", button=self._make_close_button())
+            )
+        return bool(disabled_reason)
+
+    def _make_close_button(self) -> KeyButton:
+        close = KeyButton(self._context.translate("action.close"), kind="inline")
+        close.clicked.connect(self._close_bar)
+        return close
+
+    def refetch(self, record: CreditCheck) -> None:
+        """Open the re-fetch dialog, if the person has the right."""
+        if self.shows_missing_right("refetch"):
+            return
+        from console.views.purchase.refetch_dialog import RefetchDialog
+
+        RefetchDialog(self._context, record, self._page.window()).open()
+
+    def resolve(self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None) -> None:
+        """Open the decision dialog, if the person has the right. `proposer` is the person whose proposal waits for a
+        second person. An operation is passed here only if this desk's spool has it and the database does not.
+        """
+        if self.shows_missing_right("resolve"):
+            return
+        context, window = self._context, self._page.window()
+        if isinstance(record, CreditCheck) or (
+            isinstance(record, Operation) and record.subject_kind not in ("refund", "payment")
+        ):
+            from console.views.records.resolve_dialog import ResolveDialog
+
+            if isinstance(record, CreditCheck) and record.certainty is not Certainty.UNKNOWN:
+                context.show_toast(context.translate("reason.outcome_known"), shape="square_bang", tone="care")
+            else:
+                ResolveDialog(context, record, proposer, window).open()
+            return
+        from console.views.records.resolve_money_dialog import ResolveMoneyDialog
+
+        ResolveMoneyDialog(context, record, proposer, window).open()
+
+    def purchase(self, number: str, client: str | None = None) -> None:
+        """Read the current purchase plan, then open the purchase dialog."""
+        context = self._context
+        if self.shows_missing_right("purchase"):
+            return
+        context.run_read(
+            lambda services: services.credit_checks.plan(number),
+            lambda plan: self._show_plan(plan, client),
+            self.show_refusal,
+            owner=self,
+            key=("plan", number),
+        )
+
+    def _show_plan(self, plan: PurchasePlan, client: str | None) -> None:
+        from console.views.purchase.dialog import PurchaseDialog
+
+        PurchaseDialog(self._context, plan, client, self._page.window()).open()
+
+    def refund(self, payment_id: int, set_aside: SetAside | None = None) -> None:
+        """Read the current refund plan, then open the request dialog."""
+        if self.shows_missing_right("refund_request"):
+            return
+        self._context.run_read(
+            lambda services: services.refunds.plan(payment_id),
+            lambda plan: self._show_refund(plan, set_aside),
+            self.show_refusal,
+            owner=self,
+            key=("refund-plan", payment_id),
+        )
+
+    def _show_refund(self, plan: RefundPlan, set_aside: SetAside | None) -> None:
+        from console.views.refunds.request_dialog import RefundDialog
+
+        RefundDialog(self._context, plan, set_aside, self._page.window()).open()
+
+    def approve(self, view: RefundView) -> None:
+        """Open the approval dialog, if the person has the right."""
+        if self.shows_missing_right("refund_approve"):
+            return
+        from console.views.refunds.decision_dialog import ApproveDialog
+
+        ApproveDialog(self._context, view, self._page.window()).open()
+
+    def reject(self, view: RefundView) -> None:
+        """Open the rejection dialog, if the person has the right."""
+        if self.shows_missing_right("refund_approve"):
+            return
+        from console.views.refunds.decision_dialog import DeclineDialog
+
+        DeclineDialog(self._context, view, self._page.window()).open()
+
+    def withdraw(self, view: RefundView) -> None:
+        """Open the withdrawal dialog, if the person has the right."""
+        if self.shows_missing_right("refund_withdraw"):
+            return
+        from console.views.refunds.decision_dialog import WithdrawDialog
+
+        WithdrawDialog(self._context, view, self._page.window()).open()
+
+    # -- order of a payment
+
+    def move_order(self, payment: Payment) -> None:
+        """Move our order to the state that the payment implies; nothing is sent to the provider."""
+        if self._is_moving_order or self.shows_missing_right("resolve"):
+            return
+        context, self._is_moving_order = self._context, True
+        context.run_act(
+            lambda services, request_id: services.payments.move_order(payment.id, request_id=request_id),
+            self._show_moved_order,
+            self._show_move_failure,
+            owner=self,
+            label=context.translate("act.move_order", number=payment.merchant_payment_id),
+            describe=lambda order: _moved_toast(context, order),
+            attempt=("order move", payment.id),
+            key=("payment", payment.id),
+            provider="",
+        )
+
+    def _show_moved_order(self, order: Order) -> None:
+        self._is_moving_order = False
+        self._context.toast_requested.emit(_moved_toast(self._context, order))
+        self._page.refresh("moved")
+
+    def _show_move_failure(self, failure: Failure) -> None:
+        self._is_moving_order = False
+        self.show_refusal(failure)
+        self._page.refresh("moved")
+
+    # -- copy
+
+    def copy_text(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        self.show_copied_toast(text)
+
+    @Slot(str)
+    def show_copied_toast(self, text: str) -> None:
+        self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)))
+
+    def copy_summary(self, record: ShownRecord) -> None:
+        """Copy a summary of the record in one line, for a support ticket; it contains no personal data."""
+        context, now = self._context, self._context.now()
+        state, certainty, work = (
+            record_words.state_cell(key, context.language).word for key in case_words.badge_keys(record, now)
+        )
+        facts: dict[str, object] = {"state": state, "certainty": certainty, "work": work, "at": now}
+        if isinstance(record, CreditCheck):
+            facts |= {"id": record.id, "number": record.corporation_number, "client": record.client_id}
+            line = context.translate("record.summary", **facts)
+        else:
+            facts |= {"title": case_words.title(record, context), "amount": case_words.amount_text(record)}
+            line = context.translate("case.summary", **facts)
+        QGuiApplication.clipboard().setText(line)
+        context.show_toast(context.translate("record.summary_copied"), line)
+
+
+def probe_toast(context: WindowContext, before: ShownRecord | Operation, after: ShownRecord | Operation) -> Toast:
+    """Return the message about a probe: the record's new state, or that nothing has changed."""
+    no_change_text = context.translate("record.no_change", at=context.now())
+    if isinstance(after, Operation) or (isinstance(before, Operation) and not isinstance(after, CreditCheck)):
+        return Toast(no_change_text)
+    if not isinstance(after, Order) and after.certainty is Certainty.UNKNOWN:
+        return Toast(context.translate("dialog.probe.still_unknown"), shape="question", tone="unknown")
+    if isinstance(after, CreditCheck):
+        short = context.translate("record.short", id=after.id)
+        return Toast(context.translate("dialog.probe.known", state=after.state.value), short)
+    title = case_words.title(after, context)
+    if _probed_values(after) == _probed_values(before):
+        return Toast(no_change_text, title)
+    word = record_words.state_cell(case_words.state_key(after), context.language).word
+    return Toast(context.translate("case.probed", state=word), title)
+
+
+def _probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
+    """Return the values that a probe may change."""
+    names = ("state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state")
+    return tuple(getattr(record, name, None) for name in names)
+
+
+def _moved_toast(context: WindowContext, order: Order) -> Toast:
+    word = record_words.state_cell(case_words.state_key(order), context.language).word
+    return Toast(context.translate("case.order_moved", state=word), case_words.title(order, context))
+
+
+def _shorten_text(text: str) -> str:
+    return text if len(text) <= 16 else f"{text[:4]}…{text[-4:]}"

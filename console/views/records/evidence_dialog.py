@@ -1,0 +1,142 @@
+"""The dialog that settles an unknown outcome with evidence, the same for every kind of record."""
+
+from abc import abstractmethod
+from typing import Generic, TypeAlias, TypeVar
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.errors import ErrorCode
+from console.domain.payments.records import Payment, Refund
+from console.domain.records import CreditCheck, Operation
+from console.domain.views.any_record import ResolveResult
+from console.views.pages.dialog_badges import badge_row
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters import records as case_words
+from console.views.records.evidence_wizard import EvidenceForm, read_choices
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import make_column
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.notification_bars import Bar
+
+DecidedRecord: TypeAlias = CreditCheck | Payment | Refund | Operation
+F = TypeVar("F", bound=EvidenceForm)
+
+
+class EvidenceDialog(DialogFrame, Generic[F]):
+    """The dialog around an EvidenceSteps form. Without evidence the person can't choose a result. If the record has
+    changed since it was read, the service refuses the decision.
+    """
+
+    def __init__(
+        self,
+        context: WindowContext,
+        record: DecidedRecord,
+        form: F,
+        parent: QWidget,
+        *,
+        title: str,
+        subtitle: str,
+        label: str,
+        provider: str,
+    ) -> None:
+        """`label` names the decision in messages; `provider` is the provider for whose answer the decision waits, ""
+        for none.
+        """
+        translate = context.translate
+        super().__init__(
+            title,
+            subtitle,
+            cancel_text=translate("action.cancel"),
+            act_text=translate("dialog.resolve.act"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        bind_worker(context, self.act_button)
+        self._context, self._record, self.form = context, record, form
+        self._label, self._provider = label, provider
+        self.form.changed.connect(self._update_act)
+        self.show_content(self._with_badges(record, form, first=False))
+        self.act_button.clicked.connect(self._send_decision)
+        self._update_act()
+        if not isinstance(record, Operation):
+            read_choices(context, self.form, *case_words.make_record_ref(record))
+
+    def _with_badges(self, record: object, part: QWidget, *, first: bool = True) -> QWidget:
+        """Return a widget with `part` and the record's badges: `part` comes first if `first`, otherwise the badges
+        do. An operation has no badges.
+        """
+        badges_shown = (
+            [badge_row(self._context, record)] if isinstance(record, CreditCheck | Payment | Refund) else []
+        )
+        content = QWidget()
+        content.setLayout(make_column(*((part, *badges_shown) if first else (*badges_shown, part)), gap=12))
+        return content
+
+    @abstractmethod
+    def _act_key(self) -> str:
+        """Return the wording key of the acting button's text: the decision takes effect now, or waits for another
+        person.
+        """
+
+    @abstractmethod
+    def _hint_key(self) -> str:
+        """Return the wording key of the hint beside the enabled button."""
+
+    @abstractmethod
+    def _show_end(self, title: str, content: QWidget) -> None:
+        """Replace the form by the end of the decision: its result or its refusal."""
+
+    @Slot()
+    def _update_act(self) -> None:
+        translate, disabled_reason = self._context.translate, self.form.find_disabled_reason()
+        self.act_button.show_text(translate(self._act_key()))
+        if disabled_reason:
+            self.disable_act_button(disabled_reason)
+        else:
+            self.enable_act_button(translate(self._hint_key()))
+
+    @Slot()
+    def _send_decision(self) -> None:
+        if self.is_busy:
+            return
+        context, record, form = self._context, self._record, self.form
+        kind, id = ref = case_words.subject_of(record)
+        expected_version = None if isinstance(record, Operation) else record.version
+        outcome, evidence, provider_id = form.outcome, form.evidence(), form.provider_id
+        self.set_busy(context.translate("dialog.resolve.busy"))
+        form.setEnabled(False)
+        context.run_act(
+            lambda services, request_id: services.recovery.resolve(
+                kind, id, outcome, evidence, provider_id, expected_version, request_id=request_id
+            ),
+            self._show_result,
+            self._show_failure,
+            owner=self,
+            label=self._label,
+            describe=lambda result: _decision_toast(context, result),
+            attempt=("resolve", kind, id, outcome, evidence, provider_id, expected_version),
+            key=ref,
+            provider=self._provider,
+        )
+
+    def _show_result(self, result: ResolveResult) -> None:
+        toast = _decision_toast(self._context, result)
+        bar = Bar("", toast.detail, tone=toast.tone, shape=toast.shape)
+        self._show_end(toast.words, self._with_badges(result.record, bar))
+
+    def _show_failure(self, failure: Failure) -> None:
+        is_stale = failure.code == ErrorCode.STALE_VIEW
+        title = self._context.translate("dialog.stale.title" if is_stale else "act.refused")
+        self._show_end(title, self._with_badges(failure.detail.get("record"), self._refusal_bar(failure)))
+
+    def _refusal_bar(self, failure: Failure) -> Bar:
+        return Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+
+
+def _decision_toast(context: WindowContext, result: ResolveResult) -> Toast:
+    if result.awaiting:
+        words = context.translate("dialog.resolve.awaiting_title"), context.translate("dialog.resolve.awaiting")
+        return Toast(*words, "hourglass", "progress")
+    return Toast(context.translate("dialog.resolve.done_title"), context.translate("dialog.resolve.settled"))

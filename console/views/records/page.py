@@ -1,0 +1,354 @@
+"""The base of the pages of single records: layout, reading, shortcuts, and steps to the neighbouring records of a
+list.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QLayout, QWidget
+
+from console.domain.payments.service_results import OrderView
+from console.domain.records import LeaseHolder, TimelineEntry
+from console.views.pages.base import KeyHint, Page, set_tab_order
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import records as case_words
+from console.views.presenters.records import RecordView, ShownRecord
+from console.views.records import collaboration_actions as collaboration_actions
+from console.views.records import evidence_actions as evidence_acts
+from console.views.records.action_bar import KEY_BY_ACTION, RecordActions
+from console.views.records.actions import RecordActs
+from console.views.records.header import RecordHead, explanation_form, show_explanation
+from console.views.records.tabs import RecordTabs
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import LookupRoute, RecordPageRoute, neighbour_route, route_to
+from console.views.runtime.tasks import Failure
+from console.views.theme.design_tokens import Tone, TypeRoleName
+from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
+from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.record_parts import SideFacts, SideStrip
+from console.wording import catalogue as wording
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+V = TypeVar("V", bound=RecordView)
+
+
+def record_hints(*names: str) -> tuple[KeyHint, ...]:
+    """Return the hints of a record's page: those of the named actions, and those that every such page has."""
+    return (
+        (("[", "]"), "key.previous_next"),
+        *(((KEY_BY_ACTION[name],), f"key.{name}") for name in names),
+        (("Ctrl+C",), "key.copy"),
+        (("Ctrl+Shift+C",), "key.copy_summary"),
+        *collaboration_actions.SHORTCUT_HINTS,
+        *evidence_acts.SHORTCUT_HINTS,
+        (("Esc",), "key.back"),
+    )
+
+
+class RecordPage(Page, Generic[V]):
+    """Base class. From top to bottom, every record's page has: title, sides (the state of the record in each system
+    that knows it), explanation, parts of its kind, tabs, actions. A subclass defines the kind, the tabs and the
+    actions, and fills the parts from its view.
+    """
+
+    kind: ClassVar[str] = ""
+    verb_names: ClassVar[tuple[str, ...]] = ()
+    place = "lookup"
+
+    def __init__(
+        self,
+        context: WindowContext,
+        tabs: RecordTabs,
+        below: Sequence[QWidget | QLayout] = (),
+        middle: QLayout | None = None,
+    ) -> None:
+        """`below` are the parts between explanation and tabs. `middle` is the layout that contains the tabs, if
+        another widget stands beside them.
+        """
+        super().__init__(context)
+        self.route: RecordPageRoute = route_to(self.kind, 0)
+        self.view: V | None = None
+        self.acts = RecordActs(context, self)
+        self.evidence = evidence_acts.EvidenceActs(context, self.acts, self._act_by_key)
+        self.collaboration = collaboration_actions.CollaborationActs(context, self.acts, self._act_by_key)
+        self.head = RecordHead(context)
+        self.strip = SideStrip((), context.translate("record.sides"))
+        self.form = explanation_form(context)
+        self.tabs = tabs
+        self.action_bar = RecordActions(context, self.verb_names)
+        self.answers = LinkButton(context.translate("action.open_raw"), chevron=True, role="small")
+        self.add_part(self.head)
+        self.add_part(self.strip)
+        self.add_bars()
+        for part in (self.form, *below):
+            self.add_part(part)
+        self.add_part(middle or tabs, 1)
+        self.add_part(self.action_bar.bar)
+        self._connect_signals()
+
+    def _connect_signals(self) -> None:
+        self.head.step_requested.connect(self._show_neighbour)
+        self.head.copied.connect(self.acts.show_copied_toast)
+        self.head.company_requested.connect(self._open_company)
+        self.tabs.case_requested.connect(self._open_case)
+        self.answers.clicked.connect(self.tabs.show_answers)
+        self.action_bar.action_requested.connect(self.act_on_record)
+        for name in self.verb_names:
+            if name in KEY_BY_ACTION:
+                self.bind_key(KEY_BY_ACTION[name], partial(self._act_by_key, name))
+        self.bind_key("[", partial(self._show_neighbour, -1))
+        self.bind_key("]", partial(self._show_neighbour, 1))
+        self.bind_key("Ctrl+C", self._copy_number)
+        self.bind_key("Ctrl+Shift+C", self._copy_summary)
+        for signal in (
+            self.context.connection_state_changed,
+            self.context.people_changed,
+            self.context.person_changed,
+        ):
+            signal.connect(self._update_actions)
+
+    # -- implemented by subclasses
+
+    def read_view(self, services: "Console", id: int) -> V:
+        """Return the view of this record. Called in a worker thread."""
+        raise AssertionError(self.kind)
+
+    def fill_header(self, view: V) -> None:
+        """Show the facts of the header, the sides, and the parts that only this kind has."""
+
+    def helpful_actions(self, view: V) -> tuple[str, ...]:
+        """Return the most helpful actions for the record's state, best first."""
+        return ()
+
+    def do_action(self, name: str, view: V) -> None:
+        """Run an action that only this kind of record has."""
+
+    def name(self, view: V) -> str:
+        """Return the record's name, which the copy button beside the title copies."""
+        return str(view.record.id)
+
+    def clipboard_text(self, view: V) -> str:
+        """Return the text that Ctrl+C copies."""
+        return self.name(view)
+
+    def number(self, view: V) -> str:
+        """Return the corporation number of the record; "" without one."""
+        return case_words.number_of(view.record)
+
+    def related_records(self, view: V) -> frozenset[tuple[str, int]]:
+        """Return the other records that this page shows, as (kind, id)."""
+        return frozenset()
+
+    def button(self, name: str) -> KeyButton | None:
+        """Return the button of an action; None without one. The shortcut works while the button is enabled."""
+        return self.action_bar.button(name)
+
+    # -- reading
+
+    def show_route(self, route: object) -> None:
+        if not isinstance(route, RecordPageRoute):
+            return
+        is_other_record = route.id != self.route.id
+        self.route, self.place = route, route.place
+        if is_other_record:
+            self.view = None
+            for name in self.bar_names():
+                self.hide_bar(name)
+            self.head.show_reading(self.reading_title(route.id), str(route.id))
+        self.head.show_place(route)
+        self.refresh("entered")
+
+    def reading_title(self, id: int) -> str:
+        """Return the title while the record is being read."""
+        return self.context.translate(f"kind.{self.kind}")
+
+    def take_focus(self) -> None:
+        self.tabs.focus_content()
+
+    @property
+    def id(self) -> int:
+        """Id of the record; 0 before the first route."""
+        return self.route.id
+
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        related_refs = self.related_records(self.view) if self.view is not None else frozenset()
+        return (self.kind, self.id) in changes or bool(related_refs & changes)
+
+    def read_data(self, reason: str) -> None:
+        record_id = self.id
+        if not record_id:
+            return
+        self.context.run_read(
+            lambda services: self.read_view(services, record_id),
+            lambda view: self._show_answer(record_id, view),
+            lambda failure: self._show_refusal(record_id, failure),
+            owner=self,
+            key=(self.kind, "show", record_id),
+        )
+
+    def _show_answer(self, record_id: int, view: V) -> None:
+        before = self.view
+        if record_id != self.id or (before is not None and before.record.version > view.record.version):
+            return  # An answer with an older version arrived after a newer one: the newer one stays.
+        self.hide_reading_failure()
+        if before is None:
+            self.context.add_visit(view.record)
+        else:
+            self._show_change_since(before, view)
+        self.view = view
+        self._show_view(view)
+
+    def _show_refusal(self, record_id: int, failure: Failure) -> None:
+        if record_id == self.id:
+            self.show_reading_failure(failure)
+
+    # -- display
+
+    def _show_view(self, view: V) -> None:
+        self.head.title.show_id(case_words.title(view.record, self.context), self.name(view))
+        self.fill_header(view)
+        show_explanation(self.form, view.explanation, self.context)
+        self._update_actions()
+        self._show_holder(view.holder if not isinstance(view, OrderView) else None)
+        self.collaboration.show_taken(view.taken)
+        self._set_tab_order()
+
+    def show_sides(self, sides: Sequence[SideFacts], tools: Mapping[int, Sequence[QWidget]]) -> None:
+        """Show the sides. `tools` maps the index of a side to the widgets that its last line gets; each widget is
+        added once.
+        """
+        self.strip.show_sides(sides)
+        for place, widgets in tools.items():
+            for widget in widgets:
+                if widget.parent() is None:
+                    self.strip.panels[place].add_tool(widget)
+
+    @Slot()
+    def _update_actions(self) -> None:
+        if self.view is not None:
+            self.action_bar.show_actions(self.view, self.form, self.helpful_actions(self.view))
+
+    def _set_tab_order(self) -> None:
+        """Set the tab order: title, sides, main actions, tabs with content, all actions."""
+        set_tab_order(
+            *self.head.focus_stops,
+            *(tool for panel in self.strip.panels for tool in panel.findChildren(PaintedButton)),
+            *self.form.findChildren(KeyButton),
+            *self.focus_stops_below(),
+            *self.tabs.focus_stops,
+            *self.action_bar.bar.findChildren(KeyButton),
+        )
+
+    def focus_stops_below(self) -> tuple[QWidget, ...]:
+        """Return the widgets between explanation and tabs, in tab order."""
+        return ()
+
+    def _show_holder(self, holder: LeaseHolder | None) -> None:
+        if holder is None:
+            self.hide_bar("holder")
+        elif "holder" not in self.bar_names():
+            sentence = self.context.translate("record.working", holder=holder, since=holder.since)
+            self.show_bar(
+                "holder",
+                Bar(self.context.translate("record.working_lead"), sentence, tone="progress", shape="person"),
+            )
+
+    # -- changes by other people
+
+    def _show_change_since(self, before: V, view: V) -> None:
+        """Show a bar with the person, the time and the action if another person has changed the record since the last
+        reading.
+        """
+        if not self.has_changed(before, view):
+            return
+        last_entry = next((entry for entry in reversed(view.timeline) if not self.is_opening(entry)), None)
+        if last_entry is not None and last_entry.who != self.context.operator:
+            self.show_change(before, view, last_entry)
+
+    def has_changed(self, before: V, view: V) -> bool:
+        return len(view.timeline) > len(before.timeline)
+
+    def is_opening(self, entry: TimelineEntry) -> bool:
+        """Return True if the entry only records that a person has read the record."""
+        return entry.what.endswith("opened")
+
+    def show_change(self, before: V, view: V, last_entry: TimelineEntry) -> None:
+        """Show a bar about the change that the timeline entry `last` records."""
+        words = wording.timeline_line(last_entry, self.context.language)
+        who = record_words.actor_name(last_entry.who, self.context)
+        text = self.context.translate("case.changed_by", who=who, at=last_entry.at, what=words)
+        self.show_change_bar(text, self.closing_button())
+
+    def closing_button(self) -> KeyButton:
+        """Return a button that closes the bar about a change."""
+        close = KeyButton(self.context.translate("action.close"), kind="inline")
+        close.clicked.connect(self._hide_change_bar)
+        return close
+
+    def show_change_bar(self, text: str, button: KeyButton) -> None:
+        """Show a bar about a change by another person."""
+        lead = self.context.translate("record.changed_lead")
+        self.show_bar("changed", Bar(lead, text, tone="care", shape="person", button=button))
+
+    @Slot()
+    def _hide_change_bar(self) -> None:
+        self.hide_bar("changed")
+        self.tabs.focus_content()
+
+    # -- navigation
+
+    def _show_neighbour(self, step: int) -> None:
+        """Show the previous (-1) or next (1) record of the list from which the page was opened."""
+        route = neighbour_route(self.route, step)
+        if route is not None:
+            self.context.replaced.emit(route)
+
+    @Slot(object)
+    def _open_case(self, record: ShownRecord) -> None:
+        self.context.navigate(case_words.route_of(record, (), self.place))
+
+    @Slot()
+    def _open_company(self) -> None:
+        number = self.number(self.view) if self.view is not None else ""
+        if number:
+            self.context.navigate(LookupRoute(wording.format_number(number)))
+
+    # -- actions
+
+    def _act_by_key(self, name: str) -> None:
+        """Run the action of a shortcut, if its button is enabled."""
+        button = self.button(name)
+        if button is not None and button.isEnabled():
+            self.act_on_record(name)
+
+    @Slot(str)
+    def act_on_record(self, name: str) -> None:
+        """Run the action of this name. Do nothing until the record is read."""
+        shared_acts = (self.evidence, self.collaboration)
+        if self.view is not None and not any(acts.run_action(name, self.kind, self.id) for acts in shared_acts):
+            self.do_action(name, self.view)
+
+    @Slot()
+    def _copy_number(self) -> None:
+        if self.view is not None:
+            self.acts.copy_text(self.clipboard_text(self.view))
+
+    @Slot()
+    def _copy_summary(self) -> None:
+        if self.view is not None:
+            self.acts.copy_summary(self.view.record)
+
+    def copyable(
+        self, name: str, short_form: str = "", plain: str = "", *, role: TypeRoleName = "data", tone: Tone = "text"
+    ) -> CopyableId:
+        """Return a widget with an identifier and a copy button; a toast then shows the copied text."""
+        identifier = CopyableId(
+            short_form, plain, name, copy_word=self.context.translate("action.copy"), role=role, tone=tone
+        )
+        identifier.copied.connect(self.acts.show_copied_toast)
+        return identifier

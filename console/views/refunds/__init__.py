@@ -1,0 +1,1 @@
+"""Dialogs of refund requests and decisions."""

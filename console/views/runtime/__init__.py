@@ -1,0 +1,1 @@
+"""Parts that all pages of a window share: context, routes, request ids and worker threads."""

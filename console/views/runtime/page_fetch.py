@@ -1,0 +1,17 @@
+"""One page of a long list, and the function that reads it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list: its rows in order, and the cursor of the next page (None after the last page)."""
+
+    rows: Sequence[Any]
+    next: object | None = None
+
+
+FetchPage = Callable[[object | None, int], Page]
+"""A function (cursor, limit) that returns the page at the cursor (None: the first page) with at most `limit` rows."""

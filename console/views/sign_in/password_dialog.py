@@ -1,0 +1,86 @@
+"""The dialog that asks the person for the password of a decision."""
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QWidget
+
+from console.views.runtime.context import WindowContext
+from console.views.runtime.status_values import PasswordRequest
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.password_field import PasswordField
+
+
+class PasswordDialog(DialogFrame):
+    """Asks for the password, and runs the decision again with it; a closed dialog cancels the decision. The focus
+    begins in the field, where Enter submits.
+    """
+
+    def __init__(self, context: WindowContext, request: PasswordRequest, parent: QWidget) -> None:
+        translate = context.translate
+        super().__init__(
+            translate("password.title"),
+            translate("password.hint", user=context.operator or "", label=request.label),
+            cancel_text=translate("action.cancel"),
+            act_text=translate("password.act"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        self._context, self._request = context, request
+        self.password = PasswordField(
+            translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
+        )
+        self.password.line_edit.textChanged.connect(self._update_act)
+        content = QWidget()
+        content.setLayout(
+            make_column(self.password, TextLabel(translate("password.why"), "small", "muted", wrap=True), gap=12)
+        )
+        self.show_content(content)
+        self.act_button.clicked.connect(self._submit)
+        self.rejected.connect(self._cancel)
+        self._update_act()
+        if request.is_wrong:
+            self.password.show_error(translate("password.wrong"))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.password.line_edit.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if not is_enter or self.focusWidget() is not self.password.line_edit:
+            super().keyPressEvent(event)
+        elif self.act_button.isEnabled():
+            self._submit()
+
+    @Slot()
+    def _update_act(self) -> None:
+        if self.password.text():
+            self.enable_act_button()
+        else:
+            self.disable_act_button(self._context.translate("sign_in.password_needed"))
+
+    @Slot()
+    def _submit(self) -> None:
+        password = self.password.text()
+        self._forget()
+        self.accept()
+        self._request.submit(password)
+
+    @Slot()
+    def _cancel(self) -> None:
+        self._forget()
+        self._request.cancel()
+
+    def _forget(self) -> None:
+        """Remove the password from the field; `setText` also removes it from the field's undo history."""
+        self.password.hide_again()
+        self.password.line_edit.setText("")
+
+
+def open_password_dialog(context: WindowContext, request: PasswordRequest, window: QWidget) -> PasswordDialog:
+    """Open the dialog over the window or dialog in which the person decides, by default over `window`."""
+    owner = request.owner
+    dialog = PasswordDialog(context, request, owner.window() if isinstance(owner, QWidget) else window)
+    dialog.open()
+    return dialog

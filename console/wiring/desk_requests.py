@@ -1,0 +1,225 @@
+"""The commands that a desk can ask a worker to run, with the service method of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from console.domain.bulk.records import ChosenRecord
+from console.domain.corporation_number import InvalidCorporationNumber, parse_number
+from console.domain.errors import ConsoleError
+from console.domain.payments.limits import LIMIT_KIND, limit_subject
+from console.domain.payments.records import PaymentImport, RefundRequest
+from console.domain.records import PurchaseRequest
+from console.services.alerts.inbox import AlertService
+from console.services.audit.trail import AuditService
+from console.services.bulk.runs import BulkRuns
+from console.services.desk_requests.commands import CommandCall, CommandForm, RequestFacts, Run
+from console.services.process.context import ServiceContext, execute_for
+from console.services.reconciliation.run import ReconciliationService
+from console.services.refunds.limit_changes import LimitService
+from console.services.refunds.request import parse_amount
+from console.store.credit_checks import credit_checks
+from console.store.payments import limit_changes, orders, payments
+from console.store.refunds import refunds
+from console.store.tasks import bulk_runs as stored_runs
+from console.wiring.payments import PaymentService
+from console.wiring.records import RecoveryService
+from console.wiring.refunds import RefundService
+from console.wiring.services import CreditCheckService
+
+
+@dataclass(frozen=True, slots=True)
+class ActingServices:
+    """The services whose commands a worker runs for desks."""
+
+    credit_checks: CreditCheckService
+    payments: PaymentService
+    refunds: RefundService
+    recovery: RecoveryService
+    bulk: BulkRuns
+    alerts: AlertService
+    reconciliation: ReconciliationService
+    audit: AuditService
+    limits: LimitService
+
+
+def command_runners(context: ServiceContext, services: ActingServices) -> Mapping[str, Run]:
+    """Return, by the name of the command, the function with which a worker runs it."""
+    return {
+        **_credit_check_runners(services.credit_checks),
+        **_payment_runners(services.payments),
+        **_refund_runners(services.refunds),
+        **_record_runners(context, services.recovery),
+        **_bulk_runners(services.bulk),
+        "alerts ack": _runner_of_method(services.alerts.acknowledge),
+        "reconcile": _runner_of_method(services.reconciliation.run),
+        "limits set": _runner_of_method(services.limits.set_limit),
+        "audit verify": lambda _call: services.audit.verify_chains(),
+    }
+
+
+def _runner_of_method(method: Any) -> Run:
+    """Return a command that passes its arguments on as they are."""
+    return lambda call: method(*call.arguments, request_id=call.request_id)
+
+
+def _credit_check_runners(checks: CreditCheckService) -> Mapping[str, Run]:
+    def purchase(call: CommandCall) -> object:
+        (request,) = call.arguments
+        return checks.purchase(request, call.progress, request_id=call.request_id)
+
+    def refetch(call: CommandCall) -> object:
+        id, detail, pdf, expected_version = call.arguments
+        return checks.refetch(
+            id,
+            detail=detail,
+            pdf=pdf,
+            expected_version=expected_version,
+            progress=call.progress,
+            request_id=call.request_id,
+        )
+
+    return {"purchase": purchase, "refetch": refetch}
+
+
+def _payment_runners(payment_service: PaymentService) -> Mapping[str, Run]:
+    return {
+        "payment start": _runner_of_method(payment_service.start),
+        "payment import": _runner_of_method(payment_service.import_),
+        "order move": _runner_of_method(payment_service.move_order),
+    }
+
+
+def _refund_runners(refund_service: RefundService) -> Mapping[str, Run]:
+    def approve(call: CommandCall) -> object:
+        id, expected_version = call.arguments
+        return refund_service.approve(id, expected_version, call.progress, request_id=call.request_id)
+
+    def submit(call: CommandCall) -> object:
+        (id,) = call.arguments
+        return refund_service.submit(id, call.progress, request_id=call.request_id)
+
+    return {
+        "refund request": _runner_of_method(refund_service.request),
+        "refund approve": approve,
+        "refund reject": _runner_of_method(refund_service.reject),
+        "refund withdraw": _runner_of_method(refund_service.withdraw),
+        "refund submit": submit,
+    }
+
+
+def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, Run]:
+    def resolve(call: CommandCall) -> object:
+        kind, id, as_state, evidence, provider_id, expected_version = call.arguments
+        is_number = provider_id is not None and kind in (credit_checks.KIND, "operation") and provider_id.isdecimal()
+        number = int(provider_id) if is_number else provider_id
+        return recovery.resolve(kind, id, as_state, evidence, number, expected_version, request_id=call.request_id)
+
+    def run_due(_call: CommandCall) -> object:
+        """Run the due tasks as the worker, for a person who may ask for it."""
+        context.require("due_tasks")
+        with execute_for(None):
+            return recovery.run_due()
+
+    return {
+        "probe": _runner_of_method(recovery.probe),
+        "resolve": resolve,
+        "take": _runner_of_method(recovery.take),
+        "give up": _runner_of_method(recovery.give_up),
+        "note": _runner_of_method(recovery.note),
+        "run due": run_due,
+    }
+
+
+def _bulk_runners(bulk_runs: BulkRuns) -> Mapping[str, Run]:
+    def run(call: CommandCall) -> object:
+        run_id, most = call.arguments
+        return bulk_runs.run(run_id, most, request_id=call.request_id)
+
+    return {
+        "bulk freeze": _runner_of_method(bulk_runs.freeze),
+        "bulk run": run,
+        "bulk stop": _runner_of_method(bulk_runs.stop),
+        "bulk discard": _runner_of_method(bulk_runs.discard),
+    }
+
+
+def _no_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> RequestFacts:
+    """Return no facts: the command concerns no single record."""
+    return RequestFacts()
+
+
+def _record_facts_of_kind(kind: str) -> Any:
+    """Return the facts of a command whose first argument is the id of a record of this kind."""
+    return lambda _, arguments: RequestFacts(kind, str(arguments[0]))
+
+
+def _record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+    kind, id = arguments[:2]
+    return RequestFacts(kind[:32], str(id)[:64])
+
+
+def _decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+    kind, id, proposed = arguments[:3]
+    return RequestFacts(kind[:32], str(id)[:64], proposed=proposed[:20])
+
+
+def _purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+    """Return the corporation number. A text that is none stays as it is; the worker refuses it."""
+    request: PurchaseRequest = arguments[0]
+    try:
+        number = parse_number(request.corporation_number, allow_dummies=True).value
+    except InvalidCorporationNumber:
+        number = request.corporation_number[:64]
+    return RequestFacts("company", number)
+
+
+def _refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+    """Return the payment and the amount. The amount stays unknown if the text is no amount; the worker refuses it."""
+    request: RefundRequest = arguments[0]
+    with context.database.read() as conn:
+        payment = payments.find(conn, request.payment_id)
+    try:
+        amount = None if payment is None else parse_amount(request.amount, payment)
+    except ConsoleError:
+        amount = None
+    return RequestFacts(payments.KIND, str(request.payment_id), amount)
+
+
+def _limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+    """Return the limit with its present value, and the new one: both people ask for the same change."""
+    name, currency, value = arguments
+    with context.database.read() as conn:
+        present = limit_changes.find_value(conn, name[:40], currency[:3])
+    return RequestFacts(LIMIT_KIND, limit_subject(name[:40], currency[:3], present), proposed=str(value))
+
+
+FORMS: Mapping[str, CommandForm] = {
+    "purchase": CommandForm((PurchaseRequest,), _purchase_facts),
+    "refetch": CommandForm((int, bool, bool, int | None), _record_facts_of_kind(credit_checks.KIND)),
+    "probe": CommandForm((str, str), _record_facts),
+    "resolve": CommandForm((str, str, str, str | Path, str | None, int | None), _decision_facts),
+    "take": CommandForm((str, int), _record_facts),
+    "give up": CommandForm((str, int), _record_facts),
+    "note": CommandForm((str, int, str), _record_facts),
+    "payment start": CommandForm((int, str), _record_facts_of_kind(orders.KIND)),
+    "payment import": CommandForm((PaymentImport,), _no_facts),
+    "order move": CommandForm((int,), _record_facts_of_kind(payments.KIND)),
+    "refund request": CommandForm((RefundRequest,), _refund_request_facts),
+    "refund approve": CommandForm((int, int | None), _record_facts_of_kind(refunds.KIND)),
+    "refund reject": CommandForm((int, str, int | None), _record_facts_of_kind(refunds.KIND)),
+    "refund withdraw": CommandForm((int,), _record_facts_of_kind(refunds.KIND)),
+    "refund submit": CommandForm((int,), _record_facts_of_kind(refunds.KIND)),
+    "bulk freeze": CommandForm((str, str | tuple[ChosenRecord, ...], str | None), _no_facts),
+    "bulk stop": CommandForm((int,), _no_facts),
+    "bulk discard": CommandForm((int,), _no_facts),
+    "alerts ack": CommandForm((int, str), _no_facts),
+    "audit verify": CommandForm((), _no_facts),
+    "limits set": CommandForm((str, str, int), _limit_facts),
+    "reconcile": CommandForm((str, date, date), _no_facts),
+    "run due": CommandForm((), _no_facts),
+    "bulk run": CommandForm((int, int | None), _record_facts_of_kind(stored_runs.KIND)),
+}
+"""The commands that a worker runs for desks, by the names under which `RequestIds.act_once` knows them."""

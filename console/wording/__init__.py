@@ -1,0 +1,1 @@
+"""Texts of the program in Japanese and English, by key."""

@@ -1,0 +1,101 @@
+"""Execute the requests of desks in a few threads of a worker. One thread looks for requests and wakes the others."""
+
+import logging
+from contextlib import suppress
+from queue import Full, Queue
+from threading import Event, Thread
+
+from console.domain.desk_requests import PRESENCE_BEAT_SECONDS, PRESENCE_SECONDS
+from console.domain.errors import ConsoleError
+from console.services.desk_requests.execution import RequestExecutor
+
+THREAD_COUNT = 4
+"""Number of threads that execute requests. A request that waits for its provider occupies one of them."""
+POLL_SECONDS = 0.04
+"""Pause between two looks for requests."""
+LONGEST_PAUSE_SECONDS = 5.0
+"""Longest pause while the database can't be read."""
+_IDLE_POLL_SECONDS = 0.02
+_log = logging.getLogger("console.worker")
+
+
+class RequestThreads:
+    """Executes requests from `start` until `stop_event` is set."""
+
+    def __init__(self, executor: RequestExecutor, stop_event: Event) -> None:
+        self._executor, self._stop_event = executor, stop_event
+        self._wakes: Queue[None] = Queue(THREAD_COUNT)
+        self._threads = [
+            Thread(target=self._poll_loop, name="requests-look", daemon=True),
+            *(
+                Thread(target=self._execute_loop, args=(i == 0,), name=f"requests-{i}", daemon=True)
+                for i in range(THREAD_COUNT)
+            ),
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
+        """Wait for executions under way, at most `seconds`; return immediately once `abort_event` is set. Return True
+        if all threads have ended. Another worker takes over what is cut off.
+        """
+        deadline = self._executor.clock.monotonic() + seconds
+        while (
+            self.is_running
+            and self._executor.clock.monotonic() < deadline
+            and not abort_event.wait(_IDLE_POLL_SECONDS)
+        ):
+            pass
+        return not self.is_running
+
+    @property
+    def is_running(self) -> bool:
+        """True until all threads have ended, also while a request is still executed after the stop."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _poll_loop(self) -> None:
+        """Look for requests until `stop_event` is set, and tell the desks that this worker is there."""
+        clock = self._executor.clock
+        beat_seconds = min(PRESENCE_BEAT_SECONDS, self._executor.scale.lease_seconds(PRESENCE_SECONDS) / 8)
+        failure_count, beat_at = 0, float("-inf")
+        while not self._stop_event.is_set():
+            try:
+                if clock.monotonic() >= beat_at:
+                    self._executor.announce()
+                    beat_at = clock.monotonic() + beat_seconds
+                self._wake(self._executor.count_waiting())
+                self._executor.write_steps()
+                failure_count = 0
+            except ConsoleError as refusal:
+                if not failure_count:
+                    _log.warning("requests of desks can't be read: %s", refusal.code)
+                failure_count += 1
+            self._stop_event.wait(min(POLL_SECONDS * 2**failure_count, LONGEST_PAUSE_SECONDS))
+        self._wake(THREAD_COUNT)
+        self._executor.withdraw_announcement()
+
+    def _wake(self, count: int) -> None:
+        """Wake one thread per request: threads that find none delay the one that executes. A request that the thread
+        may not take is found by the next look.
+        """
+        with suppress(Full):  # as many wakes wait as there are threads
+            for _ in range(count):
+                self._wakes.put_nowait(None)
+
+    def _execute_loop(self, only_first_of_person: bool) -> None:
+        """Execute requests until `stop_event` is set. One thread takes only requests of people for whom nothing is
+        being executed, so that one person's slow requests never occupy all threads.
+        """
+        while not self._stop_event.is_set():
+            self._wakes.get()
+            try:
+                while not self._stop_event.is_set() and self._executor.execute_next(
+                    only_first_of_person=only_first_of_person
+                ):
+                    pass
+            except ConsoleError as refusal:
+                _log.warning("a request of a desk could not be taken or answered: %s", refusal.code)
+            except Exception:
+                _log.exception("the execution of a desk's request failed")

@@ -1,0 +1,239 @@
+"""Goals 25 and 26: how long a request of a desk takes to its provider, how soon the answer is at the desk, and what a
+team costs its database while nobody asks for anything.
+"""
+
+import os
+import random
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from threading import Event, Lock, Thread
+from urllib.parse import urlsplit
+
+from console.app import Console
+from console.domain.desk_requests import PRESENCE_LEASE
+from console.domain.records import PurchaseRequest
+from console.domain.service_results import FeedMark
+from console.sandbox.control.client import SandboxControl
+from console.sandbox.server import Sandbox
+from console.worker.request_threads import POLL_SECONDS
+from tests.bench.figures import Row, centile, median, span, times
+from tests.bench.grounds import provider
+from tests.bench.purchases import bench_folder, servers_on_disk
+from tests.support.asking import ask_only
+from tests.support.invented import numbers
+from tests.support.places import ServerPlace
+from tests.support.pooled_databases import PooledDatabase
+from tests.support.sql_server import SqlServer
+from tests.support.waiting import until
+from tests.support.worker_process import worker_process
+
+ASKING, IDLE = 25, 26
+_PURCHASES, _WARM = 150, 5
+_SLOW_PURCHASES, _SLOW_SECONDS = 20, 1.0
+"""Where the provider takes so long for each of its three answers, a desk looks less often in the end."""
+_DESKS, _WORKERS = 50, 2
+_FEED_SECONDS, _COUNTS_EVERY = 1.0, 30
+"""How often a window reads the feed, and at which reading it also reads its counts."""
+_IDLE_SECONDS = 20.0
+_PRESENCE = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE}'"
+_SECONDS_OF_REQUEST = (
+    "SELECT UNIX_TIMESTAMP(CONVERT_TZ(at, '+00:00', @@session.time_zone)) FROM requests"
+    " WHERE action = 'purchase' ORDER BY at DESC, id DESC LIMIT 1"
+)
+"""SQL: when the newest purchase was asked for: the server's clock, which is this machine's."""
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    for engine, nodes in servers_on_disk(wanted & {ASKING, IDLE}):
+        with bench_folder() as folder, provider() as url:
+            place = ServerPlace("mariadb" if len(nodes) == 1 else "galera", folder, PooledDatabase(nodes))
+            ask_only(place, "op-a")
+            if ASKING in wanted:
+                yield from _asking(engine, place, url)
+            if IDLE in wanted and len(nodes) == 1:
+                yield _idle(place, url, nodes[0])
+
+
+# 25: from the INSERT to the provider, and from its answer to the desk
+
+
+class Relay:
+    """Stands before the provider and notes when bytes of a call arrive, and when bytes of an answer leave (seconds
+    since the epoch).
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._target = (str(parts.hostname), int(parts.port or 80))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.calls: list[float] = []
+        self.answers: list[float] = []
+        Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(self._target)
+                for source, target, moments in ((client, server, self.calls), (server, client, self.answers)):
+                    source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    Thread(target=_copy, args=(source, target, moments), daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def _copy(source: socket.socket, target: socket.socket, moments: list[float]) -> None:
+    with suppress(OSError):
+        while content := source.recv(65_536):
+            moments.append(time.time())
+            target.sendall(content)
+        target.shutdown(socket.SHUT_WR)
+
+
+def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
+    relay = Relay(url)
+    sent: list[float] = []
+    heard: list[float] = []
+    heard_late: list[float] = []
+    with (
+        worker_process(place, relay.url, desk=1, person="worker", TIME_SCALE="1"),
+        Sandbox() as nobody,
+        place.opened(nobody, TIME_SCALE="1") as desk,
+    ):
+        until(lambda: bool(place.sql(_PRESENCE)), "a worker that is there", 60.0)
+        chance = random.Random(25)
+        for turn, number in enumerate(numbers(_WARM + _PURCHASES + _SLOW_PURCHASES, seed=25)):
+            if turn == _WARM + _PURCHASES:
+                SandboxControl(url).change_settings(delay_seconds=_SLOW_SECONDS)
+            time.sleep(chance.uniform(0, POLL_SECONDS))
+            relay.calls.clear()
+            relay.answers.clear()
+            desk.credit_checks.purchase(PurchaseRequest(number, "1"))
+            back = time.time()
+            ((asked,),) = place.sql(_SECONDS_OF_REQUEST)
+            if turn < _WARM + _PURCHASES:
+                sent.append(relay.calls[0] - float(asked))
+                heard.append(back - relay.answers[-1])
+            else:
+                heard_late.append(back - relay.answers[-1])
+        SandboxControl(url).change_settings(delay_seconds=0)
+        bare = _bare(place.database.nodes[0])
+    relay.close()
+    for what, took, p50, p99 in (
+        (f"desk asks → first byte to the provider, {engine}", sent[_WARM:], 0.06, 0.25),
+        (f"its last answer → at the desk, {engine}", heard[_WARM:], None, 0.3),
+        ("the same, three calls of a second", heard_late, None, 0.3),
+    ):
+        seconds = sorted(took)
+        middle, end = median(seconds), centile(seconds, 0.99)
+        goal = "p99 ≤ 300 ms" if p50 is None else "p50 ≤ 60 ms, p99 ≤ 250 ms"
+        yield Row(
+            str(ASKING),
+            what,
+            f"{span(middle)}, p99 {span(end)}",
+            f"bare INSERT + SELECT as often {span(median(bare))}",
+            "–",
+            times(middle / median(bare)),
+            goal,
+            (p50 is None or middle <= p50) and end <= p99,
+        )
+
+
+def _bare(server: SqlServer) -> list[float]:
+    """A row inserted by one connection, and looked for by another one as often as a worker looks."""
+    server.sql("CREATE DATABASE bare", "CREATE TABLE bare.requests(id INT PRIMARY KEY)")
+    seen, over, took = [0.0] * _PURCHASES, Event(), []
+    chance = random.Random(25)
+    with server.connect() as reader, server.connect() as writer, reader.cursor() as read, writer.cursor() as write:
+
+        def look() -> None:
+            while not over.wait(POLL_SECONDS):
+                read.execute("SELECT MAX(id) FROM bare.requests")
+                ((last,),) = read.fetchall()
+                if last is not None:
+                    seen[last] = seen[last] or time.perf_counter()
+
+        looker = Thread(target=look)
+        looker.start()
+        for number in range(_PURCHASES):
+            time.sleep(chance.uniform(0, POLL_SECONDS))
+            write.execute(f"INSERT INTO bare.requests VALUES ({number})")
+            began = time.perf_counter()
+            while not seen[number]:
+                time.sleep(0.001)
+            took.append(seen[number] - began)
+        over.set()
+        looker.join()
+    server.sql("DROP DATABASE bare")
+    return sorted(took)
+
+
+# 26: nobody asks for anything
+
+
+def _idle(place: ServerPlace, url: str, server: SqlServer) -> Row:
+    """Desks read the feed and the counts as a window does; workers look for requests and run their tasks."""
+    ((file,),) = server.sql("SELECT @@pid_file")
+    pid = int(Path(file).read_text())
+    nothing = _busy_part(pid)
+    over, lock = Event(), Lock()
+    with ExitStack() as opened, Sandbox() as nobody:
+        for number in range(_WORKERS):
+            desk = 1 + number
+            opened.enter_context(worker_process(place, url, desk=desk, person="worker", TIME_SCALE="1"))
+        desks = [opened.enter_context(place.opened(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESKS)]
+        threads = [Thread(target=_poll, args=(desk, number, over, lock)) for number, desk in enumerate(desks)]
+        for thread in threads:
+            thread.start()
+        over.wait(5)  # the first readings are others
+        busy = _busy_part(pid)
+        over.set()
+        for thread in threads:
+            thread.join()
+    return Row(
+        str(IDLE),
+        f"{_DESKS} desks and {_WORKERS} workers that wait, MariaDB",
+        f"{100 * busy:.1f} % of one core",
+        f"the server alone {100 * nothing:.1f} %",
+        "–",
+        "–",
+        "≤ 3 %",
+        busy <= 0.03,
+    )
+
+
+def _poll(desk: Console, number: int, over: Event, lock: Lock) -> None:
+    mark: FeedMark | None = None
+    turn = number
+    while not over.wait(_FEED_SECONDS * (1 if mark else number / _DESKS)):
+        mark, _ = desk.recovery.changes(mark)
+        turn += 1
+        if turn % _COUNTS_EVERY == 0:
+            with lock:
+                _count(desk)
+
+
+def _count(desk: Console) -> None:
+    """The reads of `BackgroundRefresh.read_standing` of an operator."""
+    desk.recovery.counts()
+    desk.recovery.unfinished()
+    desk.alerts.count_lost_operations()
+    desk.alerts.count_unacknowledged()
+    desk.bulk.count_unfinished()
+
+
+def _busy_part(pid: int) -> float:
+    """The part of one core that a process used in _IDLE_SECONDS."""
+    before, began = _cpu_seconds(pid), time.monotonic()
+    time.sleep(_IDLE_SECONDS)
+    return (_cpu_seconds(pid) - before) / (time.monotonic() - began)
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,209 @@
+"""Collects everything that programs outside this repository rely on, by name: one list for the whole terminal.
+
+`python -m tests.cli.interface_list` prints it as JSON; `tests/vectors/interfaces.json` holds it as it was written
+down, and a test compares both. A moved module or a renamed function must leave the list as it is.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import re
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from console.domain import errors
+from console.sandbox.server import Sandbox
+from tests.support.environment import isolate
+
+ROOT = Path(__file__).resolve().parents[2]
+NUMBER, OTHER = "1180301018771", "5010001192707"
+_PREFIXES = {"CONSOLE_SECRET", "CONSOLE_RECEIVER"}
+_OPTION = re.compile(r"(?<![a-z-])--?[a-z][a-z-]*|\b[A-Z][A-Z_|]+\b|\{[^}]*\}")
+_VARIABLE = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
+
+
+def collect(folder: Path) -> dict[str, Any]:
+    """Commands with their options, exit statuses by code, variables, columns by table, JSON fields by command."""
+    return {
+        "commands": commands(),
+        "exit_statuses": dict(sorted(errors.EXIT_STATUS.items())),
+        "environment": variables(),
+        **answers(folder),
+    }
+
+
+def commands() -> dict[str, list[str]]:
+    """Every option and positional argument of each command, with the choices that it has."""
+    helped = {}
+    for words in _named(_helped()):
+        text = _helped(*words)
+        usage = re.sub(r"\s+", " ", text[: text.index("\n\n")])
+        helped[" ".join(words)] = sorted(set(_OPTION.findall(usage)))
+    return helped
+
+
+def _named(text: str, *above: str) -> Iterator[tuple[str, ...]]:
+    """The commands that a help text lists, groups opened."""
+    for name in re.findall(r"^    ([a-z][a-z-]*)(?:\s|$)", text, re.MULTILINE):
+        below = _helped(*above, name)
+        inner = list(_named(below, *above, name)) if len(above) < 2 else []
+        yield from inner or [(*above, name)]
+
+
+def _helped(*words: str) -> str:
+    from console.cli.main import main
+
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        main([*words, "--help"])
+    out.flush()
+    buffer = out.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()
+
+
+def variables() -> list[str]:
+    """Every variable that the program's own source names, secrets by what follows `CONSOLE_SECRET_`."""
+    from console.settings.settings import Settings
+
+    asked: set[str] = set()
+
+    class Recording(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            asked.add(name)
+            return super().get(name, default)
+
+    with tempfile.TemporaryDirectory() as home:
+        env = Recording(CONSOLE_HOME=home, CONSOLE_LANGUAGE="en", CONSOLE_SECRET_STORE_KEY="k" * 16)
+        settings = Settings.load(env)
+        for provider in ("alarmbox", "paypay", "atom"):
+            asked.update(settings.missing_secret_names(provider))
+    for source in sorted(ROOT.glob("console/**/*.py")):
+        asked.update(_VARIABLE.findall(source.read_text("utf-8")))
+    return sorted(name for name in asked if name.startswith("CONSOLE_") and name not in _PREFIXES)
+
+
+def answers(folder: Path) -> dict[str, Any]:
+    """What the database looks like and which JSON fields come, after a day's commands on a fresh desk."""
+    from tests.cli.paying import PayingTerminal
+
+    with Sandbox() as sandbox:
+        desk = PayingTerminal(folder / "home", sandbox)
+        fields: dict[str, dict[str, set[str]]] = {}
+        for name, answer in _day(desk, sandbox, folder):
+            _walk(answer, "", fields.setdefault(name, {}))
+        columns = _columns(desk.home / "console.db")
+    shown = {name: {path: "|".join(sorted(kinds)) for path, kinds in paths.items()} for name, paths in fields.items()}
+    return {"columns": columns, "json": shown}
+
+
+def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each command once or more, good and refused, as (command, whole answer)."""
+
+    from tests.cli.test_reconciliation import planted
+
+    def say(*words: str, **env: str) -> tuple[str, dict[str, Any]]:
+        name = " ".join(words[: 2 if words[0] in {"refund", "payment", "alerts", "audit", "db"} else 1])
+        return (f"{words[0]} {words[1]}" if words[0] == "show" else name), desk.json(*words, **env).answer
+
+    yield say("purchase", NUMBER, "--client", "1", "--deal", "2", "--reason", "1")
+    yield say("purchase", NUMBER, "--client", "1", "--request-id", "r-1")
+    sandbox.control.add_fault("status:503", call="purchase", times=1)
+    yield say("purchase", OTHER, "--client", "2", "--request-id", "r-2")
+    yield say("purchase", OTHER, "--client", "2", "--request-id", "r-2")
+    yield say("purchase", "1", "--client", "2")
+    yield say("lookup", NUMBER)
+    yield say("probe", "credit-check", "2")
+    yield say("resolve", "credit-check", "2", "--as", "error", "--evidence", "their letter")
+    yield say("resolve", "credit-check", "2", "--as", "error", "--evidence", "their letter")
+    yield say("refetch", "1")
+    sandbox.control.add_fault("status:500", call="pdf", times=None)
+    yield say("refetch", "1", "--pdf")
+    shown = say("show", "credit-check", "1")
+    yield shown
+    yield say("show", "credit-check", "2")
+    yield say("show", "operation", shown[1]["data"]["operation_id"])
+    yield say("show", "order", "77")
+
+    payment = str(desk.paid())
+    yield say("payment", "import", "paypay", "ORD-1", "--corporation-number", NUMBER)
+    yield say("payment", "import", "paypay", "ORD-none")
+    yield say("refund", "request", payment, "--amount=1000", "--reason", "part", OPERATOR="op-a")
+    yield say("refund", "request", payment, "--amount=1000", "--reason", "part", OPERATOR="op-a")
+    yield say("show", "refund", "1")
+    yield say("refund", "approve", "1", OPERATOR="op-a")
+    yield say("refund", "approve", "1", OPERATOR="lead-b")
+    yield say("refund", "request", payment, "--amount=500", "--reason", "more", OPERATOR="op-a")
+    yield say("refund", "reject", "2", "--reason", "no", OPERATOR="lead-b")
+    yield say("refund", "request", payment, "--amount=700", "--reason", "more", OPERATOR="op-a")
+    yield say("queue", "refunds")
+    yield say("refund", "withdraw", "3", OPERATOR="op-a")
+    yield say("show", "payment", payment)
+    order = str(desk.order("ORD-2", 4400))
+    with sqlite3.connect(desk.home / "console.db") as shop:
+        shop.execute("UPDATE orders SET status = 'cancelled'")
+    desk.paid("ORD-2", 4400)
+    yield say("lookup", NUMBER)
+    yield say("worker", "--once")
+    yield say("show", "order", order)
+    yield say("alerts", "list")
+    yield say("alerts", "ack", "1", "--note", "seen")
+    yield say("alerts", "ack", "99", "--note", "seen")
+    for queue in ("pending", "error", "incomplete", "unknown", "review", "refunds"):
+        yield say("queue", queue)
+    pack = str(folder / "case.zip")
+    yield say("show", "payment", payment, "--pack", pack)
+    yield say("audit", "list", "--limit", "5")
+    yield say("audit", "verify")
+    yield say("audit", "verify", "--pack", pack)
+    yield say("audit", "export", str(folder / "audit.csv"))
+    day = planted(desk, folder, sandbox)
+    yield say("reconcile", "paypay", "--from", day, "--to", day, "--dry-run")
+    yield say("reconcile", "paypay", "--from", day, "--to", day)
+    yield say("db", "check")
+    yield say("db", "upgrade")
+    yield say("db", "adopt", "--dry-run")
+    yield say("doctor")
+    yield say("nothing")
+
+
+def _walk(value: Any, path: str, into: dict[str, set[str]]) -> None:
+    """Note the type at each path; items of lists share one path, `[]`."""
+    into.setdefault(path or ".", set()).add("null" if value is None else type(value).__name__)
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _walk(inner, f"{path}.{key}", into)
+    elif isinstance(value, list):
+        for inner in value:
+            _walk(inner, f"{path}[]", into)
+
+
+def _columns(file: Path) -> dict[str, list[str]]:
+    with sqlite3.connect(file) as conn:
+        tables = [name for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            table: [
+                f"{name} {kind}{' NOT NULL' if null else ''}"
+                for _, name, kind, null, _, _ in conn.execute(f"PRAGMA table_info({table})")
+            ]
+            for table in tables
+            if not table.startswith("sqlite_")
+        }
+
+
+def main() -> None:
+    with isolate(), tempfile.TemporaryDirectory() as folder:
+        os.environ["CONSOLE_LANGUAGE"] = "en"
+        json.dump(collect(Path(folder)), sys.stdout, ensure_ascii=False, indent=1, sort_keys=True)
+        print()
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser().parse_args()
+    main()

@@ -1,0 +1,227 @@
+"""A third payment provider, added by one module (`tests/support/kaede.py`) and one line, over real HTTP."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import console as package
+from console.app import open_console
+from console.domain.errors import ConsoleError
+from console.domain.payments import provider_registry
+from console.settings.settings import Settings
+from console.wording import catalogue as wording
+from tests.cli.conftest import Terminal
+from tests.cli.paying import CHECKER, MAKER
+from tests.support.desks import environment, have_database
+from tests.support.kaede_server import API_KEY, NOTICE_KEY, SHOP, KaedeServer
+from tests.worker.calling import TOKEN, serving
+
+MODULE = "tests.support.kaede"
+PAGE = Path(package.__file__).parents[1] / "docs" / "adding-a-provider.md"
+SECRETS = {"SECRET_KAEDE_SHOP": SHOP, "SECRET_KAEDE_API_KEY": API_KEY, "SECRET_KAEDE_NOTICE_KEY": NOTICE_KEY}
+NUMBER = "1180301018771"
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The one line that a new provider needs beside its module."""
+    monkeypatch.setattr(provider_registry, "PROVIDER_MODULES", (*provider_registry.PROVIDER_MODULES, MODULE))
+    wording.sentences_by_key.cache_clear()
+    yield
+    monkeypatch.undo()
+    wording.sentences_by_key.cache_clear()
+
+
+@pytest.fixture
+def kaede() -> Iterator[KaedeServer]:
+    with KaedeServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def desk(tmp_path: Path, kaede: KaedeServer) -> Terminal:
+    """A desk that knows this provider alone; nobody answers for the others."""
+    have_database(tmp_path / "home")
+    return Terminal(
+        environment(tmp_path / "home", "http://127.0.0.1:1", KAEDE_URL=kaede.url, SECRET_LIVE_TOKEN=TOKEN, **SECRETS)
+    )
+
+
+def imported(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", minor: int = 3_300) -> int:
+    kaede.know(number, minor)
+    kaede.pay(number)
+    answer = desk.json("payment", "import", "kaede", number, "--corporation-number", NUMBER)
+    return int(answer.data["id"])
+
+
+# Settings
+
+
+def test_it_is_enabled_by_its_settings(tmp_path: Path) -> None:
+    """By a URL or by its credentials; its own section of a profile is read, and a wrong key of it is refused."""
+    env = {"CONSOLE_HOME": str(tmp_path)}
+    assert not Settings.load(env).is_enabled("kaede")
+    assert Settings.load(env | {"CONSOLE_KAEDE_URL": "https://api.kaede-pay.example"}).is_enabled("kaede")
+    given = env | {f"CONSOLE_{name}": text for name, text in SECRETS.items() if "NOTICE" not in name}
+    assert Settings.load(given).is_enabled("kaede")
+    assert Settings.load(given).missing_secret_names("kaede") == ("CONSOLE_SECRET_KAEDE_NOTICE_KEY",)
+    (tmp_path / "profile.toml").write_text('[kaede]\nurl = "https://api.kaede-pay.example"\nspacing_seconds = 3\n')
+    told = Settings.load(env)
+    assert told.provider_url("kaede") == "https://api.kaede-pay.example"
+    assert told.provider_settings["kaede"].spacing_seconds == 3  # type: ignore[attr-defined]  # its own settings
+    for line in ('url = "https://evil.example"', "spacing_seconds = -1", "colour = 1"):
+        (tmp_path / "profile.toml").write_text(f"[kaede]\n{line}\n")
+        with pytest.raises(ConsoleError) as caught:
+            Settings.load(env)
+        assert (caught.value.code, caught.value.detail["variable"]) == ("bad_profile", f"kaede.{line.split(' ')[0]}")
+
+
+def test_switches_for_tests_keep_away_from_it(tmp_path: Path) -> None:
+    """With real credentials of this provider, too, no clock of this desk runs fast."""
+    env = {"CONSOLE_HOME": str(tmp_path), "CONSOLE_TIME_SCALE": "20", "CONSOLE_SECRET_KAEDE_API_KEY": "real"}
+    with pytest.raises(ConsoleError) as caught:
+        Settings.load(env)
+    assert (caught.value.detail["problem"], caught.value.detail["provider"]) == ("loopback_only", "kaede")
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+def test_the_doctor_names_it(desk: Terminal, language: str) -> None:
+    """Set up, not set up, and what it lacks."""
+    name = wording.translate("provider.kaede", language)
+
+    def line(**env: str) -> tuple[bool, str]:
+        ending = desk.json("doctor", LANGUAGE=language, **env)
+        checks = ending.answer["data"]["checks"] if ending.answer["ok"] else ending.error["detail"]["checks"]
+        (found,) = [one for one in checks if one["name"] == "kaede"]
+        return found["ok"], found["message"]
+
+    good, told = line()
+    assert (good, name in told) == (True, True)
+    lacks, told = line(SECRET_KAEDE_NOTICE_KEY="")
+    assert (lacks, name in told) == (False, True)
+    off, told = line(KAEDE_URL="", **dict.fromkeys(SECRETS, ""))
+    assert (off, name in told) == (True, True)
+
+
+# The way of money
+
+
+def test_a_payment_is_started_asked_about_and_shown(desk: Terminal, kaede: KaedeServer) -> None:
+    """One code at the provider; unpaid while the payer waits, paid after; JSON and text show it in both languages."""
+    with open_console(Settings.load(desk.env)) as console:
+        console.database.write(
+            lambda tx: tx.conn.exec_driver_sql(
+                "INSERT INTO orders (merch_txn_id, total_amount, currency, corporation_number)"
+                f" VALUES ('S-1', 3300, 'JPY', '{NUMBER}')"
+            )
+        )
+        started = console.payments.start(1, "kaede")
+        again = console.payments.start(1, "kaede")
+    payment = started.payment
+    assert (payment.provider, payment.handle, again.payment.id) == ("kaede", "code-S-1", payment.id)
+    assert kaede.asked == ["POST /payments"]
+    assert desk.json("probe", "payment", str(payment.id)).data["state"] == "user_payment"
+    kaede.pay("S-1")
+    probed = desk.json("probe", "payment", str(payment.id)).data
+    assert (probed["state"], probed["provider_payment_id"], probed["captured_minor"]) == ("completed", "kp-1", 3300)
+    shown = desk.json("show", "payment", str(payment.id)).data
+    assert (shown["provider"], shown["provider_state"]) == ("kaede", "paid")
+    order = desk.json("show", "order", "1").data
+    assert (order["state"], order["payment_method"], order["atom_txn_id"]) == ("paid", "kaede", None)
+    assert [one["provider"] for one in desk.json("lookup", NUMBER).data["payments"]] == ["kaede"]
+    for language in wording.LANGUAGES:
+        text = desk("show", "payment", str(payment.id), LANGUAGE=language)
+        assert wording.translate("provider.kaede", language) in text.out.decode()
+    assert API_KEY not in json.dumps(shown)
+
+
+def test_a_payment_is_imported_once(desk: Terminal, kaede: KaedeServer) -> None:
+    """By our number; what the provider doesn't have is refused, and so is a wrong key."""
+    first = imported(desk, kaede)
+    assert desk.json("payment", "import", "kaede", "ORD-1").data["id"] == first
+    assert desk.json("payment", "import", "kaede", "ORD-9").refused == (5, "provider_refused")
+    denied = desk.json("payment", "import", "kaede", "ORD-2", SECRET_KAEDE_API_KEY="another")
+    assert denied.refused == (5, "provider_auth")
+    assert "kaede" in desk("payment", "import", "--help").out.decode()
+
+
+def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer) -> None:
+    """Requested, approved and sent under the stored key, and completed as the provider says."""
+    payment = imported(desk, kaede)
+    words = ("refund", "request", str(payment), "--amount=1000", "--reason", "一部返金")
+    asked = desk.json(*words, OPERATOR=MAKER).data
+    assert desk.json("refund", "approve", str(asked["id"]), OPERATOR=MAKER).refused == (3, "same_person")
+    sent = desk.json("refund", "approve", str(asked["id"]), OPERATOR=CHECKER).data
+    assert (sent["state"], sent["checkers"]) == ("submitted", [CHECKER])
+    (key,) = kaede.refunds
+    assert (key, kaede.refunds[key]["amount"], kaede.refunds[key]["payment"]) == (
+        sent["provider_refund_key"],
+        1000,
+        "kp-1",
+    )
+    assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "submitted"
+    kaede.refunds[key]["state"] = "returned"
+    assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
+    assert desk.json("show", "payment", str(payment)).data["refunded_minor"] == 1000
+
+
+def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeServer) -> None:
+    """`reversible_days` of the plugin alone decides it: the verdict and what speaks against a refund."""
+    payment = imported(desk, kaede)
+    with open_console(Settings.load(desk.env)) as console:
+        verdict = console.payments.show(payment).explanation.verdict
+        hits = console.refunds.plan(payment, "1000").radar
+    assert verdict == "verdict.payment_reversible"
+    assert "may_be_reversed" in [one.rule for one in hits]
+
+
+# What the provider sends, and its days
+
+
+def test_its_notices_come_to_a_path_of_its_own(desk: Terminal, kaede: KaedeServer) -> None:
+    """A signed one counts once; a false one is refused, and so is its name among the other sources."""
+    kaede.know("ORD-1", 3_300)
+    kaede.pay("ORD-1")
+    payment = int(desk.json("payment", "import", "kaede", "ORD-1").data["id"])
+    with open_console(Settings.load(desk.env)) as console, serving(console) as receiver:
+        good = kaede.notice("ORD-1")
+        assert receiver.post("/callbacks/kaede", good.body).status == 200
+        assert receiver.post("/callbacks/kaede", good.body).status == 200
+        assert receiver.post("/callbacks/kaede", kaede.notice("ORD-1", "false").body).status == 400
+        assert receiver.post("/notices/kaede", good.body).status == 400
+    with open_console(Settings.load(desk.env)) as console, console.database.read() as conn:
+        found = [
+            tuple(row) for row in conn.exec_driver_sql("SELECT source, kind, done FROM payment_events ORDER BY id")
+        ]
+    assert found == [("kaede", "paid", "booked"), ("kaede", "refused", "refused")]
+    assert desk.json("show", "payment", str(payment)).data["captured_minor"] == 3_300
+
+
+def test_its_payments_are_reconciled_one_by_one(desk: Terminal, kaede: KaedeServer) -> None:
+    """It has no list: each payment of the days is asked about."""
+    imported(desk, kaede)
+    asked = len(kaede.asked)
+    with open_console(Settings.load(desk.env)) as console:
+        today = console._context.now().astimezone(provider_registry.time_zone("kaede")).date()
+        report = console.reconciliation.run("kaede", today, today)
+        assert "kaede" in console.reconciliation.views.providers()
+    assert (report.matched, report.different_state, report.missing_there) == (1, 0, 0)
+    assert len(kaede.asked) == asked + 1
+
+
+# The page
+
+
+def test_the_page_tells_this_very_module() -> None:
+    """`docs/adding-a-provider.md` shows the module in full: its Python blocks, one after the other."""
+    blocks, inside = list[str](), False
+    for line in PAGE.read_text(encoding="utf-8").splitlines(keepends=True):
+        if line.startswith("```"):
+            inside = line.strip() == "```python"
+        elif inside:
+            blocks.append(line)
+    source = (Path(__file__).parents[1] / "support" / "kaede.py").read_text(encoding="utf-8")
+    shown = [line for line in "".join(blocks).splitlines() if line]
+    assert shown == [line for line in source.splitlines() if line]

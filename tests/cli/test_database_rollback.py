@@ -1,0 +1,123 @@
+"""A database that goes back in time, by commands of two desks and a worker; the providers' ledger is the judge."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from console.sandbox.server import Sandbox
+from tests.cli.conftest import Ending
+from tests.support import backups
+from tests.support.invented import numbers
+from tests.support.payment_desks import told
+from tests.support.places import Place
+from tests.support.worker_process import worker_process
+
+FIRST, LOST, OTHER = numbers(3, seed=31)
+ORDER, CODE = "ORD-1", "database_went_back"
+A, B, WORKERS = 0, 1, 2
+PATIENCE = 120.0
+BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
+
+
+class Desks:
+    """Commands as processes of their own, each at one of the desks of a database."""
+
+    def __init__(self, place: Place, sandbox: Sandbox) -> None:
+        self.place, self.sandbox = place, sandbox
+
+    def __call__(self, desk: int, *words: str, by: str = "op-a", **more: str) -> Ending:
+        gateways = told(self.sandbox.url) | {"ALARMBOX_FIND_PURCHASES": "1"}
+        env = self.place.told(self.sandbox.url, by, desk, **gateways)
+        env |= {f"CONSOLE_{name}": value for name, value in more.items()}
+        command = [sys.executable, "-m", "console", "--json", *words]
+        ended = subprocess.run(
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **env},
+            timeout=PATIENCE,
+            check=False,
+        )
+        return Ending(ended.returncode, ended.stdout, ended.stderr.decode())
+
+    def buy(self, desk: int, number: str = LOST, **more: str) -> Ending:
+        return self(desk, "purchase", number, "--client", "1", **more)
+
+    def refund(self, desk: int, payment: int) -> Ending:
+        """Asked for by one person and approved by another; the first of both that doesn't end well, else the last."""
+        words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "sent back")
+        asked = self(desk, *words)
+        if asked.status:
+            return asked
+        return self(desk, "refund", "approve", str(asked.data["id"]), by="lead-b")
+
+    def moved(self) -> tuple[int, int]:
+        """Charges for the number that was lost, and refunds of the payment, at the providers."""
+        there = self.sandbox.control.payments_control.read_payment("paypay", ORDER)
+        return self.sandbox.ledger.count_of_number(LOST), len(there["refunds"])
+
+
+@pytest.fixture
+def desks(place: Place, sandbox: Sandbox) -> Desks:
+    return Desks(place, sandbox)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
+def test_nothing_is_charged_or_given_back_twice(desks: Desks, killed: bool) -> None:
+    """Bought and refunded at one desk, the database put back, the same asked for at another one: refused there, then
+    refused by what the desk remembers, and brought back by a probe.
+    """
+    place, url = desks.place, desks.sandbox.url
+    desks.sandbox.control.payments_control.register_payment("paypay", ORDER, 3300)
+    payment = int(desks(A, "payment", "import", "paypay", ORDER).data["id"])
+    assert desks(B, "lookup", LOST).data["credit_checks"] == []
+    assert desks.buy(A, FIRST).data["state"] == "success"  # and a pair of tokens is stored
+    put_back = backups.taken(place)
+    with worker_process(place, url, desk=WORKERS, person=place.taker):
+        if killed:
+            assert desks.buy(A, FAILPOINT="after_send:1:kill").status == -9
+        else:
+            assert desks.buy(A).data["state"] == "success"
+        assert desks.refund(A, payment).data["state"] in ("submitted", "completed")
+    assert desks.moved() == (1, 1)
+    put_back()
+
+    with worker_process(place, url, desk=WORKERS, person=place.taker):
+        assert desks(A, "lookup", LOST).data["credit_checks"] == []
+        told = desks.buy(B)
+        assert told.refused == (3, CODE)
+        missing = {one["kind"]: one["operation_id"] for one in told.error["detail"]["missing"]}
+        assert set(missing) == {"credit-check", "refund"}
+        assert desks.buy(A, OTHER).refused == (3, CODE)
+        assert desks.refund(B, payment).refused in {(3, CODE), *BY_DESK}
+        assert desks.moved() == (1, 1)
+
+        (alert,) = [one for one in desks(B, "alerts", "list").data["alerts"] if one["rule_id"] == CODE]
+        assert desks(B, "alerts", "ack", str(alert["id"]), "--note", "an old copy of the disk").status == 0
+        again = desks.buy(B)
+        assert again.refused == (3, "already_purchased"), again.error["detail"]
+        assert desks.refund(B, payment).refused in BY_DESK
+        assert desks.buy(B, OTHER).data["state"] == "success"
+        assert desks.moved() == (1, 1)
+
+        assert desks(B, "probe", "operation", missing["refund"]).status == 0
+        # Nobody has the provider's id of a purchase whose process was killed before the answer: people settle it.
+        assert desks(B, "probe", "operation", missing["credit-check"]).status == (4 if killed else 0)
+        found = [(one["state"], one["certainty"]) for one in desks(B, "lookup", LOST).data["credit_checks"]]
+        assert found == ([] if killed else [("success", "known")])
+        assert desks.buy(B).refused == (3, "already_purchased")
+    assert desks.moved() == (1, 1)
+    assert desks.sandbox.ledger.count_of_number(OTHER) == 1
+
+
+@pytest.mark.engines("sqlite")
+def test_no_folder_is_made_for_a_database(desks: Desks) -> None:
+    """The volume isn't mounted: out of reach, and nothing is made where it should be."""
+    away = desks.place.folder / "away"
+    for words in (("lookup", LOST), ("purchase", LOST, "--client", "1"), ("db", "upgrade"), ("worker", "--once")):
+        ended = desks(A, *words, DATABASE_URL=f"sqlite:///{away / 'console.db'}")
+        assert ended.refused == (6, "database_unreachable")
+        assert not away.exists()
+    assert desks.sandbox.ledger.charge_count == 0

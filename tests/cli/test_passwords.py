@@ -1,0 +1,113 @@
+"""The password of a decision at a terminal: typed without echo, or given by a file descriptor, once."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from console.cli.password import keep_descriptor_private, read_password
+from console.cli.text_output.translator import Translator
+from console.settings.settings import Settings
+from tests.cli.conftest import Terminal
+
+VARIABLE = "CONSOLE_OPERATOR_PASSWORD_FD"
+
+
+def given(monkeypatch: pytest.MonkeyPatch, home: Path, number: int) -> Settings:
+    monkeypatch.setenv("CONSOLE_HOME", str(home))
+    monkeypatch.setenv(VARIABLE, str(number))
+    return Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [(b"a word\n", "a word"), (b"a word", "a word"), (b"a word\r\nmore", "a word"), ("あ".encode(), "あ"),
+     (b"", None), (b"\n", None), (b"\xff\n", None), (b"x" * 5000, "x" * 4096)],
+)  # fmt: skip
+def test_a_descriptor_is_read_once(
+    content: bytes, password: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first line is the password. It is closed then, children never get it, and it counts no second time."""
+    ours, theirs = os.pipe()
+    os.write(theirs, content)
+    os.close(theirs)
+    os.set_inheritable(ours, True)
+    settings = given(monkeypatch, tmp_path, ours)
+    keep_descriptor_private(settings)
+    assert not os.get_inheritable(ours)
+    assert read_password(settings, Translator()) == password
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(ours)
+    assert VARIABLE not in os.environ
+    assert read_password(settings, Translator()) is None
+
+
+def test_a_descriptor_that_nobody_opened_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that gets its number later is not read."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    settings = given(monkeypatch, tmp_path, ours)
+    keep_descriptor_private(settings)
+    again = os.dup(theirs)
+    try:
+        assert read_password(settings, Translator()) is None
+        os.fstat(again)
+    finally:
+        os.close(again)
+        os.close(theirs)
+
+
+def test_a_wrong_number_is_told(terminal: Terminal) -> None:
+    ending = terminal.json("whoami", OPERATOR_PASSWORD_FD="three")
+    assert ending.refused == (2, "bad_profile")
+    assert ending.error["detail"]["variable"] == VARIABLE
+
+
+ASK = """
+import sys
+from console.cli.password import read_password
+from console.cli.text_output.translator import Translator
+from console.domain import interrupts
+from console.settings.settings import Settings
+with interrupts.handle_signals(is_patient=True):
+    try:
+        print('length', len(read_password(Settings.load(), Translator()) or ''), flush=True)
+    except interrupts.Interrupted:
+        print('length interrupted', flush=True)
+"""
+
+
+@pytest.mark.parametrize(("typed", "told"), [(b"hidden-word\n", b"length 11"), (b"\x03", b"length interrupted")])
+def test_a_person_is_asked(typed: bytes, told: bytes, tmp_path: Path) -> None:
+    """Nothing of it is shown. Ctrl+C ends the question, also in a command that acts."""
+    ours, theirs = pty.openpty()
+    env = os.environ | {"CONSOLE_LANGUAGE": "en", "CONSOLE_HOME": str(tmp_path)}
+    env.pop(VARIABLE, None)
+    child = subprocess.Popen(
+        [sys.executable, "-c", ASK], stdin=theirs, stdout=theirs, stderr=theirs, env=env,
+        start_new_session=True, preexec_fn=_take_terminal,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    while b"for this decision: " not in seen:
+        seen += os.read(ours, 1024)
+    os.write(ours, typed)
+    while told not in seen and b"Error" not in seen:
+        seen += os.read(ours, 1024)
+    child.wait(timeout=60)
+    os.close(ours)
+    assert told in seen
+    assert b"hidden-word" not in seen
+
+
+def _take_terminal() -> None:
+    """In the child: the pseudo-terminal at its standard input becomes its own, and Ctrl+C a signal."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)

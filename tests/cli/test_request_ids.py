@@ -1,0 +1,149 @@
+"""`--request-id` at the terminal: a repeated command answers as the first one did, byte for byte but for the mark."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.sandbox.server import Sandbox
+from tests.cli.conftest import Ending
+from tests.cli.paying import CHECKER, MAKER, NUMBER, PayingTerminal
+from tests.support.desks import NUMBERS
+
+ID = ("--request-id", "R-1")
+Words = tuple[str, ...]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+    return PayingTerminal(tmp_path / "home", sandbox)
+
+
+def bought(desk: PayingTerminal, number: str = NUMBERS[1]) -> str:
+    return str(desk.json("purchase", number, "--client", "1").data["id"])
+
+
+def unknown(desk: PayingTerminal) -> str:
+    """A purchase of which nobody knows."""
+    desk.control.add_fault("close_after_charge", call="purchase", number=NUMBERS[1])
+    return str(desk.json("purchase", NUMBERS[1], "--client", "1").error["detail"]["record"]["id"])
+
+
+def requested(desk: PayingTerminal) -> str:
+    return str(desk.ask(desk.paid()).data["id"])
+
+
+def case(desk: PayingTerminal) -> str:
+    """An open alert."""
+    desk.json("lookup", NUMBER)
+    import sqlite3
+
+    with sqlite3.connect(desk.home / "console.db") as database:
+        database.execute(
+            "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"
+            " VALUES ('A', 'order', 1, 'x', 'y', '2026-11-20 03:00:00')"
+        )
+    return "1"
+
+
+def people_file(desk: PayingTerminal) -> str:
+    file = desk.home / "people.json"
+    file.write_text(json.dumps({"operators": [{"name": "op-z", "roles": ["operator"], "may_buy": True}]}))
+    return str(file)
+
+
+COMMANDS: dict[str, tuple[str, Callable[[PayingTerminal], Words]]] = {
+    "purchase": (MAKER, lambda _: ("purchase", NUMBER, "--client", "1", "--reason", "1", "--comment", "x")),
+    "refetch": (MAKER, lambda desk: ("refetch", bought(desk))),
+    "probe": (MAKER, lambda desk: ("probe", "credit-check", bought(desk))),
+    "resolve": (MAKER, lambda desk: ("resolve", "credit-check", unknown(desk), "--as", "error", "--evidence", "no")),
+    "import": (MAKER, lambda desk: ("payment", "import", "paypay", _known(desk))),
+    "request": (MAKER, lambda desk: ("refund", "request", str(desk.paid()), "--amount", "1000", "--reason", "x")),
+    "approve": (CHECKER, lambda desk: ("refund", "approve", requested(desk))),
+    "reject": (CHECKER, lambda desk: ("refund", "reject", requested(desk), "--reason", "x")),
+    "withdraw": (MAKER, lambda desk: ("refund", "withdraw", requested(desk))),
+    "ack": (MAKER, lambda desk: ("alerts", "ack", case(desk), "--note", "seen")),
+    "reconcile": (MAKER, lambda desk: ("reconcile", "atom", "--from", "2026-11-01", "--to", "2026-11-02")),
+    "export": (MAKER, lambda desk: ("audit", "export", str(desk.home / "trail.csv"))),
+    "accounts": (MAKER, lambda desk: ("db", "accounts", "apply", people_file(desk))),
+}
+
+
+def _known(desk: PayingTerminal) -> str:
+    desk.money.register_payment("paypay", "ORD-7", 3300)
+    return "ORD-7"
+
+
+def without_mark(told: dict[str, Any]) -> dict[str, Any]:
+    assert told.pop("duplicate") is True
+    return told
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str) -> None:
+    """Of every command that changes something; nothing is sent, and no row is written."""
+    who, words = COMMANDS[name][0], COMMANDS[name][1](desk)
+    first = desk.json(*words, *ID, OPERATOR=who)
+    assert "duplicate" not in first.data
+    before = _calls(desk), _rows(desk)
+    again = desk.json(*words, *ID, OPERATOR=who)
+    assert without_mark(again.data) == first.data
+    assert (_calls(desk), _rows(desk)) == before
+    other = desk.json(*words[:-1], words[-1] + "0", *ID, OPERATOR=who)
+    assert other.status in (2, 3), other
+    assert desk.json("probe", "order", "1", *ID, OPERATOR=who).refused == (3, "possible_repeat")
+    sentence = desk(*words, *ID, OPERATOR=who, LANGUAGE="en")
+    assert "Answered before under the request id R-1" in sentence.out.decode()
+    assert sentence.status == 0
+
+
+def test_a_repeated_refusal(desk: PayingTerminal) -> None:
+    """Exit status, code, sentence and detail as the first time."""
+    desk.control.add_fault("status:422", call="purchase", number=NUMBER)
+    words = ("purchase", NUMBER, "--client", "1", *ID)
+    first, again = desk.json(*words), desk.json(*words)
+    assert first.refused == again.refused == (5, "provider_refused")
+    assert again.error["message"] == first.error["message"]
+    assert without_mark(again.error["detail"]) == first.error["detail"]
+    assert desk.control.count_charges(NUMBER) == 0
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 65, "a b", "ü", "a/b"])
+def test_bad_ids(desk: PayingTerminal, bad: str) -> None:
+    """2 usage, whatever the rest of the words is like."""
+    for words in (("purchase", NUMBER, "--client", "1"), ("refund", "approve", "no number"), ("probe", "order", "9")):
+        ending = desk.json(*words, f"--request-id={bad}")
+        assert ending.refused == (2, "usage")
+        assert ending.error["detail"]["problem"] == "request_id"
+    assert desk.control.count_charges(NUMBER) == 0
+
+
+def test_what_only_looks_takes_none(desk: PayingTerminal) -> None:
+    """A command that changes nothing knows no such option; a dry run is no act."""
+    for words in (("lookup", NUMBER), ("queue", "error"), ("alerts", "list"), ("audit", "verify"), ("doctor",)):
+        assert desk.json(*words, *ID).refused == (2, "usage")
+    dry = ("reconcile", "atom", "--from", "2026-11-01", "--to", "2026-11-02", "--dry-run")
+    assert desk.json(*dry, *ID).data == desk.json(*dry, *ID).data
+
+
+def _calls(desk: PayingTerminal) -> int:
+    return len(desk.control.read_requests())
+
+
+def _rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
+    """Tables with what could have been added. Reading a record's PDF and exports is told in the trail afterwards."""
+    import sqlite3
+
+    with sqlite3.connect(desk.home / "console.db") as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return [(table, *database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()) for table in sorted(tables)]
+
+
+def test_endings_are_one_object(desk: PayingTerminal) -> None:
+    """A repeat is one line of JSON like every answer."""
+    words = ("purchase", NUMBER, "--client", "1", *ID)
+    endings: list[Ending] = [desk.json(*words) for _ in range(3)]
+    assert [ending.answer["ok"] for ending in endings] == [True] * 3
+    assert [ending.data.get("duplicate") for ending in endings] == [None, True, True]

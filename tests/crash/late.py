@@ -1,0 +1,132 @@
+"""A process that is stopped past its lease and its budget, while a whole answer comes into its socket."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.records import Certainty, PurchaseRequest
+from console.settings.settings import Settings
+from tests.crash.signals import CLIENT, Stage
+from tests.support.children import Child, Pipe, crowd
+from tests.support.invented import numbers
+from tests.support.money_desks import ask, order, paid
+from tests.support.waiting import until
+
+BUDGET_SECONDS = 90.0 / 20
+"""More than any budget of a money call, at the speed of these desks."""
+Told = tuple[str, int, object, object]
+"""Code, exit status, the record's id and the case's number."""
+
+
+def answered_late(pipe: Pipe, told: Mapping[str, str], action: str, subject: object) -> None:
+    """Do it and tell how it ended."""
+    with open_console(Settings.load(dict(told))) as console:
+        pipe.send("open")
+        try:
+            _ACTS[action](console, subject)
+        except ConsoleError as refusal:
+            record = refusal.detail.get("record")
+            pipe.send((refusal.code, refusal.exit_status, getattr(record, "id", None), refusal.detail.get("case")))
+        else:
+            pipe.send(("done", 0, None, None))
+
+
+_ACTS: Mapping[str, Callable[[Console, object], object]] = {
+    "purchase": lambda console, number: console.credit_checks.purchase(PurchaseRequest(str(number), CLIENT)),
+    "refund": lambda console, refund: console.refunds.approve(int(str(refund))),
+    "start": lambda console, order_id: console.payments.start(int(str(order_id)), "paypay"),
+}
+KINDS = {"purchase": "credit-check", "refund": "refund", "start": "payment"}
+_CALLS = {"purchase": "purchase", "refund": "paypay_refund", "start": "paypay_create"}
+_FAULTS = {"purchase": "hang_after_charge", "refund": "hang", "start": "hang"}
+ENDINGS = {"purchase": "error", "refund": "failed", "start": "payment_failed"}
+
+
+@dataclass
+class Late:
+    """One action whose answer comes late, and what others saw of it."""
+
+    on: Stage
+    action: str
+    subject: object
+    record: int = 0
+
+    def seen(self) -> tuple[str, Certainty]:
+        """State and certainty as everybody sees them."""
+        record = self.on.maker.recovery.show(KINDS[self.action], str(self.record)).record
+        return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
+
+    def find(self) -> bool:
+        """Whether its record is there yet."""
+        on = self.on
+        if self.action == "purchase":
+            found: object = next(iter(on.maker.lookup.find_records(str(self.subject)).credit_checks), None)
+        elif self.action == "refund":
+            found = on.maker.refunds.show(int(str(self.subject))).record
+        else:
+            found = next(iter(on.maker.payments.order(int(str(self.subject))).payments), None)
+        self.record = getattr(found, "id", 0)
+        return bool(self.record)
+
+
+def run(on: Stage, action: str, *, decided: bool) -> tuple[Late, Told]:
+    """Stop it in the call, let people decide or not, let the answer come, wake it up: how it ended."""
+    late = Late(on, action, _subject(on, action))
+    person = "lead-b" if action == "refund" else "op-a"
+    told = on.told("approve" if person == "lead-b" else "start")
+    on.sandbox.control.add_fault(_FAULTS[action], call=_CALLS[action], times=1)
+    with crowd(answered_late, [(told, action, late.subject)]) as (child,):
+        assert child.report() == "open"
+        assert on.sandbox.control.wait_until_reached(40, held=1)
+        stopped_at = _stop(child)
+        assert late.find()
+        until(lambda: late.seen()[1] is Certainty.UNKNOWN, "its lease to run out")
+        if decided:
+            _decide(late)
+        assert on.sandbox.control.release_calls() == 1
+        until(lambda: _unread(child, on.sandbox.port) > 0, "the answer to stand in its socket")
+        until(lambda: time.monotonic() > stopped_at + BUDGET_SECONDS, "its budget to be spent")
+        os.kill(child.pid, signal.SIGCONT)
+        answer: Told = child.report()
+        assert child.ended() == 0
+    return late, answer
+
+
+def _subject(on: Stage, action: str) -> object:
+    if action == "purchase":
+        return numbers(1)[0]
+    if action == "refund":
+        return ask(on.maker, paid(on.maker, on.sandbox, "ORD-1").id).id
+    return order(on.place, "ORD-1", 3_300)
+
+
+def _stop(child: Child) -> float:
+    """Stop it for good; since when."""
+    os.kill(child.pid, signal.SIGSTOP)
+    state = Path(f"/proc/{child.pid}/stat")
+    until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process to stand still")
+    return time.monotonic()
+
+
+def _unread(child: Child, port: int) -> int:
+    """Bytes that arrived from this server and were not read by the process.
+
+    A sandbox sends a whole answer in one piece after it was told to go on, not before; `proc(5)` gives the columns.
+    """
+    opened = {str(one.readlink()) for one in Path(f"/proc/{child.pid}/fd").iterdir()}
+    lines = (line.split() for line in Path(f"/proc/{child.pid}/net/tcp").read_text().splitlines()[1:])
+    from_server = (line for line in lines if int(line[2].partition(":")[2], 16) == port)
+    return sum(int(line[4].partition(":")[2], 16) for line in from_server if f"socket:[{line[9]}]" in opened)
+
+
+def _decide(late: Late) -> None:
+    """Two people say that it did not happen."""
+    kind, ending, record = KINDS[late.action], ENDINGS[late.action], str(late.record)
+    late.on.maker.recovery.resolve(kind, record, ending, "their list is empty")
+    late.on.checker.recovery.resolve(kind, record, ending, "not on the bill")
+    assert late.seen() == (ending, Certainty.KNOWN)

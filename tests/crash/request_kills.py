@@ -1,0 +1,139 @@
+"""kill -9 at every named step of a call with a request id, and what the same call is told afterwards."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.failpoint_names import REQUEST_NAMES
+from console.domain.payments.records import Refund, RefundRequest
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.services.guarded import request_ids
+from console.settings.settings import Settings
+from tests.crash.kills import KILLED
+from tests.support.children import Pipe, crowd
+from tests.support.invented import numbers
+from tests.support.money_desks import ask, paid, providers
+from tests.support.places import PERSON, Place
+from tests.support.waiting import until
+
+_CALL = ("before_tx1", "after_tx1", "after_intent", "before_send", "after_send", "before_tx2", "after_tx2")
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "purchase": (*REQUEST_NAMES, *_CALL, "before_pdf"),
+    "request": (*REQUEST_NAMES, "before_request", "after_request"),
+    "approve": (*REQUEST_NAMES, "before_vote", "after_vote", *_CALL),
+}
+_NOTHING_WRITTEN = ("before_request_id", "after_request_id", "before_tx1", "before_request", "before_vote")
+_PREPARED = "after_tx1"
+_UNKNOWN = ("after_intent", "before_send", "after_send", "before_tx2")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One call, killed at one step; `subject` is what it is about."""
+
+    action: str
+    step: str
+    number: str
+    subject: str
+    client: str  # each its own: nobody waits for the dead
+
+    @property
+    def expected(self) -> str:
+        """What the same call is told once the leases have run out."""
+        if self.action == "approve" and self.step == "before_tx1":
+            return "repeated"  # the vote was written: it stands, and the worker sends
+        if self.step in (*_NOTHING_WRITTEN, _PREPARED):
+            return "acted"  # of the last its desk can prove that nothing was sent
+        return "outcome_unknown" if self.step in _UNKNOWN else "repeated"
+
+
+def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Counter[str]:
+    """Kill the action at each of its steps, then make the same call again; what it was told, counted."""
+    with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
+        steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
+        cases = [
+            Case(action, step, number, _subject(action, number, console, sandbox), str(i))
+            for i, (step, number) in enumerate(zip(steps, numbers(len(steps), seed), strict=True), 1)
+        ]
+        who, both = "lead-b" if action == "approve" else PERSON, providers(sandbox.url)
+        for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
+            told = {one: place.told(sandbox.url, who, **both, FAILPOINT=f"{one.step}:1:kill") for one in some}
+            with crowd(killed, [(told[one], one) for one in some]) as children:
+                for case, child in zip(some, children, strict=True):
+                    assert child.report() == "open"
+                    assert child.ended() == KILLED, f"{action} passed {case.step} unharmed"
+        with place.opened(sandbox, person=who, **both) as caller:
+            over = {case: _asked_until_over(case, caller, sandbox) for case in cases}
+        # A process of its own, as the next command is: what nobody sent is told by whoever opens the desk first.
+        with place.opened(sandbox, person=who, **both) as caller:
+            return Counter(_asked_again(case, caller, sandbox, *over[case]) for case in cases)
+
+
+def _subject(action: str, number: str, console: Console, sandbox: Sandbox) -> str:
+    if action == "purchase":
+        return number
+    payment = paid(console, sandbox, f"ORD-{number}")
+    return str(payment.id if action == "request" else ask(console, payment.id).id)
+
+
+def killed(pipe: Pipe, told: Mapping[str, str], case: Case) -> None:
+    """Open the desk and make the call, until the failpoint."""
+    with open_console(Settings.load(dict(told))) as console:
+        pipe.send("open")
+        call(console, case)
+
+
+def call(console: Console, case: Case) -> CreditCheck | Refund:
+    request_id = f"{case.action}-{case.step}"
+    if case.action == "purchase":
+        return console.credit_checks.purchase(PurchaseRequest(case.subject, case.client), request_id=request_id)
+    if case.action == "request":
+        asked = RefundRequest(int(case.subject), "1000", "sent back", intended_repeat=True)
+        return console.refunds.request(asked, request_id=request_id)
+    return console.refunds.approve(int(case.subject), request_id=request_id)
+
+
+def _asked_until_over(case: Case, console: Console, sandbox: Sandbox) -> tuple[str, int]:
+    """In progress until the leases have run out, then what became of it; how often it was sent before."""
+    before = _sent(case, sandbox)
+    told = ["in_progress"]
+
+    def ended() -> bool:
+        told[0] = _told(case, console)
+        return told[0] != "in_progress"
+
+    until(ended, f"{case.action} at {case.step}: the leases to run out", 60)
+    return told[0], before
+
+
+def _asked_again(case: Case, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
+    """What it comes to; and never sent a second time."""
+    if case.step == _PREPARED and told == "outcome_unknown":
+        told = _told(case, console)
+    assert told == case.expected, (case, told)
+    assert _sent(case, sandbox) == before + (told == "acted" and case.action != "request"), case
+    assert _sent(case, sandbox) <= 1, case
+    if told == "acted":
+        assert _told(case, console) == "repeated", case
+    return told
+
+
+def _told(case: Case, console: Console) -> str:
+    with request_ids.watch_repeats() as watch:
+        try:
+            call(console, case)
+        except ConsoleError as refusal:
+            return refusal.code
+    return "repeated" if watch.is_repetition else "acted"
+
+
+def _sent(case: Case, sandbox: Sandbox) -> int:
+    """How often the provider has done it."""
+    if case.action == "purchase":
+        return sandbox.control.count_charges(case.number)
+    return int(
+        sandbox.control.payments_control.read_payment("paypay", f"ORD-{case.number}")["refunded_minor"] // 1_000
+    )

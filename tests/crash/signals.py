@@ -1,0 +1,259 @@
+"""SIGINT and SIGTERM at every named step of every guarded action: what is left at once, without any due task."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.failpoint_names import OPERATION_NAMES
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, CheckState, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.services.process.failpoints import Failpoints
+from console.settings.settings import Settings
+from tests.support import money_truth, truth
+from tests.support.children import Pipe, crowd
+from tests.support.invented import numbers
+from tests.support.money_desks import ask, order, paid, providers
+from tests.support.places import Place
+
+PURCHASE = OPERATION_NAMES[: OPERATION_NAMES.index("after_pdf") + 1]
+CALL = OPERATION_NAMES[: OPERATION_NAMES.index("after_tx2") + 1]
+UNSENT = ("before_tx1", "after_tx1", "after_intent", "before_send")
+STEPS: Mapping[str, Sequence[str]] = {
+    "purchase": PURCHASE,
+    "renewal": PURCHASE,
+    "refetch": tuple(name for name in PURCHASE if name != "after_intent"),
+    "approve": ("before_vote", "after_vote", *CALL),
+    "submit": CALL,
+    "approve at Atom": CALL,
+    "start": CALL,
+    "start at Atom": CALL,
+}
+MODES: Mapping[str, tuple[int, bool]] = {
+    "once": (signal.SIGINT, False),
+    "twice": (signal.SIGINT, True),
+    "SIGTERM": (signal.SIGTERM, True),
+}
+"""Which signal, and whether it comes again at every step after the first one."""
+Plan = Mapping[str, Sequence[str]]
+"""The steps at which it comes, by mode."""
+CLIENT = "1"
+"""A client of each mode buys on its own, so that no lease is waited for."""
+_REFUNDS = ("approve", "submit", "approve at Atom")
+_STARTS = {"start": "paypay", "start at Atom": "atom"}
+
+
+class Signals(Failpoints):
+    """Sends this process a signal at one step, and again at all that follow."""
+
+    def __init__(self, number: int, again: bool) -> None:
+        super().__init__(None)
+        self._number, self._again = number, again
+        self.step: str | None = None
+        self.fired = False
+
+    def reach(self, name: str) -> None:
+        if self.step is not None and (name == self.step or (self.fired and self._again)):
+            self.fired = True
+            signal.raise_signal(self._number)
+
+
+def interrupted_acts(
+    pipe: Pipe, told: Mapping[str, str], action: str, mode: str, each: Sequence[tuple[str, object]]
+) -> None:
+    """Do the action once for each step and subject, interrupted there; tell how each ended, and wait for a word."""
+    number, again = MODES[mode]
+    if number == signal.SIGTERM:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the terminal takes it
+    with open_console(Settings.load(dict(told))) as console:
+        points = console._context.failpoints = Signals(number, again)
+        for step, subject in each:
+            points.step, points.fired = step, False
+            try:
+                ended = _ended(lambda subject=subject: _ACTS[action](console, subject))  # type: ignore[misc]  # bound
+            except KeyboardInterrupt:
+                ended = "interrupted"
+            points.step = None
+            pipe.send((points.fired, ended))
+            pipe.recv()  # others look at what is left
+
+
+def terminated(
+    pipe: Pipe, told: Mapping[str, str], action: str, step: str, subject: object, number: int = signal.SIGTERM
+) -> None:
+    """The same with SIGTERM as the system has it, or SIGKILL: the process dies by it."""
+    with open_console(Settings.load(dict(told))) as console:
+        points = console._context.failpoints = Signals(number, again=True)
+        points.step = step
+        pipe.send("open")
+        pipe.send(_ended(lambda: _ACTS[action](console, subject)))
+
+
+def _ended(act: Callable[[], object]) -> str:
+    try:
+        act()
+    except ConsoleError as refusal:
+        return refusal.code
+    return "done"
+
+
+_ACTS: Mapping[str, Callable[[Console, object], object]] = {
+    "purchase": lambda console, wanted: console.credit_checks.purchase(_request(wanted)),
+    "renewal": lambda console, wanted: console.credit_checks.purchase(_request(wanted, renew=True)),
+    "refetch": lambda console, record: console.credit_checks.refetch(int(str(record))),
+    "approve": lambda console, refund: console.refunds.approve(int(str(refund))),
+    "approve at Atom": lambda console, refund: console.refunds.approve(int(str(refund))),
+    "submit": lambda console, refund: console.refunds.submit(int(str(refund))),
+    "start": lambda console, order_id: console.payments.start(int(str(order_id)), "paypay"),
+    "start at Atom": lambda console, order_id: console.payments.start(int(str(order_id)), "atom"),
+}
+
+
+def _request(wanted: object, *, renew: bool = False) -> PurchaseRequest:
+    number, _, client = str(wanted).partition(":")
+    return PurchaseRequest(number, client or CLIENT, renew=renew)
+
+
+# The parent's side
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A database with two people who look at it, before the sandbox."""
+
+    place: Place
+    sandbox: Sandbox
+    maker: Console
+    checker: Console
+
+    def told(self, action: str) -> dict[str, str]:
+        person = "lead-b" if action in _REFUNDS else "op-a"
+        return self.place.told(self.sandbox.url, person, **providers(self.sandbox.url))
+
+
+@contextmanager
+def stage(place: Place) -> Iterator[Stage]:
+    with ExitStack() as open_:
+        sandbox = open_.enter_context(Sandbox())
+        people = [
+            open_.enter_context(place.opened(sandbox, person=person, **providers(sandbox.url)))
+            for person in ("op-a", "lead-b")
+        ]
+        yield Stage(place, sandbox, *people)
+
+
+def every(action: str) -> Plan:
+    """Each step in each mode."""
+    return dict.fromkeys(MODES, STEPS[action])
+
+
+def some(action: str, first: int) -> Plan:
+    """Each step in one mode, which change from step to step; `first` says which one comes first."""
+    modes = list(MODES)
+    return {mode: STEPS[action][(i - first) % len(modes) :: len(modes)] for i, mode in enumerate(modes)}
+
+
+def run(place: Place, action: str, plan: Plan) -> int:
+    """Interrupt the action at these steps, in these modes; how many interrupts were looked at."""
+    with stage(place) as on:
+        count = sum(map(len, plan.values()))
+        subjects = iter(_prepare(on, action, [*map(len, plan.values())]))
+        each = {mode: tuple(zip(steps, islice(subjects, len(steps)), strict=True)) for mode, steps in plan.items()}
+        told = [(on.told(action), action, mode, steps) for mode, steps in each.items()]
+        with crowd(interrupted_acts, told) as children:
+            for child, (mode, steps) in zip(children, each.items(), strict=True):
+                for step, subject in steps:
+                    where = f"{action}, {mode} at {step}"
+                    assert child.report() == (True, "interrupted"), where
+                    _look(on, action, step, subject, where)
+                    child.pipe.send("go on")
+                assert child.ended() == 0
+        assert truth.still_calling(on.maker.database) == 0
+        assert on.maker.recovery.holders() == ()
+        on.checker.recovery.run_due()
+        if action in _REFUNDS:
+            money_truth.check(on.checker, on.sandbox)
+        truth.check_claims(truth.rows(on.maker.database))
+        on.maker.audit.verify_chains()
+    return count
+
+
+def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
+    """What the action is done to: so many for each mode, one mode after the other."""
+    count = sum(counts)
+    provider, currency, sum_ = ("atom", "INR", "10.00") if "Atom" in action else ("paypay", "JPY", "1000")
+    if action in _STARTS:
+        return [order(on.place, f"ORD-{i}", 3_300, currency) for i in range(count)]
+    if action in _REFUNDS:
+        paid_ones = [paid(on.maker, on.sandbox, f"ORD-{i}", provider=provider) for i in range(count)]
+        asked = [ask(on.maker, payment.id, sum_).id for payment in paid_ones]
+        if action == "submit":  # approved, and kept from being sent by a provider that has had enough
+            on.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=count)
+            for refund in asked:
+                assert _ended(lambda refund=refund: on.checker.refunds.approve(refund)) == "rate_limited"  # type: ignore[misc]  # bound
+            on.sandbox.control.clear_faults()
+        return list(asked)
+    clients = [client for client, n in enumerate(counts, 1) for _ in range(n)]
+    names = [f"{number}:{client}" for number, client in zip(numbers(count), clients, strict=True)]
+    if action == "purchase":
+        return list(names)
+    on.sandbox.control.change_settings(today=date(2024, 4, 1).isoformat() if action == "renewal" else None)
+    bought = [on.maker.credit_checks.purchase(_request(name)) for name in names]
+    on.sandbox.control.change_settings(today=None)
+    return list(names) if action == "renewal" else [record.id for record in bought]
+
+
+def _look(on: Stage, action: str, step: str, subject: object, where: str) -> None:
+    """At once: what was not sent is known not to have been, and what was answered is known."""
+    sent = step not in UNSENT
+    if action in ("purchase", "renewal"):
+        _look_at_purchase(on, _request(subject, renew=action == "renewal"), step, where)
+    elif action == "refetch":
+        record = on.maker.credit_checks.show(int(str(subject))).record
+        assert (record.state, record.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), where
+        assert on.maker.credit_checks.refetch(record.id).record.incomplete == (), where
+    elif action in _STARTS:
+        _look_at_start(on, int(str(subject)), _STARTS[action], step, where)
+    else:
+        refund = on.maker.refunds.show(int(str(subject))).record
+        there = [
+            one
+            for one in on.sandbox.control.payments_control.read_refunds()
+            if one["key"] == refund.provider_refund_key
+        ]
+        sent = sent and step not in ("before_vote", "after_vote")
+        assert (len(there), refund.certainty) == (int(sent), Certainty.KNOWN), where
+        went = (RefundState.SUBMITTED, RefundState.COMPLETED)
+        assert refund.state in went if sent else refund.state is RefundState.APPROVED, f"{where}: {refund}"
+
+
+def _look_at_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) -> None:
+    sent, number, renews = step not in UNSENT, asked.corporation_number, asked.renew
+    assert on.sandbox.control.count_charges(number) == int(sent) + int(renews), where
+    found = on.maker.lookup.find_records(number).credit_checks
+    if sent:
+        newest = found[0]
+        assert (newest.state, newest.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), f"{where}: {newest}"
+        return
+    if step != "before_tx1":
+        newest, *older = found
+        assert (newest.state, newest.certainty) == (CheckState.ERROR, Certainty.KNOWN), f"{where}: {newest}"
+        assert [old.live for old in older] == ([True] if renews else []), f"{where}: the renewed one is not back"
+    again = on.maker.credit_checks.purchase(asked)
+    assert again.state is CheckState.SUCCESS, where
+
+
+def _look_at_start(on: Stage, order_id: int, provider: str, step: str, where: str) -> None:
+    found = on.maker.payments.order(order_id).payments
+    if step not in UNSENT:
+        (payment,) = found
+        assert (payment.state, payment.certainty) == (PaymentState.TOKEN_GENERATED, Certainty.KNOWN), where
+        return
+    states = [(payment.state, payment.certainty) for payment in found]
+    assert states == ([] if step == "before_tx1" else [(PaymentState.EXPIRED, Certainty.KNOWN)]), where
+    assert on.maker.payments.start(order_id, provider).payment.state is PaymentState.TOKEN_GENERATED, where

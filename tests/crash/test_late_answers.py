@@ -1,0 +1,55 @@
+"""An answer is never thrown away because it is late, whatever people have decided meanwhile."""
+
+import sys
+
+import pytest
+
+from console.domain.records import Certainty, PurchaseRequest
+from tests.crash import late, signals
+from tests.crash.late import KINDS, Late
+from tests.support.places import Place
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
+ACTIONS = ("purchase", "refund", "start")
+HAPPENED = {"purchase": ("success",), "refund": ("submitted", "completed"), "start": ("token_generated",)}
+
+
+def provider_id(one: Late) -> str:
+    """What the provider calls what it did."""
+    control = one.on.sandbox.control
+    if one.action == "purchase":
+        return str(control.read_ledger(str(one.subject))["entries"][0]["id"])
+    if one.action == "refund":
+        return str(control.payments_control.read_refunds()[0]["key"])  # it has no number of its own
+    return "ORD-1"
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_nobody_has_decided(place: Place, action: str) -> None:
+    """Recorded as if it had come in time."""
+    with signals.stage(place) as on:
+        one, told = late.run(on, action, decided=False)
+        assert told[0] == "done"
+        assert one.seen()[1] is Certainty.KNOWN
+        assert one.seen()[0] in HAPPENED[action]
+        assert on.maker.recovery.queue("review").items == ()
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_people_have_decided_otherwise(place: Place, action: str) -> None:
+    """The record stays; the answer is evidence; case and timeline name the provider's id; exit 3 names both."""
+    with signals.stage(place) as on:
+        one, (code, status, record, case) = late.run(on, action, decided=True)
+        assert (code, status, record) == ("already_decided", 3, one.record)
+        assert one.seen() == (late.ENDINGS[action], Certainty.KNOWN)
+        (alert,) = [alert for alert in on.maker.alerts.list_alerts() if alert.rule_id == "contradicted"]
+        number = provider_id(one)
+        assert alert.id == case
+        assert number in alert.observed
+        view = on.maker.recovery.show(KINDS[action], str(one.record))
+        assert any(number in str(entry.detail) for entry in view.timeline), view.timeline
+        assert any(number in item.body for item in view.evidence), view.evidence
+        if action == "purchase":
+            again = on.maker.credit_checks.purchase(PurchaseRequest(str(one.subject), signals.CLIENT))
+            assert (again.state.value, on.sandbox.control.count_charges(str(one.subject))) == ("success", 2)
+        on.maker.audit.verify_chains()

@@ -1,0 +1,74 @@
+"""Whoever is told to end in the middle loses no answer, and calls nothing unknown that was not sent."""
+
+import signal
+
+import pytest
+
+from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty, CheckState
+from console.store.operations import journal
+from tests.crash import signals
+from tests.support import truth
+from tests.support.children import crowd
+from tests.support.invented import numbers
+from tests.support.money_desks import order
+from tests.support.places import Place
+from tests.support.refusals import refusal
+from tests.support.waiting import until
+
+
+@pytest.mark.parametrize("action", signals.STEPS)
+def test_interrupted_at_every_step(place: Place, action: str) -> None:
+    """Ctrl+C once, Ctrl+C again and again, SIGTERM: the record is right before the interrupt goes on.
+
+    Each step is met by one of them here, on each engine by another one; `make soak` tries all.
+    """
+    first = list(signals.STEPS).index(action) + (place.engine == "mariadb")
+    looked_at = signals.run(place, action, signals.some(action, first))
+    print(f"{place.engine}: {action}: {looked_at} interrupts, 0 answers lost, 0 unknown of what was not sent")
+    assert looked_at == len(signals.STEPS[action])
+
+
+@pytest.mark.parametrize(("step", "state", "charges"), [("before_send", "error", 0), ("before_tx2", "success", 1)])
+def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, state: str, charges: int) -> None:
+    """A program that doesn't handle SIGTERM dies by it, but only once the outcome is written."""
+    (number,) = numbers(1)
+    with signals.stage(place) as on:
+        with crowd(signals.terminated, [(on.told("purchase"), "purchase", step, number)]) as (child,):
+            assert child.report() == "open"
+            assert child.ended() == -signal.SIGTERM
+        (record,) = on.maker.lookup.find_records(number).credit_checks
+        assert (record.state, record.certainty) == (CheckState(state), Certainty.KNOWN)
+        assert on.sandbox.control.count_charges(number) == charges
+
+
+def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
+    """kill -9 leaves unknown what may have been sent, refuses a second beginning, and loses no code that there is."""
+    with signals.stage(place) as on:
+        orders = [order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL)]
+        told = on.told("start")
+        each = [(told, "start", step, of, signal.SIGKILL) for step, of in zip(signals.CALL, orders, strict=True)]
+        with crowd(signals.terminated, each) as children:
+            for child in children:
+                assert child.report() == "open"
+                assert child.ended() == -signal.SIGKILL
+        until(lambda: not on.maker.recovery.holders() and _lapsed(on) == 5, "the leases of the dead")
+        for step, of in zip(signals.CALL, orders, strict=True):
+            found = on.maker.payments.order(of).payments
+            assert len(found) == (step != "before_tx1"), step
+            for payment in found:
+                known = step == "after_tx2"
+                assert (payment.certainty is Certainty.KNOWN) is known, step
+                assert payment.state is (PaymentState.TOKEN_GENERATED if known else PaymentState.INITIALIZING), step
+                if not known:
+                    assert refusal(lambda of=of: on.maker.payments.start(of, "paypay")).code == "outcome_unknown"
+            if step in ("after_send", "before_tx2"):
+                assert on.maker.payments.probe(found[0].id).certainty is Certainty.KNOWN, step
+        on.maker.recovery.run_due()
+        assert truth.still_calling(on.maker.database) == 0
+        on.maker.audit.verify_chains()
+
+
+def _lapsed(on: signals.Stage) -> int:
+    with on.maker.database.read() as conn:
+        return len(journal.lapsed_operations(conn))

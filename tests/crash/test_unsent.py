@@ -1,0 +1,207 @@
+"""What was certainly not sent is never left unknown: killed, or out of room, between the claim and the intent."""
+
+import resource
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+import pytest
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.services.process.failpoints import Failpoints
+from console.settings.settings import Settings
+from console.store.operations import journal
+from tests.support import truth
+from tests.support.children import Pipe, crowd
+from tests.support.invented import numbers
+from tests.support.money_desks import ask, order, paid, providers
+from tests.support.places import Place
+from tests.support.waiting import until
+
+ACTIONS = ("purchase", "submit", "start")
+KILLED = -9
+_NOT_SENT = {
+    "purchase": (CheckState.ERROR, Certainty.KNOWN),
+    "submit": (RefundState.APPROVED, Certainty.KNOWN),
+    "start": (PaymentState.EXPIRED, Certainty.KNOWN),
+}
+_ORDERS = count(1)
+
+
+class NoRoom(Failpoints):
+    """From one step on no file of this process can grow or be written: what a full disk does to it."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(None)
+        self._step = step
+
+    def reach(self, name: str) -> None:
+        if name == self._step:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+
+def acted(pipe: Pipe, told: Mapping[str, str], action: str, subject: str, full_at: str | None) -> None:
+    """Do the action, on a disk that is full from that step on, and say how it ended."""
+    with open_console(Settings.load(dict(told))) as console:
+        pipe.send("open")
+        if full_at is not None:
+            console._context.failpoints = NoRoom(full_at)
+        ended = _code(lambda: _act(console, action, subject))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        pipe.send(ended)
+
+
+def _act(console: Console, action: str, subject: str) -> object:
+    if action == "purchase":
+        return console.credit_checks.purchase(PurchaseRequest(subject, "1"))
+    if action == "submit":
+        return console.refunds.submit(int(subject))
+    return console.payments.start(int(subject), "paypay")
+
+
+def _code(act: Callable[[], object]) -> str:
+    try:
+        act()
+    except ConsoleError as refusal:
+        return refusal.code
+    return "done"
+
+
+@dataclass
+class Stage:
+    """A database, two people at a desk that knows nothing of what others began, and the sandbox."""
+
+    place: Place
+    sandbox: Sandbox
+    maker: Console
+    checker: Console
+
+    def told(self, failpoint: str | None = None) -> dict[str, str]:
+        """The desk whose process is to fail; no other one has its spool."""
+        point = {"FAILPOINT": failpoint} if failpoint else {}
+        return self.place.told(self.sandbox.url, "lead-b", 1, **providers(self.sandbox.url), **point)
+
+    @contextmanager
+    def own_desk(self) -> Iterator[Console]:
+        with self.place.opened(self.sandbox, person="lead-b", desk=1, **providers(self.sandbox.url)) as console:
+            yield console
+
+    def subject(self, action: str) -> str:
+        if action == "purchase":
+            return numbers(1)[0]
+        if action == "start":
+            return str(order(self.place, f"ORD-{next(_ORDERS)}", 3_300))
+        refund = ask(self.maker, paid(self.maker, self.sandbox, f"ORD-{next(_ORDERS)}").id)
+        self.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund")
+        assert _code(lambda: self.checker.refunds.approve(refund.id)) == "rate_limited"
+        self.sandbox.control.clear_faults()
+        return str(refund.id)
+
+    def record(self, action: str, subject: str, console: Console | None = None) -> CreditCheck | Payment | Refund:
+        looks = console or self.maker
+        if action == "purchase":
+            return looks.lookup.find_records(subject).credit_checks[0]
+        if action == "submit":
+            return looks.refunds.show(int(subject)).record
+        return looks.payments.order(int(subject)).payments[0]
+
+    def sent(self, action: str, subject: str) -> int:
+        """How often the provider has done it."""
+        if action == "purchase":
+            return self.sandbox.control.count_charges(subject)
+        if action == "submit":
+            return len(self.sandbox.control.payments_control.read_refunds())
+        return len(self.sandbox.payments.payments())
+
+    def await_lapse(self) -> None:
+        """Until the dead process's leases have run out."""
+
+        def over() -> bool:
+            with self.maker.database.read() as conn:
+                lapsed = len(journal.lapsed_operations(conn))
+            return not self.maker.recovery.holders() and lapsed == truth.still_calling(self.maker.database)
+
+        until(over, "the leases of the dead", 20)
+
+    def require_not_sent(self, action: str, subject: str, before: int) -> None:
+        """Known at once at the desk whose process it was, and done anew without anybody's decision."""
+        with self.own_desk() as console:
+            found = self.record(action, subject, console)
+            assert (found.state, found.certainty) == _NOT_SENT[action], found
+            assert found.error_code == "stopped_before_sending"
+            assert console._context.spool.unsent_entries(console._context.database_id) == ()
+            assert truth.still_calling(console.database) == 0
+            assert self.sent(action, subject) == before
+            assert _code(lambda: _act(console, action, subject)) in ("done", "already_decided")
+            assert self.sent(action, subject) == before + 1
+            console.audit.verify_chains()
+
+
+@pytest.fixture
+def stage(place: Place) -> Iterator[Stage]:
+    with ExitStack() as open_:
+        sandbox = open_.enter_context(Sandbox())
+        people = [
+            open_.enter_context(place.opened(sandbox, person=person, **providers(sandbox.url)))
+            for person in ("op-a", "lead-b")
+        ]
+        yield Stage(place, sandbox, *people)
+
+
+def _kill(stage: Stage, action: str, subject: str, step: str) -> None:
+    with crowd(acted, [(stage.told(f"{step}:1:kill"), action, subject, None)]) as (child,):
+        assert child.report() == "open"
+        assert child.ended() == KILLED
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_killed_before_the_intent(stage: Stage, action: str) -> None:
+    """Another desk can't know and calls it unknown; the process's own desk tells it as not sent, and both agree."""
+    subject = stage.subject(action)
+    before = stage.sent(action, subject)
+    _kill(stage, action, subject, "after_tx1")
+    stage.await_lapse()
+    stage.checker.recovery.run_due()
+    assert stage.record(action, subject).certainty is Certainty.UNKNOWN
+    stage.require_not_sent(action, subject, before)
+    assert stage.record(action, subject).certainty is Certainty.KNOWN
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_killed_after_the_intent(stage: Stage, action: str) -> None:
+    """Not even the process's own desk can tell whether it was sent: it stays unknown, and nothing is sent."""
+    subject = stage.subject(action)
+    before = stage.sent(action, subject)
+    _kill(stage, action, subject, "after_intent")
+    stage.await_lapse()
+    with stage.own_desk() as console:
+        assert stage.record(action, subject, console).certainty is Certainty.UNKNOWN
+        again = _code(lambda: _act(console, action, subject))
+        assert again in ("already_purchased", "in_progress", "outcome_unknown")
+    assert stage.sent(action, subject) == before
+
+
+@pytest.mark.expects_log("the full disk is told")
+@pytest.mark.parametrize("action", ACTIONS)
+def test_no_room_between_claim_and_intent(stage: Stage, action: str) -> None:
+    """Neither the intent nor, where the database is on that disk, its end can be written: told as such, and known."""
+    subject = stage.subject(action)
+    before = stage.sent(action, subject)
+    with crowd(acted, [(stage.told(), action, subject, "after_tx1")]) as (child,):
+        assert (child.report(), child.report()) == ("open", "storage_full")
+    if stage.place.is_server:  # it has room, so that what happened could be written at once
+        found = stage.record(action, subject)
+        assert (found.state, found.certainty) == _NOT_SENT[action], found
+        assert found.error_code == "storage_full"
+        return
+    assert truth.still_calling(stage.maker.database) == 1
+    stage.await_lapse()
+    stage.require_not_sent(action, subject, before)

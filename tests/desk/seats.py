@@ -1,0 +1,235 @@
+"""Where the people of a window test sit: together at one embedded desk, or each at a desk that asks a worker.
+
+The same tests run both ways: `pytest tests/desk` embedded, `pytest tests/desk --through-worker` through a worker
+(`make window`). Those marked `both_ways` always do both.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
+
+from console.app import Console, open_console
+from console.demo.samples import write_samples
+from console.domain.clock import SystemClock
+from console.domain.permissions import ADMIN, WORKER
+from console.domain.records import Person as Operator
+from console.sandbox.server import Sandbox
+from console.services.process.passwords import passwords_from
+from console.settings.settings import Settings
+from console.store.database.engine import Database, Transaction
+from console.views.sign_in.password_dialog import PasswordDialog
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.password_field import PasswordField
+from tests.desk.hands import Person
+from tests.support import servers
+from tests.support.asking import executing
+from tests.support.desks import environment, opened
+from tests.support.furnished import TEAM
+from tests.support.pooled_databases import PooledDatabase
+
+FIRST = "op-a"
+_WORKER = "worker"
+_PROVIDER_SECRETS = ("SECRET_", "PAYPAY_", "ATOM_", "ALARMBOX_")
+
+
+class Seats(ABC):
+    """The desks and the open windows of one test."""
+
+    def __init__(self, bot: QtBot, clock: SystemClock) -> None:
+        self._bot, self._clock = bot, clock
+        self._people: list[Person] = []
+        self._closing = ExitStack()
+
+    @property
+    def console(self) -> Console:
+        """The first person's desk."""
+        return self.desk(FIRST)
+
+    @property
+    @abstractmethod
+    def acting_desk(self) -> Console:
+        """The desk that calls the providers."""
+
+    @abstractmethod
+    def desk(self, name: str) -> Console:
+        """The desk at which this person sits."""
+
+    @abstractmethod
+    @contextmanager
+    def acting(self, name: str) -> Iterator[Console]:
+        """A desk where this person acts without a window, until the end of the block."""
+
+    @abstractmethod
+    def add(self, operator: Operator) -> None:
+        """Add a person to the team."""
+
+    @abstractmethod
+    def sit(self, name: str = FIRST) -> Person:
+        """Open a window for this person."""
+
+    @abstractmethod
+    def become(self, person: Person, name: str) -> Person:
+        """Return somebody else's window on the route of this one, which may be the same window."""
+
+    @abstractmethod
+    @contextmanager
+    def past_the_console(self) -> Iterator[Transaction]:
+        """A transaction of the account that owns the database, as of another application."""
+
+    @abstractmethod
+    def password_of(self, name: str) -> str:
+        """What this person types where a dialog asks for the password; empty where there is none."""
+
+    def type_password(self, dialog: DialogFrame, name: str) -> None:
+        """Type this person's password where the dialog has a field for it."""
+        password = getattr(dialog, "password", None)
+        if isinstance(password, PasswordField) and password.isVisible():
+            password.line_edit.setText(self.password_of(name))
+
+    def confirm(self, person: Person, name: str) -> None:
+        """Type the password in the dialog that asks for it after a decision; only desks that ask have one."""
+        if self.password_of(name):
+            dialog = person.dialog(PasswordDialog)
+            dialog.password.line_edit.setText(self.password_of(name))
+            person.until(dialog.act_button.isEnabled)
+            dialog.act_button.click()
+
+    def close(self) -> None:
+        """Close all windows, then the desks."""
+        for person in self._people:
+            if isValid(person.window):
+                person.opening.close()
+        self._closing.close()
+
+    def _open_window(self, desk: Console) -> Person:
+        self._people.append(Person(self._bot, desk, desk.settings, self._clock))
+        return self._people[-1]
+
+
+class EmbeddedSeats(Seats):
+    """One SQLite file; whoever sits there says by a name who acts."""
+
+    def __init__(
+        self, bot: QtBot, clock: SystemClock, folder: Path, sandbox: Sandbox, facts: Mapping[str, str]
+    ) -> None:
+        super().__init__(bot, clock)
+        self._desk = self._closing.enter_context(opened(folder / "desk", sandbox, clock, **facts))
+        write_samples(self._desk._context, (), TEAM, lambda _report, _revision: b"")
+
+    @property
+    def acting_desk(self) -> Console:
+        return self._desk
+
+    def desk(self, name: str) -> Console:
+        return self._desk
+
+    @contextmanager
+    def acting(self, name: str) -> Iterator[Console]:
+        with self._desk.acting_as(name):
+            yield self._desk
+
+    def add(self, operator: Operator) -> None:
+        self._desk.people.add_person(operator)
+
+    def sit(self, name: str = FIRST) -> Person:
+        person = self._open_window(self._desk)
+        return person if name == FIRST else self.become(person, name)
+
+    def become(self, person: Person, name: str) -> Person:
+        person.opening.context.change_operator(name)
+        person.rest()
+        return person
+
+    @contextmanager
+    def past_the_console(self) -> Iterator[Transaction]:
+        with self._desk.database.write_once() as tx:
+            yield tx
+
+    def password_of(self, name: str) -> str:
+        return ""
+
+
+class AskingSeats(Seats):
+    """A MariaDB of these people alone. A worker has the providers' credentials, the people's desks have none."""
+
+    def __init__(
+        self,
+        bot: QtBot,
+        clock: SystemClock,
+        folder: Path,
+        sandbox: Sandbox,
+        facts: Mapping[str, str],
+        database: PooledDatabase,
+    ) -> None:
+        super().__init__(bot, clock)
+        self._folder, self._url, self._facts, self._database = folder, sandbox.url, dict(facts), database
+        self._desks: dict[str, Console] = {}
+        self._closing.enter_context(executing(self.desk(_WORKER)))
+
+    @property
+    def acting_desk(self) -> Console:
+        return self.desk(_WORKER)
+
+    def desk(self, name: str) -> Console:
+        if name not in self._desks:
+            settings = Settings.load(self._told(name))
+            self._desks[name] = self._closing.enter_context(open_console(settings, self._clock))
+        return self._desks[name]
+
+    def _told(self, name: str) -> dict[str, str]:
+        where = {"DATABASE_URL": self._database.url(name), "DOCUMENTS_URL": (self._folder / "documents").as_uri()}
+        told = environment(self._folder / name, self._url, **{**self._facts, **where, "OPERATOR": ""})
+        if name == _WORKER:
+            return told
+        return {
+            key: text for key, text in told.items() if not key.removeprefix("CONSOLE_").startswith(_PROVIDER_SECRETS)
+        }
+
+    @contextmanager
+    def acting(self, name: str) -> Iterator[Console]:
+        with passwords_from(lambda: self.password_of(name)):
+            yield self.desk(name)
+
+    def add(self, operator: Operator) -> None:
+        assert operator.name in PEOPLE, "everybody has an account from the beginning"
+
+    def sit(self, name: str = FIRST) -> Person:
+        return self._open_window(self.desk(name))
+
+    def become(self, person: Person, name: str) -> Person:
+        route = person.frame.current_route
+        person.opening.close()
+        other = self.sit(name)
+        if route is not None:
+            other.frame.show_route(route)
+        other.rest()
+        return other
+
+    @contextmanager
+    def past_the_console(self) -> Iterator[Transaction]:
+        with closing(Database(self._database.owner)) as database, database.write_once() as tx:
+            yield tx
+
+    def password_of(self, name: str) -> str:
+        return self._database.password_of(name)
+
+
+PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
+    "adm-f": (ADMIN,),
+    "robot": (WORKER,),
+    _WORKER: (WORKER,),
+}
+"""Who has an account on the MariaDB of `AskingSeats`, with the roles."""
+
+
+@contextmanager
+def database_of_askers() -> Iterator[PooledDatabase]:
+    """A server of its own with one database, whose people ask and bear the names of `PEOPLE`."""
+    with servers.mariadb() as server:
+        database = PooledDatabase([server], PEOPLE, exact=True, asks=True)
+        database.keep("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
+        yield database

@@ -1,0 +1,132 @@
+"""The window of a person who asks: each decision needs the password, typed for it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from console.app import Console, open_console
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.sandbox.server import Sandbox
+from console.settings.settings import Settings
+from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog
+from console.views.sign_in.password_dialog import PasswordDialog
+from console.views.theme.theme import current_appearance, install_appearance
+from console.views.widgets.notification_bars import Bar
+from tests.desk.hands import Person
+from tests.desk.test_refunds import NUMBER, ask, at_approvals, ended, read_to_the_end
+from tests.support import server_fixtures
+from tests.support.asking import ask_only, executing, password_of
+from tests.support.desks import environment
+from tests.support.money_desks import paid, providers
+from tests.support.places import Place, ServerPlace, nodes_of
+from tests.support.pooled_databases import PooledDatabase
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A team whose people ask, on a database of its own, because its rights are changed."""
+    server_fixtures.need("mariadb")
+    database = PooledDatabase(nodes_of("mariadb"))
+    place = ServerPlace("mariadb", tmp_path, database)
+    ask_only(place, "op-a", "lead-b")
+    yield place
+    database.drop()
+
+
+@pytest.fixture
+def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, Console]]:
+    """A worker, and one desk for each person: own home, own account, same database."""
+    with ExitStack() as stack:
+        opened = {}
+        for name in ("worker", "op-a", "lead-b"):
+            told = environment(tmp_path / name, sandbox.url, **providers(sandbox.url)) | {
+                f"CONSOLE_{key}": text for key, text in place.access(name).items()
+            }
+            opened[name] = stack.enter_context(open_console(Settings.load(told)))
+        stack.enter_context(executing(opened["worker"]))
+        yield opened
+
+
+def decline(checker: Person, refund: Refund) -> DeclineDialog:
+    """As far as the person comes without a password."""
+    page = at_approvals(checker, refund)
+    read_to_the_end(checker, page)
+    checker.until(page.decline.isEnabled)
+    checker.press("D")
+    dialog = checker.dialog(DeclineDialog)
+    dialog.words.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
+    checker.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    return dialog
+
+
+def test_decisions_need_the_password(
+    qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
+) -> None:
+    """A rejection asks for it afterwards, by keyboard alone; an approval has its field. Esc decides nothing."""
+    install_appearance(qapp, theme="light")
+    maker, password = desks["op-a"], password_of(place, "lead-b")
+    payment = paid(maker, sandbox, NUMBER, 12_000)
+    people = [Person(qtbot, maker, maker.settings)]
+
+    def state(refund: Refund) -> RefundState:
+        return maker.refunds.show(refund.id).record.state
+
+    try:
+        refund = ask(people[0], payment)
+        people.append(Person(qtbot, desks["lead-b"], desks["lead-b"].settings))
+        checker = people[1]
+
+        dialog = decline(checker, refund)
+        assert checker.dialog(PasswordDialog).password.line_edit.hasFocus()
+        checker.press("Esc")
+        checker.until(lambda: any("needs your password" in bar.accessibleName() for bar in dialog.findChildren(Bar)))
+        assert state(refund) is RefundState.REQUESTED
+        dialog.activateWindow()  # as a window manager does
+        checker.until(dialog.isActiveWindow)
+        checker.press("Esc")
+        checker.no_dialog()
+
+        dialog = decline(checker, refund)
+        first = checker.dialog(PasswordDialog)
+        checker.type_in("wrong")
+        checker.until(first.act_button.isEnabled)
+        checker.press("Return")
+        checker.until(
+            lambda: any(one.password.line_edit.accessibleDescription() for one in dialog.findChildren(PasswordDialog))
+        )
+        assert state(refund) is RefundState.REQUESTED
+        second = checker.dialog(PasswordDialog)
+        checker.type_in(password)
+        checker.until(second.act_button.isEnabled)
+        checker.press("Return")
+        checker.until(lambda: dialog.windowTitle() == "Declined")
+        assert state(refund) is RefundState.REJECTED
+        dialog.activateWindow()  # as a window manager does
+        checker.until(dialog.isActiveWindow)
+        checker.press("Esc")
+        checker.no_dialog()
+
+        people[0].window.activateWindow()
+        refund = ask(people[0], payment)
+        checker.window.activateWindow()
+        page = at_approvals(checker, refund)
+        read_to_the_end(checker, page)
+        checker.until(page.approve.isEnabled)
+        checker.press("A")
+        approval = checker.dialog(ApproveDialog)
+        approval.password.line_edit.setText(password)
+        checker.until(approval.act_button.isEnabled)
+        approval.act_button.click()
+        checker.until(lambda: approval.windowTitle() == "Approved")
+        ended(checker, maker, refund)
+        assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
+    finally:
+        for person in people:
+            person.opening.close()
+        current_appearance().choose_theme("light")

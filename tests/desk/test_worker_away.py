@@ -1,0 +1,185 @@
+"""A window whose person asks a worker: what it says and offers while no worker is there."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+import console.views
+from console.app import Console, open_console
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.settings.settings import load_settings
+from console.views.app.leftovers_dialog import LeftoversDialog
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.purchase.refetch_dialog import RefetchDialog
+from console.views.runtime.routes import RecordRoute
+from console.views.theme.theme import current_appearance, install_appearance
+from console.views.widgets.base import TextLabel
+from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.notification_bars import Bar
+from tests.desk.hands import Person
+from tests.support import servers
+from tests.support.asking import ask_only, executing
+from tests.support.desks import NOWHERE, NUMBERS
+from tests.support.keyrings import DrawerKeyring
+from tests.support.places import Place, ServerPlace
+from tests.support.pooled_databases import PooledDatabase
+from tests.support.quick_desks import quick_folder
+from tests.support.server_fixtures import need
+
+VIEWS = Path(console.views.__file__).parent
+Sit = Callable[..., Person]
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A team of its own, because op-a's rights are changed."""
+    need("mariadb")
+    database = PooledDatabase((servers.shared_mariadb(),))
+    with quick_folder() as folder:
+        made = ServerPlace("mariadb", folder, database)
+        ask_only(made, "op-a")
+        yield made
+    database.drop()
+
+
+@pytest.fixture
+def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
+    with place.opened(sandbox, person="worker", desk=1, TIME_SCALE="1") as worker:
+        yield worker
+
+
+@pytest.fixture
+def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Sit]:
+    """Opens op-a's window at a desk without credentials but those in `keyring` and `given`."""
+    install_appearance(qapp, theme="light")
+    people: list[Person] = []
+    desks: list[Console] = []
+
+    def down(keyring: DrawerKeyring | None = None, **given: str) -> Person:
+        hidden = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
+        facts = place.told(NOWHERE, TIME_SCALE="1")
+        told = {name: text for name, text in facts.items() if not name.startswith(hidden)}
+        settings = load_settings(told | given, keyring=lambda: keyring)
+        desks.append(open_console(settings))
+        people.append(Person(qtbot, desks[-1], settings))
+        return people[-1]
+
+    yield down
+    for person in people:
+        person.opening.close()
+    for desk in desks:
+        desk.close()
+    current_appearance().choose_theme("light")
+
+
+def bars(person: Person) -> list[str]:
+    return [bar.accessibleName() for bar in person.window.findChildren(Bar) if bar.isVisible()]
+
+
+def bought(place: Place, sandbox: Sandbox, worker: Console) -> CreditCheck:
+    """A credit check without its PDF, so that there is something to fetch again."""
+    sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0])
+    with place.opened(sandbox, desk=2, TIME_SCALE="1") as desk, executing(worker):
+        return desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+
+
+def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox, worker: Console, sit: Sit) -> None:
+    """The window says it before a button is pressed, with the reason beside each button that is off; reading goes on,
+    and all comes back by itself when a worker is there again. An open dialog's button goes off and on too.
+    """
+    record = bought(place, sandbox, worker)
+    with executing(worker):
+        person = sit()
+        person.frame.show_route(RecordRoute(record.id, (), "queues"))
+        page = person.page(CreditCheckPage)
+        person.until(lambda: page.view is not None)
+        probe, pack = page.action_bar.button("probe"), page.action_bar.button("evidence_pack")
+        assert probe is not None
+        assert pack is not None
+        person.until(probe.isEnabled)
+        assert bars(person) == []
+        person.press("F")
+        dialog = person.dialog(RefetchDialog)
+        person.until(dialog.act_button.isEnabled)
+    person.until(lambda: not probe.isEnabled())
+    reason = person.opening.context.worker_away_text()
+    assert "No worker" in reason
+    assert [label.plain for label in page.findChildren(ReasonLabel) if label.buddy() is probe] == [reason]
+    person.until(lambda: any("No worker is running" in text for text in bars(person)))
+    assert not dialog.act_button.isEnabled()
+    assert reason in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
+    assert pack.isEnabled()
+    page.refresh("a person reads on")
+    person.rest()
+    assert not probe.isEnabled()
+    with executing(worker):
+        person.until(probe.isEnabled)
+        person.until(dialog.act_button.isEnabled)
+        person.until(lambda: not any("No worker" in text for text in bars(person)))
+        assert reason not in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
+
+
+def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console) -> None:
+    """A bar says so and opens the list; the keyring's are deleted, and the variable is named and stays."""
+    keyring = DrawerKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
+    with executing(worker):
+        person = sit(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
+        person.until(lambda: any("no longer needs" in text for text in bars(person)))
+        person.control("See which").press()
+        dialog = person.dialog(LeftoversDialog)
+        texts = "\n".join(label.plain for label in dialog.findChildren(TextLabel))
+        assert all(name in texts for name in ("PAYPAY_API_KEY", "STORE_KEY", "CONSOLE_SECRET_ATOM_PASSWORD"))
+        person.until(dialog.act_button.isEnabled)
+        dialog.act_button.click()
+        person.no_dialog()
+        assert keyring.kept == {"mine": "y"}
+        person.until(lambda: any("1 " in text and "no longer needs" in text for text in bars(person)))
+        person.control("See which").press()
+        dialog = person.dialog(LeftoversDialog)
+        assert not dialog.act_button.isEnabled()
+        assert dialog.act_button.reason
+        person.press("Esc")
+        person.control("Close").press()
+        person.until(lambda: bars(person) == [])
+
+
+def test_a_block_keeps_what_its_owner_wants(qtbot: QtBot) -> None:
+    """Whatever a dialog sets while its button is blocked counts once the block ends."""
+    button = KeyButton("Buy")
+    qtbot.addWidget(button)
+    button.block("no worker")
+    button.enable_button()
+    assert (button.isEnabled(), button.shown_reason) == (False, "no worker")
+    button.disable_with_reason("no client chosen")
+    button.block("")
+    assert (button.isEnabled(), button.shown_reason) == (False, "no client chosen")
+    button.block("no worker")
+    button.enable_button()
+    button.block("")
+    assert (button.isEnabled(), button.shown_reason) == (True, "")
+    button.end_blocks()
+    button.block("no worker")
+    assert button.isEnabled()
+
+
+DIALOGS = sorted(path for path in VIEWS.rglob("*dialog*.py") if "run_act(" in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("source", DIALOGS, ids=lambda path: str(path.relative_to(VIEWS)))
+def test_each_dialog_that_acts_waits_for_no_worker(source: Path) -> None:
+    """A dialog that asks for something blocks its button while no worker is there, or inherits that."""
+    content = source.read_text("utf-8")
+    bases = {
+        base.id
+        for node in ast.walk(ast.parse(content))
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    }
+    is_exempt = source.name == "leftovers_dialog.py"  # deletes entries of this desk's keyring itself
+    assert "bind_worker(" in content or is_exempt or bases & {"RunDialog", "EvidenceDialog"}

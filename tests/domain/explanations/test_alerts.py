@@ -1,0 +1,107 @@
+"""What is said of an order that has an alert; how it is worded is tested elsewhere."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.alerts.rules import BrokenRule
+from console.domain.explanations.alerts import explain_alert
+from console.domain.money import Money
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty, Work
+from console.domain.service_results import Explanation
+from console.domain.tasks.records import Rule
+
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
+SINCE = NOW - HOUR
+ORDER = Order(
+    3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (4, 5), 1, created_at=NOW - 3 * HOUR,
+    changed_at=NOW - 2 * HOUR,
+)  # fmt: skip
+PAYMENT = Payment(
+    5, 3, "paypay", "ORD-1-5", None, None, None, PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3000,
+    0, 500, 0, 1, paid_at=NOW - 4 * HOUR, booked_at=NOW - 5 * HOUR, changed_at=NOW - 6 * HOUR,
+)  # fmt: skip
+OTHER = replace(PAYMENT, id=4, merchant_payment_id="ORD-1-4")
+LATE = replace(PAYMENT, late_after=PaymentState.EXPIRED)
+
+
+def told(rule: Rule, payment: Payment = PAYMENT, order: Order = ORDER) -> Explanation:
+    finding = BrokenRule(rule, payment.id, "x", "y")
+    return explain_alert(order, (OTHER, payment), finding, SINCE, NOW)
+
+
+@pytest.mark.parametrize(
+    ("rule", "command"),
+    [
+        (Rule.PAID_UNNOTICED, "probe payment 5"),
+        (Rule.PAID_WITHOUT_PAYMENT, "probe payment 5"),
+        (Rule.PAID_TOO_LATE, "refund request 5 --amount N --reason TEXT"),
+    ],
+)
+def test_each_rule_names_its_payment_and_its_command(rule: Rule, command: str) -> None:
+    explained = told(rule)
+    assert explained.verdict == f"verdict.order_alert_{rule}"
+    assert explained.next_step.code == f"next.order_alert_{rule}"
+    assert explained.next_step.command == f"support-console {command}"
+    assert explained.may_act == ("approver", "operator")
+
+
+@pytest.mark.parametrize(
+    ("rule", "payment", "state", "why"),
+    [
+        (Rule.PAID_UNNOTICED, LATE, OrderState.PENDING, "A"),
+        (Rule.PAID_WITHOUT_PAYMENT, LATE, OrderState.CANCELLED, "B"),
+        (Rule.PAID_TOO_LATE, LATE, OrderState.PAID, "C_after"),
+        (Rule.PAID_TOO_LATE, LATE, OrderState.PENDING, "C_after"),
+        (Rule.PAID_TOO_LATE, LATE, OrderState.CANCELLED, "C_cancelled"),
+        (Rule.PAID_TOO_LATE, PAYMENT, OrderState.CANCELLED, "C_cancelled"),
+        (Rule.PAID_TOO_LATE, PAYMENT, OrderState.PAID, "C_cancelled"),
+    ],
+)
+def test_why_money_came_too_late(rule: Rule, payment: Payment, state: OrderState, why: str) -> None:
+    """After the payment had ended, or after its order was cancelled; other rules have one cause."""
+    assert told(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
+
+
+NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "changed_at": None}
+
+
+@pytest.mark.parametrize(
+    ("times", "hours"),
+    [({}, 4), ({"paid_at": None}, 5), ({"paid_at": None, "booked_at": None}, 6), (NONE, None)],
+)
+@pytest.mark.parametrize("rule", [Rule.PAID_UNNOTICED, Rule.PAID_TOO_LATE])
+def test_the_age_of_money(rule: Rule, times: dict[str, datetime | None], hours: int | None) -> None:
+    """Since it was paid, or else booked, or else since the row's last change."""
+    facts = told(rule, replace(PAYMENT, **times)).facts  # type: ignore[arg-type]  # of each case
+    assert facts["age"] == (None if hours is None else hours * HOUR)
+    assert facts["at"] == (None if hours is None else NOW - hours * HOUR)
+
+
+def test_the_age_of_an_orders_word() -> None:
+    """Since its last change, or else since it was made."""
+    assert told(Rule.PAID_WITHOUT_PAYMENT).facts["age"] == 2 * HOUR
+    made = replace(ORDER, changed_at=None)
+    assert told(Rule.PAID_WITHOUT_PAYMENT, order=made).facts["age"] == 3 * HOUR
+    timeless = told(Rule.PAID_WITHOUT_PAYMENT, order=replace(made, created_at=None)).facts
+    assert (timeless["at"], timeless["age"]) == (None, None)
+
+
+@pytest.mark.parametrize(("paid_at", "age"), [(NOW, timedelta(0)), (NOW - MOMENT, MOMENT), (NOW + MOMENT, None)])
+def test_an_instant_that_is_still_to_come_has_no_age(paid_at: datetime, age: timedelta | None) -> None:
+    assert told(Rule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age
+
+
+def test_the_facts_that_sentences_name() -> None:
+    """The sum is what was taken, or else what was asked for; what is left is less what went back."""
+    facts = told(Rule.PAID_TOO_LATE, LATE).facts
+    assert (facts["id"], facts["order"], facts["payment"], facts["number"]) == (3, "ORD-1", 5, "ORD-1-5")
+    assert (facts["order_state"], facts["payment_state"], facts["provider"]) == ("pending", "completed", "paypay")
+    assert (facts["amount"], facts["left"]) == (Money(3000, "JPY"), Money(2500, "JPY"))
+    assert (facts["after"], facts["since"], facts["grace"]) == (PaymentState.EXPIRED, SINCE, timedelta(0))
+    bare = told(Rule.PAID_UNNOTICED, replace(PAYMENT, captured_minor=0, refunded_minor=0)).facts
+    assert (bare["amount"], bare["left"]) == (Money(3300, "JPY"), Money(0, "JPY"))

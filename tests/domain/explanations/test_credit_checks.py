@@ -1,0 +1,149 @@
+"""Which verdict, why and next step a credit check gets; how they are worded is tested elsewhere."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.explanations.credit_checks import explain
+from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+BOUGHT = CreditCheck(
+    id=17, corporation_number="1180301018771", client_id="42", state=CheckState.SUCCESS, certainty=Certainty.KNOWN,
+    work=Work(), credit_check_id=12345, company_name="A", result="ok", purchased_at=NOW,
+    expired_at=NOW + timedelta(days=365), pdf_file_path="ab/abcdef.pdf", incomplete=(), superseded_by=None,
+    operation_id="7f3c", version=3, created_at=NOW - timedelta(days=1), changed_at=NOW,
+)  # fmt: skip
+PENDING = replace(BOUGHT, state=CheckState.PENDING, credit_check_id=None)
+UNKNOWN = replace(PENDING, certainty=Certainty.UNKNOWN)
+ERROR = replace(PENDING, state=CheckState.ERROR)
+LACKING = replace(BOUGHT, incomplete=("pdf",))
+NOBODY, BUYERS, PEOPLE = (), ("approver", "operator"), ("approver", "operator")
+READERS = ("approver", "operator", "worker")
+SHOW, PROBE = "support-console show credit-check 17", "support-console probe credit-check 17"
+SAY = "support-console resolve credit-check 17 --as"
+BUY, RENEW = (f"support-console purchase 1180301018771 --client 42{more}" for more in ("", " --renew"))
+
+
+def review(reason: str | None = None, attempt: int = 0) -> Work:
+    return Work(WorkState.NEEDS_REVIEW, None, reason, attempt)
+
+
+def due(reason: str | None = None, attempt: int = 0) -> Work:
+    return Work(WorkState.SCHEDULED, LATER, reason, attempt)
+
+
+RULES = {
+    "superseded": (
+        replace(BOUGHT, superseded_by=18), "superseded", "superseded", "open_successor",
+        "support-console show credit-check 18", NOBODY,
+    ),
+    "superseded before anything else": (
+        replace(UNKNOWN, superseded_by=18, duplicate_of=9), "superseded", "superseded", "open_successor",
+        "support-console show credit-check 18", NOBODY,
+    ),
+    "duplicate": (
+        replace(UNKNOWN, duplicate_of=9), "duplicate", "duplicate", "compare_duplicate",
+        "support-console show credit-check 9", PEOPLE,
+    ),
+    "running": (PENDING, "pending", "running", "wait_for_answer", SHOW, NOBODY),
+    "running, to be looked at": (replace(PENDING, work=due()), "pending", "running", "wait_for_answer", SHOW, NOBODY),
+    "written by another": (
+        replace(PENDING, work=review("written_by_other")), "pending_by_other", "written_by_other", "ask_the_writer",
+        SHOW, PEOPLE,
+    ),
+    "unreadable": (
+        replace(PENDING, work=review("number_unreadable")), "pending_by_other", "number_unreadable",
+        "have_it_corrected", SHOW, PEOPLE,
+    ),
+    "not bought": (ERROR, "error", "not_bought", "may_buy_again", BUY, BUYERS),
+    "not bought, for a person": (
+        replace(ERROR, work=review("contradicted")), "error", "not_bought", "may_buy_again", BUY, BUYERS,
+    ),
+    "unknown, nobody asks": (
+        replace(UNKNOWN, work=review("no_list_call")), "unknown", "no_answer", "resolve",
+        f"{SAY} success --provider-id ID --evidence FILE", PEOPLE,
+    ),
+    "unknown, asked again": (
+        replace(UNKNOWN, work=due("unknown", 2)), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
+    ),
+    "unknown, of a process that is gone": (
+        replace(UNKNOWN, work=review("lapsed"), error_code="bad_id"), "unknown", "lapsed", "resolve",
+        f"{SAY} success --provider-id ID --evidence FILE", PEOPLE,
+    ),
+    "unknown, another number": (
+        replace(UNKNOWN, work=review(), error_code="other_number"), "unknown", "answer_does_not_fit", "resolve",
+        f"{SAY} success --provider-id ID --evidence FILE", PEOPLE,
+    ),
+    "unknown, unreadable id": (
+        replace(UNKNOWN, work=due(), error_code="bad_id"), "unknown", "answer_does_not_fit", "probe_scheduled", PROBE,
+        PEOPLE,
+    ),
+    "complete": (BOUGHT, "complete", "complete", "nothing", None, NOBODY),
+    "complete, a reading is due": (replace(BOUGHT, work=due()), "complete", "complete", "nothing", None, NOBODY),
+    "complete, looked at for something else": (
+        replace(BOUGHT, work=review("refetches_ended")), "complete", "complete", "nothing", None, NOBODY,
+    ),
+    "complete, contradicted once": (
+        replace(BOUGHT, work=due("contradicted")), "complete", "complete", "nothing", None, NOBODY,
+    ),
+    "contradicted": (
+        replace(BOUGHT, work=review("contradicted")), "contradicted", "contradicted", "compare_with_provider", SHOW,
+        PEOPLE,
+    ),
+    "no id": (
+        replace(LACKING, credit_check_id=None), "success_without_id", "success_without_id", "ask_the_writer", SHOW,
+        PEOPLE,
+    ),
+    "its last instant": (
+        replace(BOUGHT, expired_at=NOW + timedelta(microseconds=1)), "complete", "complete", "nothing", None, NOBODY,
+    ),
+    "just over": (replace(BOUGHT, expired_at=NOW), "complete", "complete", "may_renew", RENEW, NOBODY),
+    "long over": (
+        replace(BOUGHT, expired_at=NOW - timedelta(days=1)), "complete", "complete", "may_renew", RENEW, NOBODY,
+    ),
+    "without an end": (replace(BOUGHT, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
+    "incomplete": (
+        replace(LACKING, work=due("incomplete", 1)), "incomplete", "incomplete", "refetch_scheduled",
+        "support-console refetch 17", READERS,
+    ),
+    "incomplete, no more by itself": (
+        replace(LACKING, work=review("refetches_ended", 5)), "incomplete", "incomplete", "refetch_by_hand",
+        "support-console refetch 17", READERS,
+    ),
+    "incomplete, nothing planned": (
+        LACKING, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READERS,
+    ),
+    "incomplete, too late": (
+        replace(LACKING, viewing_over=True, work=due()), "incomplete", "incomplete", "viewing_over", RENEW, READERS,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
+    """With the command that does it, and who may act."""
+    record, verdict, why, following, command, roles = RULES[name]
+    told = explain(record, NOW)
+    assert (told.verdict, told.why, told.next_step.code) == (f"verdict.{verdict}", f"why.{why}", f"next.{following}")
+    assert (told.next_step.command, told.may_act) == (command, roles)
+
+
+@pytest.mark.parametrize("work", [Work(), review("no_list_call"), due("unknown")])
+def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
+    step = explain(replace(UNKNOWN, work=work), NOW, awaiting="resolve").next_step
+    assert (step.code, step.command) == ("next.second_person", f"{SAY} error --evidence FILE")
+
+
+def test_the_facts_that_sentences_name() -> None:
+    """Attempts count from one, and of how many; since when: the last change, or else the making."""
+    told = explain(replace(UNKNOWN, work=due("unknown", 2), error_code="read_timeout"), NOW)
+    assert dict(told.facts) == {
+        "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "at": LATER, "attempt": 3,
+        "cause": "read_timeout", "missing": (), "successor": None, "original": None, "until": BOUGHT.expired_at,
+    }  # fmt: skip
+    assert told.next_step.facts["of"] == 8
+    assert explain(replace(LACKING, work=due()), NOW).next_step.facts["of"] == 5
+    assert explain(replace(BOUGHT, changed_at=None), NOW).facts["since"] == BOUGHT.created_at

@@ -1,0 +1,219 @@
+"""Which verdict, why and next step payments and orders get; how they are worded is tested elsewhere."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from console.domain.explanations.payments import explain_order, explain_payment, may_be_reversed_until
+from console.domain.money import Money
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty, Work, WorkState
+
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
+P, _O = PaymentState, OrderState
+DONE = Payment(
+    5, 3, "paypay", "ORD-1", "0421", None, None, P.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300, 0, 0, 0, 7,
+    paid_at=NOW, created_at=NOW - DAY, changed_at=NOW,
+)  # fmt: skip
+UNKNOWN = replace(DONE, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
+ORDER = Order(3, "ORD-1", None, _O.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, changed_at=NOW - 2 * DAY)
+BEHIND = replace(ORDER, state=_O.PENDING)
+NOBODY, PEOPLE = (), ("approver", "operator")
+DUE, BARE_DUE = Work(WorkState.SCHEDULED, NOW, "unknown", 2), Work(WorkState.SCHEDULED, None, "not_moved")
+SHOW, PROBE = "support-console show payment 5", "support-console probe payment 5"
+REFUND = "support-console refund request 5 --amount N --reason TEXT"
+
+
+def say(outcome: str) -> str:
+    return f"support-console resolve payment 5 --as {outcome} --evidence FILE"
+
+
+def person(reason: str | None) -> Work:
+    return Work(WorkState.NEEDS_REVIEW, None, reason)
+
+
+RULES = {
+    "unknown": (UNKNOWN, None, "unknown", "no_answer", "probe", PROBE, PEOPLE),
+    "unknown, asked again": (
+        replace(UNKNOWN, work=DUE), None, "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
+    ),
+    "unknown, for a person": (
+        replace(UNKNOWN, work=person("ended")), None, "unknown", "no_answer", "resolve", say("completed"), PEOPLE,
+    ),
+    **{
+        f"unknown, {cause}": (replace(UNKNOWN, error_code=cause), None, "unknown", why, "probe", PROBE, PEOPLE)
+        for cause, why in {
+            "not_found": "not_found", "no_such_payment": "not_found", "no_such_code": "not_found",
+            "other_amount": "other_amount", "other_currency": "answer_does_not_fit",
+            "other_payment": "answer_does_not_fit", "read_timeout": "no_answer",
+        }.items()
+    },
+    **{
+        f"for a person: {reason}": (
+            replace(DONE, work=person(reason)), BEHIND, told, told, following, command, PEOPLE,
+        )
+        for reason, told, following, command in (
+            ("paid_after_cancel", "paid_after_cancel", "refund_or_ship", REFUND),
+            ("paid_twice", "paid_twice", "refund_second", REFUND),
+            ("set_aside", "set_aside", "refund_set_aside", REFUND),
+            ("no_order", "no_order", "find_order", SHOW),
+            ("amount_differs", "amount_differs", "compare_amounts", PROBE),
+            ("other_payment", "other_payment", "compare", PROBE),
+            ("unknown_refund", "unknown_refund", "compare", PROBE),
+            ("contradicted", "contradicted", "compare", PROBE),
+            ("reconcile_state", "reconcile_state", "reconcile", PROBE),
+            ("reversed", "reversed_there", "tell_order", say("reversed")),
+            ("not_moved", "not_moved", "move_order", PROBE),
+            ("timeout_stuck", "timeout_stuck", "go_on", PROBE),
+            ("probes_ended", "person", "look", SHOW),
+            (None, "person", "look", SHOW),
+        )
+    },
+    "reversed, for a person": (
+        replace(DONE, state=P.REVERSED, work=person("reversed")), None, "reversed", "reversed", "tell_order",
+        say("reversed"), PEOPLE,
+    ),
+    "order behind": (DONE, BEHIND, "not_moved", "not_moved", "move_order", PROBE, PEOPLE),
+    "order behind, by itself": (
+        replace(DONE, work=DUE), BEHIND, "not_moved", "not_moved", "moved_by_itself", PROBE, PEOPLE,
+    ),
+    "order behind, nobody knows when": (
+        replace(DONE, work=BARE_DUE), BEHIND, "not_moved", "not_moved", "move_order", PROBE, PEOPLE,
+    ),
+    "order to be moved, and not read": (
+        replace(DONE, work=replace(DUE, reason="move_order")), None, "not_moved", "not_moved", "moved_by_itself",
+        PROBE, PEOPLE,
+    ),
+    "order moved meanwhile": (
+        replace(DONE, work=replace(DUE, reason="move_order")), ORDER, "noticed", "noticed", "confirmed_later", PROBE,
+        NOBODY,
+    ),
+    "noticed": (replace(DONE, work=DUE), ORDER, "noticed", "noticed", "confirmed_later", PROBE, NOBODY),
+    "complete": (DONE, ORDER, "complete", "complete", None, None, NOBODY),
+    "complete, of no order": (replace(DONE, order_id=None), None, "complete", "complete_alone", None, None, NOBODY),
+    "a yen went back": (replace(DONE, refunded_minor=1), ORDER, "partly", "partly", None, None, NOBODY),
+    "all but a yen went back": (replace(DONE, refunded_minor=3299), ORDER, "partly", "partly", None, None, NOBODY),
+    "all of it went back": (replace(DONE, refunded_minor=3300), ORDER, "refunded", "refunded", None, None, NOBODY),
+    "more than that": (replace(DONE, refunded_minor=3301), ORDER, "refunded", "refunded", None, None, NOBODY),
+    "the bank may take it back": (
+        replace(DONE, provider="atom"), ORDER, "reversible", "reversible", "reversible", None, NOBODY,
+    ),
+    **{
+        str(state): (replace(DONE, state=state), BEHIND, verdict, verdict, following, command, NOBODY)
+        for state, verdict, following, command in (
+            (P.INITIALIZING, "starting", "wait", PROBE), (P.TOKEN_GENERATED, "waiting", "wait", PROBE),
+            (P.USER_PAYMENT, "waiting", "wait", PROBE), (P.PAYMENT_FAILED, "failed", "may_begin_again", None),
+            (P.EXPIRED, "expired", "may_begin_again", None), (P.REVERSED, "reversed", None, None),
+        )
+    },
+    "waits, and is asked about": (
+        replace(DONE, state=P.USER_PAYMENT, work=DUE), None, "waiting", "waiting", "probe_waiting", PROBE, NOBODY,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
+    """With the command that does it, and who may act."""
+    record, order, verdict, why, following, command, roles = RULES[name]
+    told = explain_payment(record, NOW, order=order)
+    assert (told.verdict, told.why) == (f"verdict.payment_{verdict}", f"why.payment_{why}")
+    step = "next.nothing" if following is None else f"next.payment_{following}"
+    assert (told.next_step.code, told.next_step.command, told.may_act) == (step, command, roles)
+
+
+def test_a_proposal_needs_its_second_half_first() -> None:
+    """An unknown one its end; a known one the reversal that was asked for, which takes an approver."""
+    for work in (Work(), DUE, person("probes_ended")):
+        step = explain_payment(replace(UNKNOWN, work=work), NOW, awaiting="resolve").next_step
+        assert (step.code, step.command) == ("next.payment_second_person", say("payment_failed"))
+        told = explain_payment(replace(DONE, work=work), NOW, awaiting="resolve")
+        assert (told.verdict, told.may_act) == ("verdict.payment_reversal_asked", ("approver",))
+        assert (told.next_step.code, told.next_step.command) == ("next.payment_second_person", say("reversed"))
+
+
+@pytest.mark.parametrize(
+    ("paid_at", "until"),
+    [
+        (datetime(2026, 11, 20, 18, 29, 59, tzinfo=UTC), datetime(2026, 11, 22, 18, 30, tzinfo=UTC)),
+        (datetime(2026, 11, 20, 18, 30, tzinfo=UTC), datetime(2026, 11, 23, 18, 30, tzinfo=UTC)),
+    ],
+)
+def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
+    """The payment's own day in India and two more; only of money that is there, at that provider."""
+    paid = replace(DONE, provider="atom", paid_at=paid_at)
+    assert may_be_reversed_until(paid) == until
+    assert may_be_reversed_until(replace(paid, paid_at=None)) is None
+    assert may_be_reversed_until(replace(paid, provider="paypay")) is None
+    for state in PaymentState:
+        assert (may_be_reversed_until(replace(paid, state=state)) is not None) is (state in PAID_STATES)
+    last = explain_payment(paid, until - MOMENT)
+    assert (last.verdict, last.facts["until"]) == ("verdict.payment_reversible", date(2026, 11, until.day))
+    assert explain_payment(paid, until).verdict == "verdict.payment_complete"
+
+
+def test_the_facts_that_sentences_name() -> None:
+    """Attempts count from one, and of how many; the sum is what was taken, or else what was asked for."""
+    aside = replace(DONE, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0)
+    facts = explain_payment(aside, NOW, order=ORDER).facts
+    assert (facts["amount"], facts["asked"], facts["told"]) == (
+        Money(3300, "JPY"),
+        Money(3500, "JPY"),
+        Money(0, "JPY"),
+    )
+    assert (facts["refunded"], facts["left"], facts["aside"]) == (
+        Money(200, "JPY"),
+        Money(3000, "JPY"),
+        Money(100, "JPY"),
+    )
+    assert (facts["attempt"], facts["of"], facts["order"], facts["order_state"]) == (3, 8, "ORD-1", "paid")
+    assert (facts["id"], facts["since"], facts["at"]) == (5, NOW, NOW)
+    bare = explain_payment(replace(DONE, captured_minor=0, refunded_minor=300, changed_at=None), NOW).facts
+    assert (bare["amount"], bare["left"]) == (Money(3300, "JPY"), Money(0, "JPY"))
+    assert (bare["order"], bare["order_state"], bare["told"], bare["since"]) == (None, None, None, NOW - DAY)
+
+
+ALONE = "support-console show order 3"
+LATE = person("paid_after_cancel")
+
+
+@pytest.mark.parametrize(
+    ("changed", "how", "verdict", "why", "following", "command"),
+    [
+        ({}, {}, "paid", "paid", "nothing", None),
+        ({"state": _O.PENDING}, {}, "pending", "pending", "order_wait", None),
+        ({"state": _O.PENDING}, {"unpaid": True}, "pending", "pending", "order_wait", None),
+        ({"state": _O.PENDING, "payment_ids": ()}, {}, "pending", "not_begun", "order_shop_decides", None),
+        ({"state": _O.CANCELLED}, {}, "cancelled", "cancelled", "nothing", None),
+        ({"state": _O.CANCELLED}, {"unpaid": True}, "cancelled", "cancelled_unpaid", "nothing", None),
+        ({}, {"stuck": True}, "paid", "stuck", "order_open_payment", SHOW),
+        ({"work": person("x")}, {"stuck": True}, "paid", "person", "order_open_payment", SHOW),
+        ({"work": person("x")}, {}, "paid", "person", "order_open_payment", SHOW),
+        ({"work": person("x"), "payment_ids": ()}, {}, "paid", "person", "order_open_payment", ALONE),
+        ({"work": LATE}, {}, "paid_late", "paid_late", "order_open_payment", SHOW),
+    ],
+)
+def test_each_situation_of_an_order(
+    changed: dict[str, object], how: dict[str, bool], verdict: str, why: str, following: str, command: str | None
+) -> None:
+    """Its newest payment is where to look."""
+    explained = explain_order(replace(ORDER, **changed), NOW, **how)  # type: ignore[arg-type]  # of each case
+    assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{why}")
+    assert (explained.next_step.code, explained.next_step.command) == (f"next.{following}", command)
+    assert explained.may_act == (PEOPLE if command else NOBODY)
+
+
+def test_the_facts_of_an_order() -> None:
+    facts = explain_order(ORDER, NOW).facts
+    assert (facts["n"], facts["total"], facts["since"], facts["age"]) == (
+        2,
+        Money(3300, "JPY"),
+        NOW - 2 * DAY,
+        2 * DAY,
+    )
+    young = explain_order(replace(ORDER, changed_at=None, total_minor=-1), NOW).facts
+    assert (young["since"], young["age"], young["total"]) == (NOW - DAY, None, Money(0, "JPY"))

@@ -1,0 +1,128 @@
+"""Which verdict, why and next step a refund gets; how they are worded is tested elsewhere."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.explanations.refunds import FINAL_REASONS, explain_refund
+from console.domain.money import Money
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, Work, WorkState
+
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+MOMENT = timedelta(microseconds=1)
+DAY = timedelta(hours=24)
+R = RefundState
+ASKED = Refund(
+    9, 5, 3, 500, "JPY", R.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
+    decide_by=NOW + timedelta(hours=72), created_at=NOW - timedelta(days=9), changed_at=NOW,
+)  # fmt: skip
+GIVEN = replace(ASKED, state=R.APPROVED, checkers=("lead-b",))
+SENT = replace(GIVEN, state=R.SUBMITTED, last_sent_at=NOW)
+UNSURE = replace(GIVEN, state=R.SUBMITTING, certainty=Certainty.UNKNOWN)
+DUE, PERSON = Work(WorkState.SCHEDULED, NOW, "unknown", 3), Work(WorkState.NEEDS_REVIEW, None, "probes_ended")
+NOBODY, APPROVERS, PEOPLE = (), ("approver",), ("approver", "operator")
+SHOW, PROBE, APPROVE = (f"support-console {what} 9" for what in ("show refund", "probe refund", "refund approve"))
+SAY = "support-console resolve refund 9 --as"
+MADE, NOT_MADE = f"{SAY} completed --provider-id ID --evidence FILE", f"{SAY} failed --evidence FILE"
+
+RULES = {
+    "asked for": (ASKED, "requested", "requested", "decide", APPROVE, APPROVERS),
+    "asked for, without an end": (
+        replace(ASKED, decide_by=None), "requested", "requested", "decide", APPROVE, APPROVERS,
+    ),
+    "its last instant": (
+        replace(ASKED, decide_by=NOW + MOMENT), "requested", "requested", "decide", APPROVE, APPROVERS,
+    ),
+    "too old": (replace(ASKED, decide_by=NOW), "requested", "too_old", "expires", None, NOBODY),
+    "long too old": (replace(ASKED, decide_by=NOW - DAY), "requested", "too_old", "expires", None, NOBODY),
+    "half approved": (
+        replace(ASKED, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE, APPROVERS,
+    ),
+    "approved": (GIVEN, "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
+    "cooling off": (
+        replace(GIVEN, sends_after=NOW + MOMENT), "approved", "cooling_off", "cooling_off", APPROVE, NOBODY,
+    ),
+    "cooled off": (replace(GIVEN, sends_after=NOW), "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
+    "cooled off long ago": (
+        replace(GIVEN, sends_after=NOW - DAY), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+    ),
+    "could not be sent": (
+        replace(GIVEN, error_code="storage_full"), "approved", "not_sent", "sent_by_itself", APPROVE, NOBODY,
+    ),
+    "sent, and not found": (
+        replace(GIVEN, sent_count=1, not_found=1, error_code="x"), "approved", "did_not_happen", "sent_by_itself",
+        APPROVE, NOBODY,
+    ),
+    "sent, and not missed": (replace(GIVEN, sent_count=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
+    "not found, and never sent": (
+        replace(GIVEN, not_found=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+    ),
+    "being sent": (replace(GIVEN, state=R.SUBMITTING), "submitting", "submitting", "wait", SHOW, NOBODY),
+    "accepted": (SENT, "submitted", "submitted", "poll", PROBE, NOBODY),
+    "accepted a day ago": (
+        replace(SENT, last_sent_at=NOW - DAY), "submitted", "submitted", "poll", PROBE, NOBODY,
+    ),
+    "accepted more than a day ago": (
+        replace(SENT, last_sent_at=NOW - DAY - MOMENT), "submitted", "submitted_long", "poll", PROBE, NOBODY,
+    ),
+    "accepted, as somebody wrote": (
+        replace(SENT, last_sent_at=None, changed_at=NOW - 2 * DAY), "submitted", "submitted_long", "poll", PROBE,
+        NOBODY,
+    ),
+    "accepted, nobody knows when": (
+        replace(SENT, last_sent_at=None, changed_at=None), "submitted", "submitted", "poll", PROBE, NOBODY,
+    ),
+    "unknown": (UNSURE, "unknown", "no_answer", "probe", PROBE, PEOPLE),
+    "unknown, asked again": (replace(UNSURE, work=DUE), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE),
+    "unknown, not found": (
+        replace(UNSURE, work=DUE, not_found=1), "unknown", "not_found", "probe_scheduled", PROBE, PEOPLE,
+    ),
+    "unknown, for a person": (replace(UNSURE, work=PERSON), "unknown", "no_answer", "resolve", MADE, PEOPLE),
+    "made": (replace(SENT, state=R.COMPLETED), "completed", "completed", "nothing", None, NOBODY),
+    "rejected": (replace(ASKED, state=R.REJECTED), "rejected", "rejected", "nothing", None, NOBODY),
+    "withdrawn": (replace(ASKED, state=R.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None, NOBODY),
+    "expired": (replace(ASKED, state=R.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
+    "refused": (replace(SENT, state=R.FAILED), "failed", "failed", "ask_anew", None, NOBODY),
+    **{
+        f"refused for good: {reason}": (
+            replace(SENT, state=R.FAILED, error_code=reason), "failed", "failed", "final", None, NOBODY,
+        )
+        for reason in sorted(FINAL_REASONS)
+    },
+    "for a person": (replace(SENT, work=PERSON), "submitted", "person", "look", SHOW, PEOPLE),
+    "contradicted": (
+        replace(SENT, work=replace(PERSON, reason="contradicted")), "contradicted", "contradicted", "look", SHOW,
+        PEOPLE,
+    ),
+    "contradicted once": (
+        replace(SENT, work=replace(DUE, reason="contradicted")), "submitted", "submitted", "poll", PROBE, NOBODY,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
+    """With the command that does it, and who may act."""
+    record, verdict, why, following, command, roles = RULES[name]
+    told = explain_refund(record, NOW)
+    assert (told.verdict, told.why) == (f"verdict.refund_{verdict}", f"why.refund_{why}")
+    step = "next.nothing" if following == "nothing" else f"next.refund_{following}"
+    assert (told.next_step.code, told.next_step.command, told.may_act) == (step, command, roles)
+
+
+@pytest.mark.parametrize("work", [Work(), DUE, PERSON])
+def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
+    step = explain_refund(replace(UNSURE, work=work), NOW, awaiting="resolve").next_step
+    assert (step.code, step.command) == ("next.refund_second_person", NOT_MADE)
+
+
+def test_the_facts_that_sentences_name() -> None:
+    """Attempts count from one, and of how many; since when: the last change, or else the making."""
+    facts = explain_refund(replace(UNSURE, work=DUE, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW).facts
+    assert (facts["id"], facts["payment"], facts["amount"], facts["maker"]) == (9, 5, Money(500, "JPY"), "op-a")
+    assert (facts["given"], facts["needed"], facts["attempt"], facts["of"]) == (2, 2, 4, 10)
+    assert facts["since"] == NOW
+    assert explain_refund(replace(ASKED, changed_at=None), NOW).facts["since"] == ASKED.created_at

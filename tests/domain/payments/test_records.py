@@ -1,0 +1,98 @@
+"""What records of orders, payments and refunds say of themselves, and of what nobody has told them."""
+
+from dataclasses import replace
+
+import pytest
+
+from console.domain.payments.records import (
+    Account,
+    Order,
+    OrderState,
+    Payment,
+    PaymentImport,
+    Refund,
+    RefundRequest,
+    masked_payer,
+)
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, Work
+
+PAYMENT = Payment(
+    5, 3, "paypay", "ORD-1", None, None, "taro@example.jp", PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY",
+    3300, 3300, 0, 0, 0, 1,
+)  # fmt: skip
+REFUND = Refund(
+    9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reserved", "refunded", "aside", "left"),
+    [
+        (0, 0, 0, 3300),
+        (1000, 0, 0, 2300),
+        (0, 1000, 0, 2300),
+        (0, 0, 1000, 2300),
+        (1000, 200, 30, 2070),
+        (3300, 0, 0, 0),
+        (3000, 400, 0, -100),
+    ],
+)
+def test_what_could_still_be_refunded(reserved: int, refunded: int, aside: int, left: int) -> None:
+    """What was taken, less what is on its way, what went back and what is set aside; a row that is out of order
+    shows it.
+    """
+    payment = replace(PAYMENT, reserved_minor=reserved, refunded_minor=refunded, set_aside_minor=aside)
+    assert payment.left_minor == left
+
+
+@pytest.mark.parametrize(
+    ("balance", "reserved", "room"),
+    [(0, 0, 1000), (600, 0, 400), (600, 300, 100), (600, 399, 1), (600, 400, 0), (600, 900, 0), (1000, 0, 0)],
+)
+def test_an_accounts_room(balance: int, reserved: int, room: int) -> None:
+    """Below its limit; an account that is over it has none, and never less."""
+    assert Account(1, "1180301018771", "JPY", 1000, balance, reserved, 1).room_minor == room
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (None, None),
+        ("", None),
+        ("A", "****"),
+        ("1234567", "****"),
+        ("12345678", "****5678"),
+        ("taro@example.jp", "****e.jp"),
+    ],
+)
+def test_a_payer_is_shown_in_part(name: str | None, shown: str | None) -> None:
+    """The last four characters of eight or more; of a shorter name nothing but that there is one."""
+    assert masked_payer(name) == shown
+
+
+def test_a_payer_stands_in_no_log() -> None:
+    assert "taro" not in repr(PAYMENT)
+
+
+def test_a_new_payment_has_nothing_behind_it() -> None:
+    """No sum held of an account, nothing told, by a code to be scanned as most are."""
+    assert (PAYMENT.by_code, PAYMENT.account_minor, PAYMENT.late_after, PAYMENT.told_at) == (True, 0, None, None)
+    assert (PAYMENT.provider_minor, PAYMENT.provider_refunded_minor, PAYMENT.booked_at) == (None, None, None)
+
+
+def test_a_new_refund_was_never_sent() -> None:
+    """Nor looked for, nor meant as a repeat; one approver is needed until the limits say more."""
+    assert (REFUND.sent_count, REFUND.not_found, REFUND.intended_repeat, REFUND.checkers_needed) == (0, 0, False, 1)
+    assert (REFUND.reason, REFUND.set_aside_id, REFUND.sends_after, REFUND.first_sent_at) == ("", None, None, None)
+
+
+def test_what_is_asked_for_means_no_repeat_unless_it_says_so() -> None:
+    plain = RefundRequest(5, "500", "sent back")
+    assert (plain.intended_repeat, plain.set_aside_id, plain.saw, plain.answers) == (False, None, None, ())
+    assert PaymentImport("paypay", "ORD-1").amount is None
+
+
+def test_an_order_waits_for_nobody_at_first() -> None:
+    order = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (), 1)
+    assert (order.work, order.payment_method, order.changed_at) == (Work(), None, None)

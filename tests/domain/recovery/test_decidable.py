@@ -1,0 +1,110 @@
+"""When there is something to decide about a record, and what keeps a decision or an order from going on."""
+
+from dataclasses import replace
+
+import pytest
+
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+from console.domain.recovery.decidable import (
+    is_open_check,
+    is_open_refund,
+    path_of_decision,
+    refusal_reason_of_decision,
+    refusal_reason_of_order_move,
+)
+
+P, R = PaymentState, RefundState
+UNKNOWN, KNOWN = Certainty.UNKNOWN, Certainty.KNOWN
+CHECK = CreditCheck(
+    17, "1180301018771", "1", CheckState.PENDING, UNKNOWN, Work(), None, None, None, None, None, None, (), None,
+    "op-1", 3,
+)  # fmt: skip
+PAYMENT = Payment(
+    id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id=None,
+    corporation_number=None, payer=None, state=P.USER_PAYMENT, certainty=UNKNOWN, work=Work(), currency="JPY",
+    asked_minor=3300, captured_minor=0, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
+)  # fmt: skip
+ORDER = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (5,), 2)
+REFUND = Refund(
+    9, 5, 3, 1000, "JPY", R.SUBMITTING, UNKNOWN, Work(), "op-a", ("lead-b",), "RFD-1", None, 4,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("state", CheckState)
+def test_a_credit_check_is_open_while_nobody_knows(state: CheckState, certainty: Certainty) -> None:
+    assert is_open_check(replace(CHECK, state=state, certainty=certainty)) is (certainty is UNKNOWN)
+
+
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("work", WorkState)
+@pytest.mark.parametrize("state", RefundState)
+def test_a_refund_is_open_unknown_or_stuck(state: RefundState, work: WorkState, certainty: Certainty) -> None:
+    """Stuck: it was accepted, and its provider can't tell any more."""
+    refund = replace(REFUND, state=state, certainty=certainty, work=Work(work))
+    stuck = state is R.SUBMITTED and work is WorkState.NEEDS_REVIEW
+    assert is_open_refund(refund) is (certainty is UNKNOWN or stuck)
+
+
+STEPS_TO_PAID = {
+    P.INITIALIZING: (P.TOKEN_GENERATED, P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.COMPLETED),
+    P.TOKEN_GENERATED: (P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.COMPLETED),
+    P.USER_PAYMENT: (P.PAYMENT_SUCCESS, P.COMPLETED),
+    P.PAYMENT_FAILED: (P.PAYMENT_SUCCESS, P.COMPLETED),
+    P.EXPIRED: (P.PAYMENT_SUCCESS, P.COMPLETED),
+    P.PAYMENT_SUCCESS: (P.COMPLETED,),
+    P.SIGNATURE_VERIFIED: (P.COMPLETED,),
+}
+STEPS_BACK = {
+    P.SIGNATURE_VERIFIED: (P.COMPLETED, P.REVERSED),
+    P.COMPLETED: (P.REVERSED,),
+    P.PAYMENT_SUCCESS: (P.REVERSED,),
+}
+
+
+@pytest.mark.parametrize("before", PaymentState)
+def test_the_steps_of_a_decision(before: PaymentState) -> None:
+    """Money that was taken can be taken back, and nothing else can; a success is confirmed first."""
+    assert path_of_decision(before, P.COMPLETED) == STEPS_TO_PAID.get(before, ())
+    assert path_of_decision(before, P.REVERSED) == STEPS_BACK.get(before, ())
+
+
+@pytest.mark.parametrize("work", WorkState)
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("before", PaymentState)
+@pytest.mark.parametrize("target", [P.COMPLETED, P.PAYMENT_FAILED, P.REVERSED, P.EXPIRED])
+def test_who_may_decide_that_a_payment_ended_so(
+    before: PaymentState, target: PaymentState, certainty: Certainty, work: WorkState
+) -> None:
+    """There must be a way; it is unknown, or waits for a person, or was paid and is said to be taken back."""
+    payment = replace(PAYMENT, state=before, certainty=certainty, work=Work(work))
+    why = refusal_reason_of_decision(payment, target)
+    if target is not before and not path_of_decision(before, target):
+        assert why == "no_such_step"
+    elif certainty is UNKNOWN or work is WorkState.NEEDS_REVIEW or (target is P.REVERSED and before in PAID_STATES):
+        assert why is None
+    else:
+        assert why == "outcome_known"
+
+
+@pytest.mark.parametrize("order", OrderState)
+@pytest.mark.parametrize("state", PaymentState)
+def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: OrderState) -> None:
+    """While it is pending, and what was paid covers it."""
+    payment, of = replace(PAYMENT, state=state), replace(ORDER, state=order)
+    if state not in PAID_STATES:
+        assert state in WAITING_STATES | ENDED_UNPAID_STATES | {P.REVERSED}
+        assert {refusal_reason_of_order_move(payment, of, covered=covered) for covered in (True, False)} == {
+            "payment_not_paid"
+        }
+    elif order is not OrderState.PENDING:
+        assert {refusal_reason_of_order_move(payment, of, covered=covered) for covered in (True, False)} == {
+            "order_knows"
+        }
+    else:
+        assert refusal_reason_of_order_move(payment, of, covered=True) is None
+        assert refusal_reason_of_order_move(payment, of, covered=False) == "order_not_covered"
+    assert refusal_reason_of_order_move(payment, None, covered=True) == "payment_no_order"

@@ -1,0 +1,191 @@
+"""What a choice would do, before → after, worked out on copies."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
+from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, CheckState, CreditCheck, Work
+from console.domain.recovery import effects as choice_effects
+from console.domain.recovery.records import ChoiceFacts, ProviderStatement
+
+NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+P, R, _O = PaymentState, RefundState, OrderState
+UNKNOWN, KNOWN = Certainty.UNKNOWN, Certainty.KNOWN
+CHECK = CreditCheck(
+    17, "1180301018771", "1", CheckState.PENDING, UNKNOWN, Work(), None, None, None, None, None, None, (), None,
+    "op-1", 3,
+)  # fmt: skip
+WAITS = Payment(
+    id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id=None,
+    corporation_number=None, payer=None, state=P.USER_PAYMENT, certainty=UNKNOWN, work=Work(), currency="JPY",
+    asked_minor=3300, captured_minor=0, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
+)  # fmt: skip
+PAID_UP = replace(WAITS, state=P.COMPLETED, certainty=KNOWN, captured_minor=3300)
+ORDER = Order(3, "ORD-1", None, _O.PENDING, "JPY", 3300, (5,), 2)
+REFUND = Refund(
+    9, 5, 3, 1000, "JPY", R.SUBMITTING, UNKNOWN, Work(), "op-a", ("lead-b",), "RFD-1", None, 4,
+)  # fmt: skip
+
+
+def facts(record: CreditCheck | Order | Payment | Refund, **more: object) -> ChoiceFacts:
+    return ChoiceFacts(record, NOW, **more)  # type: ignore[arg-type]  # of each test
+
+
+def test_each_effect_is_of_its_own_kind_of_record() -> None:
+    """Nothing is said of another kind, nor of a refund whose payment isn't known."""
+    assert choice_effects.check_effect(facts(PAID_UP), CheckState.SUCCESS) is None
+    assert choice_effects.payment_effect(facts(CHECK), P.COMPLETED) is None
+    assert choice_effects.refund_effect(facts(PAID_UP, payment=PAID_UP), R.COMPLETED) is None
+    assert choice_effects.refund_effect(facts(REFUND), R.COMPLETED) is None
+    assert choice_effects.order_move_effect(facts(PAID_UP, payment=PAID_UP)) is None
+    assert choice_effects.order_move_effect(facts(ORDER, order=ORDER)) is None
+
+
+@pytest.mark.parametrize("after", CheckState)
+def test_a_credit_check_becomes_known(after: CheckState) -> None:
+    effect = choice_effects.check_effect(facts(CHECK), after)
+    assert effect is not None
+    assert (effect.state, effect.certainty) == (("pending", after), ("unknown", "known"))
+    assert (effect.order, effect.money) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "named", "taken"),
+    [
+        (ProviderStatement.NOTHING, None, 3300),
+        (ProviderStatement.NOTHING, 2000, 3300),
+        (ProviderStatement.PAID, 2000, 3300),
+        (ProviderStatement.OTHER_AMOUNT, 2000, 2000),
+        (ProviderStatement.OTHER_AMOUNT, 0, 0),
+        (ProviderStatement.OTHER_AMOUNT, None, 3300),
+    ],
+)
+def test_what_counts_as_taken(told: ProviderStatement, named: int | None, taken: int) -> None:
+    """What was asked for, unless the provider names another sum."""
+    effect = choice_effects.payment_effect(facts(replace(WAITS, provider_minor=named), statement=told), P.COMPLETED)
+    assert effect is not None
+    assert effect.money is not None
+    assert [strip.captured for strip in effect.money] == [0, taken]
+    assert effect.order is None
+
+
+@pytest.mark.parametrize("before", PaymentState)
+def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None:
+    """What was paid already is not counted again; nothing is counted for another end."""
+    held = 3300 if before in PAID_STATES else 0
+    payment = replace(WAITS, state=before, captured_minor=held)
+    for after, sum_after in ((P.COMPLETED, 3300), (P.PAYMENT_FAILED, held), (P.REVERSED, held)):
+        effect = choice_effects.payment_effect(facts(payment), after)
+        assert effect is not None
+        assert effect.money is not None
+        assert [strip.captured for strip in effect.money] == [held, sum_after]
+        assert effect.state == (before, after)
+
+
+@pytest.mark.parametrize("before", PaymentState)
+def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
+    """While it waits for the payer; whatever it had come to before stays as decided."""
+    waiting = facts(replace(WAITS, state=before), statement=ProviderStatement.EXPIRED)
+    effect = choice_effects.payment_effect(waiting, P.PAYMENT_FAILED)
+    assert effect is not None
+    assert effect.state[1] == (P.EXPIRED if before in WAITING_STATES else P.PAYMENT_FAILED)
+
+
+@pytest.mark.parametrize(
+    ("changed", "covered", "after"),
+    [
+        ({}, True, "paid"),
+        ({}, False, "paid"),
+        ({"total_minor": 3301}, False, "pending"),
+        ({"total_minor": 3301}, True, "paid"),
+        ({"total_minor": 3299}, False, "paid"),
+        ({"currency": "INR"}, False, "pending"),
+        ({"currency": "ABC"}, False, "pending"),
+        ({"currency": "XYZ"}, False, "pending"),
+        ({"state": _O.SHIPPED}, True, "shipped"),
+        ({"state": _O.CANCELLED}, True, "cancelled"),
+        ({"state": _O.PAID}, True, "paid"),
+        ({"state": _O.REFUNDED}, True, "refunded"),
+    ],
+)
+def test_an_order_follows_what_covers_it(changed: dict[str, object], covered: bool, after: str) -> None:
+    """If it is pending still, and the sum is enough, in its own currency."""
+    order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
+    effect = choice_effects.payment_effect(facts(WAITS, order=order, covered=covered), P.COMPLETED)
+    assert effect is not None
+    assert effect.order == (order.state, after)
+    failed = choice_effects.payment_effect(facts(WAITS, order=order, covered=covered), P.PAYMENT_FAILED)
+    assert failed is not None
+    assert failed.order == (order.state, order.state)
+
+
+@pytest.mark.parametrize(
+    ("told", "before", "after"),
+    [
+        (ProviderStatement.PAID, P.COMPLETED, "pending"),
+        (ProviderStatement.NOTHING, P.COMPLETED, "paid"),
+        (ProviderStatement.PAID, P.PAYMENT_SUCCESS, "paid"),
+        (ProviderStatement.PAID, P.SIGNATURE_VERIFIED, "paid"),
+        (ProviderStatement.PAID, P.CALLBACK_RECEIVED, "paid"),
+    ],
+)
+def test_what_was_known_moves_nothing(told: ProviderStatement, before: PaymentState, after: str) -> None:
+    """A read that says once more that it was paid leaves the order to its own rules."""
+    effect = choice_effects.payment_effect(
+        facts(replace(PAID_UP, state=before), statement=told, order=ORDER), P.COMPLETED
+    )
+    assert effect is not None
+    assert effect.order == ("pending", after)
+    alone = choice_effects.payment_effect(facts(replace(PAID_UP, state=before), statement=told), P.COMPLETED)
+    assert alone is not None
+    assert alone.order is None
+
+
+@pytest.mark.parametrize(
+    ("after", "aside", "parts"),
+    [
+        (R.COMPLETED, None, (1000, 0, 2000)),
+        (R.FAILED, None, (0, 0, 3000)),
+        (R.COMPLETED, 8, (1000, 0, 2000)),
+        (R.FAILED, 8, (0, 1000, 2000)),
+    ],
+)
+def test_a_refund_is_gone_or_its_sum_is_free(
+    after: RefundState, aside: int | None, parts: tuple[int, int, int]
+) -> None:
+    """Free for other refunds, or set aside again; other refunds of the payment stay as they are."""
+    paid = replace(PAID_UP, captured_minor=4000, reserved_minor=1300, set_aside_minor=700)
+    record = replace(REFUND, set_aside_id=aside)
+    for sent, unsure in ((8, 10), (10, 8)):
+        others = {
+            sent: replace(REFUND, id=sent, amount_minor=200, state=R.SUBMITTED, certainty=KNOWN),
+            unsure: replace(REFUND, id=unsure, amount_minor=100),
+        }
+        effect = choice_effects.refund_effect(
+            facts(record, payment=paid, refunds=(others[8], record, others[10])), after
+        )
+        assert effect is not None
+        assert (effect.state, effect.certainty, effect.order) == (("submitting", after), ("unknown", "known"), None)
+        assert effect.money is not None
+        before, strip = effect.money
+        assert (before.unknown, before.on_its_way) == (1100, 200)
+        assert (strip.unknown, strip.waiting, strip.on_its_way) == (100, 0, 200)
+        assert (strip.refunded, strip.set_aside - 700, strip.refundable) == parts
+
+
+def test_an_order_is_moved_and_nothing_else() -> None:
+    """Seen from the order its own state; from the payment, the payment as it is and the order beside it."""
+    from_order = choice_effects.order_move_effect(facts(ORDER, payment=PAID_UP, order=ORDER))
+    assert from_order is not None
+    assert (from_order.state, from_order.certainty, from_order.order) == (("pending", "paid"), (KNOWN, KNOWN), None)
+    paid = replace(PAID_UP, certainty=UNKNOWN)
+    effect = choice_effects.order_move_effect(facts(paid, payment=paid, order=ORDER))
+    assert effect is not None
+    assert (effect.state, effect.certainty) == (("completed", "completed"), ("unknown", "unknown"))
+    assert effect.order == ("pending", "paid")
+    assert effect.money is not None
+    assert effect.money[0] == effect.money[1]

@@ -1,0 +1,55 @@
+"""What records of the worker say of themselves, and where they begin."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from console.domain.tasks.records import (
+    Alert,
+    BulkAction,
+    BulkRow,
+    BulkRun,
+    Difference,
+    ReconcileReport,
+    Saga,
+    ScheduledTask,
+    Verdict,
+)
+from console.domain.tasks.states import SagaState
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+DAY = date(2026, 11, 19)
+
+
+def test_a_new_task_has_never_run_nor_failed() -> None:
+    task = ScheduledTask("probes", timedelta(seconds=30), NOW)
+    assert (task.taken, task.failures, task.trouble, task.position, task.version) == (0, 0, None, None, 1)
+    assert (task.begun_at, task.ended_at) == (None, None)
+
+
+def test_a_new_saga_has_tried_nothing() -> None:
+    saga = Saga(1, "payment_timeout", "payment", 5, SagaState.RUNNING, "ask", {}, NOW, NOW)
+    assert (saga.attempts, saga.version, saga.reason, saga.next_at, saga.ended_at) == (0, 1, None, None, None)
+
+
+def test_a_reconciliation_begins_with_nothing_counted() -> None:
+    """Not kept anywhere yet, and nothing found."""
+    report = ReconcileReport("paypay", DAY, DAY)
+    assert (report.matched, report.imported, report.refused) == (0, 0, 0)
+    assert (report.missing_there, report.different_state, report.different_amount) == (0, 0, 0)
+    assert (report.differences, report.cases, report.run_id, report.evidence_id) == ((), (), None, None)
+
+
+def test_a_difference_is_no_case_by_itself() -> None:
+    difference = Difference("row", Verdict.DIFFERENT_STATE, 5, "completed", "failed")
+    assert (difference.case_opened, difference.id) == (False, 0)
+
+
+def test_an_alert_is_open_until_it_says_otherwise() -> None:
+    alert = Alert(4, "A", "order", 3, "ORD-1", "x", "y", NOW)
+    assert (alert.resolved_at, alert.acknowledged_by, alert.acknowledged_at, alert.note) == (None, None, None, None)
+
+
+def test_a_bulk_run_has_a_name_that_people_say() -> None:
+    run = BulkRun(7, BulkAction.PROBE, "running", "op-a", NOW, 10, 5, 0)
+    assert (run.name, run.version, run.reason, run.ended_at) == ("BS-7", 1, None, None)
+    row = BulkRow(1, "payment", 5, 3)
+    assert (row.result, row.reason, row.done_at) == (None, None, None)

@@ -1,0 +1,100 @@
+"""How each step of a saga stands, as people are shown it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.tasks.records import Saga
+from console.domain.tasks.saga_progress import (
+    DONE_FACT,
+    UNDOING_FACT,
+    UNDONE_FACT,
+    SagaStep,
+    StepState,
+    saga_view,
+    step_times,
+)
+from console.domain.tasks.states import SagaState
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+MOMENT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
+EARLIER, LATER = NOW - HOUR, NOW + HOUR
+STEPS = ("a", "b", "c")
+S = StepState
+
+
+def saga(state: SagaState = SagaState.RUNNING, step: str = "b", **more: object) -> Saga:
+    plain: dict[str, object] = {"facts": {}}
+    return Saga(7, "k", "payment", 5, state, step, begun_at=EARLIER, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
+
+
+def kept(*names: str) -> dict[str, str]:
+    return {name: EARLIER.isoformat() for name in names}
+
+
+def states(of: Saga) -> list[StepState]:
+    return [step.state for step in saga_view(of, STEPS, NOW).steps]
+
+
+CASES = {
+    "begun": (saga(step="a"), [S.CURRENT, S.OPEN, S.OPEN]),
+    "in the middle": (saga(facts={DONE_FACT: kept("a")}), [S.DONE, S.CURRENT, S.OPEN]),
+    "a step that was passed over": (saga(), [S.SKIPPED, S.CURRENT, S.OPEN]),
+    "at a step again": (saga(step="a", facts={DONE_FACT: kept("a")}), [S.CURRENT, S.OPEN, S.OPEN]),
+    "stuck": (saga(SagaState.STUCK, facts={DONE_FACT: kept("a")}), [S.DONE, S.STUCK, S.OPEN]),
+    "stuck, and a time is named": (saga(SagaState.STUCK, next_at=LATER), [S.SKIPPED, S.STUCK, S.OPEN]),
+    "done": (saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: kept("a", "b")}), [S.DONE, S.DONE, S.DONE]),
+    "ended before its last step": (
+        saga(SagaState.DONE, ended_at=NOW, reason="paid", facts={DONE_FACT: kept("a")}),
+        [S.DONE, S.SKIPPED, S.SKIPPED],
+    ),
+    "going backwards": (
+        saga(facts={DONE_FACT: kept("a", "b"), UNDOING_FACT: "paid_late"}),
+        [S.DONE, S.CURRENT, S.SKIPPED],
+    ),
+    "undone": (
+        saga(
+            SagaState.COMPENSATED, "a", ended_at=NOW, facts={DONE_FACT: kept("a", "b"), UNDONE_FACT: kept("a", "b")}
+        ),
+        [S.UNDONE, S.UNDONE, S.SKIPPED],
+    ),
+    "undone without more words": (
+        saga(SagaState.COMPENSATED, "b", ended_at=NOW, facts={}),
+        [S.SKIPPED, S.SKIPPED, S.SKIPPED],
+    ),
+    "a step of another version": (saga(step="z"), [S.SKIPPED, S.SKIPPED, S.SKIPPED]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_step_stands_as_the_journal_says(name: str) -> None:
+    """What is behind, where it stands, what is to come, and what will never be."""
+    of, expected = CASES[name]
+    assert states(of) == expected
+
+
+@pytest.mark.parametrize(("next_at", "waits"), [(None, False), (EARLIER, False), (NOW, False), (NOW + MOMENT, True)])
+def test_a_step_waits_until_its_time(next_at: datetime | None, waits: bool) -> None:
+    view = saga_view(saga(next_at=next_at, reason="unknown"), STEPS, NOW)
+    at = next_at if waits else None
+    assert view.steps[1] == SagaStep("b", S.WAITING if waits else S.CURRENT, at, "unknown")
+    assert view.current == view.steps[1]
+
+
+def test_each_step_says_since_when() -> None:
+    """When it was done or undone; of the last one when all was; of one that is stuck when it stopped, and why."""
+    done = saga_view(saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: kept("a", "b")}), STEPS, NOW)
+    assert [step.at for step in done.steps] == [EARLIER, EARLIER, NOW]
+    assert done.current is None
+    undone = saga_view(saga(SagaState.COMPENSATED, "a", ended_at=NOW, facts={UNDONE_FACT: kept("a")}), STEPS, NOW)
+    assert undone.steps[0] == SagaStep("a", S.UNDONE, EARLIER)
+    stuck = saga_view(saga(SagaState.STUCK, reason="fault"), STEPS, NOW)
+    assert stuck.current == SagaStep("b", S.STUCK, NOW, "fault")
+    assert [step.at for step in stuck.steps] == [None, NOW, None]
+
+
+@pytest.mark.parametrize("facts", [{}, {DONE_FACT: None}, {DONE_FACT: "a"}, {DONE_FACT: ["a"]}])
+def test_a_journal_without_instants(facts: dict[str, object]) -> None:
+    """Nothing is read into what another version wrote."""
+    assert step_times(saga(facts=facts), DONE_FACT) == {}
+    assert step_times(saga(facts={DONE_FACT: kept("a")}), DONE_FACT) == {"a": EARLIER}

@@ -1,0 +1,86 @@
+"""Days in Japan, instants in UTC, and what other programs wrote in a zone of their own."""
+
+import zoneinfo
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from console.domain import calendar_days as dates
+
+AT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
+
+
+def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
+    assert dates.start_of_day(date(2026, 11, 20)) == datetime(2026, 11, 19, 15, tzinfo=UTC)
+    assert dates.start_of_day(date(2026, 11, 20)).utcoffset() == timedelta(0)
+    assert dates.end_of_day(date(2026, 12, 31)) == datetime(2026, 12, 31, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("ends", "last"),
+    [
+        (datetime(2026, 11, 20, 15, tzinfo=UTC), date(2026, 11, 20)),
+        (datetime(2026, 11, 20, 15, 0, 0, 1, tzinfo=UTC), date(2026, 11, 21)),
+        (datetime(2026, 11, 20, 14, 59, 59, tzinfo=UTC), date(2026, 11, 20)),
+        (datetime(2026, 11, 21, 14, 59, tzinfo=UTC), date(2026, 11, 21)),
+        (datetime(2026, 11, 20, 15, 0, 0, 2, tzinfo=UTC), date(2026, 11, 21)),
+    ],
+)
+def test_the_last_valid_day(ends: datetime, last: date) -> None:
+    """What ends at midnight in Japan is valid on the day before, and a microsecond later on the day that begins."""
+    assert dates.last_valid_day(ends) == last
+
+
+def test_instants_are_told_in_utc() -> None:
+    assert dates.instant_text(AT) == "2026-11-20T03:20:01Z"
+    assert dates.instant_text(AT.astimezone(dates.JST)) == "2026-11-20T03:20:01Z"
+    assert AT.astimezone(dates.JST).isoformat() == "2026-11-20T12:20:01+09:00"
+    assert AT.astimezone(dates.IST).isoformat() == "2026-11-20T08:50:01+05:30"
+
+
+@pytest.mark.parametrize("name", ["Nowhere/Town", "", "../etc/passwd", "Asia/Tokio", "a", "Z", "Asia"])
+def test_a_zone_that_is_none(name: str) -> None:
+    """One error for whatever is wrong with the name."""
+    with pytest.raises(LookupError) as refused:
+        dates.find_zone(name)
+    assert refused.value.args == (name,)
+
+
+@pytest.mark.parametrize("trouble", [zoneinfo.ZoneInfoNotFoundError("no table"), ValueError("odd"), OSError("gone")])
+def test_a_machine_without_a_zone_table_knows_japan(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no other zone."""
+
+    def missing(_name: str) -> zoneinfo.ZoneInfo:
+        raise trouble
+
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", missing)
+    dates.find_zone.cache_clear()
+    try:
+        assert dates.find_zone("Asia/Tokyo") is dates.JST
+        for other in ("Asia/Kolkata", "America/New_York", "Europe/Berlin"):
+            with pytest.raises(LookupError):
+                dates.find_zone(other)
+    finally:
+        dates.find_zone.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("Asia/Tokyo", datetime(2026, 11, 20, 12, 20, 1)),  # noqa: DTZ001  (as a program without zones writes it)
+        ("UTC", datetime(2026, 11, 20, 3, 20, 1)),  # noqa: DTZ001  # written without a zone
+        ("America/New_York", datetime(2026, 11, 19, 22, 20, 1)),  # noqa: DTZ001  # written without a zone
+    ],
+)
+def test_there_and_back(name: str, written: datetime) -> None:
+    """As written in the zone, and as an instant."""
+    assert dates.to_utc(written, name) == AT
+    assert dates.to_zone(AT, name) == written
+    assert dates.to_zone(AT, name).tzinfo is None
+    assert dates.to_zone(AT.replace(tzinfo=None), name) == written
+    assert dates.to_zone(AT.astimezone(dates.IST), name) == written
+
+
+def test_beyond_the_calendars_ends_there_is_no_instant() -> None:
+    assert dates.to_utc(datetime(1, 1, 1, 3), "Asia/Tokyo") is None  # noqa: DTZ001  # written without a zone
+    assert dates.to_utc(datetime(1, 1, 2), "Asia/Tokyo") is not None  # noqa: DTZ001  # written without a zone

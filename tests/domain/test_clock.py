@@ -1,0 +1,46 @@
+"""The clock, what can't have been written yet, and the scale that divides waits."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.clock import CLOCK_TOLERANCE, SystemClock, TimeScale, is_in_future
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "impossible"),
+    [(-86_400.0, False), (0.0, False), (60.0, False), (60.000001, True), (86_400.0, True)],
+)
+def test_clocks_of_two_desks_may_be_a_minute_apart(ahead: float, impossible: bool) -> None:
+    """What lies further ahead was written by a clock that is wrong, or was."""
+    assert timedelta(minutes=1) == CLOCK_TOLERANCE
+    assert is_in_future(NOW + timedelta(seconds=ahead), NOW) is impossible
+
+
+def test_the_machines_clock() -> None:
+    """Aware, in UTC; the time for waits only grows; no wait is shorter than nothing."""
+    clock = SystemClock()
+    assert clock.now().utcoffset() == timedelta(0)
+    assert abs(clock.now().timestamp() - time.time()) < 60
+    begun = clock.monotonic()
+    clock.sleep(-5)
+    clock.sleep(0.01)
+    assert 0.01 <= clock.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize(
+    ("factor", "real", "lasts"),
+    [(1, 1, 1), (1, 45, 45), (2, 45, 22.5), (2, 3, 2), (2, 4, 2), (0.5, 10, 20), (20, 45, 2.25), (30, 45, 2)],
+)
+def test_a_lease_is_never_scaled_to_death(factor: float, real: float, lasts: float) -> None:
+    """Two seconds at least, where the scale is not one."""
+    assert TimeScale(factor).lease_seconds(real) == lasts
+
+
+def test_every_wait_is_divided() -> None:
+    assert TimeScale().factor == 1
+    assert TimeScale(4).scaled_seconds(60) == 15
+    assert TimeScale(4).scaled_delta(timedelta(minutes=1)) == timedelta(seconds=15)

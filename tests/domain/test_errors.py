@@ -1,0 +1,40 @@
+"""Codes of refusals and failures and the exit status that scripts see."""
+
+import pytest
+
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
+
+BY_STATUS = {
+    2: "invalid_corporation_number invalid_amount unknown_client not_found no_operator no_evidence usage bad_profile",
+    3: "already_purchased not_expired lease_timeout in_progress not_refetchable nothing_to_resolve evidence_mismatch "
+    "same_person already_decided not_allowed exceeds_captured over_limit possible_repeat outside_window "
+    "stale_view read_only schema_mismatch not_our_database audit_broken database_went_back",
+    4: "outcome_unknown",
+    5: "provider_refused provider_auth rate_limited provider_answer_unusable",
+    6: "provider_unreachable database_unreachable database_locked documents_unreachable storage_full interrupted "
+    "worker_away",
+    70: "internal_error",
+}
+
+
+@pytest.mark.parametrize("status", BY_STATUS)
+def test_scripts_tell_refusals_apart_by_their_status(status: int) -> None:
+    """2 bad input, 3 refused, 4 unknown, 5 the provider, 6 out of reach, 70 a bug of ours."""
+    codes = BY_STATUS[status].split()
+    assert {code for code, found in EXIT_STATUS.items() if found == status} == set(codes)
+    assert {ConsoleError(ErrorCode(code)).exit_status for code in codes} == {status}
+
+
+def test_each_code_but_one_has_one_status() -> None:
+    """The end of the viewing period is reported under two statuses, which the caller names."""
+    assert set(ErrorCode) - set(EXIT_STATUS) == {ErrorCode.VIEWING_PERIOD_OVER}
+    assert all(code.value == code.name.lower() for code in ErrorCode)
+
+
+def test_facts_are_kept_and_a_code_may_name_its_status() -> None:
+    error = rebuild_error(ErrorCode.NOT_FOUND, {"id": "7"}, exit_status=0)
+    assert (error.code, error.detail, error.exit_status, error.noted) == ("not_found", {"id": "7"}, 0, False)
+    assert str(error) == "not_found"
+    assert ConsoleError(ErrorCode.USAGE).detail == {}
+    with pytest.raises(KeyError):
+        ConsoleError("never heard of")  # type: ignore[call-overload]  # a code that does not exist

@@ -1,0 +1,73 @@
+"""What records say of themselves."""
+
+from dataclasses import FrozenInstanceError, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from console.domain.records import (
+    AuditEntry,
+    Certainty,
+    CheckReport,
+    CheckState,
+    CreditCheck,
+    EvidenceItem,
+    Operation,
+    OperationState,
+    PurchaseRequest,
+    TimelineEntry,
+    Work,
+    WorkState,
+)
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+CHECK = CreditCheck(
+    17, "1180301018771", "1", CheckState.PENDING, Certainty.KNOWN, Work(), None, None, None, None, None, None, (),
+    None, None, 1,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "successor", "original", "live"),
+    [
+        (CheckState.PENDING, None, None, True),
+        (CheckState.SUCCESS, None, None, True),
+        (CheckState.ERROR, None, None, False),
+        (CheckState.SUCCESS, 18, None, False),
+        (CheckState.PENDING, None, 9, False),
+        (CheckState.SUCCESS, 18, 9, False),
+        (CheckState.PENDING, 18, None, False),
+        (CheckState.SUCCESS, None, 9, False),
+        (CheckState.ERROR, 18, 9, False),
+    ],
+)
+def test_who_holds_the_claim(state: CheckState, successor: int | None, original: int | None, live: bool) -> None:
+    """What was bought or may be, unless another one came after it or before it."""
+    check = replace(CHECK, state=state, superseded_by=successor, duplicate_of=original)
+    assert check.live is live
+    assert check.superseded is (successor is not None)
+
+
+def test_nothing_is_to_be_done_unless_somebody_said_so() -> None:
+    """A fresh record is of nobody else, still to be viewed, and no attempt was made."""
+    assert (Work().state, Work().at, Work().reason, Work().attempt) == (WorkState.NONE, None, None, 0)
+    assert (CHECK.viewing_over, CHECK.duplicate_of, CHECK.error_code, CHECK.dates_zone) == (False, None, None, None)
+
+
+def test_what_is_told_without_more_words() -> None:
+    """An entry tells of something done; an operation is the database's; a purchase renews nothing."""
+    entry = TimelineEntry(NOW, "op-a", "x")
+    assert (entry.result, entry.detail) == ("done", {})
+    operation = Operation("op-1", "purchase", "credit-check", 17, OperationState.CALLING, "op-a", "d", NOW, None)
+    assert (operation.source, operation.outcome_class, operation.reason) == ("database", None, None)
+    wanted = PurchaseRequest("1180301018771", "1")
+    assert (wanted.renew, wanted.reasons, wanted.deal, wanted.comment) == (False, (), None, None)
+    item = EvidenceItem(1, NOW, "alarmbox.purchase", "00", "ok")
+    assert (item.body, item.who) == ("", "")
+    assert CheckReport(12345).expired is None
+    assert AuditEntry(1, NOW, "op-a", "x", "y", "done", None).detail == {}
+
+
+def test_a_record_does_not_change_under_its_reader() -> None:
+    with pytest.raises(FrozenInstanceError):
+        CHECK.version = 2  # type: ignore[misc]  # what must not be possible

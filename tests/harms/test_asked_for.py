@@ -1,0 +1,254 @@
+"""Nobody acts for a person who has not asked for it: not another person, not the worker, not both together."""
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+import pytest
+
+from console.domain.desk_requests import new_request_id
+from tests.store.forbidden import CHECKS, UTC
+from tests.support import server_fixtures
+from tests.support.places import Engine, nodes_of
+from tests.support.teams import Team, apply, team
+
+LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
+NUMBER = "1180301018771"
+PAYMENT, FREE, REFUND, SUM = 1, 2, 1, 300
+PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "lead-c": ["approver"]}
+NOW = f"{UTC}"
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A team whose people ask: a paid payment, and a refund of it that op-a has asked for."""
+
+    team: Team
+
+    def run(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
+        """In one session, each statement by itself: the rows of the last one."""
+        names = {short.replace("-", "_"): name for short, name in self.team.names.items()}
+        connection = self.team.connect(who)
+        try:
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement.format(me=self.team.names.get(who, who), **names))
+                return list(cursor.fetchall())
+        finally:
+            connection.close()
+
+    def refuses(self, who: str, *statements: str) -> None:
+        with pytest.raises(pymysql.MySQLError):
+            self.run(who, *statements)
+
+    def asks(self, who: str, action: str, kind: str | None = None, id: object = None, **more: object) -> str:
+        """A request as this person's desk stores it: its id."""
+        request = new_request_id()
+        values = {"id": request, "action": action, "args": "[]", "desk": "d", "subject_kind": kind, "subject_id": id,
+                  "confirmed": 1}  # fmt: skip
+        self.run(who, _insert("requests", values | more))
+        return request
+
+    def takes(self, request: str) -> tuple[str, str]:
+        """The worker takes it: the statements by which its session acts for who asked."""
+        self.run(
+            "worker",
+            "UPDATE requests SET state = 'taken', taken_by = '{me}', worker = 's', lease_clock = 'server',"
+            f" lease_expires = {LEASE_MS}, fence = fence + 1 WHERE id = '{request}'",
+        )
+        return ("SET NAMES utf8mb4", f"SET @console_request = '{request}'")
+
+
+def _insert(table: str, values: Mapping[str, object]) -> str:
+    texts = [
+        "NULL" if value is None else str(value)[1:] if str(value).startswith("=") else f"'{value}'"
+        for value in values.values()
+    ]
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})"
+
+
+def vote(who: str, of: int = REFUND) -> str:
+    return _insert(
+        "approvals",
+        {"subject_kind": "refund", "subject_id": of, "action": "refund.approve", "proposed": "approved",
+         "person": f"{{{who}}}", "at": f"={NOW}"},
+    )  # fmt: skip
+
+
+def refund(maker: str, minor: int = SUM, of: int = FREE) -> tuple[str, str]:
+    reserve = f"UPDATE payments SET reserved_minor = reserved_minor + {minor}, version = version + 1 WHERE id = {of}"
+    row = {
+        "payment_id": of, "refund_amount": minor, "currency": "JPY", "status": "requested", "maker": f"{{{maker}}}",
+        "reason": "broken", "saw": "[]", "radar": "[]", "checkers_needed": 1,
+        "decide_by": f"={UTC} + INTERVAL 72 HOUR", "created_at": f"={UTC}", "changed_at": f"={UTC}",
+    }  # fmt: skip
+    return reserve, _insert("refunds", row)
+
+
+@pytest.fixture(scope="module", params=_ENGINES)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    engine: Engine = request.param
+    server_fixtures.need_engine(engine)
+    (node, *_) = nodes_of(engine)
+    with team(node) as people:
+        entries = [
+            {"name": people.names[name], "roles": roles, "may_buy": True, "acts": False}
+            for name, roles in PEOPLE.items()
+        ]
+        apply(people.owner, entries, {})
+        made = Bench(people)
+        made.run("owner", *_money(people.names["op-a"]))
+        yield made
+
+
+def _money(maker: str) -> Sequence[str]:
+    """A payment of 1,000 yen, and a refund of it that waits for its checker."""
+    payment = {
+        "provider": "paypay", "currency": "JPY", "asked_minor": 1000, "captured_minor": 1000, "status": "completed",
+        "certainty": "known", "work_state": "none", "created_at": f"={UTC}", "changed_at": f"={UTC}",
+        "paid_at": f"={UTC}",
+    }  # fmt: skip
+    return (
+        "SET SESSION sql_mode = ''",
+        _insert("payments", {"id": PAYMENT, "merchant_payment_id": "ORD-1", "reserved_minor": SUM} | payment),
+        _insert("payments", {"id": FREE, "merchant_payment_id": "ORD-2"} | payment),
+        refund("maker", of=PAYMENT)[1].replace("{maker}", maker),
+    )
+
+
+ACTS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note", "resolve", "purchase")
+
+
+@pytest.mark.parametrize("action", ACTS_OF_LEAD_B)
+def test_another_wish_is_no_vote(bench: Bench, action: str) -> None:
+    """lead-b asks for something else about the very refund: the worker can't make an approval of it."""
+    taken = bench.takes(bench.asks("lead-b", action, "refund", REFUND))
+    bench.refuses("worker", *taken, vote("lead_b"))
+
+
+def test_a_vote_counts_for_its_refund_alone(bench: Bench) -> None:
+    for kind, id in (("refund", 2), ("payment", REFUND), ("refund", None), (None, None), ("refund", "1 ")):
+        taken = bench.takes(bench.asks("lead-b", "refund approve", kind, id))
+        bench.refuses("worker", *taken, vote("lead_b"))
+
+
+def test_a_vote_needs_the_password(bench: Bench) -> None:
+    """Without the person's password a request is no vote; the worker can't add it afterwards."""
+    request = bench.asks("lead-b", "refund approve", "refund", REFUND, confirmed=0)
+    bench.refuses("worker", f"UPDATE requests SET confirmed = 1 WHERE id = '{request}'")
+    bench.refuses("worker", *bench.takes(request), vote("lead_b"))
+
+
+@pytest.mark.parametrize("who", ["op_a", "lead_c", "worker"])
+def test_a_wish_is_nobody_elses(bench: Bench, who: str) -> None:
+    """The worker acts for who asked, and for nobody else."""
+    taken = bench.takes(bench.asks("lead-b", "refund approve", "refund", REFUND))
+    bench.refuses("worker", *taken, vote(who))
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"action": "probe"},
+        {"action": "refund request", "amount_minor": SUM + 1},
+        {"action": "refund request", "amount_minor": None},
+        {"action": "refund request", "amount_minor": SUM, "id": PAYMENT},
+        {"action": "refund request", "amount_minor": SUM, "kind": "order"},
+    ],
+)
+def test_another_sum_is_not_asked_for(bench: Bench, wish: dict[str, Any]) -> None:
+    facts = {"kind": "payment", "id": FREE, **wish}
+    taken = bench.takes(bench.asks("op-a", **facts))
+    bench.refuses("worker", *taken, "START TRANSACTION", *refund("op_a"))
+
+
+OTHER = "5010001192707"
+
+
+def check(number: str = NUMBER) -> str:
+    """A credit check that begins, as our services write it."""
+    row = {
+        "client_id": 1, "corporation_number": number, "status": "pending", "certainty": "known", "work_state": "none",
+        "operation_id": str(uuid.uuid4()), "version": 1, "created_at": f"={UTC}", "changed_at": f"={UTC}",
+    }  # fmt: skip
+    return _insert(CHECKS, row)
+
+
+@pytest.mark.parametrize(
+    ("who", "action", "number"),
+    [
+        ("op-a", "purchase", OTHER), ("op-a", "purchase", ""), ("op-a", "purchase", f"{NUMBER} "),
+        ("op-a", "refetch", NUMBER), ("lead-b", "refund approve", NUMBER),
+    ],
+)  # fmt: skip
+def test_another_company_is_not_asked_for(bench: Bench, who: str, action: str, number: str) -> None:
+    taken = bench.takes(bench.asks(who, action, "company", number))
+    bench.refuses("worker", *taken, check())
+    bench.refuses("worker", check())
+    asked = bench.takes(bench.asks("op-a", "purchase", "company", NUMBER))
+    bench.run("worker", *asked, "START TRANSACTION", check(), "ROLLBACK")
+
+
+def test_the_worker_alone_is_nobody(bench: Bench) -> None:
+    """Without a request, with one that it invents, that has ended, that another one took, or whose time is over."""
+    waiting = bench.asks("lead-b", "refund approve", "refund", REFUND)
+    bench.refuses("worker", vote("lead_b"))
+    for invented in (waiting, str(uuid.uuid4()), "", "%"):
+        bench.refuses("worker", f"SET @console_request = '{invented}'", vote("lead_b"))
+    ended = bench.takes(waiting)
+    bench.run("worker", f"UPDATE requests SET state = 'ended', result = '', ended_at = {UTC} WHERE id = '{waiting}'")
+    bench.refuses("worker", *ended, vote("lead_b"))
+    lapsed = bench.takes(request := bench.asks("lead-b", "refund approve", "refund", REFUND))
+    bench.run("owner", f"UPDATE requests SET lease_expires = 1 WHERE id = '{request}'")
+    bench.refuses("worker", *lapsed, vote("lead_b"))
+    late = bench.asks("lead-b", "refund approve", "refund", REFUND)
+    bench.run("owner", f"UPDATE requests SET expires_at = {UTC} - INTERVAL 1 SECOND WHERE id = '{late}'")
+    with pytest.raises(pymysql.MySQLError):
+        bench.takes(late)
+
+
+def test_whoever_inserts_it_has_asked(bench: Bench) -> None:
+    """A name, a time or a state that the statement gives changes nothing, or is refused."""
+    request = new_request_id()
+    given = {"id": request, "action": "probe", "args": "[]", "who": "{lead_b}", "at": "2020-01-01",
+             "expires_at": "2099-01-01"}  # fmt: skip
+    bench.run("op-a", _insert("requests", given))
+    (row,) = bench.run(
+        "owner",
+        f"SELECT who, ABS(TIMESTAMPDIFF(SECOND, at, {UTC})) < 60, TIMESTAMPDIFF(SECOND, at, expires_at) FROM requests"
+        f" WHERE id = '{request}'",
+    )
+    assert row == (bench.team.names["op-a"], 1, 60)
+    wrong: tuple[dict[str, object], ...] = (
+        {"state": "taken"}, {"state": "ended", "result": "x"}, {"taken_by": "{worker}"}, {"fence": 7},
+        {"id": "not-a-uuid"}, {"id": str(uuid.uuid4())}, {"args": "x" * 16_385},
+    )  # fmt: skip
+    for more in wrong:
+        bench.refuses("op-a", _insert("requests", {"id": new_request_id(), "action": "probe", "args": "[]"} | more))
+    bench.refuses("worker", _insert("requests", {"id": new_request_id(), "action": "probe", "args": "[]"}))
+
+
+def test_nobody_fills_the_table(bench: Bench) -> None:
+    """A person has a hundred requests waiting at most; others go on asking."""
+    for _ in range(100):
+        bench.asks("lead-c", "probe")
+    with pytest.raises(pymysql.MySQLError, match="too many requests"):
+        bench.asks("lead-c", "probe")
+    bench.asks("op-a", "probe")
+
+
+def test_two_who_ask_get_their_refund_on(bench: Bench) -> None:
+    """The honest acts go through: the maker's request, then the checker's vote."""
+    asked = bench.takes(bench.asks("op-a", "refund request", "payment", FREE, amount_minor=SUM))
+    bench.run("worker", *asked, "START TRANSACTION", *refund("op_a"), "COMMIT")
+    ((newest,),) = bench.run("owner", "SELECT MAX(id) FROM refunds")
+    bench.refuses("worker", *asked, vote("op_a", newest))
+    voted = bench.takes(bench.asks("lead-b", "refund approve", "refund", newest))
+    bench.run("worker", *voted, vote("lead_b", newest))
+    people = bench.run("owner", f"SELECT r.maker, a.person FROM refunds r JOIN approvals a ON a.subject_id = r.id"
+                       f" WHERE r.id = {newest}")  # fmt: skip
+    assert people == [(bench.team.names["op-a"], bench.team.names["lead-b"])]

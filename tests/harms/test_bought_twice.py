@@ -1,0 +1,273 @@
+"""A company is charged once, whatever is done to the record of its live check with a plain client."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from console.domain.records import CreditCheck
+from tests.harms.scene import CHECKS, CLIENT, ROLES, UTC, Scene, expire
+from tests.harms.ways import LOOSE, Values, Way, endings, updates
+from tests.support.money_desks import ending
+from tests.support.refusals import code_of
+
+PAST = "'2020-01-01 00:00:00'"
+WRITERS = ("op-a", "lead-b", "worker")
+UP: Values = {"version": "version + 1"}
+
+
+def evidence(
+    record: CreditCheck, source: str = "alarmbox.purchase", summary: str = "HTTP 422 FAILED_DEFINITE http_422"
+) -> str:
+    """A provider's answer that was never given."""
+    operation = f"'{record.operation_id}'" if record.operation_id else "NULL"
+    return (
+        "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
+        f" ('credit-check', {record.id}, {operation}, {UTC}, '{source}', '{{me}}', REPEAT('a', 64), '{summary}', '')"
+    )
+
+
+READ = "HTTP 200 SUCCEEDED answered"
+
+
+def superseding(record: CreditCheck) -> Iterator[Way]:
+    """Out of the claim by way of a renewal that there never was."""
+    where = f"id = {record.id}"
+    for at in ("'9990-01-01'", UTC, "expired_at", f"{UTC} + INTERVAL 2 YEAR", PAST):
+        for way in updates(CHECKS, {"superseded_at": at} | UP, where):
+            yield way.after("loose", *LOOSE)
+        yield Way(
+            f"superseded {at}", (f"UPDATE {CHECKS} SET superseded_at = {at}, version = version + 1 WHERE {where}",)
+        )
+    step: Values = {"expired_at": PAST} | UP
+    given_up: Values = {"superseded_at": UTC} | UP
+    for before in ((), (evidence(record, "alarmbox.detail", READ),), (evidence(record, "alarmbox.purchase", READ),)):
+        for way in updates(CHECKS, step | given_up, where, [step, given_up]):
+            yield way.after("forged reading", *before)
+        yield Way("as if never dated", (*before, f"UPDATE {CHECKS} SET expired_at = NULL, version = version + 1"))
+    renewal = (
+        f"INSERT INTO {CHECKS} (client_id, corporation_number, work_state, operation_id, renews)"
+        f" VALUES ({CLIENT}, '{record.corporation_number}', 'none', UUID(), {record.id})"
+    )
+    by = f"UPDATE {CHECKS} SET superseded_by = LAST_INSERT_ID(), version = version + 1 WHERE {where}"
+    dead = f"UPDATE {CHECKS} SET status = 'error', version = version + 1 WHERE renews = {record.id}"
+    told = evidence(record, "alarmbox.detail", READ)
+    yield from endings(Way("a renewal of its own", (told, *_sets(where, step, given_up), renewal, by, dead)))
+
+
+def _sets(where: str, *steps: Values) -> tuple[str, ...]:
+    return tuple(
+        f"UPDATE {CHECKS} SET {', '.join(f'{name} = {value}' for name, value in step.items())} WHERE {where}"
+        for step in steps
+    )
+
+
+def leaving(record: CreditCheck) -> Iterator[Way]:
+    """Out of the claim by any other column, or with the row."""
+    where = f"id = {record.id}"
+    changes: tuple[Values, ...] = (
+        {"status": "'error'"},
+        {"status": "'error'", "credit_check_id": "NULL"},
+        {"status": "'failed'"},
+        {"duplicate_of": f"{record.id}"},
+        {"duplicate_of": "1"},
+        {"corporation_number": "'1180301018771'"},
+        {"corporation_number": "'x'"},
+        {"corporation_number": f"'T{record.corporation_number}'"},
+        {"client_id": "999"},
+        {"work_state": "NULL"},
+        {"work_state": "NULL", "credit_check_id": "NULL", "status": "'error'"},
+    )
+    for change in changes:
+        yield from updates(CHECKS, change | UP, where)
+        yield Way("forged refusal", (evidence(record), *_sets(where, change | UP)))
+    yield Way("deleted", (f"DELETE FROM {CHECKS} WHERE {where}",))
+    yield Way(
+        "replaced", (f"REPLACE INTO {CHECKS} (id, client_id, corporation_number) VALUES ({record.id}, 9, 'x')",)
+    )
+
+
+def freeing(record: CreditCheck) -> Iterator[Way]:
+    """A purchase of which nobody knows, or that runs, is told as not bought by one account."""
+    where, operation = f"id = {record.id}", record.operation_id
+    error = _sets(where, {"status": "'error'", "certainty": "'known'"} | UP)
+    failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{operation}'"
+    mine = f"UPDATE operations SET state = 'failed' WHERE id = '{operation}'"
+    lapsed = f"UPDATE operations SET state = 'unknown', fence = fence + 1 WHERE id = '{operation}'"
+    keyed = failed.replace("SET ", "SET answer_key = answer_lock, ")
+    relocked = f"UPDATE operations SET answer_lock = SHA2('x', 256), answer_key = 'x' WHERE id = '{operation}'"
+    nulled = f"UPDATE operations SET answer_lock = NULL WHERE id = '{operation}'"
+    for told in ("HTTP 422 FAILED_DEFINITE http_422", "AUTH x", "RATE_LIMITED http_429", "HTTP 404 NOT_FOUND x"):
+        for source in ("alarmbox.purchase", "alarmbox.purchase.late", "alarmbox.probe"):
+            for step in (failed, mine, keyed):
+                yield Way(f"{told} of {source}", (evidence(record, source, told), step, *error))
+    said = evidence(record)
+    for first in ((said, failed), (said, relocked, failed), (said, nulled, failed), (said, lapsed, failed)):
+        yield from endings(Way("forged refusal", (*first, *error)).after("loose", *LOOSE))
+        yield Way("forged refusal", (*first, *error))
+    yield Way("another operation", (*_other_operation(record), *error))
+
+
+def both_at_once(record: CreditCheck) -> Iterator[Way]:
+    """One approver as the first and the second person."""
+    proposed = (
+        "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at) VALUES"
+        f" ('credit-check', '{record.id}', 'resolve', 'error', '{{me}}', LAST_INSERT_ID(), {UTC})"
+    )
+    proof = evidence(record, "person", "a letter")
+    failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{record.operation_id}'"
+    error = _sets(f"id = {record.id}", {"status": "'error'", "certainty": "'known'"} | UP)
+    yield from endings(Way("both people at once", (proof, proposed, proof, failed, *error)))
+
+
+def _other_operation(record: CreditCheck) -> tuple[str, ...]:
+    """One's own, of which one has the key, in place of the real one."""
+    begun = (
+        "INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator,"
+        " desk, host, process, session, started_at, lease_clock, lease_expires, answer_lock)"
+        f" SELECT 'own-{record.id}-{{me}}', action, subject_kind, subject_id, 'calling', UUID(), 'f', '{{me}}', desk,"
+        f" host, 1, session, started_at, lease_clock, lease_expires, SHA2('x', 256) FROM operations"
+        f" WHERE id = '{record.operation_id}'"
+    )
+    own = f"own-{record.id}-{{me}}"
+    ended = f"UPDATE operations SET state = 'failed', answer_key = 'x', fence = fence + 1 WHERE id = '{own}'"
+    told = evidence(record).replace(f"'{record.operation_id}'", f"'{own}'")
+    moved = f"UPDATE {CHECKS} SET operation_id = '{own}', version = version + 1 WHERE id = {record.id}"
+    return begun, told, ended, moved
+
+
+@pytest.mark.parametrize("routes", [superseding, leaving], ids=lambda routes: str(routes.__name__))
+def test_a_live_check_is_not_bought_again(harm_scene: Scene, routes) -> None:  # type: ignore[no-untyped-def]  # of ways
+    """Every way out of the claim, as every role: whoever buys then, renewing or not, is not charged."""
+    record = harm_scene.bought()
+    harm_scene.each_tries(routes(record))
+    harm_scene.not_bought_again(record.corporation_number)
+    harm_scene.work_goes_on()
+
+
+@pytest.mark.parametrize("buyer", ["op-a", "op-b"])
+def test_an_unknown_purchase_stays_claimed(harm_scene: Scene, buyer: str) -> None:
+    """By somebody else, and by who has bought: one account's word frees nothing."""
+    record = harm_scene.unknown(buyer)
+    harm_scene.each_tries(harm_scene.some(freeing(record)))
+    harm_scene.each_tries(harm_scene.some(superseding(record)), WRITERS)
+    harm_scene.each_tries(both_at_once(record), ["lead-b"])
+    harm_scene.not_bought_again(record.corporation_number)
+    harm_scene.work_goes_on()
+
+
+def test_a_running_purchase_stays_claimed(harm_scene: Scene) -> None:
+    """While the call is on its way, by the caller's own account too: the answer finds its record."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from console.domain.records import CheckState
+
+    number = harm_scene.number()
+    harm_scene.sandbox.control.add_fault("hang_after_charge", call="purchase", number=number)
+    with ThreadPoolExecutor(1) as pool:
+        buying = pool.submit(lambda: harm_scene.buy("op-a", number))
+        assert harm_scene.sandbox.control.wait_until_reached(held=1, call="purchase", number=number)
+        (record,) = harm_scene.desk("op-b").lookup.find_records(number).credit_checks
+        harm_scene.each_tries(freeing(record))
+        harm_scene.each_tries(leaving(record), WRITERS)
+        for who in ("op-b", "lead-b"):
+            assert ending(lambda: harm_scene.buy(who, number)) != "done"  # noqa: B023  # called at once
+        harm_scene.sandbox.control.release_calls("purchase", number)
+        buying.exception(30)
+    assert harm_scene.charges(number) == 1
+    (record,) = harm_scene.desk("op-b").lookup.find_records(number).credit_checks
+    assert record.state in (CheckState.SUCCESS, CheckState.PENDING)
+    harm_scene.not_bought_again(number)
+    harm_scene.work_goes_on()
+
+
+def test_a_check_in_another_spelling_stays_claimed(harm_scene: Scene) -> None:
+    """What another application has bought and spelled its way isn't given another company's number."""
+    number = harm_scene.bought("op-b").corporation_number
+    stray = harm_scene.number()
+    harm_scene.sql(
+        f"INSERT INTO {CHECKS} (client_id, corporation_number, credit_check_id, expired_at)"
+        f" VALUES ({CLIENT}, 'T{stray}', 77, {UTC} + INTERVAL 1 YEAR)"
+    )
+    (record,) = harm_scene.desk("op-b").lookup.find_records(stray).credit_checks
+    for other in (number, harm_scene.number(), "'x'"):
+        for work in ("NULL", "'none'", "'needs_review'"):
+            change: Values = {"corporation_number": other, "work_state": work, "status": "'success'"} | UP
+            harm_scene.each_tries(updates(CHECKS, change, f"id = {record.id}"), WRITERS)
+    for who in ("op-a", "lead-b"):
+        ending(lambda: harm_scene.buy(who, stray))  # noqa: B023  # called at once
+    assert harm_scene.charges(stray) == 0
+    harm_scene.work_goes_on()
+
+
+def test_an_expired_check_is_renewed_once(harm_scene: Scene) -> None:
+    """What honest people do still works: by our row and by the provider's word it is over, and one renewal is bought.
+
+    Where only our row says so, the provider's word counts.
+    """
+    record = harm_scene.bought()
+    expire(harm_scene, record)
+    assert code_of(lambda: harm_scene.buy("op-a", record.corporation_number, renew=True)) == "not_expired"
+    harm_scene.not_bought_again(record.corporation_number)
+    number = harm_scene.number()
+    harm_scene.sandbox.control.change_settings(today="2024-04-01")
+    old = harm_scene.buy("op-b", number)
+    harm_scene.sandbox.control.change_settings(today=None)
+    harm_scene.each_tries(way for way in superseding(old) if "of its own" not in way.title)
+    assert {ending(lambda: harm_scene.buy(who, number)) for who in ("op-a", "op-b")} <= {"already_purchased"}  # noqa: B023  # called at once
+    renewed = harm_scene.buy("lead-b", number, renew=True)
+    assert (renewed.state, harm_scene.charges(number)) == ("success", 2)
+    harm_scene.each_tries(harm_scene.some(superseding(renewed)))
+    for who in ROLES.values():
+        ending(lambda: harm_scene.buy(who, number, renew=True))  # noqa: B023  # called at once
+    assert harm_scene.charges(number) == 2
+    harm_scene.work_goes_on()
+
+
+def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> None:
+    """What nobody knows is told as bought long ago: with a number that nobody has, another company's, or the same
+    company's of an earlier purchase. The provider doesn't say that this purchase is over, so none is bought.
+    """
+    number = harm_scene.number()
+    harm_scene.sandbox.control.change_settings(today="2024-04-01")
+    earlier = harm_scene.buy("op-b", number)
+    harm_scene.sandbox.control.change_settings(today=None)
+    harm_scene.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
+    assert code_of(lambda: harm_scene.buy("op-b", number, renew=True)) == "outcome_unknown"
+    renewed = harm_scene.desk("op-b").lookup.find_records(number).credit_checks[0]
+    others = (999_999, harm_scene.bought().credit_check_id, _old_one(harm_scene), earlier.credit_check_id)
+    records = [*(harm_scene.unknown("op-b") for _ in others[:-1]), renewed]
+    for record, given in zip(records, others, strict=True):
+        before = harm_scene.charges(record.corporation_number)
+        bought: Values = {
+            "status": "'success'", "certainty": "'known'", "credit_check_id": str(given), "expired_at": PAST,
+            "purchased_at": PAST,
+        }  # fmt: skip
+        told = evidence(record, "alarmbox.purchase", READ)
+        for way in updates(CHECKS, bought | UP, f"id = {record.id}"):
+            harm_scene.each_tries([way.after("forged answer", told)], WRITERS)
+        for who in ("op-a", "op-b", "lead-b"):
+            for renew in (False, True):
+                ending(lambda: harm_scene.buy(who, record.corporation_number, renew=renew))  # noqa: B023  # called at once
+        assert harm_scene.charges(record.corporation_number) == before, given
+    harm_scene.work_goes_on()
+
+
+def _old_one(scene: Scene) -> int | None:
+    """The provider's number of another company's check, which is over."""
+    scene.sandbox.control.change_settings(today="2024-04-01")
+    record = scene.bought()
+    scene.sandbox.control.change_settings(today=None)
+    return record.credit_check_id
+
+
+def test_not_bought_by_the_process_that_asked(harm_scene: Scene) -> None:
+    """The real answer still frees the number at once, and so do two people."""
+    number = harm_scene.number()
+    harm_scene.sandbox.control.add_fault("status:422", call="purchase", number=number)
+    assert code_of(lambda: harm_scene.buy("op-a", number)) == "provider_refused"
+    assert harm_scene.buy("op-b", number).state == "success"
+    unknown = harm_scene.unknown("op-a")
+    resolve = harm_scene.desk("op-a").recovery.resolve
+    assert resolve("credit-check", unknown.id, "error", "not on their screen").awaiting == "second_person"
+    decided = harm_scene.desk("lead-b").recovery.resolve("credit-check", unknown.id, "error", "nor on the bill")
+    assert decided.awaiting is None

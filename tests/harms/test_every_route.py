@@ -1,0 +1,400 @@
+"""Every table and column, in every form of statement, as everybody who asks: nothing changes, and work goes on.
+
+The statements are made from the schema as it is, so a new table or column is tried without a word here. Judged is the
+harm: the content of every table, rights, triggers and counters, the providers' ledgers, and everybody's next honest
+act, through desks that ask and a worker.
+"""
+
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pymysql
+import pytest
+
+from console.domain.desk_requests import new_request_id
+from console.domain.payments.records import Payment, Refund
+from console.domain.records import CreditCheck
+from console.services.process.passwords import passwords_from
+from console.store.constraints import fitness
+from console.store.database.engine import Database
+from console.store.database.server import people_database
+from console.wiring.desk_requests import FORMS
+from tests.harms.scene import CHECKS, ROLES, Scene, scene, servers_of
+from tests.support import server_fixtures
+from tests.support.asking import executing
+from tests.support.teams import EVERYBODY, apply
+
+ASKING = tuple(who for role, who in ROLES.items() if role != "worker")
+OWN_TABLES = ("requests", "request_files")
+"""Tables to which people add rows of their own."""
+_TEXTS = ("''", "'{me}'", "'{other}'", "'approved'", "'completed'", "'success'", "'error'", "'ended'", "'taken'",
+          "'../../etc/passwd'", "'x'' OR 1=1'", "REPEAT('x', 70000)")  # fmt: skip
+_NUMBERS = ("-1", "0", "1", "2147483647", "9223372036854775807", "1e300")
+_TIMES = ("'1970-01-02 00:00:01'", "'9999-12-31 23:59:59'", "SYSDATE(6)")
+_STATES = (
+    "'approved'", "'submitting'", "'submitted'", "'completed'", "'failed'", "'rejected'", "'expired'", "'success'",
+    "'error'", "'pending'", "'known'", "'unknown'", "'paid'", "'refunded'", "'cancelled'", "'ended'", "'lapsed'",
+)  # fmt: skip
+WISHES = (
+    "SELECT id, who, at, expires_at, action, args, subject_kind, subject_id, amount_minor, proposed, evidence_sha256,"
+    " request_id, desk FROM requests ORDER BY id"
+)
+"""What people have asked for: nobody changes it."""
+_STATE_COLUMNS = ("status", "state", "certainty", "proposed")
+_KINDS = {"int": _NUMBERS, "decimal": _NUMBERS, "double": _NUMBERS, "date": _TIMES}
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+_LOOSE = "SET SESSION sql_mode = '', foreign_key_checks = 0, unique_checks = 0"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A team whose people ask, records of every kind, and the columns of every table and view."""
+
+    scene: Scene
+    check: CreditCheck
+    unknown: CreditCheck
+    payment: Payment
+    refund: Refund
+    columns: Mapping[str, Mapping[str, str]]
+
+    def content(self) -> dict[str, object]:
+        """What nobody may change: the content of all tables but the requests, and what the schema is made of."""
+        run = self.scene.sql
+        found = run("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")
+        tables = [table for table, _ in found if table not in OWN_TABLES]
+        made: dict[str, object] = dict(run(f"CHECKSUM TABLE {', '.join(tables)} EXTENDED"))
+        for what in ("triggers", "routines", "events", "views"):
+            schema = "table_schema" if what == "views" else f"{what[:-1]}_schema"
+            made[what] = run(
+                f"SELECT COUNT(*) FROM information_schema.{what} WHERE {schema} LIKE CONCAT(DATABASE(), '%')"
+            )
+        made["counters"] = {table: next_ for table, next_ in self.scene.counters().items() if table not in OWN_TABLES}
+        return made
+
+    def faults(self) -> list[str]:
+        """What `db check` of the schema account finds."""
+        database = Database(self.scene.people.owner, without_time_limit=True)
+        try:
+            return [
+                finding.name
+                for finding in fitness.check_fitness(database)
+                if not finding.ok and finding.stops_purchases
+            ]
+        finally:
+            database.close()
+
+    def work_goes_on(self) -> None:
+        """Everybody's normal work through desks that ask, and a worker. The approver types the password."""
+        password = unquote(urlsplit(self.scene.people.urls["lead-b"]).password or "")
+        with executing(self.scene.desk("worker")), passwords_from(lambda: password):
+            self.scene.work_goes_on()
+
+    def execute(self) -> None:
+        """Let the worker execute all requests that wait."""
+        worker = self.scene.desk("worker")
+        while worker.desk_requests.execute_next():
+            pass
+
+    def judge(self) -> None:
+        """Nobody was charged or paid back, and the refund waits as before."""
+        assert self.scene.charges(self.check.corporation_number) == 1
+        assert self.scene.charges(self.unknown.corporation_number) == 1
+        assert self.scene.refunded(self.payment) == 0
+        assert self.scene.sql(f"SELECT status FROM refunds WHERE id = {self.refund.id}") == [("requested",)]
+
+
+@pytest.fixture(scope="module")
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    engine = request.param
+    server_fixtures.need_engine(engine)
+    nodes = servers_of(engine, os.environ.get(server_fixtures.MYSQL))
+    with ExitStack() as stack:
+        if engine == "galera":
+            stack.enter_context(server_fixtures.galera_turn(alone=False))
+        made = stack.enter_context(scene(*nodes))
+        check, unknown, payment = made.bought(), made.unknown(), made.paid()
+        refund = made.asked(payment)
+        names = made.people.names
+        people = [
+            {"name": names[who], "roles": list(roles), "may_buy": roles[0] in ("operator", "approver"), "acts": False}
+            for who, roles in EVERYBODY.items()
+            if roles != ("worker",)
+        ]
+        apply(made.people.owner, people, {})
+        for who in list(EVERYBODY):
+            made.fresh_desk(who)
+        yield Stage(made, check, unknown, payment, refund, _columns(made))
+
+
+def _columns(made: Scene) -> Mapping[str, Mapping[str, str]]:
+    """The columns and their types of each table and view, by its quoted name."""
+    found: dict[str, dict[str, str]] = {}
+    database = made.people.database
+    for schema, table, column, kind in made.sql(
+        "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns"
+        f" WHERE table_schema IN ('{database}', '{people_database(database)}') ORDER BY 1, 2, ordinal_position"
+    ):
+        found.setdefault(f"`{schema}`.`{table}`", {})[str(column)] = str(kind)
+    return found
+
+
+def values_of(column: str, kind: str, count: int = 2) -> Iterator[str]:
+    """Some hostile values of a column's type; other ones for another column."""
+    choice = next((values for part, values in _KINDS.items() if part in kind), _TEXTS)
+    first = zlib.crc32(column.encode())
+    yield "NULL"
+    if column in _STATE_COLUMNS:
+        yield from _STATES
+    yield from (choice[(first + step) % len(choice)] for step in range(count))
+
+
+def changes(table: str, columns: Mapping[str, str]) -> Iterator[str]:
+    """Every form in which one statement changes a column, once with each value."""
+    for column, kind in columns.items():
+        for turn, value in enumerate(values_of(column, kind)):
+            yield f"UPDATE {table} SET `{column}` = {value}"
+            forms = (
+                f"UPDATE {table} t JOIN (SELECT 1 AS one) j SET t.`{column}` = {value}",
+                f"INSERT INTO {table} (`{column}`) VALUES ({value})",
+                f"INSERT INTO {table} SELECT * FROM {table} ON DUPLICATE KEY UPDATE `{column}` = {value}",
+                f"REPLACE INTO {table} SET `{column}` = {value}",
+                f"INSERT INTO {table} (`{column}`) WITH one AS (SELECT {value} AS v) SELECT v FROM one",
+                f'EXECUTE IMMEDIATE "UPDATE IGNORE {table} SET `{column}` = {value}"',
+            )
+            yield forms[(turn + len(column)) % len(forms)]
+
+
+def whole_table(table: str, columns: Mapping[str, str]) -> Iterator[str]:
+    """What is done to a table as a whole."""
+    first, plain = next(iter(columns)), table.rpartition(".")[2].strip("`")
+    yield from (
+        f"DELETE FROM {table}", f"DELETE t FROM {table} t", f"TRUNCATE TABLE {table}", f"DROP TABLE {table}",
+        f"DROP VIEW {table}", f"ALTER TABLE {table} COMMENT 'x'", f"ALTER TABLE {table} DROP COLUMN `{first}`",
+        f"ALTER TABLE {table} AUTO_INCREMENT = 9223372036854775806", f"RENAME TABLE {table} TO {table[:-1]}_x`",
+        f"CREATE INDEX x ON {table} (`{first}`)", f"OPTIMIZE TABLE {table}", f"REPAIR TABLE {table}",
+        f"ANALYZE TABLE {table}", f"REPLACE INTO {table} SELECT * FROM {table}", f"LOCK TABLES {table} WRITE",
+        f"LOCK TABLES {table} READ", f"FLUSH TABLES {table} WITH READ LOCK", f"BACKUP LOCK {table}",
+        f"CREATE TRIGGER {plain}_x BEFORE INSERT ON {table} FOR EACH ROW SET @x = 1", f"HANDLER {table} OPEN",
+        f"HANDLER `{plain}` READ FIRST", f"HANDLER `{plain}` CLOSE", f"CREATE TEMPORARY TABLE {table} (id INT)",
+        f"CREATE OR REPLACE VIEW {table} AS SELECT 1", f"CREATE OR REPLACE TABLE {table} (id INT)",
+        f"LOAD DATA LOCAL INFILE '/dev/null' INTO TABLE {table}", f"SELECT * FROM {table} LIMIT 1 FOR UPDATE",
+        f"SELECT * FROM {table} INTO OUTFILE '/tmp/{plain}'", f"SELECT * FROM {table} PROCEDURE ANALYSE()",
+    )  # fmt: skip
+
+
+def of_the_server(stage: Stage) -> Iterator[str]:
+    """What concerns no table."""
+    database = stage.scene.people.database
+    for place in (database, people_database(database)):
+        yield from (
+            f"CREATE TABLE `{place}`.x (id INT)", f"CREATE VIEW `{place}`.x AS SELECT 1", f"DROP DATABASE `{place}`",
+            f"CREATE PROCEDURE `{place}`.x() SELECT 1", f"CREATE FUNCTION `{place}`.x() RETURNS INT RETURN 1",
+            f"CREATE EVENT `{place}`.x ON SCHEDULE EVERY 1 SECOND DO SELECT 1", f"CREATE SEQUENCE `{place}`.x",
+            f"ALTER DATABASE `{place}` CHARACTER SET latin1", f"CALL `{place}`.console_end_lock_holder()",
+            f"DROP PROCEDURE `{place}`.console_end_lock_holder", f"GRANT ALL ON `{place}`.* TO '{{me}}'@'%'",
+        )  # fmt: skip
+    yield from (
+        "SET GLOBAL read_only = 1", "SET GLOBAL max_connections = 1", "SET GLOBAL innodb_flush_log_at_trx_commit = 0",
+        "SET GLOBAL event_scheduler = ON", "SET GLOBAL wsrep_on = OFF", "SET SESSION wsrep_on = OFF",
+        "SET SESSION sql_log_bin = 0", "FLUSH PRIVILEGES", "FLUSH TABLES WITH READ LOCK", "SHUTDOWN", "RESET MASTER",
+        "CREATE USER x", "DROP USER '{other}'@'%'", "ALTER USER '{other}'@'%' IDENTIFIED BY 'x'", "CREATE ROLE x",
+        "SET PASSWORD FOR '{other}'@'%' = PASSWORD('x')", f"SET ROLE `{database}/worker`", "SET ROLE NONE",
+        "ALTER USER '{me}'@'%' WITH MAX_USER_CONNECTIONS 0", "RENAME USER '{other}'@'%' TO 'x'@'%'",
+        "INSERT INTO mysql.user SELECT * FROM mysql.user", "UPDATE mysql.global_priv SET Priv = '{{}}'",
+        "INSTALL SONAME 'x'", "PURGE BINARY LOGS BEFORE NOW()", "XA ROLLBACK 'w'", "XA COMMIT 'w'",
+        "SET @console_request = (SELECT MAX(id) FROM requests)", "SET SESSION insert_id = 9223372036854775806",
+        "SELECT GET_LOCK('desk_requests', 0)", "DO RELEASE_ALL_LOCKS()",
+    )  # fmt: skip
+
+
+@contextmanager
+def attacking(stage: Stage, who: str) -> Iterator[Any]:
+    """A plain client of this person, on another node than the worker's, with loose checks and the default role."""
+    there = replace(stage.scene.people, server=stage.scene.nodes[-1])
+    line = there.connect(who, local_infile=True)
+    try:
+        with line.cursor() as cursor:
+            cursor.execute(_LOOSE)
+            yield cursor
+    finally:
+        line.close()
+
+
+def said(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
+    """Say one statement. Return False if the server refuses it."""
+    for name, value in names.items():
+        statement = statement.replace(f"{{{name}}}", value)
+    try:
+        cursor.execute(statement)
+        cursor.fetchall()
+    except (pymysql.MySQLError, UnicodeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("stage", "who"), [(one, who) for one in _ENGINES for who in ASKING], indirect=["stage"])
+def test_who_asks_changes_nothing(stage: Stage, who: str) -> None:
+    """Each table and view, each column, several values, every form; then sessions and the server."""
+    names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["worker"]}
+    before, wishes, tried, passed = stage.content(), stage.scene.sql(WISHES), 0, []
+    with attacking(stage, who) as cursor:
+        own_place = people_database(stage.scene.people.database)
+        for table, columns in stage.columns.items():
+            mine = table.startswith(f"`{own_place}`") and table.rpartition(".")[2].strip("`") in OWN_TABLES
+            for statement in (*changes(table, columns), *whole_table(table, columns)):
+                tried += 1
+                if said(cursor, statement, names) and not statement.startswith(("SELECT", "HANDLER")) and not mine:
+                    passed.append(statement)
+        for statement in of_the_server(stage):
+            tried += 1
+            said(cursor, statement, names)
+    assert stage.content() == before, passed
+    assert set(stage.scene.sql(WISHES)) >= set(wishes)
+    assert tried > 1_000
+    assert passed == []
+    assert stage.faults() == []
+    rows = stage.scene.sql("SELECT DISTINCT who, state FROM requests WHERE state = 'asked'")
+    assert set(rows) <= {(names["me"], "asked")}
+    stage.execute()
+    assert stage.scene.sql("SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken')") == [(0,)]
+    stage.judge()
+    stage.work_goes_on()
+
+
+@pytest.mark.parametrize(
+    ("stage", "who"), [*((one, "op-a") for one in _ENGINES), ("mariadb", "lead-b")], indirect=["stage"]
+)
+def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
+    """Each command about each record, each column of the request with hostile values: nobody is charged or paid."""
+    subjects = (
+        ("credit-check", stage.unknown.id), ("refund", stage.refund.id), ("payment", stage.payment.id),
+        ("company", stage.check.corporation_number), (None, None),
+    )  # fmt: skip
+    arguments = {
+        "refund approve": f"[{stage.refund.id}, null]",
+        "refund submit": f"[{stage.refund.id}]",
+        "resolve": f'["credit-check", "{stage.unknown.id}", "error", "not on the bill", null, null]',
+    }
+    if who == "lead-b":  # an approver approves, and that is no harm
+        arguments.pop("refund approve")
+    own_columns = stage.columns[f"`{people_database(stage.scene.people.database)}`.`requests`"]
+    names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["lead-c"]}
+    number = 0
+    with attacking(stage, who) as cursor:
+        for command in FORMS:
+            for kind, id in subjects:
+                kind_text, id_text = (f"'{kind}'", f"'{id}'") if kind else ("NULL", "NULL")
+                args = arguments.get(command, f"[{id if isinstance(id, int) else 1}]").replace("'", "''")
+                usual = {"id": f"'{new_request_id()}'", "action": f"'{command}'", "args": f"'{args}'",
+                         "subject_kind": kind_text, "subject_id": id_text, "proposed": "'error'",
+                         "amount_minor": "1000"}  # fmt: skip
+                columns = list(own_columns)
+                hostile = columns[number % len(columns)]
+                number += 1
+                value = list(values_of(f"{hostile}{number}", own_columns[hostile]))[number % 3]
+                for row in (usual, {**usual, hostile: value, "id": f"'{new_request_id()}'"}):
+                    said(cursor, f"INSERT INTO requests ({', '.join(row)}) VALUES ({', '.join(row.values())})", names)
+            stage.execute()
+    assert set(stage.scene.sql("SELECT DISTINCT state FROM requests")) == {("ended",)}
+    assert stage.scene.sql("SELECT COUNT(*) FROM requests WHERE result LIKE '%internal_error%'") == [(0,)]
+    stage.judge()
+    stage.work_goes_on()
+
+
+def _truth(cursor: Any) -> Sequence[object]:
+    """What rests on two people, on the claim, and on the schema account, as this session sees it."""
+    queries = (
+        "SELECT id, status, checkers_needed, maker, refund_amount FROM refunds ORDER BY id",
+        "SELECT subject_kind, subject_id, action, proposed, person FROM approvals ORDER BY id",
+        f"SELECT id, claim_number, client_id, certainty, superseded_at IS NULL FROM {CHECKS} ORDER BY id",
+        "SELECT name, roles, may_buy, disabled_at IS NULL, asks FROM operators ORDER BY name",
+        "SELECT * FROM limits ORDER BY 1, 2",
+        WISHES,
+    )
+    seen = []
+    for query in queries:
+        cursor.execute(query)
+        seen.append(cursor.fetchall())
+    return seen
+
+
+def _one_row(table: str, columns: Mapping[str, str]) -> Iterator[str]:
+    """Each column of one row set to each value, as a program does it: the version rises by one."""
+    raised = ", version = version + 1" if "version" in columns else ""
+    for column, kind in columns.items():
+        for value in values_of(column, kind, 4):
+            for order in ("ASC", "DESC"):
+                yield f"UPDATE {table} SET `{column}` = {value}{raised} ORDER BY 1 {order} LIMIT 1"
+
+
+def _sweep(stage: Stage, before: Sequence[str], names: Mapping[str, str]) -> tuple[int, int, list[str]]:
+    """Try every change of every column as the worker, each undone: how many, how many the server let pass, and those
+    that did harm.
+    """
+    harms, tried, passed = [], 0, 0
+    with attacking(stage, "worker") as cursor:
+        for statement in before:
+            cursor.execute(statement)
+        truth = _truth(cursor)
+        for table, columns in stage.columns.items():
+            if table.startswith(f"`{people_database(stage.scene.people.database)}`"):
+                continue
+            whole = (f"DELETE FROM {table}", f"REPLACE INTO {table} SELECT * FROM {table}")
+            for statement in (*_one_row(table, columns), *changes(table, columns), *whole):
+                tried += 1
+                cursor.execute("START TRANSACTION")
+                if said(cursor, statement, names):
+                    passed += 1
+                    if _truth(cursor) != truth:
+                        harms.append(statement)
+                cursor.execute("ROLLBACK")
+    return tried, passed, harms
+
+
+@pytest.mark.parametrize("stage", _ENGINES, indirect=True)
+def test_the_worker_alone_makes_no_decision_and_frees_no_claim(stage: Stage) -> None:
+    """Its account writes most columns; none of them approves a refund, votes, or lets a company be bought again."""
+    names = {"me": stage.scene.people.names["worker"], "other": stage.scene.people.names["lead-b"]}
+    tried, passed, harms = _sweep(stage, (), names)
+    assert harms == []
+    assert tried > 3_000
+    assert passed > 100
+    stage.judge()
+    stage.work_goes_on()
+
+
+@pytest.mark.parametrize("stage", ["mariadb"], indirect=True)
+@pytest.mark.parametrize(
+    ("who", "action", "kind"), [("op-b", "refund approve", "refund"), ("op-a", "resolve", "credit-check")]
+)
+def test_the_worker_and_one_person_are_not_two(stage: Stage, who: str, action: str, kind: str) -> None:
+    """The same while the worker executes whatever an operator has asked for, op-b being the refund's maker."""
+    subject = {"refund": stage.refund.id, "credit-check": stage.unknown.id}[kind]
+    request = new_request_id()
+    with attacking(stage, who) as cursor:
+        cursor.execute(
+            "INSERT INTO requests (id, action, args, subject_kind, subject_id, proposed, amount_minor)"
+            " VALUES (%s, %s, '[]', %s, %s, 'error', 1000)",
+            (request, action, kind, str(subject)),
+        )
+    worker = stage.scene.people.names["worker"]
+    names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["lead-b"]}
+    begin = (
+        (
+            f"UPDATE requests SET state = 'taken', taken_by = '{worker}', worker = 's', lease_clock = 'server',"
+            " lease_expires = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 500000, fence = fence + 1"
+            f" WHERE id = '{request}'"
+        ),
+        f"SET @console_request = '{request}'",
+    )
+    tried, passed, harms = _sweep(stage, begin, names)
+    assert harms == []
+    assert tried > 3_000
+    assert passed > 100
+    stage.scene.sql(f"UPDATE requests SET state = 'ended' WHERE id = '{request}'")
+    stage.judge()

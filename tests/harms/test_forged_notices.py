@@ -1,0 +1,275 @@
+"""Money that never came is booked by nobody: what stands in `payment_events` proves nothing by itself.
+
+The judge is the order after the worker has done all that is due, and a reconciliation of the bank's notices.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+
+import pytest
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import NoticePost
+from console.services.process.context import WORKER, act_as
+from console.settings.settings import Settings
+from tests.harms.scene import ROLES, Scene
+from tests.harms.ways import LOOSE, Way, inserts, updates
+from tests.support.payment_desks import BANK_KEY, signed
+from tests.support.waiting import until
+
+UTC_NOW = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
+ZEROS = f"t=1795161600,v1={'0' * 64}"
+_MINOR = 3300
+
+
+class Shop:
+    """Orders of the shop, and the bank that tells of them."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.made = int(scene.sql("SELECT COALESCE(MAX(id), 0) FROM orders")[0][0])
+
+    def number(self) -> str:
+        """An order number that nobody has used yet."""
+        self.made += 1
+        return f"ORD-F{self.made}-{self.scene.people.database[-6:]}"
+
+    def order(self, number: str) -> str:
+        self.scene.sql(
+            "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
+            f" VALUES ('{number}', {_MINOR}, 'JPY', {UTC_NOW}, {UTC_NOW})"
+        )
+        return number
+
+    def state(self, number: str) -> str:
+        return str(self.scene.sql(f"SELECT status FROM orders WHERE merch_txn_id = '{number}'")[0][0])
+
+    def captured(self, number: str) -> int:
+        found = self.scene.sql(
+            f"SELECT COALESCE(SUM(captured_minor), 0) FROM payments WHERE merchant_payment_id = '{number}'"
+        )
+        return int(found[0][0])
+
+    def is_unpaid(self, number: str) -> None:
+        assert (self.state(number), self.captured(number)) == ("pending", 0)
+
+    def is_paid(self, number: str) -> None:
+        assert (self.state(number), self.captured(number)) == ("paid", _MINOR)
+
+    def due(self, worker: Console | None = None) -> None:
+        """All that is due, by the worker, and the bank's notices of today compared with ours."""
+        console = worker or self.scene.fresh_desk("worker")
+        console.recovery.run_due()
+        today = datetime.now(UTC).date()
+        if worker is None:
+            for _ in range(2):
+                until(lambda: self._reconciled(today), "a reconciliation that keeps its lease", 120)
+        console.recovery.run_due()
+
+    def _reconciled(self, day: date) -> bool:
+        """False where a busy machine let the lease of these desks, a few seconds, run out; the next run goes on."""
+        try:
+            self.scene.desk("op-b").reconciliation.run("bank", day, day)
+        except ConsoleError as lost:
+            if lost.code != "in_progress":
+                raise
+            return False
+        return True
+
+
+def words(event: str, number: str, at: datetime | None = None) -> str:
+    """What a bank would say of a paid order."""
+    told = {
+        "event_id": event,
+        "type": "payment.succeeded",
+        "order_no": number,
+        "amount": str(_MINOR),
+        "currency": "JPY",
+        "occurred_at": (at or datetime.now(UTC)).isoformat(),
+    }
+    return json.dumps(told)
+
+
+def post_of(event: str, number: str, key: str = BANK_KEY) -> NoticePost:
+    return signed("bank", words(event, number).encode(), datetime.now(UTC), key)
+
+
+def row(event: str, number: str, **other: str) -> dict[str, str]:
+    """The row that would book an order, as SQL values by column; its body says the same, to the microsecond."""
+    at = datetime.now(UTC)
+    values = {
+        "source": "'bank'", "event_id": f"'{event}'", "kind": "'payment.succeeded'", "order_no": f"'{number}'",
+        "amount_minor": str(_MINOR), "currency": "'JPY'", "occurred_at": f"'{at:%Y-%m-%d %H:%M:%S.%f}'",
+        "received_at": UTC_NOW, "body": f"'{words(event, number, at)}'", "signature": f"'{ZEROS}'", "who": "'{me}'",
+        "done": "'unmatched'",
+    }  # fmt: skip
+    return values | other
+
+
+def forged(number: str, genuine: dict[str, str]) -> Iterator[Way]:
+    """Rows that say that an order was paid. `genuine`: signature and body of a true notice of another order."""
+    marks = {
+        "unmatched": {}, "queued": {"done": "'queued'"}, "in capitals": {"done": "'UNMATCHED'"},
+        "another end": {"done": "'unmatched '"}, "refused": {"done": "'refused_to_ask'"},
+        "no signature": {"signature": "NULL"}, "no name": {"who": "NULL", "signature": "NULL"},
+        "somebody else's name": {"who": "'{other}'"}, "the worker's name": {"who": "'{worker}'"},
+        "of PayPay": {"source": "'paypay'", "done": "'queued'"},
+        "of Atom": {"source": "'atom'", "done": "'refused_to_ask'"},
+        "source in capitals": {"source": "'BANK'"}, "source with a blank": {"source": "'bank '"},
+        "another source": {"source": "'crowd'"},
+        "a true signature": {"signature": genuine["signature"]},
+        "a true body, another order": {"signature": genuine["signature"], "body": genuine["body"]},
+        "a true body, another source": {
+            "source": "'bank-'", "signature": genuine["signature"], "body": genuine["body"],
+        },
+    }  # fmt: skip
+    for turn, (title, values) in enumerate(marks.items()):
+        event = f"forged-{turn}-{{me}}"
+        ways = list(inserts("payment_events", row(event, number) | values))
+        for form, way in enumerate(ways if title == "unmatched" else ways[:1]):
+            named = tuple(one.replace(event, f"{event}-{form}") for one in way.sql)
+            yield Way(f"{title}: {way.title}", named)
+    begun = (
+        "INSERT INTO payments (provider, merchant_payment_id, order_id, status, certainty, currency, asked_minor,"
+        f" by_code, created_at, changed_at, begun_at, version) SELECT 'bank', '{number}', id, 'user_payment',"
+        f" 'known', 'JPY', {_MINOR}, 0, {UTC_NOW}, {UTC_NOW}, {UTC_NOW}, 1 FROM orders"
+        f" WHERE merch_txn_id = '{number}'"
+    )
+    (insert, *_) = inserts("payment_events", row("forged-begun-{me}", number))
+    yield Way("a payment that waits for it", (begun, *insert.sql))
+    yield insert.after("loose", *LOOSE)
+
+
+def turned(number: str, event: str) -> Iterator[Way]:
+    """A true row made into another one."""
+    where = f"event_id = '{event}'"
+    yield from updates("payment_events", {"order_no": f"'{number}'", "done": "'unmatched'"}, where)
+    yield from updates("payment_events", {"body": f"'{words(event, number)}'", "done": "'unmatched'"}, where)
+    yield from updates("payment_events", {"done": "'unmatched'", "payment_id": "NULL"}, where)
+    yield from updates("payment_events", {"done": "'queued'"}, where)
+    yield from updates("payment_events", {"event_id": "'another'", "done": "'unmatched'"}, where)
+
+
+@pytest.mark.expects_log("rows that can't be verified")
+def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
+    """Everybody, the worker included, writes rows of true and forged notices in every form; all that is due is done,
+    and the order is not paid. Then true notices are booked, at once and when their order comes later.
+    """
+    shop = Shop(harm_scene)
+    true, victim, waiting = shop.order(shop.number()), shop.order(shop.number()), shop.number()
+    taker = harm_scene.desk("worker")
+    event = f"true-{true}"
+    assert taker.payments.notice(post_of(event, true)).done == "booked"
+    assert taker.payments.notice(post_of(f"true-{waiting}", waiting)).done == "unmatched"
+    kept = harm_scene.sql(f"SELECT body, signature FROM payment_events WHERE event_id = '{event}'")[0]
+    genuine = {"body": f"'{kept[0]}'", "signature": f"'{kept[1]}'"}
+    names = {"worker": harm_scene.people.names["worker"]}
+    tried = harm_scene.each_tries((*forged(victim, genuine), *turned(victim, event)), ROLES.values(), **names)
+    assert tried > (200 if harm_scene.whole else 80)
+    shop.due()
+    shop.is_unpaid(victim)
+    after = harm_scene.sql(f"SELECT body, done FROM payment_events WHERE event_id = '{event}'")
+    assert after == [(kept[0], "booked")]
+    shop.is_paid(true)
+    shop.order(waiting)
+    shop.due()
+    shop.is_paid(waiting)
+    shop.is_unpaid(victim)
+    assert harm_scene.desk("worker").payments.notice(post_of(f"late-{victim}", victim)).done == "booked"
+    harm_scene.desk("worker").recovery.run_due()
+    shop.is_paid(victim)
+    harm_scene.work_goes_on()
+
+
+def test_people_add_and_change_nothing(harm_scene: Scene) -> None:
+    """Only the worker's account keeps notices, in its own name; nobody turns a row back."""
+    shop = Shop(harm_scene)
+    number, event = shop.number(), f"kept-{shop.made}"
+    (insert, *_) = inserts("payment_events", row(event, number))
+    for who in ("op-a", "lead-b", "aud-e", "adm-f"):
+        assert harm_scene.tries(who, insert) != [""]
+    for values in ({"who": "'{other}'"}, {"who": "NULL"}, {"done": "'refused_asked'"}, {"done": "'Unmatched'"}):
+        (other, *_) = inserts("payment_events", row(event, number) | values)
+        assert "console: " in harm_scene.tries("worker", other)[0]
+    assert harm_scene.tries("worker", insert) == [""]
+    where = f"event_id = '{event}'"
+    for values in ({"done": "'refused_asked'"}, {"done": "'invented'"}, {"signature": "'x'"}, {"who": "'x'"}):
+        (update, *_) = updates("payment_events", values, where)
+        for who in ("op-a", "worker"):
+            assert harm_scene.tries(who, update) != [""]
+    (settled, back) = (
+        Way("", (f"UPDATE payment_events SET done = '{word}' WHERE {where}",)) for word in ("kept", "unmatched")
+    )
+    assert harm_scene.tries("worker", settled) == [""]
+    assert "no such step of a notice" in harm_scene.tries("worker", back)[0]
+
+
+@contextmanager
+def worker_with(scene: Scene, **keys: str) -> Iterator[Console]:
+    """The worker's desk after a restart, with these keys of sources and no other."""
+    told = {name: text for name, text in scene.told("worker").items() if "_NOTICE_" not in name}
+    told |= {f"CONSOLE_SECRET_NOTICE_{name}_KEY": text for name, text in keys.items()}
+    with open_console(Settings.load(told)) as console:
+        yield console
+
+
+@pytest.mark.expects_log("a notice that can't be verified")
+def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: Scene) -> None:
+    """Without the key nobody can say; with another one the notice is a case. The old key given back books it."""
+    shop = Shop(harm_scene)
+    number = shop.number()
+    event = f"rotated-{number}"
+    assert harm_scene.desk("worker").payments.notice(post_of(event, number)).done == "unmatched"
+    shop.order(number)
+    row_id = harm_scene.sql(f"SELECT id FROM payment_events WHERE event_id = '{event}'")[0][0]
+
+    def told() -> bool:
+        rows = harm_scene.sql(
+            f"SELECT resolved_at FROM alerts WHERE rule_id = 'unverified_notice' AND subject_id = {row_id}"
+        )
+        return any(resolved is None for (resolved,) in rows)
+
+    with worker_with(harm_scene) as console:
+        shop.due(console)
+    shop.is_unpaid(number)
+    assert not told()
+    for keys in ({"BANK": "another-key-of-the-bank"}, {"BANK": BANK_KEY, "CROWD": BANK_KEY}):
+        with worker_with(harm_scene, **keys) as console:
+            shop.due(console)
+        shop.is_unpaid(number)
+        assert told()
+    with worker_with(harm_scene, BANK=BANK_KEY) as console:
+        shop.due(console)
+    shop.is_paid(number)
+    assert not told()
+
+
+@pytest.mark.expects_log("rows that other tests of this file left")
+@pytest.mark.parametrize("length", [30_000, 200_000])
+def test_a_long_genuine_notice_is_kept_whole(harm_scene: Scene, length: int) -> None:
+    """Blanks after the last brace are signed too: nothing is cut off a body that is to be verified again."""
+    shop = Shop(harm_scene)
+    number = shop.number()
+    body = words(f"long-{number}", number).encode() + b" " * length
+    taken = harm_scene.desk("worker").payments.notice(signed("bank", body, datetime.now(UTC)))
+    assert taken.done == "unmatched"
+    shop.order(number)
+    shop.due()
+    shop.is_paid(number)
+    kept = harm_scene.sql(f"SELECT body FROM payment_events WHERE event_id = 'long-{number}'")[0][0]
+    assert hashlib.sha256(kept.encode()).digest() == hashlib.sha256(body).digest()
+
+
+@pytest.mark.expects_log("rows that other tests of this file left")
+def test_nobody_acts_as_the_worker_on_a_server(harm_scene: Scene) -> None:
+    """The program's own name is no account: an operator's process keeps no notice, whatever it says it is."""
+    shop = Shop(harm_scene)
+    number = shop.order(shop.number())
+    with act_as(WORKER), pytest.raises(Exception, match="not_allowed"):
+        harm_scene.desk("op-a").payments.notice(post_of(f"op-{number}", number))
+    shop.due()
+    shop.is_unpaid(number)

@@ -1,0 +1,139 @@
+"""What an account writes where others read: token pairs, paths and links that no program of ours would write."""
+
+import pytest
+
+from tests.harms.scene import CHECKS, UTC, Scene
+from tests.harms.ways import LOOSE, Way, endings, inserts, updates
+from tests.support.refusals import code_of
+
+WRITERS = ("op-a", "lead-b", "worker")
+PATHS = (
+    "../../../../etc/passwd", "gs://evil/../x", "/etc/passwd", "ab/x.pdf", f"ab/{'c' * 64}.pdf",
+    f"AB/AB{'c' * 62}.pdf",
+    f"ab/ab{'c' * 62}.pdf\n", f"ab/ab{'c' * 62}.html", f"x/ab/ab{'c' * 62}.pdf", "",
+)  # fmt: skip
+LINKS = (
+    "javascript:alert(1)", "http://evil.example/", "file:///etc/passwd", "HTTPS://evil.example/", " https://evil.example/",
+    "https://", "https://evil.example/\r\nX: y", "data:text/html,x", "",
+)  # fmt: skip
+RENAMED = "CONCAT('v', version + 1, SUBSTRING(sealed, LOCATE('.', sealed)))"
+"""SQL: the pair that is there, as of the next version; else the list would be refused for the pair's sake."""
+
+
+def _tokens(scene: Scene) -> tuple[str, int, str]:
+    row = scene.sql("SELECT sealed, version, used_first FROM provider_tokens WHERE provider = 'alarmbox'")[0]
+    return str(row[0]), int(row[1]), str(row[2])
+
+
+@pytest.mark.expects_log("the damaged pair is told")
+def test_nobody_brings_an_older_pair_or_forgets_a_used_token(harm_scene: Scene) -> None:
+    """The list of used tokens only grows at its end; a pair is of its version; what is damaged is passed by."""
+    harm_scene.bought()
+    older, version, used = _tokens(harm_scene)
+    harm_scene.sandbox.control.expire_tokens()
+    harm_scene.bought()
+    assert _tokens(harm_scene)[1] > version
+    _, _, inner = older.partition(".")
+    other = '["' + "b" * 64 + '"]'
+    lists = ("[]", other, used.upper(), used[:-1], used.replace('"', " ", 1), f"[{used}]", "", '["' + "b" * len(used))
+    where = "provider = 'alarmbox'"
+    for told in lists:
+        change = {"used_first": f"'{told}'", "sealed": RENAMED, "version": "version + 1"}
+        forms = [form for form in updates("provider_tokens", change, where) if "ORDER BY" not in form.title]
+        harm_scene.each_tries(harm_scene.some([*forms, *(form.after("loose", *LOOSE) for form in forms)]), WRITERS)
+    assert _tokens(harm_scene)[2] == used
+    before = _tokens(harm_scene)
+    for sealed in (f"'{older}'", f"'{inner}'", "'gAAAAgarbage'", "'token'", f"'v{before[1]}.{inner}'"):
+        change = {"sealed": sealed, "version": "version + 1"}
+        ways = [end for form in updates("provider_tokens", change, where) for end in (form, *endings(form))]
+        harm_scene.each_tries(harm_scene.some(ways), WRITERS)
+    assert _tokens(harm_scene) == before
+    for who in WRITERS:
+        forged = f"CONCAT('v', version + 1, '.{inner}')"
+        harm_scene.tries(
+            who, Way("renamed", (f"UPDATE provider_tokens SET sealed = {forged}, version = version + 1",))
+        )
+        harm_scene.bought("op-b")
+    harm_scene.sandbox.control.expire_tokens()
+    harm_scene.bought("op-b")
+    harm_scene.work_goes_on()
+
+
+def test_nobody_begins_tokens_at_their_end(harm_scene: Scene) -> None:
+    """A version near the end of its column would let nobody store a pair any more."""
+    row = {
+        "provider": "'other'",
+        "version": "2147483647",
+        "used_first": "'[]'",
+        "changed_at": UTC,
+        "sealed": "NULL",
+    }
+    harm_scene.each_tries([end for way in inserts("provider_tokens", row) for end in (way, *endings(way))])
+    assert harm_scene.sql("SELECT COUNT(*) FROM provider_tokens WHERE version > 1000") == [(0,)]
+
+
+def test_paths_lead_to_documents_alone(harm_scene: Scene) -> None:
+    """Of documents and of records: by every account that may write there."""
+    record = harm_scene.bought()
+    for path in PATHS if harm_scene.whole else PATHS[::2]:
+        row = {
+            "subject_kind": "'credit-check'",
+            "subject_id": str(record.id),
+            "path": f"'{path}'",
+            "bytes": "1",
+            "sha256": f"'ab{'c' * 62}'",
+            "fetched_at": UTC,
+        }
+        harm_scene.each_tries(way.after("loose", *LOOSE) for way in inserts("documents", row))
+        change = {"version": "version + 1", "pdf_file_path": f"'{path}'"}
+        harm_scene.each_tries(updates(CHECKS, change, f"id = {record.id}"))
+        begun = {
+            "client_id": "77",
+            "corporation_number": "'1180301018771'",
+            "work_state": "'none'",
+            "operation_id": "UUID()",
+            "pdf_file_path": f"'{path}'",
+        }
+        harm_scene.each_tries(inserts(CHECKS, begun))
+    strange = "NOT {0} REGEXP '^[0-9a-f]{{2}}/[0-9a-f]{{64}}[.](pdf|csv)$'"
+    assert harm_scene.sql(f"SELECT path FROM documents WHERE {strange.format('path')}") == []
+    assert harm_scene.sql(f"SELECT id FROM {CHECKS} WHERE {strange.format('pdf_file_path')}") == []
+    assert harm_scene.desk("op-b").credit_checks.read_pdf(record.id).startswith(b"%PDF-")
+    assert code_of(lambda: harm_scene.buy("op-a", record.corporation_number)) == "already_purchased"
+
+
+def test_links_are_links(harm_scene: Scene) -> None:
+    """What a person may open of a payment."""
+    payment = harm_scene.paid()
+    for link in LINKS if harm_scene.whole else LINKS[::2]:
+        change = {"version": "version + 1", "url": f"'{link}'"}
+        harm_scene.each_tries(updates("payments", change, f"id = {payment.id}"))
+        row = {
+            "provider": "'paypay'",
+            "merchant_payment_id": "UUID()",
+            "status": "'initializing'",
+            "currency": "'JPY'",
+            "asked_minor": "5",
+            "created_at": UTC,
+            "changed_at": UTC,
+            "url": f"'{link}'",
+        }
+        harm_scene.each_tries(inserts("payments", row))
+    assert harm_scene.sql("SELECT url FROM payments WHERE NOT url LIKE BINARY 'https://_%'") == []
+    assert harm_scene.sql("SELECT url FROM payments WHERE url REGEXP '[[:cntrl:]]'") == []
+    harm_scene.work_goes_on()
+
+
+def test_nobody_puts_every_call_off(harm_scene: Scene) -> None:
+    """The next call to a provider is near: neither far ahead, nor by a clock that nobody has."""
+    harm_scene.bought()
+    far, clocks = (2**63 - 1, 4_102_444_800_000), ("'server'", "'other'", "lease_clock")
+    for number in far:
+        for clock in clocks:
+            change = {"lease_clock": clock, "not_before": str(number)}
+            forms = [form for form in updates("call_rates", change, "name <> ''") if "ORDER BY" not in form.title]
+            harm_scene.each_tries(harm_scene.some(end for form in forms for end in (form, *endings(form))))
+        row = {"name": "'paypay'", "lease_clock": "'server'", "not_before": str(number)}
+        harm_scene.each_tries(inserts("call_rates", row))
+    assert harm_scene.sql(f"SELECT name FROM call_rates WHERE not_before >= {min(far)}") == []
+    harm_scene.work_goes_on()

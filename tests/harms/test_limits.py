@@ -1,0 +1,114 @@
+"""A limit of refunds changes when two administrators ask for the same change, and in no other way."""
+
+import os
+from collections.abc import Iterator
+
+import pymysql
+import pytest
+
+from tests.harms.test_asked_for import Bench, _insert
+from tests.store.forbidden import UTC
+from tests.support import server_fixtures
+from tests.support.places import Engine, nodes_of
+from tests.support.teams import EVERYBODY, apply, team
+
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "adm-f": ["admin"], "adm-g": ["admin"], "adm-h": ["admin"]}
+NAME, NEW = "per_refund", 1_234_567
+READ = f"SELECT value FROM limits WHERE name = '{NAME}' AND currency = 'JPY'"
+SET = f"UPDATE limits SET value = {NEW} WHERE name = '{NAME}' AND currency = 'JPY'"
+
+
+@pytest.fixture(params=_ENGINES)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    engine: Engine = request.param
+    server_fixtures.need_engine(engine)
+    (node, *_) = nodes_of(engine)
+    members = {**EVERYBODY, "adm-g": ("admin",), "adm-h": ("admin",)}
+    with team(node, members) as people:
+        entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
+        apply(people.owner, entries, {})
+        yield Bench(people)
+
+
+def present(bench: Bench) -> int:
+    ((value,),) = bench.run("owner", READ)
+    return int(value)
+
+
+def asks(bench: Bench, who: str, *, value: int = NEW, old: int | None = None, **more: object) -> tuple[str, ...]:
+    """Someone asks for a limit; the worker takes the request: how its session begins."""
+    subject = f"{NAME} JPY {present(bench) if old is None else old}"
+    facts: dict[str, object] = {"proposed": str(value), "confirmed": 1} | more
+    return bench.takes(bench.asks(who, str(facts.pop("action", "limits set")), "limit", subject, **facts))
+
+
+def proposal(who: str, old: int, value: int = NEW) -> str:
+    return _insert(
+        "approvals",
+        {"subject_kind": "limit", "subject_id": f"{NAME} JPY {old}", "action": "limit", "proposed": value,
+         "person": f"{{{who}}}", "at": f"={UTC}"},
+    )  # fmt: skip
+
+
+def test_two_administrators_change_it(bench: Bench) -> None:
+    """And once: what the first one wanted from the old value says nothing about the new one."""
+    old = present(bench)
+    bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
+    second = asks(bench, "adm-g")
+    bench.run("worker", *second, SET)
+    assert present(bench) == NEW
+    bench.refuses("worker", *second, f"UPDATE limits SET value = {old} WHERE name = '{NAME}' AND currency = 'JPY'")
+    bench.run("owner", f"UPDATE limits SET value = {old + 1} WHERE name = '{NAME}' AND currency = 'JPY'")
+    bench.refuses("worker", *asks(bench, "adm-h"), SET)
+
+
+def test_nobody_changes_it_alone(bench: Bench) -> None:
+    """No person by any statement, no worker without a request, no worker with one administrator or with others."""
+    old = present(bench)
+    for who in (*PEOPLE, "worker"):
+        bench.refuses(who, SET)
+        bench.refuses(who, f"REPLACE INTO limits (name, currency, value) VALUES ('{NAME}', 'JPY', {NEW})")
+        bench.refuses(who, f"INSERT INTO limits (name, currency, value) VALUES ('{NAME}', 'EUR', {NEW})")
+        bench.refuses(who, "DELETE FROM limits")
+        bench.refuses(who, proposal(who.replace("-", "_"), old))
+    alone = asks(bench, "adm-f")
+    bench.refuses("worker", *alone, SET)
+    bench.run("worker", *alone, proposal("adm_f", old))
+    bench.refuses("worker", *alone, SET)
+    bench.refuses("worker", *asks(bench, "adm-f"), SET)
+    bench.refuses("worker", *alone, proposal("adm_g", old))
+    for who in ("op-a", "lead-b"):
+        taken = asks(bench, who)
+        bench.refuses("worker", *taken, SET)
+        bench.refuses("worker", *taken, proposal(who.replace("-", "_"), old))
+    assert present(bench) == old
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"value": NEW + 1}, {"old": 7}, {"confirmed": 0}, {"action": "probe"}, {"proposed": None}],
+    ids=["another value", "from another value", "without a password", "another command", "no value"],
+)
+def test_both_ask_for_this_very_change(bench: Bench, more: dict[str, object]) -> None:
+    """Neither the first nor the second request counts for another change, or without the password."""
+    old = present(bench)
+    bench.refuses("worker", *asks(bench, "adm-f", **more), proposal("adm_f", old))  # type: ignore[arg-type]
+    bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
+    bench.refuses("worker", *asks(bench, "adm-g", **more), SET)  # type: ignore[arg-type]
+    assert present(bench) == old
+
+
+def test_a_proposal_ends(bench: Bench) -> None:
+    """After a day, when it was closed, or when its administrator is none any more."""
+    old = present(bench)
+    bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR"))
+    bench.refuses("worker", *asks(bench, "adm-g"), SET)
+    bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
+    bench.run("owner", f"UPDATE operators SET roles = 'auditor' WHERE name = '{bench.team.names['adm-f']}'")
+    bench.refuses("worker", *asks(bench, "adm-g"), SET)
+    bench.run("owner", f"UPDATE operators SET roles = 'admin' WHERE name = '{bench.team.names['adm-f']}'")
+    bench.run("worker", f"UPDATE approvals SET closed_at = {UTC}")
+    with pytest.raises(pymysql.MySQLError):
+        bench.run("worker", *asks(bench, "adm-g"), SET)
+    assert present(bench) == old

@@ -1,0 +1,188 @@
+"""Rows that no program can read: each is a fault of its own, and nobody else waits for it."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.store.access import grants
+from tests.harms.scene import UTC, Scene, scene, servers_of
+from tests.harms.ways import Way
+from tests.store import forbidden, forbidden_worker, money_scene
+from tests.support import server_fixtures
+
+GARBAGE = (
+    "'x'", "'[]'", "'{}'", "-1", "NULL", "'0000-00-00 00:00:00'", "'9999-12-31 23:59:59'", "9223372036854775806",
+)  # fmt: skip
+UNCHECKED = "SET SESSION sql_mode = ''"
+READ_IN_LOOPS = (
+    "alerts", "bulk_rows", "bulk_runs", "operations", "outbox", "payment_events", "payments", "reconciliation_rows",
+    "reconciliations", "refunds", "orders", "sagas", "set_asides", "stock_reservations", "takes", "tasks", "leases",
+    forbidden.CHECKS,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rows() -> Iterator[Scene]:
+    """Of each table some rows, written by the owner. What is read is the same on every server."""
+    server_fixtures.need("mariadb")
+    with scene(*servers_of("mariadb")) as made:
+        for seeding in (forbidden, money_scene, forbidden_worker):
+            seeding.seed(made.people)
+        made.whole = True
+        made.sql("DELETE FROM provider_tokens")  # of the seeds
+        made.desk("worker").scheduler.run_all()
+        yield made
+
+
+def garbled(table: str) -> Way:
+    """Every column that accounts may change, made into all kinds of garbage in the rows that are there."""
+    columns = {name for place, what, name in grants.RIGHTS_OF_ROLE["operator"] if (place, what) == (table, "UPDATE")}
+    raised = ", version = version + 1" if "version" in columns else ""
+    told = (
+        f"UPDATE {table} SET {column} = {value}{raised} LIMIT 3"
+        for column in sorted(columns - {"version"})
+        for value in GARBAGE
+    )
+    return Way(table, (UNCHECKED, *told))
+
+
+def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
+    """What a worker and a window read in loops."""
+    worker, desk, auditor = scene.desk("worker"), scene.desk("op-b"), scene.desk("aud-e")
+    queues = {
+        name: (lambda name=name: desk.recovery.queue(name))
+        for name in ("pending", "error", "incomplete", "unknown", "review", "refunds")
+    }
+    return {
+        "due": worker.scheduler.run_due,
+        "worker --once": worker.scheduler.run_all,
+        "tasks": worker.scheduler.read_states,
+        "alerts": desk.alerts.list_alerts,
+        "open alerts": desk.alerts.list_open_items,
+        "counts": desk.recovery.counts,
+        "unfinished": desk.recovery.unfinished,
+        "holders": desk.recovery.holders,
+        "takes": desk.recovery.takes,
+        "changes": desk.recovery.changes,
+        "bulk": desk.bulk.list_overview,
+        "reconciliations": desk.reconciliation.views.list_runs,
+        "metrics": worker.figures.read_figures,
+        "live": desk.live.read_snapshot,
+        "doctor": desk.health.run_all_checks,
+        "audit": lambda: auditor.audit.list_entries(1_000),
+        "audit file": lambda: auditor.audit.export_csv(scene.folder / f"{scene.number()}.csv"),
+        "check": lambda: desk.credit_checks.show(1),
+        **queues,
+    }
+
+
+def troubles(scene: Scene) -> dict[str, str]:
+    """Readings that end by a fault of ours."""
+    found: dict[str, str] = {}
+    for name, reading in readings(scene).items():
+        try:
+            reading()
+        except ConsoleError as refusal:
+            found[name] = refusal.code
+        except Exception as bug:
+            found[name] = repr(bug)[:300]
+    return found
+
+
+@pytest.mark.expects_log("rows that can't be read are told")
+def test_a_malformed_row_is_a_fault_of_that_row(rows: Scene) -> None:
+    """Whatever columns say: every task runs, and every list is shown."""
+    for half in (READ_IN_LOOPS[::2], READ_IN_LOOPS[1::2]):
+        rows.each_tries(map(garbled, half), ("op-b", "worker"))
+        assert troubles(rows) == {}, half
+
+
+STRANGE = (
+    money_scene.row("alerts", rule_id="'Z'", subject_kind="'nonsense'", subject_id="-1", observed="''", expected="''",
+                    detected_at=UTC),
+    *(
+        forbidden_worker.saga_row(
+            kind="'payment_timeout'", subject_kind=f"'{kind}'", subject_id=str(of), step=f"'{step}'",
+            facts=f"'{facts}'", next_at="'2020-01-01'",
+        )
+        for kind, of, step, facts in (
+            ("payment", 22, "expire_payment", "{}"), ("payment", 23, "nonsense", "{}"),
+            ("payment", 24, "ask_provider", "[]"), ("nonsense", 25, "cancel_order", "x"),
+        )
+    ),
+    forbidden_worker.event_row("strange", topic="''", body="''", record_key="''", next_at="'2020-01-01'"),
+    f"INSERT INTO changes (kind, subject_id, at) VALUES ('nonsense', -1, {UTC})",
+    forbidden.operation_row().replace("credit-check.refetch", "nonsense").replace("+ 45000", "- 45000"),
+    forbidden.operation_row().replace("'credit-check.refetch', 'credit-check'", "'refund.submit', 'nonsense'"),
+    forbidden_worker.run_row(provider="'nonsense'", from_day="'soon'", to_day="'later'", phase="'nonsense'"),
+    forbidden_worker.frozen(words="'x'"),
+    forbidden_worker.bulk_row("LAST_INSERT_ID()", 1, kind="'nonsense'", subject_id="-1"),
+    forbidden_worker.take_row().replace("'order'", "'nonsense'"),
+    forbidden_worker.note_row().replace("'order'", "'nonsense'"),
+    money_scene.payment_row(
+        merchant_payment_id="UUID()", status="'user_payment'", provider="'nonsense'", work_state="'scheduled'",
+        work_at="'2020-01-01'", work_reason="'nonsense'", payment_expires_at="'2020-01-01'",
+    ),
+    "UPDATE tasks SET position = '{\"fresh\": 1}', taken = -1, version = version + 1",
+)  # fmt: skip
+"""Rows that the database takes from who may write rows of the kind, and that mean nothing."""
+
+
+DEEP = "REPEAT('[', 100000)"
+ADDED = (
+    *(
+        (
+            "INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id, result, detail,"
+            f" prev_hash, hash) VALUES (UUID(), 1, {UTC}, '{{me}}', '', 'x', 'credit-check', '1', 'done', {detail},"
+            " REPEAT('0', 64), REPEAT('a', 64))"
+        )
+        for detail in (
+            DEEP, "'x'", "''", "'[1]'", "'true'", "'\"\\\\ud800\"'", "'{\"a\": \"\\\\ud800\"}'", "REPEAT('9', 6000)",
+            f"CONCAT('{{\"waited_ms\": ', {DEEP})", "CONCAT('{\"waited_ms\": 1', REPEAT('0', 400), '}')",
+        )
+    ),
+    (
+        f"INSERT INTO {forbidden.CHECKS} (client_id, corporation_number, work_state, operation_id, dates_zone,"
+        f" expired_at) VALUES (78, '1180301018771', 'none', UUID(), 'x', {UTC})"
+    ),
+    *(
+        money_scene.payment_row(
+            merchant_payment_id="UUID()", status="'user_payment'", late_after=late, payment_expires_at="'2020-01-01'"
+        )
+        for late in ("'x'", "'completed'", "'EXPIRED'", "''")
+    ),
+    *(
+        "INSERT INTO tasks (name, every_seconds, next_at, begun_at, failures, version)"
+        f" VALUES (UUID(), {every}, '{next_at}', {begun_at}, 0, 1)"
+        for every, next_at, begun_at in (
+            (2_147_483_647, "9999-12-31 23:59:59", "NULL"), (60, "2020-01-01", "'9999-12-31 23:59:59'"),
+        )
+    ),
+)  # fmt: skip
+"""Rows with values that end a program which believes them: also by accounts that write the trail alone."""
+
+
+@pytest.mark.expects_log("rows that can't be read are told")
+def test_a_row_ends_no_list_and_no_task(rows: Scene) -> None:
+    """Added by everybody who may: texts that no parser ends, words that nobody knows, times at the end of time."""
+    for who in ("op-b", "aud-e", "adm-f", "worker"):
+        said = rows.tries(who, Way("added", (UNCHECKED, *ADDED)))
+        assert said.count("") > 10, said
+    assert troubles(rows) == {}
+
+
+@pytest.mark.expects_log("rows that can't be read are told")
+def test_a_strange_row_is_passed_over(rows: Scene) -> None:
+    """Added by people and by the worker: the others are served; where it is about a record there is a case."""
+    for who in ("op-b", "worker"):
+        rows.tries(who, Way("strange", (UNCHECKED, *STRANGE)))
+    assert troubles(rows) == {}
+    assert troubles(rows) == {}, "a second time"
+    found = rows.sql("SELECT subject_id FROM alerts WHERE rule_id = 'row_unreadable' AND subject_kind = 'payment'")
+    assert 24 in {row[0] for row in found}
+    number = rows.number()
+    assert (rows.buy("op-a", number).state, rows.charges(number)) == ("success", 1)
+    payment = rows.paid()
+    rows.desk("lead-b").refunds.approve(rows.asked(payment, "op-a").id)
+    assert rows.refunded(payment) == 1

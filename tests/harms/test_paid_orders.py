@@ -1,0 +1,223 @@
+"""An order that may be paid, or was, is taken for another one: cancelled, expired, refunded or shipped by words."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC as PYTHON_UTC
+from datetime import datetime
+
+import pytest
+
+from console.domain.payments.records import Payment
+from console.domain.payments.states import PaymentState
+from tests.harms.scene import UTC, Scene
+from tests.harms.ways import LOOSE, Values, Way, inserts, updates
+from tests.support.money_desks import ending
+from tests.support.payment_desks import signed
+from tests.support.waiting import until
+
+RAISED = {"version": "version + 1"}
+PAST = f"{UTC} - INTERVAL 1 DAY"
+ENDED = ("expired", "payment_failed")
+
+
+def ordered(scene: Scene, minor: int = 3_300) -> tuple[int, str]:
+    """An order as the shop writes it: its id and number."""
+    number = f"SHOP-{scene.number()}"
+    scene.sql(
+        "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
+        f" VALUES ('{number}', {minor}, 'JPY', {UTC}, {UTC})"
+    )
+    return int(scene.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{number}'")[0][0]), number
+
+
+@pytest.fixture
+def waiting(harm_scene: Scene) -> Payment:
+    """A payment that a payer may still make; op-b has begun it, so its first answer is op-b's evidence."""
+    order_id, _ = ordered(harm_scene)
+    return harm_scene.desk("op-b").payments.start(order_id, "paypay").payment
+
+
+def of_payment(payment: Payment) -> Iterator[Way]:
+    """Ways to end it, or to have it ended: at once, in small steps, by another time, order, or by the journal."""
+    where, order = f"id = {payment.id}", payment.order_id
+    yield from updates("payments", {**RAISED, "status": "'expired'"}, where)
+    for state in ENDED:
+        plain: Values = {**RAISED, "status": f"'{state}'"}
+        steps = [
+            {**RAISED, "payment_expires_at": PAST},
+            {**RAISED, "changed_at": PAST},
+            {**RAISED, "certainty": "'known'"},
+            {**RAISED, "status": "'user_payment'"},
+            plain,
+        ]
+        for way in updates("payments", {**plain, "certainty": "'known'", "error_code": "'x'"}, where, steps):
+            yield way
+            yield way.after("loose", *LOOSE)
+    for away in ({"order_id": "NULL"}, {"payment_expires_at": PAST}, {"payment_expires_at": "'2020-01-01'"}):
+        yield from updates("payments", {**RAISED, **away}, where)
+    for word in ("cancelled", "paid", "refunded", "shipped", "delivered"):
+        yield from updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {order}")
+    told = {
+        "kind": "'payment_timeout'",
+        "subject_kind": "'payment'",
+        "subject_id": str(payment.id),
+        "state": "'running'",
+        "facts": f"CONCAT('{{\"asked_at\":\"', DATE_FORMAT({UTC}, '%Y-%m-%dT%H:%i:%s'), '+00:00\"}}')",
+        "begun_at": UTC,
+        "changed_at": UTC,
+        "next_at": PAST,
+        "step": "'cancel_order'",
+    }
+    for step in ("expire_payment", "cancel_order", "release_stock"):
+        plain = {**told, "step": f"'{step}'"}
+        yield next(inserts("sagas", plain))
+
+
+def sides(scene: Scene, payment: Payment) -> tuple[str, str]:
+    """How the payment and its order stand."""
+    rows = scene.sql(
+        "SELECT p.status, o.status FROM payments p JOIN orders o ON o.id = p.order_id"
+        f" WHERE p.id = {payment.id} AND o.id = {payment.order_id}"
+    )
+    return (str(rows[0][0]), str(rows[0][1])) if rows else ("gone", "gone")
+
+
+def pays(scene: Scene, payment: Payment) -> tuple[str, str]:
+    """The payer pays after all, the provider is asked; how both stand then."""
+    scene.sandbox.control.payments_control.move_payment("paypay", payment.merchant_payment_id, "paid")
+    for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
+        ending(lambda: scene.desk("op-b").payments.probe(payment.id))
+    return sides(scene, payment)
+
+
+def test_what_may_be_paid_is_not_cancelled(harm_scene: Scene, waiting: Payment) -> None:
+    """Whoever says whatever of a payment under way, the worker included: its payer pays, and the order is paid."""
+    scene = harm_scene
+    for way in scene.some(of_payment(waiting)):
+        scene.each_tries((way,))
+        assert sides(scene, waiting)[1] == "pending", way
+    scene.desk("worker").recovery.run_due()
+    assert sides(scene, waiting)[0] in ("token_generated", "user_payment")
+    assert pays(scene, waiting) == ("completed", "paid")
+    scene.work_goes_on()
+
+
+def test_what_nobody_knows_stays_unknown(harm_scene: Scene, waiting: Payment) -> None:
+    """A payment whose standing nobody knows isn't known again by words, and its order isn't cancelled."""
+    scene = harm_scene
+    scene.sql(
+        "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
+        f" ('payment', {waiting.id}, {UTC}, 'paypay.payment', 'x', REPEAT('a', 64), 'UNKNOWN read_timeout', '')",
+        f"UPDATE payments SET certainty = 'unknown', version = version + 1 WHERE id = {waiting.id}",
+    )
+    for values in ({"certainty": "'known'"}, {"certainty": "'known'", "status": "'expired'"}):
+        for way in updates("payments", {**RAISED, **values}, f"id = {waiting.id}", [{**RAISED, **values}]):
+            scene.each_tries((way, way.after("loose", *LOOSE)))
+    assert scene.sql(f"SELECT certainty FROM payments WHERE id = {waiting.id}") == [("unknown",)]
+    scene.each_tries(updates("orders", {**RAISED, "status": "'cancelled'"}, f"id = {waiting.order_id}"))
+    assert pays(scene, waiting) == ("completed", "paid")
+    assert scene.sql(f"SELECT certainty FROM payments WHERE id = {waiting.id}") == [("known",)]
+    scene.work_goes_on()
+
+
+def test_a_paid_order_stays_paid(harm_scene: Scene, waiting: Payment) -> None:
+    """Nobody says that it was given back, shipped or delivered, nor that more was paid for it; what is given back
+    whole is refunded.
+    """
+    scene = harm_scene
+    assert pays(scene, waiting) == ("completed", "paid")
+    for word in ("refunded", "shipped", "delivered", "cancelled", "pending"):
+        scene.each_tries(updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {waiting.order_id}"))
+    more = (
+        {"captured_minor": "captured_minor + 100000"},
+        {"captured_minor": "1000000", "paid_at": UTC},
+        {"refunded_minor": "captured_minor"},
+        {"reserved_minor": "captured_minor"},
+        {"status": "'reversed'"},
+        {"paid_at": UTC},
+        {"currency": "'INR'"},
+        {"asked_minor": "9000000"},
+        {"order_id": "NULL"},
+    )
+    for values in more:
+        scene.each_tries(updates("payments", {**RAISED, **values}, f"id = {waiting.id}"))
+    free = {**RAISED, "reserved_minor": "0"}
+    scene.each_tries(updates("payments", free, f"id = {waiting.id}"), ("op-b",))
+    assert sides(scene, waiting) == ("completed", "paid")
+    kept = scene.sql(f"SELECT captured_minor, refunded_minor FROM payments WHERE id = {waiting.id}")
+    assert kept == [(3_300, 0)]
+    refund = scene.asked(waiting, amount=3_300)
+    scene.desk("lead-b").refunds.approve(refund.id)
+    key = scene.desk("lead-b").refunds.show(refund.id).record.provider_refund_key or ""
+    scene.sandbox.control.payments_control.move_refund(key, "completed")
+    until(lambda: _given_back(scene, refund.id, waiting), "the order to be refunded")
+    scene.work_goes_on()
+
+
+def _given_back(scene: Scene, refund: int, payment: Payment) -> bool:
+    ending(lambda: scene.desk("op-b").refunds.probe(refund))
+    return sides(scene, payment)[1] == "refunded"
+
+
+def test_nothing_begins_at_its_end(harm_scene: Scene, waiting: Payment) -> None:
+    """No order or payment is written by people as paid, cancelled or ended, and none is given another's payment."""
+    scene = harm_scene
+    order_id, number = ordered(scene)
+    before = scene.sql("SELECT (SELECT COUNT(*) FROM orders), (SELECT MAX(id) FROM payments)")
+    for state in ("paid", "cancelled", "refunded", "pending"):
+        row = {"merch_txn_id": "UUID()", "total_amount": "1", "currency": "'JPY'", "status": f"'{state}'"}
+        scene.each_tries(inserts("orders", row))
+    for state in ("payment_success", "completed", "reversed", *ENDED):
+        made = {
+            "order_id": str(order_id),
+            "provider": "'paypay'",
+            "merchant_payment_id": "UUID()",
+            "currency": "'JPY'",
+            "asked_minor": "3300",
+            "created_at": UTC,
+            "changed_at": UTC,
+            "status": f"'{state}'",
+        }
+        scene.each_tries(inserts("payments", made))
+    scene.each_tries(updates("payments", {**RAISED, "order_id": str(order_id)}, f"id = {waiting.id}"))
+    after = scene.sql("SELECT (SELECT COUNT(*) FROM orders), (SELECT MAX(id) FROM payments)")
+    assert after == before
+    for word in ("paid", "cancelled", "refunded", "shipped"):
+        scene.each_tries(updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {order_id}"))
+    payment = scene.desk("op-a").payments.start(order_id, "paypay").payment
+    assert payment.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
+    assert pays(scene, payment) == ("completed", "paid"), number
+    scene.work_goes_on()
+
+
+def test_a_part_of_the_price_pays_no_order(harm_scene: Scene) -> None:
+    """A payment of one yen that somebody has written for an order of another price, and that is really made: whoever
+    says that the order is paid, it isn't, and neither is one with a price in another currency.
+    """
+    scene = harm_scene
+    order_id, number = ordered(scene)
+    for sum_and_currency in (("1", "'JPY'"), ("1000000", "'INR'")):
+        made = {
+            "order_id": str(order_id),
+            "provider": "'bank'",
+            "merchant_payment_id": f"'{number}{sum_and_currency[0][1:]}'",
+            "currency": sum_and_currency[1],
+            "asked_minor": sum_and_currency[0],
+            "created_at": UTC,
+            "changed_at": UTC,
+            "begun_at": UTC,
+            "status": "'user_payment'",
+        }
+        scene.each_tries(inserts("payments", made), ("op-a", "worker"))
+    told = {
+        "event_id": number, "type": "payment.succeeded", "order_no": number, "amount": "1", "currency": "JPY",
+        "occurred_at": datetime.now(PYTHON_UTC).isoformat(),
+    }  # fmt: skip
+    notice = signed("bank", json.dumps(told).encode(), datetime.now(PYTHON_UTC))
+    assert scene.desk("worker").payments.notice(notice).done == "booked"
+    scene.each_tries(updates("orders", {**RAISED, "status": "'paid'"}, f"id = {order_id}"))
+    scene.desk("worker").recovery.run_due()
+    captured = scene.sql(f"SELECT SUM(captured_minor) FROM payments WHERE order_id = {order_id}")
+    assert captured == [(1,)]
+    assert scene.sql(f"SELECT status FROM orders WHERE id = {order_id}") == [("pending",)]
+    scene.work_goes_on()

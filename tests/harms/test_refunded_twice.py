@@ -1,0 +1,53 @@
+"""Money goes back twice: a refund that the provider has taken on is told as failed, and asked for again."""
+
+import pytest
+
+from console.domain.payments.records import Refund
+from tests.harms.scene import UTC, Scene
+from tests.harms.ways import Way
+from tests.support.money_desks import ending
+
+RAISED = "version = version + 1"
+
+
+def told_as_failed(scene: Scene, refund: Refund, work: str) -> Way:
+    """An answer that was never given, by whoever writes it, and the payment's sum set free."""
+    operation = scene.sql(f"SELECT operation_id FROM refunds WHERE id = {refund.id}")[0][0]
+    answer = (
+        "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
+        f" ('refund', {refund.id}, '{operation}', {UTC}, 'paypay.refund', '{{me}}', REPEAT('a', 64),"
+        " 'HTTP 200 FAILED_DEFINITE x', '')"
+    )
+    failed = f"UPDATE refunds SET status = 'failed', certainty = 'known', {work}, {RAISED} WHERE id = {refund.id}"
+    free = (
+        f"UPDATE payments SET reserved_minor = reserved_minor - {refund.amount_minor}, {RAISED}"
+        f" WHERE id = {refund.payment_id}"
+    )
+    return Way("told as failed", (answer, failed, free))
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "work_state = 'none'",
+        "work_state = 'none', work_reason = 'x'",
+        "work_state = 'scheduled', work_reason = 'submission', work_at = '9999-12-31'",
+    ],
+)
+def test_a_refund_told_as_failed_is_not_sent_again(harm_scene: Scene, work: str) -> None:
+    """Asked for again while the provider says nothing of the payment: it is asked about the refund itself."""
+    scene = harm_scene
+    payment = scene.paid()
+    refund = scene.asked(payment)
+    scene.desk("lead-b").refunds.approve(refund.id)
+    scene.tries("op-a", told_as_failed(scene, refund, work))
+    assert scene.sql(f"SELECT status FROM refunds WHERE id = {refund.id}") == [("failed",)]
+    scene.sandbox.control.add_fault("status:500", call="paypay_payment", times="always")
+    try:
+        for amount in (1_000, 900):
+            ending(lambda: scene.desk("lead-b").refunds.approve(scene.asked(payment, "op-a", amount).id))  # noqa: B023  # called at once
+            scene.desk("worker").recovery.run_due()
+    finally:
+        scene.sandbox.control.clear_faults()
+    assert scene.refunded(payment) == 1
+    scene.work_goes_on()

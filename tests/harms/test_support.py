@@ -1,0 +1,54 @@
+"""The support itself: honest work passes on each engine, and attacks are really tried."""
+
+from tests.harms.scene import CHECKS, ROLES, Scene
+from tests.harms.ways import LOOSE, Way, endings, inserts, updates
+
+
+def test_work_goes_on_by_itself(harm_scene: Scene) -> None:
+    """Nothing was tried: everybody's normal work ends as it should, twice."""
+    harm_scene.work_goes_on()
+    harm_scene.fresh_desk("op-a")
+    harm_scene.work_goes_on()
+
+
+def test_a_charge_is_seen_by_the_judge(harm_scene: Scene) -> None:
+    """Somebody who owns the database takes the claim away: the ledger tells of two charges."""
+    record = harm_scene.bought()
+    assert harm_scene.charges(record.corporation_number) == 1
+    harm_scene.sql(f"DELETE FROM {CHECKS} WHERE id = {record.id}")
+    harm_scene.fresh_desk("lead-b")
+    harm_scene.buy("lead-b", record.corporation_number)
+    assert harm_scene.charges(record.corporation_number) == 2
+
+
+def test_everybody_is_connected_as_themselves(harm_scene: Scene) -> None:
+    """Each way is said on a connection of the role's own account, one statement after the other."""
+    for who in ROLES.values():
+        there = Way("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
+        first, second, third = harm_scene.tries(who, there)
+        assert (first, third) == ("", "")
+        assert "nonsense" in second
+
+
+def test_every_way_is_a_statement(harm_scene: Scene) -> None:
+    """No way is refused for its form: an operator's own lease row, written in each of them."""
+    lease = {
+        "name": "UUID()",
+        "slot": "0",
+        "operator": "'{me}'",
+        "lease_clock": "'server'",
+        "lease_expires": "0",
+        "fence": "1",
+    }
+    needs_more = ("REPLACE", "INSERT … ON DUPLICATE KEY UPDATE")  # rights that nobody has on this table
+    forms = [end for way in inserts("leases", lease) if way.title not in needs_more for end in endings(way)]
+    forms = [form for form in forms if "XA" not in form.title or len(harm_scene.nodes) == 1]  # Galera has none
+    for form in forms:
+        assert set(harm_scene.tries("op-a", form)) == {""}, form
+    record = harm_scene.bought()
+    own = {"version": "version + 1", "result": "'ok'"}
+    for way in updates(CHECKS, own, f"id = {record.id}", [own, own]):
+        for form in (way, *(end for end in endings(way) if "XA" not in end.title)):
+            assert set(harm_scene.tries("op-a", form)) == {""}, form
+    loose = Way("loose", ("DO 1",)).after("loose", *LOOSE)
+    assert harm_scene.tries("op-a", loose)[-1] == ""

@@ -1,0 +1,157 @@
+"""No account stops the product: the numbers of rows are not anybody's to use up, and what is used up costs nobody."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from console.store.constraints import server_triggers
+from console.store.database import row_counters as counters
+from console.store.database.engine import Database
+from tests.harms.scene import CHECKS, UTC, Scene
+from tests.harms.ways import LOOSE, Way, endings, inserts
+from tests.support.refusals import code_of, refusal
+
+LAST = 9_223_372_036_854_775_806
+FAR = (LAST, 2**31 - 2, 5_000_000, -1)
+"""The last number, the last of a narrow column, one that leaves nothing between, and one below all."""
+SLACK = 500_000
+"""So far a counter may move while all of this is tried: what was tried on rows that may be added takes numbers."""
+
+
+def _rows(scene: Scene) -> dict[str, dict[str, str]]:
+    """Of each table that counts, a row that the grants of some role let pass."""
+    now, nothing = UTC, "''"
+    own = {
+        "audit_log": {
+            "session": "UUID()", "seq": "1", "at": now, "who": "'{me}'", "desk": "'d'", "what": "'x'",
+            "result": "'done'", "detail": "'{}'", "prev_hash": "REPEAT('0', 64)", "hash": "REPEAT('a', 64)",
+        },
+        "evidence": {
+            "subject_kind": "'x'", "at": now, "source": "'person'", "who": "'{me}'", "sha256": "REPEAT('a', 64)",
+            "summary": nothing, "body": nothing,
+        },
+        "payments": {
+            "provider": "'paypay'", "merchant_payment_id": "UUID()", "status": "'initializing'", "currency": "'JPY'",
+            "asked_minor": "5", "created_at": now, "changed_at": now,
+        },
+        "notes": {"kind": "'x'", "subject_id": "1", "person": "'{me}'", "words": nothing, "at": now},
+        "changes": {"kind": "'x'", "subject_id": "1", "at": now},
+        CHECKS: {
+            "client_id": "FLOOR(RAND() * 1000000)", "corporation_number": "'1180301018771'", "work_state": "'none'",
+            "operation_id": "UUID()",
+        },
+    }  # fmt: skip
+    return {table: own.get(table, {}) for table in scene.counters()}
+
+
+def _forged(scene: Scene) -> Iterator[Way]:
+    """Numbers chosen in the row, by the session, and taken by wide steps."""
+    for table, row in _rows(scene).items():
+        for number in FAR:
+            yield Way(f"id {number}", (_insert(table, {"id": str(number)} | row),))
+        last = {"id": str(LAST)} | row
+        yield from inserts(table, last)
+        yield from endings(Way("id", (_insert(table, last),)))
+        forged = Way("insert_id", (f"SET SESSION insert_id = {LAST}", _insert(table, row)))
+        yield forged
+        yield from (end.after("loose", *LOOSE) for end in endings(forged))
+        wide = "SET SESSION auto_increment_increment = 65535, auto_increment_offset = 65534"
+        yield Way("wide steps", (wide, "BEGIN", *[_insert(table, row)] * 10, "ROLLBACK"))
+
+
+def _insert(table: str, row: dict[str, str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})"
+
+
+def test_nobody_uses_a_counter_up(harm_scene: Scene) -> None:
+    """Every table that counts, every role, every way to choose a number: the counters stay, and work goes on."""
+    harm_scene.work_goes_on()
+    before = harm_scene.counters()
+    tried = harm_scene.each_tries(harm_scene.some(_forged(harm_scene)))
+    after = harm_scene.counters()
+    assert {table: moved for table in before if (moved := after[table] - before[table]) > SLACK} == {}
+    below = {table: harm_scene.sql(f"SELECT COUNT(*) FROM {table} WHERE id < 0")[0][0] for table in before}
+    assert set(below.values()) == {0}
+    assert tried > (2_000 if harm_scene.whole else 200)
+    harm_scene.work_goes_on()
+
+
+def test_every_table_that_counts_has_the_rule(harm_scene: Scene) -> None:
+    """Read from the schema as it is: a new table without the rule is found here."""
+    counting = set(harm_scene.counters())
+    assert counting == set(counters.COUNTED_TABLES)
+    ruled = {
+        one.table for one in server_triggers.all_triggers() if one.event == "INSERT" and "insert_id = 0" in one.body
+    }
+    assert ruled == counting
+    there = harm_scene.sql(
+        "SELECT event_object_table FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+        " AND event_manipulation = 'INSERT' AND action_statement LIKE '%SESSION.insert_id = 0%'"
+    )
+    assert {table for (table,) in there} == counting
+
+
+@pytest.mark.parametrize("table", ["orders", "stock_reservations", CHECKS])
+def test_another_application_numbers_its_rows_nearby(harm_scene: Scene, table: str) -> None:
+    """The shop may choose a number near its others; not one that ends the counter, in whatever way."""
+    shop, rows = f"shop.{harm_scene.people.database[-6:]}", _shop_rows(table)
+    harm_scene.people.server.sql(
+        f"CREATE USER IF NOT EXISTS `{shop}`@`%` IDENTIFIED BY 'pw'",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{harm_scene.people.database}`.{table} TO `{shop}`@`%`",
+    )
+    before = harm_scene.counters()[table]
+    with (
+        harm_scene.people.server.connect(shop, "pw", harm_scene.people.database) as line,
+        line.cursor() as cursor,
+    ):
+        cursor.execute(_insert(table, {"id": str(before + 500)} | rows))
+        forged: list[Way] = [
+            way for number in FAR for way in endings(Way("far", (_insert(table, {"id": str(number)} | rows),)))
+        ]
+        forged += endings(Way("insert_id", (f"SET SESSION insert_id = {LAST}", _insert(table, rows))))
+        forged += endings(Way("moved", (f"UPDATE {table} SET id = {LAST} WHERE id = {before + 500}",)))
+        for way in forged:
+            for statement in way.sql:
+                _say(cursor, statement)
+    harm_scene.people.server.sql(f"DROP USER `{shop}`@`%`")
+    assert harm_scene.counters()[table] - before < SLACK
+    harm_scene.work_goes_on()
+
+
+def _shop_rows(table: str) -> dict[str, str]:
+    if table == "orders":
+        return {"merch_txn_id": "UUID()", "total_amount": "5"}
+    if table == CHECKS:
+        return {"client_id": "FLOOR(RAND() * 1000000)", "corporation_number": "'7010001065142'"}
+    return {"order_id": "1", "item": "'a'", "quantity": "1"}
+
+
+def _say(cursor, statement: str) -> None:  # type: ignore[no-untyped-def]  # of whatever driver
+    import contextlib
+
+    import pymysql
+
+    with contextlib.suppress(pymysql.MySQLError):
+        cursor.execute(statement)
+
+
+@pytest.mark.parametrize("table", ["evidence", "audit_log", "changes", CHECKS])
+def test_a_counter_at_its_end_costs_nobody_money(harm_scene: Scene, table: str) -> None:
+    """However it came about: a purchase is refused before anything is sent, by whatever table it would need."""
+    if len(harm_scene.nodes) > 1:
+        pytest.skip("a node can't be given a counter by ALTER TABLE while the others work")
+    before, number = harm_scene.counters()[table], harm_scene.number()
+    harm_scene.buy("op-a", harm_scene.number())
+    for next_id in (LAST + 1, LAST - 5, LAST - counters.FEWEST_REMAINING_IDS + 100):
+        harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {next_id}")
+        harm_scene.fresh_desk("op-a")  # far from the end, a desk looks once a second
+        harm_scene.fresh_desk("lead-b")
+        refused = refusal(lambda: harm_scene.buy("op-a", number))
+        assert (refused.code, refused.exit_status) == ("storage_full", 6)
+        assert harm_scene.charges(number) == 0
+    with Database(harm_scene.people.urls["op-b"]).read() as conn:
+        fullest, *_ = counters.read_counters(conn)
+    assert (fullest.table, fullest.remaining < counters.FEWEST_REMAINING_IDS) == (table, True)
+    assert code_of(lambda: harm_scene.buy("lead-b", number)) == "storage_full"
+    harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {before}")
+    harm_scene.work_goes_on()

@@ -1,0 +1,250 @@
+"""People who ask read what their screens show, by whatever statement: no payer, no secret, no row of others."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pymysql
+import pytest
+
+from console.domain.desk_requests import new_request_id
+from console.store.access.people_views import RECORD_TABLES, SAME_PAYER
+from console.store.database.server import people_database
+from tests.store.forbidden import UTC
+from tests.support import server_fixtures
+from tests.support.places import Engine, nodes_of
+from tests.support.teams import Team, apply, team
+
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+PEOPLE = {"op-a": "operator", "lead-b": "approver", "aud-e": "auditor", "adm-f": "admin"}
+PAYER, OTHER_PAYER = "PAYER-55512345678", "Yamada-7"
+SECRETS = (
+    PAYER, OTHER_PAYER, "PAYER-555", "sealed-pair", "key-of-answer", "lock-of-answer", "store-key-print",
+    "lease-token", "handle-of-code", "answer-kept", "chosen-id",
+)  # fmt: skip
+OF_LEAD_B = ("words-of-lead-b", "file-of-lead-b", "answer-for-lead-b", "signed-in-lead-b")
+"""Texts in lead-b's requests, and in audit entries about nothing but lead-b."""
+_LONGEST_SEEN = 1_000_000
+
+
+@dataclass(frozen=True)
+class Readers:
+    """A team whose people ask, with a row of every kind that somebody must not see."""
+
+    team: Team
+
+    lines: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
+        if who not in self.lines:
+            self.lines[who] = self.team.connect(who)
+        with self.lines[who].cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def refuses(self, who: str, *statements: str) -> None:
+        with pytest.raises(pymysql.MySQLError):
+            self.run(who, *statements)
+
+    def readable(self, who: str) -> dict[str, list[str]]:
+        """The columns of every table and view that this person finds, by `schema`.`table`."""
+        rows = self.run(
+            who,
+            "SELECT table_schema, table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')",
+        )
+        found: dict[str, list[str]] = {}
+        for schema, table, column in rows:
+            found.setdefault(f"`{schema}`.`{table}`", []).append(str(column))
+        return found
+
+
+def _insert(table: str, **values: object) -> str:
+    texts = [
+        "NULL" if value is None else str(value)[1:] if str(value).startswith("=") else f"'{value}'"
+        for value in values.values()
+    ]
+    return f"INSERT INTO {table} ({', '.join(f'`{name}`' for name in values)}) VALUES ({', '.join(texts)})"
+
+
+@pytest.fixture(scope="module", params=_ENGINES)
+def readers(request: pytest.FixtureRequest) -> Iterator[Readers]:
+    engine: Engine = request.param
+    server_fixtures.need_engine(engine)
+    (node, *_) = nodes_of(engine)
+    with team(node) as people:
+        entries = [{"name": people.names[name], "roles": [role], "acts": False} for name, role in PEOPLE.items()]
+        apply(people.owner, entries, {})
+        made = Readers(people)
+        made.run("owner", "SET SESSION sql_mode = ''", *_rows(people.names["lead-b"]))
+        request_id = new_request_id()
+        made.run(
+            "lead-b",
+            _insert("requests", id=request_id, action="note", args="words-of-lead-b", evidence_sha256="x"),
+            _insert("request_files", request=request_id, part=0, content="file-of-lead-b"),
+        )
+        made.run("owner", "UPDATE requests SET state = 'ended', result = 'answer-for-lead-b'")
+        yield made
+        for line in made.lines.values():
+            line.close()
+
+
+def _rows(person: str) -> Iterator[str]:
+    at = {"created_at": f"={UTC}", "changed_at": f"={UTC}"}
+    for number, payer in enumerate((PAYER, PAYER, OTHER_PAYER, None), 1):
+        yield _insert(
+            "payments", id=number, provider="paypay", merchant_payment_id=f"ORD-{number}", payer_ref=payer,
+            currency="JPY", asked_minor=1, captured_minor=1, status="completed", handle="handle-of-code",
+            url="handle-of-code", **at,
+        )  # fmt: skip
+    for number, saw in enumerate((f'{{"payer": "{PAYER}", "version": 1}}', '{"payer": null}', f"[{PAYER}"), 1):
+        yield _insert(
+            "refunds", id=number, payment_id=number, refund_amount=1, currency="JPY", status="completed",
+            maker=person, reason="r", saw=saw, radar="[]", checkers_needed=1, decide_by=f"={UTC}", **at,
+        )  # fmt: skip
+    entry = {"desk": "d", "at": f"={UTC}", "result": "done", "prev_hash": "p", "hash": "h", "session": "s"}
+    yield _insert("audit_log", seq=1, who=person, what="session_created", detail="signed-in-lead-b", **entry)
+    yield _insert("audit_log", seq=2, who=person, what="payment.opened", subject_kind="payment", subject_id="1",
+                  detail="seen by all", **entry)  # fmt: skip
+    yield _insert("audit_log", seq=3, who=person, what="payment.probed", subject_kind="payment", subject_id="1",
+                  detail="seen by all", **entry)  # fmt: skip
+    yield _insert("provider_tokens", provider="alarmbox", sealed="sealed-pair", version=1, used_first="sealed-pair",
+                  changed_at=f"={UTC}")  # fmt: skip
+    yield _insert(
+        "operations", id="o", action="payment.probe", subject_kind="payment", subject_id=1, state="done",
+        idempotency_key="i", fingerprint="f", operator=person, desk="d", host="h", process=1, session="s",
+        started_at=f"={UTC}", lease_clock="c", lease_expires=1, answer_lock="lock-of-answer",
+        answer_key="key-of-answer",
+    )  # fmt: skip
+    yield "REPLACE INTO console_meta (name, value) VALUES ('store_key_fingerprint', 'store-key-print')"
+    yield _insert("leases", name="purchase 1", slot=0, operator=person, lease_clock="c", lease_expires=1, fence=1,
+                  token="lease-token")  # fmt: skip
+    yield _insert(
+        "request_ids", person=person, request_id="chosen-id", command="c", fingerprint="f", state="kept", begun_ms=1,
+        answer="answer-kept", desk="d", host="h", process=1, since=f"={UTC}", token="t", lease_clock="c",
+        lease_expires=1, fence=1,
+    )  # fmt: skip
+
+
+def hidden_from(who: str) -> tuple[str, ...]:
+    """The texts that this person must not see anywhere."""
+    own = {"lead-b": OF_LEAD_B, "aud-e": ("signed-in-lead-b",)}.get(who, ())
+    return (*SECRETS, *(text for text in OF_LEAD_B if text not in own))
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_rights_are_on_views_alone(readers: Readers, who: str) -> None:
+    """SELECT on views, INSERT on requests, no column, nothing on a table, nothing on a whole database."""
+    holder = f"`{people_database(readers.team.database)}`."
+    for (line,) in readers.run(who, "SHOW GRANTS"):
+        if " ON " in line and not line.startswith("GRANT USAGE ON *.*"):
+            rights, _, place = line.removeprefix("GRANT ").partition(" ON ")
+            assert place.startswith(holder), line
+            assert not place.startswith(f"{holder}*"), line
+            inserted = place.removeprefix(holder).startswith(("`requests`", "`request_files`"))
+            assert rights == ("INSERT" if inserted else "SELECT"), line
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_no_table_is_reached(readers: Readers, who: str) -> None:
+    """Nobody reads, writes, locks or describes a table, or finds one in the server's own lists."""
+    database = readers.team.database
+    tables = [table for table, _ in readers.run("owner", "SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")]
+    assert len(tables) > 30
+    for table in tables:
+        place = f"`{database}`.`{table}`"
+        for statement in (
+            f"SELECT 1 FROM {place}", f"SELECT COUNT(*) FROM {place}", f"SHOW CREATE TABLE {place}",
+            f"SHOW COLUMNS FROM {place}", f"HANDLER {place} OPEN", f"LOCK TABLES {place} READ",
+            f"DELETE FROM {place}", f"INSERT INTO {place} VALUES ()", f"CREATE TABLE mine LIKE {place}",
+            f"CHECKSUM TABLE {place}",
+        ):  # fmt: skip
+            readers.refuses(who, statement)
+    readers.refuses(who, f"USE `{database}`")
+    for view in ("payments", "requests", "audit_log"):
+        place = f"`{people_database(database)}`.`{view}`"
+        readers.refuses(who, f"SHOW CREATE VIEW {place}")
+        readers.refuses(who, f"LOCK TABLES {place} WRITE")
+        readers.refuses(who, f"CREATE OR REPLACE VIEW {place} AS SELECT 1")
+        readers.refuses(who, f"UPDATE {place} SET id = id")
+        readers.refuses(who, f"DELETE FROM {place}")
+    assert all(place.startswith(f"`{people_database(database)}`.") for place in readers.readable(who))
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_no_secret_is_read(readers: Readers, who: str) -> None:
+    """Each column of each view, read as it is, and by a condition that keeps what it is given before the view's own
+    condition is tried.
+    """
+    seen: dict[str, str] = {}
+    for place, columns in readers.readable(who).items():
+        with suppress(pymysql.MySQLError):  # one may insert requests, and not read them there
+            seen[place] = repr(readers.run(who, f"SELECT * FROM {place}"))
+        for column in columns:
+            taken = f"(@taken := CONCAT(COALESCE(@taken, ''), ' ', COALESCE(`{column}`, ''))) IS NOT NULL"
+            for condition in (taken, f"{taken} OR TRUE", f"`{column}` IS NOT NULL AND {taken}"):
+                with suppress(pymysql.MySQLError):
+                    filtered = f"SELECT 1 FROM {place} WHERE {condition}"
+                    kept = readers.run(who, "SET @taken = NULL", filtered, "SELECT @taken")
+                    seen[f"{place} {column} {condition}"] = repr(kept)
+    assert len(seen) > (20 if who == "adm-f" else 400)
+    for where, text in seen.items():
+        assert len(text) < _LONGEST_SEEN
+        assert not [secret for secret in hidden_from(who) if secret in text], where
+
+
+@pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
+def test_payers_are_masked_and_still_compared(readers: Readers, who: str) -> None:
+    """Masked as the screens do it; which payments have the same payer is known all the same."""
+    assert [row[0] for row in readers.run(who, "SELECT payer_ref FROM payments ORDER BY id")] == [
+        "****5678", "****5678", "****da-7", None,
+    ]  # fmt: skip
+    same = readers.run(who, f"SELECT other_id FROM {SAME_PAYER} WHERE payment_id = 1 ORDER BY other_id")
+    assert same == [(1,), (2,)]
+    saw = [str(text) for (text,) in readers.run(who, "SELECT saw FROM refunds ORDER BY id")]
+    assert "****5678" in saw[0]
+    assert '"version": 1' in saw[0]
+    assert saw[1:] == ['{"payer": null}', "{}"]
+    for pattern in ("PAYER%", "Y%"):
+        assert readers.run(who, f"SELECT COUNT(*) FROM payments WHERE payer_ref LIKE '{pattern}'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("who", "entries"),
+    [("op-a", ["payment.opened", "payment.probed"]),
+     ("lead-b", ["session_created", "payment.opened", "payment.probed"]),
+     ("aud-e", ["session_created", "payment.opened", "payment.probed"])],
+)  # fmt: skip
+def test_audit_entries_are_ones_own(readers: Readers, who: str, entries: list[str]) -> None:
+    """And those about records, which the screen of a record shows; the auditor sees all."""
+    owner = readers.team.names["lead-b"]
+    seen = readers.run(who, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
+    assert [what for (what,) in seen] == entries
+
+
+def test_an_administrator_sees_no_records(readers: Readers) -> None:
+    for table in RECORD_TABLES:
+        if table != "accounts":
+            readers.refuses("adm-f", f"SELECT 1 FROM {table}")
+    assert readers.run("adm-f", "SELECT COUNT(*) > 0 FROM limits") == [(1,)]
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_requests_are_ones_own(readers: Readers, who: str) -> None:
+    """One's own are read, by `own_requests` alone; nobody changes one, and nobody reads a file."""
+    mine = new_request_id()
+    readers.run(who, _insert("requests", id=mine, action="probe", args="mine"))
+    assert (mine, "mine") in readers.run(who, "SELECT id, args FROM own_requests")
+    names = {name for (name,) in readers.run(who, "SELECT who FROM own_requests")}
+    assert names == {readers.team.names[who]}
+    for statement in (
+        "SELECT id FROM requests", "SELECT 1 FROM request_files", "DELETE FROM requests",
+        "UPDATE requests SET args = ''",
+        f"REPLACE INTO requests (id, action, args) VALUES ('{mine}', 'probe', '')",
+        f"INSERT INTO requests (id, action, args) VALUES ('{mine}', 'probe', '') ON DUPLICATE KEY UPDATE args = 'x'",
+        _insert("own_requests", id=new_request_id(), action="probe", args=""),
+    ):  # fmt: skip
+        readers.refuses(who, statement)

@@ -1,0 +1,75 @@
+"""The ways in which a plain client can say one thing: other words for the same row, other ends of the transaction.
+
+A way is a list of statements, said one after the other on a connection of its own; what a server says to one of them
+stops nobody from saying the next. Values are SQL.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+Values = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One attempt."""
+
+    title: str
+    sql: tuple[str, ...]
+
+    def after(self, title: str, *before: str) -> "Way":
+        """The same in a session that has said something else before."""
+        return Way(f"{title}: {self.title}", (*before, *self.sql))
+
+
+LOOSE = (
+    "SET SESSION sql_mode = ''",
+    "SET SESSION foreign_key_checks = 0, unique_checks = 0",
+    "SET SESSION check_constraint_checks = 0",
+    "SET SESSION time_zone = '+09:00'",
+    "SET SESSION timestamp = 2145916800",
+)
+"""A session without any check that it may switch off, in another zone and another century."""
+
+
+def inserts(table: str, values: Values) -> Iterator[Way]:
+    """One row, in every form in which a statement writes rows. The last column is one that may be changed later."""
+    columns, row = ", ".join(values), ", ".join(values.values())
+    last = list(values)[-1]
+    yield Way("INSERT", (f"INSERT INTO {table} ({columns}) VALUES ({row})",))
+    yield Way("INSERT IGNORE", (f"INSERT IGNORE INTO {table} ({columns}) VALUES ({row})",))
+    yield Way("INSERT … SELECT", (f"INSERT INTO {table} ({columns}) SELECT {row} FROM DUAL",))
+    yield Way("several rows", (f"INSERT INTO {table} ({columns}) VALUES ({row}), ({row})",))
+    on_duplicate = f"INSERT INTO {table} ({columns}) VALUES ({row}) ON DUPLICATE KEY UPDATE {last} = {last}"
+    yield Way("INSERT … ON DUPLICATE KEY UPDATE", (on_duplicate,))
+    yield Way("REPLACE", (f"REPLACE INTO {table} ({columns}) VALUES ({row})",))
+    told = f"INSERT INTO {table} ({columns}) VALUES ({row})".replace("'", "''")
+    yield Way("prepared", (f"PREPARE way FROM '{told}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
+
+
+def updates(table: str, values: Values, where: str, steps: Sequence[Values] = ()) -> Iterator[Way]:
+    """One change of the rows in `where`, in every form in which a statement changes rows.
+
+    `steps`: the same change in several statements, for what is refused only as a whole.
+    """
+    told = ", ".join(f"{column} = {value}" for column, value in values.items())
+    yield Way("UPDATE", (f"UPDATE {table} SET {told} WHERE {where}",))
+    yield Way("UPDATE IGNORE", (f"UPDATE IGNORE {table} SET {told} WHERE {where}",))
+    yield Way("UPDATE … ORDER BY … LIMIT", (f"UPDATE {table} SET {told} WHERE {where} ORDER BY id DESC LIMIT 1",))
+    alias = ", ".join(f"t.{column} = {value}" for column, value in values.items())
+    yield Way("several tables", (f"UPDATE {table} t JOIN (SELECT 1 AS one) j SET {alias} WHERE t.{where}",))
+    quoted = f"UPDATE {table} SET {told} WHERE {where}".replace("'", "''")
+    yield Way("prepared", (f"PREPARE way FROM '{quoted}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
+    if steps:
+        small = (", ".join(f"{column} = {value}" for column, value in step.items()) for step in steps)
+        yield Way("small steps", tuple(f"UPDATE {table} SET {step} WHERE {where}" for step in small))
+
+
+def endings(way: Way) -> Iterator[Way]:
+    """The same, committed at once, undone whole or in part, and in a transaction of another manager."""
+    yield way
+    yield Way(f"{way.title}, rolled back", ("BEGIN", *way.sql, "ROLLBACK"))
+    yield Way(f"{way.title}, back to a savepoint", ("BEGIN", "SAVEPOINT s", *way.sql, "ROLLBACK TO s", "COMMIT"))
+    managed = ("XA START 'w'", *way.sql, "XA END 'w'")
+    yield Way(f"{way.title}, XA undone", (*managed, "XA PREPARE 'w'", "XA ROLLBACK 'w'"))
+    yield Way(f"{way.title}, XA", (*managed, "XA COMMIT 'w' ONE PHASE"))

@@ -1,0 +1,263 @@
+"""Draw mutants without choosing them, and tell how many the tests notice, file by file.
+
+    python -m tests.mutants.drawn [--each N] [--seed N] [part of a file's name …]
+
+The catalogue beside this file breaks guards that an engineer chose. Here a random generator chooses: the same number
+of places in each file of `TARGETS`, and at each place one of cosmic-ray's operators that fit, or the loss of a call.
+Never drawn, as no result depends on them: annotations, `@dataclass(…)` and `@cache`, `==` for `is` or back, which are
+equal for members of an enum, the `*` before arguments that need their names, and the points at which only tests fail.
+Nor `@….run_again_if_stale()`: it is about changes that come between, and the tests run here on SQLite, which lets
+none.
+"""
+
+import argparse
+import ast
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import parso.python.tree
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.operators.operator import Operator
+from cosmic_ray.operators.provider import OperatorProvider
+
+from tests.mutants.__main__ import GREEN, OPTIONS, RED, ROOT, copied, first_failure
+from tests.mutants.targets import FLOOR_PERCENT, TARGETS
+
+EACH = 8
+PATIENCE_SECONDS = 600
+"""For the tests of one mutant: a change that makes them wait for ever is noticed too."""
+EMBEDDED = ("-p", "no:xdist", "-k", "not mariadb and not galera and not mysql and not on_servers")
+_NEEDS_ARGUMENTS = {"VariableReplacer", "VariableInserter"}
+_ALIKE = {
+    "ReplaceComparisonOperator_Eq_Is",
+    "ReplaceComparisonOperator_Is_Eq",
+    "ReplaceComparisonOperator_NotEq_IsNot",
+    "ReplaceComparisonOperator_IsNot_NotEq",
+}
+# What every test imports of others, once for all mutants.
+_WARM = ("pytest", "sqlalchemy", "alembic.command", "requests", "cryptography.fernet", "PySide6.QtWidgets")
+Span = tuple[tuple[int, int], tuple[int, int]]
+
+
+class DropCall(Operator):  # type: ignore[misc]  # cosmic-ray ships no types
+    """A statement that is a call and nothing else does not happen."""
+
+    def mutation_positions(self, node: Any) -> Iterator[Span]:
+        if node.type == "simple_stmt" and _is_call(node.children[0]) and not _is_failpoint(node.children[0]):
+            yield node.children[0].start_pos, node.children[0].end_pos
+
+    def mutate(self, node: Any, index: int) -> Any:
+        call = node.children[0]
+        node.children[0] = parso.python.tree.Keyword("pass", call.start_pos, call.get_first_leaf().prefix)
+        return node
+
+    @classmethod
+    def examples(cls) -> tuple[()]:
+        return ()
+
+
+def _is_call(node: Any) -> bool:
+    return bool(node.type == "atom_expr" and node.children[-1].get_code().strip().endswith(")"))
+
+
+def _is_failpoint(node: Any) -> bool:
+    return ".failpoints.reach(" in node.get_code()
+
+
+OPERATORS: dict[str, type[Operator]] = {
+    **{name: OperatorProvider()[name] for name in OperatorProvider() if name not in _NEEDS_ARGUMENTS | _ALIKE},
+    "DropCall": DropCall,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One change: the operator's name and which of its occurrences in the file; `line`, to find it again."""
+
+    file: str
+    operator: str
+    occurrence: int
+    line: int
+    source: str
+
+
+def draw(file: str, each: int, seed: int) -> list[Drawn]:
+    """At most `each` mutants of a file, at different places; the same ones for the same seed and source."""
+    source = (ROOT / file).read_text("utf-8")
+    places: dict[Span, list[tuple[str, int]]] = {}
+    skipped = list(_without_result(source))
+    nodes = list(ast_nodes(get_ast(source)))
+    for name, operator in OPERATORS.items():
+        number = count()
+        for node in nodes:
+            for span in operator().mutation_positions(node):
+                occurrence = next(number)
+                if not _is_bare_star(node) and not any(begin <= span[0] and span[1] <= end for begin, end in skipped):
+                    places.setdefault(span, []).append((name, occurrence))
+    chance = random.Random(f"{seed} {file}")
+    found: list[Drawn] = []
+    for span in chance.sample(sorted(places), len(places)):
+        name, occurrence = chance.choice(places[span])
+        mutated = mutate_code(source, OPERATORS[name](), occurrence)
+        if mutated != source and _is_python(mutated):
+            found.append(Drawn(file, name, occurrence, span[0][0], mutated))
+        if len(found) == each:
+            break
+    return found
+
+
+def _is_bare_star(node: Any) -> bool:
+    return bool(node.type == "operator" and node.value == "*" and node.parent.type in ("parameters", "param"))
+
+
+def _keeps(decorator: ast.expr) -> bool:
+    """True for a decorator that changes how values are kept, and none of them; or nothing on SQLite."""
+    return ast.unparse(decorator).partition("(")[0].rpartition(".")[2] in ("dataclass", "cache", "run_again_if_stale")
+
+
+def _is_python(source: str) -> bool:
+    """False for a change that no test needs to notice, as nothing can import it."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _without_result(source: str) -> Iterator[Span]:
+    for node in ast.walk(ast.parse(source)):
+        parts: list[ast.expr | None] = []
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from (
+                ((one.lineno, 0), ((one.end_lineno or 0) + 1, 0)) for one in node.decorator_list if _keeps(one)
+            )
+        if isinstance(node, ast.AnnAssign | ast.arg):
+            parts = [node.annotation]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            parts = [node.returns]
+        for part in parts:
+            if part is not None:
+                yield (part.lineno, part.col_offset), (part.end_lineno or 0, part.end_col_offset or 0)
+
+
+def run_in_copy(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
+    """pytest's exit status and output for these tests in that folder, in a forked child that has its imports."""
+    with tempfile.NamedTemporaryFile("r", prefix="drawn-", suffix=".txt") as said:
+        child = multiprocessing.get_context("fork").Process(target=_child, args=(folder, list(tests), said.name))
+        child.start()
+        child.join(PATIENCE_SECONDS)
+        if child.is_alive():
+            os.killpg(child.pid or 0, 9)
+            child.join()
+            return RED, "FAILED took too long"
+        return child.exitcode or 0, said.read()
+
+
+def _child(folder: Path, tests: list[str], output: str) -> None:
+    os.setsid()
+    with Path(output).open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.chdir(folder)
+    os.environ["PYTHONPATH"] = str(folder)
+    sys.path.insert(0, str(folder))
+    for name in [name for name in sys.modules if name.split(".")[0] in ("tests", "console")]:
+        del sys.modules[name]
+    import pytest
+
+    os._exit(int(pytest.main([*tests, *OPTIONS, *EMBEDDED])))
+
+
+def try_one(drawn: Drawn, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
+    """True if a test turned red; and which."""
+    folder = copies.get()
+    file, tests = folder / drawn.file, TARGETS[drawn.file]
+    original = file.read_text("utf-8")
+    try:
+        file.write_text(drawn.source, "utf-8")
+        for stale in file.parent.glob(f"__pycache__/{file.stem}.*"):
+            stale.unlink()
+        status, output = run_in_copy(folder, tests)
+    finally:
+        file.write_text(original, "utf-8")
+        copies.put(folder)
+    return status != GREEN, first_failure(output)
+
+
+def main(words: Sequence[str]) -> int:
+    """Exit status 0 when the unbroken copies pass and the share of caught mutants is not below the floor."""
+    parser = argparse.ArgumentParser(prog="tests.mutants.drawn")
+    parser.add_argument("--each", type=int, default=EACH, help="mutants of each file")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("files", nargs="*")
+    asked = parser.parse_args(words)
+    files = [file for file in TARGETS if not asked.files or any(word in file for word in asked.files)]
+    for name in _WARM:
+        __import__(name)
+    sys.dont_write_bytecode = False
+    with tempfile.TemporaryDirectory(prefix="drawn-") as folder, ThreadPoolExecutor(asked.workers) as pool:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for number in range(asked.workers):
+            copies.put(copied(Path(folder) / str(number)))
+        if not all(pool.map(lambda file: _passes(file, copies), files)):
+            return 1
+        sys.dont_write_bytecode = True
+        found = [one for file in files for one in draw(file, asked.each, asked.seed)]
+        verdicts = list(pool.map(lambda one: _told(one, copies), found))
+    return report(list(zip(found, verdicts, strict=True)))
+
+
+def _passes(file: str, copies: "SimpleQueue[Path]") -> bool:
+    """The positive control; it also leaves the bytecode that the mutants' runs share."""
+    folder, begun = copies.get(), time.monotonic()
+    status, output = run_in_copy(folder, TARGETS[file])
+    copies.put(folder)
+    if status != GREEN:
+        print(f"without any mutant the tests of {file} do not pass ({status}):\n{output[-3000:]}", flush=True)
+    else:
+        print(f"sound   {time.monotonic() - begun:4.0f} s  {file}", flush=True)
+    return status == GREEN
+
+
+def _told(drawn: Drawn, copies: "SimpleQueue[Path]") -> bool:
+    begun = time.monotonic()
+    caught, why = try_one(drawn, copies)
+    word = "caught " if caught else "ESCAPED"
+    was = (ROOT / drawn.file).read_text("utf-8").splitlines()[drawn.line - 1].strip()
+    now = next(iter(_changed(was, drawn)), "")
+    print(f"{word} {time.monotonic() - begun:4.0f} s  {drawn.file}:{drawn.line} {drawn.operator}", flush=True)
+    print(f"          {why}" if caught else f"          - {was}\n          + {now}", flush=True)
+    return caught
+
+
+def _changed(was: str, drawn: Drawn) -> Iterable[str]:
+    before = (ROOT / drawn.file).read_text("utf-8").splitlines()
+    return (new.strip() for old, new in zip(before, drawn.source.splitlines(), strict=False) if old != new)
+
+
+def report(tried: Sequence[tuple[Drawn, bool]]) -> int:
+    """Print the score of each file and of all; exit status 1 below the floor."""
+    for file in dict.fromkeys(drawn.file for drawn, _ in tried):
+        verdicts = [caught for drawn, caught in tried if drawn.file == file]
+        print(f"{sum(verdicts):4} of {len(verdicts):4}  {100 * sum(verdicts) / len(verdicts):5.1f} %  {file}")
+    caught = sum(verdict for _, verdict in tried)
+    percent = 100 * caught / max(1, len(tried))
+    print(f"drawn mutants: {caught} of {len(tried)} caught, {percent:.1f} % (floor {FLOOR_PERCENT} %)")
+    return 0 if percent >= FLOOR_PERCENT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

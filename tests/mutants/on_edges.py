@@ -1,0 +1,117 @@
+"""Bugs at the edge of a rule: the same instant, the last step, zero, one of two, a clock that is wrong."""
+
+from tests.mutants.mutant import Change, Mutant
+
+_LIMITS = "console/services/refunds/rules.py"
+_NEWS = "console/domain/payments/report_rules.py"
+_TIMEOUTS = "console/services/payments/timeouts.py"
+_ONCE = "console/store/operations/idempotency.py"
+_RULES = "tests/services/refunds/test_rules.py"
+_NEWS_TESTS = "tests/domain/payments/test_report_rules.py"
+_TIMEOUT_TESTS = "tests/services/payments/test_timeouts.py"
+
+ON_EDGES: tuple[Mutant, ...] = (
+    Mutant(
+        "what others were told was not sent is sent after all",
+        (
+            Change(
+                "console/store/spool/spool.py",
+                "operation_id = ? AND state = 'prepared'",
+                "operation_id = ? AND state IN ('prepared', 'void')",
+            ),
+        ),
+        ("tests/store/spool/test_spool.py",),
+    ),
+    Mutant(
+        "news of the same instant is older",
+        (Change(_NEWS, "at >= payment.told_at", "at > payment.told_at"),),
+        (_NEWS_TESTS,),
+    ),
+    Mutant(
+        "a waiting notice contradicts a completed payment",
+        (
+            Change(
+                _NEWS, "payment.state is _P.COMPLETED and way is ReportSource.READ", "payment.state is _P.COMPLETED"
+            ),
+        ),
+        (_NEWS_TESTS,),
+    ),
+    Mutant(
+        "an endless schedule stops one step early",
+        (
+            Change(
+                "console/domain/retry_schedules.py",
+                "min(attempts, len(schedule) - 1)",
+                "min(attempts, len(schedule) - 2)",
+            ),
+        ),
+        ("tests/domain/test_state_transitions.py",),
+    ),
+    Mutant(
+        "one of two approvals is enough to send",
+        (Change(_LIMITS, "len(set(other_checkers)) < refund.checkers_needed", "not other_checkers"),),
+        (_RULES,),
+    ),
+    Mutant(
+        "the last instant of a refund window is outside",
+        (Change(_LIMITS, "facts.now <= until", "facts.now < until"),),
+        (_RULES,),
+    ),
+    Mutant(
+        "a refund of nothing", (Change(_LIMITS, "0 < minor <= free_minor", "0 <= minor <= free_minor"),), (_RULES,)
+    ),
+    Mutant(
+        "an order is cancelled although another payment of it is paid",
+        (
+            Change(
+                _TIMEOUTS,
+                "if any(other_payment.state in PAID_STATES for other_payment in other_payments):",
+                "if False:",
+            ),
+        ),
+        (_TIMEOUT_TESTS,),
+        "sqlite",
+    ),
+    Mutant(
+        "an answer from the future is fresh",
+        (
+            Change(
+                _TIMEOUTS,
+                "timedelta(0) <= self._context.now() - asked_at <= ANSWER_MAX_AGE",
+                "self._context.now() - asked_at <= ANSWER_MAX_AGE",
+            ),
+        ),
+        (_TIMEOUT_TESTS,),
+        "sqlite",
+    ),
+    Mutant(
+        "one refused row fewer spoils a history",
+        (
+            Change(
+                "console/services/reconciliation/provider_rows.py",
+                "refused_count > MOST_REFUSED",
+                "refused_count >= MOST_REFUSED",
+            ),
+        ),
+        ("tests/services/reconciliation/test_run.py",),
+        "sqlite",
+    ),
+    Mutant(
+        "a cache epoch from the future counts",
+        (
+            Change(
+                _ONCE,
+                "abs(now - to_aware_utc(row.since)) < LONGEST_EPOCH",
+                "now - to_aware_utc(row.since) < LONGEST_EPOCH",
+            ),
+        ),
+        ("tests/services/guarded/test_idempotency_cache.py",),
+        "sqlite",
+    ),
+    Mutant(
+        "an operation that ended may end with another result",
+        (Change(_ONCE, "return ended is not None and ended.result == result", "return ended is not None"),),
+        ("tests/services/guarded/test_idempotency.py",),
+        "sqlite",
+    ),
+)

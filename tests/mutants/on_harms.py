@@ -1,0 +1,98 @@
+"""Bugs that would open a way past the console once more: a forged row, an older one, words against what is known."""
+
+from tests.mutants.mutant import Change, Mutant
+
+_SIGNED, _ROOTS = "console/services/payment_intake/signed_notices.py", "console/store/audit/roots.py"
+_LIMITS, _RULES = "console/services/refunds/rules.py", "console/store/constraints/server_rules.py"
+_ORDERS, _UNREADABLE = "console/store/constraints/orders.py", "console/store/database/unreadable_rows.py"
+_FORGED, _HOSTILE = "tests/harms/test_forged_notices.py", "tests/harms/test_hostile_rows.py"
+_PAID, _WAITS = "tests/harms/test_paid_orders.py", "tests/harms/test_cooling_off.py"
+_SQL, _REQUESTS = "console/store/constraints/sql_expressions.py", "console/store/constraints/desk_requests.py"
+_ASKED = "tests/harms/test_asked_for.py"
+_EXECUTION, _QUEUE = "console/services/desk_requests/execution.py", "console/store/desk_requests/requests.py"
+_WRITTEN = "tests/services/desk_requests/test_hostile_requests.py"
+_TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
+
+
+def _mutant(name: str, file: str, old: str, new: str, test: str, engine: str = "mariadb") -> Mutant:
+    return Mutant(name, (Change(file, old, new),), (test,), engine)
+
+
+ON_HARMS: tuple[Mutant, ...] = (
+    _mutant("a worker makes a vote of any wish", _SQL,
+        "return f\"(me = account OR {exists_sql(f'requests r", "return f\"(TRUE OR {exists_sql(f'requests r",
+        f"{_ASKED}::test_another_wish_is_no_vote"),
+    _mutant("a worker acts for who asked another worker, or long ago", _REQUESTS,
+        "AND CAST(r.taken_by AS BINARY) = account\"\n    f\" AND {is_live_lease_sql('r')} AND p.disabled_at",
+        "AND TRUE\"\n    f\" AND p.disabled_at",
+        f"{_ASKED}::test_the_worker_alone_is_nobody"),
+    _mutant("a request is written in somebody else's name", _REQUESTS,
+        'f"SET NEW.who = account, NEW.at', 'f"SET NEW.at',
+        f"{_ASKED}::test_whoever_inserts_it_has_asked"),
+    _mutant("a request is taken however late", _REQUESTS,
+        "(OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW}", "(OLD.state = 'asked'",
+        f"{_ASKED}::test_the_worker_alone_is_nobody"),
+    _mutant("a request names any record beside its arguments", _EXECUTION,
+        "            if self._forms[taken.action].facts(self._context, arguments) != RequestFacts(",
+        "            if not self._forms[taken.action].facts(self._context, arguments) and RequestFacts(",
+        f"{_WRITTEN}::test_a_request_names_the_record_of_its_arguments"),
+    _mutant("a request that ends each worker is executed for ever", _EXECUTION,
+        "if taken.fence <= MOST_TAKINGS else", "if taken.fence else",
+        f"{_WRITTEN}::test_what_no_worker_can_finish_is_given_up"),
+    _mutant("one person's requests come before everybody's", _QUEUE,
+        ".order_by(_open.c.turn, _open.c.at, _open.c.id)", ".order_by(_open.c.at, _open.c.id)",
+        f"{_WRITTEN}::test_nobody_waits_for_all_requests_of_somebody_else"),
+    _mutant("a person invents an entry of the trail", "console/store/desk_requests/requested_audit.py",
+        "what not in _ACTIONS_OF_DESKS or", "what == '' or",
+        f"{_WRITTEN}::test_an_audit_entry_that_no_desk_writes_is_none"),
+    _mutant("a person fills the disk", _REQUESTS,
+        "f\" < {MOST_IN_AN_HOUR}\"", "\" < 100000000\"",
+        f"{_WRITTEN}::test_nobody_fills_the_disk"),
+    _mutant("who holds others up stays", "console/store/access/lock_holders.py",
+        "    KILL CONNECTION session_id;", "    DO session_id;",
+        "tests/services/desk_requests/test_lock_holders.py::test_nobody_holds_the_others_up"),
+    _mutant("a kept notice proves itself", _SIGNED,
+        "        if _verify_signature(key, event.signature, body) is None:\n", "        if not body:\n",
+        f"{_FORGED}::test_no_row_of_a_plain_client_pays_an_order"),
+    _mutant("a source's words may be another's", _SIGNED,
+        "        if self._shares_key(event.source, key):\n", "        if not key:\n",
+        f"{_FORGED}::test_a_key_that_is_gone_or_replaced_books_nothing"),
+    _mutant("a notice whose key is gone is booked", _SIGNED,
+        "            raise NoticeRefused(NO_KEY)\n", "            return read(event.source, event.body.encode())\n",
+        f"{_FORGED}::test_a_key_that_is_gone_or_replaced_books_nothing"),
+    _mutant("an older pair of tokens comes back", _RULES,
+        "CONCAT('^v', NEW.version, '[.]gAAAA", "CONCAT('^(v[0-9]+[.])?', 'gAAAA",
+        f"{_HOSTILE}::test_nobody_brings_an_older_pair_or_forgets_a_used_token"),
+    _mutant("a used token is forgotten", _RULES,
+        """f"{_used_tokens_sql('NEW')} = {_used_tokens_sql('OLD')}\"""", '"TRUE"',
+        f"{_HOSTILE}::test_nobody_brings_an_older_pair_or_forgets_a_used_token"),
+    _mutant("tokens begin at any version", _RULES,
+        'Rule("NEW.version = 1", "tokens', 'Rule("TRUE", "tokens',
+        f"{_HOSTILE}::test_nobody_begins_tokens_at_their_end"),
+    _mutant("every call is put off", _RULES,
+        "NEW.not_before <= {_NOW} + {LONGEST_PAUSE_MS}", "NEW.not_before <> -1",
+        f"{_HOSTILE}::test_nobody_puts_every_call_off"),
+    _mutant("an order that may be paid is cancelled", _ORDERS,
+        'f"{_CANNOT_BE_PAID} AND {_HAS_ENDED_UNPAID}"', '"TRUE"', f"{_PAID}::test_what_may_be_paid_is_not_cancelled"),
+    _mutant("the request says how long it waits", _LIMITS,
+        "for end in (computed, refund.sends_after) if", "for end in (refund.sends_after,) if",
+        f"{_WAITS}::test_no_maker_chooses_the_cooling_off"),
+    _mutant("a root leaves out what it covers", _ROOTS,
+        " or not root.has_newest(conn, settled, root.covered.previous_end):", ":", _TAIL, "sqlite"),
+    _mutant("the last root leaves out what it covers", _ROOTS,
+        "    if last is not None and not last.has_newest(",
+        "    if last is not None and last.row_id < 0 and not last.has_newest(", _TAIL, "sqlite"),
+    _mutant("a root covers what it can't know", _ROOTS,
+        "if root is None or not root.is_valid(end_id) or", "if root is None or", _TAIL, "sqlite"),
+    _mutant("one bad row keeps all others waiting", _UNREADABLE,
+        "        except READ_ERRORS as fault:\n", "        except ZeroDivisionError as fault:\n", _GARBAGE, ""),
+    _mutant("a bad row is nobody's case", _UNREADABLE,
+        "        if subject_of is not None:\n", "        if subject_of is None:\n",
+        f"{_GARBAGE}::test_a_strange_row_is_passed_over", ""),
+    _mutant("a day that no calendar has is the program's bug", "console/store/schema/column_types.py",
+        "return value if value is None or isinstance(value, datetime) else EPOCH_START",
+        "return value", _GARBAGE, ""),
+    _mutant("who asks late says what a notice came to", "console/services/payment_intake/common.py",
+        " and (event.done in _WAITING_WORDS or word == QUEUED):", ":",
+        "tests/services/payment_intake/test_receive.py::test_two_ask_about_one_notice", "sqlite"),
+)  # fmt: skip

@@ -1,0 +1,60 @@
+"""Bugs by which a repeated call would act again, or be told what isn't so."""
+
+from tests.mutants.mutant import Change, Mutant
+
+_IDS, _ROWS = "console/services/guarded/request_ids.py", "console/store/operations/request_ids.py"
+_DESK, _RECORDS = "console/services/process/context.py", "console/services/recovery/replayed_answers.py"
+_TESTS = "tests/services/guarded/test_request_ids.py"
+_KILLS = "tests/crash/test_request_kills.py"
+
+
+def _mutant(name: str, file: str, old: str, new: str, *tests: str, engine: str = "sqlite") -> Mutant:
+    return Mutant(f"request id: {name}", (Change(file, old, new),), tests, engine)
+
+
+ON_REQUEST_IDS: tuple[Mutant, ...] = (
+    _mutant("who lost it goes on writing", _DESK,
+        "        if request_ids.store_result_ids(tx.conn, tie.owned_request, kind, subject, operation_id):",
+        "        if request_ids.store_result_ids(tx.conn, tie.owned_request, kind, subject, operation_id)"
+        " or tie is not None:",
+        f"{_TESTS}::test_the_sleepers_own_claim_is_undone"),
+    _mutant("the operation is not tied", "console/services/guarded/pipeline.py",
+        "            context.tie(tx, subject.kind, subject.id, operation_id)\n", "", _KILLS),
+    _mutant("nothing that is written is tied", _DESK,
+        "            self.tie(tx, kind, subject_id)\n", "            pass\n", _KILLS),
+    _mutant("other arguments are the same", _IDS,
+        "        if (row.command, row.fingerprint) != (request.command, request.fingerprint):",
+        "        if row.command != request.command:",
+        f"{_TESTS}::test_other_arguments_and_other_commands_are_refused"),
+    _mutant("who runs is not looked for", _IDS,
+        "            self._refuse_running(request, row)\n", "", f"{_TESTS}::test_while_the_first_runs"),
+    _mutant("the operation's own lease is not looked at", _IDS,
+        "            if operation is None or operation.state is not OperationState.CALLING:",
+        "            if operation is None or operation.state is not None:",
+        f"{_TESTS}::test_while_only_the_operation_lives"),
+    _mutant("an unknown outcome stays unknown", _IDS,
+        "return find_answer(row) or self._with_present_record(answer)", "return self._with_present_record(answer)",
+        f"{_TESTS}::test_an_unknown_outcome_is_told_as_it_is_now"),
+    _mutant("an unknown outcome is told with its record as it was", _IDS,
+        "return find_answer(row) or self._with_present_record(answer)", "return find_answer(row) or answer",
+        f"{_TESTS}::test_a_probe_that_learnt_nothing"),
+    _mutant("a refusal keeps the id", _IDS,
+        "_STORED_STATUSES = (0, 4, 5)", "_STORED_STATUSES = (0, 3, 4, 5, 6)",
+        f"{_TESTS}::test_what_sent_nothing_frees_the_id"),
+    _mutant("a provider's refusal frees the id", _IDS,
+        "_STORED_STATUSES = (0, 4, 5)", "_STORED_STATUSES = (0, 4)", f"{_TESTS}::test_a_providers_refusal_is_kept"),
+    _mutant("an id is kept for good", _ROWS,
+        "self.age >= ANSWER_RETENTION", "self.age >= 2 * ANSWER_RETENTION",
+        f"{_TESTS}::test_an_id_is_free_after_a_day"),
+    _mutant("an id is everybody's", _IDS,
+        "        person = self._context.operator or WORKER\n", '        person = "anybody"\n',
+        f"{_TESTS}::test_an_id_is_its_persons"),
+    _mutant("what people settled as not bought may be bought again", _RECORDS,
+        "        return None if _was_never_sent(use, answers) else _refusal_answer(operation, record)\n\n"
+        "    return find_answer\n\n\ndef start_answer_finder(",
+        "        return None\n\n    return find_answer\n\n\ndef start_answer_finder(",
+        f"{_TESTS}::test_not_bought_after_all"),
+    _mutant("any class is made of a kept answer", "console/services/guarded/answer_serialization.py",
+        '    if not module.startswith(_DOMAIN) or not class_name.isidentifier():\n', "    if not class_name:\n",
+        f"{_TESTS}::test_nothing_but_values_is_made_from_text", engine=""),
+)  # fmt: skip

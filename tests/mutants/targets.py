@@ -1,0 +1,67 @@
+"""Files in which mutants are drawn, each with the tests that must notice them: quick ones first, on SQLite."""
+
+FLOOR_PERCENT = 90
+"""Fewer caught is a failure. It only rises: whoever measures more writes the new figure here."""
+
+_DOMAIN = "tests/domain"
+_SERVICES = "tests/services"
+_REFUNDS = "tests/services/refunds"
+_TIMEOUTS = tuple(f"{_SERVICES}/payments/test_timeouts{part}.py" for part in ("_rules", "_unheard", ""))
+_IDEMPOTENCY = tuple(f"{_SERVICES}/guarded/test_idempotency{part}.py" for part in ("", "_cache", "_commits"))
+_LIMITS = tuple(f"{_REFUNDS}/test_{part}.py" for part in ("rules", "requests", "votes", "sending"))
+_PIPELINE = (
+    f"{_SERVICES}/credit_checks/test_purchase_breaks.py",
+    "tests/crash/test_breaks.py",
+    f"{_SERVICES}/credit_checks/test_provider_calls.py",
+    f"{_SERVICES}/credit_checks/test_waiting.py",
+    f"{_SERVICES}/credit_checks/test_purchase.py",
+)
+
+TARGETS: dict[str, tuple[str, ...]] = {
+    "console/domain/alerts/rules.py": (f"{_DOMAIN}/alerts/test_rules.py",),
+    "console/domain/recovery/effects.py": (f"{_DOMAIN}/recovery/test_effects.py",),
+    "console/domain/clock.py": (f"{_DOMAIN}/test_clock.py",),
+    "console/domain/reconciliation/row_comparison.py": (f"{_DOMAIN}/reconciliation/test_row_comparison.py",),
+    "console/domain/corporation_number.py": (f"{_DOMAIN}/test_corporation_number.py",),
+    "console/domain/calendar_days.py": (f"{_DOMAIN}/test_calendar_days.py",),
+    "console/domain/recovery/decidable.py": (f"{_DOMAIN}/recovery/test_decidable.py",),
+    "console/domain/errors.py": (f"{_DOMAIN}/test_errors.py",),
+    "console/domain/explanations/credit_checks.py": (f"{_DOMAIN}/explanations/test_credit_checks.py",),
+    "console/domain/explanations/alerts.py": (f"{_DOMAIN}/explanations/test_alerts.py",),
+    "console/domain/explanations/payments.py": (f"{_DOMAIN}/explanations/test_payments.py",),
+    "console/domain/explanations/refunds.py": (f"{_DOMAIN}/explanations/test_refunds.py",),
+    "console/domain/money.py": (f"{_DOMAIN}/test_money.py",),
+    "console/domain/payments/records.py": (f"{_DOMAIN}/payments/test_records.py",),
+    "console/domain/payments/report_rules.py": (f"{_DOMAIN}/payments/test_report_rules.py",),
+    "console/domain/permissions.py": (f"{_DOMAIN}/test_state_transitions.py",),
+    "console/domain/alerts/events.py": (f"{_DOMAIN}/alerts/test_events.py",),
+    "console/domain/records.py": (f"{_DOMAIN}/test_records.py",),
+    "console/domain/recovery/decision_table.py": (f"{_DOMAIN}/recovery/test_decision_table.py",),
+    "console/domain/tasks/saga_progress.py": (f"{_DOMAIN}/tasks/test_saga_progress.py",),
+    "console/domain/retry_schedules.py": (f"{_DOMAIN}/test_state_transitions.py",),
+    "console/domain/transitions/tables.py": (f"{_DOMAIN}/test_state_transitions.py",),
+    "console/domain/timeline.py": (f"{_DOMAIN}/test_timeline.py",),
+    "console/domain/tasks/intervals.py": (f"{_DOMAIN}/tasks/test_intervals.py",),
+    "console/domain/payments/consistency.py": (f"{_DOMAIN}/payments/test_consistency.py",),
+    "console/domain/tasks/records.py": (f"{_DOMAIN}/tasks/test_records.py",),
+    "console/services/payments/account_limits.py": (f"{_SERVICES}/payments/test_account_limits.py",),
+    "console/services/guarded/pipeline.py": (
+        *_PIPELINE,
+        f"{_SERVICES}/credit_checks/test_full_disk.py",
+        f"{_SERVICES}/guarded/test_database_rollback.py",
+    ),
+    "console/services/payments/apply_report.py": (
+        f"{_SERVICES}/payments/test_apply_report.py",
+        f"{_SERVICES}/payment_intake/test_signed_notices.py",
+    ),
+    "console/services/guarded/idempotency.py": (*_IDEMPOTENCY, f"{_SERVICES}/payments/test_start.py"),
+    "console/services/payments/timeouts.py": _TIMEOUTS,
+    "console/services/refunds/rules.py": tuple(
+        f"{_REFUNDS}/test_{part}.py" for part in ("rules", "requests", "votes", "sending")
+    ),
+    "console/services/credit_checks/outcomes.py": (f"{_SERVICES}/credit_checks/test_outcomes.py",),
+    "console/services/payments/timeout_start.py": (f"{_SERVICES}/payments/test_timeout_start.py",),
+    "console/store/operations/idempotency.py": ("tests/store/operations/test_idempotency.py", *_IDEMPOTENCY),
+    "console/store/payments/currency_limits.py": ("tests/store/payments/test_limits.py",),
+    "console/store/payments/payment_deadlines.py": (f"{_SERVICES}/payments/test_timeout_start.py",),
+}

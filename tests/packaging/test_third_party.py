@@ -1,0 +1,74 @@
+"""The list of components, and what is said when nobody can say which are vulnerable."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from scripts import audit, third_party
+from scripts.lock import LOCK, pins
+
+
+def test_what_runs_is_listed(tmp_path: Path) -> None:
+    """Each component with its pin; no tool of development."""
+    assert third_party.main([str(tmp_path / "sbom.json")]) == 0
+    bill = json.loads((tmp_path / "sbom.json").read_text())
+    pinned = dict(pins(LOCK.read_text()))
+    listed = {one["purl"].partition("/")[2].partition("@")[0]: one["version"] for one in bill["components"]}
+    assert {"sqlalchemy", "requests", "pyside6-essentials", "confluent-kafka", "gcsfs"} <= set(listed)
+    assert not {"pytest", "mypy", "pyinstaller", "hypothesis"} & set(listed)
+    assert {name: version for name, version in listed.items() if pinned.get(name) != version} == {}
+
+
+@contextmanager
+def service(status: int, answer: bytes) -> Iterator[str]:
+    """A service that answers this to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _results(found: dict[str, str]) -> bytes:
+    names = [name for name, _ in pins(LOCK.read_text())]
+    results = [{"vulns": [{"id": found[name]}]} if name in found else {} for name in names]
+    return json.dumps({"results": results}).encode()
+
+
+def test_findings_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With what they mean: what runs, and what is a tool."""
+    with service(200, _results({"requests": "X-1", "pytest": "X-2"})) as url:
+        assert audit.main(url) == 1
+    told = capsys.readouterr().out
+    assert "(runs): X-1" in told
+    assert "(development): X-2" in told
+    with service(200, _results({})) as url:
+        assert audit.main(url) == 0
+
+
+@pytest.mark.parametrize(("status", "answer"), [(503, b""), (200, b"no"), (200, b'{"results": []}'), (200, b"[]")])
+def test_no_answer_is_no_good_news(status: int, answer: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another status than for a clean bill."""
+    with service(status, answer) as url:
+        assert audit.main(url) == 2
+    assert "out of reach" in capsys.readouterr().out

@@ -1,0 +1,134 @@
+"""A process that is told to end, or stopped past its budget: what was sent is known, and a whole answer counts."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from console.domain import interrupts
+from console.domain.provider_outcome import OutcomeClass, Sent
+from console.providers.http.transport import TransportFailure
+from tests.providers.raw_server import RawServer, Script, hangs, sends, serving
+from tests.providers.sending import WHOLE, send, transport
+from tests.support.children import Child, Pipe, crowd
+from tests.support.waiting import until
+
+BUDGET_SECONDS = 1.0
+UNSENT = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, Sent.NO)
+OPEN_END = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check": {"credit_check_id": 12345}}'
+
+
+def asked(pipe: Pipe, url: str, budget: float) -> None:
+    """Send one request inside an act that no signal breaks off; tell what came of it."""
+    line = transport(url, connect_timeout=30.0)
+    try:
+        with interrupts.defer_signals():
+            pipe.send("begun")
+            try:
+                pipe.send(send(line, read_timeout=60, budget=budget).body)
+            except TransportFailure as failure:
+                pipe.send((failure.kind, failure.reason, failure.sent))
+    except KeyboardInterrupt:
+        pipe.send("interrupted")
+
+
+def interrupted(child: Child) -> object:
+    """What came of the call, and the signal again after it."""
+    os.kill(child.pid, signal.SIGINT)
+    told = child.report()
+    assert child.report() == "interrupted"
+    return told
+
+
+def test_interrupted_while_connecting() -> None:
+    """A host that does not take the connection: certainly not sent, at once."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        several = [socket.socket() for _ in range(3)]
+        for one in several:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        with crowd(asked, [(f"http://127.0.0.1:{port}", 60.0)]) as (child,):
+            assert child.report() == "begun"
+            assert interrupted(child) == UNSENT
+        for one in several:
+            one.close()
+
+
+def test_interrupted_in_the_handshake() -> None:
+    """The connection is there, the request is not."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    with silent, crowd(asked, [(f"https://127.0.0.1:{silent.getsockname()[1]}", 60.0)]) as (child,):
+        assert child.report() == "begun"
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(1)  # of the greeting
+            assert interrupted(child) == UNSENT
+
+
+@pytest.mark.parametrize(
+    ("script", "sent"), [(hangs(), Sent.MAYBE), (hangs(WHOLE[:-5]), Sent.YES)], ids=["unanswered", "half an answer"]
+)
+def test_interrupted_while_waiting_for_the_answer(script: Script, sent: Sent) -> None:
+    """The wait ends at once; what the provider did is not known."""
+    with serving(script) as server, crowd(asked, [(server.url, 60.0)]) as (child,):
+        assert child.report() == "begun"
+        until(lambda: bool(server.requests), "the request")
+        unknown = [(OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, one) for one in (sent, Sent.MAYBE)]
+        assert interrupted(child) in unknown  # the half may be on its way
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
+@pytest.mark.parametrize("answer", [WHOLE, OPEN_END], ids=["with a length", "to the end of the connection"])
+@pytest.mark.parametrize("told_to_end", [False, True], ids=["late", "late and told to end"])
+def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) -> None:
+    """It came while the process was stopped, past its budget."""
+    with _answering_later(answer) as (server, go_on), crowd(asked, [(server.url, BUDGET_SECONDS)]) as (child,):
+        assert child.report() == "begun"
+        until(lambda: bool(server.requests), "the request")
+        _stop(child)
+        go_on.set()
+        stopped_at = time.monotonic()
+        until(lambda: time.monotonic() > stopped_at + 2 * BUDGET_SECONDS, "the budget to be spent")
+        if told_to_end:
+            os.kill(child.pid, signal.SIGINT)
+        os.kill(child.pid, signal.SIGCONT)
+        assert child.report() == answer.partition(b"\r\n\r\n")[2]
+        assert not told_to_end or child.report() == "interrupted"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
+@pytest.mark.parametrize("half", [WHOLE[:-5], OPEN_END[:-5]], ids=["with a length", "to the end of the connection"])
+def test_half_an_answer_is_none(half: bytes) -> None:
+    """The connection is still open when the time is over: nobody knows whether more was to come."""
+    with serving(hangs(half)) as server, crowd(asked, [(server.url, BUDGET_SECONDS)]) as (child,):
+        assert child.report() == "begun"
+        assert child.report() == (OutcomeClass.UNKNOWN, "budget_spent", Sent.YES)
+
+
+@contextmanager
+def _answering_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Event]]:
+    """A server that answers, and closes, once it is told to."""
+    go_on = threading.Event()
+
+    def script(connection: socket.socket, over: threading.Event) -> None:
+        go_on.wait(20)
+        sends(answer)(connection, over)
+
+    with serving(script) as server:
+        yield server, go_on
+
+
+def _stop(child: Child) -> None:
+    os.kill(child.pid, signal.SIGSTOP)
+    state = Path(f"/proc/{child.pid}/stat")
+    until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process to stand still")

@@ -1,0 +1,216 @@
+"""A race of desks that ask: many processes ask for the same corporation numbers, and worker processes act for them.
+One worker is killed every few seconds.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.synchronize import Barrier
+from threading import Event, Thread
+
+from console.app import Console, open_console
+from console.domain.error_reasons import InProgressReason, UnknownReason
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.settings.settings import Settings
+from console.store.audit.hash_chain import verify_chains
+from tests.races.buyers import CLIENT, CUT_OFF, FAULTS, Ending, check_answers, first_of
+from tests.support import truth
+from tests.support.asking import ask_only
+from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.places import Place
+from tests.support.waiting import until
+from tests.support.worker_process import WorkerProcess, worker_process
+
+PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
+WORKERS = 2
+SCALE = "4"
+"""A lease lasts 11 s, and a desk waits for 30 s before it stops and asks again."""
+_FIRST_WORKER_DESK = 20
+_SHORTEST_LIFE_SECONDS = 5.0
+_REQUEST_STATES = "SELECT state, COUNT(*) FROM requests GROUP BY state"
+_UNENDED = (
+    "SELECT (SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken'))"
+    " + (SELECT COUNT(*) FROM operations WHERE state = 'calling')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AskingRace:
+    """`seed` draws the provider's faults, None for a good one. A worker is killed each `kill_seconds`. `meanwhile`:
+    what is done to the database as soon as the first desk has its answer about the n-th number.
+    """
+
+    numbers: tuple[str, ...]
+    desks: int
+    kill_seconds: float
+    seed: int | None = None
+    meanwhile: Mapping[int, Callable[[], None]] = field(default_factory=dict)
+
+
+def run(race: AskingRace, place: Place) -> Counter[str]:
+    """Run it and check: no number is charged twice, no charge is without its record, every desk has an answer, and
+    each request has ended or lapsed. What happened, counted.
+    """
+    ask_only(place, *PEOPLE)
+    tally: Counter[str] = Counter()
+    with Sandbox() as sandbox:
+        if race.seed is not None:
+            sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=0.4, call="purchase", seconds=0.2)
+        with _mortal_workers(place, sandbox.url, race.kill_seconds, tally):
+            endings = _race(race, place, sandbox.url)
+        sandbox.control.release_calls()
+        with _workers(place, sandbox.url):
+            until(lambda: _has_ended(place), "requests and operations to end", PATIENCE_SECONDS)
+        _judge(place, sandbox, endings)
+        charges = sandbox.ledger.count_by_number()
+    states = Counter({str(state): int(count) for state, count in place.sql(_REQUEST_STATES)})
+    assert set(states) <= {"ended", "lapsed"}, states
+    tally += Counter(ending.code for ending in endings)
+    return tally + Counter(
+        numbers=len(race.numbers), calls=len(endings), charged=sum(charges.values()), lapsed=states["lapsed"]
+    )
+
+
+def _has_ended(place: Place) -> bool:
+    return bool(place.sql(_UNENDED) == [(0,)])
+
+
+# Desks
+
+
+def ask_all(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: Barrier) -> None:
+    """One desk: at each number it waits for the others, then asks."""
+    with open_console(Settings.load(told)) as console:
+        for number in numbers:
+            barrier.wait(PATIENCE_SECONDS)
+            pipe.send(_ask(console, number))
+
+
+def _ask(console: Console, number: str) -> Ending:
+    """Ask with an id of one's own, and with the same id again while nothing is known, as a person would."""
+    request_id, endings = f"desk-{os.getpid()}-{number}", list[Ending]()
+
+    def is_answered() -> bool:
+        ending = _attempt(console, number, request_id)
+        endings.extend([] if ending is None else [ending])
+        return ending is not None
+
+    until(is_answered, f"an answer about {number}", PATIENCE_SECONDS)
+    return endings[0]
+
+
+def _attempt(console: Console, number: str, request_id: str) -> Ending | None:
+    """Ask once. Return None if nothing is known afterwards."""
+    try:
+        record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT), request_id=request_id)
+    except ConsoleError as refusal:
+        if _is_no_answer(refusal):
+            return None
+        is_clear = refusal.code in CUT_OFF or "record" in refusal.detail
+        unclear = f"unhandled: {refusal.code} without the record: {refusal.detail}"
+        return Ending(number, refusal.code if is_clear else unclear)
+    except Exception as bug:
+        return Ending(number, f"unhandled {bug!r}")
+    return Ending(number, "bought", record.credit_check_id)
+
+
+def _is_no_answer(refusal: ConsoleError) -> bool:
+    """True if the desk doesn't know what became of its request, or no worker was there to take it."""
+    reason = refusal.detail.get("reason")
+    return (
+        refusal.code in ("worker_away", "database_unreachable", "database_locked")
+        or (refusal.code == "outcome_unknown" and reason == UnknownReason.ASKED)
+        or (refusal.code == "in_progress" and reason == InProgressReason.REQUEST_ID)
+    )
+
+
+def _race(race: AskingRace, place: Place, provider: str) -> list[Ending]:
+    barrier = context().Barrier(race.desks)
+    told = [
+        place.told(provider, PEOPLE[desk % len(PEOPLE)], desk, TIME_SCALE=SCALE, CLIENTS=CLIENT)
+        for desk in range(race.desks)
+    ]
+    endings: list[Ending] = []
+    with crowd(ask_all, [(desk, race.numbers, barrier) for desk in told]) as children:
+        for turn in range(len(race.numbers)):
+            if turn in race.meanwhile:
+                first_of(children)
+                race.meanwhile[turn]()
+            endings.extend(child.report() for child in children)
+        for child in children:
+            assert child.ended() == 0
+    return endings
+
+
+# Workers
+
+
+@contextmanager
+def _workers(place: Place, provider: str) -> Iterator[None]:
+    with ExitStack() as opened:
+        for number in range(WORKERS):
+            opened.enter_context(_worker(place, provider, number))
+        yield
+
+
+def _worker(place: Place, provider: str, number: int) -> AbstractContextManager[WorkerProcess]:
+    desk = _FIRST_WORKER_DESK + number
+    return worker_process(place, provider, desk=desk, person="worker", TIME_SCALE=SCALE, CLIENTS=CLIENT)
+
+
+@contextmanager
+def _mortal_workers(place: Place, provider: str, kill_seconds: float, tally: Counter[str]) -> Iterator[None]:
+    """Each in turn is killed and begun again, one each `kill_seconds`."""
+    over = Event()
+    threads = [
+        Thread(target=_live_and_die, args=(place, provider, number, kill_seconds, tally, over))
+        for number in range(WORKERS)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def _live_and_die(
+    place: Place, provider: str, number: int, kill_seconds: float, tally: Counter[str], over: Event
+) -> None:
+    life = kill_seconds * (number + 1)
+    while not over.is_set():
+        began = time.monotonic()
+        with (
+            suppress(AssertionError),
+            _worker(place, provider, number) as worker,
+        ):  # it ends where no database is there
+            over.wait(max(_SHORTEST_LIFE_SECONDS, life - (time.monotonic() - began)))
+            if not over.is_set():
+                worker.process.kill()
+                tally["kills"] += 1
+        life = kill_seconds * WORKERS
+
+
+# What must hold
+
+
+def _judge(place: Place, sandbox: Sandbox, endings: Sequence[Ending]) -> None:
+    odd = [ending for ending in endings if ending.code.startswith("unhandled")]
+    assert not odd, f"unhandled: {odd}"
+    charges = sandbox.ledger.count_by_number()
+    assert max(charges.values()) == 1, f"charged twice: {[n for n, count in charges.items() if count > 1]}"
+    with place.opened(sandbox, person="worker", desk=_FIRST_WORKER_DESK + WORKERS) as console:
+        found = truth.rows(console.database)
+        truth.check_claims(found)
+        truth.check_charges(found, charges)
+        truth.check_queues(console)
+        with console.database.read() as conn:
+            assert verify_chains(conn, ()).first_bad is None
+    check_answers(endings, sandbox)

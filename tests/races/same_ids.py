@@ -1,0 +1,86 @@
+"""Many processes make one call with one request id at the same moment: one acts, everybody gets its answer."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from multiprocessing.synchronize import Barrier
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import Refund, RefundRequest
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.tasks.records import Note
+from console.sandbox.server import Sandbox
+from console.services.guarded import request_ids
+from console.settings.settings import Settings
+from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.money_desks import paid, providers
+from tests.support.places import PERSON, Place
+
+ACTED, REPEATED = "acted", "repeated"
+LATER = ("in_progress", "lease_timeout", "database_locked")
+"""Refusals after which a caller asks again with the same id."""
+DESKS = 2
+Ending = tuple[str, int | None]
+"""How a call ended: acted, repeated, or a code; and the record's id."""
+
+
+def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
+    """Buy, ask for refunds and write notes with ids that all share; what happened, counted."""
+    with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
+        payments = [paid(console, sandbox, f"ORD-{number}").id for number in numbers]
+        told = [place.told(sandbox.url, PERSON, desk, **providers(sandbox.url)) for desk in range(DESKS)]
+        barrier = context().Barrier(processes)
+        how = (numbers, payments, barrier)
+        with crowd(call_all, [(told[i % DESKS], *how) for i in range(processes)]) as children:
+            answers = [child.report() for child in children]
+            assert [child.ended() for child in children] == [0] * processes
+        tally: Counter[str] = Counter()
+        for endings in zip(*answers, strict=True):
+            counted = Counter(word for word, _ in endings)
+            assert not set(counted) - {ACTED, REPEATED, *LATER}, counted
+            assert counted[ACTED] == 1, counted
+            assert len({record for word, record in endings if word in (ACTED, REPEATED)}) == 1, endings
+            tally.update(counted)
+        assert sandbox.ledger.count_by_number() == dict.fromkeys(numbers, 1)
+        assert place.sql("SELECT COUNT(*) FROM notes") == [(len(numbers),)]
+        assert place.sql("SELECT COUNT(*) FROM refunds") == [(len(numbers),)]
+        for number, payment in zip(numbers, payments, strict=True):
+            assert [ending(console, act)[0] for act in acts(number, payment)] == [REPEATED] * 3
+        return tally
+
+
+def call_all(
+    pipe: Pipe, told: dict[str, str], numbers: Sequence[str], payments: Sequence[int], barrier: Barrier
+) -> None:
+    """One process: before each call it waits for the others."""
+    endings = []
+    with open_console(Settings.load(told)) as console:
+        for number, payment in zip(numbers, payments, strict=True):
+            for act in acts(number, payment):
+                barrier.wait(PATIENCE_SECONDS)
+                endings.append(ending(console, act))
+    pipe.send(endings)
+
+
+Act = Callable[[Console], CreditCheck | Refund | Note]
+
+
+def acts(number: str, payment: int) -> tuple[Act, Act, Act]:
+    """A purchase, a request, and a note: nothing but its id keeps that one from being written again."""
+    words = f"about {number}"
+    return (
+        lambda console: console.credit_checks.purchase(PurchaseRequest(number, "1"), request_id=f"buy-{number}"),
+        lambda console: console.refunds.request(
+            RefundRequest(payment, "1000", "sent back", intended_repeat=True), request_id=f"ask-{number}"
+        ),
+        lambda console: console.recovery.note("payment", payment, words, request_id=f"note-{number}"),
+    )
+
+
+def ending(console: Console, act: Act) -> Ending:
+    with request_ids.watch_repeats() as watch:
+        try:
+            record = act(console)
+        except ConsoleError as refusal:
+            return refusal.code, None
+    return (REPEATED if watch.is_repetition else ACTED), record.id

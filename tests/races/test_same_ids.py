@@ -1,0 +1,17 @@
+"""However many make one call at once, under one request id it is made once."""
+
+import pytest
+
+from tests.races import same_ids
+from tests.support.invented import numbers
+from tests.support.places import Place
+
+pytestmark = pytest.mark.xdist_group("races")
+PROCESSES, CALLS = 16, 2
+
+
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_one_acts_and_all_get_its_answer(place: Place, seed: int) -> None:
+    """Sixteen processes at two desks: one acts, the others are told its answer or that it runs."""
+    tally = same_ids.run(place, numbers(CALLS, seed), PROCESSES)
+    print(f"request ids: {place.engine}: {PROCESSES} processes × {3 * CALLS} calls: {dict(tally)}")

@@ -1,0 +1,221 @@
+"""A table that has states already, and rows that lack something: each row becomes what the look had said."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.store.database.engine import Database
+from tests.support import legacy, server_fixtures, teams
+from tests.support.adoptions import adoption, shared_database
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.legacy import NAME, bought, row
+from tests.support.places import Engine, Place, nodes_of
+from tests.support.quick_desks import quick_desk
+from tests.support.sql_server import SqlServer
+
+BOUGHT, PENDING, FAILED, CLAIMED, ODD, LATER = numbers(6, seed=63)
+STATUS = ", status VARCHAR(20) NOT NULL DEFAULT 'pending'"
+COMMENTED = STATUS + " COMMENT 'it''s theirs'"
+SEEN = {"pending": ("pending", "written_by_other"), "error": ("error", None), "success": ("success", None)}
+
+
+@pytest.fixture
+def url(engine: Engine, home: Path) -> Iterator[str]:
+    """An empty database on each engine."""
+    server_fixtures.need_engine(engine)
+    server = nodes_of(engine)[0] if engine != "sqlite" else None
+    with shared_database(server, home) as address:
+        yield address
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """The other application's own view of it."""
+    opened = Database(url, without_time_limit=True)
+    yield opened
+    opened.close()
+
+
+def make(database: Database) -> None:
+    """Rows of every state, with the provider's id and without one."""
+    more = COMMENTED if database.is_server else STATUS
+    made = [bought(BOUGHT, 1), row(corporation_number=PENDING), row(corporation_number=FAILED)]
+    made += [row(corporation_number=CLAIMED), bought(ODD, 5), row(corporation_number=FAILED)]
+    legacy.make(database, made, more=more)
+    words = ("success", "pending", "error", "success", "error", "error")
+    write(database, *(f"UPDATE {NAME} SET status = '{word}' WHERE id = {n + 1}" for n, word in enumerate(words)))
+
+
+def write(database: Database, *statements: str) -> None:
+    with database.write_once() as tx:
+        for statement in statements:
+            tx.conn.exec_driver_sql(statement)
+
+
+def states(database: Database) -> list[tuple[object, ...]]:
+    with database.read() as conn:
+        rows = conn.exec_driver_sql(f"SELECT status, work_state, work_reason, duplicate_of FROM {NAME} ORDER BY id")
+        return [tuple(found) for found in rows]
+
+
+def test_states_that_are_there_are_kept(database: Database, home: Path, url: str) -> None:
+    """A row with an id is a success whatever its word; a success without one waits for a person; an error ends."""
+    make(database)
+    with adoption(home, url) as service:
+        plan = service.plan()
+        assert plan.obstacles == ()
+        assert plan.count.by_status == {"pending": 1, "success": 3, "error": 2}
+        assert (plan.count.unbought, plan.count.success_without_id, plan.count.duplicates) == (1, 1, 0)
+        service.run()
+        assert service.plan().count.by_status == plan.count.by_status
+    assert states(database) == [
+        ("success", "none", None, None),
+        ("pending", "needs_review", "written_by_other", None),
+        ("error", "none", None, None),
+        ("success", "needs_review", "written_by_other", None),
+        ("success", "none", None, None),
+        ("error", "none", None, None),
+    ]
+    if database.is_server:
+        with database.read() as conn:
+            (made,) = conn.exec_driver_sql(f"SHOW CREATE TABLE {NAME}").mappings().all()
+        assert "it''s theirs" in made["Create Table"]
+
+
+def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) -> None:
+    """What holds the claim is refused before anything is sent, a success without an id too; an error frees it."""
+    make(database)
+    with adoption(home, url) as service:
+        service.run()
+    if database.is_server:
+        write(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account}', 'operator')")
+    vendor = LedgerVendor()
+    with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
+        for number in (BOUGHT, PENDING, CLAIMED, ODD):
+            with pytest.raises(ConsoleError, match="already_purchased"):
+                console.credit_checks.purchase(PurchaseRequest(number, "1"))
+        assert console.credit_checks.purchase(PurchaseRequest(FAILED, "1")).state == "success"
+        (claimed,) = console.lookup.find_records(CLAIMED).credit_checks
+        assert (claimed.state, claimed.credit_check_id, claimed.work.reason) == ("success", None, "written_by_other")
+        assert {item.record.id for item in console.recovery.queue("review").items} == {2, 4}
+        assert console.recovery.show("credit-check", 4).explanation.next_step.code == "next.ask_the_writer"
+
+
+@pytest.mark.parametrize(
+    ("more", "word", "kind"),
+    [
+        (STATUS, "done", "status_words"),
+        (STATUS, "Pending", "status_words"),
+        (STATUS, "success ", "status_words"),
+        (", status VARCHAR(20) NULL DEFAULT 'pending'", None, "status_null"),
+        (", status VARCHAR(20) NOT NULL DEFAULT 'new'", "pending", "status_default"),
+        (", status VARCHAR(5) NOT NULL DEFAULT 'x'", None, "column_taken"),
+        (", status INT NOT NULL DEFAULT 0", None, "column_taken"),
+    ],
+)
+def test_states_that_mean_something_else(
+    database: Database, home: Path, url: str, more: str, word: str | None, kind: str
+) -> None:
+    """They stand in the way, whatever the collation calls equal; nothing is changed."""
+    legacy.make(database, [bought(BOUGHT, 1)], more=more, options="COLLATE utf8mb4_general_ci" * database.is_server)
+    if word is not None:
+        write(database, f"UPDATE {NAME} SET status = '{word}'")
+    with adoption(home, url) as service:
+        (obstacle,) = service.plan().obstacles
+        assert (obstacle.kind, obstacle.name, obstacle.is_convertible) == (kind, "status", False)
+        with pytest.raises(ConsoleError) as refused:
+            service.run()
+    assert (refused.value.code, refused.value.detail["problem"]) == ("schema_mismatch", "cannot_be_adopted")
+    assert "work_state" not in legacy_columns(database)
+
+
+def legacy_columns(database: Database) -> list[str]:
+    with database.read() as conn:
+        return list(conn.exec_driver_sql(f"SELECT * FROM {NAME}").keys())
+
+
+@pytest.mark.parametrize(
+    ("before", "credit_check_id", "after"),
+    [
+        ("pending", 77, "success"),
+        ("pending", None, "error"),
+        ("success", 77, "success"),
+        ("pending", None, "success"),
+    ],
+)
+def test_its_writer_goes_on_with_the_states(
+    place: Place, before: str, credit_check_id: int | None, after: str
+) -> None:
+    """It inserts with a state and ends its own row later: seen at once, and taken in by the next due task."""
+    with place.desk(LedgerVendor()) as console:
+        insert = f"INSERT INTO {NAME} (client_id, corporation_number, status) VALUES (1, '{LATER}', '{before}')"
+        place.shop(insert)
+        console.recovery.run_due()
+        (found,) = console.lookup.find_records(LATER).credit_checks
+        assert (found.state, found.work.reason) == (before, "written_by_other")
+        given = f", credit_check_id = {credit_check_id}" if credit_check_id else ""
+        place.shop(f"UPDATE {NAME} SET status = '{after}'{given} WHERE id = {found.id}")
+        ended = after == "error" or credit_check_id is not None
+        for _ in range(2):
+            (found,) = console.lookup.find_records(LATER).credit_checks
+            assert (found.state, found.work.reason) == (after, None if ended else "written_by_other")
+            console.recovery.run_due()
+
+
+def test_what_was_bought_its_writer_cannot_end(sql_server: SqlServer, home: Path) -> None:
+    """On a server: neither a row that has an id, nor one of ours, nor a word that is no state."""
+    owner = sql_server.fresh_database()
+    database = Database(owner, without_time_limit=True)
+    make(database)
+    with adoption(home, owner) as service:
+        service.run()
+    team = teams.staff(sql_server, owner, {"op-a": ("operator",)})
+    with quick_desk(home / "a", LedgerVendor(), DATABASE_URL=team.urls["op-a"], OPERATOR="") as console:
+        ours = console.credit_checks.purchase(PurchaseRequest(LATER, "1"))
+    account = sql_server.fresh_database()
+    name, password = str(Database(account).url.username), str(Database(account).url.password)
+    sql_server.sql(f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{NAME} TO `{name}`@`%`")
+    insert = f"INSERT INTO {NAME} (client_id, corporation_number, status) VALUES (2, '{BOUGHT}', '{{}}')"
+    refused = [
+        f"UPDATE {NAME} SET status = '{word}' WHERE id = {record}"
+        for record in (1, 5, ours.id)
+        for word in ("error", "pending")
+    ]
+    refused += [f"UPDATE {NAME} SET status = 'Error' WHERE id = 2", insert.format("done"), insert.format("Pending")]
+    with sql_server.connect(name, password, team.database) as connection, connection.cursor() as cursor:
+        for statement in refused:
+            with pytest.raises(pymysql.MySQLError, match="console: "):
+                cursor.execute(statement)
+        cursor.execute(insert.format("success"))
+    database.close()
+    team.drop()
+
+
+def test_what_is_missing_is_set_aside_by_one_decision(database: Database, home: Path, url: str) -> None:
+    """Told by the run; then out of the queue, still missing in the record, and each is re-fetched as before."""
+    vendor = LedgerVendor()
+    charged = vendor.buy_check(PurchaseRequest(BOUGHT, "1")).found
+    assert charged is not None
+    legacy.make(database, [bought(BOUGHT, charged.credit_check_id), bought(PENDING, 2, pdf_file_path="theirs/2.pdf")])
+    with adoption(home, url) as service:
+        with pytest.raises(ConsoleError) as early:
+            service.accept_incomplete()
+        assert (early.value.code, early.value.detail["problem"]) == ("schema_mismatch", "not_adopted")
+        assert service.run().incomplete == 1
+    if database.is_server:
+        write(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account}', 'operator')")
+    with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
+        assert [item.record.id for item in console.recovery.queue("incomplete").items] == [1]
+        with adoption(home, url) as service:
+            assert [service.accept_incomplete() for _ in range(2)] == [1, 0]
+        assert console.recovery.queue("incomplete").items == ()
+        assert console.lookup.find_records(BOUGHT).credit_checks[0].incomplete == ("pdf",)
+        assert console.credit_checks.refetch(1).record.incomplete == ()
+    with database.read() as conn:
+        told = conn.exec_driver_sql("SELECT count(*) FROM audit_log WHERE what = 'credit-check.incomplete_accepted'")
+        assert told.scalar_one() == 1

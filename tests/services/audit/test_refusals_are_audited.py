@@ -1,0 +1,104 @@
+"""Every act of the console, by every role: a refusal by a guard leaves one entry in the trail, nothing else any."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.bulk.records import ChosenRecord
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import PaymentImport, RefundRequest
+from console.domain.records import PurchaseRequest
+from console.sandbox.server import Sandbox
+from tests.services.access.test_roles import TEAM
+from tests.support.desks import NUMBERS
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import SqlitePlace
+from tests.support.quick_desks import quick_folder
+
+Act = Callable[[Console], object]
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+
+def acts(scene: Scene) -> dict[str, Act]:
+    """By name; several of them can't succeed for whoever may do them, for many reasons."""
+    asked = PurchaseRequest(NUMBERS[0], "1")
+    operation = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'credit-check' LIMIT 1")[0][0])
+    begun = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'payment' LIMIT 1")[0][0])
+    day = date(2026, 11, 20)
+    return {
+        "purchase again": lambda desk: desk.credit_checks.purchase(asked),
+        "renew too early": lambda desk: desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1", renew=True)),
+        "refetch": lambda desk: desk.credit_checks.refetch(1, expected_version=99),
+        "probe a check": lambda desk: desk.recovery.probe("credit-check", 1),
+        "resolve a check": lambda desk: desk.recovery.resolve("credit-check", 1, "error", "words"),
+        "probe an operation": lambda desk: desk.recovery.probe("operation", operation),
+        "probe a beginning": lambda desk: desk.recovery.probe("operation", begun),
+        "probe no operation": lambda desk: desk.recovery.probe("operation", NOWHERE),
+        "resolve an operation": lambda desk: desk.recovery.resolve("operation", operation, "error", "words"),
+        "resolve a beginning": lambda desk: desk.recovery.resolve("operation", begun, "completed", "words"),
+        "show an operation": lambda desk: desk.recovery.show("operation", operation),
+        "probe an order": lambda desk: desk.recovery.probe("order", 1),
+        "probe an order without a payment": lambda desk: desk.recovery.probe("order", 2),
+        "resolve an order": lambda desk: desk.recovery.resolve("order", 1, "paid", "words"),
+        "probe a payment": lambda desk: desk.recovery.probe("payment", 1),
+        "resolve a payment": lambda desk: desk.recovery.resolve("payment", 1, "completed", "words"),
+        "start a payment": lambda desk: desk.payments.start(1, "atom"),
+        "import a payment": lambda desk: desk.payments.import_(PaymentImport("paypay", "ORD-9")),
+        "move an order": lambda desk: desk.payments.move_order(1),
+        "reconcile": lambda desk: desk.reconciliation.run("paypay", day, day),
+        "request a refund": lambda desk: desk.refunds.request(RefundRequest(1, "100", "sent back")),
+        "approve": lambda desk: desk.refunds.approve(7),
+        "reject": lambda desk: desk.refunds.reject(7, "no"),
+        "withdraw": lambda desk: desk.refunds.withdraw(7),
+        "submit": lambda desk: desk.refunds.submit(7),
+        "probe a refund": lambda desk: desk.refunds.probe(7),
+        "resolve a refund": lambda desk: desk.refunds.resolve(7, "failed", "words"),
+        "take": lambda desk: desk.recovery.take("credit-check", 1),
+        "give up": lambda desk: desk.recovery.give_up("credit-check", 1),
+        "note": lambda desk: desk.recovery.note("credit-check", 1, "words"),
+        "acknowledge": lambda desk: desk.alerts.acknowledge(1, "seen"),
+        "freeze a set": lambda desk: desk.bulk.freeze("probe", [ChosenRecord("credit-check", 1, 1)]),
+        "run a set": lambda desk: desk.bulk.run(1),
+        "stop a set": lambda desk: desk.bulk.stop(1),
+        "discard a set": lambda desk: desk.bulk.discard(1),
+        "pack": lambda desk: desk.recovery.evidence_pack("credit-check", 1, Path("/nowhere/at/all.zip")),
+    }
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    """A bought check, a payment that waits, an order without one, a frozen set, and people of every role."""
+    with quick_folder() as folder, Sandbox() as sandbox, paying(SqlitePlace(folder), sandbox) as made:
+        made.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        made.payments.start(made.order("ORD-1", 3300), "paypay")
+        made.order("ORD-2", 3300)
+        made.console.bulk.freeze("probe", [ChosenRecord("credit-check", 1, 1)])
+        for person in TEAM:
+            made.console.people.add_person(person)
+        yield made
+
+
+def refused(scene: Scene) -> int:
+    return int(scene.place.sql("SELECT COUNT(*) FROM audit_log WHERE result = 'refused'")[0][0])
+
+
+@pytest.mark.expects_log("some endings are logged")
+@pytest.mark.parametrize("person", [person.name for person in TEAM])
+def test_a_refusal_leaves_one_entry(scene: Scene, person: str) -> None:
+    """Whatever the act, the role and the guard: one entry where a guard said no, none where none did."""
+    wrong, said_no = [], 0
+    for name, act in acts(scene).items():
+        before, status = refused(scene), 0
+        with scene.console.acting_as(person):
+            try:
+                act(scene.console)
+            except ConsoleError as ending:
+                status = ending.exit_status
+        said_no += status == 3
+        if refused(scene) - before != (status == 3):
+            wrong.append(f"{name}: exit {status}, {refused(scene) - before} entries")
+    assert wrong == []
+    assert said_no > 3

@@ -1,0 +1,41 @@
+"""A disk that is full before anything is sent: nothing hangs, and the number stays free."""
+
+import shutil
+from collections import namedtuple
+
+import pytest
+
+from console.domain.records import PurchaseRequest
+from console.services.guarded.database_fitness import NEEDED_FREE_BYTES
+from tests.support.desks import NUMBERS
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.payment_desks import Scene
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+
+Usage = namedtuple("Usage", "total used free")  # as the system tells it
+
+
+def test_a_full_disk_is_told_before_a_row_is_made(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """6 storage_full, no row, nothing sent; with room again it is bought as if nothing had been."""
+    ask = PurchaseRequest(NUMBERS[0], "1")
+    with place.desk(vendor, hand_clock) as console:
+        with monkeypatch.context() as full:
+            full.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, NEEDED_FREE_BYTES - 1))
+            refused = refusal(lambda: console.credit_checks.purchase(ask))
+        assert (refused.code, refused.exit_status, vendor.charges) == ("storage_full", 6, [])
+        assert console.lookup.find_records(NUMBERS[0]).credit_checks == ()
+        assert console.credit_checks.purchase(ask).state == "success"
+
+
+def test_nor_is_a_payment_begun(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same before whatever moves money."""
+    order = scene.order("ORD-1", 3300)
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 0))
+        assert refusal(lambda: scene.payments.start(order, "paypay")).code == "storage_full"
+    assert scene.of_number("paypay", "ORD-1") is None
+    assert scene.payments.start(order, "paypay").payment.state.value == "token_generated"

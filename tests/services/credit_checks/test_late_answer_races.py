@@ -1,0 +1,53 @@
+"""An answer that is delivered late while somebody else writes the record is run again, not refused."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.store.credit_checks import credit_checks
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+
+(NUMBER,) = numbers(1)
+
+
+@pytest.mark.engines("mariadb", "galera")
+@pytest.mark.expects_log("what the database could not take is told")
+def test_a_late_answer_that_loses_a_race_is_run_again(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its read and its write another desk changes the row, twice: the first delivery settles it all the same,
+    and nobody is told that it could not be delivered.
+    """
+    read, times = credit_checks.find, 2
+    with (
+        place.desk(vendor, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
+        place.desk(vendor, hand_clock, person="lead-b", desk=1) as other,
+    ):
+        lost = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        assert lost.code == "outcome_unknown"
+
+        def overtaken(conn: Connection, *which: Any) -> CreditCheck | None:
+            nonlocal times
+            found = read(conn, *which)
+            if times and found is not None:
+                times -= 1
+                values = credit_checks.work_values(found.work)
+                now = hand_clock.now() + timedelta(seconds=1)
+                other.database.write(lambda tx: credit_checks.change_record(tx.conn, found, now, **values))
+            return found
+
+        with monkeypatch.context() as racing:
+            racing.setattr("console.services.credit_checks.outcomes.credit_checks.find", overtaken)
+            assert console.recovery.run_due()
+        assert times == 0
+        (record,) = console.lookup.find_records(NUMBER).credit_checks
+        assert (record.state, record.certainty, len(vendor.charges)) == ("success", "known", 1)
+        told = place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'operation.undelivered'")
+        assert told == [(0,)]

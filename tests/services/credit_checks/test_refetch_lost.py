@@ -1,0 +1,88 @@
+"""Re-fetches whose reading came and could not be kept: never told as success, whatever took the database away."""
+
+from collections.abc import Callable
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.records import CreditCheck, PurchaseRequest
+from tests.support.desks import NUMBERS
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+
+LOST: dict[str, str] = {
+    "declared lapsed by another desk": (
+        "UPDATE operations SET fence = fence + 1, state = 'failed' WHERE action LIKE '%.refetch'"
+    ),
+    "its operation deleted": "DELETE FROM operations WHERE action LIKE '%.refetch'",
+}
+
+
+def bought(console: Console) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+
+
+def told(console: Console, record: CreditCheck) -> ConsoleError:
+    """How the re-fetch ended: refused with everything that the interface asks for."""
+    ending = refusal(lambda: console.credit_checks.refetch(record.id))
+    assert ending.exit_status in (5, 6)
+    assert isinstance(ending.detail["record"], CreditCheck)
+    failed = ending.detail["failed"]
+    assert isinstance(failed, list)
+    assert {part["part"] for part in failed} == {"detail", "pdf"}
+    return ending
+
+
+def break_during(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Once, in the middle of the next reading."""
+    waiting = [act]
+    note = LedgerVendor.note
+
+    def noted(self: LedgerVendor, call: str) -> None:
+        note(self, call)
+        if waiting:
+            waiting.pop()()
+
+    monkeypatch.setattr(LedgerVendor, "note", noted)
+
+
+@pytest.mark.expects_log("what could not be kept is told")
+@pytest.mark.parametrize("how", LOST)
+def test_a_lost_operation_is_no_success(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Somebody took the operation away while the provider answered: nothing is kept, and that is said."""
+    with place.desk(vendor, hand_clock) as console:
+        record = bought(console)
+        break_during(vendor, monkeypatch, lambda: place.sql(LOST[how]))
+        ending = told(console, record)
+        assert (ending.code, ending.detail["problem"]) == ("database_locked", "operation_lost")
+        assert console.credit_checks.show(record.id).record.version == record.version
+
+
+@pytest.mark.expects_log("what could not be kept is told")
+@pytest.mark.parametrize("code", ["database_unreachable", "database_locked", "storage_full", "read_only"])
+@pytest.mark.parametrize("after", [False, True], ids=["while it is read", "when it is kept"])
+def test_our_own_trouble_is_told_as_ours(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch, code: str, after: bool
+) -> None:
+    """The database goes away in the middle, or takes nothing more when the answer is there: that is what is told."""
+    with place.desk(vendor, hand_clock) as console:
+        record = bought(console)
+        database = console.database
+
+        def broken(*_: object, **__: object) -> None:
+            raise rebuild_error(ErrorCode(code), {"problem": "in the middle"})
+
+        def go() -> None:
+            monkeypatch.setattr(database, "write" if after else "read", broken)
+
+        break_during(vendor, monkeypatch, go)
+        ending = refusal(lambda: console.credit_checks.refetch(record.id))
+        monkeypatch.undo()
+        assert (ending.code, ending.exit_status) == (code, 6)
+        assert isinstance(ending.detail["record"], CreditCheck)
+        assert {part["code"] for part in ending.detail["failed"]} <= {code}

@@ -1,0 +1,150 @@
+"""A person's desk asks, a worker acts: the same answers, errors and steps as at a desk that acts itself."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import RefundRequest
+from console.domain.payments.states import RefundState
+from console.domain.records import CheckState, CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.store.desk_requests import requests
+from tests.support.asking import ask_only, executing, typing
+from tests.support.desks import MovedClock
+from tests.support.invented import numbers
+from tests.support.payment_desks import paying, told
+from tests.support.places import Place, ServerPlace
+from tests.support.teams import apply
+from tests.support.waiting import until
+
+
+def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox) -> None:
+    (number,) = numbers(1, seed=5)
+    ask_only(place, "op-a")
+    steps: list[str] = []
+    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+        bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"), steps.append)
+        assert (bought.state, bought.corporation_number) == (CheckState.SUCCESS, number)
+        with pytest.raises(ConsoleError) as again:
+            desk.credit_checks.purchase(PurchaseRequest(number, "1"))
+    assert again.value.code == "already_purchased"
+    known = again.value.detail["record"]
+    assert isinstance(known, CreditCheck)
+    assert known.id == bought.id
+    assert len(sandbox.ledger.charges_of_number(number)) == 1
+    assert set(steps) <= {"waiting", "asking", "answered", "detail", "pdf"}
+    assert steps
+
+
+def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
+    ask_only(place, "op-a", "lead-b")
+    with (
+        place.opened(sandbox, clock, person="worker", desk=1, **extra) as worker,
+        executing(worker),
+        paying(place, sandbox, clock) as scene,
+        place.opened(sandbox, clock, person="lead-b", desk=3) as checker,
+    ):
+        scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")
+        scene.money.move_payment("paypay", "ORD-1", "paid")
+        paid = scene.of_number("paypay", "ORD-1")
+        assert paid is not None
+        scene.console.payments.probe(paid.id)
+        asked = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
+        with pytest.raises(ConsoleError) as own, typing(place, "op-a"):
+            scene.console.refunds.approve(asked.id)
+        assert own.value.code == "not_allowed"
+        with typing(place, "lead-b"):
+            sent = checker.refunds.approve(asked.id)
+    assert sent.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
+    assert (asked.maker, sent.id) == (place.named("op-a"), asked.id)
+
+
+def test_without_a_worker_nothing_is_asked(place: Place, sandbox: Sandbox) -> None:
+    (number,) = numbers(1, seed=6)
+    ask_only(place, "op-a")
+    with place.opened(sandbox) as desk, pytest.raises(ConsoleError) as away:
+        desk.credit_checks.purchase(PurchaseRequest(number, "1"))
+    assert (away.value.code, away.value.exit_status) == ("worker_away", 6)
+    assert place.sql(f"SELECT count(*) FROM requests WHERE args LIKE '%{number}%'") == [(0,)]
+    assert not sandbox.ledger.charges_of_number(number)
+
+
+def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The file of a decision is stored as evidence; the second person decides."""
+    (number,) = numbers(1, seed=7)
+    ask_only(place, "op-a", "lead-b")
+    proof = tmp_path / "list.txt"
+    proof.write_text("their list is empty", "utf-8")
+    with (
+        place.opened(sandbox, person="worker", desk=1) as worker,
+        place.opened(sandbox, person="op-a", desk=2) as maker,
+        place.opened(sandbox, person="lead-b", desk=3) as checker,
+        executing(worker),
+    ):
+        sandbox.control.add_fault("hang_after_charge", call="purchase", seconds=3600)
+        with pytest.raises(ConsoleError) as unknown:
+            maker.credit_checks.purchase(PurchaseRequest(number, "1"))
+        assert unknown.value.code == "outcome_unknown"
+        record = unknown.value.detail["record"]
+        assert isinstance(record, CreditCheck)
+        first = maker.recovery.resolve("credit-check", record.id, "error", proof)
+        with typing(place, "lead-b"):
+            second = checker.recovery.resolve("credit-check", record.id, "error", "not on the bill")
+        assert isinstance(second.record, CreditCheck)
+        kept = [item.body for item in worker.credit_checks.show(record.id).evidence]
+    assert (first.awaiting, second.record.state) == ("second_person", CheckState.ERROR)
+    assert any("their list is empty" in body for body in kept)
+
+
+def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> None:
+    """What a person has opened stands in the trail in their name, also if no worker was there at that moment."""
+    (number,) = numbers(1, seed=9)
+    ask_only(place, "op-a")
+    with place.opened(sandbox, person="worker", desk=1) as worker:
+        with place.opened(sandbox, desk=2) as desk:
+            with executing(worker):
+                bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
+            desk.credit_checks.show(bought.id)
+        with executing(worker):
+            until(lambda: not worker.desk_requests.count_waiting(), "the entries to be written")
+    rows = place.sql("SELECT what, result, who, detail FROM audit_log WHERE detail LIKE '%\"request\"%' ORDER BY id")
+    assert {who for _, _, who, _ in rows} == {place.named("op-a")}
+    written = [(what, result) for what, result, _, _ in rows]
+    assert ("credit-check.opened", "done") in written
+    assert all(place.named("worker") in detail for *_, detail in rows)
+
+
+def test_the_rights_are_what_they_should_be(place: Place, sandbox: Sandbox) -> None:
+    """`db check` finds nothing missing and nothing too much at a desk that asks, and at the worker."""
+    ask_only(place, "op-a", "lead-b")
+    for person in ("op-a", "lead-b", "worker"):
+        with place.opened(sandbox, person=person) as console:
+            faults = [check for check in console.health.check_database() if check.name in ("grants", "rights")]
+        assert all(check.ok for check in faults), faults
+
+
+def test_a_worker_asks_nobody(place: Place) -> None:
+    assert isinstance(place, ServerPlace)
+    entry: dict[str, object] = {"name": place.named("op-a"), "roles": ["worker"], "asks": True}
+    with pytest.raises(ConsoleError) as flawed:
+        apply(place.database._team.owner, [entry], {})
+    assert (flawed.value.code, flawed.value.detail["problem"]) == ("usage", "accounts_roles")
+
+
+def test_what_nobody_answers_is_unknown(place: Place, sandbox: Sandbox) -> None:
+    """The worker takes the request and is never heard of again: not told as done, nor as not done."""
+    (number,) = numbers(1, seed=10)
+    ask_only(place, "op-a")
+    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as desk:
+        worker.desk_requests.announce()
+        with ThreadPoolExecutor(1) as thread:
+            bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
+            until(lambda: worker.desk_requests.count_waiting() > 0, "the request")
+            context = worker._context
+            context.write(lambda tx: requests.take_next_request(tx, context.holder(), 0.001))
+            with pytest.raises(ConsoleError) as unknown:
+                bought.result(120)
+    assert (unknown.value.code, unknown.value.detail["reason"]) == ("outcome_unknown", "asked")

@@ -1,0 +1,138 @@
+"""What a desk that asks says about its worker and about credentials that it no longer needs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from console.app import open_console, open_health
+from console.domain.errors import ConsoleError
+from console.domain.provider_outcome import Sent
+from console.domain.records import PurchaseRequest
+from console.domain.service_results import HealthCheck
+from console.sandbox.server import Sandbox
+from console.services.payments.probe import make_question
+from console.settings.settings import Settings, load_settings
+from console.wording.catalogue import translate
+from tests.support.asking import ask_only, executing
+from tests.support.desks import NOWHERE, MovedClock
+from tests.support.invented import numbers
+from tests.support.keyrings import DrawerKeyring
+from tests.support.payment_desks import paying, told
+from tests.support.places import Place
+
+GIVEN = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
+
+
+def bare(place: Place, keyring: DrawerKeyring | None = None, **given: str) -> Settings:
+    """The settings of op-a's desk, which has no credentials but those of `given` and of the keyring."""
+    facts = {name: value for name, value in place.told(NOWHERE).items() if not name.startswith(GIVEN)}
+    return load_settings(facts | given, keyring=lambda: keyring)
+
+
+def checks_of(settings: Settings) -> Mapping[str, HealthCheck]:
+    return {check.name: check for check in open_health(settings).run_all_checks()}
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_desk_that_asks_names_its_worker(place: Place, sandbox: Sandbox, language: str) -> None:
+    """It needs no credentials, store key or address of a provider, and complains about none."""
+    ask_only(place, "op-a")
+    with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
+        checks = checks_of(bare(place))
+    assert [name for name, check in checks.items() if not check.ok] == ["switches"]
+    seen = checks["worker"]
+    words = translate(seen.message, language, **seen.facts)
+    assert place.named("worker") in words
+    assert seen.facts["seconds"] in (0, 1, 2)
+    assert {checks[name].message.rpartition(".")[2] for name in ("store_key", "alarmbox", "paypay", "atom")} == {
+        "unneeded"
+    }
+
+
+def test_without_a_worker_it_says_so(place: Place, sandbox: Sandbox) -> None:
+    """Told as wrong, with the next step; there is still no complaint about credentials."""
+    ask_only(place, "op-a")
+    checks = checks_of(bare(place))
+    assert (checks["worker"].ok, checks["worker"].next) == (False, "doctor.worker.next")
+    assert checks["store_key"].ok
+    with open_console(bare(place)) as desk:
+        assert desk.desk_status.is_worker_away()
+        with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
+            assert not desk.desk_status.is_worker_away()
+        assert desk.desk_status.is_worker_away()
+
+
+def test_an_account_that_acts_needs_its_credentials(place: Place) -> None:
+    """Missing ones are told as before, and nothing is said about a worker."""
+    settings = bare(place)
+    checks = checks_of(settings)
+    assert "worker" not in checks
+    assert not checks["store_key"].ok
+    assert not checks["alarmbox"].ok
+    with open_console(settings) as desk:
+        assert not desk.desk_status.is_worker_away()
+        with pytest.raises(ConsoleError) as refused:
+            desk.desk_status.forget_credentials()
+    assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "desk_acts")
+
+
+def test_left_over_credentials_are_told_and_forgotten(place: Place) -> None:
+    """The keyring's are deleted, with the store key and without the password; variables are named and stay."""
+    ask_only(place, "op-a")
+    kept = {"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"}
+    keyring = DrawerKeyring(kept)
+    given = {"CONSOLE_SECRET_ATOM_PASSWORD": "z", "CONSOLE_SECRET_NOTICE_SHOP_KEY": "n"}
+    settings = bare(place, keyring, CONSOLE_TIME_SCALE="1", **given)
+    check = checks_of(settings)["credentials"]
+    variables = tuple(given)
+    assert (check.ok, check.message, check.next) == (True, "doctor.credentials.advice", "doctor.credentials.next")
+    assert check.facts["names"] == ("PAYPAY_API_KEY", "STORE_KEY", *variables)
+    with open_console(settings) as desk:
+        done = desk.desk_status.forget_credentials()
+        assert (done.entries, done.variables) == (("PAYPAY_API_KEY", "STORE_KEY"), variables)
+        assert desk.desk_status.forget_credentials().entries == ()
+    assert keyring.kept == {"mine": "y"}
+    left = checks_of(settings)["credentials"]
+    assert (left.message, left.facts["names"]) == ("doctor.credentials.given", variables)
+
+
+def test_answers_that_wait_keep_their_key(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store key opens answers that the database lacks; it is not forgotten before they are there."""
+    ask_only(place, "op-a")
+    keyring = DrawerKeyring({"STORE_KEY": "a-key-that-is-long-enough"})
+    with open_console(bare(place, keyring)) as desk:
+        monkeypatch.setattr(desk._context.spool, "undelivered_entries", lambda _: ("an answer",))
+        with pytest.raises(ConsoleError) as refused:
+            desk.desk_status.forget_credentials()
+    assert refused.value.detail["problem"] == "answers_wait"
+    assert "STORE_KEY" in keyring.kept
+
+
+def test_a_desk_without_credentials_offers_the_same(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    """Actions, plans of refunds and the providers to choose from are those of a desk that has credentials; but such a
+    desk calls no provider.
+    """
+    ask_only(place, "op-a")
+    extra = told(sandbox.url)
+    (number,) = numbers(1, seed=11)
+    with (
+        place.opened(sandbox, clock, person="worker", desk=1, **extra) as worker,
+        executing(worker),
+        paying(place, sandbox, clock) as scene,
+        open_console(bare(place), clock) as desk,
+    ):
+        bought = scene.console.credit_checks.purchase(PurchaseRequest(number, "1"))
+        scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")
+        scene.money.move_payment("paypay", "ORD-1", "paid")
+        paid = scene.of_number("paypay", "ORD-1")
+        assert paid is not None
+        desk.payments.probe(paid.id)
+        for kind, id in (("credit-check", bought.id), ("payment", paid.id)):
+            assert desk.recovery.choices(kind, id) == scene.console.recovery.choices(kind, id)
+        plans = [one.refunds.plan(paid.id) for one in (desk, scene.console)]
+        assert replace(plans[0], read_at=plans[1].read_at) == plans[1]
+        assert {"paypay", "atom"} <= set(desk.payment_providers)
+        assert {"paypay", "atom"} <= set(desk.reconciliation.views.providers())
+        called = desk._service_builder._payment_vendors.get_reader("paypay").read_payment(make_question(paid))
+        assert (called.sent, called.reason) == (Sent.NO, "worker_away")

@@ -1,0 +1,104 @@
+"""Workers share the requests, take over from one another, and run those about one record one after the other."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from console.app import Console
+from console.domain.desk_requests import DeskRequestState, NewDeskRequest, TakenDeskRequest, new_request_id
+from console.domain.records import PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.store.desk_requests import requests
+from tests.support.asking import ask_only, executing
+from tests.support.invented import numbers
+from tests.support.places import Place
+from tests.support.waiting import until
+
+
+def ask(desk: Console, action: str = "probe", subject: str | None = "1") -> str:
+    request = NewDeskRequest(new_request_id(), action, '["credit-check", "1"]', "credit-check", subject)
+    desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
+    return request.id
+
+
+def take(worker: Console, seconds: float = 45.0) -> TakenDeskRequest | None:
+    context = worker._context
+    return context.write(lambda tx: requests.take_next_request(tx, context.holder(), seconds))
+
+
+def state(desk: Console, request: str) -> DeskRequestState:
+    with desk.database.read() as conn:
+        seen = requests.read_progress(conn, request)
+    assert seen is not None
+    return DeskRequestState.LAPSED if seen.is_lapsed else seen.state
+
+
+@pytest.fixture
+def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
+    """A desk and two workers."""
+    ask_only(place, "op-a")
+    with ExitStack() as stack:
+        desk = stack.enter_context(place.opened(sandbox))
+        first = stack.enter_context(place.opened(sandbox, person="worker", desk=1))
+        second = stack.enter_context(place.opened(sandbox, person="worker", desk=2))
+        yield desk, first, second
+
+
+def test_one_record_at_a_time(people: tuple[Console, Console, Console]) -> None:
+    """The second request about a record waits for the end of the first; another record doesn't."""
+    desk, first, second = people
+    ids = [ask(desk), ask(desk), ask(desk, subject="2"), ask(desk, subject=None), ask(desk, subject=None)]
+    taken = [take(worker) for worker in (first, second, first, second, first)]
+    assert [None if one is None else one.id for one in taken] == [ids[0], ids[2], ids[3], ids[4], None]
+    assert taken[0] is not None
+    first._context.write(lambda tx: requests.store_answer(tx, taken[0], "{}"))  # type: ignore[arg-type]  # checked above
+    following = take(second)
+    assert following is not None
+    assert (following.id, following.person) == (ids[1], desk.database.account)
+
+
+def test_a_worker_takes_over(place: Place, people: tuple[Console, Console, Console]) -> None:
+    """What a worker left is taken when its lease is over, with a higher token; then the first one writes no more."""
+    desk, first, second = people
+    request = ask(desk)
+    left = take(first)
+    assert left is not None
+    assert take(second) is None
+    place.sql("UPDATE requests SET lease_expires = 1")
+    again = take(second)
+    assert again is not None
+    assert (again.id, again.fence) == (request, left.fence + 1)
+    assert not first._context.write(lambda tx: requests.store_answer(tx, left, "mine"))
+    assert state(desk, request) is DeskRequestState.TAKEN
+    assert second._context.write(lambda tx: requests.store_answer(tx, again, "done"))
+    assert state(desk, request) is DeskRequestState.ENDED
+
+
+def test_a_request_that_waited_too_long_is_never_run(place: Place, people: tuple[Console, Console, Console]) -> None:
+    desk, worker, _ = people
+    request = ask(desk)
+    place.sql("UPDATE requests SET expires_at = expires_at - INTERVAL 60 SECOND")
+    assert state(desk, request) is DeskRequestState.LAPSED
+    assert take(worker) is None
+    assert place.sql("SELECT state FROM requests") == [("lapsed",)]
+
+
+def test_what_a_killed_worker_bought_is_answered(
+    place: Place, sandbox: Sandbox, people: tuple[Console, Console, Console]
+) -> None:
+    """The first worker buys and ends before it answers. The second one has the request's answer without buying."""
+    desk, first, second = people
+    (number,) = numbers(1, seed=8)
+    first.desk_requests.announce()
+    with ThreadPoolExecutor(1) as thread:
+        bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
+        until(lambda: first.desk_requests.count_waiting() > 0, "the request")
+        left = take(first)
+        assert left is not None
+        first.desk_requests._make_answer(left)
+        place.sql("UPDATE requests SET lease_expires = 1")
+        with executing(second):
+            assert bought.result(60).corporation_number == number
+    assert len(sandbox.ledger.charges_of_number(number)) == 1

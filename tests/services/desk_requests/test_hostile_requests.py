@@ -1,0 +1,326 @@
+"""Requests that no desk would write: refused one by one, and everybody else's request is executed as before."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pymysql
+import pytest
+
+from console.app import Console
+from console.domain.desk_requests import LONGEST_ARGS_BYTES, new_request_id
+from console.domain.records import PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.services.desk_requests.arguments import read_arguments
+from console.services.desk_requests.execution import MOST_TAKINGS
+from console.services.guarded import answer_serialization
+from console.store.constraints.desk_requests import MOST_IN_AN_HOUR
+from console.store.desk_requests import requests
+from console.store.desk_requests.requested_audit import parse_entry
+from console.wiring.desk_requests import FORMS
+from tests.support.asking import ask_only, executing
+from tests.support.invented import numbers
+from tests.support.places import Place, ServerPlace
+
+VALUES: tuple[Any, ...] = (
+    None, True, -1, 2**63, 1.5, "", "x" * 9_000, "\ud800", "a\0b", [], [1], {"map": {}}, {"map": {"file": "x"}},
+    {"tuple": [1, {"tuple": []}]}, {"set": []}, {"at": "2026-11-22T00:00:00"}, {"day": "0001-01-01"}, {"of": 1},
+    {"enum": "console.domain.records:Certainty", "is": "known"}, {"enum": "os:Name", "is": 1},
+    {"made": "console.domain.records:PurchaseRequest", "of": {"corporation_number": 7, "client_id": "1"}},
+    {"made": "console.domain.records:PurchaseRequest", "of": {"corporation_number": "1180301018771"}},
+    {"made": "console.domain.errors:ConsoleError", "of": {}}, {"made": "subprocess:Popen", "of": {"args": "id"}},
+    {"made": "console.domain.payments.records:RefundRequest",
+     "of": {"payment_id": 1, "amount": "9e999999999", "reason": "x", "answers": {"tuple": [1]}}},
+)  # fmt: skip
+"""Values of every kind in the place of an argument."""
+TEXTS = (
+    "", "null", "{}", "[", '"x"', "[NaN]", "[Infinity, 1]", "[1e999]", "[" * 7_000 + "]" * 7_000,
+    "[" + "9" * 5_000 + "]",
+    '[{"map":' * 1_200 + "{}" + "}]" * 1_200, '["\\ud800"]', "[1]]", '["credit-check", "1", "1"]',
+)  # fmt: skip
+
+
+def connect(place: Place, person: str = "op-a") -> Any:
+    """A plain connection of this person."""
+    assert isinstance(place, ServerPlace)
+    parts = urlsplit(place.url(person))
+    return place.database.nodes[0].connect(
+        unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:]
+    )
+
+
+def insert(line: Any, action: str, args: str, **more: object) -> str:
+    """A request as a plain client writes it."""
+    values = {"id": new_request_id(), "action": action, "args": args} | more
+    with line.cursor() as cursor:
+        marks = ", ".join(["%s"] * len(values))
+        cursor.execute(f"INSERT INTO requests ({', '.join(values)}) VALUES ({marks})", list(values.values()))
+    return str(values["id"])
+
+
+def answers(place: Place) -> list[tuple[str, str, str | None]]:
+    """Action, state and error code of all requests but those for audit entries."""
+    rows = place.sql("SELECT action, state, result FROM requests WHERE action <> 'audit' ORDER BY at")
+    return [(action, state, _code(result)) for action, state, result in rows]
+
+
+def _code(result: str | None) -> str | None:
+    answer = answer_serialization.from_text(json.loads(result)["answer"]) if result else None
+    return answer.error.code if answer and answer.error else None
+
+
+@pytest.fixture
+def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
+    ask_only(place, "op-a", "lead-b")
+    with place.opened(sandbox, person="worker", desk=1) as console:
+        yield console
+
+
+def everybody_goes_on(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """The next honest request is executed, for who was hostile and for somebody else."""
+    with ExitStack() as stack:
+        stack.enter_context(executing(worker))
+        for person, number in zip(("op-a", "lead-b"), numbers(2, seed=77), strict=True):
+            desk = stack.enter_context(place.opened(sandbox, person=person, desk=2))
+            assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).corporation_number == number
+            assert len(sandbox.ledger.charges_of_number(number)) == 1
+
+
+def test_every_command_has_a_form(worker: Console) -> None:
+    assert set(FORMS) == set(worker.desk_requests._commands)
+
+
+def _hostile(command: str) -> Iterator[str]:
+    """For each argument a value of every kind, and texts that are no arguments."""
+    usual: list[Any] = [1] * len(FORMS[command].types)
+    for at in range(len(usual)):
+        for value in VALUES:
+            yield json.dumps([*usual[:at], value, *usual[at + 1 :]])
+            yield json.dumps([value] * len(usual))
+    yield from TEXTS
+
+
+@pytest.mark.parametrize("command", sorted(FORMS))
+def test_arguments_have_the_types_of_their_command(command: str) -> None:
+    """Texts are refused as ValueError and in no other way; what passes are values that can be stored."""
+    for text in _hostile(command):
+        with suppress(ValueError):
+            arguments = read_arguments(text, FORMS[command].types, None)
+            assert len(arguments) == len(FORMS[command].types)
+            assert not {bytes, dict, float, list} & set(map(type, arguments))
+            str(arguments).encode()
+
+
+def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """For each command one request of another form, and all that have its form and hostile values."""
+    with closing(connect(place)) as line:
+        for command, form in FORMS.items():
+            insert(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
+            for text in {text for text in _hostile(command) if len(text) < LONGEST_ARGS_BYTES}:
+                with suppress(ValueError):
+                    facts = form.facts(worker._context, read_arguments(text, form.types, None))
+                    told = {"subject_kind": facts.kind, "subject_id": facts.id, "proposed": facts.proposed}
+                    insert(line, command, text, amount_minor=facts.amount_minor, **told)
+            while worker.desk_requests.execute_next():
+                pass
+        for command in ("", "PURCHASE", "purchase ", "__init__", "db upgrade", "x" * 40):
+            insert(line, command, "[]")
+    while worker.desk_requests.execute_next():
+        pass
+    ends = answers(place)
+    assert {command for command, *_ in ends} >= set(FORMS)
+    assert {state for _, state, _ in ends} == {"ended"}
+    assert [(command, code) for command, _, code in ends if code == "internal_error"] == []
+    assert len({code for _, _, code in ends}) > 3
+    assert not sandbox.ledger.charges_of_number()
+    everybody_goes_on(place, sandbox, worker)
+
+
+def test_a_request_names_the_record_of_its_arguments(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """Another record beside the arguments, none at all, or another company: refused before anything is done."""
+    number, other = numbers(2, seed=78)
+    request = answer_serialization.to_json_value(PurchaseRequest(number, "1"))
+    lies: tuple[dict[str, object], ...] = (
+        {}, {"subject_kind": "company", "subject_id": other}, {"subject_kind": "Company", "subject_id": number},
+        {"subject_kind": "company", "subject_id": number, "amount_minor": 1},
+        {"subject_kind": "company", "subject_id": number, "proposed": "error"},
+        {"subject_kind": "company", "subject_id": number, "evidence_sha256": "0" * 64},
+    )  # fmt: skip
+    with closing(connect(place)) as line:
+        for lie in lies:
+            insert(line, "purchase", json.dumps([request]), **lie)
+        insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="2")
+    while worker.desk_requests.execute_next():
+        pass
+    assert {code for _, _, code in answers(place)} == {"usage"}
+    assert not sandbox.ledger.charges_of_number()
+
+
+def test_an_audit_entry_that_no_desk_writes_is_none(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """Nobody invents an entry about an act, a root of the trail, or one that can't be written."""
+    entry: dict[str, Any] = {
+        "what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
+        "reason": None, "detail": {},
+    }  # fmt: skip
+    forged: list[dict[str, Any]] = [
+        {"what": "audit.root"}, {"what": "audit.root", "result": "refused"}, {"what": "refund.approved"},
+        {"what": "x" * 100, "result": "refused"}, {"what": None}, {"result": "x"}, {"subject_id": {"a": 1}},
+        {"subject_kind": 7}, {"detail": [1]}, {"detail": {"a": "\ud800"}}, {"reason": []},
+    ]  # fmt: skip
+    with closing(connect(place)) as line:
+        for more in forged:
+            insert(line, "audit", json.dumps(entry | more))
+        for text in TEXTS:
+            insert(line, "audit", text)
+        insert(
+            line,
+            "audit",
+            json.dumps(entry | {"subject_id": "9" * 300, "reason": "r" * 300, "subject_kind": "k" * 99}),
+        )
+        insert(line, "audit", json.dumps(entry))
+    while worker.desk_requests.execute_next():
+        pass
+    assert place.sql("SELECT DISTINCT state FROM requests") == [("ended",)]
+    written = place.sql(
+        "SELECT what, result, COUNT(*) FROM audit_log WHERE detail LIKE '%\"request\"%' GROUP BY what, result"
+        " ORDER BY what"
+    )
+    assert written == [
+        ("credit-check.opened", "done", 2), ("request.unreadable", "refused", len(forged) + len(TEXTS)),
+    ]  # fmt: skip
+    everybody_goes_on(place, sandbox, worker)
+
+
+@pytest.mark.expects_log("an entry that the database refuses")
+def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
+    place: Place, worker: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever reason the database has: the request ends, and the trail says so."""
+    with closing(connect(place)) as line:
+        insert(line, "audit", json.dumps({"what": "story.opened", "subject_kind": None, "subject_id": None,
+                                          "result": "done", "reason": None, "detail": {}}))  # fmt: skip
+    root = parse_entry("x", json.dumps({"what": "audit.exported", "subject_kind": "audit", "subject_id": None,
+                                     "result": "done", "reason": None, "detail": {}}))  # fmt: skip
+    forged = type(root)(place.named("lead-b"), root.what)  # in the name of somebody else: the trigger refuses it
+    monkeypatch.setattr("console.services.desk_requests.execution.parse_entry", lambda *_: forged)
+    assert worker.desk_requests.execute_next()
+    assert place.sql("SELECT state FROM requests") == [("ended",)]
+    assert place.sql("SELECT who, what FROM audit_log WHERE what LIKE 'request%'") == [
+        (place.named("op-a"), "request.unreadable")
+    ]
+
+
+@pytest.mark.expects_log("a request that is given up")
+def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """A request that ends each worker that takes it is told as unknown at last, and stands in the trail."""
+    context = worker._context
+    with closing(connect(place)) as line:
+        insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
+    for _ in range(MOST_TAKINGS):
+        taken = context.write(lambda tx: requests.take_next_request(tx, context.holder(), 45))
+        assert taken is not None
+        place.sql("UPDATE requests SET lease_expires = 1")
+    assert worker.desk_requests.execute_next()
+    assert answers(place) == [("probe", "ended", "outcome_unknown")]
+    assert place.sql("SELECT who, result FROM audit_log WHERE what = 'request.given_up'") == [
+        (place.named("op-a"), "failed")
+    ]
+    everybody_goes_on(place, sandbox, worker)
+
+
+def test_nobody_waits_for_all_requests_of_somebody_else(place: Place, worker: Console) -> None:
+    """One person fills the table with requests about one record and about many: the other person is next."""
+    context = worker._context
+
+    def take(*, only_first_of_person: bool = False) -> str | None:
+        taken = context.write(
+            lambda tx: requests.take_next_request(tx, context.holder(), 45, only_first_of_person=only_first_of_person)
+        )
+        return None if taken is None else taken.person
+
+    mine, other = place.named("op-a"), place.named("lead-b")
+    with closing(connect(place)) as line, closing(connect(place, "lead-b")) as second:
+        for number in range(60):
+            insert(line, "probe", "[]", subject_kind="credit-check", subject_id="1" if number < 40 else str(number))
+        assert take() == mine
+        insert(second, "probe", "[]", subject_kind="credit-check", subject_id="1")
+        insert(second, "probe", "[]", subject_kind="payment", subject_id="7")
+        assert take(only_first_of_person=True) is None  # the only one of lead-b that may run is the second one
+        assert [take() for _ in range(3)].count(other) == 1
+        insert(second, "audit", "{}")
+        assert take() == mine
+    place.sql("UPDATE requests SET lease_expires = 1 WHERE state = 'taken'")
+    assert take(only_first_of_person=True) in (mine, other)
+
+
+def test_nobody_waits_for_somebody_elses_open_transaction(place: Place, worker: Console) -> None:
+    """A person inserts a request and never commits: others ask, and are answered."""
+    read_committed = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
+        with line.cursor() as cursor, other.cursor() as cursor_of_other:
+            cursor.execute(read_committed)
+            cursor.execute("BEGIN")
+            cursor_of_other.execute(read_committed)
+            cursor_of_other.execute("SET SESSION innodb_lock_wait_timeout = 2")
+        insert(line, "probe", "[]")
+        insert(other, "probe", "[]")
+        place.sql(f"UPDATE requests SET expires_at = '2020-01-01' WHERE who = '{place.named('lead-b')}'")
+        insert(other, "probe", "[]")
+        while worker.desk_requests.execute_next():
+            pass
+        line.rollback()
+    assert sorted(place.sql("SELECT state FROM requests")) == [("ended",), ("lapsed",)]
+
+
+def test_nobody_fills_the_disk(place: Place) -> None:
+    """Ended requests count for an hour, parts of files too."""
+    ask_only(place, "op-a", "lead-b")
+    table = "SELECT ones.n + 10 * tens.n + 100 * hundreds.n + 1000 * thousands.n AS n FROM" + ",".join(
+        f" (SELECT 0 AS n {' '.join(f'UNION ALL SELECT {digit}' for digit in range(1, 10))}) {name}"
+        for name in ("ones", "tens", "hundreds", "thousands")
+    )
+    assert MOST_IN_AN_HOUR == 10_000
+    place.sql(
+        "INSERT INTO requests (id, who, at, expires_at, action, args, state)"
+        f" SELECT CONCAT('01900000-0000-7000-8000-', LPAD(n, 12, '0')), '', NOW(), NOW(), 'probe', '[]', 'ended'"
+        f" FROM ({table}) numbers",
+        f"UPDATE requests SET who = '{place.named('op-a')}'",
+    )
+    with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
+        with pytest.raises(pymysql.MySQLError, match="in an hour"):
+            insert(line, "probe", "[]")
+        insert(other, "probe", "[]")
+    place.sql("UPDATE requests SET at = at - INTERVAL 1 HOUR WHERE state = 'ended'")
+    with closing(connect(place)) as line, line.cursor() as cursor:
+        add = "INSERT INTO request_files (request, part, content) VALUES (%s, %s, 'x')"
+        parts = [insert(line, "resolve", "[]", evidence_sha256="0" * 64) for _ in range(51)]
+        for request in parts[:50]:
+            for part in range(10):
+                cursor.execute(
+                    "INSERT INTO request_files (request, part, content) VALUES (%s, %s, 'x')", (request, part)
+                )
+        with pytest.raises(pymysql.MySQLError, match="too many files"):
+            cursor.execute(add, (parts[50], 0))
+        with pytest.raises(pymysql.MySQLError, match="short"):
+            cursor.execute(add, (parts[50], 10))
+
+
+def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """Two people use one request id, and one uses the id of the other's row: each has an answer of their own."""
+    first, second = numbers(2, seed=79)
+    with (
+        executing(worker),
+        place.opened(sandbox, desk=2) as desk,
+        place.opened(sandbox, person="lead-b", desk=3) as other,
+    ):
+        mine = desk.credit_checks.purchase(PurchaseRequest(first, "1"), request_id="same")
+        theirs = other.credit_checks.purchase(PurchaseRequest(second, "1"), request_id="same")
+        ((row,),) = place.sql(f"SELECT id FROM requests WHERE args LIKE '%{first}%'")
+        third = numbers(3, seed=79)[2]
+        again = other.credit_checks.purchase(PurchaseRequest(third, "1"), request_id=row)
+    assert [record.corporation_number for record in (mine, theirs, again)] == [first, second, third]
+    with closing(connect(place, "lead-b")) as line, pytest.raises(pymysql.MySQLError):
+        insert(line, "probe", "[]", id=row)
+    assert place.sql(f"SELECT who, action FROM requests WHERE id = '{row}'") == [(place.named("op-a"), "purchase")]

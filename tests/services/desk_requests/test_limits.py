@@ -1,0 +1,88 @@
+"""Limits of refunds: two administrators, through a worker, and by name on a file."""
+
+from pathlib import Path
+
+import pytest
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.payments.limits import LARGEST_LIMIT, Limit
+from console.domain.permissions import ADMIN, OPERATOR
+from console.domain.records import Person
+from console.sandbox.server import Sandbox
+from console.settings.settings import load_settings
+from tests.support.asking import executing, typing
+from tests.support.desks import NOWHERE, environment
+from tests.support.places import Place, ServerPlace
+from tests.support.teams import apply
+
+NEW = 1_234_567
+
+
+def value_of(console: Console) -> Limit:
+    (limit,) = [one for one in console.limits.list_limits() if (one.name, one.currency) == ("per_refund", "JPY")]
+    return limit
+
+
+def refusal(console: Console, *arguments: object) -> str:
+    with pytest.raises(ConsoleError) as refused:
+        console.limits.set_limit(*arguments)  # type: ignore[arg-type]
+    return str(refused.value.code)
+
+
+def test_the_second_administrator_sets_it(place: Place, sandbox: Sandbox) -> None:
+    """The first one proposes, sees it, and can't be the second one; the trail says who did what."""
+    assert isinstance(place, ServerPlace)
+    roles = {"op-b": ["admin"], "lead-c": ["admin"], "op-a": ["operator"]}
+    people = [{"name": place.named(who), "roles": given, "acts": False} for who, given in roles.items()]
+    apply(place.database._team.owner, people, {})
+    with (
+        place.opened(sandbox, person="worker", desk=1) as worker,
+        place.opened(sandbox, person="op-b", desk=2) as first,
+        place.opened(sandbox, person="lead-c", desk=3) as second,
+        place.opened(sandbox, person="op-a", desk=4) as operator,
+        executing(worker),
+    ):
+        before = value_of(first)
+        assert before.proposed is None
+        with typing(place, "op-b"):
+            proposed = first.limits.set_limit("per_refund", "JPY", NEW, request_id="mine")
+            assert refusal(first, "per_refund", "JPY", NEW) == "same_person"
+        assert (proposed.value, proposed.proposed, proposed.proposed_by) == (before.value, NEW, place.named("op-b"))
+        assert value_of(second) == proposed
+        assert refusal(second, "per_refund", "JPY", NEW) == "not_allowed"  # nobody has typed the password
+        with typing(place, "op-a"):
+            assert refusal(operator, "per_refund", "JPY", NEW) == "not_allowed"
+        with typing(place, "lead-c"):
+            assert refusal(second, "per_dream", "JPY", NEW) == "not_found"
+            assert refusal(second, "per_refund", "JPY", LARGEST_LIMIT + 1) == "invalid_amount"
+            now_set = second.limits.set_limit("per_refund", "JPY", NEW)
+        assert (now_set.value, now_set.proposed) == (NEW, None)
+        with typing(place, "op-b"):
+            assert first.limits.set_limit("per_refund", "JPY", NEW, request_id="mine") == proposed
+            assert value_of(first) == now_set
+            added = first.limits.set_limit("per_refund", "EUR", 5)
+        assert (added.value, added.proposed) == (None, 5)
+        with typing(place, "lead-c"):
+            assert second.limits.set_limit("per_refund", "EUR", 5).value == 5
+    rows = place.sql("SELECT who, what FROM audit_log WHERE what IN ('limit.proposed', 'limit.changed') ORDER BY id")
+    assert [(who, str(what)) for who, what in rows] == [
+        (place.named("op-b"), "limit.proposed"), (place.named("lead-c"), "limit.changed"),
+    ] * 2  # fmt: skip
+
+
+def test_two_names_on_a_file(tmp_path: Path) -> None:
+    """There is no password and no account on a file: two administrators by name."""
+    told = environment(tmp_path, NOWHERE, OPERATOR="adm-f")
+    with open_console(load_settings(told)) as console:
+        for name, role in (("adm-f", ADMIN), ("adm-g", ADMIN), ("op-a", OPERATOR)):
+            console.people.add_person(Person(name, frozenset({role}), may_buy=False))
+        before = value_of(console)
+        console.limits.set_limit("per_refund", "JPY", NEW)
+        assert refusal(console, "per_refund", "JPY", NEW) == "same_person"
+        with console.acting_as("op-a"):
+            assert refusal(console, "per_refund", "JPY", NEW) == "not_allowed"
+        with console.acting_as("adm-g"):
+            assert value_of(console) == Limit("per_refund", "JPY", before.value, NEW, "adm-f")
+            assert console.limits.set_limit("per_refund", "JPY", NEW).value == NEW
+        assert value_of(console) == Limit("per_refund", "JPY", NEW)

@@ -1,0 +1,151 @@
+"""A person's open transaction holds nobody up for long: a worker ends it, and everybody's next act is done."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from threading import Event
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pymysql
+import pytest
+
+from console.app import Console
+from console.domain.desk_requests import new_request_id
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.records import PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.store.access.lock_holders import prepared_transactions
+from console.store.access.server_accounts import MOST_CONNECTIONS
+from console.store.database.engine import Database
+from console.worker.lock_thread import LockThread
+from tests.support.asking import ask_only, executing
+from tests.support.invented import numbers
+from tests.support.places import Place, ServerPlace
+from tests.support.waiting import until
+
+
+def connect(place: Place, person: str, desk: int = 0) -> Any:
+    """A plain connection of this person to the node that a worker or desk of this number uses."""
+    assert isinstance(place, ServerPlace)
+    parts = urlsplit(place.url(person))
+    node = place.database.nodes[desk % len(place.database.nodes)]
+    return node.connect(unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:])
+
+
+@pytest.fixture
+def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
+    ask_only(place, "op-a", "lead-b")
+    with place.opened(sandbox, person="worker", desk=1) as console:
+        yield console
+
+
+@contextmanager
+def watching(worker: Console) -> Iterator[None]:
+    """A worker that executes requests and looks for sessions that hold others up."""
+    over = Event()
+    thread = LockThread(worker.lock_watch, over)
+    with ExitStack() as stack:
+        stack.enter_context(executing(worker))
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            assert thread.wait_until_idle(60, Event())
+
+
+def buys(place: Place, sandbox: Sandbox, number: str) -> None:
+    """lead-b buys a credit check through the worker: it is charged once. While a lock keeps the worker from telling
+    that it is there, the desk asks nothing, and lead-b tries again.
+    """
+    with place.opened(sandbox, person="lead-b", desk=1) as desk:
+
+        def has_bought() -> bool:
+            try:
+                return desk.credit_checks.purchase(PurchaseRequest(number, "1")).corporation_number == number
+            except ConsoleError as refusal:
+                if refusal.code != ErrorCode.WORKER_AWAY:
+                    raise
+                return False
+
+        until(has_bought, "the purchase")
+    assert len(sandbox.ledger.charges_of_number(number)) == 1
+
+
+LOCKS = (
+    ("SELECT COUNT(*) FROM {table} FOR UPDATE",),
+    ("SELECT COUNT(*) FROM {table} LOCK IN SHARE MODE",),
+    ("SELECT COUNT(*) FROM {table}",),
+    (
+        "INSERT INTO requests (id, action, args) VALUES ('{id}', 'probe', '[]')",
+        "SELECT COUNT(*) FROM {table} FOR UPDATE",
+    ),
+)
+TABLES = ("own_requests", "operations", "leases", "audit_log", "hansha_alarmbox_credit_checks", "operators")
+
+
+def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """op-a locks what a purchase needs, in a session without time limits, and never commits."""
+    with watching(worker):
+        for count, (statements, number) in enumerate(zip(LOCKS, numbers(len(LOCKS), seed=101), strict=True)):
+            with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+                cursor.execute("SET SESSION innodb_lock_wait_timeout = 100 /*M! , idle_transaction_timeout = 0 */")
+                cursor.execute("BEGIN")
+                for statement in statements:
+                    for table in TABLES[count:]:
+                        cursor.execute(statement.format(table=table, id=new_request_id()))
+                buys(place, sandbox, number)
+    rows = place.sql("SELECT DISTINCT who, detail LIKE '%blocks%' FROM audit_log WHERE what = 'lock_holder.ended'")
+    assert rows in ([], [("worker", 1)], [(place.named("worker"), 1)])
+    assert place.engine == "galera" or rows
+
+
+def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """An open transaction that nobody waits for is left alone."""
+    with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT COUNT(*) FROM sagas")
+        assert worker.lock_watch.end_holders() == 0
+        cursor.execute("SELECT 1")
+    worker.lock_watch.close()
+
+
+def test_a_prepared_transaction_holds_nobody_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """Its session has ended, its locks have not: the worker rolls it back. A cluster has no such transactions."""
+    (number,) = numbers(1, seed=102)
+    with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+        try:
+            cursor.execute("XA START 'a','b',7")
+        except pymysql.MySQLError:
+            assert place.engine == "galera"
+            return
+        cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (new_request_id(),))
+        for table in TABLES:
+            cursor.execute(f"SELECT COUNT(*) FROM {table} FOR UPDATE")
+        cursor.execute("XA END 'a','b',7")
+        cursor.execute("XA PREPARE 'a','b',7")
+    database = Database(place.url("worker"))
+    with database.read() as conn:
+        assert prepared_transactions(conn) == ("X'61',X'62',7",)
+    with watching(worker):
+        buys(place, sandbox, number)
+
+    def is_gone() -> bool:
+        with database.read() as conn:
+            return prepared_transactions(conn) == ()
+
+    until(is_gone, "the end of the prepared transaction")
+    database.close()
+
+
+def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """An account that asks has a number of connections at most; everybody else still comes in."""
+    (number,) = numbers(1, seed=103)
+    with ExitStack() as stack:
+        lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(MOST_CONNECTIONS)]
+        with pytest.raises(pymysql.MySQLError, match="max_user_connections"):
+            connect(place, "op-a", 1)
+        assert len(lines) == MOST_CONNECTIONS
+        stack.enter_context(executing(worker))
+        buys(place, sandbox, number)

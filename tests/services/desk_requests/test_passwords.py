@@ -1,0 +1,172 @@
+"""A decision of a person who asks needs the password that the person types for it."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.desk_requests import NewDeskRequest, new_request_id
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import Refund, RefundRequest
+from console.domain.payments.states import RefundState
+from console.domain.records import CheckState, CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.services.process.passwords import passwords_from
+from console.store.desk_requests import requests
+from tests.cli.conftest import Ending, Terminal
+from tests.support.asking import ask_only, executing, password_of, typing
+from tests.support.desks import MovedClock
+from tests.support.invented import numbers
+from tests.support.payment_desks import paying, told
+from tests.support.places import Place
+from tests.support.waiting import until
+
+NEEDED = ("not_allowed", "password_needed")
+WRONG = ("not_allowed", "password_wrong")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A refund that op-a has asked for, and the desk of lead-b."""
+
+    place: Place
+    refund: Refund
+    checker: Console
+
+    def asked(self) -> int:
+        """Number of decisions that were asked for."""
+        ((count,),) = self.place.sql(
+            "SELECT count(*) FROM requests WHERE action IN ('refund approve', 'refund reject')"
+        )
+        return int(count)
+
+
+@pytest.fixture
+def waiting(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Waiting]:
+    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
+    ask_only(place, "op-a", "lead-b")
+    with ExitStack() as opened:
+        worker = opened.enter_context(place.opened(sandbox, clock, person="worker", desk=1, **extra))
+        opened.enter_context(executing(worker))
+        scene = opened.enter_context(paying(place, sandbox, clock))
+        checker = opened.enter_context(place.opened(sandbox, clock, person="lead-b", desk=3))
+        scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")
+        scene.money.move_payment("paypay", "ORD-1", "paid")
+        paid = scene.of_number("paypay", "ORD-1")
+        assert paid is not None
+        scene.console.payments.probe(paid.id)
+        yield Waiting(place, scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much")), checker)
+
+
+def reason(refusal: "pytest.ExceptionInfo[ConsoleError]") -> tuple[str, object]:
+    return refusal.value.code, refusal.value.detail.get("reason")
+
+
+def test_an_approval_needs_it(waiting: Waiting) -> None:
+    """Nothing is asked without it or with a wrong one, which is in the trail. Asking for a refund needs none."""
+    checker, refund, place = waiting.checker, waiting.refund, waiting.place
+    with pytest.raises(ConsoleError) as needed:
+        checker.refunds.approve(refund.id)
+    with pytest.raises(ConsoleError) as empty, passwords_from(lambda: ""):
+        checker.refunds.approve(refund.id)
+    with pytest.raises(ConsoleError) as wrong, passwords_from(lambda: "not the password"):
+        checker.refunds.approve(refund.id)
+    assert (reason(needed), reason(empty), reason(wrong)) == (NEEDED, NEEDED, WRONG)
+    assert waiting.asked() == 0
+    tried = "SELECT count(*) FROM audit_log WHERE what = 'session_confirmed' AND result = 'refused'"
+    until(lambda: place.sql(tried) == [(1,)], "the wrong password in the trail")
+    with typing(place, "lead-b"):
+        assert checker.refunds.approve(refund.id).state in (RefundState.COMPLETED, RefundState.SUBMITTED)
+    assert place.sql("SELECT confirmed FROM requests WHERE action = 'refund approve'") == [(1,)]
+    assert place.sql("SELECT count(*) FROM requests WHERE action = 'refund request' AND confirmed = 1") == [(0,)]
+
+
+def test_at_the_terminal(waiting: Waiting, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal and a descriptor the answer says what is missing; with one the command runs as ever."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    place, id = waiting.place, str(waiting.refund.id)
+    terminal = Terminal(place.told(sandbox.url, "lead-b", 4))
+
+    def reject(password: str | None) -> Ending:
+        if password is None:
+            return terminal.json("refund", "reject", id, "--reason", "too late")
+        ours, theirs = os.pipe()
+        os.write(theirs, password.encode())
+        os.close(theirs)
+        return terminal.json("refund", "reject", id, "--reason", "too late", OPERATOR_PASSWORD_FD=str(ours))
+
+    for password, ending in ((None, NEEDED), ("not the password", WRONG)):
+        refused = reject(password)
+        assert refused.refused == (3, ending[0])
+        assert refused.error["detail"]["reason"] == ending[1]
+    done = reject(password_of(place, "lead-b"))
+    assert (done.status, done.data["state"]) == (0, "rejected")
+
+
+def test_its_connection_is_closed(waiting: Waiting) -> None:
+    """The desk has the sessions after the decision that it had before."""
+    place = waiting.place
+    sessions = f"SELECT id FROM information_schema.processlist WHERE user = '{place.named('lead-b')}'"
+
+    def open_sessions() -> set[object]:
+        return {id for (id,) in place.sql(sessions)}
+
+    waiting.checker.refunds.inbox()
+    before = open_sessions()
+    with typing(place, "lead-b"):
+        waiting.checker.refunds.reject(waiting.refund.id, "no reason")
+    until(lambda: len(open_sessions() - before) <= 1, "the connection to be closed")  # the desk's own for writes
+
+
+def test_an_unconfirmed_request_decides_nothing(waiting: Waiting) -> None:
+    """A program that stores the request without asking the person is refused by the worker."""
+    checker, refund, place = waiting.checker, waiting.refund, waiting.place
+    request = NewDeskRequest(
+        new_request_id(), "refund reject", f'[{refund.id}, "no", null]', "refund", str(refund.id)
+    )
+    checker._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
+    ended = f"SELECT result FROM requests WHERE id = '{request.id}' AND state = 'ended'"
+    until(lambda: bool(place.sql(ended)), "the worker's answer")
+    ((result,),) = place.sql(ended)
+    assert "password_needed" in result
+    assert place.sql(f"SELECT status FROM refunds WHERE id = {refund.id}") == [("requested",)]
+
+
+def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The first person's word needs none, whoever it is. Whether it is the second's, the worker tells."""
+    (number,) = numbers(1, seed=11)
+    ask_only(place, "op-a", "lead-b")
+    typed: list[str] = []
+
+    def type_wrong() -> str:
+        typed.append("wrong")
+        return typed[-1]
+
+    with (
+        place.opened(sandbox, person="worker", desk=1) as worker,
+        place.opened(sandbox, person="op-a", desk=2) as maker,
+        place.opened(sandbox, person="lead-b", desk=3) as checker,
+        executing(worker),
+    ):
+        sandbox.control.add_fault("hang_after_charge", call="purchase", seconds=3600)
+        with pytest.raises(ConsoleError) as unknown:
+            maker.credit_checks.purchase(PurchaseRequest(number, "1"))
+        record = unknown.value.detail["record"]
+        assert isinstance(record, CreditCheck)
+        assert maker.recovery.resolve("credit-check", record.id, "error", "first").awaiting == "second_person"
+        with pytest.raises(ConsoleError) as needed:
+            checker.recovery.resolve("credit-check", record.id, "error", "second")
+        with pytest.raises(ConsoleError) as wrong, passwords_from(type_wrong):
+            checker.recovery.resolve("credit-check", record.id, "error", "second")
+        assert (reason(needed), reason(wrong)) == (NEEDED, WRONG)
+        assert [item.state for item in checker.lookup.find_records(number).credit_checks] == [CheckState.PENDING]
+        with typing(place, "lead-b"):
+            decided = checker.recovery.resolve("credit-check", record.id, "error", "second").record
+    assert isinstance(decided, CreditCheck)
+    assert (decided.state, typed) == (CheckState.ERROR, ["wrong"])

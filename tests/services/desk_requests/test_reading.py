@@ -1,0 +1,134 @@
+"""What a desk shows whose person asks: the same as at a desk that acts, read through views."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.app import Console, open_console
+from console.cli.demo import SAMPLE_SEED, render_pdf
+from console.demo.samples import generate_checks, generate_payments, write_samples
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import masked_payer
+from console.sandbox.alarmbox import companies
+from console.sandbox.server import Sandbox
+from console.settings.settings import load_settings
+from tests.support import payment_desks
+from tests.support.asking import ask_only, executing, let_act
+from tests.support.desks import MovedClock
+from tests.support.places import Place, ServerPlace
+
+QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
+TABLES = {
+    "credit-check": "hansha_alarmbox_credit_checks",
+    "payment": "payments",
+    "order": "orders",
+    "refund": "refunds",
+    "operation": "operations",
+}
+_CHANGING = re.compile(r"\b(handle|url|file|bytes|sha256|files)=('[^']*'|None|[0-9]+)")
+"""What only payers may use, and facts of a file that has the time of its writing in it."""
+_SHOWN = 3
+"""Records of each kind that are opened: so few that their openings are not written to the trail meanwhile."""
+
+
+@pytest.fixture
+def furnished(place: Place, clock: MovedClock) -> Place:
+    """Invented records of every kind, written by the schema account."""
+    assert isinstance(place, ServerPlace)
+    told = place.told("http://127.0.0.1:9") | {
+        "CONSOLE_DATABASE_URL": place.database._team.owner,
+        "CONSOLE_OPERATOR": "",
+    }
+    with open_console(load_settings(told), clock) as owner:
+        samples = generate_checks(
+            SAMPLE_SEED,
+            clock.now(),
+            lambda number: (companies.company_name(number), companies.credit_verdict(number)),
+            80,
+        )
+        write_samples(
+            owner._context, samples, (), render_pdf, generate_payments(SAMPLE_SEED, clock.now(), samples, 30)
+        )
+    return place
+
+
+def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, object]]:
+    """Everything that the screens read, with a name."""
+    yield from (("queue " + name, desk.recovery.queue(name, 500)) for name in QUEUES)
+    yield "counts", desk.recovery.counts()
+    yield "unfinished", desk.recovery.unfinished()
+    yield "takes", desk.recovery.takes()
+    yield "inbox", desk.refunds.inbox()
+    yield "set aside", desk.payments.set_asides()
+    yield (
+        "alerts",
+        (
+            desk.alerts.list_alerts(),
+            desk.alerts.list_open_items(),
+            desk.alerts.count_unacknowledged(),
+            desk.alerts.find_stop(),
+        ),
+    )
+    yield "reconciliations", desk.reconciliation.list_latest()
+    yield "people", (desk.people.find_acting_person(), desk.people.list_people())
+    yield "audit", desk.audit.list_entries(1_000)
+    for number in place.sql("SELECT DISTINCT corporation_number FROM payments ORDER BY 1 LIMIT 5"):
+        yield f"lookup {number[0]}", desk.lookup.find_records(str(number[0]))
+    for typed in ("ORD", "11", "架空", "株"):
+        yield f"suggest {typed}", desk.lookup.suggest_records(typed)
+    for kind, table in TABLES.items():
+        for (id,) in place.sql(f"SELECT id FROM {table} ORDER BY id LIMIT {_SHOWN}"):
+            yield f"{kind} {id}", desk.recovery.show(kind, id)
+            yield f"story {kind} {id}", desk.recovery.story(kind, id).as_text("en")
+            if kind != "operation":
+                yield f"choices {kind} {id}", desk.recovery.choices(kind, id)
+    ((paid,),) = place.sql("SELECT MAX(payment_id) FROM refunds")
+    yield "pack", desk.recovery.evidence_pack("payment", paid, folder / "pack.zip")
+
+
+def told(place: Place, desk: Console, folder: Path) -> dict[str, str]:
+    """The readings as text, with masked payers, without what only payers may use."""
+    folder.mkdir()
+    payers = [str(payer) for (payer,) in place.sql("SELECT DISTINCT payer_ref FROM payments WHERE payer_ref <> ''")]
+    seen = {}
+    for name, value in readings(place, desk, folder):
+        text = repr(value)
+        for payer in payers:
+            text = text.replace(payer, str(masked_payer(payer)))
+        seen[name] = _CHANGING.sub(r"\1=…", text)
+    return seen
+
+
+def test_a_desk_that_asks_shows_the_same(
+    furnished: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
+) -> None:
+    clock.stand_still()
+    let_act(furnished, "op-a")
+    furnished.unguard("audit_log")
+    ((newest,),) = furnished.sql("SELECT MAX(id) FROM audit_log")
+    with furnished.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
+        acting = told(furnished, desk, tmp_path / "acting")
+    furnished.sql(f"DELETE FROM audit_log WHERE id > {newest}")  # what the first one has opened
+    ask_only(furnished, "op-a")
+    with (
+        furnished.opened(sandbox, clock, person="worker", desk=3) as worker,
+        executing(worker),
+        furnished.opened(sandbox, clock, desk=2) as desk,
+    ):
+        asking = told(furnished, desk, tmp_path / "asking")
+    assert len(acting) > 60
+    assert {name: text for name, text in asking.items() if text != acting[name]} == {}
+
+
+def test_the_trail_is_verified_by_the_worker(place: Place, sandbox: Sandbox) -> None:
+    """An operator who asks doesn't see the whole trail: the worker tells whether it is whole."""
+    ask_only(place, "op-a")
+    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as desk:
+        with executing(worker):
+            rows = desk.audit.verify_chains()
+            assert rows > 0
+        with pytest.raises(ConsoleError) as away:
+            desk.audit.verify_chains()
+        assert away.value.code == "worker_away"

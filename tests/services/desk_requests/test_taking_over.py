@@ -1,0 +1,58 @@
+"""A killed worker's requests are taken over by another one within seconds, with real processes."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.sandbox.server import Sandbox
+from tests.support.asking import ask_only
+from tests.support.invented import numbers
+from tests.support.places import Place
+from tests.support.waiting import until
+from tests.support.worker_process import worker_process
+
+LEASE_SECONDS = 45.0
+
+
+def fence(place: Place, number: str) -> int:
+    rows = place.sql(f"SELECT fence FROM requests WHERE action = 'purchase' AND subject_id = '{number}'")
+    return int(rows[0][0]) if rows else 0
+
+
+def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) -> None:
+    """The provider charges and holds its answer; the worker is killed. The other one has the request long before the
+    lease of 45 s ends, sends nothing, and the charge stays the only one.
+    """
+    (number,) = numbers(1, seed=21)
+    ask_only(place, "op-a")
+    sandbox.control.add_fault("hang_after_charge", call="purchase", number=number, seconds=3600)
+    with (
+        worker_process(place, sandbox.url, desk=1, person="worker", TIME_SCALE="1") as first,
+        place.opened(sandbox, TIME_SCALE="1") as desk,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        until(lambda: not desk.desk_status.is_worker_away(), "the first worker")
+        bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
+        until(lambda: len(sandbox.ledger.charges_of_number(number)) == 1, "the charge")
+        with worker_process(place, sandbox.url, desk=2, person="worker", TIME_SCALE="1"):
+            until(
+                lambda: place.sql("SELECT count(*) FROM leases WHERE name = 'desk_requests'") == [(2,)], "two workers"
+            )
+            first.process.kill()
+            killed_at = time.monotonic()
+            until(lambda: fence(place, number) == 2, "the other worker to take the request")
+            seconds = time.monotonic() - killed_at
+            print(f"taken over {seconds:.1f} s after the kill")
+            place.sql(  # the call under way counts as running until its own leases end
+                "UPDATE request_ids SET lease_expires = 1 WHERE lease_expires > 0",
+                "UPDATE operations SET lease_expires = 1 WHERE lease_expires > 0",
+                "UPDATE leases SET lease_expires = 1 WHERE name LIKE 'purchase%'",
+            )
+            with pytest.raises(ConsoleError) as unknown:
+                bought.result(60)
+    assert unknown.value.code == "outcome_unknown"
+    assert len(sandbox.ledger.charges_of_number(number)) == 1
+    assert seconds < LEASE_SECONDS / 2

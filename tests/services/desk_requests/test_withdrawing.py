@@ -1,0 +1,135 @@
+"""A person withdraws a request that no worker has taken: either it is taken, or it is withdrawn."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from threading import Barrier
+
+import pytest
+
+from console.app import Console
+from console.domain.desk_requests import AUDIT_ACTION, NewDeskRequest, new_request_id
+from console.domain.errors import ConsoleError
+from console.sandbox.server import Sandbox
+from console.store.database.sqlalchemy_names import UniqueViolation
+from console.store.desk_requests import requests
+from tests.services.desk_requests.test_execution import ask, take
+from tests.support.asking import ask_only, executing
+from tests.support.invented import numbers
+from tests.support.places import Place
+from tests.support.waiting import until
+
+RACES = 25
+
+
+@pytest.fixture
+def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
+    """A desk, a worker, and somebody else's desk; on Galera each at a node of its own."""
+    ask_only(place, "op-a", "lead-b")
+    with ExitStack() as stack:
+        desk = stack.enter_context(place.opened(sandbox))
+        worker = stack.enter_context(place.opened(sandbox, person="worker", desk=1))
+        other = stack.enter_context(place.opened(sandbox, person="lead-b", desk=2))
+        yield desk, worker, other
+
+
+def withdraw(desk: Console, request: str) -> bool:
+    """True if it is withdrawn, False if a worker has it."""
+    withdrawal = NewDeskRequest(new_request_id(), "withdraw", "[]", "request", request)
+    try:
+        desk._context.write(lambda tx: requests.insert_request(tx, withdrawal, "desk"))
+    except UniqueViolation:
+        return False
+    return True
+
+
+def test_what_is_withdrawn_is_never_taken(people: tuple[Console, Console, Console]) -> None:
+    """Also the next request about the same record doesn't wait for it. A second withdrawal changes nothing."""
+    desk, worker, _ = people
+    first, second = ask(desk), ask(desk)
+    assert withdraw(desk, first)
+    taken = take(worker)
+    assert taken is not None
+    assert taken.id == second
+    assert take(worker) is None
+    assert not withdraw(desk, first)
+    assert worker.desk_requests.count_waiting() == 0
+
+
+def test_what_is_taken_is_not_withdrawn(people: tuple[Console, Console, Console]) -> None:
+    desk, worker, _ = people
+    request = ask(desk)
+    taken = take(worker)
+    assert taken is not None
+    assert not withdraw(desk, request)
+    assert worker._context.write(lambda tx: requests.store_answer(tx, taken, "{}"))
+    assert not withdraw(desk, request)
+
+
+def test_nobody_withdraws_anything_else(place: Place, people: tuple[Console, Console, Console]) -> None:
+    """Another person's request, an entry of the trail, a withdrawal, one that isn't there; nor does a worker."""
+    desk, worker, other = people
+    request, entry = ask(desk), NewDeskRequest(new_request_id(), AUDIT_ACTION, "{}")
+    desk._context.write(lambda tx: requests.insert_request(tx, entry, "desk"))
+    others = [(desk, what) for what in (entry.id, new_request_id(), request.upper(), f"{request} ")]
+    for who, what in ((other, request), (worker, request), *others):
+        with pytest.raises(ConsoleError) as refused:
+            withdraw(who, what)
+        assert refused.value.code == "not_allowed"
+    assert withdraw(desk, request)
+    ((withdrawal,),) = place.sql("SELECT id FROM requests WHERE action = 'withdraw'")
+    with pytest.raises(ConsoleError):
+        withdraw(desk, withdrawal)
+
+
+def test_exactly_one_wins(place: Place, people: tuple[Console, Console, Console]) -> None:
+    """The worker takes at the very moment at which the person withdraws, on Galera at another node."""
+    desk, worker, _ = people
+    winners: set[bool] = set()
+    for turn in range(RACES):
+        request, start = ask(desk, subject=str(turn)), Barrier(2)
+
+        def race_to_withdraw(request: str = request, start: Barrier = start) -> bool:
+            start.wait()
+            return withdraw(desk, request)
+
+        def race_to_take(start: Barrier = start) -> bool:
+            start.wait()
+            return take(worker) is not None
+
+        with ThreadPoolExecutor(2) as threads:
+            withdrawn, taken = threads.submit(race_to_withdraw), threads.submit(race_to_take)
+            assert withdrawn.result(60) is not taken.result(60)
+        state = place.sql(f"SELECT state FROM requests WHERE id = '{request}'")
+        assert state == [("asked" if withdrawn.result() else "taken",)]
+        winners.add(withdrawn.result())
+    assert winners
+
+
+def test_ctrl_c_withdraws(place: Place, sandbox: Sandbox, people: tuple[Console, Console, Console]) -> None:
+    """The terminal says for certain that nothing was sent, and a worker that comes later sends nothing."""
+    _, worker, _ = people
+    (number,) = numbers(1, seed=31)
+
+    def is_asked() -> bool:
+        worker.desk_requests.announce()
+        return place.sql("SELECT count(*) FROM requests WHERE action = 'purchase'") == [(1,)]
+
+    env = place.told(sandbox.url, "op-a", 5)
+    command = [sys.executable, "-m", "console", "--json", "purchase", number, "--client", "1"]
+    worker.desk_requests.announce()
+    child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        until(is_asked, "the request", 120)
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=120)
+    finally:
+        with suppress(ProcessLookupError):
+            child.kill()
+    assert '"interrupted"' in out
+    with executing(worker):
+        until(lambda: worker.desk_requests.count_waiting() == 0, "the worker to look")
+    assert not sandbox.ledger.charges_of_number(number)

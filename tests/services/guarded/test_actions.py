@@ -1,0 +1,338 @@
+"""Guarded actions by declaration: those of the program are all registered, and an invented one is treated like them.
+
+The invented action sends gift cards. It is one constant, `SEND`, with its SQL: the table and the journal's row.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from console import services
+from console.app import Console
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.payments.provider_messages import StartedPayment
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import Operation, OperationState
+from console.services.guarded.action import GuardedAction, GuardedService
+from console.services.guarded.operation import ClaimedOperation, Subject, Unrecorded, find_error_code
+from console.services.process.context import ServiceContext
+from console.services.process.failpoints import Failpoints
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.spool.spool import SpoolState
+from console.wording.catalogue import sentences_by_key
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+
+pytestmark = pytest.mark.engines("sqlite")
+LONG = timedelta(minutes=5)
+ANSWERS: dict[str, Outcome[StartedPayment]] = {
+    "sent": Outcome(OutcomeClass.SUCCEEDED, "sent", Sent.YES, StartedPayment("gift-1", "handle", None)),
+    "refused": Outcome(OutcomeClass.FAILED_DEFINITE, "no_stock", Sent.YES),
+    "silent": Outcome(OutcomeClass.UNKNOWN, "timeout", Sent.MAYBE),
+}
+
+
+# ---- the invented action: one constant, and its SQL
+
+TABLE = "CREATE TABLE gifts (id INTEGER PRIMARY KEY, state TEXT, handle TEXT)"
+
+
+@dataclass
+class Gift:
+    """One attempt to send the gift card `id`."""
+
+    id: int
+    provider: "GiftCards"
+
+
+class GiftCards:
+    """Stands for the provider: gives one answer, and counts the calls."""
+
+    def __init__(self) -> None:
+        self.answer, self.calls = ANSWERS["sent"], 0
+
+    def send(self) -> Outcome[StartedPayment]:
+        self.calls += 1
+        return self.answer
+
+
+def state_of(conn: Connection, gift_id: int) -> str:
+    return str(conn.exec_driver_sql("SELECT state FROM gifts WHERE id = ?", (gift_id,)).scalar_one())
+
+
+def refuse_sent(gift: Gift, conn: Connection) -> None:
+    if state_of(conn, gift.id) != "wanted":
+        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": state_of(conn, gift.id)})
+
+
+def write(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment]) -> None:
+    states = {OutcomeClass.SUCCEEDED: "sent", OutcomeClass.FAILED_DEFINITE: "wanted"}
+    handle = outcome.found.handle if outcome.found else None
+    values = (states.get(outcome.kind, "unknown"), handle, gift_id)
+    tx.conn.exec_driver_sql("UPDATE gifts SET state = ?, handle = ? WHERE id = ?", values)
+
+
+def claim(gift: Gift, tx: Transaction, operation_id: str) -> Subject:
+    tx.conn.exec_driver_sql("UPDATE gifts SET state = 'sending' WHERE id = ?", (gift.id,))
+    return Subject(
+        "gift", gift.id, None, None, f"gift:{operation_id}", "one card", payment_id=1, provider_key="gift-1"
+    )
+
+
+def ended(_gift: Gift, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> int:
+    if outcome.kind is OutcomeClass.SUCCEEDED:
+        return claimed.subject.id
+    raise rebuild_error(find_error_code(outcome), {"reason": outcome.reason})
+
+
+def broken_off(gift: Gift, trouble: Exception) -> Exception:
+    if isinstance(trouble, Unrecorded):
+        trouble.detail["record"] = gift.id  # type: ignore[typeddict-item]  # an invented record
+    return trouble
+
+
+def settle(
+    context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[StartedPayment], _key: str | None
+) -> bool:
+    operation = journal.find(tx.conn, operation_id)
+    if operation is None or operation.subject_id is None:
+        return False
+    state = OperationState.DONE if outcome.kind is OutcomeClass.SUCCEEDED else OperationState.FAILED
+    journal.settle_operation(tx.conn, operation_id, state, outcome, context.now())
+    write(tx, operation.subject_id, outcome)
+    return True
+
+
+def lapsed(_context: ServiceContext, tx: Transaction, operation: Operation) -> None:
+    write(tx, operation.subject_id or 0, ANSWERS["silent"])
+
+
+def declared() -> GuardedAction[Gift, ServiceContext, StartedPayment, int]:
+    return GuardedAction(
+        name=AuditAction("gift.send"),
+        kind="gift",
+        right="purchase",
+        effect=True,
+        waits_for_lease=False,
+        answer=StartedPayment,
+        prepare=lambda _gift: None,
+        lease=lambda gift: f"gift_{gift.id}",
+        check=refuse_sent,
+        claim=claim,
+        call=lambda gift, _subject: gift.provider.send(),
+        record=lambda _gift, tx, subject, outcome: write(tx, subject.id, outcome),
+        broken_off=broken_off,
+        conclude=ended,
+        settle=settle,
+        lapsed=lapsed,
+    )
+
+
+# ---- the stage
+
+
+class Shop:
+    """A desk with the invented action registered, and a gift card to send."""
+
+    def __init__(self, place: Place, console: Console, patch: pytest.MonkeyPatch) -> None:
+        self.place, self.console, self.context, self.cards = place, console, console._context, GiftCards()
+        machinery = console._service_builder
+        action = declared()
+        self.sending = GuardedService(self.context, machinery._pipeline, action, lambda: self.context)
+        registry = {**machinery.guarded_actions, action.name: self.sending}
+        patch.setitem(machinery.__dict__, "guarded_actions", registry)
+        place.sql(TABLE, "INSERT INTO gifts VALUES (1, 'wanted', NULL)")
+
+    def send(self) -> int:
+        return self.sending.perform(Gift(1, self.cards), lambda _step: None, subject_id=1)
+
+    @property
+    def gift(self) -> str:
+        return str(self.place.sql("SELECT state FROM gifts")[0][0])
+
+    @property
+    def journal_state(self) -> str:
+        return str(self.place.sql("SELECT state FROM operations WHERE action = 'gift.send'")[-1][0])
+
+    def trail(self) -> list[tuple[str, str]]:
+        rows = self.place.sql("SELECT what, result FROM audit_log WHERE what LIKE 'gift.%' ORDER BY id")
+        return [(str(what), str(result)) for what, result in rows]
+
+
+@pytest.fixture
+def shop(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shop]:
+    monkeypatch.setitem(journal.EFFECTIVE_ACTION_OF_KIND, "gift", "gift.send")
+    with place.desk(vendor, hand_clock) as console:
+        yield Shop(place, console, monkeypatch)
+
+
+class Breaks(Failpoints):
+    """Raises at one place, once."""
+
+    def __init__(self, place: str, trouble: BaseException) -> None:
+        super().__init__(None)
+        self._place, self._trouble = place, [trouble]
+
+    def reach(self, name: str) -> None:
+        if name == self._place and self._trouble:
+            raise self._trouble.pop()
+
+
+class Killed(BaseException):
+    """Stands for kill -9."""
+
+
+def kill(shop: Shop, at: str) -> None:
+    """The process ends at a failpoint, and writes nothing any more."""
+
+    def gone(*_: object) -> object:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+
+        class Dies(Failpoints):
+            def reach(self, name: str) -> None:
+                if name == at:
+                    patch.setattr(shop.console.database, "write", gone)
+                    patch.setattr(shop.context.spool, "store_answer", gone)
+                    raise Killed
+
+        shop.context.failpoints = Dies(None)
+        with pytest.raises(Killed):
+            shop.send()
+    shop.context.failpoints = Failpoints(None)
+
+
+# ---- pipeline, journal, audit trail
+
+
+def test_the_pipeline_performs_it(shop: Shop) -> None:
+    """One call, recorded; the journal, the spool and the trail tell of it as of any other."""
+    assert shop.send() == 1
+    assert (shop.gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
+    assert shop.trail() == [("gift.send.started", "done")]
+    (entry,) = shop.context.spool.entries(shop.context.database_id)
+    assert (entry.intent.action, entry.state, entry.holds_claim) == ("gift.send", SpoolState.ENDED, True)
+
+
+def test_a_refusal_is_audited(shop: Shop) -> None:
+    """Sent twice: the second is refused before anything is written, and the trail says so."""
+    shop.send()
+    assert refusal(shop.send).code == "already_decided"
+    assert (shop.trail()[-1], shop.cards.calls) == (("gift.send", "refused"), 1)
+
+
+def test_a_refused_call_frees_it(shop: Shop) -> None:
+    """The ending is told by the action's own words, and it can be sent again."""
+    shop.cards.answer = ANSWERS["refused"]
+    assert refusal(shop.send).code == "provider_refused"
+    assert (shop.gift, shop.journal_state) == ("wanted", "failed")
+    shop.cards.answer = ANSWERS["sent"]
+    assert shop.send() == 1
+
+
+# ---- spool, and recovery
+
+
+@pytest.mark.expects_log("an outcome that could not be recorded is told")
+def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
+    """The database fails after the call: the spool keeps the answer, and the due task delivers it."""
+    shop.context.failpoints = Breaks("before_tx2", RuntimeError("the database"))
+    lost = refusal(shop.send)
+    told: Mapping[str, object] = lost.detail
+    assert (lost.code, told["record"], told["provider_id"]) == ("outcome_unknown", 1, "gift-1")
+    assert shop.gift == "sending"
+    shop.console.recovery.run_due()
+    assert (shop.gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
+    assert shop.context.spool.undelivered_entries(shop.context.database_id) == ()
+
+
+def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: HandClock) -> None:
+    kill(shop, "after_tx1")
+    hand_clock.at += LONG
+    shop.console.recovery.run_due()
+    assert (shop.gift, shop.journal_state, shop.cards.calls) == ("wanted", "failed", 0)
+
+
+def test_a_kill_after_the_call_leaves_it_unknown(shop: Shop, hand_clock: HandClock) -> None:
+    """Its lease expires: unknown in the journal and in the record, never failed."""
+    kill(shop, "after_send")
+    with shop.context.database.read() as conn:
+        assert journal.lapsed_subjects(conn, "gift") == frozenset()
+    hand_clock.at += LONG
+    with shop.context.database.read() as conn:
+        assert journal.lapsed_subjects(conn, "gift") == {1}
+        assert journal.lapsed_by_kind(conn) == {"gift": {1}}
+    shop.console.recovery.run_due()
+    assert (shop.gift, shop.journal_state, shop.cards.calls) == ("unknown", "unknown", 1)
+
+
+# ---- words, and the registry
+
+
+def missing_words(action: GuardedAction[object, object, object, object], words: set[str]) -> set[str]:
+    """Return the keys of the sentences that tell of an action and that `words` lacks."""
+    kept = {
+        f"operation.{action.name}",
+        *(f"timeline.{action.name}.{end}" for end in ("started", "lapsed", "refused")),
+    }
+    return kept - words
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_every_registered_action_has_words(console: Console, language: str) -> None:
+    words = set(sentences_by_key(language))
+    found = {
+        name: missing_words(service.action, words)
+        for name, service in console._service_builder.guarded_actions.items()
+    }
+    assert found == {name: set() for name in found}
+
+
+def test_the_words_of_the_invented_action_are_missed(shop: Shop) -> None:
+    assert missing_words(shop.sending.action, set(sentences_by_key("en"))) == {  # type: ignore[arg-type]  # of any attempt
+        "operation.gift.send",
+        "timeline.gift.send.started",
+        "timeline.gift.send.lapsed",
+        "timeline.gift.send.refused",
+    }
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+    with place.desk(vendor, hand_clock) as desk:
+        yield desk
+
+
+def test_every_declared_action_is_registered(console: Console) -> None:
+    """A constant in any room is in the registry, and each action with effect is the journal's for its kind."""
+    modules = (
+        importlib.import_module(found.name) for found in pkgutil.walk_packages(services.__path__, "console.services.")
+    )
+    constants = {
+        id(value): value for module in modules for value in vars(module).values() if isinstance(value, GuardedAction)
+    }
+    registry = console._service_builder.guarded_actions
+    assert {one.name for one in constants.values()} == set(registry)
+    effects = {service.action.kind: name for name, service in registry.items() if service.action.effect}
+    assert effects == journal.EFFECTIVE_ACTION_OF_KIND
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}]
+)
+def test_a_declaration_that_contradicts_itself_is_refused(shop: Shop, wrong: dict[str, object]) -> None:
+    """An action that costs money can't be declared as a reading, or without what settles it later."""
+    with pytest.raises(ValueError, match=r"gift\."):
+        replace(shop.sending.action, **wrong)  # type: ignore[arg-type]  # wrong on purpose

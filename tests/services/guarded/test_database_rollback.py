@@ -1,0 +1,261 @@
+"""A database that goes back in time: whoever knows better stops every desk of it, and nothing is charged twice."""
+
+import json
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+
+from console.app import Console, open_health
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.tasks.records import Alert
+from console.services.guarded import database_rollback as going_back
+from tests.support import backups
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place, SqlitePlace
+from tests.support.quick_desks import HandClock, quick_desk
+from tests.support.refusals import refusal
+from tests.support.waiting import until
+
+ONE, TWO, THREE = numbers(3, seed=21)
+CODE = "database_went_back"
+pytestmark = pytest.mark.expects_log("a loss is an error in the log")
+
+
+@pytest.fixture
+def clock(hand_clock: HandClock) -> HandClock:
+    return hand_clock
+
+
+def buy(console: Console, number: str = ONE) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(number, "1"))
+
+
+def lost(error: ConsoleError) -> list[tuple[object, object, object]]:
+    return [(one["operation_id"], one["kind"], one["number"]) for one in error.detail["missing"]]
+
+
+def stops(console: Console) -> list[Alert]:
+    return [alert for alert in console.alerts.list_alerts() if alert.rule_id == CODE and alert.resolved_at is None]
+
+
+def counts_on_all(reader: Console, place: Place) -> bool:
+    """Whether a desk that only read remembers the newest row: on a busy server that isn't on the disk at once."""
+    going_back.find_loss(reader._context)
+    seen = reader._context.spool.read_value(f"seen:{reader._context.database_id}")
+    ((newest,),) = place.sql("SELECT MAX(id) FROM audit_log")
+    return seen is not None and json.loads(seen)[2] == newest
+
+
+@pytest.fixture
+def lost_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) -> CreditCheck:
+    """Bought at desk 0 after a backup, which was put back when all desks were closed. Desk 2 had only looked."""
+    with place.desk(vendor, clock):
+        put_back = backups.taken(place)
+    with place.desk(vendor, clock) as knowing:
+        bought = buy(knowing)
+    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+        assert reader.lookup.find_records(ONE).credit_checks
+        until(lambda: counts_on_all(reader, place), "the reader counts on what it has read")
+    put_back()
+    return bought
+
+
+def test_every_desk_is_stopped_until_a_person_has_looked(
+    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+) -> None:
+    """The desk that knows better tells the database; no other one charges again, not even once the stop is lifted."""
+    told = (lost_purchase.operation_id, "credit-check", ONE)
+    with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
+        assert knowing.lookup.find_records(ONE).credit_checks == ()
+        for console in (knowing, other):
+            for number in (ONE, TWO):
+                error = refusal(lambda console=console, number=number: buy(console, number))
+                assert (error.code, lost(error)) == (CODE, [told])
+        (alert,) = stops(other)
+        other.alerts.acknowledge(alert.id, "the disk was put back by mistake")
+        for console in (knowing, other):
+            error = refusal(lambda console=console: buy(console, ONE))
+            assert (error.code, error.detail["source"]) == ("already_purchased", "desk")
+        buy(other, TWO)
+        buy(knowing, THREE)
+        other.recovery.probe("operation", lost_purchase.operation_id or "")
+        (back,) = other.lookup.find_records(ONE).credit_checks
+        assert (back.state, back.credit_check_id) == ("success", lost_purchase.credit_check_id)
+        assert refusal(lambda: buy(other, ONE)).detail["record"] == back
+        assert stops(knowing) == []
+    assert len(vendor.charges) == 3
+
+
+def test_a_desk_that_only_read_counts(
+    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+) -> None:
+    """The desk that bought is never heard of again: the one that only looked stops it all."""
+    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+        assert refusal(lambda: buy(reader)).code == CODE
+    with place.desk(vendor, clock, desk=1) as third:
+        assert refusal(lambda: buy(third)).code == CODE
+        (alert,) = stops(third)
+        third.alerts.acknowledge(alert.id, "seen")
+    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+        assert buy(reader, TWO).state == "success"
+    assert len(vendor.charges) == 2, lost_purchase
+
+
+def test_who_knows_more_stops_it_again(
+    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+) -> None:
+    """Somebody has looked at what a reader missed; then the desk comes that knows what was bought."""
+    with place.desk(vendor, clock, person="op-b", desk=2) as reader:
+        (alert,) = stops(reader)
+        reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
+        buy(reader, TWO)
+    with place.desk(vendor, clock) as knowing:
+        error = refusal(lambda: buy(knowing, THREE))
+        assert (error.code, lost(error)) == (CODE, [(lost_purchase.operation_id, "credit-check", ONE)])
+        (alert,) = stops(knowing)
+        knowing.alerts.acknowledge(alert.id, "this one is looked after")
+        assert buy(knowing, THREE).state == "success"
+        assert refusal(lambda: buy(knowing)).detail["source"] == "desk"
+
+
+def test_two_processes_of_a_desk_hear_of_an_acknowledgement_at_once(
+    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has read what it remembers when the other gives that up: nothing is lost anew, nobody stopped."""
+    real = going_back._report_loss
+    with place.desk(vendor, clock) as one, place.desk(vendor, clock) as two:
+        (alert,) = stops(one)
+        one.alerts.acknowledge(alert.id, "an old copy")
+
+        def overtaken(*given: Any) -> object:
+            monkeypatch.setattr(going_back, "_report_loss", real)
+            assert going_back.find_loss(two._context) is None
+            return real(*given)
+
+        monkeypatch.setattr(going_back, "_report_loss", overtaken)
+        assert going_back.find_loss(one._context) is None
+        assert stops(two) == []
+        assert refusal(lambda: buy(one)).code == "already_purchased"
+    assert len(vendor.charges) == 1
+
+
+def test_a_second_loss_is_a_second_stop(
+    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+) -> None:
+    """What people know of a first loss hides no second one."""
+    with place.desk(vendor, clock) as knowing:
+        (alert,) = stops(knowing)
+        knowing.alerts.acknowledge(alert.id, "seen")
+        buy(knowing, TWO)
+        put_back = backups.taken(place)
+        buy(knowing, THREE)
+    put_back()
+    with place.desk(vendor, clock) as knowing:
+        error = refusal(lambda: buy(knowing, TWO))
+        assert error.code == CODE
+        assert THREE in [number for _, _, number in lost(error)]
+    assert len(vendor.charges) == 3, lost_purchase
+
+
+def test_another_database_in_its_place(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+    """The volume wasn't mounted, and somebody made an empty database there: what was bought stays refused."""
+    with place.desk(vendor, clock) as before:
+        empty = backups.taken(place)
+        bought = buy(before)
+    empty()
+    place.unguard("console_meta")
+    place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
+    with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
+        for console in (knowing, other):
+            error = refusal(lambda console=console: buy(console, TWO))
+            assert (error.code, lost(error)) == (CODE, [(bought.operation_id, "credit-check", ONE)])
+        (alert,) = stops(other)
+        other.alerts.acknowledge(alert.id, "seen")
+        assert buy(knowing, TWO).state == "success"
+        for console in (knowing, other):
+            assert refusal(lambda console=console: buy(console)).detail["source"] == "desk"
+    assert len(vendor.charges) == 2
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("left", ["nothing", "an empty file"])
+def test_no_file_is_made_in_the_place_of_a_known_one(
+    place: Place, vendor: LedgerVendor, clock: HandClock, left: str
+) -> None:
+    """Gone with its volume: nothing is made there, not even by `db upgrade`, until somebody says so."""
+    assert isinstance(place, SqlitePlace)
+    with place.desk(vendor, clock) as console:
+        buy(console)
+    place.file.unlink()
+    if left != "nothing":
+        place.file.touch()
+    health = open_health(console.settings)
+    for open_it in (lambda: place.desk(vendor, clock), health.upgrade):
+        error = refusal(open_it)
+        assert (error.code, error.detail["problem"], len(lost(error))) == (CODE, "file_missing", 1)
+    assert not place.file.exists() or not place.file.stat().st_size
+    health.upgrade(accepts_new_database=True)
+    with place.desk(vendor, clock) as console:
+        assert buy(console).state == "success"
+
+
+@pytest.mark.engines("sqlite")
+def test_no_file_is_made_in_a_folder_that_is_not_there(place: Place, vendor: LedgerVendor) -> None:
+    """A volume that isn't mounted is no empty database."""
+    folder = place.folder / "volume"
+    away = f"sqlite:///{folder / 'deep' / 'console.db'}"
+    error = refusal(lambda: quick_desk(place.home, vendor, OPERATOR="op-a", DATABASE_URL=away))
+    assert (error.code, error.detail["problem"]) == ("database_unreachable", "no_folder")
+    assert not folder.exists()
+
+
+@pytest.mark.engines("mariadb")
+def test_restored_under_a_running_desk(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+    """Nobody opens anything anew: the next thing that costs money looks again."""
+    with place.desk(vendor, clock) as running:
+        put_back = backups.taken(place)
+        buy(running, ONE)
+        put_back()
+        assert refusal(lambda: buy(running, ONE)).code == CODE
+        assert refusal(lambda: buy(running, TWO)).code == CODE
+    assert len(vendor.charges) == 1
+
+
+@pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.soak)])
+def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
+    """Desks that write, and readers that are opened among them: two processes' worth at one desk, one at another."""
+    rows, start, told, vendor = numbers(3 * rounds, seed=8), Barrier(4), list[object](), LedgerVendor()
+
+    def work(place_of: int, mine: list[str]) -> None:
+        with place.desk(vendor, desk=place_of) as console:
+            start.wait()
+            for number in mine:
+                buy(console, number)
+                told.append(console.alerts.find_stop())
+
+    def look() -> None:
+        start.wait()
+        for _ in range(rounds):
+            with place.desk(vendor, desk=1) as console:
+                told.append(console.alerts.find_stop())
+
+    threads = [Thread(target=work, args=(desk, rows[turn::3])) for turn, desk in enumerate((0, 0, 1))]
+    threads.append(Thread(target=look))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == [None] * (4 * rounds)
+    assert len(vendor.charges) == 3 * rounds
+
+
+def test_nothing_is_missed_where_nothing_is_lost(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+    """Two desks of one database, opened and closed in turns, in both orders."""
+    for number, desk in zip(numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
+        with place.desk(vendor, clock, desk=desk) as console:
+            buy(console, number)
+            assert console.alerts.find_stop() is None
+    assert len(vendor.charges) == 6

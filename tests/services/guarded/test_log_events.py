@@ -1,0 +1,133 @@
+"""Events of the log: written where they happen, with the id of the piece of work, and with nothing of a payer."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.log_events import LOGGER_NAME, EventLineFormatter, LogEvent
+from console.domain.records import PurchaseRequest
+from console.services.monitoring.metrics import FigureReader
+from console.services.payments import next_work as payment_work
+from console.services.recovery.queues import Queues
+from console.store.operations import leases
+from tests.support.desks import MovedClock
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.payment_desks import Scene
+from tests.support.places import Place
+
+NUMBER, OTHER = numbers(2, seed=91)
+
+
+@contextmanager
+def written() -> Iterator[list[dict[str, Any]]]:
+    """The events of the block, as a desk or a worker writes them."""
+    told: list[dict[str, Any]] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(json.loads(self.format(record)))
+
+    logger, handler = logging.getLogger(LOGGER_NAME), Kept()
+    handler.setFormatter(EventLineFormatter())
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield told
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(handler)
+
+
+def of(told: list[dict[str, Any]], event: LogEvent) -> list[dict[str, Any]]:
+    return [one for one in told if one["event"] == event]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_payment_from_its_beginning_to_its_callback(scene: Scene) -> None:
+    """Begun, given a code, told of by a notice: each once, the first two with one id."""
+    order = scene.order("ORD-1", 3300)
+    with written() as told:
+        payment = scene.payments.start(order, "paypay").payment
+        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.payments.notice(scene.post("paypay", "ORD-1"))
+    (begun,), (token,) = of(told, LogEvent.PAYMENT_INITIATED), of(told, LogEvent.TOKEN_RECEIVED)
+    assert (begun["payment"], begun["order"], begun["provider"]) == (payment.id, order, "paypay")
+    assert (token["payment"], token["correlation"]) == (payment.id, begun["correlation"])
+    (came,) = of(told, LogEvent.CALLBACK_RECEIVED)
+    assert (came["source"], len(came["correlation"])) == ("paypay", 16)
+
+
+@pytest.mark.engines("sqlite")
+def test_a_signature_that_proves_nothing(scene: Scene) -> None:
+    """The reason is told, and nothing of the body."""
+    post = scene.bank("event-1", "ORD-CANARY", "4711")
+    with written() as told:
+        for header in ("t=1,v1=" + "0" * 64, "rubbish"):
+            scene.payments.notice(replace(post, headers=(("X-Notice-Signature", header),)))
+    reasons = [one["reason"] for one in of(told, LogEvent.SIGNATURE_VERIFICATION_FAILED)]
+    assert reasons == ["signature", "no_signature"]
+    assert "CANARY" not in json.dumps(told)
+    assert of(told, LogEvent.CALLBACK_RECEIVED) == []
+
+
+@pytest.mark.engines("sqlite")
+def test_a_call_that_fails_tells_how_often_it_was_tried(scene: Scene, clock: MovedClock) -> None:
+    """The kind of call without its numbers; tries that are due by themselves are counted."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.control.add_fault("status:503", call="paypay_payment", times=50)
+    with written() as told:
+        for _ in range(3):
+            clock.offset += timedelta(minutes=2)
+            scene.control.change_settings(advance_seconds=120)
+            scene.run_due()
+    polls = [one for one in of(told, LogEvent.API_CALL_FAILED) if one.get("record", "").startswith(payment_work.POLL)]
+    assert len(polls) >= 2
+    assert [one["retries"] for one in polls] == sorted({one["retries"] for one in polls})
+    assert {(one["call"], one["status"]) for one in polls} == {("GET /v2/codes/payments/…", 503)}
+    assert payment.merchant_payment_id not in json.dumps(told)
+
+
+def test_a_duplicate_and_a_wait_are_told_and_counted_for_all_desks(place: Place) -> None:
+    """The worker's figures have what a desk refused and waited for since the worker began."""
+    with place.desk(LedgerVendor()) as desk, place.desk(LedgerVendor(), desk=1) as worker:
+        figures = FigureReader(worker._context, Queues(worker._context), lambda: (0, 0))
+        figures.read_figures()
+        with written() as told:
+            desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+            with pytest.raises(ConsoleError, match="already_purchased"):
+                desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        assert [one["code"] for one in of(told, LogEvent.DUPLICATE_REFUSED)] == ["already_purchased"]
+        figures.read_figures()
+        assert figures.count_duplicates() == 1
+        assert sum(figures.count_lease_waits()[0]) == 1
+        figures.read_figures()
+        assert figures.count_duplicates() == 1, "a row of the trail is counted once"
+
+
+def test_who_waited_for_a_lease_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the lease's name and for how long; nothing is told where it was free."""
+    with place.desk(LedgerVendor(), TIME_SCALE="1") as console:
+        context, name = console._context, "alarmbox_credit_check_1"
+        taken = context.write(lambda tx: leases.acquire(tx, name, context.holder(), context.now(), 600))
+        assert taken is not None
+        nap = context.clock.sleep
+
+        def given_back(seconds: float) -> None:
+            context.write(lambda tx: leases.release(tx.conn, taken))
+            nap(seconds)
+
+        monkeypatch.setattr(context.clock, "sleep", given_back)
+        with written() as told:
+            console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+            console.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
+        (waited,) = of(told, LogEvent.LEASE_WAITED)
+        assert (waited["lease"], waited["free"], waited["seconds"] > 0) == (name, True, True)

@@ -1,0 +1,416 @@
+"""The same request id again: the first answer, and nothing sent or written; whatever became of the first call."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.money import Money
+from console.domain.payments.records import Payment
+from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest, Work
+from console.services.guarded import answer_serialization as kept_answers
+from console.services.guarded import request_ids
+from console.services.guarded.answer_serialization import Answer
+from console.store.operations.request_ids import ANSWER_RETENTION
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import Behaviour, LedgerVendor
+from tests.support.places import PERSON, Place
+from tests.support.quick_desks import HandClock, lease_clock
+from tests.support.refusals import refusal
+
+NUMBER, OTHER_NUMBER = numbers(2, 7)
+ID = "nightly-2026.11_21-A"
+_TABLES = ("hansha_alarmbox_credit_checks", "operations", "evidence", "audit_log", "leases", "request_ids", "changes")
+
+
+@pytest.fixture
+def clock() -> Iterator[HandClock]:
+    clock = HandClock()
+    with lease_clock(clock):
+        yield clock
+
+
+@pytest.fixture
+def vendor() -> LedgerVendor:
+    return LedgerVendor(today=lambda: date(2026, 11, 20))
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+    with place.desk(vendor, clock) as desk:
+        yield desk
+
+
+def buy(console: Console, number: str = NUMBER, client: str = "1", request_id: str | None = ID) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(number, client), request_id=request_id)
+
+
+def refused(console: Console, *asked: Any, **named: Any) -> ConsoleError:
+    return refusal(lambda: buy(console, *asked, **named))
+
+
+def written(place: Place) -> list[list[tuple[Any, ...]]]:
+    """All that an act could leave."""
+    return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in _TABLES]
+
+
+def unchanged(place: Place, vendor: LedgerVendor, call: Callable[[], object]) -> object:
+    """What the call answers (its refusal too), which asks nobody and writes nothing."""
+    before, asked = written(place), dict(vendor.asked)
+    try:
+        answer = call()
+    except ConsoleError as error:
+        answer = error
+    assert written(place) == before
+    assert dict(vendor.asked) == asked
+    return answer
+
+
+def test_the_first_answer_again(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """Value for value, from this desk and from another one, however often; it is told that it is a repeat."""
+    with request_ids.watch_repeats() as first:
+        record = buy(console)
+    assert not first.is_repetition
+    with place.desk(vendor, desk=1) as other:
+        for desk in (console, console, other):
+            with request_ids.watch_repeats() as again:
+                assert unchanged(place, vendor, lambda desk=desk: buy(desk)) == record  # type: ignore[misc]
+            assert again.is_repetition
+    assert vendor.count(NUMBER) == 1
+
+
+def test_without_an_id_everything_is_as_it_was(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """No row is written, and a second purchase is refused by the claim."""
+    buy(console, request_id=None)
+    assert refused(console, request_id=None).code == "already_purchased"
+    assert place.sql("SELECT * FROM request_ids") == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code", "status"),
+    [("refuses", "provider_refused", 5), ("unauthorised", "provider_auth", 5), ("too_fast", "rate_limited", 5)],
+)
+def test_a_providers_refusal_is_kept(
+    place: Place, console: Console, vendor: LedgerVendor, behaviour: Behaviour, code: str, status: int
+) -> None:
+    """It was sent: the same refusal again, although the provider would sell by now."""
+    vendor.behaviour = behaviour
+    first = refused(console)
+    vendor.behaviour = "answers"
+    again = unchanged(place, vendor, lambda: buy(console))
+    assert isinstance(again, ConsoleError)
+    assert (first.code, again.code, again.exit_status) == (code, code, status)
+    assert again.detail == {**first.detail, "duplicate": True}
+    assert buy(console, request_id="another").state == "success"
+
+
+def test_what_sent_nothing_frees_the_id(console: Console, vendor: LedgerVendor) -> None:
+    """After bad input, a guard's refusal and a provider out of reach, the same id buys, other arguments included."""
+    assert refused(console, "1180301018772").exit_status == 2
+    buy(console, OTHER_NUMBER, request_id=None)
+    assert refused(console, OTHER_NUMBER).code == "already_purchased"
+    vendor.behaviour = "unreachable"
+    assert refused(console).exit_status == 6
+    vendor.behaviour = "answers"
+    assert buy(console).state == "success"
+    assert vendor.count(NUMBER) == 1
+
+
+def test_other_arguments_and_other_commands_are_refused(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """Nothing is sent, and the trail says who tried."""
+    record = buy(console)
+    asked = dict(vendor.asked)
+    for other in (
+        lambda: buy(console, OTHER_NUMBER),
+        lambda: buy(console, client="2"),
+        lambda: console.credit_checks.refetch(record.id, request_id=ID),
+        lambda: console.recovery.probe("credit-check", record.id, request_id=ID),
+        lambda: console.recovery.note("credit-check", record.id, "words", request_id=ID),
+        lambda: console.recovery.take("credit-check", record.id, request_id=ID),
+    ):
+        error = refusal(other)
+        assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
+    assert dict(vendor.asked) == asked
+    refusals = "SELECT COUNT(*) FROM audit_log WHERE what = 'request.repeated' AND result = 'refused'"
+    assert place.sql(refusals) == [(6,)]
+
+
+def test_an_id_is_its_persons(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """The same id from somebody else is another request; letters count as they are written."""
+    buy(console)
+    with place.acting(console, "lead-b") as other:
+        assert refused(other).code == "already_purchased"
+        assert buy(other, OTHER_NUMBER).state == "success"
+    assert refused(console, request_id=ID.lower()).code == "already_purchased"
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("bad", ["", "x" * 65, "a b", " a", "a\n", "é", "a/b", "a:b", "\x00", "ａ"])
+def test_bad_ids_are_refused(place: Place, console: Console, vendor: LedgerVendor, bad: str) -> None:
+    """Before anything else."""
+    error = unchanged(place, vendor, lambda: buy(console, request_id=bad))
+    assert isinstance(error, ConsoleError)
+    assert (error.code, error.exit_status, error.detail["problem"]) == ("usage", 2, "request_id")
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("good", ["a", "x" * 64, "A.b_c-9", "0"])
+def test_good_ids_are_taken(console: Console, good: str) -> None:
+    """1 and 64 characters."""
+    assert buy(console, request_id=good) == buy(console, request_id=good)
+
+
+def test_while_the_first_runs(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """Told who has it; nothing is sent. Other arguments are other arguments at that moment too."""
+    seen: list[ConsoleError] = []
+
+    def meanwhile() -> None:
+        def ask() -> None:
+            with place.desk(vendor, desk=1) as other:
+                seen.extend((refused(other), refused(other, OTHER_NUMBER)))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+
+    vendor.during = meanwhile
+    buy(console)
+    first, second = seen
+    assert (first.code, second.code) == ("in_progress", "possible_repeat")
+    assert first.detail["holder"]["operator"] == place.named(PERSON)  # type: ignore[index]
+    assert len(vendor.charges) == 1
+
+
+def test_while_only_the_operation_lives(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """The id's own lease ran out, that of the call didn't: its process may still bring the answer."""
+    seen: list[ConsoleError] = []
+
+    def meanwhile() -> None:
+        place.sql("UPDATE request_ids SET lease_expires = 0")
+
+        def ask() -> None:
+            with place.desk(vendor, desk=1) as other:
+                seen.append(refused(other))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+
+    vendor.during = meanwhile
+    record = buy(console)
+    assert [(error.code, error.detail["reason"]) for error in seen] == [("in_progress", "request_id")]
+    assert buy(console) == record
+    assert len(vendor.charges) == 1
+
+
+def test_an_unknown_outcome_is_told_as_it_is_now(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """4 with the record while nobody knows; 0 once it is known that it was bought."""
+    vendor.behaviour = "silent_after_charge"
+    assert refused(console).code == "outcome_unknown"
+    again = unchanged(place, vendor, lambda: buy(console))
+    assert isinstance(again, ConsoleError)
+    record = again.detail["record"]
+    assert isinstance(record, CreditCheck)
+    assert (again.code, again.exit_status, again.detail["duplicate"]) == ("outcome_unknown", 4, True)
+    settled = console.recovery.resolve("credit-check", record.id, "success", "seen on their screen", 1).record
+    assert unchanged(place, vendor, lambda: buy(console)) == settled
+    assert len(vendor.charges) == 1
+
+
+def test_a_probe_that_learnt_nothing(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """Told again with the record as it is by then; once people have settled it, with that."""
+    vendor.behaviour = "silent_after_charge"
+    record = refused(console).detail["record"]
+    assert isinstance(record, CreditCheck)
+
+    def probe() -> CreditCheck:
+        return console.recovery.probe("credit-check", record.id, request_id="probe")  # type: ignore[return-value]
+
+    first = refusal(probe)
+    assert first.exit_status == 4
+    console.recovery.resolve("credit-check", record.id, "error", "not on their screen")
+    again = unchanged(place, vendor, probe)
+    assert isinstance(again, ConsoleError)
+    now = again.detail["record"]
+    assert isinstance(now, CreditCheck)
+    assert (again.code, again.detail["reason"]) == (first.code, first.detail["reason"])
+    assert now.version == record.version + 1
+    settled = console.recovery.resolve("credit-check", record.id, "success", "seen after all", 1).record
+    assert unchanged(place, vendor, probe) == settled
+
+
+def test_not_bought_after_all(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """What two people settled as not bought is told as refused, and not bought again by the repeated call."""
+    vendor.behaviour = "silent_before_charge"
+    record = refused(console).detail["record"]
+    assert isinstance(record, CreditCheck)
+    vendor.behaviour = "answers"
+    resolve = ("credit-check", record.id, "error", "not on their screen")
+    first = console.recovery.resolve(*resolve, request_id="half")
+    assert first.awaiting == "second_person"
+    assert unchanged(place, vendor, lambda: console.recovery.resolve(*resolve, request_id="half")) == first
+    with place.acting(console, "lead-b") as lead:
+        assert lead.recovery.resolve(*resolve, request_id="half").awaiting is None
+    again = unchanged(place, vendor, lambda: buy(console))
+    assert isinstance(again, ConsoleError)
+    assert (again.code, again.exit_status, again.detail["duplicate"]) == ("provider_refused", 5, True)
+    assert vendor.charges == []
+
+
+def test_an_id_is_free_after_a_day(place: Place, console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
+    """By the database's own clock: the desk's may say what it likes."""
+    record = buy(console)
+    clock.at += timedelta(days=3)
+    assert buy(console) == record
+    _begun_earlier(place, ANSWER_RETENTION - timedelta(minutes=1))
+    assert buy(console) == record
+    _begun_earlier(place, timedelta(minutes=1))
+    assert refused(console).code == "already_purchased"
+    assert buy(console, OTHER_NUMBER).state == "success"
+    assert refused(console).code == "possible_repeat"
+
+
+def _begun_earlier(place: Place, by: timedelta) -> None:
+    place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {round(by.total_seconds() * 1000)}")
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(143), ValueError("a bug")])
+def test_a_call_that_breaks_off_before_it_began_frees_the_id(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    """Nothing was written under the id: the next call acts, at once."""
+
+    def interrupted(_: object) -> None:
+        raise stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(console.credit_checks._checks, "_validate", interrupted)
+        with pytest.raises(type(stop)):
+            buy(console)
+    assert buy(console, OTHER_NUMBER).state == "success"
+    assert len(vendor.charges) == 1
+
+
+@pytest.mark.expects_log("an answer that could not be kept is told")
+@pytest.mark.parametrize("step", ["before_answer_kept", "after_answer_kept"])
+def test_an_answer_that_was_not_kept(place: Place, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
+    """Its lease runs out, then the record says what became of it: bought, once."""
+    with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
+        record = buy(console)
+        if step == "before_answer_kept":
+            assert refused(console).code == "in_progress"
+            clock.at += timedelta(minutes=2)
+        assert unchanged(place, vendor, lambda: buy(console)) == record
+    assert vendor.count(NUMBER) == 1
+
+
+def test_who_slept_past_the_lease_does_not_act(
+    place: Place, console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else has the id by then: what the sleeper would write is refused with it, before anything is sent."""
+    checks = console.credit_checks._checks
+    validated = checks._validate
+
+    def asleep(request: PurchaseRequest) -> PurchaseRequest:
+        monkeypatch.setattr(checks, "_validate", validated)
+        clock.at += timedelta(minutes=2)
+        with place.desk(vendor, desk=1) as other:
+            assert buy(other).state == "success"
+        return validated(request)
+
+    monkeypatch.setattr(checks, "_validate", asleep)
+    error = refused(console)
+    assert error.code in ("in_progress", "already_purchased")
+    assert vendor.count(NUMBER) == 1
+    assert buy(console).state == "success"  # told what the other one was told
+
+
+def test_the_sleepers_own_claim_is_undone(
+    place: Place, console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one bought another row's worth by then and nothing else stands in the way: the id alone refuses."""
+    checks = console.credit_checks._checks
+    validated = checks._validate
+
+    def asleep(request: PurchaseRequest) -> PurchaseRequest:
+        monkeypatch.setattr(checks, "_validate", validated)
+        clock.at += timedelta(minutes=2)
+        with place.desk(vendor, desk=1) as other:
+            assert buy(other, OTHER_NUMBER).state == "success"
+        return validated(request)
+
+    monkeypatch.setattr(checks, "_validate", asleep)
+    error = refused(console)
+    assert (error.code, error.detail["reason"]) == ("in_progress", "request_id")
+    assert vendor.count(NUMBER) == 0
+    assert place.sql(f"SELECT COUNT(*) FROM operations WHERE corporation_number = '{NUMBER}'") == [(0,)]
+
+
+def test_an_answer_that_this_program_cannot_read(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """Of another version, or altered: what the record says, and where none does, a refusal; never another act."""
+    record = buy(console)
+    console.recovery.take("credit-check", record.id, request_id="take")
+    forged = ("os:system", "console.domain.errors:x", "console.services.process.context:ServiceContext")
+    for answer in ("", "{}", *(f'{{"value":{{"made":"{made}","of":{{}}}}}}' for made in forged)):
+        place.sql(f"UPDATE request_ids SET answer = '{answer}'")
+        assert buy(console) == record
+        again = refusal(lambda: console.recovery.take("credit-check", record.id, request_id="take"))
+        assert (again.code, again.detail["reason"]) == ("possible_repeat", "answer_not_kept")
+
+
+# What is kept
+
+
+def test_answers_are_kept_value_for_value() -> None:
+    """Records, instants, days, words of states, and everything within them."""
+    at = datetime(2026, 11, 21, 3, 4, 5, 678, tzinfo=UTC)
+    facts = {
+        "record": CreditCheck(
+            1, NUMBER, "1", CheckState.SUCCESS, Certainty.KNOWN, Work(), 5, "架空", "ok", at, at, None, ("pdf",),
+            None, "o", 3,
+        ),
+        "state": PaymentState.COMPLETED, "day": date(2026, 11, 21), "sum": Money(5, "JPY"), "set": frozenset({"a"}),
+        "list": [1, None, True, "x"], "map": {"deep": (1, 2)},
+    }  # fmt: skip
+    error = rebuild_error(ErrorCode.VIEWING_PERIOD_OVER, facts, exit_status=5)
+    kept = kept_answers.from_text(kept_answers.to_text(Answer(error=error))).error
+    assert kept is not None
+    assert (kept.code, kept.exit_status, kept.detail) == (error.code, 5, error.detail)
+    assert isinstance(kept.detail["state"], PaymentState)
+
+
+def test_a_payer_is_kept_masked() -> None:
+    """As it is shown; what was masked once stays as it is."""
+    payment = Payment(
+        id=1, order_id=None, provider="atom", merchant_payment_id="O-1", provider_payment_id=None,
+        corporation_number=None, payer="payer@example.invalid", state=PaymentState.COMPLETED,
+        certainty=Certainty.KNOWN, work=Work(), currency="INR", asked_minor=1, captured_minor=1, reserved_minor=0,
+        refunded_minor=0, set_aside_minor=0, version=1,
+    )  # fmt: skip
+    text = kept_answers.to_text(Answer(payment))
+    assert "payer@" not in text
+    kept = kept_answers.from_text(text).value
+    assert kept.payer == "****alid"
+    assert kept_answers.to_text(Answer(kept)) == text
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "os:system",
+        "console.services.guarded.request_ids:Repeats",
+        "console.domain.errors:ConsoleError",
+        "console.domain.money:Decimal",
+        "console.domain.records:CreditCheck.__init__",
+        "console.domain.nothing:X",
+    ],
+)
+def test_nothing_but_values_is_made_from_text(made: str) -> None:
+    """A forged answer makes no object of another class, and calls nothing."""
+    with pytest.raises(ValueError, match="not a"):
+        kept_answers.from_text(f'{{"value":{{"made":"{made}","of":{{}}}}}}')

@@ -1,0 +1,161 @@
+"""Request ids with a Redis in front: the same answers, sooner; and whatever becomes of Redis, nothing but speed."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from console.app import Console
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.services.guarded.idempotency import make_request_key
+from console.store.operations import idempotency_cache as caches
+from console.store.operations import redis_client as redis_link
+from console.store.operations.idempotency_cache import Cache
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import PERSON, Place
+from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
+from tests.support.server_fixtures import need
+from tests.support.servers import RedisServer, redis
+
+NUMBER, OTHER_NUMBER = numbers(2, 11)
+ID = "R-1"
+SECOND = timedelta(seconds=1.1)
+
+
+@pytest.fixture(autouse=True)
+def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
+    """The second for which an epoch is known passes when the test says so; Redis has the time of a busy machine."""
+    monkeypatch.setattr(caches, "uptime_ms", hand_clock.uptime_ms)
+    monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 10.0)
+    return hand_clock
+
+
+@pytest.fixture(scope="module")
+def own_redis() -> Iterator[RedisServer]:
+    need("redis")
+    with redis() as server:
+        yield server
+
+
+@pytest.fixture
+def vendor() -> LedgerVendor:
+    return LedgerVendor()
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: HandClock) -> Iterator[Console]:
+    """A desk that is connected to an empty Redis."""
+    with Redis.from_url(own_redis.url) as client:
+        client.flushall()
+    with place.desk(vendor, uptime, REDIS_URL=own_redis.url) as desk:
+        assert cache_of(desk).connect()
+        yield desk
+
+
+def cache_of(console: Console) -> Cache:
+    cache = console._answer_cache
+    assert isinstance(cache, Cache)
+    return cache
+
+
+def buy(console: Console, number: str = NUMBER, request_id: str = ID) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(number, "1"), request_id=request_id)
+
+
+def transactions(console: Console) -> list[int]:
+    steps: list[int] = []
+    console.database.observer = steps.append
+    return steps
+
+
+def test_a_repeat_is_answered_without_the_database(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """And the rate of hits says so."""
+    record = buy(console)
+    before, steps = console.figures.count_cache_hits(), transactions(console)
+    assert [buy(console) for _ in range(10)] == [record] * 10
+    assert steps == []
+    after = console.figures.count_cache_hits()
+    assert (after.part - before.part, after.total - before.total) == (10, 10)
+    assert vendor.count(NUMBER) == 1
+
+
+def test_the_rate_counts_what_was_asked_in_vain(console: Console, uptime: HandClock) -> None:
+    """A first call finds nothing there: asked and not answered."""
+    buy(console)
+    before = console.figures.count_cache_hits()
+    buy(console, OTHER_NUMBER, "R-2")
+    buy(console, OTHER_NUMBER, "R-2")
+    after = console.figures.count_cache_hits()
+    assert (after.part - before.part, after.total - before.total) == (1, 2)
+
+
+def _emptied(console: Console, client: Redis) -> None:
+    client.flushall()
+
+
+def _lying(console: Console, client: Redis) -> None:
+    """Everything that Redis has is somebody else's answer."""
+    keys = list(client.scan_iter())
+    values = [client.get(key) for key in keys]
+    for key, value in zip(keys, reversed(values), strict=True):
+        client.set(key, value or b"d")
+    for key in keys[::2]:
+        client.set(key, b"d" + b"x" * 40)
+
+
+def _gone(console: Console, client: Redis) -> None:
+    console._answer_cache.close()
+
+
+@pytest.mark.parametrize("trouble", [_emptied, _lying, _gone])
+def test_whatever_becomes_of_redis(
+    console: Console,
+    vendor: LedgerVendor,
+    own_redis: RedisServer,
+    trouble: Callable[[Console, Redis], None],
+) -> None:
+    """Emptied, lying, away: the same answers and refusals, nothing sent."""
+    first, second = buy(console), buy(console, OTHER_NUMBER, "R-2")
+    with Redis.from_url(own_redis.url) as client:
+        for _ in range(3):
+            trouble(console, client)
+            assert (buy(console), buy(console, OTHER_NUMBER, "R-2")) == (first, second)
+            assert refusal(lambda: buy(console, OTHER_NUMBER)).code == "possible_repeat"
+    assert len(vendor.charges) == 2
+
+
+def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVendor, uptime: HandClock) -> None:
+    """It may be known by now, at another desk."""
+    vendor.behaviour = "silent_after_charge"
+    record = refusal(lambda: buy(console)).detail["record"]
+    assert isinstance(record, CreditCheck)
+    assert refusal(lambda: buy(console)).code == "outcome_unknown"
+    settled = console.recovery.resolve("credit-check", record.id, "success", "seen", 1).record
+    assert buy(console) == settled
+
+
+def test_what_is_nearly_a_day_old_is_not_cached(place: Place, console: Console, uptime: HandClock) -> None:
+    """An entry is believed for an hour at most, so the id is free after its day whatever Redis still has."""
+    record = buy(console)
+    uptime.at += timedelta(hours=1, seconds=1)  # no entry is believed any more
+    buy(console, OTHER_NUMBER, "R-2")  # writes, so there is a new epoch
+    place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {23 * 3_600_000} WHERE request_id = '{ID}'")
+    assert [buy(console) for _ in range(2)] == [record] * 2
+    steps = transactions(console)
+    assert buy(console) == record
+    assert steps != []
+    place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - 3600000 WHERE request_id = '{ID}'")
+    assert refusal(lambda: buy(console)).code == "already_purchased"
+
+
+def test_nothing_in_redis_can_be_read(place: Place, console: Console, own_redis: RedisServer) -> None:
+    """Neither whose request it is nor what was answered."""
+    buy(console)
+    with Redis.from_url(own_redis.url) as client:
+        told = [(key, client.get(key) or b"") for key in client.scan_iter()]
+    assert len(told) >= 1
+    for word in (ID, NUMBER, place.named(PERSON), make_request_key(place.named(PERSON), ID), "credit"):
+        assert not any(word.encode() in key + value for key, value in told)

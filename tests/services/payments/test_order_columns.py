@@ -1,0 +1,143 @@
+"""The shop's columns of an order: written when its payment makes them known, and never over another value."""
+
+import pytest
+
+from console.services.payments import order_columns
+from console.store.payments import orders
+from tests.support.payment_desks import Scene
+
+_COLUMNS = "atom_token_id, atom_txn_id, payment_method"
+
+
+def columns(scene: Scene, number: str = "ORD-1") -> tuple[str | None, ...]:
+    return tuple(scene.place.sql(f"SELECT {_COLUMNS} FROM orders WHERE merch_txn_id = '{number}'")[0])
+
+
+def begun(scene: Scene, shop: str = "") -> int:
+    """An order of which the shop wrote `shop`, and its payment at Atom; the payment's id."""
+    order = scene.order("ORD-1", 3300, "INR")
+    if shop:
+        scene.place.sql(f"UPDATE orders SET {shop}")
+    return scene.payments.start(order, "atom").payment.id
+
+
+def test_of_atom_by_a_read(scene: Scene) -> None:
+    """The token as the payment begins, the transaction and the method once it was paid."""
+    payment = begun(scene)
+    token = scene.payment(payment).handle
+    assert columns(scene) == (token, None, None)
+    scene.payments.probe(payment)
+    assert columns(scene) == (token, None, None)
+    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.payments.probe(payment)
+    paid = scene.payment(payment)
+    assert paid.provider_payment_id is not None
+    assert columns(scene) == (token, paid.provider_payment_id, "atom")
+    assert scene.order_now("ORD-1").state == "paid"
+    assert (scene.audited("order.filled"), scene.audited("order.differs")) == (2, 0)
+
+
+def test_of_atom_by_its_callback(scene: Scene) -> None:
+    """What a callback says is written before a read has confirmed it."""
+    payment = begun(scene)
+    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.control.add_fault("status:503", call="atom_verification")
+    scene.deliver("atom", "ORD-1")
+    paid = scene.payment(payment)
+    assert paid.state in ("signature_verified", "completed")
+    assert columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
+
+
+def test_of_paypay_and_of_a_bank(scene: Scene) -> None:
+    """Where there are no numbers of Atom's, how it was paid is all; a source that only sends notices too."""
+    order = scene.order("ORD-1", 3300)
+    payment = scene.payments.start(order, "paypay").payment.id
+    assert columns(scene) == (None, None, None)
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment)
+    assert columns(scene) == (None, None, "paypay")
+    scene.order("ORD-2", 3300)
+    scene.payments.notice(scene.bank("e-1", "ORD-2"))
+    assert columns(scene, "ORD-2") == (None, None, "bank")
+
+
+def test_a_failed_payment_says_nothing_of_how_it_was_paid(scene: Scene) -> None:
+    payment = begun(scene)
+    scene.money.move_payment("atom", "ORD-1", "failed")
+    scene.payments.probe(payment)
+    assert columns(scene) == (scene.payment(payment).handle, None, None)
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_another_value_stays_and_is_told(scene: Scene, filled: bool) -> None:
+    """What the shop wrote is kept, once told in the trail for each column; an empty text is no value."""
+    theirs = ("'T-9'", "'11000'", "'card'") if filled else ("''", "''", "''")
+    names = _COLUMNS.split(", ")
+    payment = begun(scene, ", ".join(f"{name} = {value}" for name, value in zip(names, theirs, strict=True)))
+    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.payments.probe(payment)
+    scene.payments.probe(payment)
+    paid = scene.payment(payment)
+    ours = (paid.handle, paid.provider_payment_id, "atom")
+    assert columns(scene) == (("T-9", "11000", "card") if filled else ours)
+    assert scene.audited("order.differs") == (3 if filled else 0)
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+def test_the_same_value_is_nothing_new(scene: Scene) -> None:
+    """Nothing is written where the shop has written the same."""
+    order = scene.order("ORD-1", 3300)
+    scene.place.sql("UPDATE orders SET payment_method = 'paypay'")
+    payment = scene.payments.start(order, "paypay").payment.id
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment)
+    assert (scene.audited("order.filled"), scene.audited("order.differs")) == (0, 0)
+
+
+def test_an_order_in_a_state_of_the_shops_own_is_left_alone(scene: Scene) -> None:
+    payment = begun(scene)
+    scene.place.unguard("orders")
+    scene.place.sql("UPDATE orders SET status = 'on_hold', atom_token_id = NULL, version = version + 1")
+    order_columns.write_values(scene.context, payment)
+    assert columns(scene) == (None, None, None)
+
+
+def test_what_the_shop_writes_at_the_same_moment_stays(scene: Scene) -> None:
+    """It raises no version: the columns themselves are compared, and the order is read again."""
+    payment = begun(scene)
+    scene.place.sql("UPDATE orders SET atom_token_id = NULL")
+    with scene.context.database.read() as conn:
+        read = orders.find(conn, scene.order_now("ORD-1").id)
+    assert read is not None
+    scene.place.sql("UPDATE orders SET atom_token_id = 'T-9'")
+    with pytest.raises(orders.Stale):
+        scene.context.write(
+            lambda tx: orders.fill_empty_columns(tx.conn, read, scene.context.now(), {"atom_token_id": "T-1"})
+        )
+    order_columns.write_values(scene.context, payment)
+    assert columns(scene) == ("T-9", None, None)
+
+
+def test_what_a_killed_desk_left_out_is_written_with_the_next_news(scene: Scene) -> None:
+    """The payment had begun, its order not heard of it: the next step of the payment fills all columns."""
+    payment = begun(scene)
+    scene.place.sql("UPDATE orders SET atom_token_id = NULL")
+    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.payments.probe(payment)
+    paid = scene.payment(payment)
+    assert columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
+
+
+def test_a_second_attempt(scene: Scene) -> None:
+    """The first token stays; the trail tells of the second, and what was paid is the second's."""
+    first = begun(scene)
+    token = scene.payment(first).handle
+    scene.money.move_payment("atom", "ORD-1", "failed")
+    scene.payments.probe(first)
+    second = scene.payments.start(scene.order_now("ORD-1").id, "atom").payment
+    scene.money.move_payment("atom", second.merchant_payment_id, "paid")
+    scene.payments.probe(second.id)
+    paid = scene.payment(second.id)
+    assert paid.handle != token
+    assert columns(scene) == (token, paid.provider_payment_id, "atom")
+    assert scene.audited("order.differs") == 1

@@ -1,0 +1,80 @@
+"""Beginnings of payments that the database has forgotten: told as what they are, and entered again by one probe."""
+
+import pytest
+
+from console.domain.payments.records import Payment
+from console.domain.records import OperationState
+from console.domain.service_results import OperationView
+from tests.support.payment_desks import Scene
+from tests.support.refusals import refusal
+
+
+def begun(scene: Scene) -> Payment:
+    return scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+
+
+def forget(scene: Scene, payment: Payment, *, journal: bool) -> str:
+    """As a restored backup would leave the database; the operation's id."""
+    for table in ("payments", "operations"):
+        scene.place.unguard(table)
+    if journal:
+        scene.place.sql(f"DELETE FROM operations WHERE id = '{payment.operation_id}'")
+    scene.place.sql(f"DELETE FROM payments WHERE id = {payment.id}")
+    return payment.operation_id or ""
+
+
+def shown(scene: Scene, operation: str) -> OperationView:
+    view = scene.console.recovery.show("operation", operation)
+    assert isinstance(view, OperationView)
+    return view
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("paid", [True, False])
+def test_what_was_begun_comes_back(scene: Scene, journal: bool, paid: bool) -> None:
+    """Not failed: begun; the command that is advised enters it again, paid or not, under its number and its order."""
+    payment = begun(scene)
+    if paid:
+        scene.money.move_payment("paypay", "ORD-1", "paid")
+    operation = forget(scene, payment, journal=journal)
+    view = shown(scene, operation)
+    assert (view.record.source, view.record.state) == ("desk", OperationState.DONE)
+    assert view.explanation.next_step.command == f"support-console probe operation {operation}"
+    back = scene.console.recovery.probe("operation", operation)
+    assert isinstance(back, Payment)
+    assert (back.id, back.merchant_payment_id, back.asked_minor) == (payment.id, "ORD-1", 3300)
+    assert back.order_id == payment.order_id
+    assert back.state.value == ("completed" if paid else "user_payment")
+    assert scene.order_now("ORD-1").state.value == ("paid" if paid else "pending")
+    assert shown(scene, operation).record.source == "database"
+    scene.console.audit.verify_chains()
+
+
+def test_refused_ones_have_failed(scene: Scene) -> None:
+    """What the provider refused to begin is failed, and there is nothing to do about it."""
+    scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
+    payment = refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
+    assert isinstance(payment, Payment)
+    operation = forget(scene, payment, journal=True)
+    view = shown(scene, operation)
+    assert view.record.state is OperationState.FAILED
+    assert view.explanation.next_step.command is None
+    assert scene.console.recovery.probe("operation", operation) == view.record
+
+
+@pytest.mark.expects_log("an answer that never came is told")
+def test_nobody_knows_is_not_failed(scene: Scene) -> None:
+    """The answer was lost, and then the row: unknown until the provider says, or two people do."""
+    scene.control.add_fault("reset", call="paypay_create", times=1)
+    payment = refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
+    assert isinstance(payment, Payment)
+    operation = forget(scene, payment, journal=True)
+    assert shown(scene, operation).record.state is OperationState.UNKNOWN
+    recovery = scene.console.recovery
+    assert refusal(lambda: recovery.probe("operation", operation)).code == "outcome_unknown"
+    scene.control.add_fault("result:UNAUTHORIZED", call="paypay_payment", times=1)
+    assert refusal(lambda: recovery.probe("operation", operation)).code == "provider_auth"
+    assert recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
+    with scene.place.acting(scene.console, "lead-b") as other:
+        other.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
+    assert shown(scene, operation).record.state is OperationState.FAILED

@@ -1,0 +1,121 @@
+"""When a payer's time is over, and which payments that is begun for."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from console.domain.payments.consistency import WAITING_STATES
+from console.domain.payments.records import Payment
+from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty, Work
+from console.services.payments import timeout_start as timed_out
+from console.store.payments import payment_deadlines as payment_times
+from console.store.tasks import sagas
+from tests.services.payments.test_apply_report import START, P, begun, fact, tell
+from tests.support.payment_desks import Scene
+
+pytestmark = pytest.mark.engines("sqlite")
+MOMENT, HOUR = timedelta(seconds=1), timedelta(hours=1)
+PAYMENT = Payment(
+    id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id=None,
+    corporation_number=None, payer=None, state=P.USER_PAYMENT, certainty=Certainty.KNOWN, work=Work(), currency="JPY",
+    asked_minor=3300, captured_minor=0, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
+    expires_at=START,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("state", PaymentState)
+def test_only_what_is_known_to_wait_can_be_over(state: PaymentState, certainty: Certainty) -> None:
+    """What nobody knows is never ended by time; what has ended has."""
+    payment = replace(PAYMENT, state=state, certainty=certainty)
+    over = state in WAITING_STATES and certainty is Certainty.KNOWN
+    assert timed_out.has_timed_out(payment, START + HOUR) is over
+
+
+@pytest.mark.parametrize(("late", "over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
+def test_the_last_instant_is_the_payers(late: timedelta, over: bool) -> None:
+    """Where no time was set nothing is ever over."""
+    assert timed_out.has_timed_out(PAYMENT, START + late) is over
+    assert not timed_out.has_timed_out(replace(PAYMENT, expires_at=None), START + late)
+    assert not timed_out.has_timed_out(replace(PAYMENT, certainty=Certainty.UNKNOWN), START + late)
+    assert not timed_out.has_timed_out(replace(PAYMENT, expires_at=None, certainty=Certainty.UNKNOWN), START + late)
+
+
+def over(scene: Scene, at: datetime, most: int = 50, saga: str = timed_out.KIND) -> list[str]:
+    with scene.context.database.read() as conn:
+        return [one.merchant_payment_id for one in payment_times.overdue_payments(conn, saga, at, most)]
+
+
+def waiting(scene: Scene, number: str, minutes: float | None, order: int | None = None) -> Payment:
+    """A payment whose payer has so many minutes."""
+    ends = None if minutes is None else START + timedelta(minutes=minutes)
+    return begun(scene, number, order, expires_at=ends)
+
+
+def under_way(scene: Scene, payment: Payment, kind: str, subject: str = "payment") -> None:
+    scene.context.write(
+        lambda tx: sagas.start_saga(tx.conn, kind, subject, payment.id, timed_out.ASK, {}, START) and None
+    )
+
+
+def test_those_whose_time_has_passed(scene: Scene) -> None:
+    """The longest over first; not at the last instant, nor without one, nor more than asked for."""
+    for number, minutes in (("C", 3), ("A", 1), ("B", 2), ("Z", None)):
+        waiting(scene, number, minutes)
+    assert over(scene, START + timedelta(minutes=1)) == []
+    assert over(scene, START + timedelta(minutes=1) + MOMENT) == ["A"]
+    assert over(scene, START + HOUR) == ["A", "B", "C"]
+    assert over(scene, START + HOUR, most=2) == ["A", "B"]
+
+
+def test_those_of_one_instant_keep_their_order(scene: Scene) -> None:
+    for number in ("B", "A", "C"):
+        waiting(scene, number, 1)
+    assert over(scene, START + HOUR) == ["B", "A", "C"]
+
+
+def test_what_has_ended_or_is_unknown_is_not_among_them(scene: Scene) -> None:
+    """Whatever its state is called, and whatever is known of it."""
+    for end in (P.PAYMENT_FAILED, P.EXPIRED, P.PAYMENT_SUCCESS):
+        tell(scene, waiting(scene, f"{end}", 1), fact(end, 0, provider_payment_id=f"id-{end}"))
+    unknown = tell(scene, waiting(scene, "U", 1), fact(P.PAYMENT_SUCCESS, 0))
+    assert unknown.certainty is Certainty.UNKNOWN
+    tell(scene, waiting(scene, "W", 1), fact(P.USER_PAYMENT, 0))
+    assert over(scene, START + HOUR) == ["W"]
+
+
+@pytest.mark.parametrize("other", ["a_saga", "z_saga"])
+def test_what_is_under_way_is_not_begun_again(scene: Scene, other: str) -> None:
+    """By its own kind of saga, about this very payment; another kind, or another subject, is no matter."""
+    first, second, third = (waiting(scene, number, 1) for number in ("A", "B", "C"))
+    under_way(scene, second, timed_out.KIND)
+    under_way(scene, first, other)
+    under_way(scene, third, timed_out.KIND, subject="order")
+    assert over(scene, START + HOUR) == ["A", "C"]
+    assert over(scene, START + HOUR, saga=other) == ["B", "C"]
+
+
+def test_it_is_begun_once(scene: Scene) -> None:
+    """By asking; who comes second is told that it is under way."""
+    payment, context = waiting(scene, "A", 1), scene.context
+    saga = context.write(lambda tx: timed_out.begin_saga(context, tx, payment))
+    assert saga is not None
+    assert (saga.kind, saga.step, saga.subject_id) == (timed_out.KIND, timed_out.ASK, payment.id)
+    assert context.write(lambda tx: timed_out.begin_saga(context, tx, payment)) is None
+
+
+@pytest.mark.parametrize(
+    ("order", "ends", "follows"),
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
+)
+def test_an_order_is_cancelled_behind_what_ended_unpaid(scene: Scene, order: bool, ends: bool, follows: bool) -> None:
+    """Where there is one that waits, and a time until which a payer may begin again."""
+    of = scene.order("ORD-1", 3300) if order else None
+    payment, context = waiting(scene, "A", 1 if ends else None, of), scene.context
+    context.write(lambda tx: timed_out.begin_saga_at_cancellation(context, tx, payment))
+    with context.database.read() as conn:
+        saga = sagas.find_open(conn, timed_out.KIND, "payment", payment.id)
+    assert (saga is not None) is follows
+    assert saga is None or saga.step == timed_out.CANCEL

@@ -1,0 +1,62 @@
+"""What counts as unpaid, what is still alive, and one payment's end that is taken up by itself."""
+
+from dataclasses import replace
+
+import pytest
+
+from console.domain.money import Money
+from console.domain.payments.consistency import WAITING_STATES
+from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.states import PaymentState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.records import Certainty
+from console.domain.tasks.states import SagaState
+from console.services.payments import timeout_start as timed_out
+from console.services.payments.timeouts import is_alive, is_unpaid
+from tests.services.payments.test_timeout_start import PAYMENT
+from tests.services.payments.test_timeouts import OVER, begun, later
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene
+
+pytestmark = pytest.mark.engines("sqlite")
+P = PaymentState
+
+
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("state", PaymentState)
+def test_money_may_still_come_by_what_waits_or_is_unknown(state: PaymentState, certainty: Certainty) -> None:
+    payment = replace(PAYMENT, state=state, certainty=certainty)
+    assert is_alive(payment) is (state in WAITING_STATES or certainty is Certainty.UNKNOWN)
+
+
+@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize("theirs", [None, "0421"])
+@pytest.mark.parametrize("state", PaymentState)
+def test_a_word_that_nobody_has_paid(state: PaymentState, theirs: str | None, final: bool) -> None:
+    """Of the code alone, and not the last word: an attempt that has begun may still end in money."""
+    report = PaymentReport("ORD-1", theirs, "x", state, final, Money(3300, "JPY"))
+    outcome = Outcome(OutcomeClass.PENDING, "told", Sent.YES, report, 200, "{}")
+    assert is_unpaid(outcome) is (state in WAITING_STATES and not final and theirs is None)
+
+
+@pytest.mark.parametrize("kind", OutcomeClass)
+def test_silence_is_no_word(kind: OutcomeClass) -> None:
+    """Only that it knows no such payment."""
+    assert is_unpaid(Outcome(kind, "x", Sent.YES)) is (kind is OutcomeClass.NOT_FOUND)
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+def test_one_payments_end_is_taken_up(scene: Scene, clock: MovedClock, under_way: bool) -> None:
+    """When its time is over, and not before; what is under way is gone on with, what isn't there is none."""
+    payment, take = begun(scene), scene.machinery.timeouts.run_now
+    assert take(payment.id) is None
+    assert take(payment.id + 1) is None
+    later(scene, clock, OVER)
+    if under_way:
+        assert scene.context.write(lambda tx: timed_out.begin_saga(scene.context, tx, payment)) is not None
+    assert take(payment.id) is not None
+    assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == (P.EXPIRED, "cancelled")
+    with scene.context.database.read() as conn:
+        ended = conn.exec_driver_sql("SELECT state FROM sagas").all()
+    assert [state for (state,) in ended] == [SagaState.DONE.value]
+    assert take(payment.id) is None

@@ -1,0 +1,182 @@
+"""Every lease that is held beats until it is given up, and no beat waits behind another."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.clock import TimeScale
+from console.domain.errors import ConsoleError
+from console.sandbox.server import Sandbox
+from console.services.credit_checks import refetch as completion
+from console.services.credit_checks.provider_tokens import LEASE_NAME as TOKEN_LEASE
+from console.services.guarded.leases import acquire, hold_lease, keep_renewed
+from console.services.payments.probe import lease_name as payment_lease
+from console.services.process.heartbeat import Heartbeat
+from console.services.refunds import lease as refund_holding
+from console.store.operations import leases
+from tests.crash.signals import Stage, stage
+from tests.support.money_desks import ask, order, paid
+from tests.support.places import Place
+from tests.support.refusals import refusal
+from tests.support.waiting import until
+
+LEASE_SECONDS = 2.0
+FAST = TimeScale(100)
+"""A beat every 0.15 s."""
+
+
+@pytest.fixture
+def heartbeat() -> Iterator[Heartbeat]:
+    made = Heartbeat(FAST)
+    yield made
+    made.close()
+
+
+def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
+    """Three hang in their database; the fourth goes on in time, and a hanging one is not begun again."""
+    let_go, hanging, beats = Event(), [0, 0, 0], [0]
+
+    def hang(which: int) -> Callable[[], None]:
+        def beat() -> None:
+            hanging[which] += 1
+            let_go.wait(30)
+
+        return beat
+
+    def count() -> None:
+        beats[0] += 1
+
+    for which in range(3):
+        heartbeat.add(f"slow-{which}", hang(which))
+    heartbeat.add("quick", count)
+    until(lambda: beats[0] >= 3, "three beats beside those that hang")
+    assert hanging == [1, 1, 1]
+    let_go.set()
+    until(lambda: min(hanging) >= 2, "the others to go on")
+
+
+def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
+    """Nothing runs while nothing is held; the next lease beats again."""
+    beaten = Event()
+    for _ in range(2):
+        heartbeat.add("only", beaten.set)
+        assert beaten.wait(20)
+        heartbeat.remove("only")
+        until(lambda: heartbeat._thread is None, "the thread to end")
+        beaten.clear()
+
+
+def test_a_lease_is_kept_as_long_as_it_takes(place: Place, sandbox: Sandbox) -> None:
+    """Nobody else gets it, longer than its own length; afterwards it is free at once."""
+    with place.opened(sandbox) as one, place.opened(sandbox) as other:
+        context, beats = one._context, Event()
+        length = context.heartbeat.lease_seconds
+        with hold_lease(context, "something"):
+            moved = _seen(other, "something")
+            until(lambda: _seen(other, "something") != moved, "its end to move on", 30)
+            moved = _seen(other, "something")
+            beats.wait(length)
+            assert _seen(other, "something") not in (None, moved)
+            in_the_way = refusal(lambda: _try(other, "something"))
+            assert (in_the_way.code, in_the_way.detail["holder"] is not None) == ("in_progress", True)
+        _try(other, "something")
+
+
+def _seen(console: Console, name: str) -> object:
+    with console.database.read() as conn:
+        holder = leases.holder_of(conn, name)
+    return holder and holder.until
+
+
+def _try(console: Console, name: str) -> None:
+    with hold_lease(console._context, name):
+        pass
+
+
+# Each place that asks a provider under a lease
+
+
+def _credit_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
+    from console.domain.records import PurchaseRequest
+
+    on.sandbox.control.add_fault("close_after_charge", call="purchase", times=1)
+    with suppress(ConsoleError):
+        on.maker.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
+    (record,) = on.maker.lookup.find_records("1180301018771").credit_checks
+    on.sandbox.control.add_fault("hang", call="detail")
+    number = on.sandbox.control.read_ledger("1180301018771")["entries"][0]["id"]
+    act = lambda console: console.recovery.resolve("credit-check", record.id, "success", "seen", number)  # noqa: E731
+    return completion.lease_name(record.id), act
+
+
+def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
+    payment = paid(on.maker, on.sandbox, "ORD-1").id
+    refund = ask(on.maker, payment).id
+    on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
+    with suppress(ConsoleError):
+        on.checker.refunds.approve(refund)
+    on.sandbox.control.add_fault("hang", call="paypay_refund_details")
+    return refund_holding.lease_name(payment), lambda console: console.refunds.probe(refund)
+
+
+def _payment(on: Stage) -> tuple[str, Callable[[Console], object]]:
+    payment = on.maker.payments.start(order(on.place, "ORD-1", 3_300), "paypay").payment.id
+    on.sandbox.control.add_fault("hang", call="paypay_payment")
+    return payment_lease(payment), lambda console: console.payments.probe(payment)
+
+
+def _token(on: Stage) -> tuple[str, Callable[[Console], object]]:
+    from console.domain.records import PurchaseRequest
+
+    on.sandbox.control.add_fault("hang", call="token")
+    return TOKEN_LEASE, lambda console: console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
+
+
+PLACES = {"credit check": _credit_check, "refund": _refund, "payment": _payment, "token": _token}
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str) -> None:
+    """The provider hangs for longer than the lease lasts: another process is refused all the time."""
+    with stage(place) as on:
+        name, act = PLACES[where](on)
+        person = "lead-b" if where == "refund" else "op-a"
+        with place.opened(on.sandbox, person=person, **_patient(on)) as slow:
+            slow._context.heartbeat.lease_seconds, slow._context.heartbeat._beat_seconds = (
+                LEASE_SECONDS,
+                LEASE_SECONDS / 3,
+            )
+            asking = Thread(target=lambda: suppress_all(lambda: act(slow)), daemon=True)
+            asking.start()
+            assert on.sandbox.control.wait_until_reached(40, held=1)
+            first = _seen(on.maker, name)
+            assert first is not None
+            begun = time.monotonic()
+            until(lambda: time.monotonic() > begun + LEASE_SECONDS, "the lease to be over if it were not kept")
+            assert _seen(on.maker, name) not in (None, first)
+            assert acquire(on.maker._context, name) is None
+            on.sandbox.control.clear_faults()
+            on.sandbox.control.release_calls()
+            asking.join(40)
+        lease = acquire(on.maker._context, name)
+        assert lease is not None
+        with keep_renewed(on.maker._context, lease):
+            pass
+
+
+def _patient(on: Stage) -> dict[str, Any]:
+    """Calls at their own pace, and leases that they outlast by far."""
+    from tests.support.money_desks import providers
+
+    return {**providers(on.sandbox.url), "TIME_SCALE": "1"}
+
+
+def suppress_all(act: Callable[[], object]) -> None:
+    """What comes of it is looked at elsewhere."""
+    with suppress(ConsoleError):
+        act()

@@ -1,0 +1,150 @@
+"""The published scenarios, step by step: what a broken or unclear call and the answers to later probes leave behind.
+
+The adapters and services are the real ones; what the wire brings is scripted, as the vectors name it.
+"""
+
+import hashlib
+import json
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, CheckState, PurchaseRequest
+from console.providers.atom.aes import derive_key, seal
+from console.providers.http.failure_classes import TransportFailure, classify_exception
+from console.providers.http.transport import HttpAnswer, HttpTransport
+from console.sandbox.environment import credentials
+from console.sandbox.server import Sandbox
+from console.services.refunds.idempotency_key import find_key
+from tests.providers.http.test_failure_classes import chain
+from tests.providers.payment_parts import VECTORS
+from tests.support.desks import NUMBERS, opened
+from tests.support.refund_desks import RefundDesk, code_of
+
+SCENARIOS = {one["id"]: one for one in VECTORS["probe_scenarios"]}
+BROKEN = {one["id"]: one for one in VECTORS["classify_transport"]}
+ANSWERS = {one["id"]: one for one in VECTORS["classify_http"]}
+REFUNDS = {"paypay refund": ("paypay", 5_000, "3300"), "ndps refund": ("atom", 50_000, "150.50")}
+CALLS = {
+    "paypay": ("POST /v2/refunds", "GET /v2/refunds"),
+    "atom": ("POST /ots/payment/refund", "POST /ots/payment/status"),
+}
+STANDING = {
+    "SUCCEEDED": (RefundState.COMPLETED, Certainty.KNOWN),
+    "PENDING": (RefundState.SUBMITTED, Certainty.KNOWN),
+    "UNKNOWN": (RefundState.SUBMITTING, Certainty.UNKNOWN),
+    "FAILED_DEFINITE": (RefundState.APPROVED, Certainty.KNOWN),
+}
+"""How a refund stands when its last answer was of this class: what certainly never left may be sent again."""
+
+
+class Line:
+    """What the wire brings to the calls that are scripted, in order; every other call goes through."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.script: deque[tuple[str, str, dict[str, str]]] = deque()
+        self.sent: list[str] = []
+        send = HttpTransport.send
+
+        def scripted(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> HttpAnswer:
+            if not self.script or self.script[0][0] not in f"{method} {path}":
+                return send(transport, method, path, *rest, **named)
+            asked, vector, ours = self.script.popleft()
+            self.sent.append(asked)
+            return self._bring(vector, ours)
+
+        patch.setattr(HttpTransport, "send", scripted)
+
+    def will(self, call: str, vector: str, ours: dict[str, str]) -> None:
+        """The next call that is this one ends as the vector says; its published numbers are replaced by `ours`."""
+        self.script.append((call, vector, ours))
+
+    def _bring(self, vector: str, ours: dict[str, str]) -> HttpAnswer:
+        if vector in BROKEN:
+            broken = BROKEN[vector]
+            words = broken.get("message_contains", "it broke")
+            error = chain(broken["exception_chain"], words, broken.get("context_of_innermost", ()))
+            raise TransportFailure(*classify_exception(error))
+        said = ANSWERS[vector]
+        text = said["body"] if isinstance(said["body"], str) else json.dumps(said["body"], ensure_ascii=False)
+        for published, number in ours.items():
+            text = text.replace(published, number)
+        body = text.encode()
+        if said["provider"] == "ndps" and text:
+            key = derive_key(credentials.ATOM_RESPONSE_KEY, credentials.ATOM_RESPONSE_SALT)
+            body = f"merchId={credentials.ATOM_MERCH_ID}&encData={seal(text, key)}".encode()
+        return HttpAnswer(said["http_status"], {}, body, hashlib.sha256(body).hexdigest())
+
+
+@pytest.mark.expects_log("broken calls are logged")
+@pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one["operation"] in REFUNDS])
+def test_refunds(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The end that is expected; sent again, with the same key, only where that is allowed."""
+    scenario = SCENARIOS[name]
+    provider, paid, amount = REFUNDS[scenario["operation"]]
+    payment = desk.paid("ORD1", paid, provider)
+    refund = desk.ask(payment, amount)
+    line, elapsed = Line(monkeypatch), 0
+    send, status = CALLS[provider]
+    for step in scenario["steps"]:
+        if "send" in step:
+            line.will(send, step["result"], ours(desk, payment, refund))
+            code_of(lambda: desk.approve(refund))
+            continue
+        desk.later(seconds=step["after_s"] - elapsed)
+        elapsed = step["after_s"]
+        line.will(status, step["probe"], ours(desk, payment, refund))
+        code_of(lambda: desk.probe(refund))
+    assert not line.script, "every step was played"
+    after = desk.now(refund)
+    assert (after.state, after.certainty) == STANDING[scenario["expected_final"]]
+    sent, key = len(line.sent), after.provider_refund_key
+    line.will(send, "h-pp-01", ours(desk, payment, refund))
+    code_of(lambda: desk.approve(refund))
+    assert (len(line.sent) > sent) == scenario["resend_allowed"]
+    assert desk.now(refund).provider_refund_key == key
+    assert desk.now(refund).sent_count == (2 if scenario["resend_allowed"] else 1)
+
+
+def ours(desk: RefundDesk, payment: Payment, refund: Refund) -> dict[str, str]:
+    """Our numbers in the place of the published ones."""
+    with desk.context.database.read() as conn:
+        key = find_key(desk.context, conn, desk.now(refund), payment)
+    number = payment.provider_payment_id or ""
+    return {
+        "RFD-20261120-000123-01": key,
+        "RFD2026112000012301": key,
+        "04212345678901234567": number,
+        "11000000615892": number,
+    }
+
+
+@pytest.mark.expects_log("what the sandbox does not know is logged")
+@pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one["operation"] not in REFUNDS])
+def test_purchases(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Refused credentials are renewed once, and then it is bought once."""
+    scenario = SCENARIOS[name]
+    with opened(tmp_path / "home", sandbox, TEST_NUMBERS="1") as console:
+        console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        line = Line(monkeypatch)
+        for step in scenario["steps"]:
+            call = "POST /oauth/token" if "refresh" in step else "POST /ps/v1/credit_checks"
+            line.will(call, step.get("result") or step["refresh"], {})
+        bought = console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))
+        assert (bought.state, bought.certainty) == (CheckState.SUCCESS, Certainty.KNOWN)
+        assert bought.credit_check_id == ANSWERS["h-ab-01"]["body"]["credit_check"]["credit_check_id"]
+        assert not line.script, "every step was played"
+        line.will("POST /ps/v1/credit_checks", "h-ab-01", {})
+        assert code_of(lambda: console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))) == (
+            "already_purchased"
+        )
+        assert len(line.sent) == len(scenario["steps"])
+
+
+def test_every_scenario_is_played() -> None:
+    """None of the published ones is left out."""
+    assert {one["operation"] for one in SCENARIOS.values()} == {*REFUNDS, "alarmbox purchase"}

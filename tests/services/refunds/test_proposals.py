@@ -1,0 +1,109 @@
+"""What exceeded a limit: the program asks for its refund, once, and two people decide."""
+
+import pytest
+
+from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import RefundState
+from console.services.process.context import WORKER
+from console.store.payments import payments, set_asides
+from tests.support.refund_desks import RefundDesk, code_of
+
+_R = RefundState
+
+
+def aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
+    """A part of a payment, beyond the limit of its account."""
+    now = desk.context.now()
+    if not desk.sql("SELECT id FROM accounts"):
+        named = "id, corporation_number, currency, limit_minor"
+        desk.sql(f"INSERT INTO accounts ({named}) VALUES (1, '1180301018771', 'JPY', 3000)")
+    assert desk.context.database.write(lambda tx: payments.set_amount_aside(tx.conn, payment.id, minor, now))
+    return desk.context.database.write(
+        lambda tx: set_asides.insert_set_aside(tx.conn, desk.payment(payment.id), 1, minor, now)
+    )
+
+
+def asked(desk: RefundDesk) -> list[Refund]:
+    """All refunds, oldest first."""
+    return [desk.refunds.show(number).record for (number,) in desk.sql("SELECT id FROM refunds ORDER BY id")]
+
+
+def proposed(desk: RefundDesk) -> int:
+    return desk.due()["set_aside_refunds"]
+
+
+def test_two_people_approve_what_the_program_asks_for(desk: RefundDesk) -> None:
+    """Requested at once, sent by the second approver alone, and nothing is asked for twice."""
+    desk.team()
+    payment = desk.paid()
+    item = aside(desk, payment)
+    assert (proposed(desk), proposed(desk)) == (1, 0)
+    (refund,) = asked(desk)
+    facts = (refund.state, refund.maker, refund.amount_minor, refund.set_aside_id, refund.checkers_needed)
+    assert facts == (_R.REQUESTED, WORKER, 300, item, 2)
+    assert desk.keys_at(payment) == []
+    assert code_of(lambda: desk.approve(refund, by="op-a")) == "not_allowed"
+    half = desk.approve(refund)
+    assert (half.state, desk.keys_at(payment)) == (_R.REQUESTED, [])
+    assert code_of(lambda: desk.approve(refund)) == "same_person"
+    assert code_of(lambda: desk.approve(refund, by=" Lead-B")) != "done"
+    assert desk.approve(refund, by="lead-c").state is _R.SUBMITTED
+    desk.later(seconds=31)
+    desk.due()
+    assert len(desk.keys_at(payment)) == 1
+    assert desk.agree(payment).refunded_minor == 300
+
+
+def test_nobody_is_asked_again_for_what_was_rejected(desk: RefundDesk) -> None:
+    """Nor for what nobody decided in time; people can still ask for it, with the checkers that their sum needs."""
+    payment, other = desk.paid(), desk.paid("ORD-2")
+    item = aside(desk, payment)
+    aside(desk, other, 200)
+    assert proposed(desk) == 2
+    desk.reject(asked(desk)[0])
+    desk.later(hours=73)
+    assert proposed(desk) == 0
+    assert [one.state for one in asked(desk)] == [_R.REJECTED, _R.EXPIRED]
+    assert [desk.payment(one.id).set_aside_minor for one in (payment, other)] == [300, 200]
+    assert proposed(desk) == 0
+    assert desk.ask(payment, "300", set_aside_id=item).checkers_needed == 1
+
+
+def test_what_the_rules_do_not_admit_waits_as_a_case(desk: RefundDesk) -> None:
+    """Another request of the payment is open, or its window is over: not asked for, and others have their turn."""
+    busy, old, free = desk.paid(), desk.paid("ORD-2"), desk.paid("ORD-3")
+    for payment in (busy, old, free):
+        aside(desk, payment)
+    desk.sql("UPDATE payments SET paid_at = '2020-01-01', version = version + 1 WHERE id = :i", i=old.id)
+    first = desk.ask(busy, "1000")
+    assert proposed(desk) == 1
+    assert [one.payment_id for one in asked(desk)] == [busy.id, free.id]
+    assert desk.refused("outside_window") == []
+    desk.withdraw(first)
+    assert proposed(desk) == 1
+    assert asked(desk)[-1].payment_id == busy.id
+    assert desk.payment(old.id).set_aside_minor == 300
+
+
+def test_one_after_the_other_of_one_payment(desk: RefundDesk) -> None:
+    """Two set-asides of one payment: the second when the first is decided."""
+    payment = desk.paid()
+    aside(desk, payment)
+    aside(desk, payment, 200)
+    assert (proposed(desk), proposed(desk)) == (1, 0)
+    desk.reject(asked(desk)[0])
+    assert proposed(desk) == 1
+    assert [one.amount_minor for one in asked(desk)] == [300, 200]
+
+
+@pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
+def test_no_person_proposes(desk: RefundDesk, person: str) -> None:
+    """Whoever asks is the maker; the program's way of asking is its own."""
+    desk.team()
+    item = aside(desk, desk.paid())
+    with desk.context.database.read() as conn:
+        found = set_asides.find(conn, item)
+    assert found is not None
+    with desk.console.acting_as(person):
+        assert code_of(lambda: desk.machinery.refund_requests.propose_refund(found)) == "not_allowed"
+    assert asked(desk) == []

@@ -1,0 +1,59 @@
+"""The edges of the rules for refunds: the last instant that is still allowed, zero, and a half of the approvals."""
+
+from datetime import timedelta
+
+import pytest
+
+from console.domain.error_reasons import WindowReason
+from console.domain.payments.states import RefundState
+from console.services.refunds.rules import check_rules, read_facts
+from tests.support.refund_desks import RefundDesk, refusal_of
+
+
+def held(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = None) -> dict[str, bool]:
+    """Each rule for a new refund of that sum, and whether it holds now."""
+    payment = desk.paid()
+    with desk.context.database.read() as conn:
+        seen = read_facts(desk.context, conn, payment, "op-a")
+    found = check_rules(seen, minor, desk.vendors.get_reader("paypay"), is_request=True, aside=aside)
+    return {check.rule: check.holds for check in found}
+
+
+@pytest.mark.parametrize(("minor", "holds"), [(-1, False), (0, False), (1, True), (3_300, True), (3_301, False)])
+def test_a_sum_is_more_than_nothing_and_at_most_what_is_left(desk: RefundDesk, minor: int, holds: bool) -> None:
+    assert held(desk, minor=minor)["left"] is holds
+
+
+@pytest.mark.parametrize(("minor", "holds"), [(0, False), (500, True), (501, False)])
+def test_what_was_set_aside_is_a_limit_of_its_own(desk: RefundDesk, minor: int, holds: bool) -> None:
+    assert held(desk, minor=minor, aside=500)["left"] is holds
+
+
+@pytest.mark.parametrize(("after", "holds"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, holds: bool) -> None:
+    """A refund at the very end of the provider's window is allowed, one microsecond later it is refused."""
+    payment = desk.paid()
+    until = desk.vendors.get_reader("paypay").find_refund_deadline(payment.paid_at) if payment.paid_at else None
+    assert until is not None
+    desk.clock.stand_still()
+    desk.clock.offset += until - desk.context.now() + after
+    with desk.context.database.read() as conn:
+        seen = read_facts(desk.context, conn, payment, "op-a")
+    assert seen.now == until + after
+    found = check_rules(seen, 1_000, desk.vendors.get_reader("paypay"), is_request=True)
+    assert {check.rule: check.holds for check in found}[WindowReason.WINDOW] is holds
+
+
+def test_one_of_two_approvals_sends_nothing(desk: RefundDesk) -> None:
+    """A row that says `approved` with a single checker, where two are needed, is refused when it is to be sent."""
+    payment = desk.paid(minor=900_000)
+    refund = desk.approve(desk.approve(desk.ask(payment, "600000")), by="lead-c")
+    assert (refund.state, refund.checkers_needed, len(refund.checkers)) == (RefundState.APPROVED, 2, 2)
+    desk.later(minutes=15, seconds=1)
+    for (trigger,) in desk.sql("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'approvals'"):
+        desk.sql(f"DROP TRIGGER {trigger}")
+    desk.sql("DELETE FROM approvals WHERE person = 'lead-c'")
+    with desk.console.acting_as("lead-b"):
+        refusal = refusal_of(lambda: desk.refunds.submit(refund.id))
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "not_approved")
+    assert desk.keys_at(payment) == []

@@ -1,0 +1,88 @@
+"""What a desk makes is its person's alone, whatever the umask; an open folder is told with what closes it."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.desks import environment
+
+NOWHERE = "http://127.0.0.1:9"
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
+
+
+def run(home: Path, umask: int, *words: str) -> dict[str, object]:
+    """A command in a process of its own with this umask: its JSON object."""
+    program = f"import os, sys; os.umask({umask}); from console.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    told = environment(home, NOWHERE, DOCUMENTS_URL="", DATABASE_URL="")
+    told = {name: text for name, text in told.items() if text} | {"PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--json", *words], env=told, capture_output=True, timeout=120, check=False
+    )
+    assert done.stdout, done.stderr.decode()
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def modes(home: Path) -> dict[str, str]:
+    """What everything in a folder may be used for, by its name."""
+    return {str(one.relative_to(home)): oct(stat.S_IMODE(one.stat().st_mode)) for one in home.rglob("*")}
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=oct)
+@pytest.mark.parametrize("there", [None, 0o755], ids=str)
+def test_nothing_of_a_home_is_anybody_elses(tmp_path: Path, umask: int, there: int | None) -> None:
+    """Database, spool, their side files, exports and folders."""
+    home = tmp_path / "home"
+    if there is not None:
+        home.mkdir()
+        home.chmod(there)
+    assert run(home, umask, "lookup", "1180301018771")["ok"]
+    assert run(home, umask, "audit", "export", str(home / "trail.csv"))["ok"]
+    found = modes(home)
+    assert {"console.db", "desk.db", "trail.csv"} <= set(found)
+    assert {name: mode for name, mode in found.items() if mode not in ("0o600", "0o700")} == {}
+    if there is None:
+        assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o710, 0o700])
+def test_an_open_home_is_told(tmp_path: Path, mode: int) -> None:
+    """With the command that closes it, which is enough."""
+    home = tmp_path / "a home"
+    home.mkdir()
+    home.chmod(mode)
+    for closed in (mode == 0o700, True):
+        data = run(home, 0o022, "doctor")["data"]
+        assert isinstance(data, dict)
+        (line,) = (one for one in data["checks"] if one["name"] == "privacy")
+        assert line["ok"] is closed
+        if closed:
+            return
+        command = line["next"].partition(": ")[2]
+        assert command == f"chmod -R go-rwx '{home}'"
+        subprocess.run(command, shell=True, check=True)  # as a person would
+
+
+def test_side_files_are_as_private(tmp_path: Path) -> None:
+    """While somebody writes, SQLite's journal and shared memory stand beside the database."""
+    from console.store.database.engine import Database
+
+    file = tmp_path / "open" / "console.db"
+    file.parent.mkdir()
+    file.parent.chmod(0o777)
+    before = os.umask(0)
+    try:
+        database = Database(f"sqlite:///{file}")
+        database.write(lambda tx: tx.conn.exec_driver_sql("CREATE TABLE t (a)"))
+        found = modes(file.parent)
+        database.close()
+    finally:
+        os.umask(before)
+    assert {"console.db", "console.db-wal", "console.db-shm"} <= set(found)
+    assert set(found.values()) == {"0o600"}

@@ -1,0 +1,100 @@
+"""What `db check` says of the accounts themselves: whose name, how many, which password, encrypted or not."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from console.store.access import account_properties as account_looks
+from console.store.access import grants
+from console.store.constraints import fitness
+from console.store.database.engine import Database
+from tests.support import servers
+from tests.support.teams import Team, team
+
+
+@pytest.fixture
+def people(sql_server: servers.SqlServer) -> Iterator[Team]:
+    with team(sql_server, {"lead-b": ("approver",)}) as made:
+        yield made
+
+
+@pytest.fixture
+def owner(people: Team) -> Iterator[Database]:
+    database = Database(people.owner)
+    yield database
+    database.close()
+
+
+def told(database: Database) -> tuple[bool, list[str]]:
+    found = {finding.name: finding for finding in fitness.check_fitness(database)}["accounts"]
+    return found.ok, list(found.facts["faults"])  # type: ignore[call-overload]  # of texts
+
+
+def may_look(people: Team, owner: Database) -> None:
+    people.server.sql(f"GRANT SELECT ON mysql.user TO `{owner.account}`@`%`")
+
+
+def test_who_may_not_look_is_content(people: Team, owner: Database) -> None:
+    """On a server that listens on this machine alone."""
+    assert told(owner) == (True, [])
+    person = Database(people.urls["lead-b"])
+    assert told(person) == (True, [])
+    person.close()
+
+
+def test_a_second_account_of_a_name_is_a_fault(people: Team, owner: Database) -> None:
+    """Triggers would take it for the person."""
+    may_look(people, owner)
+    name = people.names["lead-b"]
+    assert told(owner) == (True, [])
+    people.server.sql(f"CREATE USER `{name}`@`127.0.0.1` IDENTIFIED BY 'other'")
+    try:
+        assert told(owner) == (False, [f"several_accounts {name}"])
+    finally:
+        people.server.sql(f"DROP USER `{name}`@`127.0.0.1`")
+    assert told(owner) == (True, [])
+
+
+def test_an_account_without_a_password_is_a_fault(people: Team, owner: Database) -> None:
+    """Somebody took their own password away."""
+    may_look(people, owner)
+    with people.connect("lead-b") as line, line.cursor() as cursor:
+        cursor.execute("SET PASSWORD = ''")
+    assert told(owner) == (False, [f"no_password {people.names['lead-b']}@%"])
+
+
+def test_from_elsewhere_only_encrypted(people: Team, owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes connections from elsewhere, and an account that needs no encryption; and its passwords."""
+    may_look(people, owner)
+    monkeypatch.setattr(account_looks, "accepts_remote_clients", lambda _conn: True)
+    assert told(owner) == (False, [f"not_encrypted {people.names['lead-b']}@%"])
+    found = {finding.name: finding for finding in fitness.check_fitness(owner)}["passwords"]
+    assert (found.ok, found.stops_purchases) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_so"),
+    [("127.0.0.1", False), ("::1", False), ("*", True), ("", True), ("127.0.0.1,10.0.0.5", True), ("0.0.0.0", True)],
+)
+def test_where_a_server_listens(owner: Database, monkeypatch: pytest.MonkeyPatch, address: str, is_so: bool) -> None:
+    """On loopback alone, or for everybody."""
+    told_by_server = {"bind_address": address, "skip_networking": "OFF"}
+    monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
+    with owner.read() as conn:
+        assert account_looks.accepts_remote_clients(conn) is is_so
+
+
+def test_a_role_that_is_not_there_is_a_fault(people: Team, owner: Database) -> None:
+    """Somebody holds it, and it holds nothing."""
+    with owner.read() as conn:
+        assert grants.find_right_faults(conn) == ()
+    with owner.write_once() as tx:
+        tx.conn.execute(text("UPDATE operators SET roles = 'approver,auditor'"))
+    with owner.read() as conn:
+        assert [(fault.problem, fault.affected) for fault in grants.find_right_faults(conn)] == [
+            ("missing_role", "auditor")
+        ]
+    people.server.sql(f"REVOKE ALL PRIVILEGES ON `{people.database}`.refunds FROM `{people.database}/approver`")
+    with owner.read() as conn:
+        assert "missing_grant" in {fault.problem for fault in grants.find_right_faults(conn)}

@@ -1,0 +1,19 @@
+"""Add the flag of rows whose missing values were accepted by one decision at the adoption: not in the queue any
+more.
+"""
+
+import sqlalchemy as sa
+
+from tests.store.migrations.old_chain import claim_columns as claim_sql
+from tests.store.migrations.old_chain.ddl_helpers import LEGACY, add_column, create_index, derive_anew
+
+revision = "0009"
+down_revision = "0008"
+
+_INDEX = "ix_credit_checks_missing"
+
+
+def upgrade() -> None:
+    add_column(LEGACY, sa.Column("incomplete_accepted", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+    derive_anew(LEGACY, sa.Column("missing", sa.Integer(), sa.Computed(claim_sql.MISSING, persisted=False)), _INDEX)
+    create_index(_INDEX, LEGACY, ["missing", "seen_work", "id"], unique=False)

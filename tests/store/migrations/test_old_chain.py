@@ -1,0 +1,133 @@
+"""Databases of the migrations before the baseline: the product upgrades them to the schema of a new database.
+
+`old_chain` has the migrations as they were when 0001 to 0006 became one baseline.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from console.domain.errors import ConsoleError
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.schema.core import SCHEMA_VERSION
+from tests.support import server_fixtures
+from tests.support.adoptions import shared_database
+from tests.support.places import CHECKS, Engine, nodes_of
+
+OLD_CHAIN = Path(__file__).parent / "old_chain" / "versions"
+_COLUMNS = """SELECT table_name, column_name, column_type, is_nullable, column_default, extra, generation_expression,
+    character_set_name, collation_name FROM information_schema.columns WHERE table_schema = DATABASE()"""
+_KEYS = """SELECT table_name, index_name, non_unique, seq_in_index, column_name FROM information_schema.statistics
+    WHERE table_schema = DATABASE()"""
+_TABLES = """SELECT table_name, engine, table_collation FROM information_schema.tables
+    WHERE table_schema = DATABASE()"""
+_CHECKS = """SELECT constraint_name, check_clause FROM information_schema.check_constraints
+    WHERE constraint_schema = DATABASE()"""
+_TRIGGERS = """SELECT trigger_name, event_object_table, action_timing, event_manipulation, action_statement
+    FROM information_schema.triggers WHERE trigger_schema = DATABASE()"""
+
+
+@contextmanager
+def empty(engine: Engine, folder: Path) -> Iterator[Database]:
+    """An empty database on this engine."""
+    server_fixtures.need_engine(engine)
+    folder.mkdir(exist_ok=True)
+    server = nodes_of(engine)[0] if engine != "sqlite" else None
+    with shared_database(server, folder) as url, closing(Database(url, without_time_limit=True)) as database:
+        yield database
+
+
+def make_old(database: Database, revision: str) -> None:
+    """Create the schema that the old chain had at this revision."""
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS_FOLDER))
+    config.set_main_option("version_locations", str(OLD_CHAIN))
+    config.set_main_option("path_separator", "newline")
+    with database.write_once() as tx:
+        config.attributes.update(connection=tx.conn, versions="alembic_version")
+        command.upgrade(config, revision)
+        migrate.write_meta(tx.conn, "database_id", str(uuid.uuid4()))
+
+
+def schema_of(database: Database) -> dict[str, Any]:
+    """All that the database knows of its schema, but the order of columns and what MariaDB counts."""
+    with database.read() as conn:
+        return _schema_of_server(conn) if database.is_server else _schema_of_file(conn)
+
+
+def _schema_of_server(conn: Connection) -> dict[str, Any]:
+    asked = {"columns": _COLUMNS, "keys": _KEYS, "tables": _TABLES, "checks": _CHECKS, "triggers": _TRIGGERS}
+    return {name: {tuple(row) for row in conn.execute(text(sql))} for name, sql in asked.items()}
+
+
+def _schema_of_file(conn: Connection) -> dict[str, Any]:
+    rows = conn.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master").all()
+    made = {(row.type, row.name): str(row.sql) for row in rows if row.type != "table"}
+    return {"tables": {row.name: _definitions(row.sql) for row in rows if row.type == "table"}, "others": made}
+
+
+def _definitions(sql: str) -> set[str]:
+    """The columns and constraints of a CREATE TABLE: its parts between commas outside of brackets and quotes."""
+    parts, depth, quoted = [""], 0, False
+    for letter in sql[sql.index("(") + 1 : sql.rindex(")")]:
+        quoted ^= letter == "'"
+        depth += 0 if quoted else (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0 and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return {" ".join(part.split()) for part in parts}
+
+
+@pytest.mark.parametrize("revision", ["0006", "0011"])
+def test_it_becomes_the_schema_of_a_new_database(engine: Engine, tmp_path: Path, revision: str) -> None:
+    """Tables, columns, derived columns, keys, indexes and triggers are the same; 0011 needs no step at all."""
+    with empty(engine, tmp_path / "new") as new, empty(engine, tmp_path / "old") as old:
+        migrate.upgrade(new)
+        make_old(old, revision)
+        if revision == SCHEMA_VERSION:
+            assert migrate.ensure_schema(old)["schema"] == SCHEMA_VERSION
+        assert migrate.upgrade(old) == (revision, SCHEMA_VERSION)
+        assert migrate.ensure_schema(old)["schema"] == SCHEMA_VERSION
+        expected, upgraded = schema_of(new), schema_of(old)
+        assert expected.keys() == upgraded.keys()
+        for part in expected:
+            assert upgraded[part] == expected[part], part
+
+
+def test_its_rows_stay(engine: Engine, tmp_path: Path) -> None:
+    """The initial limits aren't inserted twice, and rows get the values of the columns that are new."""
+    with empty(engine, tmp_path / "old") as old:
+        make_old(old, migrate.BASELINE_VERSION)
+        with old.write_once() as tx:
+            tx.conn.exec_driver_sql("UPDATE limits SET value = 7 WHERE name = 'per_refund' AND currency = 'JPY'")
+            tx.conn.exec_driver_sql(
+                f"INSERT INTO {CHECKS} (client_id, corporation_number, status) VALUES (1, '7010001065142', 'success')"
+            )
+            named = tx.conn.exec_driver_sql("SELECT value FROM console_meta WHERE name = 'database_id'").scalar_one()
+        migrate.upgrade(old)
+        with old.read() as conn:
+            check = conn.exec_driver_sql(f"SELECT missing, claim_number, incomplete_accepted FROM {CHECKS}").one()
+            limits = conn.exec_driver_sql("SELECT count(*), min(value) FROM limits").one()
+        assert tuple(check) == (1, "7010001065142", 0)
+        assert tuple(limits) == (10, 7)
+        assert migrate.ensure_schema(old)["database_id"] == named
+
+
+def test_an_older_one_is_refused(engine: Engine, tmp_path: Path) -> None:
+    """A schema before the baseline is named and left alone."""
+    with empty(engine, tmp_path / "old") as old:
+        make_old(old, "0005")
+        with pytest.raises(ConsoleError) as refused:
+            migrate.upgrade(old)
+        assert (refused.value.code, refused.value.exit_status) == ("schema_mismatch", 3)
+        assert refused.value.detail == {"found": "0005", "needed": SCHEMA_VERSION, "newer": False}
+        assert migrate.read_state(old)["schema"] == "0005"

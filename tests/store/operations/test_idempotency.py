@@ -1,0 +1,183 @@
+"""Keys in the journal: who has one, how it ended, and the epoch in which cached results count."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from console.domain.records import OperationState
+from console.services.guarded.idempotency import HeldKey, Idempotency
+from console.services.process.context import ServiceContext
+from console.store.operations import idempotency
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+
+pytestmark = pytest.mark.engines("sqlite")
+DONE, FAILED, CALLING = OperationState.DONE, OperationState.FAILED, OperationState.CALLING
+HOUR, MOMENT = timedelta(hours=1), timedelta(milliseconds=1)
+
+
+@pytest.fixture
+def context(place: Place, hand_clock: HandClock) -> Iterator[ServiceContext]:
+    with place.desk(LedgerVendor(), hand_clock) as console:
+        yield console._context
+
+
+def begin(context: ServiceContext, key: str) -> HeldKey:
+    begun = Idempotency(context).take_key(key, "3300 JPY", action="payment.start", subject=("payment", 1))
+    assert isinstance(begun, HeldKey)
+    return begun
+
+
+def end(context: ServiceContext, of: HeldKey, state: OperationState = DONE, result: str | None = "paid") -> bool:
+    return context.write(
+        lambda tx: idempotency.end_operation(tx.conn, of.operation_id, of.fence, state, result, context.now())
+    )
+
+
+def seen(context: ServiceContext, key: str) -> idempotency.KeyUse | None:
+    with context.database.read() as conn:
+        return idempotency.find_use(conn, key)
+
+
+def states(context: ServiceContext) -> list[tuple[object, ...]]:
+    with context.database.read() as conn:
+        return [
+            tuple(row)
+            for row in conn.exec_driver_sql("SELECT idempotency_key, state, result FROM operations ORDER BY 1")
+        ]
+
+
+def test_what_a_key_was_used_for(context: ServiceContext) -> None:
+    """By whom, since when, and whether its holder is alive; of its own operation and no other."""
+    for key in ("a", "b", "c"):
+        begin(context, key)
+    found = seen(context, "b")
+    assert found is not None
+    assert (found.state, found.fingerprint, found.result, found.has_live_lease) == (CALLING, "3300 JPY", None, True)
+    assert (found.operator, found.desk, found.since) == ("op-a", context.holder().desk, context.now())
+    assert (seen(context, "ab"), seen(context, "0"), seen(context, "z")) == (None, None, None)
+
+
+@pytest.mark.parametrize("place_of", [0, 1, 2])
+def test_an_end_is_of_its_own_operation(context: ServiceContext, place_of: int) -> None:
+    """The others go on, whatever their ids are."""
+    all_of_them = sorted((begin(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
+    ended = all_of_them[place_of]
+    assert end(context, ended)
+    for one in all_of_them:
+        found = seen(context, one.key)
+        assert found is not None
+        assert (found.state, found.result) == ((DONE, "paid") if one is ended else (CALLING, None))
+
+
+@pytest.mark.parametrize("fence", [-1, 1])
+def test_who_lost_the_operation_ends_nothing(context: ServiceContext, fence: int) -> None:
+    """The token of before, or of after, is not the one; nor is it told of another's end."""
+    begun = begin(context, "a")
+    stranger = replace(begun, fence=begun.fence + fence)
+    assert not end(context, stranger)
+    assert end(context, begun)
+    assert not end(context, stranger)
+
+
+def test_the_same_end_twice_is_as_good_as_once(context: ServiceContext) -> None:
+    """Another result, or another end, is none."""
+    begun = begin(context, "a")
+    assert end(context, begun)
+    assert end(context, begun)
+    for other in ("paia", "paie", "", None):
+        assert not end(context, begun, result=other)
+    for state in (FAILED, OperationState.UNKNOWN, CALLING):
+        assert not end(context, begun, state)
+    assert states(context) == [("a", "done", "paid")]
+
+
+def test_only_what_is_calling_ends(context: ServiceContext) -> None:
+    """What is unknown or has failed is settled elsewhere."""
+    for state in (FAILED, OperationState.UNKNOWN):
+        begun = begin(context, state)
+        assert end(context, begun, state, None)
+        assert not end(context, begun, DONE)
+
+
+@pytest.mark.parametrize("place_of", [0, 1, 2])
+def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int) -> None:
+    """Its row stays, under a key of its own; the other rows keep theirs."""
+    all_of_them = sorted((begin(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
+    one = all_of_them[place_of]
+    context.write(lambda tx: idempotency.free_key(tx.conn, one.operation_id, one.key))
+    assert seen(context, one.key) is None
+    kept = {key for key, *_ in states(context)}
+    assert kept == ({"a", "b", "c"} - {one.key}) | {f"{one.key}#{one.operation_id}"}
+
+
+def test_a_long_key_that_is_set_aside_fits(context: ServiceContext) -> None:
+    """Two hundred characters of it, and the operation's id behind."""
+    begun = begin(context, "k" * 210)
+    context.write(lambda tx: idempotency.free_key(tx.conn, begun.operation_id, begun.key))
+    assert [key for key, *_ in states(context)] == ["k" * 200 + f"#{begun.operation_id}"]
+
+
+def epoch(context: ServiceContext, later: timedelta = timedelta(0)) -> str:
+    with context.database.read() as conn:
+        return idempotency.current_epoch(conn, context.now() + later)
+
+
+def new_epoch(context: ServiceContext) -> str:
+    return context.write(lambda tx: idempotency.replace_epoch(tx, context.holder(), context.now()))
+
+
+def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
+    """Either way, as a clock may have been set back; before the first there is none."""
+    assert epoch(context) == ""
+    begun = new_epoch(context)
+    assert begun
+    for later, counts in (
+        (HOUR, False),
+        (HOUR - MOMENT, True),
+        (-HOUR, False),
+        (MOMENT - HOUR, True),
+        (2 * HOUR, False),
+    ):
+        assert epoch(context, later) == (begun if counts else "")
+
+
+def test_each_epoch_is_another_one(context: ServiceContext, hand_clock: HandClock) -> None:
+    """Begun now; other leases are no epochs and stay as they are."""
+    with context.database.read() as conn:
+        before = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))
+    first = new_epoch(context)
+    hand_clock.at += 2 * HOUR
+    assert epoch(context) == ""
+    second = new_epoch(context)
+    assert (epoch(context), len({first, second, ""})) == (second, 3)
+    with context.database.read() as conn:
+        after = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))
+    assert [row for row in after if row[0] != "idempotency_cache"] == before
+
+
+@pytest.mark.parametrize("other", ["a", "z"])
+def test_another_lease_is_no_epoch(context: ServiceContext, other: str) -> None:
+    """Whatever its name is."""
+    from console.store.operations import leases
+
+    context.write(lambda tx: leases.acquire(tx, other, context.holder(), context.now(), 45.0) and None)
+    assert epoch(context) == ""
+    first = new_epoch(context)
+    assert epoch(context) == first
+    with context.database.read() as conn:
+        found = conn.exec_driver_sql(f"SELECT token FROM leases WHERE name = '{other}'").scalar()
+    assert found not in (first, None)
+
+
+def test_a_result_that_is_forgotten_counts_nowhere(context: ServiceContext) -> None:
+    """Its key is free, and whatever a cache kept is of another epoch."""
+    begun = begin(context, "a")
+    assert end(context, begun)
+    first = new_epoch(context)
+    context.write(lambda tx: idempotency.forget_result(tx, begun.operation_id, "a", context.holder(), context.now()))
+    assert seen(context, "a") is None
+    assert epoch(context) not in (first, "")

@@ -1,0 +1,55 @@
+"""People who ask and workers who act for them."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import Event
+from urllib.parse import unquote, urlsplit
+
+from console.app import Console
+from console.services.process.passwords import passwords_from
+from console.worker.request_threads import RequestThreads
+from tests.support.places import Place, ServerPlace
+from tests.support.teams import apply
+from tests.support.waiting import until
+
+
+def ask_only(place: Place, *people: str) -> None:
+    """From now on these people's accounts may only read and ask."""
+    _apply(place, people, acts=False)
+
+
+def let_act(place: Place, *people: str) -> None:
+    """From now on these people act themselves, as before another test let them ask."""
+    _apply(place, people, acts=True)
+
+
+def _apply(place: Place, people: tuple[str, ...], *, acts: bool) -> None:
+    assert isinstance(place, ServerPlace)
+    roles = {name: "operator" if name.startswith("op-") else "approver" for name in people}
+    entries = [
+        {"name": place.named(person), "roles": [roles[person]], "may_buy": True, "acts": acts} for person in people
+    ]
+    apply(place.database._team.owner, entries, {})
+
+
+def password_of(place: Place, person: str) -> str:
+    return unquote(urlsplit(place.url(person)).password or "")
+
+
+def typing(place: Place, person: str) -> AbstractContextManager[None]:
+    """This person types the own password whenever a decision needs it, until the end of the block."""
+    return passwords_from(lambda: password_of(place, person))
+
+
+@contextmanager
+def executing(worker: Console) -> Iterator[None]:
+    """A worker that executes requests in a thread until the end of the block."""
+    over = Event()
+    runner = RequestThreads(worker.desk_requests, over)
+    worker.desk_requests.announce()
+    runner.start()
+    try:
+        yield
+    finally:
+        over.set()
+        until(lambda: not runner.is_running, "the worker to end")

@@ -1,0 +1,71 @@
+"""Backups of a test's database, put back the way people do it: a copied file, a dump that is read in again."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from itertools import groupby
+from operator import itemgetter
+
+from tests.support.places import Place, ServerPlace, SqlitePlace
+from tests.support.sql_server import SqlServer
+
+
+def taken(place: Place) -> Callable[[], None]:
+    """Take a backup now; what is returned puts it in the place of what the database has become meanwhile."""
+    return _dump(place) if isinstance(place, ServerPlace) else _copy(place)
+
+
+def _copy(place: Place) -> Callable[[], None]:
+    assert isinstance(place, SqlitePlace)
+    backup = place.folder / "backup.db"
+    backup.unlink(missing_ok=True)
+    place.sql(f"VACUUM INTO '{backup}'")
+
+    def put_back() -> None:
+        """Nobody has the file open: the program refuses to write into a file that was replaced under it."""
+        for side in ("-wal", "-shm"):
+            place.file.with_name(place.file.name + side).unlink(missing_ok=True)
+        shutil.copy(backup, place.file)
+
+    return put_back
+
+
+def _dump(place: ServerPlace) -> Callable[[], None]:
+    server = place.database.nodes[0]
+    ((name,),) = place.sql("SELECT DATABASE()")
+    # Written out: an empty `-p` asks, and takes the first line of the dump for an answer.
+    account = (f"-u{server.admin}", f"--password={server.password}")
+    reached = (f"-h{server.host}", f"-P{server.port}", *account, str(name))
+
+    def dumped(*options: str) -> bytes:
+        options = ("--single-transaction", "--skip-lock-tables", *options, *reached)
+        return subprocess.run(("mariadb-dump", *options), check=True, capture_output=True).stdout
+
+    if server.is_mariadb:
+        dump = dumped("--triggers", "--routines")
+    else:  # MySQL refuses a value for a generated column, which its own mysqldump leaves out, and MariaDB's doesn't
+        guards = dumped("--no-data", "--no-create-info", "--triggers", "--routines")
+        dump = dumped("--no-data", "--skip-triggers") + _rows(server, str(name)) + guards
+
+    def put_back() -> None:
+        """Desks may be running: their connections stay."""
+        subprocess.run(("mariadb", *reached), input=dump, check=True, capture_output=True)
+
+    return put_back
+
+
+def _rows(server: SqlServer, name: str) -> bytes:
+    """A statement for each row that stands in the database at one moment, without its generated columns."""
+    said = ["SET NAMES utf8mb4", "SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"]
+    with server.connect(database=name) as connection, connection.cursor() as cursor:
+        cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        cursor.execute(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = DATABASE() AND generation_expression = '' ORDER BY table_name, ordinal_position"
+        )
+        for table, columns in groupby(cursor.fetchall(), itemgetter(0)):
+            names = ", ".join(f"`{column}`" for _, column in columns)
+            cursor.execute(f"SELECT {names} FROM `{table}`")
+            insert = f"INSERT INTO `{table}` ({names}) VALUES %s"
+            said += [cursor.mogrify(insert, (row,)) for row in cursor.fetchall()]
+    return "".join(f"{statement};\n" for statement in said).encode("utf-8", "surrogateescape")

@@ -1,0 +1,296 @@
+"""Kaede Pay, an invented payment provider, as the one module that adds it: JSON over HTTPS, signed callbacks."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from console.domain.calendar_days import JST
+from console.domain.money import Money
+from console.domain.payments.provider_messages import (
+    PaymentQuestion,
+    PaymentReport,
+    PaymentRequest,
+    RefundOrder,
+    RefundReport,
+    StartedPayment,
+)
+from console.domain.payments.provider_registry import HistoryKind, NoticeKind
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.providers.credit_provider import RateGate
+from console.providers.http.response_classes import (
+    PURCHASE_STATUSES,
+    READ_STATUSES,
+    StatusTable,
+    UnusableAnswer,
+    make_judge,
+)
+from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
+from console.providers.http.strict_json import Unreadable, parse_object
+from console.providers.http.transport import HttpAnswer, HttpTransport
+from console.providers.payment_notices import Callback
+from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
+from console.providers.payment_provider import NotFoundRule, PaymentCapabilities
+from console.providers.payment_result_codes import (
+    ACCEPTED_VERDICT,
+    ANSWERED_VERDICT,
+    PaymentRow,
+    Verdict,
+    make_pending_verdict,
+    make_refused_verdict,
+)
+from console.settings.provider_access import ProviderAccess, SettingSource, parse_seconds, spacing_seconds
+
+T = TypeVar("T")
+Fields = Mapping[str, object]
+
+# 1. Settings: the section [kaede] of a profile, and the secrets CONSOLE_SECRET_KAEDE_….
+
+URL = "https://api.kaede-pay.example"
+SPACING_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class KaedeSettings:
+    """Seconds between the starts of calls."""
+
+    spacing_seconds: float = SPACING_SECONDS
+
+
+def _read_settings(given: SettingSource, url: str | None, _: Collection[str]) -> KaedeSettings:
+    return KaedeSettings(given.get("kaede.spacing_seconds", parse_seconds, spacing_seconds(url, SPACING_SECONDS)))
+
+
+# 2. Codes: each word of the provider, in one row.
+
+PAYMENTS: Mapping[str, PaymentRow] = {
+    "waiting": PaymentRow(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
+    "paid": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "void": PaymentRow(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
+}
+REFUNDS: Mapping[str, tuple[Verdict, RefundState]] = {
+    "accepted": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
+    "returned": (ANSWERED_VERDICT, RefundState.COMPLETED),
+    "declined": (make_refused_verdict("refund_failed"), RefundState.FAILED),
+}
+
+
+def _meaning(word: str) -> PaymentState | None:
+    row = PAYMENTS.get(word)
+    return row.state if row else None
+
+
+# 3. The adapter: a half that reads, and a half that moves money.
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where Kaede Pay is, and as whom it is asked; secrets show in no repr."""
+
+    transport: HttpTransport = field(repr=False)
+    gate: RateGate = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        table: StatusTable,
+        read: Callable[[Fields], tuple[T, Verdict]],
+        asked: object = None,
+    ) -> Outcome[T]:
+        """Send one question, once. An answer is judged by its status, then by the row that `read` finds."""
+        body = None if asked is None else json.dumps(asked).encode()
+        question = SingleRequest(method, path, read_timeout=10.0, budget=15.0, body=body, buys=asked is not None)
+        key = self.secrets["API_KEY"]
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+        def judge(answer: HttpAnswer) -> Outcome[T]:
+            judged = make_judge(table, lambda told: read(parse_object(told)))(answer)
+            kept = (judged.status, judged.evidence, judged.sha256)
+            if judged.found is None:
+                return Outcome(judged.kind, judged.reason, Sent.YES, None, *kept)
+            found, verdict = judged.found
+            return Outcome(verdict.kind, verdict.reason, Sent.YES, found, *kept)
+
+        return send_once(self.transport, self.gate, question, judge, headers=headers, secrets=(key,))
+
+
+class KaedeReader:
+    """The reading half; it has no way to move money."""
+
+    name = "kaede"
+    capabilities = PaymentCapabilities(
+        currency="JPY",
+        partial_refunds=True,
+        repeated_refunds=True,
+        most_refunds=None,
+        refund_window_days=None,
+        can_cancel=False,
+        keeps_idempotency_keys=True,
+        not_found_rule=NotFoundRule(),
+        asks_by_amount_and_day=False,
+        refund_timeout=10.0,
+    )
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
+        """Ask for a payment by our own number."""
+
+        def read(told: Fields) -> tuple[PaymentReport, Verdict]:
+            report, verdict = _payment(told)
+            if report.merchant_payment_id != question.merchant_payment_id:
+                raise UnusableAnswer("other_id")
+            if question.amount not in (None, report.amount):
+                raise UnusableAnswer("other_amount")
+            return report, verdict
+
+        return self._line.ask("GET", f"/payments/{question.merchant_payment_id}", READ_STATUSES, read)
+
+    def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+        """Ask for a refund by its key."""
+        return self._line.ask("GET", f"/refunds/{order.key}", READ_STATUSES, lambda told: _refund(told, order))
+
+    def parse_callback(self, body: bytes) -> Callback:
+        """Open a notice and check its signature; nothing of a false one is believed."""
+        sha256 = hashlib.sha256(body).hexdigest()
+        try:
+            told = parse_object(body)
+            text = _text(told, "payment")
+            made = hmac.new(self._line.secrets["NOTICE_KEY"].encode(), text.encode(), hashlib.sha256).hexdigest()
+            if not hmac.compare_digest(made, _text(told, "signature")):
+                raise UnusableAnswer("signature")
+            report, verdict = _payment(parse_object(text.encode()))
+        except (Unreadable, UnusableAnswer):
+            evidence = f"{len(body)} bytes"
+            return Callback(False, None, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)
+        event = hashlib.sha256(f"kaede\n{text}".encode()).hexdigest()
+        number = report.merchant_payment_id
+        return Callback(True, number, event, verdict.kind, verdict.reason, report, text, sha256)
+
+    def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
+        """No limit is published."""
+        return None
+
+    def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
+        """There is no call that cancels."""
+        return None
+
+
+class Kaede(KaedeReader):
+    """The whole provider: the same key again brings the earlier result."""
+
+    @property
+    def merchant_id(self) -> str:
+        return self._line.secrets["SHOP"]
+
+    def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
+        """Get the code with which the payer pays."""
+
+        def read(told: Fields) -> tuple[StartedPayment, Verdict]:
+            return StartedPayment(request.merchant_payment_id, _text(told, "code")), ANSWERED_VERDICT
+
+        asked = {"number": request.merchant_payment_id, "amount": request.amount.minor}
+        return self._line.ask("POST", "/payments", PURCHASE_STATUSES, read, asked)
+
+    def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+        """Give money back, under the order's key."""
+        asked = {"key": order.key, "payment": order.provider_payment_id, "amount": order.amount.minor}
+        return self._line.ask("POST", "/refunds", PURCHASE_STATUSES, lambda told: _refund(told, order), asked)
+
+    def cancel(self, question: PaymentQuestion) -> Outcome[None]:
+        """Refuse without asking: there is no such call."""
+        return make_unsent_outcome("not_supported", buys=True)
+
+    def reader(self) -> KaedeReader:
+        return KaedeReader(self._line)
+
+
+def _payment(told: Fields) -> tuple[PaymentReport, Verdict]:
+    word = _text(told, "state")
+    row = PAYMENTS.get(word)
+    if row is None:
+        raise UnusableAnswer("unlisted_state")
+    paid_at = told.get("paid_at")
+    report = PaymentReport(
+        merchant_payment_id=_text(told, "number"),
+        provider_payment_id=_text(told, "id"),
+        provider_state=word,
+        state=row.state,
+        final=row.final,
+        amount=_yen(told),
+        paid_at=datetime.fromisoformat(paid_at) if isinstance(paid_at, str) else None,
+        refunds=None,
+    )
+    return report, row.verdict
+
+
+def _refund(told: Fields, order: RefundOrder) -> tuple[RefundReport, Verdict]:
+    word = _text(told, "state")
+    if word not in REFUNDS:
+        raise UnusableAnswer("unlisted_state")
+    if (_text(told, "key"), _yen(told)) != (order.key, order.amount):
+        raise UnusableAnswer("other_amount")
+    verdict, state = REFUNDS[word]
+    return RefundReport(order.key, _text(told, "id"), word, state, order.amount, order.provider_payment_id), verdict
+
+
+def _text(told: Fields, name: str) -> str:
+    value = told.get(name)
+    if not isinstance(value, str) or not value:
+        raise UnusableAnswer("bad_id")
+    return value
+
+
+def _yen(told: Fields) -> Money:
+    value = told.get("amount")
+    if type(value) is not int or value <= 0:
+        raise UnusableAnswer("bad_amount")
+    return Money(value, "JPY")
+
+
+def _open(opening: AdapterArguments[KaedeSettings]) -> Kaede:
+    transport = HttpTransport(opening.url or URL, clock=opening.clock, scale=opening.scale)
+    return Kaede(Line(transport, opening.gate, opening.secrets))
+
+
+# 4. Words, and the plugin itself.
+
+_WORDS = {
+    "provider.kaede": {"ja": "カエデペイ", "en": "Kaede Pay"},
+    "dialog.reconcile.about.kaede": {
+        "ja": "カエデペイにはファイルがないため、その日に始まった決済を 1 件ずつ状態確認します。日は日本の日です。",
+        "en": "Kaede Pay has no file: each payment that began on these days is asked about. Days are days of Japan.",
+    },
+    "provider_state.kaede-payment.paid": {"ja": "支払い完了", "en": "paid"},
+    "provider_state.kaede-payment.void": {"ja": "取消済み", "en": "cancelled"},
+    "provider_state.kaede-payment.waiting": {"ja": "未払い", "en": "not paid yet"},
+    "provider_state.kaede-refund.accepted": {"ja": "返金受付済み（処理中）", "en": "refund accepted, in progress"},
+    "provider_state.kaede-refund.declined": {"ja": "返金拒否", "en": "refund declined"},
+    "provider_state.kaede-refund.returned": {"ja": "返金完了", "en": "refunded"},
+}
+
+PLUGIN = ProviderPlugin(
+    name="kaede",
+    time_zone=JST,
+    history_source=HistoryKind.EACH_PAYMENT,
+    reversible_days=1,
+    notice_source=NoticeKind.CALLBACKS,
+    notice_path="/callbacks/kaede",
+    words=_WORDS,
+    access=ProviderAccess(
+        hosts=frozenset({"api.kaede-pay.example"}),
+        credentials=("SHOP", "API_KEY"),
+        further_secrets=("NOTICE_KEY",),
+        keys=("spacing_seconds",),
+    ),
+    read_settings=_read_settings,
+    open=_open,
+    meaning=_meaning,
+)

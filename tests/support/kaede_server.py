@@ -1,0 +1,92 @@
+"""Kaede Pay's own side for tests: a small HTTP server with a ledger, and its hand that pays and signs notices."""
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from console.domain.payments.records import NoticePost
+
+SHOP, API_KEY, NOTICE_KEY = "shop-1", "kaede-canary-key", "kaede-notice-key"
+
+
+class KaedeServer:
+    """The provider's ledger. `asked`: each request's method and path, in order."""
+
+    def __init__(self) -> None:
+        self.payments: dict[str, dict[str, Any]] = {}
+        self.refunds: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
+        ledger = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                ledger.answer(self, None)
+
+            def do_POST(self) -> None:
+                ledger.answer(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing goes to stderr."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    @contextmanager
+    def running(self) -> Iterator["KaedeServer"]:
+        """Answer from a thread until the end of the block."""
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+
+    def answer(self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None) -> None:
+        self.asked.append(f"{request.command} {request.path}")
+        status, said = self._answered(request, told)
+        body = json.dumps(said).encode()
+        request.send_response(status)
+        request.send_header("Content-Type", "application/json")
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    def _answered(self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+        if request.headers["Authorization"] != f"Bearer {API_KEY}":
+            return 401, {"error": "no such key"}
+        kind, _, name = request.path.removeprefix("/").partition("/")
+        ledger = self.payments if kind == "payments" else self.refunds
+        if told is None:
+            return (200, ledger[name]) if name in ledger else (404, {"error": "not found"})
+        if kind == "payments":
+            made = self.payments.setdefault(told["number"], self._made(told["number"], told["amount"]))
+            return 201, made | {"code": f"code-{told['number']}"}
+        return 201, self.refunds.setdefault(
+            told["key"], {"id": f"kr-{len(self.refunds) + 1}", "state": "accepted", **told}
+        )
+
+    def _made(self, number: str, amount: int) -> dict[str, Any]:
+        return {"id": f"kp-{len(self.payments) + 1}", "number": number, "amount": amount, "state": "waiting"}
+
+    # The payer, and the provider itself
+
+    def know(self, number: str, amount: int) -> None:
+        """A payment that was begun elsewhere."""
+        self.payments[number] = self._made(number, amount)
+
+    def pay(self, number: str) -> None:
+        self.payments[number] |= {"state": "paid", "paid_at": datetime.now(UTC).isoformat(timespec="seconds")}
+
+    def notice(self, number: str, key: str = NOTICE_KEY) -> NoticePost:
+        """The callback about a payment as it stands now, signed with `key`."""
+        text = json.dumps(self.payments[number])
+        made = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+        return NoticePost("kaede", json.dumps({"payment": text, "signature": made}).encode(), (), "127.0.0.1")

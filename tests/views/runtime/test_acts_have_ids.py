@@ -1,0 +1,115 @@
+"""Every call of the window that changes something gets its request id from WindowContext, and from nowhere else."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import console.views
+from console.app import Console
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import quick_desk
+
+VIEWS = Path(console.views.__file__).parent
+SOURCES = sorted(VIEWS.rglob("*.py"))
+WITHOUT = {
+    "alerts": {"list_open_items", "count_unacknowledged", "count_lost_operations"},
+    "audit": {"list_entries", "verify_chains", "export_csv"},  # auditors may export; servers store no ids for them
+    "bulk": {
+        "dry_run", "read_item", "count_results", "list_overview", "list_lines", "export_csv", "count_unfinished",
+    },
+    "credit_checks": {"plan", "show"},
+    "desk_status": {"is_worker_away", "leftovers", "forget_credentials"},  # the keyring of this desk is no record
+    "health": {"run_all_checks"},
+    "lookup": {"find_records", "suggest_records", "find_similar_numbers"},
+    "payments": {"show", "order", "set_asides"},
+    "pdfs": {"open_pages"},
+    "people": {"list_people"},
+    "recovery": {
+        "queue", "counts", "unfinished", "holders", "takes", "changes", "show", "story", "evidence_pack", "choices",
+        "run_scheduled",  # the program's timer, not a person's click
+    },
+    "refunds": {"plan", "show", "inbox"},
+    "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
+}  # fmt: skip
+"""The calls of the window that change no record, by service. A new call is decided here, or it has an id."""
+Found = tuple[str, str, ast.Call, tuple[str, ...]]
+
+
+@cache
+def services() -> frozenset[str]:
+    """The names of the services of a console."""
+    return frozenset(name for name in vars(Console) if not name.startswith("_"))
+
+
+@cache
+def calls(source: Path) -> tuple[Found, ...]:
+    """The calls of services in a module: service, method, call, and the parameters of the function around it."""
+    return tuple(_calls(ast.parse(source.read_text()), ()))
+
+
+def _calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[Found]:
+    if isinstance(node, ast.Lambda | ast.FunctionDef):
+        parameters = tuple(argument.arg for argument in node.args.args)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        target = node.func.value
+        if isinstance(target, ast.Attribute) and target.attr in services() and isinstance(target.value, ast.Name):
+            yield target.attr, node.func.attr, node, parameters
+    for child in ast.iter_child_nodes(node):
+        yield from _calls(child, parameters)
+
+
+def acts_of_the_window() -> frozenset[tuple[str, str]]:
+    """The calls of the window, service and method, that change something."""
+    acts = {(service, method) for source in SOURCES for service, method, *_ in calls(source)}
+    return frozenset((service, method) for service, method in acts if method not in WITHOUT.get(service, ()))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(VIEWS)))
+def test_ids_come_from_the_context_alone(source: Path) -> None:
+    """Each act passes the id that its function was given; only WindowContext gives ids to functions."""
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+            assert source.name == "request_id.py" or "uuid" not in names, f"line {node.lineno}: makes ids"
+        if isinstance(node, ast.Attribute) and node.attr == "id_of":
+            assert source.name == "context.py", f"line {node.lineno}: asks for ids"
+    for service, method, call, parameters in calls(source):
+        ids = [word.value for word in call.keywords if word.arg == "request_id"]
+        if (service, method) not in acts_of_the_window():
+            assert not ids, f"line {call.lineno}: {service}.{method} is said to change nothing"
+            continue
+        assert len(ids) == 1, f"line {call.lineno}: {service}.{method} without a request id"
+        assert isinstance(ids[0], ast.Name), f"line {call.lineno}: not the id that was given"
+        assert ids[0].id in parameters, f"line {call.lineno}: an id from outside the call"
+
+
+def test_the_acts_are_known() -> None:
+    """A check that sees no call would pass too."""
+    assert len([call for source in SOURCES for call in calls(source) if call[:2] in acts_of_the_window()]) == 20
+    assert {method for _, method in acts_of_the_window()} == {
+        "acknowledge", "approve", "discard", "freeze", "move_order", "note", "probe", "purchase", "refetch", "reject",
+        "request", "resolve", "run", "stop", "take", "withdraw",
+    }  # fmt: skip
+
+
+def test_a_service_that_takes_an_id_gets_one(tmp_path: Path) -> None:
+    """Each act takes an id, and so does no call that is said to change nothing, apart from the export of the trail,
+    which WITHOUT explains.
+    """
+    called = {(service, method) for source in SOURCES for service, method, *_ in calls(source)}
+    with quick_desk(tmp_path / "desk", LedgerVendor()) as desk:
+        taking = {(service, method) for service, method in called if _takes_id(desk, service, method)}
+    assert taking == acts_of_the_window() | {("audit", "export_csv")}
+
+
+def _takes_id(desk: Console, service: str, method: str) -> bool:
+    return "request_id" in inspect.signature(getattr(type(getattr(desk, service)), method)).parameters
+
+
+def test_nothing_is_excused_that_is_not_called() -> None:
+    called = {(service, method) for source in SOURCES for service, method, *_ in calls(source)}
+    assert {(service, method) for service, methods in WITHOUT.items() for method in methods} <= called

@@ -1,0 +1,431 @@
+"""Every act of the window through the real services: it arrives with a request id, and a click that is repeated after
+a lost answer acts once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QWidget
+
+from console.app import Console
+from console.domain.bulk.records import ChosenRecord
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import Payment, Refund
+from console.domain.reconciliation.service_results import RunItem, RunState
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.tasks.records import BulkAction, BulkRun
+from console.services.guarded.request_ids import require_valid
+from console.services.process.failpoints import Failpoints
+from console.store.alerts import alerts
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.bulk import background_run
+from console.views.bulk.dialog import BulkDialog
+from console.views.bulk.request import BulkRequest
+from console.views.pages.base import Page
+from console.views.purchase.dialog import PurchaseDialog
+from console.views.purchase.refetch_dialog import RefetchDialog
+from console.views.queues.selection_bar import _SelectedRecords
+from console.views.reconciliation.actions import ReconcileActs
+from console.views.reconciliation.dialog import ReconcileDialog
+from console.views.records.actions import RecordActs
+from console.views.records.collaboration_actions import CollaborationActs
+from console.views.records.evidence_wizard import NUMBER_EVIDENCE as NUMBER_GIVEN
+from console.views.records.evidence_wizard import TEXT_EVIDENCE
+from console.views.records.note_dialog import NoteDialog
+from console.views.records.resolve_dialog import ResolveDialog
+from console.views.records.resolve_money_dialog import ResolveMoneyDialog
+from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog, WithdrawDialog
+from console.views.refunds.request_dialog import RefundDialog
+from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
+from tests.support.desks import NUMBERS
+from tests.support.inline_runner import InlineRunner
+from tests.support.money_desks import ask, order, paid
+from tests.support.money_stage import Stage, stage
+from tests.support.places import Place
+from tests.views.runtime.test_acts_have_ids import acts_of_the_window
+
+WRITTEN = (
+    "hansha_alarmbox_credit_checks", "operations", "evidence", "orders", "payments", "refunds", "approvals", "notes",
+    "takes", "alerts", "bulk_runs", "bulk_rows", "reconciliations", "reconciliation_rows", "documents",
+    "payment_events", "outbox",
+)  # fmt: skip
+NUMBER = NUMBERS[0]
+Click = Callable[[], None]
+SENT = acts_of_the_window()
+
+
+class Lossy:
+    """The real services; while `loses` is true, an act is done and its answer doesn't come back."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self.loses = console, False
+        self.sent: list[tuple[str, str, str | None]] = []
+        self.endings: list[str] = []
+
+    def __getattr__(self, service: str) -> Any:
+        attribute = getattr(self._console, service)
+        return attribute if callable(attribute) else _Service(self, service, attribute)
+
+
+class _Service:
+    def __init__(self, lossy: Lossy, name: str, real: Any) -> None:
+        self._lossy, self._name, self._real = lossy, name, real
+
+    def __getattr__(self, method: str) -> Any:
+        attribute = getattr(self._real, method)
+        if (self._name, method) not in SENT:
+            return attribute
+
+        def called(*arguments: Any, **named: Any) -> Any:
+            self._lossy.sent.append((self._name, method, named.get("request_id")))
+            try:
+                return attribute(*arguments, **named)
+            except ConsoleError as refusal:
+                self._lossy.endings.append(refusal.code)
+                raise
+            finally:
+                if self._lossy.loses:
+                    raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+
+        return called
+
+
+@dataclass
+class Seat:
+    """A person before a window that works in place; pages and dialogs are made and not shown."""
+
+    stage: Stage
+    desk: Console
+    lossy: Lossy
+    context: WindowContext
+    parent: QWidget
+    page: Page
+    acts: RecordActs
+    failures: list[Failure] = field(default_factory=list)
+
+    def buy_check(self, fault: str = "", call: str = "purchase") -> CreditCheck:
+        """Buy a credit check; with a fault the outcome may be unknown."""
+        if fault:
+            self.stage.sandbox.control.add_fault(fault, call=call, number=NUMBER)
+        try:
+            return self.desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        except ConsoleError as unknown:
+            record = unknown.detail["record"]
+            assert isinstance(record, CreditCheck)
+            return record
+
+    def paid(self, number: str = "ORD-1") -> Payment:
+        return paid(self.stage.maker, self.stage.sandbox, number)
+
+    def request_refund(self) -> Refund:
+        """Ask for a refund as the maker, who isn't always the person at this seat."""
+        return ask(self.stage.maker, self.paid().id)
+
+    def unknown_refund(self) -> Refund:
+        payment = self.paid()
+        refund = ask(self.stage.maker, payment.id)
+        self.stage.sandbox.control.add_fault(
+            "close_after_charge", call="paypay_refund", payment=payment.merchant_payment_id
+        )
+        with pytest.raises(ConsoleError):
+            self.stage.checker.refunds.approve(refund.id)
+        return self.stage.maker.refunds.show(refund.id).record
+
+    def frozen(self) -> BulkRun:
+        """Freeze a bulk run of this person that takes one record."""
+        record = self.buy_check()
+        return self.desk.bulk.freeze("take", [ChosenRecord("credit-check", record.id, record.version)])
+
+
+def purchase(at: Seat) -> Click:
+    def click() -> None:
+        dialog = PurchaseDialog(at.context, at.desk.credit_checks.plan(NUMBER), "1", at.parent)
+        dialog._buy_check()
+
+    return click
+
+
+def refetch(at: Seat) -> Click:
+    record = at.buy_check("pdf_missing", "pdf")
+    return lambda: RefetchDialog(at.context, record, at.parent)._refetch_parts()
+
+
+def resolve(at: Seat) -> Click:
+    record = at.buy_check("status_after_charge:500")
+
+    def click() -> None:
+        dialog = ResolveDialog(at.context, record, None, at.parent)
+        dialog.form.kinds[TEXT_EVIDENCE].setChecked(True)
+        dialog.form.text.edit.setPlainText("their letter")  # type: ignore[union-attr]  # an area
+        dialog.form.outcomes["error"].setChecked(True)
+        dialog._send_decision()
+
+    return click
+
+
+def resolve_money(at: Seat) -> Click:
+    refund = at.unknown_refund()
+
+    def filled() -> ResolveMoneyDialog:
+        dialog = ResolveMoneyDialog(at.context, refund, None, at.parent)
+        dialog.form.kinds[NUMBER_GIVEN].setChecked(True)
+        dialog.form.number.edit.setText(refund.provider_refund_key or "")  # type: ignore[union-attr]  # a line
+        dialog.form.outcomes["completed"].setChecked(True)
+        return dialog
+
+    dialogs = [filled() for _ in range(3)]  # a dialog that is opened later reads that the refund is settled
+    return lambda: dialogs.pop()._send_decision()
+
+
+def note(at: Seat) -> Click:
+    record = at.buy_check()
+
+    def click() -> None:
+        dialog = NoteDialog(at.context, "credit-check", record.id, at.parent)
+        dialog.words_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
+        dialog._store_note()
+
+    return click
+
+
+def take(at: Seat) -> Click:
+    record, collaboration = at.buy_check(), CollaborationActs(at.context, at.acts, lambda _name: None)
+    return lambda: collaboration.take_record("credit-check", record.id)
+
+
+def probe(at: Seat) -> Click:
+    record = at.buy_check("status_after_charge:500")
+    return lambda: at.acts.probe(record)
+
+
+def probe_payment(at: Seat) -> Click:
+    payment = at.paid()
+    return lambda: at.acts.probe(payment)
+
+
+def probe_refund(at: Seat) -> Click:
+    refund = at.unknown_refund()
+    return lambda: at.acts.probe(refund)
+
+
+def probe_in_dialog(at: Seat) -> Click:
+    payment = at.paid()
+    dialog = RefundDialog(at.context, at.desk.refunds.plan(payment.id), None, at.parent)
+    return dialog._probe_payment
+
+
+def move_order(at: Seat) -> Click:
+    order(at.stage.place, "ORD-1", 3_000)
+    at.stage.maker._context.failpoints = Failpoints(("before_order_move", 1, "raise"))
+    payment = at.paid()
+    return lambda: at.acts.move_order(payment)
+
+
+def refund(at: Seat) -> Click:
+    plan = at.desk.refunds.plan(at.paid().id)
+
+    def click() -> None:
+        dialog = RefundDialog(at.context, plan, None, at.parent)
+        dialog.form.reason.setCurrentIndex(0)
+        dialog._show_review()
+        dialog._send_request()
+
+    return click
+
+
+def approve(at: Seat) -> Click:
+    view = at.desk.refunds.show(at.request_refund().id)
+
+    def click() -> None:
+        dialog = ApproveDialog(at.context, view, at.parent)
+        dialog._send_call(dialog._decision_call())  # as after the right password
+
+    return click
+
+
+def reject(at: Seat) -> Click:
+    view = at.desk.refunds.show(at.request_refund().id)
+
+    def click() -> None:
+        dialog = DeclineDialog(at.context, view, at.parent)
+        dialog.words.edit.setPlainText("not ours")  # type: ignore[union-attr]  # an area
+        dialog._send_decision()
+
+    return click
+
+
+def withdraw(at: Seat) -> Click:
+    view = at.desk.refunds.show(at.request_refund().id)
+    return lambda: WithdrawDialog(at.context, view, at.parent)._send_decision()
+
+
+def acknowledge(at: Seat) -> Click:
+    payment, now = at.paid(), at.desk._context.now()
+    raised = at.stage.maker.database.write(
+        lambda tx: alerts.raise_alert(tx.conn, "A", "payment", payment.id, None, "paid", "pending", now)
+    )
+    assert raised is not None
+
+    def click() -> None:
+        dialog = AcknowledgeDialog(at.context, raised, at.parent)
+        dialog.reason_field.edit.setPlainText("seen")  # type: ignore[union-attr]  # an area
+        dialog._acknowledge_alert()
+
+    return click
+
+
+def freeze(at: Seat) -> Click:
+    record = at.buy_check()
+    chosen = (ChosenRecord("credit-check", record.id, record.version),)
+    return lambda: _closed(
+        BulkDialog(at.context, at.parent, BulkRequest(BulkAction.TAKE, _SelectedRecords(chosen), 1))
+    )
+
+
+def _closed(dialog: BulkDialog) -> None:
+    dialog.task = dialog._request = None  # leaves the run as it is
+
+
+def run(at: Seat) -> Click:
+    frozen = at.frozen()
+    return lambda: _begun(at, frozen)
+
+
+def _begun(at: Seat, frozen: BulkRun) -> None:
+    background_run.begin_run(at.context, frozen, 1, lambda: None, at.failures.append)
+
+
+def stop(at: Seat) -> Click:
+    dialog = BulkDialog(at.context, at.parent, at.frozen())
+    return dialog._stop_run
+
+
+def discard(at: Seat) -> Click:
+    dialog = BulkDialog(at.context, at.parent, at.frozen())
+    return dialog._discard_run
+
+
+def leave(at: Seat) -> Click:
+    frozen = at.frozen()
+
+    def click() -> None:
+        dialog = BulkDialog(at.context, at.parent, frozen)
+        dialog._request, dialog.run = BulkRequest(BulkAction.TAKE, _SelectedRecords(()), 1), frozen
+        dialog.reject()
+
+    return click
+
+
+def reconcile(at: Seat) -> Click:
+    at.paid()
+
+    def click() -> None:
+        dialog = ReconcileDialog(at.context, ("paypay",), "paypay", at.parent)
+        dialog._begin_run()
+
+    return click
+
+
+def reconcile_on(at: Seat) -> Click:
+    at.paid()
+    day = (datetime.now(UTC) - timedelta(days=2)).date()
+    now = datetime.now(UTC)
+    item = RunItem(1, "paypay", day, day, RunState.RUNNING, 0, 0, 0, 0, 0, "op-a", now, now)
+    acts = ReconcileActs(at.context, at.page)
+    return lambda: acts.resume_run(item)
+
+
+ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
+    "buy": (purchase, ("credit_checks", "purchase")),
+    "fetch again": (refetch, ("credit_checks", "refetch")),
+    "decide a credit check": (resolve, ("recovery", "resolve")),
+    "decide a refund": (resolve_money, ("recovery", "resolve")),
+    "note": (note, ("recovery", "note")),
+    "take": (take, ("recovery", "take")),
+    "probe a credit check": (probe, ("recovery", "probe")),
+    "probe a payment": (probe_payment, ("recovery", "probe")),
+    "probe a refund": (probe_refund, ("recovery", "probe")),
+    "probe from the refund's dialog": (probe_in_dialog, ("recovery", "probe")),
+    "move the order": (move_order, ("payments", "move_order")),
+    "ask for a refund": (refund, ("refunds", "request")),
+    "approve": (approve, ("refunds", "approve")),
+    "reject": (reject, ("refunds", "reject")),
+    "withdraw": (withdraw, ("refunds", "withdraw")),
+    "acknowledge": (acknowledge, ("alerts", "acknowledge")),
+    "freeze": (freeze, ("bulk", "freeze")),
+    "run": (run, ("bulk", "run")),
+    "stop": (stop, ("bulk", "stop")),
+    "discard": (discard, ("bulk", "discard")),
+    "leave a frozen run": (leave, ("bulk", "discard")),
+    "reconcile": (reconcile, ("reconciliation", "run")),
+    "go on reconciling": (reconcile_on, ("reconciliation", "run")),
+}
+CHECKERS = {"approve", "reject"}
+
+
+@pytest.fixture
+def payment_stage(place: Place) -> Iterator[Stage]:
+    with stage(place) as made:
+        yield made
+
+
+@pytest.fixture
+def sit(payment_stage: Stage, qtbot: Any, the_look: object) -> Callable[[str], Seat]:
+    """Whoever may do this sits down."""
+
+    def down(act: str) -> Seat:
+        desk = payment_stage.checker if act in CHECKERS else payment_stage.maker
+        context = WindowContext(desk.settings, InlineRunner(), payment_stage.clock)
+        context.operator = desk.people.find_acting_person().name
+        lossy, parent = Lossy(desk), QWidget()
+        parent.resize(1280, 800)
+        qtbot.addWidget(parent)
+        context.use_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
+        context.store_people(desk.people.list_people())
+        page = Page(context)
+        page.setParent(parent)
+        return Seat(payment_stage, desk, lossy, context, parent, page, RecordActs(context, page))
+
+    return down
+
+
+def test_the_table_has_every_act() -> None:
+    assert {call for _, call in ACTS.values()} == SENT
+
+
+@pytest.mark.expects_log("an order that is not moved is told")
+@pytest.mark.parametrize("act", sorted(ACTS))
+def test_a_click_after_a_lost_answer(sit: Callable[[str], Seat], place: Place, act: str) -> None:
+    """The second click has the id of the first; nothing more is written or sent; the answer is the first one's."""
+    seat = sit(act)
+    prepare, (service, method) = ACTS[act]
+    click = prepare(seat)
+    seat.lossy.loses = True
+    click()
+    seat.lossy.loses = False
+    rows_before, sent = written_rows(place), count_requests(seat)
+    click()
+    assert written_rows(place) == rows_before
+    assert count_requests(seat) == sent
+    ids = [id for called, name, id in seat.lossy.sent if (called, name) == (service, method)]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1, seat.lossy.endings
+    assert require_valid(ids[0] or "") == ids[0]
+    states = "SELECT state, COUNT(*) FROM request_ids GROUP BY state"
+    assert place.sql(states) == [("kept", 1)]
+    click()
+    assert seat.lossy.sent[-1][2] != ids[0]
+
+
+def written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
+    """All that an act could leave, apart from the trail and the request ids."""
+    return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in WRITTEN]
+
+
+def count_requests(seat: Seat) -> int:
+    """How many requests the providers have got."""
+    return len(seat.stage.sandbox.control.read_requests())

@@ -1,0 +1,119 @@
+"""The request ids of the window: one for each attempt of an act, until its answer has come."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QWidget
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.tasks.records import Note
+from console.services.guarded.request_ids import require_valid
+from console.views.records.note_dialog import NoteDialog
+from console.views.runtime.context import WindowContext
+from console.views.runtime.request_id import AttemptIds
+from console.views.runtime.tasks import Failure
+from tests.support.inline_runner import InlineRunner
+from tests.views.invented_checks import window_context
+
+NOTE = ("note", "payment", 5, "called")
+
+
+class NotesAlone:
+    """A desk that takes notes alone: ids kept, and the first `failing` calls fail so."""
+
+    def __init__(self, *failing: ConsoleError) -> None:
+        self.failing, self.ids = list(failing), list[str]()
+
+    @property
+    def recovery(self) -> "NotesAlone":
+        return self
+
+    def acting_as(self, _name: str | None) -> Any:
+        return nullcontext()
+
+    def note(self, kind: str, id: int, words: str, *, request_id: str) -> Note:
+        self.ids.append(request_id)
+        if self.failing:
+            raise self.failing.pop(0)
+        return Note(1, kind, int(id), "op-a", words, at=None)  # type: ignore[arg-type]  # nobody looks
+
+
+Dialogs = Callable[[str], NoteDialog]
+
+
+@pytest.fixture
+def dialogs_on(qtbot: Any, the_look: object) -> Callable[[NotesAlone], Dialogs]:
+    """Opens dialogs of one window on a desk, with these words written."""
+
+    def window_on(desk: NotesAlone) -> Dialogs:
+        parent = QWidget()
+        qtbot.addWidget(parent)
+        at: WindowContext = window_context()
+        at.runner = InlineRunner()
+        at.use_services(desk)  # type: ignore[arg-type]  # has notes alone
+
+        def opened(words: str) -> NoteDialog:
+            made = NoteDialog(at, "payment", 5, parent)
+            made.words_field.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
+            return made
+
+        return opened
+
+    return window_on
+
+
+@pytest.mark.parametrize("code", ["database_unreachable", "in_progress", "usage", "internal_error"])
+def test_a_retry_after_no_answer_has_the_same_id(dialogs_on: Callable[[NotesAlone], Dialogs], code: str) -> None:
+    """The connection broke, or somebody was in the way: the same attempt in this dialog, and in one opened anew."""
+    desk = NotesAlone(ConsoleError(ErrorCode(code)), ConsoleError(ErrorCode(code)))
+    opened = dialogs_on(desk)
+    dialog = opened("called")
+    dialog._store_note()
+    dialog._store_note()
+    opened("called")._store_note()
+    assert len(desk.ids) == 3
+    assert len(set(desk.ids)) == 1
+    assert require_valid(desk.ids[0]) == desk.ids[0]
+
+
+@pytest.mark.parametrize("code", ["outcome_unknown", "provider_refused", "possible_repeat"])
+def test_after_an_answer_it_is_another_attempt(dialogs_on: Callable[[NotesAlone], Dialogs], code: str) -> None:
+    """The answer is stored under its id: a person who has read it and asks again asks anew."""
+    desk = NotesAlone(ConsoleError(ErrorCode(code)))
+    dialog = dialogs_on(desk)("called")
+    dialog._store_note()
+    dialog._store_note()
+    first, second = desk.ids
+    assert first != second
+
+
+def test_other_words_are_another_attempt(dialogs_on: Callable[[NotesAlone], Dialogs]) -> None:
+    """Their id is another one, or the service would refuse them as a different request under the first id."""
+    desk = NotesAlone(ConsoleError(ErrorCode.DATABASE_UNREACHABLE))
+    opened = dialogs_on(desk)
+    opened("called")._store_note()
+    opened("called twice")._store_note()
+    first, second = desk.ids
+    assert first != second
+
+
+def test_the_same_note_is_written_twice_on_purpose(dialogs_on: Callable[[NotesAlone], Dialogs]) -> None:
+    """Two dialogs that were answered are two attempts."""
+    desk = NotesAlone()
+    opened = dialogs_on(desk)
+    opened("called")._store_note()
+    opened("called")._store_note()
+    assert len(set(desk.ids)) == 2
+
+
+def test_a_late_answer_does_not_end_the_next_attempt() -> None:
+    """Two clicks shared an id; the second one's answer comes when a third attempt has begun."""
+    attempts = AttemptIds()
+    first = attempts.id_of(NOTE)
+    assert attempts.id_of(NOTE) == first
+    attempts.end(NOTE, first)
+    third = attempts.id_of(NOTE)
+    attempts.end(NOTE, first, Failure(ErrorCode.OUTCOME_UNKNOWN))
+    assert attempts.id_of(NOTE) == third != first

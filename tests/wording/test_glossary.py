@@ -1,0 +1,68 @@
+"""The glossary: its terms are in order, in the code, and on the screens in both languages."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import console
+from console.store.schema import core, payments, worker
+from console.wording.catalogue import sentences_by_key
+
+GLOSSARY = Path(console.__file__).parent.parent / "docs" / "glossary.md"
+TABLES = {**core.metadata.tables, **payments.metadata.tables, **worker.metadata.tables}
+NOTHING = "—"
+
+
+class Term(NamedTuple):
+    """One row of the table."""
+
+    english: str
+    japanese: str
+    meaning: str
+    code: str
+    key: str
+
+
+def terms() -> list[Term]:
+    rows = [line for line in GLOSSARY.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    return [Term(*(cell.strip(" `") for cell in row.strip("|").split("|"))) for row in rows[2:]]
+
+
+SHOWN = [term for term in terms() if term.key != NOTHING]
+
+
+def test_terms_are_in_order_and_each_has_a_meaning() -> None:
+    """Alphabetical, without a repetition; the meaning is a sentence."""
+    names = [term.english.lower() for term in terms()]
+    assert len(names) > 40
+    assert names == sorted(set(names))
+    assert [term.english for term in terms() if not re.fullmatch(r"[A-Z].+\.", term.meaning)] == []
+
+
+@pytest.mark.parametrize("term", terms(), ids=lambda term: term.english)
+def test_a_term_is_in_the_code(term: Term) -> None:
+    """It names a module, a class or function of a module, or a column of a table."""
+    if not term.code.startswith("console."):
+        table, column = term.code.split(".")
+        assert column in TABLES[table].c
+        return
+    try:
+        importlib.import_module(term.code)
+    except ModuleNotFoundError:
+        module, name = term.code.rsplit(".", 1)
+        assert hasattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("term", SHOWN, ids=lambda term: term.english)
+def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
+    """Both languages say the glossary's word under the key."""
+    assert term.japanese in sentences_by_key("ja")[term.key]
+    assert term.english.lower() in sentences_by_key("en")[term.key].lower()
+
+
+def test_most_terms_are_words_on_screen() -> None:
+    """A term without a key is one of the machinery alone."""
+    assert len(SHOWN) > 20
