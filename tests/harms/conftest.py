@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from typing import cast
 
 import pytest
 
-from tests.harms.scene import Scene, scene, servers_of
+from tests.harms.scene import Scene, scene
 from tests.support import server_fixtures
+from tests.support.places import Engine, shared_nodes
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -22,11 +23,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def harm_scene(on_server: str) -> Iterator[Scene]:
     """A team with desks and providers, on a server. Other tests of the file use it too."""
     engine, _, whole = on_server.partition(", ")
-    server_fixtures.need_engine(engine)
-    nodes = servers_of(engine, os.environ.get(server_fixtures.MYSQL))
-    with ExitStack() as turn:
-        if engine == "galera":
-            turn.enter_context(server_fixtures.galera_turn(alone=False))
-        made = turn.enter_context(scene(*nodes))
+    with shared_nodes(cast(Engine, engine)) as nodes, scene(*nodes) as made:
         made.whole = bool(whole)
         yield made

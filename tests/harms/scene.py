@@ -20,7 +20,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.harms.ways import Way
-from tests.support import invented, servers
+from tests.support import invented
 from tests.support.desks import environment
 from tests.support.money_desks import ask, ending, paid, providers
 from tests.support.payment_desks import BANK_KEY
@@ -214,14 +214,6 @@ def scene(*nodes: SqlServer) -> Iterator[Scene]:
     """On a server, or on the nodes of a cluster: a fresh database that is gone afterwards."""
     with quick_folder() as folder, Sandbox() as sandbox, team(nodes[0], EVERYBODY) as people, ExitStack() as closing:
         yield Scene(people, nodes, sandbox, folder, closing)
-
-
-def servers_of(engine: str, given: str | None = None) -> tuple[SqlServer, ...]:
-    """The run's servers of this kind; `given`: the address of the MySQL server."""
-    if engine == "mysql":
-        assert given is not None
-        return (servers.given(given),)
-    return tuple(servers.shared_galera().nodes) if engine == "galera" else (servers.shared_mariadb(),)
 
 
 def _filled(statement: str, names: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ import pytest
 from console.domain.desk_requests import new_request_id
 from tests.store.forbidden import CHECKS, UTC
 from tests.support import server_fixtures
-from tests.support.places import Engine, nodes_of
+from tests.support.places import shared_nodes
 from tests.support.teams import Team, apply, team
 
 LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
@@ -91,10 +91,7 @@ def refund(maker: str, minor: int = SUM, of: int = FREE) -> tuple[str, str]:
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    engine: Engine = request.param
-    server_fixtures.need_engine(engine)
-    (node, *_) = nodes_of(engine)
-    with team(node) as people:
+    with shared_nodes(request.param) as nodes, team(nodes[0]) as people:
         entries = [
             {"name": people.names[name], "roles": roles, "may_buy": True, "acts": False}
             for name, roles in PEOPLE.items()

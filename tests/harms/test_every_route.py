@@ -8,7 +8,7 @@ act, through desks that ask and a worker.
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,9 +24,10 @@ from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.store.database.server import people_database
 from console.wiring.desk_requests import FORMS
-from tests.harms.scene import CHECKS, ROLES, Scene, scene, servers_of
+from tests.harms.scene import CHECKS, ROLES, Scene, scene
 from tests.support import server_fixtures
 from tests.support.asking import executing
+from tests.support.places import shared_nodes
 from tests.support.teams import EVERYBODY, apply
 
 ASKING = tuple(who for role, who in ROLES.items() if role != "worker")
@@ -110,13 +111,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    engine = request.param
-    server_fixtures.need_engine(engine)
-    nodes = servers_of(engine, os.environ.get(server_fixtures.MYSQL))
-    with ExitStack() as stack:
-        if engine == "galera":
-            stack.enter_context(server_fixtures.galera_turn(alone=False))
-        made = stack.enter_context(scene(*nodes))
+    with shared_nodes(request.param) as nodes, scene(*nodes) as made:
         check, unknown, payment = made.bought(), made.unknown(), made.paid()
         refund = made.asked(payment)
         names = made.people.names

@@ -9,7 +9,7 @@ import pytest
 from tests.harms.test_asked_for import Bench, _insert
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
-from tests.support.places import Engine, nodes_of
+from tests.support.places import shared_nodes
 from tests.support.teams import EVERYBODY, apply, team
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
@@ -21,11 +21,8 @@ SET = f"UPDATE limits SET value = {NEW} WHERE name = '{NAME}' AND currency = 'JP
 
 @pytest.fixture(params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    engine: Engine = request.param
-    server_fixtures.need_engine(engine)
-    (node, *_) = nodes_of(engine)
     members = {**EVERYBODY, "adm-g": ("admin",), "adm-h": ("admin",)}
-    with team(node, members) as people:
+    with shared_nodes(request.param) as nodes, team(nodes[0], members) as people:
         entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
         apply(people.owner, entries, {})
         yield Bench(people)

@@ -6,10 +6,11 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.store.access import grants
-from tests.harms.scene import UTC, Scene, scene, servers_of
+from tests.harms.scene import UTC, Scene, scene
 from tests.harms.ways import Way
 from tests.store import forbidden, forbidden_worker, money_scene
 from tests.support import server_fixtures
+from tests.support.places import nodes_of
 
 GARBAGE = (
     "'x'", "'[]'", "'{}'", "-1", "NULL", "'0000-00-00 00:00:00'", "'9999-12-31 23:59:59'", "9223372036854775806",
@@ -26,7 +27,7 @@ READ_IN_LOOPS = (
 def rows() -> Iterator[Scene]:
     """Of each table some rows, written by the owner. What is read is the same on every server."""
     server_fixtures.need("mariadb")
-    with scene(*servers_of("mariadb")) as made:
+    with scene(*nodes_of("mariadb")) as made:
         for seeding in (forbidden, money_scene, forbidden_worker):
             seeding.seed(made.people)
         made.whole = True

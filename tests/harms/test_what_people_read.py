@@ -14,7 +14,7 @@ from console.store.access.people_views import RECORD_TABLES, SAME_PAYER
 from console.store.database.server import people_database
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
-from tests.support.places import Engine, nodes_of
+from tests.support.places import shared_nodes
 from tests.support.teams import Team, apply, team
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
@@ -72,10 +72,7 @@ def _insert(table: str, **values: object) -> str:
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def readers(request: pytest.FixtureRequest) -> Iterator[Readers]:
-    engine: Engine = request.param
-    server_fixtures.need_engine(engine)
-    (node, *_) = nodes_of(engine)
-    with team(node) as people:
+    with shared_nodes(request.param) as nodes, team(nodes[0]) as people:
         entries = [{"name": people.names[name], "roles": [role], "acts": False} for name, role in PEOPLE.items()]
         apply(people.owner, entries, {})
         made = Readers(people)

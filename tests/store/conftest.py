@@ -17,7 +17,6 @@ from tests.store import forbidden_worker, money_scene
 from tests.store.audit_desk import ThreeChains
 from tests.store.guard_lines import Lines, careless_server
 from tests.store.spool_worker import KEY
-from tests.support import server_fixtures
 from tests.support.places import PERSON, Engine, Place, fresh_anywhere
 from tests.support.quick_desks import HandClock
 from tests.support.sql_server import SqlServer
@@ -44,7 +43,6 @@ def desk(place: Place) -> Iterator[ThreeChains]:
 @pytest.fixture(scope="module")
 def books(engine: Engine) -> Iterator[Database]:
     """A database in which nobody asks who moves what: these tests are about what statements do by themselves."""
-    server_fixtures.need_engine(engine)
     with fresh_anywhere(engine) as place:
         for table in ("accounts", "approvals", "orders", "payment_events", "payments", "refunds", "set_asides"):
             place.unguard(table)
@@ -63,7 +61,6 @@ def rows(books: Database) -> Iterator[Connection]:
 @pytest.fixture(scope="module")
 def account(engine: Engine) -> Iterator[Database]:
     """An operator's own connection, to a database that asks who moves what."""
-    server_fixtures.need_engine(engine)
     with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
         yield opened
 

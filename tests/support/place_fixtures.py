@@ -57,7 +57,6 @@ def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
     """An empty database of this engine, in a folder of its own."""
     from tests.support import places
 
-    server_fixtures.need_engine(engine)
     with places.fresh_anywhere(engine) as lent:
         yield lent
 
@@ -67,7 +66,6 @@ def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextM
     """Makes an empty database of this engine for the length of a block, for tests that need one after the other."""
     from tests.support import places
 
-    server_fixtures.need_engine(engine)
     return lambda: places.fresh_anywhere(engine)
 
 

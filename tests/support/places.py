@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,7 @@ from tests.support import servers
 from tests.support.desks import environment, template
 from tests.support.pooled_databases import PooledDatabase, lend
 from tests.support.quick_desks import HandClock, quick_desk, quick_folder
-from tests.support.server_fixtures import MYSQL
+from tests.support.server_fixtures import MYSQL, galera_turn, need_engine, require_galera_turn
 
 Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
 PERSON = "op-a"
@@ -218,8 +218,7 @@ def fresh(engine: Engine, folder: Path) -> Iterator[Place]:
     if engine == "sqlite":
         yield SqlitePlace(folder)
         return
-    nodes = nodes_of(engine)
-    with lend(engine, nodes) as database:
+    with shared_nodes(engine) as nodes, lend(engine, nodes) as database:
         yield ServerPlace(engine, folder, database)
 
 
@@ -230,8 +229,20 @@ def fresh_anywhere(engine: Engine) -> Iterator[Place]:
         yield place
 
 
+@contextmanager
+def shared_nodes(engine: Engine) -> Iterator[Sequence[servers.SqlServer]]:
+    """The servers behind an engine for a fixture of several tests: none of a cluster's nodes is killed meanwhile.
+
+    Skips, or fails where servers are required, when this machine can't run them.
+    """
+    need_engine(engine)
+    with galera_turn(alone=False) if engine == "galera" else nullcontext():
+        yield nodes_of(engine)
+
+
 def nodes_of(engine: Engine) -> Sequence[servers.SqlServer]:
     """The servers behind an engine; started by whoever asks first."""
     if engine == "galera":
+        require_galera_turn()
         return servers.shared_galera().nodes
     return (servers.shared_mariadb(),) if engine == "mariadb" else (servers.given(os.environ[MYSQL]),)

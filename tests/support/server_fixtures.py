@@ -17,10 +17,13 @@ NOT_GIVEN = f"nothing runs on MySQL, no server was given: {MYSQL}=mysql+pymysql:
 # The first test that asks for a server waits until it has started.
 _TIMEOUT_SECONDS = 150
 _FIXTURES = {"mariadb_server", "galera_cluster", "redis_server", "sql_server"}
+# Of this process: whether it is one of pytest's, and how many turns on the cluster it holds.
+_state = {"pytest": 0, "galera turns": 0}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The controller opens the run (nothing starts yet); a worker, or a run inside a run, belongs to it already."""
+    _state["pytest"] = 1
     if server_run.current_run() is None:
         run = server_run.new_run()
         server_run.publish(run)
@@ -77,15 +80,34 @@ def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
 def galera_turn(*, alone: bool) -> Iterator[None]:
     """The cluster, whole, for a test or for what several share; a node that is missing is brought back first.
 
-    Looked at while it is held: until then somebody else may have broken it, and not lived to mend it.
+    Looked at while it is held: until then somebody else may have broken it, and not lived to mend it. Within a turn
+    of this process the cluster is lent once more, but raises RuntimeError for `alone`.
     """
+    if _state["galera turns"]:
+        if alone:
+            raise RuntimeError("a fixture of several tests shares the cluster meanwhile")
+        yield
+        return
     while True:
         with servers.turn("galera", alone=alone):
             if servers.shared_galera().whole():
-                yield
+                _state["galera turns"] += 1
+                try:
+                    yield
+                finally:
+                    _state["galera turns"] -= 1
                 return
         with servers.turn("galera", alone=True):
             servers.shared_galera().heal()
+
+
+def require_galera_turn() -> None:
+    """Raise RuntimeError where a test uses the cluster without a turn: another test may be killing its nodes.
+
+    Processes outside pytest (soak, benchmarks) have a cluster of their own.
+    """
+    if _state["pytest"] and not _state["galera turns"]:
+        raise RuntimeError("the cluster is used without a turn: with galera_turn(alone=False)")
 
 
 @pytest.fixture(scope="session")

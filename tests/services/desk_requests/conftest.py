@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import server_fixtures
-from tests.support.places import Engine, Place, ServerPlace, nodes_of
+from tests.support.places import Engine, Place, ServerPlace, shared_nodes
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import quick_folder
 
@@ -13,10 +12,10 @@ from tests.support.quick_desks import quick_folder
 @pytest.fixture(scope="module", params=["mariadb", "galera"])
 def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
     """A team of its own, because its rights are changed."""
-    server_fixtures.need("mariadb")
-    database = PooledDatabase(nodes_of(request.param))
-    yield database
-    database.drop()
+    with shared_nodes(request.param) as nodes:
+        database = PooledDatabase(nodes)
+        yield database
+        database.drop()
 
 
 @pytest.fixture

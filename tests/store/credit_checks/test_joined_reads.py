@@ -16,7 +16,6 @@ from console.store.database.instants import to_naive_utc
 from console.store.operations import journal
 from console.store.schema.core import credit_checks as table
 from console.store.schema.core import operations
-from tests.support import server_fixtures
 from tests.support.places import Engine, fresh_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -48,7 +47,6 @@ def call(subject: int, action: str, state: str) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
     """Records of three numbers, one in a spelling that SQL doesn't know; a purchase and a reading that broke off."""
-    server_fixtures.need_engine(engine)
     with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
         for guarded in (table.name, operations.name):
             place.unguard(guarded)

@@ -19,7 +19,6 @@ from console.store.queues.table_queries import QueuedRecord
 from console.store.records import any_record
 from console.store.schema import payments as payment_schema
 from console.store.schema.core import credit_checks as table
-from tests.support import server_fixtures
 from tests.support.places import Engine, fresh_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -88,7 +87,6 @@ def refund(number: int, status: str, certainty: str, work: str, of: int | None =
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
     """Records of every kind in every mixture of states, mixed by id too."""
-    server_fixtures.need_engine(engine)
     with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in (table.name, "orders", "payments", "refunds"):
             place.unguard(guarded)  # they have no history
