@@ -95,7 +95,9 @@ class Console:
 
     @property
     def payment_providers(self) -> tuple[str, ...]:
-        """Names of the configured payment providers; of all providers at a desk that asks. May read the keyring."""
+        """Names of the configured payment providers. At a desk for whose person a worker acts, names of all payment
+        providers. May read the keyring.
+        """
         if self._context.asks:  # the worker knows which ones are configured
             return provider_registry.provider_names()
         return payment_wiring.configured_providers(self.settings)
@@ -165,8 +167,8 @@ class Console:
 
     @cached_property
     def request_ids(self) -> "RequestIds":
-        """The service that runs an act at most once under the request id of its caller. At the desk of a person who
-        asks, it lets a worker run the act.
+        """The service that runs an act at most once under the request id of its caller. At a desk whose account may
+        only read and ask, it lets a worker run the act.
         """
         from console.services.guarded.request_ids import RequestIds
 
@@ -179,7 +181,7 @@ class Console:
 
     @cached_property
     def desk_requests(self) -> "RequestExecutor":
-        """The service with which a worker executes the requests of desks."""
+        """The service with which a worker executes the requests that desks have stored."""
         from console.services.desk_requests.execution import RequestExecutor
         from console.wiring.desk_requests import FORMS, ActingServices, command_runners
 
@@ -204,7 +206,7 @@ class Console:
 
     @cached_property
     def lock_watch(self) -> "LockWatch":
-        """The service with which a worker ends sessions that hold others up."""
+        """The service with which a worker ends sessions of people whose locks block other sessions."""
         from console.services.access.lock_watch import LockWatch
 
         return LockWatch(self._context)
@@ -252,8 +254,8 @@ class Console:
         )
 
     def end_unsent_operations(self) -> None:
-        """Settle as not sent the operations that an ended process of this desk had claimed but not sent. An operation
-        that fails to settle is left to the due tasks.
+        """Settle as not sent the operations that an ended process of this desk had claimed but not sent. If an
+        operation can't be settled now, the due tasks do it later.
         """
         from console.services.guarded import unsent_operations as unsent
 
@@ -364,8 +366,8 @@ def act_once_by_request_id(
 ) -> T:
     """Run `act` at most once under a request id, for commands that make a database usable.
 
-    If the database is not usable yet, `act` runs without the request id, and its answer is stored under the id after
-    that. Such a command must detect by itself that its work is already done.
+    If the database is not usable before `act`, `act` runs without the request id, and its answer is stored under the
+    id after that. Such a command must detect by itself that its work is already done.
     """
     if request_id is None:
         return act()
@@ -382,7 +384,9 @@ def act_once_by_request_id(
 
 
 def _open_if_fit(settings: Settings) -> Console | None:
-    """Return the opened services; None if the database is missing or its schema doesn't fit this version."""
+    """Return the opened services; None if the database is missing or its schema doesn't fit this version of the
+    program.
+    """
     file = Database(settings.database_url).file
     if file is not None and not file.exists():
         return None
@@ -403,7 +407,9 @@ def open_health(settings: Settings) -> "Health":
 
 @contextmanager
 def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[Adoption]":
-    """Yield the service of the command `db adopt`. It needs no schema, and its statements have no time limit."""
+    """Yield the service of the command `db adopt`. It works before the schema of this program exists, and its
+    statements have no time limit.
+    """
     from console.services.adoption.adopt import Adoption
 
     database, spool = _open_database(settings, unhurried=True), Spool(settings.home, cipher=None)

@@ -1,1 +1,1 @@
-"""Service layer: the actions that window, terminal and worker share, with their rules."""
+"""The service layer: the actions that the window, the terminal and the worker share, with their rules."""

@@ -11,7 +11,8 @@ from console.settings.private_files import make_private_file
 
 
 def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
-    """Write the head rows and the rows to a new file that only this user can read; return the number of `rows`.
+    """Write the rows `heads` and `rows` to a new CSV file that only the present user of the machine can read. Return
+    the number of `rows`.
 
     Raises usage if the file exists, and storage_full if it can't be written.
     """
@@ -31,7 +32,7 @@ def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequenc
 
 
 def escape_formulas(cells: Sequence[str]) -> list[str]:
-    """Return the cells; a cell that a spreadsheet would read as a formula gets an apostrophe in front.
+    """Return the cells; each cell that a spreadsheet would read as a formula gets an apostrophe in front.
 
     Such a cell begins with a character of OWASP's list for CSV injection, its full-width form or a line feed.
     """

@@ -26,13 +26,15 @@ _WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
 
 
 class Lookup:
-    """Finds records. Each query uses an index. Lookups are not written to the audit trail."""
+    """Finds records for a person's search text. Each query uses an index. Lookups are not written to the audit
+    trail.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def find_records(self, text: str) -> LookupResult:
-        """Return all records of a corporation number, newest first; empty if there are none.
+        """Return all records of the corporation number in `text`, newest first; empty if there are none.
 
         Raises invalid_corporation_number with at most three similar stored numbers (detail.candidates), and
         not_allowed if a named person may not read.
@@ -85,8 +87,8 @@ class Lookup:
 
         A credit check matches if its corporation number or corporation name begins with `text`, or if its id or the
         provider's id equals it. Orders, payments and refunds match if their number, the merchant's or the provider's
-        id, the idempotency key or the payer begins with it. Exact matches come first; the others follow in turns, one
-        of each kind, each kind newest first.
+        id, the idempotency key or the payer begins with it. Exact matches come first. After them the kinds take turns
+        (one credit check, one order, one payment, one refund, and again), each kind newest first.
         """
         from console.store.records import prefix_search as beginnings
 
@@ -109,7 +111,8 @@ def _find_money_records(
 ) -> tuple[tuple["Order", ...], tuple["Payment", ...], tuple["Refund", ...]]:
     """Return the orders, payments and refunds of a corporation number.
 
-    The module is imported here, because a lookup in a database without payments doesn't need it.
+    The function imports the module with their queries, because a lookup in a database without payments doesn't need
+    it.
     """
     from console.store.records import money_by_corporation as money_looks
 

@@ -1,1 +1,1 @@
-"""Settings of a desk: environment variables, profile file, secrets."""
+"""Settings of a desk, from environment variables, a profile file and the keyring."""

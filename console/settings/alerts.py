@@ -18,8 +18,8 @@ _BROKER_PATTERN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """The publisher of alerts. `webhook` is an https URL, or a URL on this machine. `brokers` are Kafka brokers
-    as `host:port`.
+    """Settings of the publisher of alerts. `webhook` is an https URL, or a URL on this machine; None without a
+    webhook. `brokers` are Kafka brokers as `host:port`.
 
     `webhook_networks` are private networks (CIDR) in which the address of the webhook may be.
     """

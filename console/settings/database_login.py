@@ -16,8 +16,8 @@ from console.settings.value_parsers import bad_profile_error
 PASSWORD_NAME = "DATABASE_PASSWORD"  # noqa: S105  # the name of a secret
 _PASSWORD_VARIABLE = f"{VARIABLE_PREFIX}{PASSWORD_NAME}"
 OPERATOR_VARIABLE = "CONSOLE_OPERATOR"
-"""Environment variable with the name of the database account, used for a password from the environment if the URL has
-no name.
+"""Environment variable with the name of the operator. It is the name of the database account if the password comes
+from the environment and the URL has no name.
 """
 _SERVER_URL_PATTERN = re.compile(
     r"(?P<scheme>[a-z]+\+pymysql://)(?:(?P<user>[^:/]*?)(?P<password>:[^@]*)?@)?"
@@ -32,10 +32,10 @@ SignInReason = Literal["none", "refused"]
 
 
 class SignIn(HiddenSecrets):
-    """The database account of this process at its server. SQLite has no accounts and needs no sign-in.
+    """The sign-in of this process at its database server. SQLite has no accounts and needs no sign-in.
 
     `sign_in_reason` is the reason why a person must sign in: no stored sign-in was found (`none`), or the database
-    refused it (`refused`); None if no person has to.
+    refused it (`refused`). It is None if no person must sign in.
     """
 
     def __init__(self, url: str, operator: str | None, secrets: SecretStore) -> None:
@@ -60,15 +60,15 @@ class SignIn(HiddenSecrets):
 
     @property
     def user(self) -> str | None:
-        """The name of the database account in use, otherwise of the one that would be used; None on SQLite and if
-        none is known. May read the keyring.
+        """The name of the database account in use or, before the sign-in, of the account that would be used. None on
+        SQLite and if no name is known. May read the keyring.
         """
         if self._account_in_use is not None:
             return self._account_in_use[0][0]
         return self._expected_user() or (self._last_user() if self.is_server else None)
 
     def user_if_readable(self) -> str | None:
-        """Return `user`; None also if the keyring can't be read."""
+        """Return the name of the database account as `user` does; None also if the keyring can't be read."""
         try:
             return self.user
         except ConsoleError:
@@ -76,15 +76,19 @@ class SignIn(HiddenSecrets):
 
     @property
     def source(self) -> AccountSource | None:
-        """The source of the account in use; None before the URL was requested."""
+        """The source of the account in use: entered by a person, configured, or stored in the keyring. None before
+        the URL of the database was requested.
+        """
         return self._account_in_use[1] if self._account_in_use else None
 
     def has_configured_account(self) -> bool:
-        """True if URL and environment contain account and password, so that no person has to enter them."""
+        """True if the URL or the environment contains account and password, so that no person has to enter them."""
         return self.is_server and self._configured_account() is not None
 
     def is_unnamed(self) -> bool:
-        """True if the environment has a password, but neither it nor the URL has the account."""
+        """True if the environment has a password, but neither the environment nor the URL has the name of the
+        account.
+        """
         is_known = self._has_signed_out or self._expected_user() is not None
         return self.is_server and not is_known and bool(self._secrets.read_secret(PASSWORD_NAME, ask_keyring=False))
 
@@ -132,8 +136,8 @@ class SignIn(HiddenSecrets):
         self._entered_account, self._account_in_use = (user, password), None
 
     def handle_database_error(self, error: ConsoleError) -> None:
-        """Handle an error of the database. If it refused the account, that account is not used again without a
-        person.
+        """Handle an error of the database. If the database refused the account, this process does not use the account
+        again until a person signs in.
         """
         if error.detail.get("problem") != SettingProblem.ACCESS_DENIED:
             return
@@ -157,15 +161,15 @@ class SignIn(HiddenSecrets):
         self._secrets.store_entry(self._last_user_entry, user, PASSWORD_NAME)
 
     def is_password_stored(self) -> bool:
-        """True if the keyring has account and password for this database; False also if it can't be read."""
+        """True if the keyring has account and password for this database; False also if the keyring can't be read."""
         try:
             return self._stored_account() is not None
         except ConsoleError:
             return False
 
     def sign_out(self) -> bool:
-        """Sign out: delete the entries in the keyring, and require a new sign-in in this process. Return True if
-        there was an entry.
+        """Sign out: delete the entries in the keyring, and require a new sign-in in this process. Return True if the
+        keyring had an entry.
         """
         user = self.user
         self._entered_account, self._account_in_use, self._has_signed_out = None, None, True

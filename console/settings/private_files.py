@@ -1,4 +1,4 @@
-"""Create files and folders that only the present user can access, whatever umask the process has."""
+"""Create files and folders that only the present user of the machine can access, whatever umask the process has."""
 
 import os
 import stat

@@ -1,4 +1,6 @@
-"""Read `profile.toml`. Unknown keys are refused, and the error about a mistake names its line."""
+"""Read the profile file `profile.toml` of a desk. Unknown keys are refused, and the error about a mistake names its
+line.
+"""
 
 import os
 import re
@@ -110,8 +112,8 @@ def _parse_table(file: Path, content: bytes) -> dict[str, object]:
 def _flat_entries(
     table: Mapping[str, object], sections: Collection[str], prefix: str = ""
 ) -> Iterator[tuple[str, object]]:
-    """Yield each value with its full key: `{"alarmbox": {"url": …}}` as `alarmbox.url`. A table at a deeper level is
-    yielded as a value, and so has the wrong type.
+    """Yield each value of the profile file with its full key: `{"alarmbox": {"url": …}}` as `alarmbox.url`. A table
+    inside a section is yielded as a value, which the caller then refuses for its type.
     """
     for key, value in table.items():
         if isinstance(value, dict) and not prefix and key in sections:

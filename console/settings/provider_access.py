@@ -19,7 +19,9 @@ D = TypeVar("D")
 
 
 class SettingSource(Protocol):
-    """The texts of the settings, by name."""
+    """Interface to the texts of the settings. `get` returns the parsed setting of a name, or the default if it is not
+    set.
+    """
 
     def get(self, name: str, parse: Callable[[RawSetting], T], default: D) -> T | D: ...
 
@@ -44,7 +46,7 @@ class ProviderAccess:
 
 
 class PaymentProviderSettings(Protocol):
-    """The settings that every payment provider has."""
+    """Interface of the settings that every payment provider has."""
 
     @property
     def spacing_seconds(self) -> float:
@@ -57,7 +59,7 @@ S = TypeVar("S", bound=PaymentProviderSettings)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConfiguredProvider(ProviderTraits, Generic[S]):
-    """A payment provider that has settings.
+    """A payment provider with its access and the reader of its settings.
 
     `read_settings` returns the settings of the provider. Its arguments: the texts of the settings, the configured
     origin (None: the provider's own hosts), and further hosts that a profile file may name. Raises bad_profile.
@@ -77,7 +79,9 @@ ALARMBOX_ACCESS = ProviderAccess(
 
 
 def access_by_provider() -> Mapping[str, ProviderAccess]:
-    """Return the access of AlarmBox and of each payment provider, by name of the provider."""
+    """Return the access (hosts, names of secrets, keys) of AlarmBox and of each payment provider, by name of the
+    provider.
+    """
     payment_plugins = provider_registry.registered_parts(ConfiguredProvider)
     return {"alarmbox": ALARMBOX_ACCESS, **{plugin.name: plugin.access for plugin in payment_plugins}}
 
@@ -117,7 +121,7 @@ def spacing_seconds(url: str | None, seconds: float) -> float:
 
 
 def parse_seconds(raw: RawSetting) -> float:
-    """Return a time between 0 and 3,600 seconds."""
+    """Return a time in seconds. Raises bad_profile unless it is between 0 and 3,600."""
     return raw.parse_number(0, 3600)
 
 
@@ -133,8 +137,8 @@ def word_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
 
 
 def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
-    """Return the URL of one call: an origin as `parse_provider_url` accepts it, and a path. `private_networks`:
-    networks in which its address may be.
+    """Return the URL of one call: an origin that `parse_provider_url` accepts, and a path. `private_networks`:
+    networks in which the address of the host may be. Raises bad_profile.
     """
     origin, path = _split_url(raw)
     if not _URL_PATH_PATTERN.fullmatch(path):
@@ -143,8 +147,8 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
 
 
 def parse_origins(raw: RawSetting, hosts: Collection[str], domain: str) -> tuple[str, ...]:
-    """Return origins. The text separates them by commas. In a profile file, each must be one of `hosts` or under
-    `domain`, because files downloaded from there are trusted.
+    """Return the origins (scheme, host and port) in the text, which commas separate. In a profile file, each must be
+    one of `hosts` or under `domain`, because files downloaded from there are trusted. Raises bad_profile.
     """
     raw_origins = (RawSetting(raw.name, part.strip(), raw.file) for part in raw.text.split(","))
     return tuple(require_known_host(part, parse_provider_url(part), hosts, domain) for part in raw_origins)

@@ -28,7 +28,7 @@ _KEYRING_BACKENDS = (
 
 
 class Keyring(Protocol):
-    """The methods of a keyring backend that this program uses."""
+    """Interface with the methods of a keyring backend that this program uses."""
 
     def get_password(self, service: str, username: str) -> str | None: ...
 
@@ -50,8 +50,8 @@ def system_keyring() -> Keyring | None:
 
 
 class HiddenSecrets:
-    """Base class of objects with secrets. Copying returns the object itself, pickling is refused and `repr` is a
-    fixed text. So a log line, `asdict` or another process never contains a secret by accident.
+    """Base class of objects that contain secrets. Copying returns the object itself, pickling is refused and `repr`
+    is a fixed text, so that no log line, `asdict` or other process gets a secret by accident.
     """
 
     def __repr__(self) -> str:
@@ -68,7 +68,9 @@ class HiddenSecrets:
 
 
 class SecretStore(HiddenSecrets):
-    """The secrets by name (`ALARMBOX_CLIENT_ID`), and the URLs that may contain a password."""
+    """Returns the secrets by name (such as `ALARMBOX_CLIENT_ID`) from environment variables or the keyring, and the
+    URLs that may contain a password.
+    """
 
     def __init__(
         self,
@@ -114,22 +116,24 @@ class SecretStore(HiddenSecrets):
     # -- entries of the keyring; `variable` is the secret's name in the environment, which may be set instead
 
     def has_keyring(self) -> bool:
-        """True if there is a system keyring, even a locked one: an error is reported when it is used."""
+        """True if there is a system keyring, even a locked one; using a locked keyring raises the error."""
         try:
             return self._open_keyring() is not None
         except Exception:  # the type of the exception depends on the backend
             return True
 
     def read_entry(self, entry: str, variable: str) -> str | None:
-        """Return the keyring's entry of this name; None without an entry or a keyring. Raises `bad_profile` if it
-        can't be read.
+        """Return the keyring's entry of this name; None without an entry or a keyring. `variable` is the name of the
+        environment variable (without prefix) that the error names. Raises `bad_profile` if the keyring can't be read.
         """
         backend = self._require_keyring(variable)
         with _keyring_errors(variable):
             return backend.get_password(self.keyring_service, entry) if backend else None
 
     def store_entry(self, entry: str, value: str, variable: str) -> None:
-        """Store an entry in the keyring. Raises `bad_profile` if there is no keyring, or if it refuses the entry."""
+        """Store an entry in the keyring. `variable` is the name of the environment variable (without prefix) that the
+        error names. Raises `bad_profile` if there is no keyring, or if it refuses the entry.
+        """
         backend = self._require_keyring(variable)
         if backend is None:
             raise bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.NO_KEYRING)
@@ -137,7 +141,9 @@ class SecretStore(HiddenSecrets):
             backend.set_password(self.keyring_service, entry, value)
 
     def delete_entry(self, entry: str, variable: str) -> bool:
-        """Delete an entry of the keyring. Return True if it existed."""
+        """Delete an entry of the keyring. Return True if it existed. `variable` is the name of the environment
+        variable (without prefix) that the error names. Raises `bad_profile` if the keyring refuses.
+        """
         backend = self._require_keyring(variable)
         if backend is None or self.read_entry(entry, variable) is None:
             return False
@@ -166,8 +172,8 @@ class SecretStore(HiddenSecrets):
             return self._open_keyring()
 
     def _store_new_key(self) -> str | None:
-        """Create the key in the keyring, only once for all processes of the desk, and return it; None without a
-        system keyring.
+        """Return the store key in the keyring; create it if it is missing. Under a lock, only one process of the desk
+        creates it. Return None without a system keyring.
         """
         import secrets
 
@@ -182,8 +188,8 @@ class SecretStore(HiddenSecrets):
 
 @contextmanager
 def _keyring_errors(variable: str) -> Iterator[None]:
-    """Turn any error of the keyring into `bad_profile`, which names the environment variable that may be set
-    instead.
+    """Convert every exception of the block, which uses the keyring, to `bad_profile`. The error names the environment
+    variable that may be set instead of the keyring's entry.
     """
     try:
         yield

@@ -119,7 +119,7 @@ class Settings:
         return self.provider_urls[provider]
 
     def provider_settings_of(self, provider: ConfiguredProvider[S]) -> S:
-        """Return the settings that a payment provider has read for itself."""
+        """Return the settings that the provider's own `read_settings` has read."""
         return cast(S, self.provider_settings[provider.name])
 
     def is_on_loopback(self, provider: str) -> bool:
@@ -147,8 +147,8 @@ class Settings:
         }
 
     def secret(self, name: str) -> str | None:
-        """Return a secret by its name (`ALARMBOX_CLIENT_ID`), from the environment variables, otherwise from the
-        keyring; None if it is missing.
+        """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`), from the environment variables, otherwise from
+        the keyring; None if it is missing.
 
         While a test switch is on, the keyring is not read for secrets of providers, so that a process with a fast
         clock or a failpoint can't use real credentials.
@@ -159,7 +159,9 @@ class Settings:
         )
 
     def credential_variables(self) -> tuple[str, ...]:
-        """Return the environment variables with credentials of providers, keys of notices, or the store key."""
+        """Return the names of the set environment variables with credentials of providers, keys of notices, or the
+        store key.
+        """
         names = self.secrets.environment_names()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(f"{VARIABLE_PREFIX}{name}" for name in sorted(names & set(_credential_names()) | notice_keys))
@@ -300,8 +302,9 @@ def _remote_providers(settings: Settings) -> list[str]:
 
 
 class _SettingSource:
-    """The texts of the settings. A name in capitals is an environment variable without `CONSOLE_`, which overrides
-    the profile file; any other name is a key that only the profile file can have. An empty variable counts as unset.
+    """The texts of the settings, from environment variables and the profile file. A name in capitals is an
+    environment variable without `CONSOLE_`, which overrides the profile file; any other name is a key that only the
+    profile file can have. An empty variable counts as unset.
     """
 
     def __init__(self, env: Mapping[str, str], profile: Mapping[str, RawSetting]) -> None:

@@ -24,10 +24,11 @@ _BUCKET_URL_PATTERN = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._
 
 
 def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
-    """Return the normalised origin (scheme, host and port): https, or http on this machine; without path, user and
-    password.
+    """Return the normalised origin (scheme, host and port) of a provider: https, or http on this machine; without
+    path, user and password. Raises bad_profile.
 
-    `private_networks`: private networks (as `parse_private_networks` returns them) in which its address may be.
+    `private_networks`: private networks (as `parse_private_networks` returns them) in which the address of the host
+    may be.
     """
     try:
         return str(parse_base_url(raw.text, raw.name, [parse_private_network(text) for text in private_networks]))
@@ -36,11 +37,11 @@ def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) ->
 
 
 def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain: str | None = None) -> str:
-    """Return the URL. If it comes from a profile file, its host must be one of `hosts`, under `domain`, or this
-    machine; raises bad_profile otherwise.
+    """Return the URL. If the setting comes from a profile file, the URL's host must be one of `hosts`, under
+    `domain`, or this machine; raises bad_profile otherwise.
 
-    An environment variable may name any host. A file may have been written by somebody else, and credentials are sent
-    to the host that it names.
+    An environment variable may name any host. A profile file may have been written by another person, and credentials
+    are sent to the host that it names.
     """
     base_url = parse_base_url(url.partition("://")[0] + "://" + urlsplit(url).netloc)
     is_in_domain = domain is not None and base_url.host.endswith(domain)
@@ -50,8 +51,8 @@ def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain
 
 
 def parse_hosts(raw: RawSetting) -> tuple[str, ...]:
-    """Return hosts that a profile file may name in addition to the providers' own. The text separates them by
-    commas.
+    """Return the hosts in the text, which commas separate: a profile file may name them in addition to the providers'
+    own hosts. Raises bad_profile.
     """
     try:
         return tuple(parse_base_url(f"https://{part.strip()}").host for part in raw.text.split(","))
@@ -105,8 +106,8 @@ def sqlite_url(file: Path) -> str:
 
 
 def parse_redis_url(raw: RawSetting) -> str:
-    """Check the URL and return it: `rediss://` for any host (the certificate is verified); `redis://` and `unix://`
-    only on this machine.
+    """Check the URL of the cache and return it: `rediss://` for any host (the certificate is verified); `redis://`
+    and `unix://` only on this machine. Raises bad_profile.
     """
     _require_no_password(raw)
     if not _REDIS_URL_PATTERN.fullmatch(raw.text):
@@ -124,7 +125,9 @@ def parse_redis_url(raw: RawSetting) -> str:
 
 
 def parse_documents_url(raw: RawSetting) -> str:
-    """Check the URL and return it: `file:///absolute/folder` (percent-encoded) or `gs://bucket/prefix`."""
+    """Check the URL of the document store and return it: `file:///absolute/folder` (percent-encoded) or
+    `gs://bucket/prefix`. Raises bad_profile.
+    """
     if _BUCKET_URL_PATTERN.fullmatch(raw.text):
         return raw.text.rstrip("/")
     match = _FOLDER_URL_PATTERN.fullmatch(raw.text)

@@ -44,7 +44,7 @@ class RawSetting:
         return bad_profile_error(self.name, problem, **file | facts)
 
     def parse_flag(self) -> bool:
-        """Return True for 1, False for 0."""
+        """Return True for the text `1`, False for `0`. Raises bad_profile for any other text."""
         return choice_parser("0", "1")(self) == "1"
 
     def parse_operator(self) -> str:
@@ -100,7 +100,9 @@ class RawSetting:
             raise self.setting_error(SettingProblem.BAD_ADDRESS) from cause
 
     def parse_path(self) -> Path:
-        """Return an absolute path. A relative path is taken from the working directory."""
+        """Return an absolute path. A relative path is taken from the working directory, `~` from the user's home
+        folder.
+        """
         if "\0" in self.text:
             raise self.setting_error(SettingProblem.BAD_PATH)
         try:
@@ -120,7 +122,7 @@ class RawSetting:
 
 
 def choice_parser(*allowed_words: W) -> Callable[[RawSetting], W]:
-    """Return a parser that accepts only one of `allowed_words`."""
+    """Return a parser of settings that accepts only one of `allowed_words` and returns this word."""
 
     def parse(raw: RawSetting) -> W:
         for word in allowed_words:

@@ -32,7 +32,7 @@ from console.wiring.services import CreditCheckService
 
 @dataclass(frozen=True, slots=True)
 class ActingServices:
-    """The services whose commands a worker runs for desks."""
+    """The services whose commands a worker runs for desks. Their names are those of the attributes of `Console`."""
 
     credit_checks: CreditCheckService
     payments: PaymentService
@@ -61,7 +61,9 @@ def command_runners(context: ServiceContext, services: ActingServices) -> Mappin
 
 
 def _runner_of_method(method: Any) -> Run:
-    """Return a command that passes its arguments on as they are."""
+    """Return a function that runs a command: it calls the service's method with the arguments of the command and its
+    request id.
+    """
     return lambda call: method(*call.arguments, request_id=call.request_id)
 
 
@@ -118,7 +120,7 @@ def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mappi
         return recovery.resolve(kind, id, as_state, evidence, number, expected_version, request_id=call.request_id)
 
     def run_due(_call: CommandCall) -> object:
-        """Run the due tasks as the worker, for a person who may ask for it."""
+        """Run the due tasks as the worker, for a person whose roles allow this. Raises not_allowed."""
         context.require("due_tasks")
         with execute_for(None):
             return recovery.run_due()
@@ -167,7 +169,9 @@ def _decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> Req
 
 
 def _purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
-    """Return the corporation number. A text that is none stays as it is; the worker refuses it."""
+    """Return the corporation number as the fact of a purchase. A text that is no corporation number is stored as it
+    is; the worker refuses it.
+    """
     request: PurchaseRequest = arguments[0]
     try:
         number = parse_number(request.corporation_number, allow_dummies=True).value
@@ -177,7 +181,9 @@ def _purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> Req
 
 
 def _refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
-    """Return the payment and the amount. The amount stays unknown if the text is no amount; the worker refuses it."""
+    """Return the payment and the amount as the facts of a refund request. The amount stays None if the text is no
+    amount; the worker refuses such a request.
+    """
     request: RefundRequest = arguments[0]
     with context.database.read() as conn:
         payment = payments.find(conn, request.payment_id)
@@ -189,7 +195,9 @@ def _refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -
 
 
 def _limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
-    """Return the limit with its present value, and the new one: both people ask for the same change."""
+    """Return the limit with its present value, and the proposed new value. The present value is included so that both
+    people of the decision ask for the same change.
+    """
     name, currency, value = arguments
     with context.database.read() as conn:
         present = limit_changes.find_value(conn, name[:40], currency[:3])
@@ -222,4 +230,4 @@ FORMS: Mapping[str, CommandForm] = {
     "run due": CommandForm((), _no_facts),
     "bulk run": CommandForm((int, int | None), _record_facts_of_kind(stored_runs.KIND)),
 }
-"""The commands that a worker runs for desks, by the names under which `RequestIds.act_once` knows them."""
+"""The forms of the commands that a worker runs for desks, by the command names that `RequestIds.act_once` gets."""

@@ -1,4 +1,4 @@
-"""Builds the services of payments, once per process."""
+"""Build the services of payments, once per process."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -33,7 +33,7 @@ from console.store.payments import orders, payments
 
 
 class PaymentService:
-    """`console.payments`: all actions on payments and orders."""
+    """The service `console.payments`: all actions on payments and orders."""
 
     def __init__(
         self, payment_starts: PaymentStarts, imports: Imports, notices: Notices, payment_probes: PaymentProbes,
@@ -55,7 +55,9 @@ class PaymentService:
         )
 
     def start(self, order_id: int, provider: str, *, request_id: str | None = None) -> StartResult:
-        """Start a payment of an order, or return the open one. Raises as `PaymentStarts.start` does."""
+        """Start a payment of an order at the provider, or return the open payment. Raises the errors of
+        `PaymentStarts.start`.
+        """
         return self._request_ids.act_once(
             "payment start",
             request_id,
@@ -65,17 +67,21 @@ class PaymentService:
         )
 
     def import_(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
-        """Insert a payment in the provider's state. Raises as `Imports.import_payment` does."""
+        """Insert a payment of the provider that is missing here, in the provider's state. A payment that is already
+        here is only probed. Raises the errors of `Imports.import_payment`.
+        """
         return self._request_ids.act_once(
             "payment import", request_id, (data,), lambda: self._imports.import_payment(data)
         )
 
     def notice(self, post: NoticePost) -> NoticeResult:
-        """Check and store a notice and apply its report. Raises as `Notices.receive_notice` does."""
+        """Check and store a provider's notice and apply its report. Raises the errors of `Notices.receive_notice`."""
         return self._notices.receive_notice(post)
 
     def judge_notice(self, post: NoticePost) -> JudgedNotice:
-        """Check a notice and return it. The caller then stores it, answers the sender, and asks the provider."""
+        """Check a provider's notice and return it. The caller then stores the notice, answers the sender, and asks
+        the provider if necessary.
+        """
         return self._notices.judge_notice(post)
 
     def refused_notices(self) -> int:
@@ -91,9 +97,10 @@ class PaymentService:
         return self._views.read_order(id)
 
     def probe(self, id: int, *, request_id: str | None = None) -> Payment:
-        """Ask the provider about a payment, then resume its stuck saga, if it has one, whatever the answer is.
+        """Ask the provider about a payment. Then resume the payment's saga if it is stuck, also after an unknown
+        outcome or a failed call, but not after a refused probe. Return the payment.
 
-        Raises as `PaymentProbes.probe` does.
+        Raises the errors of `PaymentProbes.probe`.
         """
         from_records = record_answers.probe_answer_finder(self._context, payments.KIND, id)
         return self._request_ids.act_once(
@@ -157,7 +164,7 @@ class PaymentService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide a payment's outcome with evidence. Raises as `PaymentDecisions.resolve` does."""
+        """Decide the unknown outcome of a payment with evidence. Raises the errors of `PaymentDecisions.resolve`."""
         return self._request_ids.act_once(
             "resolve",
             request_id,
@@ -180,7 +187,7 @@ class PaymentService:
 
 
 class PaymentServiceBuilder:
-    """Builds the services of payments, and keeps those that other services need."""
+    """Builds the services of payments. Services that other builders need are attributes."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Builds the payment providers and the publisher of alerts from the settings of a desk, at their first use."""
+"""Build the payment providers and the publisher of alerts from the settings of a desk, at their first use."""
 
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,8 @@ def configured_providers(settings: Settings) -> tuple[str, ...]:
 
 
 def open_vendor(context: "ServiceContext", name: str) -> "PaymentVendor":
-    """Create the payment provider `name` from the settings and return it. Sends nothing. A desk that asks a worker
-    needs no settings of the provider.
+    """Create the payment provider `name` from the settings and return it. Sends nothing. A desk for whose person a
+    worker acts needs no settings of the provider.
 
     Raises not_found for an unknown name, and bad_profile for a missing or invalid setting.
     """

@@ -1,5 +1,5 @@
-"""`console.recovery`: the queues of waiting records of every kind, and the actions that show, probe and decide
-them.
+"""The service `console.recovery`: the queues of waiting records of every kind, and the actions that show, probe and
+decide them.
 """
 
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ from console.wiring.refunds import RefundService
 
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
 DUE_TASK_LOOKAHEAD = timedelta(seconds=15)
-"""A window runs the due tasks each minute. Tasks that become due within this time after it run too."""
+"""A window runs the due tasks each minute. In such a run, tasks that become due within this time run too."""
 _MAX_ID_DIGITS = 18  # digits
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRecovery:
-    """The services that decide, probe and show credit checks."""
+    """The services that decide, probe and show credit checks, for `RecoveryService`."""
 
     decisions: PurchaseDecisions
     probes: CreditCheckProbes
@@ -50,7 +50,7 @@ class CheckRecovery:
 
 @dataclass(frozen=True, slots=True)
 class CommonServices:
-    """The services for records of every kind."""
+    """The services for records of every kind that `RecoveryService` uses."""
 
     choices: Choices
     assignments: AssignmentService
@@ -61,7 +61,7 @@ class CommonServices:
 
 @dataclass(frozen=True, slots=True)
 class TimelineParts(Chain):
-    """A page of a timeline that can be written as text."""
+    """A page of a record's timeline that can also be written as text."""
 
     def as_text(self, language: str) -> str:
         """Return the events as plain text in `language`, e.g. to send it to a customer or an auditor. Payers are
@@ -73,7 +73,7 @@ class TimelineParts(Chain):
 
 
 class RecoveryService:
-    """Actions on records of the kinds credit-check, payment, order, refund, operation."""
+    """Actions on records of the kinds credit-check, payment, order, refund and operation."""
 
     def __init__(
         self,
@@ -115,17 +115,21 @@ class RecoveryService:
         return self._queues.list_takes()
 
     def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-        """Return a mark for the next call, and kind and id of the records that have changed since the mark
-        `after`.
+        """Return the present position in the change feed for the next call, and kind and id of the records that have
+        changed since the position `after`.
         """
         return self._queues.read_changes(after)
 
     def run_due(self) -> tuple[TaskRun, ...]:
-        """Run every due task once, whether it is due or not. An error of a task is raised at the end."""
+        """Run every task once, whether it is due or not. If a task fails, the others still run, and its error is
+        raised at the end.
+        """
         return self._request_ids.act_once("run due", None, (), self._scheduler.run_all)
 
     def run_scheduled(self) -> tuple[TaskRun, ...]:
-        """Run the tasks that are due and that no other process runs. A window calls this each minute."""
+        """Run the tasks that are due and that no other process runs. A window calls this each minute. At a desk for
+        whose person a worker acts, run nothing.
+        """
         return () if self._context.asks else self._scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
 
     def choices(self, kind: str, id: int | str) -> tuple[Choice, ...]:
@@ -135,7 +139,9 @@ class RecoveryService:
         return self._common.choices.read_choices(kind, _record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
-        """Take the record for half an hour. Raises in_progress if somebody else has taken it."""
+        """Mark that the acting person works on the record for half an hour. Raises in_progress if another person has
+        taken it.
+        """
         number, assignments = _record_id(kind, id), self._common.assignments
         return self._request_ids.act_once(
             "take", request_id, (kind, number), lambda: assignments.take_record(kind, number)
@@ -264,7 +270,9 @@ def _check_id(kind: str, id: int | str) -> int:
 
 
 def _provider_check_id(provider_id: int | str | None) -> int | None:
-    """Return the provider's id as a number. Raises usage if it isn't one."""
+    """Return the provider's id of a credit check as a number; None for None. Raises usage if the text is no
+    number.
+    """
     if provider_id is None or isinstance(provider_id, int):
         return provider_id
     if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= _MAX_ID_DIGITS):

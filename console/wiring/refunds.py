@@ -1,4 +1,4 @@
-"""Builds the services of refunds, once per process."""
+"""Build the services of refunds, once per process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ from console.store.refunds import refunds
 
 
 class RefundService:
-    """`console.refunds`: all actions on refunds, for makers and checkers."""
+    """The service `console.refunds`: all actions on refunds, for makers and checkers."""
 
     def __init__(
         self, refund_requests: RefundRequests, refund_decisions: RefundDecisions,
@@ -44,11 +44,15 @@ class RefundService:
         self._refund_probes, self._refund_recovery, self._views = refund_probes, refund_recovery, views
 
     def plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
-        """Return the facts for a refund request. Raises as `RefundRequests.make_plan` does."""
+        """Return the facts that a person should read before requesting a refund. Raises the errors of
+        `RefundRequests.make_plan`.
+        """
         return self._refund_requests.make_plan(payment_id, amount)
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
-        """Request a refund; nothing is sent. Raises as `RefundRequests.request_refund` does."""
+        """Request a refund as its maker; nothing is sent to the provider. Raises the errors of
+        `RefundRequests.request_refund`.
+        """
         return self._request_ids.act_once(
             "refund request",
             request_id,
@@ -65,8 +69,8 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> Refund:
-        """Approve a refund, and send it unless another checker or the end of the cooling-off is missing. Raises as
-        `RefundDecisions.approve` does.
+        """Approve a refund as a checker. Send it to the provider unless another checker must approve it or the
+        cooling-off time has not ended. Raises the errors of `RefundDecisions.approve`.
         """
         return self._request_ids.act_once(
             "refund approve",
@@ -80,7 +84,7 @@ class RefundService:
     def reject(
         self, id: int, reason: str, expected_version: int | None = None, *, request_id: str | None = None
     ) -> Refund:
-        """Reject a requested refund with a reason. Raises as `RefundDecisions.reject` does."""
+        """Reject a requested refund with a reason. Raises the errors of `RefundDecisions.reject`."""
         return self._request_ids.act_once(
             "refund reject",
             request_id,
@@ -90,7 +94,7 @@ class RefundService:
         )
 
     def withdraw(self, id: int, *, request_id: str | None = None) -> Refund:
-        """Withdraw the person's own refund request. Raises as `RefundDecisions.withdraw` does."""
+        """Withdraw the acting person's own refund request. Raises the errors of `RefundDecisions.withdraw`."""
         return self._request_ids.act_once(
             "refund withdraw",
             request_id,
@@ -100,7 +104,7 @@ class RefundService:
         )
 
     def submit(self, id: int, progress: Progress | None = None, *, request_id: str | None = None) -> Refund:
-        """Send an approved refund. Raises as `RefundSubmissions.submit_refund` does."""
+        """Send an approved refund to the provider. Raises the errors of `RefundSubmissions.submit_refund`."""
         return self._request_ids.act_once(
             "refund submit",
             request_id,
@@ -111,7 +115,7 @@ class RefundService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> Refund:
-        """Ask the provider about a refund. Raises as `RefundProbes.probe` does."""
+        """Ask the provider about a refund. Raises the errors of `RefundProbes.probe`."""
         return self._request_ids.act_once(
             "probe",
             request_id,
@@ -130,7 +134,7 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of an unknown refund. Raises as `RefundRecovery.resolve` does."""
+        """Decide the unknown outcome of a refund with evidence. Raises the errors of `RefundRecovery.resolve`."""
         return self._request_ids.act_once(
             "resolve",
             request_id,
@@ -149,8 +153,8 @@ class RefundService:
 
 
 class RefundServiceBuilder:
-    """Builds the services of refunds. Only `RefundSubmissions` gets all calls of a provider, the others only those
-    that read.
+    """Builds the services of refunds. Only `RefundSubmissions` may make all calls of a provider, the other services
+    only the calls that read.
     """
 
     def __init__(

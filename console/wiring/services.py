@@ -1,4 +1,4 @@
-"""Builds the services, once per process: the second part of the composition root."""
+"""Build the services, once per process: the second part of the composition root."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -57,7 +57,7 @@ from console.wiring.refunds import RefundService, RefundServiceBuilder
 
 
 class CreditCheckService:
-    """`console.credit_checks`: all actions of a person on credit checks."""
+    """The service `console.credit_checks`: all actions of a person on credit checks."""
 
     def __init__(
         self,
@@ -71,13 +71,13 @@ class CreditCheckService:
         self._context, self._request_ids = context, request_ids
 
     def plan(self, number: str) -> PurchasePlan:
-        """Return the facts for a purchase. Raises invalid_corporation_number."""
+        """Return the facts that a person should read before a purchase. Raises invalid_corporation_number."""
         return self._checks.make_plan(number)
 
     def purchase(
         self, request: PurchaseRequest, progress: Progress | None = None, *, request_id: str | None = None
     ) -> CreditCheck:
-        """Buy one credit check, at most once. Raises as `CreditChecks.purchase` does."""
+        """Buy one credit check, at most once. Raises the errors of `CreditChecks.purchase`."""
         return self._request_ids.act_once(
             "purchase",
             request_id,
@@ -97,7 +97,7 @@ class CreditCheckService:
         progress: Progress | None = None,
         request_id: str | None = None,
     ) -> RefetchResult:
-        """Read detail and PDF of a bought check again. Raises as `CreditChecks.refetch` does."""
+        """Read detail and PDF of a bought credit check again. Raises the errors of `CreditChecks.refetch`."""
         return self._request_ids.act_once(
             "refetch",
             request_id,
@@ -109,7 +109,7 @@ class CreditCheckService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
-        """Ask the provider about a credit check. Raises as `CreditCheckProbes.probe` does."""
+        """Ask the provider about a credit check. Raises the errors of `CreditCheckProbes.probe`."""
         return self._request_ids.act_once(
             "probe",
             request_id,
@@ -130,8 +130,8 @@ class CreditCheckService:
 
 
 class ServiceBuilder:
-    """Builds all services. Only the purchase gets all calls of the credit-check provider, the others only those that
-    read.
+    """Builds all services. Only the purchase may make all calls of the credit-check provider, the other services only
+    the calls that read.
     """
 
     def __init__(
@@ -231,19 +231,19 @@ class ServiceBuilder:
 
     @cached_property
     def guarded_actions(self) -> Services:
-        """All guarded actions by name. Late answers and lapses of an action that is missing here can't be settled."""
+        """All guarded actions by name. If an action were missing here, its late answers and lapses could not be
+        settled.
+        """
         checks = self._purchases, self._refetch_service.refetches
         return services_by_action(*checks, self._payment_builder.starts, self._refund_builder.sendings)
 
     def end_unsent_operations(self) -> None:
-        """Settle the operations that this desk certainly never sent."""
+        """Settle as not sent the operations that this desk certainly never sent."""
         unsent.settle_all(self._context, self.guarded_actions)
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        """The scheduler of all due tasks, in a sequence in which a task can handle the results of the tasks before
-        it.
-        """
+        """The scheduler of all due tasks. Their sequence lets a task handle the results of the tasks before it."""
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         due_tasks = DueTasks(
             self._context,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 MAX_REFUSALS = 100.0
-"""Tokens of each address: the number of refusals after which its connections are rejected."""
+"""Number of tokens in the bucket of each address: the number of refusals after which its connections are rejected."""
 FORGIVEN_REFUSALS_PER_SECOND = 20.0
 GENUINE_SENDER_SECONDS = 600.0
 """Seconds after a genuine notice during which its address is always accepted."""
@@ -20,7 +20,7 @@ V = TypeVar("V")
 
 
 class RefusalBuckets:
-    """The token buckets of all addresses. Not thread-safe. `clock` returns monotonic seconds."""
+    """The token buckets of all sender addresses. Not thread-safe. `clock` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

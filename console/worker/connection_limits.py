@@ -1,5 +1,5 @@
-"""Limits of the receiver: number and size of requests, connections per address, and times in which a request must
-arrive.
+"""Limits of the receiver of notices: number and size of requests, connections per address, and the time within which
+a request must arrive.
 """
 
 import asyncio
@@ -28,21 +28,23 @@ REFUSAL_HEADERS = (
 """Headers of the answer to every refused request. `Connection` is written as h11 spells it."""
 LIVE_PATH = "/live"
 LAST_REQUEST_KEY, SLOT_KEY = "last", "slot"
-"""Keys in the state of a request: LAST_REQUEST_KEY is True if it is the last one on its connection; SLOT_KEY is the
-connection's slot.
+"""Keys in the state of a request: the value of LAST_REQUEST_KEY is True if it is the last request on its connection;
+that of SLOT_KEY is the slot of the connection.
 """
 _SINGLE_HEADERS = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
-"""Headers that may occur only once. If one is repeated, another program could read the other value."""
+"""Headers that a request may contain only once. If one is repeated, this program and a proxy could use different
+values.
+"""
 
 T = TypeVar("T")
 
 
 class RequestRefused(Exception):
-    """The request is refused. All refusals have the same answer; only tests read the reason."""
+    """Raised to refuse a request. All refusals have the same answer; only tests read the reason."""
 
 
 class NoCapacity(Exception):
-    """There is no capacity at the moment; the sender is asked to try again later."""
+    """Raised if there is no capacity at the moment; the sender is asked to try again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def parse_address(text: str | None) -> IPv4Address | IPv6Address | None:
 
 
 class SenderAddresses:
-    """Finds the address from which a request comes."""
+    """Finds the address from which a request comes, also if a trusted proxy forwarded the request."""
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         self._trusted_networks = [ip_network(text) for text in trusted_proxies]
@@ -113,8 +115,8 @@ class SenderAddresses:
         )
 
     def sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:
-        """Return the address of the TCP peer or, if it is a trusted proxy, the last forwarded address.
-        `forwarded_values` holds the values of X-Forwarded-For. None if that value is no address.
+        """Return the address of the sender: that of the TCP peer or, if the peer is a trusted proxy, the last address
+        in X-Forwarded-For (`forwarded_values` are the values of this header). None if that text is no address.
         """
         joined_values = ",".join(forwarded_values)
         claimed_address = joined_values.rpartition(",")[2] if joined_values and self.is_trusted_proxy(peer) else peer
@@ -123,13 +125,13 @@ class SenderAddresses:
 
 
 class OpenConnections:
-    """The open connections of the receiver. Connections of a trusted proxy count only towards the total, because they
-    come from many senders.
+    """The open connections of the receiver, each with a slot. Connections of a trusted proxy count only towards the
+    total, because they come from many senders.
 
     If no slot is free, the connection that has waited longest without a complete request is closed and loses its
     slot: one of the same address or, if the total is reached, one of the address with the most connections. So idle
-    connections of others can't keep a sender out. An address whose requests are refused too often gets no slot for
-    some time.
+    connections of other addresses can't keep a sender out. An address whose requests are refused too often gets no
+    slot for some time.
     """
 
     def __init__(
@@ -178,7 +180,7 @@ class OpenConnections:
 
     def mark_waiting(self, slot: "ConnectionSlot", *, is_waiting: bool) -> None:
         """Mark whether the connection of this slot waits for its sender, so that it may lose the slot. A slot that is
-        already marked keeps its position in the row.
+        already marked keeps its position in the sequence of waiting slots.
         """
         if is_waiting:
             self._waiting_slots.setdefault(slot.address, {}).setdefault(slot)
@@ -223,7 +225,7 @@ class ConnectionSlot:
         (refusal_buckets.mark_genuine if is_genuine else refusal_buckets.count_refusal)(self.address)
 
     def release(self) -> None:
-        """Release the slot; repeated calls have no effect."""
+        """Release the slot for another connection; repeated calls have no effect."""
         if self._is_held:
             self._open_connections.mark_waiting(self, is_waiting=False)
             self._is_held = False
@@ -231,10 +233,10 @@ class ConnectionSlot:
 
 
 class ServiceThreads:
-    """A thread pool for service calls, which block: `thread_count` run at the same time, `queue_length` wait, more
-    are refused.
+    """A thread pool for service calls that block: `thread_count` calls run at the same time, `queue_length` calls
+    wait, further calls are refused.
 
-    It must be used on the thread of the event loop. If one pool is full, the others are not delayed.
+    It must be used on the thread of the event loop. If one pool is full, the calls of other pools are not delayed.
     """
 
     def __init__(self, name: str, thread_count: int, queue_length: int) -> None:
@@ -264,7 +266,7 @@ class ServiceThreads:
 
 
 def require_unambiguous(request: "Request", largest_bytes: int) -> None:
-    """Refuse a request that two programs could read in different ways.
+    """Refuse a request that this program and a proxy could read in different ways.
 
     Raises RequestRefused for a repeated header, for a length together with chunks, for an encoded body, and for a
     length above `largest_bytes`.

@@ -1,5 +1,5 @@
-"""Close the connection to a sender that is still sending, so that it receives its answer: a TCP reset could otherwise
-arrive first.
+"""Close the connection to a sender that is still sending in such a way that the sender receives its answer. An
+immediate close could cause a TCP reset, which the sender would see instead of the answer.
 """
 
 import asyncio
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 DRAIN_SECONDS, MAX_DRAINED_BYTES = 2.0, 8 << 20
-"""Seconds, and bytes, for which data that arrive after the last answer are read and ignored."""
+"""Limits in seconds and in bytes for reading and ignoring the data that arrive after the last answer."""
 
 
 class ClosingTransport:
@@ -58,6 +58,6 @@ class ClosingTransport:
             self._transport.abort()
 
     def cancel_timer(self) -> None:
-        """Cancel the timer, because the connection has ended."""
+        """Cancel the timer that would abort the connection, because the connection has already ended."""
         if self._timer is not None:
             self._timer.cancel()

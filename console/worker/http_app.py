@@ -59,7 +59,9 @@ _log = logging.getLogger("console.worker")
 
 
 class Receiver:
-    """The state that the endpoints share, for one event loop."""
+    """The state that the endpoints of the receiver share: thread pools, connections, metrics. It belongs to one event
+    loop.
+    """
 
     def __init__(self, console: Console, options: ReceiverOptions) -> None:
         self._console, self._options = console, options
@@ -101,12 +103,12 @@ class Receiver:
         ]
 
     async def answer_signed_notice(self, request: Request) -> Response:
-        """Accept a signed notice of the source named in the path."""
+        """Answer a signed notice; the last part of the request's path is the name of its source."""
         return await self._answer_notice(request, request.path_params["source"])
 
     async def _answer_notice(self, request: Request, source: str) -> Response:
-        """Answer one notice. The services verify and store it; this method decides only about limits and the form of
-        the request.
+        """Answer one notice of `source`. The services verify and store the notice; this method decides only about
+        limits and the form of the request.
         """
         loop = asyncio.get_running_loop()
         started_at, result, notice = loop.time(), _TROUBLE_RESULT, None
@@ -135,7 +137,7 @@ class Receiver:
         )
 
     async def _verify(self, request: Request, source: str) -> JudgedNotice:
-        """Read a request and let the service verify it.
+        """Read the request and let the service verify its notice. Return the checked notice.
 
         Raises RequestRefused for a request that the receiver itself refuses.
         """
@@ -149,7 +151,7 @@ class Receiver:
         return await self._verify_threads.run(lambda: self._console.payments.judge_notice(post))
 
     async def _store(self, source: str, notice: JudgedNotice) -> str:
-        """Store a verified notice and return its result.
+        """Store a checked notice and return the word for its result.
 
         Raises RequestRefused for every refused notice, even if its refusal could not be written to the audit trail.
         """
@@ -169,8 +171,8 @@ class Receiver:
         return result.done or _TROUBLE_RESULT
 
     async def _probe_payment(self, source: str, notice: JudgedNotice) -> None:
-        """Ask the provider about the payment after its notice was answered. If the thread pool is full, a due task
-        asks later.
+        """Ask the provider about the payment of a notice, after the notice was answered. If the thread pool is full,
+        a due task asks later.
         """
         if notice.must_ask:
             with suppress(NoCapacity):
@@ -183,12 +185,12 @@ class Receiver:
     # -- health
 
     async def answer_health(self, _: Request) -> Response:
-        """Return 200, because the process is running."""
+        """Return HTTP status 200, which shows that the process is running."""
         return Response(b"ok\n", media_type="text/plain")
 
     async def answer_readiness(self, _: Request) -> Response:
-        """Return 200 if the database answers and no task is overdue, otherwise 503. The result is at most one second
-        old.
+        """Return HTTP status 200 if the database answers and no task is overdue, otherwise 503. The result is at most
+        one second old.
         """
         loop = asyncio.get_running_loop()
         async with self._readiness_lock:
@@ -235,7 +237,7 @@ class Receiver:
 
 
 def make_app(console: Console, options: ReceiverOptions) -> Starlette:
-    """Return the application of the receiver.
+    """Return the web application (Starlette) of the receiver.
 
     Raises `bad_profile` for a token of `/live` that is too short.
     """
@@ -257,7 +259,7 @@ def make_app(console: Console, options: ReceiverOptions) -> Starlette:
 
 
 def refusal_response(request: Request) -> Response:
-    """Return the answer to every refused request, and count the refusal for the address of the sender."""
+    """Return the answer that every refused request gets, and count the refusal for the address of the sender."""
     _count_request(request, is_genuine=False)
     response = Response(REFUSAL_BODY, 400)
     response.raw_headers = list(REFUSAL_HEADERS)

@@ -28,8 +28,9 @@ _WARNING_PATTERN = re.compile(r"[^/\\]+:\d+: \w+")
 
 
 class JsonLineFormatter(logging.Formatter):
-    """Formats a record as JSON with the keys `at`, `level`, `logger`, `message`; for an event also `event` and its
-    facts; then `correlation` and other context; for an exception also `trouble` (its type) and `trace`.
+    """Formats a log record as one line of JSON with the keys `at`, `level`, `logger`, `message`; for an event also
+    `event` and its facts; then `correlation` and other context; for an exception also `trouble` (its type) and
+    `trace`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -69,8 +70,8 @@ def _stack_frames(trace: TracebackType | None) -> list[str]:
 
 @contextmanager
 def log_json_lines() -> Iterator[None]:
-    """While the block runs, write log records as JSON lines to stderr: of the program's own loggers from INFO on, of
-    others from WARNING on. Other handlers that write to stderr are removed for this time.
+    """While the block runs, write log records as JSON lines to stderr: of the program's own loggers from level INFO
+    on, of others from level WARNING on. Other handlers that write to stderr are removed for this time.
     """
     root, own_logger = logging.getLogger(), logging.getLogger(OWN_LOGGER)
     earlier_handlers, earlier_level, earlier_hook = list(root.handlers), own_logger.level, threading.excepthook

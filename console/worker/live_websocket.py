@@ -1,4 +1,4 @@
-"""The WebSocket `/live`: a listener receives a snapshot of the queues, then each change.
+"""The WebSocket `/live`: a listener (another program) receives a snapshot of the queues, then each change.
 
 The change feed is read once for all listeners. A listener that reads too slowly is disconnected; when it connects
 again, it begins with a new snapshot.
@@ -34,15 +34,19 @@ from console.worker.connection_limits import (
 from console.worker.prometheus_metrics import Metrics
 
 TOKEN_NAMES = ("LIVE_TOKEN", "LIVE_TOKEN_OLD")
-"""Names of the secrets: the present token, and the previous one, which is accepted while listeners still use it."""
+"""Names of the secrets with the tokens of `/live`: the present token, and the previous one, which is accepted while
+listeners still use it.
+"""
 MIN_TOKEN_LENGTH = 16
 REFUSED_CLOSE_CODE, GOING_AWAY_CLOSE_CODE, TRY_LATER_CLOSE_CODE = 1008, 1001, 1013
 TOKEN_RENEWAL_SECONDS = 60.0
-"""Seconds after which the tokens are read from the keyring again."""
+"""Seconds after which the tokens of `/live` are read from the settings (environment or keyring) again."""
 MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND = 5, 1 / 60
-"""Limit for audit entries about refusals, per process: this many immediately, then this many per second."""
+"""Limit for audit entries about refused listeners, per process: MAX_AUDITED_REFUSALS immediately, then
+AUDITED_REFUSALS_PER_SECOND.
+"""
 _MAX_LAST_SENT_RECORDS = 1_000
-"""Number of records whose last sent state is stored: as many as one reading of the feed returns."""
+"""Number of records for which the hub stores the last sent state: as many as one reading of the feed returns."""
 _log = logging.getLogger("console.worker")
 
 
@@ -70,7 +74,7 @@ def _token_hash(token: str) -> bytes:
 
 
 class FeedChanges:
-    """The changes between two readings of the feed. The message is encoded once for all listeners with the same
+    """The changes that one reading of the feed returned. The message is encoded once for all listeners with the same
     channels.
     """
 
@@ -81,9 +85,11 @@ class FeedChanges:
     def message_text(
         self, channels: frozenset[str], snapshot_versions: dict[tuple[str, int], RecordSummary]
     ) -> str | None:
-        """Return the message for a listener; None if it contains nothing new. `snapshot_versions` holds the records
-        of the listener's snapshot, by kind and id, which no later message has replaced. Changes of the same or an
-        older version are left out; the entries of newer changes are removed from `snapshot_versions`.
+        """Return the message for a listener with these channels; None if the message would contain nothing new.
+
+        `snapshot_versions` has, by kind and id, the records of the listener's snapshot that no later message has
+        replaced. Changes of the same or an older version are left out; for newer changes, the entry in
+        `snapshot_versions` is removed.
         """
         known_changes = [
             change
@@ -103,8 +109,8 @@ def _is_in_snapshot(
     snapshot_version: RecordSummary | None,
     snapshot_versions: dict[tuple[str, int], RecordSummary],
 ) -> bool:
-    """Return True if the snapshot already contained this version of the record. Its entry then stays in
-    `snapshot_versions`.
+    """Return True if the listener's snapshot already contained this version of the record. Then put the record's
+    entry back into `snapshot_versions`.
     """
     if snapshot_version is None or change.version is None or snapshot_version.version is None:
         return False
@@ -123,7 +129,7 @@ class LiveListener:
         self.end_event = asyncio.Event()
 
     def enqueue(self, feed_changes: FeedChanges) -> bool:
-        """Add a message to those that wait for the listener. Return False if too many wait; the listener is then
+        """Add a message to the queue of the listener. Return False if the queue is full; the listener is then
         disconnected.
         """
         try:
@@ -171,7 +177,7 @@ class LiveHub:
             self._poller = None
 
     async def snapshot(self) -> Snapshot:
-        """Read the counts and first records of the queues.
+        """Read the counts and the first records of the queues.
 
         Raises NoCapacity or ConsoleError.
         """
@@ -210,8 +216,8 @@ class LiveHub:
                 self._metrics.dropped_client_counter.inc()
 
     def _is_unsent(self, change: RecordSummary) -> bool:
-        """Return False for a change that was already sent, because two rows of the feed may be about the same version
-        of a record.
+        """Return False for a change that was already sent: two rows of the feed can be about the same version of a
+        record.
         """
         key = (change.kind, change.id)
         last_sent = self._last_sent.pop(key, None)
@@ -231,7 +237,7 @@ class LiveHub:
 
 
 class LiveEndpoint:
-    """The endpoint `/live`. A listener without a valid token counts as a refused request."""
+    """The endpoint `/live`. A request of a listener without a valid token counts as refused."""
 
     def __init__(
         self,
@@ -241,8 +247,8 @@ class LiveEndpoint:
         threads: ServiceThreads,
         sender_addresses: SenderAddresses,
     ) -> None:
-        """Raises `bad_profile` for a token that is too short. Without a token the endpoint refuses everybody, and
-        this is logged.
+        """Raises `bad_profile` for a token that is too short. Without a token the endpoint refuses every listener,
+        and a warning is logged.
         """
         self._hub, self._options, self._console, self._threads, self._sender_addresses = (
             hub,
@@ -300,7 +306,9 @@ class LiveEndpoint:
         return "channels" if channels is None else None
 
     def _is_token(self, token: str | None) -> bool:
-        """Return True if the text is one of the tokens. It is always compared with all of them, in constant time."""
+        """Return True if the text is one of the valid tokens. The text is always compared with all of them, in
+        constant time.
+        """
         digest = _token_hash(token or "")
         return sum(hmac.compare_digest(digest, known_hash) for known_hash in self._tokens) > 0
 
@@ -320,7 +328,9 @@ class LiveEndpoint:
             slot.count_request(is_genuine=is_genuine)
 
     async def _record_refusal(self, websocket: WebSocket, reason: str) -> None:
-        """Write a refusal to the audit trail, unless too many were written recently or the endpoint has no token."""
+        """Write an audit entry about the refused listener, unless too many were written recently or the endpoint has
+        no token.
+        """
         skipped_count = self._refusal_limit.take_token(time.monotonic())
         if skipped_count is None or reason == "closed":
             return

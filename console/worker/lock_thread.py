@@ -1,4 +1,4 @@
-"""Look for sessions that hold others up, in a thread of a worker."""
+"""A thread of a worker that regularly ends sessions of people whose locks block other sessions."""
 
 import logging
 from threading import Event, Thread
@@ -8,12 +8,14 @@ from console.services.access.lock_watch import LockWatch
 
 PAUSE_SECONDS = 1.0
 LONG_PAUSE_SECONDS = 60.0
-"""Pause after the server has refused the look. `db check` tells which right is missing."""
+"""Pause in seconds after a failed pass, e.g. if the server refused it for a missing right. `db check` shows the
+missing right.
+"""
 _log = logging.getLogger("console.worker")
 
 
 class LockThread:
-    """Runs from `start` until `stop_event` is set."""
+    """The thread that ends blocking sessions. It runs from `start` until `stop_event` is set."""
 
     def __init__(self, watch: LockWatch, stop_event: Event) -> None:
         self._watch, self._stop_event = watch, stop_event
@@ -22,8 +24,10 @@ class LockThread:
     def start(self) -> None:
         self._thread.start()
 
-    def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:  # a look is short
-        """Wait for the end of a look, at most `seconds`. Return True if the thread has ended."""
+    def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
+        """Wait for the end of the present pass, at most `seconds`. Return True if the thread has ended. A pass is
+        short, so `abort_event` is not used.
+        """
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
 
@@ -38,7 +42,9 @@ class LockThread:
         self._watch.close()
 
     def _look(self) -> str | None:
-        """Look once. Return the code of the failure; None if there was none."""
+        """Run one pass of `LockWatch.end_holders`. Return the error code if a right is missing or the pass raised an
+        unexpected exception, otherwise None.
+        """
         try:
             self._watch.end_holders()
         except ConsoleError as refusal:

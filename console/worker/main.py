@@ -19,14 +19,14 @@ MAX_STOP_SECONDS = 40.0
 """Seconds for which a stop waits for running tasks. After that, their calls to providers are aborted."""
 MAX_RECORDING_SECONDS = 10.0
 """Seconds for which a stop waits until the results of aborted calls are recorded. A result that is not recorded by
-then is recovered later, as after a kill.
+then is recovered later, as after a killed process.
 """
 _log = logging.getLogger("console.worker")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyWorker:
-    """The receiver's URL and port, and the names of the due tasks."""
+    """Facts about a worker that is ready: the URL and port of its receiver, and the names of its due tasks."""
 
     url: str
     port: int
@@ -34,8 +34,8 @@ class ReadyWorker:
 
 
 def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> None:
-    """Run due tasks and the receiver until SIGTERM or Ctrl+C. `on_ready` is called once, when both run. Must be
-    called on the main thread.
+    """Run due tasks and the receiver until SIGTERM or Ctrl+C; on a database server, also execute desk requests and
+    end blocking sessions. `on_ready` is called once, when all of them run. Must be called on the main thread.
 
     After the first signal no task begins and no request is accepted; running ones may end within MAX_STOP_SECONDS,
     and their leases are released. The second signal aborts the running ones. Raises `not_allowed` if the database
@@ -80,7 +80,9 @@ def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[s
 def _end_threads(
     threads: Sequence[TaskThreads | RequestThreads | LockThread], seconds: float, abort_event: Event
 ) -> None:
-    """Wait until all threads have ended. Abort their calls to providers after `seconds`."""
+    """Wait until all threads have ended; after `seconds`, or once `abort_event` is set, abort their calls to
+    providers.
+    """
     deadline = time.monotonic() + seconds
     if not all(group.wait_until_idle(deadline - time.monotonic(), abort_event) for group in threads):
         interrupts.end_calls(MAX_RECORDING_SECONDS)

@@ -26,7 +26,7 @@ _NO_VALUE = float("nan")  # Prometheus' value for a ratio without any observatio
 
 class Metrics:
     """The metrics of one receiver, used on the thread of the event loop. The figures of the database are read in the
-    threads of this pool (`threads`).
+    pool `threads`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Metrics:
         self.registry.register(_FigureCollector(lambda: self._figures, lambda: console.figures, open_connections))
 
     def count_arrival(self) -> None:
-        """Count a notice that has arrived."""
+        """Count a notice that has arrived and is not answered yet."""
         self._notice_gauge.inc()
 
     def count_result(self, source: str, result: str, seconds: float) -> None:
@@ -64,8 +64,8 @@ class Metrics:
         self._answer_histogram.observe(seconds)
 
     async def metrics_page(self) -> bytes:
-        """Return the metrics page. The database is read at most once in `metrics_interval_seconds`, even if the page
-        is requested more often.
+        """Return the text of the metrics page. The database is read at most once in `metrics_interval_seconds`, even
+        if the page is requested more often.
         """
         loop = asyncio.get_running_loop()
         async with self._read_lock:
@@ -91,7 +91,9 @@ def _read_figures_as_worker(console: Console) -> Figures:
 
 
 class _FigureCollector:
-    """Metrics that are read when the page is built, instead of counted when an event happens."""
+    """Prometheus collector of the metrics that are read when the page is built; all other metrics are counted when
+    their events happen.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,6 @@
-"""Execute the requests of desks in a few threads of a worker. One thread looks for requests and wakes the others."""
+"""Execute the requests of desks in a few threads of a worker. One further thread polls for requests and wakes the
+others.
+"""
 
 import logging
 from contextlib import suppress
@@ -12,15 +14,15 @@ from console.services.desk_requests.execution import RequestExecutor
 THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
 POLL_SECONDS = 0.04
-"""Pause between two looks for requests."""
+"""Pause in seconds between two polls for requests."""
 LONGEST_PAUSE_SECONDS = 5.0
-"""Longest pause while the database can't be read."""
+"""Longest pause in seconds between two polls while the database can't be read."""
 _IDLE_POLL_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
 
 class RequestThreads:
-    """Executes requests from `start` until `stop_event` is set."""
+    """Executes desk requests in threads, from `start` until `stop_event` is set."""
 
     def __init__(self, executor: RequestExecutor, stop_event: Event) -> None:
         self._executor, self._stop_event = executor, stop_event
@@ -38,8 +40,8 @@ class RequestThreads:
             thread.start()
 
     def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
-        """Wait for executions under way, at most `seconds`; return immediately once `abort_event` is set. Return True
-        if all threads have ended. Another worker takes over what is cut off.
+        """Wait for running executions, at most `seconds`; return immediately once `abort_event` is set. Return True
+        if all threads have ended. Another worker takes over the requests whose executions are aborted.
         """
         deadline = self._executor.clock.monotonic() + seconds
         while (
@@ -56,7 +58,7 @@ class RequestThreads:
         return any(thread.is_alive() for thread in self._threads)
 
     def _poll_loop(self) -> None:
-        """Look for requests until `stop_event` is set, and tell the desks that this worker is there."""
+        """Poll for requests until `stop_event` is set, and tell the desks regularly that this worker is there."""
         clock = self._executor.clock
         beat_seconds = min(PRESENCE_BEAT_SECONDS, self._executor.scale.lease_seconds(PRESENCE_SECONDS) / 8)
         failure_count, beat_at = 0, float("-inf")
@@ -77,16 +79,17 @@ class RequestThreads:
         self._executor.withdraw_announcement()
 
     def _wake(self, count: int) -> None:
-        """Wake one thread per request: threads that find none delay the one that executes. A request that the thread
-        may not take is found by the next look.
+        """Wake one thread per waiting request, not more: a thread that finds no request would delay the threads that
+        execute. If a woken thread may not take the request, the next poll finds the request again.
         """
-        with suppress(Full):  # as many wakes wait as there are threads
+        with suppress(Full):  # the queue already has one wake for each thread
             for _ in range(count):
                 self._wakes.put_nowait(None)
 
     def _execute_loop(self, only_first_of_person: bool) -> None:
-        """Execute requests until `stop_event` is set. One thread takes only requests of people for whom nothing is
-        being executed, so that one person's slow requests never occupy all threads.
+        """Execute requests until `stop_event` is set. With `only_first_of_person` (one of the threads), take only
+        requests of people for whom no other request is being executed, so that one person's slow requests never
+        occupy all threads.
         """
         while not self._stop_event.is_set():
             self._wakes.get()

@@ -7,7 +7,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.services.tasks.scheduler import Scheduler
 
 THREAD_COUNT = 3
-"""Number of threads. A long task occupies one thread while the others run the short tasks."""
+"""Number of threads that run due tasks. A long task occupies one thread while the others run the short tasks."""
 POLL_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
 _MIN_POLL_SECONDS = 0.3
@@ -16,8 +16,8 @@ _log = logging.getLogger("console.worker")
 
 
 class TaskThreads:
-    """Runs due tasks from `start` until `stop_event` is set. The leases of the tasks, not these threads, prevent that
-    a task runs twice at the same time.
+    """Runs due tasks in threads, from `start` until `stop_event` is set. The leases of the tasks, not these threads,
+    prevent that a task runs twice at the same time.
     """
 
     def __init__(self, scheduler: Scheduler, stop_event: Event) -> None:

@@ -1,4 +1,6 @@
-"""Accept connections: a limited number, optional TLS, and a time in which the head of each request must arrive."""
+"""Protocols that accept connections for the receiver: a limited number, optional TLS, and a time limit for the head
+of each request.
+"""
 
 import asyncio
 import logging
@@ -38,13 +40,15 @@ its next message.
 _MAX_FRAGMENTS = 64
 _CHUNK_BYTES = 4 * 1024
 _SOCKET_BACKLOG = 128
-"""Connections that may wait until the server accepts them; it accepts them in one pass. Each one uses a file
-descriptor before it can be rejected.
+"""Number of connections that may wait until the server accepts them; it accepts all of them in one pass. Each
+connection uses a file descriptor before it can be rejected.
 """
 
 
 class ReceiverConfig(uvicorn.Config):
-    """The uvicorn configuration that the protocols below receive, with the limits and the open connections."""
+    """The configuration of uvicorn for the receiver. The protocols below read from it the limits and the open
+    connections.
+    """
 
     def __init__(self, app: Any, options: ReceiverOptions, open_connections: OpenConnections) -> None:
         self.options, self.open_connections = options, open_connections
@@ -60,7 +64,7 @@ class ReceiverConfig(uvicorn.Config):
 
 
 class ReceiverServer(uvicorn.Server):
-    """A server that installs no signal handlers: they belong to the process that runs it."""
+    """A uvicorn server that installs no signal handlers, because the worker process has its own."""
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # in uvicorn it is a generator function
         return nullcontext()
@@ -245,10 +249,10 @@ class HttpProtocol(H11Protocol):
         self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Do not log the warning: an unsupported upgrade is ignored here."""
+        """Log nothing. uvicorn would log a warning about an unsupported upgrade, which this program ignores."""
 
     def _is_sending(self) -> bool:
-        """Return True if the sender has not finished its request."""
+        """Return True if the sender has not finished sending its request."""
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 
     def _update_timers(self) -> None:
@@ -275,8 +279,8 @@ class HttpProtocol(H11Protocol):
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket with the slot of its connection. It may lose the slot until the first message is sent to the
-    listener.
+    """The WebSocket protocol of a listener of `/live`, with the slot of its connection. The connection may lose the
+    slot until the first message is sent to the listener.
     """
 
     def __init__(

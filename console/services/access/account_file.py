@@ -18,16 +18,18 @@ _NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")
 _VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _PERSON_KEYS = ("name", "roles", "may_buy", "password_env", "disabled", "acts", "asks")
 ASKING_ROLES = ALL_ROLES - {WORKER}
-"""Roles of people, for whom a worker acts."""
+"""Roles with which a person's account may ask a worker to act: every role except `worker`."""
 # Accounts of the database server itself: a new password for one of them could lock everybody out of the server.
 _SYSTEM_ACCOUNTS = frozenset({"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"})
 
 
 @dataclass(frozen=True, slots=True)
 class AccountEntry:
-    """One person of the file. `asks`: the account may only read and ask, and a worker acts for the person.
-    `is_default`: the entry doesn't say whether the person acts or asks. `line` is the number of the line with the
-    name.
+    """One person of the file of `db accounts apply`.
+
+    `asks`: True if a worker acts for the person, whose own account may then only read and ask. `is_default`: True if
+    the entry has neither the key `acts` nor the key `asks`. `password_env`: name of the environment variable with the
+    password; None without one. `line`: number of the line that contains the name.
     """
 
     person: Person
@@ -39,10 +41,10 @@ class AccountEntry:
 
 
 def read_entries(content: str) -> tuple[AccountEntry, ...]:
-    """Return the entries of the file, in its sequence.
+    """Parse the text of the file and return its entries, in the sequence of the file.
 
-    Raises ConsoleError `usage` with problem, line and name (if there is one) for any deviation from the form: rights
-    are never guessed.
+    Raises ConsoleError `usage` with problem, line and name (None if the mistake concerns no person) for every
+    deviation from the expected form: the parser never guesses a right.
     """
     document = _parse(content)
     if not isinstance(document, dict) or not isinstance(document.get("operators"), list):
@@ -58,8 +60,8 @@ def read_entries(content: str) -> tuple[AccountEntry, ...]:
 
 
 def make_file_error(problem: UsageProblem, line: int, name: str = "", /, **facts: Unpack[Usage]) -> ConsoleError:
-    """Return the error about a mistake in the file. An empty `name` means that the mistake concerns no single
-    person.
+    """Return the ConsoleError `usage` about a mistake in the file. An empty `name` means that the mistake concerns no
+    single person.
     """
     return ConsoleError(ErrorCode.USAGE, {"problem": problem, "line": line, "name": name or None, **facts})
 
@@ -103,8 +105,9 @@ def _parse_entry(row: object, content: str) -> AccountEntry:
 
 
 def _asks(row: Mapping[str, object], person: Person, line: int) -> bool:
-    """Return True if a worker acts for the person: for each person whose entry doesn't say
-    `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`.
+    """Return True if a worker acts for the person: the person has a role of ASKING_ROLES, and the entry `row` doesn't
+    say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`. Raises ConsoleError `usage` if both
+    keys are set, or if one is set for a person without such a role.
     """
     if "asks" in row and ("acts" in row or row["asks"] is not True):
         raise make_file_error(UsageProblem.ACCOUNTS_ASKS, line, person.name)
@@ -115,7 +118,9 @@ def _asks(row: Mapping[str, object], person: Person, line: int) -> bool:
 
 
 def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
-    """Return the roles. `worker` must be the only role of an account, because a worker never decides."""
+    """Return the roles of an entry; `row` is its value `roles`. `worker` must be the only role of an account, because
+    a worker never decides. Raises ConsoleError `usage` for an unknown, repeated or forbidden role and for no role.
+    """
     if not isinstance(row, list) or not row or not all(isinstance(role, str) for role in row):
         raise make_file_error(UsageProblem.ACCOUNTS_ROLES, line, name)
     roles = frozenset(row)

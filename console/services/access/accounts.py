@@ -30,13 +30,15 @@ from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 KIND = "operator"
 _ACTING_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
 Passwords = Callable[[str], str | None]
-"""Returns the password stored in the environment variable of this name; None if the variable is unset."""
+"""Type of a function that takes the name of an environment variable and returns the password in it; None if the
+variable is unset.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _AccountTask:
-    """One person of the file, with the stored row of the same person (None: not stored yet) and the new password
-    (None: unchanged).
+    """One person of the file with the data that the run needs: the stored row of the same person (None: not stored
+    yet) and the new password (None: the password stays unchanged).
     """
 
     entry: AccountEntry
@@ -45,12 +47,14 @@ class _AccountTask:
 
     @property
     def has_changed(self) -> bool:
-        """True if the stored row differs from the file."""
+        """True if the stored row of `operators` differs from the entry in the file."""
         return self.stored != StoredPerson(self.entry.person, self.entry.disabled, self.entry.asks)
 
     @property
     def has_moved(self) -> bool:
-        """True if the person acts today and will ask, or asks today and will act."""
+        """True if the file changes how an enabled person works: today the account acts itself and will ask a worker,
+        or the reverse.
+        """
         return (
             self.stored is not None
             and not (self.stored.is_disabled or self.entry.disabled)
@@ -59,7 +63,9 @@ class _AccountTask:
         )
 
     def make_result(self, *, has_passwords: bool) -> AccountDone:
-        """Return the result for this person."""
+        """Return the result for this person: created, updated, disabled or unchanged, and whether the password was
+        set. `has_passwords` is False on a database without accounts.
+        """
         change = "disabled" if self.entry.disabled else "updated" if self.stored else "created"
         password_state = "none" if not has_passwords else "set" if self.password else "kept"
         return AccountDone(
@@ -72,7 +78,9 @@ class _AccountTask:
         )
 
     def make_target_account(self, *, needs_tls: bool) -> DesiredAccount:
-        """Return the account that the server is to have for this person."""
+        """Return the account that the server must have for this person after the run. `needs_tls`: the account may
+        only connect over TLS.
+        """
         return DesiredAccount(
             name=self.entry.person.name,
             roles=grants.server_roles(self.entry.person.roles, asks_worker=self.entry.asks),
@@ -90,7 +98,9 @@ class _AccountTask:
 
 
 class Accounts:
-    """Writes the people of a file to the database. People who are not in the file stay unchanged."""
+    """Writes the people of a file to the table `operators` and, on a server, to its accounts. People who are not in
+    the file stay unchanged.
+    """
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
         self._context, self._request_ids = context, request_ids
@@ -98,13 +108,14 @@ class Accounts:
     def apply(
         self, content: str, passwords: Passwords, *, dry_run: bool = False, request_id: str | None = None
     ) -> AccountsApplied:
-        """Create and change accounts, roles and rows of `operators`. `passwords` returns a password by the name of
-        its environment variable. If a run was interrupted, a repeated run completes it.
+        """Create and change accounts, roles and rows of `operators` for the people of the file `content`. `passwords`
+        returns a password by the name of its environment variable. If a run was interrupted, a repeated run completes
+        it.
 
-        Raises `usage` for a mistake in the file, also if a person acts today and the file doesn't say whether that
-        stays (a dry run shows these people); `bad_profile` for a missing or unsuitable password, and
-        `not_allowed` if the connected account may not create accounts; each before anything is written. A dry run
-        ignores the request id.
+        All errors are raised before anything is written: `usage` for a mistake in the file, and for people whose
+        account acts itself today and whose entry doesn't say whether it stays so (a dry run lists these people
+        instead); `bad_profile` for a missing or unsuitable password; `not_allowed` if the connected account may not
+        create accounts. A dry run ignores the request id.
         """
         return self._request_ids.act_once(
             "db accounts apply",
@@ -128,7 +139,7 @@ class Accounts:
 
     def _make_task(self, entry: AccountEntry, stored: StoredPerson | None, passwords: Passwords) -> _AccountTask:
         name, server = entry.person.name, self._context.database.is_server
-        entry = entry if server else replace(entry, asks=False)  # without accounts everybody acts
+        entry = entry if server else replace(entry, asks=False)  # no accounts: each person acts directly
         if name == self._context.database.account:
             raise make_file_error(UsageProblem.ACCOUNTS_SCHEMA_ACCOUNT, entry.line, name)
         # the audit trail trusts its roots by the role of their writer, so this role must stay
@@ -150,8 +161,8 @@ class Accounts:
         return _AccountTask(entry, stored, password or None)
 
     def _write_rows(self, tx: Transaction, tasks: Sequence[_AccountTask]) -> None:
-        """Write the rows, after the statements on the server. A run that was interrupted has not written the rows, so
-        a repeated run finds the same people again.
+        """Write the rows of `operators` with their audit entries, after all statements on the server. An interrupted
+        run has not written them, so a repeated run finds the same changes again.
         """
         context, now = self._context, self._context.now()
         for task in tasks:
@@ -180,8 +191,9 @@ class Accounts:
 
 
 def _require_chosen(tasks: Sequence[_AccountTask]) -> None:
-    """Raise usage for people who act today and whose entries don't say whether that stays. A file from the time when
-    people acted by default would otherwise move the whole team at once.
+    """Raise ConsoleError `usage` for people whose way to work would change although their entries have neither the
+    key `acts` nor `asks`. Without this check, an old file, written when accounts acted by default, would make the
+    accounts of the whole team ask a worker at once.
     """
     unsaid = [task.entry for task in tasks if task.has_moved and task.entry.is_default]
     if unsaid:
@@ -197,7 +209,9 @@ _ACTIONS = {
 
 
 class _StatementRun:
-    """One pass over the roles and accounts of a server. Each statement is committed by itself."""
+    """Executes the statements that create and change the roles and accounts of a server, in one run. Each statement
+    is committed by itself.
+    """
 
     def __init__(self, database: Database, conn: Connection, *, dry_run: bool) -> None:
         self._database = database
@@ -243,7 +257,9 @@ class _StatementRun:
             _explain_refusal(self._conn, lambda: statement.run(self._conn))
 
     def _run_as(self, account: DesiredAccount, statement: Statement) -> None:
-        """Run the statement on a connection of the account itself. This also proves that the account can sign in."""
+        """Run the statement on a new connection of the account itself. This also proves that the account can sign
+        in.
+        """
         url = self._database.url.set(username=account.name, password=account.password, database="")
         account_database = Database(url.render_as_string(hide_password=False), without_time_limit=True)
         try:
@@ -254,8 +270,9 @@ class _StatementRun:
 
 
 def _needed_rights(conn: Connection, *, asks: bool = True) -> Mapping[str, str]:
-    """Return the rights that are needed, each with the regular expression that finds it in SHOW GRANTS. On MySQL, the
-    creator of a role needs ROLE_ADMIN to grant it. `asks`: a person asks a worker to act, and reads through views.
+    """Return the rights that the connected account needs, each with the regular expression that finds it in a line of
+    SHOW GRANTS. On MySQL, the creator of a role needs ROLE_ADMIN to grant it. `asks`: the file has people who ask a
+    worker; they read through views, which must be created.
     """
     patterns = {"CREATE USER": "(CREATE USER|ALL PRIVILEGES).* ON [*]", "GRANT OPTION": "WITH GRANT OPTION"}
     if not grants.is_mariadb(conn):
@@ -269,15 +286,15 @@ def _needed_rights(conn: Connection, *, asks: bool = True) -> Mapping[str, str]:
 
 
 def _accepts_remote_clients(conn: Connection) -> bool:
-    """True if the server accepts encrypted connections from other machines, whatever address the connected account
-    uses.
+    """True if the server accepts encrypted connections from other machines, even if the connected account uses a
+    local address.
     """
     return account_properties.accepts_remote_clients(conn) and account_properties.supports_encryption(conn)
 
 
 def _require_rights(conn: Connection, *, asks: bool) -> None:
-    """Raise not_allowed for missing rights, before anything is written. SHOW GRANTS does not list a right inside a
-    role as such; then the server itself refuses the statement.
+    """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a needed right.
+    `asks` is passed to `_needed_rights`.
     """
     lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
     missing = [
@@ -290,8 +307,9 @@ def _require_rights(conn: Connection, *, asks: bool) -> None:
 
 
 def _explain_refusal(conn: Connection, act: Callable[[], None]) -> None:
-    """Call `act`. If the server refuses it for lack of rights, raise not_allowed with the needed rights. A repeated
-    run continues at this statement.
+    """Call `act`, which runs a statement. If the server refuses the statement for lack of rights, raise not_allowed
+    with the needed rights; a repeated run continues at this statement. Other errors of the database are raised
+    unchanged.
     """
     try:
         act()

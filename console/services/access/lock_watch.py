@@ -1,4 +1,6 @@
-"""End sessions of people that hold others up, on each node of the server; and prepared transactions that do so."""
+"""End the database sessions of people, and roll back prepared transactions, whose locks block other sessions. A
+worker does this on each node of the server.
+"""
 
 import logging
 
@@ -9,21 +11,24 @@ from console.store.access.lock_holders import EndedSession
 from console.store.database.engine import Database
 
 MOST_ENDED = 100
-"""Largest number of sessions that one pass ends on a node."""
+"""Largest number of sessions that one pass ends on one node."""
 _log = logging.getLogger("console.worker")
 
 
 class LockWatch:
-    """Looks for sessions that hold others up, for a worker. Keeps one connection to each node."""
+    """Ends sessions whose locks block other sessions, for a worker. Keeps one connection to each node of the
+    server.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._nodes = [_Node(database) for database in _databases(context.database)]
 
     def end_holders(self) -> int:
-        """End all sessions that hold others up now. Return how many. The trail names their accounts.
+        """End all sessions of people that block other sessions now. Return the number of ended sessions and
+        rolled-back prepared transactions. Audit entries name their accounts and the reasons.
 
-        Raises not_allowed if the schema account or this one lacks a right.
+        Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right.
         """
         ended = [one for node in self._nodes for one in node.end_holders(self._context.clock.monotonic())]
         for account, reason in sorted({(one.account, one.reason) for one in ended}):
@@ -31,7 +36,7 @@ class LockWatch:
             facts = {"account": account, "reason": reason}
             with act_as(WORKER):
                 self._context.write(
-                    lambda tx, facts=facts: self._context.record_audit(  # type: ignore[misc]  # a bound value
+                    lambda tx, facts=facts: self._context.record_audit(  # type: ignore[misc]  # the lambda gets the facts of this iteration
                         tx, AuditAction.LOCK_HOLDER_ENDED, None, facts, kind="session"
                     )
                 )
@@ -44,14 +49,19 @@ class LockWatch:
 
 
 class _Node:
-    """One server. `_seen` has the prepared transactions of an earlier pass, and when each was seen first."""
+    """One node of the server. `_seen` has the prepared transactions of the previous pass by id, each with the time
+    (monotonic seconds) at which a pass first found it.
+    """
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self._seen: dict[str, float] = {}
 
     def end_holders(self, now: float) -> list[EndedSession]:
-        """End sessions, and prepared transactions if one of them holds others up."""
+        """End the blocking sessions on this node. If a prepared transaction blocks others, roll back the prepared
+        transactions that passes have found for BLOCKING_SECONDS. Return the ended sessions. `now` is in monotonic
+        seconds.
+        """
         ended: list[EndedSession] = []
         with self.database.read() as conn:
             for _ in range(MOST_ENDED):
@@ -70,7 +80,9 @@ class _Node:
 
 
 def _databases(database: Database) -> list[Database]:
-    """Return a database for each node: locks are a node's own."""
+    """Return one database object for each node of the server, because each node has its own locks; empty without a
+    server.
+    """
     if database.server is None:
         return []
     plain = database.url.difference_update_query(["fallback"])

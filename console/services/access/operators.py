@@ -14,11 +14,11 @@ class People:
         self._context = context
 
     def find_acting_person(self) -> Person:
-        """Return the acting person. Raises no_operator, or not_allowed for an unknown name."""
+        """Return the acting person. Raises no_operator if no name is set, not_allowed for an unknown name."""
         return self._context.person()
 
     def list_people(self) -> tuple[Person, ...]:
-        """Return every operator, by name; empty if none is stored."""
+        """Return every enabled operator, sorted by name; empty if none is stored."""
         with self._context.database.read() as conn:
             return people.all_enabled(conn)
 

@@ -21,8 +21,8 @@ class Sessions:
         self._sign_in = context.settings.sign_in
 
     def whoami(self) -> Identity:
-        """Return the acting person, and where and from which source the person is signed in. Raises no_operator if no
-        name is set.
+        """Return the acting person with the address of the database and the source of the sign-in (entered,
+        configured or from the keyring). Raises no_operator if no name is set.
         """
         context, sign_in = self._context, self._sign_in
         place = sign_in.database_place or str(context.settings.database_path)
@@ -35,8 +35,8 @@ class Sessions:
         return Identity(person, is_known, place, sign_in.source, sign_in.is_server and sign_in.is_password_stored())
 
     def record_sign_in(self, *, keep: bool) -> bool:
-        """Record a sign-in that the database has accepted: write an audit entry and, if `keep` is set, store the
-        password in the keyring. Return True if it was stored; otherwise only this process has it.
+        """Record a sign-in that the database has accepted: write an audit entry and, with `keep`, store the password
+        in the keyring. Return True if the password was stored; otherwise only this process has it.
         """
         missing_reason, is_stored = self._sign_in.sign_in_reason, keep and self._keep_password()
 

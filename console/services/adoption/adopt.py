@@ -20,7 +20,9 @@ DEFAULT_ZONE = "Asia/Tokyo"
 
 
 class Adoption:
-    """`plan` only reads, `run` changes the table. Both can be called before and after `db upgrade`."""
+    """Adopts another application's table of credit checks: `plan` only reads, `run` changes the table. Both can be
+    called before and after `db upgrade`.
+    """
 
     def __init__(self, database: Database, open_context: Callable[[], ServiceContext]) -> None:
         """`open_context` opens the service context, which needs the current schema. `run` calls it after the upgrade,
@@ -30,17 +32,20 @@ class Adoption:
         self._open_context = open_context
 
     def plan(self, zone: str | None = None) -> AdoptionPlan:
-        """Return what `run` would do, and change nothing. `zone` is the time zone of the table's times (None: Japan).
-        Raises usage for an unknown time zone, not_found if the database has no such table.
+        """Return the plan of the changes that `run` would make, and change nothing. `zone` is the time zone of the
+        table's times (None: Japan). Raises usage for an unknown time zone, not_found if the database has no such
+        table.
         """
         return adoption_plan.make_plan(self._database, _require_zone(zone) or DEFAULT_ZONE)
 
     def run(self, zone: str | None = None, *, convert: bool = False) -> AdoptionResult:
-        """Adopt the table, or continue an interrupted adoption. `zone` is as for `plan`. `convert` allows steps
-        during which the table is copied and nobody can write to it.
+        """Adopt the table, or continue an interrupted adoption. `zone` is the time zone of the table's times (None:
+        the zone of the interrupted adoption, otherwise Japan). `convert` allows steps during which the table is
+        copied and nobody can write to it.
 
         Raises usage if `zone` differs from the zone with which the adoption began, schema_mismatch if an obstacle
-        remains (detail.obstacles), database_locked if the table was never free; completed steps stay.
+        remains (detail.obstacles), database_locked if other transactions never left the table free; completed steps
+        stay.
         """
         requested_zone = _require_zone(zone)
         _require_adoptable(self._database, convert=convert)
@@ -51,11 +56,10 @@ class Adoption:
             return AdoptionRun(self._open_context(), zone_in_force, convert, lock).run()
 
     def accept_incomplete(self) -> int:
-        """Remove the incomplete rows of other applications from the queue of incomplete records, by one decision.
-        Return how many.
+        """Accept, by one decision, that the incomplete credit checks of other applications stay incomplete, so that
+        they leave the queue of incomplete records. Return their number.
 
-        The parts stay missing, and a re-fetch can still fetch them. Raises schema_mismatch before the table is
-        adopted.
+        Their parts stay missing; a re-fetch can still fetch them. Raises schema_mismatch before the table is adopted.
         """
         if adoption_plan.read_adoption_state(self._database, adopting.read_table(self._database)) != "adopted":
             raise ConsoleError(
@@ -64,8 +68,8 @@ class Adoption:
         return accept_incomplete(self._open_context())
 
     def _begin(self, requested_zone: str | None) -> str | None:
-        """Return the time zone of the adoption: the one with which it began. None for a table that this program
-        created.
+        """Begin the adoption if none has begun. Return the time zone in force: that of the adoption that began
+        earlier, otherwise `requested_zone` (None: Japan). Return None for a table that this program created.
         """
         if adoption_plan.read_adoption_state(self._database, adopting.read_table(self._database)) == "adopted":
             return adoption_plan.read_stored_zone(self._database)

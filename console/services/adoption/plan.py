@@ -24,7 +24,9 @@ _ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the rows and crea
 
 @dataclass(frozen=True, slots=True)
 class DuplicateClaim:
-    """A claim that several rows have. Only one of them keeps it."""
+    """A claim (client and corporation number) that several rows of the table have; `rows` is their number. Only one
+    of these rows keeps the claim.
+    """
 
     client_id: str
     corporation_number: str
@@ -41,11 +43,12 @@ class UnreadableNumber:
 
 @dataclass(frozen=True, slots=True)
 class RowCount:
-    """Numbers of rows by the result of the adoption.
+    """Numbers of rows in the table, by the result that the adoption will have for them.
 
-    `duplicates` counts the rows that lose their claim to another row; `doubled_claims` the claims with several rows,
-    of which `doubled` are examples; `respelled` the corporation numbers that are normalised; `by_status` all rows by
-    the state after the adoption; `unbought` the rows that become pending.
+    `duplicates`: rows that lose their claim to another row. `doubled_claims`: claims that several rows have;
+    `doubled` are examples. `unreadable`: rows whose corporation number can't be read. `respelled`: rows whose
+    corporation number is rewritten as 13 digits. `unbought`: rows that become pending. `by_status`: all rows by their
+    state after the adoption. `success_without_id`: successful rows without the provider's id.
     """
 
     rows: int = 0
@@ -62,9 +65,11 @@ class RowCount:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionPlan:
-    """What an adoption would do. `state` is waiting, begun or adopted; `cluster` is True on Galera; `seconds` is an
-    estimate of the time. An obstacle with `convertible` is removed by a run with `convert`; any other must be removed
-    by people first.
+    """The changes that an adoption would make.
+
+    `state` is waiting, begun or adopted; `zone` is the time zone of the table's times; `cluster` is True on Galera;
+    `seconds` is an estimate of the duration. A run with `convert` removes each obstacle with `is_convertible`; people
+    must remove all others first.
     """
 
     state: str
@@ -83,8 +88,8 @@ class AdoptionPlan:
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts rows while they are read. To save memory, it stores a hash of each claim (8 bytes) instead of
-    the claim.
+    """Counts the rows of the table while they are read. To save memory, it stores a hash of each claim (8 bytes)
+    instead of the claim.
     """
 
     rows: int = 0
@@ -97,7 +102,7 @@ class _Tally:
     repeated_claims: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count_row(self, row: adopting_rows.Row) -> None:
-        """Count one row."""
+        """Add one row of the table to the counts of states, corporation numbers and claims."""
         record_id, client, raw, provider_id, status = row
         state = CheckState.SUCCESS if provider_id is not None else status
         self.rows += 1
@@ -118,7 +123,7 @@ class _Tally:
         self.claim_hashes.add(hash(claim))
 
     def make_row_count(self) -> RowCount:
-        """Return the counts."""
+        """Return the counts of all rows that were read."""
         most_repeated = sorted(self.repeated_claims.items(), key=lambda item: (-item[1], item[0]))[:MOST_EXAMPLES]
         return RowCount(
             rows=self.rows,
@@ -153,8 +158,8 @@ def to_text(raw: object) -> str:
 
 
 def make_plan(database: Database, zone: str) -> AdoptionPlan:
-    """Return the plan and change nothing. `zone` is used if no adoption has begun. Raises not_found,
-    not_our_database.
+    """Read the table and return the plan of its adoption; nothing is changed. `zone` is the time zone of the table's
+    times; the stored zone of an adoption that has begun takes precedence. Raises not_found, not_our_database.
     """
     table = find_adoptable_table(database)
     zone_in_force = read_stored_zone(database) or zone
@@ -203,8 +208,8 @@ def read_stored_zone(database: Database) -> str | None:
 
 
 def find_obstacles(database: Database, table: Table) -> tuple[Obstacle, ...]:
-    """Return everything that prevents the adoption: problems of the columns; without any, problems of the values in
-    the rows.
+    """Return everything that prevents the adoption: the problems of the columns or, if there are none, values of the
+    column `status` that this program doesn't know.
     """
     column_obstacles = legacy_checks.find_obstacles(table)
     if column_obstacles or "status" not in table.columns or table.is_begun:
@@ -214,7 +219,7 @@ def find_obstacles(database: Database, table: Table) -> tuple[Obstacle, ...]:
 
 
 def count_rows(database: Database, table: Table) -> RowCount:
-    """Count the rows in one pass over the table, STRETCH ids per query."""
+    """Count the rows of the table in one pass, IDS_PER_RANGE ids per query."""
     tally = _Tally()
     with database.read() as conn:
         for after_id, upto in adopting_rows.id_ranges(conn, 0, adopting_rows.highest_id(conn), IDS_PER_RANGE):

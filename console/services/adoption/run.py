@@ -1,5 +1,5 @@
-"""Run an adoption: change the table in steps and decide about its rows between the steps. Each step is small and is
-done only once.
+"""Run an adoption: change the table in steps and process its rows between the steps. Each step is small and is done
+only once, also if a run is interrupted and repeated.
 """
 
 import logging
@@ -31,8 +31,8 @@ IDS_PER_RANGE = 1_000
 ROWS_PER_TRANSACTION = 50
 MOST_PASSES, FEW_ROWS_LEFT = 5, 2_000
 LATE_ROW_ID_MARGIN = 10_000
-"""Each further pass over the rows begins this many ids earlier than the previous one ended, because a row with a
-lower id may be committed later.
+"""Number of ids by which each further pass over the rows begins before the end of the previous pass, because a row
+with a lower id may be committed later.
 """
 
 MOST_INDEX_ATTEMPTS = 20
@@ -49,10 +49,10 @@ _EMPTY_TALLY: Tally = Counter()
 
 @dataclass(frozen=True, slots=True)
 class AdoptionResult:
-    """Result of a run.
+    """Result of a run of the adoption.
 
     `rows` counts all rows of the table, `incomplete` the rows of other applications in the queue of incomplete
-    records. The other numbers and `steps` concern this run only.
+    records. The other numbers and `steps` (the names of the steps) concern this run only.
     """
 
     zone: str | None
@@ -85,8 +85,8 @@ class AdoptionRun:
         self._tally: Tally = Counter()
 
     def run(self) -> AdoptionResult:
-        """Run all remaining steps. Raises database_locked if new duplicates prevent the unique index ROUNDS times,
-        and the errors of the steps.
+        """Run all remaining steps. Raises database_locked if new duplicates prevent the unique index
+        MOST_INDEX_ATTEMPTS times, and the errors of the steps.
         """
         rounds = 0
         while not self._run_remaining_steps():
@@ -101,8 +101,8 @@ class AdoptionRun:
         return self._make_result()
 
     def _run_remaining_steps(self) -> bool:
-        """Run every remaining step: columns, then the rows, then indexes. Return False if a new duplicate prevented
-        the unique index.
+        """Run every remaining step: first the columns, then the rows, then the indexes. Return False if a new
+        duplicate prevented the unique index.
         """
         try:
             self._run_steps(lambda step: not step.name.startswith("index") and step.name != "claims")
@@ -131,8 +131,9 @@ class AdoptionRun:
     # Rows that exist before the indexes: first the unreadable numbers, then the duplicates, then all others
 
     def _decide_all_rows(self) -> None:
-        """Decide about all rows. Repeat, at most PASSES times, while more than FEW new rows arrived: one pass in bulk
-        is quicker than a decision per row.
+        """Process all rows in bulk: normalise their corporation numbers, mark unreadable numbers and duplicates, and
+        take in all other rows. Repeat this, at most MOST_PASSES times, until fewer than FEW_ROWS_LEFT rows arrived
+        during the pass: a pass in bulk is quicker than the later work on each row.
         """
         after_id = 0
         for _ in range(MOST_PASSES):
@@ -161,7 +162,9 @@ class AdoptionRun:
             return list(adopting_rows.id_ranges(conn, after_id, horizon, size))
 
     def _write_and_count(self, work: Callable[[Transaction], Tally]) -> None:
-        """Run a short transaction, and add its counts after the commit."""
+        """Run `work` in a short transaction, and add the counts that it returns to the totals of the run after the
+        COMMIT.
+        """
         if self._lock is not None:
             self._lock.require_held()
         self._tally.update(self._database.write(work))
@@ -215,13 +218,15 @@ class AdoptionRun:
         return Counter(duplicates=len(marked_rows))
 
     def _mark_last(self, tx: Transaction) -> None:
-        """Mark new duplicates. On SQLite, called under the write lock under which the unique index is created."""
+        """Mark the duplicates that exist directly before the unique index is created. On SQLite, the index is created
+        under the same write lock.
+        """
         self._tally.update(self._mark_some(tuple(adopting_rows.find_duplicates(tx.conn)), tx))
 
     # Rows that arrived during the adoption
 
     def _decide_late_rows(self) -> None:
-        """Decide about rows that arrived before the unique index existed. A due task handles later ones."""
+        """Process the rows that arrived before the unique index existed. A due task processes later rows."""
         horizon = self._read_highest_id()
         while True:
             with self._database.read() as conn:
@@ -234,7 +239,9 @@ class AdoptionRun:
         return sum((self._compare_with_live(tx, *row) for row in rows), _EMPTY_TALLY)
 
     def _compare_with_live(self, tx: Transaction, record_id: int, raw: object) -> Tally:
-        """Compare one row with the row that holds its claim; the row of higher rank gets the claim."""
+        """Compare one row with the row that holds its claim: the row of higher rank gets the claim, the other one
+        becomes a duplicate. `raw` is the stored corporation number. Return the counts of the changes.
+        """
         tally, number = self._read_number(tx, record_id, raw), read_number(raw)
         record = credit_checks.find(tx.conn, record_id)
         if record is None or number is None or tally["duplicates"]:
@@ -295,9 +302,10 @@ class AdoptionRun:
 
 def accept_incomplete(context: ServiceContext) -> int:
     """Mark the incomplete credit checks of other applications as accepted, so that they leave the queue of incomplete
-    records: `IDS_PER_RANGE` rows per transaction. Return the number of rows.
+    records: IDS_PER_RANGE rows per transaction. Return the number of rows.
 
-    Each transaction writes an audit entry with the number of its rows. A repeated call does the remaining rows.
+    Each transaction writes an audit entry with the number of its rows. If a call was interrupted, a repeated call
+    processes the remaining rows.
     """
     count = 0
     while True:
@@ -316,7 +324,9 @@ def _accept_some(context: ServiceContext, ids: tuple[int, ...], tx: Transaction)
 
 
 def _make_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
-    """Return a sort key for a row. It ranks rows as the SQL of `console.store.adoption` does."""
+    """Return the sort key by which rows compete for a claim; the larger key wins. The SQL of `console.store.adoption`
+    ranks rows in the same way.
+    """
     purchased_at, expired_at = record.purchased_at, record.expired_at
     return (
         record.credit_check_id is not None,
@@ -331,7 +341,7 @@ def _split_rows(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
 
 
 def _raise_known_error(trouble: DatabaseFailure) -> None:
-    """Raise the ConsoleError that corresponds to the database's error. Return if none does."""
+    """Raise the ConsoleError that corresponds to the database's error. Return if there is no such ConsoleError."""
     code = error_codes.error_code_of(trouble)
     if code is not None:
         raise rebuild_error(code, error_codes.error_detail_of(trouble, code)) from trouble

@@ -1,8 +1,9 @@
-"""Evaluate the alert rules about orders and payments: raise and resolve alerts, and add both events to the outbox.
+"""Evaluate the alert rules about orders and payments: raise and resolve alerts, and add an event for each change to
+the outbox.
 
-A due task. Each run judges orders that changed since the last run, orders that changed one longest grace period ago,
-orders with an open alert, the newest orders, and a further part of all orders by id. The last two are necessary
-because the shop writes its orders without an entry in the change feed.
+A due task. Each run judges five groups of orders: those that changed since the last run, those that changed one
+longest grace period ago, those with an open alert, the newest ones, and the next range of all orders by id. The last
+two groups are necessary because the shop writes its orders without an entry in the change feed.
 """
 
 import json
@@ -47,7 +48,8 @@ WORK_REASON_OF_RULE: Mapping[Rule, str] = {
     Rule.PAID_WITHOUT_PAYMENT: WorkReason.PAID_WITHOUT_PAYMENT,
     Rule.PAID_TOO_LATE: WorkReason.PAID_LATE,
 }
-"""Reason of the order's work `needs_review`, by alert rule."""
+"""By alert rule: the reason that is written into the work of an order when the rule sets the order to `needs_review`.
+"""
 _PAID_AFTER_CANCEL = WorkReason.PAID_AFTER_CANCEL
 _OWN_REASONS = frozenset({*WORK_REASON_OF_RULE.values(), _PAID_AFTER_CANCEL})
 _log = logging.getLogger("console.worker")
@@ -55,9 +57,9 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class FeedPosition:
-    """Stored position of the task, as ids: `fresh` is the last row of the change feed that was read, `ripe` the last
-    row that was read again after the grace period, `order` the last id in the pass over all orders, and `alert` the
-    last open alert that was read (0: begin again).
+    """Stored position of the task, as ids. `fresh`: the last row of the change feed that was read. `ripe`: the last
+    row that was read a second time, after the grace period. `order`: the last id in the pass over all orders.
+    `alert`: the last open alert that was read (0: begin again).
     """
 
     fresh: int
@@ -67,14 +69,14 @@ class FeedPosition:
 
 
 class AlertRules:
-    """Judges orders and their payments by the rules, and adjusts the open alerts to the findings."""
+    """Judges orders and their payments by the alert rules, and raises or resolves alerts accordingly."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._providers = ProviderOutages(context)
 
     def run(self) -> int:
-        """Judge the orders that are due now. Return how many alerts were raised or resolved. Raises not_allowed."""
+        """Judge the orders of the present run. Return how many alerts were raised or resolved. Raises not_allowed."""
         self._context.require("due_tasks")
         with self._context.database.read() as conn:
             position = _read_position(conn)
@@ -114,7 +116,8 @@ class AlertRules:
 
     def _find_changed_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
         """Return the orders that changed since the last run, and the new position in the feed. On a server the last
-        LOOK_BACK ids of the feed are read again, because a row with a lower id may be committed later.
+        `change_feed.FIRST_OPEN_IDS` ids of the feed are read again, because a row with a lower id may be committed
+        later.
         """
         last_id, order_ids = position.fresh, frozenset[int]()
         start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - feed.FIRST_OPEN_IDS)
@@ -123,8 +126,8 @@ class AlertRules:
         return order_ids, last_id
 
     def _find_aged_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
-        """Return the orders that changed one grace period ago (at that time it was too early to judge them), and the
-        new position in the feed. A change time in the future was written by a wrong clock and counts as old.
+        """Return the orders that changed one longest grace period ago, because it was too early to judge them then,
+        and the new position in the feed. A change time in the future was written by a wrong clock and counts as old.
         """
         now = self._context.now()
         judged_until, latest_valid = (
@@ -154,8 +157,8 @@ class AlertRules:
     # Judgement
 
     def _judge_orders(self, ids: Sequence[int]) -> int:
-        """Judge the orders by reading. Then update the alerts of each order whose open alerts differ from the
-        finding, in one transaction per order.
+        """Judge the orders in one read. Then, in one transaction per order, update the alerts of each order whose
+        open alerts differ from the finding. Return the number of raised and resolved alerts.
         """
         with self._context.database.read() as conn:
             differing_ids = [
@@ -166,7 +169,7 @@ class AlertRules:
         count = 0
         for order_id in until_stopped(differing_ids):
             with skip_failures(f"alert rules of order {order_id}"):
-                count += self._context.write(lambda tx, order_id=order_id: self._update_alerts(tx, order_id))  # type: ignore[misc]  # of this turn
+                count += self._context.write(lambda tx, order_id=order_id: self._update_alerts(tx, order_id))  # type: ignore[misc]  # of this iteration
         return count
 
     def _judge_each(
@@ -184,8 +187,8 @@ class AlertRules:
 
     @orders.run_again_if_stale()
     def _update_alerts(self, tx: Transaction, order_id: int) -> int:
-        """Raise and resolve the alerts of an order according to the facts, with their outbox events in the same
-        transaction. Return the number of changes.
+        """Judge an order again in the transaction `tx`, raise and resolve its alerts accordingly, and add their
+        outbox events. Return the number of changes.
         """
         count = 0
         for order, finding, own_alerts in self._judge_each(tx.conn, (order_id,)):
@@ -230,8 +233,8 @@ class AlertRules:
         context.record_audit(tx, action, alert.id, facts, kind=KIND, reason=alert.rule_id)
 
     def _plan_work(self, tx: Transaction, order: Order, finding: BrokenRule | None) -> None:
-        """Set an order with an open alert to needs_review, and clear this state after the alert. A needs_review with
-        the reason of another rule stays.
+        """Set the work of an order with an open alert to needs_review, and clear it after the alert. A needs_review
+        that something other than an alert rule has set stays unchanged.
         """
         work = order.work
         if finding is None:
@@ -247,8 +250,9 @@ class AlertRules:
 
 
 def _read_position(conn: Connection) -> FeedPosition:
-    """Return the position of the last run. A first run begins at the end of the feed (its second reading CHANGES rows
-    earlier) and with the first order.
+    """Return the stored position of the last run. Without one, or if it can't be read, return the first position: the
+    end of the change feed for new changes, ROWS_PER_FEED_READ rows earlier for the second reading, and the first
+    order.
     """
     stored = next((task.position for task in tasks.all_tasks(conn) if task.name == TASK_NAME), None)
     latest_change_id = suspects.latest_change_id(conn)

@@ -1,5 +1,5 @@
-"""`console.alerts`: open alerts and cases, their acknowledgement, and for each one the action with which a person can
-end it.
+"""The service `console.alerts`: the open alerts and cases, their acknowledgement, and the action with which a person
+can end each of them.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,9 @@ class AlertService:
     def _items_by_alert(
         self, open_alerts: Sequence[Alert], facts: Sequence[suspects.OrderWithPayments]
     ) -> dict[int, AlertItem]:
-        """Return, by alert id, the action and the payment for each alert whose rule the present facts still break."""
+        """Return, by alert id, the alert with the action that can end it and the payment of that action. Alerts whose
+        rule the present facts no longer break are left out.
+        """
         now, scale = self._context.now(), self._context.scale
         findings = {order.id: find_broken_rule(order, paid, now, scale, RULES) for order, paid in facts}
         return {
@@ -69,14 +71,16 @@ class AlertService:
         }
 
     def count_unacknowledged(self) -> int:
-        """Return the number of open alerts without an acknowledgement, at most MOST_COUNTED. Raises not_allowed."""
+        """Return how many of the open alerts have no acknowledgement; at most MOST_COUNTED_ALERTS open alerts are
+        counted. Raises not_allowed.
+        """
         with self._context.database.read() as conn:
             self._context.reader(conn)
             return sum(alert.acknowledged_by is None for alert in alerts.open_alerts(conn, MOST_COUNTED_ALERTS))
 
     def find_stop(self) -> RollbackFinding | None:
-        """Check whether the database went back in time. Return the finding that stops operations with money; None
-        without one. Raises not_allowed.
+        """Check whether the database went back in time. Return the finding that stops the operations with money; None
+        if there is no stop. Raises not_allowed.
         """
         loss = going_back.find_loss(self._context)
         with self._context.database.read() as conn:
@@ -91,11 +95,11 @@ class AlertService:
         return None if loss is None else len(loss.missing)
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
-        """Acknowledge an alert in the acting person's name. `note` says what is done next. Repeating it by the same
-        person changes nothing.
+        """Acknowledge an alert in the acting person's name. `note` says which step the person takes next. If the same
+        person repeats the acknowledgement, nothing changes.
 
         Raises not_found, usage (detail.problem `note`) if the note is empty or too long, not_allowed, and
-        already_decided if another person has acknowledged it first (detail.who).
+        already_decided if another person has acknowledged the alert first (detail.who).
         """
         arguments = (id, note)
         return self._request_ids.act_once(
@@ -134,6 +138,8 @@ class AlertService:
 
 
 def _make_case_item(alert: Alert) -> AlertItem:
-    """Return the item of a case. A person ends it on the page of its record, if the record's kind has a page."""
+    """Return the list item of a case. Its action is `open` if the record's kind has a page, where a person can end
+    the case; otherwise None.
+    """
     has_page = alert.subject_kind in _KINDS_WITH_PAGE
     return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id)

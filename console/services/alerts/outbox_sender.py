@@ -1,8 +1,8 @@
-"""Publish the events of the outbox: each at least once and always with the same event id; events with the same record
-key in the sequence in which they were added.
+"""Publish the events of the outbox: each at least once and always with the same event id. Events with the same record
+key are published in the sequence in which they were added.
 
-A due task. An event that was not accepted is sent again, after growing waits, until it is accepted. If the oldest
-event has waited longer than UNPUBLISHED_ALERT_AGE, an alert is raised.
+A due task. If the publisher doesn't accept an event, the task sends it again after growing waits. If the oldest event
+has waited longer than UNPUBLISHED_ALERT_AGE, the task raises an alert.
 """
 
 import logging
@@ -22,9 +22,11 @@ from console.store.alerts.outbox import OutboxEvent
 from console.store.database.engine import Transaction
 
 MOST_FAILURES_IN_A_ROW = 3
-"""Number of consecutive failures after which the remaining events wait for the next run."""
+"""Number of consecutive failed sends after which the remaining events wait for the next run."""
 RETRY_WAITS: Sequence[timedelta] = tuple(timedelta(seconds=step) for step in (10, 30, 60, 300, 900, 3600))
-"""Waits before the next attempts to send an event; the last one repeats."""
+"""Waits before the second, third and each later attempt to send an event; the last wait is used for all further
+attempts.
+"""
 JITTER_FRACTION = 0.2
 UNPUBLISHED_ALERT_AGE = timedelta(hours=1)
 """Age of the oldest event in the outbox after which an alert is raised."""
@@ -59,8 +61,8 @@ class OutboxSender:
         return sent_count
 
     def _keep_stop_event(self) -> None:
-        """Add the outbox event of the alert that stops this database, if the event is missing: an older program
-        version did not write it, and it is lost if only this table was restored.
+        """Add the outbox event of the alert that stops this database, if the event is missing: an older version of
+        the program did not write the event, and a restored backup of the outbox table alone lacks it.
         """
         context = self._context
         with context.database.read() as conn:
@@ -73,8 +75,8 @@ class OutboxSender:
         )
 
     def _send_all(self, publisher: Publisher) -> int:
-        """Send in rounds: the next event with the same record key is read only after the one before was accepted.
-        Return how many were accepted.
+        """Send the due events in rounds: the next event with the same record key is read only after the previous one
+        was accepted. Return how many were accepted.
         """
         sent_count, failure_count = 0, 0
         while events := self._read_due_events():

@@ -1,4 +1,6 @@
-"""Raise one alert for each provider that gives no usable answers, and resolve it after the provider has given one."""
+"""Raise one alert for each payment or credit-check provider that gives no usable answers, and resolve the alert after
+the provider has given one.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -14,25 +16,27 @@ from console.store.monitoring import recent_activity as figures
 
 ALERT_RULE, KIND = "provider_away", "provider"
 LOOK_BACK_PERIOD = timedelta(days=2)
-"""Period whose calls are read. Attempts for one record are at most a day apart, so it contains at least two
-of them.
+"""Period before now whose calls are read. Attempts for one record are at most a day apart, so the period contains at
+least two of them.
 """
 FAILED_CALLS_IN_A_ROW, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
-"""A provider counts as away after this many consecutive calls without a usable answer, if the first of them is at
-least PATIENCE ago.
+"""A provider counts as away after FAILED_CALLS_IN_A_ROW consecutive calls without a usable answer, if the first of
+these calls was at least SHORTEST_OUTAGE ago.
 """
 _MOST_ALERTS = 1_000
 
 
 def compute_subject_id(provider: str) -> int:
-    """Return the number under which alerts about a provider are stored, because the subject of an alert is a number:
-    the CRC-32 of the name, the same on every desk.
+    """Return the number that stands for a provider in the column `subject_id` of its alerts, which holds only
+    numbers: the CRC-32 of the provider's name, the same on every desk.
     """
     return crc32(provider.encode())
 
 
 class ProviderOutages:
-    """Judges providers by the calls in the stored evidence, so that the calls of all desks and workers count."""
+    """Decides from the calls in the stored evidence whether a provider is away. The calls of all desks and workers
+    count.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -81,8 +85,8 @@ class ProviderOutages:
 
 
 def _find_silences(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
-    """Return, by provider, the time of the first of its latest consecutive unusable answers and their number; None if
-    its last answer was usable.
+    """Return for each provider its latest series of consecutive calls without a usable answer: the time of the first
+    call and the number of calls. The value is None if the provider's last answer was usable.
     """
     streaks: dict[str, tuple[datetime, int] | None] = {}
     answering_providers: set[str] = set()
@@ -97,7 +101,9 @@ def _find_silences(conn: Connection, now: datetime) -> dict[str, tuple[datetime,
 
 
 def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:
-    """Yield the calls of the period LOOK_BACK, newest first: time, provider, and True for a usable answer."""
+    """Yield the calls since LOOK_BACK_PERIOD before `now`, newest first: time, provider, and True for a usable
+    answer.
+    """
     for at, source, summary in figures.provider_calls(conn, now - LOOK_BACK_PERIOD):
         if is_call(source):
             yield at, source.partition(".")[0], classify_answer(summary)[1]

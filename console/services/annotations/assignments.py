@@ -19,14 +19,16 @@ TAKE_DURATION = timedelta(minutes=30)
 
 
 class AssignmentService:
-    """Takes of records of every kind. A take is no lock: of the program's actions, only bulk runs respect it."""
+    """Stores and ends takes of records of every kind. A take is no lock: of the program's actions, only bulk runs
+    respect it.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def take_record(self, kind: str, record_id: int) -> Take:
-        """Take the record for TAKE_DURATION, or extend the person's own take. Raises not_found, not_allowed, and
-        in_progress with the other person and the end of their take.
+        """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take. Raises
+        not_found, not_allowed, and in_progress with the person who has the take and its end.
         """
         with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
             self._context.require("take")

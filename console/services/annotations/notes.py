@@ -16,7 +16,7 @@ LONGEST_NOTE_CHARACTERS = 2_000
 
 
 class NoteService:
-    """Notes on records of every kind."""
+    """Adds notes to records of every kind, and lists them."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -46,7 +46,9 @@ class NoteService:
 
 
 def require_storable(words: str) -> str:
-    """Return the text without white space at both ends. Raises usage if it is empty or longer than LONGEST."""
+    """Return the text of a note without white space at both ends. Raises usage if it is empty or longer than
+    LONGEST_NOTE_CHARACTERS.
+    """
     text = words.strip()
     if not text or len(text) > LONGEST_NOTE_CHARACTERS:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})

@@ -1,4 +1,4 @@
-"""Audit entries about openings of records, written in batches."""
+"""Write audit entries about the opening of records, PDFs and exports, in batches."""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -12,8 +12,8 @@ ENTRIES_PER_WRITE = 20
 
 
 class ReadLog:
-    """Collects audit entries about openings of records and writes them in batches. If the write fails, reading is
-    still possible.
+    """Collects audit entries about opened records and writes them in batches. If the write fails, people can still
+    read.
     """
 
     def __init__(self, context: ServiceContext) -> None:

@@ -23,8 +23,8 @@ def audit_refusals(
     *,
     kind: str = "credit-check",
 ) -> Iterator[None]:
-    """If the block raises a refusal (exit status 3), write an audit entry in a transaction of its own and raise the
-    refusal again. In nested blocks, a refusal is written once.
+    """If the block raises a refusal (exit status 3), write an audit entry about it in a transaction of its own and
+    raise the refusal again. In nested blocks, only the innermost block writes the entry.
 
     A signal does not end the block: it only aborts a running call to a provider, and takes effect after the block.
     """
@@ -47,7 +47,9 @@ def audit_refusals(
 
 
 def make_holder_detail(holder: LeaseHolder | None) -> InProgress:
-    """Return the holder of a lease, its begin and its end as the detail of a refusal; None stands for no holder."""
+    """Return the facts about the holder of a lease for the detail of a refusal: the holder, and the beginning and end
+    of the lease. If `holder` is None, the facts are None too.
+    """
     if holder is None:
         return {"holder": None, "since": None}
     person = Holder(operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process)

@@ -20,8 +20,8 @@ class AuditRoots:
         self._context = context
 
     def write_due(self) -> int:
-        """If a root is due, store the heads of all entries older than SETTLED_AGE_SECONDS, in several transactions;
-        return the number of heads.
+        """If a root is due, store the heads of the chains up to the newest entry that is older than
+        SETTLED_AGE_SECONDS, in several transactions. Return the number of heads; 0 if no root is due.
         """
         context = self._context
         with context.database.read() as conn:
@@ -38,8 +38,8 @@ class AuditRoots:
         return head_count
 
     def _write_next(self, tx: Transaction, newest_id: int) -> int:
-        """Store the next heads up to the entry `newest_id`, in this transaction. Return their number; 0 if a root
-        covers all these entries.
+        """Store the next heads up to the entry `newest_id`, in the transaction `tx`. Return their number; 0 if a root
+        already covers all these entries.
         """
         since = audit_roots.covered_rows(tx.conn)
         if since.last_end >= newest_id:

@@ -20,8 +20,8 @@ _COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
 
 ActOnce = Callable[[str, str | None, tuple[object, ...], Callable[[], int]], int]
-"""The function `RequestIds.once`: its arguments are the command, the request id, the arguments of the command and the
-act, whose answer is stored under the id.
+"""Type of the function `RequestIds.act_once`. Its arguments: the command, the request id, the arguments of the
+command, and the function whose answer is stored under the request id.
 """
 
 
@@ -43,7 +43,8 @@ class AuditService:
         return entries
 
     def verify_chains(self) -> int:
-        """Verify all chains; return the number of entries. If no person is named, no right is needed.
+        """Verify all chains of the audit trail; return the number of entries. Without a named person no right is
+        needed. For a person who sees only a part of the trail, a worker verifies it.
 
         Raises audit_broken with detail.first_bad (the id of the first entry that doesn't match its chain, or the
         first missing one if the end of a chain was deleted), and not_allowed.

@@ -1,7 +1,7 @@
-"""Execute the action of a bulk run on one record, through the services that people use, and translate errors into
+"""Execute the action of a bulk run on one record, through the services that people use, and convert errors into
 results of the row.
 
-No action here moves money, decides or buys, so no bulk run can.
+No action in this module moves money, buys a credit check or decides about a record.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,9 @@ _CALLS_PER_ROW = {BulkAction.PROBE: 1, BulkAction.REFETCH: 2}
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """Result of a row. `is_provider_refusal` is True if the provider refused the call or failed."""
+    """Result of one row of a bulk run, with its reason (an error code or another fixed word; None without one).
+    `is_provider_refusal` is True if the provider refused the call or failed.
+    """
 
     result: RowResult
     reason: str | None = None
@@ -45,8 +47,8 @@ class RowOutcome:
 
 
 class BulkActionRunner:
-    """Executes the actions. `probe` (kind, id) and `refetch` (id, version that was seen) are the services' own
-    methods.
+    """Executes the actions of bulk runs. `probe` and `refetch` are methods of the services: `probe` takes a record's
+    kind and id, `refetch` a record's id and expected version (None: any version).
     """
 
     def __init__(
@@ -65,9 +67,9 @@ class BulkActionRunner:
         return action in _CALLS_PER_ROW
 
     def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
-        """Probe or re-fetch the row's record, after waiting for the time between calls. `was_begun` is True for a row
-        that an earlier process had begun: the record may then have a newer version. Raises errors that concern this
-        program and not the row.
+        """Probe or re-fetch the row's record, after waiting for the minimum time between calls. `was_begun` is True
+        for a row that an earlier process had begun: the record may then have a newer version. Raises the errors of
+        OWN_FAULT_CODES, which concern this program and not the row.
         """
         self._wait_turn(provider, _CALLS_PER_ROW[run.action])
         try:
@@ -80,8 +82,8 @@ class BulkActionRunner:
         return RowOutcome(RowResult.DONE)
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
-        """Take the record or add the note, in the caller's transaction. Raises errors that concern this program and
-        not the row.
+        """Take the record or add the note, in the caller's transaction. Raises the errors of OWN_FAULT_CODES, which
+        concern this program and not the row.
         """
         try:
             if run.action is BulkAction.TAKE:
@@ -100,19 +102,23 @@ class BulkActionRunner:
         self._context.clock.sleep(wait)
 
     def get_call_spacing_seconds(self, provider: str | None) -> float:
-        """Return the time between the starts of calls to a provider, in seconds; 0 for a provider on this machine."""
+        """Return the minimum time between the starts of two calls to the provider, in seconds; 0 without a provider
+        and for one on this machine.
+        """
         if provider is None or self._context.settings.is_on_loopback(provider):
             return 0.0
         return self._context.scale.scaled_seconds(SPACING_SECONDS)
 
     def get_shortest_row_seconds(self, action: BulkAction, provider: str | None) -> float:
-        """Return the shortest time for one row, in seconds."""
+        """Return the shortest time that one row of a run can take, in seconds: the sum of the minimum times between
+        its calls.
+        """
         return self.get_call_spacing_seconds(provider) * _CALLS_PER_ROW.get(action, 0)
 
 
 def convert_error(trouble: ConsoleError) -> RowOutcome:
-    """Return the result that an error means for its row. Raises the error again if it concerns this program and not
-    the row.
+    """Return the result of a row whose action raised `trouble`. Raises `trouble` again if it is an error of
+    OWN_FAULT_CODES, which concerns this program and not the row.
     """
     code, reason = trouble.code, trouble.detail.get("reason")
     if code in OWN_FAULT_CODES:

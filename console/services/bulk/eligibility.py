@@ -1,5 +1,5 @@
-"""Forecast what a bulk run would do with one of its rows now: execute it, skip it (taken by another person, or
-changed), or refuse it.
+"""Forecast the treatment of one row of a bulk run: the action is executed, the row is skipped (its record is taken by
+another person, or has changed), or the action is refused.
 """
 
 from dataclasses import dataclass, replace
@@ -21,15 +21,16 @@ CREDIT_CHECK_PROVIDER = "alarmbox"
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """Judges rows by the decision table, for the person who executes the run."""
+    """Forecasts rows of a bulk run by the decision table of `Choices`, for the person who executes the run."""
 
     choices: Choices
 
     def make_forecast(
         self, conn: Connection, run: BulkRun, row: BulkRow, person: Person | None, *, was_begun: bool = False
     ) -> Forecast:
-        """Return the forecast of a row. `person` is None if reading needs no name. `was_begun` is True if an earlier
-        process ended while it executed this row, so that a change of the record may come from that process.
+        """Return the forecast of a row. `person` is the acting person; None if no name is set. `was_begun` is True if
+        an earlier process ended while it executed this row, so that a change of the record may come from that
+        process.
         """
         try:
             facts = self.choices.read_facts_in_transaction(conn, row.kind, row.subject_id, person, money=False)
@@ -52,7 +53,9 @@ def _judge_row(run: BulkRun, row: BulkRow, facts: ChoiceFacts, person: Person | 
 
 
 def is_settled(action: BulkAction, facts: ChoiceFacts) -> bool:
-    """True if the action has nothing left to do on the record."""
+    """True if the action has nothing more to do on the record: nothing is missing for a re-fetch, or the outcome is
+    known for a probe.
+    """
     record = facts.record
     if action is BulkAction.REFETCH:
         return isinstance(record, CreditCheck) and not record.incomplete
@@ -60,7 +63,9 @@ def is_settled(action: BulkAction, facts: ChoiceFacts) -> bool:
 
 
 def _judge_by_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> Forecast:
-    """Judge by the decision table. An action that the table does not have for this kind of record is refused."""
+    """Return the forecast of a row by the decision table. An action that the table does not have for this kind of
+    record is refused.
+    """
     provider = find_provider(facts)
     try:
         option = find_choice(facts, run.action.value)
@@ -72,8 +77,8 @@ def _judge_by_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> Forecast:
 
 
 def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:
-    """Return the other person who has taken the record; None if nobody has, or if the run's maker or the acting
-    person has.
+    """Return the other person who has taken the record. None if nobody has taken it, or if the run's maker or the
+    acting person has.
     """
     if facts.taken is None:
         return None
@@ -82,7 +87,7 @@ def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) 
 
 
 def find_provider(facts: ChoiceFacts) -> str | None:
-    """Return the name of the provider that is asked about a record; None without one."""
+    """Return the name of the provider that a probe or re-fetch of the record calls; None without one."""
     if isinstance(facts.record, CreditCheck):
         return CREDIT_CHECK_PROVIDER
     return facts.payment.provider if facts.payment is not None else None

@@ -1,8 +1,8 @@
-"""Execute a bulk run in this process, under the lease of the run. Each row is judged, executed and stored before the
-next one begins.
+"""Execute a bulk run in this process, under the lease of the run. For each row, the forecast, the action and its
+stored result are complete before the next row begins.
 
 While a run is in the state running, its column `reason` names the present row. If the process crashes, the next
-process judges that row again.
+process forecasts that row again.
 """
 
 import logging
@@ -42,8 +42,8 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class BulkExecution:
-    """Parameters of an execution: the acting person, a callback for progress, a callback that returns True to stop
-    the run, and the largest number of rows (None: no limit).
+    """Parameters of one execution of a bulk run: the acting person; `progress`, called after each row; `stop`, which
+    returns True to stop the run; and `batch`, the largest number of rows to process (None: no limit).
     """
 
     person: Person
@@ -55,7 +55,7 @@ class BulkExecution:
 @dataclass
 class _ExecutedRun:
     """A run that this process executes under its lease. `begun_position` is the position of the row that an earlier
-    process had begun when it ended; None without one. `refusals_by_provider` counts the consecutive refusals by
+    process had begun when it ended (None without one). `refusals_by_provider` counts the consecutive refusals of each
     provider.
     """
 
@@ -69,16 +69,18 @@ class _ExecutedRun:
 
     @property
     def is_full(self) -> bool:
-        """True if the largest number of rows is reached."""
+        """True if this execution has processed the largest number of rows (`BulkExecution.batch`)."""
         return self.execution.batch is not None and self.taken_count >= self.execution.batch
 
 
 class _LeaseLost(Exception):
-    """Another process has the lease of the run, or the run was stopped."""
+    """Raised inside this module to end an execution: another process has the lease of the run, or the run was
+    stopped.
+    """
 
 
 class BulkExecutor:
-    """Executes frozen runs. The caller must have checked the person's right."""
+    """Executes stored bulk runs row by row. The caller must have checked the person's right."""
 
     def __init__(self, context: ServiceContext, judging: Eligibility, acts: BulkActionRunner) -> None:
         self._context, self._judging, self._acts = context, judging, acts
@@ -130,7 +132,7 @@ class BulkExecutor:
                 return
 
     def _run_some_rows(self, work: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
-        """Execute these rows. Return False if the run has ended or paused."""
+        """Execute these rows one after the other. Return False if the run was stopped or paused meanwhile."""
         for row in going_on.until_stopped(rows):
             if work.is_full:
                 break
@@ -142,7 +144,7 @@ class BulkExecutor:
         return True
 
     def _run_row(self, work: _ExecutedRun, row: BulkRow) -> bool:
-        """Judge a row, execute it and store its result. Return False if the run pauses."""
+        """Forecast a row, execute it and store its result. Return False if the run is paused."""
         was_begun = work.begun_position == row.position
         with self._context.database.read() as conn:
             if (current := bulk.find(conn, work.run.id)) is None or current.version != work.run.version:
@@ -203,7 +205,9 @@ class BulkExecutor:
             raise _LeaseLost
 
     def _count_refusal(self, work: _ExecutedRun, forecast: Forecast, outcome: RowOutcome) -> bool:
-        """Count the consecutive refusals of the provider. After IN_A_ROW of them, pause the run and return False."""
+        """Count the consecutive refusals of the row's provider. After MOST_REFUSALS_IN_A_ROW of them, pause the run
+        and return False; otherwise return True.
+        """
         provider = forecast.provider or ""
         if not outcome.is_provider_refusal:
             if outcome.result is RowResult.DONE:
@@ -243,12 +247,14 @@ def lease_name(run_id: int) -> str:
 
 
 def _final_state(run: BulkRun) -> tuple[str, str | None]:
-    """Return state and reason of a run whose rows (up to its limit) all have a result."""
+    """Return the state and the reason with which a run ends whose rows, up to the limit of the run, all have a
+    result.
+    """
     return (bulk.DONE, None) if run.most >= run.size else (bulk.STOPPED, "most")
 
 
 def _outcome_of_forecast(forecast: Forecast) -> RowOutcome:
-    """Return the result of a row for which the action is not executed."""
+    """Return the result of a row whose action is not executed because of its forecast."""
     if forecast.reason == ALREADY_DONE_REASON:
         return RowOutcome(RowResult.DONE, ALREADY_DONE_REASON)
     result = RowResult.SKIPPED if forecast.verdict is RowForecast.SKIP else RowResult.REFUSED

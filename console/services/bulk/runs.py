@@ -1,8 +1,8 @@
-"""Bulk runs: freeze a list of records with their versions, show a dry run, and execute the action row by row.
+"""Bulk runs: store a fixed list of records with their versions, show a dry run, and execute the action row by row.
 
-A run is a row of the database under the lease `bulk_{id}` and belongs to no window. If its process ends, another one
-continues it: it judges the row that was being executed again, and counts the row as done if the action was already
-executed.
+A run is a row of the database under the lease `bulk_{id}` and belongs to no window. If the process that executes the
+run ends, another process continues the run: it forecasts the row that had begun again, and counts it as done if the
+action was already executed.
 """
 
 import logging
@@ -50,8 +50,8 @@ _log = logging.getLogger("console.worker")
 
 
 class BulkRuns(BulkRunViews):
-    """`console.bulk`: creates and executes bulk runs. Actions: probe, refetch, take, note; none of them moves
-    money.
+    """The service `console.bulk`: creates and executes bulk runs. The actions are probe, refetch, take and note; none
+    of them moves money.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class BulkRuns(BulkRunViews):
         *,
         request_id: str | None = None,
     ) -> BulkRun:
-        """Store a run for these records, or for all records that a queue (given by its name) has now, with their
-        versions. Records that enter the queue later are not added.
+        """Store a run with a fixed list of records and their versions: the records in `chosen`, or all records that
+        the queue named `chosen` has now. Records that enter the queue later are not added.
 
-        `words` is the text of the note, for the action note only. Raises usage for an unknown action, for no records
-        or more than LARGEST; and not_allowed.
+        `words` is the text of the note, for the action note only. Raises usage for an unknown action, and for no
+        records or more than MOST_ROWS; and not_allowed.
         """
         arguments = (action, chosen if isinstance(chosen, str) else tuple(chosen), words)
         return self._request_ids.act_once(
@@ -134,11 +134,11 @@ class BulkRuns(BulkRunViews):
         request_id: str | None = None,
     ) -> BulkRun:
         """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored with
-        the run). Return the run when it has ended, paused or stopped.
+        the run). Return the run after it has ended, paused or stopped.
 
         `stop` and `leave` are called between two rows. If `stop` returns True, the run is stopped; if `leave` returns
-        True, this process leaves the run, and a due task continues it. Raises not_found, usage, not_allowed, and
-        in_progress while another process executes the run.
+        True, this process ends its execution, and a due task continues the run. Raises not_found, usage, not_allowed,
+        and in_progress while another process executes the run.
         """
         return self._request_ids.act_once(
             "bulk run", request_id, (run_id, max_rows), lambda: self._run(run_id, max_rows, progress, stop, leave)
@@ -166,7 +166,7 @@ class BulkRuns(BulkRunViews):
         return self.read_run(run_id)
 
     def stop(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
-        """Stop the run after its current row, in whatever process it is executed. A run that is not running stays
+        """Stop the run after its current row, whichever process executes it. A run that is not running stays
         unchanged. Raises not_found, not_allowed.
         """
         return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop(run_id))
@@ -187,7 +187,7 @@ class BulkRuns(BulkRunViews):
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """End a run that is not running; its rows without a result are never executed. Raises not_found, in_progress
-        while it is running, and not_allowed for anybody but its maker.
+        while the run is running, and not_allowed for a person who is not its maker.
         """
         return self._request_ids.act_once(
             "bulk discard", request_id, (run_id,), lambda: self._discard_audited(run_id)
@@ -220,7 +220,7 @@ class BulkRuns(BulkRunViews):
 
     def continue_unfinished_run(self) -> int:
         """Due task: continue each run whose process ended, up to BATCH rows per run. Return how many rows were
-        executed.
+        executed in all runs.
         """
         with self._context.database.read() as conn:
             unfinished = bulk.unfinished_runs(conn)
@@ -238,7 +238,9 @@ class BulkRuns(BulkRunViews):
             return 0
 
     def _pause_run_of_other_maker(self, run: BulkRun) -> int:
-        """Pause the run, because nobody may take records or write notes in the name of another person."""
+        """Pause the run unless another process executes it: its action takes records or writes notes, and nobody may
+        do that in the name of another person. Return 0, the number of executed rows.
+        """
         with self._context.database.read() as conn:
             is_held = leases.holder_of(conn, lease_name(run.id)) is not None
         if not is_held:
@@ -270,7 +272,7 @@ def _rows_to_freeze(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
 
 
 def _ignore_progress(_done: BulkProgress) -> None:
-    """Ignore the progress: used if the caller gives no callback."""
+    """Ignore the progress: the default if the caller gives no callback."""
 
 
 def _never_stop() -> bool:

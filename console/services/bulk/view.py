@@ -1,4 +1,4 @@
-"""Views of bulk runs: list, result or forecast of each row, and an export as CSV."""
+"""Views of bulk runs: lists of runs, the result or forecast of each row, and an export as CSV."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -54,13 +54,13 @@ class BulkRunViews:
             return _read_item(conn, require_run(conn, run_id))
 
     def list_latest(self, limit: int = 50) -> tuple[BulkRun, ...]:
-        """Return the last runs, newest first, at most 1,000."""
+        """Return the newest runs, newest first. `limit` is at most 1,000."""
         with self._context.database.read() as conn:
             self._context.reader(conn)
             return bulk.latest_runs(conn, max(1, min(limit, 1_000)))
 
     def list_overview(self) -> tuple[BulkItem, ...]:
-        """Return the unfinished runs of all makers, newest first, then the last finished ones, newest first.
+        """Return the unfinished runs of all makers, newest first, then the newest finished ones, newest first.
         Discarded runs are left out.
         """
         with self._context.database.read() as conn:
@@ -86,8 +86,8 @@ class BulkRunViews:
     def list_rows(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = 1_000
     ) -> tuple[BulkRow, ...]:
-        """Return rows by position. `result_filter` is one result, or `not_done` for every row that is not done;
-        `after_position` is the last position of the page before.
+        """Return rows in the sequence of their positions. `result_filter` is one result, or `not_done` for every row
+        that is not done (None: all rows); `after_position` is the last position of the previous page.
         """
         with self._context.database.read() as conn:
             self._context.reader(conn)

@@ -1,7 +1,7 @@
-"""Write the meaning of an outcome into a credit check: the only module that writes success, error and unknown.
+"""Write the outcome of a purchase into its credit check. No other module writes success, error and unknown.
 
-The second transaction of a purchase (tx2), probes, decisions of people and late answers use it, so that each of them
-settles a record in the same way.
+The second transaction of a purchase (tx2), probes, decisions of people and late answers use this module, so that each
+of them settles a record in the same way.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,9 @@ _NOT_BOUGHT_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeC
 def record_outcome(
     context: ServiceContext, tx: Transaction, record_id: int, outcome: Outcome[CheckReport], can: Capabilities
 ) -> None:
-    """Write the meaning of a purchase's outcome, in the second transaction (tx2), which also ends the journal row."""
+    """Write the outcome of a purchase into its credit check, in the second transaction (tx2), which also ends the
+    journal row. `can` has the capabilities of the provider.
+    """
     record = _require_record(tx, record_id)
     keep_answer(context, tx, record, "purchase", outcome)
     _write_outcome(context, tx, record, outcome, can)
@@ -63,7 +65,9 @@ def _write_outcome(
 def keep_answer(
     context: ServiceContext, tx: Transaction, record: CreditCheck, call: str, outcome: Outcome[object]
 ) -> int:
-    """Store the provider's answer as evidence of the record. Return the id of the evidence."""
+    """Store the provider's answer to the call named `call` as evidence of the record. Return the id of the
+    evidence.
+    """
     operator = context.holder().operator
     source = f"alarmbox.{call}"
     return evidence.add_answer(
@@ -100,8 +104,8 @@ def write_success(
 
 
 def report_values(report: CheckReport, record: CreditCheck, now: datetime) -> dict[str, object]:
-    """Return the column values from a provider's report; a field that the report lacks is left out. A day becomes the
-    UTC instant of its beginning (purchase) or its end (expiration) in Japan.
+    """Return the column values from a provider's report; a field that the report lacks is left out. A date becomes a
+    UTC instant: the beginning of the day in Japan for the purchase, its end for the expiration.
     """
     values: dict[str, object] = {
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
@@ -120,7 +124,7 @@ def _is_later(value: object, now: datetime) -> bool:
 
 
 def to_column_value(value: object) -> object:
-    """Return the value as a column stores it: an instant becomes a naive UTC time."""
+    """Return the value in the form in which its column stores it: an instant becomes a naive UTC time."""
     return to_naive_utc(value) if isinstance(value, datetime) else value
 
 
@@ -184,6 +188,7 @@ class PurchaseSettler:
 
     def settle(self, tx: Transaction, operation_id: str, outcome: Outcome[CheckReport], key: str | None) -> bool:
         """Settle a purchase with an answer that its own second transaction (tx2) did not record. Safe to repeat.
+        `key` is the answer key of the operation, with which the database accepts the answer.
 
         Only a pending record is settled. A record that was decided meanwhile keeps its state: the answer is stored as
         evidence, and a contradiction opens a case. Return False if the operation or its record is missing.
@@ -246,7 +251,9 @@ def _keep_contradiction(
 
 
 def contradicts(record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
-    """True if the answer to a purchase contradicts the known state of the record."""
+    """True if the provider's answer to a purchase contradicts the known state of the record, e.g. bought and
+    error.
+    """
     if outcome.kind is OutcomeClass.SUCCEEDED:
         is_same_check = outcome.found is not None and outcome.found.credit_check_id == record.credit_check_id
         return record.state is CheckState.ERROR or (record.state is CheckState.SUCCESS and not is_same_check)
@@ -255,7 +262,9 @@ def contradicts(record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
 
 @credit_checks.run_again_if_stale()
 def open_contradiction_case(context: ServiceContext, tx: Transaction, record: CreditCheck, observed: str) -> None:
-    """Open a case for a record whose known state the provider contradicts. The state stays; a person must look."""
+    """Open a case for a record whose known state the provider contradicts; `observed` describes the provider's
+    answer. The state stays, and the work is set to needs_review.
+    """
     now = context.now()
     if cases.open_case(tx.conn, WorkReason.CONTRADICTED, KIND, record.id, observed, record.state.value, now):
         current = _require_record(tx, record.id)

@@ -7,7 +7,7 @@ __all__ = ["PdfDocument", "Pdfs"]
 
 
 class Pdfs:
-    """Opens PDFs. Each opening is written to the audit trail as a read of the PDF."""
+    """Opens PDFs of credit checks. Each opening gets an audit entry."""
 
     def __init__(self, views: CreditCheckViews) -> None:
         self._views = views

@@ -1,4 +1,6 @@
-"""Probes of credit checks: read at the provider, and settle an unknown purchase if the answer is unambiguous."""
+"""Probes of credit checks: ask the provider with calls that only read, and settle an unknown purchase if the answer
+is unambiguous.
+"""
 
 from collections.abc import Callable
 
@@ -35,7 +37,7 @@ ACTION = AuditAction.CREDIT_CHECK_PROBE
 
 
 class CreditCheckProbes:
-    """Probes credit checks. It can read at the provider but not buy."""
+    """Probes credit checks. It can call the provider only to read, never to buy."""
 
     def __init__(
         self, context: ServiceContext, recovery: PurchaseDecisions, reader: Callable[[], CreditReader]
@@ -123,10 +125,11 @@ class CreditCheckProbes:
     def _find_unused_report(
         self, tx: Transaction, record: CreditCheck, reports: tuple[CheckReport, ...]
     ) -> tuple[CheckReport | None, str]:
-        """Return the provider's report of this purchase, or None and the reason why none is certain.
+        """Return the provider's report of this purchase, or None and the reason why no report certainly belongs to
+        it.
 
-        It is certain if it is the only report since the day of sending (in Japan) that no record here has, and no
-        other purchase of this corporation number is open.
+        A report certainly belongs to the purchase if it is the only one since the day of sending (in Japan) that no
+        record here has, and no other purchase of this corporation number is open.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         # Open purchases are read before the reports are compared: a purchase that another transaction settles in
@@ -184,8 +187,8 @@ class CreditCheckProbes:
     # Known outcome: compare; the state is never overwritten
 
     def _compare_with_provider(self, record: CreditCheck) -> None:
-        """Read a bought credit check at the provider. A contradiction opens a case; the record's state stays. Raises
-        provider_auth, rate_limited, provider_unreachable and the codes of our own faults.
+        """Read a bought credit check at the provider and compare the answer. A contradiction opens a case; the
+        record's state stays. Raises the error of a read without an answer (NO_ANSWER_CODES).
         """
         outcome = self._reader().read_detail(record.credit_check_id or 0)
         context, observed = self._context, _find_contradiction(record, outcome)

@@ -10,7 +10,9 @@ _NO_CAPABILITIES = Capabilities(by_number=False, verdict=False, pdf=False, finds
 
 
 class Vendors:
-    """The provider, created at its first use. Services that must never buy get only `get_reader`."""
+    """Creates the credit-check provider of this desk at its first use. Services that must never buy get only
+    `get_reader`.
+    """
 
     def __init__(self, make: Callable[[], CreditVendor]) -> None:
         self._make = make

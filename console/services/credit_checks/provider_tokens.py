@@ -29,7 +29,7 @@ _log = logging.getLogger("console.tokens")
 
 
 class StoredTokens:
-    """TokenKeeper that stores the tokens in the database. Of all desks one refreshes at a time, and a new pair of
+    """TokenKeeper that stores the tokens in the database. Only one desk at a time refreshes them, and a new pair of
     tokens is stored before it is used.
     """
 
@@ -52,10 +52,11 @@ class StoredTokens:
         return self._decrypt_stored_pair(stored) if stored else None
 
     def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
-        """Return a pair newer than `stale`, from the database or from `exchange`, under the lease LEASE.
+        """Return a pair newer than `stale`: the stored pair or, under the lease LEASE_NAME, a new pair from
+        `exchange`.
 
         Raises TokenRefused if the provider refuses all refresh tokens. Raises TokenUnavailable if the lease is not
-        free within WAIT_SECONDS, on a signal, and if the pair that another desk has stored meanwhile is missing.
+        free within WAIT_SECONDS, on a signal, and if another desk has stored a pair meanwhile that is missing now.
         """
         with keep_renewed(self._context, self._wait_for_lease()):
             return self._refresh(exchange, stale)
@@ -121,7 +122,9 @@ class StoredTokens:
         return pair
 
     def _hash_token(self, token: str) -> str:
-        """Return a hash of the token with the store key, so that the row doesn't allow to test guessed tokens."""
+        """Return a keyed hash of the token with the store key, so that nobody without the key can test guessed tokens
+        against the stored row.
+        """
         import hashlib
         import hmac
 
@@ -147,8 +150,9 @@ class StoredTokens:
         return self._last_pair
 
     def _decrypt(self, sealed: str, stored: StoredToken) -> TokenPair:
-        """Decrypt a pair. Raises DecryptionFailed for another key or another version. A row of an earlier version of
-        this program has no version.
+        """Decrypt the text `sealed` of the row `stored` and return its pair. Raises DecryptionFailed for another key
+        or another version. A row that an earlier version of this program wrote contains no version and is accepted
+        without one.
         """
         version_mark, dot, inner = sealed.rpartition(".")
         access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))
@@ -172,26 +176,26 @@ class StoredTokens:
 
 
 class NoCalls:
-    """Takes the place of RateGate and TokenKeeper at a desk that asks a worker. Such a desk reads the capabilities of
-    providers, which needs no credentials, and calls none.
+    """RateGate and TokenKeeper for a desk at which a worker acts for the person. Such a desk may read the
+    capabilities of the provider, which needs no credentials, and calls no provider.
     """
 
     def wait_turn(self) -> None:
-        """Raises worker_away, so that nothing is sent from a desk that only asks."""
+        """Always raise worker_away, so that this desk sends nothing to the provider."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
     def current(self) -> TokenPair | None:
-        """Raises worker_away, as `wait_turn` does."""
+        """Always raise worker_away, as `wait_turn` does."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
     def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
-        """Raises worker_away, as `wait_turn` does."""
+        """Always raise worker_away, as `wait_turn` does."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
 
 class SpacedCalls:
-    """RateGate that stores in the database when the next call may start. Between the starts of two calls, of whatever
-    desks, at least `spacing_seconds` pass.
+    """RateGate that stores in the database when the next call may start. At least `spacing_seconds` pass between the
+    starts of two calls, also if different desks call.
     """
 
     def __init__(self, context: ServiceContext, name: str, spacing_seconds: float) -> None:

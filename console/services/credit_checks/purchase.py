@@ -41,13 +41,15 @@ DEAL_CODES = (1, 2, 9)
 REASON_CODES = (1, 2, 3, 4, 9)
 LONGEST_COMMENT_CHARACTERS = 500
 SHORTEST_VALIDITY = timedelta(days=90)
-"""A provider shows a credit check at least so long; only an older one may be over without a word of the provider."""
+"""Shortest time for which the provider shows a credit check. If the provider no longer shows an older one, a renewal
+counts it as expired.
+"""
 Progress = Callable[[str], None]
 _log = logging.getLogger("console.guard")
 
 
 def _ignore_step(_step: str) -> None:
-    """Ignore a progress step."""
+    """Ignore a progress step: the default if the caller gives no callback."""
 
 
 class CreditChecks:
@@ -68,8 +70,8 @@ class CreditChecks:
         self._completion = completion
 
     def make_plan(self, number: str) -> PurchasePlan:
-        """Return the facts that a person should read before a purchase. Nothing is claimed. Raises
-        invalid_corporation_number.
+        """Return the facts that a person should read before buying a credit check of this corporation number. No
+        claim is written. Raises invalid_corporation_number.
         """
         value = self.parse_number(number)
         context = self._context
@@ -96,8 +98,8 @@ class CreditChecks:
         )
 
     def purchase(self, request: PurchaseRequest, progress: Progress | None = None) -> CreditCheck:
-        """Buy one credit check, at most once whatever fails. Return the bought record; its detail or PDF may still be
-        missing.
+        """Buy one credit check; even after failures and repetitions, it is bought at most once. Return the bought
+        record; its detail or PDF may still be missing.
 
         Raises invalid_corporation_number, unknown_client, usage, not_allowed, already_purchased (detail.record),
         not_expired, lease_timeout, outcome_unknown (detail.record) and the other codes of `find_error_code`.
@@ -186,9 +188,9 @@ class _Purchase:
         self._checked_at = self._context.now()
 
     def _require_expired(self, reader: CreditReader) -> None:
-        """Refuse a renewal unless the provider says that the old credit check is over. The provider is asked because
-        a renewal costs money again, and the id in the row proves nothing: whoever may write records can give an
-        unknown purchase the id of another credit check, or one that nobody has.
+        """Ask the provider about the old credit check, and refuse a renewal unless the old one has expired there. A
+        renewal costs money again, and the provider's id in the stored row is no proof of the old purchase: an account
+        that may write records could store the id of another credit check there, or an id that doesn't exist.
 
         Raises not_expired, provider_answer_unusable, and the error of a read without an answer.
         """
@@ -226,9 +228,9 @@ class _Purchase:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse a purchase that can't succeed, because a live record exists, because a renewal is too early or
-        another renewal was faster, or because an operation in the spool or in the table of lost operations holds the
-        claim.
+        """Refuse a purchase that can't succeed: a live record exists, a renewal is too early, another renewal was
+        faster, or an operation in the spool or in the table of lost operations holds the claim. Raises
+        already_purchased, not_expired.
         """
         request = self._request
         client, number = request.client_id, request.corporation_number
@@ -291,8 +293,8 @@ class _Purchase:
         return trouble
 
     def conclude(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
-        """Return the bought record, or raise the error of the recorded outcome. If the database can't be read now,
-        the record is built from the claim and the outcome in memory.
+        """Return the bought record, or raise the error that the recorded outcome means. If the database can't be read
+        now, the record is built from the claim and the outcome in memory.
         """
         if outcome.kind is OutcomeClass.SUCCEEDED:
             self._completion.follow_up(claimed.subject.id, self._progress)
@@ -332,8 +334,8 @@ Purchases: TypeAlias = GuardedService[_Purchase, settling.PurchaseSettler, Check
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
-    """True if another record has this record's id of the provider, and is neither its duplicate nor the same
-    company's for another client.
+    """True if another record has the same provider's id as `record`. Duplicates, and records of the same corporation
+    for another client, don't count.
     """
     if record.credit_check_id is None:
         return False
@@ -346,12 +348,16 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
 
 
 def _may_be_hidden(outcome: Outcome[CheckReport]) -> bool:
-    """True for the answers that a provider gives about a credit check that it no longer shows."""
+    """True for the answers that a provider gives about a credit check that it no longer shows: not found, or the
+    viewing period is over.
+    """
     return outcome.kind is OutcomeClass.NOT_FOUND or find_part_error_code(outcome) == ErrorCode.VIEWING_PERIOD_OVER
 
 
 def _is_old(record: CreditCheck, now: datetime) -> bool:
-    """True if a purchase of this age can be over; always for a row of another application, which has no age."""
+    """True if the record is at least SHORTEST_VALIDITY old, so that it may have expired; also for a row of another
+    application, which has no time of creation.
+    """
     return record.created_at is None or record.created_at <= now - SHORTEST_VALIDITY
 
 

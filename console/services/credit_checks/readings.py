@@ -1,4 +1,4 @@
-"""Readings of a bought credit check: read its detail or its PDF at the provider, and write the result."""
+"""Read the detail or the PDF of a bought credit check at the provider, and write the result into the record."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ NO_ANSWER_CODES = frozenset(
         *OWN_FAULT_CODES,
     }
 )
-"""Error codes of a read without an answer of the provider. The caller gets these codes; other failures of a read
-during a probe become outcome_unknown.
+"""Error codes of a read to which the provider gave no answer. The caller of a probe gets these codes; other failed
+reads become outcome_unknown.
 """
 _BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingResult:
-    """The result of one reading: its outcome, the report (None without one) and the stored PDF (None without one).
-    `name` is DETAIL or PDF.
+    """The result of one read at the provider: its outcome, the report (None without one) and the stored PDF (None
+    without one). `name` is DETAIL or PDF.
     """
 
     name: str
@@ -47,12 +47,12 @@ class ReadingResult:
 
     @property
     def is_fetched(self) -> bool:
-        """True if the reading succeeded."""
+        """True if the read succeeded."""
         return self.outcome.kind is OutcomeClass.SUCCEEDED
 
 
 class CheckReadings:
-    """Reads at the provider, and writes the results in the caller's transaction."""
+    """Reads details and PDFs at the provider, and writes the results in the caller's transaction."""
 
     def __init__(self, context: ServiceContext, reader: Callable[[], CreditReader]) -> None:
         self._context = context
@@ -81,7 +81,9 @@ class CheckReadings:
 
     @credit_checks.run_again_if_stale()
     def write_reading(self, tx: Transaction, record_id: int, part: ReadingResult) -> None:
-        """Write one reading to the record: the changed values and the current PDF, or the reason of the failure."""
+        """Write the result of one read to the record: the changed values and the current PDF, or the reason of the
+        failure.
+        """
         context = self._context
         record = credit_checks.find(tx.conn, record_id)
         if record is None:
@@ -119,8 +121,8 @@ class CheckReadings:
 
     @credit_checks.run_again_if_stale()
     def plan_next(self, tx: Transaction, record_id: int, attempts: int) -> None:
-        """Schedule the next attempt to read missing parts, or set the work to needs_review at the end of the
-        schedule. `attempts` is the number of attempts so far.
+        """Schedule the next attempt to read missing parts. When the schedule has ended, set the work to needs_review.
+        `attempts` is the number of attempts so far.
         """
         record = credit_checks.find(tx.conn, record_id)
         if record is None or record.work.reason == WorkReason.CONTRADICTED:
@@ -154,14 +156,14 @@ def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
 
 
 def make_failed_part(name: str, trouble: Exception) -> ReadingResult:
-    """Return the result of a reading that an exception of this program ended, e.g. a full disk."""
+    """Return the failed result of the part `name` after an exception of this program, e.g. for a full disk."""
     code = trouble.code if isinstance(trouble, ConsoleError) else _BREAK_OFF_REASON
     return ReadingResult(name, Outcome(OutcomeClass.UNKNOWN, code, Sent.MAYBE))
 
 
 def _require_same_number(record: CreditCheck, part: ReadingResult) -> ReadingResult:
-    """Return the reading; if its report names another corporation, return it without the report and with the unknown
-    outcome other_number.
+    """Return the result of a read. If its report names another corporation number than the record, return a result
+    with the unknown outcome `other_number` and without the report.
     """
     number = part.report.corporation_number if part.report else None
     if number is None or number == record.corporation_number:
@@ -185,7 +187,9 @@ def _is_unchanged(record: CreditCheck, name: str, value: object) -> bool:
 
 
 def _make_change_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:
-    """Return the changes for the timeline: for each field the texts of its old and its new value."""
+    """Return the changes for the audit entry, which the timeline shows: for each field the texts of its old and new
+    value.
+    """
 
     def text(value: object) -> str | None:
         return None if value is None else str(value)

@@ -71,7 +71,9 @@ class RefetchService:
     # After a purchase: failures are only logged, and each part is written in a transaction of its own
 
     def follow_up(self, record_id: int, progress: Progress) -> None:
-        """Fetch detail and PDF directly after a purchase. Failures are logged; no Exception is raised."""
+        """Fetch detail and PDF directly after a purchase. Failures are only logged: the method raises no
+        Exception.
+        """
         if interrupts.is_pending():  # A due task fetches the parts later.
             return
         with log_and_suppress(f"follow-ups of credit check {record_id}"):
@@ -115,8 +117,8 @@ class RefetchService:
 
 
 class _Refetch:
-    """One attempt to read parts of a record again. `_has_begun` is True from the first call on; `_is_recorded` is
-    True after the results are committed.
+    """One attempt to read parts of a bought credit check again. `_has_begun` is True from the first call to the
+    provider on; `_is_recorded` is True after the results are committed.
     """
 
     def __init__(
@@ -270,7 +272,7 @@ def _failed_part_facts(failed_parts: list[ReadingResult]) -> list[FailedPart]:
 
 def _incomplete_error(code: ErrorCode, facts: Answered) -> ConsoleError:
     """Return the error of a re-fetch that did not fetch all parts. Its exit status is 5 if the viewing period is
-    over, 6 for a fault of ours, otherwise that of the code.
+    over, 6 for a code of OWN_FAULT_CODES, otherwise that of the code.
     """
     status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_CODES else None
     return error_of_outcome(code, {**facts, "about": "refetch"}, exit_status=status)

@@ -34,7 +34,9 @@ LARGEST_EVIDENCE_BYTES = 10 * 1024 * 1024
 
 
 class PurchaseDecisions:
-    """Decisions about credit checks whose outcome is unknown. It can read at the provider but not buy."""
+    """Decisions of people about credit checks whose outcome is unknown. It can call the provider only to read, never
+    to buy.
+    """
 
     def __init__(self, context: ServiceContext, reader: Callable[[], CreditReader], purchases: Settler) -> None:
         self._context = context
@@ -80,8 +82,8 @@ class PurchaseDecisions:
 
     @contextmanager
     def hold_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
-        """Yield the unknown record under its lease. A lapsed operation is recorded as unknown before that. Raises
-        nothing_to_resolve, in_progress, stale_view and not_found.
+        """Yield the unknown record while its lease is held. If its operation has lapsed, the unknown outcome is
+        recorded first. Raises nothing_to_resolve, in_progress, stale_view and not_found.
         """
         record = self._open_record(record_id, expected_version)
         with hold_lease(self._context, lease_name(record_id), record=record):
@@ -118,8 +120,8 @@ class PurchaseDecisions:
         return record
 
     def _has_only_lapsed(self, record_id: int) -> bool:
-        """True if the last change of the record was only the lapse of its operation, which doesn't make a person's
-        view stale.
+        """True if the last change of the record was only the recorded lapse of its operation. Such a change doesn't
+        make the version on a person's screen stale.
         """
         with self._context.database.read() as conn:
             record = credit_checks.find(conn, record_id)
@@ -143,8 +145,8 @@ class PurchaseDecisions:
     def _write_read(
         self, tx: Transaction, record: CreditCheck, proof: bytes, outcome: Outcome[CheckReport], report: CheckReport
     ) -> MismatchReason | None:
-        """Settle the record with the report that was read, and return None. If the report doesn't fit the record,
-        leave the record unchanged and return the reason.
+        """Settle the record with the report that the provider's answer contains, and return None. If the report
+        doesn't fit the record, leave the record unchanged and return the reason.
         """
         context = self._context
         settling.keep_answer(context, tx, record, "resolve", outcome)
@@ -188,8 +190,8 @@ class PurchaseDecisions:
         return ResolveResult(reading.read_current(self._context, record.id))
 
     def _write_decision(self, tx: Transaction, record: CreditCheck, proof: bytes, person: str) -> bool:
-        """Write the first person's proposal, or settle the record with the second person's decision. Return True if a
-        second person must still decide.
+        """Write the decision "not bought" of the person: the first person's proposal, or the second person's
+        confirmation, which settles the record. Return True if a second person must still decide.
         """
         context, now = self._context, self._context.now()
         credit_checks.require_unchanged(tx.conn, record)
@@ -227,11 +229,11 @@ def _require_operator(context: ServiceContext) -> str:
 def make_unconfirmed_error(
     record: CreditCheck | Operation, outcome: Outcome[CheckReport], *, deciding: bool = True
 ) -> ConsoleError:
-    """Return the error of a read that did not confirm a person's decision (`deciding`) or that brought a probe no
-    result.
+    """Return the error after a read at the provider that left the outcome open. With `deciding`, the read should have
+    confirmed a person's decision; otherwise it was a probe.
 
-    For a decision, only provider_unreachable and our own faults keep their codes; other failures of the read become
-    outcome_unknown.
+    For a decision, only provider_unreachable and the codes of OWN_FAULT_CODES are kept; other failures become
+    outcome_unknown. An answer "not found" always becomes evidence_mismatch.
     """
     detail: Answered = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:

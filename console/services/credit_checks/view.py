@@ -35,7 +35,7 @@ _ACTIONS = ("probe", "refetch", "resolve", "renew", "open_pdf")
 
 
 class CreditCheckViews:
-    """Opens credit checks. After the read, an audit entry about the opening is written."""
+    """Reads credit checks for their screen. After each read, an audit entry about the opening is written."""
 
     def __init__(self, context: ServiceContext, reads: ReadLog) -> None:
         self._context = context
@@ -97,8 +97,8 @@ class CreditCheckViews:
     def _make_action(
         self, name: str, record: CreditCheck, person: Person | None, holder: LeaseHolder | None
     ) -> AllowedAction:
-        """Return whether the person may run the action, and if not, the reason. The service of the action checks this
-        again.
+        """Return whether the person may run the action `name` on the record, and if not, the reason. The service that
+        runs the action checks this again.
         """
         reason = self._refusal_reason(name, record) or (
             ErrorCode.IN_PROGRESS if holder and name != "open_pdf" else None

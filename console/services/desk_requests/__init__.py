@@ -1,1 +1,1 @@
-"""Desk requests: a desk asks, a worker acts and answers."""
+"""Desk requests: a person's desk asks a worker to act; the worker acts in the person's name and stores the answer."""

@@ -1,4 +1,6 @@
-"""The arguments of a desk request, read at the worker. Anybody with an account may have written them."""
+"""Read the arguments of a desk request at the worker. The text is not trusted: every account of the database may
+write requests.
+"""
 
 import json
 import types
@@ -14,8 +16,8 @@ _LARGEST_INTEGER = 2**63 - 1
 
 
 def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) -> tuple[Any, ...]:
-    """Return the arguments in JSON `text`, whose types must be `argument_types`. `file` takes the place of the file
-    among them.
+    """Return the arguments in the JSON list `text`, whose types must be `argument_types`. `file` replaces the
+    argument that stands for a file; None if the request has no file.
 
     Raises ValueError for any other text.
     """
@@ -43,7 +45,7 @@ def _is_file(value: object) -> bool:
 
 
 def _has_type(value: object, required: Any) -> bool:
-    """True if the value is of the annotated type, all its parts included, and can be stored."""
+    """True if the value and all its parts have the annotated type `required` and can be stored in the database."""
     if isinstance(required, types.UnionType):
         return any(_has_type(value, choice) for choice in get_args(required))
     if get_origin(required) is tuple:

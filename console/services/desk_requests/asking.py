@@ -1,4 +1,6 @@
-"""The desk's side: ask a worker to act, wait for its answer, and return or raise it."""
+"""The desk's side of desk requests: store a request, wait until a worker has answered it, and return or raise the
+answer.
+"""
 
 import hashlib
 import json
@@ -40,16 +42,18 @@ from console.store.desk_requests import presence, requests
 from console.store.operations.idempotency_cache import NoCache
 
 POLL_SECONDS = 0.05
-"""Pause between two looks for the answer, at first."""
+"""First pause between two reads of the answer, in seconds. Each further pause is longer."""
 LONGEST_POLL_SECONDS = 0.2
-"""Longest pause between two looks, so that the answer of a slow provider, too, is at the desk within 300 ms."""
+"""Longest pause between two reads of the answer, in seconds. With it, an answer reaches the desk within 300 ms, also
+after a long wait for a slow provider.
+"""
 GIVE_UP_SECONDS = 120.0
-"""Time for which a desk waits while the database, or the worker that took its request, is away."""
+"""Seconds for which a desk waits while the database, or the worker that took its request, gives no sign of life."""
 T = TypeVar("T")
 
 
 class AskingRequestIds(RequestIds):
-    """Takes the place of `RequestIds` at a desk whose account may only ask: a worker runs the commands."""
+    """Replaces `RequestIds` at a desk whose account may only read and ask: it lets a worker run the commands."""
 
     def __init__(self, context: ServiceContext, forms: Mapping[str, CommandForm]) -> None:
         super().__init__(context, NoCache())
@@ -64,13 +68,14 @@ class AskingRequestIds(RequestIds):
         find_answer: FindAnswer = find_no_answer,
         progress: Progress | None = None,
     ) -> T:
-        """Ask a worker to run the command, and return or raise its answer. A command that only reads runs here.
+        """Ask a worker to run the command, and return or raise its answer. A command that no worker runs for desks,
+        because it only reads, runs here: `act` is called.
 
-        A decision needs the password that the person types now; some commands are only known to be decisions once
-        the worker has refused them without it. Raises worker_away if no worker is there or takes the request in time
-        (nothing was sent then), not_allowed (reasons `password_needed`, `password_wrong`), outcome_unknown (reason
-        `asked`) if the answer can't be awaited, usage for a malformed request id or arguments that are too long, and
-        the errors of the command.
+        A decision needs the password, which the person types again. For some commands only the worker knows whether
+        they are decisions; it refuses them, and the request is repeated with the password. Raises worker_away if no
+        worker is there or takes the request in time (then nothing was sent), not_allowed (reasons `password_needed`,
+        `password_wrong`), outcome_unknown (reason `asked`) if the desk stops waiting without an answer, usage for a
+        malformed request id or arguments that are too long, and the errors of the command.
         """
         if command not in self._forms:
             return act()
@@ -91,10 +96,10 @@ class AskingRequestIds(RequestIds):
     def _ask_and_wait(
         self, request: NewDeskRequest, file: bytes | None, password: str | None, progress: Progress | None
     ) -> Any:
-        """Store the request, over a connection that is opened with the password if there is one, and return or raise
-        the answer.
+        """Store the request and return or raise its answer. With `password`, the request is stored over a connection
+        that is opened with this password.
         """
-        with interrupts.defer_signals():  # the worker goes on whether this desk waits or not
+        with interrupts.defer_signals():  # the worker executes the request even if this desk doesn't wait
             interrupts.raise_if_pending()
             self._store_request(request, file, password)
             return _parse_answer(self._await_answer(request.id, progress))
@@ -140,9 +145,9 @@ class AskingRequestIds(RequestIds):
         return request, file
 
     def _await_answer(self, request: str, progress: Progress | None) -> str:
-        """Return the answer of the request once it has ended. Raises worker_away if it has lapsed, and
-        outcome_unknown if the database or the request's worker is away for GIVE_UP_SECONDS. A signal ends the wait:
-        Raises Interrupted if the request could be withdrawn, outcome_unknown if not.
+        """Wait until the request has ended, and return its answer. Raises worker_away if the request has lapsed, and
+        outcome_unknown if the database or the request's worker gives no sign of life for GIVE_UP_SECONDS. A signal
+        ends the wait: then raises Interrupted if the request could be withdrawn, otherwise outcome_unknown.
         """
         clock, pause, last_step = self._context.clock, POLL_SECONDS, None
         heard_at = clock.monotonic()
@@ -167,7 +172,7 @@ class AskingRequestIds(RequestIds):
 
     def _withdraw(self, request: str) -> bool:
         """Withdraw the request. Return True if no worker can take it any more, so that nothing is sent, and False if
-        a worker has taken it or the database doesn't answer. A unique index decides between the two.
+        a worker has taken it or the database doesn't answer. A unique index admits only one of withdrawal and taking.
         """
         context = self._context
         withdrawal = NewDeskRequest(new_request_id(), WITHDRAW_ACTION, "[]", REQUEST_KIND, request)
@@ -178,7 +183,7 @@ class AskingRequestIds(RequestIds):
         return True
 
     def _read_progress(self, request: str) -> DeskRequestProgress | None:
-        """Return the request as it is now; None if the database is away."""
+        """Return the present state of the request; None if the database doesn't answer."""
         try:
             with self._context.database.read() as conn:
                 return requests.read_progress(conn, request)
@@ -189,12 +194,16 @@ class AskingRequestIds(RequestIds):
 
 
 def _make_unanswered_error() -> ConsoleError:
-    """Return the error about a request whose answer the desk doesn't know: a worker may execute it."""
+    """Return the error outcome_unknown about a request whose answer the desk didn't get: a worker may still execute
+    it.
+    """
     return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED})
 
 
 def _read_content(path: Path) -> bytes:
-    """Return the content of a file. Raises usage for more than `LARGEST_FILE_BYTES`, OSError if it can't be read."""
+    """Return the content of a file. Raises no_evidence for more than LARGEST_FILE_BYTES, OSError if it can't be
+    read.
+    """
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE_BYTES + 1)
     if len(content) > LARGEST_FILE_BYTES:
@@ -203,7 +212,9 @@ def _read_content(path: Path) -> bytes:
 
 
 def _parse_answer(text: str) -> Any:
-    """Return the value of a stored answer, or raise its error. Marks the answer of an earlier call."""
+    """Return the value of a stored answer, or raise its error. If the worker marked the answer as that of an earlier
+    call, call `mark_repetition`.
+    """
     content = json.loads(text)
     answer = answer_texts.from_text(content["answer"])
     if content["repeated"]:

@@ -1,4 +1,4 @@
-"""Types of the commands that a desk can ask a worker to run."""
+"""Types for the commands that a desk can ask a worker to run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,16 @@ from console.services.guarded.operation import Progress
 from console.services.process.context import ServiceContext
 
 FILE = "file"
-"""Key of the JSON object that stands for a file among the arguments. Its content travels with the request."""
+"""Key of the JSON object that stands for a file among the arguments of a request. The file's content is stored with
+the request.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """Facts of a command's arguments: its record, a refund's amount in minor units, the state that a decision
-    proposes.
+    """Facts of a command's arguments that are stored in columns of the request: kind and id of the record, the amount
+    of a refund in minor units (`amount_minor`), and the state or value that a decision proposes (`proposed`). None:
+    no such fact.
     """
 
     kind: str | None = None
@@ -25,7 +28,9 @@ class RequestFacts:
 
 @dataclass(frozen=True, slots=True)
 class CommandCall:
-    """One call of a command at the worker: its arguments, where it reports its steps, and its request id."""
+    """One call of a command at the worker: its arguments, the function to which it reports its progress steps, and
+    its request id.
+    """
 
     arguments: tuple[Any, ...]
     progress: Progress
@@ -33,16 +38,20 @@ class CommandCall:
 
 
 Facts = Callable[[ServiceContext, tuple[Any, ...]], RequestFacts]
-"""A function that reads the facts from the arguments of a command, at the desk."""
+"""Type of a function that returns the facts of a command's arguments. The desk stores them, and the worker compares
+them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandForm:
-    """Form of a command's requests: the types of its arguments, and the facts of them that are stored beside them."""
+    """The form of a command's requests: the types of its arguments, and the function that returns the facts which are
+    stored in columns of the request.
+    """
 
     types: tuple[Any, ...]
     facts: Facts
 
 
 Run = Callable[[CommandCall], object]
-"""A function that runs a command at the worker."""
+"""Type of a function that runs a command at the worker and returns its answer."""

@@ -1,4 +1,6 @@
-"""What a person's desk knows about its workers, and the credentials that it no longer needs."""
+"""Show a person's desk whether a worker is there, and find and delete the credentials that the desk no longer
+needs.
+"""
 
 from console.domain.clock import TimeScale
 from console.domain.desk_requests import PRESENCE_SECONDS, AliveWorker, LeftoverCredentials
@@ -11,13 +13,16 @@ from console.store.desk_requests import presence
 
 
 def alive_worker(database: Database, scale: TimeScale) -> AliveWorker | None:
-    """Return the worker with the newest sign of life; None if no worker is there. Costs one short read."""
+    """Return the worker with the newest sign of life; None if no worker is there. Costs one short read of the
+    database.
+    """
     with database.read() as conn:
         return presence.newest(conn, scale.lease_seconds(PRESENCE_SECONDS))
 
 
 def find_leftovers(settings: Settings) -> LeftoverCredentials:
-    """Return the credentials of providers and the store key that this desk holds. Reads each name in the keyring.
+    """Return the names of the providers' credentials and of the store key that this desk has. Reads each name in the
+    keyring.
 
     Raises bad_profile `keyring_failed` if the keyring can't be read.
     """
@@ -25,29 +30,36 @@ def find_leftovers(settings: Settings) -> LeftoverCredentials:
 
 
 class DeskStatus:
-    """Tells whether this desk asks a worker and whether one is there; removes credentials that it no longer needs."""
+    """Shows whether a worker acts for this desk's person and whether a worker is there; deletes credentials that the
+    desk no longer needs.
+    """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     @property
     def asks(self) -> bool:
-        """True if a worker acts for the person of this desk."""
+        """True if a worker acts for the person of this desk; False if the desk acts itself."""
         return self._context.asks
 
     def is_worker_away(self) -> bool:
-        """Return True if this desk asks, and no worker is there. Costs one short read, none at a desk that acts."""
+        """Return True if a worker acts for this desk's person, and no worker is there. Costs one short read of the
+        database; no read at a desk that acts itself.
+        """
         return self._context.asks and alive_worker(self._context.database, self._context.scale) is None
 
     def leftovers(self) -> LeftoverCredentials:
-        """Return the credentials that this desk holds without need; none at a desk that acts. Raises bad_profile."""
+        """Return the names of the credentials that this desk has but doesn't need; none at a desk that acts itself.
+        Raises bad_profile.
+        """
         return find_leftovers(self._context.settings) if self._context.asks else LeftoverCredentials()
 
     def forget_credentials(self) -> LeftoverCredentials:
-        """Delete the leftover entries of the keyring. Return them, and the environment variables, which stay.
+        """Delete the credentials that this desk doesn't need from the keyring. Return their names, and the
+        environment variables with credentials, which stay.
 
-        Raises usage at a desk that acts, and if the spool still has answers that the database lacks: the store key
-        opens them. Raises bad_profile if the keyring refuses.
+        Raises usage at a desk that acts itself, and while the spool has answers that the database lacks, because the
+        store key decrypts them. Raises bad_profile if the keyring can't be read or changed.
         """
         context = self._context
         if not context.asks:

@@ -1,4 +1,6 @@
-"""The worker's side: take the requests of desks, run their commands in the name of who asked, store the answers."""
+"""The worker's side of desk requests: take requests, run their commands in the name of the persons who asked, and
+store the answers.
+"""
 
 import json
 import logging
@@ -37,11 +39,13 @@ from console.store.operations import leases
 from console.store.operations.leases import Holder, Lease
 
 MOST_TAKINGS = 8
-"""Number of executions of one request, each by a worker that ended before it had an answer, after which nobody
-executes it any more.
+"""Number of times that workers take one request. If each of them ended before it had an answer, the request is
+answered with outcome_unknown and not executed again.
 """
 RETRY_SECONDS = 2.0
-"""Pause before a request that another worker has left is tried again."""
+"""Pause in seconds before a request is tried again, while the call of the earlier worker that had taken it still
+counts as running.
+"""
 _MOST_WORKERS = 16
 _log = logging.getLogger("console.worker")
 
@@ -60,7 +64,9 @@ class RequestExecutor:
         self.clock, self.scale = context.clock, context.scale
 
     def announce(self) -> None:
-        """Tell the desks that this worker is there, for PRESENCE_SECONDS from now."""
+        """Tell the desks, by a lease, that this worker is there for PRESENCE_SECONDS from now, and take over the
+        requests of workers that have ended.
+        """
         context, seconds = self._context, self.scale.lease_seconds(PRESENCE_SECONDS)
         lease = self._presence
         if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):
@@ -72,8 +78,9 @@ class RequestExecutor:
         )
 
     def _take_over(self, presence_seconds: float) -> None:
-        """Free the requests of workers that were silent at this beat and at the last one of this worker. After a
-        pause of the database, which silences all, each one's next beat comes before.
+        """Release the requests of workers whose leases were silent both now and at the previous call, so that other
+        workers can take them. Two calls are necessary: a pause of the database silences all workers, and each living
+        worker renews its lease before the second call. `presence_seconds` is the length of a presence lease.
         """
         context, silence = self._context, self.scale.lease_seconds(SILENCE_SECONDS)
         with context.database.read() as conn:
@@ -84,7 +91,7 @@ class RequestExecutor:
             context.write(lambda tx: requests.end_leases_of(tx, ended, account))
 
     def withdraw_announcement(self) -> None:
-        """Tell the desks that this worker ends."""
+        """Release this worker's presence lease, so that the desks see that the worker ends."""
         lease = self._presence
         if lease is not None:
             with log_and_suppress("giving a lease up"):
@@ -96,8 +103,8 @@ class RequestExecutor:
             return requests.count_waiting(conn)
 
     def write_steps(self) -> None:
-        """Store the latest step of each request that reported one since the last call. One thread calls it, so that
-        the steps keep their order.
+        """Store the latest progress step of each request that has reported one since the last call. Only one thread
+        calls this method, so that the steps keep their sequence.
         """
         while self._steps:
             _, (taken, step) = self._steps.popitem()
@@ -105,8 +112,8 @@ class RequestExecutor:
                 self._context.write(partial(_write_step, taken=taken, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
-        """Take the next request and execute it. Return False if none waited. `only_first_of_person`: leave requests
-        of people for whom another one is being executed.
+        """Take the next request and execute it. Return False if no request waited. With `only_first_of_person`, take
+        no request of a person for whom another request is being executed.
         """
         context, heartbeat = self._context, self._context.heartbeat
         taken = context.write(
@@ -128,13 +135,15 @@ class RequestExecutor:
         return True
 
     def _holder(self) -> Holder:
-        """Return the holder with which this worker takes requests: its session is the token of its presence lease."""
+        """Return the holder in whose name this worker takes requests. Its session is the token of the worker's
+        presence lease, so that other workers can find the requests of a worker that has ended.
+        """
         holder, lease = self._context.holder(), self._presence
         return holder if lease is None else replace(holder, session=lease.token)
 
     def _end(self, taken: TakenDeskRequest, text: str) -> None:
-        """Store the answer. If the database refuses it, store internal_error instead, so that no other worker
-        executes the request again for it.
+        """Store the answer `text` and end the request. If the database refuses the answer, store internal_error
+        instead, so that no other worker executes the request again.
         """
         try:
             self._context.write(lambda tx: requests.store_answer(tx, taken, text))
@@ -146,8 +155,8 @@ class RequestExecutor:
             self._context.write(lambda tx: requests.store_answer(tx, taken, bug))
 
     def _give_up(self, taken: TakenDeskRequest) -> str:
-        """Return the answer of a request that MOST_TAKINGS executions didn't end: perhaps it ends the process of each
-        worker. Nobody knows what it did. The trail has an entry about it.
+        """Write an audit entry, and return the answer outcome_unknown for a request that MOST_TAKINGS executions
+        didn't end. The request possibly ends the process of each worker, and its effect is not known.
         """
         _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fence - 1)
         facts = {"action": taken.action, "request": taken.id, "executions": taken.fence - 1}
@@ -157,8 +166,9 @@ class RequestExecutor:
         return _text_of(Answer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED})))
 
     def _write_audit(self, taken: TakenDeskRequest) -> None:
-        """Write the audit entry for which a desk has asked, in the person's name, and end the request with it. Write
-        that the entry is unreadable if the database refuses it.
+        """Write the audit entry that a desk has requested, in the person's name, and end the request in the same
+        transaction. If the entry is malformed or the database refuses it, write an entry about an unreadable request
+        instead.
         """
         unreadable = NewAuditEntry(taken.person, AuditAction.REQUEST_UNREADABLE, result="refused")
         try:
@@ -211,13 +221,15 @@ class RequestExecutor:
             return self._commands[taken.action](call)
 
     def _remember_step(self, taken: TakenDeskRequest, step: str) -> None:
-        """Remember the step for `write_steps`. Its COMMIT would delay the call to the provider."""
+        """Remember the latest progress step for `write_steps`. Storing it here would delay the call to the provider
+        by a COMMIT.
+        """
         self._steps[taken.id] = taken, step
 
     @contextmanager
     def _read_arguments(self, taken: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
-        """Yield the arguments; a file among them exists until the end of the block. Raises usage if they don't fit
-        the command, or if the request names another record than they do.
+        """Yield the arguments of the request; a file among them exists until the end of the block. Raises usage if
+        the arguments don't fit the command, or if the facts in the request's columns differ from the arguments.
         """
         with ExitStack() as stack:
             try:
@@ -247,7 +259,9 @@ def _write_file(stack: ExitStack, content: bytes) -> Path:
 
 
 def _text_of(answer: Answer, *, is_repetition: bool = False) -> str:
-    """Return the answer as its desk reads it."""
+    """Return the answer as the JSON text that the desk reads. `is_repetition`: it is the stored answer of an earlier
+    call.
+    """
     return json.dumps({"answer": answer_texts.to_text(answer), "repeated": is_repetition})
 
 
@@ -256,8 +270,8 @@ def _write_step(tx: Transaction, taken: TakenDeskRequest, step: str) -> None:
 
 
 def _runs_elsewhere(taken: TakenDeskRequest, answer: Answer) -> bool:
-    """True if the call of the worker that had the request before, and has ended, still counts as running: its leases
-    expire soon.
+    """True if the answer is in_progress because an earlier worker, which has ended, began the same call. Its leases
+    expire soon; then the request can be tried again.
     """
     error = answer.error
     return (

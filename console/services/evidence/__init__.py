@@ -1,1 +1,1 @@
-"""Evidence packs and timelines."""
+"""Evidence packs and timelines of records."""

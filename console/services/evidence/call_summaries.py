@@ -1,23 +1,27 @@
-"""Read from source and summary of stored evidence whether it is an answer to a call, and whether it is usable."""
+"""Decide from the source and the summary of stored evidence whether it is an answer to a call, and whether the answer
+is usable.
+"""
 
 from console.domain.provider_outcome import OutcomeClass
 
 _FAILED_CLASSES = frozenset(map(str, (OutcomeClass.UNKNOWN, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)))
 _ANSWERED_CLASSES = frozenset(map(str, (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.NOT_FOUND)))
 _UNREQUESTED_CALLS = ("notice", "callback")
-"""Last parts of the sources of evidence that a provider sent by itself, not as an answer to a call."""
+"""Last part of the source of evidence that a provider sent by itself: notices and callbacks. They answer no call."""
 
 
 def is_call(source: str) -> bool:
-    """True if evidence of this source is about a call of this program: the provider's answer, or the fact that none
-    came.
+    """True if evidence with this source is about a call of this program: the provider's answer, or the fact that no
+    answer came.
     """
     provider, _, call = source.partition(".")
     return bool(call) and provider != "person" and call not in _UNREQUESTED_CALLS
 
 
 def classify_answer(summary: str) -> tuple[bool, bool]:
-    """Return whether an answer came, and whether it was usable. A definite refusal is usable."""
+    """Return two flags for the summary of a call: an answer came; the answer was usable. A definite refusal is
+    usable.
+    """
     words = summary.split()
     outcome = words[2] if words[0] == "HTTP" and len(words) > 2 else words[0]
     has_answer = words[0] == "HTTP" or outcome in _ANSWERED_CLASSES

@@ -105,7 +105,9 @@ class EvidencePacks:
 
 
 class _Packing:
-    """The writer of one pack."""
+    """Writes the parts of one evidence pack into a file. `only_person`: only this person's audit entries are written
+    in full (None: all). `largest`: largest sum of the parts in bytes.
+    """
 
     def __init__(
         self,
@@ -158,7 +160,7 @@ class _Packing:
     # Timeline
 
     def _write_timeline(self, event_lines: BinaryIO, texts: dict[str, BinaryIO]) -> None:
-        """Read each event once and write it as JSON and as text in each language."""
+        """Read each event once and write it as JSON to `event_lines` and as text in each language to `texts`."""
         for language, text in texts.items():
             lines = self._texts.header_lines(self._story, language)
             text.writelines(pack_words.encode_line(line, self._story) for line in lines)
@@ -189,7 +191,9 @@ class _Packing:
     # Evidence
 
     def _add_answers(self, pack: PackFile) -> None:
-        """Add providers' answers and people's proofs as stored; secrets were removed before they were stored."""
+        """Add the providers' answers and the people's evidence as they are stored. Secrets were removed before the
+        storing.
+        """
         for name, content in self._iterate_answer_parts():
             if self._has_room(pack, name, len(content)):
                 pack.add_part(name, [content])

@@ -43,8 +43,8 @@ class FileDigest:
 
 
 class PackFile:
-    """Writes the parts of a pack one by one. Each part has the date `moment`, which must come from the facts and not
-    from the clock.
+    """Writes the parts of a pack one by one into a ZIP. Each part has the date `moment`, which must come from the
+    facts and not from the clock, so that the same facts give the same bytes.
     """
 
     def __init__(self, file: BinaryIO, moment: datetime) -> None:
@@ -60,7 +60,9 @@ class PackFile:
         return sum(part.bytes for part in self.parts)
 
     def add_part(self, name: str, chunks: Iterable[bytes]) -> FileDigest:
-        """Write a part and return its digest. `name` must consist of our own names, ids and hashes."""
+        """Write a part and return its digest. `name` must consist of fixed words, ids and hashes only, never of
+        outside text.
+        """
         info = zipfile.ZipInfo(name, self._date)
         info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o600 << 16
         digest, size = hashlib.sha256(), 0
@@ -107,7 +109,9 @@ def encode_json_list(values: Iterable[object]) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class DraftFile:
-    """A file that does not have its final name yet; `temporary` is its present name, None if it has none."""
+    """A file that does not have its final name yet. `final` is the final name; `temporary` is the present name, None
+    for a file without a name.
+    """
 
     file: BinaryIO
     final: Path

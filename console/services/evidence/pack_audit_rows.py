@@ -12,12 +12,12 @@ from console.store.spool.spool import Head
 
 
 class AuditProof:
-    """Writes the audit entries as lines of JSON:
+    """Writes the audit entries of a pack as lines of JSON. Each line is an object with one of these keys:
 
     - `form`: the columns that are hashed, in their sequence.
     - `row`: an audit entry. `withheld`: only the hash of another person's entry, if the person may export only their
       own entries. Both have `anchor`, the hashes that the spool of this desk has stored for this place of the chain.
-    - `head`: the last entry of each chain up to the newest entry of the pack.
+    - `head`: the last entry of a chain up to the newest entry of the pack.
     """
 
     def __init__(
@@ -29,7 +29,9 @@ class AuditProof:
         self._newest = 0
 
     def iterate_chunks(self) -> Iterator[bytes]:
-        """Yield the bytes of the part; at the end, `rows` and `withheld` are the numbers of these lines."""
+        """Yield the bytes of the part with the audit entries. After the last chunk, the attributes `rows` and
+        `withheld` are the numbers of these lines.
+        """
         return encode_json_list(self._iterate_lines())
 
     def _iterate_lines(self) -> Iterator[object]:

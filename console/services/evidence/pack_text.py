@@ -1,4 +1,4 @@
-"""Texts and JSON values of a pack, with masked payers."""
+"""Texts and JSON values of an evidence pack, in which the payers' names are masked."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -29,7 +29,7 @@ _VERIFY = """\
 
 
 class PlainValues:
-    """Converts values to the types of JSON and masks the texts in `hidden`."""
+    """Converts values to the types of JSON. In texts, the words of `hidden` (the payers' names) are masked."""
 
     def __init__(self, hidden: tuple[str, ...]) -> None:
         self._hidden = hidden
@@ -69,7 +69,9 @@ class PlainValues:
 
 
 class TimelineText(Protocol):
-    """Writes a chain of events as plain text, line by line. `console.wording.timelines` implements it."""
+    """Writes the events of a timeline as plain text, line by line. `console.wording.timelines` implements this
+    interface.
+    """
 
     def header_lines(self, story: Chain, language: str) -> Iterator[str]: ...
 
@@ -82,5 +84,5 @@ def encode_line(text: str, story: Chain) -> bytes:
 
 
 def verify_text() -> bytes:
-    """Return the instructions for verifying a pack without this program."""
+    """Return the instructions for verifying a pack without this program, in Japanese and English (UTF-8)."""
     return _VERIFY.encode()

@@ -22,7 +22,9 @@ _LARGEST_MANIFEST_BYTES, _LARGEST_AUDIT_BYTES, _LARGEST_PACK_BYTES = 24 * _MEBIB
 _LARGEST_DIRECTORY_BYTES = 16 * _MEBIBYTE
 """Largest accepted directory of a ZIP, in bytes. The whole directory is read into memory when the ZIP is opened."""
 _MOST_SIGNS = {b"[": 64, b"{": 200_000, b",": 1_000_000}
-"""Largest accepted number of each sign in a manifest, because the memory for its values depends on these numbers."""
+"""Largest accepted number of each JSON sign (`[`, `{`, comma) in a manifest, because the memory for its values
+depends on these numbers.
+"""
 _MOST_ROWS, _MOST_PROBLEMS = 200_000, 10_000
 _LONGEST_LINE, _LONGEST_WORD = _MEBIBYTE, 128
 _UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
@@ -84,9 +86,9 @@ def verify_pack(path: Path, sha256: str | None = None) -> PackVerdict:
 
 
 def _require_small(path: Path) -> None:
-    """Raise ValueError for a ZIP whose directory is larger than _LARGEST_DIRECTORY."""
+    """Raise ValueError for a ZIP whose directory is larger than _LARGEST_DIRECTORY_BYTES."""
     with path.open("rb") as file:
-        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # as ZipFile finds it, before it reads the list
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # ZipFile calls it too, before it reads the directory
     if end and end[5] > _LARGEST_DIRECTORY_BYTES:
         raise ValueError("too many members")
 
@@ -168,7 +170,9 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: Json) -> str | 
 
 @dataclass(frozen=True, slots=True)
 class _AuditPosition:
-    """The fields of an audit entry that determine its place in its chain."""
+    """The fields of an audit entry that determine its place in its chain: session and sequence number, its hash and
+    that of the previous entry.
+    """
 
     id: int
     session: str
@@ -204,7 +208,9 @@ def _check_rows(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
 
 
 def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, Json]]:
-    """Yield kind and content of each line of the file with the audit entries."""
+    """Yield kind (`form`, `row`, `withheld` or `head`) and content of each line of the file with the audit
+    entries.
+    """
     info = pack.getinfo(_AUDIT_FILE_NAME)
     if info.file_size > _LARGEST_AUDIT_BYTES:
         raise ValueError("too large")
@@ -220,7 +226,7 @@ def _iterate_values(file: io.TextIOBase) -> Iterator[Json]:
     """
     text, at, expected_signs, decoder = "", 0, "[", json.JSONDecoder()
     while True:
-        at = _BLANKS_PATTERN.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+        at = _BLANKS_PATTERN.match(text, at).end()  # type: ignore[union-attr]  # the pattern also matches an empty text
         sign = text[at : at + 1]
         if sign and sign not in expected_signs:
             raise ValueError("no list of objects")
@@ -263,8 +269,8 @@ def _find_row_problems(row: Json) -> Iterator[str]:
 
 
 def _unlinked_row_ids(rows: list[_AuditPosition]) -> Iterator[int]:
-    """Yield the ids of entries that don't follow the previous entry of their session, if that entry is in the pack,
-    and of first entries that don't begin their chain.
+    """Yield the ids of entries that don't follow the previous entry of their session, if the pack has that entry, and
+    of first entries that don't begin their chain.
     """
     rows_by_position = {(row.session, row.seq): row for row in rows}
     for (session, seq), row in rows_by_position.items():
@@ -276,8 +282,8 @@ def _unlinked_row_ids(rows: list[_AuditPosition]) -> Iterator[int]:
 
 
 def _rows_beyond_heads(rows: list[_AuditPosition], heads: Mapping[str, _AuditPosition]) -> Iterator[int]:
-    """Yield the ids of entries whose session has no head, that are after its head, or that have its place but another
-    hash.
+    """Yield the ids of entries that contradict the heads: their session has no head, they come after its head, or
+    they have the head's place but another hash.
     """
     for row in rows:
         head = heads.get(row.session)

@@ -27,10 +27,12 @@ from console.store.refunds import refunds
 AnyRecord = CreditCheck | Operation | Order | Payment | Refund
 MOST_EVENTS_PER_PAGE = 5_000
 MOST_RELATED = 200
-"""Largest number of related payments, or of refunds of a payment, whose events are included; the newest are."""
+"""Largest number of related payments, or of refunds of a payment, whose events a timeline includes. If there are
+more, the newest are included.
+"""
 EVENTS_ON_SCREEN, RECORDS_ON_SCREEN = 500, 25
 """Largest number of events on the screen of a record, and of records whose events the screen shows. The copied text
-has the events of all records.
+of the timeline has the events of all records.
 """
 KINDS = (credit_checks.KIND, payments.KIND, orders.KIND, refunds.KIND, OPERATION)
 _MOST_ID_DIGITS = 18  # digits
@@ -42,8 +44,8 @@ the stream had reached.
 
 @dataclass(frozen=True, slots=True)
 class RelatedRecords:
-    """A record with its related records (order, payments, refunds, or the record of an operation); never another
-    client's.
+    """A record with its related records (order, payments, refunds, or the record of an operation). No record of
+    another client is included.
     """
 
     record: AnyRecord
@@ -64,9 +66,7 @@ class RelatedRecords:
 
 
 class TimelineService:
-    """Reads timelines in pages, with queries that use indexes. An audit entry about each opened timeline is
-    written.
-    """
+    """Reads timelines in pages, with queries that use indexes. Writes an audit entry about each opened timeline."""
 
     def __init__(self, context: ServiceContext, reads: ReadLog) -> None:
         self._context = context
@@ -92,8 +92,8 @@ class TimelineService:
 
 
 def walk_events(conn: Connection, family: RelatedRecords, read: _ReadPosition | None = None) -> Iterator[Event]:
-    """Yield the events of a record and its related records, oldest first, after the position `read`. Payers are
-    masked. The events are not all held in memory.
+    """Yield the events of a record and its related records, oldest first, after the position `read` (None: from the
+    beginning). Payers are masked. Only a part of the events is in memory at a time.
     """
     position, hidden = read or {}, family.payer_names
     streams = [
@@ -180,7 +180,7 @@ def _read_operation_family(context: ServiceContext, conn: Connection, operation_
 
 
 def kind_of(record: AnyRecord) -> str:
-    """Return the record's kind."""
+    """Return the kind of the record, e.g. `payment`."""
     match record:
         case CreditCheck():
             return credit_checks.KIND
@@ -228,7 +228,9 @@ def _parse_id(kind: str, id: int | str) -> int:
 
 
 def _read_until(events: tuple[Event, ...], position: _ReadPosition) -> _ReadPosition:
-    """Return the read position of each stream after these events."""
+    """Return the read position of each stream after `events` of one page. `position` is the position before the
+    page.
+    """
     read = dict(position)
     for event in events:
         _, _, reached = read.get(event.stream, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))

@@ -29,13 +29,14 @@ from console.store.spool import answer_codec
 from console.store.spool.answer_codec import StoredReport
 
 A = TypeVar("A")
-"""One attempt: the caller's request, and the services that its steps need."""
+"""Type variable: the attempt, an object with the caller's request and the services that the steps of the action need.
+"""
 S = TypeVar("S")
-"""The object with which `settle` and `lapsed` work when the attempt is gone."""
+"""Type variable: the object with which `settle` and `lapsed` work when no attempt exists any more."""
 T = TypeVar("T")
-"""The content of the provider's answer."""
+"""Type variable: the content of the provider's answer."""
 R = TypeVar("R")
-"""The result for the caller."""
+"""Type variable: the result that the caller gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,9 @@ class GuardedAction(Generic[A, S, T, R]):
 
     Facts: `name` is the action in the journal, the spool and the audit trail; `kind` is the kind of its records;
     `right` is the right that the person needs; `effect` is True if the action costs or moves money; `waits_for_lease`
-    is True if an attempt waits for a lease that somebody else holds, and False if it raises in_progress then;
-    `answer` is the type of the answer that the spool stores, None without effect. With `audits_ending`, an error that
-    `conclude` raises gets an audit entry.
+    is True if an attempt waits for a lease that is already held, and False if it raises in_progress then; `answer` is
+    the type of the answer that the spool stores, None without effect. With `audits_ending`, an error that `conclude`
+    raises gets an audit entry.
 
     Steps of an attempt, in this order: `prepare` checks the attempt before anything is written; if it returns a
     result, the call returns this result and the other steps don't run. `lease` returns the name of the lease, None if
@@ -92,7 +93,7 @@ class GuardedAction(Generic[A, S, T, R]):
 
 
 class GuardedService(Generic[A, S, T, R]):
-    """A guarded action in this process. Safe from any thread.
+    """Runs one guarded action in this process. Safe from any thread.
 
     `settling` returns the first argument of the action's `settle` and `lapsed`. It is called before their transaction
     begins.
@@ -204,7 +205,7 @@ class GuardedService(Generic[A, S, T, R]):
 
 
 Services: TypeAlias = Mapping[str, GuardedService[Any, Any, Any, Any]]
-"""The guarded actions of this process, by name."""
+"""Type: the guarded actions of this process, by name of the action."""
 
 
 def services_by_action(*services: GuardedService[Any, Any, Any, Any]) -> Services:

@@ -25,7 +25,7 @@ _DOMAIN = "console.domain."
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The end of a call: a value, or the error that it raised."""
+    """The end of a call: the value that it returned, or the error that it raised."""
 
     value: Any = None
     error: ConsoleError | None = None

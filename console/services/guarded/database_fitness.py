@@ -9,11 +9,11 @@ from console.store.constraints import fitness
 
 CHECK_VALID_SECONDS = 300.0
 NEEDED_FREE_BYTES = 4 * 1024 * 1024
-"""Bytes that must be free on each of the desk's disks: many times what one operation writes."""
+"""Bytes that must be free on each of the desk's disks before an operation. One operation writes much less."""
 
 
 def require_fit(context: ServiceContext, provider: str) -> None:
-    """Refuse an operation at a real provider on an unfit database, before anything is written.
+    """Refuse an operation at a real provider on a database with unsafe settings, before anything is written.
 
     For a provider on this machine (loopback), every database is accepted. A database that passed is checked again
     after CHECK_VALID_SECONDS, because an administrator can change a server's settings meanwhile. Raises bad_profile;

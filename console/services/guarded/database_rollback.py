@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 ALERT_RULE, KIND, SUBJECT = anchors.WENT_BACK_RULE, "database", 1
 ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
-"""Number of the newest anchors to look for, when the database is opened and before one operation. More than one,
-because rows can be committed in another order than that of their ids. Before one operation the number is smaller,
-because looking for 50 anchors took a fifth of the working time of a purchase.
+"""Number of the newest anchors that are looked for: when the database is opened, and before each operation. More than
+one is needed, because rows can be committed in another order than that of their ids. The number before an operation
+is smaller, because looking for 50 anchors took a fifth of the working time of a purchase.
 """
 _ANCHORS_PER_PAGE = 500
 _MOST_LISTED_OPERATIONS = 100
@@ -62,8 +62,8 @@ class RollbackFinding:
 
 
 def find_loss(context: ServiceContext) -> RollbackFinding | None:
-    """Compare this desk's anchors with the database, report missing ones, and store the newest audit entry in the
-    spool as an anchor.
+    """Compare this desk's anchors with the database. If anchors are missing, report the loss; otherwise store the
+    newest audit entry in the spool as an anchor.
 
     Return the finding, None if no anchor is missing or the comparison failed. Never raises an Exception, so that
     people can still read the database.
@@ -87,8 +87,8 @@ def require_no_loss(context: ServiceContext) -> None:
 
 
 def refuse_stopped(conn: Connection) -> None:
-    """Refuse an operation within its first transaction (tx1) if an alert of this rule, raised by any desk, is open.
-    Raises database_went_back.
+    """Refuse an operation within its first transaction (tx1) if an alert of the rule `database_went_back`, raised by
+    any desk, is open. Raises database_went_back.
     """
     loss = open_stop(conn)
     if loss is not None:
@@ -96,8 +96,8 @@ def refuse_stopped(conn: Connection) -> None:
 
 
 def open_stop(conn: Connection) -> RollbackFinding | None:
-    """Return the open alert of this rule with the lost operations that desks have reported; None if no such alert is
-    open.
+    """Return the open alert of the rule `database_went_back` with the lost operations that desks have reported; None
+    if no such alert is open.
     """
     number = anchors.open_alert_id(conn)
     if number is None:
@@ -110,9 +110,9 @@ def open_stop(conn: Connection) -> RollbackFinding | None:
 
 
 def count_missing_anchors(spool: Spool, database: Database, database_id: str) -> int:
-    """Return how many of this desk's newest anchors are missing from the database. Writes nothing; for `doctor`.
+    """Return how many of this desk's newest anchors are missing from the database. Writes nothing; used by `doctor`.
 
-    Always 0 at the desk of a person who asks, whose account doesn't see the whole audit trail.
+    Always 0 at a desk whose account may only read and ask, because such an account doesn't see the whole audit trail.
     """
     if not spool.file_exists:
         return 0
@@ -132,8 +132,8 @@ def make_address_key(database: Database) -> str:
 
 
 def require_file(database: Database, spool: Spool) -> None:
-    """Refuse to create an embedded database in a missing folder, or at an address where this desk has used a database
-    before. A missing folder of the desk itself is not refused, because it is created later.
+    """Refuse to create an SQLite database in a missing folder, or at an address where this desk has used a database
+    before. A missing home folder of the desk is not refused, because it is created later.
 
     Raises database_unreachable (detail.problem no_folder) and database_went_back (detail.problem file_missing).
     """
@@ -155,7 +155,7 @@ def require_file(database: Database, spool: Spool) -> None:
 
 
 def accept_new_database(database: Database, spool: Spool, database_id: str) -> None:
-    """Store the id of the new database at this address: an operator has confirmed the replacement."""
+    """Store the id of the new database as that of this address, after an operator has confirmed the replacement."""
     spool.store_value(make_address_key(database), database_id, durable=True)
 
 
@@ -204,8 +204,8 @@ def _find_old_database_id(context: ServiceContext) -> str | None:
 
 
 def _store_acknowledgers(spool: Spool, database_id: str, people: frozenset[str]) -> None:
-    """Store in the spool the names of the people who have acknowledged alerts of this rule. A loss whose alert nobody
-    else has acknowledged counts as new.
+    """Store in the spool the names of the people who have acknowledged alerts of the rule `database_went_back`. A
+    loss counts as new until somebody who is not among them acknowledges its alert.
     """
     if people != _read_acknowledgers(spool, database_id):
         spool.store_value(f"behind:{database_id}", json.dumps(sorted(people)), durable=True)
@@ -225,8 +225,8 @@ def _report_loss(
     acknowledgers: frozenset[str],
 ) -> RollbackFinding | None:
     """Write the loss to the database and return it. Return None if the write transaction finds all anchors, or if
-    people have acknowledged this loss already. A replica with a delay is never reported by mistake, because it
-    refuses write transactions.
+    people have already acknowledged this loss. A replica with a delay is not reported, because it refuses write
+    transactions.
     """
     spooled = _operations_not_in_journal(context, old_database_id)
     try:

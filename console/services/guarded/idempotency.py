@@ -161,8 +161,8 @@ class Idempotency:
         return self._cache.counts
 
     def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
-        """Return the stored result from the database and put it into the cache. `epoch` is the epoch of the cache at
-        the query that it could not answer.
+        """Return the stored result from the database and put it into the cache. `epoch` is the epoch that the cache
+        had when it could not answer.
         """
         with self._context.database.read() as conn:
             self._cache.refresh_epoch(lambda: idempotency.current_epoch(conn, self._context.now()))
@@ -225,8 +225,8 @@ def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
 
 
 def refuse_repeat(conn: Connection, key: str, fingerprint: str) -> None:
-    """After the violation of a unique index, raise the refusal that the last attempt under `key` means. Return if no
-    attempt holds the key: then the violated index was another one.
+    """Called after a unique index was violated: raise the refusal that the last attempt under `key` means. Return if
+    no attempt holds the key, because then another index was violated.
 
     Raises already_decided if a result is stored, and the errors of `find_stored_result`.
     """

@@ -19,7 +19,8 @@ _STATE_OF_OUTCOME = {
 
 
 def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] | None) -> CreditCheck:
-    """Return the credit check of a purchase; without an outcome its certainty is unknown.
+    """Return the credit check of a purchase, built from its claim and its outcome; without an outcome its certainty
+    is unknown.
 
     `version` is 1 after the claim and 2 after the outcome was recorded.
     """
@@ -50,7 +51,9 @@ def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] 
 
 
 def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome[RefundReport] | None) -> Refund:
-    """Return the refund after it was sent; without an outcome its certainty is unknown."""
+    """Return the refund in its state after the request was sent, built from its row, its claim and its outcome;
+    without an outcome its certainty is unknown.
+    """
     submitted = replace(
         refund_row,
         provider_refund_key=claimed.subject.provider_key,

@@ -1,5 +1,5 @@
-"""Error for an answer that arrived after somebody else had decided about its record. The record stays unchanged, and
-a case describes the contradiction.
+"""Build the error for a provider's answer that arrived after a person or another process had decided about its
+record. The record stays unchanged, and a case describes the contradiction.
 """
 
 import logging

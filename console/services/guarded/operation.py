@@ -48,8 +48,8 @@ class Guarded(Generic[T]):
     """Description of one guarded operation. All callables run in the caller's thread.
 
     - `lease`: name of the lease, None if the operation needs none.
-    - `waits_for_lease`: True if the caller waits for a lease that somebody else holds; False refuses with
-    in_progress.
+    - `waits_for_lease`: True if the caller waits for a lease that is already held; if False, the operation is refused
+      with in_progress then.
     - `effect`: True if the operation costs or moves money.
     - `check` raises the refusal of an operation that can't succeed, before and during the wait for the lease.
     - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
@@ -120,7 +120,9 @@ OWN_FAULT_CODES = frozenset(
         ErrorCode.SCHEMA_MISMATCH,
     }
 )
-"""Codes of our own faults: an outcome with one of these reasons is never reported as the provider's fault."""
+"""Error codes of faults of this program's environment (database, disk, documents). An outcome with one of these
+reasons is never reported as the provider's fault.
+"""
 
 
 def find_error_code(outcome: Outcome[Any]) -> ErrorCode:

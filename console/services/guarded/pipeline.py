@@ -58,18 +58,18 @@ T = TypeVar("T")
 
 
 class _RowsMissing(Exception):
-    """The rows of this operation are no longer in the database."""
+    """Raised if the operation or its record is no longer in the database."""
 
 
 class _LeaseTaken(Exception):
-    """Somebody else holds the named lease; tx1 was rolled back."""
+    """Raised if another holder has the named lease; the first transaction (tx1) was rolled back."""
 
     def __init__(self, holder: LeaseHolder | None) -> None:
         self.holder = holder
 
 
 class GuardedPipeline:
-    """Runs guarded operations of one process."""
+    """Runs the guarded operations of one process, step by step as described in this module."""
 
     def __init__(self, context: ServiceContext, heartbeat: Heartbeat) -> None:
         self._context = context
@@ -94,7 +94,9 @@ class GuardedPipeline:
                 return claimed, self._run_claimed(operation, claimed, progress)
 
     def _run_claimed(self, operation: Guarded[T], claimed: ClaimedOperation, progress: Progress) -> Outcome[T]:
-        """Run the steps from COMMIT of tx1 to the recorded outcome. Meanwhile the heartbeat renews the leases."""
+        """Run the steps from the COMMIT of the first transaction (tx1) to the recorded outcome. Meanwhile the
+        heartbeat renews the leases.
+        """
         beat = f"{claimed.operation_id}-{get_ident()}"
         self._heartbeat.add(beat, lambda: self._renew_leases(claimed))
         try:
@@ -135,7 +137,7 @@ class GuardedPipeline:
     def _write_claim(self, operation: Guarded[T], waited_seconds: float) -> ClaimedOperation:
         """Run the first transaction (tx1); `waited_seconds` is the time that the caller has waited for the lease.
 
-        If a unique index refuses the claim, raises the refusal that fits its owner.
+        If a unique index refuses the claim, raises the refusal that fits the record or attempt which holds the claim.
         """
         context, operation_id = self._context, str(uuid.uuid4())
         subject: Subject | None = None
@@ -376,7 +378,9 @@ class GuardedPipeline:
 
 
 def _report_step(progress: Progress, step: str) -> None:
-    """Call `progress` with the step; log an Exception of it instead of raising, so that the operation goes on."""
+    """Call `progress` with the step. An Exception that `progress` raises is only logged, so that the operation
+    continues.
+    """
     try:
         progress(step)
     except Exception:

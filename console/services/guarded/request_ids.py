@@ -65,13 +65,13 @@ _LARGEST_FILE_BYTES = 10 * 1024 * 1024
 
 T = TypeVar("T")
 FindAnswer = Callable[[RequestIdUse], Answer | None]
-"""A function that finds the answer of an act from its record, if the stored answer is missing or says that the
-outcome is unknown. It returns None if the act had no effect.
+"""Type of a function that finds the answer of an act from the record that the act changed. It is called if the stored
+answer is missing or says that the outcome is unknown, and returns None if the act had no effect.
 """
 
 
 def find_no_answer(_: RequestIdUse) -> Answer | None:
-    """Return None: for acts that may run again, because they only read or return an existing record."""
+    """Return None. Used for acts that may run again, because they only read or return an existing record."""
     return None
 
 
@@ -158,8 +158,9 @@ class RequestIds:
     # Check and take the id
 
     def _require_role(self) -> None:
-        """Raise not_allowed for auditors and admins who act on a server: it stores request ids only for the accounts
-        of roles that change records. A worker that acts for somebody has such an account.
+        """Raise not_allowed for auditors and admins who act on a server, because it stores request ids only for the
+        accounts of roles that change records. A worker that executes a desk request needs no check: its account has
+        such a role.
         """
         context = self._context
         if not context.database.is_server or executed_request() is not None:
@@ -274,7 +275,7 @@ class RequestIds:
         return answer
 
     def _with_present_record(self, answer: Answer) -> Answer:
-        """Return the answer of an unknown outcome with the present state of its record."""
+        """Return an answer with an unknown outcome, in which the record is replaced by its present state."""
         error = answer.error
         record = error.detail.get("record") if error is not None else None
         kind = _KIND_OF_RECORD.get(type(record))
@@ -360,7 +361,7 @@ def _replace_file_by_digest(argument: object) -> object:
 
 
 def _cache_key(request: RequestKey) -> tuple[str, str]:
-    """Return the key and the fingerprint of a request in the cache."""
+    """Return the key and the fingerprint under which the cache stores the answer of a request."""
     return make_request_key(request.person, request.request_id), request.fingerprint
 
 
@@ -386,7 +387,9 @@ def _is_final(answer: Answer) -> bool:
 
 
 def _repeat_answer(answer: Answer) -> Any:
-    """Return the value of the first call, or raise its error with detail.duplicate."""
+    """Return the value of the first call, or raise its error with detail.duplicate. Marks the call as a
+    repetition.
+    """
     mark_repetition()
     if answer.error is None:
         return answer.value

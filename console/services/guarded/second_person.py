@@ -16,12 +16,12 @@ from console.store.refunds import approvals
 
 @dataclass(frozen=True, slots=True)
 class HalfDecision:
-    """The decision of one of the two people, that the state of `record` is `target`.
+    """The decision of one of the two people that the state of `record` is `target`.
 
     `subject` is the kind and the id of the record; for an operation whose row is lost, the id is None and
     `operation_id` identifies it. `proof` is stored as evidence. `refusal_facts` are further facts of the refusal
-    not_allowed. With `replaces`, this decision replaces an open proposal with another target; without it, it is
-    refused then.
+    not_allowed. `replaces`: True if this decision replaces an open proposal with another target; if False, it is
+    refused in that case.
     """
 
     subject: tuple[str, int | None]
@@ -43,7 +43,7 @@ def decide(
     propose: Callable[[int], Mapping[str, object]],
     check: Callable[[str], None] = lambda _proposer: None,
 ) -> bool:
-    """Write the first person's proposal, or settle on the second person's decision.
+    """Write the first person's proposal, or settle the record with the second person's decision.
 
     Return True if a second person must still decide, False if the record is settled. For the second person, `check`
     and `settle` are called with the first person's name; `check` may raise a refusal. For the first person, `propose`
@@ -75,7 +75,9 @@ def decide(
 
 
 def _require_second(context: ServiceContext, decision: HalfDecision, proposer: str) -> None:
-    """Refuse the same person, a person without the right resolve_second, and one who has not typed the password."""
+    """Refuse the second decision if it comes from the proposer (same_person), from a person without the right
+    resolve_second, or without a newly typed password (not_allowed).
+    """
     if is_same_person(decision.person, proposer):
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})
     if not has_right(context.person(), "resolve_second"):

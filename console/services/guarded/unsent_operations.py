@@ -1,6 +1,6 @@
-"""Operations that were certainly never sent: the row in the spool of this desk is still `prepared`, because the
-process ended before it sent the request, or could not record that the request was not sent. They are settled as not
-sent instead of unknown.
+"""Settle operations that were certainly never sent: their row in the spool of this desk is still `prepared`, because
+the process ended before it sent the request, or could not record that the request was not sent. They are settled as
+not sent instead of unknown.
 
 Only the desk of that process has the proof. Every other desk sees an unknown outcome until this desk has settled the
 operation.
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from console.services.guarded.operation import Settler
 
 _LONGEST_COMMIT_WAIT = timedelta(hours=1)
-"""Age from which an operation without a journal row counts as never claimed. Before that, the COMMIT of its claim may
-still be running.
+"""Age from which an operation without a journal row counts as never claimed. Below this age, the COMMIT of its claim
+may still be running.
 """
 _log = logging.getLogger("console.guard")
 

@@ -1,4 +1,4 @@
-"""Health checks of this desk, with the next step for each failed one; creation and upgrade of the schema."""
+"""Health checks of this desk, with the next step for each failed check; creation and upgrade of the schema."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ from console.store.tasks import tasks
 
 ENOUGH_FREE_BYTES = 200 * 1024 * 1024
 _SIGN_IN_PROBLEMS = (SettingProblem.SIGN_IN_MISSING, SettingProblem.SIGN_IN_UNNAMED, SettingProblem.ACCESS_DENIED)
-"""Problems that a sign-in removes."""
+"""Problems that a person can remove by signing in to the database."""
 _DATABASE_CODES = (
     ErrorCode.DATABASE_UNREACHABLE,
     ErrorCode.DATABASE_LOCKED,
@@ -38,8 +38,8 @@ _DATABASE_CODES = (
 
 
 class Health:
-    """Runs the health checks one after the other. A failed check is part of the result and is never raised. Opens its
-    resources itself.
+    """Runs the health checks one after the other. A failed check is part of the result and is never raised. The
+    object opens the database and the spool itself.
     """
 
     def __init__(self, settings: Settings, open_database: Callable[[], Database], clock: Clock) -> None:
@@ -84,8 +84,8 @@ class Health:
         return (schema, *map(_check_of, fitness.check_fitness(self._database)))
 
     def upgrade(self, *, accepts_new_database: bool = False) -> dict[str, object]:
-        """Create or upgrade the schema; safe at any time and from several desks at the same time. Return the versions
-        of the schema before and after.
+        """Create or upgrade the schema; safe at any time, also if several desks do it at the same time. Return the
+        versions of the schema before (`from`) and after (`to`).
 
         With `accepts_new_database`, this desk accepts the present database even if it has seen another one at this
         address. Raises database_unreachable, database_went_back and the errors of the upgrade.
@@ -121,8 +121,9 @@ class Health:
         return HealthCheck(name, is_good, f"doctor.{name}.{verdict}", cure, facts)
 
     def _text_keys(self, name: str, trouble: ConsoleError) -> tuple[str, str]:
-        """Return the parts of the wording keys for a failed check and for its next step. A check that needs the
-        database reports only that the database is unavailable or that a sign-in is missing.
+        """Return the middle parts of two wording keys: of the text about the failed check `name`, and of the text
+        about its next step. A check that needs the database reports only that the database is unavailable or that a
+        sign-in is missing.
         """
         problem = trouble.detail.get("problem")
         if problem in _SIGN_IN_PROBLEMS:
@@ -163,7 +164,9 @@ class Health:
 
     @cached_property
     def _asks(self) -> bool | ConsoleError:
-        """True if a worker acts for this desk's person; the error if the database can't be read."""
+        """True if a worker acts for this desk's person, False if the desk acts itself; the error if the database
+        can't be read.
+        """
         if not self._settings.sign_in.is_server:
             return False
         try:
@@ -173,7 +176,9 @@ class Health:
             return unreadable
 
     def _require_known_need(self) -> None:
-        """Raise the error that hides whether this desk needs credentials at all."""
+        """Raise the error because of which this desk can't know whether it needs credentials: the database could not
+        be read. Return if the desk knows it.
+        """
         if isinstance(self._asks, ConsoleError):
             raise self._asks
 
@@ -188,14 +193,16 @@ class Health:
         return {}
 
     def _worker(self) -> dict[str, object]:
-        """Check that a worker is there that acts for this desk's person."""
+        """Check that there is a worker that acts for this desk's person."""
         worker = alive_worker(self._database, TimeScale(self._settings.time_scale))
         if worker is None:
             return {"ok": False}
         return {"worker": worker.name, "seconds": round(worker.seconds_ago)}
 
     def _leftovers(self) -> dict[str, object]:
-        """Look for credentials that this desk doesn't need, because a worker acts. They are advice."""
+        """Look for credentials that this desk doesn't need, because a worker acts for its person. The check is ok
+        also if there are some; they are reported as advice.
+        """
         leftovers = find_leftovers(self._settings)
         facts: dict[str, object] = {"entries": leftovers.entries, "variables": leftovers.variables}
         if leftovers.entries or leftovers.variables:
@@ -289,7 +296,7 @@ class Health:
         return {"uptime_s": boot_clock.uptime_ms() // 1000}
 
     def _check_cache(self) -> dict[str, object]:
-        """Check that Redis answers. The result is advice only: without Redis the program works and no operation is
+        """Check that Redis answers. A failure is advice only: without Redis the program works, and no operation is
         done twice.
         """
         from console.store.operations.redis_client import is_usable
@@ -315,8 +322,8 @@ class Health:
         }
 
     def _check_switches(self) -> dict[str, object]:
-        """List the test switches that are on. The failpoints are the names of the points at which a test can stop a
-        process.
+        """List the test switches that are on, and the names of all failpoints, at which a test can stop a process.
+        The check fails if a switch is on.
         """
         active_switches = self._settings.active_switches
         return {
@@ -327,8 +334,8 @@ class Health:
 
 
 def _check_of(finding: fitness.FitnessFinding) -> HealthCheck:
-    """Return a finding as a health check. A finding that is not grave is advice: the check is ok, with a next
-    step.
+    """Return a finding about the database's settings as a health check. If the finding doesn't stop purchases, the
+    check is ok and has a next step as advice.
     """
     verdict = "ok" if finding.ok else "bad" if finding.stops_purchases else "advice"
     name = f"doctor.{finding.name}"

@@ -60,16 +60,16 @@ class Snapshot:
 
 
 class LiveView:
-    """Reads queues and changes by database indexes, in limited numbers. Writes only audit entries about refused
-    listeners.
+    """Reads queues and changes by database indexes, in limited numbers. Writes nothing but audit entries about
+    refused listeners.
     """
 
     def __init__(self, context: ServiceContext, queues: Queues) -> None:
         self._context, self._queues = context, queues
 
     def read_snapshot(self) -> Snapshot:
-        """Return the present counts and the first PAGE records of each queue. Raises not_allowed if a named person
-        may not read.
+        """Return the present counts and the first MOST_ITEMS_PER_QUEUE records of each queue. Raises not_allowed if a
+        named person may not read.
         """
         counts = self._queues.read_counts()
         filled = [count.queue for count in counts if count.count]

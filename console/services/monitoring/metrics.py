@@ -1,4 +1,4 @@
-"""Metrics: ratios of the last fifteen minutes, queues, overdue tasks, and counters."""
+"""Metrics: ratios of the last fifteen minutes, sizes of queues, overdue tasks, and counters."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,21 +23,24 @@ MEASURED_PERIOD = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A number and the total to which it belongs."""
+    """A ratio as two numbers: `part` of `total`."""
 
     part: int
     total: int
 
     @property
     def value(self) -> float | None:
-        """The quotient; None if the total is 0."""
+        """The quotient of `part` and `total`; None if the total is 0."""
         return self.part / self.total if self.total else None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures of the last fifteen minutes before `read_at`, from the database. `response_seconds` is the mean
-    duration of calls, None if no call has ended; `late_tasks` are the names of overdue tasks.
+    """Figures of the last fifteen minutes before `read_at`, from the database.
+
+    Ratios: `payments_paid` of the payments that ended, `calls_failed` (no usable answer) and `calls_answered` of the
+    calls to providers, `notices_refused` of the signed notices. `response_seconds` is the mean duration of calls,
+    None if no call has ended; `queues` are the counts of the queues; `late_tasks` are the names of overdue tasks.
     """
 
     payments_paid: Ratio
@@ -119,7 +122,7 @@ class FigureReader:
 
     def _count_other_processes(self) -> None:
         """Add the counts that other processes have written to the audit trail since the last call. The first call
-        only stores the position in the audit trail.
+        finds the present end of the audit trail and counts from there.
         """
         with self._follow_lock, self._context.database.read() as conn:
             if self._trail_position is None:
