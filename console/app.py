@@ -108,7 +108,7 @@ class Console:
 
     @property
     def scheduler(self) -> "Scheduler":
-        """The due tasks, for a worker process."""
+        """The scheduler that runs the due tasks; used by a worker process."""
         return self._service_builder.scheduler
 
     @cached_property
@@ -277,7 +277,7 @@ class Console:
         return self._context.database
 
     def close(self) -> None:
-        """Stop background work and close the database."""
+        """Stop the background threads of the services, and close the spool and the database."""
         if "_service_builder" in self.__dict__:
             self._service_builder.close()
         if "request_ids" in self.__dict__:

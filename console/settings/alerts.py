@@ -30,7 +30,7 @@ class AlertSettings:
 
     @property
     def publisher_kind(self) -> Literal["webhook", "kafka"] | None:
-        """The kind of the configured publisher; None without one."""
+        """The kind of the configured publisher of alerts; None if none is configured."""
         return "webhook" if self.webhook else "kafka" if self.brokers else None
 
     def require_usable(self, get_secret: Callable[[str], str | None]) -> str:

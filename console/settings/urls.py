@@ -61,7 +61,9 @@ def parse_hosts(raw: RawSetting) -> tuple[str, ...]:
 
 
 def parse_private_networks(raw: RawSetting) -> tuple[str, ...]:
-    """Return private networks in CIDR form. The text separates them by commas."""
+    """Return the private networks (CIDR) in the text, which commas separate. Raises bad_profile for a network that is
+    not private.
+    """
     try:
         return tuple(str(parse_private_network(part.strip())) for part in raw.text.split(","))
     except ValueError:

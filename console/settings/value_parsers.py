@@ -54,7 +54,7 @@ class RawSetting:
         return self.text
 
     def parse_clients(self) -> frozenset[str]:
-        """Return the client ids. The text separates them by commas."""
+        """Return the client ids in the text, which commas separate. Raises bad_profile for a malformed id."""
         ids = [part.strip() for part in self.text.split(",")]
         if not all(CLIENT_ID_PATTERN.fullmatch(client) for client in ids):
             raise self.setting_error(SettingProblem.BAD_CLIENTS)
@@ -82,13 +82,15 @@ class RawSetting:
         return match[1], int(match[2]), match[3]
 
     def parse_address(self) -> str:
-        """Return the IP address in its normal form."""
+        """Return the IP address in its normal form. Raises bad_profile for any other text."""
         from ipaddress import ip_address
 
         return self._parse_with(ip_address, self.text)
 
     def parse_networks(self) -> tuple[str, ...]:
-        """Return the networks in CIDR form. The text separates them by commas."""
+        """Return the networks (CIDR) in the text, which commas separate. Raises bad_profile if one of them is
+        malformed, e.g. has no valid address.
+        """
         from ipaddress import ip_network
 
         return tuple(self._parse_with(ip_network, part.strip()) for part in self.text.split(","))

@@ -209,5 +209,5 @@ class PaymentServiceBuilder:
         )  # fmt: skip
 
     def due_tasks(self) -> tuple[Task, ...]:
-        """Return the due tasks, for the worker."""
+        """Return the due tasks about payments, which the scheduler runs."""
         return (*self._due_payments.tasks(), *self.timeouts.tasks())

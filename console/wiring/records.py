@@ -111,7 +111,7 @@ class RecoveryService:
         return self._queues.list_holders()
 
     def takes(self) -> tuple[Take, ...]:
-        """Return the takes that have not ended, oldest first. Raises not_allowed."""
+        """Return the takes of records that have not ended, oldest first. Raises not_allowed."""
         return self._queues.list_takes()
 
     def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:

@@ -179,5 +179,5 @@ class RefundServiceBuilder:
         )
 
     def due_tasks(self) -> Sequence[Task]:
-        """Return the due tasks, for the worker."""
+        """Return the due tasks about refunds, which the scheduler runs."""
         return self._due_refunds.tasks()

@@ -223,7 +223,7 @@ class ServiceBuilder:
 
     @property
     def _common_services(self) -> CommonServices:
-        """Services for records of every kind."""
+        """The services for records of every kind; each access builds new objects."""
         timelines, packs = TimelineService(self._context, self.read_log), EvidencePacks(self._context, _timeline_text)
         return CommonServices(
             self._choices, AssignmentService(self._context), NoteService(self._context), timelines, packs

@@ -43,7 +43,7 @@ class RefusalBuckets:
         )
 
     def _used_token_count(self, address: str) -> float:
-        """Return the used tokens of this address that have not returned yet."""
+        """Return how many tokens of this address are used at present; a used token returns with time."""
         token_count, counted_at = self._used_tokens.get(address, (0.0, 0.0))
         return max(0.0, token_count - (self._clock() - counted_at) * FORGIVEN_REFUSALS_PER_SECOND)
 

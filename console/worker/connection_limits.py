@@ -80,7 +80,7 @@ class ReceiverOptions:
 
     @staticmethod
     def from_settings(settings: Settings) -> "ReceiverOptions":
-        """Return the options of these settings."""
+        """Return the options of the receiver from the settings of the desk; the limits keep their defaults."""
         return ReceiverOptions(
             bind_address=settings.receiver_bind,
             port=settings.receiver_port,
@@ -190,7 +190,7 @@ class OpenConnections:
                 del self._waiting_slots[slot.address]
 
     def count_release(self, address: str) -> None:
-        """Count a released slot of this address."""
+        """Decrease the counts of connections after a slot of this address was released."""
         self.connection_count -= 1
         self._slot_counts[address] -= 1
         if not self._slot_counts[address]:
@@ -208,7 +208,7 @@ def _address_key(peer: str | None) -> str:
 
 
 class ConnectionSlot:
-    """The slot of one connection. It can be released only once."""
+    """The slot of one open connection of the receiver. It can be released only once."""
 
     def __init__(self, open_connections: OpenConnections, address: str, abort_connection: Callable[[], None]) -> None:
         self._open_connections, self.address, self.abort_connection = open_connections, address, abort_connection

@@ -96,7 +96,9 @@ class Receiver:
     # -- notices
 
     def notice_routes(self) -> list[Route]:
-        """Return one route per payment provider that sends notices, at its own path."""
+        """Return the web routes for notices: one for each payment provider that sends notices, at the provider's own
+        path.
+        """
         return [
             Route(path, partial(self._answer_notice, source=name), methods=["POST"])
             for name, path in self._paths.items()
@@ -231,7 +233,7 @@ class Receiver:
             pool.close()
 
     async def close_live(self) -> None:
-        """Close all `/live` connections."""
+        """Close the WebSocket connections of all listeners of `/live`."""
         self.live_endpoint.is_closing = True
         await self._live_hub.close()
 

@@ -22,7 +22,7 @@ from console.domain import log_events
 OWN_LOGGER = "console"
 MAX_MESSAGE_LENGTH = 2_000
 MAX_FRAMES = 12
-"""Number of innermost stack frames that are logged."""
+"""Number of the innermost stack frames of an exception that are logged."""
 
 _WARNING_PATTERN = re.compile(r"[^/\\]+:\d+: \w+")
 

@@ -121,7 +121,7 @@ def _is_in_snapshot(
 
 
 class LiveListener:
-    """One listener: its channels and the messages that are to be sent to it."""
+    """One connected listener of `/live`: its channels and the queue of messages that are to be sent to it."""
 
     def __init__(self, channels: frozenset[str], backlog: int) -> None:
         self.channels = channels
@@ -227,7 +227,7 @@ class LiveHub:
         return change.version is None or change != last_sent
 
     async def close(self) -> None:
-        """Disconnect all listeners and stop reading the feed."""
+        """Disconnect all listeners and stop reading the change feed."""
         for listener in list(self._listeners):
             listener.end_event.set()
         if self._poller is not None:

@@ -1,1 +1,1 @@
-"""Access: database accounts, operators, sessions."""
+"""Access to the database: its accounts, the operators (people with roles) and their sessions."""

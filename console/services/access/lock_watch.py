@@ -43,7 +43,7 @@ class LockWatch:
         return len(ended)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to all nodes of the server."""
         for node in self._nodes:
             node.database.close()
 

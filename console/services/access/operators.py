@@ -1,4 +1,4 @@
-"""The acting person and the other operators."""
+"""Services for the person who acts and for the list of all operators."""
 
 from console.domain.audit_actions import AuditAction
 from console.domain.records import Person

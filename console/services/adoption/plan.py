@@ -82,7 +82,7 @@ class AdoptionPlan:
 
     @property
     def table(self) -> str:
-        """The name of the table."""
+        """The name of the table of credit checks that is adopted."""
         return legacy_table.TABLE_NAME
 
 
@@ -153,7 +153,7 @@ def read_number(raw: object) -> str | None:
 
 
 def to_text(raw: object) -> str:
-    """Return the value as text; empty for NULL."""
+    """Return a stored corporation number as text; empty for NULL."""
     return "" if raw is None else str(raw)
 
 

@@ -66,7 +66,7 @@ class AdoptionResult:
 
     @property
     def table(self) -> str:
-        """The name of the table."""
+        """The name of the table of credit checks that was adopted."""
         return legacy_table.TABLE_NAME
 
 

@@ -63,7 +63,7 @@ class AssignmentService:
 
 
 def require_record(tx: Transaction, kind: str, record_id: int) -> None:
-    """Raise not_found if there is no such record."""
+    """Raise not_found if the database has no record of this kind and id."""
     if any_record.find(tx.conn, kind, record_id, journal.lapsed_by_kind(tx.conn)) is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})
 

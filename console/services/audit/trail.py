@@ -1,4 +1,4 @@
-"""The audit trail for people: list, verify, export."""
+"""The audit trail as a service for people: list, verify and export its entries."""
 
 import json
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""Bulk runs: freezing of records, dry run, execution, views."""
+"""Bulk runs: one action on a fixed list of records. Creation, dry run, execution and views."""

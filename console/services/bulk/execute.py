@@ -234,7 +234,7 @@ class BulkExecutor:
 
 
 def require_run(conn: Connection, run_id: int) -> BulkRun:
-    """Return the run. Raises not_found."""
+    """Return the bulk run of this id. Raises not_found."""
     run = bulk.find(conn, run_id)
     if run is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(run_id)})

@@ -42,13 +42,13 @@ class BulkRunViews:
         self._context, self._judging, self._acts = context, judging, acts
 
     def read_run(self, run_id: int) -> BulkRun:
-        """Return the run. Raises not_found."""
+        """Return the bulk run of this id. Raises not_found."""
         with self._context.database.read() as conn:
             self._context.reader(conn)
             return require_run(conn, run_id)
 
     def read_item(self, run_id: int) -> BulkItem:
-        """Return the run with the present holder of its lease. Raises not_found."""
+        """Return the bulk run of this id with the present holder of its lease. Raises not_found."""
         with self._context.database.read() as conn:
             self._context.reader(conn)
             return _read_item(conn, require_run(conn, run_id))
@@ -70,7 +70,7 @@ class BulkRunViews:
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
 
     def count_unfinished(self) -> int:
-        """Return how many runs are running or paused."""
+        """Return how many bulk runs are in the state running or paused."""
         with self._context.database.read() as conn:
             self._context.reader(conn)
             return sum(run.state in (bulk.RUNNING, bulk.PAUSED) for run in bulk.open_runs(conn))

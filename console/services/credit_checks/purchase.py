@@ -53,7 +53,9 @@ def _ignore_step(_step: str) -> None:
 
 
 class CreditChecks:
-    """Actions of a person on credit checks. Safe from any thread."""
+    """The actions of a person on credit checks: plan and buy one, and read its detail and PDF again. Safe from any
+    thread.
+    """
 
     def __init__(
         self,

@@ -139,7 +139,7 @@ class CheckReadings:
 
 
 def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
-    """Return the error code of a reading that failed."""
+    """Return the error code for the outcome of a failed read of detail or PDF."""
     if outcome.reason in OWN_FAULT_CODES:
         return ErrorCode(outcome.reason)
     if outcome.reason == _BUG_REASON and (outcome.sent is Sent.NO or outcome.kind is OutcomeClass.AUTH):

@@ -40,7 +40,7 @@ class PlainValues:
         return {name: self.make_plain_value(getattr(value, name)) for name in names}
 
     def make_event_fields(self, event: Event) -> dict[str, object]:
-        """Return the fields of an event."""
+        """Return the fields of an event of a timeline in the types of JSON."""
         return {
             "at": event.at.isoformat(timespec="microseconds"), "step": event.step.value, "who": event.who,
             "what": event.what, "result": event.result, "kind": event.kind, "id": event.id,
@@ -51,7 +51,7 @@ class PlainValues:
         }  # fmt: skip
 
     def make_plain_value(self, value: object) -> object:
-        """Return the value in the types of JSON."""
+        """Return the value in the types of JSON; the words of `hidden` are masked in texts."""
         match value:
             case None | bool() | int() | float():
                 return value

@@ -66,7 +66,7 @@ class PackVerdict:
 
     @property
     def is_intact(self) -> bool:
-        """True if there is no problem."""
+        """True if the verification has found no problem in the pack."""
         return not self.problems
 
 

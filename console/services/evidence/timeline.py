@@ -53,7 +53,7 @@ class RelatedRecords:
 
     @property
     def record_keys(self) -> tuple[tuple[str, str], ...]:
-        """The kind and id of each record."""
+        """The kind and id of the record and of each related record."""
         return tuple((kind_of(record), str(record.id)) for record in (self.record, *self.related))
 
     @property
@@ -133,7 +133,7 @@ def _open_stream(
 
 
 def read_family(context: ServiceContext, conn: Connection, kind: str, id: int | str) -> RelatedRecords:
-    """Return the record with its related records. Raises not_found."""
+    """Read the record and its related records. Raises not_found, also for an unknown kind or a malformed id."""
     if kind == OPERATION:
         return _read_operation_family(context, conn, str(id))
     lapsed = journal.lapsed_by_kind(conn)

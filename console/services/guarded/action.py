@@ -209,7 +209,7 @@ Services: TypeAlias = Mapping[str, GuardedService[Any, Any, Any, Any]]
 
 
 def services_by_action(*services: GuardedService[Any, Any, Any, Any]) -> Services:
-    """Return the services by the names of their actions."""
+    """Return a mapping with these services; its keys are the names of their actions."""
     return {service.action.name: service for service in services}
 
 
@@ -234,6 +234,6 @@ def lapse(context: ServiceContext, operation_id: str, lapsed: Callable[[Transact
 
 
 def record_reading_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Write the audit entry of a lapsed operation whose record stays unchanged."""
+    """Write the audit entry about the lapse of an operation that only read, so that its record stays unchanged."""
     audit_action, kind = AuditAction(f"{operation.action}.lapsed"), operation.subject_kind
     context.record_audit(tx, audit_action, operation.subject_id, kind=kind, result="failed", reason="lapsed")

@@ -32,7 +32,7 @@ class Answer:
 
 
 def to_text(answer: Answer) -> str:
-    """Return the answer as JSON."""
+    """Return the answer as JSON text, which `from_text` reads."""
     error = answer.error
     content = (
         {"value": to_json_value(answer.value)}

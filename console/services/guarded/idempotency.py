@@ -60,7 +60,7 @@ def make_refund_key(payment_no: int, operator_id: str, amount: int, repeat: int 
 
 
 def make_request_key(person: str, request_id: str) -> str:
-    """Return the key of a person's request id in the cache."""
+    """Return the key under which the cache stores the answer of a person's request id."""
     return _join_key("request", person, request_id)
 
 

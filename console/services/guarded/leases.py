@@ -40,7 +40,7 @@ def acquire(context: ServiceContext, name: str) -> Lease | None:
 
 @contextmanager
 def keep_renewed(context: ServiceContext, lease: Lease) -> Iterator[None]:
-    """Renew the lease regularly until the end of the block, then release it."""
+    """Let the heartbeat renew the lease until the end of the block, then release the lease."""
     key = f"{lease.name}-{lease.slot}-{lease.token}"
 
     def beat() -> None:

@@ -152,7 +152,7 @@ class RequestIds:
         return value
 
     def close(self) -> None:
-        """Stop the heartbeat."""
+        """Stop the heartbeat that renews the leases of request ids."""
         self._heartbeat.close()
 
     # Check and take the id
@@ -177,7 +177,7 @@ class RequestIds:
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
     def _take_or_answer(self, request: RequestKey, find_answer: FindAnswer) -> HeldRequestId | Answer:
-        """Take the id, or return the answer that is stored under it."""
+        """Take the request id for a first call, or return the answer that is stored under it."""
         context = self._context
         cache_answer = self._cache.announce_use(*_cache_key(request))
         if cache_answer.result is not None:
@@ -382,7 +382,7 @@ def _must_store(answer: Answer) -> bool:
 
 
 def _is_final(answer: Answer) -> bool:
-    """True if the answer can't change later. Only an unknown outcome can."""
+    """True if the answer can't change later. Only an answer that says that the outcome is unknown can change."""
     return answer.error is None or answer.error.exit_status != _UNKNOWN_STATUS
 
 

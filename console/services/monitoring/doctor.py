@@ -253,7 +253,7 @@ class Health:
         return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
 
     def _check_tasks(self) -> dict[str, object]:
-        """Check that no due task is overdue. It is no problem if none has ever run."""
+        """Check that no due task is overdue. If no task has ever run, the check is ok."""
         migrate.ensure_schema(self._database)
         try:
             with self._database.read() as conn:

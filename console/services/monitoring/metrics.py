@@ -58,7 +58,7 @@ class Figures:
 
 
 class FigureReader:
-    """Reads figures by database indexes, in limited numbers; writes nothing."""
+    """Reads the figures of the metrics by database indexes, in limited numbers; writes nothing to the database."""
 
     def __init__(self, context: ServiceContext, queues: Queues, cache_counts: Callable[[], tuple[int, int]]) -> None:
         self._context, self._queues, self._cache_counts = context, queues, cache_counts
@@ -138,7 +138,7 @@ _REFUSED_RESULTS = frozenset((REFUSED, TO_ASK, ASKED))
 
 
 def _is_unsigned(source: str) -> bool:
-    """True for a payment provider that doesn't sign its notices."""
+    """True if `source` is a payment provider that doesn't sign its notices."""
     provider = provider_registry.find_provider(source)
     return provider is not None and provider.notice_source is NoticeKind.HINTS
 
