@@ -1,1 +1,3 @@
-"""Persistence: database, journal, audit trail, the desk's spool, documents."""
+"""Persistence: everything that the console stores in its database, in a desk's spool and in the folder or bucket of
+documents.
+"""

@@ -1,1 +1,1 @@
-"""Tables and statements of accounts, operators and grants."""
+"""Operators, their database accounts and the rights of these accounts."""

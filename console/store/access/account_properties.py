@@ -1,7 +1,8 @@
-"""Checks of a server's database accounts other than their rights: accounts per person, passwords, encryption.
+"""Checks the database accounts of operators on a server: one account per person, passwords, encryption. Their rights
+are checked in `grants`.
 
 The console's triggers identify a person by the name of the database account (`USER()` without the host). So a second
-account of the same name, or an anonymous one, would count as that person.
+account of the same name, or an account without a name, would count as that person.
 """
 
 from collections import Counter
@@ -15,10 +16,13 @@ from console.domain.network_addresses import is_this_machine
 from console.store.database import error_codes
 
 MAX_PASSWORD_ERRORS = 1_000
-"""Highest accepted limit of wrong passwords in a row for one account. With a higher limit a password can be guessed.
+"""Highest accepted value of the server's limit of consecutive wrong passwords for one account. Above this value an
+attacker could guess a password.
 """
 _PASSWORD_PLUGINS = ("", "mysql_native_password", "caching_sha2_password", "sha256_password", "ed25519")
-"""Authentication plugins that check a password. Accounts of other plugins, such as unix_socket, need no password."""
+"""Authentication plugins that check a password. An account with another plugin, such as unix_socket, may have an
+empty password.
+"""
 _ACCOUNTS_QUERY = text(
     "SELECT User, Host, ssl_type, plugin, authentication_string FROM mysql.user WHERE User IN :names OR User = ''"
 ).bindparams(bindparam("names", expanding=True))
@@ -45,8 +49,8 @@ def supports_encryption(conn: Connection) -> bool:
 
 
 def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
-    """Return the faults of the operators' database accounts, each as "fault account"; None if the connected account
-    may not read mysql.user.
+    """Return the faults of the operators' database accounts. Each is a text of a fault code and an account:
+    "no_password op-a@%". Return None if the connected account may not read mysql.user.
     """
     is_remote = accepts_remote_clients(conn)
     names = [str(name) for name in conn.scalars(_OPERATOR_NAMES_QUERY)]
@@ -70,8 +74,8 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
 
 
 def find_missing_password_rules(conn: Connection) -> Sequence[str]:
-    """Return the names of the password rules that the server doesn't enforce: `max_password_errors`,
-    `password_check`.
+    """Return the password rules that the server doesn't enforce: `max_password_errors` (its limit is missing or above
+    MAX_PASSWORD_ERRORS), `password_check` (no plugin refuses weak passwords).
     """
     limit = _read_variable(conn, "max_password_errors") or _read_variable(
         conn, "connection_control_failed_connections_threshold"

@@ -1,8 +1,8 @@
 """Rights of each console role, by table and column, and the statements that grant exactly these rights.
 
-Each console role is a role of the database server, one per database: `books/operator` is the role `operator` of the
-database `books`. MariaDB allows one default role per database account. So each account has a role of its own there
-(`console:op-a`), to which its console roles are granted.
+For each database, each console role is a role of the server: `books/operator` is the role `operator` of the database
+`books`. MariaDB allows only one default role per database account. So on MariaDB each account has one role of its own
+(`console:op-a`), and the console roles are granted to this role.
 """
 
 import re
@@ -20,12 +20,14 @@ from console.store.database.server import people_database, reads_views
 from console.store.schema import core as schema
 
 MAX_ROLE_NAME_LENGTH = 32
-"""Length limit (characters) of a role's name on MySQL."""
+"""Longest name of a role that MySQL accepts, in characters."""
 
 LOCK_PROCEDURE = "console_end_lock_holder"
-"""Procedure with which a worker ends a session that holds others up; see `lock_holders`."""
+"""Name of the stored procedure by which a worker ends a person's session that blocks other sessions; see
+`lock_holders`.
+"""
 Right = tuple[str, str, str]
-"""A right: place (`database`.`table`), privilege, column (empty: the whole table)."""
+"""A right as (place, privilege, column). The place is `database`.`table`; an empty column means the whole table."""
 
 _CREDIT_CHECKS_TABLE = schema.credit_checks.name
 _COMMON_TABLES = ("alembic_version", "console_alembic_version", "console_meta", "limits", "operators", "sessions")
@@ -110,7 +112,9 @@ _REQUESTER_SUFFIX = ".asks"
 
 
 def requester_role(role: str) -> str:
-    """Return the name of the server's role for a person with this console role whose desk asks a worker to act."""
+    """Return the name of the server's role that replaces this console role for a person whose desk only sends desk
+    requests to a worker.
+    """
     return f"{role}{_REQUESTER_SUFFIX}"
 
 
@@ -136,7 +140,7 @@ _HASH_CHAIN_RIGHTS: RightSet = frozenset(("audit_log", "SELECT", column) for col
 
 _PROCEDURE = "PROCEDURE "
 _REQUEST_TABLES = ("requests", "request_files")
-# Rights of people who ask, all of them on views.
+# Rights of people for whom a worker acts, all of them on views.
 _VIEW_RIGHTS = _select_rights((*people_views.COMMON_VIEWS, *people_views.RECORD_VIEWS))
 _REQUESTER_RIGHTS = _VIEW_RIGHTS | _insert_rights(_REQUEST_TABLES)
 _ADMIN_REQUESTER_RIGHTS = _select_rights((*people_views.COMMON_VIEWS, "accounts")) | _insert_rights(("requests",))
@@ -160,16 +164,18 @@ RIGHTS_OF_ROLE: Mapping[str, RightSet] = {
     requester_role(AUDITOR): _VIEW_RIGHTS | _insert_rights(("requests",)),
     requester_role(ADMIN): _ADMIN_REQUESTER_RIGHTS,
 }
-"""Per role: table, privilege, column. No role may delete rows, or change columns that are written once. A person who
-asks a worker to act has the role `requester_role(role)` instead of the role itself: its rights are on the views of
-these tables, and on no table.
+"""Rights of each role, each as (table, privilege, column); an empty column means the whole table. No role may delete
+rows, or change a column that is written only once.
+
+A person for whom a worker acts has the role `requester_role(role)` instead of the role itself. It has rights on the
+views of these tables, and none on the tables.
 """
 REQUESTER_ROLES = frozenset(role for role in RIGHTS_OF_ROLE if role.endswith(_REQUESTER_SUFFIX))
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of database accounts, rights or triggers: its code (`problem`), and the object that has it
+    """A fault of a database account, right, view or trigger: its code (`problem`), and the name of the faulty object
     (`affected`).
     """
 
@@ -178,7 +184,9 @@ class Fault:
 
 
 def server_roles(roles: AbstractSet[str], *, asks_worker: bool) -> frozenset[str]:
-    """Return the server's roles for a person with these console roles."""
+    """Return the server's roles for a person with these console roles. With `asks_worker` (a worker acts for the
+    person), `requester_role` replaces each role that has one.
+    """
     return frozenset(
         requester_role(role) if asks_worker and requester_role(role) in RIGHTS_OF_ROLE else role for role in roles
     )
@@ -196,13 +204,13 @@ def role_name(database: str, role: str) -> str:
 
 
 def quote_identifier(name: str) -> str:
-    """Return a name as a quoted identifier."""
+    """Return the name in backticks, with each backtick in it doubled, for use as an SQL identifier."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
-    """Yield the statements after which each of `roles` exists and has exactly its rights, and the views of people who
-    ask exist if one of the roles is theirs.
+    """Yield the statements that create each of `roles` and give it exactly its rights. If one of them is a role of
+    people for whom a worker acts, also yield the statements that create the missing views of these people.
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
     if REQUESTER_ROLES & set(roles):
@@ -220,8 +228,11 @@ def role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
 
 
 def renew_role_rights(conn: Connection) -> None:
-    """Give each console role that exists and is readable for this account exactly this program's rights, and make the
-    views of people who ask anew, if there are any. For use after an upgrade or an adoption.
+    """Give each existing console role exactly the rights of this program version. Roles that the connected account
+    may not read are skipped.
+
+    Also replace the views of people for whom a worker acts, if such a role exists. For use after an upgrade or an
+    adoption.
     """
     database = _read_database_name(conn)
     existing_roles = [
@@ -235,8 +246,8 @@ def renew_role_rights(conn: Connection) -> None:
 
 
 def find_right_faults(conn: Connection) -> tuple[Fault, ...]:
-    """Return missing and excess rights: those of all roles if the connected account may grant rights (`may_grant`),
-    otherwise those of its own account.
+    """Return missing and excess rights, and missing roles and views. An account that may grant rights (`may_grant`)
+    checks all roles; any other account checks only its own rights.
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
     result: list[Fault] = []
@@ -257,7 +268,7 @@ def find_right_faults(conn: Connection) -> tuple[Fault, ...]:
 
 
 def _read_used_roles(conn: Connection) -> frozenset[str]:
-    """Return the roles of all operators who aren't disabled."""
+    """Return the server's roles of all operators who aren't disabled."""
     rows = conn.exec_driver_sql("SELECT roles, asks FROM operators WHERE disabled_at IS NULL").all()
     return frozenset(
         role for roles, asks in rows for role in server_roles(_parse_roles(roles), asks_worker=bool(asks))
@@ -269,8 +280,8 @@ def _parse_roles(roles: str) -> frozenset[str]:
 
 
 def tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
-    """Return the tables whose triggers the connected account can see; None if it isn't an operator's account, such as
-    the schema account, which sees all triggers.
+    """Return the tables whose triggers the connected operator's account can see. Return None for the schema account,
+    which can see all triggers, and for an account of no operator.
     """
     roles = _roles_of_account(conn)
     if roles is None:
@@ -282,8 +293,8 @@ def tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
 
 
 def _roles_of_account(conn: Connection) -> AbstractSet[str] | None:
-    """Return the console roles of the connected account; None if it may grant rights, or isn't the account of an
-    operator who isn't disabled.
+    """Return the server's roles of the connected account. Return None if the account may grant rights, or if it
+    belongs to no operator or to a disabled one.
     """
     row = conn.exec_driver_sql(
         "SELECT roles, asks FROM operators WHERE name = SUBSTRING_INDEX(USER(), '@', 1) AND disabled_at IS NULL"
@@ -292,7 +303,9 @@ def _roles_of_account(conn: Connection) -> AbstractSet[str] | None:
 
 
 def rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
-    """Return the rights of a role; None if it doesn't exist or this account may not read it."""
+    """Return the rights of a role on the server. Return None if the role doesn't exist or the connected account may
+    not read its rights.
+    """
     if not is_mariadb(conn):
         return _rights_on_mysql(conn, role)
     before = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()
@@ -310,10 +323,11 @@ def rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
 
 
 def _rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | None:
-    """Return the rights of a role on MySQL; None if the account may not read them.
+    """Return the rights of a role on MySQL; None if the connected account may not read them.
 
-    An administrator can read any role. An ordinary account reads the role's rights mixed with its own. Its own rights
-    are on whole databases, and the role's rights are on tables, so the level separates them.
+    An administrator can read any role. For an ordinary account MySQL lists the role's rights together with the
+    account's own. The account's own rights are on whole databases and the role's rights are on tables, so rights on
+    whole databases are dropped.
     """
     try:
         lines = list(conn.exec_driver_sql(f"SHOW GRANTS FOR {quote_identifier(role)}").scalars())
@@ -331,7 +345,9 @@ def _rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | None:
 
 
 def run_statement(conn: Connection, statement: str, secret: str | None = None) -> None:
-    """Execute one statement. `secret`, if given, replaces the placeholder `'***'` in it as a bound parameter."""
+    """Execute one statement. If `secret` is given, it is bound as a parameter in place of the first `'***'` in the
+    statement.
+    """
     escaped = statement.replace("%", "%%")
     if secret is None:
         conn.exec_driver_sql(escaped, ())
@@ -345,12 +361,14 @@ def is_mariadb(conn: Connection) -> bool:
 
 
 def _read_database_name(conn: Connection) -> str:
-    """Return the name of the console's database, also to a person who reads through views."""
+    """Return the name of the console's database, also on a connection of a person who reads views in another
+    database.
+    """
     return str(conn.engine.url.database if reads_views(conn) else conn.exec_driver_sql("SELECT DATABASE()").scalar())
 
 
 def _read_columns(conn: Connection) -> frozenset[tuple[str, str]]:
-    """Return each column with its table; and each procedure, which has no columns."""
+    """Return (table, column) for each column of the connected database, and (name, "") for each stored procedure."""
     rows = conn.exec_driver_sql(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
         " UNION ALL SELECT routine_name, '' FROM information_schema.routines WHERE routine_schema = DATABASE()"
@@ -359,8 +377,8 @@ def _read_columns(conn: Connection) -> frozenset[tuple[str, str]]:
 
 
 def _required_rights(database: str, role: str, columns: AbstractSet[tuple[str, str]]) -> frozenset[Right]:
-    """Return the rights of a role on the existing tables and columns. A table before its adoption has only some
-    columns.
+    """Return the rights that this role must have, limited to the tables and columns that exist. A table before its
+    adoption has only some columns.
     """
     tables = {table for table, _ in columns} | people_views.VIEWS_WITHOUT_TABLE
     place = quote_identifier(people_database(database) if role in REQUESTER_ROLES else database)
@@ -372,7 +390,7 @@ def _required_rights(database: str, role: str, columns: AbstractSet[tuple[str, s
 
 
 def _grant_statements(command: str, preposition: str, role: str, rights: Iterable[Right]) -> Iterator[str]:
-    """Yield one GRANT or REVOKE statement (`verb`) per table."""
+    """Yield one statement per table: `command` is GRANT or REVOKE, `preposition` is TO or FROM."""
     by_place: dict[str, dict[str, list[str]]] = {}
     for place, privilege, column in sorted(rights):
         by_place.setdefault(place, {}).setdefault(privilege, []).append(column)
@@ -392,7 +410,7 @@ _PRIVILEGE_PATTERN = re.compile(r"(?P<name>[A-Z][A-Z ]*?)\s*(?:\((?P<columns>[^)
 
 
 def _parse_grant(line: str) -> Iterator[Right]:
-    """Yield the rights in a line of SHOW GRANTS, without USAGE."""
+    """Yield the rights in one line of SHOW GRANTS. USAGE, which means no right, is left out."""
     grant = _GRANT_PATTERN.match(line)
     if grant is None:
         return
@@ -405,8 +423,8 @@ def _parse_grant(line: str) -> Iterator[Right]:
 
 
 def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple[str, str]]) -> Iterator[Fault]:
-    """Yield the faults of an operator's account: rights beyond its roles, and missing rights, on this database or on
-    all databases.
+    """Yield the faults of the connected account, if it is an operator's: its excess and missing rights on this
+    database, on the database of views and on all databases.
     """
     roles = _roles_of_account(conn)
     if roles is None:

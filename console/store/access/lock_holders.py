@@ -1,9 +1,10 @@
-"""Sessions of people that hold others up, and the procedure by which a worker ends them.
+"""Sessions of people that block other sessions, and the stored procedure by which a worker ends them.
 
-Whoever may read a row may lock it, on MariaDB by SELECT … FOR UPDATE, and on every server in a SERIALIZABLE
-transaction; a session sets its own time limits. So a server can't prevent that a person's open transaction holds up
-everybody. To see and to end sessions of other accounts needs rights that no worker should have (PROCESS, CONNECTION
-ADMIN). The schema account has them, and a worker only the right to execute this one procedure.
+Each account that may read a row can also lock it: on MariaDB by SELECT … FOR UPDATE, and on every server in a
+SERIALIZABLE transaction. A session can also raise its own time limits. So the server itself can't prevent an open
+transaction of one person from blocking everybody. To see and end sessions of other accounts needs the rights PROCESS
+and CONNECTION ADMIN, which no worker should have. The schema account has them, and a worker has only the right to
+execute this procedure.
 """
 
 import re
@@ -18,13 +19,19 @@ from console.store.access.grants import LOCK_PROCEDURE, is_mariadb, may_grant, q
 from console.store.database.error_codes import error_number
 
 BLOCKING_SECONDS = 3
-"""Age of a transaction from which on it may not hold up another one, if its person only reads and asks."""
+"""Largest age (seconds) of a person's transaction that blocks another one. The procedure ends the session of an older
+one. For operators and approvers whose own desk writes to the tables, see ACTING_BLOCKING_SECONDS.
+"""
 ACTING_BLOCKING_SECONDS = 15
-"""The same for a person whose desk acts itself. Its transactions end by themselves sooner."""
+"""Largest age (seconds) of a transaction that blocks another one, for an operator or approver whose own desk writes
+to the tables. Normally the program on the desk ends such a transaction sooner.
+"""
 LONGEST_SECONDS = 60
-"""Longest time of a transaction or statement of a person."""
+"""Longest time (seconds) of a transaction or statement of a person, whether or not it blocks another one."""
 PREPARED_SECONDS = 5
-"""Age from which on a prepared transaction without a session may not hold up another one."""
+"""Age (seconds) from which on a prepared XA transaction without a session is reported if it blocks another
+transaction.
+"""
 PREPARED = "prepared"
 
 _WAITS_ON_MARIADB = "SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits"
@@ -40,13 +47,18 @@ _NO_SUCH_BRANCH_ERRORS = {
     1397,
     1399,
     _ROLLED_BACK_ERROR,
-}  # ended meanwhile, of a living session, or rolled back by the server
+}  # ended meanwhile, of an existing session, or rolled back by the server
 
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """A session that the procedure has ended: its account, and why (`blocks`, `metadata`, `long`). With the reason
-    `prepared`, a prepared transaction without a session holds others up, and nothing was ended.
+    """Result of one call of the procedure: the account whose session was ended, and the reason.
+
+    - blocks: its transaction blocked another one
+    - metadata: it waited for a metadata lock
+    - long: its transaction or statement took longer than LONGEST_SECONDS
+    - prepared: a prepared XA transaction without a session blocks another one; no session was ended, `account`
+      is ""
     """
 
     account: str
@@ -54,7 +66,9 @@ class EndedSession:
 
 
 def _body(conn: Connection) -> str:
-    """Return the text of the procedure. Each call ends one session at most, and returns it."""
+    """Return the SQL body of the procedure. Each call of the procedure ends at most one session and returns its
+    account and the reason.
+    """
     waits = _WAITS_ON_MARIADB if is_mariadb(conn) else _WAITS_ON_MYSQL
     has_role = "FIND_IN_SET('{}', REPLACE(o.roles, ' ', ''))"
     acts = f"({has_role.format(OPERATOR)} OR {has_role.format(APPROVER)}) AND NOT o.asks"
@@ -97,7 +111,9 @@ END"""  # noqa: S608  # constants of this program
 
 
 def renew_procedure(conn: Connection) -> None:
-    """Create the procedure if it is missing or altered. Rights on it have to be given anew then."""
+    """Create the procedure if it is missing, or replace it if its text was altered. The caller must then grant the
+    rights on it again.
+    """
     body = _body(conn)
     stored = conn.exec_driver_sql(
         "SELECT routine_definition FROM information_schema.routines"
@@ -112,8 +128,8 @@ def renew_procedure(conn: Connection) -> None:
 
 
 def missing_rights(conn: Connection) -> Sequence[str]:
-    """Return the rights that the procedure needs and the schema account lacks. Empty for every other account, which
-    can't see them.
+    """Return the rights that the procedure needs and the connected schema account lacks. Empty for any other account,
+    which can't see the schema account's rights.
     """
     if not may_grant(conn):
         return ()
@@ -125,19 +141,23 @@ def missing_rights(conn: Connection) -> Sequence[str]:
 
 
 def end_next_session(conn: Connection) -> EndedSession | None:
-    """End one session of a person that holds others up. Return None if there is none. Costs about 1 ms."""
+    """End one session of a person that blocks others or has lasted too long, and return it. Return None if there is
+    no such session. One call takes about 1 ms.
+    """
     account, reason = conn.exec_driver_sql(f"CALL {LOCK_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))
 
 
 def prepared_transactions(conn: Connection) -> tuple[str, ...]:
-    """Return the ids of all prepared XA transactions of this server, each as SQL."""
+    """Return the ids of all prepared XA transactions of this server, each in the SQL form for XA ROLLBACK."""
     rows = conn.exec_driver_sql("XA RECOVER").all()
     return tuple(_sql_of(int(form), int(length), _bytes(data)) for form, length, _, data in rows)
 
 
 def _sql_of(form: int, length: int, data: bytes) -> str:
-    """SQL: the id of an XA transaction; `length` is the size (bytes) of its first part."""
+    """Return the SQL form of an XA transaction id: `form` is its format id, `length` the size (bytes) of the first of
+    the two parts in `data`.
+    """
     return f"X'{data[:length].hex()}',X'{data[length:].hex()}',{form}"
 
 
@@ -146,7 +166,9 @@ def _bytes(data: object) -> bytes:
 
 
 def roll_back(conn: Connection, transaction: str) -> bool:
-    """Roll a prepared transaction back. Return False if it has ended, or belongs to a session that lives."""
+    """Roll back a prepared XA transaction, given as its id in SQL. Return False if the transaction has ended already
+    or belongs to a session that still exists.
+    """
     try:
         conn.exec_driver_sql(f"XA ROLLBACK {transaction}")
     except DBAPIError as error:

@@ -1,4 +1,6 @@
-"""Operators and their roles, as stored in the database."""
+"""Reads and writes the table `operators` (people, their roles and rights), and begins process runs in the table
+`sessions`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +19,8 @@ _t = operators.c
 
 @dataclass(frozen=True, slots=True)
 class StoredPerson:
-    """A person as stored. A disabled person has no rights, but stays in the table. `asks_worker`: a worker acts for
-    the person.
+    """A row of the table `operators`. A disabled person has no rights, but the row stays. `asks_worker`: the person's
+    desk only sends desk requests, and a worker acts for the person.
     """
 
     person: Person
@@ -34,9 +36,9 @@ _ANY_NAME_QUERY = select(_t.name).limit(1)
 
 
 def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person | None:
-    """Return the person of that name; None if there is none or the person is disabled.
+    """Return the person of that name; None if there is no such person or the person is disabled.
 
-    While the table has no operators and `admit_unlisted` is True, every name is a person with all roles.
+    While the table `operators` is empty and `admit_unlisted` is True, every name is a person with all roles.
     """
     return to_person(conn.execute(_ENABLED_BY_NAME_QUERY, {"who": name}).first()) or (
         person_without_operators(conn, name) if admit_unlisted else None
@@ -44,12 +46,16 @@ def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person 
 
 
 def asks_worker(conn: Connection, name: str) -> bool:
-    """Return True if a worker acts for the person of that name, whose account may only read and ask."""
+    """Return True if a worker acts for the person of that name. The database account of such a person may only read
+    views and insert desk requests.
+    """
     return bool(conn.execute(_ASKS_WORKER_QUERY, {"who": name}).scalar())
 
 
 def names_without_worker(conn: Connection) -> list[str]:
-    """Return the names of the people for whom no worker acts, in alphabetical order."""
+    """Return the names, sorted, of the people for whom no worker acts. Disabled people, and accounts with the role of
+    a worker alone, are left out.
+    """
     entries = all_by_name(conn).values()
     return sorted(
         entry.person.name
@@ -59,7 +65,9 @@ def names_without_worker(conn: Connection) -> list[str]:
 
 
 def to_person(row: Sequence[Any] | None) -> Person | None:
-    """Convert a row of `COLUMNS` into a person; None if an outer join left it empty."""
+    """Convert a row with `COLUMNS` into a person. Return None if there is no row, or if its columns are NULL after an
+    outer join.
+    """
     if row is None or row[0] is None:
         return None
     name, roles, may_buy = row
@@ -67,30 +75,32 @@ def to_person(row: Sequence[Any] | None) -> Person | None:
 
 
 def person_without_operators(conn: Connection, name: str) -> Person | None:
-    """Return a person with every role while the table has no operators; otherwise None."""
+    """Return a person of this name with every role if the table `operators` is empty; otherwise None."""
     return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY_NAME_QUERY).first() is None else None
 
 
 def all_enabled(conn: Connection) -> tuple[Person, ...]:
-    """Return all persons who aren't disabled, by name."""
+    """Return all people who aren't disabled, sorted by name."""
     query = select(*COLUMNS).where(_t.disabled_at.is_(None)).order_by(_t.name)
     return tuple(Person(name, _parse_roles(roles), bool(buy)) for name, roles, buy in conn.execute(query))
 
 
 def _parse_roles(text: str) -> frozenset[str]:
-    """Parse the roles: separated by commas, perhaps with the spaces, brackets and quotes of a manual edit."""
+    """Return the known roles in a text of roles separated by commas. Spaces, brackets and quotes around a role, from
+    a manual edit of the row, are removed.
+    """
     return frozenset(role.strip(" []\"'") for role in text.split(",")) & ALL_ROLES
 
 
 def insert_person(conn: Connection, person: Person) -> None:
-    """Insert a new operator."""
+    """Insert a new, enabled person into the table `operators`."""
     conn.execute(
         insert(operators).values(name=person.name, roles=",".join(sorted(person.roles)), may_buy=person.may_buy)
     )
 
 
 def all_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
-    """Return everybody in the table by name, disabled persons included."""
+    """Return all rows of the table `operators` by name, with disabled people."""
     query = select(_t.name, _t.roles, _t.may_buy, _t.disabled_at, _t.asks)
     return {
         name: StoredPerson(Person(name, _parse_roles(roles), bool(buy)), disabled is not None, bool(asks_))
@@ -99,7 +109,9 @@ def all_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
 
 
 def save_person(conn: Connection, entry: StoredPerson, now: datetime) -> None:
-    """Insert or update a person. The time of disabling stays if the person was disabled before."""
+    """Insert or update a person. If the person was disabled before and still is, the stored time of disabling doesn't
+    change.
+    """
     person, name = entry.person, entry.person.name
     if name not in all_by_name(conn):
         insert_person(conn, person)
@@ -124,8 +136,8 @@ def begin_session(
     program: str,
     now: datetime,
 ) -> None:
-    """Insert the run of a process into `sessions`, unless it is stored. Its id (`session`) is also the name of its
-    chain in the audit trail.
+    """Insert a row for this run of a process into `sessions`, unless the row exists. `session` is the id of the run
+    and also the name of its chain in the audit trail.
     """
     statement = insert(sessions).prefix_with("OR IGNORE", dialect="sqlite")
     for server in ("mysql", "mariadb"):

@@ -1,11 +1,13 @@
-"""Views through which people read who ask a worker to act. They are in a database of their own beside the console's.
+"""Views for the people for whom a worker acts. The views are in a database of their own beside the console's
+database.
 
-Most views have the name of their table, so a desk runs the same statements on both. Their definer is the schema
-account, so a person needs no right on any table. `USER()` is the account that reads.
+Most views have the same name as their table, so a desk runs the same statements on both. The definer of the views is
+the schema account, so a person needs no right on any table. In a view, `USER()` is the account that reads.
 
-A condition for rows alone hides nothing: the server may run the reader's condition first, which can store what it
-sees (`WHERE (@x := args) IS NULL`). So a view with hidden rows shows each column as NULL in them, except columns by
-which the view is searched. Nothing in them tells what a person did.
+A view can't hide rows by its WHERE clause alone: the server may evaluate the reader's own condition first, and that
+condition can store the values of hidden rows (`WHERE (@x := args) IS NULL`). So the view also replaces each column of
+a hidden row by NULL, except the columns by which the view is searched. Those columns don't show the act of the other
+person.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,26 +25,34 @@ from console.store.schema import core as schema
 
 VERSION_TABLES = ("alembic_version", "console_alembic_version")
 SAME_PAYER = "same_payer"
-"""View of the pairs of payments with the same payer, which a masked payer doesn't show."""
+"""Name of the view of all pairs of payments with the same payer. A person sees payers only masked and can't compare
+them.
+"""
 OWN_REQUESTS, WORKERS = "own_requests", "workers"
-"""Views of the requests of the account that reads, and of the leases of the workers that execute requests."""
+"""Names of two views: the desk requests of the account that reads, and the presence leases of the workers."""
 LIMIT_PROPOSALS = "limit_proposals"
-"""View of the proposals to change limits of refunds, for administrators."""
+"""Name of the view of the proposals to change the limits of refunds. Administrators read it."""
 
 NAME_WITHOUT_HOST = "SUBSTRING({0}, 1, CHAR_LENGTH({0}) - CHAR_LENGTH(SUBSTRING_INDEX({0}, '@', -1)) - 1)"
-"""SQL: the name of an account without its host. A host has no @, but a name may have one."""
+"""SQL template: the name of an account without its host. A host has no @, but a name may have one, so the text is cut
+at the last @.
+"""
 _ACCOUNT_NAME = NAME_WITHOUT_HOST.format("USER()")
 _ACCOUNT = f"CAST({_ACCOUNT_NAME} AS BINARY)"
 _SHOWN_META = ("database_id", "versions", "adoption", "dates_zone")
 _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
-"""Records whose history the screens show, with everything that other people have done to them."""
+"""Kinds of records whose audit entries every reader may see, because the screens show the history of these records.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A view of the rows `t` of a table. `columns`: SQL that replaces columns. `visible`: SQL that is true for the
-    rows that the account may see, None for all rows; in the other rows only the columns `searched` have their value.
-    `joined`: the name of a further table, for `visible`.
+    """A view of one table, whose rows have the alias `t`.
+
+    - `columns`: for some columns, the SQL that replaces their value
+    - `visible`: SQL that is true for the rows that the reading account may see; None: all rows
+    - `searched`: the columns that have their value in all rows; in rows that aren't visible all others are NULL
+    - `joined`: a further table and its alias, for use in `visible`
     """
 
     table: str
@@ -52,7 +62,9 @@ class _View:
     joined: str = ""
 
     def query(self, database: str, names: Iterable[str]) -> str:
-        """SQL: the rows of the table in this (quoted) database, with these columns."""
+        """Return the SELECT statement of the view. `database` is the quoted name of the console's database, `names`
+        are the columns.
+        """
         tables = f"{database}.{_quoted(self.table)} t" + (f" JOIN {database}.{self.joined}" if self.joined else "")
         rows = f" WHERE {self.visible}" if self.visible else ""
         return f"SELECT {', '.join(map(self._column, names))} FROM {tables}{rows}"  # noqa: S608  # constants
@@ -64,7 +76,7 @@ class _View:
 
 
 def _masked(payer: str) -> str:
-    """SQL: a payer as `masked_payer` of the domain shows it."""
+    """SQL: a payer, masked as `masked_payer` of the domain masks it."""
     return (
         f"IF({payer} IS NULL OR {payer} = '', NULL, CONCAT('****', IF(CHAR_LENGTH({payer})"
         f" >= {SHORTEST_SHOWN_PAYER_CHARACTERS}, RIGHT({payer}, {SHOWN_PAYER_CHARACTERS}), '')))"
@@ -72,7 +84,7 @@ def _masked(payer: str) -> str:
 
 
 def _without_payer(facts: str) -> str:
-    """SQL: a JSON text with its member `payer` masked. A text that is no JSON becomes an empty object."""
+    """SQL: a JSON text whose member `payer` is masked. A text that isn't JSON becomes an empty object."""
     payer = f"JSON_UNQUOTE(JSON_EXTRACT({facts}, '$.payer'))"
     has_payer = f"JSON_TYPE(JSON_EXTRACT({facts}, '$.payer')) = 'STRING'"
     return (
@@ -82,7 +94,7 @@ def _without_payer(facts: str) -> str:
 
 
 def _is_own(column: str) -> str:
-    """SQL: the column has the name of the account that reads."""
+    """SQL: the value of the column is the name of the reading account."""
     return f"CAST(t.{column} AS BINARY) = {_ACCOUNT}"
 
 
@@ -115,22 +127,22 @@ def _views() -> Mapping[str, _View]:
 
 
 COMMON_VIEWS = (*VERSION_TABLES, "console_meta", "limits", "operators", LIMIT_PROPOSALS, OWN_REQUESTS, WORKERS)
-"""Views that everybody who asks may read."""
+"""Views that all people for whom a worker acts may read."""
 RECORD_TABLES = (
     schema.credit_checks.name, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
     "documents", "evidence", "leases", "lost_operations", "notes", "operations", "orders", "outbox",
     "payment_events", "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "takes",
     "tasks",
 )  # fmt: skip
-"""Tables whose views those may read who may look at records."""
+"""Tables of records. Their views may be read by operators, approvers and auditors for whom a worker acts."""
 RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER)
 VIEWS_WITHOUT_TABLE = frozenset({LIMIT_PROPOSALS, OWN_REQUESTS, SAME_PAYER, WORKERS})
-"""Views that don't have the name of a table."""
+"""Views whose name isn't the name of a table."""
 
 
 def statements(conn: Connection, database: str, *, replace_existing: bool) -> Iterator[str]:
-    """Yield the statements that create the views of `database`. With `replace_existing` existing ones are replaced,
-    because the server doesn't tell whether somebody has changed one.
+    """Yield the statements that create the missing views of `database`. With `replace_existing` existing views are
+    replaced, too, because the server doesn't show whether one was altered.
     """
     views = people_database(database)
     present = _columns(conn, views)
@@ -153,8 +165,8 @@ def missing(conn: Connection, database: str) -> tuple[str, ...]:
 
 
 def _definitions(conn: Connection, database: str) -> Mapping[str, str]:
-    """Return the query of each view by its name, for the tables and columns that exist: a table before its adoption
-    has only some.
+    """Return the SELECT statement of each view by the view's name. Only tables and columns that exist are used:
+    before its adoption a table has only some columns.
     """
     place, tables = _quoted(database), _columns(conn, database)
     definitions = {
@@ -169,7 +181,7 @@ def _definitions(conn: Connection, database: str) -> Mapping[str, str]:
 
 
 def _columns(conn: Connection, database: str) -> Mapping[str, AbstractSet[str]]:
-    """Return the columns of each table and view of a database."""
+    """Return the column names of each table and view of a database, by table or view name."""
     rows = conn.exec_driver_sql(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s", (database,)
     )

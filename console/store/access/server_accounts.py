@@ -11,20 +11,28 @@ from console.store.access.grants import quote_identifier, role_name, run_stateme
 from console.store.database.error_codes import error_number
 
 MASK_SQL = "'***'"
-"""Placeholder of a password in a statement."""
+"""Placeholder of a password in a statement's text. `Statement.run` replaces it with the password."""
 
 MOST_CONNECTIONS = 50
-"""Largest number of connections of an account that only reads and asks. A server admits 151 as it comes."""
+"""Largest number of connections of the account of a person for whom a worker acts. A server's default for all
+accounts together is 151.
+"""
 MOST_STATEMENT_SECONDS = 60
-"""Time limit of a statement of such an account, on MariaDB. A session can raise it."""
+"""Time limit (seconds) of one statement of the account of a person for whom a worker acts. MariaDB only. A session
+can raise its own limit.
+"""
 
 _ROLE_NOT_GRANTED_ERRORS = frozenset({1141, 1961, 1962, 3523, 3530})  # REVOKE of a role that the account doesn't have
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredAccount:
-    """The desired state of a database account. `password` None keeps the present password. Roles of `roles_before`
-    that aren't in `roles` are revoked. `is_bounded`: the server limits its connections and statements.
+    """The desired state of a database account.
+
+    - `password`: None keeps the present password
+    - `roles_before`: roles that may be granted now; those that aren't in `roles` are revoked
+    - `is_bounded`: the server limits the account's connections (MOST_CONNECTIONS) and statements
+      (MOST_STATEMENT_SECONDS)
     """
 
     name: str
@@ -39,10 +47,10 @@ class DesiredAccount:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL without secrets, and the password (`secret`) that replaces MASK_SQL when the statement runs.
+    """SQL with the placeholder MASK_SQL, and the password (`secret`) that replaces it when the statement runs.
 
-    `runs_as_account`: the statement must run on a connection of the account itself, because no other account may run
-    it. An error with a number in `harmless_errors` means that the statement had nothing to do.
+    `runs_as_account`: the statement must run on a connection of the changed account itself, because no other account
+    may run it. `harmless_errors`: numbers of server errors which mean that the desired state was reached already.
     """
 
     sql: str
@@ -51,7 +59,9 @@ class Statement:
     harmless_errors: frozenset[int] = frozenset()
 
     def run(self, conn: Connection) -> None:
-        """Run the statement. Raises DBAPIError except for the error numbers in `harmless_errors`."""
+        """Run the statement. Errors with a number in `harmless_errors` are ignored; other errors of the database
+        raise DBAPIError.
+        """
         try:
             run_statement(conn, self.sql, self.secret)
         except DBAPIError as error:
@@ -60,8 +70,8 @@ class Statement:
 
 
 def account_statements(account: DesiredAccount, database: str, *, is_mariadb: bool) -> Iterator[Statement]:
-    """Yield the statements that bring the account from any state to the desired one. Their order is such that a crash
-    between two of them leaves no account with excess rights.
+    """Yield the statements that change the account from any state to the desired one. They are in an order in which a
+    crash between two of them leaves no account with excess rights.
     """
     who = f"'{account.name}'@'%'"
     own_role = quote_identifier(f"console:{account.name}")
@@ -100,8 +110,8 @@ def _default_role_statements(
 ) -> Iterator[Statement]:
     """Yield the statement that sets the account's default role.
 
-    On MariaDB only the account itself, or an administrator of the server, may set it. The default is there the
-    account's own role, whose name never changes, so it is set only together with a password.
+    On MariaDB only the account itself or an administrator of the server may run it. There the default role is the
+    account's own role, whose name never changes. So the statement is yielded only together with a password.
     """
     if not is_mariadb:
         yield Statement(f"SET DEFAULT ROLE ALL TO {quoted_account}")

@@ -1,1 +1,1 @@
-"""Tables of other applications and their adoption."""
+"""Adoption of tables that another application created."""

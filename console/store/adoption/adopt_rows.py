@@ -1,8 +1,8 @@
-"""Reads and decides the rows of a table of credit checks during its adoption, in short ranges of ids, so that other
-writers don't wait.
+"""Reads the rows of another application's table of credit checks during its adoption, and gives each row its work
+state. It works in short ranges of ids, so that other writers of the table don't wait.
 
-A row is undecided while its `work_state` is NULL. Of several rows with the same client and corporation number, one
-keeps the claim: a bought row before the others, then the later purchase, then the later expiry, then the higher id.
+A row is undecided while its `work_state` is NULL. If several rows have the same client and corporation number, one of
+them keeps the claim: a bought row comes first, then the later purchase, then the later expiry, then the higher id.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,14 +25,14 @@ _IS_UNDECIDED = _t.work_state.is_(None)
 _IS_INCOMPLETE_FOREIGN_ROW = and_(_t.operation_id.is_(None), _t.missing == 1)
 
 Row = tuple[int, str, object, int | None, str]
-"""Row: id, client id, corporation number as written, credit_check_id, state (`pending` if the table has no column
-`status`).
+"""A row of the table: id, client id, corporation number as written, credit_check_id, and state (`pending` if the
+table has no column `status`).
 """
 
 
 def has_thirteen_digits(conn: Connection, column: ColumnElement[str]) -> ColumnElement[bool]:
-    """SQL: true if the column has thirteen ASCII digits and nothing else. The length is compared, too, because a
-    pattern's `$` also matches before a line break at the end.
+    """Return an SQL condition: the column has thirteen ASCII digits and nothing else. The length is compared, too,
+    because the `$` of a regular expression also matches before a line break at the end.
     """
     if conn.dialect.name == "sqlite":
         return column.op("GLOB", is_comparison=True)(_THIRTEEN_DIGITS["sqlite"])
@@ -41,7 +41,9 @@ def has_thirteen_digits(conn: Connection, column: ColumnElement[str]) -> ColumnE
 
 
 def id_ranges(conn: Connection, after: int, upto: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of about `size` rows with ids above `after` and up to `upto`, each as (after, up to)."""
+    """Yield ranges of about `size` rows each, as (after, up to). Together they cover all ids with `after` < id <=
+    `upto`.
+    """
     while after < upto:
         ids = select(_t.id).where(_t.id > after, _t.id <= upto).order_by(_t.id).limit(size).subquery()
         end = conn.scalar(select(func.max(ids.c.id)))
@@ -62,8 +64,8 @@ def count_rows(conn: Connection) -> int:
 
 
 def original_rows(conn: Connection, after: int, upto: int, *, has_status: bool) -> Iterator[Row]:
-    """Yield each row with `after` < id <= `upto`, for a check before the first change of the table. `has_status`: the
-    table has a column `status`.
+    """Yield each row with `after` < id <= `upto`. For the check that precedes the first change of the table.
+    `has_status`: the table has a column `status`.
     """
     status = _t.status if has_status else literal(CheckState.PENDING.value)
     query = select(_t.id, _t.client_id, _t.corporation_number, _t.credit_check_id, status)
@@ -73,16 +75,16 @@ def original_rows(conn: Connection, after: int, upto: int, *, has_status: bool) 
 
 
 def status_words(conn: Connection) -> tuple[str, ...]:
-    """Return the different values of `status`, compared byte by byte whatever the collation of the column is. Reads
-    the whole table once.
+    """Return the distinct values of the column `status`. They are compared byte by byte, whatever the column's
+    collation is. Reads the whole table once.
     """
     exact = cast(_t.status, LargeBinary)
     return tuple(bytes(word).decode(errors="replace") for word in conn.scalars(select(exact).distinct()) if word)
 
 
 def unnormalised_rows(conn: Connection, after: int, upto: int) -> tuple[tuple[int, object], ...]:
-    """Return each undecided row with `after` < id <= `upto` whose corporation number isn't written as thirteen
-    digits, as (id, number as written).
+    """Return (id, corporation number as written) of each undecided row with `after` < id <= `upto` whose number isn't
+    written as exactly thirteen digits.
     """
     is_normalised = and_(_t.corporation_number.is_not(None), has_thirteen_digits(conn, _t.corporation_number))
     query = select(_t.id, _t.corporation_number).where(_t.id > after, _t.id <= upto, _IS_UNDECIDED, ~is_normalised)
@@ -90,8 +92,8 @@ def unnormalised_rows(conn: Connection, after: int, upto: int) -> tuple[tuple[in
 
 
 def write_number(conn: Connection, record_id: int, raw: object, number: str, now: datetime) -> bool:
-    """Write the normalised `number` if the row is undecided and still has the number that was read (`raw`). Return
-    False otherwise.
+    """Replace the corporation number `raw` by the normalised `number`. Return False, without a write, if the row has
+    been decided or its number has changed since it was read.
     """
     query = update(credit_checks).where(_t.id == record_id, _t.corporation_number == raw, _IS_UNDECIDED)
     return _update_row(conn, query.values(corporation_number=number), now)
@@ -106,8 +108,8 @@ def other_row_with_number(conn: Connection, record_id: int, number: str) -> int 
 
 
 def mark_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
-    """Mark an undecided row with an unreadable number for a person's review; the number stays. Return False if the
-    row was decided meanwhile.
+    """Give an undecided row the work state needs_review, because its corporation number can't be read; the number
+    stays. Return False if the row was decided meanwhile.
     """
     values = {
         "status": _status_sql(),
@@ -119,7 +121,9 @@ def mark_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
 
 
 def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
-    """Return the duplicates, each as (id, id of the row that keeps the claim, number). Reads the whole table once."""
+    """Return the rows that must give up their claim to another row, each as (id, id of the row that keeps the claim,
+    number). Reads the whole table once.
+    """
     order = (_t.credit_check_id.is_(None), _t.purchased_at.desc(), _t.expired_at.desc(), _t.id.desc())
     stays = func.first_value(_t.id).over(partition_by=(_t.client_id, _t.number_key), order_by=order)
     ranked = (
@@ -137,8 +141,8 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
 
 
 def mark_duplicate(conn: Connection, record_id: int, kept_id: int, now: datetime) -> bool:
-    """Mark a row as a duplicate of the row `stays`, for a person's review. Return False if it is marked as a
-    duplicate already.
+    """Mark a row as a duplicate of the row `kept_id`, with the work state needs_review. Return False if the row is
+    marked as a duplicate already.
     """
     is_unmarked = or_(_t.duplicate_of.is_(None), _t.duplicate_of == UNDECIDED_CLAIM)
     values = {
@@ -151,8 +155,8 @@ def mark_duplicate(conn: Connection, record_id: int, kept_id: int, now: datetime
 
 
 def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, str]], now: datetime) -> None:
-    """Open a case for each of the rows `marked` as duplicates that has no open case. Each is (id, id of the row that
-    keeps the claim, number).
+    """Open a case for each of `duplicates` that has no open case yet. Each duplicate is (id, id of the row that keeps
+    the claim, number).
     """
     same = alerts.c.rule_id == WorkReason.DUPLICATE, alerts.c.subject_kind == KIND, alerts.c.resolved_at.is_(None)
     open_ids = set(conn.scalars(select(alerts.c.subject_id).where(*same))) if duplicates else frozenset()
@@ -173,8 +177,8 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
 
 
 def decide_remaining(conn: Connection, after: int, upto: int, now: datetime) -> int:
-    """Set the work of each row with `after` < id <= `upto` that no earlier step decided; return their number. A
-    bought or failed row needs no work; a person must review each other one.
+    """Set the work state of each row with `after` < id <= `upto` that is still undecided and has a number of thirteen
+    digits. A bought or failed row gets none; every other row gets needs_review. Return the number of changed rows.
     """
     in_range = and_(_t.id > after, _t.id <= upto, _IS_UNDECIDED, has_thirteen_digits(conn, _t.number_key))
     values = {
@@ -189,8 +193,8 @@ def decide_remaining(conn: Connection, after: int, upto: int, now: datetime) -> 
 
 
 def incomplete_ids(conn: Connection, limit: int) -> tuple[int, ...]:
-    """Return the ids of at most `limit` rows of other applications in the queue of incomplete credit checks: bought,
-    but with missing values.
+    """Return at most `limit` ids of rows in the queue of incomplete credit checks that another application wrote:
+    bought rows with missing values.
     """
     return tuple(
         int(record_id) for record_id in conn.scalars(select(_t.id).where(_IS_INCOMPLETE_FOREIGN_ROW).limit(limit))
@@ -198,21 +202,21 @@ def incomplete_ids(conn: Connection, limit: int) -> tuple[int, ...]:
 
 
 def count_incomplete(conn: Connection) -> int:
-    """Return the number of rows of other applications in the queue of incomplete credit checks."""
+    """Return the number of rows in the queue of incomplete credit checks that another application wrote."""
     return int(conn.scalar(select(func.count()).select_from(credit_checks).where(_IS_INCOMPLETE_FOREIGN_ROW)) or 0)
 
 
 def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> int:
-    """Remove these rows from the queue of incomplete credit checks and return their number. The values stay missing;
-    a re-fetch may still fill them.
+    """Remove these rows from the queue of incomplete credit checks and return the number of removed rows. Their
+    missing values stay missing; a re-fetch may still fill them.
     """
     query = update(credit_checks).where(_t.id.in_(ids), _IS_INCOMPLETE_FOREIGN_ROW).values(incomplete_accepted=True)
     return conn.execute(query.values(version=_t.version + 1, changed_at=to_naive_utc(now))).rowcount
 
 
 def undecided_rows(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
-    """Return at most `limit` undecided rows, in the order of the index of work, each as (id, corporation number as
-    written).
+    """Return at most `limit` undecided rows, each as (id, corporation number as written), sorted by `work_at` and id
+    as the index of work is.
     """
     query = select(_t.id, _t.corporation_number).where(_IS_UNDECIDED).order_by(_t.work_at, _t.id).limit(limit)
     return tuple((int(record_id), raw) for record_id, raw in conn.execute(query))

@@ -1,7 +1,8 @@
-"""Adopts another application's table of credit checks in place, in small changes that are each made once.
+"""Adopts another application's table of credit checks in place, by small changes. Each change is made only once, also
+if the adoption is run again.
 
-During the adoption the rows hold no claim: on a server `duplicate_of` has the default 0 (UNDECIDED_CLAIM), so that no
-new row can violate the unique index of the claim. A row is decided when it has a work state.
+During the adoption the rows hold no claim: on a server `duplicate_of` has the default 0 (UNDECIDED_CLAIM), so no new
+row can violate the unique index of the claim. A row is decided when its `work_state` isn't NULL.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from console.store.schema.core import credit_checks
 from console.store.schema.legacy_table import TABLE_NAME, Table
 
 UNDECIDED_CLAIM = 0
-"""`duplicate_of` of a row that isn't decided yet."""
+"""Value of `duplicate_of` in a row whose claim isn't decided yet."""
 
 CLAIM_INDEX = "uq_credit_checks_claim"
 ZONE_COLUMN = "dates_zone"
@@ -35,12 +36,16 @@ _CHARACTER_SET = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
 class DuplicateLiveRows(Exception):
-    """Two live rows for one claim were inserted: one of them must be marked before the index can be created."""
+    """The unique index of the claim can't be created, because two live rows have the same claim. The caller must mark
+    one of them as a duplicate first.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class TableChange:
-    """One change of the table. `is_online`: the change doesn't make other statements wait."""
+    """One change of the table's structure: a name and its SQL. `is_online`: the change doesn't make other statements
+    wait.
+    """
 
     name: str
     sql: str
@@ -57,8 +62,8 @@ def read_table(database: Database) -> Table:
 
 
 def needed_changes(table: Table, dialect: str, zone: str | None) -> tuple[TableChange, ...]:
-    """Return the changes that this table still needs, in the order in which they are made. `zone`: the time zone of
-    its dates; None if it isn't known.
+    """Return the changes that this table still needs, in the order in which they must be made. `zone`: the time zone
+    of its dates; None if it isn't known.
     """
     result = (
         *_conversion_changes(table),
@@ -70,11 +75,11 @@ def needed_changes(table: Table, dialect: str, zone: str | None) -> tuple[TableC
 
 
 def is_change_done(table: Table, change: TableChange, dialect: str, zone: str | None) -> bool:
-    """True if the table doesn't need the step any more."""
+    """True if the table doesn't need this change any more."""
     return change.name not in {missing.name for missing in needed_changes(table, dialect, zone)}
 
 
-# ---- missing parts
+# Changes that the table still needs
 
 
 def _conversion_changes(table: Table) -> Iterator[TableChange]:
@@ -110,7 +115,9 @@ def _missing_columns(table: Table, dialect: str, zone: str | None) -> Iterator[T
 
 
 def _alter_sql(dialect: str, parts: list[str]) -> str:
-    """Return one ALTER statement; on SQLite, which adds one column per statement, one statement per part."""
+    """Return one ALTER statement with all `parts`. On SQLite, which adds one column per statement, return one
+    statement per part, with a semicolon and a line break between them.
+    """
     if dialect == "sqlite":
         return ";\n".join(f"ALTER TABLE {TABLE_NAME} {part}" for part in parts)
     return f"ALTER TABLE {TABLE_NAME} " + ", ".join(parts)
@@ -128,8 +135,8 @@ def _column_clause(column: SchemaColumn[Any], table: Table, dialect: str, zone: 
 
 
 def _invisible_option(table: Table) -> str:
-    """Return the option that hides a column from applications that use `SELECT *`, or INSERT without a column list;
-    empty if the server has no such option.
+    """Return the column option INVISIBLE, which hides a new column from `SELECT *` and from an INSERT without a
+    column list. Return "" if the server has no such option.
     """
     return " INVISIBLE" if table.can_hide_columns else ""
 
@@ -142,7 +149,7 @@ def _default_sql(column: SchemaColumn[Any]) -> str | None:
 
 
 def _type_sql(column: SchemaColumn[Any], dialect: str) -> str:
-    """Return the SQL type as migrations write it. On a server, texts are compared byte by byte."""
+    """Return the SQL type of a column as migrations write it. On a server, texts are compared byte by byte."""
     kind = column.type.compile(_load_dialect(dialect))
     return f"{kind} {_CHARACTER_SET}" if dialect != "sqlite" and kind.startswith("VARCHAR") else kind
 
@@ -154,8 +161,8 @@ def _load_dialect(name: str) -> Any:
 
 
 def _derived_column_clause(column: SchemaColumn[Any], table: Table, dialect: str) -> str:
-    """Return the clause that adds a derived column as VIRTUAL. The console's own tables store it (decision 0019);
-    here that would copy the table while its writers wait.
+    """Return the clause that adds a derived column as VIRTUAL. In the console's own tables derived columns are stored
+    (decision 0019). In an adopted table, storing the column would copy the table while its writers wait.
     """
     source = table.number_source_sql
     expressions = {
@@ -170,8 +177,8 @@ def _derived_column_clause(column: SchemaColumn[Any], table: Table, dialect: str
 
 
 def _missing_indexes(table: Table, dialect: str) -> Iterator[TableChange]:
-    """Yield the changes that create missing indexes: the unique index of the claim first, because only that one can
-    fail.
+    """Yield the changes that create missing indexes. The unique index of the claim comes first, because only its
+    creation can fail for stored rows.
     """
     missing = [index for index in credit_checks.indexes if index.name not in table.indexes]
     for index in sorted(missing, key=lambda index: (not index.unique, str(index.name))):
@@ -186,13 +193,15 @@ def _index_sql(index: Index, dialect: str) -> str:
 
 
 def _claim_default_change(table: Table, dialect: str) -> Iterator[TableChange]:
-    """Yield the last change: it makes new rows of other applications hold their claim from their INSERT on."""
+    """Yield the last change: `duplicate_of` gets the default NULL. From then on each new row of another application
+    holds its claim.
+    """
     column = table.columns.get("duplicate_of")
     if dialect != "sqlite" and (column is None or column.default is not None):
         yield TableChange("claims", f"ALTER TABLE {TABLE_NAME} ALTER COLUMN duplicate_of SET DEFAULT NULL")
 
 
-# ---- execution
+# Execution of the changes
 
 
 def apply_change(
@@ -203,11 +212,13 @@ def apply_change(
     convert: bool,
     before_claim_index: Callable[[Transaction], None],
 ) -> None:
-    """Make one change, unless it is made already. `before_claim_index` is called on SQLite alone: before the change
-    that creates the claim's index, in the same transaction.
+    """Make one change, unless it is done already. `convert`: the server may copy the table for the change.
+    `before_claim_index` is called only on SQLite, before the change that creates the claim's index, in the same
+    transaction.
 
     Raises DuplicateLiveRows; schema_mismatch (detail.problem `needs_conversion`) if the server can make the change
-    only by copying the table and `convert` is False; database_locked if the table was in use for the whole time.
+    only by copying the table and `convert` is False; database_locked if other sessions used the table during all
+    tries.
     """
     if not database.is_server:
         _apply_to_file(database, change, zone, before_claim_index)
@@ -231,8 +242,8 @@ def apply_change(
 
 
 def _alter_endings(step: TableChange, *, convert: bool) -> tuple[str, ...]:
-    """Return the ends of the ALTER statement in the order in which they are tried: the ones that don't block writers
-    before the copy of the table.
+    """Return the ends of the ALTER statement in the order in which they are tried. The ends that let others write
+    come first; the end that copies the table comes last, if it is allowed.
     """
     online_endings = (
         (_ONLINE_OPTIONS if step.name.startswith("index") else _IN_PLACE_OPTIONS) if step.is_online else ()
@@ -254,8 +265,8 @@ def _apply_to_file(
 
 
 def begin_adoption(conn: Connection, zone: str) -> str:
-    """Mark the adoption as waiting and store the time zone of the existing dates, unless an earlier run has done so.
-    Return the stored time zone.
+    """Store in `console_meta` that the table waits for adoption, and the time zone of its dates, unless an earlier
+    run has stored them. Return the stored time zone.
     """
     migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
     return migrate.write_meta(conn, ZONE_COLUMN, zone)

@@ -1,5 +1,5 @@
-"""Finds the obstacles to the adoption of another application's table of credit checks. A copy of the table removes
-some of them.
+"""Finds the obstacles to the adoption of another application's table of credit checks. Some obstacles can be removed
+by copying the table.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ _SMALLEST_WIDTHS = {"corporation_number": 13, "company_name": 255, "result": 4, 
 _TEXT_WIDTHS = {"company_name": 255, "result": 20, "pdf_file_path": 255}
 
 _SHARED_COLUMNS = frozenset({"created_at", "status"})
-"""Columns of ours that the other application may have, too, with the same meaning."""
+"""Columns of the console that the other application's table may have already, with the same meaning."""
 _STATUS_TYPES = ("varchar", "tinytext", "text")
 _LONGEST_STATUS = max(len(state) for state in CheckState)
 _MOST_LISTED_WORDS = 5
@@ -35,7 +35,7 @@ _BYTES_PER_CHARACTER = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8m
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """An obstacle to the adoption: its kind, the name of the column, index or table, and the `present_value`.
+    """An obstacle to the adoption: its `kind`, the `name` of the column, index or table, and its present value.
     `is_convertible`: a copy of the table, made on request, removes the obstacle.
     """
 
@@ -56,7 +56,7 @@ def find_obstacles(table: Table) -> tuple[Obstacle, ...]:
 
 
 def has_numeric_ids(table: Table) -> bool:
-    """True if the ids of the rows are whole numbers, so that the rows can be read range by range."""
+    """True if the column `id` has an integer type, so that the rows can be read in ranges of ids."""
     return table.columns["id"].base_type in (*_INTEGER_TYPES, "integer")
 
 
@@ -79,7 +79,9 @@ def _key_obstacles(table: Table) -> Iterator[Obstacle]:
 
 
 def _foreign_columns(table: Table) -> Iterator[Obstacle]:
-    """Yield columns that the console doesn't know and that need a value from it: NOT NULL without a default."""
+    """Yield an obstacle for each column that the console doesn't know and that needs a value in each INSERT: NOT NULL
+    without a default.
+    """
     ours = set(credit_checks.c.keys())
     for column in table.columns.values():
         if column.name not in ours and not column.nullable and not column.has_default_value:
@@ -87,7 +89,7 @@ def _foreign_columns(table: Table) -> Iterator[Obstacle]:
 
 
 def _name_obstacles(table: Table) -> Iterator[Obstacle]:
-    """Yield columns and indexes that have a name of the console's but another meaning."""
+    """Yield an obstacle for each column and index that has the name of one of the console's but another meaning."""
     if not table.is_begun:
         for name in sorted(
             set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL_COLUMNS) - _SHARED_COLUMNS
@@ -101,7 +103,9 @@ def _name_obstacles(table: Table) -> Iterator[Obstacle]:
 
 
 def _status_obstacles(table: Table) -> Iterator[Obstacle]:
-    """Check a column of states: a text that is never NULL, with the default `pending`."""
+    """Yield an obstacle if the table has a column `status` that isn't a text, may be NULL, or has another default
+    than `pending`.
+    """
     column = table.columns.get("status")
     if column is None:
         return
@@ -114,8 +118,8 @@ def _status_obstacles(table: Table) -> Iterator[Obstacle]:
 
 
 def foreign_status_obstacles(states: Iterable[str]) -> tuple[Obstacle, ...]:
-    """Return one obstacle if some of these states are unknown, compared byte by byte; it names at most
-    _MOST_LISTED_WORDS of them.
+    """Return one obstacle if some of these values of `status` aren't a `CheckState`, compared byte by byte. The
+    obstacle names at most _MOST_LISTED_WORDS of them.
     """
     unknown_states = sorted(set(states) - {state.value for state in CheckState})
     return (
@@ -147,8 +151,8 @@ def _type_obstacles(table: Table) -> Iterator[Obstacle]:
 
 
 def _copy_obstacles(table: Table) -> Iterator[Obstacle]:
-    """Yield the columns that a server widens only by copying the table: into another character set, or past 255
-    bytes.
+    """Yield an obstacle for each column that a server can widen only by copying the table: because it needs another
+    character set, or more than 255 bytes.
     """
     for name in redefined_columns(table):
         column = table.columns[name]
@@ -168,8 +172,8 @@ def _not_null_columns(table: Table) -> list[str]:
 
 
 def redefined_columns(table: Table) -> dict[str, str]:
-    """Return the columns that must accept more values, by name, with their new SQL type: NULL for unknown values,
-    company names of any length and character, and the console's document paths.
+    """Return the columns that must accept more values than now, by name, with their new SQL type. They must accept
+    NULL, company names with any character, and the console's document paths.
     """
     changed = {}
     for name in _NULLABLE_COLUMNS if table.engine is not None else ():

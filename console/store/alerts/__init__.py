@@ -1,1 +1,1 @@
-"""Tables of alerts, cases and the outbox."""
+"""Reads and writes of alerts, cases and the outbox."""

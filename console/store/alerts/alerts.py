@@ -1,4 +1,4 @@
-"""Table `alerts`: contradictions that the program has found, with one open row per rule and record. Cases (module
+"""Table `alerts`: contradictions that the program has found, at most one open row per rule and record. Cases (module
 `cases`) are rows of this table, too.
 """
 
@@ -21,7 +21,7 @@ from console.store.schema.core import alerts
 KIND = "alert"
 LONGEST_TEXT_CHARACTERS = 255
 _ABOVE_EVERY_ID = 2**63 - 1
-"""Higher than every id."""
+"""A number above every row id: the start of the first page."""
 
 _t = alerts.c
 _ALL_QUERY = select(
@@ -59,9 +59,10 @@ def raise_alert(
     expected: str,
     now: datetime,
 ) -> Alert | None:
-    """Store an alert and return it; None if the same rule has an open alert for this record, which stays unchanged.
+    """Insert an alert and return it. Return None if the same rule has an open alert about this record; that alert
+    doesn't change.
 
-    Raises RunAgain if another process stored the same alert at the same time and this transaction can't see it.
+    Raises RunAgain if another process inserted the same alert at the same time and this transaction can't see it.
     """
     if _has_open_alert(conn, rule, kind, subject_id):
         return None
@@ -93,17 +94,17 @@ def find(conn: Connection, alert_id: int) -> Alert | None:
 
 
 def open_alerts(conn: Connection, limit: int, after: int = 0) -> tuple[Alert, ...]:
-    """Return the open alerts, oldest first; `after` is the last id of the page before."""
+    """Return at most `limit` open alerts, oldest first; `after` is the last id of the previous page."""
     return _select(conn, _OPEN_PAGE_QUERY, most=limit, after=after)
 
 
 def open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
-    """Return the open alerts of one rule, oldest first; `after` is the last id of the page before."""
+    """Return at most `limit` open alerts of one rule, oldest first; `after` is the last id of the previous page."""
     return _select(conn, _OPEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
 def all_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
-    """Return open and resolved alerts, newest first; `before` is the last id of the page before."""
+    """Return at most `limit` open and resolved alerts, newest first; `before` is the last id of the previous page."""
     return _select(conn, _NEWEST_PAGE_QUERY, most=limit, before=_ABOVE_EVERY_ID if before is None else before)
 
 
@@ -113,7 +114,7 @@ def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...
 
 
 def open_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
-    """Return the open alerts of these records, by record."""
+    """Return the open alerts about these records, by record id. A record without an open alert is missing."""
     by_subject: dict[int, list[Alert]] = {}
     for alert in _select(conn, _OPEN_OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ():
         by_subject.setdefault(alert.subject_id, []).append(alert)
@@ -121,16 +122,16 @@ def open_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[
 
 
 def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, now: datetime) -> bool:
-    """Store who has acknowledged an alert, when, and with which note. Return False if it was acknowledged before; the
-    first name and note stay.
+    """Store that `person` has acknowledged the alert, with the time and a note. Return False if somebody acknowledged
+    it before; then the stored person and note don't change.
     """
     values = {"of": alert_id, "who": person, "words": note, "at": to_naive_utc(now)}
     return _announce_change(conn, conn.execute(_ACKNOWLEDGE, values).rowcount, alert_id, now)
 
 
 def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
-    """Resolve an alert, because the facts agree again or a person has decided. Return False if it was resolved
-    before.
+    """Mark an alert as resolved, because the contradiction has ended or a person has decided. Return False if it was
+    resolved before.
     """
     return _announce_change(
         conn, conn.execute(_RESOLVE, {"of": alert_id, "at": to_naive_utc(now)}).rowcount, alert_id, now

@@ -56,11 +56,11 @@ _SUSPECTS_QUERY = (
 
 
 OrderWithPayments: TypeAlias = tuple[Order, Sequence[Payment]]
-"""An order with all its payments."""
+"""An order, and all its payments sorted by id."""
 
 
 class ChangedRow(NamedTuple):
-    """A row of the change feed."""
+    """A row of the change feed: which record has changed, and when."""
 
     id: int
     kind: str
@@ -74,13 +74,15 @@ def latest_change_id(conn: Connection) -> int:
 
 
 def changed_rows(conn: Connection, after: int, limit: int) -> tuple[ChangedRow, ...]:
-    """Return at most `limit` rows of the change feed with an id above `after`, by id."""
+    """Return at most `limit` rows of the change feed with an id above `after`, sorted by id."""
     rows = conn.execute(_CHANGES_QUERY, {"after": after, "most": limit})
     return tuple(ChangedRow(int(row.id), str(row.kind), int(row.subject_id), to_aware_utc(row.at)) for row in rows)
 
 
 def orders_of_changes(conn: Connection, changed_rows: Collection[ChangedRow]) -> frozenset[int]:
-    """Return the ids of the orders that these rows of the change feed concern, directly or through a payment."""
+    """Return the ids of the orders that have changed, or whose payments have changed, according to these rows of the
+    change feed.
+    """
     own = {change.subject_id for change in changed_rows if change.kind == orders.KIND}
     paid = {change.subject_id for change in changed_rows if change.kind == payments.KIND}
     order_ids = conn.scalars(_ORDERS_OF_PAYMENTS_QUERY, {"ids": sorted(paid)}) if paid else ()
@@ -98,8 +100,8 @@ def suspect_order_ids(conn: Connection, after: int, upto: int) -> frozenset[int]
 
 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:
-    """Return these orders with all their payments. An order whose stored state is unreadable is left out, because a
-    person looks at it.
+    """Return these orders, each with all its payments. An order whose stored state is unreadable is left out, because
+    it waits for a person's review already.
     """
     of: dict[int, list[Payment]] = {}
     values = {"ids": sorted(ids)}

@@ -1,7 +1,7 @@
 """Cases: contradictions that a person must look into, stored as rows of `alerts`.
 
-Alerts of a `Rule` (an order contradicts its payments) are in the same table but aren't cases: they are resolved when
-the order and its payments agree again, never by a person.
+Alerts about an order that contradicts its payments are in the same table but aren't cases: the program resolves them
+when the order and its payments agree again, and no person does.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ _IS_CASE = _t.rule_id.not_in([rule.value for rule in Rule])
 def open_case(
     conn: Connection, rule: str, kind: str, subject_id: int, observed: str, expected: str, now: datetime
 ) -> bool:
-    """Open a case. Return False if the same rule already has an open one for this record."""
+    """Open a case. Return False if the same rule has an open case about this record already."""
     return alerts.raise_alert(conn, rule, kind, subject_id, None, observed, expected, now) is not None
 
 
@@ -31,7 +31,7 @@ def open_case_id(conn: Connection, rule: str, kind: str, subject_id: int) -> int
 
 
 def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> None:
-    """Resolve all cases of a record, because the facts agree again or a person has decided."""
+    """Mark all open cases about a record as resolved, because the contradiction has ended or a person has decided."""
     conn.execute(
         update(table)
         .where(_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None), _IS_CASE)
@@ -40,7 +40,7 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
 
 
 def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: datetime) -> None:
-    """Resolve the case of one rule about a record."""
+    """Mark the open case of one rule about a record as resolved."""
     same = (_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None), _t.rule_id == rule)
     conn.execute(update(table).where(*same, _IS_CASE).values(resolved_at=to_naive_utc(now)))
 

@@ -1,5 +1,5 @@
-"""Table `outbox`: events that are stored in the transaction that causes them, and published after its COMMIT. Events
-with the same `record_key` are published in the order of their ids.
+"""Table `outbox`: events that wait to be published. An event is inserted in the same transaction as its cause, and
+published after the COMMIT. Events with the same `record_key` are published in the order of their ids.
 """
 
 from dataclasses import dataclass, field
@@ -52,8 +52,9 @@ _POSTPONE = _UPDATE_UNPUBLISHED.where(_t.attempts == bindparam("as_read")).value
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """One event. `body` is JSON text; `trouble` is the error of the last attempt to publish it. Events with the same
-    `record_key` are published in the order of their ids.
+    """A row of `outbox`. `body` is JSON text; `next_at` is the time of the next attempt to publish the event;
+    `trouble` is the error of the last attempt. Events with the same `record_key` are published in the order of their
+    ids.
     """
 
     id: int
@@ -70,14 +71,16 @@ class OutboxEvent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxCounts:
-    """Number of unpublished events, and the time at which the oldest one was created (UTC; None if there is none)."""
+    """Number of unpublished events (`waiting`), and the time at which the oldest of them was created (UTC; None if
+    there is none).
+    """
 
     waiting: int
     oldest_created_at: datetime | None
 
 
 def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body: str, now: datetime) -> bool:
-    """Store an event for publishing. Return False, without a write, if an event with this `event_id` is stored."""
+    """Insert an event, due now. Return False, without a write, if an event with this `event_id` is stored already."""
     row = {
         "topic": topic,
         "event_id": event_id,
@@ -96,8 +99,8 @@ def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body
 
 
 def add_alert_event(conn: Connection, event_name: EventName, alert: Alert, database_id: str, now: datetime) -> bool:
-    """Store the event about an alert, in the transaction that raises or resolves it. Return False if it is stored
-    already.
+    """Insert the event that an alert was raised or resolved, in the transaction that raises or resolves it. Return
+    False if the event is stored already.
     """
     event = alert_message(event_name, alert, database_id)
     return add_event(conn, event.topic, event.event_id, event.key, event.body, now)
@@ -111,30 +114,31 @@ def find(conn: Connection, event_id: str) -> OutboxEvent | None:
 def due_events(
     conn: Connection, now: datetime, limit: int, latest_credible: datetime = _LATEST_INSTANT
 ) -> tuple[OutboxEvent, ...]:
-    """Return the oldest unpublished event of each `record_key` if it is due: at most `limit` events, by due time.
+    """For each `record_key`, return its oldest unpublished event if that event is due: at most `limit` events, sorted
+    by due time.
 
-    The later events of a key wait until that one is published, also while it waits for its next attempt: call this
-    function again after publishing. A due time after `too_far` was written by a clock that has been set back since;
-    such an event is returned, too.
+    Later events of a key wait until the oldest one is published, so the caller calls this function again after
+    publishing. An event whose due time is later than `latest_credible` is returned, too: its due time was written
+    while a clock was ahead.
     """
     return _select(conn, _DUE_EVENTS_QUERY, now=to_naive_utc(now), too_far=to_naive_utc(latest_credible), most=limit)
 
 
 def mark_published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
-    """Mark an event as published. Return False if another process has done so before."""
+    """Mark an event as published. Return False if another process has marked it before."""
     return conn.execute(_MARK_PUBLISHED, {"of": event.id, "at": to_naive_utc(now)}).rowcount == 1
 
 
 def postpone(conn: Connection, event: OutboxEvent, next_at: datetime, trouble: str) -> bool:
-    """Count a failed attempt and set the time of the next one (`next_at`). Return False if another process has
-    published the event or counted an attempt meanwhile.
+    """Count a failed attempt to publish an event, and set the time of the next attempt (`next_at`). Return False if
+    another process has published the event or counted an attempt since it was read.
     """
     values = {"of": event.id, "as_read": event.attempts, "at": to_naive_utc(next_at), "why": trouble}
     return conn.execute(_POSTPONE, values).rowcount == 1
 
 
 def count_unpublished(conn: Connection) -> OutboxCounts:
-    """Return the number of unpublished events and the time since which the oldest one waits, for metrics."""
+    """Return the number of unpublished events and the creation time of the oldest one, for metrics."""
     number, oldest = conn.execute(_COUNTS_QUERY).one()
     return OutboxCounts(int(number), in_utc(oldest))
 

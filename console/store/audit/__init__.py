@@ -1,1 +1,1 @@
-"""Tables of the audit trail, its hash chain and roots."""
+"""The audit trail: its table, its hash chains, and the roots that cover them."""

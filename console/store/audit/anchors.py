@@ -1,9 +1,11 @@
-"""Detects that a database was set back to an earlier state, by comparison with anchors.
+"""Detects that a database was set back to an earlier state, by comparing it with anchors.
 
-An anchor (`Head`) is a row of the audit trail that this desk has seen and stored in its spool. Audit rows are never
-deleted, so a missing or different row proves that the database has lost commits. A row that this desk has committed
-is an anchor after its COMMIT. A row that this desk has only read is one when it is on the server's disk: a server can
-show rows that it hasn't written to the disk yet, and loses them when it crashes.
+An anchor (`Head`) is a row of the audit trail whose hash this desk has stored in its spool. Audit rows are never
+deleted, so a missing or different row proves that the database has lost commits.
+
+A row that this desk has written becomes an anchor after its COMMIT. A row that this desk has only read becomes one
+when the row is on the server's disk: a server can show rows before it writes them to its disk, and loses them if it
+crashes.
 """
 
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from console.store.spool.spool import Head
 
 WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
 SETTLED_AGE = timedelta(seconds=5)
-"""Age from which on a row is on the server's disk, because a COMMIT waits for the disk."""
+"""Age from which on an audit row counts as written to the server's disk, because a COMMIT waits for the disk."""
 _MAX_STATUS_READS = 5
 _a = audit_log.c
 _ROW_COLUMNS = (_a.id, _a.session, _a.seq, _a.hash)
@@ -41,26 +43,26 @@ _LOG_POSITIONS = {
     "Innodb_lsn_current": "Innodb_lsn_flushed",
     "Innodb_redo_log_current_lsn": "Innodb_redo_log_flushed_to_disk_lsn",
 }
-"""Pairs of status variables: the present end of the redo log, and its end on the disk. MariaDB has the first pair,
-MySQL the second.
+"""Pairs of status variables of the server: the present end of the redo log, and the end of its part on the disk.
+MariaDB has the first pair, MySQL the second.
 """
 
 
 def missing_heads(conn: Connection, heads: Sequence[Head]) -> tuple[Head, ...]:
-    """Return the anchors whose row is absent or has another content.
+    """Return those anchors whose row is absent from the audit trail or has another chain, position or hash.
 
-    `conn` must not have read anything in its transaction before, so that rows committed before the anchors were read
-    are visible.
+    The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
+    anchors were read may be invisible.
     """
     return _heads_without_row(heads, conn.execute(_ROWS_BY_ID_QUERY, _ids_parameter(heads)).all()) if heads else ()
 
 
 def compare_with_anchors(conn: Connection, heads: Sequence[Head]) -> tuple[bool, Head | None]:
-    """Compare the anchors with the database. Return (True, None) if one of them is `missing_heads`, otherwise (False,
-    newest row of the audit trail).
+    """Compare the anchors with the audit trail. Return (True, None) if the row of an anchor is missing or different
+    (see `missing_heads`); otherwise (False, newest row of the trail).
 
-    None takes the place of the newest row if the trail is empty, if that row is one of the anchors, or if it isn't on
-    the server's disk yet.
+    None replaces the newest row if the trail is empty, if the newest row is one of the anchors, or if it isn't on the
+    server's disk yet.
     """
     in_process = conn.dialect.name == "sqlite"
     rows = conn.execute(
@@ -90,8 +92,8 @@ def _to_head(row: Sequence[object]) -> Head:
 
 
 def _are_all_rows_on_disk(conn: Connection) -> bool:
-    """True if all rows that the server has shown so far are on its disk. False if the account can't read that, or not
-    within _MAX_STATUS_READS reads.
+    """True if all rows that the server has shown so far are on its disk. False if the connected account may not read
+    the status variables, or if the rows weren't on the disk after _MAX_STATUS_READS reads.
     """
     target_position: int | None = None
     for _ in range(_MAX_STATUS_READS):
@@ -111,13 +113,15 @@ def _are_all_rows_on_disk(conn: Connection) -> bool:
 
 
 def open_alert_id(conn: Connection) -> int | None:
-    """Return the id of the open alert of RULE; None if there is none. While it is open, nothing that costs or moves
-    money is done.
+    """Return the id of the open alert that the database was set back (WENT_BACK_RULE); None if there is none. While
+    this alert is open, no call that costs or moves money is made.
     """
     alert_id = conn.scalar(_OPEN_ALERT_QUERY)
     return None if alert_id is None else int(alert_id)
 
 
 def acknowledging_people(conn: Connection) -> frozenset[str]:
-    """Return the resolved alerts of RULE, each as "alert id:time of detection" (UTC)."""
+    """Return the resolved alerts that the database was set back (WENT_BACK_RULE), each as "alert id:time of
+    detection" (UTC).
+    """
     return frozenset(f"{row.id}:{row.detected_at.isoformat()}" for row in conn.execute(_RESOLVED_ALERTS_QUERY))

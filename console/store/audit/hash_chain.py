@@ -1,8 +1,8 @@
 """Computes the hashes of audit rows, and verifies all chains of the audit trail with constant memory.
 
-The hash of a row covers its own content and the hash of the row before it in its chain. That detects changed,
-exchanged, inserted and removed rows. If rows were removed from the end of a chain, or a whole chain was removed, only
-the desk's anchors show it.
+The hash of a row covers its content and the hash of the previous row in its chain. So changed, exchanged, inserted
+and removed rows are detected. The hashes alone don't show that rows are missing at the end of a chain, or that a
+whole chain is missing; anchors and roots show that.
 """
 
 import json
@@ -20,7 +20,7 @@ from console.store.schema.core import audit_log
 from console.store.spool.spool import Head
 
 FIRST_PREVIOUS_HASH = "0" * 64
-"""The hash before the first row of a chain."""
+"""Previous hash of the first row of each chain."""
 
 HASHED_COLUMNS = (
     "session",
@@ -35,7 +35,9 @@ HASHED_COLUMNS = (
     "reason",
     "detail",
 )
-"""The hashed columns, in order. The id isn't hashed: the database assigns it when the row is inserted."""
+"""Columns that the hash of a row covers, in the order in which they are hashed. The id isn't hashed, because the
+database assigns it when the row is inserted.
+"""
 
 _json_encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 # The instant is read as the text that was hashed. So an invalid instant is reported as a bad row and raises no
@@ -56,12 +58,13 @@ _IDS_QUERY = select(audit_log.c.id).order_by(audit_log.c.id)
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """Result of a verification: the number of `rows`, the smallest id of a bad or missing row, and the reason.
+    """Result of a verification: the number of checked rows, the smallest id of a bad or missing row (None: all are
+    correct), and the reason.
 
     - edited: the content differs from the hashed content
-    - unlinked: the row doesn't follow the row before it in its chain
+    - unlinked: the row doesn't follow the previous row of its chain
     - replaced: the row fits its chain, but its hash isn't that of the anchor
-    - missing: an anchor's row is absent
+    - missing: the row of an anchor is absent
     """
 
     rows: int
@@ -70,19 +73,21 @@ class VerifyResult:
 
 
 def hashed_instant_text(at: datetime) -> str:
-    """Return the text of a naive UTC instant, as it is hashed and stored."""
+    """Return an instant (naive, UTC) in the text form in which it is hashed and stored."""
     return at.isoformat(" ", "microseconds")
 
 
 def compute_row_hash(previous_hash: str, content: Sequence[object]) -> str:
-    """Return the hash (SHA-256, hex) of a row with this content (the columns HASHED_COLUMNS) that follows a row with
-    the hash `previous_hash`.
+    """Return the hash (SHA-256, hex) of an audit row. `content` has the values of HASHED_COLUMNS; `previous_hash` is
+    the hash of the previous row in the chain.
     """
     return sha256((previous_hash + _json_encoder(content)).encode()).hexdigest()
 
 
 def _row_hash_if_hashable(before: object, content: Sequence[object]) -> str | None:
-    """Return the hash; None if the content has values of types that are never hashed."""
+    """Return the hash of a row with this content after a row with the hash `before`. Return None if a value has a
+    type that this program never hashes.
+    """
     try:
         return compute_row_hash(str(before), content)
     except TypeError:
@@ -90,10 +95,10 @@ def _row_hash_if_hashable(before: object, content: Sequence[object]) -> str | No
 
 
 def verify_chains(conn: Connection, anchors: Iterable[Head]) -> VerifyResult:
-    """Verify all chains and compare them with the anchors, which are sorted by chain, then seq.
+    """Verify all chains and compare them with the anchors. `anchors` must be sorted by chain, then seq.
 
-    `conn` must not have read anything in its transaction before, so that each row committed before the anchors were
-    read is visible. Raises DBAPIError if the connection is lost.
+    The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
+    anchors were read may be invisible. Raises DBAPIError if the connection is lost.
     """
     remaining = iter(anchors)
     first = next(remaining, None)
@@ -114,7 +119,7 @@ def verify_chains(conn: Connection, anchors: Iterable[Head]) -> VerifyResult:
 
 
 def _rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
-    """Yield every row, by chain and seq."""
+    """Yield every audit row, sorted by chain, then seq."""
     rows = conn.execute(_FIRST_BATCH_QUERY).all()
     while rows:
         yield from rows
@@ -123,8 +128,8 @@ def _rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
 
 
 def _unreadable_row(conn: Connection) -> int | None:
-    """Return the id of the first row that the driver can't decode; None if there is none. This program never writes
-    such bytes.
+    """Return the id of the first row with bytes that the driver can't decode; None if there is none. This program
+    never writes such bytes.
     """
     for row_id in conn.scalars(_IDS_QUERY).all():
         try:
@@ -137,8 +142,8 @@ def _unreadable_row(conn: Connection) -> int | None:
 
 
 class _ChainVerification:
-    """One pass over rows and anchors, both sorted by chain, then seq. Stores the smallest id of a bad row, and the
-    reason.
+    """One pass over all audit rows and anchors, both sorted by chain, then seq. Holds the smallest id of a bad row
+    and the reason.
     """
 
     def __init__(self, anchors: Iterable[Head]) -> None:

@@ -1,4 +1,4 @@
-"""Audit rows about one record, with all values that are needed to compute their hashes again."""
+"""Reads the audit rows about one record, with all values that a reader needs to compute their hashes again."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ _ROWS_QUERY = (
 
 @dataclass(frozen=True, slots=True)
 class ChainRow:
-    """One row as it is hashed: `content` by column, in the order of HASHED_COLUMNS; `previous_hash`, the hash of the
-    row before it in its chain; and `hash`, which covers both.
+    """One audit row in hashed form: `content` by column, in the order of HASHED_COLUMNS; `previous_hash`, the hash of
+    the previous row in its chain; and `hash`, which covers both.
     """
 
     id: int
@@ -33,7 +33,7 @@ class ChainRow:
 
     @property
     def position(self) -> Head:
-        """The row's position in its chain."""
+        """The row as a head: its chain, its position in the chain (seq), its row id and its hash."""
         return Head(str(self.content["session"]), int(str(self.content["seq"])), self.id, self.hash)
 
 
@@ -51,7 +51,7 @@ def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainR
 
 
 def head_of_chain(conn: Connection, chain: str, up_to: int) -> Head | None:
-    """Return the last row of a chain with an id of at most `up_to`; None if there is none."""
+    """Return, as a head, the last row of a chain with a row id of at most `up_to`; None if there is none."""
     heads = select(_t.seq, _t.id, _t.hash).where(_t.session == chain, _t.id <= up_to)
     row = conn.execute(heads.order_by(_t.seq.desc()).limit(1)).first()
     return None if row is None else Head(chain, row.seq, row.id, row.hash)

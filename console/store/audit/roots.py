@@ -1,14 +1,14 @@
-"""Roots of the audit trail: audit rows that store the heads of the other chains. The head is a chain's newest row.
-With a root every desk, and not only the writer of a chain, detects that rows were removed from the chain's end.
+"""Roots of the audit trail: audit rows that store the head (newest row) of each other chain. With a root, every desk
+detects that rows were removed from the end of a chain. Without one, only the desk that wrote the chain does.
 
-A root covers the rows up to an id. It has the heads of all chains with rows in two ranges: its own one, and that of
-the root before. So it also covers a row that was committed late, under an id assigned earlier.
+A root covers the range of row ids from the end of the previous root up to an id. It stores the heads of all chains
+with rows in its own range or in the range of the previous root. So it also covers a row whose id is in the previous
+range but which was committed later.
 
-Only a root written by a worker's database account counts; on SQLite, which has no accounts, one written under the
-name of the worker. Otherwise everybody who may write audit rows could claim that all rows are covered. Other roots
-are reported as forged. So is a root that covers rows after itself, that leaves a gap after the root before, or that
-lacks the newest row of a chain. A row that was committed late may be absent from one root, but not from the next
-root.
+Only a root that a worker's database account wrote counts. On SQLite, which has no accounts, the name of the worker
+counts. Otherwise each account that may write audit rows could claim that all rows are covered. Every other root is
+reported as forged, and also a root that covers rows after itself, that leaves a gap after the previous root, or that
+lacks the newest row of a chain. A row that was committed late may be missing in one root, but not in the next one.
 """
 
 import json
@@ -29,7 +29,7 @@ from console.store.spool.spool import Head
 
 ROOT_ACTION, KIND, ROOT_SUBJECT_ID = AuditAction.AUDIT_ROOT, "audit", "root"
 HEADS_PER_ROW = 100
-"""Limit of the heads in one row's detail."""
+"""Largest number of heads in the detail of one audit row. A root with more heads has several rows."""
 ROWS_PER_ROOT = 5_000
 _a = audit_log.c
 _IS_ROOT = (_a.subject_kind == KIND, _a.subject_id == ROOT_SUBJECT_ID, _a.what == ROOT_ACTION)
@@ -64,8 +64,8 @@ _ROWS_BY_ID_QUERY = select(_a.id, _a.session, _a.seq, _a.hash).where(_a.id.in_(b
 
 @dataclass(frozen=True, slots=True)
 class CoveredRows:
-    """Last row ids of two ranges: that of the last root (`last_end`), and that of the root before it
-    (`previous_end`).
+    """Ends of two ranges of row ids: the last id that the newest root covers (`last_end`), and the last id that the
+    previous root covers (`previous_end`).
     """
 
     previous_end: int = 0
@@ -74,15 +74,15 @@ class CoveredRows:
 
 @dataclass(frozen=True, slots=True)
 class _Root:
-    """A root: one audit row, or several rows of one transaction if one row has no room for all heads."""
+    """A root. It is one audit row, or several rows of one transaction if one row has no room for all heads."""
 
     row_id: int
     covered: CoveredRows
     heads: tuple[Head, ...]
 
     def is_valid(self, end_id: int) -> bool:
-        """True if the root begins within the rows that are covered already (up to `end_id`) and covers no row after
-        itself.
+        """True if the root begins at or before `end_id`, the last id that earlier roots cover, and covers no row
+        after itself.
         """
         return (
             0 <= self.covered.previous_end <= end_id
@@ -90,8 +90,8 @@ class _Root:
         )
 
     def has_newest(self, conn: Connection, after: int, upto: int) -> bool:
-        """True if the root has the newest row, or a newer one, of each chain with rows in the range (`after`,
-        `upto`].
+        """True if, for each chain with rows in the range `after` < id <= `upto`, the root has the newest of these
+        rows or a newer one.
         """
         newest = {head.chain: head.row_id for head in self.heads}
         rows = conn.execute(_HEADS_QUERY, {"after": after, "upto": upto})
@@ -99,14 +99,17 @@ class _Root:
 
 
 def covered_rows(conn: Connection) -> CoveredRows:
-    """Return the rows that the last root covers; zeros if there is no root."""
+    """Return the ends of the ranges of the last root that a worker wrote; zeros if there is none or its detail is
+    unreadable.
+    """
     detail = conn.scalar(_LAST_DETAIL_QUERY, {"keepers": sorted(_root_writers(conn))})
     root = None if detail is None else _parse_root(0, detail)
-    return root.covered if root else CoveredRows()  # an unreadable root wasn't written by this program: begin again
+    # An unreadable root wasn't written by this program: then the next root covers all rows.
+    return root.covered if root else CoveredRows()
 
 
 def _root_writers(conn: Connection) -> frozenset[str]:
-    """Return the names of the database accounts whose roots count. Accounts of disabled workers stay among them,
+    """Return the names of the database accounts whose roots count: all workers. Disabled workers are among them,
     because they wrote earlier roots.
     """
     if conn.dialect.name == "sqlite":
@@ -115,10 +118,10 @@ def _root_writers(conn: Connection) -> frozenset[str]:
 
 
 def newest_settled_row_id(conn: Connection, now: datetime, seconds: float) -> int:
-    """Return the id of the newest row that is older than `seconds`; 0 if there is none. All rows with smaller ids are
-    committed by then.
+    """Return the id of the newest audit row that is older than `seconds`; 0 if there is none. The caller chooses
+    `seconds` such that every row with a smaller id is committed by then.
 
-    A row dated in the future counts, too: the clock was ahead when the row was written.
+    A row with a time in the future counts as old, because the clock was ahead when the row was written.
     """
     at = to_naive_utc(current_time(conn, now))
     values = {"settled": at - timedelta(seconds=seconds), "present": at}
@@ -126,17 +129,18 @@ def newest_settled_row_id(conn: Connection, now: datetime, seconds: float) -> in
 
 
 def oldest_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> float | None:
-    """Return the age (seconds) of the oldest row that no root covers; None if there is none. The present instant is
-    the server's, or `now` on SQLite.
+    """Return the age (seconds) of the oldest audit row that no root covers; None if there is none. `since` are the
+    covered rows. The present time is the server's, or `now` on SQLite.
     """
     at = conn.scalar(_OLDEST_UNCOVERED_QUERY, {"after": since.last_end})
     return None if at is None else (to_naive_utc(current_time(conn, now)) - at).total_seconds()
 
 
 def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[Head, ...]]:
-    """Return the rows that the next root covers, and the newest row of each chain that the root stores.
+    """Return the ranges that the next root covers, and the heads that it stores: the newest row of each chain.
+    `since` are the rows covered so far.
 
-    The range ends at the row `last`, or earlier, because a root covers about ROWS_PER_ROOT new ids at most.
+    The new range ends at the row `last`, or earlier, because a root covers about ROWS_PER_ROOT new ids at most.
     """
     first = conn.scalar(_FIRST_ID_AFTER_QUERY, {"after": since.last_end})  # ids have gaps
     if first is None or first > last:
@@ -148,8 +152,8 @@ def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[Cov
 
 
 def root_details(now: CoveredRows, heads: Sequence[Head]) -> Iterator[Mapping[str, object]]:
-    """Yield the `detail` of each audit row of a root that stores these heads. Each row repeats the rows that the
-    whole root covers (`now`).
+    """Yield the `detail` of each audit row of a root that stores these heads. Each row has a part of the heads and
+    the ends of the ranges that the whole root covers (`now`).
     """
     for i in range(0, len(heads), HEADS_PER_ROW):
         part = [[head.chain, head.seq, head.row_id, head.hash] for head in heads[i : i + HEADS_PER_ROW]]
@@ -166,8 +170,8 @@ def _json_digest(part: object) -> str:
 
 
 def find_first_fault(conn: Connection) -> tuple[int, str] | None:
-    """Return the smallest faulty row id and the reason: `missing` or `replaced` (see `VerifyResult`) for a row that a
-    root stores, `forged` for a root itself. None if there is no fault.
+    """Return the smallest id of a faulty row, with the reason; None if there is no fault. A reason `missing` or
+    `replaced` (see `VerifyResult`) is about a row that a root stores; `forged` is about a row of a root itself.
 
     Uses constant memory for any number of roots.
     """
@@ -177,9 +181,9 @@ def find_first_fault(conn: Connection) -> tuple[int, str] | None:
 def _find_all_faults(conn: Connection) -> Iterator[tuple[int, str]]:
     """Yield the faults of all roots, each as (row id, reason).
 
-    Of the rows that the root before covered for the first time (`settled` < id <= `previous_end`) a root must have
-    the newest one of each chain. It may lack newer rows that were committed late; the next root has them. The last
-    root must also have the newest rows of its own range.
+    A root must have the newest row of each chain among the rows that the previous root covered as new rows. It may
+    lack rows that were committed late; the next root has them. The last root must also have the newest rows of its
+    own range.
     """
     writers, end_id, settled = _root_writers(conn), 0, 0
     last: _Root | None = None
@@ -194,8 +198,8 @@ def _find_all_faults(conn: Connection) -> Iterator[tuple[int, str]]:
 
 
 def _roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _Root | None]]:
-    """Yield every root with the id of its first row, in order of the ids; None in place of a root that this program
-    didn't write under a worker's name.
+    """Yield every root with the id of its first row, sorted by id. None replaces a root that doesn't have this
+    program's form or wasn't written under a worker's name.
     """
 
     def root_of(row: tuple[int, str, str, _Root | None]) -> tuple[object, ...]:
@@ -219,7 +223,7 @@ def _rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, str,
 
 
 def _parse_root(row_id: int, detail: str) -> _Root | None:
-    """Parse the detail of a root's row; None if this program didn't write it."""
+    """Parse the detail of one row of a root. Return None if it doesn't have this program's form."""
     try:
         root = json.loads(detail)
         covers, rows = CoveredRows(int(root["since"]), int(root["upto"])), root["heads"]

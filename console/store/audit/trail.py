@@ -1,5 +1,5 @@
-"""Writes and reads the audit trail. Rows are only added, in the transaction of the change that they report. All rows
-of one process run form one chain.
+"""Writes and reads the audit trail. Rows are only added, each in the transaction of the change that it reports. All
+rows of one process run form one chain.
 """
 
 import json
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 LONGEST_DETAIL_CHARACTERS = 16_000
-"""Limit (characters) of a row's detail. A longer one is cut and stored under the key `cut`."""
+"""Largest length (characters) of a row's detail. A longer detail is shortened and stored under the key `cut`."""
 
 _log = logging.getLogger("console.store")
 _HEAD_QUERY = (
@@ -69,8 +69,8 @@ _ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COLUMNS))
 
 @dataclass(frozen=True, slots=True)
 class NewAuditEntry:
-    """One new entry: a person (`who`), an action (`what`) and a record. `result` is done, refused or failed; `detail`
-    has facts without secrets.
+    """An audit entry to be written: `who` is the person, `what` the action, `subject_kind` and `subject_id` the
+    record. `result` is done, refused or failed; `detail` has facts without secrets.
     """
 
     who: str
@@ -83,8 +83,8 @@ class NewAuditEntry:
 
 
 def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> Head:
-    """Add a row to the chain `session` in `tx`. After the COMMIT of `tx` the caller must store the returned head as
-    an anchor.
+    """Insert a row at the end of the chain `session` and return it as a head. After the COMMIT of `tx` the caller
+    must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets `at`.
     """
     naive, seq, before = _next_position(tx.conn, session, at)
     values: dict[str, object] = {
@@ -111,7 +111,9 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
 
 
 def _next_position(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, str]:
-    """Return the instant of a chain's next row (naive UTC), its seq, and the hash before it."""
+    """Return the time (naive, UTC), the seq and the previous hash of the next row of the chain `session`. `at` is the
+    time on SQLite; on a server the time is the server's.
+    """
     if conn.dialect.name == "sqlite":
         last = conn.execute(_HEAD_QUERY, {"chain": session}).first()
         naive = at.astimezone(UTC).replace(tzinfo=None)
@@ -121,10 +123,10 @@ def _next_position(conn: Connection, session: str, at: datetime) -> tuple[dateti
 
 
 class AuditTrail:
-    """The chain of this process run. Safe from any thread; each entry belongs to its transaction.
+    """The audit chain of this process run. Safe from any thread. Each entry is written in the caller's transaction.
 
-    `anchor` stores committed rows in the desk's spool. `begin` stores the run itself (table `sessions`), in the
-    transaction of its first entry.
+    `anchor` stores committed rows in the desk's spool. `begin` inserts the run itself into the table `sessions`; it
+    is called in the transaction of the first entry.
     """
 
     def __init__(
@@ -144,7 +146,7 @@ class AuditTrail:
         self._lock = Lock()
 
     def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
-        """Add several entries in order. Their rows are stored as anchors together, after the COMMIT of `tx`."""
+        """Write the entries in their order. After the COMMIT of `tx` their rows are stored together as anchors."""
         if self._begin is not None:
             self._begin(tx.conn)
             tx.after_commit(self._forget_begin)
@@ -157,8 +159,8 @@ class AuditTrail:
         self._begin = None
 
     def _anchor_committed(self, heads: Sequence[Head]) -> None:
-        """Store committed rows in the spool as anchors. An error of the spool is logged, and these rows are stored
-        with the next ones.
+        """Store committed rows in the spool as anchors. If the spool fails, log the error and store these rows
+        together with the next ones.
         """
         with self._lock:
             self._unanchored_heads.extend(heads)
@@ -173,7 +175,9 @@ class AuditTrail:
 def entries_page(
     conn: Connection, *, limit: int, before: int | None = None, who: str | None = None
 ) -> tuple[AuditEntry, ...]:
-    """Return at most `limit` entries with ids below `before`, newest first; with `who`, only those of that person."""
+    """Return at most `limit` entries, newest first. With `before`, only those with smaller ids; with `who`, only
+    those of that person.
+    """
     query = _ENTRIES_QUERY.order_by(audit_log.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(audit_log.c.id < before)
@@ -189,7 +193,9 @@ def entries_of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[Au
 
 
 def walk_entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:
-    """Yield every entry, oldest first, with constant memory; with `who`, only entries of that person."""
+    """Yield every entry, oldest first, reading page by page so that memory stays constant. With `who`, only entries
+    of that person.
+    """
     query = _ENTRIES_QUERY.order_by(audit_log.c.id).limit(_BATCH_SIZE)
     if who is not None:
         query = query.where(audit_log.c.who == who)
@@ -220,8 +226,8 @@ def _canonical_json(detail: Mapping[str, object]) -> str:
 
 
 def _storable_text(value: object, width: int | None) -> object:
-    """Return a text that every database returns unchanged: without lone surrogates, and cut to the length of its
-    column. Values of other types stay.
+    """Return a text in a form that every database returns unchanged: lone surrogates are escaped, and the text is cut
+    to `width` characters. A value of another type is returned unchanged.
     """
     if not isinstance(value, str):
         return value

@@ -1,1 +1,1 @@
-"""Constraints that the database itself enforces."""
+"""Constraints that the database itself enforces by triggers, and checks that they are in place."""

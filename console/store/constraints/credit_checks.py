@@ -1,8 +1,8 @@
-"""Server rules for the table of credit checks, which other applications write, too.
+"""Trigger rules of a server for the table of credit checks, which other applications write, too.
 
-A row is in service once its `work_state` isn't NULL. People of the console may make the changes that its services
-make. Other applications may insert rows with the original columns, and may change rows that aren't in service. Only
-the schema account adopts rows.
+A row is in service once its `work_state` isn't NULL. People who use the console may make only the changes that the
+console's services make. Other applications may insert rows with the original columns, and may change and delete rows
+that aren't in service. Only the schema account may adopt rows.
 """
 
 from console.domain.permissions import APPROVER, OPERATOR
@@ -28,10 +28,12 @@ from console.store.schema.core import credit_checks
 
 TABLE = credit_checks.name
 _WIDEST_ZONE_HOURS = 15
-"""An adopted row may hold its dates in the time of some zone instead of UTC."""
+"""Largest distance (hours) of a stored date from UTC. The dates of an adopted row may be in any time zone instead of
+UTC.
+"""
 
 _LARGEST_LAG_SECONDS = 5
-"""Largest difference between the instant of a renewal and the server's clock."""
+"""Largest accepted difference (seconds) between `superseded_at`, the instant of a renewal, and the server's clock."""
 
 _FIXED_COLUMNS = ("id", "client_id", "renews", "operation_id", "asked_at", "created_at", "dates_zone")
 _OWN_COLUMNS = (
@@ -49,7 +51,7 @@ _IS_WORK_STATE = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN 
 _OUTCOME_CONDITION = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
 _OLD_NUMBER_KEY = NUMBER_KEY_SQL["mysql"].replace("corporation_number", "OLD.corporation_number")
 _WAS_SUCCESS_WITHOUT_ID = f"(OLD.status = {_SUCCESS} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
-"""SQL: another application has reported success, and only that application knows the provider's id."""
+"""SQL condition: another application has reported success in this row, without the provider's id."""
 _WAS_SUCCESS = f"(OLD.status = {_SUCCESS} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
 
 
@@ -59,8 +61,8 @@ def _other_row_exists_sql(condition: str) -> str:
 
 _HAS_DIGITS = "({0}) REGEXP '^[0-9]{{13}}$'"
 _HAS_FAILED = exists_sql(f"operations j WHERE j.id = op AND j.state = 'failed' AND {has_answer_key_sql('j', 'j')}")
-"""SQL: the operation has failed, and its row has the key of the answer. Anybody may add evidence, but only the sender
-of the request knows that key.
+"""SQL condition: the operation has failed, and its row in the journal has the answer key. Anybody may insert
+evidence, but only the sender of the request knows that key.
 """
 _HAS_OWN_ANSWER = exists_sql(
     "evidence e WHERE e.subject_kind = 'credit-check' AND e.subject_id = OLD.id AND CAST(e.who AS BINARY) = me"
@@ -71,14 +73,18 @@ _HAS_UNRENEWED_CLAIM = _other_row_exists_sql(
     " AND NOT o.id <=> NEW.renews AND NOT o.superseded_by <=> NEW.id"
     f" AND NOT {exists_sql(f'{TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR}')}"
 )
-"""SQL: the claim of a row of this client and company was given up, and no renewal has taken it over."""
+"""SQL condition: an earlier row of this client and company has given up its claim, and no renewal has taken the claim
+over.
+"""
 
 
 _IS_DOCUMENT_PATH = (
     "NEW.pdf_file_path REGEXP '^[0-9a-f]{2}/[0-9a-f]{64}[.]pdf$'"
     " AND LEFT(NEW.pdf_file_path, 2) = SUBSTRING(NEW.pdf_file_path, 4, 2) AND CHAR_LENGTH(NEW.pdf_file_path) = 71"
 )
-"""SQL: the new path of the document is made of a SHA-256."""
+"""SQL condition: the new path of the document has the form `ab/<SHA-256>.pdf`, where ab are the first two digits of
+the SHA-256.
+"""
 
 ADDED_BY_PEOPLE = (
     Rule(has_role_sql(OPERATOR, APPROVER), "this role buys nothing"),

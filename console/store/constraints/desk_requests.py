@@ -1,7 +1,7 @@
-"""Server rules for the requests by which people's desks ask, and which workers execute.
+"""Trigger rules of a server for desk requests: rows that the desks of people insert, and that workers execute.
 
-The trigger sets the person and the time of a new request, whatever the statement says. So a request proves that its
-person has asked, and the rules of other tables rely on it while a worker acts for that person.
+The trigger itself sets the person and the time of a new request; values in the INSERT are ignored. So a request
+proves that this person has asked. The rules of other tables rely on it while a worker acts for the person.
 """
 
 from collections.abc import Mapping
@@ -33,17 +33,20 @@ from console.store.constraints.sql_expressions import (
 )
 
 MOST_WAITING_REQUESTS = 100
-"""Largest number of a person's requests that wait for a worker at the same time, without those for audit entries."""
+"""Largest number of requests of one person that wait for a worker at the same time. Requests for audit entries aren't
+counted.
+"""
 MOST_WAITING_AUDIT_REQUESTS = 10_000
-"""Largest number of a person's requests for audit entries that wait."""
+"""Largest number of requests of one person for audit entries that wait for a worker at the same time."""
 MOST_IN_AN_HOUR = 10_000
-"""Largest number of a person's requests in an hour. The limit keeps one person from filling the disk."""
+"""Largest number of requests of one person in one hour. Without this limit one person could fill the server's disk.
+"""
 MOST_PARTS_IN_AN_HOUR = 500
-"""Largest number of parts of files in a person's requests of an hour."""
+"""Largest number of file parts in the requests of one person in one hour. A file is sent in parts."""
 MOST_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
-"""Largest number of parts of a request's file."""
+"""Largest number of parts into which the file of one request is divided."""
 _AUDIT_REQUEST_DAYS = 3_650
-"""Days for which a request for an audit entry waits."""
+"""Number of days after which a request for an audit entry lapses."""
 LONGEST_RESULT = 4 * 1024 * 1024
 _STATE_STEPS = {
     DeskRequestState.ASKED: (DeskRequestState.TAKEN, DeskRequestState.LAPSED),
@@ -57,7 +60,9 @@ PERSON_WHO_ASKED = (
     " AND EXISTS (SELECT 1 FROM operators w WHERE w.name = account AND w.disabled_at IS NULL"
     f" AND FIND_IN_SET('{WORKER}', REPLACE(w.roles, ' ', ''))))"
 )
-"""SQL: the person for whom this session, of a worker's account, executes a request; NULL if it executes none."""
+"""SQL expression: the name of the person for whom this session executes a desk request. NULL if the session's account
+isn't a worker's or executes no request.
+"""
 
 TRIGGER_ASSIGNMENTS: Mapping[tuple[str, Event], str] = {
     ("requests", "INSERT"): (
@@ -66,12 +71,13 @@ TRIGGER_ASSIGNMENTS: Mapping[tuple[str, Event], str] = {
         f" {LONGEST_WAIT_FOR_WORKER_SECONDS}) SECOND;"
     )
 }
-"""Statements that a trigger runs before its rules."""
+"""For a table and event, the statements that the trigger runs before it checks its rules."""
 
 
 def _of_person_sql(who: str) -> str:
-    """SQL: the requests `r` of a person. `who` has the collation of the column, so that the rule reads, and in some
-    isolation levels locks, only rows of the index that are the person's own.
+    """Return the FROM clause of all requests `r` of one person. `who` is the SQL of the person's name. It must have
+    the column's collation: then the rule reads, and in some isolation levels locks, only this person's part of the
+    index.
     """
     return f"requests r FORCE INDEX (ix_requests_who) WHERE r.who = {who}"
 

@@ -1,8 +1,8 @@
-"""Checks that a database is fit for real money: durable commits, one claim per client and company, an unchanged audit
-trail.
+"""Checks whether a database is safe for real money: durable commits, only one claim per client and company, an
+unchanged audit trail.
 
-While a check with `stops_purchases` fails, nothing is bought for real money on that database. A failure of another
-check is advice.
+While a check with `stops_purchases` fails, the console buys nothing for real money on this database. Other failed
+checks are only reported.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,13 +24,16 @@ _CLAIM_INDEX = "uq_credit_checks_claim"
 _AUDIT_TRIGGERS = {"audit_log_no_update", "audit_log_no_delete", "audit_log_no_replace"}
 _MAX_LISTED_FAULTS = 5
 _FULL_PERCENT = 90
-"""Used share (percent) of a counter from which on the counter is reported as a fault."""
+"""Share (percent) of used numbers of an AUTO_INCREMENT counter. From this share on the counter is reported as a
+fault.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class FitnessFinding:
-    """Result of one check: its name, True if it passed, and its facts. With `stops_purchases`, a failed
-    check stops purchases."""
+    """Result of one check: its name, whether it passed (`ok`), and the facts that it read. `stops_purchases`: if the
+    check failed, purchases stop.
+    """
 
     name: str
     ok: bool
@@ -42,8 +45,8 @@ Check = Callable[[Connection, Database], Iterator[FitnessFinding]]
 
 
 def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
-    """Return the results of all checks for this engine, on the node that answers. Raises ConsoleError if the database
-    can't be read.
+    """Run all checks for this kind of database on the connected node, and return their results. Raises ConsoleError
+    if the database can't be read.
     """
     checks: tuple[Check, ...] = (
         _check_server_version, _check_log_flush, _check_server_clock, _check_cluster, _check_encryption,
@@ -65,7 +68,7 @@ def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
 
 
 def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that SQLite uses WAL and `synchronous=FULL`."""
+    """Check that SQLite uses WAL and `synchronous=FULL`, so that a COMMIT waits for the disk."""
     journal = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
     synchronous = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
     facts = {"journal": journal, "synchronous": synchronous}
@@ -73,7 +76,7 @@ def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]
 
 
 def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that no trigger of an SQLite database is missing or altered."""
+    """Check that an SQLite database has all triggers of the audit trail and of money, unaltered."""
     present = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
     missing = (*sorted(_AUDIT_TRIGGERS - present), *sqlite_money.missing_triggers(conn))
     yield FitnessFinding("audit_guards", not missing, {"triggers": len(present), "missing": missing})
@@ -83,7 +86,7 @@ def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFind
 
 
 def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the server's version."""
+    """Check that the server is at least OLDEST_MARIADB or OLDEST_MYSQL. A failure is only reported."""
     maria = bool(getattr(conn.dialect, "is_mariadb", False))
     version = tuple(part for part in conn.dialect.server_version_info or () if isinstance(part, int))
     facts = {"engine": "MariaDB" if maria else "MySQL", "version": ".".join(map(str, version))}
@@ -93,16 +96,16 @@ def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFind
 
 
 def _check_log_flush(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check `innodb_flush_log_at_trx_commit`: a commit that wasn't on the disk could be lost after money was
-    spent.
+    """Check that `innodb_flush_log_at_trx_commit` is 1. With another value a server can lose a COMMIT, after which
+    money was spent.
     """
     value = _read_variable(conn, "innodb_flush_log_at_trx_commit")
     yield FitnessFinding("flush", value == "1", {"value": value})
 
 
 def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check `secure_timestamp` (MariaDB only): without it a session can forge NOW(). This program reads SYSDATE;
-    other applications may read NOW().
+    """Check `secure_timestamp` (MariaDB only): without it a session can forge NOW(). The console reads SYSDATE, but
+    other applications may read NOW(). A failure is only reported.
     """
     value = _read_variable(conn, "secure_timestamp")
     if value is not None:
@@ -110,8 +113,8 @@ def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 
 def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
-    """Check that the nodes of the profile, if there are several, are one Galera cluster. Otherwise two desks could
-    get the same claim.
+    """Check that all nodes of the profile belong to one Galera cluster, if there are several. With separate servers
+    two desks could get the same claim. Also report a cluster of fewer than SMALLEST_CLUSTER nodes.
     """
     nodes = len(database.server.nodes) if database.server else 1
     on = _read_variable(conn, "wsrep_on") == "ON"
@@ -124,8 +127,8 @@ def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFind
 
 
 def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
-    """Check that the connection is encrypted or on this machine. A connection to another machine without a verified
-    certificate is refused earlier.
+    """Check that the connection is encrypted or to this machine. A server on another machine with an unverified
+    certificate was refused at connecting already.
     """
     cipher = _read_status(conn, "Ssl_cipher") or ""
     on_loopback = database.server is not None and database.server.is_on_loopback
@@ -133,8 +136,8 @@ def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessF
 
 
 def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the database accounts: one per person, with a password, encrypted from other machines; as far as the
-    connected account may see them.
+    """Check the database accounts, as far as the connected account may read them: one account per person, with a
+    password, encrypted for other machines. Also check the server's password rules.
     """
     elsewhere, faults = account_properties.accepts_remote_clients(conn), account_properties.find_account_faults(conn)
     if faults is None:
@@ -148,8 +151,8 @@ def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
 
 
 def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that a worker acts for everybody. A person whose account acts holds the providers' credentials and many
-    rights.
+    """Check that a worker acts for every person. The desk of any other person holds the providers' credentials, and
+    its account has many rights. A failure is only reported.
     """
     people = operators.names_without_worker(conn)
     facts = {"people": people[:_MAX_LISTED_FAULTS], "count": len(people)}
@@ -157,20 +160,24 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that workers can end sessions that hold others up; only the schema account sees its rights."""
+    """Check that the procedure that ends blocking sessions has the rights that it needs. Only the schema account can
+    see these rights, so with other accounts nothing is checked.
+    """
     if grants.may_grant(conn):
         missing = lock_holders.missing_rights(conn)
         yield FitnessFinding("lock_holders", not missing, {"missing": list(missing)}, stops_purchases=False)
 
 
 def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the unique index that allows one live row per client and company."""
+    """Check that the unique index exists that allows only one live row per client and company."""
     unique = {index["name"] for index in inspect(conn).get_indexes(credit_checks.name) if index["unique"]}
     yield FitnessFinding("claim_index", _CLAIM_INDEX in unique, {"index": _CLAIM_INDEX})
 
 
 def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the row counters. Nothing is bought near the end of a counter; the fault is reported long before."""
+    """Check the AUTO_INCREMENT counters. At _FULL_PERCENT a counter is reported; with fewer than FEWEST_REMAINING_IDS
+    numbers left, purchases stop.
+    """
     fullest, *_rest = row_counters.read_counters(conn) or (row_counters.Counter("-", 1, 2**63 - 1),)
     used = round(100 * (1 - fullest.remaining / fullest.largest_id), 1)
     facts = {"table": fullest.table, "left": fullest.remaining, "used_percent": used}
@@ -179,7 +186,9 @@ def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 
 def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check triggers and rights, as far as the connected account may see them."""
+    """Check that the triggers, roles and rights are as this program creates them, as far as the connected account may
+    see them.
+    """
     for name, faults in (
         ("guards", server_triggers.find_trigger_faults(conn)),
         ("grants", grants.find_right_faults(conn)),

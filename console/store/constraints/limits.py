@@ -1,4 +1,6 @@
-"""Server rules for the limits of refunds: two administrators have asked for the same change, from the same value."""
+"""Trigger rules of a server for the limits of refunds. A limit changes only if two administrators have asked for the
+same new value, starting from the same old value.
+"""
 
 from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, PROPOSAL_TIME_LIMIT
 from console.domain.permissions import ADMIN
@@ -16,18 +18,20 @@ from console.store.constraints.sql_expressions import (
 
 _REQUEST = f"r.action = 'limits set' AND r.subject_kind = '{LIMIT_KIND}' AND {IS_CONFIRMED}"
 IS_PROPOSAL = f"(CAST(NEW.action AS BINARY) = 'limit' AND CAST(NEW.subject_kind AS BINARY) = '{LIMIT_KIND}')"
-"""SQL: the new row of `approvals` proposes a limit."""
+"""SQL condition: the new row of `approvals` proposes a limit."""
 PROPOSAL_REQUEST = (
     f"{IS_PROPOSAL} AND {_REQUEST} AND CAST(r.subject_id AS BINARY) = CAST(NEW.subject_id AS BINARY)"
     " AND CAST(r.proposed AS BINARY) = CAST(NEW.proposed AS BINARY)"
 )
-"""SQL: the desk request `r` asks for this proposal."""
+"""SQL condition: the desk request `r` asks for the proposal in the new row of `approvals`."""
 MAY_PROPOSE = f"({IS_PROPOSAL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS NULL)"
-"""SQL: the person may propose a limit."""
+"""SQL condition: the new row proposes a limit, and the acting person is an administrator."""
 
 
 def _two_administrators(old_value: str) -> Rule:
-    """Return the rule that two administrators have asked for this change of the limit from its old value."""
+    """Return the rule that two administrators have asked for this change. `old_value` is SQL of the limit's value
+    before the change.
+    """
     subject = f"CAST(CONCAT(NEW.name, ' ', NEW.currency, ' ', {old_value}) AS BINARY)"
     value = "CAST(CAST(NEW.value AS CHAR) AS BINARY)"
     first = exists_sql(

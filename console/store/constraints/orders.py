@@ -1,4 +1,6 @@
-"""Server rules for the table of orders: the shop writes its rows, and the console changes only their state."""
+"""Trigger rules of a server for the table of orders. The shop writes the rows. The console changes only the state,
+its own columns of work, and empty columns that a payment fills.
+"""
 
 from collections.abc import Iterator
 
@@ -35,13 +37,13 @@ _IS_REFUNDED_WHOLLY = (
     f"{sum_sql('p.captured_minor', _OWN_PAYMENTS)} BETWEEN 1 AND {sum_sql('p.refunded_minor', _OWN_PAYMENTS)}"
 )
 _OWN_STATES = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
-"""States that the console sets, as a result of the payments of the order."""
+"""States of an order that the console sets, because of the order's payments."""
 _STATE_RULE = Rule(is_allowed_step_sql(ORDER_TRANSITIONS, "status"), "no such step of an order")
 
 
 def _fill_rule(column: str, *proof: str) -> Rule:
-    """Return the rule that lets the console fill an empty column of the shop with the value of a payment of this
-    order, and never overwrite it.
+    """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only the
+    value of a payment of this order. `proof`: SQL conditions on that payment `p`.
     """
     proven = exists_sql(f"{_OWN_PAYMENTS} AND {' AND '.join(proof)}")
     empty = f"COALESCE(OLD.{column}, '') = '' AND {proven}"
@@ -55,7 +57,7 @@ _PAID_SUM = sum_sql("p.captured_minor", f"{_OWN_PAYMENTS} AND {_IS_PAID} AND p.c
 
 
 def _provider_fill_rules(provider: ProviderTraits) -> Iterator[Rule]:
-    """Yield the rules of the columns that the shop has for this provider's ids."""
+    """Yield the rules for the shop's columns that hold this provider's ids."""
     by_it = f"p.provider = '{provider.name}'"
     if column := provider.order_handle_column:
         yield _fill_rule(column, by_it, equals_sql("p.handle", f"CAST(NEW.{column} AS BINARY)"))

@@ -1,7 +1,8 @@
-"""Server rules for payments, their events, accounts and set-asides: every change of a sum needs evidence.
+"""Trigger rules of a server for payments, their events, accounts and set-asides. Each change of an amount needs
+evidence.
 
-Order of statements that these rules expect in one transaction: evidence, state of the payment, captured amount, part
-above the account's limit, set-aside, order. For refunds see `constraints.refunds`.
+In one transaction these rules expect the statements in this order: evidence, state of the payment, captured amount,
+amount set aside above the account's limit, set-aside row, order. For refunds see `constraints.refunds`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,10 +41,12 @@ from console.store.constraints.sql_expressions import (
 
 _P = PaymentState
 MONEY_MOVED_STATES = (_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED, _P.REVERSED)
-"""States of payments whose money has moved."""
+"""States of a payment whose money has moved."""
 INITIAL_STATES = (_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT)
 _QUERY_CALL, _START_CALL = "payment", "start"
-"""Names of calls in the evidence: the query of a payment's state, and the start of a payment."""
+"""Names of two provider calls, as in the source of evidence (`provider.call`): the query of a payment's state, and
+the start of a payment.
+"""
 _SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
 _HAS_SUM_CHANGED = f"(NOT ({unchanged_sql(*_SUM_COLUMNS)}))"
 
@@ -53,7 +56,7 @@ def _increase_sql(column: str) -> str:
 
 
 def _refund_sum_sql(states: Iterable[RefundState]) -> str:
-    """SQL: the sum of this payment's refunds in these states."""
+    """Return SQL for the sum (minor units) of this payment's refunds in these states."""
     return sum_sql(
         "r.refund_amount", f"refunds r WHERE r.payment_id = OLD.id AND r.status IN {state_list_sql(states)}"
     )
@@ -64,8 +67,8 @@ _OWN_EVIDENCE = "evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = 
 
 
 def _has_answer_sql(*kinds: OutcomeClass, more: str) -> str:
-    """SQL: the present account has stored as evidence an answer of the payment's provider with one of these outcomes,
-    for which the SQL condition `more` is true.
+    """Return an SQL condition: the acting person has stored an answer of the payment's provider as evidence, the
+    answer has one of these outcomes, and the SQL condition `more` is true for it.
     """
     return exists_sql(
         f"{_OWN_EVIDENCE} AND LEFT(e.source, CHAR_LENGTH(OLD.provider) + 1) = CONCAT(OLD.provider, '.')"
@@ -81,7 +84,9 @@ _WAS_DECIDED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", _P.COMPLETED.
 _WAS_REFUSED = (
     f"(OLD.status = '{_P.INITIALIZING.value}' AND {_has_answer_sql(*REFUSAL_OUTCOMES, more=_IS_START_CALL)})"
 )
-"""SQL: the start of the payment was refused, or never sent."""
+"""SQL condition: the payment's state is initializing, and the stored answer to the call that starts it is a refusal:
+the provider refused the call, or the call was never sent.
+"""
 _HAS_EXPIRED = (
     f"(NEW.status = '{_P.EXPIRED.value}' AND OLD.certainty = '{Certainty.KNOWN.value}' AND "
     + _has_answer_sql(
@@ -91,7 +96,9 @@ _HAS_EXPIRED = (
     )
     + ")"
 )
-"""SQL: the provider, queried after the end of the payer's time, reported no payment."""
+"""SQL condition: the payment becomes expired, and the provider, queried after `payment_expires_at`, answered that it
+has no payment or that the payment is still pending.
+"""
 _WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", _P.PAYMENT_FAILED.value)
 _CLEAR_OUTCOMES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 _LAST_UNKNOWN_ID = aggregate_sql(
@@ -100,7 +107,9 @@ _LAST_UNKNOWN_ID = aggregate_sql(
     f" AND {has_outcome_sql(OutcomeClass.UNKNOWN).replace('e.summary', 'v.summary')}",
 )
 _HAS_CLEAR_ANSWER = _has_answer_sql(*_CLEAR_OUTCOMES, more=f"e.id > {_LAST_UNKNOWN_ID}")
-"""SQL: the provider has reported the state of the payment after its last answer with an unknown outcome."""
+"""SQL condition: after the last answer with an unknown outcome the provider has answered with the state of the
+payment.
+"""
 _WAS_RESOLVED_BY_PEOPLE = is_second_person_sql(
     "OLD.id", "payment", _P.COMPLETED.value, _P.REVERSED.value, _P.PAYMENT_FAILED.value
 )
@@ -222,13 +231,13 @@ _PAYMENT_UPDATE_RULES = (
 )
 FINAL_NOTICE_RESULTS = ("booked", "kept", "unchanged")
 FIRST_NOTICE_RESULTS = (*FINAL_NOTICE_RESULTS, "announced", "queued", "refused", "refused_to_ask", "unmatched")
-"""Possible results of a notice when it is stored."""
+"""Results (column `done`) that a notice may have when it is inserted."""
 _QUEUED_RESULT = "'queued'"
 _HINT_PROVIDERS = tuple(
     provider.name for provider in registered_parts(ProviderTraits) if provider.notice_source is NoticeKind.HINTS
 )
-"""Providers whose notices may be queued again: such a notice only causes a query, and the payment may have changed
-since the last one.
+"""Providers whose notices may be queued again. Such a notice only makes the console query the payment, whose state
+may have changed since the last query.
 """
 _NOTICE_RESULT_STEPS = (
     *(f"{before}>{end}" for before in ("queued", "unmatched") for end in FINAL_NOTICE_RESULTS),

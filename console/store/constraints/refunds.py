@@ -1,12 +1,13 @@
-"""Server rules for refunds and their decisions: nobody is both maker and checker of one refund.
+"""Trigger rules of a server for refunds and the decisions about them. Nobody can be both maker and checker of one
+refund.
 
-Order of statements that these rules expect, each line in one transaction:
+In one transaction these rules expect the statements in this order:
 
 - request: the payment's reservation, then the refund
 - approve: the vote, then the refund
 - send: the refund, then the journal
 - answer: evidence, the journal, the refund, then the payment
-- resolve by two: evidence, the refund
+- resolve by two people: evidence, then the refund
 """
 
 from collections.abc import Mapping
@@ -51,11 +52,12 @@ from console.store.constraints.sql_expressions import (
 
 _VOTE_ACTION, _RESOLVE_ACTION, _REFUND_KIND = "'refund.approve'", "'resolve'", "'refund'"
 LONGEST_DECISION_HOURS = 73
-"""Hours for which a request may wait for its decision: three days, and one hour for a difference between clocks."""
+"""Largest time (hours) from a request to its `decide_by`: three days, and one hour for a difference between clocks.
+"""
 LARGEST_LAG_SECONDS = 2
 """Largest accepted difference (seconds) between a desk's clock and the server's."""
 SUBMIT_CALL = "refund"
-"""Name of the refund call in the evidence: `paypay.refund`."""
+"""Name of the provider call that sends a refund. Evidence of it has the source `paypay.refund`, for example."""
 
 _R = RefundState
 _IS_SENT = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
@@ -65,7 +67,7 @@ _OTHER_REFUNDS_SUM = sum_sql(
     "r.refund_amount",
     f"refunds r WHERE r.payment_id = NEW.payment_id AND r.status IN {state_list_sql(HOLDING_REFUND_STATES)}",
 )
-"""SQL: the sum that the other refunds of this payment hold."""
+"""SQL expression: the sum (minor units) that the payment's other refunds reserve on the payment."""
 _VOTE_SQL = (
     f"a.subject_kind = 'refund' AND a.subject_id = CAST(OLD.id AS CHAR) AND a.action = {_VOTE_ACTION}"
     " AND a.proposed = 'approved'"
@@ -76,7 +78,8 @@ _HAS_ENOUGH_VOTES = aggregate_sql(
     f" AND {is_other_person_sql('a.person', 'OLD.maker')}"
     f" AND p.disabled_at IS NULL AND ({person_has_role_sql(APPROVER)})",
 )
-"""SQL: enough present approvers, the present account among them and the maker not counted, have voted for the refund.
+"""SQL condition: enough people have approved the refund. The acting person is one of them. Only votes of people who
+are approvers now count, and never the maker's.
 """
 
 
@@ -89,8 +92,8 @@ def _maker_is_active_sql(maker: str) -> str:
 
 
 def _has_answer_sql(*kinds: OutcomeClass, more: str = "TRUE") -> str:
-    """SQL: the payment's provider has given an answer about this refund with one of these outcomes, for which the SQL
-    condition `more` is true.
+    """Return an SQL condition: the payment's provider has given an answer about this refund, the answer has one of
+    these outcomes, and the SQL condition `more` is true for it.
     """
     return exists_sql(
         "evidence e JOIN payments p ON p.id = OLD.payment_id WHERE e.subject_kind = 'refund'"
@@ -104,7 +107,9 @@ def _is_second_person_sql(proposed: RefundState) -> str:
 
 
 def _is_request_about_refund_sql(action: str, refund: str = "OLD.id") -> str:
-    """SQL: the desk request `r` asks for this action on the refund."""
+    """Return an SQL condition: the desk request `r` asks for this action on the refund. `refund` is SQL of the
+    refund's id.
+    """
     return (
         f"r.action = '{action}' AND r.subject_kind = {_REFUND_KIND}"
         f" AND CAST(r.subject_id AS BINARY) = CAST({refund} AS CHAR)"
@@ -130,7 +135,9 @@ _IS_WORKER_PROPOSAL = (
     + " AND NOT "
     + exists_sql("refunds r WHERE r.payment_id = NEW.payment_id AND r.set_aside_id = NEW.set_aside_id")
 )
-"""SQL: the worker requests the whole set-aside, once, and two people must approve it."""
+"""SQL condition: a worker requests the refund of a whole set-aside, for which no refund was requested before, and two
+people must approve it.
+"""
 INSERT_RULES = (
     Rule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL})", "this role asks for no refund"),
     Rule(equals_sql("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),

@@ -1,9 +1,9 @@
-"""Server rules for the ids of rows, in every table with AUTO_INCREMENT.
+"""Trigger rules of a server for the ids of new rows, in every table with AUTO_INCREMENT.
 
-While a counter is at its end nobody can insert a row, and a rolled-back statement doesn't give its number back. So
-only the schema account may choose an id. No other account may set it in the row, by `insert_id`, or by a large
-increment of the counter. Ids of rows of other applications, and of rows that are restored under their old id, must be
-near the existing ids.
+If a counter reaches its end, nobody can insert a row into the table, and a rollback doesn't give a number back. So
+only the schema account may choose an id freely. No other account may make the counter jump: by an id in the row, by
+`insert_id`, or by a large increment. Rows of other applications, and rows that are restored under their old id, may
+have an id near the existing ids.
 """
 
 from collections.abc import Mapping
@@ -13,21 +13,25 @@ from console.store.database.row_counters import COUNTED_TABLES
 from console.store.schema.core import credit_checks
 
 LARGEST_ID_LEAP = 1_000
-"""Largest distance above the table's highest id for a row that is restored under its old id."""
+"""How far the id of a row that is restored under its old id may be above the table's highest id."""
 LARGEST_ID_LEAP_OF_OTHERS = 100_000
-"""Largest distance above the table's highest id for rows of other applications."""
+"""How far the id of a row of another application may be above the table's highest id."""
 WIDEST_STEP = 64
-"""Largest increment of a counter: the nodes of a cluster count in steps of the number of nodes."""
+"""Largest accepted increment of a counter. In a cluster the increment is the number of nodes."""
 SHARED_TABLES = (credit_checks.name, "orders", "stock_reservations")
 """Tables that other applications write, too."""
 RESTORED_TABLES = (credit_checks.name, "payments", "refunds")
-"""Tables of which only a desk's spool has some rows after a backup was restored."""
+"""Tables whose rows the console may insert again under their old id. If a backup was restored, some of these rows
+exist only in a desk's spool.
+"""
 
 _MESSAGE = "a row gets its number from the database"
 
 
 def _is_counter_unset_sql() -> str:
-    """SQL: this session leaves the next id to the database."""
+    """Return an SQL condition: this session lets the database choose the next id, and the increment is at most
+    WIDEST_STEP.
+    """
     return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {WIDEST_STEP}"
 
 
@@ -37,7 +41,7 @@ def _is_near_sql(table: str, leap: int) -> str:
 
 
 def id_rules(table: str) -> tuple[Rule, ...]:
-    """Return the rule for the ids of rows that the console inserts into this table."""
+    """Return the rules (one) for the ids of rows that the console inserts into this table."""
     id_condition = "COALESCE(NEW.id, 0) = 0"
     if table in RESTORED_TABLES:
         id_condition = f"({id_condition} OR {_is_near_sql(table, LARGEST_ID_LEAP)})"
@@ -45,7 +49,7 @@ def id_rules(table: str) -> tuple[Rule, ...]:
 
 
 def id_rules_for_others(table: str) -> tuple[Rule, ...]:
-    """Return the rule for the ids of rows that another application inserts into this table."""
+    """Return the rules (one) for the ids of rows that another application inserts into this table."""
     return (
         Rule(
             f"{_is_counter_unset_sql()} AND "
@@ -58,4 +62,4 @@ def id_rules_for_others(table: str) -> tuple[Rule, ...]:
 ID_RULES_OF_TABLE: Mapping[str, tuple[Rule, ...]] = {
     name: id_rules(name) for name in COUNTED_TABLES if name not in SHARED_TABLES
 }
-"""Rules of the tables that only the console writes."""
+"""Rules for the ids in each table that only the console writes, by table name."""

@@ -1,7 +1,8 @@
-"""Server rules as conditions that must hold, per table and event (INSERT, UPDATE, DELETE).
+"""Trigger rules of a server, per table and event (INSERT, UPDATE, DELETE). Each rule is an SQL condition that must
+hold.
 
-This module has the rules of the audit trail, the journal, leases, sessions, operators and tokens. Credit checks,
-orders, payments, refunds and the worker's tables have modules of their own.
+This module has the rules of the audit trail, the journal, leases, sessions, operators and tokens. The rules of credit
+checks, orders, payments, refunds and the worker's tables are in modules of their own.
 """
 
 from collections.abc import Mapping
@@ -44,11 +45,11 @@ from console.store.operations.journal import EFFECTIVE_ACTION_OF_KIND
 
 LONGEST_LEASE_MS = 600_000
 LONGEST_PAUSE_MS = 3_600_000
-"""Longest time from now to the next permitted call to a provider. Without this limit one account could block all
-desks.
+"""Largest time (milliseconds) from now to `not_before`, the start of the next permitted call to a provider. Without
+this limit one account could stop the calls of all desks.
 """
 LARGEST_LAG_US = 2_000_000
-"""Largest difference (microseconds) between the time of an audit row and the server's clock."""
+"""Largest accepted difference (microseconds) between the time of an audit row and the server's clock."""
 
 _dialect = mysql.dialect()
 _NOW = str(lease_now().compile(dialect=_dialect))
@@ -56,12 +57,14 @@ _CLOCK_ID = str(lease_mark().compile(dialect=_dialect))
 
 
 def is_short_lease_sql(column: str = "NEW.lease_expires") -> str:
-    """SQL: the lease ends at most `LONGEST_LEASE_MS` from now."""
+    """Return an SQL condition: the expiry in `column` is at most LONGEST_LEASE_MS from now."""
     return f"{column} <= {_NOW} + {LONGEST_LEASE_MS}"
 
 
 def is_live_lease_sql(row: str) -> str:
-    """SQL: the lease of this row hasn't expired, by the server's clock."""
+    """Return an SQL condition: the lease in the columns of `row` (OLD, NEW or an alias) hasn't expired, by the
+    server's clock.
+    """
     return f"({row}.lease_clock = {_CLOCK_ID} AND {row}.lease_expires > {_NOW})"
 
 
@@ -96,7 +99,9 @@ _TOKEN_RULE = Rule(
 
 
 def _used_tokens_sql(row: str) -> str:
-    """SQL: the list of used tokens up to its old length, without the closing bracket."""
+    """Return SQL for the beginning of the list `used_first` in `row` (OLD or NEW): as many characters as the old list
+    has, without its closing bracket. Equal values for both rows mean that the list has only grown.
+    """
     return f"CAST(LEFT({row}.used_first, CHAR_LENGTH(OLD.used_first) - 1) AS BINARY)"
 
 
@@ -193,7 +198,7 @@ _LEASE_UPDATE_RULES = (
     Rule(
         f"{is_live_lease_sql('OLD')} OR NOT {is_live_lease_sql('NEW')} OR NEW.fence = OLD.fence + 1"
         f" OR ({unchanged_sql('token')}"
-        " AND CAST(OLD.operator AS BINARY) = me)",  # renewed at the moment of its expiry
+        " AND CAST(OLD.operator AS BINARY) = me)",  # the holder renews its lease just after it expired
         "taking a lease raises its token",
     ),
     Rule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
@@ -278,4 +283,4 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
         ),
     ),
 }
-"""Rules of the tables that only the console writes."""
+"""Rules of the tables that only the console writes, by table and event."""

@@ -1,8 +1,8 @@
-"""Triggers with which a server refuses invalid changes from every client and account.
+"""Triggers by which a server refuses invalid changes from every client and account.
 
-The name of a trigger ends with the digest of its text, so a trigger with a changed text has another name: it is
-created before the old one is dropped, and there is no moment without rules. The account that creates the triggers
-owns them and is the *schema account* in their rules.
+The name of a trigger ends with the digest of its text. If a new program version changes the text, the name changes,
+too: the new trigger is created before the old one is dropped, so the rules apply at every moment. The account that
+creates the triggers owns them and is the *schema account* in their rules.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,12 +36,14 @@ _ID_RULES: dict[tuple[str, Event], tuple[Rule, ...]] = {
     for table, rules in row_counters.ID_RULES_OF_TABLE.items()
 }
 RULES = {**_RULES_BY_TABLE, **_ID_RULES}
-"""Rules of the tables that only the console writes."""
+"""Rules of the tables that only the console writes, with the rules for their ids, by table and event."""
 LONGEST_MESSAGE_CHARACTERS = 128
-"""Length limit (characters) of a refusal's message. Source: MESSAGE_TEXT of SIGNAL."""
+"""Longest message (characters) of a refusal. Source: the limit of MESSAGE_TEXT in the statement SIGNAL."""
 
 STAND_IN_SUFFIX = "_stand_in"
-"""Suffix of the name of a trigger that has the rules of another one while that one is created again."""
+"""Suffix of a stand-in's name. A stand-in is a second trigger with the same rules, which exists while the first one
+is dropped and created again.
+"""
 
 _TEXT_TYPE = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _ACCOUNT_DECLARATIONS = (
@@ -61,7 +63,7 @@ _SYSDATE_IS_NOW = "a server started with --sysdate-is-now lets everybody forge t
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A BEFORE trigger for one event on `table`."""
+    """A BEFORE trigger on `table` for one event (INSERT, UPDATE or DELETE) with its SQL body."""
 
     table: str
     event: Event
@@ -69,7 +71,7 @@ class Trigger:
 
     @property
     def name(self) -> str:
-        """The trigger's name, with the digest of its text."""
+        """The trigger's name: table, event and the digest of its text."""
         mark = sha256(f"{self.table} {self.event} {self.body}".encode()).hexdigest()[:8]
         return f"{PREFIX}{self.table}_{self.event.lower()}_{mark}"
 
@@ -85,7 +87,7 @@ class Trigger:
 
 
 def all_triggers() -> tuple[Trigger, ...]:
-    """Return all triggers that a database of this version has."""
+    """Return all triggers that a server database of this schema version must have."""
     own = (Trigger(table, event, _trigger_body(rules)) for (table, event), rules in RULES.items())
     return (
         *own, *_triggers_of_desk_requests(), *_triggers_of_credit_checks(), *_triggers_of_orders(),
@@ -94,11 +96,12 @@ def all_triggers() -> tuple[Trigger, ...]:
 
 
 def renew_triggers(conn: Connection, in_use: Callable[[str], None] | None = None) -> None:
-    """Create missing and altered triggers, then drop unknown ones. Has no effect when run again.
+    """Create missing triggers, replace altered ones, and drop unknown ones. A correct trigger isn't changed. A second
+    run changes nothing.
 
-    A correct trigger isn't touched. An altered one gets a stand-in while it is created again, so there is no moment
-    without its rules. A table of credit checks gets its triggers only after its adoption: call this function again
-    then. `in_use` runs a statement on that table, which other applications use at the same time.
+    An altered trigger is replaced through a stand-in, so its rules apply at every moment. The table of credit checks
+    gets its triggers only after its adoption; the caller then calls this function again. `in_use` runs each statement
+    on that table, because other applications use the table at the same time.
     """
     existing = _existing_triggers(conn)
     required_triggers = {trigger.name: trigger for trigger in _applicable_triggers(conn)}
@@ -122,8 +125,8 @@ def renew_triggers(conn: Connection, in_use: Callable[[str], None] | None = None
 
 
 def _replacement_statements(trigger: Trigger) -> tuple[str, ...]:
-    """Return the statements that replace a trigger. MySQL can't replace one, so a second trigger of the same text
-    exists meanwhile.
+    """Return the statements that replace an altered trigger. MySQL can't replace a trigger in one statement, so a
+    stand-in with the same text exists meanwhile.
     """
     stand_in = f"{trigger.name}{STAND_IN_SUFFIX}"
     return (
@@ -140,7 +143,9 @@ def _drop_statement(name: str) -> str:
 
 
 def find_trigger_faults(conn: Connection) -> tuple[Fault, ...]:
-    """Return the missing, altered and unknown triggers, as far as the connected account may see them."""
+    """Return a fault for each missing, altered or unknown trigger that the connected account may see, for triggers of
+    several owners, and for a server whose SYSDATE can be forged.
+    """
     existing = _existing_triggers(conn)
     visible = tables_with_visible_triggers(conn)
     required_triggers = {
@@ -159,7 +164,7 @@ def find_trigger_faults(conn: Connection) -> tuple[Fault, ...]:
 
 
 def _find_clock_faults(conn: Connection) -> Iterator[Fault]:
-    """Yield a fault if SYSDATE returns the time of NOW(), which a session can set."""
+    """Yield a fault if the server's SYSDATE equals NOW(), which a session can set (`--sysdate-is-now`)."""
     row = conn.exec_driver_sql("SELECT SLEEP(0.01), SYSDATE(6) > NOW(6)").one()
     if not row[1]:
         yield Fault("sysdate_is_now", _SYSDATE_IS_NOW)
@@ -195,7 +200,9 @@ def _triggers_of_stock() -> Iterator[Trigger]:
 
 
 def _triggers_of_desk_requests() -> Iterator[Trigger]:
-    """Yield the triggers of the tables by which people ask. There, `me` is always the account itself."""
+    """Yield the triggers of the tables `requests` and `request_files`. In them the acting person `me` is always the
+    connected account.
+    """
     for (table, event), rules in desk_requests.RULES.items():
         first = desk_requests.TRIGGER_ASSIGNMENTS.get((table, event), "")
         yield Trigger(
@@ -211,10 +218,11 @@ def _trigger_body(
     more_declarations: str = "",
     person_declaration: str = _PERSON_DECLARATION,
 ) -> str:
-    """Return the trigger's body: rules with `binds_schema_account` bind every account, the other rules every account
-    but the owner. `person_declaration` declares `me`; `more_declarations` follow it.
+    """Return the SQL body of a trigger. Rules with `binds_schema_account` bind every account. The other rules bind
+    every account but the trigger's owner.
 
-    If `rules_of_others` is given, accounts that aren't operators are bound by those rules instead of the other rules.
+    If `rules_of_others` is given, accounts that aren't operators are bound by these rules instead of the other rules.
+    `person_declaration` declares the variable `me`; `more_declarations` is SQL that follows it.
     """
     lines = [*_ACCOUNT_DECLARATIONS, person_declaration, *([more_declarations] if more_declarations else [])]
     lines += [_refusal_sql(rule) for rule in rules if rule.binds_schema_account]
@@ -238,8 +246,8 @@ def _expected_text_and_owner(conn: Connection, trigger: Trigger) -> tuple[str, s
 
 
 def _applicable_triggers(conn: Connection) -> tuple[Trigger, ...]:
-    """Return all triggers, without those of a table of credit checks that isn't adopted: its new rows aren't decided
-    yet.
+    """Return all triggers that this database must have now. The triggers of the table of credit checks are left out
+    until its adoption has decided all rows.
     """
     table = legacy_table.read_table(conn)
     adopted = table is not None and table.admits_claims
@@ -247,7 +255,9 @@ def _applicable_triggers(conn: Connection) -> tuple[Trigger, ...]:
 
 
 def _existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str]]:
-    """Return text and owner of the existing triggers by name. The text is None if the account may not read it."""
+    """Return (text, owner) of the existing triggers of the console, by trigger name. The text is None if the
+    connected account may not read it.
+    """
     rows = conn.exec_driver_sql(
         "SELECT trigger_name, action_statement, definer FROM information_schema.triggers"
         " WHERE trigger_schema = DATABASE() AND LEFT(trigger_name, 8) = 'console_'"
@@ -260,10 +270,10 @@ def _existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str]]:
 
 
 def _exact_text(conn: Connection, name: str) -> str | None:
-    """Return the exact text of a trigger; None if it was dropped meanwhile.
+    """Return the exact text of a trigger on MySQL; None if it was dropped meanwhile.
 
-    MySQL's information_schema shows a doubled quote within a string as one, so different texts can look the same
-    there.
+    MySQL's information_schema shows a doubled quote within a string as a single one, so different texts can look the
+    same there.
     """
     try:
         definition = conn.exec_driver_sql(f"SHOW CREATE TRIGGER {quote_identifier(name)}").one()[2]

@@ -1,9 +1,12 @@
-"""SQL fragments of the server's rules: comparisons, the acting person, and the answers of providers.
+"""SQL fragments for the rules of a server's triggers: comparisons, the acting person, and the answers of providers.
+Each function returns SQL text.
 
-`account` is the connected account: USER(), not CURRENT_USER(), which is the trigger's owner. `me` is the person who
-acts: the account itself, or, while a worker executes a desk request, the person who asked. Rules bind every account
-except the schema account; those with BINDS_SCHEMA_ACCOUNT bind that one, too. A disabled person has no rights, so
-rules needn't check that.
+Variables in a trigger: `account` is the name of the connected account, from USER(); CURRENT_USER() would be the
+trigger's owner. `me` is the acting person: the account itself, or, while a worker executes a desk request, the person
+who sent the request. In triggers of credit checks, `op` is the id of the row's operation.
+
+Rules bind every account except the schema account. Rules with BINDS_SCHEMA_ACCOUNT bind that account, too. A disabled
+person has no rights on the server, so rules needn't check that.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -20,17 +23,19 @@ from console.store.schema import worker as worker_schema
 
 State = TypeVar("State", bound=StrEnum)
 EXECUTED_REQUEST = "CONVERT(@console_request USING utf8mb4) COLLATE utf8mb4_bin"
-"""SQL: the id of the desk request that this session executes, as `Database` sets it; NULL if there is none."""
+"""SQL expression: the id of the desk request that this session executes; NULL if it executes none. `Database` sets
+it.
+"""
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 UTC_NOW = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 REFUSAL_OUTCOMES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
-"""Outcomes of a call that costs money in which the provider says that it did nothing."""
+"""Outcomes by which a provider says that a call that costs money had no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of a trigger: `condition` is SQL that has to be true (NULL counts as false); `message` (at most 110
-    characters) is the text of the refusal; with `binds_schema_account` the rule binds the schema account, too.
+    """A rule of a trigger. `condition` is SQL that must be true (NULL counts as false). Otherwise the statement is
+    refused with `message` (at most 110 characters). `binds_schema_account`: the rule binds the schema account, too.
     """
 
     condition: str
@@ -52,12 +57,12 @@ _TEXT_COLUMNS = frozenset(
 
 
 def refusal_rules(message: str) -> tuple[Rule, ...]:
-    """Return a rule that refuses the statement to every account, the schema account included."""
+    """Return one rule that refuses the statement with this message to every account, the schema account included."""
     return (Rule(NEVER_TRUE, message, BINDS_SCHEMA_ACCOUNT),)
 
 
 def unchanged_sql(*columns: str) -> str:
-    """SQL: the UPDATE changes none of these columns. Texts are compared byte by byte."""
+    """Return an SQL condition: the UPDATE changes none of these columns. Texts are compared byte by byte."""
     return " AND ".join(f"{_binary_sql('NEW', name)} <=> {_binary_sql('OLD', name)}" for name in columns)
 
 
@@ -66,28 +71,34 @@ def _binary_sql(row: str, column: str) -> str:
 
 
 def equals_sql(column: str, text: str) -> str:
-    """SQL: the column is exactly this text, compared byte by byte, without collation and padding."""
+    """Return an SQL condition: `column` equals `text`, which is SQL, too. They are compared byte by byte, without
+    collation and padding.
+    """
     return f"CAST({column} AS BINARY) = {text}"
 
 
 def state_list_sql(states: Iterable[StrEnum]) -> str:
-    """SQL: the list of these states in brackets, sorted, for IN."""
+    """Return these states as an SQL list in brackets, sorted, for use after IN."""
     return "(" + ", ".join(sorted(f"'{state.value}'" for state in states)) + ")"
 
 
 def has_state_sql(column: str, states: Iterable[StrEnum]) -> str:
-    """SQL: the column has one of these states, compared byte by byte."""
+    """Return an SQL condition: the column has one of these states, compared byte by byte."""
     return f"CAST({column} AS BINARY) IN {state_list_sql(states)}"
 
 
 def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str) -> str:
-    """SQL: the UPDATE leaves the state in `column` unchanged, or makes a step of the transition table."""
+    """Return an SQL condition: the UPDATE doesn't change the state in `column`, or makes a step that the transition
+    table has.
+    """
     step = f"CONCAT(CAST(OLD.{column} AS BINARY), '>', CAST(NEW.{column} AS BINARY))"
     return f"({unchanged_sql(column)} OR {step} IN {step_list_sql(transitions)})"
 
 
 def step_list_sql(transitions: Mapping[State, Collection[State]]) -> str:
-    """SQL: the steps of the transition table as texts `before>after` in brackets, sorted."""
+    """Return all steps of the transition table as an SQL list in brackets, sorted. Each step is a text
+    `before>after`.
+    """
     return (
         "("
         + ", ".join(sorted(f"'{old.value}>{new.value}'" for old, targets in transitions.items() for new in targets))
@@ -96,12 +107,12 @@ def step_list_sql(transitions: Mapping[State, Collection[State]]) -> str:
 
 
 def enters_state_sql(state: StrEnum, column: str = "status") -> str:
-    """SQL: the UPDATE changes `column` from another state to this state."""
+    """Return an SQL condition: the UPDATE changes `column` from another state to this state."""
     return f"(NEW.{column} = '{state.value}' AND OLD.{column} <> '{state.value}')"
 
 
 def implies_sql(condition: str, consequence: str) -> str:
-    """SQL: if `condition` is true, `consequence` is true."""
+    """Return an SQL condition: if `condition` is true, `consequence` is true."""
     return f"NOT {condition} OR ({consequence})"
 
 
@@ -110,44 +121,53 @@ WORK_STATE_RULE = Rule(has_state_sql("NEW.work_state", WorkState), "no such stat
 
 
 def is_operator_sql(condition: str = "TRUE") -> str:
-    """SQL: the account is an operator of this console for whom `condition` is true.
+    """Return an SQL condition: the acting person is in the table `operators`, and `condition` (SQL about the row `p`)
+    is true for this person.
 
-    The lookup takes as long as the rest of a trigger, so use it only in rules that depend on the operator.
+    The lookup takes as long as the rest of a trigger, so only rules that depend on the person use it.
     """
     return exists_sql(f"operators p WHERE p.name = me AND {condition}")
 
 
 def has_role_sql(*roles: str) -> str:
-    """SQL: the account is an operator who has one of these roles and isn't disabled."""
+    """Return an SQL condition: the acting person has one of these roles and isn't disabled."""
     return is_operator_sql(f"p.disabled_at IS NULL AND ({person_has_role_sql(*roles)})")
 
 
 def person_has_role_sql(*roles: str) -> str:
-    """SQL: the person `p` has one of these roles."""
+    """Return an SQL condition: the row `p` of `operators` has one of these roles."""
     return " OR ".join(f"FIND_IN_SET('{role}', REPLACE(p.roles, ' ', ''))" for role in roles)
 
 
 def is_other_person_sql(person: str, maker: str) -> str:
-    """SQL: two names differ, trimmed and in lower case, as `permissions.same_person` compares them."""
+    """Return an SQL condition: the two names (SQL) differ after trimming and in lower case, as
+    `permissions.same_person` compares them.
+    """
     return f"CAST(LOWER(TRIM({person})) AS BINARY) <> CAST(LOWER(TRIM({maker})) AS BINARY)"
 
 
 IS_FROM_PROVIDER = "e.source LIKE '%_.%'"
-"""SQL: evidence from a provider. Its source is named provider.call; evidence from people has no dot there."""
+"""SQL condition: the evidence `e` comes from a provider. Its source has the form `provider.call`; the source of
+evidence from people has no dot.
+"""
 
 
 def has_outcome_sql(*kinds: OutcomeClass) -> str:
-    """SQL: the answer stored as evidence `e` has one of these outcomes."""
+    """Return an SQL condition: the answer in evidence `e` has one of these outcomes."""
     return f"e.summary REGEXP '^(HTTP [0-9]+ )?({'|'.join(kind.value for kind in kinds)})( |$)'"
 
 
 def has_provider_answer_sql(operation: str) -> str:
-    """SQL: a provider's answer about this operation is stored as evidence."""
+    """Return an SQL condition: an answer of a provider about this operation is stored as evidence. `operation` is SQL
+    of the operation's id.
+    """
     return exists_sql(f"evidence e WHERE e.operation_id = {operation} AND {IS_FROM_PROVIDER}")
 
 
 def has_provider_refusal_sql(operation: str) -> str:
-    """SQL: the provider itself has answered that nothing was bought."""
+    """Return an SQL condition: the provider has answered that this operation bought nothing. `operation` is SQL of
+    the operation's id.
+    """
     return exists_sql(
         f"evidence e WHERE e.operation_id = {operation} AND e.source LIKE 'alarmbox.purchase%'"
         f" AND {has_outcome_sql(*REFUSAL_OUTCOMES)}"
@@ -155,27 +175,33 @@ def has_provider_refusal_sql(operation: str) -> str:
 
 
 def has_answer_key_sql(row: str, lock: str) -> str:
-    """SQL: the row has the secret whose SHA-256 is the answer lock. Only the sender of the request knows it."""
+    """Return an SQL condition: `row` has the answer key, the secret whose SHA-256 is the answer lock in the row
+    `lock`. Only the sender of the request knows this secret.
+    """
     return f"{lock}.answer_lock = SHA2({row}.answer_key, 256)"
 
 
 IS_CONFIRMED = "r.confirmed = 1"
-"""SQL: the person has typed the password for the desk request `r`. The desk says so: the server can't tell how old a
-connection is. So this binds programs, not somebody who knows the password anyway.
+"""SQL condition: the person has typed the password for the desk request `r`. The desk writes that; the server can't
+check how old a connection is. So this rule stops a program that misuses an open connection, but not a person who
+knows the password.
 """
 
 
 def is_requested_sql(condition: str) -> str:
-    """SQL: the account acts for itself, or the desk request `r` that it executes fulfils the condition. So a worker
-    writes a decision only if the person has asked for this very decision.
+    """Return an SQL condition: the account acts for itself, or `condition` is true for the desk request `r` that it
+    executes. So a worker can write a decision only if the person has asked for this decision.
     """
     return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST} AND ({condition})')})"
 
 
 def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: str) -> str:
-    """SQL: the present account is the second person of a decision: another person has proposed one of these final
-    states (default: `error`), and the present account, an approver, has added evidence of its own after that, and has
-    typed the password if it asked from a desk.
+    """Return an SQL condition: the acting person is the second person of a decision about the record `subject` (SQL
+    of its id) of this kind.
+
+    That means: another person has proposed one of the final states `proposed` (default: `error`); the acting person
+    is an approver and has stored evidence after the proposal; and if a worker executes this person's desk request,
+    the person has typed the password for it.
     """
     ends = ", ".join(f"'{end}'" for end in proposed or ("error",))
     other = exists_sql(
@@ -188,24 +214,26 @@ def is_second_person_sql(subject: str, kind: str = "credit-check", *proposed: st
 
 
 def exists_sql(from_clause: str) -> str:
-    """SQL: a row of `from_clause` (table, joins and WHERE) exists."""
+    """Return an SQL condition: at least one row of `from_clause` (table, joins and WHERE) exists."""
     return f"EXISTS (SELECT 1 FROM {from_clause})"  # noqa: S608  # constants of this program
 
 
 def aggregate_sql(expression: str, from_clause: str) -> str:
-    """SQL: the aggregate `expression` over the rows of `from_clause` (table, joins and WHERE)."""
+    """Return SQL for the aggregate `expression` (such as COUNT(*)) over the rows of `from_clause` (table, joins and
+    WHERE).
+    """
     return f"(SELECT {expression} FROM {from_clause})"  # noqa: S608  # constants of this program
 
 
 def not_exists_sql(from_clause: str) -> str:
-    """SQL: no row of `from_clause` exists now. Reads with a shared lock, because a transaction's snapshot may be
-    older than the row that it changes.
+    """Return an SQL condition: no row of `from_clause` exists now. It reads with a shared lock and so sees the latest
+    rows; the transaction's snapshot may be older.
     """
     return aggregate_sql("COUNT(*)", f"{from_clause} LOCK IN SHARE MODE") + " = 0"
 
 
 def sum_sql(column: str, from_clause: str) -> str:
-    """SQL: the sum of `column` over the rows of `from_clause` now. Reads with a shared lock, because a transaction's
-    snapshot may be older than the row that it changes.
+    """Return SQL for the sum of `column` over the rows of `from_clause` now; 0 if there are none. It reads with a
+    shared lock and so sees the latest rows; the transaction's snapshot may be older.
     """
     return aggregate_sql(f"COALESCE(SUM({column}), 0)", f"{from_clause} LOCK IN SHARE MODE")

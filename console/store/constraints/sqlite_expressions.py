@@ -1,4 +1,4 @@
-"""SQL fragments of the rules of an SQLite database."""
+"""SQL fragments for the rules of an SQLite database's triggers."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Rules = tuple[Rule, ...]
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A trigger before `event` on `table` that checks the rules."""
+    """An SQLite trigger that checks these rules before `event` (INSERT, UPDATE or DELETE) on `table`."""
 
     table: str
     event: str
@@ -21,7 +21,7 @@ class Constraint:
 
     @property
     def name(self) -> str:
-        """The trigger's name."""
+        """The trigger's name, made of the table and the event."""
         return f"guard_{self.table}_{self.event.lower()}"
 
     @property
@@ -37,15 +37,19 @@ class Constraint:
 
 
 def unchanged_sql(*columns: str) -> str:
-    """SQL: the UPDATE changes none of these columns."""
+    """Return an SQL condition: the UPDATE changes none of these columns."""
     return " AND ".join(f"NEW.{name} IS OLD.{name}" for name in columns)
 
 
 def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str = "status") -> str:
-    """SQL: the UPDATE leaves the state in `column` unchanged, or makes a step of the transition table."""
+    """Return an SQL condition: the UPDATE doesn't change the state in `column`, or makes a step that the transition
+    table has.
+    """
     return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN {step_list_sql(transitions)}"
 
 
 def no_replacement_rule(table: str) -> Rule:
-    """Return a rule against INSERT OR REPLACE, which deletes the old row without its DELETE trigger."""
+    """Return a rule that refuses INSERT OR REPLACE of an existing row, because that deletes the old row without its
+    DELETE trigger.
+    """
     return Rule(f"NOT {exists_sql(f'{table} t WHERE t.id = NEW.id')}", "rows are never replaced")

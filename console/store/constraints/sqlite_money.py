@@ -1,5 +1,5 @@
-"""Rules of an SQLite database about money. SQLite has no accounts, so these rules protect against mistakes only: the
-program itself names the acting person, and a maker is recognised by the name alone.
+"""Trigger rules of an SQLite database about money. SQLite has no accounts: the program itself names the acting
+person, and a maker is recognised only by this name. So these rules protect only against mistakes.
 
 The triggers are made from the transition tables. Each upgrade of the schema creates missing ones, and `fitness`
 checks that they exist.
@@ -34,7 +34,7 @@ _SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside
 
 
 def renew_triggers(conn: Connection) -> None:
-    """Create all triggers again."""
+    """Drop and create again all triggers of the console, in the caller's transaction."""
     for constraint in CONSTRAINTS:
         conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {constraint.name}")
         conn.exec_driver_sql(constraint.sql)

@@ -1,7 +1,7 @@
-"""Rules of an SQLite database about the worker's tables, takes and notes.
+"""Trigger rules of an SQLite database about the worker's tables, takes and notes.
 
-SQLite has no accounts and no clock of its own. So a person may take a record that somebody else has taken if the new
-`taken_at` isn't before the old `until`.
+SQLite has no accounts and no clock that the program can't set. So a person may take a record over from another person
+only if the new `taken_at` isn't before the old `until`.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,7 @@
-"""Server rules for the worker's tables, takes and notes.
+"""Trigger rules of a server for the worker's tables, takes and notes.
 
-Stock reservations belong to the shop, like orders: it writes the rows, and the console only releases them.
+Stock reservations belong to the shop, as orders do: the shop writes the rows, and the console only changes them to
+released.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from console.store.constraints.sql_expressions import (
 
 STOCK_TABLE = "stock_reservations"
 LONGEST_TAKE_HOURS = 25
-"""Longest take (hours): a day, and one hour for a difference between clocks."""
+"""Longest time (hours) for which a person may take a record: a day, and one hour for a difference between clocks."""
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 
 
@@ -36,7 +37,9 @@ _IS_NOTE_REQUEST = (
     " WHERE b.id = r.subject_id AND b.action = 'note' AND CAST(b.made_by AS BINARY) = me AND b.words = NEW.words"
     " AND w.kind = NEW.kind AND w.subject_id = NEW.subject_id)"
 )
-"""SQL: the request `r` asks for this note, or for a bulk run of this person that writes it to this record."""
+"""SQL condition: the desk request `r` asks for this note on this record, or for a bulk run of this person that writes
+this note on this record.
+"""
 
 
 def _deletion_rules(what: str) -> tuple[Rule, ...]:
@@ -44,7 +47,9 @@ def _deletion_rules(what: str) -> tuple[Rule, ...]:
 
 
 def _end_matches_sql(ended: str) -> str:
-    """SQL: the row has an `ended_at` exactly if the condition `ended` is true."""
+    """Return an SQL condition: the new row has an `ended_at` if the SQL condition `ended` is true, and none if it is
+    false.
+    """
     return f"({ended}) = (NEW.ended_at IS NOT NULL)"
 
 
@@ -218,7 +223,7 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ("notes", "UPDATE"): refusal_rules("notes are never changed"),
     ("notes", "DELETE"): refusal_rules("notes are never deleted"),
 }
-"""Rules of the tables that only the console writes."""
+"""Rules of the worker's tables, takes and notes, by table and event."""
 
 _STOCK_STATE_RULE = Rule(is_allowed_step_sql(STOCK_TRANSITIONS, "status"), "no such step of a reservation")
 STOCK_ADDED_BY_PEOPLE = (Rule(NEVER_TRUE, "stock is reserved by the shop"),)

@@ -1,1 +1,1 @@
-"""Table of credit checks."""
+"""Reads and writes of the table of credit checks."""

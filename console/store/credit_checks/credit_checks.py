@@ -1,4 +1,6 @@
-"""Reads and writes credit checks: a record has all derived values, and a write is a compare-and-swap on `version`."""
+"""Reads and writes of credit checks. A read returns records with all derived values; a write is a compare-and-swap on
+`version`.
+"""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -55,15 +57,15 @@ _UNNORMALISED_IDS = select(_searched_rows.id).where(func.length(_searched_rows.n
 
 
 def _ids_with_unnormalised(condition: ColumnElement[bool]) -> Subquery:
-    """Return the subquery of the ids of rows for which `condition` is true, and of rows whose number SQL can't
+    """Return a subquery of the ids of the rows for which `condition` is true, and of all rows whose number SQL can't
     normalise. It is a union, because servers use only one index for an OR.
     """
     return union_all(select(_t.id).where(condition), _UNNORMALISED_IDS).subquery()
 
 
 IDS_BY_NUMBER = _ids_with_unnormalised(_t.number_key == bindparam("number"))
-"""SQL: ids of the rows with the number of the parameter `number`, and of rows whose number SQL can't normalise.
-`of_number` drops those that have another number.
+"""Subquery: the ids of the rows with the corporation number in the parameter `number`, and of all rows whose number
+SQL can't normalise. `of_number` removes rows with another number.
 """
 _CLAIMED_IDS = _ids_with_unnormalised(
     and_(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number"))
@@ -86,30 +88,30 @@ _IS_GIVEN_UP = and_(
 )
 _GIVEN_UP_QUERY = _ALL_QUERY.where(_IS_GIVEN_UP).order_by(_t.id.desc())
 _MAY_BE_CLAIMED_QUERY = union_all(select(_CLAIMED_IDS.c.id), select(_t.id).where(_IS_GIVEN_UP)).limit(1)
-"""SQL: a row that `find_claim_holder` must look at. Two reads of all columns cost a purchase 0.9 ms on MariaDB, and a
-number that is bought for the first time has no such row.
+"""Query of one id that `find_claim_holder` must read. A number that is bought for the first time has no such row, so
+the purchase saves two reads of all columns (0.9 ms on MariaDB).
 """
 _SPELLING_QUERY = select(_t.corporation_number).where(_t.id == bindparam("of"))
 _INSERT = insert(credit_checks)
 
 
 def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
-    """Return one record; None if there is none. `lapsed`: ids of records whose purchase has lost its process; a
-    pending one is returned as unknown.
+    """Return one record; None if there is none. `lapsed`: ids of records whose purchase call has lapsed (its process
+    crashed or froze); a pending one of them is returned with an unknown outcome.
     """
     row = conn.execute(_BY_ID_QUERY, {"of": record_id}).first()
     return to_record(row, lapsed) if row else None
 
 
 def by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
-    """Return all records of a corporation number, newest first."""
+    """Return all records of a corporation number, newest first. `lapsed`: as in `find`."""
     return of_number(number, conn.execute(_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
 
 
 def of_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
-    """Return the credit checks of this corporation number among `rows`, newest first.
+    """Return those credit checks among `rows` that have this corporation number, newest first.
 
-    `rows`: rows of a query over `all_records()`. `lapsed`: ids of records whose purchase has lost its process.
+    `rows`: rows of a query over `all_records()`. `lapsed`: as in `find`.
     """
     records = [to_record(row, lapsed) for row in rows]
     records.sort(key=_id_of, reverse=True)
@@ -119,8 +121,8 @@ def of_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[in
 def find_live(
     conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()
 ) -> CreditCheck | None:
-    """Return the record that holds the claim on (client, number), or else the oldest live one whose number SQL can't
-    normalise; None if there is none.
+    """Return the record that holds the claim on (client, number). If there is none, return the oldest live record of
+    the pair whose number SQL can't normalise. Return None if there is neither. `lapsed`: as in `find`.
     """
     pair = (int(client_id), number)
     rows = conn.execute(_LIVE_QUERY, {"client": pair[0], "number": number}).all()
@@ -132,8 +134,8 @@ def find_live(
 
 
 def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:
-    """Return the live record of (client, number), or else the newest one whose claim was given up for a renewal that
-    doesn't exist or has failed; None if there is none.
+    """Return the live record of (client, number). If there is none, return the newest record of the pair that gave up
+    its claim for a renewal which doesn't exist or has failed. Return None if there is neither.
     """
     which = {"client": int(client_id), "number": number}
     if conn.execute(_MAY_BE_CLAIMED_QUERY, which).first() is None:
@@ -146,10 +148,11 @@ def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCh
 
 
 def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
-    """Give up the record's claim for a renewal, which the caller inserts next. `superseded_at` gets the server's
-    time, or `now` on SQLite.
+    """Make the record give up its claim for a renewal, which the caller inserts next. `superseded_at` gets the
+    server's time, or `now` on SQLite.
 
-    Also corrects another application's spelling of the number. Raises Stale.
+    Also replaces another application's spelling of the corporation number by the normalised number. Raises Stale if
+    the row has changed since it was read.
     """
     at = to_naive_utc(current_time(conn, now))
     spelled = conn.scalar(_SPELLING_QUERY, {"of": record.id})
@@ -158,39 +161,37 @@ def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
 
 
 def of_operation(conn: Connection, number: str, operation_id: str) -> CreditCheck | None:
-    """Return the record of this number that the purchase with this operation id wrote, in any state; None if there is
-    none.
+    """Return the record that the purchase with this operation id wrote, in any state; None if there is none. `number`
+    is the record's corporation number.
     """
     return next((record for record in by_number(conn, number) if record.operation_id == operation_id), None)
 
 
 def known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
-    """Return those of `numbers` that have records: at most `limit`, sorted."""
+    """Return those of the corporation numbers that have records: at most `limit`, sorted."""
     query = select(_t.number_key).where(_t.number_key.in_(numbers)).distinct().order_by(_t.number_key).limit(limit)
     return tuple(str(number) for number in conn.scalars(query))
 
 
 def with_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
-    """Return the records with this id of the provider. Records of two clients may have the same one."""
+    """Return the records with this id of the provider. Records of two clients may have the same id."""
     return select_records(conn, _ALL_QUERY.where(_t.credit_check_id == provider_id))
 
 
 def select_records(
     conn: Connection, query: Select[Any], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
-    """Return the records of a query that narrows `all_records()`. `lapsed`: ids of records whose operation has
-    lapsed; they are returned with an unknown outcome.
-    """
+    """Run a query that the caller has made from `all_records()` and return its records. `lapsed`: as in `find`."""
     return tuple(to_record(row, lapsed) for row in conn.execute(query))
 
 
 def find_by_prefix(
     conn: Connection, number: str, name: str, limit: int, lapsed: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return the records whose number begins with `number`; if `number` is empty, those whose company name begins
-    with `name`.
+    """Return at most `limit` records whose number begins with `number`; if `number` is empty, those whose company
+    name begins with `name`. `lapsed`: as in `find`.
 
-    They are sorted by number or name, and within one value by descending id.
+    They are sorted by number or name; records with the same number or name are sorted by descending id.
     """
     if number:
         return _records_in_range(conn, _t.number_key, number, number + ":", limit, lapsed)
@@ -200,8 +201,8 @@ def find_by_prefix(
 def _records_in_range(
     conn: Connection, column: ColumnElement[Any], first: str, beyond: str, limit: int, lapsed: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` records with `first` <= `column` < `beyond`, by value, then descending id. The values
-    are limited first, because a server would otherwise sort all rows of the range.
+    """Return at most `limit` records with `first` <= `column` < `beyond`, sorted by value, then descending id. The
+    query first reads at most `limit` distinct values, because a server would otherwise sort all rows of the range.
     """
     values = select(column.label("value")).where(column >= first, column < beyond).distinct().order_by(column)
     first_values = values.limit(limit).subquery()
@@ -220,9 +221,11 @@ def insert_pending(
     renews: int | None,
     given_id: int | None = None,
 ) -> int:
-    """Insert a row that holds the claim and return its id. Raises IntegrityError if another live row holds it.
+    """Insert a pending record that holds the claim, and return its id. Raises IntegrityError if another live record
+    holds the claim.
 
-    `given_id`: id of a row that is restored under its old id.
+    `renews`: id of the record that this one renews. `given_id`: the old id of a record that is restored; None: the
+    database assigns an id.
     """
     at = to_naive_utc(now)
     row = {
@@ -247,10 +250,10 @@ def insert_pending(
 
 
 def change_record(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
-    """Write `values` if the row's version is still that of `record`. Raises Stale otherwise, and ForbiddenTransition
-    for a programming error.
+    """Write `values` if the row still has the version of `record`. Raises Stale if it hasn't, and ForbiddenTransition
+    (a bug of the caller) for a state change that the transition table doesn't have.
 
-    Until a row of another application has a work state of its own, its state is derived. So a write of `work_state`
+    The state of a row of another application is derived until its `work_state` is written. So a write of `work_state`
     also writes the state.
     """
     target = values.get("status", record.state if "work_state" in values else None)
@@ -266,17 +269,18 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
 
 
 def _dates_in_zone(zone: str | None, values: Mapping[str, object]) -> dict[str, object]:
-    """Return the dates (UTC) as the row stores them: in the time zone `zone` if the row was adopted, because other
-    applications read it so.
+    """Return those of `values` that are dates of the report, converted from UTC to the time zone `zone` of an adopted
+    row, because other applications read the dates so. Return {} if `zone` is None (not adopted, or dates in UTC).
     """
     dates = {name: values[name] for name in ("purchased_at", "expired_at") if zone is not None and name in values}
     return {name: to_zone(at, zone) if isinstance(at, datetime) and zone else at for name, at in dates.items()}
 
 
 def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
-    """Increment the version without another change, because the first of two people has decided.
+    """Increment the version and change nothing else, because the first of two people has decided about the record.
 
-    `changed_at` stays, because ages are counted from it. Raises Stale.
+    `changed_at` doesn't change, because ages are counted from it. Raises Stale if the row has changed since it was
+    read.
     """
     values = {"version": record.version + 1, "of": record.id, "as_read": record.version}
     if conn.execute(_update_of(("version",)), values).rowcount != 1:
@@ -286,34 +290,38 @@ def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
 
 @cache
 def _update_of(columns: tuple[str, ...]) -> Update:
-    """Return the compare-and-swap statement that writes these columns. It is built once per combination."""
+    """Return the compare-and-swap statement that writes these columns. Cached for each combination of columns."""
     swap = update(credit_checks).where(_t.id == bindparam("of"), _t.version == bindparam("as_read"))
     return swap.values({column: bindparam(column) for column in columns})
 
 
 def require_unchanged(conn: Connection, record: CreditCheck) -> None:
-    """Raise Stale if the row has another version than `record`. For decisions that write only to other tables."""
+    """Raise Stale if the row doesn't have the version of `record` any more. For decisions that write only to other
+    tables.
+    """
     row = conn.execute(_BY_ID_QUERY, {"of": record.id}).first()
     if row is None or row.version != record.version:
         raise Stale(record.id)
 
 
 def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) -> CreditCheck | None:
-    """Return the other record of the same client that holds the claim on `number`; None if there is none, or if
-    `record` isn't live and needs no claim.
+    """Return another record of the same client that holds the claim on `number`. Return None if there is none, or if
+    `record` isn't live and so needs no claim.
     """
     claim_holder = find_live(conn, record.client_id, number) if record.live else None
     return None if claim_holder is None or claim_holder.id == record.id else claim_holder
 
 
 def find_renewed_by(conn: Connection, record_id: int) -> CreditCheck | None:
-    """Return the record that the renewal `record_id` has superseded; None if there is none."""
+    """Return the record whose claim the renewal `record_id` has taken over; None if there is none."""
     row = conn.execute(_RENEWED_BY_QUERY, {"of": record_id}).first()
     return to_record(row, frozenset()) if row else None
 
 
 def has_later_success_sql() -> ColumnElement[bool]:
-    """SQL: a later success of the same client and number exists, so an error of the row needs no attention."""
+    """Return an SQL condition: a later credit check of the same client and number succeeded. A failed row with such a
+    successor needs no attention.
+    """
     later = credit_checks.alias("later")
     return exists().where(
         later.c.number_key == _t.number_key,
@@ -324,12 +332,14 @@ def has_later_success_sql() -> ColumnElement[bool]:
 
 
 def announce_change(conn: Connection, record_id: int, now: datetime) -> None:
-    """Insert a row about the record into the change feed, which live views read."""
+    """Insert a row into the change feed, from which live views learn that this credit check has changed."""
     swaps.announce_change(conn, KIND, record_id, now)
 
 
 def all_records() -> Select[Any]:
-    """Return the query with all columns of `to_record`; the caller narrows it."""
+    """Return the query of all credit checks with the columns that `to_record` needs. The caller adds conditions to
+    it.
+    """
     return _ALL_QUERY
 
 

@@ -1,5 +1,5 @@
-"""Reads that join tables in one round trip: the person who searches, with the records of a number; or one record,
-with the state of its purchase call.
+"""Reads that join tables, so that one round trip is enough: a person with the records of a number, or a record with
+the state of its purchase call.
 """
 
 from typing import NamedTuple
@@ -27,15 +27,15 @@ HAS_MONEY = or_(
     exists().where(_orders.c.number_key == bindparam("number")),
     exists().where(_payments.c.corporation_number == bindparam("number")),
 )
-"""SQL: the `number` has orders or payments."""
+"""SQL condition: orders or payments with the corporation number in the parameter `number` exist."""
 _SEARCH_QUERY = select(*_person_row.c, HAS_MONEY, _IS_LAPSED, *COLUMNS).select_from(_joined_tables)
 _RECORD_QUERY = select(_IS_LAPSED, *COLUMNS).where(checks.c.id == bindparam("of"))
 _PERSON_COLUMNS, _CHECK_COLUMNS = slice(0, 3), slice(5, None)
 
 
 class SearchResult(NamedTuple):
-    """Result of a search: the person, the number's credit checks (newest first), and True if it has orders or
-    payments.
+    """Result of a search: the person who searches, the credit checks of the corporation number (newest first), and
+    whether the number has orders or payments (`has_money`).
     """
 
     person: Person | None
@@ -44,7 +44,9 @@ class SearchResult(NamedTuple):
 
 
 def search_number(conn: Connection, number: str, name: str | None, *, admit_unlisted: bool) -> SearchResult:
-    """Return the person of that name (`admit_unlisted`: see `people.find`) and the records of a number."""
+    """Return the person of that name and the records of a corporation number. For `admit_unlisted` see
+    `access.operators.find`.
+    """
     rows = conn.execute(_SEARCH_QUERY, {"number": number, "who": name}).all()
     person = people.to_person(rows[0][_PERSON_COLUMNS])
     if person is None and name is not None and admit_unlisted:
@@ -55,8 +57,8 @@ def search_number(conn: Connection, number: str, name: str | None, *, admit_unli
 
 
 def find_record(conn: Connection, record_id: int) -> CreditCheck | None:
-    """Return one record; None if there is none. A pending record is unknown if its purchase call has lapsed: its
-    lease has expired.
+    """Return one credit check; None if there is none. A pending one is returned with an unknown outcome if the lease
+    of its purchase call has expired.
     """
     row = conn.execute(_RECORD_QUERY, {"of": record_id}).first()
     return to_record(row[1:], frozenset([record_id] if row[0] else [])) if row else None

@@ -1,4 +1,4 @@
-"""Converts a row of a credit check into a record, with derived values."""
+"""Converts a row of the table of credit checks into a record with derived values."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -22,8 +22,8 @@ COLUMNS = (
 
 
 def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
-    """Convert a row (COLUMNS) into a record. The states of a row that another application wrote are derived; a
-    pending row whose id is in `lapsed` is unknown.
+    """Convert a row of `COLUMNS` into a record. The states of a row that another application wrote are derived.
+    `lapsed`: ids of records whose purchase call has lapsed; a pending one of them gets an unknown outcome.
     """
     (
         record_id,
@@ -55,13 +55,13 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
     ) = row
     state = CheckState(status)
     work = Work(WorkState(work_state), _in_utc(work_at), work_reason, attempts)
-    # The application that wrote the row has bought the check meanwhile.
+    # The other application has bought the check since it wrote the row.
     if state is CheckState.PENDING and provider_id is not None:
         state, work = CheckState.SUCCESS, Work()
     if own_work is None and work.state is WorkState.NEEDS_REVIEW:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
     if work.reason == WorkReason.WRITTEN_BY_OTHER and (provider_id is not None or state is CheckState.ERROR):
-        work = Work()  # the application that wrote the row has ended it meanwhile
+        work = Work()  # the other application has written the final state since
     if record_id in lapsed and state is CheckState.PENDING and certainty == Certainty.KNOWN:
         certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
     return CreditCheck(
@@ -96,10 +96,10 @@ def _missing_parts(name: object, result: object, dates: object, pdf: object) -> 
 
 
 def _normalised_number(key: str | None, raw: object) -> str:
-    """Return the normalised number. A number that SQL can't normalise is parsed here until a task of the worker
-    corrects it.
+    """Return the normalised corporation number. `key` is the number as SQL has normalised it; if SQL couldn't, `raw`
+    is parsed here, until a task of the worker corrects the row.
 
-    An adopted column may hold integers or NULL.
+    A column of another application may hold integers or NULL.
     """
     if key is None or len(key) != DIGIT_COUNT:
         with suppress(InvalidCorporationNumber):
@@ -110,6 +110,6 @@ def _normalised_number(key: str | None, raw: object) -> str:
 def _in_utc(value: datetime | None, zone: str | None = None) -> datetime | None:
     if value is None or zone is None:
         return to_aware_utc(value) if value is not None else None
-    with suppress(LookupError):  # a zone that nobody knows: the instant isn't known
+    with suppress(LookupError):  # an unknown zone: the instant is unknown, too
         return to_utc(value, zone)
     return None

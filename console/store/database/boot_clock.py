@@ -1,7 +1,7 @@
-"""Clock of the SQLite leases: this machine's uptime, and the id of the boot to which that uptime belongs.
+"""Clock of the leases on SQLite: the uptime of this machine, and the id of the boot to which that uptime belongs.
 
-Wall clocks jump and differ between desks. Uptime only increases and includes sleep. A lease whose boot id isn't the
-present one has expired.
+Wall clocks jump and differ between desks. Uptime only increases, and it includes sleep. A lease with the id of an
+earlier boot has expired.
 """
 
 import time
@@ -29,6 +29,6 @@ def boot_id() -> str:
 
 
 def uptime_ms() -> int:
-    """Return the milliseconds since boot. Sleep is included where the system has CLOCK_BOOTTIME."""
+    """Return the milliseconds since the machine's boot, with its time of sleep if the system has CLOCK_BOOTTIME."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.clock_gettime_ns(clock) // 1_000_000 if clock is not None else time.monotonic_ns() // 1_000_000

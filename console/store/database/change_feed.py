@@ -1,9 +1,12 @@
-"""The feed of changes (table `changes`), which live views read once a second.
+"""Reads the change feed (table `changes`), which live views read once a second.
 
-A row gets its id when it is inserted, but on a server other connections see it only after its COMMIT. So a lower id
-may appear after a higher one. On a Galera cluster each node also uses only every third id. So an id stays *open*
-until every transaction that could still commit it must have ended. Each reading counts the rows in the range of open
-ids. If the count is higher than the number of rows already read, a row has appeared late.
+A row gets its id when it is inserted, but on a server other connections see the row only after its COMMIT. So a row
+with a lower id may appear after a row with a higher id. On a Galera cluster of three nodes, each node also uses only
+every third id.
+
+So an id stays *open* until every transaction that could still commit a row with this id must have ended. Each reading
+counts the rows in the range of open ids. If the count is higher than the number of rows already read, a row has
+appeared late.
 """
 
 import time
@@ -17,13 +20,15 @@ from console.store.schema.core import changes
 FeedRow = Row[int, str, int]
 _t = changes.c
 MOST_ROWS_PER_READ = 5_000
-"""Rows in one reading; the next reading returns the rest."""
+"""Largest number of rows that one reading returns. The next reading returns the rest."""
 FIRST_OPEN_IDS = 1_000
-"""Number of ids, counted back from the latest one, that are open for the first reading, because the reader doesn't
-know their age.
+"""Number of ids before the latest one that count as open at the first reading, because the reader doesn't know when
+they were assigned.
 """
 OPEN_SECONDS = 60.0
-"""Minimum time for which an id stays open: longer than several lock waits, an absent node and a few retries."""
+"""Shortest time (seconds) for which an id stays open. It is longer than several lock waits, the absence of a node and
+a few retries together.
+"""
 
 _LATEST_ID_QUERY = select(func.max(_t.id))
 _LATER_ROWS_QUERY = select(_t.id, _t.kind, _t.subject_id).where(_t.id > bindparam("after")).order_by(_t.id)
@@ -33,15 +38,17 @@ _STATE_QUERY = select(
     select(func.count()).where(*_IS_OPEN).scalar_subquery().label("open_rows"),
     _LATEST_ID_QUERY.scalar_subquery().label("latest"),
 )
-"""SQL: the number of rows in the range of open ids, and the latest id. One round trip shows if there are rows to
-fetch.
+"""Query of the number of rows in the range of open ids, and of the latest id. One round trip shows whether there are
+new rows.
 """
 
 
 def changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-    """Return the next mark of this reader, and each record that changed since the mark `after` once, as (kind, id).
+    """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as (kind,
+    id).
 
-    If `after` is None, return the mark of the present state and no changes.
+    If `after` is None, or if the feed has lost rows because the database was restored from a backup, return the mark
+    of the present state and no changes.
     """
     if after is None:
         return _present_mark(conn), ()
@@ -64,7 +71,7 @@ def _changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ...]:
 
 
 def _present_mark(conn: Connection) -> FeedMark:
-    """Return the mark of the present state. Rows that exist already aren't changes."""
+    """Return the mark of a reader that begins now. Rows that exist already don't count as changes."""
     latest = int(conn.scalar(_LATEST_ID_QUERY) or 0)
     closed = latest if conn.dialect.name == "sqlite" else max(0, latest - FIRST_OPEN_IDS)
     seen_ids = frozenset(row.id for row in _open_rows(conn, closed, latest))
@@ -80,7 +87,9 @@ def _open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:
 
 
 def _next_mark(after: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
-    """Return the reader's mark after it has read `rows`. Ids assigned at least OPEN_SECONDS ago are closed."""
+    """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it adds to the ids already read.
+    Ids that were assigned at least OPEN_SECONDS ago are closed.
+    """
     latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed, closing, turned = (
         after.seen.union(new_ids),

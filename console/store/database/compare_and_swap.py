@@ -1,5 +1,5 @@
-"""Statements that several tables use: compare-and-swap on `version`, insertion with a row of the change feed, due
-work.
+"""Statements that several tables use: compare-and-swap on `version`, INSERT together with a row of the change feed,
+and the query of due work.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -21,15 +21,15 @@ _INSERT_CHANGE = insert(changes)
 
 
 class Stale(Exception):
-    """The row was changed by somebody else since it was read."""
+    """Another process has changed the row since it was read."""
 
 
 @contextmanager
 def run_again_if_stale() -> Iterator[None]:
-    """Turn Stale into RunAgain in the block, which changes rows that were read in the same transaction.
+    """Replace Stale by RunAgain in the block. The block changes rows that were read in the same transaction.
 
-    On a server another transaction can change the row between the read and the write. The whole transaction is then
-    run again from fresh reads. SQLite has one writer at a time, so this doesn't happen there.
+    On a server another transaction can change the row between the read and the write; then the whole transaction is
+    run again from fresh reads. SQLite has one writer at a time, so this can't happen there.
     """
     try:
         yield
@@ -40,8 +40,8 @@ def run_again_if_stale() -> Iterator[None]:
 def update_if_unchanged(
     conn: Connection, table: Table, id_and_version: tuple[int, int], values: Mapping[str, object], **unchanged: object
 ) -> None:
-    """Write `values` and the next version into the row if its id and version are still `id_and_version` and its
-    columns still have the values `unchanged`.
+    """Write `values` and the next version into a row of `table`. The row must still have this id and version, and the
+    columns named in `unchanged` must still have these values.
 
     Raises Stale if no row matches.
     """
@@ -55,29 +55,31 @@ def update_if_unchanged(
 
 @cache
 def _update_of(table: Table, columns: tuple[str, ...], unchanged: tuple[str, ...]) -> Update:
-    """Return the compare-and-swap statement that writes these columns. It is built once per combination."""
+    """Return the compare-and-swap statement that writes `columns` and compares the version and the columns
+    `unchanged`. Cached for each combination.
+    """
     same_sql = [table.c[column] == bindparam(f"as_read_{column}") for column in unchanged]
     statement = update(table).where(table.c.id == bindparam("of"), table.c.version == bindparam("as_read"), *same_sql)
     return statement.values({column: bindparam(column) for column in columns})
 
 
 def storable_value(value: object) -> object:
-    """Return a value as its column stores it: an instant in UTC without a zone, an enum member as its value."""
+    """Return a value as its column stores it: an instant in UTC without a zone, an enum member as its value. Other
+    values are returned unchanged.
+    """
     if isinstance(value, datetime):
         return to_naive_utc(value) if value.tzinfo is not None else value
     return value.value if isinstance(value, Enum) else value
 
 
 def refuse_fixed_columns(fixed_columns: Set[str], values: Mapping[str, object]) -> None:
-    """Raise ForbiddenTransition if `values` has a column of `fixed`, which the caller's statement never changes: a
-    programming error.
-    """
+    """Raise ForbiddenTransition (a bug of the caller) if `values` has one of `fixed_columns`, which never change."""
     if touched := fixed_columns & values.keys():
         raise ForbiddenTransition(f"never changed so: {', '.join(sorted(touched))}")
 
 
 def insert_announced(conn: Connection, kind: str, statement: Insert, row: Mapping[str, object], now: datetime) -> int:
-    """Insert a row, insert a row about it into the change feed, and return its id."""
+    """Insert a row, and a row about it into the change feed. Return the id of the first row."""
     key = conn.execute(statement, row).inserted_primary_key
     row_id = int(key[0]) if key else 0
     announce_change(conn, kind, row_id, now)
@@ -85,8 +87,8 @@ def insert_announced(conn: Connection, kind: str, statement: Insert, row: Mappin
 
 
 def id_column(row_id: int | None) -> dict[str, object]:
-    """Return the id column for a row that is restored under its old id; nothing for a new row, which gets the next
-    id.
+    """Return {"id": row_id} for a row that is restored under its old id. Return {} for a new row, to which the
+    database assigns an id.
     """
     return {} if row_id is None else {"id": row_id}
 
@@ -102,9 +104,9 @@ def work_values(work: Work) -> dict[str, object]:
 
 
 def due_query(table: Table, rows: Select[Any]) -> Select[Any]:
-    """Restrict `rows` to the rows whose work is scheduled and due, by due time.
+    """Return `rows` narrowed to rows of `table` whose work is scheduled and due, sorted by due time.
 
-    Parameters of the statement: `now`, `reasons` (a list) and `most` (the largest number of rows).
+    Parameters of the query: `now`, `reasons` (the accepted work reasons) and `most` (the largest number of rows).
     """
     columns = table.c
     waits = columns.work_state == WorkState.SCHEDULED.value, columns.work_at <= bindparam("now")
@@ -113,5 +115,5 @@ def due_query(table: Table, rows: Select[Any]) -> Select[Any]:
 
 
 def announce_change(conn: Connection, kind: str, record_id: int, now: datetime) -> None:
-    """Insert a row about a record into the change feed, which live views read."""
+    """Insert a row into the change feed, from which live views learn that this record has changed."""
     conn.execute(_INSERT_CHANGE, {"kind": kind, "subject_id": record_id, "at": to_naive_utc(now)})

@@ -1,4 +1,6 @@
-"""Database: short read and write transactions on SQLite or a server, with retries and translated errors."""
+"""The class Database: short read and write transactions on SQLite or a server. It retries writes and translates
+database errors into ConsoleError.
+"""
 
 import logging
 import os
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
 
 COMMIT_CHECK_SECONDS = 12.0
-"""Longest time (seconds) for which the outcome of an unanswered COMMIT is looked up. A crashed server is back within
-ten seconds.
+"""Longest time (seconds) for which a write looks up the outcome of a COMMIT that the server didn't answer. A crashed
+server is back within ten seconds.
 """
 
 ADMISSION_SECONDS = 1.0
@@ -47,13 +49,14 @@ T = TypeVar("T")
 class Database:
     """Short transactions on one database. Safe from any thread; a transaction belongs to the thread that began it.
 
-    - `observer`, if set, is called with +1 and -1 around each transaction, so that tests can prove that none is open
-      during a call to a provider.
-    - `unhurried` removes the time limit of statements on a server: for the commands `db …`.
-    - `admission`, if set, is called in a write transaction before the caller's statements, at most once a second. An
-      exception that it raises ends the transaction.
+    - `without_time_limit` removes the time limit of statements on a server: for the commands `db …`, never for
+      a desk.
+    - `observer`, if set, is called with +1 before and -1 after each transaction, so that tests can prove that
+      none is open during a call to a provider.
+    - `admission`, if set, is called in a write transaction before the caller's statements, at most once a
+      second. An exception that it raises ends the transaction.
 
-    Raises bad_profile if the URL names another kind of database.
+    Raises bad_profile if the URL is malformed or names another kind of database.
     """
 
     def __init__(self, url: str, *, without_time_limit: bool = False) -> None:
@@ -102,7 +105,7 @@ class Database:
 
     @property
     def account(self) -> str | None:
-        """The account that is connected; None on SQLite, which has no accounts."""
+        """Name of the database account in the URL; None on SQLite, which has no accounts."""
         return self.url.username if self.is_server else None
 
     @property
@@ -113,10 +116,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a connection for reads, which block no writer.
+        """Open a connection for reads. They block no writer.
 
-        On SQLite all reads see one consistent state; on a server each statement sees the latest one. Raises
-        ConsoleError with the error codes of `_raise_console_error`.
+        On SQLite all reads see one consistent state. On a server each statement sees the latest state. Raises
+        ConsoleError for a database error that has an error code (`error_codes.error_code_of`).
         """
         self._observe(+1)
         try:
@@ -134,11 +137,11 @@ class Database:
             self._observe(-1)
 
     def write(self, run_in_transaction: Callable[[Transaction], T]) -> T:
-        """Run `work` in a write transaction and return its result. COMMIT has returned by then.
+        """Call `run_in_transaction` in a write transaction and return its result after the COMMIT.
 
-        On a server, a transaction that loses a race or its connection before COMMIT is rolled back and run again as a
-        whole, from fresh reads. So `work` must have no effect outside its transaction. Raises the exceptions of
-        `work`, and ConsoleError for a database error that lasts longer than `retry_policy` allows.
+        On a server, a transaction that loses a race or its connection is rolled back and run again as a whole, from
+        fresh reads. So `run_in_transaction` must have no effect outside its transaction. Raises its exceptions, and
+        ConsoleError for a database error that lasts longer than `retry_policy` allows.
         """
         retries = retry_policy.RetryCounters()
         lost: list[Transaction] = []
@@ -159,7 +162,7 @@ class Database:
 
     @contextmanager
     def write_once(self) -> Iterator[Transaction]:
-        """Open a write transaction without retries: for migrations and tests, where nobody else writes."""
+        """Open a write transaction without retries: for migrations and tests, while no other process writes."""
         self._observe(+1)
         try:
             with self._write_transaction() as tx:
@@ -172,11 +175,11 @@ class Database:
         tx.run_hooks()
 
     def _attempt(self, work: Callable[[Transaction], T], lost: list[Transaction]) -> T:
-        """Run `work` once, unless one of the earlier attempts `lost`, whose COMMIT wasn't answered, turns out to be
-        committed.
+        """Call `work` in one write transaction and return its result. `lost` are earlier attempts whose COMMIT wasn't
+        answered; if one of them turns out to be committed, return its result instead.
 
         On another node of a cluster a COMMIT may become visible late. If it isn't visible after `work` either, this
-        attempt has read the same state as the lost one and writes the same keys, so one of the two fails.
+        attempt has read the same state and writes the same keys as the lost one, so only one of the two can commit.
         """
         self._observe(+1)
         try:
@@ -215,14 +218,17 @@ class Database:
             self._admitted_until = time.monotonic() + ADMISSION_SECONDS
 
     def _set_executed_request(self, conn: Connection) -> None:
-        """Tell the triggers which desk request this session executes. A session keeps the id until it changes."""
+        """Set the SQL variable that tells the triggers which desk request this session executes. A session keeps the
+        value until it changes.
+        """
         request = self.executed_request()
         if conn.info.get(_EXECUTED_REQUEST) != request:
             conn.exec_driver_sql("SET @console_request = %s", (request,))
             conn.info[_EXECUTED_REQUEST] = request
 
     def _commit(self, tx: Transaction) -> None:
-        """Commit `tx`. If the server doesn't answer, look for the transaction's own row (`Transaction.proof`).
+        """Commit `tx`. If the server doesn't answer, look for a row that only this transaction can have written
+        (`Transaction.proof`).
 
         Raises CommitUnproven if that row is absent.
         """
@@ -239,12 +245,12 @@ class Database:
     def _was_committed(
         self, tx: Transaction, session: server_engine.Session, commit_at: float, error: DBAPIError
     ) -> bool:
-        """Return True if `tx` was committed: look for the row that only `tx` can have written, after making sure that
-        its session can't write it any more.
+        """Return True if `tx` was committed: look for the row that only `tx` can have written, after its session
+        can't write it any more.
 
-        `commit_at` is the time at which COMMIT was sent (monotonic seconds). A crashed node is back within seconds,
-        but a cluster without a quorum often isn't, so the time limit for it is shorter. Raises database_unreachable
-        if the database isn't back in time: the outcome is then unknown.
+        `commit_at` is the time at which COMMIT was sent (monotonic seconds). A crashed node is back within seconds. A
+        cluster without a quorum often isn't, so its time limit is shorter. Raises database_unreachable if the
+        database isn't back within the limit: the outcome is then unknown.
         """
         if tx.proof is None:
             return False
@@ -269,10 +275,10 @@ class Database:
 
     @contextmanager
     def _sqlite_transaction(self, begin_statement: str) -> Iterator[Connection]:
-        """Open an SQLite transaction with the statement `word`.
+        """Open an SQLite transaction with `begin_statement`.
 
-        The driver sends its own BEGIN only before the first write: 890 of 960 updates were lost with it. A listener
-        of the engine could send `word`, too, but costs a tenth of each statement.
+        The driver would send its own BEGIN only before the first write; in a test, 890 of 960 updates were lost that
+        way. An event listener of SQLAlchemy could also send the statement, but makes each statement a tenth slower.
         """
         self._require_same_file()
         with self.engine.connect() as conn, conn.begin():
@@ -282,10 +288,10 @@ class Database:
             yield conn
 
     def _require_same_file(self) -> None:
-        """Raise database_unreachable if the file was moved or replaced since it was opened.
+        """Raise database_unreachable if the SQLite file was moved or replaced since it was opened.
 
-        Open connections still write to the old file, and a new connection would create an empty file in its place.
-        Other programs would read neither of them.
+        Open connections would still write to the old file, and a new connection would create an empty file in its
+        place. Other programs would see neither.
         """
         if self._path is None:
             return
@@ -312,16 +318,16 @@ class Database:
 
 
 def _no_executed_request() -> None:
-    """Return None: this process executes no desk requests."""
+    """Return None: the calling thread executes no desk request."""
 
 
 def _first_committed(lost: list[Transaction], conn: Connection) -> Transaction | None:
-    """Return the first lost transaction that was committed after all; None if none was."""
+    """Return the first transaction of `lost` that was committed after all; None if none was."""
     return next((tx for tx in lost if tx.proof is not None and tx.proof(conn)), None)
 
 
 def _raise_console_error(error: Exception) -> None:
-    """Raise the ConsoleError for a database error; return None if its message or number has no error code."""
+    """Raise the ConsoleError that belongs to this error. Return None if the error has no error code."""
     if isinstance(error, RunAgain):
         raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.LOST_EVERY_RACE}) from error
     if isinstance(error, NoConnectionFree):

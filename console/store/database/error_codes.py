@@ -1,4 +1,4 @@
-"""Meaning of database errors: the error code for a person, and whether the transaction may be run again."""
+"""Meaning of database errors: the error code that a person sees, and whether the transaction may be run again."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +16,9 @@ TransactionFate = Literal["undone", "gone", "other"]
 
 
 class RunAgain(Exception):
-    """Raised inside a transaction whose reads are out of date: it is rolled back and run again from fresh reads."""
+    """The reads of this transaction are out of date. `Database.write` rolls the transaction back and runs it again
+    from fresh reads.
+    """
 
 
 # SQLite has no error numbers in its exceptions, only messages.
@@ -38,7 +40,9 @@ AUDIT_TIME_MESSAGE = "an audit row carries the time of the server"
 """Message of the trigger that refuses an audit row whose time isn't the server's."""
 
 INTERRUPTED_READ_MESSAGE = "has an error in its body"
-"""Part of the message of a server that was interrupted while it read a trigger, and reports a syntax error."""
+"""Part of an error message. A server that is interrupted while it reads a trigger wrongly reports a syntax error with
+this text.
+"""
 
 # Error numbers of servers and of the client library. Where MariaDB and MySQL differ, both are listed. Source: the
 # error references of MariaDB and MySQL.
@@ -111,12 +115,14 @@ def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
 
 
 def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Detail":
-    """Return the detail of the ConsoleError: the name of the problem if it has one, or the database's message."""
+    """Return the detail of the ConsoleError: the name of the problem if this error has one, otherwise the database's
+    message.
+    """
     number = error_number(error)
     problem: str | None = next((name for numbers, name in _PROBLEM_BY_NUMBER if number in numbers), None)
     if _is_tls_failure(error):
         problem = UnreachableProblem.TLS_UNVERIFIED
-    if code == ErrorCode.BAD_PROFILE:  # the message names the account: don't show which part of the login was wrong
+    if code == ErrorCode.BAD_PROFILE:  # the database's message would show which part of the login was wrong
         return {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
     if code == ErrorCode.NOT_ALLOWED:
         return {"reason": problem, "problem": str(error.orig)}
@@ -124,11 +130,11 @@ def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Deta
 
 
 def fate_of(error: BaseException) -> TransactionFate:
-    """Return the state of a transaction after this error, which was raised before COMMIT was sent.
+    """Return the consequence of an error that was raised before COMMIT was sent.
 
-    - `undone`: the transaction lost a race; run it again.
+    - `undone`: the transaction lost a race and was rolled back; run it again.
     - `gone`: its connection or server is lost; run it again on another node or later.
-    - `other`: the statement itself was wrong or refused.
+    - `other`: a statement was wrong or refused; don't run it again.
     """
     if isinstance(error, RunAgain):
         return "undone"
@@ -143,12 +149,12 @@ def fate_of(error: BaseException) -> TransactionFate:
 
 
 def _is_unnumbered_race(number: int | None, words: str) -> bool:
-    """True for the three lost races that servers don't report by an error number of their own.
+    """True for three kinds of lost races for which servers have no error number of their own.
 
     - Two threads of one process wrote the next row of its audit chain.
-    - The process slept between reading the server's time and using it.
-    - On Galera (seen on MariaDB 10.11), the node aborted this statement in favour of another node's write while it
-      was still reading a trigger.
+    - The process slept between reading the server's time and writing it into an audit row.
+    - On Galera (seen on MariaDB 10.11), the node aborted this statement in favour of another node's write while
+      it was still reading a trigger.
     """
     return (
         _is_own_chain_conflict(number, words)
@@ -158,7 +164,9 @@ def _is_unnumbered_race(number: int | None, words: str) -> bool:
 
 
 def was_lost_to_own_chain(error: BaseException) -> bool:
-    """True if another thread of this process has written the next row of its audit chain meanwhile."""
+    """True if the transaction failed because another thread of this process wrote the next row of the process's audit
+    chain first.
+    """
     return isinstance(error, DBAPIError) and _is_own_chain_conflict(error_number(error), str(error.orig))
 
 
@@ -167,18 +175,18 @@ def _is_own_chain_conflict(number: int | None, words: str) -> bool:
 
 
 def is_lock_wait_timeout(error: BaseException) -> bool:
-    """True if another transaction held a lock for longer than the lock wait limit."""
+    """True if the statement waited for another transaction's lock until the server's lock wait limit was over."""
     return isinstance(error, DBAPIError) and error_number(error) == LOCK_WAIT_TIMEOUT_ERROR
 
 
 def is_connection_lost(error: DatabaseError | DBAPIError) -> bool:
-    """True if the server, or the connection to it, doesn't work any more."""
+    """True if the server, or the connection to it, can't be used any more."""
     return error_number(error) in _CONNECTION_LOST_ERRORS
 
 
 def is_unreachable(refused: BaseException) -> bool:
-    """True if the error of a new connection means that the server can't be used. A server that has no free connection
-    can.
+    """True if this error of a new connection means that the server can't be used. False for a server that only has no
+    free connection.
     """
     return _driver_error_number(refused) in _CONNECTION_LOST_ERRORS - _NO_FREE_CONNECTION_ERRORS
 
@@ -189,7 +197,7 @@ def has_no_quorum(error: BaseException | None) -> bool:
 
 
 def was_undone_at_commit(error: DBAPIError) -> bool:
-    """True if the server reported at COMMIT that the transaction was rolled back. After any other error the outcome
-    is unknown.
+    """True if the server answered COMMIT with the error that it rolled the transaction back. After any other error at
+    COMMIT the outcome is unknown.
     """
     return error_number(error) in {1020, 1213}

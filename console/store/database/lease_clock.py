@@ -1,7 +1,7 @@
-"""Clock of leases, as SQL: the database writes and compares expiries itself.
+"""Clock of leases, as SQL expressions: the database itself writes and compares the expiry of a lease.
 
-On SQLite it is this machine's uptime and the id of its boot (`boot_clock`); on a server, the server's own clock. So a
-desk whose clock is wrong can neither take a lease too early nor keep one too long.
+On SQLite this clock is the machine's uptime with the id of its boot (`boot_clock`). On a server it is the server's
+clock. So a desk with a wrong clock can neither take a lease too early nor keep one too long.
 """
 
 from typing import Any
@@ -15,15 +15,15 @@ from console.store.database import boot_clock
 
 
 class lease_now(FunctionElement[int]):
-    """SQL: now in milliseconds, by the clock of leases."""
+    """SQL function: now in milliseconds, by the clock of leases."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 class database_ms(FunctionElement[int]):
-    """SQL: milliseconds since 1970-01-01 UTC, by the database's own clock. For dates, which must stay comparable
-    after a reboot; not for leases.
+    """SQL function: milliseconds since 1970-01-01 UTC, by the database's own clock. For instants that must stay
+    comparable after a reboot; not for leases.
     """
 
     type = BigInteger()
@@ -31,7 +31,9 @@ class database_ms(FunctionElement[int]):
 
 
 class lease_mark(FunctionElement[str]):
-    """SQL: id of the clock in use. An expiry that was written with another clock id counts as over."""
+    """SQL function: the id of the clock of leases. A lease whose expiry was written with another clock id has
+    expired.
+    """
 
     type = String(40)
     inherit_cache = True
@@ -65,13 +67,15 @@ def _mark_on_server(*_: object, **__: object) -> str:
 
 
 def expiry() -> ColumnElement[int]:
-    """SQL: the instant `lease_ms` milliseconds from now. `lease_ms` is a parameter of the statement."""
+    """Return SQL for the instant that is `lease_ms` milliseconds from now. `lease_ms` is a parameter of the
+    statement.
+    """
     later: Any = lease_now() + bindparam("lease_ms", type_=BigInteger())
     return later  # type: ignore[no-any-return]  # an expression of an integer and a parameter
 
 
 def is_live(clock: ColumnElement[str], expires: ColumnElement[int]) -> ColumnElement[bool]:
-    """SQL: true while the lease hasn't expired."""
+    """Return an SQL condition: the lease with this clock id and this expiry hasn't expired."""
     return and_(clock == lease_mark(), expires > lease_now())
 
 

@@ -1,8 +1,8 @@
-"""Changes a table that other sessions use, without making their statements wait for more than LONGEST_WAIT_SECONDS.
+"""Changes a table that other sessions use. Their statements wait for at most LONGEST_WAIT_SECONDS.
 
 An ALTER needs an exclusive metadata lock for a moment. While it waits for a transaction that uses the table, all
-later statements queue behind it. So a thread with another connection watches the ALTER and cancels it if it waits; it
-is tried again later.
+later statements on the table wait behind it. So a thread with another connection watches the ALTER and cancels it if
+it waits too long. Later the ALTER is tried again.
 """
 
 import logging
@@ -19,10 +19,12 @@ from console.store.database import error_codes
 from console.store.database.engine import Database
 
 LONGEST_WAIT_SECONDS = 0.3
-"""Longest time for which other sessions may queue behind a waiting ALTER."""
+"""Longest time (seconds) for which other sessions may wait behind a waiting ALTER."""
 
 LONGEST_RETRY_SECONDS = 180.0
-"""Time during which a cancelled ALTER is tried again. Earlier changes of the table stay."""
+"""Time (seconds) during which a cancelled ALTER is tried again. Earlier changes of the table aren't undone
+afterwards.
+"""
 
 _POLL_SECONDS = 0.03
 _RETRY_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0)  # seconds between tries
@@ -35,14 +37,15 @@ Condition = Callable[[], bool]
 
 
 class NeedsCopy(Exception):
-    """The server can make this change only by copying the table while nobody writes to it."""
+    """The server can make this change of a table only by copying the table, during which nobody can write to it."""
 
 
 def alter_table(database: Database, sql: str, is_done: Condition) -> None:
-    """Run one ALTER on a server, again after each cancellation. Do nothing if `is_done` returns True before a try.
+    """Run one ALTER on a server, and run it again after each cancellation. Return when it has succeeded, or when
+    `is_done` returns True before a try.
 
-    Raises NeedsCopy if the server can't make the change in place, database_locked if the table was in use for
-    LONGEST_RETRY_SECONDS, IntegrityError for a duplicate key.
+    Raises NeedsCopy if the server can't make the change in place, database_locked if other sessions used the table
+    for LONGEST_RETRY_SECONDS, IntegrityError for a duplicate key.
     """
     deadline, tries = time.monotonic() + LONGEST_RETRY_SECONDS, 0
     while not is_done():
@@ -77,15 +80,15 @@ def _run_watched(database: Database, sql: str) -> None:
             watch.end()
             if (
                 watch.was_cancelled or copies
-            ):  # a late KILL QUERY or the changed settings must not reach the next user
+            ):  # a late KILL QUERY and the changed settings must not affect the next user of this connection
                 conn.invalidate()
             else:
                 conn.exec_driver_sql("SET SESSION lock_wait_timeout = DEFAULT")
 
 
 class _LockWaitWatch:
-    """Watches one statement from another connection and cancels it if it waits for a metadata lock for
-    LONGEST_WAIT_SECONDS.
+    """Watches one statement from a thread with another connection. Cancels the statement if it waits for a metadata
+    lock for LONGEST_WAIT_SECONDS.
     """
 
     def __init__(self, database: Database) -> None:

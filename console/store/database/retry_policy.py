@@ -1,27 +1,29 @@
-"""Limits of a write's retries: after lost races, while a server is unreachable, while other sessions hold locks."""
+"""Limits for the retries of a write: after lost races, while the server is unreachable, and while other sessions hold
+locks.
+"""
 
 import time
 
 from console.store.database import error_codes
 
 MAX_RERUNS = 5
-"""Number of retries of a transaction that lost a race."""
+"""Largest number of retries of a transaction that lost a race."""
 UNREACHABLE_RETRY_SECONDS = 4.0
-"""Time during which a write is retried if its server was reached before and is unreachable now."""
+"""Time (seconds) during which a write is retried if its server was reached before and is unreachable now."""
 NO_QUORUM_RETRY_SECONDS = 3.0
-"""Time during which a write is retried on nodes without a quorum. The nodes took seconds to notice the loss, and the
-quorum seldom returns soon.
+"""Time (seconds) during which a write is retried on nodes without a quorum. The nodes have needed seconds to notice
+the loss, and the quorum seldom returns soon.
 """
 OWN_CHAIN_RETRY_SECONDS = 4.0
-"""Time during which a write is retried because another thread of this process was the first to add a row to the
-process's audit chain.
+"""Time (seconds) during which a write is retried because another thread of this process added the next row to the
+process's audit chain first.
 """
 LOCKED_RETRY_SECONDS = 8.0
-"""Time after which a write doesn't wait again for another session's lock."""
+"""Time (seconds) since the beginning of a write, after which it doesn't wait again for another session's lock."""
 
 
 class RetryCounters:
-    """Retry counters of one write, and the time at which it began."""
+    """Counters of one write's retries, and the time at which the write began."""
 
     def __init__(self) -> None:
         self._begun_at = time.monotonic()
@@ -29,11 +31,12 @@ class RetryCounters:
         self._absence_count = 0
 
     def allows_retry(self, error: Exception, *, was_connected: bool, in_doubt: bool) -> bool:
-        """Return True if another try is worthwhile after this error.
+        """Count this error and return True if the write may be tried again after it.
 
-        - `was_connected`: this process has reached the server before. A wrong address is reported without a retry.
-        - `in_doubt`: a COMMIT of this write was not answered. Each try begins with a look for its row, so even a
-          refusal is tried again: the lost transaction's own row may be the reason for it.
+        - `was_connected`: this process has reached the server before. Without it, the address may be wrong, and the
+          error is reported without a retry.
+        - `in_doubt`: a COMMIT of this write wasn't answered. Then even a refusal is tried again, because the row of
+          the lost transaction may have caused it; each try first looks for that row.
         """
         fate, seconds = error_codes.fate_of(error), time.monotonic() - self._begun_at
         if fate == "gone":

@@ -1,7 +1,8 @@
-"""Numbers left in the AUTO_INCREMENT counters. No row can be inserted into a table whose counter is at its end.
+"""Reads how many numbers are left in the AUTO_INCREMENT counters. Nobody can insert a row into a table whose counter
+is at its end.
 
-A purchase inserts rows before the request is sent and after the answer. So it isn't begun if there might be no
-numbers for the later rows.
+A purchase inserts rows before the request is sent and after its answer. So it doesn't begin if numbers for the later
+rows might be missing.
 """
 
 import time
@@ -19,16 +20,18 @@ COUNTED_TABLES = tuple(
 )
 """Names of the tables whose rows get their ids from the database."""
 FEWEST_REMAINING_IDS = 10_000
-"""Count of numbers that every table must have left before a call that costs or moves money."""
+"""Number of ids that every table must have left before a call that costs or moves money."""
 ENOUGH_REMAINING_IDS = 1_000_000_000
 CHECK_VALID_SECONDS = 1.0
-"""While every table has ENOUGH_REMAINING_IDS left, a process reads the counters once in this time, because that took
-a fifth of a purchase on MariaDB. By the rules of the database nobody can take so many numbers meanwhile
-(`constraints.row_counters`).
+"""Time (seconds) for which a check of the counters stays valid if every table has ENOUGH_REMAINING_IDS left. Without
+it the check would take a fifth of a purchase's time on MariaDB. The triggers (`constraints.row_counters`) let nobody
+use up that many ids within this time.
 """
 _valid_until: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
 _largest_ids: WeakKeyDictionary[Engine, Mapping[str, int]] = WeakKeyDictionary()
-"""The largest id of each table, by its column's type, which `db upgrade` and `db adopt` alone change."""
+"""For each engine, the largest possible id of each table, from its column's type. Only `db upgrade` and `db adopt`
+change these types.
+"""
 _INTEGER_BITS = {"tinyint": 7, "smallint": 15, "mediumint": 23, "int": 31, "bigint": 63}
 _COLUMNS_QUERY = (
     "SELECT table_name, data_type, column_type FROM information_schema.columns"
@@ -44,7 +47,9 @@ _SQLITE_QUERY = "SELECT name, seq FROM sqlite_sequence"
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Counter of `table`: the next row gets the number `next_id`; `largest_id` is the largest possible number."""
+    """AUTO_INCREMENT counter of `table`: the next row gets the id `next_id`; `largest_id` is the largest id that the
+    column can hold.
+    """
 
     table: str
     next_id: int
@@ -52,20 +57,22 @@ class Counter:
 
     @property
     def remaining(self) -> int:
-        """Number of ids that are left."""
+        """Number of ids that the counter has left."""
         return max(0, self.largest_id - self.next_id + 1)
 
 
 def read_counters(conn: Connection) -> tuple[Counter, ...]:
-    """Return the counters of this program's tables that the connected account may see, the counter with the smallest
-    free part first.
+    """Return the counters of the console's tables that the connected account may see. The counter with the smallest
+    free share comes first.
     """
     _largest_ids.pop(conn.engine, None)
     return _read_counters(conn)
 
 
 def require_remaining_ids(conn: Connection) -> None:
-    """Raise storage_full if a table has fewer than FEWEST_REMAINING_IDS numbers left."""
+    """Raise storage_full if a table has fewer than FEWEST_REMAINING_IDS ids left. A recent check with
+    ENOUGH_REMAINING_IDS in every table isn't repeated.
+    """
     if time.monotonic() < _valid_until.get(conn.engine, float("-inf")):
         return
     if all(counter.remaining >= ENOUGH_REMAINING_IDS for counter in _read_counters(conn)):

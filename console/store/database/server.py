@@ -1,6 +1,7 @@
-"""Connections to MariaDB, MySQL and Galera: with verified TLS, with time limits, and with the same session settings.
+"""Opens connections to MariaDB, MySQL and Galera, with verified TLS, time limits, and the same session settings for
+all.
 
-There are two pools: one for reads in AUTOCOMMIT, where each statement costs one round trip, and one for writes.
+There are two pools: one for reads in AUTOCOMMIT, in which each statement costs one round trip, and one for writes.
 """
 
 import select
@@ -29,9 +30,11 @@ STATEMENT_SECONDS = 10
 ANSWER_SECONDS = STATEMENT_SECONDS + 5
 LOCK_WAIT_SECONDS = 4
 IDLE_TRANSACTION_SECONDS = 6
-"""Time after which MariaDB ends a session that sends no statement within a transaction: a stopped process, or a
-computer that sleeps, would keep its row locks otherwise. It is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a
-write that waits for these locks gets them. MySQL has no such setting.
+"""Time (seconds) after which MariaDB ends a session that sends no statement within a transaction. Otherwise a stopped
+process or a sleeping computer would keep its row locks.
+
+It is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for these locks gets them. MySQL has no
+such setting.
 """
 POOL_SIZE = 4
 _IDLE_SECONDS = 2.0
@@ -58,19 +61,21 @@ _READS_VIEWS = "reads_views"
 
 
 def people_database(database: str) -> str:
-    """Return the name of the database with the views through which people read who ask a worker to act."""
+    """Return the name of the database with the views for people for whom a worker acts. `database` is the name of the
+    console's database.
+    """
     return f"{database}_people"
 
 
 def reads_views(conn: Connection) -> bool:
-    """True if the connected account reads through views, because it has no right on the tables themselves."""
+    """True if the connection reads views, because its account has no right on the tables."""
     return bool(conn.info.get(_READS_VIEWS))
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Address of a server database: its nodes in the order in which they are tried, and the arguments of a
-    connection.
+    """Address of a server database: its nodes in the order in which they are tried, and the driver's arguments for a
+    connection. `has_no_time_limit`: statements may take any time.
     """
 
     url: URL
@@ -85,13 +90,14 @@ class Server:
 
 
 def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
-    """Read a server's URL.
+    """Parse the URL of a server database.
 
     Options in its query: `ssl_ca`, `ssl_cert`, `ssl_key` (paths), `ssl_key_password`, and one `fallback=host:port`
     for each further node of a cluster. `ssl_verify_cert` and `ssl_verify_identity` are accepted without effect,
-    because `_tls_options` decides about verification. `unhurried` removes the time limit of statements: for the
-    commands `db …`, never for a desk. Raises bad_profile for any other option, so that a typing error can't switch a
-    protection off.
+    because `_tls_options` decides about verification.
+
+    `without_time_limit` removes the time limit of statements: for the commands `db …`, never for a desk. Raises
+    bad_profile for any other option, because a mistyped option must not turn a protection off unnoticed.
     """
     query = {key: value for key, value in url.query.items() if key not in ("fallback", "charset")}
     unknown = sorted(name for name, value in query.items() if name not in _TLS_OPTIONS or not isinstance(value, str))
@@ -121,8 +127,8 @@ def _fallback_nodes(url: URL) -> list[tuple[str, int]]:
 
 
 def _tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]) -> dict[str, Any]:
-    """Return the TLS arguments. Certificate chain and host name are always verified, against `ssl_ca` or the system's
-    authorities. Only connections to this machine may be unencrypted, and are if no TLS file is given.
+    """Return the driver's TLS arguments. Certificate chain and host name are always verified, against `ssl_ca` or the
+    system's certificate authorities. Only connections to this machine are unencrypted, if the URL names no TLS file.
     """
     files = {name: query[name] for name in ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password") if name in query}
     if not files and all(is_this_machine(host) for host, _ in nodes):
@@ -135,8 +141,8 @@ def _tls_options(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]) -> 
 
 
 def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
-    """Create a pool for reads (AUTOCOMMIT) or for writes (READ COMMITTED; the first statement begins the
-    transaction).
+    """Create a connection pool: for reads in AUTOCOMMIT, or for writes in READ COMMITTED, where the first statement
+    begins the transaction.
     """
     engine = create_engine(
         server.url,
@@ -157,7 +163,7 @@ def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
 class _ConnectionOpener:
     """Connects to the first node that accepts a connection, and checks an idle connection before its next use.
 
-    An account without any right on the database is that of a person who reads through views: it gets their database.
+    If the account has no right on the console's database, it connects to the database of views (`people_database`).
     """
 
     def __init__(self, server: Server) -> None:
@@ -205,7 +211,7 @@ class _ConnectionOpener:
             except dialect.loaded_dbapi.OperationalError as refused:
                 if refused.args[0] == _DATABASE_ACCESS_DENIED_ERROR:
                     raise
-                # The lost quorum of one node tells more than another node that is down.
+                # An error about a lost quorum is more informative than another node's refused connection.
                 if not error_codes.has_no_quorum(error):
                     error = refused
                 continue
@@ -218,8 +224,9 @@ class _ConnectionOpener:
 
     @staticmethod
     def _mark_lost(context: ExceptionContext) -> None:
-        """Mark a connection as lost after an error for which `error_codes.is_connection_lost` is True. A node that
-        left its cluster, or shuts down, still answers.
+        """Mark the connection as lost after an error for which `error_codes.is_connection_lost` is True, so that the
+        pool replaces it. SQLAlchemy alone wouldn't do so: a node that has left its cluster, or shuts down, still
+        answers.
         """
         error = context.sqlalchemy_exception
         if isinstance(error, DatabaseError) and error_codes.is_connection_lost(error):
@@ -231,8 +238,9 @@ class _ConnectionOpener:
 
     def _check_idle(self, dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
         """Check a connection before its next use: ping it if it was idle for _IDLE_SECONDS or has unread bytes.
+        Another connection needs no round trip.
 
-        A connection that was used just now needs no round trip. Raises DisconnectionError if the connection is dead.
+        Raises DisconnectionError if the connection is dead.
         """
         since = record.info.get("idle_since")
         if since is None or (time.monotonic() - since < _IDLE_SECONDS and not _has_unread_bytes(dbapi)):
@@ -249,12 +257,12 @@ class _ConnectionOpener:
 def _open_connection(
     dialect: Dialect, arguments: list[Any], named: dict[str, Any], *statements: str
 ) -> DBAPIConnection:
-    """Open a connection and run the statements on it. Closes it if one of them fails. Raises bad_profile for a TLS
-    file that is missing, unreadable or no PEM.
+    """Open a connection and run the statements on it. If one of them fails, close the connection and raise its error.
+    Raises bad_profile if a TLS file is missing, unreadable or not in PEM form.
     """
     try:
         connection = dialect.connect(*arguments, **named)
-    except OSError as unfit:  # PyMySQL raises errors of its own for everything but these files
+    except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
         raise _bad_profile(SettingProblem.TLS_FILE) from unfit
     cursor = connection.cursor()
     try:
@@ -268,8 +276,8 @@ def _open_connection(
 
 
 def _is_serving(open_node: Callable[[str], DBAPIConnection], error: type[Exception]) -> bool:
-    """True if the node accepts a new connection and runs a statement on it, or refuses it only because of the login
-    or because no connection is free.
+    """True if the node accepts a new connection and runs a statement on it. Also True if it refuses the connection
+    only because of the login or because no connection is free.
     """
     try:
         open_node(_CHECK_STATEMENT).close()
@@ -279,7 +287,9 @@ def _is_serving(open_node: Callable[[str], DBAPIConnection], error: type[Excepti
 
 
 def _has_unread_bytes(connection: Any) -> bool:
-    """True if unread bytes are pending: the server has closed this idle connection. Costs no round trip."""
+    """True if the connection has unread bytes, which means that the server has closed it while it was idle. Needs no
+    round trip.
+    """
     if not connection.open:
         return True
     if not hasattr(select, "poll"):  # Windows
@@ -291,24 +301,25 @@ def _has_unread_bytes(connection: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session on a server: its node and its connection id there."""
+    """A session on a server: the address of its node, and its connection id there."""
 
     node: tuple[str, int]
     number: int
 
 
 def session_of(conn: Connection) -> Session:
-    """Return the session of a connection, without a round trip."""
+    """Return the session of a connection. Needs no round trip."""
     dbapi: Any = conn.connection.dbapi_connection
     return Session((dbapi.host, dbapi.port), dbapi.thread_id())
 
 
 def was_committed(conn: Connection, proof: Callable[[Connection], bool], lost: Session) -> bool:
-    """True if the COMMIT of the session `lost` took effect; False if it never will. `conn` can't be used afterwards.
+    """Return True if the COMMIT of the session `lost` took effect, False if it never will. `conn` can't be used
+    afterwards.
 
-    `proof` reads with a lock and so waits for a COMMIT that is still running. If the COMMIT never reached the server,
-    the lost session still holds its row locks until the server notices that the old connection is dead. In that case
-    that session is killed and `proof` runs again.
+    `proof` reads with a lock, so it waits for a COMMIT that still runs. If the COMMIT never reached the server, the
+    session `lost` holds its row locks until the server notices that the connection is dead. Then this function kills
+    that session and calls `proof` again.
     """
     conn.detach()
     conn.exec_driver_sql(_SHORT_LOCK_WAIT)

@@ -1,7 +1,8 @@
 """Waits for a server's answer only while the server works.
 
-PyMySQL waits for its whole read timeout, even if the server has crashed meanwhile. On one connection a slow statement
-and a dead server look the same; a check on another connection shows if the node froze, crashed or lost its quorum.
+PyMySQL waits for its whole read timeout, even if the server has crashed meanwhile. On the waiting connection a slow
+statement and a dead server look the same. So a check on another connection shows whether the node froze, crashed or
+lost its quorum.
 """
 
 import io
@@ -15,11 +16,12 @@ _SHORTEST_SECONDS = 0.01
 
 
 class AnswerReader(io.RawIOBase):
-    """Reader of a PyMySQL connection's socket, in place of the driver's own. It needs no thread and no extra round
-    trip.
+    """Reader of a PyMySQL connection's socket; it replaces the driver's own reader. It needs no thread and no extra
+    round trip.
 
     The waiting thread itself calls `serves` after FIRST_CHECK_SECONDS and then every NEXT_CHECK_SECONDS. If `serves`
-    returns False or the time is over, it raises TimeoutError, which PyMySQL reports as a lost connection (2013).
+    returns False or the time limit is over, the reader raises TimeoutError, which PyMySQL reports as a lost
+    connection (error 2013).
     """
 
     def __init__(self, connection: Any, serves: Callable[[], bool]) -> None:
@@ -33,7 +35,9 @@ class AnswerReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read bytes of the answer. Raises TimeoutError as described above."""
+        """Read bytes of the answer into `buffer` and return their number. Raises TimeoutError if the server doesn't
+        work any more or the time limit is over.
+        """
         try:
             size: int = self._socket.recv_into(buffer)
         except TimeoutError:
@@ -53,10 +57,10 @@ class AnswerReader(io.RawIOBase):
 
 
 def limit_answer_time(connection: Any, seconds: float | None) -> None:
-    """Set the time limit (seconds) of each later answer. None: no limit, and only for connections without an
-    `AnswerReader`.
+    """Set the time limit (seconds) of each later answer on this connection. None, for no limit, is only allowed for a
+    connection without an `AnswerReader`.
 
-    PyMySQL has no public method for it and uses the private attribute that is set here.
+    PyMySQL has no public method for this limit, so the private attribute that it reads is set.
     """
     answers = getattr(connection._rfile, "raw", None)
     if isinstance(answers, AnswerReader) and seconds is not None:

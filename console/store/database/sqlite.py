@@ -1,4 +1,4 @@
-"""Connections to SQLite: durable, with foreign keys, and with the SQL functions of the leases."""
+"""Opens connections to SQLite: with durable commits, foreign keys, and the SQL functions of the leases."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +15,8 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_ti
 
 
 def open_engine(url: URL) -> Engine:
-    """Create an engine without the driver's own BEGIN, which it sends only before the first write. `Database` begins
-    each transaction.
+    """Create an engine whose driver sends no BEGIN of its own, which would come only before the first write.
+    `Database` begins each transaction.
     """
     # Values hold texts of people and answers of providers: no log line and no error message may contain them.
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, hide_parameters=True)

@@ -1,9 +1,11 @@
-"""Fair queue of the writers in front of SQLite's write lock.
+"""Fair queue of writers in front of SQLite's write lock.
 
-SQLite's busy handler sleeps longer after each try, so the process that has just committed wins again and other
-processes starve (measured: shares of 1 : 6,361). Here a writer first takes a lock on a side file, for which the
-previous writer must queue again. Correctness doesn't depend on this queue: BEGIN IMMEDIATE keeps writers apart. If
-the queue fails, writers go on without it.
+SQLite's busy handler sleeps longer after each try. So the process that has just committed wins again and other
+processes starve (measured shares of the writes: 1 to 6,361). Here each writer first locks a side file, and a writer
+that has committed must queue again.
+
+The queue only makes writers fair: BEGIN IMMEDIATE still admits one writer at a time. If the queue fails, writers
+continue without it.
 """
 
 import os
@@ -26,8 +28,8 @@ _LONGEST_PAUSE_SECONDS = 0.002
 
 
 class WriteQueueLock:
-    """Two advisory locks on a lock file next to the database (its name ends in `-turn`): all writers queue for
-    byte 0, and the one writer holds byte 1.
+    """Two advisory locks on a file next to the database (its name ends in `-turn`). All waiting writers try to lock
+    byte 0; the present writer holds byte 1.
     """
 
     def __init__(self, database: Path | None) -> None:
@@ -36,7 +38,9 @@ class WriteQueueLock:
 
     @contextmanager
     def hold_turn(self) -> Iterator[None]:
-        """Hold the writer's lock during the block. After _LONGEST_WAIT_SECONDS the block runs without it."""
+        """Hold the writer's lock during the block. If the lock isn't free after _LONGEST_WAIT_SECONDS, the block runs
+        without it.
+        """
         if self._path is None:
             yield
             return

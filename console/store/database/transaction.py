@@ -24,20 +24,21 @@ class Transaction:
         self._hooks: list[Callable[[], None]] = []
 
     def prove_by(self, proof: Proof) -> None:
-        """Set the query that shows on another connection that this transaction was committed: it looks for a row that
-        only this transaction can have written.
+        """Set the query that proves on another connection that this transaction was committed: it looks for a row
+        that only this transaction can have written.
 
-        The last proof set is used: the audit row is written last and never changes. A transaction without a proof is
-        run again after a lost COMMIT, so running it twice must have the same effect as running it once.
+        The last `proof` that is set counts. The audit row is written last and never changes, so it is a good proof. A
+        transaction without a proof is run again if its COMMIT isn't answered, so two runs must have the same effect
+        as one.
         """
         self.proof = proof
 
     def after_commit(self, hook: Callable[[], None]) -> None:
-        """Run `hook` after COMMIT has returned, and only then."""
+        """Call `hook` after COMMIT has returned. It isn't called if the transaction fails."""
         self._hooks.append(hook)
 
     def run_hooks(self) -> None:
-        """Run the hooks after COMMIT. A hook that fails is logged and changes nothing about the commit."""
+        """Call the hooks; COMMIT has returned before. An exception of a hook is only logged."""
         for hook in self._hooks:
             try:
                 hook()
@@ -46,16 +47,16 @@ class Transaction:
 
 
 def locking_read(query: Select[_Row]) -> Select[_Row]:
-    """Return a proof's query with a shared lock (LOCK IN SHARE MODE), so that it waits for a COMMIT that is still
-    running. No write may depend on its result.
+    """Return the query of a proof with a shared lock (LOCK IN SHARE MODE), so that it waits for a COMMIT that still
+    runs. No write may depend on its result.
 
-    SQLite, where the outcome of a COMMIT is always known, ignores the lock.
+    SQLite ignores the lock, because there the outcome of a COMMIT is always known.
     """
     return query.with_for_update(read=True)  # house: waits, and decides nothing
 
 
 class CommitUnproven(RunAgain):
-    """A COMMIT was not answered, and the row that would prove it is absent."""
+    """The server didn't answer a COMMIT, and the row that would prove it is absent."""
 
     def __init__(self, tx: Transaction) -> None:
         super().__init__("a COMMIT was lost")

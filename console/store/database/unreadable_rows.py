@@ -1,7 +1,7 @@
-"""Skips rows that this program can't read, because another program or a person changed them. Only the damaged row
-fails.
+"""Skips rows that this program can't read, because another program or a person changed them. The other rows of a
+query are still returned.
 
-The row is logged once per process, and the worker opens a case about its record
+Each unreadable row is logged once per process, and the worker opens a case about its record
 (`due_tasks.open_cases_of_unreadable_rows`).
 """
 
@@ -14,16 +14,18 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 READ_ERRORS = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
-"""Exceptions raised by reading a damaged row. An unreachable database raises other exceptions."""
+"""Exceptions that the conversion of a damaged row can raise. An unreachable database raises other exceptions."""
 MOST_LOGGED_ROWS = 1_000
 LONGEST_UNREADABLE_CHARACTERS = 200
-"""Limit (characters) of what is returned of a detail that can't be read."""
+"""Largest number of characters that are returned of an audit detail that can't be read."""
 _log = logging.getLogger("console.store")
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that can't be read: its table and key, and the record to which it belongs."""
+    """A row that can't be read: its table, its key (first column), and the kind and id of the record to which it
+    belongs.
+    """
 
     table: str
     key: str
@@ -42,8 +44,8 @@ def read_each(
     read: Callable[[Any], T],
     subject_of: Callable[[Any], tuple[str, int]] | None = None,
 ) -> tuple[T, ...]:
-    """Return `read(row)` for each row that can be read. `subject_of` returns the kind and id of the record to which a
-    row belongs.
+    """Return `read(row)` for each row that can be read; log and skip the others. `subject_of` returns the kind and id
+    of the record to which a row belongs; then an unreadable row is also added to `unreported_rows`.
     """
     return tuple(_readable_rows(table, rows, read, subject_of))
 
@@ -61,8 +63,8 @@ def _readable_rows(
 
 
 def parse_detail(text: str) -> dict[str, object]:
-    """Return the detail of an audit entry. Each account may write entries, so a text that this program wouldn't write
-    is returned as it is, shortened, under the key `unreadable`.
+    """Return the detail of an audit entry. Every account may insert entries, so the text may be in a form that this
+    program doesn't write; then its first characters are returned under the key `unreadable`.
     """
     try:
         detail = json.loads(text)
@@ -72,7 +74,7 @@ def parse_detail(text: str) -> dict[str, object]:
 
 
 def unreported_rows() -> tuple[UnreadableRow, ...]:
-    """Return the unreadable rows that were found since the last call and belong to a record."""
+    """Return the unreadable rows with a known record that were found since the last call."""
     with _lock:
         unreadable = tuple(_unreported_rows)
         _unreported_rows.clear()

@@ -1,1 +1,1 @@
-"""Requests by which desks ask a worker to act."""
+"""Desk requests: rows by which a person's desk asks a worker to act."""

@@ -1,6 +1,7 @@
-"""Audit entries of a desk that only asks: they are stored as desk requests, and a worker writes them into the trail.
+"""Audit entries of a desk that only sends desk requests: each entry is sent as a desk request, and a worker writes it
+into the audit trail.
 
-So an account without rights on the trail can neither write an entry by hand nor break a chain.
+So an account without rights on the trail can neither write an entry itself nor break a chain.
 """
 
 import json
@@ -14,7 +15,7 @@ from console.store.desk_requests import requests
 
 
 class RequestedAuditTrail:
-    """Audit trail of a desk whose account may not write the trail: each entry becomes a desk request, and a worker
+    """Audit trail of a desk whose account may not write the trail. Each entry becomes a desk request, and a worker
     writes the entry.
     """
 
@@ -22,7 +23,9 @@ class RequestedAuditTrail:
         self._desk = desk
 
     def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
-        """Ask for these entries, in their order. The person of each is who asks, whatever the entry says."""
+        """Insert a desk request for each entry, in their order. The worker writes the sender of the request as the
+        person of the entry; `who` of the entry is ignored.
+        """
         for entry in new:
             facts = {
                 "what": entry.what,
@@ -62,12 +65,15 @@ _ACTIONS_OF_DESKS = frozenset(
         AuditAction.STORY_OPENED,
     }
 )
-"""Actions of a desk that asks. Other entries, except refusals, are written by workers, so a person can't invent one.
+"""Audit actions that a desk may request with any result. All other actions are written by workers, so a person can't
+invent such an entry; a desk may request them only with the result refused.
 """
 
 
 def parse_entry(who: str, args: str) -> NewAuditEntry:
-    """Return the entry for which a request of `who` asks. Raises ValueError for a text that no desk writes."""
+    """Return the audit entry that a desk request asks for. `who` is the sender, `args` the JSON text of the request.
+    Raises ValueError for a text or an action that no desk sends.
+    """
     try:
         facts = json.loads(args, parse_constant=_refuse_constant)
         what, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])

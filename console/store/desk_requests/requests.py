@@ -1,6 +1,7 @@
-"""Rows of `requests`: the desk inserts one and reads its answer; the worker takes it and writes its end.
+"""Rows of `requests` (desk requests). A desk inserts a row and reads its answer; a worker takes the request, executes
+it and writes the answer.
 
-Triggers set the person and the time of a new row, and refuse every change that isn't a worker's step
+Triggers set the person and the time of a new row, and refuse every change that isn't a step of a worker
 (`constraints.desk_requests`).
 """
 
@@ -28,11 +29,11 @@ from console.store.operations.leases import Holder
 from console.store.schema.core import request_files, requests
 
 _MOST_CANDIDATES = 20
-"""Number of free requests that one look reads."""
+"""Largest number of requests that one search for the next request reads."""
 _MOST_LAPSES = 100
-"""Number of requests that one transaction marks as lapsed."""
+"""Largest number of requests that one transaction marks as lapsed."""
 _NOW: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')")
-"""SQL: now in UTC by the server's clock, which no session can change."""
+"""SQL expression: the present instant in UTC by the server's clock, which no session can set."""
 
 _t = requests.c
 _IS_LIVE = is_live(_t.lease_clock, _t.lease_expires)
@@ -47,7 +48,9 @@ _IS_WITHDRAWN = (
 )
 _IS_RUNNING = and_(_t.state == DeskRequestState.TAKEN, _IS_LIVE)
 _IS_ANY_OPEN_QUERY = select(_t.state).where(_t.state.in_((DeskRequestState.ASKED, DeskRequestState.TAKEN))).limit(1)
-"""SQL: the cheapest read that tells if there may be anything to do. A worker that waits runs it 25 times a second."""
+"""Query that returns a row if any request is open. It is the cheapest such read: an idle worker runs it 25 times a
+second.
+"""
 _open = (
     select(
         _t.id,
@@ -76,7 +79,7 @@ _TAKABLE_QUERY = (
     .order_by(_open.c.turn, _open.c.at, _open.c.id)
     .limit(_MOST_CANDIDATES)
 )
-_TAKABLE_AUDIT_QUERY = (  # nobody waits for an audit entry
+_TAKABLE_AUDIT_QUERY = (  # read only if no other request can be taken: no person waits for an audit entry
     select(_t.id, _t.fence)
     .where(or_(_IS_WAITING, _IS_ABANDONED), _t.action == AUDIT_ACTION)
     .order_by(_t.at, _t.id)
@@ -132,8 +135,8 @@ _PARTS_QUERY = (
 
 
 def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: bytes | None = None) -> None:
-    """Insert a request, and its file in parts. A request whose id is stored already is not inserted again: the answer
-    to an earlier INSERT was lost.
+    """Insert a request, and its file in parts. Do nothing if a request with this id is stored: then an earlier INSERT
+    succeeded, but its answer was lost.
     """
     if tx.conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None:
         return
@@ -156,7 +159,9 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
 
 
 def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
-    """Return the request as its desk sees it; None if it isn't stored. Costs one read of the primary key."""
+    """Return the progress of a request that the connected account has sent; None if it isn't stored. Costs one read
+    by the primary key.
+    """
     row = conn.execute(_PROGRESS_QUERY, {"of": request}).first()
     if row is None:
         return None
@@ -165,8 +170,8 @@ def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
 
 
 def count_waiting(conn: Connection) -> int:
-    """Return how many requests a worker may take now; at least 1 if a request has lapsed. Costs one read of an index
-    if no request is open.
+    """Return the number of requests that a worker may take now, at most _MOST_CANDIDATES. If there are none but a
+    request has lapsed and isn't marked so yet, return 1. Costs one read of an index if no request is open.
     """
     if conn.execute(_IS_ANY_OPEN_QUERY).first() is None:
         return 0
@@ -176,11 +181,12 @@ def count_waiting(conn: Connection) -> int:
 def take_next_request(
     tx: Transaction, holder: Holder, seconds: float, *, only_first_of_person: bool = False
 ) -> TakenDeskRequest | None:
-    """Take the next request for `seconds` (lease), unless another request about the same subject is being executed.
-    Return None if there is none. Requests that nobody took in time are marked as lapsed.
+    """Take the next request with a lease of `seconds` and return it; None if there is none. A request isn't taken
+    while another one about the same subject is executed. Requests that nobody took in time are marked as lapsed
+    first.
 
-    The oldest requests of all people come first, then their second ones, and audit entries last.
-    `only_first_of_person`: take no request of a person for whom another one is being executed.
+    The first (oldest) request of each person comes before everybody's second one; requests for audit entries come
+    last. `only_first_of_person`: take no request of a person for whom another one is executed now.
     """
     for (id,) in tx.conn.execute(_LAPSED_QUERY, {"most": _MOST_LAPSES}).all():
         tx.conn.execute(_MARK_LAPSED, {"of": id})
@@ -195,7 +201,7 @@ def take_next_request(
 
 
 def _claims(conn: Connection, values: dict[str, object]) -> bool:
-    """Take a request. Return False if another worker has taken it, or if its person has just withdrawn it."""
+    """Take one request. Return False if another worker has taken it meanwhile, or if its person has withdrawn it."""
     try:
         return conn.execute(_TAKE_REQUEST, values).rowcount == 1
     except IntegrityError:
@@ -203,16 +209,17 @@ def _claims(conn: Connection, values: dict[str, object]) -> bool:
 
 
 def _read_takable(conn: Connection, *, only_first_of_person: bool = False) -> Sequence[Any]:
-    """Return requests that a worker may take: waiting, or left by another worker, and the first open one of their
-    subject.
+    """Return (id, fencing token) of requests that a worker may take, at most _MOST_CANDIDATES: they wait, or the
+    lease of their worker has expired, and each is the first open one about its subject. If there are none, return
+    requests for audit entries.
     """
     rows = conn.execute(_TAKABLE_QUERY, {"turns": 1 if only_first_of_person else _ANY_TURN}).all()
     return rows or conn.execute(_TAKABLE_AUDIT_QUERY).all()
 
 
 def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
-    """Return the request's file; None if it has none. Raises ValueError if its parts don't have the SHA-256 that the
-    request names.
+    """Return the file of a request; None if it has none. Raises ValueError if the stored parts don't have the SHA-256
+    that the request names.
     """
     if request.evidence_sha256 is None:
         return None
@@ -223,25 +230,30 @@ def read_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:
 
 
 def end_leases_of(tx: Transaction, workers: Collection[str], account: str) -> None:
-    """End the leases of the requests that these workers of the same account have taken and not ended, so that others
-    take them over. A worker that is alive after all keeps the person's name while its account has the request.
+    """End the leases of the requests that these workers (tokens) have taken and not ended, so that other workers can
+    take them over. Only requests that `account` has taken are changed.
+
+    If such a worker is still alive, it may write in the person's name again once another worker of `account` has
+    taken the request, because the triggers compare only the account.
     """
     for id, token in tx.conn.execute(_TAKEN_BY_QUERY, {"workers": list(workers), "account": account}).all():
         tx.conn.execute(_END_LEASE, {"of": id, "token": token})
 
 
 def renew_lease(conn: Connection, taken: TakenDeskRequest, seconds: float) -> bool:
-    """Extend the lease by `seconds` from now. Return False if another worker has the request now."""
+    """Extend the lease of a taken request by `seconds` from now. Return False if another worker has taken the request
+    meanwhile.
+    """
     return conn.execute(_RENEW_LEASE, _own_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
 
 
 def write_progress(conn: Connection, taken: TakenDeskRequest, step: str) -> None:
-    """Store the step of the execution for the desk's window."""
+    """Store the present step of the execution. The window of the sender shows it."""
     conn.execute(_WRITE_PROGRESS, _own_parameters(taken) | {"step": step})
 
 
 def store_answer(tx: Transaction, taken: TakenDeskRequest, answer: str) -> bool:
-    """Store the answer. Return False if another worker has the request now."""
+    """Store the answer and end the request. Return False if another worker has taken the request meanwhile."""
     return tx.conn.execute(_END_REQUEST, _own_parameters(taken) | {"answer": answer}).rowcount == 1
 
 

@@ -1,1 +1,1 @@
-"""Stored PDF documents and their rendering."""
+"""Stored documents (PDF and CSV files), and the rendering of PDF pages."""

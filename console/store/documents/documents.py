@@ -1,12 +1,13 @@
-"""Stores documents in a folder or bucket under the SHA-256 of their content: `ab/abcdef….pdf`. A file is written
-completely or not at all, and never replaced.
+"""Stores documents in a folder or bucket. The path is made of the SHA-256 of the content: `ab/abcdef….pdf`. A file is
+written completely or not at all, and it is never replaced.
 
 Raises ConsoleError:
 
 - storage_full: no space, read-only, or the folder can't be written
-- documents_unreachable: the share isn't mounted, or the bucket doesn't answer or refuses access (detail.reason)
-- provider_answer_unusable: more than 32 MiB
-- not_found: no such file, not a document path, or not the stored content (detail.reason)
+- documents_unreachable: the share isn't mounted, or the bucket doesn't answer or refuses access
+  (detail.reason)
+- provider_answer_unusable: the document has more than 32 MiB
+- not_found: no such file, not a document path, or the content was changed (detail.reason)
 - bad_profile: the documents URL is of an unknown kind, or the optional package for it isn't installed
 """
 
@@ -30,7 +31,9 @@ _PATH_PATTERN = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}\.(?:pdf|csv)")
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A stored document: path relative to the documents root, sha256 in hex, length in bytes."""
+    """A stored document: its path relative to the root of the documents, the SHA-256 of its content (hex), and its
+    length in bytes.
+    """
 
     path: str
     sha256: str
@@ -38,26 +41,28 @@ class StoredDocument:
 
 
 class Documents:
-    """All documents of the desk. Safe from any thread, process and machine, also if two of them store the same
-    content.
+    """All documents of a database. Any thread, process and machine may use it, and two of them may store the same
+    content at the same time.
     """
 
     def __init__(self, url: str, has_documents: Callable[[], bool] = lambda: False) -> None:
-        """`url`: `file:` with an absolute folder, created at its first use, or `gs://bucket/prefix`. Nothing is
-        opened before the first use.
+        """`url`: `file:` with an absolute folder, which is created when it is first used, or `gs://bucket/prefix`.
+        Nothing is opened before the first use.
 
-        `has_documents` returns True if the database has a document; an empty folder then can't be the right one and
-        is refused. Raises bad_profile.
+        `has_documents` returns True if the database has a document. Then an empty folder is refused, because it must
+        be the wrong one. Raises bad_profile.
         """
         self._storage = _open_storage(url, has_documents)
 
     @property
     def place(self) -> str:
-        """Location of the documents, for people."""
+        """Location of the documents, as shown to people."""
         return self._storage.place
 
     def store(self, content: bytes, kind: Literal["pdf", "csv"] = "pdf") -> StoredDocument:
-        """Store the content; it is durable when this returns. Storing the same content again changes nothing."""
+        """Store the content and return its path. The content is durable when this returns. Storing the same content
+        again changes nothing.
+        """
         if len(content) > LARGEST_BYTES:
             raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableReason.TOO_LARGE})
         digest = sha256(content).hexdigest()
@@ -66,7 +71,9 @@ class Documents:
         return stored
 
     def read(self, path: str) -> bytes:
-        """Return the content of a path that `store` returned, checked against the path. Raises not_found."""
+        """Return the content stored under a path that `store` returned. Raises not_found if it is missing or doesn't
+        have the SHA-256 in the path.
+        """
         if _PATH_PATTERN.fullmatch(path) is None:
             raise _not_found_error(path, FileReason.NOT_OURS)
         try:
@@ -80,7 +87,7 @@ class Documents:
         return content
 
     def check_writable(self) -> None:
-        """Check that documents could be stored now, without writing. Raises storage_full, documents_unreachable."""
+        """Check, without writing, that a document could be stored now. Raises storage_full, documents_unreachable."""
         self._storage.check_writable()
 
 

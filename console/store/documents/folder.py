@@ -1,8 +1,8 @@
 """Documents in a folder of one desk, or in a folder that a team shares over the network.
 
-A file gets its final name after its content is complete and on the disk: by a hard link, or by a rename where the
-file system has no links. No other feature of the file system is needed. The permissions of the folder decide who may
-read the files (`_share_with_group`).
+A file gets its final name after its content is complete and on the disk. It gets the name by a hard link, or by a
+rename if the file system has no links; no other feature of the file system is needed. The permissions of the folder
+decide who may read the files (`_share_with_group`).
 """
 
 import errno
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _NO_FOLLOW_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MOST_CREATORS = 100
-"""Processes and threads that may create one folder at the same moment."""
+"""Number of processes and threads that may create the same folder at the same moment."""
 _SUBFOLDER_PATTERN = re.compile(r"[0-9a-f]{2}")
 _SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
 _DISCONNECTED_ERRORS = {
@@ -38,16 +38,20 @@ _DISCONNECTED_ERRORS = {
 
 
 class Folder:
-    """Documents in the file system (see `DocumentStorage`)."""
+    """Documents in the file system. Implements `DocumentStorage`."""
 
     def __init__(self, url: str, has_documents: Callable[[], bool]) -> None:
-        """`has_documents` returns True if the database has documents; an empty folder then can't be the right one."""
+        """`url`: `file:` with an absolute folder. `has_documents` returns True if the database has documents; then an
+        empty folder is refused, because it must be the wrong one. Raises bad_profile.
+        """
         self.root = _root_folder(url)
         self.place = str(self.root)
         self._has_documents = has_documents
 
     def store(self, path: str, content: bytes) -> None:
-        """Store the content under the path. Raises storage_full, documents_unreachable."""
+        """Store the content under the path. A file with other content under this path is renamed first. Raises
+        storage_full, documents_unreachable.
+        """
         with self._translate_errors():
             folder = self._subfolder(path[:2])
             final = self.root / path
@@ -62,7 +66,9 @@ class Folder:
             _sync_names(folder)
 
     def read(self, path: str) -> bytes:
-        """Return the content, unchecked. Raises documents_unreachable, FileNotFoundError and other OSErrors."""
+        """Return the content stored under the path, without a check of its SHA-256. Raises documents_unreachable,
+        FileNotFoundError and other OSErrors.
+        """
         try:
             return _read_content(self.root / path)
         except FileNotFoundError:
@@ -73,7 +79,7 @@ class Folder:
             raise
 
     def check_writable(self) -> None:
-        """Check that documents could be stored now. Raises storage_full, documents_unreachable."""
+        """Check, without writing, that a document could be stored now. Raises storage_full, documents_unreachable."""
         with self._translate_errors():
             self._require_mounted()
             existing = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
@@ -81,8 +87,8 @@ class Folder:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _subfolder(self, name: str) -> Path:
-        """Return the subfolder of that name, created if needed. A symbolic link in its place is refused, because it
-        may lead outside the root.
+        """Return the subfolder of that name; create it if it is missing. Raises OSError if a symbolic link has this
+        name, because it may lead outside the root.
         """
         folder = self.root / name
         if folder.is_symlink():
@@ -95,8 +101,8 @@ class Folder:
         return folder
 
     def _require_mounted(self) -> None:
-        """Raise documents_unreachable if the folder is empty although the database has documents: it is then a mount
-        point without its share, where new documents would be lost.
+        """Raise documents_unreachable if the root has no documents although the database has some. Then the root is
+        probably a mount point whose share isn't mounted, and new documents would be lost.
         """
         if not _has_subfolders(self.root) and self._has_documents():
             raise unreachable_error(self.place, PlaceReason.FOLDER_LOST)
@@ -129,8 +135,8 @@ def _root_folder(url: str) -> Path:
 
 
 def _has_subfolders(root: Path) -> bool:
-    """True if the root has a folder for documents: documents were stored here, or a person created the first folder
-    by hand in order to begin with an empty root.
+    """True if the root has a subfolder of documents. Either documents were stored there, or a person created the
+    subfolder by hand to begin with an empty root.
     """
     try:
         with os.scandir(root) as entries:
@@ -140,8 +146,8 @@ def _has_subfolders(root: Path) -> bool:
 
 
 def _make_subfolder(folder: Path) -> None:
-    """Create a folder under a temporary name, share it, then rename it. So a crash leaves no folder that colleagues
-    can't use.
+    """Create a folder under a temporary name, give its group access, then rename it. So a crash can't leave a folder
+    that only its creator can use.
     """
     draft = folder.with_name(f".{token_hex(8)}.tmp")
     draft.mkdir(mode=0o700)
@@ -155,7 +161,7 @@ def _make_subfolder(folder: Path) -> None:
 
 
 def _has_content(final: Path, path: str) -> bool:
-    """True if the file `final` has the right content. A file with other content is renamed, not deleted."""
+    """True if the file `final` has the SHA-256 in `path`. A file with other content is renamed, not deleted."""
     try:
         if matches_path(path, _read_content(final)):
             return True
@@ -170,8 +176,8 @@ def _has_content(final: Path, path: str) -> bool:
 
 
 def _create_draft(draft: Path) -> int:
-    """Create the file and return its handle. Another process that creates the same folder at the same moment (see
-    `_make_subfolder`) may replace it between the lookup of its name and the creation of the file: then try again.
+    """Create the file and return its descriptor. Another process that creates the same subfolder at the same moment
+    (`_make_subfolder`) may replace the subfolder before the file is created; then try again.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW_FLAGS
     for _ in range(_MOST_CREATORS):
@@ -189,9 +195,10 @@ def _write_draft(draft: Path, content: bytes, root: Path) -> None:
 
 
 def _share_with_group(file: Path, root: Path) -> None:
-    """Let the root's group read the new file if that group may write to the root: the folder is then a team's.
+    """If the group of the root may write to the root, a team shares the folder: let this group read a new file and
+    use a new folder.
 
-    Otherwise the file stays private. A refusal of the file server is ignored.
+    Otherwise only the present user can read it. An error of the file server is ignored.
     """
     if os.name == "nt":
         return
@@ -205,7 +212,9 @@ def _share_with_group(file: Path, root: Path) -> None:
 
 
 def _give_final_name(draft: Path, final: Path) -> None:
-    """Give the written file its final name, unless another process has stored the same content first."""
+    """Give the written file its final name. Do nothing if another process has stored a file of this name first; it
+    has the same content.
+    """
     try:
         final.hardlink_to(draft)
     except FileExistsError:
@@ -216,8 +225,8 @@ def _give_final_name(draft: Path, final: Path) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Write the names in the folder to the disk. Some shares do that by themselves and refuse the call; their error
-    is ignored.
+    """Write the folder's list of names to the disk (fsync). Some shares do that themselves and refuse the call; such
+    an error is ignored.
     """
     try:
         sync_folder(folder)
@@ -227,8 +236,8 @@ def _sync_names(folder: Path) -> None:
 
 
 def _read_content(path: Path) -> bytes:
-    """Return the content of a regular file of at most LARGEST_BYTES (+ 1) that isn't a link. Raises OSError
-    otherwise.
+    """Return the content of a regular file of at most LARGEST_BYTES. Raises OSError for a link, for anything but a
+    regular file, and for a larger file.
     """
     if path.parent.is_symlink():
         raise OSError("a link stands in place of the folder")

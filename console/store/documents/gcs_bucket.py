@@ -1,6 +1,7 @@
-"""Documents in a Google Cloud Storage bucket, with gcsfs. Only this module imports gcsfs, at its first use.
+"""Documents in a Google Cloud Storage bucket, through the package gcsfs. Only this module imports gcsfs, when it is
+first used.
 
-An object is created completely or not at all, under the precondition that it doesn't exist. Google compares its MD5
+An object is created completely or not at all, and only if no object of that name exists. Google compares its MD5
 before the object becomes visible.
 """
 
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from gcsfs.core import GCSFileSystem
 
 REQUEST_SECONDS = 20.0
-"""Time limit of a request with its retries."""
+"""Time limit (seconds) of one small request, with its retries."""
 _BYTES_PER_SECOND = 256 * 1024
-"""Lowest transfer speed for which the time limit of a request is enough."""
+"""Assumed lowest transfer speed. The time limit of a request grows with its size by this speed."""
 _URL_PATTERN = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220})(/(?P<prefix>[A-Za-z0-9._/-]*))?")
 _EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 _NEEDED_PERMISSIONS = ("storage.objects.create", "storage.objects.get")
@@ -36,10 +37,12 @@ _OBJECT_PATH = "b/{}/o/{}"
 
 
 class Bucket:
-    """Documents in a bucket (see `DocumentStorage`). Uses Google's application default credentials."""
+    """Documents in a bucket. Implements `DocumentStorage`. Logs in with Google's application default credentials."""
 
     def __init__(self, url: str, seconds: float = REQUEST_SECONDS) -> None:
-        """`url`: `gs://bucket/prefix`. `seconds`: the time limit of a small request. Raises bad_profile."""
+        """`url`: `gs://bucket/prefix`. `seconds`: the time limit of a small request. Raises bad_profile for another
+        URL, or if gcsfs isn't installed.
+        """
         match = _URL_PATTERN.fullmatch(url)
         if match is None:
             raise _bad_profile_error(SettingProblem.DOCUMENTS_FORM)
@@ -52,7 +55,9 @@ class Bucket:
         self.place = f"gs://{self._bucket}/{self._prefix}" + (f" ({self._emulator})" if self._emulator else "")
 
     def store(self, path: str, content: bytes) -> None:
-        """Store the content under the path. Raises documents_unreachable."""
+        """Store the content under the path. An object with other content under this path is renamed first. Raises
+        documents_unreachable.
+        """
         if self._create_object(path, content):
             return
         if not self._has_content(path):
@@ -61,8 +66,8 @@ class Bucket:
                 raise unreachable_error(self.place, PlaceReason.CHANGING, path)
 
     def read(self, path: str) -> bytes:
-        """Return the content, unchecked. Raises documents_unreachable, and OSError for anything that isn't a
-        document.
+        """Return the content stored under the path, without a check of its SHA-256. Raises documents_unreachable,
+        FileNotFoundError, and OSError for an object that can't be a document.
         """
         metadata = self._read_metadata(path)
         size = int(metadata["size"])
@@ -73,8 +78,8 @@ class Bucket:
         )
 
     def check_writable(self) -> None:
-        """Check that this desk has the needed permissions. The request itself needs none. Raises
-        documents_unreachable.
+        """Check that this desk has the permissions to create and read objects. The request for this check itself
+        needs no permission. Raises documents_unreachable.
         """
         try:
             answer = self._request("GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS)
@@ -117,8 +122,8 @@ class Bucket:
             return False
 
     def _rename_damaged(self, path: str) -> None:
-        """Rename an object whose content isn't the document's: copy it to another name and delete exactly that
-        generation.
+        """Rename an object whose content doesn't have the SHA-256 in its path: copy it to another name, then delete
+        the copied generation (version) of the object.
         """
         try:
             generation = self._read_metadata(path)["generation"]
@@ -132,7 +137,7 @@ class Bucket:
             )
             self._request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
         except (FileNotFoundError, FileExistsError):
-            return  # another desk has done it meanwhile
+            return  # another desk has renamed the object meanwhile
 
     def _read_metadata(self, path: str) -> dict[str, Any]:
         metadata: dict[str, Any] = json.loads(self._request("GET", _OBJECT_PATH, *self._bucket_and_name(path)))
@@ -144,7 +149,8 @@ class Bucket:
     def _request(
         self, method: str, path: str, *names: str, path_prefix: str = "", size: int = 0, **more: Any
     ) -> bytes:
-        """Send one request with gcsfs's retries, within one time limit. `size`: bytes to transfer.
+        """Send one request, with the retries of gcsfs and one time limit for all of them, and return the body of its
+        answer. `size`: bytes to transfer.
 
         Raises FileNotFoundError (404), FileExistsError (precondition failed) and documents_unreachable.
         """
@@ -187,7 +193,7 @@ def _multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
 
 
 def _failure_reason(error: Exception) -> PlaceReason:
-    """Return the reason of a failed request that a person is shown."""
+    """Return the reason for a failed request, as shown to people."""
     from google.auth.exceptions import GoogleAuthError, TransportError
 
     status = str(getattr(error, "code", ""))
@@ -201,8 +207,8 @@ def _failure_reason(error: Exception) -> PlaceReason:
 
 
 def _emulator_url() -> str:
-    """Return the URL of an emulator for tests, which must be on this machine; empty without one. Raises
-    bad_profile.
+    """Return the URL of an emulator for tests; "" if none is set. Raises bad_profile if the emulator isn't on this
+    machine.
     """
     setting = os.environ.get(_EMULATOR_VARIABLE, "")
     if setting in ("", "default"):

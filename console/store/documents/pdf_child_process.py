@@ -1,8 +1,8 @@
 """Child process that opens untrusted PDFs, with limits on memory, time, files and pages.
 
-`pdf_renderer` starts it with nothing but two pipes. It imports nothing of this program, so that it starts fast and
-has no data to leak. Protocol: the document's length in 8 bytes (big-endian) and the document; then one JSON line per
-request, answered by one JSON line and as many payload bytes as its "bytes" says.
+`pdf_renderer` starts it with only two pipes. It imports nothing of this program, so it starts fast and has no data
+that it could leak. Protocol: first the document's length in 8 bytes (big-endian) and the document. Then each request
+is one JSON line. Each answer is one JSON line, followed by the number of payload bytes that its member "bytes" says.
 """
 
 import ctypes
@@ -27,12 +27,12 @@ _objects_in_use: list[object] = []
 
 
 class PageRefused(Exception):
-    """The document, or a page of it, is refused. The argument is the code of the reason."""
+    """The document, or one of its pages, is refused. The argument is the code of the reason."""
 
 
 def main(arguments: list[str]) -> int:
-    """Run the child process. `arguments`: the seconds of processor time for each request, and the folder of fonts.
-    Returns 0.
+    """Run the child process until the parent closes the pipe; return 0. `arguments`: the seconds of processor time
+    for each request, and the folder of fonts.
     """
     seconds, fonts = int(arguments[0]), arguments[1]
     source, target = _open_pipes()
@@ -52,7 +52,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _open_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Return both pipes under new file descriptors, so that output of a library can't get into them."""
+    """Return the pipes of standard input and output under new file descriptors, so that output of a library can't get
+    into them.
+    """
     source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
@@ -77,7 +79,7 @@ def _limit_files() -> None:
 
 
 def _limit_processor_time(seconds: int) -> None:
-    """Limit the processor time until the next request. The parent limits the real time."""
+    """Limit the processor time until the next request to `seconds` more. The parent process limits the real time."""
     with suppress(ImportError):
         import resource
 
@@ -87,8 +89,8 @@ def _limit_processor_time(seconds: int) -> None:
 
 
 def _load_pdfium(fonts: str) -> Any:
-    """Return pdfium with our fonts instead of the system's, so that every desk renders the same image, also of
-    Japanese text.
+    """Return the module pypdfium2, set up with the fonts in the folder `fonts` instead of the system's. So every desk
+    renders the same image, also of Japanese text.
     """
     import pypdfium2
 
@@ -121,7 +123,7 @@ def _answer_request(pages: "_Document", request: dict[str, Any]) -> tuple[dict[s
 
 
 class _Document:
-    """One document. Forms are never initialised, so nothing in it is executed; links aren't followed."""
+    """One PDF document. Nothing in it is executed: its forms are never initialised, and its links aren't followed."""
 
     def __init__(self, pdfium: Any, content: bytes) -> None:
         self.pdfium = pdfium
@@ -146,8 +148,8 @@ class _Document:
             return "".join(chr(code) for code in self._character_codes(text))
 
     def search(self, words: str) -> Iterator[dict[str, object]]:
-        """Yield the places of the words, each with its page index and boxes. Character width, case and line breaks
-        are ignored. At most MOST_HITS places.
+        """Yield each match of `words` with the index of its page and the boxes around it, at most MOST_HITS matches.
+        Character width, case and line breaks are ignored.
         """
         needle = "".join(part for letter in words for part in _comparable_form(letter))
         hits = 0
@@ -192,8 +194,8 @@ class _Document:
         return [min(across), min(down), max(across), max(down)]
 
     def _fractional_point(self, page: Any, x: float, y: float) -> tuple[float, float]:
-        """Convert a point of the page's coordinates into fractions of the visible page, which may be rotated and
-        cropped.
+        """Convert a point in the page's coordinates into fractions (0 to 1) of the visible page's width and height.
+        The page may be rotated and cropped.
         """
         across, down = ctypes.c_int(), ctypes.c_int()
         self._raw.FPDF_PageToDevice(page, 0, 0, _GRID_UNITS, _GRID_UNITS, 0, x, y, across, down)
@@ -201,8 +203,8 @@ class _Document:
 
 
 def _image_scale(page: Any, width: int) -> float:
-    """Return the scale (pixels per unit) for a page `width` pixels across, or a smaller one if the image would be too
-    large.
+    """Return the scale (pixels per PDF unit) at which the page's image is `width` pixels wide, or a smaller scale if
+    that image would be too large.
 
     Raises PageRefused for a page of impossible size.
     """
@@ -219,13 +221,15 @@ def _image_scale(page: Any, width: int) -> float:
 
 
 def _comparable_form(letter: str) -> str:
-    """Return a letter as it is compared: NFKD form without case and blanks."""
+    """Return a letter in the form in which texts are compared: NFKD, case-folded, without blanks."""
     plain = unicodedata.normalize("NFKD", letter).casefold()
     return "".join(part for part in plain if not part.isspace() and part.isprintable())
 
 
 def _match_ranges(needle: str, codes: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last character index of each place of `needle`, without overlaps."""
+    """Yield the indexes of the first and last character of each match of `needle` in the character codes of a page.
+    Matches don't overlap.
+    """
     pairs = [(part, index) for index, code in enumerate(codes) for part in _comparable_form(chr(code))]
     plain = "".join(part for part, _ in pairs)
     at = plain.find(needle)

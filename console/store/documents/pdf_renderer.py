@@ -28,22 +28,26 @@ from console.store.documents import pdf_child_process
 LARGEST_BYTES = 32 * 1024 * 1024
 REQUEST_SECONDS = 10
 CHILD_ARGUMENT = "--pdf-child"
-"""Argument with which a frozen program becomes the child: `pdf_child_process.main(sys.argv[2:])`."""
+"""First argument with which a frozen program starts as the child process and calls
+`pdf_child_process.main(sys.argv[2:])`.
+"""
 
 _LARGEST_ANSWER_BYTES = 3 * 7_000_000
 _LONGEST_LINE_BYTES = 4096
 
 
 class PdfDocument:
-    """One document, open in a child process of its own until `close`. Safe from any thread; one request runs at a
+    """One PDF document, open in a child process of its own until `close`. Safe from any thread; one request runs at a
     time.
 
-    Each request has `seconds` of real time. A child that was killed or has crashed is replaced at the next request,
-    so one bad page doesn't make the others unreadable.
+    Each request may take `seconds` of real time. If the child was killed or has crashed, the next request starts a
+    new one. So one bad page doesn't make the other pages unreadable.
     """
 
     def __init__(self, source: bytes | Path, *, seconds: float = REQUEST_SECONDS) -> None:
-        """`source`: the document or its file, at most 32 MiB. The child is started at the first request."""
+        """`source`: the document's bytes or its file, at most 32 MiB. The child process is started by the first
+        request.
+        """
         self._source = source
         self._seconds = seconds
         self._lock = Lock()
@@ -56,8 +60,8 @@ class PdfDocument:
         return _positive_number(head, "count")
 
     def page_image(self, index: int, width: int) -> PageImage:
-        """Return the page as an image `width` pixels across, or a smaller one if it would have more than 6 million
-        pixels.
+        """Return an image of the page that is `width` pixels wide, or smaller if it would have more than 6 million
+        pixels. `index` counts from 0.
         """
         head, pixels = self._request(do="image", index=index, width=width)
         image = PageImage(_positive_number(head, "width"), _positive_number(head, "height"), pixels)
@@ -66,12 +70,12 @@ class PdfDocument:
         return image
 
     def page_text(self, index: int) -> str:
-        """Return the text of a page."""
+        """Return the text of the page with this index (from 0)."""
         _, payload = self._request(do="text", index=index)
         return payload.decode("utf-8", "replace")
 
     def search(self, words: str) -> tuple[PageHit, ...]:
-        """Return the places of the words; character width, case and line breaks are ignored. At most 1,000 places."""
+        """Return the matches of `words`, at most 1,000. Character width, case and line breaks are ignored."""
         _, payload = self._request(do="search", words=words)
         try:
             return tuple(_to_hit(hit) for hit in json.loads(payload))
@@ -79,7 +83,9 @@ class PdfDocument:
             _raise_unusable(UnusableReason.CRASHED)
 
     def close(self) -> None:
-        """Kill the child immediately, also while another thread waits for its answer."""
+        """Kill the child process immediately, even if another thread waits for its answer. Later requests are
+        refused.
+        """
         self._closed = True
         if self._child is not None:
             self._child.kill()
@@ -138,7 +144,7 @@ class PdfDocument:
 
 
 class _RequestTimer:
-    """Kills the child when the time of its request is over."""
+    """Kills the child process if its request takes longer than `seconds`."""
 
     def __init__(self, child: subprocess.Popen[bytes], seconds: float) -> None:
         self.has_expired = False
@@ -157,7 +163,9 @@ class _RequestTimer:
 
 
 def _check_source(source: bytes | Path) -> None:
-    """Check the length and the first bytes of the document, without parsing it. Raises ConsoleError."""
+    """Check the length and the first bytes of the document, without parsing it. Raises ConsoleError (too_large,
+    not_pdf, unreadable).
+    """
     with _open_source(source) as file:
         if file.seek(0, os.SEEK_END) > LARGEST_BYTES:
             _raise_unusable(UnusableReason.TOO_LARGE)
@@ -184,7 +192,9 @@ def _send_document(child: subprocess.Popen[bytes], source: bytes | Path) -> None
 
 
 def _exchange_messages(child: subprocess.Popen[bytes], request: dict[str, object]) -> tuple[dict[str, Any], bytes]:
-    """Send one request and return its answer. Everything that the child sends is limited and checked."""
+    """Send one request to the child and return its answer: the JSON line and the payload. Sizes are limited and
+    checked, because the child isn't trusted. Raises ValueError or EOFError for a wrong answer.
+    """
     question, answer = _require_pipe(child.stdin), _require_pipe(child.stdout)
     question.write(json.dumps(request).encode() + b"\n")
     question.flush()
@@ -229,8 +239,8 @@ def _end_process(child: subprocess.Popen[bytes]) -> None:
 
 
 def _child_command(seconds: float) -> list[str]:
-    """Return the child's command: its file, which imports nothing of this program, or the frozen program with an
-    argument.
+    """Return the command that starts the child: Python with the child's file, or, in a frozen program, the program
+    itself with CHILD_ARGUMENT.
     """
     limits = [str(math.ceil(seconds)), str(resources_dir() / "fonts")]
     if getattr(sys, "frozen", False):
@@ -239,7 +249,9 @@ def _child_command(seconds: float) -> list[str]:
 
 
 def _child_environment() -> dict[str, str]:
-    """Return an environment without secrets and settings. Windows programs need the system folder to start."""
+    """Return the environment variables of the child: none of this program's secrets and settings, only the system
+    folder that Windows programs need to start.
+    """
     return {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
 
 

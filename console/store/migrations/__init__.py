@@ -1,1 +1,1 @@
-"""Migrations of the schema and their upgrade."""
+"""Migrations of the database schema, and the upgrade that runs them."""

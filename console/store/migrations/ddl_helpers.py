@@ -1,8 +1,8 @@
-"""Helpers of migrations: they create tables on every engine as `console.store.schema` declares them.
+"""Helpers of migrations: they create tables on every kind of database as `console.store.schema` declares them.
 
 On a server each DDL statement of a migration commits by itself. So an interrupted migration is run again from its
-start and skips everything that exists. The first migration gives a new database the whole schema, so all later ones
-skip their additions there.
+start and skips each change that is made already. The first migration creates the whole present schema in a new
+database, so all later migrations skip their changes there.
 """
 
 from typing import Any
@@ -22,7 +22,9 @@ _EXPRESSIONS_ON_SERVERS = {
 
 
 def create_table(table: sa.Table) -> None:
-    """Create a declared table and its indexes, except what exists. On a server, texts are compared byte by byte."""
+    """Create a declared table and those of its indexes that don't exist yet. On a server, texts are compared byte by
+    byte.
+    """
     if not sa.inspect(op.get_bind()).has_table(table.name):
         op.execute(sa.schema.CreateTable(_server_table(table) if is_on_server() else table))
     for index in sorted(table.indexes, key=lambda index: str(index.name)):
@@ -30,20 +32,21 @@ def create_table(table: sa.Table) -> None:
 
 
 def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:
-    """Create an index, unless it exists or the table is another application's and waits for adoption."""
+    """Create an index, unless it exists, or the table belongs to another application and waits for adoption."""
     if name not in _indexes(table) and not waits_for_adoption(table):
         op.create_index(name, table, columns, unique=unique)
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column, unless it exists or the table is another application's and waits for adoption."""
+    """Add a column, unless it exists, or the table belongs to another application and waits for adoption."""
     if column.name not in _columns(table) and not waits_for_adoption(table):
         _store_derived(column)
         op.add_column(table, column)
 
 
 def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> None:
-    """Give a derived column another expression. Drops `index`, which reads it; the caller creates it again.
+    """Give a derived column another expression, by dropping and adding the column. First drops `index`, which
+    contains the column; the caller creates it again.
 
     May be run again after an interruption. A table that waits for adoption isn't changed.
     """
@@ -57,8 +60,8 @@ def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> No
 
 
 def waits_for_adoption(table: str) -> bool:
-    """True for another application's table that has only its original columns, or whose adoption was interrupted: the
-    adoption adds all columns.
+    """True for another application's table that has only its original columns, or whose adoption was interrupted. The
+    adoption adds the console's columns, so a migration must not.
     """
     return table == LEGACY_TABLE and "claim_number" not in _columns(table)
 
@@ -72,12 +75,12 @@ def _indexes(table: str) -> set[str]:
 
 
 def is_on_server() -> bool:
-    """True on MariaDB, MySQL and Galera."""
+    """True if the migration runs on MariaDB, MySQL or Galera; False on SQLite."""
     return op.get_bind().dialect.name != "sqlite"
 
 
 def _server_table(declared: sa.Table) -> sa.Table:
-    """Return a copy of the table with a server's options and the expressions of its derived columns."""
+    """Return a copy of the declared table with the options and the expressions of derived columns for a server."""
     table = declared.to_metadata(sa.MetaData())
     table.kwargs.update(_SERVER_TABLE_OPTIONS)
     for column in table.columns:
@@ -88,8 +91,8 @@ def _server_table(declared: sa.Table) -> sa.Table:
 
 
 def _store_derived(column: sa.Column[Any]) -> None:
-    """Make a server store a derived column. InnoDB's purge may never end over indexed virtual columns on a Galera
-    node that returns to its cluster (decision 0019).
+    """Make a derived column a stored one, on a server. InnoDB's purge may never end over indexed virtual columns on a
+    Galera node that returns to its cluster (decision 0019).
     """
     if column.computed is not None:
         column.computed.persisted = is_on_server()

@@ -1,4 +1,6 @@
-"""Entry point of Alembic. It runs on the connection that the upgrade holds already, in its transaction."""
+"""Entry point of Alembic. It runs the migrations on the connection, and in the transaction, that `upgrade` has
+opened.
+"""
 
 from alembic import context
 

@@ -1,4 +1,6 @@
-"""Checks whether the database has this program's schema, and upgrades it. Alembic is imported only for an upgrade."""
+"""Checks whether the database has the schema that this program needs, and upgrades it. Alembic is imported only for
+an upgrade.
+"""
 
 import uuid
 from collections.abc import Set as AbstractSet
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
 MIGRATIONS_FOLDER = Path(__file__).parent
 BASELINE_VERSION = "0006"
-"""The first migration. A database of an older schema can't be upgraded."""
+"""Version of the first migration. A database with an older schema can't be upgraded."""
 OWN_VERSION_TABLE = "console_alembic_version"
-"""Version table in a database that another application used first, because `alembic_version` may belong to it."""
+"""Name of the version table in a database that another application has used first: there the table `alembic_version`
+may belong to that application.
+"""
 
 ADOPTION_KEY, ADOPTION_WAITING, ADOPTION_DONE = "adoption", "waiting", "done"
 _VERSION_TABLE_KEY = "versions"
@@ -44,10 +48,11 @@ _STATE_QUERIES = {
 
 
 def ensure_schema(database: Database) -> dict[str, str]:
-    """Return the contents of `console_meta` (`database_id`, …), and the version of the schema under `schema`. A
-    missing SQLite database is created.
+    """Check the schema. Return the contents of the table `console_meta` (`database_id`, …) with the version of the
+    schema under `schema`. Creates a missing or empty SQLite database.
 
-    Raises ConsoleError: not_our_database, schema_mismatch, or an error of the file.
+    Raises ConsoleError: not_our_database, schema_mismatch (also if the table of credit checks waits for adoption), or
+    an error of the file.
     """
     if database.file is not None and (_is_missing(database.file) or _has_no_tables(database)):
         upgrade(database)
@@ -59,8 +64,8 @@ def ensure_schema(database: Database) -> dict[str, str]:
 
 
 def require_current_version(conn: Connection) -> None:
-    """Raise schema_mismatch if another desk has upgraded the schema while this program was open, so that it writes no
-    more.
+    """Raise schema_mismatch if another desk has upgraded the schema since this program started, so that this program
+    stops writing.
     """
     _require_head(str(conn.scalar(_VERSION_QUERIES[_stored_version_table(conn)])))
 
@@ -91,16 +96,16 @@ def _is_missing(file: Path) -> bool:
 
 
 def _has_no_tables(database: Database) -> bool:
-    """True for an empty database, and for one that another desk is creating now: its tables are invisible before
-    COMMIT.
+    """True if no tables are visible: the database is empty, or another desk is creating its tables and hasn't
+    committed yet.
     """
     with database.read() as conn:
         return not _read_table_names(conn)
 
 
 def read_state(database: Database) -> dict[str, str]:
-    """Return the contents of `console_meta`, and the version of the schema under `schema`. Raises not_our_database or
-    schema_mismatch if the database hasn't this program's tables.
+    """Return the contents of the table `console_meta`, with the version of the schema under `schema`. Raises
+    not_our_database or schema_mismatch if the database lacks this program's tables.
     """
     with database.read() as conn:
         tables = _read_table_names(conn)
@@ -114,15 +119,17 @@ def read_state(database: Database) -> dict[str, str]:
 
 
 def _version_table_name(tables: AbstractSet[str]) -> str:
-    """Return the name of the version table: OWN_VERSION_TABLE if the database had tables of another application
-    first.
+    """Return the name of the version table: OWN_VERSION_TABLE if another application used the database first,
+    otherwise `alembic_version`.
     """
     came_later = "console_meta" not in tables and bool(tables - _IGNORED_TABLES)
     return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or came_later else "alembic_version"
 
 
 def _stored_version_table(conn: Connection) -> str:
-    """Return the name of the version table. `console_meta` has it if it isn't `alembic_version`: one short read."""
+    """Return the name of the version table, as stored in `console_meta`. Without a stored name it is
+    `alembic_version`. Costs one short read.
+    """
     return read_meta(conn, _VERSION_TABLE_KEY) or "alembic_version"
 
 
@@ -133,15 +140,16 @@ def _read_table_names(conn: Connection) -> set[str]:
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Upgrade the schema to this program's version. Return the versions before (None: a new database) and after.
+    """Upgrade the schema to this program's version. Return the version before (None: a new database) and the version
+    after.
 
-    May be run at any time, by two desks at the same time, and after an interruption. Another application's table of
-    credit checks isn't changed before its adoption. Raises not_our_database, and schema_mismatch for a database of a
-    newer program, or of one before the baseline.
+    May be run at any time, by two desks at the same time, and again after an interruption. Another application's
+    table of credit checks isn't changed before its adoption. Raises not_our_database; schema_mismatch for a database
+    of a newer program, or one older than BASELINE_VERSION.
     """
     _make_folder(database)
     if database.is_server:
-        with database.read() as conn:  # refuse it before anything is created
+        with database.read() as conn:  # refuse an unknown database before anything is created in it
             _read_version(conn)
     with upgrade_lock.hold_upgrade_lock(database):
         with database.write_once() as tx:
@@ -159,8 +167,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 
 
 def renew_constraints(database: Database) -> None:
-    """Create missing and altered triggers and the procedure of workers, and give the existing roles exactly their
-    rights. Has no effect when run again.
+    """On a server, create missing and altered triggers and the procedure that ends blocking sessions
+    (`lock_holders`), and give the existing roles exactly their rights. A second run changes nothing.
 
     The caller must hold the upgrade lock.
     """
@@ -178,7 +186,7 @@ def renew_constraints(database: Database) -> None:
 
 
 def _renew_file_constraints(conn: Connection) -> None:
-    """Create missing and altered triggers of an SQLite database, in the transaction of the upgrade."""
+    """Create missing and altered triggers of an SQLite database, in the upgrade's transaction."""
     from console.store.constraints import sqlite_money
 
     if sqlite_money.missing_triggers(conn):
@@ -205,7 +213,7 @@ def _read_version(conn: Connection) -> str | None:
 
 def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
     """Raise not_our_database unless the database is empty, has an interrupted upgrade, or has an adoptable table of
-    credit checks and no other table with a name of ours.
+    credit checks and no other table with the name of one of the console's.
     """
     if upgrade_lock.TABLE in tables or not tables - _IGNORED_TABLES:
         return
@@ -231,8 +239,8 @@ def _run_alembic(conn: Connection) -> None:
 
 
 def _store_database_id(conn: Connection) -> None:
-    """Store a random id of the database, which its backups also have. A desk's spool belongs to the database with
-    that id.
+    """Store a random id of the database, unless it has one, and facts about another application's tables. Backups
+    have the same id. A desk's spool stores to which database id each of its rows belongs.
     """
     conn.execute(
         text(
@@ -253,14 +261,14 @@ _INSERT_META = text("INSERT INTO console_meta (name, value) VALUES (:name, :valu
 
 
 def read_meta(conn: Connection, name: str) -> str | None:
-    """Return the value of `console_meta` under `name`; None if there is none."""
+    """Return the value stored in `console_meta` under `name`; None if there is none."""
     value = conn.scalar(_META_QUERY, {"name": name})
     return None if value is None else str(value)
 
 
 def write_meta(conn: Connection, name: str, value: str) -> str:
-    """Store `value` under `name` in `console_meta` unless there is a value. Return the stored value. Raises RunAgain
-    if another process stores one at the same time.
+    """Store `value` in `console_meta` under `name`, unless a value is stored already. Return the stored value. Raises
+    RunAgain if another process stores a value at the same time.
     """
     stored = read_meta(conn, name)
     if stored is None:
@@ -272,9 +280,10 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
 
 
 def read_adoptable_table(conn: Connection) -> legacy_table.Table:
-    """Return the structure of the table of credit checks, the console's own or another application's.
+    """Return the structure of the table of credit checks, whether the console or another application created it.
 
-    Raises not_found if there is none, not_our_database if the database has only tables of other applications.
+    Raises not_found if the database is empty or the console's and lacks this table; not_our_database if it has only
+    other tables of other applications.
     """
     tables = _read_table_names(conn)
     table = legacy_table.read_table(conn) if legacy_table.TABLE_NAME in tables else None
@@ -289,5 +298,5 @@ _MARK_ADOPTED = text("UPDATE console_meta SET value = :done WHERE name = :name A
 
 
 def mark_adopted(conn: Connection) -> bool:
-    """Mark the adoption as done. Return False if it was done already."""
+    """Store that the adoption is done. Return False if that was stored already."""
     return conn.execute(_MARK_ADOPTED, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1

@@ -1,5 +1,5 @@
-"""Upgrade lock of servers: only one process upgrades a database, on whichever node. A crashed process loses the lock
-after EXPIRES_AFTER_MS.
+"""Upgrade lock of a server database: only one process upgrades the database, whichever node of a cluster it uses. If
+this process crashes, the lock expires after EXPIRES_AFTER_MS.
 """
 
 import threading
@@ -18,7 +18,7 @@ from console.store.database.engine import Database
 TABLE = "console_upgrade"
 EXPIRES_AFTER_MS = 15_000
 LONGEST_WAIT_SECONDS = 600.0
-"""Longest wait for the lock while another process holds it."""
+"""Longest time (seconds) for which a process waits for the lock while another process holds it."""
 
 _HEARTBEAT_SECONDS = 3.0
 _CREATE = text(
@@ -39,8 +39,8 @@ _HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
 
 
 class UpgradeLock:
-    """The upgrade lock of one process. Call `require_held` before each step of the upgrade: a process that slept may
-    have lost it.
+    """The upgrade lock of one process. Call `require_held` before each step of the upgrade, because a process that
+    was suspended may have lost the lock.
     """
 
     def __init__(self, database: Database) -> None:
@@ -51,12 +51,14 @@ class UpgradeLock:
         self._heartbeat = threading.Thread(target=self._renew_until_end, name="upgrade lock", daemon=True)
 
     def require_held(self) -> None:
-        """Raise database_locked if the lock expired and another process has it."""
+        """Raise database_locked if another process has taken the lock after it expired."""
         if self._lost:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
 
     def acquire(self) -> None:
-        """Wait for the lock, then renew it by heartbeat. Raises database_locked after LONGEST_WAIT_SECONDS."""
+        """Wait until the lock is free, take it, and from then on renew it by heartbeat. Raises database_locked after
+        LONGEST_WAIT_SECONDS.
+        """
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while not self._database.write(lambda tx: self._try_acquire(tx.conn)):
             if time.monotonic() >= deadline:
@@ -90,10 +92,12 @@ class UpgradeLock:
 
 @contextmanager
 def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
-    """Hold the upgrade lock during the block; None on SQLite, whose upgrade is one short transaction.
+    """Hold the upgrade lock during the block and yield it. On SQLite yield None, because its upgrade is one short
+    transaction.
 
-    On a server each DDL statement commits by itself, and a named lock holds on only one node of a cluster. A row that
-    is taken by compare-and-swap and kept by heartbeat holds on every node.
+    On a server each DDL statement commits by itself, so no transaction can protect the upgrade. A server's named lock
+    would hold on only one node of a cluster. So the lock is a row, taken by compare-and-swap and renewed by
+    heartbeat; it holds on every node.
     """
     if not database.is_server:
         yield None

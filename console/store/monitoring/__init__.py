@@ -1,1 +1,1 @@
-"""Reads for the figures of recent activity."""
+"""Reads figures about recent activity, for metrics."""

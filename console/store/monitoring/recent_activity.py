@@ -1,5 +1,5 @@
-"""Figures of the last minutes. Each function reads a limited number of rows from the newest backwards, so its cost
-doesn't depend on the size of the tables.
+"""Figures of the last minutes. Each function reads a limited number of rows, the newest ones, so its cost doesn't
+depend on the size of the tables.
 """
 
 from collections import Counter
@@ -16,14 +16,16 @@ from console.store.schema.core import audit_log, changes, evidence, operations
 from console.store.schema.payments import payment_events, payments
 
 MOST_ROWS = 2_000
-"""Largest number of rows that one function reads from a table."""
+"""Largest number of rows that one function of this module reads from a table."""
 _MOST_IDS = 500
 WAITED_MS_KEY = "waited_ms"
-"""Key in the detail of the audit entry that begins a guarded operation; its value is the time in milliseconds that
-the operation waited for its lease.
+"""Key in the detail of the audit entry of an operation's begin. Its value is the time (milliseconds) for which the
+operation waited for its lease.
 """
 LONGEST_WAIT_MS = 86_400_000
-"""Largest such value that is believed: a day. Each account may write entries."""
+"""Largest value of WAITED_MS_KEY that is used: a day in milliseconds. Every account may insert audit entries, so a
+larger value may be invented.
+"""
 _e, _o, _n, _c, _p, _a = evidence.c, operations.c, payment_events.c, changes.c, payments.c, audit_log.c
 _MOST_PARAMETER = bindparam("most", type_=Integer)
 _ANSWERS_QUERY = select(_e.at, _e.source, _e.summary, _e.operation_id).order_by(_e.id.desc()).limit(_MOST_PARAMETER)
@@ -67,7 +69,9 @@ def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]
 
 
 def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
-    """Return the number of payments that have changed since the instant `since`, by their present state."""
+    """Return the number of payments that have changed since the instant `since`, by their present state. Counts at
+    most _MOST_IDS payments.
+    """
     changed = (row.subject_id for row in _newest_rows(conn, _CHANGES_QUERY, since) if row.kind == "payment")
     ids = list(dict.fromkeys(changed))[:_MOST_IDS]
     return (
@@ -84,8 +88,8 @@ def operation_durations(conn: Connection, operation_ids: list[str], since: datet
 
 @dataclass(frozen=True, slots=True)
 class OtherProcessFigures:
-    """Figures of other processes from the audit trail up to the row id `last_row_id`: the number of refused
-    duplicates, and for each operation that waited for its lease the time in seconds.
+    """Figures about other processes, read from the audit trail up to the row id `last_row_id`: the number of refused
+    duplicates, and the times (seconds) for which operations have waited for their lease.
     """
 
     last_row_id: int
@@ -101,8 +105,8 @@ def newest_trail_id(conn: Connection) -> int:
 def read_other_processes(
     conn: Connection, after: int, session: str, duplicates: Collection[str]
 ) -> OtherProcessFigures:
-    """Return the figures of the audit entries with ids above `after` that a process other than `session` wrote. Read
-    at most `MOST_ROWS` entries. `duplicates` are the reasons of a refusal that count as a duplicate.
+    """Return figures from the audit entries with ids above `after` that processes other than `session` wrote. Reads
+    at most `MOST_ROWS` entries. `duplicates`: the reasons of a refusal that count as a duplicate.
     """
     rows = conn.execute(_TRAIL_QUERY, {"after": after, "most": MOST_ROWS}).all()
     foreign = [row for row in rows if row.session != session]

@@ -1,1 +1,1 @@
-"""Reads and writes of the tables of operations, leases, idempotency keys and request ids."""
+"""Reads and writes of operations, leases, idempotency keys, request ids and provider tokens."""

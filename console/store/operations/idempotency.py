@@ -1,4 +1,6 @@
-"""Operations journal, read by idempotency key: the unique key of a row prevents a second operation with that key."""
+"""Reads and ends operations of the journal by their idempotency key. The key is unique, so a second operation with
+the same key can't be inserted.
+"""
 
 import uuid
 from dataclasses import dataclass
@@ -49,8 +51,8 @@ _REPLACE_EPOCH = (
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """The operation that uses an idempotency key. `operator` began it at the instant `since`; `has_live_lease` is
-    True while its lease hasn't expired.
+    """The operation that uses an idempotency key. `operator` began it on `desk` at the instant `since`;
+    `has_live_lease` is True while its lease hasn't expired.
     """
 
     operation_id: str
@@ -77,8 +79,8 @@ def find_use(conn: Connection, key: str) -> KeyUse | None:
 def end_operation(
     conn: Connection, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
 ) -> bool:
-    """Write the final state of a `calling` operation if its fencing token still is `fence`. Return False if another
-    process has ended it meanwhile.
+    """Write the final state and the result of a `calling` operation if its fencing token is still `fence`. Return
+    False if another process has ended it meanwhile.
 
     A second call with the same token and result returns True, too.
     """
@@ -90,7 +92,9 @@ def end_operation(
 
 
 def free_key(conn: Connection, operation_id: str, key: str) -> None:
-    """Free the idempotency key for another operation. The row stays in the journal under a new, unique key."""
+    """Make the idempotency key usable for another operation. The present operation stays in the journal under a new,
+    unique key.
+    """
     conn.execute(_FREE_KEY, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
 
 
@@ -104,11 +108,11 @@ def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, 
 
 
 def current_epoch(conn: Connection, now: datetime) -> str:
-    """Return the epoch: a random text that the database stores as the token of a lease that nobody holds. Return ""
-    if there is none or if it is older than an hour.
+    """Return the epoch of the cache (see `idempotency_cache`): a random text, stored as the token of a lease that
+    nobody holds. Return "" if there is none or if it is older than an hour.
 
-    A new epoch begins whenever a result is forgotten, and with the first request id taken after an hour, so that a
-    restored backup has an old one.
+    A new epoch begins when a result is forgotten, and with the first request id taken after an hour. So a database
+    restored from a backup has an outdated epoch.
     """
     row = conn.execute(_EPOCH_QUERY, _EPOCH_ROW).first()
     return row.token if row and abs(now - to_aware_utc(row.since)) < LONGEST_EPOCH else ""

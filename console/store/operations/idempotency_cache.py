@@ -42,8 +42,8 @@ _STORE_RESULT_SCRIPT = (
 
 @dataclass(frozen=True, slots=True)
 class CacheAnswer:
-    """Answer of Redis about an idempotency key. `is_missing`: Redis had no entry. `epoch`: the epoch when Redis was
-    asked; None if it wasn't asked.
+    """Answer of Redis about an idempotency key. `is_missing`: Redis had no entry, or didn't answer. `epoch`: the
+    epoch that was known when Redis was asked; None if Redis wasn't asked.
     """
 
     result: str | None = None
@@ -55,8 +55,8 @@ _NO_ANSWER = CacheAnswer()
 
 
 class NoCache:
-    """The cache if no Redis is configured: it never has a result. `questions` counts the keys about which this
-    process asked Redis, `answered` those for which it used the answer; both are approximate.
+    """The cache of a process without a configured Redis: it never has a result. `questions` counts the keys about
+    which this process has asked Redis; `answered` counts those for which it used the answer. Both are approximate.
     """
 
     questions = 0
@@ -64,12 +64,14 @@ class NoCache:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Number of used answers, and number of questions."""
+        """Two numbers: the used answers, and the questions."""
         return 0, 0
 
     @property
     def state(self) -> Literal["on", "off"] | None:
-        """ "on" if Redis answers, "off" if it can't be reached; None if none is configured."""
+        """State of the cache: "on" while Redis answers, "off" while it can't be reached, None without a configured
+        Redis.
+        """
         return None
 
     def refresh_epoch(self, read: Callable[[], str]) -> str | None:
@@ -77,27 +79,28 @@ class NoCache:
         return None
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Return an answer without a result."""
+        """Return an answer without a result, because there is no Redis to ask."""
         return _NO_ANSWER
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Return an answer without a result."""
+        """Return an answer without a result, because there is no Redis to ask."""
         return _NO_ANSWER
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
-        """Do nothing: without Redis there is nothing to change or close."""
+        """Do nothing, because there is no Redis in which the result could be stored."""
 
     def forget_result(self, key: str) -> None:
-        """Do nothing: without Redis there is nothing to change or close."""
+        """Do nothing, because there is no Redis that could have the result."""
 
     def close(self) -> None:
-        """Do nothing: without Redis there is nothing to change or close."""
+        """Do nothing, because there are no connections to close."""
 
 
 class Cache(NoCache):
-    """Results by idempotency key. Safe from any thread; no error of Redis is raised.
+    """Cache of results in Redis, by idempotency key. Safe from any thread; no error of Redis is raised.
 
-    `store_key` is called once, in the background, before the first connection.
+    `store_key` returns the key text of the store key. It is called once, in the background, before the first
+    connection.
     """
 
     def __init__(self, url: str, database_id: str, store_key: Callable[[], str]) -> None:
@@ -112,8 +115,8 @@ class Cache(NoCache):
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Used answers and questions of all desks, counted in Redis; those of this process if Redis doesn't
-        answer.
+        """Two numbers, counted in Redis for all desks: the used answers, and the questions. If Redis doesn't answer,
+        those of this process.
         """
         return self._add_counts() or (self.answered, self.questions)
 
@@ -149,8 +152,8 @@ class Cache(NoCache):
         self._link.close()
 
     def refresh_epoch(self, read: Callable[[], str]) -> str | None:
-        """Return the epoch. If it was read more than a second ago, read it from the database with `read`. Return None
-        if the database has none.
+        """Return the epoch; None if the database has none. An epoch that was read more than a second ago is first
+        read again from the database, with `read`.
         """
         if self._epoch() is None:
             asked_at = uptime_ms()
@@ -160,7 +163,9 @@ class Cache(NoCache):
         return self._epoch()
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
-        """Ask Redis for the final result of an idempotency key with this fingerprint of the request."""
+        """Ask Redis for the final result of an operation with this idempotency key and this fingerprint of the
+        request.
+        """
         return self._ask(key, fingerprint, "GET")
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
@@ -196,8 +201,9 @@ class Cache(NoCache):
             self._link.send_command("SET", self._keys.entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
 
     def _ask(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> CacheAnswer:
-        """Ask Redis about an idempotency key. Drop the result if the known epoch is more than a second old by then,
-        because this process may have been suspended meanwhile.
+        """Send the command `verb` about an idempotency key to Redis and return its answer. If the known epoch is more
+        than a second old when the answer comes, the result is dropped, because this process may have been suspended
+        meanwhile.
         """
         keys, epoch = self._keys, self._epoch()
         if not self._link.is_up:
@@ -226,17 +232,17 @@ class Cache(NoCache):
 
 
 def _associated_data(name: bytes, epoch: str, fingerprint: str) -> bytes:
-    """Return the associated data with which an entry is encrypted. `name` is derived from the database and the
-    idempotency key.
+    """Return the associated data with which an entry is encrypted: its name, the epoch and the fingerprint of the
+    request. `name` is derived from the database and the idempotency key.
     """
     return b"%b\n%b\n%b" % (name, epoch.encode(), fingerprint.encode())
 
 
 class _EntryCipher:
-    """Names and encryption of the entries of one database. Neither a name nor an entry reveals a payment.
+    """Names and encryption of the entries of one database in Redis. Neither a name nor an entry reveals a payment.
 
-    AES-SIV (RFC 5297) needs no nonce, which would make each entry a tenth larger. Equal results of one key give equal
-    entries, which does no harm.
+    AES-SIV (RFC 5297) needs no nonce, which would make each entry a tenth larger. Without a nonce, equal results of
+    one key give equal entries, which does no harm.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -254,7 +260,9 @@ class _EntryCipher:
         return _RESULT_MARK + self._cipher.encrypt(plain, [bound])
 
     def decrypt(self, bound: bytes, sealed: bytes) -> str | None:
-        """Return the text that was sealed for `bound`; None for anything else."""
+        """Return the text that was encrypted with the associated data `bound`. Return None if the entry is damaged or
+        was encrypted with other data or another key.
+        """
         try:
             return self._cipher.decrypt(sealed[1:], [bound]).decode()
         except self._broken:

@@ -37,8 +37,8 @@ EFFECTIVE_ACTION_OF_KIND: Mapping[str, str] = {
 
 
 def has_effect(action: str) -> bool:
-    """True if the action costs or moves money. If the lease of such an operation expires, its outcome is unknown; an
-    operation that only reads has failed then.
+    """True if the action costs or moves money. If the lease of such an operation expires, its outcome is unknown. An
+    operation that only reads has failed in that case.
     """
     return action in EFFECTIVE_ACTION_OF_KIND.values()
 
@@ -50,7 +50,9 @@ def kind_of_action(action: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class NewOperation:
-    """An operation as it is written into the journal before the request is sent."""
+    """An operation to be inserted into the journal before its request is sent. `key` is its idempotency key,
+    `fingerprint` the digest of the request.
+    """
 
     id: str
     action: str
@@ -286,8 +288,8 @@ def lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
 
 @cache
 def _lapsed_by_kind(*effects: str) -> Select[Any]:
-    """Return the query of `lapsed_by_kind`. It uses OR, because SQLAlchemy would compile an IN again for each
-    call.
+    """Return the query of `lapsed_by_kind`. It uses OR instead of IN, because SQLAlchemy would compile an IN again
+    for each call.
     """
     any_effect = or_(*(_t.action == action for action in effects))
     return select(_t.subject_kind, _t.subject_id).where(

@@ -1,9 +1,9 @@
-"""Rows of named leases: the holder of each, and from when until when the lease lasts.
+"""Rows of named leases: who holds each lease, since when, and until when.
 
-A lease lets processes work one after another. It doesn't prevent a second write; the fencing token of each write
-does. The database's clock writes and compares the expiry (`lease_clock`); the times `since` and `until` are only
-displayed. Each acquisition writes a new token, so a holder that lost a lease can't renew or release it. It also
-increases `fence`, which a trigger checks.
+A lease makes processes work one after another. It alone doesn't prevent a second write; the fencing token of each
+write does. The database's clock writes and compares the expiry (`lease_clock`); the columns `since` and `until` are
+only displayed. Each acquisition writes a new token, so a process that has lost its lease can't renew or release it.
+It also increases `fence`, which a trigger checks.
 """
 
 import uuid
@@ -30,7 +30,7 @@ _t = leases.c
 @dataclass(frozen=True, slots=True)
 class Holder:
     """The process that holds leases and operations: the person, the desk, the host name, the process id and the id of
-    the run.
+    the process run (`session`).
     """
 
     operator: str
@@ -42,8 +42,8 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease that this process has acquired. `slot` numbers the leases of one name from 0; `token` is the id (UUID)
-    of this acquisition.
+    """A lease that this process has acquired. If a name has several leases, `slot` numbers them from 0. `token` is
+    the id (UUID) of this acquisition.
     """
 
     name: str
@@ -80,7 +80,8 @@ _HOLDER_QUERY = _HOLDERS_QUERY.where(_t.name == bindparam("of")).order_by(_t.slo
 def acquire(
     tx: Transaction, name: str, holder: Holder, now: datetime, seconds: float, slots: int = 1
 ) -> Lease | None:
-    """Acquire one of the `slots` leases of `name` for `seconds`. Return None if all of them are held.
+    """Acquire the lease `name` for `seconds`. A name with several `slots` has as many leases; the first free one is
+    acquired. Return None if all of them are held.
 
     Raises RunAgain if another process inserted the row at the same time.
     """
@@ -131,15 +132,17 @@ def release(conn: Connection, lease: Lease) -> None:
 
 
 def renew(conn: Connection, lease: Lease, now: datetime, seconds: float) -> bool:
-    """Extend the lease by `seconds` from now (heartbeat). Return False if it has expired or another process
-    took it.
+    """Extend the lease by `seconds` from now (heartbeat). Return False if the lease has expired or another process
+    has taken it.
     """
     values = {"of": lease.name, "at": lease.slot, "own": lease.token}
     return conn.execute(_RENEW_LEASE, values | _expiry_values(now, seconds)).rowcount == 1
 
 
 def holder_of(conn: Connection, name: str) -> LeaseHolder | None:
-    """Return the present holder of `name` (of its first held slot); None if it is free."""
+    """Return the present holder of the lease `name`; if it has several slots, the holder of the first held one.
+    Return None if the lease is free.
+    """
     row = conn.execute(_HOLDER_QUERY, {"of": name}).first()
     return _to_holder(row) if row else None
 

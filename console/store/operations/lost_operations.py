@@ -1,7 +1,7 @@
-"""Rows of operations that this database lost when it was restored to an earlier state. Each desk copies them from
-its spool to this table, so that every desk refuses to repeat them, not only the desk that sent them.
+"""Rows of lost operations: this database lost them when it was restored to an earlier state. Each desk copies its own
+ones from its spool to this table. Then every desk, and not only the sender, refuses to repeat them.
 
-A row never changes. It stops to hold its claim when other rows are written: the restored record, the provider's
+A row never changes. It stops holding its claim when one of these rows is stored: the restored record, the provider's
 answer that the operation certainly failed, or the decision of two people.
 """
 
@@ -49,8 +49,8 @@ _INSERT = insert(lost_operations)
 
 
 LONGEST_KEY_CHARACTERS = 64
-"""Length of the column `provider_key` in characters. A longer key isn't stored, because a shortened key could be the
-key of another payment; it is only in the spool of its desk.
+"""Length (characters) of the column `provider_key`. A longer key isn't stored here, only in its desk's spool, because
+a shortened key could equal the key of another payment.
 """
 
 
@@ -121,8 +121,9 @@ def find(conn: Connection, operation_id: str) -> SpoolEntry | None:
 
 
 def unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
-    """Return the lost operations that the journal doesn't have yet, the last stored first, at most
-    MOST_OPERATIONS."""
+    """Return the lost operations that the journal doesn't have yet: at most MOST_OPERATIONS, the last stored one
+    first.
+    """
     return tuple(_to_intent(row) for row in conn.execute(_NEWEST_QUERY.where(~_IS_RESTORED)))
 
 

@@ -1,5 +1,5 @@
-"""Rows of the providers' access and refresh tokens, encrypted. A pair is replaced by compare-and-swap, so that no
-desk overwrites a newer pair of another desk.
+"""Rows of the providers' access and refresh tokens, encrypted. A pair of tokens is replaced by compare-and-swap, so
+that no desk overwrites a newer pair of another desk.
 """
 
 import json
@@ -17,15 +17,16 @@ _t = provider_tokens.c
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """Content of a row. `sealed`: the encrypted pair; `used_first`: the hashes of the first refresh tokens (those
-    that a person entered) that were used already.
+    """A stored token of a provider: the encrypted pair of access and refresh token, its expiry, the row's version,
+    and hashes. `used_first_hashes` are the hashes of those refresh tokens that a person entered and that were used
+    already.
     """
 
     encrypted_pair: str | None
     expires_at: datetime | None
     version: int
     used_first_hashes: tuple[str, ...]
-    """In the order of their use: a trigger allows the list to grow at its end only."""
+    """Sorted by first use. A trigger only allows new hashes at the end of the list."""
 
 
 def read_token(conn: Connection, provider: str) -> StoredToken | None:
@@ -42,8 +43,8 @@ def read_token(conn: Connection, provider: str) -> StoredToken | None:
 def replace_token(
     conn: Connection, provider: str, before: StoredToken | None, after: StoredToken, now: datetime
 ) -> bool:
-    """Write `after` if the row still has the version of `before` (None: no row). Return False if another desk has
-    written the row meanwhile.
+    """Write the token `after` if the row still has the version of `before` (None: no row). Return False if another
+    desk has written the row meanwhile.
     """
     values = {
         "sealed": after.encrypted_pair,

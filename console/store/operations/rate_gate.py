@@ -1,7 +1,7 @@
-"""Limit of the rate of calls to a provider, over all desks: each call moves the column `not_before` of the provider's
-row forward, and the next call starts no earlier.
+"""Limits the rate of calls to a provider over all desks. Each call moves the column `not_before` of the provider's
+row forward, and the next call may not start before that time.
 
-The row is locked only during the update, not during the call, so a call that hangs doesn't delay another one.
+The row is locked only during the update, not during the call. So a call that hangs doesn't delay another one.
 """
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, insert, select, update
@@ -31,8 +31,8 @@ _INSERT_RATE = insert(call_rates).values(
 
 
 def reserve_call(conn: Connection, name: str, spacing_seconds: float) -> float:
-    """Reserve the next start of a call, `spacing_seconds` after the previous one. Return the seconds to wait until
-    then.
+    """Reserve the start of the next call, `spacing_seconds` after the previous one. Return the seconds for which the
+    caller must wait before the call.
 
     Raises RunAgain if another process inserted the row at the same time.
     """

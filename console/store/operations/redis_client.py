@@ -1,8 +1,8 @@
-"""Client of a Redis server that may be unreachable: short time limits, no exceptions, and at most one log line when
-the server stops answering and one when it answers again.
+"""Client of a Redis server that may be unreachable: with short time limits and without exceptions. It logs at most
+one line when the server stops answering and one when it answers again.
 
-No caller waits for a connection: a background thread opens it after the first command, and again at most every five
-seconds after the server stopped answering. Until then every command returns None.
+No caller waits for a connection. A background thread opens it after the first command. After the server has stopped
+answering, the thread tries again at most every five seconds. Until a connection is open, every command returns None.
 """
 
 import logging
@@ -58,7 +58,7 @@ class RedisLink:
         try:
             return self._exchange(command)
         except Exception as error:  # a faulty server can make the client's parser raise anything
-            if "WRONGTYPE" not in str(error):  # a value of another type says nothing about the server
+            if "WRONGTYPE" not in str(error):  # an entry of another type: the server works
                 self._handle_lost_connection(error)
             return None
 
@@ -100,7 +100,7 @@ class RedisLink:
             _log.info("the cache answers again")
 
     def _exchange(self, command: tuple[str | bytes | int, ...]) -> Any:
-        """Send one command and return its answer. An idle connection that the server has closed is skipped."""
+        """Send one command and return its answer. Idle connections that the server has closed are dropped."""
         from redis.exceptions import ConnectionError as Broken
 
         while self._idle:
@@ -117,15 +117,15 @@ class RedisLink:
         except ResponseError:
             self._idle.append(connection)
             raise
-        except BaseException:  # the rest of an answer may still arrive
+        except BaseException:  # the rest of the answer may still arrive: the connection is of no use
             connection.disconnect()
             raise
         self._idle.append(connection)
         return answer
 
     def _handle_lost_connection(self, error: Exception) -> None:
-        """Close the connections after an error, and send no command for five seconds. A command of another thread
-        that is being sent finds the error by itself.
+        """Close the idle connections after an error, and send no command for five seconds. Another thread that is
+        sending a command gets the error itself.
         """
         with self._lock:
             if not self._up:
@@ -185,8 +185,8 @@ class _BoundedSocket:
 
 
 def _parse_options(url: str) -> dict[str, Any]:
-    """Read host, account and database number from the URL. Ignore other options, such as one that turns off the
-    verification of certificates.
+    """Return the host, account and database number in the URL. Other options are ignored, such as one that turns off
+    the verification of certificates.
     """
     parts = urlsplit(url)
     parameters: dict[str, Any] = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -205,8 +205,8 @@ def _parse_options(url: str) -> dict[str, Any]:
 
 
 def _connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
-    """Return a function that opens a connection without retries, a pool or a greeting: a command has only 40 ms;
-    after that the caller reads the database instead.
+    """Return a function that opens one connection, without retries, pool and handshake: a command may take only 40
+    ms; after that the caller reads the database instead.
     """
     from redis.backoff import NoBackoff
     from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
@@ -219,7 +219,7 @@ def _connection_opener(options: dict[str, Any]) -> Callable[[], Any]:
         connection_class = SSLConnection
 
     class Bounded(connection_class):  # type: ignore[misc]  # the client is imported late, and which class is decided here
-        """Connection whose socket limits each answer. Its base class depends on the URL."""
+        """Connection whose socket limits each answer. Its base class depends on the URL (with or without TLS)."""
 
         def _connect(self) -> _BoundedSocket:
             return _BoundedSocket(super()._connect())

@@ -1,4 +1,4 @@
-"""Rows of request ids: one per person and id. A process takes the row before the action and ends it afterwards.
+"""Rows of request ids, one per person and id. A process takes the row before the action and ends its use afterwards.
 
 The row has a lease, which expires by the database's clock, and a fencing token. The person is part of the row's key,
 so nobody can use up an id of another person.
@@ -71,7 +71,9 @@ _END_LEASE = update(request_ids).where(_IS_OWN_USE).values(lease_expires=0)
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A person's request id with its command. `fingerprint` is a digest of the command's arguments."""
+    """A person's request id with the command that it was used for. `fingerprint` is a digest of the command's
+    arguments.
+    """
 
     person: str
     request_id: str
@@ -80,14 +82,14 @@ class RequestKey:
 
     @property
     def key(self) -> dict[str, object]:
-        """Parameters of the statements that select the row."""
+        """Parameters of the statements that select the row by person and request id."""
         return {"who": self.person, "of": self.request_id}
 
 
 @dataclass(frozen=True, slots=True)
 class RequestIdUse:
-    """A stored use of a request id: its command, its state (running, kept, free) and its answer. `has_live_lease`:
-    the lease hasn't expired. `age`: the time since the use began.
+    """The stored use of a request id: its command, its state (running, kept, free) and its answer. `holder` is the
+    process that used it last. `has_live_lease`: the lease hasn't expired. `age`: the time since the use began.
     """
 
     command: str
@@ -104,8 +106,8 @@ class RequestIdUse:
 
     @property
     def is_free(self) -> bool:
-        """True if the id may be used again: its action had no effect, or it began at least 24 hours ago and isn't
-        running any more.
+        """True if the id may be used again: its action had no effect, or its use began longer ago than
+        ANSWER_RETENTION and isn't running any more.
         """
         return self.state == FREE or (
             self.age >= ANSWER_RETENTION and not (self.state == RUNNING and self.has_live_lease)
@@ -114,7 +116,7 @@ class RequestIdUse:
 
 @dataclass(frozen=True, slots=True)
 class HeldRequestId:
-    """A request id that this process holds, with the fencing token `fence`."""
+    """A request id whose lease this process holds, with the fencing token `fence` of that lease."""
 
     request: RequestKey
     fence: int
@@ -136,7 +138,8 @@ def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
 def hold(
     tx: Transaction, request: RequestKey, use: RequestIdUse | None, holder: "Holder", now: datetime, seconds: float
 ) -> HeldRequestId:
-    """Hold the request id for `seconds`. `use` is its row as read in this transaction; None if there was none.
+    """Take the request id with a lease of `seconds`. `use` is its row as read in this transaction; None if there was
+    none.
 
     Raises RunAgain if another process has changed the row meanwhile.
     """
@@ -166,17 +169,17 @@ def hold(
 
 
 def renew_lease(conn: Connection, taken: HeldRequestId, seconds: float) -> bool:
-    """Extend the lease by `seconds` from now (heartbeat). Return False if another process holds the id now."""
+    """Extend the lease by `seconds` from now (heartbeat). Return False if another process has the id now."""
     return conn.execute(_RENEW_LEASE, _own_use_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
 
 
 def store_result_ids(
     conn: Connection, taken: HeldRequestId, kind: str, subject_id: str | None, operation_id: str | None
 ) -> bool:
-    """Store the record and the operation that the action wrote in the id's row, in the same transaction. A later call
-    replaces the operation but not the record.
+    """Store in the id's row which record and which operation the action wrote, in the action's transaction. A later
+    call replaces the operation but not the record.
 
-    Return False if another process holds the id now.
+    Return False if another process has taken the id meanwhile.
     """
     values = {"kind": kind, "subject": subject_id, "operation": operation_id}
     if conn.execute(_STORE_RESULT_IDS, _own_use_parameters(taken) | values).rowcount == 1:
@@ -185,15 +188,15 @@ def store_result_ids(
 
 
 def end_use(conn: Connection, taken: HeldRequestId, state: str, answer: str | None) -> bool:
-    """Write the state of an ended use: `kept` with its answer, or `free`. Return False if another process holds the
-    id now.
+    """End the use of the id and write its state: `kept` with its answer, or `free`. Return False if another process
+    has taken the id meanwhile.
     """
     return conn.execute(_END_USE, _own_use_parameters(taken) | {"to": state, "answer_": answer}).rowcount == 1
 
 
 def end_lease(conn: Connection, taken: HeldRequestId) -> None:
-    """End the lease without an answer, because this process stops to act under the id. The outcome is in the record
-    and the operation that `store_result_ids` stored.
+    """End the lease without an answer, because this process stops acting under the id. The outcome is in the record
+    and the operation whose ids `store_result_ids` stored.
     """
     conn.execute(_END_LEASE, _own_use_parameters(taken))
 

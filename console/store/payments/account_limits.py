@@ -1,5 +1,5 @@
-"""Rows of accounts: the limit of each corporation and currency. A payment reserves part of it when it begins and
-books the part when it is paid. All amounts are in minor units.
+"""Rows of accounts: limit and balance of a corporation in one currency. A payment reserves a part of the limit when
+it begins, and adds it to the balance when it is paid. All amounts are in minor units.
 """
 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
@@ -54,7 +54,9 @@ def open_account(conn: Connection, number: str, currency: str, limit_minor: int)
 
 
 def reserve_amount(conn: Connection, account_id: int, minor: int) -> bool:
-    """Reserve `minor` for a payment that begins. Return False if less of the limit is free."""
+    """Reserve `minor` of the limit for a payment that begins. Return False, without a write, if less than `minor` is
+    free.
+    """
     return conn.execute(_RESERVE, {"of": account_id, "x": minor}).rowcount == 1
 
 
@@ -64,10 +66,10 @@ def release_amount(conn: Connection, account_id: int, minor: int) -> bool:
 
 
 def book_amount(conn: Connection, account: Account, minor: int, released: int = 0) -> int:
-    """Add a paid amount to the balance, up to the limit, and return the amount that was added.
+    """Add a paid amount to the balance, as far as the limit allows, and return the added amount.
 
-    `released`: the amount that this payment had reserved and doesn't reserve any more. The caller sets the rest of
-    `minor` aside. Raises Stale if the account has changed since it was read.
+    `released`: the part of the account's reserved amount that belonged to this payment and is freed now. The caller
+    sets the rest of `minor` aside. Raises Stale if the account has changed since it was read.
     """
     reserved = max(0, account.reserved_minor - released)
     accepted = max(0, min(minor, account.limit_minor - account.balance_minor - reserved))

@@ -1,8 +1,9 @@
-"""Amounts of a payment: captured = left + reserved + refunded + set aside. Each function moves an amount between them
-in one UPDATE, whose WHERE clause prevents a negative amount even if other processes write at the same time.
+"""Amounts of a payment: captured = left + reserved + refunded + set aside. Each function moves an amount from one of
+them to another in one UPDATE. Its WHERE clause prevents a negative amount, even if other processes write at the same
+time.
 
 Each function returns True if it moved the amount. The UPDATE doesn't compare the row's version but increments it, so
-that a compare-and-swap with an earlier read fails. A caller that also writes by compare-and-swap does that first.
+a compare-and-swap with an earlier read fails. A caller that also writes by compare-and-swap must do that first.
 Amounts are in minor units and at least 1.
 """
 
@@ -86,7 +87,9 @@ def settle_refund(conn: Connection, payment_id: int, minor: int, now: datetime) 
 
 
 def capture_amount(conn: Connection, payment_id: int, minor: int, now: datetime) -> bool:
-    """Set the captured amount to `minor`. Return False if it is `minor` or more already."""
+    """Set the captured amount to `minor`. Return False, without a write, if the captured amount is `minor` or more
+    already.
+    """
     return _move_amount(conn, _CAPTURE, payment_id, minor, now)
 
 

@@ -14,8 +14,8 @@ _STRICTEST_LIMITS = {
     "cooling_off_above": 0,
     "cooling_off_seconds": 900,
 }
-"""Value of each limit without a row, in minor units and seconds: no refund is allowed, and each one would need a
-second checker and a cooling-off.
+"""Value of each limit that has no row, in minor units or seconds. With these values no refund is allowed, and each
+one would need a second checker and a cooling-off time.
 """
 
 

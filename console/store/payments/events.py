@@ -53,12 +53,12 @@ class PaymentEvent:
     """One event that a source (a provider or a bank) sent.
 
     - `body`: the redacted text of the notice.
-    - `done`: the result (booked, unchanged, queued, unmatched, kept).
-    - `signature`: the signature header, if the source signs its notices. Then `body` is stored unchanged, and both
-    are verified again before the row is used for a booking.
+    - `done`: the result (booked, unchanged, queued, unmatched, kept and others).
+    - `signature`: the signature header, if the source signs its notices. Then `body` is stored unchanged, and
+      the signature is verified again before the row is used for a booking.
     - `who`: the database account that stored the row.
-    - Instants are aware (UTC); the amount is in minor units of `currency`. `add_event` sets `id`, `received_at` and
-      `who`.
+    - Instants are aware (UTC); the amount is in minor units of `currency`. `add_event` sets `id`, `received_at`
+      and `who`.
     """
 
     source: str
@@ -78,7 +78,7 @@ class PaymentEvent:
 
     @property
     def source_facts(self) -> tuple[object, ...]:
-        """The source's own data: everything that a signed body determines."""
+        """The data that the source itself sent: all values that a signed body determines."""
         return (
             self.source, self.event_id, self.kind, self.order_no, self.amount_minor, self.currency, self.occurred_at,
             self.body, self.signature,
@@ -86,7 +86,9 @@ class PaymentEvent:
 
 
 def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) -> bool:
-    """Store an event; `who` is the storing account. Return False, without a write, if the source sent it before."""
+    """Store an event; `who` is the storing account. Return False, without a write, if an event of this source with
+    the same event id is stored.
+    """
     row = {
         "source": event.source,
         "event_id": event.event_id,
@@ -149,7 +151,7 @@ def write_result(conn: Connection, event: PaymentEvent, done: str, payment_id: i
 
 
 def all_events() -> Select[Any]:
-    """Return the query of all events, which the caller narrows; `to_event` converts its rows."""
+    """Return the query of all events. The caller adds conditions to it; `to_event` converts its rows."""
     return _ALL_QUERY
 
 

@@ -1,4 +1,4 @@
-"""Rows of the limits of refunds, and the proposals by which two administrators change them."""
+"""Rows of the limits of refunds, and of the proposals by which two administrators change a limit."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,7 +27,7 @@ def find_value(conn: Connection, name: str, currency: str) -> int | None:
 
 
 def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
-    """Return all limits, each with the newest proposal that still counts."""
+    """Return all limits, each with its newest proposal that hasn't expired or been closed at `now`."""
     proposals = {row.subject_id: row for row in _open_proposals(conn, now)}
     return tuple(
         _with_proposal(name, currency, int(value), proposals) for name, currency, value in conn.execute(_ALL_QUERY)
@@ -42,7 +42,9 @@ def _with_proposal(name: str, currency: str, value: int, proposals: Mapping[str,
 
 
 def find_proposers(conn: Connection, subject: str, value: int, now: datetime) -> tuple[str, ...]:
-    """Return the people whose proposals of this value for the limit still count, oldest first."""
+    """Return the people who have proposed this value for the limit, oldest proposal first. Proposals that have
+    expired or been closed are left out.
+    """
     rows = _open_proposals(conn, now)
     return tuple(row.person for row in rows if (row.subject_id, row.proposed) == (subject, str(value)))
 
@@ -56,7 +58,7 @@ def _open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
 
 
 def insert_proposal(conn: Connection, subject: str, value: int, person: str, now: datetime) -> None:
-    """Insert a proposal of a person."""
+    """Insert a person's proposal of a value for the limit `subject`."""
     conn.execute(
         insert(approvals).values(
             subject_kind=LIMIT_KIND, subject_id=subject, action=LIMIT_ACTION, proposed=str(value), person=person,

@@ -49,7 +49,7 @@ _KNOWN_STATES = frozenset(state.value for state in OrderState)
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order as the shop would write it; the total is in minor units of `currency`."""
+    """An order to be inserted as the shop would insert it; the total is in minor units of `currency`."""
 
     merch_txn_id: str
     total_minor: int
@@ -76,12 +76,12 @@ def of_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
 
 
 def all_records() -> Select[Any]:
-    """Return the query with all columns of `read_orders`; the caller narrows it."""
+    """Return the query of all orders with the columns that `read_orders` needs. The caller adds conditions to it."""
     return _ALL_QUERY
 
 
 def select_records(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[Order, ...]:
-    """Return the orders of a query that narrows `all_records()`."""
+    """Run a query made from `all_records()`, with the parameters `values`, and return its orders."""
     return read_orders(conn, conn.execute(query, values).all())
 
 
@@ -98,8 +98,8 @@ def _first_order(conn: Connection, query: Select[Any], values: Mapping[str, obje
 
 
 def to_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
-    """Convert a row of `COLUMNS` into an order. If its stored state isn't an `OrderState`, return it as pending and
-    with work for a person; the row keeps its state.
+    """Convert a row of `COLUMNS` into an order. If the stored state isn't an `OrderState`, return the order as
+    pending, with work for a person; the row isn't changed.
     """
     (
         order_id, number, raw_corporation, corporation, status, currency, total, version, method, created, updated,
@@ -137,7 +137,7 @@ def _normalised_number(key: str | None, raw: str | None) -> str | None:
 
 
 def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
-    """Insert an order as the shop would, for samples and tests, and return its id. Raises IntegrityError if an order
+    """Insert an order as the shop does, for samples and tests, and return its id. Raises IntegrityError if an order
     with this order number exists.
     """
     row = {
@@ -170,8 +170,8 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
 
 
 def plan_work(conn: Connection, order: Order, now: datetime, work: Work) -> None:
-    """Write only the work columns; `updated_at` stays, because the order itself doesn't change. Raises Stale if the
-    row has changed since it was read.
+    """Write only the columns of work. `updated_at` doesn't change, because the order itself doesn't. Raises Stale if
+    the row has changed since it was read.
     """
     swaps.update_if_unchanged(conn, orders, (order.id, order.version), work_values(work), status=order.state)
     swaps.announce_change(conn, KIND, order.id, now)
@@ -184,10 +184,10 @@ def fits_column(column: str, value: str) -> bool:
 
 
 def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Mapping[str, str]) -> None:
-    """Write texts into columns that are still empty; `updated_at` stays.
+    """Write texts into columns that are still empty; `updated_at` doesn't change.
 
     Raises Stale if the row has changed since `order` was read, or if the shop, which doesn't increment the version,
-    has filled one of the columns.
+    has filled one of the columns meanwhile.
     """
     empty = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
     as_read = _t.id == order.id, _t.version == order.version, _t.status == order.state.value

@@ -31,9 +31,9 @@ _OVERDUE_QUERY = (
 
 
 def overdue_payments(conn: Connection, saga: str, now: datetime, limit: int) -> tuple[Payment, ...]:
-    """Return at most `limit` payments that certainly wait for their payer and expired before `now`, the first expired
-    first.
+    """Return at most `limit` payments that wait for their payer, with a known outcome, and whose `payment_expires_at`
+    is before `now`; the earliest comes first.
 
-    Leave out payments with an unfinished saga of the kind `saga`.
+    Payments with an unfinished saga of the kind `saga` are left out.
     """
     return select_records(conn, _OVERDUE_QUERY, {"saga": saga, "now": to_naive_utc(now), "most": limit})

@@ -1,5 +1,5 @@
-"""Rows of payments: reads by every id that people use, and writes by compare-and-swap. The module `balances` writes
-the columns of amounts.
+"""Rows of payments: reads by every id that people use, and writes by compare-and-swap. Only the module `balances`
+writes the columns of amounts.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -58,8 +58,8 @@ _FIXED_COLUMNS = MONEY_COLUMNS | {
 class NewPayment:
     """A new payment. Instants are aware; amounts are in minor units of `currency`.
 
-    `account_minor`: the amount that it reserves on its account. `given_id`: the former id of a row that is restored;
-    None: the database assigns an id.
+    `account_minor`: the amount that the payment reserves on its account. `given_id`: the former id of a row that is
+    restored; None: the database assigns an id.
     """
 
     provider: str
@@ -82,14 +82,16 @@ class NewPayment:
 
 
 def find(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Payment | None:
-    """Return one payment; None if there is none. `lapsed`: ids of payments whose process crashed or froze during the
-    call; such a payment is returned with an unknown outcome.
+    """Return one payment; None if there is none. `lapsed`: ids of payments whose call has lapsed (its process crashed
+    or froze); such a payment is returned with an unknown outcome.
     """
     return _first_payment(conn, _BY_ID_QUERY, {"of": payment_id}, lapsed)
 
 
 def by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
-    """Return the payment that has this payment number of ours at this provider; None if there is none."""
+    """Return the payment of this provider with this payment number, which the console assigned; None if there is
+    none.
+    """
     return _first_payment(conn, _BY_MERCHANT_ID_QUERY, {"whose": provider, "of": merchant_payment_id})
 
 
@@ -104,7 +106,9 @@ def of_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozens
 
 
 def of_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
-    """Return the payments whose own row has this corporation number (not only their order's), newest first."""
+    """Return the payments with this corporation number in their own row, newest first. The number of their order
+    isn't read.
+    """
     return select_records(conn, _OF_CORPORATION_QUERY, {"of": number}, lapsed)
 
 
@@ -114,7 +118,7 @@ def due_payments(conn: Connection, reasons: Collection[str], now: datetime, limi
 
 
 def all_records() -> Select[Any]:
-    """Return the query with all columns of `to_record`; the caller narrows it."""
+    """Return the query of all payments with the columns that `to_record` needs. The caller adds conditions to it."""
     return _ALL_QUERY
 
 
@@ -126,8 +130,8 @@ def by_ids(conn: Connection, ids: Collection[int]) -> tuple[Payment, ...]:
 def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
-    """Return the payments of a query that narrows `all_records()`. `lapsed`: ids of records whose operation has
-    lapsed; they are returned with an unknown outcome.
+    """Run a query that the caller has made from `all_records()`, with the parameters `values`, and return its
+    payments. `lapsed`: as in `find`.
     """
     return tuple(to_record(row, lapsed) for row in conn.execute(query, values))
 
@@ -140,8 +144,8 @@ def _first_payment(
 
 
 def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
-    """Insert a row and return its id. Raises IntegrityError if a payment of this provider has the same number of ours
-    or the same provider's id.
+    """Insert a payment and return its id. Raises IntegrityError if a payment of this provider has the same payment
+    number or the same provider's id.
     """
     row = {
         "order_id": new.order_id,
@@ -181,8 +185,8 @@ def change_payment(conn: Connection, payment: Payment, now: datetime, **values: 
 def follow_path(
     conn: Connection, payment: Payment, path: Sequence[PaymentState], now: datetime, **values: object
 ) -> None:
-    """Change the state of the payment through all states of `path` (`payment_path`), with one write for each. Write
-    `values` with the last one. Raises as `change_payment` does.
+    """Change the payment's state through all states of `path` (see `payment_path`), with one write for each. `values`
+    are written with the last state. Raises as `change_payment` does.
     """
     swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
     for before, after in pairwise((payment.state, *path)):
@@ -197,7 +201,9 @@ def follow_path(
 
 
 def _columns_when_paid(payment: Payment, path: Sequence[PaymentState], now: datetime) -> dict[str, object]:
-    """Return the columns `booked_at` and `late_after` if the path contains payment_success; otherwise nothing."""
+    """Return the values of the columns `booked_at` and `late_after` if `path` contains the state payment_success;
+    otherwise an empty dict.
+    """
     if PaymentState.PAYMENT_SUCCESS not in path:
         return {}
     return {"booked_at": now, "late_after": payment.state if payment.state in ENDED_UNPAID_STATES else None}

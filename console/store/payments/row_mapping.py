@@ -1,4 +1,4 @@
-"""Conversion of a payment's row into a record."""
+"""Converts a row of the table of payments into a record."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -22,7 +22,9 @@ COLUMNS = (
     _t.operation_id, _t.created_at, _t.changed_at, _t.account_minor, _t.booked_at, _t.late_after,
 )  # fmt: skip
 LAPSED_WORK = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
-"""Work of a record whose process crashed or froze during a call, until a due task writes its next step."""
+"""Work of a record that is shown while its operation has lapsed (its process crashed or froze), until a due task
+writes the record's next step.
+"""
 
 
 def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Payment:
@@ -78,5 +80,5 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
 
 
 def in_utc(value: datetime | None) -> datetime | None:
-    """Return a stored instant with its zone (UTC), or None."""
+    """Return a stored instant (naive, UTC) with its zone; None stays None."""
     return to_aware_utc(value) if value is not None else None

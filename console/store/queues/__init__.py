@@ -1,1 +1,1 @@
-"""Queries of the queues."""
+"""Queries of the queues: the lists of records that wait for the same step."""

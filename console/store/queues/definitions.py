@@ -1,5 +1,5 @@
-"""Definitions of the queues: for each table and queue, the SQL conditions of its rows; each is one range of
-an index.
+"""Definitions of the queues. For each table and queue, they list SQL conditions; the rows that fulfil one condition
+are one range of an index.
 """
 
 from collections.abc import Iterable
@@ -34,12 +34,14 @@ _PAID_PAYMENT_STATES = (_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_V
 def _state_conditions(
     status: Column[Any], certainty: Column[Any], states: Iterable[str], *certainties: Certainty
 ) -> list[ColumnElement[bool]]:
-    """Return one condition for each pair of state and certainty."""
+    """Return one SQL condition for each pair of one of these states and one of these certainties."""
     return [and_(status == str(state), certainty == value.value) for state, value in product(states, certainties)]
 
 
 def _was_paid_since_sql() -> ColumnElement[bool]:
-    """Return SQL that is true if another payment of the same order, begun or paid after this failed one, was paid."""
+    """Return SQL that is true if another payment of the same order was paid, and that payment was begun or paid after
+    this failed one.
+    """
     other = payment_table.alias("other")
     return exists().where(
         other.c.order_id == _p.order_id,
@@ -118,6 +120,6 @@ CREDIT_CHECK_QUERIES = TableQueries(
     may_be_lapsed=PENDING_CHECK,
 )
 TABLES = (REFUND_QUERIES, PAYMENT_QUERIES, ORDER_QUERIES, CREDIT_CHECK_QUERIES)
-"""Tables of the queues, in the order in which a page shows their records within one work state: refunds, payments,
+"""Queries of all tables with queues. A page shows the records of one work state in this order: refunds, payments,
 orders, credit checks.
 """

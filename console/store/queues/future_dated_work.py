@@ -1,5 +1,5 @@
-"""Reads and writes of rows that a desk wrote while its clock was ahead: their `changed_at` and their next step are in
-the future, so the step would run too late.
+"""Reads and writes of rows that a desk wrote while its clock was ahead. Their `changed_at` and the due time of their
+next step are in the future, so the step would run too late.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,14 @@ from console.store.schema.worker import sagas as sagas_table
 from console.store.tasks import sagas
 
 _UNMOVABLE_REASON = WorkReason.COOLING_OFF
-"""Work reason of a refund in its cooling-off, whose due time is never moved."""
+"""Work reason of a refund in its cooling-off time. The due time of such a refund is never moved."""
 
 
 @dataclass(frozen=True, slots=True)
 class FutureDatedRow:
-    """A found row: its kind of record, its id and the version in which it was read."""
+    """A row that was written while a clock was ahead: its kind of record, its id and the version in which it was
+    read.
+    """
 
     kind: str
     id: int
@@ -37,7 +39,9 @@ class FutureDatedRow:
 
 @dataclass(frozen=True, slots=True)
 class _WorkColumns:
-    """A table, its columns for scheduled work (state, due time, reason), and the state that means scheduled."""
+    """A table with scheduled work: its columns of state, due time and reason, and the state (`scheduled`) of rows
+    whose work is scheduled.
+    """
 
     table: Table
     state: str

@@ -1,4 +1,4 @@
-"""Reads of the queues over all kinds of records, from indexes: pages, counts up to 1,000, and due work."""
+"""Reads of the queues over all kinds of records, through indexes: pages, counts up to COUNT_CAP, and due work."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,15 +19,15 @@ COUNT_CAP = 1_000
 QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds")
 KINDS = tuple(part.kind for part in TABLES)
 LapsedIds = Mapping[str, AbstractSet[int]]
-"""For each kind, the ids of the records whose process crashed or froze during a call."""
+"""For each kind, the ids of the records whose operation has lapsed: its process crashed or froze during a call."""
 
 _LARGEST_ID = 2**63 - 1
 _t = table.c
 
 
 class QueuePosition(NamedTuple):
-    """Position of a record in a queue, by which the queue is sorted: its stored work state, the index of its kind in
-    `KINDS`, its id.
+    """Position of a record in a queue: its stored work state, the index of its kind in `KINDS`, and its id. Queues
+    are sorted by these three values.
     """
 
     work: str
@@ -36,7 +36,7 @@ class QueuePosition(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The record's kind."""
+        """Kind of the record, such as `payment`."""
         return KINDS[self.rank]
 
 
@@ -70,7 +70,9 @@ def _position_of_entry(entry: tuple[QueuePosition, Row[Any]]) -> QueuePosition:
 def _read_entries(
     conn: Connection, entries: Sequence[tuple[QueuePosition, Row[Any]]], lapsed: LapsedIds
 ) -> Iterator[tuple[QueuePosition, QueuedRecord]]:
-    """Convert the rows into records, one kind at a time, and yield them in the given order."""
+    """Convert the rows into records, and yield them with their positions in the given order. The records of one kind
+    are read together.
+    """
     records: dict[QueuePosition, QueuedRecord] = {}
     for rank, part in enumerate(TABLES):
         places = [place for place, _ in entries if place.rank == rank]
@@ -85,8 +87,8 @@ def _lapsed_of_table(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
 
 
 def _key_after(after: QueuePosition | None, rank: int) -> QueueKey | None:
-    """Return the key (work state, id) after which the rows of the kind with this rank follow on `after`. The previous
-    page has all rows of lower ranks in that work state, and none of higher ranks.
+    """Return the key (work state, id) after which the page continues in the table of the kind `rank`. Tables of a
+    lower rank have no more rows in the work state of `after`; tables of a higher rank have all of them left.
     """
     if after is None:
         return None
@@ -95,8 +97,8 @@ def _key_after(after: QueuePosition | None, rank: int) -> QueueKey | None:
 
 
 def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, datetime | None]:
-    """Return the number of records in the queue, at most COUNT_CAP + 1, and the instant since when the oldest one has
-    waited (the time of its last change); None if the queue is empty.
+    """Return the number of records in the queue, at most COUNT_CAP + 1, and the time of the oldest record's last
+    change (None if the queue is empty).
     """
     values: dict[str, object] = {"most": COUNT_CAP + 1}
     for part in TABLES:
@@ -109,8 +111,8 @@ def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, da
 
 @cache
 def _count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
-    """Return one query that counts all kinds. Its result has one row per index range, with the columns `total` and
-    `oldest`.
+    """Return one query that counts the queue over all kinds. Its result has one row per index range, with the columns
+    `total` and `oldest`.
     """
     parts = [part for part in TABLES if name in part.queues]
     return union_all(
@@ -136,15 +138,16 @@ _END_CONDITIONS = (
     and_(_t.seen_status == "success", _t.certainty == "known", _IS_AWAITED, _t.credit_check_id.is_not(None)),
     and_(_t.seen_status == "error", _t.certainty == "known", _IS_AWAITED),
 )
-"""Conditions of rows that a due task adopted before the other application had written their final state, and that
-have a final state now. Each uses the index of states.
+"""Conditions of credit checks that a due task adopted before the other application had written their final state, and
+whose final state is written now. Each condition uses the index of states.
 """
 
 
 def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
-    """Return rows that other applications wrote, as (id, stored corporation number, number_key): at most `limit` rows
-    that no due task has adopted yet (`work_state` is NULL), and at most `limit` rows for each condition of adopted
-    rows that their writer has changed since.
+    """Return credit checks that other applications wrote, as (id, stored corporation number, number_key).
+
+    These are at most `limit` rows that no due task has adopted yet (`work_state` is NULL), and for each further
+    condition at most `limit` adopted rows that the other application has changed since.
     """
     rows = select(_t.id, _t.corporation_number, _t.number_key).limit(limit)
     new = rows.where(~_IS_ADOPTED).order_by(_t.work_at, _t.id)  # in the order of the index
@@ -160,6 +163,6 @@ def _text(value: object) -> str:
 
 
 def is_still_unadopted(conn: Connection, record_id: int) -> bool:
-    """True if `written_by_others` would still return this row."""
+    """True if `find_foreign_rows` could still return this row."""
     row = select(_t.id).where(_t.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_SINCE, *_END_CONDITIONS))
     return conn.execute(row).first() is not None

@@ -1,7 +1,7 @@
-"""Queries of the queues over one table: pages by key (work state, id), and counts.
+"""Queries of the queues over one table: pages that continue after a key (work state, id), and counts.
 
-A queue consists of several ranges of an index, each sorted by work state and id, with one condition per range. With
-one condition for several states a database would read and sort all their rows.
+A queue consists of several ranges of an index, each sorted by work state and id. Each range has a condition of its
+own. With one condition for several states a database would read and sort all their rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,12 +30,12 @@ from console.domain.records import CreditCheck
 
 QueuedRecord = CreditCheck | Order | Payment | Refund
 QueueKey = tuple[str, int]
-"""Key of a row within one table: the stored work state, and the id. A queue is sorted by it."""
+"""Key of a row in a queue, within one table: the stored work state, and the id. The queue is sorted by this key."""
 
 RowReader = Callable[[Connection, Sequence[Row[Any]], AbstractSet[int]], Sequence[QueuedRecord]]
 QUEUES_JOINED_BY_LAPSE = ("unknown", "review")
-"""Queues that also contain lapsed rows: records whose process crashed or froze during a call. They are few, because a
-due task soon writes their new state.
+"""Names of the queues that also contain lapsed rows: records whose process crashed or froze during a call. There are
+few such rows, because a due task soon writes their new state.
 """
 
 _QUEUE_LEFT_BY_LAPSE = "pending"
@@ -48,9 +48,10 @@ _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 class TableQueries:
     """Queries of the queues over one table.
 
-    `work_state` and `changed_at` are the columns of the work state and of the last change. `rows` selects all columns
-    that `read` converts into records. `queues` has the conditions of each queue, one per index range. `may_be_lapsed`
-    is the condition of rows that may be lapsed: they wait for a call whose process may have crashed or frozen.
+    - `work_state`, `changed_at`: the columns of the work state and of the last change
+    - `rows`: the query of all columns that `read` converts into records
+    - `queues`: for each queue its conditions, one per range of an index
+    - `may_be_lapsed`: the condition of rows that wait for a call, whose process may have crashed or frozen
     """
 
     kind: str
@@ -77,7 +78,9 @@ class TableQueries:
     def _rows_after(
         self, conn: Connection, name: str, after: QueueKey | None, limit: int, lapsed: AbstractSet[int]
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return rows with keys above `after`: first those with the same work state, then those with later ones."""
+        """Return at most `limit` rows with keys above `after`: first those with the same work state, then those with
+        later work states.
+        """
         statements = _page_queries(self, name, beside_lapsed=bool(lapsed))
         if after is None:
             return self._read_rows(conn, statements.first_rows, lapsed, most=limit)
@@ -94,8 +97,9 @@ class TableQueries:
         return [((getattr(row, self.work_state.name), row.id), row) for row in rows]
 
     def count_queries(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
-        """Return one query per index range; it counts the rows, up to the parameter `most`, and reads the time of the
-        last change of the row with the smallest id. `beside_lapsed`: there are lapsed rows.
+        """Return the counting queries of a queue, one per index range. Each counts the rows, up to the parameter
+        `most`, and reads the time of the last change of the row with the smallest id. `beside_lapsed`: some rows are
+        lapsed now.
         """
         queries = [self._range_count_query(rows) for rows in self.range_conditions(name, beside_lapsed=beside_lapsed)]
         if name in QUEUES_JOINED_BY_LAPSE and beside_lapsed and self.may_be_lapsed is not None:
@@ -108,8 +112,8 @@ class TableQueries:
         return queries
 
     def _range_count_query(self, rows: ColumnElement[bool]) -> Select[Any]:
-        """Return the counting query of one range. The oldest row has the smallest id, which the index contains, so
-        the database reads only that row of the table.
+        """Return the counting query of one index range; `rows` is its condition. The row with the smallest id counts
+        as the oldest. The index contains the id, so the database reads only this row of the table.
         """
         ids = select(self.id).where(rows).limit(_LIMIT_PARAMETER).subquery()
         counted = select(func.count().label("total"), func.min(ids.c.id).label("first")).select_from(ids).subquery()
@@ -117,14 +121,16 @@ class TableQueries:
         return select(counted.c.total, oldest.label("oldest"))
 
     def range_conditions(self, name: str, *, beside_lapsed: bool) -> Sequence[ColumnElement[bool]]:
-        """Return the conditions of a queue, one per index range. Exclude lapsed rows from the queue `pending`."""
+        """Return the conditions of a queue, one per index range. With `beside_lapsed`, lapsed rows are excluded from
+        the queue `pending`.
+        """
         ranges = self.queues[name]
         if name == _QUEUE_LEFT_BY_LAPSE and beside_lapsed and self.may_be_lapsed is not None:
             return [and_(rows, ~self._is_lapsed) for rows in ranges]
         return ranges
 
     def parameters(self, lapsed: AbstractSet[int]) -> dict[str, object]:
-        """Return the parameter with the ids of the lapsed rows, by its name in the queries."""
+        """Return the query parameter that holds the ids of the lapsed rows, as {name: ids}."""
         return {f"lapsed_{self.kind}": sorted(lapsed)}
 
     @cached_property
@@ -133,14 +139,17 @@ class TableQueries:
 
     @cached_property
     def _lapsed_rows(self) -> Select[Any]:
-        """Query of the lapsed rows. It is separate, because with an OR the database would read and sort the queue."""
+        """Query of the lapsed rows of this table. It is a separate query, because with an OR the database would read
+        and sort the whole queue.
+        """
         return self.rows.where(self._is_lapsed, *([] if self.may_be_lapsed is None else [self.may_be_lapsed]))
 
     def first_rows_query(
         self, ranges: Sequence[ColumnElement[bool]], *conditions: ColumnElement[bool], by: Sequence[Column[Any]]
     ) -> Select[Any]:
-        """Return the query of the first rows of these ranges that fulfil the conditions `more`, sorted by the columns
-        `by`. With several ranges it reads the first rows of each, and merges and sorts them.
+        """Return the query of the first rows of these index ranges that fulfil all `conditions`, sorted by the
+        columns `by`. The parameter `most` limits the rows. With several ranges the query reads the first rows of
+        each, and merges and sorts them.
         """
         if len(ranges) == 1:
             return self.rows.where(ranges[0], *conditions).order_by(*by).limit(_LIMIT_PARAMETER)
@@ -154,8 +163,11 @@ class TableQueries:
 
 @dataclass(frozen=True, slots=True)
 class _PageQueries:
-    """Queries of the pages of one queue. `first`: its first rows; `rest`: the rows after an id with the same work
-    state; `later`: the rows with later work states.
+    """Queries of the pages of one queue.
+
+    - `first_rows`: the first rows of the queue
+    - `same_state_rows`: the rows after an id that have the same work state
+    - `later_state_rows`: the rows with later work states
     """
 
     first_rows: Select[Any]
@@ -165,8 +177,9 @@ class _PageQueries:
 
 @cache
 def _page_queries(part: TableQueries, name: str, *, beside_lapsed: bool) -> _PageQueries:
-    """Build the queries of a queue, once. `rest` and `later` are separate, because with one comparison for both
-    SQLite reads the index from its start and MariaDB reads the table.
+    """Return the page queries of a queue; they are built only once. The rows with the same work state and those with
+    later ones have separate queries: with one comparison for both, SQLite reads the index from its start and MariaDB
+    reads the table.
     """
     stretches = part.range_conditions(name, beside_lapsed=beside_lapsed)
     rest = (part.work_state == bindparam("work"), part.id > bindparam("last"))

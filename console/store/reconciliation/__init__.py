@@ -1,1 +1,1 @@
-"""Reads and writes of the tables of reconciliations."""
+"""Reads and writes of reconciliation runs and their differences."""

@@ -1,5 +1,5 @@
-"""Reads of our records for a reconciliation: payments by their numbers, and pages of payments, refunds and events in
-the order of time.
+"""Reads the console's own records for a reconciliation: payments by their numbers, and pages of payments, refunds and
+events sorted by time.
 """
 
 from collections.abc import Collection
@@ -27,12 +27,12 @@ from console.store.schema.worker import reconciliation_rows
 ANNOUNCED_RESULT = "announced"
 """Result (`done`) of a notice that announces a file. Its column `order_no` holds the file's day (ISO date)."""
 PagePosition = tuple[datetime, int]
-"""Position before a page: the instant and the id of the last row of the previous page."""
+"""Position at which a page begins: the instant and the id of the last row of the previous page."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedEvent:
-    """An event of a source, and the instant `at` which it happened at the source."""
+    """An event of a source, and the instant (`at`) at which it happened at the source."""
 
     event: PaymentEvent
     at: datetime
@@ -46,8 +46,8 @@ _BY_MERCHANT_IDS_QUERY = _OF_PROVIDER_QUERY.where(_p.merchant_payment_id.in_(bin
 
 
 def _page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
-    """Return the query `rows` sorted by time and id and limited to one page, in a form that servers read from an
-    index.
+    """Return `rows` sorted by the columns `at` and `row_id`, limited to one page. The form of the query lets servers
+    read it from an index.
     """
     after = or_(at > bindparam("after_at"), and_(at == bindparam("after_at"), row_id > bindparam("after_id")))
     return (
@@ -93,7 +93,7 @@ _CASES_OF_RUN_QUERY = (
 
 
 def by_provider_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
-    """Return the payments of a provider that have one of these numbers of the provider, by that number."""
+    """Return the payments of a provider that have one of these ids from the provider, by that id."""
     return {
         str(payment.provider_payment_id): payment
         for payment in _by_provider_and_ids(conn, _BY_PROVIDER_IDS_QUERY, provider, numbers)
@@ -101,7 +101,9 @@ def by_provider_ids(conn: Connection, provider: str, numbers: Collection[str]) -
 
 
 def by_merchant_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
-    """Return the payments of a provider that have one of these numbers of ours, by that number."""
+    """Return the payments of a provider that have one of these payment numbers, which the console assigned, by that
+    number.
+    """
     return {
         payment.merchant_payment_id: payment
         for payment in _by_provider_and_ids(conn, _BY_MERCHANT_IDS_QUERY, provider, numbers)
@@ -118,7 +120,9 @@ def _by_provider_and_ids(
 def paid_payments(
     conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[Payment, ...]:
-    """Return at most `limit` payments of a provider that were paid after `after` and before `until`, by that time."""
+    """Return at most `limit` payments of a provider that were paid after the position `after` and before `until`,
+    sorted by the time of payment.
+    """
     return payments.select_records(
         conn, _PAID_PAGE_QUERY, {"whose": provider, **_page_parameters(after, until, limit)}
     )
@@ -127,15 +131,17 @@ def paid_payments(
 def begun_payments(
     conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[Payment, ...]:
-    """Return at most `limit` payments of a provider that began after `after` and before `until`, by that time."""
+    """Return at most `limit` payments of a provider that began after the position `after` and before `until`, sorted
+    by the time of their beginning.
+    """
     return payments.select_records(
         conn, _BEGUN_PAGE_QUERY, {"whose": provider, **_page_parameters(after, until, limit)}
     )
 
 
 def refunds_sent(conn: Connection, after: PagePosition, until: datetime, limit: int) -> tuple[Refund, ...]:
-    """Return at most `limit` refunds of all providers that were first sent after `after` and before `until`, by that
-    time.
+    """Return at most `limit` refunds of all providers that were first sent after the position `after` and before
+    `until`, sorted by the time of first sending.
     """
     return refunds.select_records(conn, _SENT_REFUNDS_PAGE_QUERY, _page_parameters(after, until, limit))
 
@@ -143,8 +149,8 @@ def refunds_sent(conn: Connection, after: PagePosition, until: datetime, limit: 
 def events_of(
     conn: Connection, source: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[TimedEvent, ...]:
-    """Return at most `limit` events with an order number that happened at a source after `after` and before `until`,
-    by that time.
+    """Return at most `limit` events with an order number that happened at the source after the position `after` and
+    before `until`, sorted by that time.
     """
     rows = conn.execute(_EVENTS_PAGE_QUERY, {"whose": source, **_page_parameters(after, until, limit)})
     return tuple(TimedEvent(payment_events.to_event(row), to_aware_utc(row.occurred_at)) for row in rows)
@@ -171,7 +177,9 @@ def announced_days(conn: Connection, source: str, since: datetime) -> tuple[str,
 def open_cases(
     conn: Connection, ids: Collection[int], rules: Collection[str]
 ) -> dict[int, list[tuple[int, str, str]]]:
-    """Return the open cases of these payments under these rules, by payment id: alert id, rule, observed text."""
+    """Return the open cases under these rules about these payments, by payment id. Each case is (alert id, rule,
+    observed text).
+    """
     by_payment: dict[int, list[tuple[int, str, str]]] = {}
     rows = conn.execute(_OPEN_CASES_QUERY, {"some": sorted(ids), "rules": sorted(rules)}) if ids else ()
     for subject, alert, rule, observed in rows:
@@ -182,8 +190,8 @@ def open_cases(
 def cases_of_run(
     conn: Connection, run_id: int, since: datetime, rules: Collection[str], limit: int
 ) -> tuple[Alert, ...]:
-    """Return at most `limit` cases under these rules about payments of a run's differences that are open, or were
-    opened at `since` or later.
+    """Return at most `limit` cases under these rules about payments in a run's differences. A case is returned if it
+    is open, or if it was opened at `since` or later.
     """
     ids = conn.scalars(
         _CASES_OF_RUN_QUERY, {"run": run_id, "since": to_naive_utc(since), "rules": sorted(rules), "most": limit}
@@ -193,7 +201,7 @@ def cases_of_run(
 
 
 def count_refused_rows(conn: Connection, run_id: int) -> int:
-    """Return the number of rows of the provider's history that a run rejected."""
+    """Return the number of rows of the provider's history that a run couldn't use (verdict refused)."""
     which = _row.run_id == run_id, _row.verdict == Verdict.REFUSED.value
     return int(conn.scalar(select(func.count()).select_from(reconciliation_rows).where(*which)) or 0)
 

@@ -1,5 +1,5 @@
-"""Temporary index of the rows that were read so far from a provider's history. It is on disk, so that the memory use
-doesn't grow with the history.
+"""Temporary index of the rows that a run has read so far from a provider's history. It is on disk, so that the used
+memory doesn't grow with the history.
 """
 
 import sqlite3
@@ -17,7 +17,9 @@ _REFUND_TIMES_QUERY = "SELECT at FROM told WHERE payment = ? AND refund = ? AND 
 
 
 class HistoryIndex:
-    """A temporary SQLite database, which is deleted when it is closed. Only one thread may use it at a time."""
+    """A temporary SQLite database of history rows, which is deleted when it is closed. Only one thread may use it at
+    a time.
+    """
 
     def __init__(self) -> None:
         self._line = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -37,11 +39,13 @@ class HistoryIndex:
         return added.rowcount == 1
 
     def has_payment(self, provider_payment_id: str) -> bool:
-        """True if a row was added that says that this payment succeeded."""
+        """True if an added row says that this payment succeeded."""
         return self._line.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _PAID)).fetchone() is not None
 
     def refund_times(self, provider_payment_id: str, minor: int, state: RefundState) -> tuple[datetime, ...]:
-        """Return the times at which refunds of that sum (minor units) of the payment reached the state, in order."""
+        """Return the times, sorted, at which refunds of this amount (`minor`, minor units) of the payment reached the
+        state.
+        """
         rows = self._line.execute(_REFUND_TIMES_QUERY, (provider_payment_id, state.value, minor))
         return tuple(datetime.fromisoformat(at) for (at,) in rows)
 

@@ -1,4 +1,4 @@
-"""Reads of the reconciliation screen: pages of runs and of their differences, in the order of ids."""
+"""Reads for the reconciliation screen: pages of runs and of their differences, sorted by id."""
 
 from collections.abc import Collection
 
@@ -31,7 +31,7 @@ def runs_page(conn: Connection, provider: str | None, limit: int, before: int | 
 
 
 def adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | None]:
-    """Return the ids of the next newer and the next older run, of any provider."""
+    """Return the ids of the next newer and the next older run, of any provider; None in place of a missing one."""
     newer = conn.scalar(select(func.min(_run.id)).where(_run.id > run_id))
     older = conn.scalar(select(func.max(_run.id)).where(_run.id < run_id))
     return newer, older
@@ -40,8 +40,8 @@ def adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | N
 def differences(
     conn: Connection, run_id: int, verdicts: Collection[Verdict], after: int, limit: int
 ) -> tuple[Difference, ...]:
-    """Return at most `limit` differences of a run with these verdicts, by id; `after` is the last id of the previous
-    page.
+    """Return at most `limit` differences of a run with these verdicts, sorted by id; `after` is the last id of the
+    previous page.
     """
     query = (
         select(_row.row_key, _row.verdict, _row.payment_id, _row.ours, _row.theirs, _row.case_opened, _row.id)
@@ -63,14 +63,16 @@ def payments_of(conn: Connection, ids: Collection[int]) -> dict[int, Payment]:
 
 
 def cases_of(conn: Connection, ids: Collection[int], rules: Collection[str]) -> dict[int, list[Alert]]:
-    """Return the open cases of these payments under these rules, by payment id; payments without one are missing."""
+    """Return the open cases under these rules about these payments, by payment id. A payment without such a case is
+    missing.
+    """
     by_payment = alert_rows.open_of_subjects(conn, payments.KIND, ids)
     ours = {payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()}
     return {payment: cases for payment, cases in ours.items() if cases}
 
 
 def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> int:
-    """Return the number of payments in a run's differences that have an open case under these rules, at most
+    """Return the number of payments in a run's differences about which a case under these rules is open, at most
     `MOST_CASES`.
 
     The query starts with the open cases, because they are few even if the run has many rows.
@@ -82,8 +84,8 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
 
 
 def files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tuple[tuple[int, str], ...]:
-    """Return pairs of a run's id and the SHA-256 of a file that it read, for these runs. `source` is the source of
-    the evidence that stores such files.
+    """Return (run id, SHA-256 of a file that the run read) for these runs. `source` is the source of the evidence
+    that stores such files.
     """
     which = _e.subject_kind == reconciliations.KIND, _e.subject_id.in_(sorted(run_ids)), _e.source == source
     rows = conn.execute(select(_e.subject_id, _e.sha256).where(*which).order_by(_e.subject_id)) if run_ids else ()

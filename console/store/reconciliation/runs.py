@@ -1,4 +1,4 @@
-"""Rows of reconciliation runs: their progress, their counts, and the payments that didn't match."""
+"""Rows of reconciliation runs (progress and counts) and of their differences."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -55,10 +55,11 @@ _FIXED_COLUMNS = frozenset({"id", "version", "provider", "from_day", "to_day", "
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A reconciliation of one provider and a range of days. `phase` is `theirs` while it reads the provider's
-    history, then `ours` while it reads our records.
+    """A reconciliation of one provider over a range of days. In the phase `theirs` it reads the provider's history,
+    then in the phase `ours` the console's records.
 
-    `position` is the place at which an interrupted run continues. The counts are numbers of payments.
+    `position` is the place at which an interrupted run continues. The counts (`matched`, `imported` and others) are
+    numbers of payments.
     """
 
     id: int
@@ -91,8 +92,8 @@ def open_run(
     now: datetime,
     phase: str = "theirs",
 ) -> int:
-    """Insert a run for these days and return its id. If there is an unfinished run of the provider for the same days,
-    return its id instead.
+    """Insert a run for these days and return its id. If the provider has an unfinished run for the same days, return
+    that run's id instead.
 
     Raises RunAgain if another process inserted such a run at the same time and has ended it already.
     """
@@ -144,8 +145,9 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
     """Write the progress of a run and return the changed run. `values` may have `state`, `phase`, `position`, counts
     (new totals), `evidence_id` and `reason`.
 
-    A state other than running ends the run. Raises Stale if another process has changed it since it was read;
-    ForbiddenTransition for a run that has ended and for a count that decreases.
+    A state other than running ends the run. Raises Stale if another process has changed the run since it was read;
+    ForbiddenTransition (a bug of the caller) for a run that has ended, for a count that decreases, and for a column
+    that never changes.
     """
     swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if run.ended_at is not None or any(
@@ -161,7 +163,7 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
 
 
 def add_row(conn: Connection, run_id: int, difference: Difference) -> bool:
-    """Insert the row of a difference. Return False, without a write, if this run has a row with its `row_key`."""
+    """Insert a difference. Return False, without a write, if the run has a difference with the same `row_key`."""
     row = {
         "run_id": run_id,
         "row_key": difference.row_key,
@@ -181,12 +183,12 @@ def add_row(conn: Connection, run_id: int, difference: Difference) -> bool:
 
 
 def mark_case_opened(conn: Connection, run_id: int, row_key: str) -> None:
-    """Write in a difference's row that a case was opened for it."""
+    """Store in a difference's row that a case was opened about it."""
     conn.execute(_MARK_CASE_OPENED, {"run": run_id, "of": row_key})
 
 
 def rows(conn: Connection, run_id: int, after: int = 0, limit: int = 1_000) -> tuple[Difference, ...]:
-    """Return at most `limit` differences of a run, by id; `after` is the last id of the previous page."""
+    """Return at most `limit` differences of a run, sorted by id; `after` is the last id of the previous page."""
     differences = conn.execute(_ROWS_QUERY, {"run": run_id, "after": after, "most": limit})
     return tuple(
         Difference(key, Verdict(verdict), payment, ours, theirs, bool(case), row_id)
@@ -195,12 +197,12 @@ def rows(conn: Connection, run_id: int, after: int = 0, limit: int = 1_000) -> t
 
 
 def all_runs() -> Select[Any]:
-    """Return the query with all columns of a `Run`; the caller narrows it."""
+    """Return the query of all runs with the columns of a `Run`. The caller adds conditions to it."""
     return _ALL_QUERY
 
 
 def select_runs(conn: Connection, query: Select[Any]) -> tuple[Run, ...]:
-    """Return the runs of a query that narrows `all_runs()`."""
+    """Run a query that the caller has made from `all_runs()` and return its runs."""
     return _select(conn, query)
 
 

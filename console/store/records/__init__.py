@@ -1,1 +1,1 @@
-"""Statements across all kinds of records."""
+"""Statements that work on all kinds of records: takes, notes, evidence, history and searches."""

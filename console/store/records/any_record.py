@@ -1,4 +1,4 @@
-"""Read of one record (credit check, order, payment or refund) by its kind and id."""
+"""Reads one record (credit check, order, payment or refund) by its kind and id."""
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -20,7 +20,7 @@ _FIND_BY_KIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], Queued
 
 def find(conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, AbstractSet[int]]) -> QueuedRecord | None:
     """Return a record; None if the record or the kind doesn't exist. `lapsed`: for each kind, the ids of the records
-    whose process crashed or froze during a call; their outcome is returned as unknown.
+    whose call has lapsed (its process crashed or froze); such a record is returned with an unknown outcome.
     """
     look = _FIND_BY_KIND.get(kind)
     return look(conn, record_id, lapsed.get(kind, frozenset())) if look else None

@@ -28,8 +28,8 @@ _MOST_TAKES = 500
 
 
 class _TakeStatements:
-    """The SQL statements for the clock of one kind of database. `now` is its present time and `until` the end of a
-    new take, both as SQL. `possible` is a condition that excludes takes that a desk wrote while its clock was ahead.
+    """The SQL statements for takes on one kind of database. `now` is SQL of the present time, `until` SQL of the end
+    of a new take. `possible` is a condition that is false for a take that a desk wrote while its clock was ahead.
     """
 
     def __init__(self, now: Any, until: Any, possible: Any) -> None:
@@ -59,8 +59,8 @@ _SQLITE_STATEMENTS = _TakeStatements(
 
 
 def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: datetime, until: datetime) -> bool:
-    """Write that `person` takes the record until `until`, or extend this person's take. Return False if another
-    person's take runs.
+    """Write that `person` takes the record until `until`, or extend this person's running take. Return False if
+    another person's take is running.
 
     Raises RunAgain if another process inserted a take of the record at the same time.
     """
@@ -70,7 +70,7 @@ def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: 
     if not taken and not takes_of(conn, kind, (subject_id,)):
         try:
             conn.execute(words.insert, values)
-        except IntegrityError:  # somebody else took it at the same time: read it again
+        except IntegrityError:  # another process took the record at the same time: read its take
             raise RunAgain from None
         taken = True
     if taken:
@@ -90,8 +90,8 @@ def release_take(conn: Connection, kind: str, subject_id: int, person: str, now:
 def takes_of(
     conn: Connection, kind: str, subject_ids: Collection[int], now: datetime | None = None
 ) -> Mapping[int, Take]:
-    """Return the last take of each of these records, by record id, running or not. With `now`, return running takes
-    only.
+    """Return the last take of each of these records, by record id. With `now`, return only takes that are running at
+    that time.
     """
     if not subject_ids:
         return {}

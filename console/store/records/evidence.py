@@ -1,4 +1,4 @@
-"""Rows of evidence (providers' answers, and people's proofs) and of the documents (PDFs) of a record."""
+"""Rows of evidence (providers' answers, and proofs that people handed in) and of a record's documents."""
 
 import hashlib
 from collections.abc import Iterator
@@ -31,8 +31,8 @@ def add_answer(
     outcome: "Outcome[object]",
     now: datetime,
 ) -> int:
-    """Store a provider's answer, which its adapter has redacted, or the fact that no answer came. Return the id of
-    the evidence. `subject` is the kind and id of the record.
+    """Store a provider's answer, in the redacted form of its adapter, or the fact that no answer came. Return the id
+    of the evidence. `subject` is the kind and id of the record.
     """
     status = f"HTTP {outcome.status} " if outcome.status else ""
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
@@ -131,13 +131,13 @@ def add_document(
 
 
 def has_documents(conn: Connection) -> bool:
-    """True if any PDF was ever stored."""
+    """True if the database has a row of a stored PDF, of any record."""
     return conn.scalar(select(_d.id).limit(1)) is not None
 
 
 def documents_of(conn: Connection, kind: str, subject_id: int, current: str | None) -> tuple[Document, ...]:
-    """Return the stored PDFs of a record, newest first. The PDF whose path is `current`, the path in the record's
-    row, is marked as current.
+    """Return the stored PDFs of a record, newest first. `current` is the path in the record's row; the PDF with this
+    path is marked as current.
     """
     query = (
         select(_d.path, _d.sha256, _d.bytes, _d.fetched_at)

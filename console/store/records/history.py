@@ -1,8 +1,9 @@
-"""Reads of the history of one record: from each table the rows about the record, by an index and in the order of the
-table's own time or id.
+"""Reads the history of one record. From each table it reads the rows about the record, through an index and sorted by
+the table's own time or id.
 
-Rows are read in pages, so that the memory stays constant for a record with thousands of rows. Two kinds of audit
-entries are left out: those that only report reading, and those of an operation's start, which the journal has too.
+Rows are read in pages, so that the used memory stays constant for a record with thousands of rows. Two kinds of audit
+entries are left out: those that only report that a person has read something, and those of an operation's start,
+which the journal has, too.
 """
 
 import re
@@ -29,10 +30,10 @@ READING_PATTERNS = ("%.opened", "%.pdf_read", "%.listed", "%.exported")
 _a, _o, _e, _n = audit_log.c, operations.c, evidence.c, payment_events.c
 _p, _l, _s, _r, _run = approvals.c, alerts.c, sagas.c, reconciliation_rows.c, reconciliations.c
 _SUMMARY_PATTERN = re.compile(r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]*)")
-"""Form of the column `summary` of a provider's answer in the table `evidence`."""
+"""Regular expression for the column `summary` of a provider's answer in the table `evidence`."""
 _LONGEST_COMMIT_DELAY = timedelta(seconds=2)
 LastRow = tuple[datetime, str]
-"""Time and id of the last row that was read: the next page begins after it."""
+"""Time and id of the last row that was read. The next page begins after this row."""
 EventMaker = Callable[[Row[Any], str, str], Event]
 
 
@@ -90,14 +91,16 @@ class HistorySource:
 
 
 def history_sources(kind: str) -> tuple[HistorySource, ...]:
-    """Return the sources that may have events about a record of this kind."""
+    """Return the tables (as `HistorySource`) that may have events about a record of this kind."""
     if kind == OPERATION:
         return _OPERATION_SOURCES
     return (*_RECORD_SOURCES, *_PAYMENT_SOURCES) if kind == PAYMENT else _RECORD_SOURCES
 
 
 def is_not_only_reading_sql() -> ColumnElement[bool]:
-    """Return SQL that is true if the audit entry doesn't only report reading (`READING_PATTERNS`)."""
+    """Return an SQL condition: the audit entry reports more than that a person has read something
+    (`READING_PATTERNS`).
+    """
     return and_(*(_a.what.not_like(pattern) for pattern in READING_PATTERNS))
 
 

@@ -1,4 +1,4 @@
-"""Read of the orders, payments and refunds of a corporation number in one query."""
+"""Reads the orders, payments and refunds of a corporation number in one query."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -53,8 +53,8 @@ NO_RECORDS = RecordsOfNumber()
 
 
 def _id_query(hit: Column[Any]) -> Select[Any]:
-    """Return a query of the id column `hit`. Its result has three columns (order, payment and refund id), of which
-    the other two are NULL, so that such queries can be joined by UNION.
+    """Return a query of the id column `hit`. Its result has three columns: order id, payment id and refund id. The
+    two others of them are NULL, so that such queries can be joined by UNION.
     """
     ids = (column if column is hit else cast(null(), BigInteger) for column in (_o.id, _p.id, _r.id))
     return select(
@@ -96,7 +96,7 @@ _RECORDS_QUERY = (
 
 def records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
     """Return the orders of a corporation number, the payments that have this number or belong to these orders, and
-    the refunds of these payments. Records whose process crashed or froze during a call have an unknown outcome.
+    the refunds of these payments. A record whose process crashed or froze during a call has an unknown outcome.
     """
     rows = list[Row[Any]](conn.execute(_RECORDS_QUERY, {"number": number}))
     paid = _to_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])

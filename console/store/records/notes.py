@@ -20,7 +20,9 @@ _INSERT = into(notes)
 
 
 def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: str, now: datetime) -> int:
-    """Insert a note and return its id. Live views learn from the change feed that the record has changed."""
+    """Insert a note and return its id. Also inserts a row into the change feed, from which live views learn that the
+    record has changed.
+    """
     row = {"kind": kind, "subject_id": subject_id, "person": person, "words": words, "at": to_naive_utc(now)}
     key = conn.execute(_INSERT, row).inserted_primary_key
     swaps.announce_change(conn, kind, subject_id, now)

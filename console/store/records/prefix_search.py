@@ -27,7 +27,7 @@ _LARGEST_CHARACTER = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
-    """Result of a search, each kind newest first."""
+    """Result of a search: orders, payments and refunds, each kind newest first."""
 
     orders: tuple[Order, ...]
     payments: tuple[Payment, ...]
@@ -35,8 +35,8 @@ class FoundRecords:
 
 
 def _prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Select[Any]:
-    """Return a query of the ids of the first rows whose column `name` begins with the typed text, sorted by the
-    column. `typed` is the prefix of the two parameters that hold the text.
+    """Return a query of the kind and id of the first rows whose column `name` begins with the typed text, sorted by
+    the column. The two parameters that hold the text are named `typed` + "_first" and `typed` + "_beyond".
     """
     rows = select(literal(kind).label("kind"), name.table.c.id.label("id"))
     begins = rows.where(name >= bindparam(f"{typed}_first"), name < bindparam(f"{typed}_beyond"))
@@ -59,11 +59,11 @@ _REFUNDS_QUERY = refunds.all_records().where(_r.id.in_(_IDS_PARAMETER)).order_by
 
 
 def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str, AbstractSet[int]]) -> FoundRecords:
-    """Return the records of which a number or the payer begins with `text`, at most `limit` for each searched column.
+    """Return the records with a number or payer that begins with `text`, at most `limit` for each searched column.
     `lapsed`: as in `any_record.find`.
 
-    Full-width characters in `text` are searched as ASCII in numbers, and unchanged in payers. Payers are not searched
-    for a person who sees them masked only.
+    In numbers, full-width characters of `text` are searched as ASCII; in payers they are searched unchanged. On a
+    connection that reads views, which show payers only masked, payers aren't searched.
     """
     ids: dict[str, set[int]] = {orders.KIND: set(), payments.KIND: set(), refunds.KIND: set()}
     typed = _range_parameters("id", normalize(text)) | _range_parameters("payer", text)

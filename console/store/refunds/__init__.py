@@ -1,1 +1,1 @@
-"""Reads and writes of the tables of refunds and approvals."""
+"""Reads and writes of refunds, and of the approvals and proposals about them."""

@@ -1,4 +1,4 @@
-"""Rows of decisions that need two people: proposals of an outcome, and approvals (votes) of refunds."""
+"""Rows of decisions that need two people: proposals of a final state, and approvals (votes) of refunds."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _INSERT_VOTE = insert(approvals)
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A first person's proposal of an outcome: its id, the proposed state and the person."""
+    """A first person's proposal: its id, the proposed state and the person."""
 
     id: int
     proposed: str
@@ -43,7 +43,7 @@ def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | No
 
 
 def subjects_with_proposal(conn: Connection, kind: str, subject_ids: Collection[str]) -> frozenset[str]:
-    """Return the ids of those given records about which a proposal waits for a second person."""
+    """Return those of the given record ids about which a proposal waits for a second person."""
     if not subject_ids:
         return frozenset()
     return frozenset(conn.scalars(_AWAITED_SUBJECTS_QUERY, {"kind": kind, "ids": list(subject_ids)}))
@@ -67,8 +67,8 @@ def insert_proposal(
 
 
 def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime) -> None:
-    """Close the open proposals about a record, because it was decided or needs no decision any more. Approvals of
-    refunds don't change.
+    """Close the open proposals about a record, because the record was decided or needs no decision any more.
+    Approvals of refunds don't change.
     """
     conn.execute(
         update(approvals)
@@ -78,8 +78,8 @@ def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime)
 
 
 def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:
-    """Insert an approval of a refund. Return False if this person has approved it before; an approver counts only
-    once.
+    """Insert an approval of a refund. Return False, without a write, if this person has approved it before: an
+    approver counts only once.
     """
     row = {
         "subject_kind": REFUND_KIND,

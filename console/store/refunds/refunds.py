@@ -26,8 +26,8 @@ from console.store.schema.payments import payments, refunds
 
 KIND = approvals.REFUND_KIND
 STATES_WITHOUT_MONEY = states.ENDED_REFUND_STATES - {RefundState.COMPLETED}
-"""Final states of refunds that moved no money. Such refunds don't count towards a limit, and another refund of the
-same amount isn't a possible repetition of them.
+"""Final states of refunds that moved no money. Such refunds don't count towards a limit. A new refund of the same
+amount isn't treated as a possible repetition of one of them.
 """
 
 _t = refunds.c
@@ -75,8 +75,8 @@ _FIXED_COLUMNS = frozenset(
 
 
 def _first_requested_query(work: WorkState) -> Select[Any]:
-    """Return a query of the ids of the first requested refunds in one work state, sorted. Each work state has its own
-    query, because no index is sorted by id over all three.
+    """Return a query of the ids of the first requested refunds in one work state, sorted by id. Each work state needs
+    its own query, because no index is sorted by id over all three work states.
     """
     requested = (_t.status == RefundState.REQUESTED.value, _t.certainty == "known", _t.work_state == work.value)
     ids = select(_t.id).where(*requested, _t.id > bindparam("after")).order_by(_t.id)
@@ -115,8 +115,8 @@ class NewRefund:
 
 
 def find(conn: Connection, refund_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
-    """Return one refund; None if there is none. `lapsed`: ids of refunds whose process crashed or froze during the
-    call; such a refund is returned with an unknown outcome.
+    """Return one refund; None if there is none. `lapsed`: ids of refunds whose call has lapsed (its process crashed
+    or froze); such a refund is returned with an unknown outcome.
     """
     return _first_refund(conn, _BY_ID_QUERY, {"of": refund_id}, lapsed)
 
@@ -149,8 +149,8 @@ def waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[
 
 
 def overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
-    """Return refunds whose `decide_by` is before `now`: requests that nobody has decided, and approved refunds that
-    wait for a person because they can't be sent; at most `limit` of each.
+    """Return refunds whose `decide_by` is before `now`, at most `limit` of each of two kinds: requests that nobody
+    has decided, and approved refunds that can't be sent and wait for a person.
     """
     waits = (
         refund
@@ -166,15 +166,15 @@ def due_refunds(conn: Connection, reasons: Collection[str], now: datetime, limit
 
 
 def find_lookalike(conn: Connection, payment_id: int, minor: int, since: datetime) -> Refund | None:
-    """Return the newest refund of the payment with the amount `minor` (minor units) that was requested since `since`
-    and has moved money or still may; None if there is none.
+    """Return the newest refund of the payment with the amount `minor` (minor units) that was requested at `since` or
+    later and has moved money or still may; None if there is none.
     """
     return _first_refund(conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": minor, "since": to_naive_utc(since)})
 
 
 def sum_of_maker_since(conn: Connection, maker: str, currency: str, since: datetime) -> int:
-    """Return the sum (minor units) of the refunds in a currency that a maker has requested since `since`, without
-    those in a state of `STATES_WITHOUT_MONEY`.
+    """Return the sum (minor units) of the refunds in a currency that a maker has requested at `since` or later.
+    Refunds in a state of `STATES_WITHOUT_MONEY` are left out.
     """
     values = {"of": maker, "in_currency": currency, "since": to_naive_utc(since)}
     return int(conn.scalar(_SUM_OF_MAKER_QUERY, values) or 0)
@@ -183,10 +183,10 @@ def sum_of_maker_since(conn: Connection, maker: str, currency: str, since: datet
 def by_payer_since(
     conn: Connection, payment_id: int, payer: str, since: datetime, limit: int = 100
 ) -> tuple[Refund, ...]:
-    """Return at most `limit` refunds to the payer of this payment that were requested since `since`, newest first,
-    without those in a state of `STATES_WITHOUT_MONEY`.
+    """Return at most `limit` refunds to the payer of this payment that were requested at `since` or later, newest
+    first. Refunds in a state of `STATES_WITHOUT_MONEY` are left out.
     """
-    # a person who asks sees payers masked, so a view compares them
+    # Through views a person sees payers only masked, so a view compares the payers.
     query, of = (_BY_SAME_PAYER_QUERY, payment_id) if reads_views(conn) else (_BY_PAYER_QUERY, payer)
     return select_records(conn, query.limit(limit), {"of": of, "since": to_naive_utc(since)})
 
@@ -200,15 +200,15 @@ def request_facts(conn: Connection, refund_id: int) -> tuple[str, str] | None:
 
 
 def all_records() -> Select[Any]:
-    """Return the query with all columns of `read_refunds`; the caller narrows it."""
+    """Return the query of all refunds with the columns that `read_refunds` needs. The caller adds conditions."""
     return _ALL_QUERY
 
 
 def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Return the refunds of a query that narrows `all_records()`. `lapsed`: ids of records whose operation has
-    lapsed; they are returned with an unknown outcome.
+    """Run a query that the caller has made from `all_records()`, with the parameters `values`, and return its
+    refunds. `lapsed`: as in `find`.
     """
     return read_refunds(conn, conn.execute(query, values).all(), lapsed)
 
@@ -282,7 +282,7 @@ def read_voters(conn: Connection, refund_id: int) -> tuple[str, ...]:
 
 
 def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:
-    """Insert an approval. Return False if this person has approved the refund before. The caller increments the
-    version of the refund's row with `change_refund`.
+    """Insert an approval of a refund. Return False, without a write, if this person has approved the refund before.
+    The caller increments the version of the refund's row with `change_refund`.
     """
     return approvals.insert_vote(conn, refund_id, person, now)

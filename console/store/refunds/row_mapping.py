@@ -1,4 +1,4 @@
-"""Conversion of a refund's row into a record with its approvers."""
+"""Converts a row of the table of refunds into a record with its approvers."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet

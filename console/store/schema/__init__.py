@@ -1,1 +1,1 @@
-"""Table definitions."""
+"""Definitions of the console's tables."""

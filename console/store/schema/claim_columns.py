@@ -1,9 +1,9 @@
-"""SQL of the columns that the database derives in the table of credit checks: the normalised corporation number, the
-claim, and the states of rows that other applications wrote.
+"""SQL of the derived columns in the table of credit checks: the normalised corporation number, the claim, and the
+states of rows that other applications wrote.
 
-The normalisation understands ASCII and full-width digits, spaces and hyphens; a claim needs 13 digits, but the check
-digit isn't verified. A due task corrects other spellings. The SQL uses only simple functions, so that every database
-can index the columns.
+SQL understands ASCII and full-width digits, spaces and hyphens in a number. A claim needs 13 digits; the check digit
+isn't verified. A due task corrects other spellings. The SQL uses only simple functions, so that every database can
+index the columns.
 """
 
 from collections.abc import Mapping

@@ -11,12 +11,12 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 
 EPOCH_START = datetime(1970, 1, 1)  # noqa: DTZ001  # without a zone, as columns store it
-"""Value returned for a stored date that doesn't exist, such as 0000-00-00 (UTC)."""
+"""Value (UTC) that is returned in place of a stored date that doesn't exist, such as 0000-00-00."""
 
 
 class _LenientInstant(sqlite.DATETIME):
-    """Instant on SQLite. SQLite stores any value that another application writes; an invalid one is returned
-    as None.
+    """Column type of an instant on SQLite. SQLite stores any value that another application writes; an invalid value
+    is returned as None.
     """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
@@ -32,8 +32,8 @@ class _LenientInstant(sqlite.DATETIME):
 
 
 class _NeverZero(DateTime):
-    """Instant on a server. A server without strict mode stores 0000-00-00; the driver returns that as text, and this
-    type as None.
+    """Column type of an instant on a server. A server without strict mode stores 0000-00-00, which the driver returns
+    as text; this type returns None instead.
     """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
@@ -54,8 +54,8 @@ ForeignInstant = (
 
 # Compiled by the dialect's name: importing the servers' dialect would add a tenth to the start of every command.
 class _ToTheMicrosecond(DateTime):
-    """Instant on a server, with microseconds. A value such as 0000-00-00, which the driver returns as text, is
-    returned as EPOCH_START, so that the row stays readable.
+    """Column type of an instant with microseconds on a server. A value such as 0000-00-00, which the driver returns
+    as text, is returned as EPOCH_START, so that the row can be read.
     """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
@@ -66,7 +66,7 @@ class _ToTheMicrosecond(DateTime):
 
 
 class _SixteenMegabytes(Text):
-    """Text on a server that may exceed 64 kB."""
+    """Column type of a text of up to 16 MiB on a server, whose normal text type ends at 64 KiB."""
 
 
 @compiles(_ToTheMicrosecond, "mysql")

@@ -1,4 +1,4 @@
-"""Table definitions for SQLAlchemy Core. The baseline migration creates the tables."""
+"""Definitions of the main tables for SQLAlchemy Core. The baseline migration creates them."""
 
 from sqlalchemy import (
     BigInteger,
@@ -20,8 +20,8 @@ from console.store.schema import claim_columns as claim_sql
 from console.store.schema.column_types import ForeignInstant, Id, Instant, LongText
 
 SCHEMA_VERSION = "0014"
-"""Revision of the database schema that this program needs; it refuses an older or newer database. A test compares the
-value with the newest migration.
+"""Revision of the database schema that this program needs; it refuses a database with another revision. A test
+compares this value with the newest migration.
 """
 
 VOTE_OF_SQL = "CASE WHEN action = 'refund.approve' THEN subject_id END"
@@ -29,12 +29,14 @@ VOTE_OF_SQL = "CASE WHEN action = 'refund.approve' THEN subject_id END"
 CLAIMED_REQUEST_SQL = (
     f"CASE WHEN action = '{WITHDRAW_ACTION}' THEN subject_id WHEN state IN ('taken', 'ended') THEN id END"
 )
-"""SQL of the column `claimed_id`: the id of the request that the row withdraws, or its own id once a worker has taken
-it. A unique index lets only one of the two happen, on the nodes of a cluster, too.
+"""SQL of the column `claimed_id` of desk requests. For a withdrawal it is the id of the withdrawn request; for any
+other request it is its own id once a worker has taken it, before that NULL.
+
+A unique index lets only one of the two rows have this id, also on different nodes of a cluster.
 """
 OPEN_ALERT_SQL = "CASE WHEN resolved_at IS NULL THEN subject_id END"
-"""SQL of a column: the id of the record of an open alert; NULL if the alert is resolved. A unique index allows one
-open alert per rule and record.
+"""SQL of a derived column of alerts: the id of the alert's record while the alert is open, then NULL. A unique index
+over this column allows one open alert per rule and record.
 """
 
 metadata = MetaData()

@@ -1,4 +1,4 @@
-"""Structure of a table of credit checks that another application created."""
+"""Reads the structure of the table of credit checks, which another application may have created."""
 
 import re
 from collections.abc import Mapping
@@ -31,8 +31,8 @@ _TABLE = text(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. `type` is its SQL type as the database reports it, in lower case; `filled` is True if the database
-    sets a value when an INSERT has none.
+    """A column of the table. `type` is its SQL type as the database reports it, in lower case. `has_default_value`:
+    the database sets a value if an INSERT has none. `default` is the SQL of the default value.
     """
 
     name: str
@@ -59,9 +59,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Structure of the table in the database. `engine` is None on SQLite; `primary_key` has its columns; `indexes`
-    maps the name of an index to its columns. `stores_unicode`: its texts are stored as UTF-8. `can_hide_columns`: the
-    server can hide columns from `SELECT *` and from INSERTs without a list of columns.
+    """Structure of the table of credit checks in the database.
+
+    - `indexes`: for each index name its columns
+    - `engine`: the storage engine; None on SQLite
+    - `stores_unicode`: texts are stored as UTF-8
+    - `can_hide_columns`: the server can hide columns from `SELECT *` and from INSERTs without a list of columns
     """
 
     columns: Mapping[str, Column]
@@ -74,12 +77,12 @@ class Table:
 
     @property
     def is_begun(self) -> bool:
-        """True if the console's columns exist, because an adoption was begun or the console created the table."""
+        """True if the console's columns exist, because an adoption has begun or the console created the table."""
         return "work_state" in self.columns
 
     @property
     def is_complete(self) -> bool:
-        """True if all columns and indexes of the console exist, the derived ones included."""
+        """True if all columns (also the derived ones) and all indexes of the console exist."""
         names = {str(index.name) for index in credit_checks.indexes}
         return set(credit_checks.c.keys()) <= set(self.columns) and names <= set(self.indexes)
 
@@ -107,13 +110,13 @@ class Table:
 
 
 def has_table(conn: Connection, tables: AbstractSet[str]) -> bool:
-    """True if the table's name is among `tables` and the table has all columns of `ORIGINAL_COLUMNS`."""
+    """True if the table of credit checks is among `tables` and has all columns of `ORIGINAL_COLUMNS`."""
     table = read_table(conn) if TABLE_NAME in tables else None
     return table is not None and set(ORIGINAL_COLUMNS) <= set(table.columns)
 
 
 def waits_for_adoption(conn: Connection) -> bool:
-    """True if the table exists but lacks columns or indexes of the console, so that it must be adopted."""
+    """True if the table of credit checks exists but lacks columns or indexes of the console: it must be adopted."""
     table = read_table(conn)
     return table is not None and not table.is_complete
 

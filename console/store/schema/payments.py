@@ -1,4 +1,4 @@
-"""Tables of orders, payments and refunds. The baseline migration creates them."""
+"""Definitions of the tables of orders, payments and refunds. The baseline migration creates them."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
 
@@ -9,8 +9,8 @@ from console.store.schema.core import metadata as metadata
 
 _OPEN_STATES_SQL = ", ".join(sorted(repr(state.value) for state in OPEN_REFUND_STATES))
 OPEN_PAYMENT_SQL = f"CASE WHEN status IN ({_OPEN_STATES_SQL}) THEN payment_id END"
-"""SQL of a column: the id of the payment of an open refund; NULL for other refunds. A unique index allows one open
-refund per payment.
+"""SQL of a derived column of refunds: the payment's id while the refund is open, then NULL. A unique index over this
+column allows one open refund per payment.
 """
 
 orders = Table(

@@ -1,5 +1,5 @@
-"""Tables of the worker: scheduled tasks, sagas, stock, outbox, reconciliations, bulk runs, takes and notes.
-The baseline migration creates them.
+"""Definitions of the worker's tables: scheduled tasks, sagas, stock, outbox, reconciliations, bulk runs, takes and
+notes. The baseline migration creates them.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
@@ -8,12 +8,12 @@ from console.store.schema.column_types import Id, Instant, LongText
 from console.store.schema.payments import metadata as metadata
 
 OPEN_SAGA_SQL = "CASE WHEN ended_at IS NULL THEN subject_id END"
-"""SQL of a column: the id of the record of an unfinished saga; NULL after its end. A unique index allows one
-unfinished saga of each kind per record.
+"""SQL of a derived column of sagas: the id of the saga's record until the saga has ended, then NULL. A unique index
+over this column allows one unfinished saga of each kind per record.
 """
 OPEN_RUN_SQL = "CASE WHEN ended_at IS NULL THEN provider END"
-"""SQL of a column: the provider of an unfinished reconciliation; NULL after its end. A unique index allows one
-unfinished reconciliation per provider and range of days.
+"""SQL of a derived column of reconciliations: the provider until the run has ended, then NULL. A unique index over
+this column allows one unfinished run per provider and range of days.
 """
 
 tasks = Table(

@@ -1,5 +1,5 @@
-"""Conversion of a provider's answer to JSON text and back. The desk's spool stores the text until the database can
-store the answer.
+"""Converts a provider's answer to JSON text and back. The desk's spool stores the text until the database can store
+the answer.
 """
 
 import json
@@ -22,8 +22,9 @@ _DAY_FIELDS = ("purchase_date", "expiration_date")
 
 @dataclass(frozen=True, slots=True)
 class ReportForm:
-    """The stored form of one type of report in `Outcome.found`. `number` identifies it in the text; `from_fields`
-    restores the report from JSON; `provider_id` returns the id that the provider gave to it.
+    """The stored form of one type of report in `Outcome.found`. `number` identifies the form in the stored text;
+    `from_fields` builds the report from JSON values; `provider_id` returns the id that the provider gave to the
+    reported record.
     """
 
     number: int
@@ -32,7 +33,7 @@ class ReportForm:
 
 
 def to_json(answer: Answer) -> str:
-    """Return the answer as JSON text."""
+    """Return the answer as JSON text, which `from_json` can read."""
     form = 1 if answer.found is None else FORM_BY_TYPE[type(answer.found)].number
     return json.dumps({"form": form, **asdict(answer)}, default=_day_text, sort_keys=True)
 
@@ -56,7 +57,7 @@ def _day_text(value: date) -> str:
 
 
 def storable_report(report: object) -> StoredReport | None:
-    """Return `report` if it is of a type that can be stored; otherwise None."""
+    """Return `report` if it has a type that can be stored; otherwise None."""
     return report if isinstance(report, CheckReport | RefundReport | StartedPayment) else None
 
 

@@ -25,12 +25,12 @@ class DecryptionFailed(Exception):
 
 
 class Cipher:
-    """Authenticated encryption with the store key. The object has only keys that were derived from the key text;
-    `repr` shows none of them.
+    """Authenticated encryption with the store key. The object holds only keys derived from the key text, and `repr`
+    shows none of them.
     """
 
     def __init__(self, key_text: str) -> None:
-        """Raise ConsoleError `bad_profile` for a key text of fewer than 16 characters."""
+        """`key_text`: the store key. Raises ConsoleError `bad_profile` if it has fewer than 16 characters."""
         self._seal_key = derived_key(key_text, "seal")
         self._name_key = derived_key(key_text, "fingerprint")
         self._answer_key = derived_key(key_text, "answers")
@@ -52,14 +52,14 @@ class Cipher:
             raise DecryptionFailed from None
 
     def answer_key(self, operation_id: str) -> str:
-        """Return the secret of an operation, 64 hex digits. The journal has its SHA-256, so that the secret proves
-        that an answer comes from a desk with the store key.
+        """Return the secret (64 hex digits) of an operation. The journal has its SHA-256, so the secret proves that
+        an answer comes from a desk with the store key.
         """
         return hmac.digest(self._answer_key, operation_id.encode(), "sha256").hex()
 
     @property
     def fingerprint(self) -> str:
-        """32 hex digits derived from the store key: two desks with the same fingerprint have the same key."""
+        """32 hex digits derived from the store key. Two desks with the same fingerprint have the same store key."""
         return _fingerprint(self._name_key)
 
     @cached_property
@@ -73,8 +73,8 @@ class Cipher:
 
 @lru_cache(maxsize=4)
 def _fingerprint(name_key: bytes) -> str:
-    """Derive the fingerprint with scrypt (about 50 ms and 16 MiB). The fingerprint isn't secret, so testing a guess
-    of the key against it must be expensive.
+    """Derive the fingerprint with scrypt (about 50 ms and 16 MiB). The fingerprint isn't secret, so it must be
+    expensive to compare it with guessed keys.
     """
     return hashlib.scrypt(name_key, salt=_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
 

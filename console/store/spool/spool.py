@@ -1,9 +1,9 @@
 """The desk's spool: a local file that keeps the operations of this desk even if the database loses them.
 
-The spool stores an intent for each call that costs money: in state `prepared` during the transaction that claims, and
-in state `calling` before the first byte is sent. So an operation that is still `prepared` was certainly not sent. The
-spool also stores answers that the database could not store, and the newest rows (heads) of the audit chains. All
-processes of the desk share one file, `desk.db`.
+The spool stores an intent for each call that costs money. The intent is in state `prepared` during the database
+transaction that takes the claim, and in state `calling` before the first byte is sent. So an operation that is still
+`prepared` was certainly not sent. The spool also stores answers that the database could not store, and the newest
+rows (heads) of the audit chains. All processes of the desk share one file, `desk.db`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,17 +34,20 @@ VERSION_2_SQL = (
     "ALTER TABLE intents ADD COLUMN amount_minor INTEGER",
     "CREATE INDEX intents_refunds ON intents(database_id, payment_id) WHERE payment_id IS NOT NULL",
 )
-"""Version 2 of the file: columns of refunds. A file of version 1 is upgraded when it is opened."""
+"""Statements that upgrade a file of version 1 to version 2: they add the columns of refunds. A file is upgraded when
+it is opened.
+"""
 VERSION_3_SQL = (
     "ALTER TABLE anchors ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX anchors_newest ON anchors(database_id, row_id) WHERE NOT given_up",
 )
-"""Version 3 of the file: the newest anchors show that the database was restored to an earlier state; `given_up` marks
-anchors of audit rows that people know to be lost.
+"""Statements that upgrade a file of version 2 to version 3. They add an index of the newest anchors, which show that
+the database was restored to an earlier state, and the column `given_up`, which marks anchors of audit rows that
+people know to be lost.
 """
 VERSION_4_SQL: tuple[str, ...] = ()
-"""Version 4 of the file: the states `prepared` and `void`, without a new column. An older program, which doesn't know
-these states, refuses the file.
+"""Statements that upgrade a file of version 3 to version 4: none. Only the states `prepared` and `void` are new. An
+older program doesn't know them and refuses the file because of its version.
 """
 _TABLES = (
     "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -88,13 +91,14 @@ _DESK_ID_QUERY = "SELECT value FROM desk WHERE name = 'desk_id'"
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An intended call to a provider.
+    """A call to a provider that is to be sent.
 
     - A purchase has `client_id` and `corporation_number` and claims that pair.
-    - A refund has `payment_id`, `provider_key` and `amount_minor` (minor units) and claims that part of the payment.
-    - The start of a payment has `provider_key` (provider and merchant number) and `amount_minor` alone.
+    - A refund has `payment_id`, `provider_key` and `amount_minor` (minor units) and claims that part of the
+      payment.
+    - The start of a payment has only `provider_key` (provider and merchant number) and `amount_minor`.
 
-    `record_id` is the id of the record that the first transaction (tx1) committed, `at` an aware instant,
+    `record_id` is the id of the record that the transaction before the call committed. `at` is an aware instant,
     `fingerprint` the digest of the request.
     """
 
@@ -114,7 +118,10 @@ class Intent:
 
 
 class SpoolState(StrEnum):
-    """Progress of an operation as far as this desk knows. `void`: it was never sent and no process may send it."""
+    """Progress of an operation as far as this desk knows. `prepared`: not sent yet. `void`: it was never sent, and no
+    process may send it. `calling`: sent, or about to be sent. `answered`: the answer is in the spool. `ended`: the
+    database has its end.
+    """
 
     PREPARED = "prepared"
     VOID = "void"
@@ -125,8 +132,8 @@ class SpoolState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpoolEntry:
-    """An intent and its progress. If `has_answer` is True and `answer` None, the stored answer can't be decrypted
-    with the present store key. `delivered`: the database has stored the answer.
+    """An intent and its progress. If `has_answer` is True and `answer` is None, the stored answer can't be decrypted
+    with the present store key. `is_delivered`: the database has stored the answer.
     """
 
     intent: Intent
@@ -139,7 +146,9 @@ class SpoolEntry:
 
 
 class Head(NamedTuple):
-    """A committed row of the audit trail: its chain, its position in the chain, its row id and its hash (hex)."""
+    """A committed row of the audit trail, as stored in an anchor: its chain, its position in the chain (`seq`), its
+    row id and its hash (hex).
+    """
 
     chain: str
     seq: int
@@ -161,8 +170,8 @@ class Spool:
         self._cipher = cipher
 
     def unlock(self, cipher: Cipher) -> None:
-        """Set the cipher that encrypts and decrypts answers from now on. The caller reads the store key only when an
-        answer needs it.
+        """Set the cipher that encrypts and decrypts answers from now on. So the caller needs the store key only when
+        an answer must be encrypted or decrypted.
         """
         self._cipher = cipher
 
@@ -175,11 +184,12 @@ class Spool:
         return str(self._file.read(_DESK_ID_QUERY)[0][0])
 
     def store_intent(self, intent: Intent) -> None:
-        """Store an intent in state `prepared`. A second call for the same operation, whose transaction is run again,
-        replaces it.
+        """Store an intent in state `prepared`. If the transaction is run again, a second call for the same operation
+        replaces the intent.
 
-        The write isn't synced to the disk; if a power cut removes it, the desk can't prove any more that the
-        operation wasn't sent. Raises ConsoleError internal_error if the operation has another state than `prepared`.
+        The write isn't synced to the disk. If a power cut removes it, the desk can't prove any more that the
+        operation wasn't sent. Raises ConsoleError internal_error if the operation is in another state than
+        `prepared`.
         """
         stored = self._file.write(
             _PREPARE_SQL,
@@ -206,19 +216,19 @@ class Spool:
             )
 
     def mark_calling(self, operation_id: str) -> bool:
-        """Change the state from `prepared` to `calling` before the request is sent, and sync it to the disk (one
-        fdatasync).
+        """Change the state from `prepared` to `calling` before the request is sent, and sync the change to the disk
+        (one fdatasync).
 
-        Return False if the state isn't `prepared` any more: the caller must not send the request, because another
-        process may have reported it as unsent.
+        Return False if the state isn't `prepared` any more. Then the caller must not send the request, because
+        another process may have reported the operation as unsent.
         """
         begin = f"UPDATE intents SET state = 'calling', holds_claim = {_HAS_CLAIM_SQL}"  # noqa: S608  # constants
         still = " WHERE operation_id = ? AND state = 'prepared'"
         return self._file.write(begin + still, (operation_id,), durable=True) == 1
 
     def mark_void(self, operation_id: str) -> bool:
-        """Change the state from `prepared` to `void`, durably. Return True if the operation is `void` now: it was not
-        sent, and no process can send it any more.
+        """Change the state from `prepared` to `void`, durably. Return True if the operation is `void` now: it was
+        never sent, and no process can send it any more.
         """
         update = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_IS_UNSENT}"  # noqa: S608 (constants)
         return self._file.write(update, (operation_id,), durable=True) == 1
@@ -238,9 +248,9 @@ class Spool:
         self._file.write(statement, (operation_id,), durable=False)
 
     def store_answer(self, operation_id: str, answer: "Answer") -> None:
-        """Store an answer that the database could not store: encrypted and durably.
+        """Store an answer that the database could not store: encrypted, and durable when this returns.
 
-        Raises ConsoleError bad_profile if there is no store key, internal_error if the operation has no intent.
+        Raises ConsoleError bad_profile if the spool has no cipher, internal_error if the operation has no intent.
         """
         from console.store.spool import answer_codec as answers
 
@@ -262,7 +272,8 @@ class Spool:
             raise ConsoleError(ErrorCode.INTERNAL_ERROR, facts)
 
     def mark_ended(self, operation_id: str, *, holds_claim: bool, provider_id: int | None = None) -> None:
-        """Mark an operation as ended, after the database has stored its end; delete it if it was never sent.
+        """Mark an operation as ended, after the database has stored its end. An operation that was never sent is
+        deleted instead.
 
         The write isn't synced to the disk, because after a power cut the database still has the end.
         """
@@ -291,8 +302,8 @@ class Spool:
         )
 
     def refunds_holding_amount(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
-        """Return the refunds of a payment that this desk sent and that, as far as it knows, haven't failed, oldest
-        first.
+        """Return this desk's refunds of a payment that still hold their claim on a part of the payment, as far as
+        this desk knows, oldest first.
         """
         sent = self._entries("database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id))
         return tuple(entry.intent for entry in sent)
@@ -335,7 +346,9 @@ class Spool:
             yield Head(str(chain), _int(seq), _int(row_id), str(digest))
 
     def anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[Head, ...]:
-        """Return the audit row or rows that this desk has stored for that position of a chain; empty if none."""
+        """Return the anchors that this desk has stored for this position (`seq`) of a chain. There are several if the
+        desk has seen different rows at this position, and none if it has seen no row.
+        """
         rows = self._file.read(
             "SELECT row_id, hash FROM anchors WHERE database_id = ? AND chain = ? AND seq = ? ORDER BY row_id",
             (database_id, chain, seq),
@@ -345,8 +358,8 @@ class Spool:
     # Anchors with the highest row ids: they show which audit rows the database had when this desk last used it
 
     def newest_anchors(self, database_id: str, most: int, below: int | None = None) -> tuple[Head, ...]:
-        """Return at most `most` anchors that aren't given up, with the highest row ids first. With `below`, return
-        only anchors with smaller row ids.
+        """Return at most `most` anchors that aren't given up, sorted by descending row id. With `below`, return only
+        anchors with smaller row ids.
         """
         rows = self._file.read(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? AND NOT given_up AND row_id < ?"
@@ -356,8 +369,8 @@ class Spool:
         return tuple(Head(str(chain), _int(seq), _int(row_id), str(digest)) for chain, seq, row_id, digest in rows)
 
     def give_up_anchors(self, database_id: str, heads: Sequence[Head]) -> None:
-        """Mark anchors as given up: people know that the database lost these audit rows, so they aren't reported as
-        missing any more. `walk_anchors` still yields them.
+        """Mark anchors as given up: people know that the database lost these audit rows, so the rows aren't reported
+        as missing any more. `walk_anchors` still yields these anchors.
         """
         self._file.write_all(
             "UPDATE anchors SET given_up = 1 WHERE database_id = ? AND chain = ? AND seq = ? AND row_id = ?",
@@ -371,13 +384,15 @@ class Spool:
         return str(rows[0][0]) if rows else None
 
     def store_value(self, name: str, value: str, *, durable: bool = False) -> None:
-        """Store `value` under `name`, in place of an older value. With `durable`, sync it to the disk."""
+        """Store `value` under `name`, in place of an older value. With `durable`, the value is on the disk when this
+        returns.
+        """
         keep = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
         self._file.write(keep, (name, value), durable=durable)
 
     @property
     def file_exists(self) -> bool:
-        """True if the spool's file exists. The file isn't created."""
+        """True if the spool's file exists. This doesn't create the file."""
         return self._file.path.exists()
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class _Connection(sqlite3.Connection):
-    """A connection. `durable` is True while its writes are synced to the disk."""
+    """A connection to the file. `durable` is True if each of its writes is synced to the disk."""
 
     durable = True
 
@@ -50,14 +50,14 @@ class _Connection(sqlite3.Connection):
 class LocalJournal:
     """Connections to one SQLite file for short statements. Any thread and any number of processes may use it.
 
-    A statement borrows an idle connection or opens one, so there are never more connections than threads in a
-    statement at the same time. SQLite's busy handler waits longer after each try, so that a waiting process can lose
-    against newer ones for a long time; this class tries again after short random pauses instead.
+    A statement borrows an idle connection or opens a new one. So there are never more connections than threads that
+    run a statement at the same time. SQLite's busy handler waits longer after each try, so a process that has waited
+    for long loses against newer ones. This class tries again after short random pauses instead.
     """
 
     def __init__(self, path: Path, tables: Sequence[str], added: Sequence[Sequence[str]] = ()) -> None:
-        """`tables` are the statements that create a new file; each item of `added` has the statements that upgrade an
-        older file by one version.
+        """`tables`: the statements that create a new file. `added`: for each later version of the file, the
+        statements that upgrade an older file by this one version.
         """
         self.path = path
         self._tables = tables
@@ -190,8 +190,8 @@ def _transaction(conn: sqlite3.Connection) -> Iterator[None]:
 
 
 def _retry_while_locked(step: Callable[[], T]) -> T:
-    """Call `step` until it doesn't find the file locked, and return its result. Raises sqlite3.OperationalError after
-    PATIENCE_SECONDS.
+    """Call `step` again while the file is locked, and return its result. Raises sqlite3.OperationalError if the file
+    is still locked after PATIENCE_SECONDS.
     """
     deadline: float | None = None
     while True:

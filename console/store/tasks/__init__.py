@@ -1,1 +1,1 @@
-"""Tables of tasks, sagas and bulk runs."""
+"""Reads and writes of scheduled tasks, sagas and bulk runs."""

@@ -1,5 +1,5 @@
-"""Rows of bulk runs: fixed (frozen) lists of records with the versions that the person saw, and the result of
-each.
+"""Rows of bulk runs. A bulk run has a fixed list of records, with the version of each that the person saw, and the
+result of each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,8 @@ def insert_run(
     words: str | None = None,
 ) -> int:
     """Insert a bulk run with its list of records, without duplicates, at positions from 1. Return the run's id. Each
-    row has the version of the record that the person saw.
+    of `rows` has the version of the record that the person saw. `words`: the text of a note, if the action writes
+    one.
 
     No row can be added later.
     """
@@ -154,8 +155,8 @@ def write_result(
 def set_state(
     conn: Connection, run: BulkRun, now: datetime, state: str, most: int | None = None, reason: str | None = None
 ) -> BulkRun:
-    """Write the state of a bulk run (it begins, pauses, stops, continues or ends) and return the changed run. `most`
-    is the number of rows to process; None: unchanged.
+    """Write the state of a bulk run, when it begins, pauses, stops, continues or ends, and return the changed run.
+    `most` is the number of rows to process; None leaves it unchanged.
 
     Raises Stale if another process has changed the run since it was read; ForbiddenTransition for a run that is done.
     """

@@ -107,7 +107,7 @@ def of_subject(conn: Connection, subject_kind: str, subject_id: int) -> tuple[Sa
 
 
 def due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
-    """Return the running sagas whose next step is due, longest due first."""
+    """Return at most `limit` running sagas whose next step is due, longest due first."""
     return _select_sagas(conn, _DUE_QUERY, now=to_naive_utc(now), most=limit)
 
 
@@ -144,16 +144,16 @@ def postpone_step(
     *,
     counts_as_attempt: bool = True,
 ) -> Saga:
-    """Postpone the present step to `next_at`. `counts_as_attempt`: count this as an attempt. Raises as `advance_saga`
-    does.
+    """Write that the present step is due again at `next_at`, with a reason. `counts_as_attempt`: also increment the
+    number of attempts. Raises as `advance_saga` does.
     """
     merged, attempts = {**saga.facts, **(facts or {})}, saga.attempts + counts_as_attempt
     return _write_change(conn, saga, now, facts=merged, next_at=next_at, reason=reason, attempts=attempts)
 
 
 def mark_stuck(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mapping[str, object]) -> Saga:
-    """Change the state to stuck, because the present step can't be done. It isn't tried again before `resume_saga`.
-    Raises as `advance_saga` does.
+    """Change the state to stuck, because the present step can't be done. The step isn't tried again until
+    `resume_saga` is called. Raises as `advance_saga` does.
     """
     return _write_change(
         conn,
@@ -175,8 +175,8 @@ def resume_saga(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str,
 
 
 def end_saga(conn: Connection, saga: Saga, now: datetime, state: SagaState, reason: str | None = None) -> Saga:
-    """Change the state to done or compensated, which never changes again. Raises as `advance_saga` does; also
-    ForbiddenTransition for another `state`.
+    """Change the state to done or compensated; both are final. Raises as `advance_saga` does, and ForbiddenTransition
+    for another `state`.
     """
     if state in (SagaState.RUNNING, SagaState.STUCK):
         raise ForbiddenTransition("a saga that ends runs no more, and is not stuck")
@@ -199,7 +199,7 @@ def _json(facts: Mapping[str, object]) -> str:
 
 
 def _parse_facts(text: str) -> Mapping[str, object]:
-    """Parse the facts. Raises ValueError if they aren't a JSON object."""
+    """Return the stored facts, a JSON object. Raises ValueError for any other text."""
     facts = json.loads(text)
     if not isinstance(facts, dict):
         raise ValueError("facts are an object")

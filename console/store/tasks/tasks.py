@@ -1,7 +1,7 @@
-"""Rows of scheduled tasks: the time at which each task is due, the result of its last run, and the position at which
-a task that works in several parts continues.
+"""Rows of scheduled tasks: when each task is due, the result of its last run, and the position at which a task that
+works in several parts continues.
 
-A lease prevents two workers from running a task at the same time; the row doesn't.
+A lease, and not this row, prevents two workers from running a task at the same time.
 """
 
 from dataclasses import replace
@@ -37,8 +37,8 @@ _UPDATE_IF_UNCHANGED = update(tasks).where(_t.name == bindparam("of"), _t.versio
 
 
 def find_or_insert(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
-    """Return the row of a task, after writing this interval to it if it had another one. Insert a missing row; its
-    task is due at `now`. Raises RunAgain if another worker wrote the row at the same time.
+    """Return the row of a task, with `every_seconds` as its interval; another stored interval is replaced. A missing
+    row is inserted and due at `now`. Raises RunAgain if another worker wrote the row at the same time.
     """
     task = next(iter(_select_tasks(conn, _BY_ID_QUERY, of=name)), None)
     if task is None:

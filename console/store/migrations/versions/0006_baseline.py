@@ -1,7 +1,7 @@
-"""Create every table that the schema declares, the initial limits, and the audit trail's triggers of SQLite.
+"""Create every table that the schema declares, the initial limits, and the triggers of SQLite's audit trail.
 
-Older migrations are gone: no release had their schema. A new database gets today's schema here, and the migrations
-after this one find it complete and change nothing.
+There are no older migrations, because no release had their schema. A new database gets the whole present schema here,
+so the later migrations find it complete and change nothing.
 """
 
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Store the signature of a signed notice with its body, and the account that stored it."""
+"""Add to the events of payments the signature of a signed notice, and the database account that stored the event."""
 
 import sqlalchemy as sa
 

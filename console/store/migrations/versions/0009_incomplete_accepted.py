@@ -1,5 +1,5 @@
-"""Add the flag of rows whose missing values one decision accepted at the adoption. Such rows aren't in the queue of
-incomplete credit checks.
+"""Add the flag `incomplete_accepted` of credit checks. At the adoption an administrator accepts that these rows lack
+values; then they aren't in the queue of incomplete credit checks.
 """
 
 import sqlalchemy as sa

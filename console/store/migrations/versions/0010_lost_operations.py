@@ -1,5 +1,5 @@
-"""Add the table of operations that only the spools of desks have, because the database was restored to an earlier
-state.
+"""Add the table of lost operations: only the spools of desks still have them, because the database was restored to an
+earlier state.
 """
 
 from console.store.migrations.ddl_helpers import create_table

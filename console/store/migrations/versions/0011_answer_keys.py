@@ -1,5 +1,5 @@
-"""Add to each operation a secret of its sender (`answer_key`), and the hash of it. A call that costs money gives its
-claim back only with that secret.
+"""Add to each operation a secret of its sender (`answer_key`) and the hash of this secret (`answer_lock`). The claim
+of a call that costs money is freed only with this secret.
 """
 
 import sqlalchemy as sa

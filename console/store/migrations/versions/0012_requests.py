@@ -1,4 +1,4 @@
-"""Add the tables of the requests by which desks ask a worker to act, and of the files that belong to them."""
+"""Add the tables of desk requests, by which desks ask a worker to act, and of the files of these requests."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""Add to requests whether the person has typed the password for them."""
+"""Add to desk requests the column that says whether the person has typed the password for the request."""
 
 import sqlalchemy as sa
 

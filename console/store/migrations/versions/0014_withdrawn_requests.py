@@ -1,4 +1,6 @@
-"""Add the claim of a request, which either the worker that takes it has, or the request that withdraws it."""
+"""Add the column `claimed_id` of desk requests with a unique index. Either a worker takes a request, or its person
+withdraws it: only one of them gets this id.
+"""
 
 import sqlalchemy as sa
 
