@@ -22,16 +22,17 @@ _TEMPLATE = Template("""
 
 
 class FirstWindow(QMainWindow):
-    """The main window: it shows an empty first frame and emits a signal when Qt has painted the frame.
+    """The main window of the program. It shows an empty first frame and emits a signal when Qt has painted this
+    frame.
 
     Signals:
-    - painted: the first frame is painted; the caller imports and builds the contents now.
+    - painted: the first frame is painted; the receiver now imports and builds the contents of the window.
     """
 
     painted = Signal()
 
     def __init__(self, environment: str, theme: ThemeName | None = None) -> None:
-        """`environment` is production, test or training; `theme` None follows the system."""
+        """`environment` is "production", "test" or "training". `theme` None means the theme of the system."""
         super().__init__()
         self._has_painted = False
         self.resize(1440, 900)
@@ -45,7 +46,9 @@ class FirstWindow(QMainWindow):
             QTimer.singleShot(0, self.painted.emit)
 
     def setCentralWidget(self, widget: QWidget) -> None:
-        """Replace the first frame with `widget` and remove its style sheet, so that the application's applies."""
+        """Replace the first frame with `widget` and remove the first frame's style sheet, so that the style sheet of
+        the application applies.
+        """
         if self._has_painted:
             self.setStyleSheet("")
         super().setCentralWidget(widget)
@@ -81,7 +84,7 @@ def _style_sheet(environment: str, theme: ThemeName) -> str:
 
 
 def _system_theme() -> ThemeName:
-    """Return the theme that fits the brightness of the system's palette. Reading Qt's colour scheme would use the
-    namespace `Qt`; see the module's docstring.
+    """Return the light or dark theme, whichever fits the brightness of the system's palette. Qt's own colour scheme
+    isn't read, because it is in the namespace `Qt` (see the module's docstring).
     """
     return "dark" if QApplication.palette().window().color().lightness() < 128 else "light"

@@ -1,1 +1,1 @@
-"""Texts of the program in Japanese and English, by key."""
+"""Texts of the program in Japanese and English, by wording key."""

@@ -1,9 +1,10 @@
-"""All sentences and labels in Japanese and English, by wording key, for the window, the terminal and exports.
+"""All texts of the program in Japanese and English, for the window, the terminal and exports. A text is found by its
+wording key, such as `error.not_found`.
 
-A key stands for a whole sentence, whose `{placeholders}` are replaced by facts. The key `key.full` is the same
-sentence with more facts; it is used if all of them are given. In a placeholder, `{at:short}` and `{number:number}`
-name a format, and `{cause:@cause}` inserts the text of the key `cause.<value>`. The items of a list are joined as the
-language does it.
+The text of a key is a whole sentence, whose `{placeholders}` are replaced by facts. The key `key.full` has a version
+of the sentence with more facts; it is used if all of them are given. In a placeholder, `{at:short}` and
+`{number:number}` name a format, and `{cause:@cause}` inserts the text of the key `cause.<value>`. The items of a list
+are joined by the separator of the language.
 """
 
 import json
@@ -54,7 +55,9 @@ _log = logging.getLogger("console.wording")
 
 @cache
 def sentences_by_key(language: str) -> Mapping[str, str]:
-    """Return every sentence of one language by key: those of the program and those of the payment providers."""
+    """Return all texts of one language ("ja" or "en") by wording key: the texts of the program and those of the
+    payment providers.
+    """
     plugin_words = (plugin.words for plugin in registered_parts(ProviderTraits))
     return {
         **program_sentences(language),
@@ -63,20 +66,23 @@ def sentences_by_key(language: str) -> Mapping[str, str]:
 
 
 def program_sentences(language: str) -> Mapping[str, str]:
-    """Return the program's own sentences of one language by key, without those of the providers."""
+    """Return the program's own texts of one language ("ja" or "en") by wording key, without those of the payment
+    providers.
+    """
     text = (resources_dir() / "words" / f"{language}.json").read_text(encoding="utf-8")
     words: dict[str, str] = json.loads(text)
     return words
 
 
 def has_sentence(key: str) -> bool:
-    """Return True if there is a text for the key."""
+    """Return True if the catalogue has a text for this wording key."""
     return key in sentences_by_key(LANGUAGES[0])
 
 
 def translate(key: str, language: str, /, **facts: object) -> str:
-    """Return the sentence of `key`, filled with the facts. A missing key is logged as an error and returned as the
-    text; a missing fact becomes –.
+    """Return the text of the wording key in a language ("ja" or "en"), with its placeholders replaced by the facts.
+
+    If there is no text, log an error and return the key itself. A missing fact becomes –.
     """
     words = sentences_by_key(language)
     if key not in words:
@@ -88,16 +94,17 @@ def translate(key: str, language: str, /, **facts: object) -> str:
 
 
 def error_message(error: ConsoleError, language: str) -> str:
-    """Return the message of an error: what happened, what it means for the money, and what to do next. The most
-    specific sentence for the error is used.
+    """Return the message of an error for people: the event, its effect on the money, and the next step. If several
+    texts fit the error, the most specific one is used.
     """
     key = next(filter(has_sentence, _message_keys(error)), f"error.{error.code}")
     return translate(key, language, **format_amounts(error.detail))
 
 
 def _message_keys(error: ConsoleError) -> Iterator[str]:
-    """Yield the possible wording keys of an error, the most specific first: by certainty of the record, by reason and
-    hint, by problem, then by the error code alone.
+    """Yield the possible wording keys for the message of an error, the most specific first. All begin with
+    `error.{code}`; then follow `newer`, or `unknown` (the record's outcome), or a fact such as `reason` or `problem`
+    with hint or kind of record, or the kind of record, or nothing.
     """
     key, detail = f"error.{error.code}", error.detail
     if detail.get("newer") is True:
@@ -115,18 +122,19 @@ def _message_keys(error: ConsoleError) -> Iterator[str]:
 
 
 def _is_unknown_check(record: object) -> bool:
-    """Return True for a credit check with an unknown outcome."""
+    """Return True if the record is a credit check with an unknown outcome."""
     if record is None:
         return False
-    # Here and below, records are imported for a fact that can be one: a help page and most errors have none.
+    # Records are imported here and below, not at the top, because most texts have no record among their facts.
     from console.domain.records import Certainty, CreditCheck
 
     return isinstance(record, CreditCheck) and record.certainty is Certainty.UNKNOWN
 
 
 def _subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the kinds of record that the error is about (payment, refund, order, reading), the most specific first;
-    empty for a purchase. An error without a record names the kind in `about`.
+    """Return the kinds of record (such as payment or refund) that an error is about, the most specific first; empty
+    if the error names none, such as for a purchase. `detail` is the error's detail: its `about` names the kind, or
+    its `record` is the record itself.
     """
     record, about = detail.get("record"), detail.get("about")
     if isinstance(about, str):
@@ -140,8 +148,8 @@ def _subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def format_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the facts with their amounts in minor units replaced by Money, if the facts contain a known currency.
-    The fact `minor` becomes `amount`.
+    """Return the facts of a text with each amount in minor units as Money, if the facts contain a known currency. The
+    fact `minor` is then also given as `amount`.
     """
     currency = facts.get("currency")
     if currency not in MINOR_DIGITS:
@@ -155,22 +163,24 @@ def format_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def state_word(kind: str, state: str, language: str) -> str:
-    """Return the word for a state of this kind of record, such as `("credit-check", "success", "ja")`."""
+    """Return the word for a state of a record, such as for kind "credit-check" and state "success"."""
     return translate(f"state.{kind.replace('-', '_')}.{state}", language)
 
 
 def badge_word(name: str, language: str) -> str:
-    """Return the text of a badge by its name in the design tokens, such as `certainty.unknown`."""
+    """Return the word on a badge; `name` is the key of the badge in the design tokens, such as
+    `certainty.unknown`.
+    """
     return translate(f"state.{name}", language)
 
 
 def rule_sentence_key(rule: str) -> str | None:
-    """Return the wording key for the name of an alert rule or case; None if it has no text."""
+    """Return the wording key of the text for an alert rule or a kind of case; None if it has no text."""
     return next((key for key in (f"alert_rule.{rule}", f"work.reason.{rule}") if has_sentence(key)), None)
 
 
 def timeline_line(entry: "TimelineEntry", language: str) -> str:
-    """Return an audit entry as the sentence for a timeline."""
+    """Return the sentence that describes an audit entry in a timeline."""
     keys = (f"timeline.{entry.what}.{entry.result}", f"timeline.{entry.what}")
     key = next(filter(has_sentence, keys), None)
     if key is None:
@@ -179,13 +189,13 @@ def timeline_line(entry: "TimelineEntry", language: str) -> str:
 
 
 def format_age(age: timedelta, language: str) -> str:
-    """Return an age as `26 h` or `26 時間`."""
+    """Return an age with its unit in the given language, such as `26 h` or `26 時間`."""
     number, unit = age_parts(age)
     return f"{number} {translate(unit, language)}"
 
 
 def placeholder_names(template: str) -> frozenset[str]:
-    """Return the names of the facts in the placeholders of a sentence."""
+    """Return the names of the facts that the placeholders of a sentence use."""
     fields = (field for _, field, _, _ in string.Formatter().parse(template) if field)
     return frozenset(field.partition(".")[0] for field in fields)
 
@@ -200,7 +210,7 @@ def has_all_facts(template: str, facts: Mapping[str, object]) -> bool:
 
 
 class _SentenceFormatter(string.Formatter):
-    """Fills the placeholders of a sentence. Only this class converts facts to text."""
+    """Replaces the placeholders of a sentence by facts. All facts are converted to text by this class."""
 
     def __init__(self, language: str) -> None:
         self._language = language
@@ -223,8 +233,9 @@ class _SentenceFormatter(string.Formatter):
         return translate(key, self._language, **facts)
 
     def _word(self, families: str, value: object) -> str:
-        """Return the text of a code. The wording key is `family.code`, or the family with the code in place of `*`.
-        Several families are separated by `|`; the first one with a text is used. Without a text, return the code.
+        """Return the text of a code for a placeholder such as `{cause:@cause}`. `families` are prefixes of wording
+        keys, separated by `|`; the key is `family.code`, or the family with the code in place of `*`. The first key
+        with a text is used; if there is none, return the code itself.
         """
         code = _readable_value(value)
         for family in families.split("|"):
@@ -234,7 +245,7 @@ class _SentenceFormatter(string.Formatter):
         return _clean_text(code)
 
     def _changes(self, changes: Mapping[str, object]) -> str:
-        """Return the changed fields, each with its value before and after."""
+        """Return the text of changed fields: the name of each field with its values before and after the change."""
         lines = []
         for name, pair in changes.items():
             before, after = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
@@ -265,8 +276,8 @@ _TEXT_FORMATTERS: Mapping[str, Callable[[str], str]] = {"number": format_number,
 
 
 def _readable_value(value: object) -> object:
-    """Return a value in the form that people use: a lease holder as its name, a record as its id, a member of an enum
-    as its value.
+    """Return a fact in the form in which people read it: the name of a lease holder, the id of a record, the value of
+    an enum member; any other fact unchanged.
     """
     match value:
         case Enum():
@@ -287,8 +298,8 @@ def _readable_value(value: object) -> object:
 
 
 def _clean_text(value: object) -> str:
-    """Return text from outside as one line: without control characters and changes of the reading direction, at most
-    300 characters.
+    """Return a value from outside as text in one line, of at most 300 characters. Control characters, and characters
+    that change the reading direction, become spaces.
     """
     text = str(value)
     clean = "".join(character if character.isprintable() else " " for character in text[: _MAX_FACT_LENGTH + 1])

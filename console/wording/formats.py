@@ -1,5 +1,5 @@
-"""Formats of instants, ages, amounts and numbers for people. Times are Japanese; amounts are computed with integers
-only.
+"""Formats of instants, ages, amounts and numbers for people. Times are in Japanese time; amounts are computed with
+integers only.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -16,10 +16,10 @@ _FORMAT_BY_STYLE = {"full": "%Y-%m-%d %H:%M:%S JST", "short": "%m-%d %H:%M", "cl
 
 
 def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
-    """Return an instant in Japanese time: as `full` `2026-11-20 15:04:05 JST`, as `short` `11-20 15:04`, as `clock`
-    `15:04:05`, as `day` `2026-11-20`.
+    """Return an instant as text in Japanese time. The style `full` is `2026-11-20 15:04:05 JST`, `short` is `11-20
+    15:04`, `clock` is `15:04:05`, `day` is `2026-11-20`.
 
-    As `until`, return the last Japanese day of a period that ends at `at`. None becomes –.
+    The style `until` is the last Japanese day of a period that ends at `at`. None becomes –.
     """
     if at is None:
         return NO_VALUE
@@ -29,13 +29,13 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
 
 
 def format_day(day: date | None) -> str:
-    """Return a day as `2026-11-20`; None becomes –."""
+    """Return a day as text such as `2026-11-20`; None becomes –."""
     return NO_VALUE if day is None else day.isoformat()
 
 
 def age_parts(age: timedelta) -> tuple[int, str]:
-    """Return an age as a number and the wording key of its unit: seconds below a minute, minutes below an hour, hours
-    below two days, then days.
+    """Return an age as a whole number and the wording key of its unit: seconds if it is less than a minute, minutes
+    if less than an hour, hours if less than two days, otherwise days.
     """
     seconds = max(0, int(age.total_seconds()))
     for unit, size, limit in (("seconds", 1, 60), ("minutes", 60, 3_600), ("hours", 3_600, 172_800)):
@@ -45,23 +45,29 @@ def age_parts(age: timedelta) -> tuple[int, str]:
 
 
 def age_since(at: datetime, now: datetime) -> timedelta:
-    """Return the time from `at` until `now`; 0 if `at` is later, because the clocks of two machines may differ."""
+    """Return the time from `at` until `now`. Return 0 if `at` is later than `now`, because the clocks of two machines
+    may differ.
+    """
     return max(timedelta(0), now.astimezone(UTC) - at.astimezone(UTC))
 
 
 def format_number(number: str) -> str:
-    """Return a corporation number as `7 1234 5678 9012`; any other text unchanged."""
+    """Return a corporation number in groups of digits, such as `7 1234 5678 9012`; return any other text
+    unchanged.
+    """
     return group_digits(number) if len(number) == DIGIT_COUNT else number
 
 
 def format_count(count: int, *, is_capped: bool = False) -> str:
-    """Return `1,204`, or `1,000+` if counting stopped at this number (`is_capped`)."""
+    """Return a count as text such as `1,204`. With `is_capped`, return `1,000+`: counting stopped at this number, and
+    there are more.
+    """
     return f"{count:,}+" if is_capped else f"{count:,}"
 
 
 def format_amount(minor: int, currency: str) -> str:
-    """Return an amount in minor units as `¥12,000` or `₹1,23,456.00`; a negative amount begins with −. Other
-    currencies have their code and two decimals.
+    """Return an amount in minor units as text, such as `¥12,000` or `₹1,23,456.00`; a negative amount begins with −.
+    An amount in another currency has the code of the currency and two decimals.
     """
     symbol, decimals = _SYMBOL_AND_DECIMALS.get(currency, (f"{currency} ", 2))
     units, subunits = divmod(abs(minor), 10**decimals)
@@ -71,7 +77,7 @@ def format_amount(minor: int, currency: str) -> str:
 
 
 def _group_indian(units: int) -> str:
-    """Return a number with Indian grouping: the last three digits, above them pairs (`1,23,456`)."""
+    """Return a number with commas as in India: a group of the last three digits, then groups of two (`1,23,456`)."""
     head, tail = divmod(units, 1000)
     if not head:
         return str(units)
@@ -84,7 +90,7 @@ def _group_indian(units: int) -> str:
 
 
 def format_bytes(size: int) -> str:
-    """Return a size as `182 KB`, `4.2 KB` or `3.0 MB`."""
+    """Return a number of bytes as text, such as `182 KB`, `4.2 KB` or `3.0 MB`."""
     if size < 1024:
         return f"{size} B"
     kilo = size / 1024
@@ -93,5 +99,7 @@ def format_bytes(size: int) -> str:
 
 
 def shorten_id(text: str) -> str:
-    """Return a long id as its first and last four characters: `7f3c…d2a1`."""
+    """Return an identifier of more than 12 characters as its first and last four, such as `7f3c…d2a1`; return a
+    shorter one unchanged.
+    """
     return text if len(text) <= 12 else f"{text[:4]}…{text[-4:]}"

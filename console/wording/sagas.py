@@ -1,4 +1,4 @@
-"""Texts about the saga that follows an expired payment, for the window, the terminal and exports."""
+"""Texts about the saga (the steps that follow an expired payment), for the window, the terminal and exports."""
 
 from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState
 from console.domain.tasks.states import SagaState
@@ -16,41 +16,43 @@ _MARK_BY_STEP_STATE = {
 
 
 def step_mark(step: SagaStep) -> str:
-    """Return the character that stands for the state of a step."""
+    """Return the character that stands for the state of a saga's step in a text."""
     return _MARK_BY_STEP_STATE[step.state]
 
 
 def saga_title(view: SagaView, language: str) -> str:
-    """Return the title of the saga, which names the payment."""
+    """Return the title of a saga, which contains the name of its payment."""
     return wording.translate("saga.title", language, payment=view.record.subject_id)
 
 
 def saga_state_text(view: SagaView, language: str) -> str:
-    """Return the state of the saga; after an early end or a stop, with the reason."""
+    """Return the state of a saga as text. If the saga ended early or has stopped, the text contains the reason."""
     word = wording.translate(f"state.saga.{view.record.state.value}", language)
     has_reason = view.record.state is not SagaState.RUNNING
     return _join_parts(word, reason_text(view.record.reason, language) if has_reason else "")
 
 
 def saga_time_text(view: SagaView, language: str) -> str:
-    """Return the time at which the saga ended; before its end, the time at which it began."""
+    """Return the text of the time at which the saga ended; if it has not ended, of the time at which it began."""
     record = view.record
     key, at = ("saga.ended", record.ended_at) if record.ended_at else ("saga.begun", record.begun_at)
     return wording.translate(key, language, at=wording.format_instant(at, "short"))
 
 
 def step_name(step: SagaStep, language: str) -> str:
-    """Return the name of a step."""
+    """Return the name of a saga's step in this language."""
     return wording.translate(f"saga.step.{step.name}", language)
 
 
 def step_word(step: SagaStep, language: str) -> str:
-    """Return the word for a step's state."""
+    """Return the word for the state of a saga's step."""
     return wording.translate(f"saga.at.{step.state.value}", language)
 
 
 def step_detail(step: SagaStep, language: str) -> str:
-    """Return the time at which a step was done, or the reason for which it waits and the time of the next attempt."""
+    """Return the text of the time at which a saga's step was done; for a waiting step, the reason and the time of the
+    next attempt.
+    """
     at = wording.format_instant(step.at, "short") if step.at else ""
     if step.state is StepState.WAITING and at:
         at = wording.translate("saga.again", language, at=at)
@@ -58,8 +60,8 @@ def step_detail(step: SagaStep, language: str) -> str:
 
 
 def reason_text(code: str | None, language: str) -> str:
-    """Return the text of the reason for which a step waits or a saga ended; empty for None. A code without a text of
-    its own has the text of the refusal or cause with the same code.
+    """Return the text of the reason for which a saga's step waits or the saga has ended; "" for None. If the code has
+    no text for sagas, use the text of the refusal or cause with the same code.
     """
     if code is None:
         return ""

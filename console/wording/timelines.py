@@ -11,7 +11,7 @@ _AUDIT_SOURCE = "audit_log"
 
 
 def timeline_text(story: Chain, language: str) -> str:
-    """Return the whole text: the head of the record, then one line per event with its references in brackets."""
+    """Return the timeline of a record as text: the header of the record, then one line per event."""
     lines = [*header_lines(story, language), *(event_line(event, story, language) for event in story.events)]
     if not story.events:
         lines.append(wording.translate("story.empty", language))
@@ -21,7 +21,7 @@ def timeline_text(story: Chain, language: str) -> str:
 
 
 def header_lines(story: Chain, language: str) -> Iterator[str]:
-    """Yield the lines with the record's name and its states, then an empty line."""
+    """Yield the lines of the header of a copied timeline: the record's name, its states, and an empty line."""
     facts = wording.format_amounts(story.facts)
     kind = wording.translate(f"kind.{story.kind}", language)
     yield wording.translate("story.title", language, **{**facts, "kind": kind, "id": story.id})
@@ -38,7 +38,9 @@ def _state_texts(story: Chain, language: str) -> Iterator[str]:
 
 
 def event_line(event: Event, story: Chain, language: str) -> str:
-    """Return `2026-11-20 15:04:05 JST op-a Approved the refund. [operation …, evidence #12]`, always in one line."""
+    """Return an event of a timeline as one line: instant, person, sentence, and in brackets the references. Example:
+    `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`.
+    """
     who = wording.translate("who.worker", language) if event.who == "worker" else event.who
     sentence_text = sentence_with_record(event, story, language)
     refs = wording.translate("list.separator", language).join(_references(event, language))
@@ -47,8 +49,8 @@ def event_line(event: Event, story: Chain, language: str) -> str:
 
 
 def sentence_with_record(event: Event, story: Chain, language: str) -> str:
-    """Return the event as a sentence, with the name of its record if the timeline belongs to another record. Payers
-    are masked.
+    """Return an event of a timeline as a sentence. If the event belongs to another record than the timeline, the
+    sentence also names that record. References of payers are masked.
     """
     text = event_sentence(event, language)
     if (event.kind, event.id) != (story.kind, story.id):
@@ -58,7 +60,7 @@ def sentence_with_record(event: Event, story: Chain, language: str) -> str:
 
 
 def event_sentence(event: Event, language: str) -> str:
-    """Return the event as a sentence without its record."""
+    """Return an event of a timeline as a sentence that doesn't name the event's record."""
     facts = wording.format_amounts(event.facts)
     if event.step in _STEPS_WITH_SENTENCE and event.source != _AUDIT_SOURCE:
         return wording.translate(f"story.{event.step.value}", language, **facts)

@@ -1,1 +1,1 @@
-"""The page of alerts."""
+"""The page of the window that lists the open alerts."""

@@ -15,8 +15,8 @@ from console.views.widgets.notification_bars import Bar
 
 
 class AcknowledgeDialog(DialogFrame):
-    """Acknowledges one alert; a note is required. The alert stays open until facts resolve it, and the dialog
-    says so.
+    """The dialog in which the person acknowledges one alert; the person must write a note. An acknowledged alert
+    stays open until facts resolve it, and the dialog says this.
     """
 
     def __init__(self, context: WindowContext, alert: Alert, parent: QWidget) -> None:

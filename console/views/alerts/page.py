@@ -1,4 +1,6 @@
-"""The page of open alerts, grouped by rule, with age, acknowledgement and a link to the record to act on."""
+"""The page of open alerts, grouped by rule. It shows each alert's age and acknowledgement, and a link to the record
+on which a person must act.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,12 +25,12 @@ from console.wording import catalogue as wording
 
 _MAX_ALERTS = 1_000
 _MIN_VISIBLE_ROWS = 4
-"""The minimum height of the list in rows, for any length of the texts below the list."""
+"""The number of rows for which the list always has room, however long the texts below the list are."""
 
 
 class AlertsPage(Page):
-    """The list of alerts. Enter opens the record whose action resolves the current alert, A acknowledges the
-    alert.
+    """The page with the list of open alerts. The Enter key opens the record whose action resolves the current alert;
+    the A key opens the dialog that acknowledges the alert.
     """
 
     place = "alerts"
@@ -139,7 +141,9 @@ class AlertsPage(Page):
 
     @Slot(object)
     def _show_alert(self, item: object) -> None:
-        """Show how to resolve the current alert, and who has acknowledged it."""
+        """Show below the list how a person resolves the current alert, and the name of the person who has
+        acknowledged it.
+        """
         self.foot.setVisible(isinstance(item, AlertItem))
         if not isinstance(item, AlertItem):
             return
@@ -183,7 +187,9 @@ def _rule_id(item: AlertItem) -> str:
 
 
 def _sort_key(item: AlertItem) -> tuple[bool, str, int]:
-    """Return the sort key: alerts about orders first, then by rule, the oldest first within a rule."""
+    """Return the key by which the list of alerts is sorted: alerts about orders come first, then alerts are sorted by
+    rule, and within a rule from the oldest to the newest.
+    """
     return item.alert.order_no is None, item.alert.rule_id, item.alert.id
 
 

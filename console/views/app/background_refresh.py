@@ -1,5 +1,5 @@
-"""Periodic calls of an open window: read the change feed and the presence of workers every second, and the counts
-every 30 s; run the due tasks every minute.
+"""The calls that an open window repeats: it reads the change feed and whether a worker is present every second, reads
+the counts every 30 s, and runs the due tasks every minute.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,14 @@ DUE_TASKS_INTERVAL_MS = 60_000
 _WORKER = "worker"
 
 FeedAnswer = tuple[FeedMark, tuple[tuple[str, int], ...]]
-"""The next mark, and kind and id of each record that has changed."""
+"""The answer of one reading of the change feed: the mark from which the next reading continues, and the kind and id
+of each record that has changed since the previous mark.
+"""
 
 
 class BackgroundRefresh(QObject):
-    """The timers of the periodic calls. They start when the services are open. A timer's tick is skipped while the
-    previous call of the same timer is running.
+    """The timers of the calls that an open window repeats (see the module's docstring). The timers start when the
+    services are open. If the previous call of a timer is still running, the timer begins no second one.
     """
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:
@@ -68,7 +70,9 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_feed(self) -> None:
-        """Read which records have changed since the previous reading, and emit `changed` with them."""
+        """Read from the change feed which records have changed since the previous reading, and emit the context's
+        signal `changed` with their kinds and ids. Also read whether a worker is present.
+        """
         if not self._begin_call("feed"):
             return
         latest_mark, clock = self._latest_mark, self._context.monotonic
@@ -96,8 +100,9 @@ class BackgroundRefresh(QObject):
             self.read_work_counts()
 
     def _show_lost_connection(self, failure: Failure) -> None:
-        """Show since when the database doesn't answer; the rows on screen stay. If the database refuses the account,
-        ask the person to sign in again instead.
+        """Handle a failed reading of the change feed: store since when the database doesn't answer, so that the
+        window shows a bar; the rows on screen stay. If the database refuses the account in use, emit `entry_refused`
+        instead, so that the person signs in again.
         """
         self._running_kinds.discard("feed")
         if failure.detail.get("problem") == SettingProblem.ACCESS_DENIED:
@@ -115,7 +120,9 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_work_counts(self) -> None:
-        """Read the counts of WorkCounts: queues, unfinished operations, bulk runs, decisions and alerts."""
+        """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds that wait for
+        a decision, and of unacknowledged alerts; store them in the context as WorkCounts.
+        """
         if not self._begin_call("standing"):
             return
         now, may_decide = self._context.now(), not self._context.missing_right_text("refund_approve")
@@ -169,8 +176,9 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def run_due(self) -> None:
-        """Run the due tasks, such as probes and re-fetches. They act as the worker, not as the signed-in person. With
-        a database server, they are run only if the signed-in person has the right `due_tasks`.
+        """Run the due tasks, such as probes and re-fetches, in a worker thread. They act as the worker, not as the
+        signed-in person. With a database server, run them only if the signed-in person has the right `due_tasks`. A
+        desk that asks a worker runs no task itself.
         """
         lacks_right = self._context.settings.sign_in.is_server and self._context.missing_right_text("due_tasks")
         if lacks_right or not self._begin_call("due"):
@@ -185,7 +193,9 @@ class BackgroundRefresh(QObject):
         )
 
     def _handle_due(self, runs: tuple[TaskRun, ...] | None) -> None:
-        """Store that the tasks have run. None: this desk asks a worker, which runs them."""
+        """Store in the context that the due tasks have just run. `runs` None means that this desk has run no task,
+        because it asks a worker; then store nothing.
+        """
         self._running_kinds.discard("due")
         if runs is not None:
             self._context.store_due_run()
@@ -194,7 +204,9 @@ class BackgroundRefresh(QObject):
         self._running_kinds.discard("due")
 
     def _begin_call(self, kind: str) -> bool:
-        """If the services are open and no call of this kind is running, mark the kind as running and return True."""
+        """Mark a periodic call of this kind as running and return True. Return False if the services aren't open, or
+        if a call of the same kind is still running.
+        """
         if kind in self._running_kinds or not self._context.is_ready:
             return False
         self._running_kinds.add(kind)

@@ -12,7 +12,9 @@ _CHECK_INTERVAL_MS = 200
 
 
 class CloseDialog(DialogFrame):
-    """Lists the running calls. Its button waits until their answers are recorded, and then closes the window."""
+    """Lists the acting calls (writes, requests to a provider) that still run. After the person presses its button,
+    the dialog waits until the answers of these calls are recorded, and then closes the window.
+    """
 
     def __init__(self, frame: Frame) -> None:
         translate = frame.context.translate
@@ -51,7 +53,7 @@ class CloseDialog(DialogFrame):
 
 
 def open_close_dialog(frame: Frame) -> CloseDialog:
-    """Open the dialog over the window."""
+    """Open the dialog that lists the running calls over the window, and return it."""
     dialog = CloseDialog(frame)
     dialog.open()
     return dialog

@@ -36,7 +36,9 @@ _MAX_ENTRIES = 8
 
 
 class CommandPalette(QObject):
-    """Connects the search box with the services. Commands are listed immediately, records after they were read."""
+    """Connects the search box with the services. It lists matching commands immediately, and matching records after
+    the services have read them.
+    """
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
@@ -125,16 +127,16 @@ class CommandPalette(QObject):
         self.box.show_groups([group for group in groups if group.entries])
 
     def _result_groups(self) -> list[OmniGroup]:
-        """Return the groups of results: companies first, unless the text is a record's own id. Enter opens the first
-        entry.
+        """Return the groups of results in the order on screen: companies before records. If the typed text is the
+        exact number of a record, the records come first. Enter opens the first entry.
         """
         companies, records = self._corporation_groups(), self._record_groups()
         is_exact_id = any(case_words.is_named(record, self._text) for record in self._matches)
         return [*records, *companies] if is_exact_id else [*companies, *records]
 
     def _corporation_groups(self) -> list[OmniGroup]:
-        """Return one group: the companies of the found records and, if the text is a corporation number of no found
-        record, an entry that looks it up.
+        """Return one group of results: the companies of the found records. If the typed text is a corporation number
+        and no found record has this number, the group also has an entry that looks the number up.
         """
         by_number: dict[str, list[ShownRecord]] = {}
         for record in self._matches:
@@ -152,7 +154,7 @@ class CommandPalette(QObject):
         return [OmniGroup(self._context.translate("search.corporation"), tuple(entries))]
 
     def _record_groups(self) -> list[OmniGroup]:
-        """Return two groups of found records: payments, orders and refunds, then credit checks."""
+        """Return two groups of found records: first payments, orders and refunds, then credit checks."""
         checks = [record for record in self._matches if isinstance(record, CreditCheck)]
         money_records = [record for record in self._matches if not isinstance(record, CreditCheck)]
         money_records.sort(
@@ -251,5 +253,5 @@ def _checked_route(key: object) -> Route:
 
 
 def _shorten_name(name: str) -> str:
-    """Shorten a company name to 12 characters: the state on the same line leaves no more room."""
+    """Return a company name cut to 12 characters, because the state of the record needs the rest of the line."""
     return name if len(name) <= 12 else name[:11] + "…"

@@ -13,8 +13,8 @@ COLLECTION_INTERVAL_MS = 1_000
 
 
 def collect_due_generations() -> None:
-    """Collect garbage in the calling thread if Python's automatic collection would do so now: the generations whose
-    allocation counts exceed their thresholds.
+    """Collect garbage in the calling thread: those generations of objects whose allocation count exceeds its
+    threshold, as Python's automatic collection would do.
     """
     is_exceeded = [count > threshold for count, threshold in zip(gc.get_count(), gc.get_threshold(), strict=True)]
     if is_exceeded[0]:
@@ -36,7 +36,9 @@ class GarbageCollectionTimer(QTimer):
 
     @Slot()
     def collect_if_due(self) -> None:
-        """Collect due garbage. At the first run, freeze all existing objects before."""
+        """Collect garbage if Python's allocation counts exceed their thresholds. Before the first collection, freeze
+        all existing objects with gc.freeze.
+        """
         if not gc.get_freeze_count():
             gc.freeze()
         collect_due_generations()

@@ -1,4 +1,4 @@
-"""The help of the current page: the page's purpose, and the meaning of some states that badges show."""
+"""The dialog with the help of the current page: the purpose of the page, and the meaning of some badges."""
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 

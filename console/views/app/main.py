@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from console.views.runtime.tasks import Failure
 
 MAX_CLOSING_SECONDS, MAX_RECORDING_SECONDS = 3.0, 10.0
-"""Seconds that a closing window waits for running calls to end, and, after it has interrupted the others, for their
-results to be recorded.
+"""The first is the time in seconds that a closing window waits for running calls to end. It then interrupts the other
+calls; the second is the time in seconds that it waits until their results are recorded.
 """
 RETRY_INTERVAL_MS = 5_000
-"""Milliseconds between two attempts to open services whose database is unreachable."""
+"""Milliseconds between two attempts to open the services while the database is unreachable."""
 
 
 def run_window(
@@ -51,8 +51,8 @@ def run_window(
 
 
 class WindowOpening(QObject):
-    """Startup from the first frame to the first page, and sign-out. Builds the window and opens the services; after a
-    failure it opens them again.
+    """Manages the window from its first frame to its first page, and after a sign-out. It builds the window and opens
+    the services in a worker thread; if this fails, it offers a sign-in or another attempt.
     """
 
     def __init__(
@@ -75,7 +75,9 @@ class WindowOpening(QObject):
 
     @Slot()
     def _begin_opening(self) -> None:
-        """Open the services in a worker thread and meanwhile build the window; called after the first frame."""
+        """Open the services in a worker thread and meanwhile build the contents of the window. Called after Qt has
+        painted the first frame.
+        """
         from console.views.runtime.task_runner import TaskRunner
 
         is_rebuilt = hasattr(self, "runner")
@@ -109,7 +111,9 @@ class WindowOpening(QObject):
 
     @Slot()
     def _rebuild_frame(self) -> None:
-        """Rebuild the frame in the new language. When the services are open, the Shell does that."""
+        """Build the frame again in the new language while the services aren't open. After that, the WindowController
+        does this.
+        """
         if self.controller is None:
             self.frame.rebuild()
 
@@ -129,8 +133,8 @@ class WindowOpening(QObject):
     # -- services that can't be opened
 
     def _show_failure(self, failure: "Failure") -> None:
-        """Show why the services could not be opened and offer the sign-in form or a retry. An unreachable database is
-        retried automatically.
+        """Show why the services could not be opened, and offer the sign-in form or a button that tries again. If the
+        database is unreachable, try again automatically after RETRY_INTERVAL_MS.
         """
         from console.views.sign_in.sign_in_flow import needs_sign_in
 
@@ -156,7 +160,9 @@ class WindowOpening(QObject):
         retry_button.setFocus()
 
     def _ask_for_account(self, failure: "Failure", *, fixed: bool = False) -> None:
-        """Show the sign-in form with the reason. With `fixed`, only the account in use can sign in."""
+        """Show the sign-in form with the reason for the sign-in. With `fixed`, the person can sign in only with the
+        account that is already in use.
+        """
         from console.views.sign_in.sign_in_flow import SignInFlow
 
         if self._pending_step != "person":
@@ -173,8 +179,8 @@ class WindowOpening(QObject):
 
     @Slot()
     def sign_out(self) -> None:
-        """Delete the stored sign-in and open a new window, without an acting person and without drafts. Refused while
-        acting calls run.
+        """Delete the stored sign-in and open a new window without an acting person and without typed texts. If acting
+        calls (writes, requests to a provider) still run, only show a toast that refuses the sign-out.
         """
         if self.context.running_acts:
             self.context.show_toast(self.context.translate("menu.sign_out.busy"), shape="square_bang", tone="care")
@@ -188,7 +194,7 @@ class WindowOpening(QObject):
         )
 
     def _begin_after_sign_out(self, _audited: bool) -> None:
-        """Replace the window by a new one; the objects of the old window are destroyed with it."""
+        """Replace the window by a new first window after a sign-out; the objects of the old window are destroyed."""
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()
         self.frame.window_cover.forget_cover()
@@ -204,7 +210,9 @@ class WindowOpening(QObject):
         old_window.deleteLater()
 
     def close(self) -> None:
-        """Wait for running calls, interrupt the calls that don't end, and destroy the window."""
+        """Wait for the running calls; after MAX_CLOSING_SECONDS interrupt the calls that still run, and then destroy
+        the window.
+        """
         import shiboken6
 
         if hasattr(self, "runner"):

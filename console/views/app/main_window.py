@@ -45,7 +45,8 @@ _MIN_SIZE_PX = (960, 600)
 
 
 class Frame(CoveredWindow):
-    """Fills a window and connects its bars and pages; `make_page` builds a page when it is first opened.
+    """Fills the first window with bars and pages, and connects their signals. The attribute `make_page` is the
+    function that builds a page when the page is first opened.
 
     Signals:
     - closing: the window is being closed, or replaced after a sign-out.
@@ -141,8 +142,8 @@ class Frame(CoveredWindow):
 
     @Slot()
     def rebuild(self) -> None:
-        """Build the bars and the visible page again in the context's language, the other pages when they are next
-        opened. The route and the history are kept.
+        """Build the bars and the visible page again in the language of the context. Each other page is built again
+        when it is next opened. The current route and the history are kept.
         """
         self._pages.clear()
         self._scroll_areas.clear()
@@ -154,28 +155,28 @@ class Frame(CoveredWindow):
 
     @Slot(object)
     def show_route(self, route: Route) -> None:
-        """Open a route and add it to the history."""
+        """Open the page of a route, and add the route to the history."""
         if not self._history or self._history[-1] != route:
             self._history = [*self._history[-_MAX_HISTORY_LENGTH:], route]
         self._show_page(route)
 
     @Slot()
     def go_back(self) -> None:
-        """Open the previous route of the history, if there is one; a list keeps its position."""
+        """Open the previous route of the history, if there is one. A list still has its scroll position."""
         if len(self._history) > 1:
             self._history.pop()
             self._show_page(self._history[-1])
 
     @Slot(object)
     def replace_route(self, route: Route) -> None:
-        """Open a route in place of the current one, without adding to the history."""
+        """Open the page of a route, and replace the current route of the history by it."""
         if self._history:
             self._history[-1] = route
         self._show_page(route)
 
     @property
     def current_route(self) -> Route | None:
-        """The current route; None before the first page."""
+        """The route of the visible page; None before the first page is opened."""
         return self._history[-1] if self._history else None
 
     @property
@@ -205,7 +206,7 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _check_rights(self) -> None:
-        """Show the current route again if the person has gained or lost the right to see it."""
+        """Open the current route again if the acting person has gained or lost the right to see its page."""
         if self._history and self.current_page is not None:
             is_barred = bool(self.context.missing_right_text(needed_right(self._history[-1])))
             if is_barred != isinstance(self.current_page, NoRightPage):
@@ -232,8 +233,8 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _show_counts(self) -> None:
-        """Show counts in the sidebar: records that need review, refunds that this person may decide, unacknowledged
-        alerts.
+        """Show counts in the sidebar: the number of records that need review, of refunds that the acting person may
+        decide, and of alerts that nobody has acknowledged.
         """
         review_count = self.context.work_counts.find_count("review")
         words = (
@@ -257,13 +258,15 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _show_covered_toasts(self) -> None:
-        """Show the toasts that arrived while the privacy cover hid the window."""
+        """Show the toasts that were requested while the privacy cover hid the window."""
         toasts, self._covered_toasts = self._covered_toasts, []
         for toast in toasts:
             self._show_toast(toast)
 
     def show_bar(self, bar: Bar | None) -> None:
-        """Show a bar about the whole window above the page; None removes it."""
+        """Show a bar with a message about the whole window above the page; it replaces the previous one. None removes
+        the bar.
+        """
         while item := self.bars.takeAt(0):
             if widget := item.widget():
                 widget.hide()

@@ -11,11 +11,13 @@ from console.views.widgets.window_bars import Status, StatusBar
 
 SLOW_SECONDS = 3.0
 LARGE_TEXT_SCALE = 1.4
-"""Text scale from which the cell of the due tasks is hidden to save room."""
+"""Text scale from which the status bar hides the cell of the due tasks, to leave room for the other cells."""
 
 
 class StatusCells(QObject):
-    """Keeps the cells of the status bar up to date with the WindowContext."""
+    """Shows the state of the WindowContext in the cells of the status bar, and updates the cells when this state
+    changes.
+    """
 
     def __init__(self, context: WindowContext, bar: StatusBar) -> None:
         super().__init__(bar)
@@ -60,7 +62,9 @@ class StatusCells(QObject):
 
 
 def service_cell(context: WindowContext) -> Status:
-    """Return the cell of the database: its response time, or that it is unreachable."""
+    """Return the contents of the status bar's cell for the database: its response time, or the text that it is
+    unreachable.
+    """
     name, reach = context.translate("status.service"), context.connection_state
     if reach.lost_since is not None:
         return Status(name, "offline", "bad", context.translate("status.unreachable"))
@@ -70,7 +74,9 @@ def service_cell(context: WindowContext) -> Status:
 
 
 def provider_cell(context: WindowContext) -> Status:
-    """Return the cell of AlarmBox's last answer to this window. No request is sent for this cell."""
+    """Return the contents of the status bar's cell for AlarmBox: the response time of its last answer to this window,
+    or why there is none. No request is sent for this cell.
+    """
     name, reach = context.translate("status.alarmbox"), context.connection_state
     if reach.is_provider_missing:
         return Status(name, "dash", "muted", context.translate("status.not_configured"))
@@ -83,7 +89,9 @@ def provider_cell(context: WindowContext) -> Status:
 
 
 def gateway_cell(context: WindowContext, gateway: Gateway) -> Status:
-    """Return the cell of a payment provider's last answer to this window. No request is sent for this cell."""
+    """Return the contents of the status bar's cell for a payment provider: the response time of its last answer to
+    this window, or why there is none. No request is sent for this cell.
+    """
     name = provider_word(gateway.name, context)
     if gateway.seconds is None:
         return Status(name, "dash", "muted", context.translate("status.not_asked"))

@@ -37,7 +37,7 @@ Holder = LeaseHolder | Take
 
 
 class UnfinishedLists(NamedTuple):
-    """The rows of the three tabs: unfinished operations, bulk runs, and leases with takes."""
+    """The rows of the three tabs of the dialog: unfinished operations; bulk runs; leases and takes."""
 
     works: tuple[UnfinishedWork, ...]
     runs: tuple[BulkItem, ...]
@@ -45,8 +45,9 @@ class UnfinishedLists(NamedTuple):
 
 
 class UnfinishedDialog(DialogFrame):
-    """Lists unfinished work in three tabs, the acting person's own work first. Operations can only be opened here,
-    not discarded; a bulk run is stopped, resumed or discarded in its own dialog.
+    """Lists unfinished work in three tabs (operations, bulk runs, leases with takes); the acting person's own work
+    comes first. The person can open the record of an operation but can't discard the operation here; a bulk run is
+    stopped, resumed or discarded in its own dialog.
     """
 
     TAB_NAMES = ("works", "runs", "held")
@@ -158,7 +159,9 @@ class UnfinishedDialog(DialogFrame):
 
     @Slot()
     def _update_button(self) -> None:
-        """Enable the acting button "open" if the visible table has a current row. The tab of leases hides it."""
+        """Enable the button "open" if the visible table has a current row, otherwise disable it. Hide the button
+        while the tab of leases is visible.
+        """
         number = self.tabs.currentIndex()
         self.act_button.setVisible(self._tables[number] is not self.holders)
         if (
@@ -194,7 +197,7 @@ class UnfinishedDialog(DialogFrame):
 
 
 def open_unfinished(frame: Frame) -> UnfinishedDialog:
-    """Open the dialog over the window and return it."""
+    """Open the dialog of unfinished work over the window and return it."""
     dialog = UnfinishedDialog(frame.context, frame.window)
     dialog.open()
     return dialog

@@ -1,4 +1,6 @@
-"""The menu of the acting person: another person (outside production), language, appearance, lock and sign-out."""
+"""The menu of the acting person. It changes the person (not in production), the language and the appearance, locks
+the window and signs out.
+"""
 
 from PySide6.QtCore import QObject, QPoint, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
@@ -16,7 +18,7 @@ _DENSITIES = ("comfortable", "compact")
 
 
 class PersonMenu(QObject):
-    """The menu, built each time it opens, so that the checked entries show the current state.
+    """Builds the menu of the acting person each time it opens, so that the checked entries show the current settings.
 
     Signals:
     - lock_requested, sign_out_requested: the person has chosen that entry.
@@ -37,7 +39,7 @@ class PersonMenu(QObject):
         menu.popup(QPoint(corner.x() - menu.sizeHint().width(), corner.y()))
 
     def build_menu(self) -> QMenu:
-        """Build and return the menu for the current state."""
+        """Build and return the menu; its checked entries show the current settings."""
         translate = self._context.translate
         menu = QMenu(self._frame.window)
         menu.setAccessibleName(translate("menu.name"))

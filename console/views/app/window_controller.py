@@ -1,4 +1,6 @@
-"""Controls the whole window once services are open: pages, global shortcuts, search, menus and closing."""
+"""The controller of the whole window after the services are open: it connects pages, global shortcuts, search box,
+menus and closing.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -61,14 +63,15 @@ _PAGES: dict[type, tuple[str, str]] = {
 
 
 def page_class_of(route: Route) -> Callable[[WindowContext], Page]:
-    """Import the module of the route's page and return the class of the page."""
+    """Import the module of the page that shows this route, and return the class of the page."""
     module, name = _PAGES[type(route)]
     page_class: Callable[[WindowContext], Page] = getattr(import_module(module), name)
     return page_class
 
 
 class WindowController(QObject):
-    """Controller of one window; created when the services are open.
+    """Connects the parts of one window (pages, shortcuts, search box, menus, timers) with each other; created when
+    the services are open.
 
     Signals:
     - sign_out_requested: the person signs out, or another person wants to sign in.
@@ -104,8 +107,8 @@ class WindowController(QObject):
         return page_class_of(route)(self.context)
 
     def _connect_bars(self) -> None:
-        """Connect the signals of the bars. Forget the search and the menu: they are built again when next used, in
-        the context's language.
+        """Connect the signals of the window's bars. Also forget the search box and the menu of the previous language;
+        each is built again when it is next used.
         """
         self._command_palette: CommandPalette | None = None
         self._person_menu: PersonMenu | None = None
@@ -115,7 +118,7 @@ class WindowController(QObject):
 
     @property
     def command_palette(self) -> "CommandPalette":
-        """The search, created when first used."""
+        """The search box with its results; created when it is first used."""
         from console.views.app.command_palette import CommandPalette
 
         if self._command_palette is None:
@@ -124,7 +127,7 @@ class WindowController(QObject):
 
     @property
     def person_menu(self) -> "PersonMenu":
-        """The menu of the acting person, created when first used."""
+        """The menu of the acting person; created when it is first used."""
         from console.views.app.user_menu import PersonMenu
 
         if self._person_menu is None:
@@ -206,8 +209,9 @@ class WindowController(QObject):
 
     @Slot()
     def _show_connection(self) -> None:
-        """Show a bar above every page while the database is unreachable or has returned to an earlier state, such as
-        a restored backup; while no worker is there that could act; or about credentials that this desk doesn't need.
+        """Show one bar above every page, by the first of these states that holds: the database is unreachable; the
+        database has returned to an earlier state, such as a restored backup; no worker is present for this desk's
+        requests; this desk has credentials that it doesn't need. Remove the bar if none holds.
         """
         state, lost_count = self.context.connection_state, self.context.work_counts.lost_row_count
         if state.lost_since is not None:
@@ -220,8 +224,8 @@ class WindowController(QObject):
             self._show_leftovers()
 
     def _show_state(self, state: tuple[str, str, datetime]) -> None:
-        """Show the bar of a state since an instant: the keys of its lead and of its words, and the instant. A bar
-        that is shown already stays.
+        """Show a bar about a state of the connection. `state` contains the wording key of the bar's bold text, the
+        wording key of its sentence, and the instant at which the state began. If this bar is shown already, leave it.
         """
         if state != self._shown_state:
             lead, words, since = state
@@ -231,7 +235,9 @@ class WindowController(QObject):
             )
 
     def _show_leftovers(self) -> None:
-        """Show the bar about credentials left over on this desk, or no bar."""
+        """Show the bar about credentials that this desk no longer needs; remove the bar if there are none or the
+        person has closed it.
+        """
         leftovers = self.context.connection_state.leftovers
         names = (
             (*leftovers.entries, *leftovers.variables) if leftovers is not None and not self._hides_leftovers else ()
@@ -260,13 +266,13 @@ class WindowController(QObject):
 
     @Slot()
     def _hide_leftovers(self) -> None:
-        """Hide the bar until the program is started again."""
+        """Hide the bar about credentials that this desk doesn't need, until the program is started again."""
         self._hides_leftovers = True
         self._show_connection()
 
     def _show_rollback_bar(self, lost_count: int) -> None:
-        """Show the bar of a database that has returned to an earlier state and refuses purchases, refunds and
-        payments. `lost_count` counts the operations that it is known to lack.
+        """Show the bar which says that the database has returned to an earlier state and therefore refuses purchases,
+        refunds and payments. `lost_count` is the number of operations that the database is known to lack.
         """
         self._shown_state = None
         lead, words = (
@@ -286,7 +292,9 @@ class WindowController(QObject):
         self.frame.show_route(AlertsRoute())
 
     def _may_close(self) -> bool:
-        """Return True if no acting call is running; otherwise open the dialog that lists the running calls."""
+        """Return True if the window may close, because no acting call (write or request to a provider) is running.
+        Otherwise open the dialog that lists these calls, and return False.
+        """
         if not self.context.running_acts:
             return True
         from console.views.app.close_dialog import open_close_dialog

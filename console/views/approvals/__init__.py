@@ -1,1 +1,1 @@
-"""The page of refund approvals."""
+"""The page on which a second person decides about refund requests."""

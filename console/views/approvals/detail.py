@@ -1,4 +1,6 @@
-"""The view of one refund request for its approver. The reasons against the refund come first."""
+"""The part of the approvals page that shows one refund request to its approver; the reasons against the refund come
+first.
+"""
 
 from collections.abc import Sequence
 
@@ -25,7 +27,7 @@ from console.views.widgets.record_parts import SideStrip, make_titled_panel
 from console.wording import catalogue as wording
 
 MAX_ANSWER_AGE_SECONDS = 900.0
-"""Maximum age in seconds of the last answer of the provider at an approval."""
+"""Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
 _MIN_VISIBLE_LINES = 10
 _MARGIN_PX = 24  # beside the content
 _MIN_CONTENT_PX = 50  # a smaller content has not been laid out yet
@@ -33,13 +35,13 @@ _COMPARED_FIELDS = ("state", "captured_minor", "refunded_minor", "payer")
 
 
 class ApprovalView(QScrollArea):
-    """The scroll area with the request. `is_read` is True after the person has scrolled this version of the refund to
-    its end.
+    """The scroll area that shows one refund request. `is_read` is True after the person has scrolled the shown
+    version of the refund to its end.
 
     Signals:
     - end_reached: the end of the request has become visible.
-    - probed: ask the provider for the payment now.
-    - case_requested(str, int): open the record of a risk signal, by kind and id.
+    - probed: the person wants the program to ask the provider for the payment.
+    - case_requested(str, int): the person wants to open the record of a risk signal, given by kind and id.
     """
 
     end_reached = Signal()
@@ -73,7 +75,9 @@ class ApprovalView(QScrollArea):
 
     @Slot()
     def _mark_read(self) -> None:
-        """Mark this version as read if the end of the request is visible."""
+        """Mark the shown version of the refund as read if the end of the request is visible, and emit
+        `end_reached`.
+        """
         view, bar, content = self.view, self.verticalScrollBar(), self.widget()
         if view is None or not self.isVisible() or content is None or content.height() < _MIN_CONTENT_PX:
             return
@@ -88,7 +92,9 @@ class ApprovalView(QScrollArea):
     # -- display
 
     def set_layout(self, *, side_by_side: bool) -> None:
-        """Arrange the request and the comparison side by side, or one above the other in a narrow window."""
+        """Put the request and the comparison of its old and present values side by side, or one below the other in a
+        narrow window.
+        """
         self._side_by_side = side_by_side
         self.setMinimumHeight(0 if side_by_side else _MIN_VISIBLE_LINES * current_appearance().line_height("body"))
         if self._request_and_changes_box is not None and shiboken6.isValid(self._request_and_changes_box):
@@ -127,8 +133,8 @@ class ApprovalView(QScrollArea):
         self._mark_read_later()
 
     def reasons_against(self, view: RefundView) -> list[tuple[str, str, str, RiskSignal | None]]:
-        """Return the reasons against the request, each as sign, text, answer of the maker ("" without one), and the
-        risk signal (None for a broken rule).
+        """Return the reasons against the refund. Each reason is: the name of its icon shape, its sentence, the
+        maker's answer to it ("" if none), and the risk signal (None if the reason is a broken rule).
         """
         context = self._context
         reasons: list[tuple[str, str, str, RiskSignal | None]] = []
@@ -142,8 +148,8 @@ class ApprovalView(QScrollArea):
         return reasons
 
     def stale_answer_text(self, view: RefundView) -> str:
-        """Return why the last answer of the provider is missing or too old for a decision; "" while it is recent
-        enough.
+        """Return the text which says that the provider's last answer about the payment is missing or too old for a
+        decision; "" if the answer is recent enough.
         """
         side, context = view.sides[money_facts.GATEWAY_SIDE], self._context
         if side.asked is None:
@@ -230,8 +236,8 @@ class ApprovalView(QScrollArea):
         return holder
 
     def _comparison_panel(self, view: RefundView) -> QWidget:
-        """Return a table of the values that the maker saw and the present ones; the last column says whether they
-        differ.
+        """Return a table with one line per field of the payment: the value when the maker requested the refund, the
+        present value, and whether the two differ.
         """
         translate, payment = self._context.translate, view.payment
         holder = QWidget()
@@ -267,7 +273,9 @@ class ApprovalView(QScrollArea):
         return case_words.masked_payer(str(value)) if name == "payer" else str(value)
 
     def _sides_panel(self, view: RefundView) -> QWidget:
-        """Return the sides of the payment, each with the age of its facts."""
+        """Return the panels of the payment's three sides: the state of the payment in this database, at the payment
+        provider, and in the order, each with the age of its facts.
+        """
         strip = self._money_strip = SideStrip(
             money_facts.shown_sides(view.sides, self._context, provider=view.payment.provider),
             self._context.translate("approvals.facts"),
@@ -279,8 +287,8 @@ class ApprovalView(QScrollArea):
         return holder
 
     def _money_panel(self, view: RefundView) -> QWidget:
-        """Return the amounts of the payment; the amount of this request stands apart from those of other waiting
-        requests.
+        """Return the panel with the parts of the payment's amount. The amount of this request is shown separately
+        from the amounts of other waiting requests.
         """
         context, money = self._context, view.money
         own_minor = view.record.amount_minor

@@ -1,5 +1,5 @@
-"""The list of refund requests as cards: requests that this person can decide, the person's own, and those for
-others.
+"""The list of refund requests as cards, in three groups: the requests that the acting person can decide, the person's
+own requests, and those that only others can decide.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,9 @@ _MAX_WIDGET_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
 class RequestCard(PaintedButton):
-    """The card of one request: title and amount, maker and age, and a remark."""
+    """A card that shows one refund request: title, amount, maker, age and a remark. Pressing the card opens the
+    request.
+    """
 
     focus_ring = 0
 
@@ -40,7 +42,7 @@ class RequestCard(PaintedButton):
         self.show_refund(refund, context)
 
     def show_refund(self, refund: Refund, context: WindowContext) -> None:
-        """Show the present values of the refund; the card keeps its place."""
+        """Show a newer version of the refund on this card; the card keeps its position in the list."""
         self.refund = refund
         self._name = case_words.title(refund, context)
         self._amount = case_words.amount_text(refund)
@@ -88,10 +90,10 @@ class RequestCard(PaintedButton):
 
 
 class ApprovalList(Surface):
-    """The list of cards. The arrow keys move the focus; Enter or a click opens a card.
+    """The list of refund requests as cards. The arrow keys move the focus; Enter or a click opens a card.
 
     Signals:
-    - refund_chosen(int): show the refund with this id.
+    - refund_chosen(int): the person opens the refund with this id.
     """
 
     refund_chosen = Signal(int)
@@ -120,8 +122,8 @@ class ApprovalList(Surface):
         self.set_layout(side_by_side=True)
 
     def set_layout(self, *, side_by_side: bool) -> None:
-        """Place the list beside the request, or above it with the whole width and the height of `_VISIBLE_CARD_COUNT`
-        cards.
+        """Arrange the list for its place beside the request, or for its place above the request: there it has the
+        whole width and the height of `_VISIBLE_CARD_COUNT` cards.
         """
         width_px = round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3))
         height_px = round(_VISIBLE_CARD_COUNT * (3 * current_appearance().line_height("body") + 18))
@@ -132,9 +134,12 @@ class ApprovalList(Surface):
         self.setMaximumHeight(_MAX_WIDGET_PX if side_by_side else height_px)
 
     def show_inbox(self, inbox: ApprovalInbox, *, is_automatic: bool = False) -> None:
-        """Show the requests that this person can decide, then the person's own, then those for others.
-        `is_automatic`: the person did not ask for the update. While the mouse pointer is over the list, the cards are
-        then updated, and cards are added or removed only after the pointer has left.
+        """Show the requests as cards: first those that the acting person can decide, then the person's own, then
+        those that only others can decide.
+
+        `is_automatic` is True if the person did not ask for the update. Then, while the mouse pointer is over the
+        list, the texts of the cards are updated, but cards are added or removed only after the pointer has left the
+        list.
         """
         self._held_back_inbox = None
         groups = self._groups(inbox)
@@ -197,8 +202,8 @@ class ApprovalList(Surface):
 
     @property
     def first_id(self) -> int:
-        """The id of the refund on the first card; 0 without cards. Requests that this person can decide come
-        first.
+        """The refund id of the first card; 0 if there are no cards. The first cards are the requests that the acting
+        person can decide.
         """
         return self.cards[0].refund.id if self.cards else 0
 
@@ -220,8 +225,8 @@ class ApprovalList(Surface):
 
 
 def card_remark(refund: Refund, context: WindowContext, now: datetime) -> str:
-    """Return the remark on a card: the first approval, the end of the cooling-off period, or the reason of the
-    refund.
+    """Return the remark on the card of a refund: the checkers who have approved it already, else the end of its
+    cooling-off period, else the maker's reason; "" if there is none of these.
     """
     if refund.checkers:
         return context.translate("approvals.half", checkers=refund.checkers)

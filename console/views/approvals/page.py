@@ -27,8 +27,9 @@ _UNSENT = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 class ApprovalsPage(Page):
-    """The page, with the list at the left and the current request at the right. The person can approve only after
-    scrolling the request to its end, and only while the last answer of the provider is recent.
+    """The page with the list of refund requests at the left and the current request at the right. The button
+    "approve" is enabled only after the person has scrolled the request to its end, and only while the payment
+    provider's last answer is recent.
     """
 
     place = "approvals"
@@ -132,7 +133,9 @@ class ApprovalsPage(Page):
             self.refresh("entered")
 
     def take_focus(self) -> None:
-        """Focus the request instead of a button, so that Enter decides nothing."""
+        """Give the keyboard focus to the request and not to a button, so that pressing Enter approves or rejects
+        nothing.
+        """
         self.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
@@ -174,7 +177,7 @@ class ApprovalsPage(Page):
 
     @Slot(int)
     def show_refund(self, id: int) -> None:
-        """Show the request with this id."""
+        """Read the refund request with this id and show it."""
         self.refund_id = id
         self.list.mark_current(id)
         self.hide_bar("act")
@@ -208,7 +211,9 @@ class ApprovalsPage(Page):
         self._update_buttons()
 
     def _show_next_refund(self, decided_id: int) -> None:
-        """Show the next waiting request, or the empty page: the shown request has been decided."""
+        """Show the next waiting request after the shown one (`decided_id`) has been decided; show the empty page if
+        no request waits.
+        """
         self.refund_id, self.view.view = 0, None
         waiting_ids = (refund.id for refund in (*self.inbox.to_decide, *self.inbox.others))
         next_id = next((id for id in waiting_ids if id != decided_id), 0)
@@ -241,7 +246,9 @@ class ApprovalsPage(Page):
 
     @Slot()
     def _check_answer_age(self) -> None:
-        """Check the age of the last answer of the provider. If it has become too old, show that in the request."""
+        """Check the age of the payment provider's last answer. If the answer has become too old for an approval, show
+        this in the request and disable the approval.
+        """
         view = self.view.view
         if view is not None and self.isVisible() and self.approve.isEnabled() and self.view.stale_answer_text(view):
             self.view.show_view(view)
@@ -277,11 +284,15 @@ class ApprovalsPage(Page):
         self.disabled_reason_label.show_text("" if offered.isHidden() else offered.reason)
 
     def is_own_request(self, view: RefundView) -> bool:
-        """Return True if the acting person requested the refund: a maker can withdraw it but not decide."""
+        """Return True if the acting person is the maker of the refund. A maker can withdraw the refund but can't
+        approve or reject it.
+        """
         return is_same_person(view.record.maker, self.context.operator or "")
 
     def _find_disabled_reason(self, view: RefundView, name: str) -> str:
-        """Return the missing right, or the reason of the service; "" if the action is possible."""
+        """Return why the person can't do the action `name` (approve, reject, withdraw) on this refund: the person
+        lacks the right, or the service doesn't allow the action. Return "" if the action is possible.
+        """
         missing_right = self.context.find_disabled_reason("refund_approve")
         if missing_right:
             return missing_right
@@ -291,8 +302,8 @@ class ApprovalsPage(Page):
         return self.context.translate(action.reason or "reason.role", **action.facts)
 
     def find_approval_disabled_reason(self, view: RefundView) -> str:
-        """Return why the approval is disabled: a reason of `_why_not`, an old answer of the provider, or a request
-        that was not scrolled to its end. Return "" if it is enabled.
+        """Return why the button "approve" is disabled: a reason of `_find_disabled_reason`, an old answer of the
+        provider, or a request that the person has not scrolled to its end. Return "" if it is enabled.
         """
         service_reason = self._find_disabled_reason(view, "approve")
         if service_reason:
@@ -302,7 +313,9 @@ class ApprovalsPage(Page):
         return "" if self.view.is_read else self.context.translate("approvals.off_unread")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window, put the badges below the title and the request below the list."""
+        """Arrange the parts for the new width: in a narrow window, the badges stand below the title and the request
+        stands below the list.
+        """
         super().resizeEvent(event)
         side_by_side = self.width() >= _SIDE_BY_SIDE_PX * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
@@ -315,7 +328,7 @@ class ApprovalsPage(Page):
 
     @Slot()
     def probe_payment(self) -> None:
-        """Ask the provider for the payment's present state."""
+        """Ask the payment provider for the payment's present state."""
         if self.view.view is not None:
             self.acts.probe(self.view.view.payment)
 

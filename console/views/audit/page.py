@@ -30,7 +30,9 @@ _RESULT_LOOKS = {"done": ("check", "good"), "refused": ("square_bang", "care"), 
 
 
 class AuditPage(Page):
-    """The list of audit entries, which can't be changed. Operators see their own entries, auditors see all."""
+    """The page with the list of audit entries, which nobody can change. An operator sees only their own entries, an
+    auditor sees all.
+    """
 
     place = "audit"
     help_key = "help.audit"

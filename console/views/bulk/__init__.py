@@ -1,1 +1,1 @@
-"""Dialogs of bulk runs."""
+"""Dialogs in which a person begins, watches and ends a bulk run."""

@@ -1,4 +1,4 @@
-"""Execution of a bulk run in a worker thread of this window; it continues while pages and dialogs are closed."""
+"""Execution of a bulk run in a worker thread of this window. The run continues when its page or dialog is closed."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,9 +19,10 @@ def begin_run(
     on_end: Callable[[], None],
     on_refused: Callable[[Failure], None],
 ) -> TaskHandle:
-    """Execute the rows of a run up to position `max_rows`. If the window is closed, it waits only for the row in
-    progress, and the remaining rows stay open. `on_end` or `on_refused` is called in the GUI thread, also after the
-    dialog was closed.
+    """Execute the rows of a bulk run up to position `max_rows` in a worker thread, and return the handle of the call.
+
+    When the window closes, only the row in progress is finished; the remaining rows stay open. The GUI thread calls
+    `on_end` after the run, or `on_refused` with the failure, even if the dialog was closed before.
     """
 
     def call(services: "Console", request_id: str, report: Report) -> BulkRun:

@@ -21,10 +21,11 @@ from console.views.widgets.notification_bars import Bar
 
 
 class BulkDialog(RunDialog):
-    """The dialog. `what` is a request, whose records it freezes first, or an existing run.
+    """The dialog of a bulk run. For a BulkRequest, the dialog first freezes (stores) the records of the request as a
+    new run; a BulkRun is an existing run, which the dialog shows.
 
     Signals:
-    - begun: the person has confirmed the run, so the list clears its selection.
+    - begun: the person has confirmed the run; the list then clears its selection.
     """
 
     begun = Signal()
@@ -103,8 +104,8 @@ class BulkDialog(RunDialog):
     # -- dry run
 
     def show_dry_run(self, run: BulkRun) -> None:
-        """Make the dry run and show its plan. It sends nothing to a provider, and the person can close the dialog at
-        any time.
+        """Make the dry run and show the plan with the forecast of each row. A dry run sends nothing to a provider,
+        and the person can close the dialog at any time.
         """
         context = self._context
         self.run, self.outcome = run, None
@@ -173,7 +174,9 @@ class BulkDialog(RunDialog):
     # -- closing
 
     def reject(self) -> None:
-        """Close the dialog, and discard a run that it has frozen and that the person has not confirmed."""
+        """Close the dialog. If this dialog has created the run and the person has not confirmed it, discard the
+        run.
+        """
         run = self.run
         is_unconfirmed = self._request is not None and run is not None and run.state == "frozen" and self.task is None
         if is_unconfirmed and not self.is_busy and run is not None:
@@ -192,4 +195,4 @@ class BulkDialog(RunDialog):
 
 
 def _ignore_value(_value: object) -> None:
-    """Ignore the result: the dialog is closed."""
+    """Do nothing with the result or failure of discarding the run, because the dialog is already closed."""

@@ -37,10 +37,10 @@ _RESULT_FILTERS = (None, NOT_DONE_FILTER)
 
 
 class PlanView(QWidget):
-    """The plan of a dry run. `max_rows` is the position of the last row that will be executed.
+    """Shows the plan of a dry run, and lets the person choose how many rows are executed.
 
     Signals:
-    - resized: another number of rows was chosen.
+    - resized: the person has chosen another number of rows.
     """
 
     resized = Signal()
@@ -76,7 +76,7 @@ class PlanView(QWidget):
 
     @property
     def max_rows(self) -> int:
-        """Position of the last row to execute; 0 without rows."""
+        """The position of the last row that will be executed; 0 if the plan has no rows."""
         return self.part.rows[-1].row.position if self.part.rows else 0
 
     def _read_page(self, cursor: object, limit: int) -> Page:
@@ -95,7 +95,7 @@ class PlanView(QWidget):
 
 
 class OutcomeView(QWidget):
-    """The progress of a run, and the table of its rows with their results.
+    """Shows the progress of a bulk run, and the table of its rows with their results.
 
     Signals:
     - discard_requested: the person wants to discard the rows that are still open.
@@ -131,7 +131,7 @@ class OutcomeView(QWidget):
         self._filter_rows()
 
     def show_item(self, item: BulkItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
-        """Show the progress of the run; `runs_here` is True if this window executes it."""
+        """Show the state, progress and results of the run; `runs_here` is True if this window executes the run."""
         context = self._context
         status = bulk_words.run_status(item, context, runs_here=runs_here)
         if status != self._status:
@@ -147,7 +147,7 @@ class OutcomeView(QWidget):
 
     @property
     def result_filter(self) -> str | None:
-        """The result by which the rows are filtered; None if all rows are shown."""
+        """The result (such as "failed") whose rows are shown; None if all rows are shown."""
         filter_index: str | None = self.filter.currentData()
         return filter_index
 
@@ -164,7 +164,7 @@ class OutcomeView(QWidget):
 
     @Slot(str)
     def export_to(self, path: str) -> None:
-        """Write the rows that match the filter to a new CSV file."""
+        """Write the rows of the run whose result matches the filter to a new CSV file at `path`."""
         context, file, run_id, only = self._context, Path(path), self._run.id, self.result_filter
 
         def describe(rows: int) -> Toast:
@@ -239,7 +239,9 @@ def _row_columns(
 
 
 def _name_width() -> int:
-    """Return the width of the longest usual name of a record, in px at text scale 1."""
+    """Return the width in px (at text scale 1.0) of a long record name, such as an order number, for the column of
+    names.
+    """
     return round(
         current_appearance().font_metrics("data").horizontalAdvance("ORD-20261120-000123")
         / current_appearance().scale

@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from console.app import Console
 
 RecordSource = Callable[["Console"], Sequence[ChosenRecord] | str]
-"""A function that returns the records to freeze, with the versions that were shown, or the name of a queue. It is
-called in a worker thread. Two sources of the same records must be equal, so that a repeated request keeps its request
-id.
+"""A function that returns the records to freeze, each with the version that the person saw, or the name of a queue
+whose records are all taken. A worker thread calls the function. Two sources of the same records must be equal, so
+that a repeated request keeps its request id.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class BulkRequest:
-    """The action and the source of its records. `record_count` is the number of records as far as it is known."""
+    """A person's request for a bulk run: the action, the source of its records, and the number of records
+    (`record_count`). If the list isn't read to its end, `record_count` is only the number known so far.
+    """
 
     action: BulkAction
     source: RecordSource

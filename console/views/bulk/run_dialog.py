@@ -1,4 +1,6 @@
-"""The base of the bulk dialog: progress of a run, with stop, resume and discard. Any process may execute the run."""
+"""The base class of the bulk dialog: it shows the progress of a run and offers to stop, resume or discard it. Any
+process may execute the run.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -28,8 +30,8 @@ _READ_INTERVAL_MS = 400
 
 
 class RunDialog(DialogFrame):
-    """Base class. A subclass implements `show_dry_run`, the dry run before a run is resumed. `run` is the run as last
-    read.
+    """Base class of the dialog of a bulk run: it shows the progress and offers to stop, resume or discard the run. A
+    subclass implements `show_dry_run`. `run` is the run as it was last read.
     """
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
@@ -54,7 +56,7 @@ class RunDialog(DialogFrame):
         self._act_function: Callable[[], None] = _do_nothing
 
     def show_dry_run(self, run: BulkRun) -> None:
-        """Make the dry run of the rows that are still open, and show its plan."""
+        """Make the dry run of the rows that are not executed yet, and show its plan. Implemented by the subclass."""
         raise NotImplementedError  # the dialog of the bulk plan overrides it; its module imports this one
 
     # -- the acting button's meaning
@@ -65,7 +67,9 @@ class RunDialog(DialogFrame):
 
     @Slot()
     def fit_size(self) -> None:
-        """Fit the height to the content and keep the dialog centred, because its contents differ much in height."""
+        """Set the height that the content needs and keep the dialog centred over the window: the parts of this dialog
+        differ much in height.
+        """
         old_height, parent = self.height(), self.parentWidget()
         super().fit_size()
         if self.isVisible() and parent is not None and self.height() != old_height:
@@ -80,8 +84,8 @@ class RunDialog(DialogFrame):
             self.act_button.setEnabled(False)
 
     def show_act_button(self, text: str, on_press: Callable[[], None]) -> None:
-        """Set the text and the action of the acting button. The button is then disabled for a moment, so that the
-        second click of a double click doesn't run the new action.
+        """Set the text of the dialog's acting button and the function that a press runs. The new function is active
+        only after a short delay, so that the second click of a double click doesn't run it.
         """
         self._act_function, self._is_act_delayed = _do_nothing, True
         self.act_button.show_text(text)
@@ -103,7 +107,9 @@ class RunDialog(DialogFrame):
     # -- progress and result
 
     def watch_run(self, run: BulkRun) -> None:
-        """Show the progress of the run, which any process may execute."""
+        """Show the run and read its progress repeatedly. The run may be executed by this window or by another
+        process.
+        """
         context, translate = self._context, self._context.translate
         self.run = run
         self.show_title(
@@ -129,7 +135,7 @@ class RunDialog(DialogFrame):
 
     @Slot()
     def _read_progress(self) -> None:
-        """Read the progress of the run from the database."""
+        """Read the progress of the run from the database, and show it after the answer."""
         if self._is_reading or self.outcome is None or self.run is None:
             return
         self._is_reading, run_id = True, self.run.id
@@ -152,7 +158,9 @@ class RunDialog(DialogFrame):
         self._show_act(item.run, running=running)
 
     def _show_act(self, run: BulkRun, *, running: bool) -> None:
-        """Show the actions that the run's state allows, if the state has changed."""
+        """Show the action that is possible in the run's state: stop a running run, resume a stopped one, none after
+        the end. Do nothing if the state is the shown one. `running` is True if this window executes the run.
+        """
         state = "running" if running else run.state
         if state == self._shown_state or self.outcome is None:
             return
@@ -184,8 +192,8 @@ class RunDialog(DialogFrame):
             )
 
     def _find_resume_disabled_reason(self, run: BulkRun) -> str:
-        """Return why this person can't resume the run; "" if this is possible. Only the maker of a run may write its
-        takes and notes.
+        """Return why the acting person can't resume the run; "" if this is possible. Only the maker of a run may
+        resume one that writes takes or notes.
         """
         is_own = run.action not in (BulkAction.TAKE, BulkAction.NOTE) or is_same_person(
             run.made_by, self._context.operator or ""
@@ -239,12 +247,12 @@ class RunDialog(DialogFrame):
         self._read_progress()
 
     def show_end(self) -> None:
-        """Read the result after this window has executed the run; do nothing if the dialog is closed."""
+        """Read and show the result after this window has executed the run. Do nothing if the dialog is closed."""
         if shiboken6.isValid(self):
             self._read_progress()
 
     def show_not_run(self, failure: Failure) -> None:
-        """Show why this window couldn't execute the run: in the dialog or, if it is closed, as a toast."""
+        """Show why this window couldn't execute the run: in the dialog or, if the dialog is closed, as a toast."""
         if shiboken6.isValid(self):
             self._show_refusal(failure)
         else:
@@ -253,11 +261,11 @@ class RunDialog(DialogFrame):
             )
 
     def show_parts(self, *parts: QWidget) -> None:
-        """Replace the dialog's content."""
+        """Replace the content of the dialog by these widgets, one below the other."""
         content = QWidget()
         content.setLayout(make_column(*parts, gap=12))
         self.show_content(content)
 
 
 def _do_nothing() -> None:
-    """Do nothing: a click while the button is disabled has no action."""
+    """Do nothing: the function of the acting button while a press must have no effect."""

@@ -1,4 +1,6 @@
-"""The page of one credit check: three states, both sides, explanation, documents, timeline and actions."""
+"""The page of one credit check: its state, certainty and work, the state here and at the provider, explanation,
+documents, timeline and actions.
+"""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,7 +30,7 @@ _PROVIDER_SIDE = 1  # index of the provider in the list of sides
 
 
 class CreditCheckPage(RecordPage[CreditCheckView]):
-    """The page. The documents stand above the tabs, with a button that opens the current PDF."""
+    """The page of one credit check. The documents stand above the tabs, with a button that opens the current PDF."""
 
     kind = "credit-check"
     tabs: CreditCheckTabs
@@ -97,7 +99,9 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         return words.is_opening(entry)
 
     def show_change(self, before: CreditCheckView, view: CreditCheckView, last_entry: TimelineEntry) -> None:
-        """Show a bar with the names of the changed fields; its button shows the old and the new values."""
+        """Show a bar which says that another person has changed the record, with the names of the changed fields. Its
+        button shows the old and the new values.
+        """
         context, changed_names = self.context, facts.changed_fields(before.record, view.record)
         fields = context.translate("record.changed_fields", fields=list(changed_names))
         self._difference = facts.difference_text(before.record, view.record, context)

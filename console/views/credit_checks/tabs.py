@@ -41,10 +41,10 @@ class DocumentRow:
 
 
 class CreditCheckTabs(RecordTabs):
-    """The tabs of a credit check.
+    """The tabs of a credit check's page.
 
     Signals:
-    - pdf_requested(str): show the stored PDF with that SHA-256.
+    - pdf_requested(str): the person opens the stored PDF with this SHA-256.
     """
 
     pdf_requested = Signal(str)

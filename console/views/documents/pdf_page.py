@@ -26,7 +26,9 @@ _PAGE_WIDTH_PX = 760
 
 
 class PdfPage(Page):
-    """Shows one PDF. Its child process ends when another PDF is opened or the page is left."""
+    """The page that shows one stored PDF. The child process that reads the PDF ends when another PDF is opened or the
+    person leaves the page.
+    """
 
     place = "lookup"
     help_key = "help.pdf"
@@ -94,7 +96,7 @@ class PdfPage(Page):
             (self.search.returnPressed, self._search_text),
         ]
         for signal, act in acts:
-            signal.connect(act)  # type: ignore[attr-defined]  # a signal
+            signal.connect(act)  # type: ignore[attr-defined]  # a Qt signal
         for keys, act in (
             ("PgUp", self.show_previous_page),
             ("PgDown", self.show_next_page),
@@ -156,7 +158,7 @@ class PdfPage(Page):
         self.position.show_text("")
 
     def _close_document(self) -> None:
-        """End the child process, so that it doesn't outlive the page."""
+        """End the child process of the shown PDF and forget the search matches."""
         pages, self._pages = self._pages, None
         self._hits, self._hit_index, self.page_count = (), -1, 0
         self.match_count.show_text("")
@@ -170,7 +172,7 @@ class PdfPage(Page):
     # -- pages
 
     def _render_page(self) -> None:
-        """Render the visible page of the PDF at the resolution of the screen."""
+        """Let the child process render the visible page of the PDF as an image, at the resolution of the screen."""
         pages, index = self._pages, self.page_index
         if pages is None:
             return
@@ -231,7 +233,9 @@ class PdfPage(Page):
 
     @Slot()
     def _search_text(self) -> None:
-        """Search the typed text and show its first match; for the text of the last search, show the next match."""
+        """Search the PDF for the typed text and show the first match. If the text is the same as in the last search,
+        show the next match.
+        """
         words, pages = self.search.text().strip(), self._pages
         if not words or pages is None:
             return

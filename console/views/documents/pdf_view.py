@@ -1,4 +1,6 @@
-"""Paint one page of a PDF with marked search matches; scroll if the page is larger than the window."""
+"""The widget that paints one page of a PDF with marked search matches; it scrolls if the page is larger than the
+widget.
+"""
 
 from collections.abc import Sequence
 
@@ -16,7 +18,7 @@ _CURRENT_COLOUR = QColor(255, 145, 0, 130)
 
 
 class PdfView(QScrollArea):
-    """Shows a page on a grey background; arrow keys and page keys scroll."""
+    """Shows one page of a PDF on a grey background; the arrow keys and page keys scroll."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -32,8 +34,9 @@ class PdfView(QScrollArea):
     def show_page(
         self, image: PageImage, width: int, boxes: Sequence[Box], current: Sequence[Box], name: str
     ) -> None:
-        """Show a page `width` px wide. `boxes` are the matches and `current` the current match, as fractions of the
-        page's width and height.
+        """Show the image of a PDF page, `width` px wide. `boxes` are the search matches and `current` the current
+        match, as rectangles in fractions (0 to 1) of the page's width and height. `name` is the description for
+        screen readers.
         """
         self._sheet.show_page(image, width, boxes, current)
         self.setAccessibleDescription(name)
@@ -43,7 +46,7 @@ class PdfView(QScrollArea):
             self.ensureVisible(round(x), round(y), 120, 160)
 
     def show_words(self, words: str) -> None:
-        """Show a text instead of a page, while the page is read or because it can't be shown."""
+        """Show a text in place of the PDF page, while the page is being read or because it can't be shown."""
         self._sheet.show_words(words)
         self.setAccessibleDescription(words)
 

@@ -1,4 +1,4 @@
-"""The panels of the home page: lines with a text, the age of the oldest record, and a count."""
+"""The panels of the home page: lines that have a text, the age of the oldest record, and a count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,12 @@ _PADDING_PX = 16
 
 @dataclass(frozen=True, slots=True)
 class CountLine:
-    """One line: its target (`key`, "" if it opens nothing), shape, tone, text (`word`), muted detail, and the figure
-    at the right.
+    """The contents of one line of a CountPanel: `key` names the target that the line opens ("" for none); an icon
+    (`shape` in the colour `tone`), a text (`word`), a muted text (`detail`), and a figure (`count_text`) at the
+    right.
 
-    With `figure_shape` the right end is a state: shape, and `count_text` as a word, in `figure_tone`.
+    If `figure_shape` is given, the right end shows a state and not a number: that shape in `figure_tone`, and
+    `count_text` as a word.
     """
 
     key: str
@@ -37,7 +39,7 @@ class CountLine:
 
 
 class LineButton(PaintedButton):
-    """A line that can be pressed. Its focus ring is drawn inside the line."""
+    """One line of a CountPanel, which the person can press. Its focus ring is drawn inside the line."""
 
     def __init__(self, line: CountLine) -> None:
         super().__init__(line.word)
@@ -74,7 +76,7 @@ class LineButton(PaintedButton):
             draw_frame(painter, box, 0, colour("focus"), None, 2)
 
     def _draw_figure(self, painter: QPainter, box: QRectF, baseline: float) -> float:
-        """Draw the figure at the right end. Return the x coordinate of its left edge."""
+        """Draw the number or the state at the right end of the line. Return the x coordinate of its left edge."""
         line, right = self.line, box.right() - _PADDING_PX
         is_state = bool(line.figure_shape)
         runs = split_runs(line.count_text) if is_state else ((line.count_text, True),)
@@ -111,10 +113,10 @@ class LineButton(PaintedButton):
 
 
 class CountPanel(Surface):
-    """A panel of lines with a title. The arrow keys move the focus between the lines.
+    """A panel with a title and lines that show counts. The arrow keys move the focus between the lines.
 
     Signals:
-    - chosen(str): the line with that key was pressed.
+    - chosen(str): the person has pressed the line with this key.
     """
 
     chosen = Signal(str)
@@ -141,7 +143,7 @@ class CountPanel(Surface):
 
     @property
     def focus_stops(self) -> list[QWidget]:
-        """The widgets in tab order."""
+        """The lines of the panel that can have the focus, in tab order."""
         return [*self._buttons]
 
     def _add_line(self, line: CountLine) -> None:

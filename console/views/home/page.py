@@ -47,7 +47,7 @@ _COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why"
 
 
 class HomePage(Page):
-    """The page with the counts of the queues and of the acting person's work. Each count opens its queue."""
+    """The home page: the counts of the queues and of the acting person's work. Pressing a count opens its queue."""
 
     place = "home"
     help_key = "help.home"
@@ -180,8 +180,8 @@ class HomePage(Page):
         self.table.repaint_ages()
 
     def _show_unfinished(self) -> None:
-        """Show a bar about the oldest unfinished operation of the acting person whose record is known; hide it
-        without one.
+        """Show a bar about the acting person's oldest unfinished operation whose record is known. If there is no such
+        operation, hide the bar.
         """
         stopped_works = [
             work for work in _own_work(self.context, self.context.work_counts.unfinished) if work.record is not None

@@ -17,7 +17,9 @@ _MAX_VISITS = 12
 
 
 class RecentPanel(Surface):
-    """A panel at the side with one line for each recently opened record; a line opens its record."""
+    """The panel with one line for each record that the acting person has opened recently; a press on a line opens the
+    record again.
+    """
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(raised=True, edge="left")
@@ -42,7 +44,7 @@ class RecentPanel(Surface):
 
     @Slot()
     def show_visits(self) -> None:
-        """Show the visits of the acting person, newest first."""
+        """Show the records that the acting person has opened recently, the newest first."""
         visits = self._context.visits[:_MAX_VISITS]
         for button in self._lines[len(visits) :]:
             button.deleteLater()

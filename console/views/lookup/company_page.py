@@ -1,4 +1,6 @@
-"""All records of one corporation: open items, one list per kind of record, and the live credit check at the right."""
+"""All records of one corporation: open items, one list per kind of record, and at the right the live credit check
+(the one that blocks another purchase for its client).
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -39,7 +41,7 @@ _COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "wor
 
 
 class CompanyView(QWidget):
-    """Shows the records that were found for a corporation number.
+    """Shows all records of one corporation number.
 
     Signals:
     - opened(object): the person opens this record.
@@ -95,7 +97,7 @@ class CompanyView(QWidget):
         return head
 
     def _make_lists(self) -> QWidget:
-        """Return the tabs with their lists, one per kind of record."""
+        """Return the tabs with one list per kind of record."""
         translate = self._context.translate
         self.lists = QStackedWidget()
         for name in ("payments", "refunds", "orders"):
@@ -133,8 +135,8 @@ class CompanyView(QWidget):
     # -- display
 
     def show_result(self, result: LookupResult, *, is_automatic: bool = False) -> None:
-        """Show the records of a number. `is_automatic`: the records were read again without a request
-        of the person, and rows must not move under the mouse pointer.
+        """Show the records of a corporation number. `is_automatic` is True if the program has read the records again
+        without a request of the person; then no row may move under the mouse pointer.
         """
         context, is_other_number = self._context, result.corporation_number != self.number
         self.number, self.records = result.corporation_number, result.credit_checks
@@ -165,7 +167,9 @@ class CompanyView(QWidget):
 
     @Slot(int)
     def _show_list(self, place: int) -> None:
-        """Show the list of a tab. The panel with the live credit check is shown next to the credit checks only."""
+        """Show the list of the tab with the index `place`. The panel with the live credit check is shown only beside
+        the list of credit checks.
+        """
         self.lists.setCurrentIndex(place)
         self.panel.setVisible(self._has_room and bool(self.records) and self.shows_checks)
         self._show_position()
@@ -208,15 +212,17 @@ class CompanyView(QWidget):
         (table if table.all_rows else self.buy_button).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        """Return True if a changed record is shown here, or is newer than the shown records of its kind and may
-        belong to this number.
+        """Return True if one of the changed records, as (kind, id), is shown here, or has a higher id than all shown
+        records of its kind and may therefore be a new record of this number.
         """
         refs = {case_words.make_record_ref(record) for record in self.all_records}
         newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
         return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in _RECORD_KINDS)
 
     def trail(self) -> tuple[Ref, ...]:
-        """Return kind and id of the records of the visible list, for the trail of a route."""
+        """Return kind and id of the records of the visible list. A route stores them, so that the record's page can
+        step to the previous and the next record.
+        """
         return tuple(case_words.make_record_ref(record) for record in self._current_table().all_rows)
 
     # -- actions
@@ -229,14 +235,14 @@ class CompanyView(QWidget):
 
     @Slot()
     def open_purchase(self) -> None:
-        """Open the purchase dialog, if the button is enabled."""
+        """Open the purchase dialog for this corporation, if the purchase button is enabled."""
         if self.number and self.buy_button.isEnabled():
             self._acts.purchase(self.number)
 
     @Slot()
     def refetch_current(self) -> None:
-        """Open the re-fetch dialog for the live credit check, or without one for the current row's, if it is a
-        success.
+        """Open the re-fetch dialog for the live credit check; if there is none, for the credit check of the current
+        row. Do nothing if that check is not in the state `success`.
         """
         record = self.panel.record or self.current_record
         if self.shows_checks and isinstance(record, CreditCheck) and record.state is CheckState.SUCCESS:
@@ -244,21 +250,21 @@ class CompanyView(QWidget):
 
     @Slot()
     def probe_current(self) -> None:
-        """Probe the current record."""
+        """Ask the provider for the outcome of the current row's record."""
         record = self.current_record
         if record is not None:
             self._acts.probe(record)
 
     @Slot()
     def refund_current(self) -> None:
-        """Request a refund of the current payment."""
+        """Open the refund request for the payment of the current row; do nothing if the row is no payment."""
         record = self.current_record
         if isinstance(record, Payment):
             self._acts.refund(record.id)
 
     @Slot()
     def copy_current(self) -> None:
-        """Copy the corporation number."""
+        """Copy the corporation number to the clipboard."""
         if self.number:
             self._acts.copy_text(self.number)
 
@@ -287,7 +293,7 @@ class CompanyView(QWidget):
 
 
 def _check_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the credit checks. The column of the work takes the remaining width."""
+    """Return the columns of the list of credit checks. The column `work` takes the remaining width."""
     columns = check_columns(context, _COLUMN_NAMES, _row_record)
     return [replace(column, is_stretched=column.key == "work") for column in columns]
 
@@ -308,7 +314,7 @@ MONEY_LISTS: Mapping[str, tuple[str, ...]] = {
 
 
 def money_table(context: WindowContext, name: str) -> StaticTable:
-    """Return the table of one kind of record: "payments", "refunds" or "orders"."""
+    """Return the table for one kind of record; `name` is "payments", "refunds" or "orders"."""
     kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
     columns = record_columns(context, MONEY_LISTS[name], return_record, kinds=kinds)
     return StaticTable(

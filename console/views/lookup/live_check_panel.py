@@ -1,5 +1,5 @@
-"""The panel next to a company's credit checks: the live and the earlier credit checks for the current row's
-client.
+"""The panel beside a corporation's credit checks. For the client of the current row it shows the live credit check
+(the one that blocks another purchase) and the earlier ones.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,8 @@ _PADDING_PX = 16
 
 
 class LiveCheckPanel(Surface):
-    """Shows the live credit check (`record`, None without one) and the earlier ones of one client.
+    """Shows the live credit check of one client (`record`; None if there is none) and the client's earlier credit
+    checks.
 
     Signals:
     - opened(int): the person opens the credit check with this id.
@@ -47,8 +48,8 @@ class LiveCheckPanel(Surface):
         box.addWidget(self._area)
 
     def show_records(self, current: CreditCheck | None, records: Sequence[CreditCheck]) -> None:
-        """Show the credit checks in `records` of the client of `current`. A panel that is up to date isn't
-        rebuilt.
+        """Show those credit checks of `records` that have the same client as `current`. If they are the shown ones,
+        the panel isn't built again.
         """
         client = current.client_id if current else None
         of_client = [record for record in records if record.client_id == client]
@@ -69,7 +70,7 @@ class LiveCheckPanel(Surface):
 
     @property
     def stops(self) -> list[QWidget]:
-        """The widgets in tab order."""
+        """The widgets of the panel that can have the focus, in tab order."""
         return [*self._area.findChildren(PaintedButton)]
 
     def _make_head(self, live: CreditCheck | None, client: str | None) -> QWidget:

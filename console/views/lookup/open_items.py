@@ -1,4 +1,4 @@
-"""Open items: one line with the next step for each record that still needs a step."""
+"""The list of open items: one line with the next step for each record that still needs a step."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ _MAX_OPEN_ITEMS = 3
 
 
 class OpenItemList(QWidget):
-    """The list of open items, three lines at most; the tables below it have all records.
+    """The list of the records that still need a step, three lines at most; the tables below it contain all records.
 
     Signals:
     - opened(object): the person opens this record.
@@ -56,7 +56,7 @@ class OpenItemList(QWidget):
 
     @property
     def stops(self) -> list[QWidget]:
-        """The widgets in tab order."""
+        """The widgets of the list that can have the focus, in tab order."""
         return [*self._box.findChildren(KeyButton)]
 
     def _make_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:

@@ -20,7 +20,9 @@ from console.views.widgets.placeholders import EmptyState
 
 
 class LookupPage(Page):
-    """The page with the field for a number, and the records of the last looked-up number below it."""
+    """The page with the input field for a corporation number and, below it, the records of the number that was last
+    looked up.
+    """
 
     place = "lookup"
     help_key = "help.lookup"
@@ -90,7 +92,7 @@ class LookupPage(Page):
 
     @Slot(str)
     def _clear_result(self, text: str) -> None:
-        """Remove the previous result when the person changes the text."""
+        """Remove the records of the previous number when the person changes the typed text."""
         if text != self._number and self._number:
             self._number = ""
             self._replace_first(QWidget())
@@ -99,7 +101,7 @@ class LookupPage(Page):
 
     @Slot(str)
     def _look_up_text(self, text: str) -> None:
-        """Look up the typed text: go to its route, which is added to the history."""
+        """Look up the typed text by opening its route, so that the history contains the lookup."""
         if text.strip():
             self.context.navigate(LookupRoute(text))
 
@@ -138,7 +140,9 @@ class LookupPage(Page):
             self.company.open_purchase()
 
     def _show_refusal(self, text: str, failure: Failure) -> None:
-        """Show in place of the records that the number is invalid; show another failure as a bar."""
+        """Show the failure of a lookup: an invalid number in place of the records, any other failure in a bar. Ignore
+        the failure if the person has looked up another text since.
+        """
         if text != self._number:
             return
         if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER:

@@ -1,1 +1,1 @@
-"""Pages of payments, orders and refunds."""
+"""Pages of payments, orders, refunds and money set aside."""

@@ -1,5 +1,5 @@
-"""The base of the pages of payments, orders and refunds: the amounts stand below the explanation, facts beside the
-tabs.
+"""The base class of the pages of payments, orders and refunds: the amounts stand below the explanation, and more
+facts stand beside the tabs.
 """
 
 from typing import ClassVar, TypeVar
@@ -25,8 +25,9 @@ M = TypeVar("M", bound=PaymentView | OrderView | RefundView)
 
 
 class MoneyPage(RecordPage[M]):
-    """Base class. `lists` are the names of the tabs with related records. If `has_strips` is False, the page shows
-    neither the sides nor the amounts.
+    """Base class of the pages of payments, orders and refunds. `lists` are the names of the tabs with related
+    records. If `has_strips` is False, the page shows neither the amounts nor the record's sides (its state in each
+    system that knows it).
     """
 
     tabs: MoneyTabs
@@ -35,7 +36,7 @@ class MoneyPage(RecordPage[M]):
     help_key = "help.payment"
 
     def __init__(self, context: WindowContext, *below: QWidget) -> None:
-        """`below` are parts between the explanation and the amounts."""
+        """`below` are the widgets between the explanation and the amounts."""
         self.money = MoneyPanel(context.translate("money.strip"))
         self.aside_panel = QScrollArea()
         self.aside_panel.setWidgetResizable(True)
@@ -50,8 +51,8 @@ class MoneyPage(RecordPage[M]):
         self.money.setVisible(self.has_strips)
 
     def show_money(self, view: PaymentView | RefundView, provider: str, *tools: QWidget) -> None:
-        """Show the sides of the record and the amounts of its payment; `tools` are widgets on the side of the
-        gateway.
+        """Show the sides of the record (its state in this database, at the payment provider, and in the order) and
+        the parts of its payment's amount. `tools` are the links and buttons in the provider's panel.
         """
         context = self.context
         sides = money_facts.shown_sides(view.sides, context, provider=provider)
@@ -59,7 +60,7 @@ class MoneyPage(RecordPage[M]):
         self.money.show_parts(*money_facts.money_parts(view.money, context))
 
     def show_aside_panel(self, title: str, facts: FactList) -> None:
-        """Show facts under a title beside the tabs."""
+        """Show a list of facts with a title in the panel beside the tabs."""
         content = Surface(raised=True, edge="left")
         block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap=8)
         content.setLayout(make_column(block, None, gap=16, margins=(16, 12, 16, 12)))
@@ -73,7 +74,7 @@ class MoneyPage(RecordPage[M]):
 
 
 def fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:
-    """Return a list of labels and values; a missing value is shown as –."""
+    """Return a list of facts, each given as (label, value); a fact without a value is shown as –."""
     facts_shown = FactList()
     for label, value in facts:
         words = value or wording.NO_VALUE

@@ -30,8 +30,9 @@ _LOOK_BY_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
 
 
 class OrderPage(MoneyPage[OrderView]):
-    """The page of an order. It has no sides, because only our database has the order: the shop writes it, and the
-    console changes its state. If a payment of the order has expired, the steps that follow are shown above the tabs.
+    """The page of one order. The page doesn't compare sides as a payment's page does, because only our database has
+    the order: the shop writes it, and the console changes its state. If a payment of the order has expired, the steps
+    of the saga that follows are shown above the tabs.
     """
 
     kind = "order"
@@ -73,8 +74,8 @@ class OrderPage(MoneyPage[OrderView]):
         self.show_aside_panel(translate("case.this_order"), facts)
 
     def _show_steps(self, sagas: Sequence[SagaView]) -> None:
-        """Show the steps that follow an expired payment: those of an unfinished saga, otherwise those of the last
-        one.
+        """Show the steps of the saga that follows an expired payment: of the last unfinished saga, otherwise of the
+        last one. Hide the steps if there is no saga.
         """
         unfinished_sagas = [saga for saga in sagas if saga.record.ended_at is None]
         visible_sagas = (unfinished_sagas or list(sagas))[-1:]
@@ -99,7 +100,7 @@ class OrderPage(MoneyPage[OrderView]):
 
 
 def step_line(step: SagaStep, language: str) -> StepLine:
-    """Return a step as a line of the list of steps."""
+    """Return a step of a saga as a line for the list of steps."""
     shape, tone = _LOOK_BY_STEP_STATE[step.state]
     return StepLine(
         saga_wording.step_name(step, language),

@@ -1,4 +1,6 @@
-"""The page of one payment: its sides, explanation, amounts, timeline, refunds and actions."""
+"""The page of one payment: its state in each system that knows it, explanation, amounts, timeline, refunds and
+actions.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
 
 class PaymentPage(MoneyPage[PaymentView]):
-    """The page. Its three sides are the order, our payment, and the gateway."""
+    """The page of one payment. It compares three sides: our payment, the payment at the provider (the gateway), and
+    the order.
+    """
 
     kind = "payment"
     lists = ("refunds",)
@@ -64,8 +68,8 @@ class PaymentPage(MoneyPage[PaymentView]):
         self._show_unknown_refund_bar(view)
 
     def _show_unknown_refund_bar(self, view: PaymentView) -> None:
-        """Show a bar while a refund has an unknown outcome: no other refund of this payment is possible until it is
-        settled.
+        """Show a bar while a refund of this payment has an unknown outcome, because no other refund of the payment is
+        possible until that refund is settled.
         """
         unknown_refund = next((refund for refund in view.refunds if refund.certainty is Certainty.UNKNOWN), None)
         if unknown_refund is None:
@@ -85,8 +89,8 @@ class PaymentPage(MoneyPage[PaymentView]):
         self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.place))
 
     def _show_tools(self, view: PaymentView) -> None:
-        """Show the number of the payment at the gateway, the link to the stored answers (without an answer, a probe
-        button), and the link to the order.
+        """Show, in the provider's panel, the provider's number of the payment, and a link to the provider's stored
+        answers, or a probe button if there are none. In the order's panel, show a link to the order.
         """
         if self._order_link.parent() is None:
             self.strip.panels[money_facts.ORDER_SIDE].add_tool(self._order_link)

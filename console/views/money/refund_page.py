@@ -1,4 +1,6 @@
-"""The page of one refund: its state, the sides and amounts of its payment, maker, checkers and actions."""
+"""The page of one refund: its state, its payment's state in each system and amounts, the maker, the checkers and the
+actions.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 
 class RefundPage(MoneyPage[RefundView]):
-    """The page. A refund is approved or rejected on the page of approvals, to which this page links."""
+    """The page of one refund. A person approves or rejects a refund on the page of approvals; this page only links to
+    it.
+    """
 
     kind = "refund"
     lists = ("refunds",)
@@ -77,7 +81,9 @@ class RefundPage(MoneyPage[RefundView]):
         self.show_aside_panel(translate("case.this_refund"), facts)
 
     def _copyable_id(self, name: str, text: str | None) -> QWidget | None:
-        """Return a shortened identifier with a copy button; None for None."""
+        """Return a widget with the shortened identifier `text` and a button that copies it whole; `name` selects the
+        label. Return None if `text` is None or empty.
+        """
         return (
             self.copyable(self.context.translate(f"field.{name}"), case_words.shorten_text(text), text)
             if text

@@ -1,5 +1,5 @@
-"""The page of the money set aside: one row for each payment that exceeded the limit of an account, with its
-refund.
+"""The page of the money set aside: one row for each payment that exceeded the limit of an account. Its buttons
+request the refund of that money, or open it.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ _LOOKS: dict[SetAsideState, tuple[str, Tone]] = {
 
 
 class SetAsidesPage(Page):
-    """The page. R opens the refund request for the current row."""
+    """The page of the money set aside. The R key opens the refund request for the current row."""
 
     place = "approvals"
     help_key = "help.set_asides"

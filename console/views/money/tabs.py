@@ -21,7 +21,9 @@ _COLUMNS_BY_LIST = {
 
 
 class MoneyTabs(RecordTabs):
-    """The tabs. `lists` are the names of the tabs with related records, between the tabs of attempts and notes."""
+    """The tabs of a payment, an order or a refund. `lists` are the names of the tabs with related records; these tabs
+    stand between the tabs "attempts" and "notes".
+    """
 
     def __init__(self, context: WindowContext, lists: Sequence[str]) -> None:
         self._attempts = TimelineList(context.translate("record.tab.attempts"))
@@ -61,6 +63,6 @@ class MoneyTabs(RecordTabs):
 
 
 def is_attempt(entry: TimelineEntry) -> bool:
-    """Return True if the entry records a call to the provider or its outcome."""
+    """Return True if the audit entry records a call to the provider, or the outcome of such a call."""
     code = entry.what.rsplit(".", 1)[-1]
     return any(part in code for part in ("probe", "submit", "start", "sent", "poll", "unknown", "lapsed"))

@@ -1,1 +1,1 @@
-"""Base class of all pages, and parts that several pages share."""
+"""The base class of all pages, and widgets that several pages share."""

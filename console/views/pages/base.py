@@ -24,7 +24,8 @@ from console.views.widgets.notification_bars import Bar
 log = logging.getLogger("console.views")
 _HEAD_GAPS_PX = 88  # margins and spaces between the parts of a head, in px
 KeyHint = tuple[Sequence[str], str]
-"""One hint: names of keys, and the wording key of the action that they run."""
+"""One entry of the line of shortcuts: the names of one or more keys, and the wording key of the action that they run.
+"""
 
 
 def set_tab_order(*stops: QWidget) -> None:
@@ -34,7 +35,7 @@ def set_tab_order(*stops: QWidget) -> None:
 
 
 class HintsPanel(Surface):
-    """The line at the bottom of a page: shortcuts with the names of their actions, and a count at the right."""
+    """The line at the bottom of a page: each shortcut with the name of its action, and a count at the right."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
         super().__init__(edge="top")
@@ -60,8 +61,8 @@ def _make_hint(keys: Sequence[str], words: str) -> QWidget:
 
 
 class PageHead(Surface):
-    """The header of a page: title, a sentence about its purpose, the time of the last reading, and an optional
-    button.
+    """The header of a page: the title, a sentence about the purpose of the page, the time of the last reading of its
+    data, and an optional button.
     """
 
     def __init__(self, title: str, sentence: str = "", button: KeyButton | None = None) -> None:
@@ -85,7 +86,7 @@ class PageHead(Surface):
         self._place_button(below=False)
 
     def _place_button(self, *, below: bool) -> None:
-        """Put the sentence beside the title, or below it if it doesn't fit."""
+        """Put the sentence about the page beside the title, or below the title (`below`)."""
         if below != self._is_button_below:
             self._is_button_below = below
             self._grid.removeWidget(self.sentence)
@@ -99,19 +100,19 @@ class PageHead(Surface):
         self.fit_sentence()
 
     def fit_sentence(self) -> None:
-        """Check again whether the sentence fits beside the title."""
+        """Check whether the sentence about the page fits beside the title, and put it there or below the title."""
         words = current_appearance().font_metrics("body").horizontalAdvance(self.sentence.plain)
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
         self._place_button(below=fixed_width + words + _HEAD_GAPS_PX > self.width())
 
 
 class Page(QWidget):
-    """Base class of the pages. A visible page reads its data at once; a hidden page reads when it is shown. Each
-    reading has a reason, a code such as "entered" or "changed". `place` is the sidebar entry to which the page
-    belongs.
+    """Base class of the pages of the window.
 
-    A subclass adds its parts with `add_part` and implements `read_data`; it implements `show_route` if its route
-    carries values.
+    `refresh` reads the data of a visible page at once, and of a hidden page when it is next shown. It gets a reason,
+    a code such as "entered" or "changed". `place` is the key of the sidebar entry to which the page belongs. A
+    subclass adds its widgets with `add_part` and implements `read_data`; if its route has values, such as an id, it
+    also implements `show_route`.
     """
 
     place = ""
@@ -136,22 +137,24 @@ class Page(QWidget):
     # -- construction
 
     def add_part(self, part: QWidget | QLayout, stretch: int = 0) -> None:
-        """Add a widget or layout below the parts that were added before."""
+        """Add a widget or layout at the bottom of the page, below the parts that were added before. `stretch` is the
+        layout's stretch factor.
+        """
         if isinstance(part, QLayout):
             self._layout.addLayout(part, stretch)
         else:
             self._layout.addWidget(part, stretch)
 
     def add_bars(self) -> None:
-        """Add the layout in which `show_bar` shows bars."""
+        """Add, at the bottom of the parts so far, the place in which `show_bar` shows bars."""
         self._layout.addLayout(self._bars)
 
     def add_hints(self) -> None:
         self._layout.addWidget(self.hint_bar)
 
     def bind_key(self, keys: str, act: Callable[[], object]) -> None:
-        """Run `act` when this shortcut is pressed while a widget of the page has the focus. A focused text field uses
-        typed letters itself.
+        """Run `act` when this shortcut is pressed while a widget of the page has the focus. A focused text field
+        receives typed letters itself, so a single letter doesn't run `act` there.
         """
         shortcut = QShortcut(QKeySequence(keys), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -159,22 +162,26 @@ class Page(QWidget):
         shortcut.activated.connect(act)
 
     def add_button_shortcut(self, button: KeyButton) -> None:
-        """Press the button when its shortcut is typed on the page, for a button that was made with `binds=False`."""
+        """Let the button's shortcut work on the whole page. Needed for a button that was made with `binds=False`,
+        because such a button doesn't handle its key itself.
+        """
         self.bind_key(button.key, button.click)
 
     # -- display
 
     def show_route(self, route: Route) -> None:
-        """Show the content for a route of this page. Its values, such as a record's id, may differ from the last
-        route's.
+        """Show the content for a route of this page. The page is kept when the person leaves it, so its route may now
+        have other values, such as another record's id.
         """
 
     def take_focus(self) -> None:
-        """Give the keyboard focus to the widget that the person uses first."""
+        """Give the keyboard focus to the widget that the person uses first. A subclass overrides it; by default,
+        nothing happens.
+        """
 
     def refresh(self, reason: str) -> None:
-        """Read the data now if the page is visible, otherwise when it is shown. Do nothing before the services are
-        open.
+        """Read the data of the page: now if the page is visible, otherwise when it is next shown. Do nothing before
+        the services are open. `reason` is a code such as "changed", for the log and for `read_data`.
         """
         if not self.context.is_ready:
             return
@@ -186,10 +193,14 @@ class Page(QWidget):
             self._has_pending_refresh = reason
 
     def read_data(self, reason: str) -> None:
-        """Read the page's data from the services."""
+        """Read the page's data from the services and show it. `reason` is the code that `refresh` got. Implemented by
+        the subclass.
+        """
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        """Return True if these changed records, as (kind, id), affect the page."""
+        """Return True if the page must be read again because these records, given as (kind, id), have changed. By
+        default, any changed record affects the page.
+        """
         return bool(changes)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -213,7 +224,7 @@ class Page(QWidget):
     # -- bars
 
     def show_bar(self, name: str, bar: Bar) -> None:
-        """Show a bar. It replaces the bar that was shown under the same name."""
+        """Show a bar with a message on the page. It replaces the bar that was shown with the same name."""
         self.hide_bar(name)
         margin = tokens().px("spacing", "page_margin")
         self._bars.setContentsMargins(margin, 8, margin, 8)
@@ -235,7 +246,9 @@ class Page(QWidget):
 
     @Slot(object)
     def show_reading_failure(self, failure: Failure) -> None:
-        """Show a bar with the failure and a button that reads again; the data shown before stays."""
+        """Show a bar with the reason why the data could not be read, and a button that reads the data again. The data
+        that was read before stays on the page.
+        """
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.read_again)
         words = self.context.failure_message(failure)

@@ -1,4 +1,6 @@
-"""The steps of a running service call, as its worker thread reports them, with their times and the elapsed time."""
+"""The steps of a running service call, as its worker thread reports them, with the time of each step and the elapsed
+time.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,14 +22,16 @@ _MAX_STEPS = 6
 
 @dataclass(frozen=True, slots=True)
 class ReachedStep:
-    """One step: the part of its wording key after `progress.`, and the instant when the call reached it."""
+    """A step that a running call has reached: `code` is the part of its wording key after `progress.`, `at` the
+    instant when the call reached the step.
+    """
 
     code: str
     at: datetime
 
 
 class ReachedSteps:
-    """Collects the steps of a call; any thread may call `report`."""
+    """Collects the steps that a running call reports. Any thread may call `report`."""
 
     def __init__(self, context: WindowContext) -> None:
         self._context = context
@@ -38,7 +42,9 @@ class ReachedSteps:
 
 
 class CloseTimer(QTimer):
-    """A timer that lets the person close a busy dialog after 10 s. The call continues in its worker thread."""
+    """A timer that enables the Cancel button of a busy dialog after 10 s. The person can then close the dialog; its
+    call continues in the worker thread.
+    """
 
     def __init__(self, dialog: DialogFrame, context: WindowContext) -> None:
         super().__init__(dialog, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
@@ -55,7 +61,7 @@ class CloseTimer(QTimer):
 
 
 class CallStepList(QWidget):
-    """Shows the steps of a call while it reports them, and the elapsed time."""
+    """A list that shows the steps of a running call and the elapsed time."""
 
     def __init__(self, context: WindowContext, steps: ReachedSteps) -> None:
         super().__init__()
@@ -73,7 +79,7 @@ class CallStepList(QWidget):
 
     @property
     def elapsed_seconds(self) -> int:
-        """Elapsed time in whole seconds."""
+        """The time since the list was created, in whole seconds."""
         return int(self._context.monotonic() - self._began_at)
 
     @Slot()
@@ -91,8 +97,8 @@ class CallStepList(QWidget):
 def step_lines(
     context: WindowContext, steps: "tuple[ReachedStep, ...]", *, ended: bool = False
 ) -> list[TimelineLine]:
-    """Return the steps as timeline lines, oldest first. The last step is shown as in progress unless `ended` is True;
-    the others are shown as complete.
+    """Return the reached steps of a call as timeline lines, the oldest first. The last step is shown as in progress
+    unless the call has ended (`ended`); all other steps are shown as complete.
     """
     lines = []
     for number, step in enumerate(steps):

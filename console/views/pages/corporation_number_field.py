@@ -18,7 +18,8 @@ _MAX_SUGGESTIONS = 3
 
 
 class NumberField(QWidget):
-    """The field accepts full-width digits, spaces, hyphens and a leading T. It never changes the typed text.
+    """An input field for a corporation number. It accepts full-width digits, spaces, hyphens and a leading T, and
+    never changes the typed text.
 
     Signals:
     - lookup_requested(str): the person asks to look up this text.
@@ -70,7 +71,7 @@ class NumberField(QWidget):
         return self.edit.text()
 
     def show_text(self, text: str) -> None:
-        """Show a number without looking it up."""
+        """Show a corporation number in the field without looking it up."""
         if text != self.text:
             self.edit.setText(text)
 

@@ -1,4 +1,4 @@
-"""The badges of a record in a dialog: state, certainty and work."""
+"""The badges of a record in a dialog: state, certainty and work (the next step)."""
 
 from PySide6.QtWidgets import QWidget
 
@@ -10,8 +10,8 @@ from console.views.widgets.base import make_row
 
 
 def badge_row(context: WindowContext, record: ShownRecord) -> QWidget:
-    """Return the badges of state, certainty and work side by side. The state of a purchased credit check is "success"
-    even if parts are missing.
+    """Return a widget with the record's three badges side by side: state, certainty and work. A purchased credit
+    check has the state "success" here, even if parts are missing.
     """
     holder = QWidget()
     keys = badge_keys(record, context.now(), derived=not isinstance(record, CreditCheck))

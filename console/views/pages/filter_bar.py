@@ -13,7 +13,8 @@ _WIDTH_PX = 300
 
 
 class FilterLine(Surface):
-    """The input of the filter. Down, Enter and Esc move the focus to the list; Esc also empties the input.
+    """The input field of the filter. The keys Down, Enter and Esc move the focus to the list; Esc also empties the
+    field.
 
     Signals:
     - changed: the text has changed and the person has paused typing.
@@ -46,7 +47,7 @@ class FilterLine(Surface):
 
     @Slot()
     def focus_edit(self) -> None:
-        """Focus the field and select its text (Ctrl+F)."""
+        """Give the focus to the input field and select its text (Ctrl+F)."""
         self.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.edit.selectAll()
 

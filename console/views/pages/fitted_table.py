@@ -11,12 +11,13 @@ from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import current_appearance
 
 MAX_TRAIL_LENGTH = 200
-"""Largest number of rows before and after an opened record to which its page can step."""
+"""Largest number of rows before, and of rows after, the opened record of a list to which the record's page can step.
+"""
 
 
 class FittedTable(RecordTable):
-    """The table. `spare` are the keys of the columns that it may hide in a narrow window, in this order; columns
-    whose keys are in `hidden_keys` are always hidden.
+    """A table of records. `spare` has the keys of the columns that it may hide in a narrow window; the first key is
+    hidden first. Columns whose keys are in `hidden_keys` are always hidden.
     """
 
     def __init__(self, rows: PagedModel, name: str, *, spare: Sequence[str] = (), margin: int | None = None) -> None:
@@ -33,7 +34,7 @@ class FittedTable(RecordTable):
         return [row for row in map(self.rows.row_at, range(first_row, last_row)) if row is not None]
 
     def visible_rows(self) -> list[Any]:
-        """Return the visible rows."""
+        """Return the loaded rows that are visible now."""
         last_row = self.rowAt(self.viewport().height() - 1)
         end = last_row + 1 if last_row >= 0 else self.rows.rowCount()
         return [row for row in map(self.rows.row_at, range(max(0, self.rowAt(0)), end)) if row is not None]
@@ -43,7 +44,9 @@ class FittedTable(RecordTable):
         self.viewport().update()
 
     def fit_columns(self) -> None:
-        """Hide spare columns, one after the other, until the remaining columns fit into the width."""
+        """Hide columns of `spare`, one after the other, until the remaining columns fit into the width of the
+        table.
+        """
         widths = {column.key: self._column_width(place) for place, column in enumerate(self.rows.columns)}
         hidden = set(self.hidden_keys)
         for key in self._spare_keys:

@@ -1,5 +1,5 @@
-"""The page shown instead of a page that the person has no right to see: the reason, the people who have the right,
-and the next step for this person.
+"""The page that is shown instead of a page that the person has no right to see. It shows the reason, the people who
+have the right, and the next step for this person.
 """
 
 from PySide6.QtCore import Slot
@@ -21,12 +21,12 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_colum
 
 
 def needed_right(route: Route) -> str:
-    """Return the right that a route needs."""
+    """Return the name of the right that a person needs to see the page of this route."""
     return "audit_any" if isinstance(route, AuditRoute) else "read"
 
 
 def place_of(route: Route) -> str:
-    """Return the name of the sidebar entry to which a route belongs."""
+    """Return the key of the sidebar entry to which a route belongs."""
     places = {
         AuditRoute: "audit",
         HomeRoute: "home",
@@ -40,8 +40,8 @@ def place_of(route: Route) -> str:
 
 
 class NoRightPage(Page):
-    """The page for a person who lacks the right. It sends no request to the services, so no failure of a request is
-    shown.
+    """The page that is shown if the person lacks the right to see the requested page. It says who has the right. It
+    calls no service, so it can't show a refusal of the service.
     """
 
     help_key = "help.no_right"
@@ -84,8 +84,8 @@ class NoRightPage(Page):
         self.advice_text.show_text(self._advice())
 
     def _advice(self) -> str:
-        """Return the text about the next step for this person. It tells an administrator that accounts and schema are
-        managed in a terminal.
+        """Return the text about the next step for this person. An administrator is told that accounts and the
+        database schema are managed in a terminal.
         """
         me = self.context.current_person
         if me is None:

@@ -10,7 +10,9 @@ from console.views.widgets.buttons import KeyButton
 
 
 class _PermissionBinding(QObject):
-    """Enables or disables one button whenever the acting person, the list of operators or the connection changes."""
+    """Enables or disables one button by the acting person's right. It checks the right again whenever the acting
+    person, the list of operators or the state of the connection changes.
+    """
 
     def __init__(self, context: WindowContext, button: KeyButton, right: str) -> None:
         super().__init__(button)
@@ -31,13 +33,15 @@ class _PermissionBinding(QObject):
 
 
 def bind_right(context: WindowContext, button: KeyButton, right: str) -> KeyButton:
-    """Enable the button only while the person has the right and the database is reachable; return the button."""
+    """Keep the button enabled only while the acting person has the right and the database is reachable; otherwise the
+    button is disabled with the reason. Return the button.
+    """
     _PermissionBinding(context, button, right)
     return button
 
 
 class _WorkerBinding(QObject):
-    """Blocks one button while the desk asks a worker and none is there."""
+    """Blocks one button while this desk asks a worker to act and no worker is present."""
 
     def __init__(self, context: WindowContext, button: KeyButton) -> None:
         super().__init__(button)
@@ -51,15 +55,15 @@ class _WorkerBinding(QObject):
 
 
 def bind_worker(context: WindowContext, button: KeyButton) -> KeyButton:
-    """Block the button, whose own state somebody else sets, while no worker is there that could act; return the
-    button.
+    """Block the button while this desk asks a worker to act and no worker is present. Apart from this block, the
+    caller enables and disables the button. Return the button.
     """
     _WorkerBinding(context, button)
     return button
 
 
 class DisabledReasons(TextLabel):
-    """A text below several buttons: the reasons of those that are disabled, each reason once."""
+    """A text below several buttons that says why the disabled ones are disabled; each reason is shown once."""
 
     def __init__(self, *buttons: KeyButton) -> None:
         super().__init__("", "small", "muted", wrap=True)

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 
 class PageSheet(QScrollArea):
-    """Keeps a page from being compressed by large text or a small window.
+    """A scroll area that never shows its page smaller than the page's minimum size, whatever the text size and the
+    window size.
 
     QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
     """
@@ -20,7 +21,7 @@ class PageSheet(QScrollArea):
         page.installEventFilter(self)
 
     def fit_page(self) -> None:
-        """Give the page the visible size, or its minimum size where that is larger."""
+        """Give the page the size of the visible area, but at least the page's minimum size in each direction."""
         page = self.widget()
         layout = page.layout() if page is not None else None
         if page is None or layout is None:
@@ -43,7 +44,9 @@ class PageSheet(QScrollArea):
 
 
 def _needed_size(layout: QLayout, available_size: QSize) -> QSize:
-    """Return the available size, or the page's minimum size if that is larger."""
+    """Return `available_size`, enlarged to the minimum size of the page in each direction in which the page needs
+    more.
+    """
     width = max(available_size.width(), layout.totalMinimumSize().width())
     height = layout.totalMinimumHeightForWidth(width) if layout.hasHeightForWidth() else 0
     return QSize(width, max(available_size.height(), height, layout.totalMinimumSize().height() if not height else 0))

@@ -1,4 +1,4 @@
-"""A table whose rows are all loaded, with the look and shortcuts of the paged table."""
+"""A table whose rows are all given at once. It looks and reacts like the table that reads its rows page by page."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -16,10 +16,11 @@ from console.views.widgets.placeholders import EmptyState
 
 
 class StaticTable(FittedTable):
-    """The table. `key_of` returns the value that identifies a row in later calls of `show_rows`.
+    """A table of rows that are all given at once. `key_of` returns the value by which a row is recognized in a later
+    call of `show_rows`.
 
     Signals:
-    - caught_up: the mouse pointer has left the table, and the rows that were held back are shown now.
+    - caught_up: the mouse pointer has left the table, and the new rows, which had to wait for that, are now shown.
     """
 
     caught_up = Signal()
@@ -37,9 +38,11 @@ class StaticTable(FittedTable):
         self._removed_keys: set[Hashable] = set()
 
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
-        """Show these rows. `is_automatic`: the person did not ask for the update. If it would then move a row at or
-        above the mouse pointer, all rows keep their places: changed rows are updated, removed rows are marked, and
-        new rows wait until the pointer leaves the table.
+        """Replace the rows of the table.
+
+        `is_automatic` is True if the person did not ask for the update. If the update would then move a row at or
+        above the mouse pointer, all rows keep their places: changed rows are updated, removed rows get a mark, and
+        new rows are shown after the pointer has left the table.
         """
         if is_automatic and self._would_move(rows):
             self._held_back_rows = rows
@@ -94,7 +97,7 @@ class StaticTable(FittedTable):
 
 
 class TableOrNothing(QStackedWidget):
-    """Shows a table, or an empty state with its reason if the table has no rows."""
+    """Shows a table. If the table has no rows, shows an EmptyState instead, which says why."""
 
     def __init__(self, table: StaticTable, nothing: EmptyState) -> None:
         super().__init__()

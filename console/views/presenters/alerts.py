@@ -1,6 +1,4 @@
-"""Texts of alerts: the observed and the expected values, and the route of the record whose action resolves the
-alert.
-"""
+"""Texts of alerts: the observed and the expected values, and the route to the record on which a person must act."""
 
 import re
 
@@ -26,7 +24,9 @@ def rule_text(alert: Alert, context: WindowContext) -> str:
 
 
 def finding_words(text: str, context: WindowContext) -> str:
-    """Return the observed or expected value of an alert with words in place of codes; other text stays unchanged."""
+    """Return the observed or expected value of an alert as text for people: words in place of the codes of states,
+    and formatted amounts. Text of another form stays unchanged.
+    """
     if text == _REFUND_OR_COMPENSATION:
         return context.translate("alerts_screen.refund_or_compensation")
     return context.translate(
@@ -36,7 +36,8 @@ def finding_words(text: str, context: WindowContext) -> str:
 
 def why_text(item: AlertItem, context: WindowContext) -> str:
     """Return the explanation of an alert about an order and its payments: the defect, the observed and expected
-    values, and the age. Return "" for a case, because the page of its record explains it.
+    values, and the age of the alert. Return "" for an alert about another record, because the page of that record has
+    the explanation.
     """
     alert = item.alert
     if alert.rule_id not in RULES or alert.order_no is None:
@@ -70,7 +71,7 @@ def _finding_part_words(part: str, context: WindowContext) -> str:
 
 
 def _amount_text(match: re.Match[str]) -> str:
-    """Return the text of an amount that the finding contains in minor units."""
+    """Return the amount that a part of an alert's text contains (minor units and currency) as formatted text."""
     return wording.format_amount(int(match[1]), match[2])
 
 
@@ -79,7 +80,9 @@ def _state_word(kind: str, state: str, context: WindowContext) -> str:
 
 
 def record_text(alert: Alert, context: WindowContext) -> str:
-    """Return the alert's subject: the order's number, or the kind and id of a record."""
+    """Return the text that names the record of the alert: the order's number, or the kind and id of another
+    record.
+    """
     if alert.order_no is not None:
         return alert.order_no
     key = f"kind.{alert.subject_kind}"
@@ -91,5 +94,7 @@ _RECORD_KINDS = frozenset({"credit-check", "payment", "order", "refund"})
 
 
 def record_route(item: AlertItem) -> Route | None:
-    """Return the route of the record whose action resolves the alert; None if there is no such action."""
+    """Return the route to the page of the record on which a person must act to resolve the alert; None if no action
+    is offered.
+    """
     return None if item.action is None else route_to(item.kind, item.id, (), "alerts")

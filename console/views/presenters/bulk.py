@@ -1,4 +1,4 @@
-"""Texts and signs of bulk runs: the forecast and the result of a row, and the state of a run."""
+"""Texts and icons of bulk runs: the forecast and the result of a row, and the state of a run."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -38,7 +38,7 @@ _STATE_LOOKS: Mapping[str, tuple[str, Tone]] = {
 
 
 class RunStatus(NamedTuple):
-    """The state of a run as a sentence, with its sign."""
+    """The state of a run for the screen: a sentence, and the shape and colour tone of its icon."""
 
     words: str
     shape: str
@@ -46,7 +46,7 @@ class RunStatus(NamedTuple):
 
 
 def verdict_cell(forecast: Forecast, action: BulkAction, context: WindowContext) -> StateCell:
-    """Return the cell with the forecast of a row: the action would be done, skipped or refused."""
+    """Return the table cell with the forecast of a row: the action would be done, skipped or refused."""
     shape, tone = _VERDICT_LOOKS[forecast.verdict]
     is_planned = forecast.verdict is RowForecast.WOULD_RUN
     key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.verdict.value}"
@@ -54,7 +54,7 @@ def verdict_cell(forecast: Forecast, action: BulkAction, context: WindowContext)
 
 
 def result_cell(row: BulkRow, context: WindowContext) -> StateCell:
-    """Return the cell with the result of a row."""
+    """Return the table cell with the result of an executed row."""
     if row.reason == _STILL_UNKNOWN:
         return StateCell(context.translate("bulk.result.still_unknown"), "question", "unknown")
     name = row.result or "none"
@@ -63,15 +63,17 @@ def result_cell(row: BulkRow, context: WindowContext) -> StateCell:
 
 
 def reason_key(code: str) -> str | None:
-    """Return the wording key of a row's reason code. A text for bulk runs has priority over texts for other uses;
-    None if no text exists.
+    """Return the wording key of a row's reason code; None if no text exists. A text for bulk runs has priority over a
+    text that is written for single actions.
     """
     keys = (f"bulk.reason.{code}", f"reason.{code}", f"refusal.{code}", f"cause.{code}")
     return next(filter(wording.has_sentence, keys), None)
 
 
 def reason_text(code: str | None, person: str | None, context: WindowContext) -> str:
-    """Return the text of the reason for a row's forecast or result; "" if there is no reason."""
+    """Return the sentence of a reason code for the forecast or result of a row, with the name of `person` if the
+    sentence names one. Return "" without a code, and the code itself if it has no sentence.
+    """
     if not code:
         return ""
     key = reason_key(code)
@@ -83,14 +85,16 @@ def row_reason(row: BulkRow, context: WindowContext) -> str:
 
 
 def record_name(record: RecoverableRecord | None, row: BulkRow, context: WindowContext) -> str:
-    """Return the short name of a row's record. `record` None means that it no longer exists, and the text says so."""
+    """Return the short name of a row's record. `record` is None if the record no longer exists; then return a text
+    which says this.
+    """
     if record is None:
         return context.translate("bulk.gone", kind=row.kind, id=row.subject_id)
     return case_words.short_title(record, context)
 
 
 def company_name(record: RecoverableRecord | None, context: WindowContext) -> str:
-    """Return the company name of a record; "" if the record is None or has no corporation number."""
+    """Return the name of the record's company for a row; "" if the record is None or has no corporation number."""
     return case_words.name_of(record, context) if record is not None and case_words.number_of(record) else ""
 
 
@@ -99,7 +103,7 @@ def totals_text(plan: BulkPlan, context: WindowContext) -> str:
 
 
 def duration_text(plan: BulkPlan, context: WindowContext) -> str:
-    """Return the minimum duration of the planned run as text."""
+    """Return the text of the shortest time that the planned run can take."""
     if plan.shortest_seconds < 1:
         return context.translate("bulk.time.soon")
     return context.translate("bulk.time", time=timedelta(seconds=round(plan.shortest_seconds)))
@@ -111,7 +115,7 @@ def state_cell(run: BulkRun, context: WindowContext) -> StateCell:
 
 
 def tally_text(counts: Mapping[str, int], context: WindowContext) -> str:
-    """Return the number of rows per result; results without rows are left out."""
+    """Return a text with the number of rows for each result of a bulk run; results that no row has are left out."""
     named_counts = ((name, counts[name]) for name in RESULT_NAMES if counts.get(name))
     words = [
         context.translate("bulk.tally", word=context.translate(f"bulk.result.{name}"), n=n)
@@ -121,7 +125,7 @@ def tally_text(counts: Mapping[str, int], context: WindowContext) -> str:
 
 
 def run_status(item: BulkItem, context: WindowContext, *, runs_here: bool = False) -> RunStatus:
-    """Return the state of a run as a sentence. `runs_here` is True if this window executes the run."""
+    """Return the sentence and icon for the state of a run. `runs_here` is True if this window executes the run."""
     if runs_here:
         return RunStatus(context.translate("bulk.told.here"), "circle_arrow", "progress")
     shape, tone = _STATE_LOOKS["done"] if has_ended(item.run) else _STATE_LOOKS.get(item.run.state, ("dash", "muted"))
@@ -129,7 +133,9 @@ def run_status(item: BulkItem, context: WindowContext, *, runs_here: bool = Fals
 
 
 def has_ended(run: BulkRun) -> bool:
-    """Return True if the run has executed all rows that were requested."""
+    """Return True if the bulk run has executed all the rows that the person wanted: all rows, or the first ones up to
+    the chosen number.
+    """
     return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED)
 
 

@@ -1,4 +1,6 @@
-"""Columns that several tables have: age, badge, corporation number and next step; and widths of columns."""
+"""Columns that several tables share (age, badge, corporation number, next step), and functions that compute widths of
+columns.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +19,7 @@ _SHAPE_PX = 19
 
 
 def min_column_width(name: str) -> int:
-    """Return the minimum width of a column, in px at text scale 1.0."""
+    """Return the minimum width of the column `name` from the design tokens, in px at text scale 1.0."""
     return tokens().px("column_min_width", name)
 
 
@@ -42,7 +44,9 @@ def age_column(context: WindowContext, since: Callable[[Any], datetime | None]) 
 
 
 def badge_column(context: WindowContext, name: str, longest: str, key: Callable[[Any], str]) -> Column:
-    """Return the column of a badge. `key` returns a row's badge key; `longest` is the longest word, for the width."""
+    """Return the column that shows one badge per row. `key` returns the badge key of a row (such as
+    `certainty.unknown`); `longest` is the longest word that can occur, from which the width is computed.
+    """
     title, width = context.translate(f"column.{name}"), width_of_text(longest, CELL_PADDING_PX + _SHAPE_PX + 4)
     return Column(name, title, width, lambda item: words.state_cell(key(item), context.language), "state")
 

@@ -1,4 +1,6 @@
-"""The values that the page of a credit check shows: sides, documents, changes and offered actions."""
+"""The values that the page of a credit check shows: its state in each system (the sides), its documents, changed
+fields and offered actions.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +21,9 @@ _ANSWER_LOOKS: Mapping[str, tuple[str, str, Tone]] = {
     **dict.fromkeys(("FAILED_DEFINITE", "AUTH", "RATE_LIMITED", "PENDING"), ("refused", "cross", "bad")),
     "UNKNOWN": ("no_answer", "question", "unknown"),
 }
-"""Word, shape and tone of the provider's answer, by the outcome in the summary of the answer's evidence."""
+"""For each outcome of a provider's answer: the part of the wording key for it, the icon shape and the colour tone.
+The outcome is a word in the summary of the stored answer.
+"""
 
 
 def moment_text(at: datetime, context: WindowContext) -> str:
@@ -29,7 +33,9 @@ def moment_text(at: datetime, context: WindowContext) -> str:
 
 
 def compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[SideFacts, SideFacts, SideFacts]:
-    """Return three sides: ours, the provider's, and the order's, which says that a credit check has no order."""
+    """Return the three sides for the page of a credit check: its state in this database, its state at the provider,
+    and the order's side, which only says that a credit check has no order.
+    """
     return _our_side(view, context), _provider_side(view, context), _order_side(context)
 
 
@@ -80,7 +86,7 @@ def _provider_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
 
 
 def _answer_word(record: CreditCheck, answer: EvidenceItem | None, context: WindowContext) -> tuple[str, str, Tone]:
-    """Return word, shape and tone of the provider's last answer."""
+    """Return word, icon shape and colour tone for the provider's last answer about the credit check."""
     summary_words = answer.summary.split() if answer is not None else []
     outcome = (
         "SUCCEEDED"
@@ -103,7 +109,9 @@ def _order_side(context: WindowContext) -> SideFacts:
 
 
 def last_answer(view: CreditCheckView) -> EvidenceItem | None:
-    """Return the newest evidence of a call to AlarmBox, even of an unanswered call; None if there is none."""
+    """Return the newest stored evidence of a call to AlarmBox, even if AlarmBox didn't answer that call; None if
+    there was no call.
+    """
     return next((item for item in reversed(view.evidence) if item.source.startswith("alarmbox.")), None)
 
 
@@ -112,7 +120,7 @@ def _result_text(record: CreditCheck, context: WindowContext) -> str:
 
 
 def document_parts(view: CreditCheckView, context: WindowContext) -> list[DocumentPart]:
-    """Return the parts of a credit check: detail, result, dates, PDF."""
+    """Return the four parts of a credit check for the strip of documents: detail, result, dates, PDF."""
     if view.record.state is not CheckState.SUCCESS:
         names = ("detail", "result", "dates", "pdf")
         return [
@@ -194,13 +202,15 @@ def _last_event_at(view: CreditCheckView, action: AuditAction) -> datetime | Non
 
 
 def changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[object, object]]:
-    """Return the compared fields that differ between two versions of a record, each as (before, after)."""
+    """Return the fields that differ between two versions of a credit check, each with its values (before, after).
+    Only the fields of _COMPARED_FIELDS are compared.
+    """
     pairs = {name: (getattr(before, name), getattr(after, name)) for name in _COMPARED_FIELDS}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def difference_text(before: CreditCheck, after: CreditCheck, context: WindowContext) -> str:
-    """Return the differences between two versions of a record as one sentence; "" if there are none."""
+    """Return the differences between two versions of a credit check as one sentence; "" if there are none."""
     changes = changed_fields(before, after)
     texts = {name: [_field_text(name, value, context) for value in pair] for name, pair in changes.items()}
     if before.incomplete != after.incomplete and "pdf_file_path" not in changes:
@@ -231,7 +241,9 @@ def _field_text(name: str, value: object, context: WindowContext) -> str:
 
 
 def offered_actions(view: CreditCheckView) -> tuple[str, ...]:
-    """Return the names of the actions that the page offers for the record's state, the most useful first."""
+    """Return the names of the actions that the page offers for the state of the credit check, the most useful action
+    first.
+    """
     record = view.record
     if record.superseded or record.duplicate_of is not None:
         return ("successor",)

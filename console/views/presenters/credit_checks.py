@@ -1,4 +1,4 @@
-"""Texts and signs of a credit check: state, age, explanation, and the lines of its timeline."""
+"""Texts and icons of a credit check: state, age, explanation, and the lines of its timeline."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,7 +26,7 @@ _EVENT_LOOKS: Mapping[Step, tuple[str, Tone]] = {
     Step.SAGA: ("clock", "text"),
     Step.ALERT: ("warning", "care"),
 }
-"""Shape and tone of the timeline's events that aren't audit entries."""
+"""Icon shape and colour tone of those events of a timeline that aren't audit entries."""
 _ENDING_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
     "failed": ("cross", "bad"),
@@ -75,7 +75,9 @@ _ENTRY_LOOKS: Mapping[str, tuple[str, Tone]] = {
 
 
 def state_key(record: CreditCheck, *, derived: bool = True) -> str:
-    """Return the badge key of the record's state. With `derived`, a success with missing parts is "incomplete"."""
+    """Return the key of the badge for the state of a credit check, such as `credit_check.success`. With `derived`, a
+    success with missing parts has the badge "incomplete".
+    """
     if record.superseded:
         return "credit_check.superseded"
     if derived and record.incomplete and record.state is CheckState.SUCCESS:
@@ -88,12 +90,14 @@ def state_cell(key: str, language: Language, extra: str = "") -> StateCell:
 
 
 def longest_word(family: str, language: Language, *names: str) -> str:
-    """Return the longest word among the badges `family.name`, for the width of their column."""
+    """Return the longest word among the badges `family.name`, from which the width of their column is computed."""
     return max((tokens().badges[f"{family}.{name}"].word(language) for name in names), key=len)
 
 
 def age_cell(at: datetime | None, context: WindowContext) -> Cell:
-    """Return the cell with the age of an instant, and the full instant for tooltip and screen reader; "" for None."""
+    """Return the table cell with the age of an instant; tooltip and screen reader have the full instant. Return ""
+    for None.
+    """
     if at is None:
         return ""
     number, unit = wording.age_parts(wording.age_since(at, context.now()))
@@ -114,7 +118,9 @@ def clock_text(at: datetime | None) -> str:
 
 
 def company_name_of(record: CreditCheck, context: WindowContext) -> str:
-    """Return the company's name, or its number if the name isn't known."""
+    """Return the company's name of a credit check, or its corporation number in groups of digits if the name isn't
+    known.
+    """
     return record.company_name or wording.format_number(record.corporation_number)
 
 
@@ -125,7 +131,7 @@ def result_word(record: CreditCheck, context: WindowContext) -> str:
 
 
 def explanation_sentences(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
-    """Return the three sentences of an explanation: verdict, why and next step."""
+    """Return the three sentences of a record's explanation: the verdict, its reason ("why"), and the next step."""
     facts = explanation.facts
     return (
         context.translate(explanation.verdict, **facts),
@@ -139,12 +145,12 @@ def next_words(step: NextStep, context: WindowContext) -> str:
 
 
 def is_opening(entry: TimelineEntry) -> bool:
-    """Return True if the entry only records that a person has read the record."""
+    """Return True if the audit entry only records that a person has looked at the record."""
     return entry.what in _READ_ACTIONS
 
 
 def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
-    """Return an audit entry as a line of the timeline."""
+    """Return an audit entry as a line of the timeline on screen."""
     shape, tone = entry_look(entry)
     today = wording.format_instant(entry.at, "day") == wording.format_instant(context.now(), "day")
     time = wording.format_instant(entry.at, "clock" if today else "short")
@@ -153,7 +159,9 @@ def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Timelin
 
 
 def event_timeline_line(event: Event, story: Chain, context: WindowContext) -> TimelineLine:
-    """Return an event as a line of the timeline, with the same text as in the copied timeline."""
+    """Return an event of a record's history as a line of the timeline on screen. The text is the same as in the
+    timeline that a person copies.
+    """
     is_audited = event.source == "audit_log"
     shape, tone = entry_look(entry_of(event)) if is_audited else _EVENT_LOOKS.get(event.step, ("ring_dot", "text"))
     if event.step is Step.ENDED:
@@ -165,12 +173,12 @@ def event_timeline_line(event: Event, story: Chain, context: WindowContext) -> T
 
 
 def entry_of(event: Event) -> TimelineEntry:
-    """Return the timeline entry of an event that was read from the audit trail."""
+    """Return the audit entry from which an event of a timeline was made, as a TimelineEntry."""
     return TimelineEntry(event.at, event.who, event.what, event.facts, event.result)
 
 
 def entry_look(entry: TimelineEntry) -> tuple[str, Tone]:
-    """Return shape and tone of an audit entry's sign."""
+    """Return the icon shape and the colour tone that stand for an audit entry."""
     if entry.result == "refused":
         return "square_bang", "care"
     if entry.result == "failed" and not entry.what.endswith("lapsed"):
@@ -181,5 +189,5 @@ def entry_look(entry: TimelineEntry) -> tuple[str, Tone]:
 
 
 def actor_name(name: str, context: WindowContext) -> str:
-    """Return the name of the person who acted, or the word for the worker."""
+    """Return the name of a person who acted; for the worker, the word for it in the window's language."""
     return context.translate("who.worker") if name == "worker" else name

@@ -1,4 +1,4 @@
-"""The values that the page of a payment shows: its sides, and the parts of its amount."""
+"""The values that the page of a payment shows: its state in each system (the sides), and the parts of its amount."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,7 +16,9 @@ GATEWAY_SIDE, ORDER_SIDE = 1, 2  # indexes of the payment provider's side and th
 
 
 def shown_sides(money_sides: Sequence[ComparedSide], context: WindowContext, *, provider: str) -> list[ShownSide]:
-    """Return our side, the payment provider's and the order's, always in this order."""
+    """Return the contents of the panels for a payment's three sides, always in this order: the payment in this
+    database, the payment at the provider, the order.
+    """
     kinds = ("payment", "payment", "order")
     names = (
         context.translate("record.side.ours"),
@@ -58,8 +60,8 @@ def _amount_text(side: ComparedSide) -> str:
 
 
 def _fact_text(side: ComparedSide, context: WindowContext, *, of_gateway: bool) -> str:
-    """Return the text of the instant at which the payment provider was asked; for our side and the order's side, the
-    text of the instant since which the state is valid.
+    """Return the text with a side's instant and age. For the payment provider's side it is the instant of the last
+    answer; for our side and the order's side, the instant since which the state is valid.
     """
     at = side.asked if of_gateway or side.since is None else side.since
     if at is None:
@@ -86,7 +88,9 @@ def _source_word(source: str, context: WindowContext) -> str:
 
 
 def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPart], MoneyPart]:
-    """Return the parts of a payment's amount, the whole amount first, and separately the refundable part."""
+    """Return the parts of a payment's amount, the whole amount first; and, as the second value, the refundable
+    part.
+    """
     translate, currency = context.translate, money.currency
 
     def part(name: str, minor: int, fill: str, tone: str) -> MoneyPart:

@@ -1,5 +1,5 @@
-"""Texts and signs of reconciliation: the state of a run, the two sides of a difference, and the action that it
-needs.
+"""Texts and icons of reconciliation: the state of a run, our side and the provider's side of a difference, and the
+action that the difference needs.
 """
 
 import re
@@ -35,12 +35,12 @@ _VERDICT_LOOKS: dict[Verdict, tuple[str, Tone]] = {
 
 
 def state_cell(item: RunItem, context: WindowContext) -> StateCell:
-    """Return the cell with the state of a run."""
+    """Return the table cell with the state of a reconciliation run."""
     return StateCell(context.translate(f"reconcile.state.{item.state}"), *_RUN_LOOKS[item.state])
 
 
 def days_text(item: RunItem) -> str:
-    """Return the days that a run compares: one day, or the first and the last day."""
+    """Return the text of the days that a reconciliation run compares: one day, or the first and the last day."""
     return period_text(item.from_day, item.to_day)
 
 
@@ -50,12 +50,14 @@ def period_text(first: date, last: date) -> str:
 
 
 def run_title(item: RunItem, context: WindowContext) -> str:
-    """Return the run's title, such as `PayPay 2026-11-19`."""
+    """Return the title of a reconciliation run, such as `PayPay 2026-11-19`."""
     return f"{case_words.provider_word(item.provider, context)} {days_text(item)}"
 
 
 def time_text(item: RunItem, context: WindowContext) -> str:
-    """Return a sentence: who began the run and when, and when it ended or last changed."""
+    """Return a sentence with the person who began the run, the time of its begin, and the time of its end or of its
+    last change.
+    """
     facts = {"who": record_words.actor_name(item.asked_by, context), "begun": item.begun_at}
     if item.ended_at is not None:
         return context.translate("reconcile.when.ended", **facts, ended=item.ended_at)
@@ -66,7 +68,9 @@ def time_text(item: RunItem, context: WindowContext) -> str:
 
 
 def verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
-    """Return the cell with the verdict of the comparison. A difference that needs no action isn't red."""
+    """Return the table cell with the verdict of the comparison, such as "different amount". The cell is red only if
+    the difference still needs an action.
+    """
     shape, tone = _VERDICT_LOOKS[item.found.verdict]
     is_resolved = item.action is None and tone == "bad"
     return StateCell(
@@ -75,8 +79,8 @@ def verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
 
 
 def difference_name(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the short name of the payment. For a row of the provider that could not be read, return the readable
-    part; "" if the payment is unknown.
+    """Return the short name of the payment of a difference. If a row of the provider's history could not be read,
+    return its readable part. Return "" if the payment is unknown.
     """
     if item.payment is not None:
         return case_words.short_title(item.payment, context)
@@ -84,20 +88,22 @@ def difference_name(item: DifferenceItem, context: WindowContext) -> str:
 
 
 def our_text(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the text of state and amount on our side; "" if we don't have the payment."""
+    """Return the text with our state and amount of the payment; "" if we don't have the payment."""
     return _side_text(item.found.ours, item, context, is_ours=True)
 
 
 def their_text(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the text of state and amount on the provider's side; "" for a row that could not be read."""
+    """Return the text with the provider's state and amount of the payment; "" for a row of the provider that could
+    not be read.
+    """
     return (
         "" if item.found.verdict is Verdict.REFUSED else _side_text(item.found.theirs, item, context, is_ours=False)
     )
 
 
 def _side_text(text: str | None, item: DifferenceItem, context: WindowContext, *, is_ours: bool) -> str:
-    """Return the text of state and amount of one side. Only our own state (`is_ours`) is translated; the provider's
-    word, and a text without state and amount, stay unchanged.
+    """Return the state and amount of one side as text. `text` is the stored form, such as "completed 12000 JPY". Our
+    own state (`is_ours`) is translated; the provider's word, and a text of another form, stay unchanged.
     """
     match = _SIDE_PATTERN.fullmatch(text or "")
     if match is None:
@@ -118,8 +124,8 @@ def _amount_text(side: re.Match[str], item: DifferenceItem) -> str:
 
 
 def amount_difference_text(item: DifferenceItem) -> str:
-    """Return the provider's amount minus ours, with the opposite sign for refunds; "" if the amounts are equal or
-    unknown.
+    """Return the provider's amount minus our amount as text; for a refund, the sign is reversed. Return "" if the
+    amounts are equal or unknown.
     """
     ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
     if item.found.verdict is Verdict.REFUSED or (ours is None and theirs is None):
@@ -131,8 +137,8 @@ def amount_difference_text(item: DifferenceItem) -> str:
 
 
 def _is_refund(side: re.Match[str]) -> bool:
-    """Return True if the side is a refund: it names our refund, has a time (only the provider's refunds have one), or
-    has the word `refunded`.
+    """Return True if the side describes a refund: it contains the id of our refund, or a time (which only the
+    provider's refunds have), or the word `refunded`.
     """
     return bool(side["refund"] or side["at"]) or side["word"] == "refunded"
 
@@ -142,7 +148,9 @@ def _currency(item: DifferenceItem) -> str:
 
 
 def cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
-    """Return the cell with the reason why the difference waits for a person, or with the fact that it doesn't."""
+    """Return the table cell with the reason why a person must look at the difference; if nobody must, the cell says
+    this.
+    """
     if item.found.verdict is Verdict.REFUSED:
         return StateCell(context.translate(f"reconcile.row.{_reason_code(item)}"), "square_bang", "care")
     if item.case is not None:
@@ -155,7 +163,7 @@ def cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
 
 
 def advice_text(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the explanation of the difference, with the action that a person must take, if any."""
+    """Return the explanation of the difference and, if a person must act, the action."""
     if item.found.verdict is Verdict.REFUSED:
         return context.translate(
             "reconcile.to_do.refused", why=context.translate(f"reconcile.row.{_reason_code(item)}")
@@ -173,8 +181,8 @@ def advice_text(item: DifferenceItem, context: WindowContext) -> str:
 
 
 def _reason_code(item: DifferenceItem) -> str:
-    """Return the code of the reason why a row of the provider could not be read (the first word of `theirs`), or
-    "other".
+    """Return the code of the reason why a row of the provider's history could not be read. It is the first word of
+    `theirs`, or "other" if that word has no text.
     """
     code = (item.found.theirs or "").partition(" ")[0]
     return code if wording.has_sentence(f"reconcile.row.{code}") else "other"
@@ -188,7 +196,9 @@ def _readable_part(item: DifferenceItem) -> str:
 
 
 def file_text(read_file: ReadFile, context: WindowContext) -> str:
-    """Return one line about a file: day, number of rows, amounts and size. A value that is None is omitted."""
+    """Return one line about a file of the provider that the run has read: day, number of rows, amounts and size. A
+    value that is None is left out.
+    """
     parts = [context.translate("reconcile.file.day", day=read_file.day)]
     if read_file.rows is not None:
         parts.append(context.translate("reconcile.file.rows", n=read_file.rows))
@@ -210,7 +220,9 @@ def file_text(read_file: ReadFile, context: WindowContext) -> str:
 
 
 def run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
-    """Return the toast with the result of a run."""
+    """Return the toast with the result of a reconciliation run: the numbers of compared, different and imported
+    rows.
+    """
     difference_count = report.different_state + report.different_amount + report.missing_there
     has_ended = report.ended_at is not None or report.run_id is None
     lead = context.translate(

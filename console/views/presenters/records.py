@@ -1,4 +1,4 @@
-"""Texts and signs that credit checks, orders, payments and refunds have in common."""
+"""Texts and icons for records of every kind: credit checks, orders, payments and refunds."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,7 +27,7 @@ from console.wording import catalogue as wording
 
 ShownRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 RecordView: TypeAlias = CreditCheckView | OrderView | PaymentView | RefundView
-"""The values of one record that a service returns for the record's page."""
+"""A record together with the data of its page, as a service returns it; one class per kind of record."""
 
 AWAITING_BADGE_KEY = "waiting_for_approval"
 DISAGREEING_WORK_REASONS = frozenset(
@@ -43,7 +43,9 @@ DISAGREEING_WORK_REASONS = frozenset(
         *RECONCILED,
     }
 )
-"""Reasons of Work that mean that the sides of a record disagree."""
+"""The reasons of Work with which the badge of certainty says that the sides disagree: this database, the provider and
+the order have contradictory states or amounts.
+"""
 _DISAGREEING_VERDICTS = ("order_alert_A", "order_alert_B", "order_alert_C", "order_paid_late", "refund_contradicted",
              "contradicted",  # house: a verdict
              "payment_not_moved", "payment_paid_after_cancel",
@@ -87,7 +89,9 @@ _VERDICT_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "order_refunded": ("arrow_back", "text"),
     **dict.fromkeys(_DISAGREEING_VERDICTS, ("not_equal", "bad")),
 }
-"""Shape and tone of each verdict, by its key without the prefix `verdict.`."""
+"""Icon shape and colour tone of each verdict of an explanation; the key is the verdict's code without the prefix
+`verdict.`.
+"""
 
 
 def kind_of(record: ShownRecord) -> str:
@@ -103,22 +107,26 @@ def kind_of(record: ShownRecord) -> str:
 
 
 def make_record_ref(record: ShownRecord) -> Ref:
-    """Return kind and id of a record."""
+    """Return the kind and id of a record as a Ref."""
     return kind_of(record), record.id
 
 
 def subject_of(record: ShownRecord | Operation) -> tuple[str, int | str]:
-    """Return kind and id of a record or an operation; an operation's kind is "operation"."""
+    """Return the kind and id of a record or of an operation; the kind of an operation is "operation"."""
     return ("operation", record.id) if isinstance(record, Operation) else make_record_ref(record)
 
 
 def route_of(record: ShownRecord, trail: tuple[int | Ref, ...] = (), place: str = "lookup") -> RecordPageRoute:
-    """Return the route to a record's page."""
+    """Return the route to the page of a record. `trail` has the records of the list from which the page is opened;
+    `place` is the key of the highlighted sidebar entry.
+    """
     return route_to(kind_of(record), record.id, trail, place)
 
 
 def explanation_of(record: ShownRecord, now: datetime) -> Explanation:
-    """Return the explanation of a record, derived from the record's own fields only."""
+    """Return the explanation (verdict, why, next step) of a record. It is derived from the fields of the record
+    alone, without its history or related records.
+    """
     match record:
         case CreditCheck():
             return explain(record, now)
@@ -130,7 +138,7 @@ def explanation_of(record: ShownRecord, now: datetime) -> Explanation:
 
 
 def verdict_look(explanation: Explanation) -> tuple[str, Tone]:
-    """Return shape and tone of an explanation's verdict."""
+    """Return the icon shape and the colour tone with which the window shows the verdict of an explanation."""
     name = explanation.verdict.removeprefix("verdict.").removesuffix("_money")
     return _VERDICT_LOOKS.get(name, ("check", "good") if name.startswith("order_") else ("half_disc", "progress"))
 
@@ -139,8 +147,9 @@ def verdict_look(explanation: Explanation) -> tuple[str, Tone]:
 
 
 def state_key(record: ShownRecord, *, derived: bool = True) -> str:
-    """Return the badge key of the record's state. With `derived`, a payment with refunds is refunded or partly
-    refunded, and a credit check with missing parts is incomplete.
+    """Return the key of the badge for the record's state, such as `payment.completed`. With `derived`, a payment with
+    refunds has the badge "refunded" or "partly refunded", and a credit check with missing parts has the badge
+    "incomplete".
     """
     match record:
         case CreditCheck():
@@ -152,8 +161,8 @@ def state_key(record: ShownRecord, *, derived: bool = True) -> str:
 
 
 def certainty_key(record: ShownRecord, now: datetime) -> str:
-    """Return the badge key of the certainty: unknown, else sides that disagree, else a payment that its provider may
-    still reverse, else known.
+    """Return the key of the badge for the record's certainty. It is the first of these that applies: the outcome is
+    unknown; the sides of the record disagree; the provider may still reverse the payment; the outcome is known.
     """
     if isinstance(record, Order):
         return "certainty.sides_disagree" if record.work.reason in DISAGREEING_WORK_REASONS else "certainty.known"
@@ -169,7 +178,9 @@ def certainty_key(record: ShownRecord, now: datetime) -> str:
 
 
 def work_key(record: ShownRecord) -> str:
-    """Return the badge key of the record's Work. A requested refund that needs no review waits for approval."""
+    """Return the key of the badge for the record's Work (its next step). A requested refund that needs no review has
+    the badge "waiting for approval".
+    """
     is_undecided = isinstance(record, Refund) and record.state is RefundState.REQUESTED
     if is_undecided and record.work.state is not WorkState.NEEDS_REVIEW:
         return f"work.{AWAITING_BADGE_KEY}"
@@ -177,14 +188,16 @@ def work_key(record: ShownRecord) -> str:
 
 
 def badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) -> tuple[str, str, str]:
-    """Return the badge keys of state, certainty and work; a record always shows all three."""
+    """Return the keys of the three badges that every record has: state, certainty and work."""
     return state_key(record, derived=derived), certainty_key(record, now), work_key(record)
 
 
 def view_badges(view: RecordView, now: datetime) -> tuple[str, str, str]:
-    """Return the badge keys of state, certainty and work for a record's page. If the record itself is certain, the
-    certainty shows sides that differ or an old answer. A proposal that waits for its checker replaces the work. A
-    credit check with missing parts is a success here.
+    """Return the keys of the three badges (state, certainty, work) for the page of a record.
+
+    If the record's outcome is known, the badge of certainty says whether the sides differ or the provider's answer is
+    old. While a proposal waits for its checker, the badge of work says this. A credit check with missing parts has
+    the state "success" here.
     """
     state, certainty, work = badge_keys(view.record, now, derived=not isinstance(view, CreditCheckView))
     if isinstance(view, PaymentView | RefundView) and certainty == "certainty.known":
@@ -197,7 +210,9 @@ def view_badges(view: RecordView, now: datetime) -> tuple[str, str, str]:
 
 
 def most_specific_key(record: ShownRecord, now: datetime) -> str:
-    """Return the badge key for a place with room for one badge: certainty unless it is known, otherwise the state."""
+    """Return the key of the badge for a place that has room for only one: the badge of certainty if the outcome isn't
+    simply known, otherwise the badge of the state.
+    """
     certainty = certainty_key(record, now)
     return state_key(record) if certainty == "certainty.known" else certainty
 
@@ -218,7 +233,9 @@ def short_title(record: ShownRecord, context: WindowContext) -> str:
 
 
 def is_named(record: ShownRecord, text: str) -> bool:
-    """Return True if the text is our number of the record or the provider's, in upper or lower case."""
+    """Return True if `text` is our number or the provider's number of the record; upper and lower case count as
+    equal. False for every credit check.
+    """
     names: tuple[str | None, ...]
     match record:
         case Payment():
@@ -233,7 +250,7 @@ def is_named(record: ShownRecord, text: str) -> bool:
 
 
 def title(record: ShownRecord, context: WindowContext) -> str:
-    """Return the record's title, with its kind and number."""
+    """Return the title of a record, which contains its kind and its number."""
     match record:
         case CreditCheck():
             return context.translate("record.title", id=record.id)
@@ -257,12 +274,12 @@ def amount_text(record: ShownRecord) -> str:
 
 
 def provider_word(name: str, context: WindowContext) -> str:
-    """Return the provider's name for the screen, or its code if there is no text."""
+    """Return the name of a provider for the screen, or its code `name` if there is no text for it."""
     return context.translate(f"provider.{name}") if wording.has_sentence(f"provider.{name}") else name
 
 
 def provider_name(record: ShownRecord, context: WindowContext) -> str:
-    """Return the provider's name; "" for an order or a refund."""
+    """Return the name of the record's provider for the screen; "" for an order or a refund."""
     match record:
         case CreditCheck():
             return context.translate("provider.alarmbox")
@@ -272,7 +289,9 @@ def provider_name(record: ShownRecord, context: WindowContext) -> str:
 
 
 def shorten_text(text: str) -> str:
-    """Return an identifier; of more than 20 characters, return only the first 8, "…" and the last 6."""
+    """Return an identifier for the screen. If it has more than 20 characters, return its first 8, "…" and its last
+    6.
+    """
     return text if len(text) <= 20 else f"{text[:8]}…{text[-6:]}"
 
 
@@ -287,7 +306,9 @@ def number_of(record: ShownRecord) -> str:
 
 
 def name_of(record: ShownRecord, context: WindowContext) -> str:
-    """Return the company's name, else its corporation number, else the record's title."""
+    """Return the text that names the record's company: its name, else its corporation number, else the title of the
+    record.
+    """
     if isinstance(record, CreditCheck):
         return record_words.company_name_of(record, context)
     number = number_of(record)
@@ -295,7 +316,9 @@ def name_of(record: ShownRecord, context: WindowContext) -> str:
 
 
 def cause_text(record: ShownRecord, context: WindowContext) -> str:
-    """Return the text of a record's problem for a list: the error of its last call, else the reason of its Work."""
+    """Return the text of a record's problem for a list: the cause of its last failed call, else the reason of its
+    Work; "" if there is no problem.
+    """
     code = None if isinstance(record, Order) else record.error_code
     for family, name in (("cause.", code), ("work.reason.", record.work.reason)):
         if name and wording.has_sentence(f"{family}{name}"):
@@ -304,7 +327,7 @@ def cause_text(record: ShownRecord, context: WindowContext) -> str:
 
 
 def next_attempt_text(record: ShownRecord, now: datetime) -> str:
-    """Return the text of the instant at which the next automatic step runs; "" if none is scheduled."""
+    """Return the text of the instant at which the next scheduled step of the record runs; "" if none is scheduled."""
     due_at = record.work.at
     if record.work.state is not WorkState.SCHEDULED or due_at is None:
         return ""
@@ -313,7 +336,9 @@ def next_attempt_text(record: ShownRecord, now: datetime) -> str:
 
 
 def began_at(record: ShownRecord) -> datetime | None:
-    """Return the instant of the record's creation; None if it isn't stored."""
+    """Return the instant at which the record was created; for a credit check without this instant, the instant of its
+    purchase. None if neither is stored.
+    """
     if isinstance(record, CreditCheck):
         return record.created_at or record.purchased_at
     return record.created_at

@@ -1,1 +1,1 @@
-"""Dialogs of purchase and re-fetch."""
+"""The dialogs that buy a credit check and that fetch its missing parts."""

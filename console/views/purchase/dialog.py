@@ -1,4 +1,4 @@
-"""The purchase of a credit check: plan, call and outcome in one dialog that stays open."""
+"""The dialog that buys a credit check. It stays open from the form, through the running call, to the outcome."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
@@ -17,8 +17,8 @@ from console.views.widgets.dialog import DialogFrame
 
 
 class PurchaseDialog(DialogFrame):
-    """The dialog. After the provider has charged the check, missing parts are not shown as an error. Without an
-    answer of the provider, the outcome is shown as unknown, not as a failure.
+    """The dialog that buys a credit check. If parts are missing after a purchase that the provider has charged, the
+    dialog shows no error. If the provider has not answered, the dialog shows the outcome as unknown, not as failed.
     """
 
     def __init__(self, context: WindowContext, plan: PurchasePlan, client: str | None, parent: QWidget) -> None:
@@ -45,8 +45,8 @@ class PurchaseDialog(DialogFrame):
 
     @Slot()
     def _update_act(self) -> None:
-        """Update the title and the acting button for the chosen client, and disable the button if the purchase isn't
-        possible.
+        """Set the title and the text of the acting button for the chosen client (buy or renew), and disable the
+        button with the reason if the purchase isn't possible.
         """
         translate, kind = self._context.translate, "renew" if self.form.is_renewal else "buy"
         titles = {"renew": "dialog.purchase.renew_title", "buy": "dialog.purchase.title"}
@@ -114,7 +114,7 @@ class PurchaseDialog(DialogFrame):
             self.act_button.setFocus()
 
     def _client_text(self) -> str:
-        """Return the subtitle: company, number and client of the request."""
+        """Return the dialog's subtitle: the company, its number, and the client for which the check is bought."""
         company, number = company_name_of(self._plan) or None, self._plan.corporation_number
         client = self._context.translate("record.client", client=self._client)
         return self._context.translate("dialog.purchase.subtitle", company=company, number=number, client=client)
@@ -139,6 +139,6 @@ class PurchaseDialog(DialogFrame):
 
 
 def company_name_of(plan: PurchasePlan) -> str:
-    """Return the company's name from a record of this database; "" if none has it."""
+    """Return the company's name from the credit checks of the plan; "" if none of them has it."""
     records = [*plan.live, *([plan.last] if plan.last else [])]
     return next((record.company_name for record in records if record.company_name), "")

@@ -18,12 +18,12 @@ _PURPOSE_CODES = (4, 1, 2, 3, 9)
 
 
 class PurchaseForm(QWidget):
-    """The inputs of a purchase. `client` is preselected; without one, the only client is, and none if there are
-    several.
+    """The inputs of a purchase. The given client is preselected; if none is given and there is only one client, that
+    client is.
 
     Signals:
-    - changed: another client was chosen, so `find_disabled_reason` may return another reason.
-    - record_requested(int): open the live record with this id instead of a purchase.
+    - changed: the person has chosen another client; `find_disabled_reason` may now return another reason.
+    - record_requested(int): the person opens the live credit check with this id instead of buying another one.
     """
 
     changed = Signal()
@@ -87,7 +87,9 @@ class PurchaseForm(QWidget):
         return make_column(cost, client_and_deal, purposes, self.comment, make_column(title, existing, gap=4), gap=14)
 
     def _existing_records(self) -> FactList:
-        """Return the existing records of this corporation and a purchase in progress, as the plan has read them."""
+        """Return the facts about this corporation that the plan has read: its existing credit checks, and a purchase
+        in progress.
+        """
         translate, plan = self._context.translate, self._plan
         facts = FactList()
         live = QWidget()
@@ -107,31 +109,33 @@ class PurchaseForm(QWidget):
 
     @property
     def client_id(self) -> str:
-        """The chosen or typed client; "" without one."""
+        """The id of the chosen client or the typed one; "" if there is none."""
         if isinstance(self.client, Choice):
             return self.client.currentText() if self.client.currentIndex() >= 0 else ""
         return self.client.text().strip()
 
     @property
     def live_check(self) -> CreditCheck | None:
-        """The live record of the chosen client, which blocks another purchase until it expires; None without one."""
+        """The live credit check of the chosen client, which blocks another purchase until it expires; None if there
+        is none.
+        """
         return next((record for record in self._plan.live if record.client_id == self.client_id), None)
 
     @property
     def is_renewal(self) -> bool:
-        """True if the live record has expired, so that the purchase renews it."""
+        """True if the chosen client's live credit check has expired, so that the purchase renews it."""
         live = self.live_check
         return live is not None and live.expired_at is not None and live.expired_at <= self._context.now()
 
     def find_disabled_reason(self) -> str:
-        """Return why the purchase isn't possible with these inputs; "" if it is."""
+        """Return why the purchase isn't possible with the present inputs; "" if it is possible."""
         translate = self._context.translate
         if not self.client_id:
             return translate("dialog.purchase.client_missing")
         return translate("dialog.purchase.live_one") if self.live_check is not None and not self.is_renewal else ""
 
     def request(self) -> PurchaseRequest:
-        """Return the request as the inputs define it."""
+        """Return the purchase request that the present inputs describe."""
         chosen = [purpose for purpose, box in zip(_PURPOSE_CODES, self.purposes, strict=True) if box.isChecked()]
         deal = self.deal.currentData() if self.deal.currentIndex() >= 0 else None
         comment = self.comment.text().strip() or None

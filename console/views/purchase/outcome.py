@@ -1,4 +1,4 @@
-"""The outcome of a purchase as content of the dialog: bought, refused, or unknown."""
+"""The contents of the purchase dialog after the call: bought, refused, or unknown."""
 
 from PySide6.QtWidgets import QWidget
 
@@ -20,8 +20,8 @@ _LINE_HEIGHT_PX = 32
 
 
 def purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedSteps) -> QWidget:
-    """Return the content after a successful purchase: the stored parts, and the time at which missing parts will be
-    fetched. A missing part is not shown as an error.
+    """Return the content of the dialog after a successful purchase: the stored parts, and the time at which the
+    missing parts will be fetched. A missing part is not shown as an error.
     """
     if record.incomplete:
         text = context.translate(
@@ -48,8 +48,8 @@ def unknown_content(
     steps: ReachedSteps,
     failure: Failure,
 ) -> QWidget:
-    """Return the content after an unknown outcome. It says that the provider may have charged the check, that further
-    purchases are blocked, and which steps come next.
+    """Return the content of the dialog after a purchase with an unknown outcome. It says that the provider may have
+    charged the check, that further purchases are blocked, and which steps come next.
     """
     translate = context.translate
     blocked_bar = Bar(translate("record.blocked"), translate("dialog.purchase.unknown"), tone="unknown", shape="lock")
@@ -90,8 +90,8 @@ def _next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidget:
 
 
 def refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
-    """Return the content after a purchase that was refused or never sent. The provider has certainly not
-    charged it.
+    """Return the content of the dialog after a purchase that was refused or not sent, so that the provider has
+    certainly charged nothing.
     """
     provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
     lead = context.translate("dialog.purchase.not_charged") if provider_answered else ""

@@ -1,5 +1,5 @@
-"""The dialog that fetches detail and PDF of a purchased check again. A re-fetch costs nothing, purchases nothing and
-keeps the old PDF.
+"""The dialog that fetches the detail and the PDF of a purchased credit check again. A re-fetch costs nothing, buys
+nothing and keeps the old PDF.
 """
 
 from PySide6.QtCore import Slot
@@ -24,7 +24,9 @@ from console.wording import catalogue as wording
 
 
 class RefetchDialog(DialogFrame):
-    """The dialog. The missing parts are preselected; if none is missing, both parts are."""
+    """The dialog that fetches parts of a purchased credit check again. The missing parts (detail, PDF) are
+    preselected; if no part is missing, both are.
+    """
 
     def __init__(self, context: WindowContext, record: CreditCheck, parent: QWidget) -> None:
         translate = context.translate
@@ -147,8 +149,8 @@ class RefetchDialog(DialogFrame):
 
 
 def _fetched_parts(context: WindowContext, result: RefetchResult, before: CreditCheck) -> QWidget:
-    """Return the content after a re-fetch: the changed fields, and whether a new PDF was stored beside the old
-    one.
+    """Return the content of the dialog after a re-fetch: the names of the changed fields, and whether a new PDF was
+    stored beside the old one.
     """
     lines: list[QWidget] = []
     if result.changed:
@@ -171,7 +173,9 @@ def _fetched_parts(context: WindowContext, result: RefetchResult, before: Credit
 
 
 def _fetch_failure(context: WindowContext, failure: Failure) -> QWidget:
-    """Return the message about a failed re-fetch, and the reason for each part that failed."""
+    """Return the content of the dialog after a failed re-fetch: the message, and the reason for each part that could
+    not be fetched.
+    """
     bar = Bar("", context.failure_message(failure), tone="bad", shape="cross")
     lines = [
         _words_line(context.translate("dialog.refetch.failed_part", part=part["part"], reason=part["reason"]))

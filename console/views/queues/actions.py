@@ -1,4 +1,6 @@
-"""Actions of the queue page. They apply to the selected records; if none is selected, to the current row."""
+"""Actions of the queue page. An action applies to the selected records; if none is selected, to the record of the
+current row.
+"""
 
 from collections.abc import Callable
 
@@ -18,7 +20,9 @@ from console.views.runtime.context import WindowContext
 
 
 class QueueActs(QObject):
-    """The actions. An action on several records shows a dry run before the person confirms it."""
+    """The actions of the queue page on its records. Before an action on several records, the bulk dialog makes a dry
+    run, and the person confirms the action.
+    """
 
     def __init__(
         self, context: WindowContext, page: Page, choice: QueueSelection, current: Callable[[], QueueItem | None]
@@ -29,7 +33,7 @@ class QueueActs(QObject):
         self.collaboration = CollaborationActs(context, self.record_acts, self.act_on_selection)
 
     def bind_shortcuts(self) -> None:
-        """Connect the shortcuts of the page and the selection bar to the actions."""
+        """Connect the shortcuts of the page, and the buttons of the selection bar, to the actions."""
         keys = {
             "P": self.probe_current,
             "F": self.refetch_current,
@@ -44,7 +48,7 @@ class QueueActs(QObject):
 
     @property
     def current_record(self) -> ShownRecord | None:
-        """The record of the current row; None without one."""
+        """The record of the current row; None if no row is current."""
         current = self._current()
         return current.record if current is not None else None
 
@@ -52,7 +56,7 @@ class QueueActs(QObject):
 
     @Slot(object)
     def begin_bulk_run(self, action: BulkAction) -> None:
-        """Open the bulk dialog for the selected records, if the person has the right."""
+        """Open the dialog of a bulk run with this action on the selected records, if the person has the right."""
         if self.record_acts.shows_missing_right(action.value):
             return
         from console.views.bulk.dialog import BulkDialog
@@ -62,8 +66,8 @@ class QueueActs(QObject):
         dialog.open()
 
     def _begin_bulk_run_if_chosen(self, action: BulkAction) -> bool:
-        """Start the action on the selected records. Return False if no record is selected; the caller then acts on
-        the current row.
+        """Open the bulk dialog if records are selected and the action is possible on them. Return True if records are
+        selected; return False if none is, so that the caller acts on the current row.
         """
         if not self._choice:
             return False
@@ -74,7 +78,9 @@ class QueueActs(QObject):
     # -- one record
 
     def act_on_selection(self, name: str) -> None:
-        """Run `take` or `note` on the selected records; without a selection, on the current one."""
+        """Run the action `take` or `note` (`name`) on the selected records; without a selection, on the current
+        one.
+        """
         record = self.current_record
         if (
             not self._begin_bulk_run_if_chosen(BulkAction(name))
@@ -85,7 +91,7 @@ class QueueActs(QObject):
 
     @Slot()
     def probe_current(self) -> None:
-        """Probe the selected records; without a selection, the current one."""
+        """Ask the provider for the outcome of the selected records; without a selection, of the current one."""
         if self._begin_bulk_run_if_chosen(BulkAction.PROBE):
             return
         record = self.current_record
@@ -94,7 +100,7 @@ class QueueActs(QObject):
 
     @Slot()
     def refetch_current(self) -> None:
-        """Re-fetch the selected records; without a selection, the current one."""
+        """Fetch the missing parts of the selected records again; without a selection, of the current one."""
         if self._begin_bulk_run_if_chosen(BulkAction.REFETCH):
             return
         record = self.current_record
@@ -103,14 +109,16 @@ class QueueActs(QObject):
 
     @Slot()
     def resolve_current(self) -> None:
-        """Open the decision dialog for the current record only, because each decision needs its own evidence."""
+        """Open the dialog that settles the current record's unknown outcome by evidence. It never acts on several
+        records, because each decision needs its own evidence.
+        """
         record = self.current_record
         if record is not None and not isinstance(record, Order):
             self.record_acts.resolve(record)
 
     @Slot()
     def copy_current(self) -> None:
-        """Copy the corporation number of the current record; without one, its short name."""
+        """Copy the corporation number of the current record; if it has none, copy its short name."""
         record = self.current_record
         if record is not None:
             self.record_acts.copy_text(case_words.number_of(record) or case_words.short_title(record, self._context))

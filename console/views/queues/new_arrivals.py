@@ -1,4 +1,6 @@
-"""New items of a queue. A button shows their number, so that no row moves while the person works."""
+"""New items of a queue. A button shows how many there are; the rows of the table don't move until the person presses
+the button.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -18,15 +20,15 @@ if TYPE_CHECKING:
     from console.app import Console
 
 MAX_COMPARED_ITEMS = 200
-"""Number of items that are read from the beginning of the queue and compared with the table."""
+"""How many items are read from the beginning of the queue and compared with the table."""
 
 
 class QueueArrivals(QObject):
-    """Compares a queue with the table that shows it.
+    """Compares the present items of a queue with the table that shows it, and counts the new ones on a button.
 
     Signals:
     - renewed: rows of the table have been updated.
-    - reload_requested: read the list again, to include the new arrivals.
+    - reload_requested: the person wants to see the new items, so the page reads the list again.
     """
 
     renewed = Signal()
@@ -46,7 +48,9 @@ class QueueArrivals(QObject):
         self.button.hide()
 
     def compare_with_table(self, queue: str, table: FittedTable) -> None:
-        """Read the beginning of the queue, and count the items that the table doesn't contain."""
+        """Read the first MAX_COMPARED_ITEMS items of the queue, update the table's rows, and show on the button how
+        many of the items the table doesn't contain.
+        """
 
         def read(services: "Console") -> tuple[QueueItem, ...]:
             return services.recovery.queue(queue, MAX_COMPARED_ITEMS).items
@@ -67,7 +71,7 @@ class QueueArrivals(QObject):
             _mark_removed(table, {make_record_ref(item.record) for item in items})
         self.renewed.emit()
         if table.rows.row_count == 0 and self._new_refs:
-            self.reload_requested.emit()  # the table is empty: no row can move
+            self.reload_requested.emit()  # the table is empty, so no row can move
             return
         self.button.show_text(self._context.translate("queue.new_arrivals_show", n=len(self._new_refs)))
         self.button.setVisible(bool(self._new_refs))
@@ -80,7 +84,9 @@ class QueueArrivals(QObject):
 
 
 def _mark_removed(table: FittedTable, present_refs: set[Ref]) -> None:
-    """Mark rows that have left the queue. They keep their place until the list is read again."""
+    """Mark the rows of the table whose records have left the queue (are not in `present_refs`). These rows keep their
+    place until the list is read again.
+    """
     for row in table.visible_rows():
         if isinstance(row, QueueRow):
             key = make_record_ref(row.item.record)
@@ -88,4 +94,4 @@ def _mark_removed(table: FittedTable, present_refs: set[Ref]) -> None:
 
 
 def _ignore_failure(_failure: Failure) -> None:
-    """Ignore the failure: the bar above the page says already that the database is unreachable."""
+    """Do nothing with the failure, because the bar above the page already says that the database is unreachable."""

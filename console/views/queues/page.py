@@ -29,8 +29,9 @@ from console.wording import catalogue as wording
 
 
 class QueuesPage(Page):
-    """The page. It has a tab per queue, one list, and in a wide window a preview. New items are counted on a button
-    and shown when the person presses it, so that no row moves.
+    """The page of the queues. It has one tab per queue, the list of the chosen queue and, in a wide window, a preview
+    of the current record. New items are counted on a button and shown when the person presses it, so that no row
+    moves by itself.
     """
 
     place = "queues"
@@ -137,7 +138,7 @@ class QueuesPage(Page):
         return row_.item if isinstance(row_, QueueRow) else None
 
     def _hidden_columns(self) -> frozenset[str]:
-        """Return the keys of the columns that are hidden because the preview shows their facts."""
+        """Return the keys of the columns that are hidden because the preview shows the same facts."""
         return frozenset({"next"} if self._has_preview() else ())
 
     def _make_table(self, queue: str) -> FittedTable:
@@ -171,7 +172,7 @@ class QueuesPage(Page):
 
     @Slot()
     def _read_list(self) -> None:
-        """Read the list of the present queue and filter from its beginning."""
+        """Read the list of the chosen queue and the typed filter text from its beginning."""
         if self.context.is_ready:
             self.choice.show_list(self.queue, self.filter.text, self.row_model)
             self.row_model.read_query(self.context.page_fetch(queue_rows.read_rows(self.queue, self.filter.text)))

@@ -1,4 +1,6 @@
-"""Rows of a queue: read page by page, optionally grouped by work state, filtered by a text."""
+"""The rows of a queue's table: they are read page by page, grouped by work state in some queues, and filtered by a
+text.
+"""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -29,8 +31,8 @@ _MAX_PAGES_READ = 5
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A row: an item of a queue. `group_size` is the number of rows of its group; None unless the whole queue was
-    read at once.
+    """A row of the list: one item of a queue. `group_size` is the number of rows with the same work state; None if
+    the queue was not read completely at once.
     """
 
     item: QueueItem
@@ -52,7 +54,9 @@ visible.
 
 
 def queue_columns(context: WindowContext, queue: str) -> list[Column]:
-    """Return the columns of a queue. A queue that is grouped by work state has no column for it."""
+    """Return the columns of a queue's table. A queue whose rows are grouped by work state has no column for that
+    state.
+    """
     return [check_column(), *_columns_of(context, queue)]
 
 
@@ -82,7 +86,7 @@ def _check_of(row: QueueRow) -> CreditCheck:
 
 
 def group_maker(context: WindowContext) -> Callable[[QueueRow], Group]:
-    """Return the function that returns the heading above the rows of one work state."""
+    """Return a function that returns, for a row, the heading of the rows with the same work state."""
 
     def group(row: QueueRow) -> Group:
         look = tokens().badges[f"work.{row.item.record.work.state.value}"]
@@ -93,7 +97,7 @@ def group_maker(context: WindowContext) -> Callable[[QueueRow], Group]:
 
 
 def read_rows(queue: str, text: str) -> Callable[["Console", object, int], Rows]:
-    """Return the page reader for a PagedModel: the items of the queue that match the text."""
+    """Return a function that reads a page of the queue's items that match the filter text, for a PagedModel."""
     needle = _fold_text(text)
 
     def read(services: "Console", cursor: object, limit: int) -> Rows:
@@ -110,8 +114,8 @@ def read_rows(queue: str, text: str) -> Callable[["Console", object, int], Rows]
 
 
 def _read_matches(services: "Console", queue: str, needle: str, after: str | None, limit: int) -> Rows:
-    """Read until `limit` records match, at most 5,000 records, and return the matches. The cursor of the result
-    continues the search when the person scrolls.
+    """Read items of the queue until `limit` of them match the filter text (`needle`), but at most 5,000 items, and
+    return the matches. The returned cursor continues this search when the person scrolls.
     """
     matches: list[QueueItem] = []
     is_first_page = after is None
@@ -134,7 +138,7 @@ def _is_match(item: QueueItem, needle: str) -> bool:
 
 
 def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
-    """Return the texts of a record that the filter searches."""
+    """Return the texts of a record in which the filter text is searched."""
     match record:
         case CreditCheck():
             return (record.company_name or "",)
@@ -146,7 +150,9 @@ def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
 
 
 def _fold_text(text: str) -> str:
-    """Return the text with normalized width and case, for comparisons."""
+    """Return the text with full-width and half-width characters and upper and lower case made equal, for
+    comparisons.
+    """
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 

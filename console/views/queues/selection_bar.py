@@ -31,12 +31,15 @@ if TYPE_CHECKING:
 KEY_BY_ACTION = {BulkAction.PROBE: "P", BulkAction.REFETCH: "F", BulkAction.TAKE: "T", BulkAction.NOTE: "N"}
 _PAGE_SIZE = 1_000
 _MAX_RECORDS = 20_001
-"""One more record than a bulk run may have, so that the service refuses a larger selection with its own reason."""
+"""One more than the largest number of records of a bulk run. A larger selection is cut to this number, so that the
+service refuses it with the right reason.
+"""
 _CHECK_KIND = "credit-check"
 
 
 class SelectionBar(Surface):
-    """The bar. It shows the number of selected records and the actions on them; the page binds the shortcuts.
+    """The bar below the list with the number of selected records and the buttons of the actions on them. The page
+    binds the shortcuts of these buttons.
 
     Signals:
     - action_requested(object): run this BulkAction on the selected records.
@@ -74,8 +77,8 @@ class SelectionBar(Surface):
 
 
 class QueueSelection(QObject):
-    """The selection of one list: single records, or all matching ones. Each single record is stored with the version
-    that was shown when the person selected it; a bulk run skips a record that has changed since.
+    """The selection of one list: single records, or all records that match the filter. For each single record it
+    stores the version that the person saw when selecting it; a bulk run skips a record that has changed since.
 
     Signals:
     - action_requested(object): run this BulkAction on the selected records.
@@ -103,7 +106,7 @@ class QueueSelection(QObject):
             signal.connect(self.update_bar)
 
     def show_list(self, queue: str, text: str, rows: PagedModel) -> None:
-        """Store the queue, filter text and rows of another list, and clear the selection."""
+        """Store which list is shown now (queue, filter text and rows), and clear the selection."""
         self._queue, self._text, self._rows = queue, text.strip(), rows
         self.choose_none()
 
@@ -119,7 +122,7 @@ class QueueSelection(QObject):
             self.update_bar()
 
     def select_arrived(self, rows: PagedModel) -> None:
-        """If all matching rows are selected, select also the rows that were just read."""
+        """If the person has selected all matching records, also select the rows that were just read."""
         if rows is not self._rows:
             return
         if self.is_everything:
@@ -128,7 +131,7 @@ class QueueSelection(QObject):
 
     @Slot()
     def choose_all(self) -> None:
-        """Select all matching rows, also those that are not read yet."""
+        """Select all matching records, including those whose rows are not read yet."""
         if self._rows is not None and self._rows.row_count:
             self.is_everything = True
             self._rows.choose_only(map(queue_rows.key_of, self._rows.loaded_rows()))
@@ -152,14 +155,14 @@ class QueueSelection(QObject):
         return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))
 
     def _selected_in_order(self) -> list[ChosenRecord]:
-        """Return the selected records in the order of the list; records whose page was unloaded come last."""
+        """Return the selected records in the order of the list. Records whose rows are no longer loaded come last."""
         self._store_versions()
         keys = self._rows.chosen_keys if self._rows is not None else set()
         return [chosen for key, chosen in self._selected.items() if key in keys]
 
     def _store_versions(self) -> None:
-        """Store each selected row with its version, and remove the rows that are no longer selected. A version stored
-        before stays.
+        """Store each newly selected row with its present version, and remove the rows that are no longer selected. A
+        row that is still selected keeps its stored version.
         """
         rows = self._rows
         if rows is None:
@@ -172,7 +175,9 @@ class QueueSelection(QObject):
         self._selected = {key: self._selected.get(key) or loaded[key] for key in order}
 
     def _matching_count(self) -> tuple[int, str]:
-        """Return the number of matching rows, as far as it is known, as a number and as text."""
+        """Return the number of rows that match the filter, as a number and as text. If not all rows are read, it is
+        the number known so far.
+        """
         rows = self._rows
         if rows is None:
             return 0, "0"
@@ -185,7 +190,7 @@ class QueueSelection(QObject):
 
     @Slot()
     def update_bar(self) -> None:
-        """Show the present selection and the enabled actions in the bar."""
+        """Show in the bar how many records are selected, and enable the actions that are possible on them."""
         self._store_versions()
         bar, translate = self.bar, self._context.translate
         bar.setVisible(bool(self))
@@ -208,7 +213,7 @@ class QueueSelection(QObject):
                 button.enable_button()
 
     def find_disabled_reason(self, action: BulkAction) -> str:
-        """Return why the action can't run on the selection; "" if it can."""
+        """Return why this action can't run on the selected records; "" if it can."""
         has_checks = any(kind == _CHECK_KIND for kind, _ in self._selected)
         if action is BulkAction.REFETCH and not has_checks:
             return self._context.translate("bulk.bar.refetch_off")
@@ -222,7 +227,7 @@ def _chosen_version(row: QueueRow) -> ChosenRecord:
 
 @dataclass(frozen=True, slots=True)
 class _SelectedRecords:
-    """The source of records that were selected one by one."""
+    """The source of a bulk run for records that the person selected one by one."""
 
     chosen: tuple[ChosenRecord, ...]
 
@@ -232,8 +237,8 @@ class _SelectedRecords:
 
 @dataclass(frozen=True, slots=True)
 class _MatchingRecords:
-    """The source of all records of a queue that match the filter text at the time of the call; "" matches all of
-    them.
+    """The source of a bulk run for all records of a queue. If `text` isn't "", only the records that match this
+    filter text at the time of the call are taken.
     """
 
     queue: str

@@ -1,4 +1,4 @@
-"""Actions of any page that begin a reconciliation or resume an interrupted one."""
+"""The actions "begin a reconciliation" and "resume an interrupted one", which several pages offer."""
 
 from PySide6.QtCore import QObject
 
@@ -15,8 +15,9 @@ IMPORT_RIGHT = "import"
 
 
 class ReconcileActs(QObject):
-    """The actions of one page. While this page resumes a run of a provider, it ignores another request to resume one
-    of the same provider. Against other windows and processes, the service protects a run by its lease.
+    """The actions of one page on reconciliation runs. While the page resumes a run of a provider, it ignores another
+    press of "resume" for the same provider. Other windows and processes are kept out by the lease that the service
+    takes.
     """
 
     def __init__(self, context: WindowContext, page: Page) -> None:
@@ -25,8 +26,8 @@ class ReconcileActs(QObject):
         self._resumed_providers: set[str] = set()
 
     def begin_run(self, provider: str = "") -> None:
-        """Read the providers that have a history, then open the dialog for provider and days; `provider` is
-        preselected.
+        """Read the names of the providers that have a history, then open the dialog in which the person chooses
+        provider and days. The given provider is preselected. Do nothing if the person lacks the right.
         """
         context = self._context
         if context.find_disabled_reason(IMPORT_RIGHT):
@@ -47,8 +48,8 @@ class ReconcileActs(QObject):
         dialog.open()
 
     def resume_run(self, item: RunItem) -> None:
-        """Run the same provider and days again. The service continues after the last row that the interrupted run has
-        compared.
+        """Begin a run with the same provider and days as the interrupted one. The service continues after the last
+        row that the interrupted run has compared.
         """
         context, provider = self._context, item.provider
         if provider in self._resumed_providers or context.find_disabled_reason(IMPORT_RIGHT):

@@ -1,4 +1,6 @@
-"""The columns and page readers of two tables of reconciliation: the differences of a run, and the runs."""
+"""The columns of two tables of reconciliation (the differences of a run, and the runs), and the functions that read
+the pages of these tables.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -23,7 +25,9 @@ _STATE_EXTRA_PX = 27  # px of shape, gap and margins
 
 
 def read_differences(run_id: int, part: str) -> PageReader:
-    """Return the page reader of a run's differences in one part (tab), for a PagedModel."""
+    """Return a function that reads pages of a run's differences, for a PagedModel. `part` is the tab whose verdicts
+    are read.
+    """
 
     def read(services: "Console", cursor: object, limit: int) -> Page:
         after = cursor if isinstance(cursor, int) else None
@@ -34,7 +38,9 @@ def read_differences(run_id: int, part: str) -> PageReader:
 
 
 def read_runs(provider: str | None) -> PageReader:
-    """Return the page reader of the runs of one provider, or of all (None), for a PagedModel."""
+    """Return a function that reads pages of the reconciliation runs, for a PagedModel: the runs of one provider, or
+    of all providers (None).
+    """
 
     def read(services: "Console", cursor: object, limit: int) -> Page:
         before = cursor if isinstance(cursor, int) else None
@@ -49,8 +55,8 @@ def key_of(item: DifferenceItem | RunItem) -> int:
 
 
 def difference_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of differences: our side, the side of the gateway, verdict, difference of the amounts,
-    cause.
+    """Return the columns of the table of differences: our state, the provider's state, verdict, difference of the
+    amounts, cause.
     """
     translate = context.translate
     verdicts = ("imported", "missing_there", "different_state", "different_amount", "refused")

@@ -27,8 +27,8 @@ _COUNT_FIELDS = ("matched", "different_state", "different_amount", "missing_ther
 
 
 class ReconcileDialog(DialogFrame):
-    """The dialog. The acting button is disabled after the first press. After ten seconds the person may close the
-    dialog; the run continues.
+    """The dialog that begins a reconciliation run. A second press of its acting button begins no second run. Ten
+    seconds after the begin, the person may close the dialog; the run continues.
 
     Signals:
     - ended(): a run has ended or was refused.
@@ -37,8 +37,8 @@ class ReconcileDialog(DialogFrame):
     ended = Signal()
 
     def __init__(self, context: WindowContext, providers: Sequence[str], provider: str, parent: QWidget) -> None:
-        """`provider` is preselected. With any other value, such as "", the only provider is preselected, or none of
-        several.
+        """`provider` is preselected if it is one of `providers`. If there is only one provider, that one is
+        preselected in any case.
         """
         translate = context.translate
         super().__init__(
@@ -82,7 +82,7 @@ class ReconcileDialog(DialogFrame):
     def _connect_signals(self) -> None:
         self.provider.currentIndexChanged.connect(self._update_provider)
         for field in (self.first_day_field, self.last_day_field):
-            field.edit.textEdited.connect(self._check_days)  # type: ignore[union-attr]  # lines
+            field.edit.textEdited.connect(self._check_days)  # type: ignore[union-attr]  # an Edit
         self.dry_run_box.checkStateChanged.connect(self._update_act)
         self.act_button.clicked.connect(self._begin_run)
         self._close_timer = QTimer(self, singleShot=True, interval=_CLOSABLE_AFTER_MS)
@@ -92,7 +92,7 @@ class ReconcileDialog(DialogFrame):
 
     @property
     def chosen_provider(self) -> str:
-        """The selected provider; "" without one."""
+        """The selected provider; "" if none is selected."""
         index = self.provider.currentIndex()
         return self._providers[index] if index >= 0 else ""
 
@@ -114,7 +114,9 @@ class ReconcileDialog(DialogFrame):
         self._update_act()
 
     def _days(self) -> tuple[date, date] | None:
-        """Return the first and the last day; None if one is invalid, and then show the error at its field."""
+        """Return the first and the last typed day. If one of them is invalid, show the error at its field and return
+        None.
+        """
         first, last = _parse_day(self.first_day_field.text()), _parse_day(self.last_day_field.text())
         translate = self._context.translate
         for field, day in ((self.first_day_field, first), (self.last_day_field, last)):

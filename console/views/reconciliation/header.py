@@ -1,4 +1,6 @@
-"""The header of a run (state, counts, compared files), and the footer with the current difference and its actions."""
+"""The header of a reconciliation run (state, counts, compared files), and the footer with the current difference and
+its actions.
+"""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -21,7 +23,7 @@ FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused"
 
 
 class RunHead(Surface):
-    """The header of a run.
+    """The header of a reconciliation run: title, state, time, counts and compared files.
 
     Signals:
     - copied(str): a checksum was copied.
@@ -54,7 +56,7 @@ class RunHead(Surface):
         return figure
 
     def show_run(self, view: RunView) -> None:
-        """Show a run, or the shown run after another reading."""
+        """Show another run, or newer values of the same run."""
         item, context = view.item, self._context
         cell = words.state_cell(item, context)
         self.title.show_text(words.run_title(item, context))
@@ -77,8 +79,8 @@ class RunHead(Surface):
         self._show_files(view)
 
     def _show_files(self, view: RunView) -> None:
-        """Show the compared files, newest day first, with checksums. For a run without files, show how its payments
-        were compared.
+        """Show the files that the run has compared, the newest day first, each with its checksum. If the run has read
+        no file, show in which other way its payments were compared.
         """
         context, lines = self._context, list[QWidget]()
         for read_file in list(reversed(view.files))[:_MAX_SHOWN_FILES]:
@@ -120,12 +122,12 @@ class RunHead(Surface):
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
-        """The widgets in tab order."""
+        """The widgets of the header that can have the focus, in tab order."""
         return tuple(self._files.findChildren(CopyableId))
 
 
 def row_widget(*parts: QWidget) -> QWidget:
-    """Return a widget with these widgets side by side."""
+    """Return a widget that contains the given widgets side by side."""
     holder = QWidget()
     holder.setLayout(make_row(*parts, gap=6))
     return holder
@@ -137,8 +139,8 @@ def can_resume(view: RunView | None) -> bool:
 
 
 def run_bar(view: RunView, context: WindowContext) -> Bar | None:
-    """Return the bar about a running, interrupted or failed run, or about refused rows; None if there is nothing to
-    tell.
+    """Return the bar with the message about a run that is running, interrupted or failed, or about rows of the
+    provider that the run could not read. Return None for any other run.
     """
     item, translate = view.item, context.translate
     if item.state is not RunState.DONE:
@@ -154,7 +156,9 @@ def run_bar(view: RunView, context: WindowContext) -> Bar | None:
 
 
 class DifferenceFoot(Surface):
-    """The footer of the current difference. It shows and hides its buttons; the page connects them to actions."""
+    """The footer with the advice on the current difference and its buttons. The footer shows and hides the buttons;
+    the page runs their actions.
+    """
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(raised=True, edge="top")
@@ -171,7 +175,7 @@ class DifferenceFoot(Surface):
         self.hide()
 
     def show_item(self, item: DifferenceItem | None) -> None:
-        """Show a difference; None hides the footer."""
+        """Show the advice and buttons for a difference; None hides the footer."""
         self.setVisible(item is not None)
         if item is not None:
             self.advice_words.show_text(words.advice_text(item, self._context))

@@ -26,8 +26,8 @@ from console.wording import catalogue as wording
 
 
 class ReconcilePage(Page):
-    """The page. It shows the newest run or the run of the route; [ and ] show the older and the newer run. A person
-    settles a difference on the page of its record, not here.
+    """The page of one reconciliation run: the run of the route, or the newest one. The keys [ and ] show the older
+    and the newer run. A person settles a difference on the page of its payment, not here.
     """
 
     place = "reconcile"
@@ -151,7 +151,9 @@ class ReconcilePage(Page):
         self._show_parts(visible=False)
 
     def take_focus(self) -> None:
-        """Focus the rows. If they aren't read yet, focus a button now, and the rows when they arrive."""
+        """Give the focus to the rows. If they aren't read yet, give it to a button now, and to the rows after they
+        have been read.
+        """
         self._must_focus_rows = not self.table.isVisible()
         (self.list_runs if self._must_focus_rows else self.table).setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -159,8 +161,8 @@ class ReconcilePage(Page):
         return any(kind in ("reconciliation", "payment", "refund", "alert") for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
-        """Read the run of the route. If the route has no run: read the newest one on entering, otherwise the shown
-        one.
+        """Read the run of the route. If the route names no run, read the newest run when the page is entered, and
+        later the shown run again.
         """
         run_id = self.route.run
         if not run_id and self.view is not None and reason not in ("entered", "arrived", "person"):
@@ -193,7 +195,7 @@ class ReconcilePage(Page):
         self._set_tab_order()
 
     def _show_parts(self, *, visible: bool) -> None:
-        """Show or hide header and tabs; show the buttons that apply to the run."""
+        """Show or hide the run's header and the tabs, and show the buttons that the run's state allows."""
         view = self.view
         for part in (self.run_head, self.tab_bar):
             part.setVisible(visible)
@@ -202,7 +204,7 @@ class ReconcilePage(Page):
         self.older.setVisible(view is not None and view.older is not None)
 
     def _show_no_run(self) -> None:
-        """Show an empty page that explains reconciliation: no run exists yet."""
+        """Show the text that explains reconciliation, because no run exists yet."""
         self.view, self._shown_part = None, None
         self._show_parts(visible=False)
         self.foot.hide()
@@ -258,8 +260,8 @@ class ReconcilePage(Page):
             )
 
     def _show_instead_of_rows(self, empty: EmptyState) -> None:
-        """Show an empty state instead of the rows. If the table has the focus, move it to a button of the page, so
-        that the shortcuts still work.
+        """Show an EmptyState in place of the rows. If the table has the focus, move the focus to a button, so that
+        the shortcuts of the page still work.
         """
         if self.focusWidget() is self.table:
             self._must_focus_rows = True

@@ -21,7 +21,7 @@ from console.views.widgets.placeholders import EmptyState
 
 
 class ReconcileRunsPage(Page):
-    """The page; Enter opens the differences of the current run."""
+    """The page with the list of all reconciliation runs. Enter opens the differences of the current run."""
 
     place = "reconcile"
     help_key = "help.reconcile"

@@ -1,1 +1,3 @@
-"""Parts that the pages of all records share: header, actions, tabs, and dialogs for decisions and notes."""
+"""Parts that the pages of all kinds of records share: header, actions, tabs, and the dialogs for decisions by
+evidence and for notes.
+"""

@@ -1,5 +1,5 @@
-"""The actions of a record. The most helpful ones stand in the line "you can", all of them in the bar at the bottom; a
-disabled action shows its reason.
+"""The action buttons of a record's page. The most helpful ones stand in the line "you can", all of them in the bar at
+the bottom; beside a disabled button stands the reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _RIGHT_BY_ACTION = {
 
 
 class RecordActions(QObject):
-    """The action buttons of a record's page, enabled or disabled by the service's list of actions.
+    """The action buttons of a record's page. The service's list of actions decides which buttons are enabled.
 
     Signals:
     - action_requested(str): run the action of this name.
@@ -76,7 +76,9 @@ class RecordActions(QObject):
         self.action_requested.emit(str(self.sender().property("act")))
 
     def show_actions(self, view: RecordView, form: FactForm, helpful: Sequence[str]) -> None:
-        """Update the buttons for this record. Show the `helpful` actions in `form`, the most helpful one first."""
+        """Enable or disable the buttons for this record. Also show those of the `helpful` actions that are possible
+        in the line "you can" of `form`, in the given order.
+        """
         allowed_actions = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
             disabled_reason = self._find_disabled_reason(name, allowed_actions)
@@ -90,8 +92,8 @@ class RecordActions(QObject):
         self._show_helpful(view, possible_actions, form)
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
-        """Return why an action is disabled: the service's reason, an unreachable database, or a missing right; "" if
-        enabled.
+        """Return why the button of an action is disabled: the service doesn't allow the action, the database is
+        unreachable, no worker is present, or the person lacks the right. Return "" if the button is enabled.
         """
         action = allowed_actions.get(name)
         if action is not None:
@@ -100,15 +102,18 @@ class RecordActions(QObject):
         return self._context.find_disabled_reason(right) if right in ROLES_BY_RIGHT else self._unavailable_text(name)
 
     def _unavailable_text(self, name: str) -> str:
-        """Return why an action that the person may do is impossible now: the database is unreachable, or no worker is
-        there to act; "" otherwise.
+        """Return why nobody at this desk can do an action of this name now, although the person has the right: the
+        database is unreachable, or the desk asks a worker and no worker is present. Return "" if the action is
+        possible.
         """
         right = _RIGHT_BY_ACTION.get(name, name)
         acts = right in ROLES_BY_RIGHT
         return self._context.lost_connection_text() or (self._context.worker_away_text(right) if acts else "")
 
     def _reason_text(self, action: AllowedAction) -> str:
-        """Return the service's reason as text; for a missing role it names the people who hold it."""
+        """Return as text the reason for which the service doesn't allow an action. If a role is missing, the text
+        names the people who have it.
+        """
         needed_roles = action.facts.get("needs")
         right = _RIGHT_BY_ACTION.get(action.action, action.action)
         if action.reason == "reason.role" and isinstance(needed_roles, tuple):
@@ -132,7 +137,9 @@ class RecordActions(QObject):
             form.set_actions(TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted"))
 
     def proposer(self, view: CreditCheckView | PaymentView | RefundView) -> str | None:
-        """Return the name of the person whose proposal waits for a second person; None without such a proposal."""
+        """Return the name of the person who has proposed a decision that waits for a second person; None if no
+        proposal waits.
+        """
         if not view.awaiting:
             return None
         proposals = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]

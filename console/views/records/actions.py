@@ -1,4 +1,6 @@
-"""Actions on a record of any kind, started from any page: probe, resolve, purchase, refund, decide, copy."""
+"""Actions on one record of any kind, for all pages: probe, re-fetch, resolve, purchase, refund, approve, reject,
+withdraw, move the order, copy.
+"""
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
@@ -20,12 +22,14 @@ from console.views.widgets.notification_bars import Bar
 
 
 class RecordActs(QObject):
-    """The actions that a page offers on its records. A probe of a record can't be started again while it runs; a
-    refusal is shown in a bar of the page.
+    """The actions that a page offers on its records. While a probe of a record runs, a second probe of that record is
+    ignored. A refusal is shown in a bar of the page.
     """
 
     def __init__(self, context: WindowContext, page: Page, *, in_bar: bool = False) -> None:
-        """`in_bar`: show the result of a probe in a bar of the page; a toast would cover the buttons of the page."""
+        """With `in_bar`, the result of a probe is shown in a bar of the page and not as a toast, which would cover
+        buttons of the page.
+        """
         super().__init__(page)
         self._context, self._page = context, page
         self._probed_subjects: set[tuple[str, int | str]] = set()
@@ -33,15 +37,15 @@ class RecordActs(QObject):
 
     @property
     def page(self) -> Page:
-        """The page of these actions."""
+        """The page to which these actions belong."""
         return self._page
 
     # -- probe
 
     def probe(self, record: ShownRecord | Operation, provider: str = "") -> None:
-        """Ask the provider for the outcome of a record. The call costs nothing and changes nothing at the provider.
-        Do nothing while a probe of the same record runs. `provider` is needed for a refund only: its record has no
-        provider.
+        """Ask the provider for the outcome of a record, and show the result. The call costs nothing and changes
+        nothing at the provider. Do nothing while a probe of the same record runs. `provider` must be given for a
+        refund only, because a refund's record doesn't name its provider.
         """
         context, translate = self._context, self._context.translate
         kind, id = subject = case_words.subject_of(record)
@@ -84,7 +88,7 @@ class RecordActs(QObject):
         self._page.refresh("probed")
 
     def show_refusal(self, failure: Failure) -> None:
-        """Show a refusal in a bar until the person closes it."""
+        """Show why an action was refused, in a bar of the page that stays until the person closes it."""
         context = self._context
         is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
         lead = context.translate("dialog.probe.still_unknown") if is_unknown else context.translate("act.refused")
@@ -100,8 +104,9 @@ class RecordActs(QObject):
     # -- dialogs, imported when first opened
 
     def shows_missing_right(self, right: str) -> bool:
-        """Return True if the person lacks the right, and then show the reason in a bar: an action started by a
-        shortcut has no button beside which the reason could stand.
+        """Return True if the acting person can't use this right at present, and then show the reason in a bar of the
+        page. Needed for actions that a shortcut starts, because they have no button beside which the reason could
+        stand.
         """
         disabled_reason = self._context.find_disabled_reason(right)
         if disabled_reason:
@@ -117,7 +122,7 @@ class RecordActs(QObject):
         return close
 
     def refetch(self, record: CreditCheck) -> None:
-        """Open the re-fetch dialog, if the person has the right."""
+        """Open the dialog that fetches parts of the credit check again, if the person has the right."""
         if self.shows_missing_right("refetch"):
             return
         from console.views.purchase.refetch_dialog import RefetchDialog
@@ -125,8 +130,9 @@ class RecordActs(QObject):
         RefetchDialog(self._context, record, self._page.window()).open()
 
     def resolve(self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None) -> None:
-        """Open the decision dialog, if the person has the right. `proposer` is the person whose proposal waits for a
-        second person. An operation is passed here only if this desk's spool has it and the database does not.
+        """Open the dialog that settles the record's unknown outcome by evidence, if the person has the right.
+        `proposer` is the person whose proposal waits for a second person. An Operation is given only if this desk's
+        spool has the operation and the database does not.
         """
         if self.shows_missing_right("resolve"):
             return
@@ -146,7 +152,9 @@ class RecordActs(QObject):
         ResolveMoneyDialog(context, record, proposer, window).open()
 
     def purchase(self, number: str, client: str | None = None) -> None:
-        """Read the current purchase plan, then open the purchase dialog."""
+        """Read what the service knows about a purchase for this corporation number (the plan), then open the purchase
+        dialog.
+        """
         context = self._context
         if self.shows_missing_right("purchase"):
             return
@@ -164,7 +172,9 @@ class RecordActs(QObject):
         PurchaseDialog(self._context, plan, client, self._page.window()).open()
 
     def refund(self, payment_id: int, set_aside: SetAside | None = None) -> None:
-        """Read the current refund plan, then open the request dialog."""
+        """Read the refund plan of the payment from the service, then open the dialog that requests a refund. With
+        `set_aside`, the refund is paid from this money set aside. Do nothing if the person lacks the right.
+        """
         if self.shows_missing_right("refund_request"):
             return
         self._context.run_read(
@@ -181,7 +191,7 @@ class RecordActs(QObject):
         RefundDialog(self._context, plan, set_aside, self._page.window()).open()
 
     def approve(self, view: RefundView) -> None:
-        """Open the approval dialog, if the person has the right."""
+        """Open the dialog in which the person approves the refund, if the person has the right."""
         if self.shows_missing_right("refund_approve"):
             return
         from console.views.refunds.decision_dialog import ApproveDialog
@@ -189,7 +199,7 @@ class RecordActs(QObject):
         ApproveDialog(self._context, view, self._page.window()).open()
 
     def reject(self, view: RefundView) -> None:
-        """Open the rejection dialog, if the person has the right."""
+        """Open the dialog in which the person rejects the refund, if the person has the right."""
         if self.shows_missing_right("refund_approve"):
             return
         from console.views.refunds.decision_dialog import DeclineDialog
@@ -197,7 +207,7 @@ class RecordActs(QObject):
         DeclineDialog(self._context, view, self._page.window()).open()
 
     def withdraw(self, view: RefundView) -> None:
-        """Open the withdrawal dialog, if the person has the right."""
+        """Open the dialog in which the maker withdraws the refund request, if the person has the right."""
         if self.shows_missing_right("refund_withdraw"):
             return
         from console.views.refunds.decision_dialog import WithdrawDialog
@@ -207,7 +217,7 @@ class RecordActs(QObject):
     # -- order of a payment
 
     def move_order(self, payment: Payment) -> None:
-        """Move our order to the state that the payment implies; nothing is sent to the provider."""
+        """Set the state of our order to the state that follows from the payment. Nothing is sent to the provider."""
         if self._is_moving_order or self.shows_missing_right("resolve"):
             return
         context, self._is_moving_order = self._context, True
@@ -244,7 +254,9 @@ class RecordActs(QObject):
         self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)))
 
     def copy_summary(self, record: ShownRecord) -> None:
-        """Copy a summary of the record in one line, for a support ticket; it contains no personal data."""
+        """Copy a one-line summary of the record to the clipboard, for a support ticket. The summary contains no
+        personal data.
+        """
         context, now = self._context, self._context.now()
         state, certainty, work = (
             record_words.state_cell(key, context.language).word for key in case_words.badge_keys(record, now)
@@ -261,7 +273,9 @@ class RecordActs(QObject):
 
 
 def probe_toast(context: WindowContext, before: ShownRecord | Operation, after: ShownRecord | Operation) -> Toast:
-    """Return the message about a probe: the record's new state, or that nothing has changed."""
+    """Return the toast after a probe: the new state of the record, or the text that nothing has changed. `before` and
+    `after` are the record before and after the probe.
+    """
     no_change_text = context.translate("record.no_change", at=context.now())
     if isinstance(after, Operation) or (isinstance(before, Operation) and not isinstance(after, CreditCheck)):
         return Toast(no_change_text)
@@ -278,7 +292,7 @@ def probe_toast(context: WindowContext, before: ShownRecord | Operation, after: 
 
 
 def _probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
-    """Return the values that a probe may change."""
+    """Return the values of the fields that a probe may change, for a comparison of two versions of a record."""
     names = ("state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state")
     return tuple(getattr(record, name, None) for name in names)
 

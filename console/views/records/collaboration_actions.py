@@ -1,4 +1,4 @@
-"""Collaboration on a record: take it for half an hour, and write notes."""
+"""The actions with which people work on a record together: take the record for half an hour, and write notes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,17 +22,21 @@ _TAKE_BAR_NAME = "taken"
 
 
 class CollaborationActs(QObject):
-    """The actions `take` and `note` of one page. `acts` shows refusals in a bar of the page."""
+    """The actions `take` and `note` of one page. A refusal is shown by `acts` in a bar of the page."""
 
     def __init__(self, context: WindowContext, acts: RecordActs, press_button: Callable[[str], None]) -> None:
-        """`press(name)` is called by the shortcuts and does what the button of that name does."""
+        """`press_button(name)` is called when the person types the shortcut of an action; it must do the same as the
+        button of that action.
+        """
         super().__init__(acts)
         self._context, self._acts = context, acts
         for keys, name in _SHORTCUTS:
             acts.page.bind_key(keys, partial(press_button, name))
 
     def run_action(self, name: str, kind: str, id: int) -> bool:
-        """Run the action if its name is `take` or `note`. Return False for any other name."""
+        """If `name` is `take` or `note`, run this action on the record and return True. Return False for any other
+        name.
+        """
         if name == "take":
             self.take_record(kind, id)
         elif name == "note":
@@ -40,8 +44,8 @@ class CollaborationActs(QObject):
         return name in ACTION_NAMES
 
     def take_record(self, kind: str, id: int) -> None:
-        """Take the record for the acting person. No confirmation is needed, because a take blocks nobody: it only
-        shows others the name of this person.
+        """Mark the record as taken by the acting person. The person needn't confirm this, because a take blocks
+        nobody: it only shows the person's name to others.
         """
         context = self._context
         context.run_act(
@@ -71,7 +75,7 @@ class CollaborationActs(QObject):
         self._acts.page.refresh("noted")
 
     def show_taken(self, taken: Take | None) -> None:
-        """Show a bar that names the person who works on the record; hide it when it is free again."""
+        """Show a bar that names the person who has taken the record; hide the bar if nobody has (None)."""
         page, context = self._acts.page, self._context
         page.hide_bar(_TAKE_BAR_NAME)
         if taken is None:
@@ -83,7 +87,7 @@ class CollaborationActs(QObject):
 
 
 def note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[TimelineLine]:
-    """Return notes as timeline lines, newest first."""
+    """Return the notes on a record as lines of a timeline, the newest first."""
     return [_note_line(note, context) for note in reversed(notes)]
 
 

@@ -1,5 +1,5 @@
-"""Columns for tables of records, selected by name. A table holds credit checks only, or credit checks, orders,
-payments and refunds together.
+"""The columns of tables of records, selected by name. The rows of such a table are credit checks only, or credit
+checks, orders, payments and refunds together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,15 +28,15 @@ _STATE_NAMES_BY_KIND = {
     "business": ("business", "partly_refunded"),
     "order": ("order", "pending", "cancelled", "delivered"),
 }
-"""Group of states → family of its badges, and the states that can occur. The longest word among them decides the
-width of a state column.
+"""For each group of states: the family of its badges, then the states that can occur in a table. The longest word for
+these states decides the width of the column of states.
 """
 ALL_KINDS = tuple(_STATE_NAMES_BY_KIND)
 CHECK_KIND_ONLY = ("credit_check",)
 
 
 def return_record(record: ShownRecord) -> ShownRecord:
-    """Return the record itself, for lists whose rows are records."""
+    """Return the record unchanged: the `record_of_row` of tables whose rows are records."""
     return record
 
 
@@ -47,9 +47,9 @@ def record_columns(
     since: Callable[[Any], datetime | None] | None = None,
     kinds: Sequence[str] = ALL_KINDS,
 ) -> list[Column]:
-    """Return the columns in the order of `names`. `record_of_row` returns the record of a row. `since` returns the
-    instant from which the age of a row is counted; by default it is the last change of the record. `kinds` are the
-    groups of states that can occur in the table.
+    """Return the columns of a table of records, in the order of `names`. `record_of_row` returns the record of a row.
+    `since` returns the instant from which the age of a row is counted; by default, the last change of its record.
+    `kinds` are the groups of states (keys of _STATE_NAMES_BY_KIND) that can occur in the table.
 
     Raises KeyError for an unknown name.
     """
@@ -66,13 +66,15 @@ def check_columns(
     record_of_row: Callable[[Any], CreditCheck],
     since: Callable[[Any], datetime | None] | None = None,
 ) -> list[Column]:
-    """Return the columns of a table that holds credit checks only; see case_columns."""
+    """Return the columns of a table that contains credit checks only; the arguments are those of record_columns."""
     return record_columns(context, names, record_of_row, since, CHECK_KIND_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
 class _ColumnMaker:
-    """The table for which columns are made."""
+    """Makes the columns of one table. `record_of` returns the record of a row; `kinds` are the groups of states that
+    can occur.
+    """
 
     context: WindowContext
     record_of: RecordOf
@@ -80,7 +82,7 @@ class _ColumnMaker:
 
     @property
     def has_only_checks(self) -> bool:
-        """True if all rows are credit checks."""
+        """True if all rows of the table are credit checks."""
         return self.kinds == CHECK_KIND_ONLY
 
     def make_column(
@@ -93,18 +95,22 @@ class _ColumnMaker:
         title: str = "",
         stretches: bool = False,
     ) -> Column:
-        """Return a column of texts; its title is `column.{name}` unless another key is given."""
+        """Return a column that shows the text of `text(record)`. The title is the text of the wording key `title`, by
+        default `column.{name}`.
+        """
         of = self.record_of
         title_words = self.context.translate(title or f"column.{name}")
         return Column(name, title_words, width, lambda item: text(of(item)), kind, stretches)
 
     def make_badge_column(self, name: str, longest: str, key: Callable[[ShownRecord], str]) -> Column:
-        """Return a column of badges; the word `longest` decides its width."""
+        """Return a column that shows the badge of `key(record)`; `longest` is the longest word, which decides the
+        width.
+        """
         of = self.record_of
         return columns.badge_column(self.context, name, longest, lambda item: key(of(item)))
 
     def find_longest_word(self, family: str, *states: str) -> str:
-        """Return the longest word of these states in the language of the window."""
+        """Return the longest of the words for these states, in the language of the window."""
         return words.longest_word(family, self.context.language, *states)
 
 
@@ -116,7 +122,9 @@ def _corporation_column(table: _ColumnMaker) -> Column:
 
 
 def _company_column(table: _ColumnMaker) -> Column:
-    """Return the column with the company's name, or with its number if the name isn't known."""
+    """Return the column that shows the name of the record's company, or the corporation number if the name isn't
+    known.
+    """
 
     def name(record: ShownRecord) -> str:
         has_name = isinstance(record, CreditCheck) or case_words.number_of(record)
@@ -232,7 +240,7 @@ def _day_column(table: _ColumnMaker) -> Column:
 
 
 def _people_column(table: _ColumnMaker) -> Column:
-    """Return the column with the maker and the checkers of a refund."""
+    """Return the column with the names of the maker and the checkers of a refund."""
 
     def people(record: ShownRecord) -> str:
         if not isinstance(record, Refund):

@@ -1,4 +1,6 @@
-"""Export of a record's evidence from any page: its timeline as text, or its evidence pack as a file."""
+"""The two exports of a record's history, for all pages: the timeline as text in the clipboard, and the evidence pack
+as a file.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,16 +22,20 @@ ACTION_NAMES = ("copy_story", "evidence_pack")
 _SHORTCUTS = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
 SHORTCUT_HINTS = ((("Ctrl+Shift+E",), "key.evidence_pack"), (("Ctrl+Shift+T",), "key.copy_story"))
 MAX_COPIED_EVENTS = 1_000
-"""Largest number of events in a copied timeline; a longer timeline ends with a line that says that it continues. The
-evidence pack has all events.
+"""Largest number of events in a copied timeline. If the record has more events, the last line of the copy says this.
+The evidence pack contains all events.
 """
 
 
 class EvidenceActs(QObject):
-    """The actions `copy_story` and `evidence_pack` of one page. `acts` shows refusals in a bar of the page."""
+    """The actions `copy_story` (copy the timeline) and `evidence_pack` of one page. A refusal is shown by `acts` in a
+    bar of the page.
+    """
 
     def __init__(self, context: WindowContext, acts: RecordActs, press_button: Callable[[str], None]) -> None:
-        """`press(name)` is called by the shortcuts and does what the button of that name does."""
+        """`press_button(name)` is called when the person types the shortcut of an action; it must do the same as the
+        button of that action.
+        """
         super().__init__(acts)
         self._context, self._acts = context, acts
         for keys, name in _SHORTCUTS:
@@ -38,7 +44,9 @@ class EvidenceActs(QObject):
         self._chosen_record: tuple[str, int] = ("", 0)
 
     def run_action(self, name: str, kind: str, id: int) -> bool:
-        """Run the action if its name is one of ACTION_NAMES. Return False for any other name."""
+        """If `name` is one of ACTION_NAMES, run this action on the record and return True. Return False for any other
+        name.
+        """
         if name == "copy_story":
             self.copy_story(kind, id)
         elif name == "evidence_pack":
@@ -48,7 +56,7 @@ class EvidenceActs(QObject):
     # -- as text
 
     def copy_story(self, kind: str, id: int) -> None:
-        """Copy the record's timeline to the clipboard."""
+        """Copy the record's timeline as text to the clipboard, with at most MAX_COPIED_EVENTS events."""
         language = self._context.language
         self._context.run_read(
             lambda services: services.recovery.story(kind, id, MAX_COPIED_EVENTS).as_text(language),
@@ -65,7 +73,9 @@ class EvidenceActs(QObject):
     # -- as a file
 
     def choose_file(self, kind: str, id: int) -> None:
-        """Ask the person for the path of the file. Do nothing while a pack of the same record is being written."""
+        """Ask the person for the path of a new evidence pack, then write the pack. Do nothing while a pack of the
+        same record is being written.
+        """
         if (kind, id) in self._records_in_progress:
             return
         self._chosen_record = kind, id

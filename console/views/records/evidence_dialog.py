@@ -1,4 +1,4 @@
-"""The dialog that settles an unknown outcome with evidence, the same for every kind of record."""
+"""The base of the dialogs in which a person settles an unknown outcome by evidence, for every kind of record."""
 
 from abc import abstractmethod
 from typing import Generic, TypeAlias, TypeVar
@@ -25,8 +25,9 @@ F = TypeVar("F", bound=EvidenceForm)
 
 
 class EvidenceDialog(DialogFrame, Generic[F]):
-    """The dialog around an EvidenceSteps form. Without evidence the person can't choose a result. If the record has
-    changed since it was read, the service refuses the decision.
+    """A dialog around an EvidenceForm, in which a person settles an unknown outcome. The person can choose a result
+    only after giving evidence. If the record has changed since the dialog was opened, the service refuses the
+    decision.
     """
 
     def __init__(
@@ -41,8 +42,8 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         label: str,
         provider: str,
     ) -> None:
-        """`label` names the decision in messages; `provider` is the provider for whose answer the decision waits, ""
-        for none.
+        """`label` names the decision in messages. `provider` is the provider that the service asks during the
+        decision; "" if it asks none.
         """
         translate = context.translate
         super().__init__(
@@ -64,8 +65,8 @@ class EvidenceDialog(DialogFrame, Generic[F]):
             read_choices(context, self.form, *case_words.make_record_ref(record))
 
     def _with_badges(self, record: object, part: QWidget, *, first: bool = True) -> QWidget:
-        """Return a widget with `part` and the record's badges: `part` comes first if `first`, otherwise the badges
-        do. An operation has no badges.
+        """Return a widget that contains `part` and the record's badges. With `first`, `part` stands above the badges,
+        otherwise below them. An operation has no badges.
         """
         badges_shown = (
             [badge_row(self._context, record)] if isinstance(record, CreditCheck | Payment | Refund) else []
@@ -76,17 +77,17 @@ class EvidenceDialog(DialogFrame, Generic[F]):
 
     @abstractmethod
     def _act_key(self) -> str:
-        """Return the wording key of the acting button's text: the decision takes effect now, or waits for another
-        person.
+        """Return the wording key for the text of the acting button, which says whether the decision takes effect now
+        or waits for a second person.
         """
 
     @abstractmethod
     def _hint_key(self) -> str:
-        """Return the wording key of the hint beside the enabled button."""
+        """Return the wording key of the hint beside the acting button while the button is enabled."""
 
     @abstractmethod
     def _show_end(self, title: str, content: QWidget) -> None:
-        """Replace the form by the end of the decision: its result or its refusal."""
+        """Replace the form by the final content of the dialog: the stored decision, or its refusal."""
 
     @Slot()
     def _update_act(self) -> None:

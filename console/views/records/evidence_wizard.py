@@ -1,4 +1,4 @@
-"""The steps of a decision with evidence: evidence, then the results that it supports, then the changes."""
+"""The form for a decision by evidence, in three steps: the evidence, the result, and the effect of the result."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,15 +20,15 @@ from console.wording import catalogue as wording
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
 _INDENT_PX = 24
 _PERSON_REASONS = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
-"""Reasons that depend on the person, not on the result."""
+"""Codes of the reasons that exclude a result for this person, but not for another person."""
 
 
 class EvidenceForm(QWidget):
-    """A form with three numbered steps: evidence, result, effect. A subclass defines the kinds of evidence, the
-    results, and the meaning of each result.
+    """The form in which a person settles an unknown outcome in three numbered steps: give evidence, choose the
+    result, see the effect. A subclass defines the kinds of evidence, the results and their effects.
 
     Signals:
-    - changed: another choice was made, so `find_disabled_reason` may return another reason.
+    - changed: an input has changed; `find_disabled_reason` may now return another reason.
     """
 
     changed = Signal()
@@ -95,7 +95,7 @@ class EvidenceForm(QWidget):
         return make_column(*parts, gap=4, margins=(0, 10, 0, 12))
 
     def _make_number_notes(self) -> tuple[QWidget, ...]:
-        """Return the widgets below the provider's number."""
+        """Return the widgets that stand below the input of the provider's number; none by default."""
         return ()
 
     def _result_step(self) -> QLayout:
@@ -105,7 +105,7 @@ class EvidenceForm(QWidget):
         return make_column(*parts, gap=2, margins=(0, 10, 0, 12))
 
     def _make_outcome_notes(self, _name: str) -> tuple[QWidget, ...]:
-        """Return the widgets below a result."""
+        """Return the widgets that stand below the radio button of a result; none by default."""
         return ()
 
     def _effect_step(self) -> QLayout:
@@ -128,26 +128,28 @@ class EvidenceForm(QWidget):
 
     @property
     def outcome(self) -> str:
-        """The chosen result's name; "" without a choice."""
+        """The name of the chosen result, such as "success"; "" if none is chosen."""
         return next((name for name, radio in self.outcomes.items() if radio.isChecked()), "")
 
     @property
     def provider_id(self) -> int | str | None:
-        """The number of the provider that is recorded with the decision; None without one."""
+        """The provider's number of the record, to be stored with the decision; None if there is none."""
         return None
 
     def evidence(self) -> str | Path:
-        """Return the evidence: a path for a file, otherwise a statement."""
+        """Return the evidence that the person gives: the path of a file, or a text."""
         if self.kind == FILE_EVIDENCE:
             return Path(self.file.text().strip())
         return self._written_statement() if self.kind == NUMBER_EVIDENCE else self.text.text().strip()
 
     def _written_statement(self) -> str:
-        """Return the provider's number as the text of the evidence."""
+        """Return the text that is stored as evidence if the evidence is the provider's number."""
         return self.number.text().strip()
 
     def find_disabled_reason(self) -> str:
-        """Return why the decision can't be sent as it stands; "" if it can."""
+        """Return why the person can't send the decision yet (evidence or result is missing); "" if this is
+        possible.
+        """
         if not self._has_evidence():
             return self._context.translate("dialog.resolve.needs_evidence")
         return "" if self.outcome else self._context.translate("dialog.resolve.needs_outcome")
@@ -160,7 +162,9 @@ class EvidenceForm(QWidget):
 
     @Slot()
     def _update_results(self) -> None:
-        """Enable only the results that the evidence supports; the others stay visible, disabled with the reason."""
+        """Enable the results that the given evidence supports. The other results stay visible, disabled, each with
+        the reason.
+        """
         for name, widget in self._inputs.items():
             widget.setVisible(name == self.kind)
         missing_evidence = "" if self._has_evidence() else self._context.translate("dialog.resolve.needs_evidence")
@@ -173,15 +177,15 @@ class EvidenceForm(QWidget):
         self.changed.emit()
 
     def show_choices(self, choices: Sequence[Choice]) -> None:
-        """Store the results of the service: whether the stored facts exclude a result, and what it would change.
-        Before this call, the form excludes no result because of facts.
+        """Use the service's answer about the possible results: whether the stored facts exclude a result, and the
+        changes that it would make. Before this call, the form excludes no result because of stored facts.
         """
         self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
         self._update_results()
 
     def _exclusion_reason(self, name: str) -> str:
-        """Return why the stored facts exclude a result, whatever the evidence is; "" if they don't.
-        `_why_not_outcome` returns the reasons that depend on the person.
+        """Return why the stored facts exclude a result for every person and every evidence; "" if they don't. The
+        reasons that depend on the person come from `_find_outcome_disabled_reason`.
         """
         choice = self._choices.get(name)
         if choice is None or choice.allowed or choice.reason is None or choice.reason in _PERSON_REASONS:
@@ -189,7 +193,9 @@ class EvidenceForm(QWidget):
         return self._context.translate(choice.reason, **choice.facts)
 
     def _show_dry_run(self) -> None:
-        """Show what the service expects to change in the order and in the refundable amount."""
+        """Show the changes that the chosen result would make to the order's state and to the refundable amount, as
+        the service has computed them.
+        """
         translate, choice = self._context.translate, self._choices.get(self.outcome)
         order, money = (choice.effect.order, choice.effect.money) if choice and choice.effect else (None, None)
         self.order_effect.setVisible(order is not None and order[0] != order[1])
@@ -202,15 +208,19 @@ class EvidenceForm(QWidget):
             self.money_effect.show_text(translate("dialog.resolve.effect_refundable", before=before, after=after))
 
     def _find_outcome_disabled_reason(self, _name: str) -> str:
-        """Return why this person can't choose the result with this evidence; "" if this is possible."""
+        """Return why the acting person can't choose this result with the given evidence; "" if this is possible. A
+        subclass adds its own rules.
+        """
         return self._find_second_person_refusal()
 
     def _show_effect(self) -> None:
-        """Show what the chosen result changes, and which second person is needed."""
+        """Show the effect of the chosen result, and which second person must confirm it. Implemented by the
+        subclass.
+        """
 
     def _find_second_person_refusal(self) -> str:
-        """Return why this person can't be the second person of the waiting proposal: that is an approver other than
-        the proposer. Return "" if this person can, or if no proposal waits.
+        """Return why the acting person can't confirm the waiting proposal as the second person, who must be an
+        approver and not the proposer. Return "" if the person can, or if no proposal waits.
         """
         if self._proposer is None:
             return ""
@@ -246,8 +256,9 @@ class EvidenceForm(QWidget):
 
 
 def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int | str) -> None:
-    """Read from the service which results the stored facts exclude and what each would change, and give them to the
-    form. If the read fails, the form stays as it is: the service checks the decision when it is sent.
+    """Ask the service which results the stored facts exclude and which changes each result would make, and show the
+    answer in the form. If this fails, the form stays as it is, because the service also checks the decision when it
+    is sent.
     """
     context.run_read(
         lambda services: services.recovery.choices(kind, id),
@@ -259,7 +270,7 @@ def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int 
 
 
 class StepNumber(PaintedWidget):
-    """The number of a step inside a ring."""
+    """Shows the number of a step inside a ring."""
 
     def __init__(self, number: int) -> None:
         super().__init__()

@@ -1,4 +1,6 @@
-"""The header of a record: title, corporation, three badges, and its position in the list it was opened from."""
+"""The header of a record's page: title, corporation, three badges, and the record's position in the list from which
+the page was opened.
+"""
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -20,7 +22,8 @@ from console.wording import catalogue as wording
 
 
 class RecordHead(Surface):
-    """The header. The corporation stands beside the title, or below it in a narrow window.
+    """The header of a record's page. The corporation and the badges stand beside the title, or below it in a narrow
+    window.
 
     Signals:
     - step_requested(int): open the previous (-1) or next (1) record of the list.
@@ -59,7 +62,7 @@ class RecordHead(Surface):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        """The widgets in tab order."""
+        """The widgets of the header that can have the focus, in tab order."""
         return self.title, self.number, self.all, self.previous, self.next
 
     def _build_identity(self) -> QWidget:
@@ -70,7 +73,7 @@ class RecordHead(Surface):
         return make_flow_widget(self.company, self.number, self.client, self.all, gap=8)
 
     def _build_right(self) -> QWidget:
-        """Return the badges, and the buttons to the previous and next record."""
+        """Return a widget with the badges and the buttons that open the previous and the next record."""
         self.previous = IconButton("arrow_up", self._context.translate("action.previous"))
         self.next = IconButton("arrow_down", self._context.translate("action.next"))
         self.position = TextLabel("", "small_data", "muted")
@@ -89,7 +92,9 @@ class RecordHead(Surface):
         return holder
 
     def _place_parts(self, *, identity_below: bool, badges_below: bool) -> None:
-        """Put the corporation and the badges beside the title, or each on a line of its own below it."""
+        """Put the corporation beside the title, or on a line of its own below the title (`identity_below`); the same
+        for the badges (`badges_below`).
+        """
         if self._placement == (identity_below, badges_below):
             return
         self._placement = identity_below, badges_below
@@ -100,8 +105,8 @@ class RecordHead(Surface):
         self._grid.addWidget(self._right, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
 
     def _available_width(self) -> int:
-        """Return the visible width in px. It is the width of the scroll area, because a header that its content has
-        widened must be able to shrink again.
+        """Return the width in px that the header can use: the visible width of the scroll area around it. The
+        header's own width may be larger because of its contents, so it isn't used alone.
         """
         ancestor = self.parentWidget()
         while ancestor is not None and not isinstance(ancestor, QAbstractScrollArea):
@@ -122,7 +127,9 @@ class RecordHead(Surface):
     # -- display
 
     def show_reading(self, title: str, plain: str) -> None:
-        """Show the title alone while the record is being read."""
+        """Show only the title while the record is being read; `plain` is the text that the title's copy button
+        copies.
+        """
         self.title.show_id(title, plain)
         self.company.show_text("")
         self.client.show_text("")
@@ -132,7 +139,7 @@ class RecordHead(Surface):
             badge.hide()
 
     def show_place(self, route: RecordPageRoute) -> None:
-        """Show the record's position in the list that it was opened from."""
+        """Show the position of the record in the list from which the page was opened, such as 3 of 20."""
         place_and_total = position_in_trail(route)
         self._trail.setVisible(place_and_total is not None)
         if place_and_total is not None:
@@ -142,8 +149,8 @@ class RecordHead(Surface):
             self.next.setEnabled(place < total - 1)
 
     def show_identity(self, number: str, company: str, detail: str, badges: tuple[str, ...]) -> None:
-        """Show the corporation number ("" for none), the company's name, a text beside it, and the badges of these
-        keys.
+        """Show the corporation number ("" for none), the company's name, a text beside the name (`detail`), and three
+        badges, given by their keys.
         """
         self.number.show_id(wording.format_number(number) if number else "", number)
         self.number.setVisible(bool(number))
@@ -173,7 +180,7 @@ class RecordHead(Surface):
 
 
 def explanation_form(context: WindowContext) -> FactForm:
-    """Return the empty form with the lines "verdict", "why", "next" and "you can"."""
+    """Return the form with the four lines "verdict", "why", "next" and "you can", without values."""
     translate = context.translate
     verdict, why, next_step, you_can = (
         translate(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can")
@@ -182,6 +189,6 @@ def explanation_form(context: WindowContext) -> FactForm:
 
 
 def show_explanation(form: FactForm, explanation: Explanation, context: WindowContext) -> None:
-    """Show the verdict, its reason and the next step in the form."""
+    """Show the texts of an explanation in the form: the verdict, its reason and the next step."""
     shape, tone = case_words.verdict_look(explanation)
     form.show_facts(*record_words.explanation_sentences(explanation, context), shape=shape, tone=tone)

@@ -1,4 +1,4 @@
-"""The dialog that writes a note on a record."""
+"""The dialog in which a person writes a note on a record."""
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -14,7 +14,8 @@ from console.views.widgets.notification_bars import Bar
 
 
 class NoteDialog(DialogFrame):
-    """The dialog. It has one field, which keeps the typed text until the note is stored.
+    """The dialog in which a person writes a note on a record. Its field keeps the typed text until the note is
+    stored.
 
     Signals:
     - written(): the note is stored.

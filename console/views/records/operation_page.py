@@ -1,5 +1,5 @@
-"""The page of one operation of the journal: its start and end, and the actions that settle it if only the spool of
-this desk has it.
+"""The page of one operation of the journal: its start and end. If only the spool of this desk has the operation, the
+page also offers the actions that settle it.
 """
 
 from PySide6.QtCore import Qt, Slot
@@ -34,7 +34,7 @@ _LOOK_BY_STATE = {
 
 
 class OperationPage(Page):
-    """The page. Its parts have the same order as on the page of a record."""
+    """The page of one operation of the journal. Its parts stand in the same order as on the page of a record."""
 
     place = "queues"
     help_key = "help.operation"

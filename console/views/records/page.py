@@ -1,5 +1,5 @@
-"""The base of the pages of single records: layout, reading, shortcuts, and steps to the neighbouring records of a
-list.
+"""The base class of the pages that show one record: layout, reading of the record, shortcuts, and steps to the
+previous and next record of a list.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,9 @@ V = TypeVar("V", bound=RecordView)
 
 
 def record_hints(*names: str) -> tuple[KeyHint, ...]:
-    """Return the hints of a record's page: those of the named actions, and those that every such page has."""
+    """Return the shortcuts for the line at the bottom of a record's page: those of the named actions, and those that
+    every record's page has.
+    """
     return (
         (("[", "]"), "key.previous_next"),
         *(((KEY_BY_ACTION[name],), f"key.{name}") for name in names),
@@ -51,9 +53,9 @@ def record_hints(*names: str) -> tuple[KeyHint, ...]:
 
 
 class RecordPage(Page, Generic[V]):
-    """Base class. From top to bottom, every record's page has: title, sides (the state of the record in each system
-    that knows it), explanation, parts of its kind, tabs, actions. A subclass defines the kind, the tabs and the
-    actions, and fills the parts from its view.
+    """Base class of the pages that show one record. From top to bottom, each page has: title, sides (the state of the
+    record in each system that knows it), explanation, parts of this kind of record, tabs, actions. A subclass defines
+    `kind`, `verb_names` (its actions) and the tabs, and fills the parts from the view of the record.
     """
 
     kind: ClassVar[str] = ""
@@ -67,8 +69,8 @@ class RecordPage(Page, Generic[V]):
         below: Sequence[QWidget | QLayout] = (),
         middle: QLayout | None = None,
     ) -> None:
-        """`below` are the parts between explanation and tabs. `middle` is the layout that contains the tabs, if
-        another widget stands beside them.
+        """`below` are the widgets and layouts between the explanation and the tabs. `middle` is the layout that
+        contains the tabs, if another widget stands beside them.
         """
         super().__init__(context)
         self.route: RecordPageRoute = route_to(self.kind, 0)
@@ -115,37 +117,43 @@ class RecordPage(Page, Generic[V]):
     # -- implemented by subclasses
 
     def read_view(self, services: "Console", id: int) -> V:
-        """Return the view of this record. Called in a worker thread."""
+        """Read the record with its related data from the services and return it. Called in a worker thread;
+        implemented by the subclass.
+        """
         raise AssertionError(self.kind)
 
     def fill_header(self, view: V) -> None:
-        """Show the facts of the header, the sides, and the parts that only this kind has."""
+        """Show the facts of the header, the sides of the record, and the parts that only this kind of record has."""
 
     def helpful_actions(self, view: V) -> tuple[str, ...]:
-        """Return the most helpful actions for the record's state, best first."""
+        """Return the names of the most helpful actions for the present state of the record, the best one first."""
         return ()
 
     def do_action(self, name: str, view: V) -> None:
-        """Run an action that only this kind of record has."""
+        """Run the action `name`, which only this kind of record has, such as `refund` of a payment."""
 
     def name(self, view: V) -> str:
-        """Return the record's name, which the copy button beside the title copies."""
+        """Return the text that the copy button beside the title copies; by default, the id of the record."""
         return str(view.record.id)
 
     def clipboard_text(self, view: V) -> str:
-        """Return the text that Ctrl+C copies."""
+        """Return the text that Ctrl+C copies; by default, the same as `name`."""
         return self.name(view)
 
     def number(self, view: V) -> str:
-        """Return the corporation number of the record; "" without one."""
+        """Return the corporation number of the record; "" if it has none."""
         return case_words.number_of(view.record)
 
     def related_records(self, view: V) -> frozenset[tuple[str, int]]:
-        """Return the other records that this page shows, as (kind, id)."""
+        """Return the kind and id of each other record that this page shows. If one of them changes, the page is read
+        again.
+        """
         return frozenset()
 
     def button(self, name: str) -> KeyButton | None:
-        """Return the button of an action; None without one. The shortcut works while the button is enabled."""
+        """Return the button of an action; None if the page has none. The shortcut of the action works only while this
+        button is enabled.
+        """
         return self.action_bar.button(name)
 
     # -- reading
@@ -164,7 +172,7 @@ class RecordPage(Page, Generic[V]):
         self.refresh("entered")
 
     def reading_title(self, id: int) -> str:
-        """Return the title while the record is being read."""
+        """Return the title that the page shows while the record is being read."""
         return self.context.translate(f"kind.{self.kind}")
 
     def take_focus(self) -> None:
@@ -172,7 +180,7 @@ class RecordPage(Page, Generic[V]):
 
     @property
     def id(self) -> int:
-        """Id of the record; 0 before the first route."""
+        """The id of the shown record; 0 before the first route."""
         return self.route.id
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
@@ -219,8 +227,8 @@ class RecordPage(Page, Generic[V]):
         self._set_tab_order()
 
     def show_sides(self, sides: Sequence[SideFacts], tools: Mapping[int, Sequence[QWidget]]) -> None:
-        """Show the sides. `tools` maps the index of a side to the widgets that its last line gets; each widget is
-        added once.
+        """Show the sides of the record (its state in each system that knows it). `tools` maps the index of a side to
+        the buttons and links in the last line of its panel; a widget that is already there isn't added again.
         """
         self.strip.show_sides(sides)
         for place, widgets in tools.items():
@@ -234,7 +242,9 @@ class RecordPage(Page, Generic[V]):
             self.action_bar.show_actions(self.view, self.form, self.helpful_actions(self.view))
 
     def _set_tab_order(self) -> None:
-        """Set the tab order: title, sides, main actions, tabs with content, all actions."""
+        """Set the order in which the Tab key visits the widgets: title, sides, buttons of "you can", parts of this
+        kind, tabs with contents, all action buttons.
+        """
         set_tab_order(
             *self.head.focus_stops,
             *(tool for panel in self.strip.panels for tool in panel.findChildren(PaintedButton)),
@@ -245,7 +255,7 @@ class RecordPage(Page, Generic[V]):
         )
 
     def focus_stops_below(self) -> tuple[QWidget, ...]:
-        """Return the widgets between explanation and tabs, in tab order."""
+        """Return the widgets between the explanation and the tabs that can have the focus, in tab order."""
         return ()
 
     def _show_holder(self, holder: LeaseHolder | None) -> None:
@@ -261,8 +271,8 @@ class RecordPage(Page, Generic[V]):
     # -- changes by other people
 
     def _show_change_since(self, before: V, view: V) -> None:
-        """Show a bar with the person, the time and the action if another person has changed the record since the last
-        reading.
+        """If another person has changed the record since the last reading, show a bar with that person, the time and
+        the action.
         """
         if not self.has_changed(before, view):
             return
@@ -278,20 +288,22 @@ class RecordPage(Page, Generic[V]):
         return entry.what.endswith("opened")
 
     def show_change(self, before: V, view: V, last_entry: TimelineEntry) -> None:
-        """Show a bar about the change that the timeline entry `last` records."""
+        """Show a bar about the change that `last_entry`, the newest audit entry, records."""
         words = wording.timeline_line(last_entry, self.context.language)
         who = record_words.actor_name(last_entry.who, self.context)
         text = self.context.translate("case.changed_by", who=who, at=last_entry.at, what=words)
         self.show_change_bar(text, self.closing_button())
 
     def closing_button(self) -> KeyButton:
-        """Return a button that closes the bar about a change."""
+        """Return a button that closes the bar about a change by another person."""
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(self._hide_change_bar)
         return close
 
     def show_change_bar(self, text: str, button: KeyButton) -> None:
-        """Show a bar about a change by another person."""
+        """Show a bar which says that another person has changed the record; `text` describes the change, `button`
+        stands in the bar.
+        """
         lead = self.context.translate("record.changed_lead")
         self.show_bar("changed", Bar(lead, text, tone="care", shape="person", button=button))
 
@@ -303,7 +315,7 @@ class RecordPage(Page, Generic[V]):
     # -- navigation
 
     def _show_neighbour(self, step: int) -> None:
-        """Show the previous (-1) or next (1) record of the list from which the page was opened."""
+        """Open the previous (-1) or next (1) record of the list from which the page was opened."""
         route = neighbour_route(self.route, step)
         if route is not None:
             self.context.replaced.emit(route)
@@ -321,14 +333,14 @@ class RecordPage(Page, Generic[V]):
     # -- actions
 
     def _act_by_key(self, name: str) -> None:
-        """Run the action of a shortcut, if its button is enabled."""
+        """Run the action whose shortcut was typed, if its button is enabled."""
         button = self.button(name)
         if button is not None and button.isEnabled():
             self.act_on_record(name)
 
     @Slot(str)
     def act_on_record(self, name: str) -> None:
-        """Run the action of this name. Do nothing until the record is read."""
+        """Run the action of this name on the shown record. Do nothing until the record is read."""
         shared_acts = (self.evidence, self.collaboration)
         if self.view is not None and not any(acts.run_action(name, self.kind, self.id) for acts in shared_acts):
             self.do_action(name, self.view)
@@ -346,7 +358,9 @@ class RecordPage(Page, Generic[V]):
     def copyable(
         self, name: str, short_form: str = "", plain: str = "", *, role: TypeRoleName = "data", tone: Tone = "text"
     ) -> CopyableId:
-        """Return a widget with an identifier and a copy button; a toast then shows the copied text."""
+        """Return a widget that shows an identifier with a copy button. After a copy, a toast shows the copied
+        text.
+        """
         identifier = CopyableId(
             short_form, plain, name, copy_word=self.context.translate("action.copy"), role=role, tone=tone
         )

@@ -1,4 +1,4 @@
-"""The side panel of a list: a summary of the current record, and its main actions."""
+"""The panel beside the list of a queue: a summary of the current record, and its main actions."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -25,7 +25,7 @@ _PADDING_PX = 16
 
 
 class RecordPreview(Surface):
-    """The panel. It shows one item of a queue.
+    """The panel that summarizes one item of a queue.
 
     Signals:
     - opened, probed, refetched, resolved: that button was pressed for the shown record.
@@ -50,7 +50,7 @@ class RecordPreview(Surface):
         box.addWidget(self._area)
 
     def show_item(self, item: QueueItem | None) -> None:
-        """Show an item; None empties the panel."""
+        """Show the summary of an item of a queue; None empties the panel."""
         self.record = item.record if item else None
         self._area.setWidget(self._preview_content(item) if item else QWidget())
 
@@ -80,7 +80,9 @@ class RecordPreview(Surface):
         return head
 
     def _number_widgets(self, record: ShownRecord) -> list[QWidget]:
-        """Return the corporation number with a copy button, and the client or amount beside it."""
+        """Return the widgets for the corporation number (with a copy button), and beside it the client or the
+        amount.
+        """
         context, number = self._context, case_words.number_of(record)
         widgets: list[QWidget] = []
         if number:
@@ -116,7 +118,7 @@ class RecordPreview(Surface):
         return part
 
     def _action_buttons(self, record: ShownRecord) -> "QVBoxLayout":
-        """Return the buttons of the actions; the page binds their shortcuts."""
+        """Return a layout with the buttons of the record's actions; the page binds their shortcuts."""
         translate = self._context.translate
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         buttons = []
@@ -151,7 +153,7 @@ class RecordPreview(Surface):
         return holder
 
     def _money_facts_part(self, record: Order | Payment | Refund) -> QWidget:
-        """Return the main facts of a payment, an order or a refund."""
+        """Return a widget with the main facts of a payment, an order or a refund."""
         context = self._context
         translate, facts = context.translate, FactList()
         lines: list[tuple[str, str | None]] = [(translate("column.amount"), case_words.amount_text(record))]
@@ -175,8 +177,8 @@ class RecordPreview(Surface):
 
 
 def _block_words(record: ShownRecord) -> tuple[str, str] | None:
-    """Return the wording keys (lead, text) of the bar about the actions that an unknown outcome blocks; None if it
-    blocks none.
+    """Return the two wording keys (bold text, sentence) of the bar which says that the record's unknown outcome
+    blocks other actions. Return None if the outcome is known, or for an order.
     """
     if isinstance(record, Order) or record.certainty is not Certainty.UNKNOWN:
         return None

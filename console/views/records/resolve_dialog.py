@@ -1,4 +1,4 @@
-"""The dialog that settles an unknown outcome of a credit check with evidence, by one or two people."""
+"""The dialog in which one or two people settle a credit check with an unknown outcome by evidence."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
@@ -24,12 +24,12 @@ _FINAL_REFUSALS = frozenset(
         ErrorCode.IN_PROGRESS,
     }
 )
-"""Codes of refusals that the person can't correct by other evidence."""
+"""Error codes of refusals that the person can't overcome by giving other evidence."""
 
 
 class ResolveForm(EvidenceForm):
-    """The form for a credit check. The result "bought" needs the provider's number as evidence; "not bought" needs
-    other evidence.
+    """The form in which a person settles a credit check with an unknown outcome. The result "bought" needs the
+    provider's number as evidence; the result "not bought" needs other evidence.
     """
 
     def __init__(self, context: WindowContext, proposer: str | None) -> None:
@@ -84,7 +84,9 @@ class ResolveForm(EvidenceForm):
         self.second_person_text.show_text(self._second_person_text())
 
     def _second_person_text(self) -> str:
-        """Return the text about the second person: whether one is needed, and the names of those who can be it."""
+        """Return the text which says whether a second person must confirm the decision, with the names of the people
+        who may.
+        """
         translate, context = self._context.translate, self._context
         if self.outcome != "error":
             return translate("dialog.resolve.one_person") if self.outcome else ""
@@ -94,8 +96,9 @@ class ResolveForm(EvidenceForm):
 
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):
-    """The dialog of a ResolveForm. After a refusal the person can correct the decision, unless the code is in
-    `_FINAL_REFUSALS`. If the record has changed since it was read, the dialog shows the difference.
+    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After a refusal
+    the person can correct the decision, except for the codes of _FINAL_REFUSALS. If the record has changed since the
+    dialog was opened, the dialog shows the changed fields.
     """
 
     def __init__(
@@ -132,7 +135,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
             self._show_form_again(failure)
 
     def _show_form_again(self, failure: Failure) -> None:
-        """Show the refusal above the form, which keeps the typed text."""
+        """Show the refusal above the form. The form still has the person's inputs."""
         self.form.setEnabled(True)
         self.allow_closing(self._context.translate("action.cancel"), "")
         content = QWidget()
@@ -141,7 +144,9 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         self._update_act()
 
     def _stale_content(self, failure: Failure) -> QWidget:
-        """Return the refusal, the badges of the stored record, and its changed fields."""
+        """Return the content for a decision that was refused because the record has changed: the refusal, the badges
+        of the stored record, and its changed fields.
+        """
         context, stored_record = self._context, failure.detail.get("record")
         parts: list[QWidget] = [self._refusal_bar(failure)]
         if isinstance(stored_record, CreditCheck) and isinstance(self._check, CreditCheck):

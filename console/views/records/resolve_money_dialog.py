@@ -1,4 +1,6 @@
-"""The dialog that settles a payment or refund with evidence: by a read of the provider, or by two people."""
+"""The dialog in which a person settles a payment or refund with an unknown outcome: one person if a read of the
+provider confirms the result, otherwise two people.
+"""
 
 from typing import TypeAlias
 
@@ -18,8 +20,9 @@ MoneyRecord: TypeAlias = Payment | Refund | Operation
 
 
 class ResolveMoneyForm(EvidenceForm):
-    """The form. With the provider's number as evidence, a read of the provider confirms the result "completed", and
-    one person decides; every other decision needs two people. The result "completed" of a refund always needs the
+    """The form in which a person settles a payment or refund with an unknown outcome. If the evidence is the
+    provider's number and the result is "completed", the service reads the provider to confirm it, and one person
+    decides alone; every other decision needs two people. The result "completed" of a refund always needs the
     provider's number.
     """
 
@@ -51,12 +54,14 @@ class ResolveMoneyForm(EvidenceForm):
 
     @property
     def _needs_number(self) -> bool:
-        """True if the provider's number must be given although the evidence is a file or a text."""
+        """True if the person must give the provider's number although the evidence is a file or a text."""
         return self._record_kind == "refund" and self.outcome == "completed" and self.kind != NUMBER_EVIDENCE
 
     @property
     def provider_id(self) -> str | None:
-        """The typed number of the provider, if the evidence or the result needs one; otherwise None."""
+        """The typed number of the provider; None if it is empty, or if neither the evidence nor the result needs
+        one.
+        """
         field = self.completed_number if self._needs_number else self.number
         typed = field.text().strip()
         return typed if typed and (self._needs_number or self.kind == NUMBER_EVIDENCE) else None
@@ -99,7 +104,9 @@ class ResolveMoneyForm(EvidenceForm):
 
 
 class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
-    """The dialog of a ResolveMoneyForm. Every answer of the service ends it, also a refusal."""
+    """The dialog in which a person settles a payment or refund with an unknown outcome (see ResolveMoneyForm). After
+    an answer of the service, including a refusal, the person can only close it.
+    """
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None, parent: QWidget) -> None:
         self._name = _dialog_title(context, record)
@@ -125,7 +132,7 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
 
 
 def _dialog_title(context: WindowContext, record: MoneyRecord) -> str:
-    """Return the record's title; for an operation, the text with its id."""
+    """Return the name of the record for the title of the dialog; for an operation, a text with its id."""
     if isinstance(record, Operation):
         return context.translate("operation_screen.named", operation=record.id)
     return case_words.title(record, context)

@@ -1,4 +1,6 @@
-"""The tabs of a record: timeline, tabs of its kind, notes, stored answers, audit entries."""
+"""The tabs of a record's page: timeline, the tabs of this kind of record, notes, stored answers of the provider,
+audit entries.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +26,9 @@ from console.wording import catalogue as wording
 
 @dataclass(frozen=True, slots=True)
 class RecordTab:
-    """One tab. `focus_stops` are its widgets in tab order; the first one has the focus while the tab is shown."""
+    """One tab of a record's page. `focus_stops` are its widgets that can have the focus, in tab order; the first one
+    gets the focus when the tab is shown.
+    """
 
     name: str
     content: QWidget
@@ -32,11 +36,12 @@ class RecordTab:
 
 
 class RecordTabs(QWidget):
-    """The tabs. Every record has timeline, notes, evidence and audit; `between` are the tabs of its kind, after the
-    timeline. `least_rows` is the minimum height of the contents, in rows of a table.
+    """The tabs of a record's page. Every record has the tabs timeline, notes, evidence and audit; `between` are the
+    tabs of this kind of record, after the timeline. `least_rows` is the minimum height of the contents, counted in
+    table rows.
 
     Signals:
-    - case_requested(object): open that record.
+    - case_requested(object): the person opens this related record.
     """
 
     case_requested = Signal(object)
@@ -69,8 +74,8 @@ class RecordTabs(QWidget):
         self._stack.setMinimumHeight(least_rows * current_appearance().row_height())
 
     def show_record(self, view: RecordView, lines: Sequence[TimelineLine], between: Sequence[int]) -> None:
-        """Replace the contents of the tabs that every record has; the visible tab stays. `lines` is the timeline,
-        `between` the counts of the tabs of this kind.
+        """Replace the contents of the tabs that every record has; the visible tab stays visible. `lines` is the
+        timeline; `between` are the counts for the tabs of this kind of record.
         """
         self._timeline.show_lines(lines)
         self._notes.show_lines(note_lines(view.notes, self._context))
@@ -82,7 +87,7 @@ class RecordTabs(QWidget):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        """The widgets in tab order."""
+        """The widgets of the tabs that can have the focus, in tab order."""
         return self.tabs, *(stop for tab in self._tabs for stop in tab.focus_stops)
 
     def show_tab(self, name: str) -> None:
@@ -90,18 +95,20 @@ class RecordTabs(QWidget):
 
     @Slot()
     def show_answers(self) -> None:
-        """Show the stored answers and focus them."""
+        """Show the tab of the provider's stored answers and focus its content."""
         self.show_tab("evidence")
         self.focus_content()
 
     def focus_content(self) -> None:
-        """Focus the content of the visible tab; there, single letters work as shortcuts."""
+        """Give the focus to the content of the visible tab. While it has the focus, single letters work as
+        shortcuts.
+        """
         self._tabs[self._stack.currentIndex()].focus_stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 def planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineLine]:
-    """Return the scheduled next step as a timeline line, to be shown above the past events; no line if nothing is
-    scheduled.
+    """Return a timeline line about the scheduled next step of the record, which stands above the past events. Return
+    an empty list if no step is scheduled.
     """
     at, reason = record.work.at, record.work.reason
     if at is None:
@@ -155,7 +162,7 @@ def audit_table(context: WindowContext) -> StaticTable:
 
 
 def source_words(source: str, context: WindowContext) -> str:
-    """Return the origin of a stored answer as text: the provider and the call."""
+    """Return the text for the source of a stored answer: the provider and the call."""
     if wording.has_sentence(f"evidence.source.{source}"):
         return context.translate(f"evidence.source.{source}")
     provider, _, call = source.partition(".")
@@ -163,7 +170,7 @@ def source_words(source: str, context: WindowContext) -> str:
 
 
 class EvidenceView(QWidget):
-    """The list of stored answers at the left, and the text of the selected one at the right."""
+    """The tab of the stored answers: their list at the left, and the text of the selected answer at the right."""
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()

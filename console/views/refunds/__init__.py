@@ -1,1 +1,1 @@
-"""Dialogs of refund requests and decisions."""
+"""Dialogs in which people request, approve, reject and withdraw refunds."""

@@ -1,4 +1,6 @@
-"""Decisions on a refund: approve (with password), reject (with a reason), withdraw (by the maker)."""
+"""The dialogs of the three decisions on a refund: approve it (with password), reject it (with a reason), withdraw it
+(by the maker).
+"""
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
@@ -26,8 +28,9 @@ from console.wording import catalogue as wording
 
 
 class _DecisionDialog(DialogFrame):
-    """Base class of the decision dialogs: it names the refund, makes one service call and shows the outcome. `name`
-    is approve, reject or withdraw; it selects the texts.
+    """Base class of the dialogs in which a person approves, rejects or withdraws a refund. The dialog shows the
+    refund, makes one service call and shows the outcome. `name` is "approve", "reject" or "withdraw"; it selects the
+    texts.
     """
 
     name = ""
@@ -59,7 +62,7 @@ class _DecisionDialog(DialogFrame):
         return ""
 
     def _reason_words(self) -> str:
-        """Return the reason that the person wrote; "" for a decision without one."""
+        """Return the reason that the person has typed; "" for a decision that needs none."""
         return ""
 
     def _decision_call(self) -> Act[Refund]:
@@ -137,8 +140,8 @@ class _DecisionDialog(DialogFrame):
 
 
 class ApproveDialog(_DecisionDialog):
-    """The dialog of an approval. It asks for the person's password if the database is a server, and for the last
-    characters of the order number if the amount is large.
+    """The dialog in which a person approves a refund. If the database is a server, the person must type the password;
+    if the amount is large, also the last characters of the order number.
     """
 
     name = "approve"
@@ -212,7 +215,9 @@ class ApproveDialog(_DecisionDialog):
 
     @Slot()
     def _send_decision(self) -> None:
-        """Send the approval. On a server database, first confirm the password over a connection of its own."""
+        """Send the approval. If the database is a server, first check the typed password over a separate
+        connection.
+        """
         if self.is_busy or self._find_disabled_reason():
             return
         if not self.needs_password:
@@ -237,7 +242,9 @@ class ApproveDialog(_DecisionDialog):
         self._ask_password_again(self._context.failure_message(failure))
 
     def _ask_password_again(self, words: str) -> None:
-        """Enable the dialog again after a wrong password, or after a failure of the check; nothing was decided."""
+        """Enable the dialog again after the password was wrong or could not be checked, with `words` as the reason.
+        Nothing was approved.
+        """
         self.allow_closing(self._context.translate("action.cancel"), "")
         self.act_button.show_text(self._context.translate("dialog.approve.act"))
         self._update_act()
@@ -246,7 +253,7 @@ class ApproveDialog(_DecisionDialog):
 
 
 class DeclineDialog(_DecisionDialog):
-    """The dialog of a rejection, with the reason that the maker will read."""
+    """The dialog in which a person rejects a refund, with a reason that the maker will read."""
 
     name = "reject"
 
@@ -278,7 +285,7 @@ class DeclineDialog(_DecisionDialog):
 
 
 class WithdrawDialog(_DecisionDialog):
-    """The dialog of a withdrawal by the maker, which is possible until the refund is sent."""
+    """The dialog in which the maker withdraws a refund. This is possible until the refund is sent to the provider."""
 
     name = "withdraw"
 
@@ -296,8 +303,8 @@ class WithdrawDialog(_DecisionDialog):
 
 
 def _ending_key(name: str, refund: Refund) -> str:
-    """Return the wording key of the text after a decision. For an approval, it says whether a second one is needed
-    and whether the refund has already been sent.
+    """Return the wording key of the text after the decision `name`. After an approval, the text says whether a second
+    approval is needed and whether the refund has already been sent.
     """
     if name != "approve":
         return f"dialog.{name}.ended"
@@ -307,7 +314,9 @@ def _ending_key(name: str, refund: Refund) -> str:
 
 
 def decision_content(context: WindowContext, refund: Refund | None, bar: QWidget) -> QWidget:
-    """Return the content after a decision: `bar`, and for a stored refund its badges, reason and next step."""
+    """Return the content of the dialog after a decision: `bar` and, if the refund is known, its badges, the reason
+    for its state, and its next step.
+    """
     parts: list[QWidget] = [bar]
     if refund is not None:
         now = context.now()
@@ -319,7 +328,9 @@ def decision_content(context: WindowContext, refund: Refund | None, bar: QWidget
 
 
 def dialog_subtitle(context: WindowContext, view: RefundView) -> str:
-    """Return the subtitle: number, corporation and provider of the payment, and the maker of the refund."""
+    """Return the subtitle of a decision dialog: number, corporation and provider of the payment, and the maker and
+    time of the refund request.
+    """
     payment = view.payment
     return context.translate(
         "dialog.decide.subtitle",

@@ -1,4 +1,4 @@
-"""The request of a refund: form, review of its effects, call, and outcome."""
+"""The dialog in which a person requests a refund, in four stages: form, review of the effects, call, outcome."""
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
@@ -26,7 +26,9 @@ from console.wording import catalogue as wording
 
 
 class RefundDialog(DialogFrame):
-    """The dialog. It sends nothing to the provider, because another person has to approve the refund first."""
+    """The dialog in which a person (the maker) requests a refund. Nothing is sent to the payment provider, because
+    another person must approve the refund first.
+    """
 
     def __init__(self, context: WindowContext, plan: RefundPlan, set_aside: SetAside | None, parent: QWidget) -> None:
         translate = context.translate
@@ -74,7 +76,7 @@ class RefundDialog(DialogFrame):
         )
 
     def _refusal_reason(self) -> str:
-        """Return why nobody can request a refund of this payment now; "" if this is possible."""
+        """Return why no person can request a refund of this payment now; "" if this is possible."""
         plan = self.plan
         set_aside = self.set_aside is not None and plan.off == "refund_nothing_left"
         return self._context.translate(f"reason.{plan.off}", **plan.off_facts) if plan.off and not set_aside else ""
@@ -107,8 +109,8 @@ class RefundDialog(DialogFrame):
 
     @Slot(str)
     def _read_plan(self, amount: str | None) -> None:
-        """Read the plan for an amount, because risk signals and rules depend on it. `amount` is decimal text; None
-        means the whole refundable amount.
+        """Read the refund plan for an amount from the service, because risk signals and rules depend on the amount.
+        `amount` is decimal text; None means the whole refundable amount.
         """
         payment, self._is_reading_plan = self.plan.payment.id, True
         self._update_act()
@@ -122,7 +124,7 @@ class RefundDialog(DialogFrame):
 
     @Slot()
     def _probe_payment(self) -> None:
-        """Ask the provider for the payment's present state, then read the plan again."""
+        """Ask the provider for the payment's present state, then read the refund plan again."""
         if self._is_probing:
             return
         context, payment, self._is_probing = self._context, self.plan.payment, True
@@ -171,8 +173,8 @@ class RefundDialog(DialogFrame):
             self._send_request()
 
     def _show_review(self) -> None:
-        """Replace the form by the review: the request, its effects, and the statement that nothing is sent to the
-        provider yet.
+        """Replace the form by the review: the requested refund, its effects, and the statement that nothing is sent
+        to the provider yet.
         """
         context, money = self._context, self.form.entered_money
         if money is None:
@@ -240,7 +242,7 @@ class RefundDialog(DialogFrame):
         self.act_button.clicked.connect(self._open_refund)
 
     def _show_failure(self, failure: Failure) -> None:
-        """Show the rule that refused the request, and the next step. Nothing was requested."""
+        """Show why the service has refused the request, and the next step. No refund was requested."""
         context = self._context
         title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
@@ -275,7 +277,9 @@ class RefundDialog(DialogFrame):
 
 
 def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) -> QWidget:
-    """Return the content after a request: the people who decide, the badges, the reason and the next step."""
+    """Return the content of the dialog after a successful request: the people who may approve it, the badges of the
+    refund, the reason for its state and its next step.
+    """
     translate = context.translate
     bar = Bar(
         translate("dialog.refund.asked_lead"),

@@ -1,4 +1,6 @@
-"""The form of a refund request: amount, reason, ticket, an answer to each risk signal, and the rules."""
+"""The form of a refund request: amount, reason, ticket, an answer of the maker to each risk signal, and the checked
+rules.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,19 +31,19 @@ REASON_CODES = (
 )
 LOOK_ALIKE_RULE = "exact_lookalike"
 _ALWAYS_SHOWN_RULES = frozenset({LimitReason.PER_REFUND, LimitReason.PER_PERSON_DAY, WindowReason.WINDOW})
-"""Rules that are shown even if they hold. Every other rule is shown only if it is broken."""
+"""Rules of refunds that the form shows even if they are fulfilled. Every other rule is shown only if it is broken."""
 _PLAN_DELAY_MS = 350
 _MAX_TEXT_LENGTH = 300
 
 
 class RefundForm(QWidget):
-    """The inputs of a refund request. The amount is prefilled with the whole refundable amount; the other inputs are
+    """The inputs of a refund request. At first, the amount is the whole refundable amount, and the other inputs are
     empty.
 
     Signals:
-    - changed: an input has changed, so `find_disabled_reason` may return another reason.
+    - changed: an input has changed; `find_disabled_reason` may now return another reason.
     - amount_changed(str): the person has typed another amount (decimal text), so the plan must be read for it.
-    - case_requested(str, int): open the record of a risk signal, by kind and id.
+    - case_requested(str, int): the person opens the record of a risk signal, given by kind and id.
     """
 
     changed = Signal()
@@ -120,7 +122,9 @@ class RefundForm(QWidget):
     # -- plan for the present amount
 
     def show_plan(self, plan: RefundPlan) -> None:
-        """Show new risk signals and rules; answers to signals that remain are kept."""
+        """Show the risk signals and rules of a newly read plan. If a risk signal was already shown, the maker's
+        answer to it is kept.
+        """
         self.plan = plan
         answers = {rule: field.text() for rule, field in self._answers.items()}
         self.intended.setParent(self)  # its parent is deleted with the old risk signals
@@ -138,7 +142,9 @@ class RefundForm(QWidget):
         setattr(self, name, widget)
 
     def _risk_signal_box(self, answers: Mapping[str, str]) -> QWidget:
-        """Return the risk signals, each with a link to its record and a field for the maker's answer."""
+        """Return a box with the risk signals, each with a link to its record and a field for the maker's answer.
+        `answers` are the texts typed so far, by rule.
+        """
         translate, hits = self._context.translate, self.plan.radar
         self._answers = {}
         holder = QWidget()
@@ -167,7 +173,7 @@ class RefundForm(QWidget):
         return holder
 
     def _risk_signal_group(self, hits: Sequence[RiskSignal], answer: str, *, last: bool) -> QWidget:
-        """Return all risk signals of one rule, with one answer field."""
+        """Return the lines of all risk signals of one rule, with one field for the maker's answer to them."""
         line = Surface(edge="none" if last else "bottom")
         heads = [self._risk_signal_line(hit) for hit in hits]
         rule, words = hits[0].rule, refund_words.risk_signal_sentence(hits[0], self._context)
@@ -214,14 +220,14 @@ class RefundForm(QWidget):
 
     @property
     def largest_minor(self) -> int:
-        """The largest amount that can be requested, in minor units: the refundable amount, or the amount set aside if
-        the refund is paid from it.
+        """The largest amount that the person can request, in minor units: the refundable amount or, for a refund from
+        money set aside, the amount set aside.
         """
         return self._set_aside.amount_minor if self._set_aside else self.plan.money.refundable
 
     @property
     def entered_money(self) -> Money | None:
-        """The typed amount; None if it isn't a positive amount."""
+        """The typed amount; None if the text isn't a positive amount."""
         text = self.amount_edit.text().strip().replace(",", "")
         try:
             money = money_from_text(text, self.plan.payment.currency)
@@ -234,16 +240,16 @@ class RefundForm(QWidget):
         return str(self.reason.currentData()) if self.reason.currentIndex() >= 0 else ""
 
     def reason_words(self) -> str:
-        """Return the reason as it is stored: the code's word and the person's own text."""
+        """The reason in the form in which it is stored: the text of the chosen code, and the person's own text."""
         own_text, word = self.words_edit.text().strip(), self.reason.currentText()
         return self._context.translate("dialog.refund.reason_line", reason=word, words=own_text) if own_text else word
 
     def answers(self) -> tuple[tuple[str, str], ...]:
-        """Return the maker's answers to the risk signals, as (rule, text)."""
+        """The maker's answers to the risk signals, each as (rule, text)."""
         return tuple((rule, field.text().strip()) for rule, field in self._answers.items())
 
     def request(self) -> RefundRequest:
-        """Return the request as the inputs define it."""
+        """Return the refund request that the present inputs describe."""
         money = self.entered_money
         return RefundRequest(
             self.plan.payment.id,
@@ -257,8 +263,8 @@ class RefundForm(QWidget):
         )
 
     def find_disabled_reason(self) -> str:
-        """Return why the request can't be reviewed yet; "" if it can. An error in the amount is also shown at its
-        field.
+        """Return why the person can't go on to the review yet; "" if this is possible. An error in the amount is also
+        shown at its field.
         """
         translate, amount_error = self._context.translate, self._amount_problem()
         self.amount.show_error(amount_error)
@@ -280,13 +286,13 @@ class RefundForm(QWidget):
         )
 
     def _checks(self) -> list[RuleCheck]:
-        """Return the checked rules. For money set aside, the rule of the refundable amount (`ExceedsReason.LEFT`) is
-        left out.
+        """Return the results of the plan's rules that the form shows. For a refund from money set aside, leave out
+        the rule about the refundable amount (`ExceedsReason.LEFT`).
         """
         return [check for check in self.plan.checks if self._set_aside is None or check.rule != ExceedsReason.LEFT]
 
     def _amount_problem(self) -> str:
-        """Return the error of the typed amount, with the way to correct it; "" if the amount is valid."""
+        """Return the error in the typed amount and how to correct it; "" if the amount is valid."""
         translate, text, money = self._context.translate, self.amount_edit.text().strip(), self.entered_money
         if not text:
             return translate("dialog.refund.needs_amount")
@@ -342,7 +348,7 @@ class RefundForm(QWidget):
 
     @property
     def is_plan_due(self) -> bool:
-        """True while the plan for a changed amount has not been requested yet."""
+        """True while the person has changed the amount and the plan for the new amount has not been requested yet."""
         return self._timer.isActive()
 
     @Slot()

@@ -1,5 +1,5 @@
-"""The review of a refund request: the request, the changes, the steps that don't happen yet, and the people who
-decide.
+"""The review of a refund request before it is stored: its values, its effects, the steps that come only later, and
+the people who decide.
 """
 
 from PySide6.QtCore import Signal
@@ -20,11 +20,11 @@ from console.wording import catalogue as wording
 
 
 class RefundReview(QWidget):
-    """The review; its facts can't be edited. For a large amount the person types the last characters of the order
-    number.
+    """Shows the values and effects of a refund request before it is stored. The person can change nothing here; for a
+    large amount, the person must type the last characters of the order number.
 
     Signals:
-    - changed: the typed characters have changed, so `find_disabled_reason` may return another reason.
+    - changed: the typed characters have changed; `find_disabled_reason` may now return another reason.
     """
 
     changed = Signal()
@@ -86,7 +86,7 @@ class RefundReview(QWidget):
         return facts
 
     def _changes(self) -> FactList:
-        """Return the values before and after the request, and the people who decide."""
+        """Return a list of the values that the request changes, each before and after, and the people who decide."""
         context, plan = self._context, self._plan
         translate, currency = context.translate, plan.money.currency
         before, refundable_after = plan.money.refundable, max(0, plan.money.refundable - self._minor)
@@ -107,8 +107,8 @@ class RefundReview(QWidget):
 
 
 class LastDigits(QWidget):
-    """The input for the last four characters of the order number. It makes the person compare the order before a
-    large amount is confirmed.
+    """An input field for the last four characters of the order number. Typing them makes the person check the order
+    before confirming a large amount.
 
     Signals:
     - changed: the text has changed.
@@ -133,8 +133,9 @@ class LastDigits(QWidget):
 
 
 def amounts_after(money: MoneyParts, minor: int, *, set_aside: int | None = None) -> MoneyParts:
-    """Return the amounts of the payment after a request of `minor`, in minor units, for display only: the service
-    computes the true amounts. `set_aside` is the id of the money set aside from which the refund is paid, or None.
+    """Return the parts of the payment's amount as they would be after a refund request of `minor` (in minor units).
+    For display only; the service computes the stored amounts. `set_aside` is the id of the money set aside from which
+    the refund is paid, or None.
     """
     return MoneyParts(
         money.currency,

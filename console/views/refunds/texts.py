@@ -17,11 +17,11 @@ from console.views.widgets.buttons import LinkButton
 from console.wording import catalogue as wording
 
 LARGE_TEXT_SCALE = 1.4
-"""Text scale from which fields stand one below the other."""
+"""Text scale from which `side_by_side` puts widgets one below the other."""
 
 
 def risk_signal_sentence(hit: RiskSignal, context: WindowContext) -> str:
-    """Return one risk signal as a sentence."""
+    """Return the sentence that describes a risk signal of a refund."""
     key = f"radar.{hit.rule}"
     if not wording.has_sentence(key):
         return context.translate("radar.other", rule=hit.rule)
@@ -29,7 +29,9 @@ def risk_signal_sentence(hit: RiskSignal, context: WindowContext) -> str:
 
 
 def _with_times(facts: Mapping[str, object]) -> dict[str, object]:
-    """Convert the instants of stored facts, which the database returns as text, into datetimes."""
+    """Return the facts of a risk signal with the values of `at` and `until` as datetimes; the database stores them as
+    text.
+    """
     return {name: _time_text(value) if name in ("at", "until") else value for name, value in facts.items()}
 
 
@@ -41,7 +43,7 @@ def _time_text(value: object) -> object:
 
 
 def risk_signal_link(hit: RiskSignal, context: WindowContext) -> LinkButton | None:
-    """Return a link to the record of a risk signal; None if it has none."""
+    """Return a link to the record of a risk signal; None if the signal has no record."""
     if hit.kind is None or hit.id is None:
         return None
     link = LinkButton(context.translate("action.open"), chevron=True, role="small")
@@ -51,7 +53,9 @@ def risk_signal_link(hit: RiskSignal, context: WindowContext) -> LinkButton | No
 
 
 def check_sentence(check: RuleCheck, context: WindowContext, currency: str) -> str:
-    """Return a checked rule as a sentence: it holds, or in which way it is broken."""
+    """Return the result of a checked rule of refunds as a sentence: the rule is fulfilled, or in which way it is
+    broken.
+    """
     key = f"check.{check.rule}" if check.holds else f"check.{check.rule}.broken"
     facts = wording.format_amounts({**check.facts, "currency": currency})
     return (
@@ -67,7 +71,9 @@ def check_line(rule_check: RuleCheck, context: WindowContext, currency: str) -> 
 
 
 def side_by_side(*parts: QWidget, stretched: QWidget) -> QLayout:
-    """Arrange widgets side by side; one below the other with large text."""
+    """Return a layout with the widgets side by side; with large text (LARGE_TEXT_SCALE), one below the other.
+    `stretched` is the widget that takes the free width.
+    """
     if current_appearance().scale >= LARGE_TEXT_SCALE:
         for part in parts:
             part.setMinimumHeight(part.sizeHint().height())
@@ -79,7 +85,7 @@ def side_by_side(*parts: QWidget, stretched: QWidget) -> QLayout:
 
 
 def sign_line(shape: str, tone: Tone, words: str) -> QWidget:
-    """Return a sign and its text without wrapping."""
+    """Return a widget with an icon and a text in one line."""
     holder = QWidget()
     holder.setLayout(
         make_row(ShapeIcon(shape, tone, 14), TextLabel(words, "body", "bad" if tone == "bad" else "text"), gap=6)
@@ -94,7 +100,9 @@ def cooling_off_text(plan: RefundPlan, context: WindowContext) -> str:
 
 
 def checkers_text(plan: RefundPlan, context: WindowContext) -> str:
-    """Return the text about the people who decide, with their names if known; a large amount needs two of them."""
+    """Return the text about the people who may approve the refund, with their names if they are known. A large amount
+    needs two of them.
+    """
     if plan.second_checker:
         return context.translate("dialog.refund.asked_two", people=plan.who_is_asked)
     return context.translate("dialog.refund.asked_one", people=plan.who_is_asked)

@@ -40,8 +40,8 @@ __all__ = ["Toast", "ConnectionState", "WindowContext", "WorkCounts", "Visit"]
 T = TypeVar("T")
 Call = Callable[["Console"], T]
 Act = Callable[["Console", str], T]
-"""A call that writes or sends a request to a provider. It gets the services and the request id that it must pass to
-the service.
+"""An acting call: a function that writes or sends a request to a provider. Its arguments are the services and the
+request id that it must pass to the service.
 """
 LongAct = Callable[["Console", str, Report], T]
 _MAX_VISITS = 20
@@ -50,15 +50,15 @@ ALARMBOX = "alarmbox"
 
 
 class WindowContext(QObject):
-    """Shared state of one window. Use it from the GUI thread only; service calls run in worker threads as the acting
-    person.
+    """The services, settings and state that all pages of one window share. Use it from the GUI thread only; its
+    service calls run in worker threads as the acting person.
 
     Signals:
     - services_opened: the services are open.
-    - navigation_requested(object): the frame is to open this Route.
-    - replaced(object): the frame is to open this Route in place of the current one in the history.
-    - back_requested: the frame is to open the previous route.
-    - toast_requested(object): the frame is to show this Toast.
+    - navigation_requested(object): the frame must open this Route.
+    - replaced(object): the frame must open this Route in place of the current one in the history.
+    - back_requested: the frame must open the previous route.
+    - toast_requested(object): the frame must show this Toast.
     - changed(object): records have changed; a frozenset of (kind, id).
     - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits` has
       a new value. connection_state_changed also signals a new time of the last due tasks (`due_at`).
@@ -97,7 +97,7 @@ class WindowContext(QObject):
         self.connection_state = ConnectionState()
         self.visits: list[Visit] = []
         self.ask_password: Callable[[PasswordRequest], None] | None = None
-        """Asks the person for the password of a decision; the controller of the window sets it."""
+        """A function that asks the person for the password of a decision; the WindowController sets it."""
         self._running_acts: list[TaskHandle] = []
         self._attempts = AttemptIds()
 
@@ -114,8 +114,8 @@ class WindowContext(QObject):
         self.services_opened.emit()
 
     def bind_services(self, call: Call[T], operator: str | None = None) -> Callable[[], T]:
-        """Return a function without arguments that runs `call` in a worker thread as `operator`, by default as the
-        person who acts at the time of `bind_services`.
+        """Return a function without arguments, for a worker thread. It runs `call` with the services as `operator`,
+        by default as the person who acts when `bind_services` is called.
 
         Raises RuntimeError if the services aren't open yet.
         """
@@ -138,9 +138,9 @@ class WindowContext(QObject):
         owner: QObject,
         key: Hashable | None = None,
     ) -> TaskHandle:
-        """Run a call that only reads, in the lane `quick` of the TaskRunner. If `owner` is destroyed before the call
-        begins, the call never runs; if it is destroyed before the call ends, no callback runs. Calls with the same
-        `key` run one after another.
+        """Run a call that only reads, in the lane `quick` of the TaskRunner, and return its handle. If `owner` is
+        destroyed before the call begins, the call never runs; if it is destroyed before the call ends, no callback
+        runs. Calls with the same `key` run one after another.
         """
         return self.runner.run(
             self.bind_services(call), on_done, on_failed, owner=owner, key=key, lane="quick", cancellable=True
@@ -206,7 +206,9 @@ class WindowContext(QObject):
         return run(call)
 
     def _track_act(self, handle: TaskHandle) -> TaskHandle:
-        """Add the act to the running acts, unless it has ended already, and return it."""
+        """Add the handle of an acting call to the running ones, unless the call has already ended; return the
+        handle.
+        """
         self._running_acts = [act for act in self._running_acts if act.state in ("waiting", "running")]
         if handle.state in ("waiting", "running"):
             self._running_acts.append(handle)
@@ -222,9 +224,9 @@ class WindowContext(QObject):
         attempt: Hashable,
         key: Hashable,
     ) -> TaskHandle:
-        """Run an acting call that takes minutes, in the lane `long`, with a request id as in `run_act`. Its owner is
-        this context, so that it continues when a page or dialog is destroyed. When the window closes, the call's
-        Report is cancelled.
+        """Run an acting call that takes minutes, in the lane `long` of the TaskRunner, with a request id as in
+        `run_act`. The call continues when its page or dialog is destroyed. When the window closes, the call's Report
+        is cancelled.
         """
         request_id = self._attempts.id_of(attempt)
 
@@ -249,8 +251,8 @@ class WindowContext(QObject):
         return tuple(act for act in self._running_acts if act.state in ("waiting", "running"))
 
     def page_fetch(self, call: Callable[["Console", Any, int], Page]) -> FetchPage:
-        """Return a function that reads pages for a PagedModel: it runs `call(services, cursor, limit)` in the calling
-        thread, as the person who acts at that time.
+        """Return a function that reads one page of a list for a PagedModel. Each time, the function runs
+        `call(services, cursor, limit)` in the thread that calls it, as the person who acts at that time.
         """
 
         def page(cursor: object | None, limit: int) -> Page:
@@ -261,11 +263,13 @@ class WindowContext(QObject):
     # -- texts
 
     def translate(self, key: str, /, **facts: object) -> str:
-        """Return the text of `key` in the window's language."""
+        """Return the text of the wording key `key` in the window's language, filled with the facts."""
         return wording.translate(key, self.language, **facts)
 
     def failure_message(self, failure: Failure) -> str:
-        """Return the message of a failure: the event, its effect on the money, the next step."""
+        """Return the message of a failure in the window's language: the event, its effect on the money, and the next
+        step.
+        """
         detail = {**failure.detail, "support_code": failure.support_code}
         return wording.error_message(
             rebuild_error(cast("ErrorCode", failure.code), detail, exit_status=0), self.language
@@ -276,7 +280,7 @@ class WindowContext(QObject):
         return self._clock.now()
 
     def monotonic(self) -> float:
-        """Return the monotonic clock in seconds, for measuring durations. Safe from any thread."""
+        """Return the time of the monotonic clock in seconds, for measuring durations. Any thread may call it."""
         return self._clock.monotonic()
 
     def age_text(self, at: datetime) -> str:
@@ -284,7 +288,7 @@ class WindowContext(QObject):
         return wording.format_age(wording.age_since(at, self.now()), self.language)
 
     def change_language(self, language: Language) -> None:
-        """Switch the window to this language."""
+        """Switch the window to this language and emit `language_changed`."""
         if language != self.language:
             self.language = language
             self.language_changed.emit()
@@ -293,32 +297,35 @@ class WindowContext(QObject):
 
     @property
     def current_person(self) -> Person | None:
-        """The acting person as the database knows them; None until the operators are read or if the name is
-        unknown.
+        """The acting person with their roles, as the database has them; None until the operators are read, or if the
+        database doesn't know the name.
         """
         return next((person for person in self.people if person.name == self.operator), None)
 
     def find_disabled_reason(self, right: str) -> str:
-        """Return why the acting person can't use this right at present (the database is unreachable, the right is
-        missing, or no worker is there to act), with the names of the people who have it; "" if the person can use it.
+        """Return why the acting person can't use this right at present: the database is unreachable, the person lacks
+        the right (with the names of the people who have it), or no worker is present. Return "" if the person can use
+        the right.
         """
         return self.lost_connection_text() or self.missing_right_text(right) or self.worker_away_text(right)
 
     def lost_connection_text(self) -> str:
-        """Return that the database is unreachable; "" while it answers."""
+        """Return the text which says that the database is unreachable; "" while it answers."""
         lost_since = self.connection_state.lost_since
         return "" if lost_since is None else self.translate("reason.not_connected", since=lost_since)
 
     def worker_away_text(self, right: str = "") -> str:
-        """Return that this desk asks a worker and none is there; "" otherwise, and for a right that only reads."""
+        """Return the text which says that this desk asks a worker to act and no worker is present; "" otherwise. Also
+        return "" for a right that only allows reading, because reading needs no worker.
+        """
         away_since = self.connection_state.worker_away_since
         if away_since is None or right in READING_RIGHTS:
             return ""
         return self.translate("reason.worker_away", since=away_since)
 
     def missing_right_text(self, right: str) -> str:
-        """Return why the acting person doesn't have this right; "" if the person has it, and until the operators are
-        read. The state of the connection has no effect.
+        """Return why the acting person doesn't have this right; "" if the person has it, or if the operators are not
+        read yet. The connection to the database is not considered.
         """
         person = self.current_person
         if not self.people_known or self.has_unrestricted_people or (person is not None and has_right(person, right)):
@@ -334,18 +341,20 @@ class WindowContext(QObject):
 
     @property
     def has_unrestricted_people(self) -> bool:
-        """True if everybody holds every role: the database has no accounts and no operator is registered."""
+        """True if every person has every role, because the database has no accounts and no operator is registered."""
         return not self.people and not self.settings.sign_in.is_server
 
     def needed_role_text(self, roles: Collection[str], people: Sequence[str]) -> str:
-        """Return the text that names the required roles and, if given, the people who hold them."""
+        """Return the text that names the needed roles and, if `people` isn't empty, the people who have them."""
         role_names = [role for role in sorted(roles) if role != WORKER]
         if people:
             return self.translate("reason.role_people", needs=role_names, people=people)
         return self.translate("reason.role", needs=role_names)
 
     def other_people_with(self, right: str) -> list[str]:
-        """Return the names of the other people whose roles include this right. A worker's account is no person."""
+        """Return the names of the people, except the acting one, whose roles include this right. The account of a
+        worker is left out.
+        """
         return [
             person.name
             for person in self.people
@@ -355,16 +364,16 @@ class WindowContext(QObject):
     # -- navigation
 
     def navigate(self, route: Route) -> None:
-        """Navigate to this route."""
+        """Ask the frame to open this route, by emitting `navigation_requested`."""
         self.navigation_requested.emit(route)
 
     def show_toast(self, words: str, detail: str = "", shape: str = "check", tone: Tone = "good") -> None:
-        """Show a short message for some seconds."""
+        """Show a short message for some seconds, with the icon `shape` in the colour `tone`."""
         self.toast_requested.emit(Toast(words, detail, shape, tone))
 
     def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
-        """Add a record to the recently opened ones; only the newest visit to a record is kept, and 20 records in
-        all.
+        """Store that the person has just opened this record. A record is in the list once, with its newest visit, and
+        the list has at most 20 records.
         """
         record_ref = type(record), record.id
         earlier_visits = [visit for visit in self.visits if (type(visit.record), visit.record.id) != record_ref]
@@ -372,7 +381,7 @@ class WindowContext(QObject):
         self.visits_changed.emit()
 
     def change_operator(self, operator: str) -> None:
-        """Make another person the acting one, and clear the visits of the previous person."""
+        """Make `operator` the acting person, and clear the visits of the previous person."""
         if operator != self.operator:
             self.operator = operator
             self.visits = []
@@ -381,17 +390,19 @@ class WindowContext(QObject):
     # -- status
 
     def store_people(self, people: tuple[Person, ...]) -> None:
-        """Store the operators that were read; an empty tuple if the database registers none."""
+        """Store the list of operators that was read from the database; the list is empty if the database registers
+        none.
+        """
         self.people, self.people_known = people, True
         self.people_changed.emit()
 
     def store_due_run(self) -> None:
-        """Store that the due tasks have just run."""
+        """Store the present time as the time at which the due tasks last ran."""
         self.due_at = self.now()
         self.connection_state_changed.emit()
 
     def store_work_counts(self, standing: WorkCounts) -> None:
-        """Store the new counts of queues, alerts and unfinished work, and emit `work_counts_changed`."""
+        """Store the new counts (of queues, alerts, unfinished work) and emit `work_counts_changed`."""
         self.work_counts = standing
         self.work_counts_changed.emit()
 
@@ -404,15 +415,17 @@ class WindowContext(QObject):
             self.connection_state_changed.emit()
 
     def store_gateways(self, names: Iterable[str]) -> None:
-        """Store the names of the configured payment providers; the last answer of each known provider is kept."""
+        """Store the names of the configured payment providers in `connection_state`. The last answer of a provider
+        that is already known is kept.
+        """
         gateways = {gateway.name: gateway for gateway in self.connection_state.gateways}
         self.update_connection_state(
             gateways=tuple(gateways.get(name, Gateway(name)) for name in sorted({*names, *gateways}))
         )
 
     def _record_answer(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
-        """Store in `connection_state` how long the provider took to answer an acting call, or that it didn't answer.
-        A failure that says nothing about the provider is ignored.
+        """Store in `connection_state` the time that the provider took to answer an acting call, or that the provider
+        didn't answer. Ignore a failure from which this can't be derived.
         """
         if not provider:
             return
@@ -435,13 +448,13 @@ class WindowContext(QObject):
 
 
 def with_password(call: Act[T], password: str) -> Act[T]:
-    """Return the call with the password that the person has typed for it. The password is forgotten when the call
-    reads it, at the latest when the call ends.
+    """Return a function that runs `call` with the typed password. The password is forgotten as soon as the call reads
+    it, at the latest when the call ends.
     """
     passwords = [password]
 
     def call_with_password(services: "Console", request_id: str) -> T:
-        if not passwords:  # a second run: whoever runs it gives another password
+        if not passwords:  # the password is used: the caller of a second run must provide one
             return call(services, request_id)
         try:
             with passwords_from(lambda: passwords.pop() if passwords else None):
@@ -453,7 +466,7 @@ def with_password(call: Act[T], password: str) -> Act[T]:
 
 
 def _was_not_sent(failure: Failure | None) -> bool:
-    """Return True if the call failed without a request to the provider."""
+    """Return True if the failure means that no request was sent to the provider."""
     return failure is not None and failure.detail.get("reason") in (
         UnknownReason.NO_LIST_CALL,
         UnknownReason.ONLY_DESK_KNOWS,

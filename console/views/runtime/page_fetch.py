@@ -14,4 +14,6 @@ class Page:
 
 
 FetchPage = Callable[[object | None, int], Page]
-"""A function (cursor, limit) that returns the page at the cursor (None: the first page) with at most `limit` rows."""
+"""A function of (cursor, limit). It returns the page that begins at `cursor` (None for the first page) with at most
+`limit` rows.
+"""

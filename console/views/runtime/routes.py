@@ -6,20 +6,20 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class HomeRoute:
-    """The home page: open work of all queues."""
+    """The home page with the counts of all queues."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuesRoute:
-    """One queue by name; "" keeps the queue that was open."""
+    """The page of the queues with the queue of this name; "" means the queue that was shown last."""
 
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LookupRoute:
-    """All records of a number or name. `text` "" shows the empty search field; `buy` also opens the purchase
-    dialog.
+    """The lookup page with all records of a number or name. `text` "" shows the empty input field; with `buy`, the
+    purchase dialog is opened too.
     """
 
     text: str = ""
@@ -28,18 +28,18 @@ class LookupRoute:
 
 @dataclass(frozen=True, slots=True)
 class AuditRoute:
-    """The audit trail."""
+    """The page of the audit trail."""
 
 
 Ref: TypeAlias = tuple[str, int]
-"""A record's kind ("credit-check", "payment", "order" or "refund") and id."""
+"""The kind ("credit-check", "payment", "order" or "refund") and the id of a record."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordRoute:
-    """The page of one credit check. `trail` is the list of records from which the page was opened; "previous" and
-    "next" move in it. A number without a kind in it is the id of a credit check. `place` is the sidebar entry that
-    is highlighted.
+    """The page of one credit check. `trail` has the records of the list from which the page was opened; "previous"
+    and "next" step through it. A number without a kind in `trail` is the id of a credit check. `place` is the key of
+    the highlighted sidebar entry.
     """
 
     id: int
@@ -76,50 +76,54 @@ class RefundRoute:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalsRoute:
-    """Refunds that wait for a decision. `id` selects one; 0 keeps the selected one."""
+    """The page of the refunds that wait for a decision. `id` is the refund to show; 0 means the refund that was shown
+    last.
+    """
 
     id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SetAsidesRoute:
-    """The set-aside money of payments, which a person must decide about."""
+    """The page of the money set aside, about which a person must decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertsRoute:
-    """The open alerts."""
+    """The page of the open alerts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRoute:
-    """The differences found by one reconciliation run; 0 is the newest run."""
+    """The page with the differences of one reconciliation run; run 0 means the newest run."""
 
     run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRunsRoute:
-    """All reconciliation runs."""
+    """The page with the list of all reconciliation runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRoute:
-    """The page of one operation. It may exist in this desk's spool only."""
+    """The page of one operation of the journal. The operation may exist only in this desk's spool."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class PdfRoute:
-    """A stored PDF of the credit check `record`. `sha256` selects an older PDF; None selects the current one."""
+    """The page of a stored PDF of the credit check `record`. `sha256` selects an older PDF by its SHA-256; None
+    selects the current one.
+    """
 
     record: int
     sha256: str | None = None
 
 
 RecordPageRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRoute
-"""The route of a record's page."""
+"""The route of the page of one record: a credit check, payment, order or refund."""
 Route: TypeAlias = (
     HomeRoute | QueuesRoute | LookupRoute | AuditRoute | OperationRoute | PdfRoute | ApprovalsRoute | SetAsidesRoute
     | AlertsRoute | ReconcileRoute | ReconcileRunsRoute
@@ -135,7 +139,7 @@ _ROUTE_CLASSES: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | RefundR
 
 
 def route_to(kind: str, id: int, trail: tuple[int | Ref, ...] = (), place: str = "lookup") -> RecordPageRoute:
-    """Return the route to the page of a record.
+    """Return the route to the page of the record with this kind and id.
 
     Raises KeyError for an unknown kind.
     """
@@ -151,7 +155,7 @@ def position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
 
 
 def neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None:
-    """Return the route of the previous (`step` -1) or next (1) record of the trail; None if there is none."""
+    """Return the route to the previous (`step` -1) or next (1) record of the route's trail; None if there is none."""
     position = position_in_trail(route)
     if position is None or not 0 <= position[0] + step < position[1]:
         return None

@@ -16,7 +16,9 @@ from console.views.theme.design_tokens import Tone
 
 @dataclass(frozen=True, slots=True)
 class Toast:
-    """A short message that is shown for some seconds."""
+    """The contents of a short message that the window shows for some seconds: text (`words`), secondary text
+    (`detail`), icon shape and colour tone.
+    """
 
     words: str
     detail: str = ""
@@ -26,10 +28,12 @@ class Toast:
 
 @dataclass(frozen=True, slots=True)
 class WorkCounts:
-    """Counts that were read in one call: `counts` per queue, `unfinished` operations, `decision_count` (refunds that
-    the acting person may decide), unacknowledged `alert_count`, `unfinished_run_count` (unfinished bulk runs).
-    `lost_row_count` is the number of operations that the database is known to lack if it has returned to an earlier
-    state, otherwise None.
+    """Counts for the sidebar and the home page, read in one call.
+
+    `counts` are the queues with their numbers of records; `unfinished` the unfinished operations; `decision_count`
+    the refunds that the acting person may decide; `alert_count` the unacknowledged alerts; `unfinished_run_count` the
+    unfinished bulk runs. `lost_row_count` is the number of operations that the database is known to lack after its
+    return to an earlier state; None if it has not returned to one.
     """
 
     counts: tuple[QueueCount, ...] = ()
@@ -41,14 +45,14 @@ class WorkCounts:
     lost_row_count: int | None = None
 
     def find_count(self, queue: str) -> QueueCount | None:
-        """Return the count of one queue; None if it wasn't read."""
+        """Return the count of the queue with this name; None if that queue wasn't counted."""
         return next((queue_count for queue_count in self.counts if queue_count.queue == queue), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The last answer of a payment provider: its duration in seconds and its instant, both None before the first
-    call. `is_silent` is True if the provider didn't answer.
+    """The last answer of a payment provider to this window: the duration of the call in seconds and the instant of
+    the answer, both None before the first call. `is_silent` is True if the provider didn't answer.
     """
 
     name: str
@@ -59,11 +63,16 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """The last answers of the database (`service_seconds`), of AlarmBox (`provider_…`) and of the payment providers
-    (`gateways`): durations in seconds, None before the first answer. The database has not answered since
-    `lost_since`; None if it answers. `is_provider_missing` is True if AlarmBox is not configured. This desk asks
-    workers, and none has been there since `worker_away_since`; None if one is there, or if the desk acts itself.
-    `leftovers` are credentials that the desk no longer needs; None before they were looked for.
+    """The state of this window's connections. Durations are in seconds, None before the first answer.
+
+    - Database: `service_seconds` is the duration of its last answer; `lost_since` is the instant since which it has
+      not answered, None while it answers.
+    - Worker: `worker_away_since` is the instant since which no worker is present; None while one is present, or if
+      this desk doesn't ask a worker.
+    - AlarmBox: `provider_seconds`, `provider_at` and `is_provider_silent` describe its last answer;
+      `is_provider_missing` is True if it is not configured.
+    - Payment providers: `gateways` has the last answer of each.
+    - `leftovers` are credentials that this desk no longer needs; None before the program has looked for them.
     """
 
     service_seconds: float | None = None
@@ -79,7 +88,7 @@ class ConnectionState:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """An opened record and the instant of the visit."""
+    """A record that the acting person has opened, and the instant of the opening."""
 
     record: CreditCheck | Order | Payment | Refund
     at: datetime
@@ -87,8 +96,9 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRequest:
-    """A decision that waits for the person's password: its label, whether the password typed before was wrong, the
-    page or dialog in which the person decides, and what to call with the password, or if the person cancels.
+    """A decision that waits for the person's password. `label` names the decision; `is_wrong` is True if the password
+    typed before was wrong; `owner` is the page or dialog in which the person decides. `submit` is called with the
+    typed password, `cancel` if the person gives none.
     """
 
     label: str

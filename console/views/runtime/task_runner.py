@@ -17,11 +17,12 @@ from console.views.runtime.worker_threads import ThreadCrew
 
 
 class TaskRunner(QObject, Runner):
-    """Worker threads for service calls: calls with the same key run one after another, others in parallel.
+    """Runs service calls in worker threads. Calls with the same key run one after another, others in parallel.
 
-    Three lanes keep slow calls from delaying the lists: `quick` for reads of the store, `slow` for calls that reach a
-    provider, `long` for calls that take minutes. Callbacks run in the GUI thread and are skipped if their owner was
-    destroyed. The call runs with the caller's context variables (operator, correlation id).
+    Three groups of threads (lanes) keep slow calls from delaying the lists: `quick` for reads of the store, `slow`
+    for calls that reach a provider, `long` for calls that take minutes. Callbacks run in the GUI thread and are
+    skipped if their owner was destroyed. A call runs with the context variables of its caller (operator, correlation
+    id).
 
     Signals:
     - idle: no call is waiting or running any more.
@@ -41,12 +42,12 @@ class TaskRunner(QObject, Runner):
         self._running_keys: set[Task] = set()
         self._callbacks: deque[Callable[[], None]] = deque()
         self._is_closed = False
-        # The signal has no value: it makes the GUI thread run `_deliver`, which calls the waiting callbacks.
+        # The signal has no value: it makes the GUI thread run `_run_callbacks`.
         self._wake.connect(self._run_callbacks, Qt.ConnectionType.QueuedConnection)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels of the running calls, as their callers gave them."""
+        """The labels of the running calls, as their callers have given them."""
         return tuple(task.label for task in self._running_keys)
 
     def is_idle(self) -> bool:
@@ -54,7 +55,9 @@ class TaskRunner(QObject, Runner):
         return not self._running_keys and not self._waiting_tasks and not self._callbacks
 
     def wait_idle(self, timeout: float) -> tuple[str, ...]:
-        """Wait at most `timeout` seconds for running calls. Return the labels of those that still run."""
+        """Wait at most `timeout` seconds until the running calls end, and run their callbacks. Return the labels of
+        the calls that still run.
+        """
         deadline = time.monotonic() + timeout
         while self._running_keys and ThreadCrew.wait(self._crews.values(), deadline - time.monotonic()):
             self._run_callbacks()
@@ -62,8 +65,8 @@ class TaskRunner(QObject, Runner):
         return self.labels
 
     def close(self, timeout: float = 3.0) -> tuple[str, ...]:
-        """Refuse new calls, cancel the cancellable ones and wait `timeout` seconds. Return the labels of calls that
-        still run.
+        """Refuse new calls, cancel the cancellable ones, and wait at most `timeout` seconds for the others. Return
+        the labels of the calls that still run.
         """
         self._is_closed = True
         for queue in self._waiting_tasks.values():
@@ -95,7 +98,9 @@ class TaskRunner(QObject, Runner):
         self._crews[task.lane].submit(lambda: context.run(self._run_task, task))
 
     def _run_task(self, task: Task) -> None:
-        """Run the call in the worker thread. Every exception is delivered as a Failure."""
+        """Run the call of a task in the worker thread, and deliver its value or failure to the GUI thread. Every
+        exception becomes a Failure.
+        """
         try:
             value = task.call(task.report)
             self._post_callback(lambda: self._finish_task(task, lambda: task.on_done(value)))
@@ -138,7 +143,9 @@ class TaskRunner(QObject, Runner):
                 self.idle.emit()
 
     def _begin_next(self, key: Hashable | None) -> None:
-        """Begin the next waiting call of this key that isn't cancelled and whose owner, if it needs one, exists."""
+        """Begin the next waiting call with this key; skip calls that are cancelled or whose owner no longer exists
+        (see Task.should_begin).
+        """
         queue = self._waiting_tasks.get(key)
         while queue:
             task = queue.popleft()

@@ -1,4 +1,6 @@
-"""Service calls of the window: their handle, failure and progress report, and the interface that runs them."""
+"""Service calls of the window: the handle, the failure and the progress report of a call, and the interface through
+which pages run calls.
+"""
 
 import logging
 import threading
@@ -22,8 +24,8 @@ _PROGRESS_INTERVAL_SECONDS = 0.1  # seconds: at most ten reports a second
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The reason why a call returned no value: a stable code and its details. A bug also has a support code, which is
-    in the log.
+    """The reason why a call returned no value: a stable error code and its details. If the reason is a bug,
+    `support_code` is the code under which the log has it.
     """
 
     code: ErrorCode | Literal["cancelled"]
@@ -36,7 +38,9 @@ class Cancelled(Exception):
 
 
 class Report:
-    """Passed to a watched call (`Runner.watch`): the call reports its progress and asks whether it is cancelled."""
+    """The argument of a watched call (see `Runner.watch`): through it, the call reports its progress and asks whether
+    it is cancelled.
+    """
 
     def __init__(self, send: Callable[[object], None]) -> None:
         self._send = send
@@ -44,7 +48,7 @@ class Report:
         self._last_report_at = -_PROGRESS_INTERVAL_SECONDS
 
     def __call__(self, value: object) -> None:
-        """Report a progress value; values within 0.1 s of the last reported one are dropped."""
+        """Report a progress value. A value that comes less than 0.1 s after the last reported one is dropped."""
         now = time.monotonic()
         if now - self._last_report_at >= _PROGRESS_INTERVAL_SECONDS:
             self._last_report_at = now
@@ -61,12 +65,12 @@ class Report:
             raise Cancelled
 
     def cancel(self) -> None:
-        """Mark the call as cancelled."""
+        """Tell the call that it is cancelled: `is_cancelled` is True from now on."""
         self._cancel_event.set()
 
 
 class TaskHandle:
-    """Handle of a submitted call. `state` is "waiting", "running", "done" or "cancelled"."""
+    """The handle of a call that was given to a Runner. `state` is "waiting", "running", "done" or "cancelled"."""
 
     def __init__(self, task: "Task") -> None:
         self._task = task
@@ -85,17 +89,17 @@ class TaskHandle:
         return time.monotonic() - self._task.started_at
 
     def cancel(self) -> bool:
-        """Cancel the call. Return True if it was waiting: it never begins, and nothing is sent.
+        """Cancel the call. Return True if it was still waiting: it never begins, and nothing is sent.
 
-        Return False if it is running or has ended. A running call that is cancellable may end early, and its value is
-        dropped; the answer of any other running call is still delivered.
+        Return False if the call is running or has ended. A running call that is cancellable may end early, and its
+        value is dropped. The answer of any other running call is still delivered.
         """
         return self._task.cancel()
 
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """One submitted call with its callbacks, lane and state."""
+    """One call that was given to a Runner, with its callbacks, lane and state."""
 
     call: Callable[[Report], Any]
     on_done: Callable[[Any], None]
@@ -120,15 +124,15 @@ class Task:
         return False
 
     def should_begin(self) -> bool:
-        """Return True if the waiting call should begin: it isn't cancelled, and its owner exists or the call isn't
-        cancellable (an acting call begins even if its page was destroyed).
+        """Return True if the call is still waiting, and its owner exists or the call isn't cancellable. An acting
+        call isn't cancellable, so it begins even if its page was destroyed.
         """
         return self.state == "waiting" and (not self.is_cancellable or shiboken6.isValid(self.owner))
 
 
 class Runner:
-    """Interface through which pages run calls. Subclasses implement `_accept_task`; a subclass of the tests runs each
-    call immediately, in the calling thread.
+    """The interface through which pages run calls in worker threads. Subclasses implement `_accept_task`. The tests
+    use a subclass that runs each call immediately, in the calling thread.
     """
 
     def run(
@@ -143,7 +147,10 @@ class Runner:
         lane: TaskLane = "quick",
         cancellable: bool = False,
     ) -> TaskHandle:
-        """Run `call` in a worker thread, then `on_done(value)` or `on_failed(failure)` in the GUI thread."""
+        """Run `call` in a worker thread, then `on_done(value)` or `on_failed(failure)` in the GUI thread. If `owner`
+        is destroyed before, neither is called. Calls with the same `key` run one after another. Return the handle of
+        the call.
+        """
         return self._accept_task(
             Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable)
         )
@@ -161,16 +168,22 @@ class Runner:
         lane: TaskLane = "slow",
         cancellable: bool = True,
     ) -> TaskHandle:
-        """Like `run`, for a call that reports progress and can end early through the Report it receives."""
+        """Run a call that reports its progress: like `run`, but `call` gets a Report, through which it reports values
+        for `on_progress` and asks whether it is cancelled.
+        """
         return self._accept_task(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _accept_task(self, task: Task) -> TaskHandle:
-        """Run the task in a thread, or queue it for one; then call its callbacks in the window's thread."""
+        """Run the task in a worker thread as soon as possible, then call its callbacks in the GUI thread. Return its
+        handle. Implemented by the subclass.
+        """
 
 
 def failure_of(error: BaseException, label: str = "") -> Failure:
-    """Return the Failure of an exception. Any exception but ConsoleError and Cancelled is a bug and is logged."""
+    """Return the Failure for an exception. A ConsoleError keeps its code; any other exception but Cancelled is a bug,
+    which is logged with a support code. `label` names the call in the log.
+    """
     if isinstance(error, ConsoleError):
         return Failure(error.code, error.detail)
     if isinstance(error, Cancelled):
@@ -187,4 +200,4 @@ def _support_code() -> str:
 
 
 def ignore_value(_: object) -> None:
-    """Do nothing: the receiver of progress of a call that hasn't begun."""
+    """Do nothing with a progress value: the receiver of a Report whose call has not begun."""

@@ -1,4 +1,4 @@
-"""A small pool of worker threads; a thread is started when a job finds no free one."""
+"""A small pool of worker threads. A thread is started only when a job finds no free one."""
 
 import queue
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 
 class ThreadCrew:
-    """At most `size` threads that run jobs in the order of submission.
+    """A pool of at most `size` threads. The threads begin the jobs in the order of submission.
 
     They are daemon threads: a hanging call must not keep the process alive after its window has closed.
     """
@@ -21,7 +21,7 @@ class ThreadCrew:
         self._unfinished_jobs = 0  # jobs submitted and not yet ended
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Queue a job, and start a thread if all are busy and fewer than `size` run."""
+        """Queue a job. If all threads are busy and the pool has fewer than `size`, start another thread."""
         with self._job_ended:
             self._unfinished_jobs += 1
             if self._unfinished_jobs > len(self._threads) < self._size:
@@ -29,7 +29,7 @@ class ThreadCrew:
         self._jobs.put(job)
 
     def end_threads(self, *, join: bool) -> None:
-        """End the threads after their present jobs; `join` waits for them."""
+        """End each thread after the jobs that are already queued. With `join`, wait until the threads have ended."""
         for _ in self._threads:
             self._jobs.put(None)
         if join:
@@ -39,7 +39,9 @@ class ThreadCrew:
 
     @classmethod
     def wait(cls, crews: "Iterable[ThreadCrew]", timeout: float) -> bool:
-        """Wait until one job of these crews ends. Return False if none ends within `timeout` seconds."""
+        """Wait at most `timeout` seconds until a job of one of these pools ends. Return True if one has ended or none
+        was running, otherwise False.
+        """
         crews = list(crews)
         deadline = time.monotonic() + timeout
         with cls._job_ended:

@@ -1,1 +1,1 @@
-"""Sign-in, the lock after a time without input, and the privacy cover that hides the window during both."""
+"""Sign-in, the lock of a window without input, and the privacy cover that hides the window's contents during both."""

@@ -14,7 +14,7 @@ from console.views.widgets.password_field import PasswordField
 
 
 class NoticeArea(QVBoxLayout):
-    """A place for one notice; screen readers announce it when it appears."""
+    """A layout with room for one notice. Screen readers announce the notice when it appears."""
 
     def show_notice(self, lead: str, words: str, tone: Tone = "text", shape: str = "warning") -> None:
         """Show a notice; it replaces the previous one."""
@@ -28,7 +28,8 @@ class NoticeArea(QVBoxLayout):
 
 
 class EntryForm(QWidget):
-    """A form with a password and one button. After a submission it is disabled until the attempt fails.
+    """Base class of the sign-in form and the unlock form: a password field and one button. After a submission the
+    form is disabled until the attempt fails.
 
     Signals:
     - submitted(object): the typed values, as `_read_input` returned them.
@@ -37,7 +38,7 @@ class EntryForm(QWidget):
     submitted = Signal(object)
 
     def __init__(self, context: WindowContext, title: str, act: str) -> None:
-        """`title` and `act` are wording keys."""
+        """`title` and `act` are the wording keys of the form's name and of its button."""
         super().__init__()
         self._context = context
         translate = context.translate
@@ -53,11 +54,13 @@ class EntryForm(QWidget):
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def reset_input(self) -> None:
-        """Focus the first empty field."""
+        """Give the focus to the first empty field. Implemented by the subclass."""
 
     @abstractmethod
     def _read_input(self) -> object:
-        """Return the values to submit. If one is missing, show the error at its field and return None."""
+        """Return the typed values. If one is missing, show the error at its field and return None. Implemented by the
+        subclass.
+        """
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Submit on Enter in a text field. An input method that composes text handles Enter itself."""
@@ -68,7 +71,9 @@ class EntryForm(QWidget):
 
     @Slot()
     def submit(self) -> None:
-        """Disable the form and emit `submitted`; do nothing while the form is disabled or a value is missing."""
+        """Disable the form and emit `submitted` with the typed values. If a value is missing or the form is already
+        disabled, emit nothing.
+        """
         if not self.button.isEnabled():
             return
         values = self._read_input()
@@ -81,7 +86,7 @@ class EntryForm(QWidget):
         self.submitted.emit(values)
 
     def _resume(self, *, is_wrong: bool) -> None:
-        """Enable the form for another attempt. `is_wrong` clears the password field."""
+        """Enable the form for another attempt. With `is_wrong`, also clear the password field."""
         self.button.enable_button()
         self._set_enabled(True)
         if is_wrong:

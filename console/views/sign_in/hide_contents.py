@@ -1,4 +1,4 @@
-"""Hide all widgets and windows of the process except a cover, and show them again afterwards."""
+"""Hide all widgets and windows of the process except one (the cover), and show them again afterwards."""
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
@@ -10,8 +10,8 @@ _TRANSIENT_TYPES = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
 
 
 class WindowCover(QObject):
-    """Hides every widget and window except the cover, so that Tab and screen readers reach none of them. A widget
-    that is shown while the cover is on screen is hidden too. Hidden dialogs keep their inputs.
+    """Hides every widget and window of the process except the cover, so that neither the Tab key nor a screen reader
+    reaches the hidden contents. A widget that is shown later is hidden too. Hidden dialogs keep their inputs.
 
     Signals:
     - cover_shown: the cover was shown. cover_removed: it was removed.
@@ -37,7 +37,7 @@ class WindowCover(QObject):
         return self._cover
 
     def show_cover(self, cover: QWidget) -> None:
-        """Hide everything and show `cover`; it replaces a previous cover."""
+        """Hide all other widgets and windows, and show `cover`. It replaces a previous cover."""
         is_first = self._cover is None
         self._drop_cover()
         self._cover = cover
@@ -53,7 +53,9 @@ class WindowCover(QObject):
             self.cover_shown.emit()
 
     def remove_cover(self) -> None:
-        """Remove the cover, show all hidden widgets again, and restore the focus."""
+        """Remove the cover, show the widgets that it has hidden, and restore the focus. Do nothing without a
+        cover.
+        """
         if self._cover is None:
             return
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]  # there is a window
@@ -95,7 +97,7 @@ class WindowCover(QObject):
 
     @Slot()
     def _hide_foreign(self) -> None:
-        """Hide every visible widget that isn't part of the cover."""
+        """Hide every visible widget and window that isn't a part of the cover."""
         if self._cover is None:
             return
         for widget in [
@@ -113,7 +115,9 @@ class WindowCover(QObject):
                         self._window.activateWindow()  # hiding a dialog takes the keyboard focus away
 
     def _is_foreign(self, widget: QWidget) -> bool:
-        """Return True for a window, or a direct child of the main window, that isn't part of the cover."""
+        """Return True if the widget is a window or a direct child of the main window, and isn't a part of the
+        cover.
+        """
         if widget is self._window or isinstance(widget, QFocusFrame):
             return False
         ancestor: QWidget | None = widget
@@ -126,7 +130,9 @@ _DIRECT_CHILDREN = Qt.FindChildOption.FindDirectChildrenOnly
 
 
 class CoveredWindow(QObject):
-    """A window with its WindowContext and the WindowCover that hides its contents."""
+    """Base class of an object that owns a main window, its WindowContext, and the WindowCover that hides its
+    contents.
+    """
 
     window: QMainWindow
     context: WindowContext

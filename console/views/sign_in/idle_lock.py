@@ -20,7 +20,8 @@ _INPUT_EVENTS = {
 
 
 class IdleLock(QObject):
-    """Watches the input events of all windows of the process and locks the window. Drafts and open dialogs are kept.
+    """Locks the window after a time without input, or on request. It watches the input events of all windows of the
+    process. Typed texts and open dialogs are kept.
 
     Signals:
     - other_requested: another person wants to sign in.

@@ -12,8 +12,8 @@ from console.views.widgets.password_field import PasswordField
 
 
 class PasswordDialog(DialogFrame):
-    """Asks for the password, and runs the decision again with it; a closed dialog cancels the decision. The focus
-    begins in the field, where Enter submits.
+    """The dialog that asks the person for the password of a decision. With the password, the decision runs again; if
+    the person closes the dialog, the decision is cancelled. The field has the focus, and Enter submits it.
     """
 
     def __init__(self, context: WindowContext, request: PasswordRequest, parent: QWidget) -> None:
@@ -73,13 +73,15 @@ class PasswordDialog(DialogFrame):
         self._request.cancel()
 
     def _forget(self) -> None:
-        """Remove the password from the field; `setText` also removes it from the field's undo history."""
+        """Remove the password from the field, and also from the field's undo history."""
         self.password.hide_again()
         self.password.line_edit.setText("")
 
 
 def open_password_dialog(context: WindowContext, request: PasswordRequest, window: QWidget) -> PasswordDialog:
-    """Open the dialog over the window or dialog in which the person decides, by default over `window`."""
+    """Open the password dialog for this request and return it. It stands over the dialog or window of the request's
+    owner, otherwise over `window`.
+    """
     owner = request.owner
     dialog = PasswordDialog(context, request, owner.window() if isinstance(owner, QWidget) else window)
     dialog.open()

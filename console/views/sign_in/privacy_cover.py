@@ -1,4 +1,6 @@
-"""The cover over the whole window: it shows the environment, a centred panel and the language, and no record."""
+"""The cover over the whole window. It shows the environment, a panel in the centre and the choice of language, but no
+data of any record.
+"""
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
@@ -17,7 +19,8 @@ _PADDING_PX = 24
 
 
 class PrivacyCover(EnvironmentFrame):
-    """The opaque cover of a window, with the border and the name of the environment.
+    """A widget that covers a window completely; it shows the border and the name of the environment, a centred panel
+    and the choice of language.
 
     Signals:
     - language_requested(str): the person has chosen this language.

@@ -24,8 +24,8 @@ _SIGN_IN_PROBLEMS = (
 
 
 class KnownAccount(NamedTuple):
-    """The stored user name ("" if there is none), and `can_keep`: the keyring works. Both are read in a worker
-    thread, because a keyring may be slow.
+    """The values with which the sign-in form starts: the stored user name ("" if there is none), and whether the
+    keyring can store a password (`can_keep`). A worker thread reads both, because a keyring may be slow.
     """
 
     user: str
@@ -33,8 +33,8 @@ class KnownAccount(NamedTuple):
 
 
 class OpenedServices(NamedTuple):
-    """The services after a sign-in. `is_password_unstored` is True if the password should have been stored but could
-    not be.
+    """The services after a successful sign-in. `is_password_unstored` is True if the person wanted the password to be
+    stored and this failed.
     """
 
     services: "Console"
@@ -42,12 +42,14 @@ class OpenedServices(NamedTuple):
 
 
 def needs_sign_in(failure: Failure) -> bool:
-    """Return True if the person must sign in (again) to remove the failure; False for an unreachable database."""
+    """Return True if the services could not be opened because the person must sign in (again); False for any other
+    failure, such as an unreachable database.
+    """
     return failure.code == ErrorCode.BAD_PROFILE and failure.detail.get("problem") in _SIGN_IN_PROBLEMS
 
 
 class SignInFlow(QObject):
-    """One sign-in, from the form until the services are open."""
+    """One sign-in of a person, from showing the form until the services are open."""
 
     def __init__(
         self,
@@ -57,7 +59,9 @@ class SignInFlow(QObject):
         *,
         fixed: bool = False,
     ) -> None:
-        """`entered` is called with the opened services. With `fixed`, only the account in use can sign in."""
+        """`open_services` opens the services in a worker thread; `entered` is then called with them. With `fixed`,
+        the person can sign in only with the account that is already in use.
+        """
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._open_services, self._on_entered, self._is_fixed = open_services, entered, fixed
@@ -67,7 +71,9 @@ class SignInFlow(QObject):
         self._context.language_changed.connect(self._rebuild_form)
 
     def ask_for_account(self, failure: Failure) -> None:
-        """Show the form. `failure` is the reason for the sign-in."""
+        """Read the stored account, then show the sign-in form. `failure` is the reason for which the person must sign
+        in.
+        """
         self._failure, sign_in = failure, self._context.settings.sign_in
         self._context.runner.run(
             lambda: KnownAccount(sign_in.user_if_readable() or "", sign_in.can_store_password()),

@@ -1,4 +1,4 @@
-"""The sign-in form: account, password, whether the password is stored, and help for the first sign-in."""
+"""The sign-in form: account, password, the choice to store the password, and help for the first sign-in."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,9 @@ from console.views.widgets.inputs import CheckBox, Field
 
 
 class EnteredAccount(NamedTuple):
-    """The typed values. They are only passed to the worker thread that signs in; `repr` doesn't show them."""
+    """The account and password that the person has typed, and whether the password is to be stored. They go only to
+    the worker thread that signs in; `repr` doesn't show them.
+    """
 
     user: str
     password: str
@@ -28,16 +30,18 @@ class EnteredAccount(NamedTuple):
 
 
 class SignInForm(EntryForm):
-    """Submits a Typed. After a refusal it doesn't say whether the account or the password was wrong. If the database
-    is unreachable, the inputs stay.
+    """The form in which a person signs in; it submits an EnteredAccount. After a refusal, the form doesn't say
+    whether the account or the password was wrong. If the database is unreachable, the inputs stay.
     """
 
     def __init__(self, context: WindowContext, place: str, user: str, *, can_keep: bool, fixed: bool = False) -> None:
-        """`place` is the name of the database. With `fixed`, the account `user` can't be changed."""
+        """`place` is the name of the database on screen; `can_keep`: the keyring can store the password. With
+        `fixed`, the person can't change the account `user`.
+        """
         super().__init__(context, "sign_in.title", "sign_in.act")
         translate = context.translate
         self.user = Field(translate("sign_in.field.user"))
-        self.user.edit.setText(user)  # type: ignore[union-attr]  # a line
+        self.user.edit.setText(user)  # type: ignore[union-attr]  # an Edit
         self.user.edit.setReadOnly(fixed)
         self.keep = CheckBox(translate("sign_in.keep"))
         self._can_keep = can_keep
@@ -86,7 +90,9 @@ class SignInForm(EntryForm):
         self._notices.show_notice(lead, words, tone, shape)
 
     def show_failure(self, failure: Failure) -> None:
-        """Show why the sign-in failed, and enable the form. Only a refused password is cleared."""
+        """Show why the sign-in failed, and enable the form again. The password field is cleared only if the database
+        refused the password.
+        """
         translate, is_denied = self._context.translate, failure.detail.get("problem") == SettingProblem.ACCESS_DENIED
         if is_denied:
             self.show_notice(translate("sign_in.refused"), translate("sign_in.refused.words"), "bad", "square_bang")

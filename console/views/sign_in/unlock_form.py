@@ -16,8 +16,8 @@ from console.views.widgets.inputs import Choice
 
 
 class UnlockForm(EntryForm):
-    """The unlock form. With a database server it asks for the password. Without accounts there is no password, and
-    the form may ask which person continues.
+    """The form that unlocks a window. With a database server it asks for the password. Without accounts there is no
+    password, and the form may ask which person continues.
 
     Signals:
     - submitted(object): the password; "" without accounts.
@@ -29,8 +29,8 @@ class UnlockForm(EntryForm):
     def __init__(
         self, context: WindowContext, locked_since: datetime, *, needs_password: bool, persons: Sequence[Person] = ()
     ) -> None:
-        """The window is locked since `locked_since`. `needs_password`: a password is required. `persons`: one of them
-        is to continue.
+        """`locked_since` is the instant at which the window was locked. With `needs_password`, the person must type
+        the password. If `persons` are given, the person chooses who of them continues.
         """
         super().__init__(context, "lock.title", "lock.act")
         self.needs_password, translate = needs_password, context.translate
@@ -85,7 +85,7 @@ class UnlockForm(EntryForm):
         return None if is_missing else password
 
     def show_failure(self, failure: Failure | None) -> None:
-        """Show that the password was wrong (`failure` None) or could not be checked, and enable the form."""
+        """Show that the password was wrong (`failure` None) or could not be checked, and enable the form again."""
         translate = self._context.translate
         if failure is None:
             self._notices.show_notice(translate("lock.wrong"), translate("lock.wrong.words"), "bad", "square_bang")

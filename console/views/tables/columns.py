@@ -11,7 +11,9 @@ Kind = Literal["text", "data", "amount", "age", "state", "check"]
 
 @dataclass(frozen=True, slots=True)
 class StateCell:
-    """A state: shape, word and tone. `extra`, such as a person's name, is shown after the word in the text colour."""
+    """A table cell that shows a state: icon shape, word and colour tone. `extra`, such as a person's name, stands
+    after the word in the text colour.
+    """
 
     word: str
     shape: str
@@ -20,7 +22,7 @@ class StateCell:
 
     @classmethod
     def from_badge_key(cls, key: str, language: Language, extra: str = "") -> "StateCell":
-        """Return the cell of a badge key in the design tokens, such as `certainty.unknown`.
+        """Return the cell for the badge with this key in the design tokens, such as `certainty.unknown`.
 
         Raises KeyError for an unknown key.
         """
@@ -30,7 +32,9 @@ class StateCell:
 
 @dataclass(frozen=True, slots=True)
 class AgeCell:
-    """An age: its number, its unit, and the full instant as text."""
+    """A table cell that shows an age: its number, its unit, and the full instant as text (for tooltip and screen
+    reader).
+    """
 
     number: str
     unit: str
@@ -42,10 +46,12 @@ Cell = str | StateCell | AgeCell
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: title, width in px, and the function that returns its cell of a row.
+    """One column of a table: title, width in px at text scale 1.0, and `cell`, the function that returns the cell of
+    a row.
 
-    `cell` returns a StateCell for kind "state", an AgeCell for "age", otherwise text; "" is shown as a muted –.
-    `spoken` returns the text for screen readers if it differs from the cell's text; "" omits the cell.
+    `cell` returns a StateCell if `kind` is "state", an AgeCell if it is "age", otherwise text; "" is shown as a muted
+    –. `spoken` returns the text for screen readers if it must differ from the cell's text; if it returns "", the
+    screen reader leaves the cell out.
     """
 
     key: str
@@ -63,17 +69,17 @@ class Column:
         return self.kind in ("amount", "age")
 
     def text(self, row: Any) -> str:
-        """Return the cell of a row as plain text."""
+        """Return the cell of a row of the table as plain text."""
         return plain_text(self.cell(row))
 
     def spoken_row(self, row: Any) -> str:
-        """Return the cell's text for a screen reader."""
+        """Return the text that a screen reader reads for this column of a row."""
         return self.spoken(row) if self.spoken else self.text(row)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The heading above successive rows that belong to the same group; `key` identifies the group."""
+    """The heading above consecutive rows that belong to the same group; `key` identifies the group."""
 
     key: object
     word: str
@@ -86,7 +92,7 @@ class Group:
 
 
 def plain_text(cell: Cell) -> str:
-    """Return a cell as plain text."""
+    """Return the contents of a table cell as plain text."""
     if isinstance(cell, StateCell):
         return f"{cell.word} {cell.extra}".strip()
     if isinstance(cell, AgeCell):
@@ -95,5 +101,5 @@ def plain_text(cell: Cell) -> str:
 
 
 def check_column(width: int = 44) -> Column:
-    """Return the column of check boxes with which the person selects rows."""
+    """Return the column with a check box in each row, with which the person selects the row."""
     return Column("check", "", width, lambda _: "", "check", spoken=lambda _: "")

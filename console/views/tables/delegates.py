@@ -1,5 +1,5 @@
-"""Delegates that paint cells, one class per kind of column. The row painter calls `draw` directly, which takes half
-the time of Qt's `paint`.
+"""Delegates that paint the cells of a table, one class per kind of column. RowPainter calls their method `draw`
+directly, which takes half the time of Qt's `paint`.
 """
 
 from typing import NamedTuple
@@ -29,7 +29,9 @@ NO_VALUE = "–"
 
 
 class CellBox(NamedTuple):
-    """The rectangle of a cell's contents and the y coordinate of its text's baseline, in px of the viewport."""
+    """The rectangle of a cell's contents, and the y coordinate of the baseline of its text; all in px of the table's
+    viewport.
+    """
 
     left: int
     top: int
@@ -44,15 +46,17 @@ class CellBox(NamedTuple):
 
 
 class CellDelegate(QStyledItemDelegate):
-    """Paints text; a text that is too long ends with "…". Identifiers and times use the figures font."""
+    """Paints a cell that contains text. A text that is too long ends with "…". Identifiers and times use the figures
+    font.
+    """
 
     def __init__(self, table: PaintedTable, column: Column) -> None:
         super().__init__(table)
         self._table, self._column = table, column
 
     def paddings(self, number: int) -> tuple[int, int]:
-        """Return the padding at the left and right of column `number`, in px; column 0 begins at the table's
-        margin.
+        """Return the padding at the left and at the right of the cells of column `number`, in px. The contents of
+        column 0 begin at the table's margin.
         """
         return (self._table.margin if number == 0 else CELL_PADDING_PX), CELL_PADDING_PX
 
@@ -85,7 +89,9 @@ class CellDelegate(QStyledItemDelegate):
         )
 
     def draw_skeleton(self, painter: QPainter, box: CellBox) -> None:
-        """Draw the placeholder of a row that isn't read yet: a grey bar of two thirds of the width."""
+        """Draw the placeholder for a cell of a row that isn't read yet: a grey bar, two thirds as wide as the
+        cell.
+        """
         width = min(box.width, max(24, box.width * 2 // 3))
         x = box.right - width if self._column.is_right_aligned else box.left
         draw_frame(
@@ -97,7 +103,7 @@ class CellDelegate(QStyledItemDelegate):
         )
 
     def width_of(self, cell: Cell) -> float:
-        """Return the width of the contents, in px."""
+        """Return the width of the cell's contents, in px."""
         return runs_width(split_runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
@@ -107,7 +113,9 @@ class CellDelegate(QStyledItemDelegate):
 
 
 class AmountDelegate(CellDelegate):
-    """Paints an amount: right-aligned, digits in the figures font, the comma in the text font."""
+    """Paints a cell that contains an amount: right-aligned, with the digits in the figures font and the commas in the
+    text font.
+    """
 
     def _draw_words(self, painter: QPainter, box: CellBox, text: str) -> None:
         runs = amount_runs(text)
@@ -119,7 +127,9 @@ class AmountDelegate(CellDelegate):
 
 
 class AgeDelegate(CellDelegate):
-    """Paints an age: a right-aligned number, then its unit in a fixed width, so that the numbers are aligned."""
+    """Paints a cell that contains an age: a right-aligned number, then its unit. The unit has a fixed width, so that
+    the numbers of all rows are aligned.
+    """
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if not isinstance(cell, AgeCell):
@@ -139,8 +149,8 @@ class AgeDelegate(CellDelegate):
 
 
 class StateDelegate(CellDelegate):
-    """Paints a state: a shape of 14 px, a gap of 5 px, and a word. The tone colours shape and word; "good" colours
-    the shape only.
+    """Paints a cell that contains a state: an icon of 14 px, a gap of 5 px, and a word. Icon and word have the colour
+    of the tone; for the tone "good", only the icon has.
     """
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
@@ -154,7 +164,7 @@ class StateDelegate(CellDelegate):
 
 
 class CheckDelegate(CellDelegate):
-    """Paints the check box that shows whether a row is selected."""
+    """Paints the check box that shows whether the person has selected the row."""
 
     def paddings(self, number: int) -> tuple[int, int]:
         return 12, 0
@@ -180,12 +190,14 @@ DELEGATES: dict[str, type[CellDelegate]] = {
 
 
 def word_tone(tone: Tone) -> Tone:
-    """Return the tone of a state's word: "text" for the state's tone "good", otherwise the state's tone."""
+    """Return the colour tone for the word of a state whose icon has this tone: "text" for "good", otherwise the same
+    tone.
+    """
     return "text" if tone == "good" else tone
 
 
 def draw_state(painter: QPainter, rect: QRect, cell: StateCell) -> None:
-    """Draw a state's shape and word at the left of a rectangle."""
+    """Draw the icon and the word of a state at the left of a rectangle."""
     baseline = int(baseline_in(rect.top(), rect.height()))
     _draw_state_in_box(painter, CellBox(rect.left(), rect.top(), rect.width(), rect.height(), baseline), cell)
 
@@ -208,18 +220,18 @@ def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None
 
 
 def state_width(cell: StateCell) -> float:
-    """Return the width of a state's shape and word, in px."""
+    """Return the width of a state's icon and word together, in px."""
     words = f"{cell.word} {cell.extra}" if cell.extra else cell.word
     return current_appearance().icon_px(_SHAPE_PX) + _SHAPE_GAP_PX + runs_width(split_runs(words))
 
 
 def unit_width() -> int:
-    """Return the fixed width of an age's unit, in px at the current text scale."""
+    """Return the fixed width of the column part that shows the unit of an age, in px at the current text scale."""
     return round(tokens().px("age_cell", "unit_width") * current_appearance().scale)
 
 
 def draw_heading(painter: QPainter, box: CellBox, group: Group) -> None:
-    """Draw a group's heading over the whole row."""
+    """Draw the heading of a group of rows over the whole width of the table."""
     x, appearance = box.left, current_appearance()
     if group.shape:
         side = appearance.icon_px(_SHAPE_PX)

@@ -1,4 +1,4 @@
-"""The Qt model of a long list. The rows of a page that isn't loaded are placeholders."""
+"""The Qt model of a long list. A row whose page isn't loaded is a placeholder."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
@@ -67,7 +67,7 @@ class PageCacheModel(QAbstractTableModel):
         return None
 
     def choose_row(self, row: int, chosen: bool | None = None) -> None:
-        """Select or deselect a row; None inverts it. Headings and placeholders are ignored."""
+        """Select or deselect a row by `chosen`; None inverts the selection. Headings and placeholders are ignored."""
         item = self.row_at(row)
         if item is None:
             return
@@ -79,7 +79,9 @@ class PageCacheModel(QAbstractTableModel):
         self.chosen_changed.emit()
 
     def choose_only(self, keys: Iterable[Hashable]) -> None:
-        """Select exactly these keys. Does not emit `chosen_changed`: no person made this selection."""
+        """Select exactly the rows with these keys. `chosen_changed` isn't emitted, because it only signals a
+        selection by the person.
+        """
         self.chosen_keys = set(keys)
         if len(self._page_cache):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))
@@ -132,8 +134,8 @@ class PageCacheModel(QAbstractTableModel):
         return None
 
     def cell(self, row: int, column: int) -> Cell | Group | None:
-        """Return the value that a delegate paints (for a heading the Group); None for a placeholder. Faster than
-        `data`, because Qt converts no value.
+        """Return the value that a delegate paints: the cell of a row, the Group of a heading, or None for a
+        placeholder. This is faster than Qt's `data`, because Qt converts no value.
         """
         entry = self.entry(row)
         if entry is None or isinstance(entry, Group):
@@ -141,7 +143,7 @@ class PageCacheModel(QAbstractTableModel):
         return self.columns[column].cell(entry)
 
     def spoken_text(self, entry: Any) -> str:
-        """Return the text of a whole row for a screen reader."""
+        """Return the text that a screen reader reads for a row or heading."""
         return ", ".join(words for column in self.columns if (words := column.spoken_row(entry)))
 
     def entry(self, row: int) -> Any | None:

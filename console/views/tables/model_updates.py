@@ -1,5 +1,5 @@
-"""Apply pages that were read to the model's rows. Qt's signals name only the rows that change, so that the view keeps
-its position.
+"""Apply newly read pages to the rows of a table's model. Qt gets signals about the changed rows only, so that the
+table keeps its scroll position.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _NEXT_PAGE_PLACEHOLDERS = 3
 
 
 class ChangingModel(PageCacheModel):
-    """A model that applies pages to its rows. Its subclass PagedModel reads the pages."""
+    """A table model whose rows are changed by newly read pages. The subclass PagedModel reads the pages."""
 
     def _apply_page(self, number: int, page: Page) -> None:
         """Replace the placeholders of page `number` with the page's rows."""
@@ -26,8 +26,8 @@ class ChangingModel(PageCacheModel):
         self._emit_changed(first_row, first_row + min(old_count, len(entries)) - 1)
 
     def _apply_reread_pages(self, first: int, last: int, pages: Sequence[Page]) -> None:
-        """Replace the pages `first` to `last`, which were read again. All their rows are compared together, because a
-        row may have moved to another page.
+        """Replace the contents of the pages `first` to `last`, which were read again. The rows of all these pages are
+        compared together, because a row may have moved from one page to another.
         """
         slots = self._page_cache.slots
         for number in range(first, last + 1):
@@ -45,8 +45,8 @@ class ChangingModel(PageCacheModel):
         self._page_cache.recompute_row_positions()
 
     def _split_slot(self, slot: Slot, pages: Sequence[Page]) -> list[Slot]:
-        """Split a slot with the rows of several pages into one slot per page. A heading is on the page of the row
-        below it.
+        """Split a slot (the stored page of a list) that contains the rows of several pages into one slot per page. A
+        heading goes to the page of the row below it.
         """
         parts: list[Slot] = []
         entries, start, group_of = slot.entries or [], slot.start, self._page_cache.group_of
@@ -58,8 +58,8 @@ class ChangingModel(PageCacheModel):
         return parts
 
     def _resize(self, slot: Slot, first_row: int, old_count: int, new_count: int) -> None:
-        """Change the number of a slot's placeholders from `old_count` to `new_count`; `first_row` is the slot's first
-        position.
+        """Change the number of placeholders of a slot (the stored page of a list) from `old_count` to `new_count`.
+        `first_row` is the position of the slot's first row in the list.
         """
         if new_count > old_count:
             self.beginInsertRows(QModelIndex(), first_row + old_count, first_row + new_count - 1)

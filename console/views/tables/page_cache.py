@@ -1,4 +1,5 @@
-"""The pages of a long list: loaded pages, dropped pages, and the position of each row. This module doesn't use Qt.
+"""The stored pages of a long list: loaded pages, dropped pages, and the position of each row. This module doesn't use
+Qt.
 
 A page is identified by the cursor at which it starts. A page that was dropped to save memory keeps its cursor and its
 number of rows, so that the scroll bar stays correct and the page can be read again.
@@ -16,9 +17,9 @@ Entry = Any  # a row as the service returned it, or a Group
 
 @dataclass(slots=True)
 class Slot:
-    """One page of the list. `start` is its cursor, `count` its number of positions, `entries` its rows and headings
-    (None while it isn't loaded), `last_use` the counter value of its last use (0: never), `last_group` the group of
-    its last row.
+    """One stored page of a list. `start` is the cursor at which it starts; `count` the number of its rows and
+    headings, or of its placeholders; `entries` its rows and headings, None while it isn't loaded; `last_use` the
+    value of a counter at its last use (0: never used); `last_group` the key of the group of its last row.
     """
 
     start: object | None
@@ -30,8 +31,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """One step that changes the entries of a slot: set, insert, remove or move the entry at position `position`, to
-    `target` or with the new value in `entries`. Positions count from the slot's first entry.
+    """One step that changes the entries (rows and headings) of a slot. `kind` "set" replaces the entry at `position`
+    by the one in `entries`; "insert" inserts that one there; "remove" removes the entry; "move" moves it to `target`.
+    Positions count from the first entry of the slot.
     """
 
     kind: Literal["set", "insert", "remove", "move"]
@@ -43,7 +45,9 @@ class RowChange:
 
 @dataclass(slots=True)
 class PageCache:
-    """The cached pages of one list. `key_of` returns a row's key, `group_of` its heading; None: no headings."""
+    """The stored pages of one list. `key_of` returns the key of a row; `group_of` returns its heading, or is None if
+    the list has no headings.
+    """
 
     key_of: Callable[[Any], Hashable]
     group_of: Callable[[Any], Group] | None
@@ -51,7 +55,7 @@ class PageCache:
     _end_rows: list[int] = field(default_factory=list)
 
     def reset_slots(self, placeholders: int) -> None:
-        """Start with one page of placeholders."""
+        """Forget all pages and start with one page of `placeholders` placeholder rows."""
         self.slots = [Slot(None, placeholders)]
         self.recompute_row_positions()
 
@@ -59,22 +63,26 @@ class PageCache:
         return self._end_rows[-1] if self._end_rows else 0
 
     def locate_row(self, row: int) -> tuple[int, int]:
-        """Return the page number of a row and the row's index on that page."""
+        """Return the number of the page that contains the row at this position of the list, and the index of the row
+        in this page.
+        """
         page = bisect_right(self._end_rows, row)
         return page, row - (self._end_rows[page - 1] if page else 0)
 
     def first_row(self, page: int) -> int:
-        """Return the position of a page's first row."""
+        """Return the position in the list of the first row of page `page`."""
         return self._end_rows[page - 1] if page else 0
 
     def entry(self, row: int) -> Entry | None:
-        """Return the row or heading at a position; None while its page isn't loaded."""
+        """Return the row or heading at this position of the list; None while its page isn't loaded."""
         page, place = self.locate_row(row)
         entries = self.slots[page].entries
         return None if entries is None else entries[place]
 
     def recompute_row_positions(self) -> None:
-        """Recompute the row positions after a page's number of entries has changed."""
+        """Compute again at which position of the list each page ends, after a page's number of entries has
+        changed.
+        """
         total, ends = 0, []
         for slot in self.slots:
             total += slot.count
@@ -82,7 +90,9 @@ class PageCache:
         self._end_rows = ends
 
     def add_group_headings(self, page: int, rows: Sequence[Any]) -> list[Entry]:
-        """Return the rows of page `page`, with a heading before the first row of each group that begins there."""
+        """Return the rows of page `page` with a heading before each row that begins a new group. The last row of the
+        page before decides whether the first row begins one.
+        """
         if self.group_of is None:
             return list(rows)
         previous_key = self.slots[page - 1].last_group if page else None
@@ -97,7 +107,9 @@ class PageCache:
         return entries
 
     def count_entries_of_rows(self, entries: Sequence[Entry], rows: int) -> int:
-        """Return the length of the shortest beginning of `entries` that contains `rows` rows; headings count too."""
+        """Return how many of the first `entries` contain the first `rows` rows. A heading counts as an entry, but not
+        as a row.
+        """
         for number, entry in enumerate(entries):
             if rows == 0:
                 return number
@@ -105,7 +117,7 @@ class PageCache:
         return len(entries)
 
     def entry_key(self, entry: Entry) -> Hashable:
-        """Return the key by which two versions of an entry are compared."""
+        """Return the key by which an entry (row or heading) is recognized in a newer version of the list."""
         return ("group", entry.key) if isinstance(entry, Group) else ("row", self.key_of(entry))
 
     def limit_loaded_pages(self, max_pages: int) -> None:
@@ -116,7 +128,9 @@ class PageCache:
 
 
 def row_changes(old: list[Entry], new: list[Entry], key: Callable[[Entry], Hashable]) -> list[RowChange]:
-    """Return the steps (remove, move, insert, set) that change the entries `old` into `new`."""
+    """Return the steps (remove, move, insert, set) that turn the entries `old` into `new`. `key` returns the key of
+    an entry.
+    """
     steps: list[RowChange] = []
     new_keys = {key(entry) for entry in new}
     entries_now = list(old)

@@ -1,4 +1,4 @@
-"""The model of a long list that reads pages of rows through the task runner when they become visible."""
+"""The model of a long list. It reads a page of rows through the task runner when rows of the page become visible."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -20,21 +20,25 @@ _FIRST_PLACEHOLDERS = 8
 
 @dataclass(slots=True)
 class _Reread:
-    """The pages `first` to `last`, which are being read again; `pages` are those that were already read."""
+    """A range of pages, `first` to `last`, that is being read again; `pages` are the pages of the range that have
+    arrived so far.
+    """
 
     first: int
     last: int
     pages: list[Page]
 
     def add(self, page: Page) -> bool:
-        """Add a page that was read. Return True if it is the last page of the range or of the list."""
+        """Add a page that has just been read. Return True if it completes the range, or if it is the last page of the
+        list.
+        """
         self.pages.append(page)
         return page.next is None or len(self.pages) > self.last - self.first
 
 
 class PagedModel(ChangingModel):
-    """A list of any length that is read page by page. A placeholder is shown until a row's page is read; `data()`
-    never waits for it.
+    """A list of any length that is read page by page. Until a row's page is read, a placeholder is shown; `data()`
+    never waits for a page.
 
     Signals:
     - about_to_change, changed: before and after every change of rows, so that a view can restore its position.
@@ -58,8 +62,8 @@ class PagedModel(ChangingModel):
         page: int = PAGE_SIZE,
         parent: QObject | None = None,
     ) -> None:
-        """`key_of` returns a row's key, which is the same when the row is read again; `group_of` returns a row's
-        heading. `page` is the number of rows per page.
+        """`key_of` returns the key by which a row is recognized when it is read again; `group_of` returns the heading
+        of a row. `page` is the number of rows per page; `label` names the calls that read pages.
         """
         super().__init__(columns, key_of, group_of, parent)
         self._runner, self._label, self._page_size = runner, label, page
@@ -91,8 +95,8 @@ class PagedModel(ChangingModel):
         self._read_next_page()
 
     def read_again(self) -> None:
-        """Read the visible pages of the same query again, and the others when they become visible. The current row
-        and the selection stay.
+        """Read the visible pages of the same query again at once, and each other page when it becomes visible. The
+        current row and the selection stay.
         """
         if self._fetch is None:
             return
@@ -106,7 +110,9 @@ class PagedModel(ChangingModel):
         self._read_next_page()
 
     def replace_row(self, row: Any) -> bool:
-        """Replace the loaded row that has the same key as `row`. Return False if it isn't loaded."""
+        """Replace the loaded row that has the same key as `row` by `row`. Return False if no loaded row has this
+        key.
+        """
         position = self.find_row(self.key_of(row))
         if position is None:
             return False
@@ -115,13 +121,15 @@ class PagedModel(ChangingModel):
         return True
 
     def set_visible_rows(self, first: int, last: int) -> None:
-        """Store which rows are visible, and read their pages and the page after them."""
+        """Store which rows are visible, read their pages and, when the person scrolls towards its end, also the page
+        after them.
+        """
         self._visible_rows = (max(0, first), max(0, last))
         self._read_next_page()
 
     @property
     def is_loading(self) -> bool:
-        """True until the first page of this query is read."""
+        """True from a call of `read_query` until the first page is read."""
         return self._fetch is not None and all(page.entries is None for page in self._page_cache.slots)
 
     @property
@@ -132,7 +140,9 @@ class PagedModel(ChangingModel):
 
     @property
     def row_count(self) -> int:
-        """The number of rows that were read. Headings aren't counted; a dropped page counts with its positions."""
+        """The number of rows that were read, without headings. For a page that was dropped from memory, its headings
+        are counted too.
+        """
         row_total = 0
         for page in self._page_cache.slots:
             if page.entries is not None:
@@ -161,8 +171,8 @@ class PagedModel(ChangingModel):
 
     @Slot()
     def _read_next_page(self) -> None:
-        """Read the first page that is needed. Pages are read one after another, so that each choice depends on the
-        latest scroll position.
+        """Read the most urgent page that isn't loaded. Only one page is read at a time, so that each choice depends
+        on the latest scroll position.
         """
         if self._pending_page is not None or self._fetch is None or self._has_failed:
             return
@@ -222,7 +232,9 @@ class PagedModel(ChangingModel):
         self._read_next_page()
 
     def _apply_pages(self, change: Callable[[], None], last_number: int, page: Page) -> None:
-        """Call `change`, which applies pages that were read. `page` is the last of them, `last_number` its number."""
+        """Call `change`, a function that applies newly read pages to the rows, and emit the signals about the change.
+        `page` is the last of these pages, and `last_number` its number.
+        """
         self.about_to_change.emit()
         change()
         self._use_count += 1
@@ -233,8 +245,8 @@ class PagedModel(ChangingModel):
         self.arrived.emit()
 
     def _update_following(self, number: int, page: Page) -> None:
-        """Make the pages after page `number` agree with its next cursor: remove them at the end of the list, add a
-        page of placeholders, or set the cursor of the next page.
+        """Update the pages after page `number` by the cursor of the next page: remove them at the end of the list,
+        add a page of placeholders, or change the cursor of the next page and read the loaded pages again.
         """
         slots = self._page_cache.slots
         next_slot = slots[number + 1] if number + 1 < len(slots) else None

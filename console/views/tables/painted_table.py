@@ -1,4 +1,4 @@
-"""The base class of a table: the attributes that the painters of its cells read."""
+"""The base class of a table, with the attributes that the painters of its rows and cells read."""
 
 from PySide6.QtWidgets import QTableView
 
@@ -7,10 +7,11 @@ from console.views.theme.design_tokens import Tone
 
 
 class PaintedTable(QTableView):
-    """A table with the attributes that its delegates, row painter and header read.
+    """A table whose rows are painted by RowPainter. It declares the attributes that the delegates, the row painter
+    and the header read.
 
-    `margin` is the space in px before the first column. `current_row`, `hover_row` (under the mouse) and `ring_row`
-    (with the focus ring) are row numbers, -1 for none.
+    `margin` is the space in px before the first column. `current_row`, `hover_row` (under the mouse pointer) and
+    `ring_row` (with the focus ring) are row numbers, -1 for none.
     """
 
     rows: PagedModel
@@ -20,5 +21,5 @@ class PaintedTable(QTableView):
     ring_row: int
 
     def row_tone(self, row: int) -> Tone | None:
-        """Return the tone of the mark at the row's left edge; None if the row has no mark."""
+        """Return the colour tone of the mark at the left edge of a row; None if the row has no mark."""
         raise NotImplementedError  # RecordTable overrides it; its module imports this one

@@ -1,5 +1,5 @@
-"""The table of a page: one row is current, the focus ring surrounds the whole row, and single letters are the page's
-shortcuts.
+"""The table of a page. One row is current; the focus ring surrounds the whole row; single letters are the shortcuts
+of the page, so they don't search in the table.
 """
 
 from PySide6.QtCore import (
@@ -25,12 +25,12 @@ from console.views.theme.theme import current_appearance
 
 
 class RecordTable(PaintedTable):
-    """Shows a PagedModel. Enter or a double click opens the current row, Space selects it, Shift with an arrow key
-    selects several rows.
+    """A table that shows the rows of a PagedModel. Enter or a double click opens the current row, Space selects it,
+    and Shift with an arrow key selects several rows.
 
     Signals:
-    - opened(object): the person opens this row, which is a value as the service returned it.
-    - current_changed(object): this row is current now; None: no row is.
+    - opened(object): the person opens this row; it is a value as the service returned it.
+    - current_changed(object): this row is now the current one; None if no row is.
     """
 
     opened = Signal(object)
@@ -39,8 +39,8 @@ class RecordTable(PaintedTable):
     def __init__(
         self, rows: PagedModel, name: str, *, margin: int | None = None, parent: QWidget | None = None
     ) -> None:
-        """`name` is the accessible name; `margin` is the space in px before the first column, None the page's
-        margin.
+        """`name` is the accessible name. `margin` is the space in px before the first column; None means the margin
+        of the page.
         """
         super().__init__(parent)
         self.rows = rows
@@ -81,7 +81,7 @@ class RecordTable(PaintedTable):
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
 
     def _set_column_widths(self) -> None:
-        """Set the heights of rows and header for the density and text scale, and the widths of the columns."""
+        """Set the row heights by density and text scale, and the widths of the columns by text scale."""
         self.verticalHeader().setMinimumSectionSize(16)
         self.verticalHeader().setDefaultSectionSize(current_appearance().row_height())
         header = self.horizontalHeader()
@@ -113,8 +113,8 @@ class RecordTable(PaintedTable):
                 return
 
     def mark_row(self, key: object, tone: Tone | None) -> None:
-        """Draw a mark in a tone at the left edge of the row with this key, such as "changed by another person"; None
-        removes the mark.
+        """Draw a mark with the colour of a tone at the left edge of the row with this key, such as for "changed by
+        another person"; None removes the mark.
         """
         if tone is None:
             self._marks.pop(key, None)
@@ -123,7 +123,7 @@ class RecordTable(PaintedTable):
         self.viewport().update()
 
     def row_tone(self, row: int) -> Tone | None:
-        """Return the mark of a row; None without one."""
+        """Return the colour tone of a row's mark; None if the row has no mark."""
         item = self.rows.row_at(row) if self._marks else None
         return None if item is None else self._marks.get(self.rows.key_of(item))
 
@@ -222,7 +222,9 @@ class RecordTable(PaintedTable):
         return is_arrow and is_shifted and self.rows.columns[0].kind == "check"
 
     def _extend_selection(self, event: QKeyEvent) -> None:
-        """Move the current row by the key, and select the rows from the row where the selection began to it."""
+        """Make the next or previous row current by the arrow key, and select the rows from the row where the
+        selection began to the current row.
+        """
         if self._selection_start < 0:
             self._selection_start = self.current_row
         old_rows = set(_rows_between(self._selection_start, self.current_row))
@@ -261,7 +263,7 @@ class RecordTable(PaintedTable):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint whole rows with RowPainter; Qt's own painting takes much longer per row."""
         painter = QPainter(self.viewport())
-        for exposed in event.region():  # type: ignore[attr-defined]  # the stubs forget that it iterates
+        for exposed in event.region():  # type: ignore[attr-defined]  # Qt's stubs don't declare its iteration
             self._painter.paint(painter, exposed)
         if self.hasFocus() and self.current_row < 0:  # without a current row the frame shows the focus
             ring_px = tokens().px("borders", "focus")

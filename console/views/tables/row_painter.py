@@ -18,7 +18,7 @@ ColumnPart = tuple[Column, CellDelegate, int, int]
 
 
 class RowPainter:
-    """Paints the rows of a table that must be repainted."""
+    """Paints the rows of one table."""
 
     def __init__(self, table: PaintedTable, delegates: Sequence[CellDelegate]) -> None:
         self._table, self._delegates = table, delegates
@@ -26,7 +26,9 @@ class RowPainter:
         self._ring_px = tokens().px("borders", "focus")
 
     def paint(self, painter: QPainter, exposed: QRect) -> None:
-        """Paint every pixel of `exposed`, a rectangle of the viewport."""
+        """Paint all rows that touch `exposed`, the rectangle of the viewport that must be painted again, and the
+        empty area below them.
+        """
         table = self._table
         painter.fillRect(exposed, current_appearance().colour("base"))
         header = table.horizontalHeader()
@@ -41,7 +43,9 @@ class RowPainter:
             row += 1
 
     def _visible_parts(self, exposed: QRect) -> list[ColumnPart]:
-        """Return the visible columns."""
+        """Return the columns that the rectangle `exposed` touches, each with its delegate, and with the x coordinate
+        and width of its contents.
+        """
         table, parts = self._table, []
         for number, column in enumerate(table.rows.columns):
             x, width = table.columnViewportPosition(number), table.columnWidth(number)
@@ -94,7 +98,7 @@ class RowPainter:
 
 
 class TableHeader(QHeaderView):
-    """The header: small muted titles, aligned like the cells of their columns."""
+    """The header of a table: small muted titles, aligned like the cells of their columns."""
 
     def __init__(self, table: PaintedTable, delegates: Sequence[CellDelegate]) -> None:
         super().__init__(Qt.Orientation.Horizontal, table)

@@ -1,1 +1,3 @@
-"""Appearance of the window: design tokens, theme, fonts, shapes and painting helpers."""
+"""Appearance of the window: design tokens (colours, sizes, badges), theme, fonts, icon shapes and painting
+helpers.
+"""

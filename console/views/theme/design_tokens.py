@@ -31,7 +31,9 @@ TypeRoleName = Literal[
 
 
 class TypeRole(NamedTuple):
-    """A text role: font family by purpose, letter and line height in px, weight 400 or 700."""
+    """The font of one text role, such as "body" or "title": the family by purpose, letter height and line height in
+    px, and the weight (400 or 700).
+    """
 
     font: Literal["text", "figures"]
     px: int
@@ -40,7 +42,7 @@ class TypeRole(NamedTuple):
 
 
 class BadgeLook(NamedTuple):
-    """The appearance of one state: its word in both languages, its shape and its tone."""
+    """The appearance of the badge of one state: its word in both languages, its icon shape and its colour tone."""
 
     ja: str
     en: str
@@ -52,7 +54,9 @@ class BadgeLook(NamedTuple):
 
 
 class Tokens:
-    """Typed access to the token file. An unknown name raises KeyError; there are no defaults."""
+    """The design tokens of the token file, with types. Asking for an unknown name raises KeyError; there are no
+    defaults.
+    """
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self._raw = raw
@@ -65,7 +69,7 @@ class Tokens:
         return colours
 
     def family(self, purpose: Literal["text", "figures"]) -> str:
-        """Return the font family of the text font or of the figures font."""
+        """Return the name of the font family for texts or for figures."""
         return str(self._raw["fonts"][purpose])
 
     def px(self, section: str, name: str) -> int:
@@ -78,12 +82,14 @@ class Tokens:
         return int(value)
 
     def contrast_lowest(self, theme: ThemeName) -> Mapping[str, float]:
-        """Return the lowest contrast ratio of each colour to its backgrounds, by name; a test computes it again."""
+        """Return, by the name of each colour, the lowest contrast ratio that it has on its backgrounds, as stored in
+        the token file. A test computes these values again.
+        """
         ratios: Mapping[str, float] = self._raw["contrast_lowest"][theme]
         return ratios
 
 
 @cache
 def tokens() -> Tokens:
-    """Return the tokens of this installation; the file is read at the first call only."""
+    """Return the design tokens of this installation. The token file is read at the first call only."""
     return Tokens(json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8")))

@@ -25,8 +25,9 @@ def _register_font(purpose: Literal["text", "figures"], weight: int) -> None:
 
 
 def font(role: TypeRoleName, scale: float = 1.0, *, bold: bool = False, figures: bool | None = None) -> QFont:
-    """Return the font of a role at a text scale from 1.0 to 2.0; `figures` overrides its family, `bold` its
-    weight."""
+    """Return the font of a text role at a text scale from 1.0 to 2.0. `figures` selects the figures font or the text
+    font in place of the role's family; `bold` selects the bold weight.
+    """
     type_role = tokens().type[role]
     purpose: Literal["text", "figures"] = type_role.font if figures is None else ("figures" if figures else "text")
     weight = 700 if bold else type_role.weight
@@ -38,5 +39,5 @@ def font(role: TypeRoleName, scale: float = 1.0, *, bold: bool = False, figures:
 
 
 def line_height(role: TypeRoleName, scale: float = 1.0) -> int:
-    """Return the line height of a role, in px."""
+    """Return the line height of a text role at a text scale, in px."""
     return round(tokens().type[role].line * scale)

@@ -81,7 +81,7 @@ DRAWING_BY_NAME = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The stroked and the filled path of a drawing, in the box of 16 × 16."""
+    """The drawing of an icon in a box of 16 × 16 units: a path that is stroked and a path that is filled."""
 
     stroke: QPainterPath
     fill: QPainterPath
@@ -89,7 +89,7 @@ class Shape:
 
 @cache
 def shape(name: str) -> Shape:
-    """Return the drawing of this name.
+    """Return the drawing of the icon shape with this name.
 
     Raises KeyError for an unknown name.
     """
@@ -98,7 +98,7 @@ def shape(name: str) -> Shape:
 
 
 def _parse_path(drawing: str) -> QPainterPath:
-    """Parse one string of drawing commands."""
+    """Return the path that a string of drawing commands describes (see the module's docstring)."""
     path = QPainterPath()
     command = ""
     numbers: list[float] = []

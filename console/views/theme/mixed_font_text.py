@@ -25,7 +25,7 @@ _COMMA_PATTERN = re.compile(r"(,)")
 
 @lru_cache(maxsize=4096)
 def split_runs(text: str) -> tuple[tuple[str, bool], ...]:
-    """Split a text into pieces; True marks a piece for the figures font."""
+    """Split a text into pieces (text, uses the figures font)."""
     pieces: list[tuple[str, bool]] = []
     end = 0
     for match in _FIGURE_PATTERN.finditer(text):
@@ -40,15 +40,18 @@ def split_runs(text: str) -> tuple[tuple[str, bool], ...]:
 
 @lru_cache(maxsize=4096)
 def amount_runs(text: str) -> tuple[tuple[str, bool], ...]:
-    """Split an amount: digits for the figures font, commas for the text font, whose comma leaves no gap."""
+    """Split an amount into pieces (text, uses the figures font): digits use the figures font, commas the text font,
+    in which a comma leaves no gap.
+    """
     return tuple((piece, piece != ",") for piece in _COMMA_PATTERN.split(text) if piece)
 
 
 def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False) -> str:
-    """Return the text as Qt rich text, with pieces such as amounts in the figures font. A text without such pieces
-    and without line breaks is returned unchanged.
+    """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. A text
+    without such pieces and without line breaks is returned unchanged.
 
-    `sentences` sets the role's line height for wrapping text: the bundled fonts' own is too small.
+    With `sentences`, the line height of the role is set for a text that wraps, because the own line height of the
+    bundled fonts is too small.
     """
     pieces = split_runs(text)
     line_px = current_appearance().line_height(role) if sentences and text else 0
@@ -77,7 +80,9 @@ def draw_runs(
     *,
     bold: bool = False,
 ) -> float:
-    """Draw the pieces on one baseline with the painter's pen. Return the x coordinate of their right end."""
+    """Draw pieces of text (see split_runs) side by side on one baseline, with the pen of the painter. Return the x
+    coordinate of their right end.
+    """
     for piece, figures in runs:
         painter.setFont(current_appearance().font(role, bold=bold, figures=figures))
         painter.drawText(int(x), int(baseline), piece)
@@ -86,14 +91,16 @@ def draw_runs(
 
 
 def runs_width(runs: tuple[tuple[str, bool], ...], role: TypeRoleName = "body", *, bold: bool = False) -> float:
-    """Return the width of all pieces on one line, in px."""
+    """Return the width in px of pieces of text (see split_runs) side by side on one line."""
     scale = current_appearance().scale
     return sum(_piece_width(piece, role, bold, figures, scale) for piece, figures in runs)
 
 
 @lru_cache(maxsize=4096)
 def _piece_width(text: str, role: TypeRoleName, bold: bool, figures: bool, _scale: float) -> float:
-    """Return a piece's width in px. Cached: measuring costs as much as drawing, and most pieces recur."""
+    """Return the width of a piece of text in px. The result is cached, because measuring a text costs as much as
+    drawing it and most pieces occur again.
+    """
     return current_appearance().font_metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
 
 

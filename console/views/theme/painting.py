@@ -13,7 +13,7 @@ _STROKE_PX = 1.5
 
 
 def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> None:
-    """Draw a shape into a square, with 1.5 px strokes and round ends."""
+    """Draw the icon shape with this name into a square, with strokes of 1.5 px at a size of 16 px."""
     drawing = shape(name)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -27,8 +27,8 @@ def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> No
 
 @lru_cache(maxsize=512)
 def shape_pixmap(name: str, colour: int, px: int, ratio: float) -> QPixmap:
-    """Return a shape as a cached pixmap. `colour` is QColor.rgba(); the pixmap's side is `px` times `ratio`, the
-    screen's device pixel ratio.
+    """Return an icon shape as a cached pixmap. `colour` is a number as QColor.rgba() returns it; the side of the
+    pixmap is `px` times `ratio`, the device pixel ratio of the screen.
     """
     image = QPixmap(round(px * ratio), round(px * ratio))
     image.setDevicePixelRatio(ratio)
@@ -40,7 +40,9 @@ def shape_pixmap(name: str, colour: int, px: int, ratio: float) -> QPixmap:
 
 
 def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, px: int, colour: QColor) -> None:
-    """Draw a cached shape with its top left corner at (x, y). Faster than `draw_shape` for shapes in tables."""
+    """Draw an icon shape from the cache of pixmaps, with its top left corner at (x, y). In tables this is faster than
+    `draw_shape`.
+    """
     ratio = painter.device().devicePixelRatio()
     painter.drawPixmap(QPointF(round(x), round(y)), shape_pixmap(name, colour.rgba(), px, ratio))
 
@@ -48,7 +50,9 @@ def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, px: int,
 def draw_frame(
     painter: QPainter, rect: QRectF, radius: float, edge: QColor | None, fill: QColor | None, width: float = 1
 ) -> None:
-    """Draw a box with rounded corners. Its border lies inside `rect`; None draws no border or no fill."""
+    """Draw a box with rounded corners. The border lies inside `rect` and is `width` px wide; `edge` None draws no
+    border, and `fill` None leaves the box unfilled.
+    """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(edge, width) if edge else Qt.PenStyle.NoPen)
     painter.setBrush(fill if fill else Qt.BrushStyle.NoBrush)
@@ -58,7 +62,7 @@ def draw_frame(
 
 
 def key_cap_size(text: str) -> tuple[int, int]:
-    """Return width and height of a key cap, in px."""
+    """Return the width and height in px of the picture of a key with this name."""
     height = current_appearance().control_height("key_cap")
     return max(height, round(current_appearance().font_metrics("caption").horizontalAdvance(text)) + 10), height
 
@@ -66,7 +70,7 @@ def key_cap_size(text: str) -> tuple[int, int]:
 def draw_key_cap(
     painter: QPainter, rect: QRectF, text: str, ink: QColor, edge: QColor, fill: QColor | None = None
 ) -> None:
-    """Draw a key cap: 1 px border and the key's name, centred, in the caption font."""
+    """Draw the picture of a key: a border of 1 px and the name of the key, centred, in the caption font."""
     draw_frame(painter, rect, 3, edge, fill)
     painter.setFont(current_appearance().font("caption"))
     painter.setPen(ink)

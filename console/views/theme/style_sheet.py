@@ -1,4 +1,6 @@
-"""The style sheet of a theme, for controls that Qt draws; our own controls paint themselves from the tokens."""
+"""The Qt style sheet of a theme, for the controls that Qt draws. The program's own widgets paint themselves with the
+design tokens.
+"""
 
 from string import Template
 
@@ -106,7 +108,9 @@ QSplitter::handle { background: $line; }
 
 
 def style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
-    """Return the style sheet of a theme at a text scale; every value comes from the tokens."""
+    """Return the Qt style sheet for a theme and a text scale. All its colours and sizes come from the design
+    tokens.
+    """
     design = tokens()
     growth_px = round((scale - 1) * design.type["body"].line)
     input_px = design.px("control_heights", "input") + growth_px

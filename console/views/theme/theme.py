@@ -1,4 +1,4 @@
-"""The current appearance of the process: theme, text scale and density, as palette and style sheet."""
+"""The current appearance of the process: theme, text scale and density, applied as palette and style sheet."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -42,7 +42,8 @@ _TEXT_ROLES = (
 
 
 class Appearance(QObject):
-    """Source of colours, fonts and sizes for every widget and delegate.
+    """The current theme, text scale and density. Every widget and delegate gets its colours, fonts and sizes from
+    this object.
 
     Signals:
     - changed: the palette, the style sheet or a size has changed. Widgets also receive a StyleChange event.
@@ -70,14 +71,18 @@ class Appearance(QObject):
         return tokens().colours(self._theme)
 
     def colour(self, name: str) -> QColor:
-        """Return a colour of the current theme by its name in the tokens, or the tint of a tone (`text_tint` …)."""
+        """Return a colour of the current theme by its name in the design tokens. `{tone}_tint`, such as `text_tint`,
+        is the background colour of a tone.
+        """
         colour = self._colours.get(name)
         if colour is None:
             colour = self._colours[name] = parse_colour(self.colours_by_name[_COLOUR_BY_TINT.get(name, name)])
         return colour
 
     def skeleton_colour(self) -> QColor:
-        """Return the colour of placeholder bars: just visible in each theme."""
+        """Return the colour of the grey bars that stand for rows which aren't read yet; it is just visible in each
+        theme.
+        """
         return self.colour({"light": "sunken", "dark": "line", "high_contrast": "hover"}[self._theme])
 
     def font(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFont:
@@ -99,7 +104,9 @@ class Appearance(QObject):
         return line_height(role, self.scale)
 
     def icon_px(self, base: int = 16) -> int:
-        """Return the side of an icon beside text, in px, at the current text scale."""
+        """Return the side of an icon that stands beside text, in px at the current text scale. `base` is its side at
+        text scale 1.0.
+        """
         return round(base * self.scale)
 
     def control_height(self, kind: str) -> int:
@@ -109,7 +116,9 @@ class Appearance(QObject):
         return self._scaled_px("control_heights", kind)
 
     def row_height(self, kind: str = "") -> int:
-        """Return the height of a table row (`""`, `header` or `group`) in px, at the current density."""
+        """Return a row height of tables in px at the current density: `kind` "" for a row, "header" for the header,
+        "group" for a heading.
+        """
         compact = self.density == "compact"
         name = self.density if not kind else f"{kind}_compact" if compact else kind
         return self._scaled_px("row_heights", name)
@@ -126,7 +135,7 @@ class Appearance(QObject):
         return base + max(0, line_height("body", self.scale) - line_height("body"))
 
     def choose_theme(self, theme: ThemeName | None) -> None:
-        """Set the theme; None follows the system."""
+        """Use this theme; None means the theme of the system."""
         self._chosen_theme = theme
         self._apply_to_application()
 
@@ -172,7 +181,7 @@ _COLOUR_BY_TINT = {"text_tint": "neutral_tint", "muted_tint": "neutral_tint", "a
 
 @lru_cache(maxsize=256)
 def parse_colour(text: str) -> QColor:
-    """Parse `#RRGGBB` or `rgba(r,g,b,a)`, with a from 0 to 1."""
+    """Return the colour of a text such as `#RRGGBB` or `rgba(r,g,b,a)`, with a from 0 to 1."""
     if not text.startswith("rgba("):
         return QColor(text)
     red, green, blue, alpha = text[5:-1].split(",")
@@ -191,7 +200,9 @@ _current_appearance: Appearance | None = None
 
 
 def current_appearance() -> Appearance:
-    """Return the Look of the process. There is only one, because Qt has one palette and style sheet per process."""
+    """Return the Appearance of the process. There is only one, because Qt has one palette and one style sheet per
+    process.
+    """
     global _current_appearance
     if _current_appearance is None:
         _current_appearance = Appearance()
@@ -205,7 +216,9 @@ def install_appearance(
     scale: float = 1.0,
     density: Density = "comfortable",
 ) -> Appearance:
-    """Set the Fusion style, palette, font and style sheet. Call once, before the first window."""
+    """Apply the Fusion style, palette, font and style sheet to the application, and return its Appearance. Call this
+    once, before the first window is shown. `theme` None means the theme of the system.
+    """
     if app.style().name() != "fusion":  # creating the style again would delay the start by milliseconds
         app.setStyle("Fusion")
     process_look = current_appearance()

@@ -1,1 +1,1 @@
-"""Widgets that all pages use. They are given plain values and texts, and call no service."""
+"""Widgets that all pages use. They get plain values and texts from the page, and call no service."""

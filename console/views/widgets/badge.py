@@ -1,4 +1,4 @@
-"""Badges (a state as shape, word and colour) and key caps."""
+"""Two small widgets: the badge (a state as icon shape, word and colour) and the key cap (the picture of a key)."""
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -15,10 +15,14 @@ _SHAPE_PX = 14
 
 
 class Badge(PaintedWidget):
-    """The badge of one state in a title: 24 px high, with a 1 px border and a tinted background."""
+    """The badge of one state beside a title: icon and word, 24 px high, with a border of 1 px and a tinted
+    background.
+    """
 
     def __init__(self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None) -> None:
-        """`axis` is the word for the kind of state, such as "Certainty"; only the accessible name contains it."""
+        """`axis` is the word for the kind of state, such as "Certainty"; only the accessible name (for screen
+        readers) contains it.
+        """
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._axis = axis
@@ -28,7 +32,7 @@ class Badge(PaintedWidget):
     def from_badge_key(
         cls, key: str, language: Language, *, axis: str = "", parent: QWidget | None = None
     ) -> "Badge":
-        """Return the badge of a key in the design tokens, such as `credit_check.success`.
+        """Return the badge with this key in the design tokens, such as `credit_check.success`.
 
         Raises KeyError for an unknown key.
         """
@@ -71,7 +75,7 @@ class Badge(PaintedWidget):
 
 
 class KeyCap(PaintedWidget):
-    """The picture of a key with its name, such as "Esc"."""
+    """A small widget that shows the name of a key, such as "Esc", in a frame like a key."""
 
     def __init__(self, key: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -15,7 +15,9 @@ Edge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
 class PaintedWidget(QWidget):
-    """Base of widgets that paint themselves from the theme. After a change of theme, the size is computed again."""
+    """Base class of widgets that paint themselves with the colours and fonts of the theme. When the theme or the text
+    scale changes, the widget computes its size again.
+    """
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -25,7 +27,9 @@ class PaintedWidget(QWidget):
 
 
 class Surface(QFrame):
-    """An area of the page with a 1 px line at one edge, at all edges or at none; `raised` is another background."""
+    """An area of the page with a line of 1 px at one edge, at all edges or at none. With `raised`, the area has the
+    second background colour.
+    """
 
     def __init__(self, parent: QWidget | None = None, *, raised: bool = False, edge: Edge = "none") -> None:
         super().__init__(parent)
@@ -34,7 +38,7 @@ class Surface(QFrame):
 
 
 class ToneBox(QFrame):
-    """A box with the border and tint of a tone, for facts that need a person's attention."""
+    """A box with the border and background colours of a tone, for facts that a person must notice."""
 
     def __init__(self, tone: Tone, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,7 +46,9 @@ class ToneBox(QFrame):
 
 
 class TextLabel(QLabel):
-    """A label of one text role and tone; amounts, times and identifiers in it use the figures font."""
+    """A label with the font of one text role and the colour of one tone. Amounts, times and identifiers in its text
+    use the figures font.
+    """
 
     def __init__(
         self,
@@ -70,7 +76,7 @@ class TextLabel(QLabel):
         self.show_text(text, tone)
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
-        """Replace the text, and optionally the tone."""
+        """Show another text and, if `tone` is given, use the colour of that tone."""
         self.plain = text
         markup = rich_text(text, self._role, sentences=self.wordWrap())
         if self.wordWrap():
@@ -92,12 +98,14 @@ class TextLabel(QLabel):
 
 
 def half_leading_px(role: TypeRoleName) -> int:
-    """Return half of the difference between line height and letter height of a role, in px."""
+    """Return half of the difference between the line height and the letter height of a text role, in px."""
     return int((current_appearance().line_height(role) - current_appearance().font_metrics(role).height()) // 2)
 
 
 class ElidedLabel(PaintedWidget):
-    """One line of text that ends with "…" if it is too long. Tooltip and accessible name are the whole text."""
+    """A label of one line. If the text is too long for the width, its end is replaced by "…"; tooltip and accessible
+    name still have the whole text.
+    """
 
     def __init__(
         self,
@@ -138,7 +146,9 @@ class ElidedLabel(PaintedWidget):
 
 
 class ShapeIcon(PaintedWidget):
-    """A shape or icon in a tone. A label with the same meaning is always next to it, so it has no accessible name."""
+    """Shows an icon shape in the colour of a tone. A label beside it always has the same meaning, so the icon has no
+    accessible name.
+    """
 
     def __init__(self, shape: str, tone: Tone = "text", px: int = 16, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -147,7 +157,7 @@ class ShapeIcon(PaintedWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def show_shape(self, shape: str, tone: Tone) -> None:
-        """Show another shape in a tone."""
+        """Show another icon shape in the colour of a tone."""
         self._shape, self._tone = shape, tone
         self.update()
 
@@ -161,7 +171,7 @@ class ShapeIcon(PaintedWidget):
 
 
 def set_property(widget: QWidget, name: str, value: object) -> None:
-    """Set a dynamic property and apply the style sheet rules that depend on it."""
+    """Set a dynamic property of a Qt widget, and apply the rules of the style sheet that depend on it."""
     widget.setProperty(name, value)
     widget.style().unpolish(widget)
     widget.style().polish(widget)
@@ -182,7 +192,9 @@ def make_row(
     gap: int = 8,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> QHBoxLayout:
-    """Return a horizontal layout of the items. A number is a space in px, None a space that takes the free width."""
+    """Return a layout with the items side by side. A number is a space in px; None is a space that takes the free
+    width.
+    """
     box = QHBoxLayout()
     fill_layout(box, items, gap, margins)
     return box
@@ -193,7 +205,9 @@ def make_column(
     gap: int = 8,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> QVBoxLayout:
-    """Return a vertical layout of the items. A number is a space in px, None a space that takes the free height."""
+    """Return a layout with the items one below the other. A number is a space in px; None is a space that takes the
+    free height.
+    """
     box = QVBoxLayout()
     fill_layout(box, items, gap, margins)
     return box
@@ -205,7 +219,7 @@ def fill_layout(
     gap: int,
     margins: tuple[int, int, int, int],
 ) -> None:
-    """Add the items to a layout. A number is a space in px, None a space that takes the free room."""
+    """Add the items to a layout. A number is a space in px; None is a space that takes the free width or height."""
     box.setSpacing(gap)
     box.setContentsMargins(*margins)
     for item in items:

@@ -1,4 +1,6 @@
-"""Buttons: with a key cap, as an icon, as a link. Each has an accessible name."""
+"""Buttons with a text and a key cap, with an icon only, and as a link. Each button has an accessible name for screen
+readers.
+"""
 
 from typing import Literal
 
@@ -19,7 +21,9 @@ _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up"}
 
 
 class PaintedButton(QPushButton):
-    """Base of buttons that paint themselves. `focus_ring` is the gap in px between the button and its focus ring."""
+    """Base class of buttons that paint themselves. `focus_ring` is the gap in px between the edge of the button and
+    its focus ring.
+    """
 
     focus_ring = 2
 
@@ -41,10 +45,10 @@ class PaintedButton(QPushButton):
 
 
 class KeyButton(PaintedButton):
-    """A button that shows its shortcut. The shortcut works only while the button is visible and enabled.
+    """A button that shows its shortcut as a key cap. The shortcut works only while the button is visible and enabled.
 
     Signals:
-    - reason_changed(str): the button was disabled or blocked for this reason, or is enabled (then "").
+    - reason_changed(str): the button is now disabled or blocked for this reason, or it is enabled (then "").
     """
 
     reason_changed = Signal(str)
@@ -59,8 +63,8 @@ class KeyButton(PaintedButton):
         binds: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`key` is the text of the key cap ("P", "Ctrl+K", "Esc"). Pass `binds=False` if another widget handles the
-        key.
+        """`key` is the text of the key cap, such as "P", "Ctrl+K" or "Esc". With `binds=False`, the button doesn't
+        handle the key, because another widget does.
         """
         super().__init__(text, parent)
         self.key, self.kind, self.icon_name = key, kind, icon
@@ -80,8 +84,8 @@ class KeyButton(PaintedButton):
         self._show_reason()
 
     def block(self, reason: str) -> None:
-        """Disable the button over its own state, as long as `reason` is not "". What its owner sets meanwhile counts
-        once the block ends.
+        """Keep the button disabled while `reason` isn't ""; "" ends the block. During the block, the owner of the
+        button may still enable or disable it; its last call takes effect when the block ends.
         """
         if reason != self.block_reason and self._is_blockable:
             self.block_reason = reason
@@ -89,18 +93,24 @@ class KeyButton(PaintedButton):
             self._show_reason()
 
     def end_blocks(self) -> None:
-        """Lift the block for good: the button does something else from now on."""
+        """End the present block, and ignore later calls of `block`. Called when the button gets another action that
+        needs no block.
+        """
         self.block("")
         self._is_blockable = False
 
     def setEnabled(self, enabled: bool) -> None:
-        """Enable the button unless it is blocked."""
+        """Enable or disable the button. While the button is blocked, it stays disabled, and the value is applied when
+        the block ends.
+        """
         self._wants_enabled = enabled
         super().setEnabled(enabled and not self.block_reason)
 
     @property
     def shown_reason(self) -> str:
-        """Why the button is disabled: the reason of the block, otherwise that of its owner; "" without a reason."""
+        """The reason why the button is disabled: the reason of its block, otherwise the reason given to
+        `disable_with_reason`; "" if there is none.
+        """
         return self.block_reason or self.reason
 
     def _show_reason(self) -> None:
@@ -108,14 +118,16 @@ class KeyButton(PaintedButton):
         self.reason_changed.emit(self.shown_reason)
 
     def enable_button(self) -> None:
-        """Enable the button and clear the reason."""
+        """Enable the button, clear the reason for which it was disabled, and show its own text again."""
         self.reason = ""
         self.show_text(self._words)
         self.setEnabled(True)
         self._show_reason()
 
     def set_busy(self, text: str) -> None:
-        """Disable the button while its call runs, with `text` in place of its own text ("Asking…")."""
+        """Disable the button while its call runs, and show `text`, such as "Asking…", in place of the button's own
+        text.
+        """
         self.setText(text)
         self.setAccessibleName(text)
         self.setEnabled(False)
@@ -158,7 +170,7 @@ class KeyButton(PaintedButton):
             draw_key_cap(painter, place, self.key, *cap)
 
     def _set_description(self) -> None:
-        """Set the description for screen readers: the key and the reason."""
+        """Set the description that screen readers read: the shortcut, and the reason if the button is disabled."""
         self.setAccessibleDescription(" ".join(part for part in (self.key, self.shown_reason) if part))
 
     def _padding_and_gap(self) -> tuple[int, int]:
@@ -172,7 +184,9 @@ class KeyButton(PaintedButton):
         return self.kind in ("primary", "danger") and self.isEnabled()
 
     def _colours(self) -> tuple[QColor, QColor | None, QColor, tuple[QColor, QColor, QColor | None]]:
-        """Return text colour, border and fill of the button, and the same three of its key cap."""
+        """Return the text colour, border and fill of the button in its present state, and as the fourth value a tuple
+        of the same three colours for its key cap. None means no border or no fill.
+        """
         colour = current_appearance().colour
         cap: tuple[QColor, QColor, QColor | None]
         is_down, is_hovered = self.isDown(), self.underMouse()
@@ -197,7 +211,7 @@ class KeyButton(PaintedButton):
 
 
 class ReasonLabel(TextLabel):
-    """A label that shows why `button` is disabled; hidden without a reason."""
+    """A label that shows why `button` is disabled. It is hidden while there is no reason."""
 
     def __init__(self, button: KeyButton, parent: QWidget | None = None) -> None:
         super().__init__("", "small", "muted", parent=parent)
@@ -211,7 +225,7 @@ class ReasonLabel(TextLabel):
 
 
 class IconButton(PaintedButton):
-    """A 24 px button with an icon and no text, such as copy or close. `name` is its accessible name."""
+    """A button of 24 px with an icon and no text, such as "copy" or "close". `name` is its accessible name."""
 
     def __init__(self, icon: str, name: str, *, px: int = 14, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -235,7 +249,9 @@ class IconButton(PaintedButton):
 
 
 class LinkButton(PaintedButton):
-    """A link: accent text, a chevron if it leads to another page, optionally a key cap."""
+    """A button that looks like a link: text in the accent colour, an arrow if the link opens another page, optionally
+    a key cap.
+    """
 
     def __init__(
         self,
@@ -281,6 +297,6 @@ class LinkButton(PaintedButton):
 
 
 def _qt_shortcut(key: str) -> str:
-    """Return the shortcut of a key cap's text in Qt's notation: "Enter" becomes "Return"."""
+    """Return the text of a key cap in the notation of Qt's key sequences: "Enter" becomes "Return"."""
     *modifiers, key_name = key.split("+") if len(key) > 1 else [key]
     return "+".join([*modifiers, _QT_KEY_NAMES.get(key_name, key_name)])

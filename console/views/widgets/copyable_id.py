@@ -1,4 +1,4 @@
-"""An identifier that is shown in groups of digits and copied without spaces."""
+"""A widget that shows an identifier in groups of digits and copies it without spaces."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
@@ -10,7 +10,8 @@ from console.views.widgets.buttons import IconButton
 
 
 class CopyableId(QWidget):
-    """Shows `7 1234 5678 9012` and copies `7123456789012`: with the button, or with Ctrl+C while it has the focus.
+    """Shows an identifier such as `7 1234 5678 9012`. The copy button, or Ctrl+C while the widget has the focus,
+    copies its plain form `7123456789012`.
 
     Signals:
     - copied(str): this plain form was copied to the clipboard.
@@ -30,7 +31,9 @@ class CopyableId(QWidget):
         tone: Tone = "text",
         parent: QWidget | None = None,
     ) -> None:
-        """`name` is the identifier's name ("Corporation number"), `copy_word` the word for copying."""
+        """`short_form` is shown and `plain` is copied. `name` is the name of the identifier, such as "Corporation
+        number"; `copy_word` is the name of the copy button.
+        """
         super().__init__(parent)
         self.plain = plain
         self._name = name
@@ -48,7 +51,7 @@ class CopyableId(QWidget):
         self.show_id(short_form, plain)
 
     def show_id(self, short_form: str, plain: str) -> None:
-        """Show another identifier: the grouped form and the plain one."""
+        """Show another identifier: `short_form` is shown, `plain` is copied."""
         self.plain = plain
         self._label.show_text(short_form)
         self.setAccessibleName(f"{self._name} {short_form}")

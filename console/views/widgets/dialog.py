@@ -1,4 +1,6 @@
-"""The frame of every dialog: title, content, and a footer with Cancel and the acting button."""
+"""The base class of every dialog: a title, the content, and a footer with the Cancel button and the acting button,
+which performs the dialog's action.
+"""
 
 from typing import Literal
 
@@ -24,11 +26,12 @@ _MIN_CONTENT_HEIGHT_PX = 96
 
 
 class DialogFrame(QDialog):
-    """A dialog 640 px wide. Cancel is the default button and has the first focus, so that Enter cancels.
+    """Base class of dialogs, 640 px wide, with a Cancel button and an acting button (the button that performs the
+    dialog's action). Cancel is the default button and has the first focus, so that Enter cancels.
 
-    Show it with `open()`; its result is `finished(int)`. The acting button is disabled for the first 600 ms, so that
-    a double click or an early key press can't confirm. While `is_busy`, the dialog stays open and Esc doesn't close
-    it; `show_outcome` shows the answer.
+    Show the dialog with `open()`; its result is the signal `finished(int)`. The acting button is disabled for the
+    first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays open
+    and Esc doesn't close it; `show_outcome` shows the answer.
     """
 
     def __init__(
@@ -43,8 +46,8 @@ class DialogFrame(QDialog):
         close_name: str = "Close",
         parent: QWidget | None = None,
     ) -> None:
-        """`act_text` is the text of the acting button; "" hides the button. `hint` is the text at the left of the
-        footer.
+        """`act_text` is the text of the acting button, which performs the dialog's action; "" hides this button.
+        `hint` is the text at the left of the footer.
         """
         super().__init__(parent)
         self.setWindowFlag(Qt.WindowType.FramelessWindowHint)  # the frame draws title and close button itself
@@ -74,8 +77,8 @@ class DialogFrame(QDialog):
         self.setFixedWidth(self._width())
 
     def _width(self) -> int:
-        """Return 640 px times the text scale, but at least 640 px and otherwise at most the parent window's width
-        less 96 px.
+        """Return the width of the dialog in px: 640 times the text scale, at most the width of the parent window less
+        96, but never less than 640.
         """
         width = round(tokens().px("layout", "dialog_width") * current_appearance().scale)
         parent = self.parentWidget()
@@ -128,15 +131,15 @@ class DialogFrame(QDialog):
         self.fit_size()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Fit the height again after the content's layout has changed."""
+        """Fit the dialog's height to the content after the layout of the content has changed."""
         if event.type() == QEvent.Type.LayoutRequest and watched is self._area.widget():
             QTimer.singleShot(0, self, self.fit_size)
         return super().eventFilter(watched, event)
 
     @Slot()
     def fit_size(self) -> None:
-        """Set the height that the content needs at the present width. If the parent window is lower, the content
-        scrolls.
+        """Set the height that the content needs at the present width of the dialog. If the parent window isn't high
+        enough, the content scrolls.
         """
         box, holder = self.layout(), self._area.widget()
         inner = holder.layout() if holder is not None else None
@@ -163,7 +166,9 @@ class DialogFrame(QDialog):
 
     @Slot()
     def _show_block(self) -> None:
-        """Show at the left of the footer why the acting button is blocked, below the dialog's own hint."""
+        """Show, below the dialog's hint in the footer, why the acting button is blocked; hide this text if the button
+        isn't blocked.
+        """
         reason = self.act_button.block_reason
         if reason != self._block_words.plain:
             self._block_words.show_text(reason)
@@ -171,8 +176,8 @@ class DialogFrame(QDialog):
             QTimer.singleShot(0, self, self.fit_size)
 
     def enable_act_button(self, hint: str = "") -> None:
-        """Enable the acting button, at the earliest 600 ms after it was shown and never while a call runs; show
-        `hint` at the left of the footer.
+        """Enable the acting button and show `hint` at the left of the footer. The button is really enabled only 600
+        ms after it was first shown, and never while a call runs.
         """
         self._disabled_reason = ""
         self.hint.show_text(hint)
@@ -180,8 +185,8 @@ class DialogFrame(QDialog):
             self.act_button.enable_button()
 
     def set_busy(self, words: str) -> None:
-        """Disable both buttons and show `words` until `show_outcome` or `allow_closing`; meanwhile the dialog stays
-        open.
+        """Disable both buttons and show `words` because a call runs. The dialog stays open until `show_outcome` or
+        `allow_closing` is called.
         """
         self._is_busy = True
         self.act_button.set_busy(words)
@@ -196,8 +201,9 @@ class DialogFrame(QDialog):
         self.hint.show_text(hint)
 
     def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
-        """Show the answer: new title and content, new texts of Cancel (`close`) and of the acting button (`act`; ""
-        hides it). The acting button's old connections are removed; the caller connects it again.
+        """Show the result of the dialog's call: a new title and content, and new texts for the Cancel button
+        (`close`) and the acting button (`act`; "" hides it). The acting button loses its action; the caller connects
+        the next one.
         """
         self._is_busy = False
         self.show_title(title, subtitle)
@@ -214,7 +220,7 @@ class DialogFrame(QDialog):
 
     @property
     def is_busy(self) -> bool:
-        """True from the press of the acting button until the answer."""
+        """True while the call of the acting button runs."""
         return self._is_busy
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -249,7 +255,7 @@ class DialogFrame(QDialog):
         )
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Move the dialog by dragging any empty area: a frameless window has no title bar."""
+        """Let the person move the dialog by dragging any empty area, because a frameless window has no title bar."""
         if event.button() == Qt.MouseButton.LeftButton and self.windowHandle() is not None:
             self.windowHandle().startSystemMove()
 
@@ -260,7 +266,7 @@ class DialogFrame(QDialog):
             super().keyPressEvent(event)
 
     def _press_focused(self) -> None:
-        """Press the focused button, or Cancel if no button has the focus."""
+        """Press the button that has the focus; if no button has it, press Cancel."""
         focus = self.focusWidget()
         button = focus if isinstance(focus, KeyButton) else self.cancel_button
         if button.isEnabled():

@@ -5,7 +5,9 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
 
 
 class Flow(QLayout):
-    """A layout of lines. Items have their preferred sizes; a line is as high as its highest item."""
+    """A layout that puts items side by side in lines. Each item has its preferred size; a line is as high as its
+    highest item.
+    """
 
     def __init__(
         self, *widgets: QWidget, gap: int = 8, line_gap: int = 4, margins: tuple[int, int, int, int] = (0, 0, 0, 0)

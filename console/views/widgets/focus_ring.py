@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class _Margins(QProxyStyle):
-    """The style of the focus ring: `reach` is its margin in px; the ring is painted above its widget."""
+    """The style that places the focus ring around its widget: `reach` is the distance in px between the edges of the
+    ring and of the widget. The ring is painted above the widget.
+    """
 
     reach = 4
 
@@ -42,7 +44,9 @@ class _Margins(QProxyStyle):
 
 
 class FocusRing(QFocusFrame):
-    """A ring around one widget; QFocusFrame follows the widget when it moves or scrolls."""
+    """The ring around the widget that has the focus. Its base class QFocusFrame follows the widget when the widget
+    moves or scrolls.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +56,7 @@ class FocusRing(QFocusFrame):
         self._radius = 0
 
     def surround(self, widget: QWidget | None, gap: int = 0) -> None:
-        """Move the ring around a widget with a gap in px; None hides it."""
+        """Put the ring around a widget with a gap in px; None hides the ring."""
         self._margins.reach = gap + tokens().px("focus", "width")
         self._radius = tokens().px("radii", "control") + gap
         self.setWidget(widget)  # type: ignore[arg-type]  # Qt takes null: no widget
@@ -67,8 +71,8 @@ class FocusRing(QFocusFrame):
 class FocusRings(QObject):
     """Moves the application's only focus ring to the widget that has the focus.
 
-    A widget has the ring if it has an attribute `focus_ring`: the gap in px between its edge and the ring. Rows, list
-    entries, panels and text fields have none; they draw their focus inside themselves.
+    A widget gets the ring if it has an attribute `focus_ring`: the gap in px between its edge and the ring. Rows,
+    list entries, panels and text fields have no such attribute, because they draw their focus inside themselves.
     """
 
     def __init__(self, app: QApplication) -> None:
@@ -87,19 +91,19 @@ class FocusRings(QObject):
             self._ring.surround(new, gap)
 
     def refresh(self) -> None:
-        """Update the ring after the focused widget's `focus_ring` has changed."""
+        """Move the focus ring to its new gap after the attribute `focus_ring` of the focused widget has changed."""
         self._move_ring(None, QApplication.focusWidget())
 
 
 def install_focus_ring() -> None:
-    """Install the focus ring in the application, unless it is installed."""
+    """Install the focus ring in the application, unless it is installed already."""
     app = QApplication.instance()
     if isinstance(app, QApplication) and app.findChild(FocusRings) is None:
         FocusRings(app)
 
 
 def refresh_ring() -> None:
-    """Update the ring after the focused widget's `focus_ring` has changed."""
+    """Move the focus ring to its new gap after the attribute `focus_ring` of the focused widget has changed."""
     app = QApplication.instance()
     rings = app.findChild(FocusRings) if app else None
     if rings is not None:

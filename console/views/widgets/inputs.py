@@ -1,4 +1,4 @@
-"""Inputs: field with label and message, check box, radio button, choice, filter chip."""
+"""Input widgets: a field with label and message, check box, radio button, drop-down list, filter chip."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -23,13 +23,15 @@ _LEFT_ALIGNMENT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
 class Edit(QLineEdit):
-    """A single-line input. While its Field shows an error, it has a red border and a focus ring around the border."""
+    """A single-line text input. While its Field shows an error, the input has a red border and a focus ring around
+    the border.
+    """
 
     focus_ring: int | None = None
 
 
 class Area(QPlainTextEdit):
-    """A multi-line input; Tab moves to the next control."""
+    """A multi-line text input; the Tab key moves to the next control."""
 
     focus_ring: int | None = None
 
@@ -40,7 +42,9 @@ class Area(QPlainTextEdit):
 
 
 class Field(QWidget):
-    """An input with a label above it and a message below it: a hint, or an error and how to correct it."""
+    """A text input with a label above it and a message below it. The message is a hint, or an error with the way to
+    correct it.
+    """
 
     def __init__(
         self,
@@ -79,19 +83,19 @@ class Field(QWidget):
         return self.edit.text() if isinstance(self.edit, Edit) else self.edit.toPlainText()
 
     def show_error(self, words: str) -> None:
-        """Show an error, and how to correct it, below the field; "" removes it."""
+        """Show below the input an error with the way to correct it; "" removes it."""
         self._mark_error(has_error=bool(words))
         self._show_message(words, "bad")
         self.edit.setAccessibleDescription(words)
 
     def show_hint(self, words: str) -> None:
-        """Show a text without an error mark below the field; "" removes it."""
+        """Show a hint below the input, without an error mark; "" removes it."""
         self._mark_error(has_error=False)
         self._show_message(words, "muted")
         self.edit.setAccessibleDescription(words)
 
     def show_inside(self, words: str, shape: str = "check", tone: Tone = "good") -> None:
-        """Show a short text with a shape inside the field at the right, such as ✓ check digit; "" removes it."""
+        """Show a short text with an icon inside the input at its right end, such as ✓ check digit; "" removes it."""
         self._inside_words.show_text(words, tone)
         self._inside_sign.show_shape(shape, tone)
         self._inside_sign.setVisible(bool(words))
@@ -100,7 +104,7 @@ class Field(QWidget):
             self.edit.setTextMargins(0, 0, self._inside.sizeHint().width() if words else 0, 0)
 
     def lock(self, words: str) -> None:
-        """Disable the field; `words` is its placeholder text and says how to enable it."""
+        """Disable the input; `words` is shown inside it as a placeholder and says how to enable it."""
         self.edit.setEnabled(False)
         self.edit.setPlaceholderText(words)
         self.edit.setAccessibleDescription(words)
@@ -132,7 +136,7 @@ class Field(QWidget):
 
 
 class CheckBox(QCheckBox):
-    """A check box painted from the theme. Connect to `checkStateChanged`."""
+    """A check box painted with the colours of the theme. Connect to its signal `checkStateChanged`."""
 
     focus_ring = 2
 
@@ -156,7 +160,7 @@ class CheckBox(QCheckBox):
 
 
 class RadioButton(QRadioButton):
-    """A radio button painted from the theme."""
+    """A radio button painted with the colours of the theme."""
 
     focus_ring = 2
 
@@ -232,7 +236,9 @@ class Choice(QComboBox):
 
 
 class FilterChip(Choice):
-    """A Choice inside a sentence, 26 px high. Item 0 is the default; another item is shown in the accent colour."""
+    """A drop-down list of 26 px height that stands inside a sentence and filters a list. Item 0 is the default; any
+    other selected item is shown in the accent colour.
+    """
 
     def sizeHint(self) -> QSize:
         words = current_appearance().font_metrics("body").horizontalAdvance(self.currentText())

@@ -1,4 +1,6 @@
-"""The money strip of a payment: the parts of its amount as texts, and a bar of their shares."""
+"""The panel with the amounts of a payment: its parts (refunded, on its way, refundable …) as texts, and a bar of
+their shares.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +19,11 @@ _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
 
 @dataclass(frozen=True, slots=True)
 class MoneyPart:
-    """One part of a payment's amount: word, amount as text, `share` in minor units, and fill pattern in the bar.
+    """One part of a payment's amount: its name (`word`), its amount as text, its `share` in minor units, and the
+    pattern that fills its share of the bar.
 
-    `fill` is "solid", "hatch", "back_hatch", "upright" or "empty". `quiet` shows a part in a muted colour, because
-    its amount is zero.
+    `fill` is "solid", "hatch", "back_hatch", "upright" or "empty". With `quiet`, the part is shown in a muted colour,
+    because its amount is zero.
     """
 
     word: str
@@ -32,7 +35,9 @@ class MoneyPart:
 
 
 class MoneyBar(PaintedWidget):
-    """A bar 8 px high with the shares side by side; the fills differ in pattern, not only in colour."""
+    """A bar of 8 px height that shows the parts of an amount side by side. The parts differ in pattern, not only in
+    colour.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,8 +61,8 @@ class MoneyBar(PaintedWidget):
         painter.drawRect(box)
 
     def _widths(self, room: float) -> list[float]:
-        """Return the widths of the parts in px: proportional to the shares, but at least the minimum of the
-        tokens.
+        """Return the width of each part in px: proportional to its share, but at least the minimum width in the
+        design tokens.
         """
         total = sum(part.share for part in self._parts) or 1
         min_width = tokens().px("money_bar", "min_part")
@@ -93,7 +98,7 @@ def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
 
 
 class Swatch(PaintedWidget):
-    """A small square with the fill of a part, next to the part's word: the legend of the bar."""
+    """A small square with the fill pattern of a part, beside the name of the part: the legend of the MoneyBar."""
 
     def __init__(self, part: MoneyPart) -> None:
         super().__init__()
@@ -112,7 +117,9 @@ class Swatch(PaintedWidget):
 
 
 class MoneyPanel(Surface):
-    """The money strip: a row of parts, the refundable amount at the right, and the bar below."""
+    """The panel with the amounts of a payment: its parts side by side, the refundable amount at the right, and the
+    bar of shares below.
+    """
 
     def __init__(self, name: str, *, margins: tuple[int, int, int, int] = (24, 10, 24, 12)) -> None:
         super().__init__(edge="bottom")
@@ -132,7 +139,9 @@ class MoneyPanel(Surface):
         self.setLayout(layout)
 
     def show_parts(self, parts: Sequence[MoneyPart], rest: MoneyPart) -> None:
-        """Show the parts: the first one is the whole amount and not in the bar, `rest` is the refundable amount."""
+        """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't in the bar; `rest` is
+        the refundable amount.
+        """
         old_parts = self._parts
         self._parts = make_flow_widget(
             *(_part_panel(part, is_first=not place) for place, part in enumerate(parts)), gap=20, line_gap=4

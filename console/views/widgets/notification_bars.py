@@ -1,4 +1,4 @@
-"""Bars above the content, and toasts at the bottom right."""
+"""Messages of a window: bars above the content, and toasts at the bottom right."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QShowEvent
@@ -13,9 +13,10 @@ _MAX_TOASTS = 3
 
 
 class Bar(QFrame):
-    """A message about the whole page: tone, shape, bold lead, text and at most two buttons.
+    """A message about the whole page: icon, bold text (`lead`), text (`words`) and at most two buttons, in the
+    colours of a tone.
 
-    It is above the content and never covers it. Screen readers announce it when it appears.
+    The bar stands above the content and never covers it. Screen readers announce the bar when it appears.
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class Bar(QFrame):
         narrow: bool = False,
         parent: QWidget | None = None,
     ) -> None:
-        """`narrow` puts the text below the lead, for panels."""
+        """`second` is the second button. With `narrow`, the text stands below the bold text, for use in a narrow
+        panel.
+        """
         super().__init__(parent)
         self.setProperty("tone", tone)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -64,7 +67,7 @@ class Bar(QFrame):
 
 
 class ToastFrame(QFrame):
-    """A short message that disappears by itself.
+    """The widget of one toast: a short message that disappears after some seconds.
 
     Signals:
     - closed: the time of display has ended, or the person has closed the message.
@@ -91,10 +94,12 @@ class ToastFrame(QFrame):
 
 
 class Toasts(QObject):
-    """The toasts of a window at its bottom right: three at most; a fourth replaces the oldest."""
+    """The toasts (short messages) at the bottom right of a window. At most three are shown; a fourth replaces the
+    oldest.
+    """
 
     def __init__(self, window: QWidget, *, above: int = 28, seconds: float = 4.0) -> None:
-        """`above` is the height in px that stays free at the bottom; each toast is shown for `seconds`."""
+        """`above` is the height in px that stays free below the toasts; each toast is shown for `seconds`."""
         super().__init__(window)
         self._window, self._free_px, self._seconds = window, above, seconds
         self._toasts: list[ToastFrame] = []

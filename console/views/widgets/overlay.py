@@ -1,4 +1,4 @@
-"""The veil that covers a window under a search box or dialog."""
+"""The translucent layer over a window while a search box or dialog is open."""
 
 from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtGui import QMouseEvent
@@ -6,10 +6,10 @@ from PySide6.QtWidgets import QFrame, QWidget
 
 
 class Veil(QFrame):
-    """A translucent layer over a window while a search box or dialog is open.
+    """A translucent layer that covers a window while a search box or dialog is open above it.
 
     Signals:
-    - clicked: the person has clicked on it.
+    - clicked: the person has clicked on the layer.
     """
 
     clicked = Signal()
@@ -21,7 +21,7 @@ class Veil(QFrame):
         self.hide()
 
     def cover_window(self) -> None:
-        """Cover the whole window, above its other widgets."""
+        """Show the layer over the whole window, above the window's other widgets."""
         self.setGeometry(self._window.rect())
         self.raise_()
         self.show()

@@ -1,4 +1,4 @@
-"""A password field: its text is hidden, a button shows it; pasting is allowed."""
+"""A password field. Its text is hidden, and a button beside it shows the text; pasting is allowed."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLineEdit
@@ -9,10 +9,14 @@ from console.views.widgets.inputs import Field
 
 
 class PasswordField(Field):
-    """A field whose text is hidden until the person presses the eye button; the form calls `hide_again` on submit."""
+    """A text field whose text is hidden until the person presses the button with the eye. The form calls `hide_again`
+    when it is submitted.
+    """
 
     def __init__(self, label: str, show: str, hide: str) -> None:
-        """`show` and `hide` are the eye button's names while the password is hidden and while it is visible."""
+        """`show` and `hide` are the names of the eye button: `show` while the password is hidden, `hide` while it is
+        visible.
+        """
         super().__init__(label)
         self._button_names = show, hide
         edit = self.edit

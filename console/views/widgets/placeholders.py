@@ -1,4 +1,6 @@
-"""Placeholders of a list: an empty state with its reason and one action, or grey bars during reading."""
+"""Widgets in place of the rows of a list: the reason why the list is empty, or grey bars while its rows are being
+read.
+"""
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -12,7 +14,7 @@ from console.views.widgets.buttons import KeyButton
 
 
 class EmptyState(QWidget):
-    """The centred reason why a list is empty, and at most one button."""
+    """A centred text that says why a list is empty, with at most one button."""
 
     def __init__(
         self,
@@ -41,7 +43,9 @@ class EmptyState(QWidget):
 
 
 class SkeletonRows(PaintedWidget):
-    """Grey bars in place of rows that are being read. They are painted 150 ms after the widget is created."""
+    """Grey bars in place of rows that are being read. The bars appear 150 ms after the widget is created, so that a
+    quick reading shows none.
+    """
 
     def __init__(self, rows: int = 3, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,7 +76,7 @@ class SkeletonRows(PaintedWidget):
 
 
 class ReadingNote(QWidget):
-    """A text and a Cancel button, shown when reading data takes longer than a second.
+    """A text with a Cancel button, shown when reading the data of a list takes longer than a second.
 
     Signals:
     - cancelled: the person has cancelled the reading.
@@ -93,7 +97,7 @@ class ReadingNote(QWidget):
         self._timer.timeout.connect(self.show)
 
     def show_later(self) -> None:
-        """Start the timer; the widget is shown when it ends."""
+        """Start a timer; the text and its button are shown when the timer ends."""
         self._timer.start()
 
     def hide_note(self) -> None:

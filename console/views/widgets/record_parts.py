@@ -1,4 +1,6 @@
-"""Parts of a record's page: its sides, its documents, and the four lines verdict, why, next and "you can"."""
+"""Parts of a record's page: its sides (its state in each system that knows it), its documents, and the four lines
+"verdict", "why", "next" and "you can".
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,11 +25,12 @@ _LABEL_WIDTH_PX = 80
 
 @dataclass(frozen=True, slots=True)
 class SideFacts:
-    """The view that one party (this program, the provider, the order) has of a record: the party's name, the state
-    with shape and tone, the party's own word for the state, the amount, and two lines of text.
+    """One side of a record: the facts that one party (this program, the provider, or the order) has about the record.
+    `name` is the party; `word`, `shape` and `tone` are its state with icon and colour; `own_word` is the party's own
+    word for the state; `fact` and `source` are two more lines.
 
-    `is_different` is True if this side contradicts another; it has a red border, and screen readers read
-    `differs_word`.
+    `is_different` is True if this side contradicts another one; then its panel has a red border, and screen readers
+    read `differs_word`.
     """
 
     name: str
@@ -48,7 +51,9 @@ class SideFacts:
 
 
 class SidePanel(Surface):
-    """The panel of one Side. `add_tool` adds a copy button or link to its last line."""
+    """The panel that shows one side of a record (see SideFacts). `add_tool` adds a button or link to its last
+    line.
+    """
 
     def __init__(self, side: SideFacts) -> None:
         super().__init__(raised=True, edge="right")
@@ -86,13 +91,15 @@ class SidePanel(Surface):
         self._set_padding(framed=side.is_different)
 
     def _set_padding(self, *, framed: bool) -> None:
-        """Set the padding. It is 2 px less with the border (`framed`), so that the contents don't move."""
+        """Set the padding of the panel. With a border (`framed`) it is 2 px less, so that the border doesn't move the
+        contents.
+        """
         indent = 22 if framed else 24
         self._box.setContentsMargins(indent, 8 if framed else 10, 14 if framed else 15, 6 if framed else 8)
 
 
 class SideStrip(Surface):
-    """The panels of a record's sides, equally wide and always in the same order."""
+    """The panels of all sides of a record (see SideFacts), equally wide and always in the same order."""
 
     def __init__(self, sides: Sequence[SideFacts], name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, raised=True, edge="bottom")
@@ -120,7 +127,9 @@ class SideStrip(Surface):
 
 @dataclass(frozen=True, slots=True)
 class DocumentPart:
-    """One document of a credit check: name, shape, tone, text and time. A `is_missing` document has a red border."""
+    """One document of a credit check for the DocumentStrip: name, icon (shape and tone), text (`words`) and time
+    (`detail`). If `is_missing`, the document has a red border, and screen readers read `missing_word`.
+    """
 
     name: str
     shape: str
@@ -132,7 +141,9 @@ class DocumentPart:
 
 
 class DocumentStrip(Surface):
-    """The documents of a credit check, and the widget `tail` at the right, such as the "open" button."""
+    """Shows the documents of a credit check side by side, and at the right the widget `tail`, such as the button
+    "open".
+    """
 
     def __init__(
         self, parts: Sequence[DocumentPart], name: str, tail: QWidget | None = None, *, parent: QWidget | None = None
@@ -175,10 +186,12 @@ def _document_panel(part: DocumentPart) -> Surface:
 
 
 class FactForm(QWidget):
-    """The four lines that every record has: verdict, why, next step, and "you can" with the offered actions."""
+    """The four lines that explain a record: verdict, why, next step, and "you can" with the buttons of the offered
+    actions.
+    """
 
     def __init__(self, labels: tuple[str, str, str, str], *, parent: QWidget | None = None) -> None:
-        """`labels` are the labels of the four lines."""
+        """`labels` are the labels of the four lines, in their order."""
         super().__init__(parent)
         self._sign = ShapeIcon("check", "muted")
         self._verdict = TextLabel("", "section", bold=True, wrap=True, selectable=True)
@@ -202,14 +215,16 @@ class FactForm(QWidget):
         form.addRow(_form_label(labels[3], beside_buttons=True), self._actions)
 
     def show_facts(self, verdict: str, why: str, following: str, *, shape: str, tone: Tone = "text") -> None:
-        """Show the texts. `shape` and `tone` are the sign before the verdict; tone "bad" also colours the verdict."""
+        """Show the texts of verdict, why and next step (`following`). `shape` and `tone` are the icon before the
+        verdict; with the tone "bad", the verdict is coloured too.
+        """
         self._sign.show_shape(shape, "good" if tone == "text" and shape == "check" else tone)
         self._verdict.show_text(verdict, tone if tone == "bad" else "text")
         self._why.show_text(why)
         self._next.show_text(following)
 
     def set_actions(self, *widgets: QWidget) -> None:
-        """Replace the widgets of the line "you can". A button's ReasonLabel follows the button."""
+        """Replace the widgets of the line "you can". A button's ReasonLabel must follow the button in `widgets`."""
         while item := self._actions.takeAt(0):
             if widget := item.widget():
                 widget.deleteLater()
@@ -223,7 +238,7 @@ class FactForm(QWidget):
 
 
 def _form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
-    """Return a label that is aligned with the first line of its value."""
+    """Return the label of a line in a form, aligned with the first line of text of its value."""
     label = TextLabel(text, "body", "muted")
     label.setMinimumWidth(_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -234,7 +249,7 @@ def _form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
 
 
 class FactList(QWidget):
-    """Short facts in two columns, a muted label and its value, for side panels and dialogs."""
+    """A list of short facts in two columns (muted label, value), for side panels and dialogs."""
 
     def __init__(self, facts: Sequence[tuple[str, str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -247,14 +262,16 @@ class FactList(QWidget):
             self.add_fact(label, TextLabel(value, wrap=True, selectable=True))
 
     def add_fact(self, label: str, value: QWidget) -> None:
-        """Add a fact; the label is the value's buddy for screen readers."""
+        """Add a fact as the last line. The label is also the accessible label of the value."""
         words = _form_label(label)
         words.setBuddy(value)
         self._form.addRow(words, value)
 
 
 def make_titled_panel(title: str, content: QWidget, *, count: str = "") -> QWidget:
-    """Return a box with a 1 px border and a title above it."""
+    """Return a widget with a title and, below it, the content in a box with a border of 1 px. `count` is a text
+    beside the title.
+    """
     box = Surface(edge="all")
     inner = QVBoxLayout(box)
     inner.setContentsMargins(16, 12, 16, 12)

@@ -8,12 +8,12 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 
 def ask_for_path(parent: QWidget, title: str, suffix: str, on_chosen: Callable[[str], Any], name: str = "") -> None:
-    """Open the system's save dialog. `on_chosen` is called with the path; it must be a slot of an object that exists
-    as long as `parent`. `name` is the proposed file name.
+    """Open the system's dialog for saving a file, and call `on_chosen` with the chosen path. `on_chosen` must be a
+    slot of an object that exists as long as `parent`; `name` is the proposed file name.
     """
     dialog = QFileDialog(parent, title)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    # no question about overwriting: the code that writes the file refuses an existing one
+    # The dialog doesn't ask about overwriting, because the code that writes the file refuses an existing one.
     dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
     dialog.setDefaultSuffix(suffix)
     dialog.setNameFilter(f"{suffix.upper()} (*.{suffix})")

@@ -17,11 +17,11 @@ _MAX_HEIGHT_PX = 520
 
 
 class OmniboxFrame(QFrame):
-    """The frame of the search box; the style sheet draws its border."""
+    """The frame around the search box; the style sheet draws its border."""
 
 
 class _Input(QLineEdit):
-    """The input. It passes the arrow keys up and down and the page keys to the list of results."""
+    """The text input of the search box. It passes the keys Up, Down, Page Up and Page Down to the list of results."""
 
     def __init__(self, name: str, answers: OmniList) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Input(QLineEdit):
 
 
 class Omnibox(QObject):
-    """Search box for records and commands, 752 px wide, 80 px below the window's top.
+    """The search box for records and commands, 752 px wide, 80 px below the top of the window.
 
     Signals:
     - typed(str): the whole text of the input, after each change by the person.
@@ -96,7 +96,9 @@ class Omnibox(QObject):
         layout.addWidget(self.foot)
 
     def open(self) -> None:
-        """Show the empty box and focus its input. When it closes, the widget that had the focus has it again."""
+        """Show the empty search box and focus its input. When the box closes, the widget that had the focus before
+        gets it again.
+        """
         self._previous_focus = self._window.focusWidget()
         self.veil.cover_window()
         self.input.clear()
@@ -117,14 +119,16 @@ class Omnibox(QObject):
         return self.frame.isVisible()
 
     def show_groups(self, groups: Sequence[OmniGroup]) -> None:
-        """Show the results. The current entry stays current if it is among them, otherwise the first one becomes
-        it.
+        """Show the groups of results. The current entry stays current if it is still among the results; otherwise the
+        first entry becomes current.
         """
         self.list.show_groups(groups)
         self._set_geometry()
 
     def show_finding(self, read_as: str, words: str, shape: str = "check", tone: Tone = "good") -> None:
-        """Show at the right of the input how the text was parsed (`read_as`), and a remark on it (`words`)."""
+        """Show, at the right of the input, how the program has read the typed text (`read_as`), and a remark on it
+        with an icon (`words`).
+        """
         self._read_as.show_text(read_as)
         self._remark.show_text(words, tone)
         self._sign.show_shape(shape, tone)

@@ -29,8 +29,8 @@ _TITLE_X, _DETAIL_X, _AMOUNT_RIGHT_X, _PROVIDER_X, _STATE_X, _MARGIN_PX = 43, 23
 
 @dataclass(frozen=True, slots=True)
 class OmniEntry:
-    """One result; OmniList emits its `key` when it is picked. An entry with `disabled_reason` is muted, shows the
-    reason and can't be picked.
+    """One entry in the results of the search box. When the person picks it, OmniList emits its `key`. An entry with a
+    `disabled_reason` is muted, shows this reason and can't be picked.
     """
 
     key: object
@@ -52,7 +52,7 @@ class OmniEntry:
 
 @dataclass(frozen=True, slots=True)
 class OmniGroup:
-    """A heading and its entries."""
+    """A group of results in the search box: its heading and its entries."""
 
     title: str
     entries: tuple[OmniEntry, ...]
@@ -90,10 +90,11 @@ class _ResultModel(QAbstractListModel):
 
 
 class OmniList(QListView):
-    """A list of entries under headings; the arrow keys skip headings and entries that can't be picked.
+    """The list of results in the search box: entries under headings. The arrow keys skip headings and entries that
+    can't be picked.
 
     Signals:
-    - picked(object): the key of an entry.
+    - picked(object): the key of the entry that the person has picked.
     """
 
     picked = Signal(object)
@@ -122,7 +123,9 @@ class OmniList(QListView):
         return line.key if isinstance(line, OmniEntry) else None
 
     def _go_to(self, key: object | None) -> None:
-        """Make the entry with this key current, otherwise the first entry that can be picked."""
+        """Make the entry with this key current; if it isn't there or can't be picked, the first entry that can be
+        picked.
+        """
         rows = [row for row in range(len(self._answers.lines)) if self._answers.can_pick(row)]
         same_key_rows = [row for row in rows if key is not None and self._key_of(row) == key]
         for row in (same_key_rows or rows)[:1]:

@@ -1,4 +1,4 @@
-"""The sidebar: the main pages of the window with icon, name, count and shortcut."""
+"""The sidebar: the list of the window's main pages, each with icon, name, count and shortcut."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One main page in the sidebar: key, icon, name (`word`), shortcut (`keys`) and count ("" for none)."""
+    """One main page in the sidebar: key, icon, name (`word`), shortcut (`keys`) and count as text ("" for none)."""
 
     key: str
     icon: str
@@ -81,7 +81,7 @@ class SideBar(QListView):
                 shortcut.activated.connect(self._open_by_shortcut)
 
     def show_current(self, key: str) -> None:
-        """Make the entry with this key current, because the window shows its page."""
+        """Mark the entry with this key as current, because the window shows its page now."""
         for row, place in enumerate(self._places.places):
             if place.key == key:
                 self.setCurrentIndex(self._places.index(row))

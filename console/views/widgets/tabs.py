@@ -1,4 +1,4 @@
-"""Tabs with counts, and a 2 px accent line under the current tab."""
+"""A bar of tabs with counts, and a line of 2 px in the accent colour under the current tab."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -14,7 +14,9 @@ _COUNT_GAP_PX = 6
 
 
 class Tabs(QTabBar):
-    """A bar of tabs. The arrow keys change the current tab; Qt's signal `currentChanged(int)` has its number."""
+    """A bar of tabs. The arrow keys change the current tab; Qt's signal `currentChanged(int)` then carries its
+    number.
+    """
 
     def __init__(self, name: str, *, margin: int | None = None, parent: QWidget | None = None) -> None:
         """`margin` is the space in px before the first word; None is the page's margin."""
@@ -28,8 +30,8 @@ class Tabs(QTabBar):
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
 
     def add(self, word: str, count: str = "", *, data: object = None) -> int:
-        """Add a tab and return its number. `count` is a text, such as "1,000+"; `data()` returns the caller's
-        `data`.
+        """Add a tab with the name `word` and return its number. `count` is a text such as "1,000+" after the name;
+        `data` is any value, which the method `data` returns later.
         """
         number = self.addTab(word)
         self.setTabData(number, (word, count, data))
@@ -42,7 +44,7 @@ class Tabs(QTabBar):
         self._set_name(number)
 
     def data(self, number: int) -> object:
-        """Return the `data` that was given to `add`."""
+        """Return the value that was given to `add` as `data` for the tab with this number."""
         return self.tabData(number)[2]
 
     def _set_name(self, number: int) -> None:

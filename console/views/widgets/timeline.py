@@ -27,8 +27,8 @@ _SIGN_PX = 14
 
 @dataclass(frozen=True, slots=True)
 class TimelineLine:
-    """One event, as texts: the time as the line shows it (`time_text`), the whole instant (`full_time`), shape, tone,
-    person (`actor_text`), event (`action_text`) and secondary text (`detail`).
+    """One event of a timeline as texts: the short time in the line (`time_text`), the full instant (`full_time`), the
+    icon (shape and tone), the person (`actor_text`), the event (`action_text`) and a secondary text (`detail`).
     """
 
     time_text: str
@@ -72,7 +72,9 @@ class _TimelineModel(QAbstractListModel):
 
 
 class TimelineList(QListView):
-    """The list of a record's events. Up and Down change the current line, which a screen reader reads."""
+    """A list that shows the events of a record. The keys Up and Down change the current line, which a screen reader
+    reads.
+    """
 
     def __init__(self, name: str, *, margin: int = 24, parent: QWidget | None = None) -> None:
         super().__init__(parent)

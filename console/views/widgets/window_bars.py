@@ -1,4 +1,4 @@
-"""The bars of the window: environment border, top bar, status bar, and the bar of shortcuts."""
+"""The bars of the window: the border of the environment, top bar, status bar, and line of shortcuts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,9 @@ Environment = Literal["production", "test", "training"]
 
 
 class EnvironmentFrame(QFrame):
-    """The central widget: a border of 2 px in the colour of the environment (production, test, training)."""
+    """The central widget of the window. It draws a border of 2 px in the colour of the environment (production, test,
+    training).
+    """
 
     def __init__(self, environment: Environment, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,7 +33,9 @@ class EnvironmentFrame(QFrame):
 
 
 class EnvironmentLabel(TextLabel):
-    """The name of the environment, on a background in the environment's colour."""
+    """A label with the name of the environment (production, test, training), on a background in the environment's
+    colour.
+    """
 
     def __init__(self, word: str, environment: Environment, *, parent: QWidget | None = None) -> None:
         super().__init__(word, "small", bold=True, parent=parent)
@@ -41,7 +45,7 @@ class EnvironmentLabel(TextLabel):
 
 
 class SearchButton(KeyButton):
-    """A button that looks like a text field and opens the search. The window itself handles the shortcut."""
+    """A button that looks like a text field and opens the search box. The window handles its shortcut."""
 
     def __init__(self, words: str, key: str, *, parent: QWidget | None = None) -> None:
         super().__init__(words, key, "search", icon="search", binds=False, parent=parent)
@@ -99,8 +103,8 @@ class TopBar(Surface):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The contents of one cell of the status bar: name, shape with tone, and `words`. With `key` the cell is a
-    link.
+    """The contents of one cell of the status bar: name, icon (shape and tone) and text (`words`). With a `key`, the
+    cell is a link.
     """
 
     name: str
@@ -114,8 +118,8 @@ _CELL_GAP_PX = 6
 
 
 class StatusCell(Surface):
-    """One cell of the status bar. `spare` is the label that a narrow bar may hide, because the shape has the same
-    meaning; None if no label may be hidden.
+    """One cell of the status bar. `spare` is the label that may be hidden if the bar is too narrow, because the icon
+    has the same meaning; None if no label may be hidden.
     """
 
     def __init__(self, status: Status, *, right: bool) -> None:
@@ -133,7 +137,8 @@ class StatusCell(Surface):
 
 
 class StatusBar(Surface):
-    """The bar at the bottom: connections at the left; unfinished work and whether writing is possible at the right.
+    """The bar at the bottom of the window. Its left cells show the connections to the database and the providers; its
+    right cells show unfinished work and whether the person can write.
 
     Signals:
     - link_pressed(str): the link with this key was pressed.
@@ -150,7 +155,9 @@ class StatusBar(Surface):
         self._cells: dict[Status | str, QWidget] = {}
 
     def show_cells(self, left: Sequence[Status], right: Sequence[Status]) -> None:
-        """Show these cells. Unchanged cells are reused, so that a link keeps its place in the tab order."""
+        """Show these cells at the left and right. A cell with the same contents as before is reused, so that a link
+        keeps its place in the tab order.
+        """
         if (tuple(left), tuple(right)) == self._statuses:
             return
         self._statuses = (tuple(left), tuple(right))
@@ -168,7 +175,9 @@ class StatusBar(Surface):
         self.fit_width()
 
     def fit_width(self) -> None:
-        """Show the spare labels of all cells, then hide as many from the right as the bar's width requires."""
+        """Show the labels that may be hidden (StatusCell.spare), then hide as many of them, from the right, as the
+        width of the bar requires.
+        """
         spare_labels = [cell.spare for cell in self._cells.values() if isinstance(cell, StatusCell) and cell.spare]
         for words in spare_labels:
             words.show()
@@ -212,7 +221,7 @@ class StatusBar(Surface):
 
 
 def _needed_width(cell: QWidget) -> int:
-    """Return the width that a cell needs now, in px."""
+    """Return the width that a cell of the status bar needs with its visible labels, in px."""
     layout = cell.layout()
     if layout is None:
         return cell.sizeHint().width()
@@ -221,7 +230,7 @@ def _needed_width(cell: QWidget) -> int:
 
 
 class HintBar(Surface):
-    """The bar of a page's shortcuts with their meanings, and a count at the right."""
+    """The line of a page's shortcuts: each key with the name of its action, and a count at the right."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent, edge="top")
